@@ -1,0 +1,383 @@
+"""Facts of the `market` stream: one market's members, orders, inputs, rules, clearings and matches. Lane key: the market."""
+
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from events.market_terms import (
+    MarketInput,
+    MarketTerms,
+    Member,
+    OrderDual,
+    RequirementTerms,
+    RuleSet,
+    SectionResult,
+    SupplyTerms,
+    TradeReference,
+    Waterfall,
+)
+from events.vocabulary import (
+    CentsEur,
+    Code,
+    ConditionGrade,
+    Count,
+    Incoterm,
+    Instant,
+    MassG,
+    OrderKind,
+    Period,
+    Place,
+    Position,
+    ProductForm,
+    Round,
+    Sha256Hex,
+    Side,
+    Text,
+    ValueUeurPerKg,
+)
+
+
+class MarketOpened(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.market.opened.v1"
+
+    market: UUID
+    terms: MarketTerms
+
+
+class MemberAdmitted(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.member.admitted.v1"
+
+    market: UUID
+    member: Member
+
+
+class MemberChanged(Struct, frozen=True, kw_only=True):
+    """The member as it stands after a change of the party; copied into each of its markets in the same transaction."""
+
+    TYPE: ClassVar[str] = "market.member.changed.v1"
+
+    market: UUID
+    member: Member
+
+
+class MemberSuspended(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.member.suspended.v1"
+
+    market: UUID
+    organisation: UUID
+    reason: Text
+
+
+class InputRecorded(Struct, frozen=True, kw_only=True):
+    """A dated fact from elsewhere, copied into the market's lane before any clearing may use it."""
+
+    TYPE: ClassVar[str] = "market.input.recorded.v1"
+
+    market: UUID
+    input: MarketInput
+    source_id: Text
+    source_position: Count | None = None
+
+
+class RuleSetPublished(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.rule-set.published.v1"
+
+    market: UUID
+    rule_set: RuleSet
+    signed_by: tuple[UUID, ...]
+
+
+class SupplyOffered(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.supply-offer.offered.v1"
+
+    market: UUID
+    offer: UUID
+    organisation: UUID
+    terms: SupplyTerms
+
+
+class SupplyOfferAmended(Struct, frozen=True, kw_only=True):
+    """The whole terms after the change; `keeps_rank` only for a pure reduction."""
+
+    TYPE: ClassVar[str] = "market.supply-offer.amended.v1"
+
+    market: UUID
+    offer: UUID
+    organisation: UUID
+    terms: SupplyTerms
+    keeps_rank: bool
+
+
+class SupplyOfferWithdrawn(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.supply-offer.withdrawn.v1"
+
+    market: UUID
+    offer: UUID
+    organisation: UUID
+
+
+class SupplyOfferExpired(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.supply-offer.expired.v1"
+
+    market: UUID
+    offer: UUID
+    organisation: UUID
+
+
+class RecoveredLotListed(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.recovered-lot.listed.v1"
+
+    market: UUID
+    lot: UUID
+    organisation: UUID
+    terms: SupplyTerms
+
+
+class RecoveredLotGraded(Struct, frozen=True, kw_only=True):
+    """A condition grade given after inspection; the other terms stay."""
+
+    TYPE: ClassVar[str] = "market.recovered-lot.graded.v1"
+
+    market: UUID
+    lot: UUID
+    organisation: UUID
+    condition: ConditionGrade
+    inspector: Text
+
+
+class RecoveredLotAmended(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.recovered-lot.amended.v1"
+
+    market: UUID
+    lot: UUID
+    organisation: UUID
+    terms: SupplyTerms
+    keeps_rank: bool
+
+
+class RecoveredLotWithdrawn(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.recovered-lot.withdrawn.v1"
+
+    market: UUID
+    lot: UUID
+    organisation: UUID
+
+
+class RecoveredLotExpired(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.recovered-lot.expired.v1"
+
+    market: UUID
+    lot: UUID
+    organisation: UUID
+
+
+class RequirementPosted(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.requirement.posted.v1"
+
+    market: UUID
+    requirement: UUID
+    organisation: UUID
+    terms: RequirementTerms
+
+
+class RequirementAmended(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.requirement.amended.v1"
+
+    market: UUID
+    requirement: UUID
+    organisation: UUID
+    terms: RequirementTerms
+    keeps_rank: bool
+
+
+class RequirementWithdrawn(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.requirement.withdrawn.v1"
+
+    market: UUID
+    requirement: UUID
+    organisation: UUID
+
+
+class RequirementExpired(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.requirement.expired.v1"
+
+    market: UUID
+    requirement: UUID
+    organisation: UUID
+
+
+class ClearingPlanned(Struct, frozen=True, kw_only=True):
+    """The cut of a round is the lane position of this very event; the rule set stands here whole."""
+
+    TYPE: ClassVar[str] = "market.clearing.planned.v1"
+
+    market: UUID
+    plan: UUID
+    round: Round
+    cut_time: Instant
+    rule_set: RuleSet
+    rule_set_sha256: Sha256Hex
+    algorithm: Code
+    trigger: Literal["interval", "demand"]
+
+
+class ClearingEvidence(Struct, frozen=True, kw_only=True):
+    """Part `part` of `parts` of a round's evidence, in canonical order."""
+
+    TYPE: ClassVar[str] = "market.clearing.evidence.v1"
+
+    market: UUID
+    plan: UUID
+    round: Round
+    part: Annotated[int, Meta(ge=1, le=10**6)]
+    parts: Annotated[int, Meta(ge=1, le=10**6)]
+    section: Code
+    waterfalls: tuple[Waterfall, ...] = ()
+    duals: tuple[OrderDual, ...] = ()
+
+
+class ClearingCompleted(Struct, frozen=True, kw_only=True):
+    """The last event of a round; `cut` is the plan's lane position."""
+
+    TYPE: ClassVar[str] = "market.clearing.completed.v1"
+
+    market: UUID
+    plan: UUID
+    round: Round
+    cut: Position
+    rule_set_sha256: Sha256Hex
+    algorithm: Code
+    sections: tuple[SectionResult, ...]
+    evidence_sha256: tuple[Sha256Hex, ...]
+    matches_sha256: Sha256Hex
+    match_count: Count
+    buyers_pay_cents_eur: CentsEur
+    sellers_receive_cents_eur: CentsEur
+    previous_sha256: Sha256Hex | None = None
+
+
+class ClearingAbandoned(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.clearing.abandoned.v1"
+
+    market: UUID
+    plan: UUID
+    round: Round
+    code: Code
+    reason: Text
+
+
+class MatchStruck(Struct, frozen=True, kw_only=True):
+    """A trade of the round with what both sides may know: no limit, ask, weight, dual or name stands here.
+
+    The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
+    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg.
+    """
+
+    TYPE: ClassVar[str] = "market.match.struck.v1"
+
+    market: UUID
+    match: UUID
+    plan: UUID
+    round: Round
+    section: Code
+    supply: UUID
+    supply_kind: OrderKind
+    requirement: UUID
+    form: ProductForm
+    quantity_basis_g: MassG
+    product_wet_g: MassG
+    product_dry_g: MassG
+    packages_thousandths: Count
+    price_ueur_per_kg: ValueUeurPerKg
+    amount_cents_eur: CentsEur
+    remainder_ueur_g_per_kg: int
+    delivery: Period
+    incoterm: Incoterm
+    place: Place
+    reference: TradeReference | None = None
+    confirm_by: Instant
+    seller_must_confirm: bool
+    buyer_must_confirm: bool
+
+
+class MatchAnswered(Struct, frozen=True, kw_only=True):
+    """One side's sealed answer; the other side learns of it only when the match is decided."""
+
+    TYPE: ClassVar[str] = "market.match.answered.v1"
+
+    market: UUID
+    match: UUID
+    side: Side
+    organisation: UUID
+    answer: Literal["confirmed", "declined"]
+    reason: Code | None = None
+
+
+class MatchConfirmed(Struct, frozen=True, kw_only=True):
+    """Both sides stand by the match: names are exchanged, the hold becomes a sale."""
+
+    TYPE: ClassVar[str] = "market.match.confirmed.v1"
+
+    market: UUID
+    match: UUID
+    supply: UUID
+    requirement: UUID
+    seller: UUID
+    buyer: UUID
+    quantity_basis_g: MassG
+
+
+class MatchDeclined(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.match.declined.v1"
+
+    market: UUID
+    match: UUID
+    supply: UUID
+    requirement: UUID
+    quantity_basis_g: MassG
+    declined_by: tuple[Side, ...]
+    reasons: tuple[Code, ...]
+
+
+class MatchLapsed(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.match.lapsed.v1"
+
+    market: UUID
+    match: UUID
+    supply: UUID
+    requirement: UUID
+    quantity_basis_g: MassG
+    silent: tuple[Side, ...]
+
+
+FACTS: tuple[type[Struct], ...] = (
+    MarketOpened,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    InputRecorded,
+    RuleSetPublished,
+    SupplyOffered,
+    SupplyOfferAmended,
+    SupplyOfferWithdrawn,
+    SupplyOfferExpired,
+    RecoveredLotListed,
+    RecoveredLotGraded,
+    RecoveredLotAmended,
+    RecoveredLotWithdrawn,
+    RecoveredLotExpired,
+    RequirementPosted,
+    RequirementAmended,
+    RequirementWithdrawn,
+    RequirementExpired,
+    ClearingPlanned,
+    ClearingEvidence,
+    ClearingCompleted,
+    ClearingAbandoned,
+    MatchStruck,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+)

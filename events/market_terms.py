@@ -1,0 +1,418 @@
+"""What the facts of a market carry: the terms of its orders, its members, its inputs and its rule sets."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from events.vocabulary import (
+    Assay,
+    BigInteger,
+    Code,
+    Commitment,
+    Composition,
+    ConditionGrade,
+    ConvertedPrice,
+    Count,
+    CountryCode,
+    CurrencyCode,
+    Denominator,
+    ExportLicenceStatus,
+    FacilityScale,
+    Footprint,
+    FractionPpb,
+    Incoterm,
+    InputReference,
+    Instant,
+    LongText,
+    MarketBasis,
+    MassG,
+    OriginStep,
+    Packaging,
+    PartyRole,
+    Period,
+    PhysicalLot,
+    Place,
+    PriceUeurPerKg,
+    ProductForm,
+    QualificationLevel,
+    RatioPpb,
+    RecycledContent,
+    RexRoute,
+    Seconds,
+    StatedPrice,
+    TermHorizon,
+    Text,
+    Tranche,
+    ValueChainStage,
+    ValueUeurPerKg,
+    WasteStatus,
+)
+
+
+class MarketTerms(Struct, frozen=True, kw_only=True):
+    """How a market runs; every limit of it is a number here.
+
+    `clearing_interval_seconds` 0 means on demand only; `notice_seconds` is how long before it takes effect a rule set is
+    published; `tick_ueur_per_kg` is the width of the price bands that leave the market.
+    """
+
+    name: Text
+    basis: MarketBasis
+    sandbox: bool
+    clearing_interval_seconds: Seconds
+    clearing_jitter_seconds: Seconds = 0
+    demand_notice_seconds: Seconds = 0
+    rule_notice_seconds: Seconds
+    confirmation_seconds: Seconds
+    least_basis_ppb: FractionPpb
+    orders_max: Annotated[int, Meta(ge=1, le=200_000)]
+    tick_ueur_per_kg: Annotated[int, Meta(ge=1, le=10**9)]
+    public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
+
+
+class MemberFacility(Struct, frozen=True, kw_only=True):
+    facility: UUID
+    country: CountryCode
+    stages: tuple[ValueChainStage, ...]
+    scale: FacilityScale
+    strategic_project: bool = False
+
+
+class MemberCertificate(Struct, frozen=True, kw_only=True):
+    certificate: UUID
+    facility: UUID
+    scheme: Code
+    valid_from: Instant
+    valid_until: Instant
+
+
+class MemberLicence(Struct, frozen=True, kw_only=True):
+    licence: UUID
+    facility: UUID
+    kind: Code
+    waste_statuses: tuple[WasteStatus, ...]
+    ewc_codes: tuple[Code, ...] = ()
+    from_countries: tuple[CountryCode, ...] = ()
+    valid_from: Instant
+    valid_until: Instant
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """An organisation as the market's lane knows it: the only copy that eligibility and pricing read."""
+
+    organisation: UUID
+    name: Text
+    country: CountryCode
+    roles: tuple[PartyRole, ...]
+    group: UUID
+    initiatives: tuple[Code, ...] = ()
+    sanctions_screened_until: Instant
+    facilities: tuple[MemberFacility, ...] = ()
+    certificates: tuple[MemberCertificate, ...] = ()
+    licences: tuple[MemberLicence, ...] = ()
+    source_position: Count
+
+
+class SupplyTerms(Struct, frozen=True, kw_only=True):
+    """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
+
+    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site it comes from.
+    """
+
+    form: ProductForm
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    composition: Composition
+    assay: Assay
+    basis_g: MassG
+    packaging: Packaging
+    minimum_parcel_wet_g: MassG
+    tranches: Annotated[tuple[Tranche, ...], Meta(min_length=1, max_length=60)]
+    incoterm: Incoterm
+    place: Place
+    ask: ConvertedPrice
+    valid_until: Instant
+    payment_terms: Text
+    facility: UUID
+    origin: Annotated[tuple[OriginStep, ...], Meta(min_length=1, max_length=12)]
+    waste_status: WasteStatus
+    ewc_code: Code | None = None
+    cn_code: Code | None = None
+    export_licence: ExportLicenceStatus = "not_required"
+    commitment: Commitment
+    term: TermHorizon | None = None
+    visible_to_initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certificates: Annotated[tuple[UUID, ...], Meta(max_length=32)] = ()
+    footprint: Footprint | None = None
+    recycled: RecycledContent | None = None
+    physical_lot: PhysicalLot | None = None
+    rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+    condition: ConditionGrade | None = None
+
+
+class AcceptedForm(Struct, frozen=True, kw_only=True):
+    """A product form the buyer takes, and what it adds to its bid for it."""
+
+    form: ProductForm
+    differential_ueur_per_kg: ValueUeurPerKg = 0
+
+
+class AnalyteLimit(Struct, frozen=True, kw_only=True):
+    """Least and most of an analyte, as element, ppb of the dry sample."""
+
+    analyte: Code
+    min_ppb: FractionPpb | None = None
+    max_ppb: FractionPpb | None = None
+
+
+class PurityFloor(Struct, frozen=True, kw_only=True):
+    """Least share of the named rare earths (as traded oxides) in TREO."""
+
+    elements: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
+    min_ppb: FractionPpb
+
+
+class CoProductBid(Struct, frozen=True, kw_only=True):
+    """What the buyer pays for a co-element: `price_ueur_per_kg` per kg of element, or the price of a reference code.
+
+    Counted per basis kg up to `max_ratio_ppb` (kg of co-element per kg of basis) and paid at `payable_ppb`.
+    """
+
+    analyte: Code
+    price_ueur_per_kg: PriceUeurPerKg | None = None
+    reference_code: Code | None = None
+    payable_ppb: FractionPpb
+    max_ratio_ppb: RatioPpb
+
+
+class PenaltyRule(Struct, frozen=True, kw_only=True):
+    """`ueur_per_kg_per_step` per basis kg for each full or begun `step_ppb` of the analyte above `threshold_ppb`."""
+
+    analyte: Code
+    threshold_ppb: FractionPpb
+    step_ppb: Annotated[int, Meta(ge=1, le=10**9)]
+    ueur_per_kg_per_step: ValueUeurPerKg
+
+
+class Carriage(Struct, frozen=True, kw_only=True):
+    """The buyer's own cost of fetching from a country, per basis kg or per kg of product."""
+
+    country: CountryCode
+    per: Literal["basis", "product"]
+    ueur_per_kg: ValueUeurPerKg
+
+
+class CertificateAmount(Struct, frozen=True, kw_only=True):
+    scheme: Code
+    ueur_per_kg: ValueUeurPerKg
+
+
+class RexAmount(Struct, frozen=True, kw_only=True):
+    route: RexRoute
+    ueur_per_kg: ValueUeurPerKg
+
+
+class SustainabilityProfile(Struct, frozen=True, kw_only=True):
+    """The amounts a buyer bids for sustainability, per basis kg; λ is EUR cents per tonne CO2e."""
+
+    carbon_cents_per_t: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    post_consumer_ueur_per_kg: ValueUeurPerKg = 0
+    pre_consumer_ueur_per_kg: ValueUeurPerKg = 0
+    certificates: Annotated[tuple[CertificateAmount, ...], Meta(max_length=32)] = ()
+    eu_origin_ueur_per_kg: ValueUeurPerKg = 0
+    concentrated_origin_deduction_ueur_per_kg: ValueUeurPerKg = 0
+    rex: Annotated[tuple[RexAmount, ...], Meta(max_length=4)] = ()
+    floor_ueur_per_kg: ValueUeurPerKg = 0
+    cap_ueur_per_kg: ValueUeurPerKg = 0
+
+
+class PortfolioLimits(Struct, frozen=True, kw_only=True):
+    recycled_min_ppb: FractionPpb | None = None
+    third_country_max_ppb: FractionPpb | None = None
+
+
+class RequirementTerms(Struct, frozen=True, kw_only=True):
+    """What a buyer requires and bids, as posted, with the limit converted once.
+
+    `basis_g` is per contract year at plateau when `term` is set. `profile` None takes the rule set's amounts.
+    """
+
+    forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
+    basis_g: MassG
+    minimum_parcel_g: MassG
+    limit: ConvertedPrice
+    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
+    purity: PurityFloor | None = None
+    th_max_mbq_per_g: Count | None = None
+    u_max_mbq_per_g: Count | None = None
+    window: Period
+    overlap_min_days: Annotated[int, Meta(ge=0, le=3650)] = 1
+    place: Place
+    facility: UUID
+    valid_until: Instant
+    commitment: Commitment
+    term: TermHorizon | None = None
+    visible_to_initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certificates_required: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    footprint_max_g_co2e_per_kg: Count | None = None
+    origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    recycled_min_ppb: FractionPpb | None = None
+    qualification_min: QualificationLevel = "none"
+    organisations_excluded: Annotated[tuple[UUID, ...], Meta(max_length=256)] = ()
+    rex_route: RexRoute | None = None
+    co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
+    penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
+    carriage: Annotated[tuple[Carriage, ...], Meta(max_length=250)] = ()
+    profile: SustainabilityProfile | None = None
+    portfolio: PortfolioLimits | None = None
+    payment: Literal["prepayment", "credit"] = "prepayment"
+    credit_limit_cents_eur: Count | None = None
+
+
+class ReferencePrice(Struct, frozen=True, kw_only=True, tag="reference_price"):
+    """A dated price of one product; `oxide_or_element` names what a kilogram is counted of."""
+
+    code: Code
+    analyte: Code
+    price: StatedPrice
+    description: Text
+    as_of: date
+    published_at: Instant
+    source: LongText
+
+
+class FxRate(Struct, frozen=True, kw_only=True, tag="fx_rate"):
+    """Millionths of a euro for one unit of `currency`."""
+
+    currency: CurrencyCode
+    ueur_per_unit: Annotated[int, Meta(ge=1, le=10**12)]
+    as_of: date
+    published_at: Instant
+    source: LongText
+
+
+class Qualification(Struct, frozen=True, kw_only=True, tag="qualification"):
+    """How far a buyer has qualified a seller's site for a form."""
+
+    buyer: UUID
+    seller: UUID
+    facility: UUID
+    form: ProductForm
+    level: QualificationLevel
+
+
+class ConcentratedOrigins(Struct, frozen=True, kw_only=True, tag="concentrated_origins"):
+    """Third countries above 65 % of a raw material's supply at a stage: a dated list, never computed from the book."""
+
+    countries: Annotated[tuple[CountryCode, ...], Meta(max_length=250)]
+    as_of: date
+    source: LongText
+
+
+MarketInput = ReferencePrice | FxRate | Qualification | ConcentratedOrigins
+
+
+class FootprintBenchmark(Struct, frozen=True, kw_only=True):
+    """The footprint against which a form is measured, and the worst value that the rule set lets a seller declare."""
+
+    form: ProductForm
+    declared_unit: Denominator
+    boundary: Code
+    allocation: Code
+    benchmark_g_co2e_per_kg: Count
+    worst_g_co2e_per_kg: Count
+    source: LongText
+
+
+class RuleSet(Struct, frozen=True, kw_only=True):
+    """Formulas, benchmarks, evidence rules and default amounts of a market; immutable once published."""
+
+    version: Annotated[int, Meta(ge=1, le=10**6)]
+    algorithm: Code
+    benchmarks: Annotated[tuple[FootprintBenchmark, ...], Meta(max_length=64)] = ()
+    default_profile: SustainabilityProfile
+    self_declared_improvement_ppb: FractionPpb = 500_000_000
+    only_larger_of_recycled_and_rex: bool = True
+    recognised_certificates: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    eu_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    min_value_share_ppb: FractionPpb = 500_000_000
+    marginality_tolerance_ppb: FractionPpb = 10_000_000
+    thin_component_groups: Annotated[int, Meta(ge=1, le=100)] = 3
+    effective_from: Instant
+
+
+TermKind = Literal[
+    "form", "co_product", "carbon", "recycled", "certificates", "origin", "rex", "sustainability", "penalties", "logistics"
+]
+
+
+class PriceTerm(Struct, frozen=True, kw_only=True):
+    """One line of a waterfall: what rule, from which figures and evidence, gave how much per basis kg."""
+
+    kind: TermKind
+    rule: Code
+    ueur_per_kg: ValueUeurPerKg
+    reason: Text | None = None
+    inputs: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+
+class Waterfall(Struct, frozen=True, kw_only=True):
+    """limit + terms − ask = value; seller's surplus u, buyer's surplus v, price P = ask + u; all per basis kg."""
+
+    supply: UUID
+    requirement: UUID
+    quantity_basis_g: MassG
+    limit_ueur_per_kg: PriceUeurPerKg
+    ask_ueur_per_kg: PriceUeurPerKg
+    terms: tuple[PriceTerm, ...]
+    term_total_ueur_per_kg: ValueUeurPerKg
+    value_ueur_per_kg: ValueUeurPerKg
+    seller_surplus_ueur_per_kg: ValueUeurPerKg
+    buyer_surplus_ueur_per_kg: ValueUeurPerKg
+    price_ueur_per_kg: ValueUeurPerKg
+
+
+class OrderDual(Struct, frozen=True, kw_only=True):
+    """An order's competitive surplus at each level and its bounds; `capacity_g` is what it brought to the section."""
+
+    order: UUID
+    side: Literal["seller", "buyer"]
+    capacity_g: MassG
+    filled_g: MassG
+    surplus_ueur_per_kg: ValueUeurPerKg
+    low_ueur_per_kg: ValueUeurPerKg
+    high_ueur_per_kg: ValueUeurPerKg
+    rank_dual: BigInteger
+    tiebreak_dual: BigInteger
+    marginal: bool
+
+
+class SectionResult(Struct, frozen=True, kw_only=True):
+    """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg."""
+
+    section: Code
+    edge_count: Count
+    edges_hash: str
+    welfare: BigInteger
+    dual_bound: BigInteger
+    welfare_without_sustainability: BigInteger
+    traded_basis_g: Count
+    unique: bool
+    tries: Annotated[int, Meta(ge=1, le=8)]
+    trades: Count
+
+
+class TradeReference(Struct, frozen=True, kw_only=True):
+    """The dated reference price a trade is shown against."""
+
+    code: Code
+    ueur_per_kg: PriceUeurPerKg
+    price: StatedPrice
+    as_of: date
+    fx: InputReference | None = None
+    position: Count
+
+

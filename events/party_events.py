@@ -1,0 +1,173 @@
+"""Facts of the `parties` stream: who takes part, with which sites, papers and keys. Lane key: the organisation."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from events.vocabulary import (
+    Code,
+    CountryCode,
+    FacilityScale,
+    Instant,
+    KeyRole,
+    MassG,
+    PartyRole,
+    ProductForm,
+    Sha256Hex,
+    Text,
+    ValueChainStage,
+    WasteStatus,
+)
+
+
+class OrganisationRegistered(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.organisation.registered.v1"
+
+    organisation: UUID
+    name: Text
+    country: CountryCode
+    roles: Annotated[tuple[PartyRole, ...], Meta(max_length=8)]
+    group: UUID
+    initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    sanctions_screened_until: Instant
+
+
+class OrganisationChanged(Struct, frozen=True, kw_only=True):
+    """The organisation as it stands after the change."""
+
+    TYPE: ClassVar[str] = "parties.organisation.changed.v1"
+
+    organisation: UUID
+    name: Text
+    country: CountryCode
+    roles: Annotated[tuple[PartyRole, ...], Meta(max_length=8)]
+    group: UUID
+    initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    sanctions_screened_until: Instant
+
+
+class FacilityCapacity(Struct, frozen=True, kw_only=True):
+    """Nameplate capacity in grams of product per year."""
+
+    form: ProductForm
+    nameplate_g_per_year: MassG
+
+
+class FacilityRegistered(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.facility.registered.v1"
+
+    organisation: UUID
+    facility: UUID
+    name: Text
+    country: CountryCode
+    place: Text
+    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    scale: FacilityScale
+    readiness_level: Annotated[int, Meta(ge=1, le=9)]
+    capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
+    strategic_project: Code | None = None
+
+
+class FacilityChanged(Struct, frozen=True, kw_only=True):
+    """The facility as it stands after the change."""
+
+    TYPE: ClassVar[str] = "parties.facility.changed.v1"
+
+    organisation: UUID
+    facility: UUID
+    name: Text
+    country: CountryCode
+    place: Text
+    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    scale: FacilityScale
+    readiness_level: Annotated[int, Meta(ge=1, le=9)]
+    capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
+    strategic_project: Code | None = None
+
+
+class FacilityRevoked(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.facility.revoked.v1"
+
+    organisation: UUID
+    facility: UUID
+
+
+class CertificateRegistered(Struct, frozen=True, kw_only=True):
+    """A certificate of one site under a recognised scheme."""
+
+    TYPE: ClassVar[str] = "parties.certificate.registered.v1"
+
+    organisation: UUID
+    certificate: UUID
+    facility: UUID
+    scheme: Code
+    reference: Text
+    valid_from: Instant
+    valid_until: Instant
+
+
+class CertificateRevoked(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.certificate.revoked.v1"
+
+    organisation: UUID
+    certificate: UUID
+
+
+class LicenceRegistered(Struct, frozen=True, kw_only=True):
+    """A permit to take material of a waste status, or a consent to ship it from a country."""
+
+    TYPE: ClassVar[str] = "parties.licence.registered.v1"
+
+    organisation: UUID
+    licence: UUID
+    facility: UUID
+    kind: Code
+    waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
+    ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    reference: Text
+    valid_from: Instant
+    valid_until: Instant
+
+
+class LicenceRevoked(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.licence.revoked.v1"
+
+    organisation: UUID
+    licence: UUID
+
+
+class ApiKeyIssued(Struct, frozen=True, kw_only=True):
+    """Only the SHA-256 of the secret is ever stored."""
+
+    TYPE: ClassVar[str] = "parties.api-key.issued.v1"
+
+    organisation: UUID
+    key: UUID
+    label: Text
+    secret_sha256: Sha256Hex
+    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
+    expires_at: Instant
+
+
+class ApiKeyRevoked(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.api-key.revoked.v1"
+
+    organisation: UUID
+    key: UUID
+
+
+FACTS: tuple[type[Struct], ...] = (
+    OrganisationRegistered,
+    OrganisationChanged,
+    FacilityRegistered,
+    FacilityChanged,
+    FacilityRevoked,
+    CertificateRegistered,
+    CertificateRevoked,
+    LicenceRegistered,
+    LicenceRevoked,
+    ApiKeyIssued,
+    ApiKeyRevoked,
+)

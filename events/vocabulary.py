@@ -1,0 +1,309 @@
+"""Words of the trade: ids, units, closed lists and the composition of a material.
+
+Every quantity is an integer of the unit its name ends in; `|x| < 2**53` so that every JSON reader holds it exactly.
+Terms follow CRMA (Regulation (EU) 2024/1252), Incoterms 2020 and ISO 22095.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+INTEGER_MAX = 2**53 - 1
+MASS_G_MAX = 10**12
+PRICE_UEUR_PER_KG_MAX = 10**11
+PPB = 10**9
+MICRO = 10**6
+GRAMS_PER_KG = 1_000
+
+Position = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Version = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Round = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+MassG = Annotated[int, Meta(ge=0, le=MASS_G_MAX)]
+PriceUeurPerKg = Annotated[int, Meta(ge=-PRICE_UEUR_PER_KG_MAX, le=PRICE_UEUR_PER_KG_MAX)]
+ValueUeurPerKg = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+MicroAmount = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+FractionPpb = Annotated[int, Meta(ge=0, le=PPB)]
+RatioPpb = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+CentsEur = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+Seconds = Annotated[int, Meta(ge=0, le=10**9)]
+BigInteger = Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]*)$", max_length=64)]
+Sha256Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+LongText = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$")]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+Stream = Literal["parties", "market", "contracts", "materials"]
+STREAMS: tuple[Stream, ...] = ("contracts", "market", "materials", "parties")
+
+PartyRole = Literal[
+    "mine", "waste_owner", "refiner", "metal_maker", "magnet_producer", "oem", "dismantler", "recycler"
+]
+KeyRole = Literal["trader", "compliance", "auditor", "operator", "admin"]
+ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
+FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]
+ProductForm = Literal[
+    "ore",
+    "concentrate",
+    "mixed_carbonate",
+    "mixed_oxide",
+    "separated_oxide",
+    "metal",
+    "strip_cast_alloy",
+    "magnet_powder",
+    "magnet_block",
+    "finished_magnet",
+    "swarf",
+    "hard_scrap",
+    "eol_magnet",
+    "core",
+    "shred_fraction",
+    "residue",
+]
+MarketBasis = Literal["ndpr", "dy", "tb", "sm", "ndfeb-reuse"]
+MassBasis = Literal["dry", "as_received"]
+CompositionOf = Literal["sample", "treo"]
+CellState = Literal["value", "not_available", "below_detection"]
+Denominator = Literal["wet", "dry", "oxide", "element"]
+Incoterm = Literal["EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DPU", "DAP", "DDP"]
+WasteStatus = Literal["product", "by_product", "waste", "end_of_waste"]
+RexRoute = Literal["reuse", "refurbish", "repurpose", "recycle"]
+REX_HIERARCHY: tuple[RexRoute, ...] = ("reuse", "refurbish", "repurpose", "recycle")
+Commitment = Literal["firm", "subject_to_confirmation"]
+QualificationLevel = Literal["none", "sample", "pilot", "production"]
+QUALIFICATION_LADDER: tuple[QualificationLevel, ...] = ("none", "sample", "pilot", "production")
+OrderKind = Literal["offer", "lot", "requirement"]
+Side = Literal["seller", "buyer"]
+ExportLicenceStatus = Literal["not_required", "pending", "granted"]
+CustodyModel = Literal[
+    "identity_preserved", "segregated", "controlled_blending", "mass_balance", "book_and_claim"
+]
+PackagingUnit = Literal["big_bag", "drum", "pallet", "box", "container", "bulk", "piece"]
+ConditionGrade = Literal["A", "B", "C", "D"]
+
+RARE_EARTHS: tuple[str, ...] = (
+    "La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Y", "Sc",
+)  # fmt: skip
+OTHER_ANALYTES: tuple[str, ...] = (
+    "Fe", "B", "C", "O", "N", "H", "Co", "Cu", "Al", "Ga", "Nb", "Zr", "Si", "Ca", "Mg", "Mn", "Ni", "Zn", "Ti",
+    "Na", "K", "Pb", "Cd", "As", "F", "P", "S", "Cl", "Th", "U",
+)  # fmt: skip
+ANALYTES: frozenset[str] = frozenset(RARE_EARTHS + OTHER_ANALYTES)
+
+OXIDES: dict[str, tuple[str, int]] = {
+    "La2O3": ("La", 852_700_000),
+    "CeO2": ("Ce", 814_100_000),
+    "Pr6O11": ("Pr", 827_700_000),
+    "Pr2O3": ("Pr", 854_500_000),
+    "Nd2O3": ("Nd", 857_400_000),
+    "Sm2O3": ("Sm", 862_400_000),
+    "Eu2O3": ("Eu", 863_600_000),
+    "Gd2O3": ("Gd", 867_600_000),
+    "Tb4O7": ("Tb", 850_200_000),
+    "Tb2O3": ("Tb", 868_800_000),
+    "Dy2O3": ("Dy", 871_300_000),
+    "Ho2O3": ("Ho", 873_000_000),
+    "Er2O3": ("Er", 874_500_000),
+    "Tm2O3": ("Tm", 875_600_000),
+    "Yb2O3": ("Yb", 878_200_000),
+    "Lu2O3": ("Lu", 879_400_000),
+    "Y2O3": ("Y", 787_400_000),
+    "Sc2O3": ("Sc", 652_000_000),
+}
+"""Oxide → (element, ppb of metal in the oxide), IUPAC standard atomic weights to four places."""
+
+TRADED_OXIDE: dict[str, str] = {
+    "La": "La2O3", "Ce": "CeO2", "Pr": "Pr6O11", "Nd": "Nd2O3", "Sm": "Sm2O3", "Eu": "Eu2O3", "Gd": "Gd2O3",
+    "Tb": "Tb4O7", "Dy": "Dy2O3", "Ho": "Ho2O3", "Er": "Er2O3", "Tm": "Tm2O3", "Yb": "Yb2O3", "Lu": "Lu2O3",
+    "Y": "Y2O3", "Sc": "Sc2O3",
+}  # fmt: skip
+"""The oxide in which each rare earth is traded and TREO is counted."""
+
+BASIS_ELEMENTS: dict[MarketBasis, tuple[str, ...]] = {
+    "ndpr": ("Nd", "Pr"),
+    "dy": ("Dy",),
+    "tb": ("Tb",),
+    "sm": ("Sm",),
+    "ndfeb-reuse": (),
+}
+"""Elements whose contained mass is the market's unit; none: whole magnets count by net mass."""
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One analyte of an assay; `fraction_ppb` is the value, or the detection limit when below it, else absent."""
+
+    analyte: Code
+    reported_as: Code
+    state: CellState
+    fraction_ppb: FractionPpb | None = None
+
+    def __post_init__(self) -> None:
+        if (self.fraction_ppb is None) != (self.state == "not_available"):
+            raise ValueError(f"{self.analyte}: a figure belongs to every state but not_available, and to no other")
+
+
+class Composition(Struct, frozen=True, kw_only=True):
+    """Mass fractions of a dry or an as-received sample, each of the sample or of its TREO (`treo_ppb` of the sample)."""
+
+    basis: MassBasis
+    of: CompositionOf
+    cells: tuple[Cell, ...]
+    treo_ppb: FractionPpb | None = None
+
+    def __post_init__(self) -> None:
+        if self.of == "treo" and self.treo_ppb is None:
+            raise ValueError("fractions of TREO need treo_ppb, the TREO share of the sample")
+
+
+class Assay(Struct, frozen=True, kw_only=True):
+    """Who measured the composition, and when; activities in millibecquerel per gram."""
+
+    laboratory: Text
+    reference: Text
+    sampled_on: date
+    th_mbq_per_g: Count | None = None
+    u_mbq_per_g: Count | None = None
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A named place of Incoterms 2020."""
+
+    country: CountryCode
+    name: Text
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """Half-open: `start` is in, `end` is not."""
+
+    start: Instant
+    end: Instant
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError("a period has to end after it starts")
+
+
+class Packaging(Struct, frozen=True, kw_only=True):
+    """How the product is packed; `package_wet_g` is the net product mass of one unit."""
+
+    unit: PackagingUnit
+    package_wet_g: MassG
+
+
+class Tranche(Struct, frozen=True, kw_only=True):
+    """A dated part of a lot or offer, in net grams of product as delivered."""
+
+    window: Period
+    net_wet_g: MassG
+
+
+class StatedPrice(Struct, frozen=True, kw_only=True):
+    """A price as its owner wrote it: millionths of `currency` per kg of `per`."""
+
+    amount_micro: MicroAmount
+    currency: CurrencyCode
+    per: Denominator
+
+
+class InputReference(Struct, frozen=True, kw_only=True):
+    """Which dated input of the market's lane a conversion used."""
+
+    code: Code
+    position: Position
+    value_micro: MicroAmount
+
+
+class ConvertedPrice(Struct, frozen=True, kw_only=True):
+    """A stated price, what it is in micro-EUR per basis kg, and the FX used (none when it was stated in EUR)."""
+
+    stated: StatedPrice
+    ueur_per_kg: PriceUeurPerKg
+    fx: InputReference | None = None
+
+
+class OriginStep(Struct, frozen=True, kw_only=True):
+    stage: ValueChainStage
+    country: CountryCode
+    strategic_project: bool = False
+
+
+class PhysicalLot(Struct, frozen=True, kw_only=True):
+    """What makes tonnes the same tonnes: a passport id, else the organisation's site and lot number."""
+
+    site: UUID
+    lot_number: Code
+    passport: UUID | None = None
+
+
+class Footprint(Struct, frozen=True, kw_only=True):
+    """A product carbon footprint in grams CO2e per kg of the declared unit."""
+
+    g_co2e_per_kg: Count
+    declared_unit: Denominator
+    form: ProductForm
+    standard: Code
+    boundary: Code
+    allocation: Code
+    reference_year: Annotated[int, Meta(ge=1990, le=2100)]
+    primary_data_ppb: FractionPpb
+    verified: bool
+    verifier: Text | None = None
+    valid_until: Instant
+
+
+class RecycledContent(Struct, frozen=True, kw_only=True):
+    """Recycled share of the basis elements; pre- and post-consumer stay apart."""
+
+    post_consumer_ppb: FractionPpb = 0
+    pre_consumer_ppb: FractionPpb = 0
+
+    def __post_init__(self) -> None:
+        if self.post_consumer_ppb + self.pre_consumer_ppb > PPB:
+            raise ValueError("post- and pre-consumer shares cannot exceed the whole together")
+
+
+class TermHorizon(Struct, frozen=True, kw_only=True):
+    """A long-term order: quantity is grams of basis per contract year at plateau, price a differential to `index`.
+
+    `profile_ppb` is each contract year's share of the plateau, its length the number of years;
+    `profile_tolerance_ppb` how far the other side's profile may differ in any year.
+    """
+
+    start_year: Annotated[int, Meta(ge=2000, le=2200)]
+    profile_ppb: Annotated[tuple[RatioPpb, ...], Meta(min_length=1, max_length=30)]
+    profile_tolerance_ppb: FractionPpb = 0
+    index: Code
+    quotation_period: Code
+    floor_ueur_per_kg: PriceUeurPerKg | None = None
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's default partitioner hash (murmur2, seed 0x9747b28c), unsigned 32 bit. Source: Apache Kafka `Utils.murmur2`."""
+    mask = 0xFFFFFFFF
+    multiplier = 0x5BD1E995
+    length = len(data)
+    state = (0x9747B28C ^ length) & mask
+    for start in range(0, length - length % 4, 4):
+        word = int.from_bytes(data[start : start + 4], "little")
+        word = (word * multiplier) & mask
+        word ^= word >> 24
+        word = (word * multiplier) & mask
+        state = ((state * multiplier) & mask) ^ word
+    tail = data[length - length % 4 :]
+    if tail:
+        state ^= int.from_bytes(tail, "little")
+        state = (state * multiplier) & mask
+    state ^= state >> 13
+    state = (state * multiplier) & mask
+    return state ^ (state >> 15)
+
+
+def lane_of(key: str, lanes: int) -> int:
+    """The lane of a lane key (market, organisation or root passport id as canonical UUID text)."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % lanes

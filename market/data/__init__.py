@@ -1,0 +1,28 @@
+"""Reference data of the trade as published, with its sources (`SOURCES.md`)."""
+
+import csv
+from importlib.resources import files
+
+FILES: tuple[str, ...] = (
+    "carbon_footprints.csv",
+    "eol_assays.csv",
+    "facilities_public.csv",
+    "lifetimes.csv",
+    "magnet_grades.csv",
+    "oxide_factors.csv",
+    "prices_usgs.csv",
+    "recycling_routes.csv",
+    "reo_distribution.csv",
+    "world_mine_production.csv",
+)
+
+
+def rows(file_name: str) -> list[dict[str, str]]:
+    """The rows of one reference file, header names as keys, figures as the published text.
+
+    Raises ValueError for a name that is not in `FILES`.
+    """
+    if file_name not in FILES:
+        raise ValueError(f"no reference file {file_name!r}; there are {', '.join(FILES)}")
+    with files(__name__).joinpath(file_name).open(encoding="utf-8", newline="") as source:
+        return list(csv.DictReader(source))

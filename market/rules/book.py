@@ -1,0 +1,354 @@
+"""The book: what a lane's events have made of its markets. A pure fold, in memory, the only input of a clearing."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    SupplyOffered,
+    SupplyOfferAmended,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import (
+    ConcentratedOrigins,
+    FxRate,
+    MarketInput,
+    MarketTerms,
+    Member,
+    Qualification,
+    ReferencePrice,
+    RequirementTerms,
+    RuleSet,
+    SupplyTerms,
+)
+from events.vocabulary import ProductForm, QualificationLevel
+
+OrderStatus = Literal["open", "withdrawn", "expired", "sold"]
+RELIABILITY_WINDOW = timedelta(days=90)
+
+
+class SupplyOrder(Struct, frozen=True, kw_only=True):
+    """A supply offer or recovered lot as it stands; grams of basis, `rank` the lane position that gave its place in time."""
+
+    order: UUID
+    kind: Literal["offer", "lot"]
+    market: UUID
+    organisation: UUID
+    rank: int
+    version: int
+    status: OrderStatus
+    held_g: int = 0
+    filled_g: int = 0
+    terms: SupplyTerms
+
+    @property
+    def available_g(self) -> int:
+        return self.terms.basis_g - self.held_g - self.filled_g if self.status == "open" else 0
+
+
+class RequirementOrder(Struct, frozen=True, kw_only=True):
+    order: UUID
+    market: UUID
+    organisation: UUID
+    rank: int
+    version: int
+    status: OrderStatus
+    held_g: int = 0
+    filled_g: int = 0
+    terms: RequirementTerms
+
+    @property
+    def available_g(self) -> int:
+        return self.terms.basis_g - self.held_g - self.filled_g if self.status == "open" else 0
+
+
+class OpenMatch(Struct, frozen=True, kw_only=True):
+    """A struck match until it is confirmed, declined or lapsed; an answer is None until its side has given it."""
+
+    struck: MatchStruck
+    seller: UUID
+    buyer: UUID
+    version: int = 1
+    seller_answer: Literal["confirmed", "declined"] | None = None
+    buyer_answer: Literal["confirmed", "declined"] | None = None
+    seller_reason: str | None = None
+    buyer_reason: str | None = None
+
+
+class RecordedReference(Struct, frozen=True, kw_only=True):
+    value: ReferencePrice
+    position: int
+
+
+class RecordedFx(Struct, frozen=True, kw_only=True):
+    value: FxRate
+    position: int
+
+
+class MarketInputs(Struct, kw_only=True):
+    """The newest of each dated input that the market's lane holds."""
+
+    references: dict[str, RecordedReference] = {}
+    fx: dict[str, RecordedFx] = {}
+    qualifications: dict[str, QualificationLevel] = {}
+    concentrated: ConcentratedOrigins | None = None
+    concentrated_position: int | None = None
+
+
+class PublishedRuleSet(Struct, frozen=True, kw_only=True):
+    rule_set: RuleSet
+    position: int
+
+
+class Book(Struct, kw_only=True):
+    """One market at lane position `position`. Orders that are closed and hold nothing have left it."""
+
+    market: UUID
+    terms: MarketTerms
+    position: int
+    last_time: datetime
+    members: dict[UUID, Member] = {}
+    suspended: set[UUID] = set()
+    supplies: dict[UUID, SupplyOrder] = {}
+    requirements: dict[UUID, RequirementOrder] = {}
+    inputs: MarketInputs
+    rule_sets: list[PublishedRuleSet] = []
+    plan: ClearingPlanned | None = None
+    plan_position: int | None = None
+    last_round: int = 0
+    last_completed_sha256: str | None = None
+    matches: dict[UUID, OpenMatch] = {}
+    failings: dict[UUID, list[datetime]] = {}
+
+
+Books = dict[UUID, Book]
+"""All markets of one lane."""
+
+
+def qualification_key(buyer: UUID, seller: UUID, facility: UUID, form: ProductForm) -> str:
+    return f"{buyer}/{seller}/{facility}/{form}"
+
+
+def rule_set_at(rule_sets: list[PublishedRuleSet], now: datetime) -> RuleSet | None:
+    """The newest rule set in effect at `now`; none when the market has not published one yet."""
+    in_effect = [published for published in rule_sets if published.rule_set.effective_from <= now]
+    return max(in_effect, key=lambda published: published.position).rule_set if in_effect else None
+
+
+def fold(books: Books, event: Recorded) -> None:
+    """Bring the lane's books to `event`; events of other streams do not belong here.
+
+    Raises KeyError when an event names a market or order that the lane never opened: a broken record.
+    """
+    fact: Any = event.data
+    if isinstance(fact, MarketOpened):
+        books[fact.market] = Book(
+            market=fact.market,
+            terms=fact.terms,
+            position=event.position,
+            last_time=event.time,
+            inputs=MarketInputs(),
+        )
+        return
+    book = books[fact.market]
+    _fold_into(book, event, fact)
+    book.position = event.position
+    book.last_time = max(book.last_time, event.time)
+
+
+def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
+    match fact:
+        case MemberAdmitted() | MemberChanged():
+            book.members[fact.member.organisation] = fact.member
+            if isinstance(fact, MemberAdmitted):
+                book.suspended.discard(fact.member.organisation)
+        case MemberSuspended():
+            book.suspended.add(fact.organisation)
+        case InputRecorded():
+            _record_input(book.inputs, fact.input, event.position)
+        case RuleSetPublished():
+            book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=event.position))
+        case SupplyOffered() | RecoveredLotListed():
+            _open_supply(book, event.position, fact)
+        case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
+            _amend_supply(book, event.position, fact)
+        case SupplyOfferWithdrawn() | SupplyOfferExpired():
+            _close_supply(book, fact.offer, "withdrawn" if isinstance(fact, SupplyOfferWithdrawn) else "expired")
+        case RecoveredLotWithdrawn() | RecoveredLotExpired():
+            _close_supply(book, fact.lot, "withdrawn" if isinstance(fact, RecoveredLotWithdrawn) else "expired")
+        case RequirementPosted() | RequirementAmended():
+            _put_requirement(book, event.position, fact)
+        case RequirementWithdrawn() | RequirementExpired():
+            status: OrderStatus = "withdrawn" if isinstance(fact, RequirementWithdrawn) else "expired"
+            order = book.requirements[fact.requirement]
+            _keep_requirement(book, replace(order, status=status, version=order.version + 1))
+        case ClearingPlanned():
+            book.plan, book.plan_position, book.last_round = fact, event.position, fact.round
+        case ClearingEvidence():
+            pass
+        case ClearingCompleted():
+            book.plan, book.plan_position = None, None
+            book.last_completed_sha256 = event.body_hash.hex()
+        case ClearingAbandoned():
+            book.plan, book.plan_position = None, None
+        case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            _fold_match(book, event, fact)
+        case _:
+            assert_never(fact)
+
+
+def _record_input(inputs: MarketInputs, value: MarketInput, position: int) -> None:
+    match value:
+        case ReferencePrice():
+            inputs.references[value.code] = RecordedReference(value=value, position=position)
+        case FxRate():
+            inputs.fx[value.currency] = RecordedFx(value=value, position=position)
+        case Qualification():
+            key = qualification_key(value.buyer, value.seller, value.facility, value.form)
+            inputs.qualifications[key] = value.level
+        case ConcentratedOrigins():
+            inputs.concentrated, inputs.concentrated_position = value, position
+        case _:
+            assert_never(value)
+
+
+def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
+    order = fact.offer if isinstance(fact, SupplyOffered) else fact.lot
+    book.supplies[order] = SupplyOrder(
+        order=order,
+        kind="offer" if isinstance(fact, SupplyOffered) else "lot",
+        market=fact.market,
+        organisation=fact.organisation,
+        rank=position,
+        version=1,
+        status="open",
+        terms=fact.terms,
+    )
+
+
+def _amend_supply(
+    book: Book, position: int, fact: SupplyOfferAmended | RecoveredLotAmended | RecoveredLotGraded
+) -> None:
+    order = book.supplies[fact.offer if isinstance(fact, SupplyOfferAmended) else fact.lot]
+    if isinstance(fact, RecoveredLotGraded):
+        terms, rank = replace(order.terms, condition=fact.condition), order.rank
+    else:
+        terms, rank = fact.terms, order.rank if fact.keeps_rank else position
+    _keep_supply(book, replace(order, terms=terms, rank=rank, version=order.version + 1))
+
+
+def _close_supply(book: Book, order_id: UUID, status: OrderStatus) -> None:
+    order = book.supplies[order_id]
+    _keep_supply(book, replace(order, status=status, version=order.version + 1))
+
+
+def _put_requirement(book: Book, position: int, fact: RequirementPosted | RequirementAmended) -> None:
+    if isinstance(fact, RequirementPosted):
+        order = RequirementOrder(
+            order=fact.requirement,
+            market=fact.market,
+            organisation=fact.organisation,
+            rank=position,
+            version=1,
+            status="open",
+            terms=fact.terms,
+        )
+    else:
+        order = book.requirements[fact.requirement]
+        rank = order.rank if fact.keeps_rank else position
+        order = replace(order, terms=fact.terms, rank=rank, version=order.version + 1)
+    _keep_requirement(book, order)
+
+
+def settled_status(status: OrderStatus, basis_g: int, held_g: int, filled_g: int) -> OrderStatus:
+    """An open order whose every gram is sold is sold; a hold that comes back opens nothing that was closed."""
+    return "sold" if status == "open" and held_g == 0 and filled_g >= basis_g else status
+
+
+def _keep_supply(book: Book, order: SupplyOrder) -> None:
+    assert order.held_g >= 0 and order.filled_g >= 0 and order.held_g + order.filled_g <= order.terms.basis_g
+    status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
+    if status != "open" and order.held_g == 0:
+        book.supplies.pop(order.order, None)
+    else:
+        book.supplies[order.order] = replace(order, status=status)
+
+
+def _keep_requirement(book: Book, order: RequirementOrder) -> None:
+    assert order.held_g >= 0 and order.filled_g >= 0 and order.held_g + order.filled_g <= order.terms.basis_g
+    status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
+    if status != "open" and order.held_g == 0:
+        book.requirements.pop(order.order, None)
+    else:
+        book.requirements[order.order] = replace(order, status=status)
+
+
+def _move_quantity(book: Book, supply_id: UUID, requirement_id: UUID, held_g: int, filled_g: int) -> None:
+    supply = book.supplies[supply_id]
+    requirement = book.requirements[requirement_id]
+    _keep_supply(book, replace(supply, held_g=supply.held_g + held_g, filled_g=supply.filled_g + filled_g))
+    _keep_requirement(
+        book,
+        replace(requirement, held_g=requirement.held_g + held_g, filled_g=requirement.filled_g + filled_g),
+    )
+
+
+def _fold_match(
+    book: Book, event: Recorded, fact: MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
+) -> None:
+    if isinstance(fact, MatchStruck):
+        book.matches[fact.match] = OpenMatch(
+            struck=fact,
+            seller=book.supplies[fact.supply].organisation,
+            buyer=book.requirements[fact.requirement].organisation,
+        )
+        _move_quantity(book, fact.supply, fact.requirement, fact.quantity_basis_g, 0)
+        return
+    if isinstance(fact, MatchAnswered):
+        open_match = book.matches[fact.match]
+        answered = (
+            replace(open_match, seller_answer=fact.answer, seller_reason=fact.reason)
+            if fact.side == "seller"
+            else replace(open_match, buyer_answer=fact.answer, buyer_reason=fact.reason)
+        )
+        book.matches[fact.match] = replace(answered, version=open_match.version + 1)
+        return
+    open_match = book.matches.pop(fact.match)
+    filled_g = fact.quantity_basis_g if isinstance(fact, MatchConfirmed) else 0
+    _move_quantity(book, fact.supply, fact.requirement, -fact.quantity_basis_g, filled_g)
+    if isinstance(fact, MatchConfirmed):
+        return
+    sides = fact.declined_by if isinstance(fact, MatchDeclined) else fact.silent
+    for side in sides:
+        organisation = open_match.seller if side == "seller" else open_match.buyer
+        recent = [at for at in book.failings.get(organisation, []) if event.time - at < RELIABILITY_WINDOW]
+        book.failings[organisation] = [*recent, event.time]
