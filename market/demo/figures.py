@@ -1,0 +1,70 @@
+"""Published figures as exact decimals: what the demonstration's firms are made of."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from market import data
+
+LATEST_PRICE_COLUMN = "2025e"
+PRICE_YEAR = 2025
+GRADES_SOLD: tuple[str, ...] = ("N42SH", "N42H", "N38UH")
+
+
+def price_usd_per_kg(product: str) -> Decimal:
+    """USD per kg of the product, the latest year. Source: USGS Mineral Commodity Summaries 2026."""
+    row = next(row for row in data.rows("prices_usgs.csv") if row["product"] == product)
+    return Decimal(row[LATEST_PRICE_COLUMN])
+
+
+def reo_split_percent(source_id: str) -> dict[str, str]:
+    """Element → published share of TREO in per cent, `<x` below detection, NA not available."""
+    row = next(row for row in data.rows("reo_distribution.csv") if row["source_id"] == source_id)
+    return {name: text for name, text in row.items() if len(name) <= 2}
+
+
+def ndpr_split_percent(source_id: str) -> tuple[Decimal, Decimal]:
+    """(Nd2O3, Pr6O11) of the NdPr oxide that a deposit's split gives, per cent, summing to 100."""
+    split = reo_split_percent(source_id)
+    nd, pr = Decimal(split["Nd"]), Decimal(split["Pr"])
+    nd_share = (nd * 100 / (nd + pr)).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    return nd_share, 100 - nd_share
+
+
+def ndpr_of_treo(source_id: str) -> Decimal:
+    """NdPr oxide as a fraction of a deposit's TREO."""
+    split = reo_split_percent(source_id)
+    return (Decimal(split["Nd"]) + Decimal(split["Pr"])) / 100
+
+
+def eol_assay_percent(sample: str) -> dict[str, str]:
+    """Analyte → per cent by weight of an end-of-life magnet sample. Source: Materials 2025, 18, 2946."""
+    row = next(row for row in data.rows("eol_assays.csv") if row["sample"] == sample)
+    return {name: text for name, text in row.items() if name not in ("sample", "unit", "source")}
+
+
+def ndpr_of_grade(grade: str) -> Decimal:
+    """NdPr as a mass fraction of a magnet grade; practitioner figure."""
+    row = next(row for row in data.rows("magnet_grades.csv") if row["grade"] == grade)
+    return Decimal(row["ndpr_wt"]) / 100
+
+
+def monazite_footprint_kg_co2e_per_kg() -> Decimal:
+    """Mean footprint of REO from monazite. Source: Browning et al. 2017."""
+    row = next(row for row in data.rows("carbon_footprints.csv") if row["route"] == "monazite")
+    return Decimal(row["kg_co2e_per_kg"])
+
+
+def ionic_clay_footprint_kg_co2e_per_kg() -> Decimal:
+    """Middle of the published range for mixed REO from ionic clay. Source: Wan et al. 2022."""
+    row = next(row for row in data.rows("carbon_footprints.csv") if row["route"] == "ionic clay")
+    low, high = row["kg_co2e_per_kg"].split("-")
+    return (Decimal(low) + Decimal(high)) / 2
+
+
+def dissolution_footprint_kg_co2e_per_kg() -> Decimal:
+    """Acid-free dissolution: 73 % below the monazite mean. Source of the 73 %: Chowdhury et al. 2021."""
+    row = next(
+        row for row in data.rows("carbon_footprints.csv") if row["route"] == "acid-free dissolution recycling"
+    )
+    reduction = Decimal(row["kg_co2e_per_kg"].split(" ")[0].removesuffix("%").lstrip("-"))
+    remaining = monazite_footprint_kg_co2e_per_kg() * (100 - reduction) / 100
+    return remaining.quantize(Decimal("0.001"), ROUND_HALF_EVEN)
