@@ -24,5 +24,5 @@ def rows(file_name: str) -> list[dict[str, str]]:
     """
     if file_name not in FILES:
         raise ValueError(f"no reference file {file_name!r}; there are {', '.join(FILES)}")
-    with files(__name__).joinpath(file_name).open(encoding="utf-8", newline="") as source:
-        return list(csv.DictReader(source))
+    text = files(__name__).joinpath(file_name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))

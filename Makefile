@@ -1,0 +1,64 @@
+# Every task by name; `make` alone lists them. CI calls the same names.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CODE := events market contracts
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast check format schemas requirements clean \
+	bench-write bench-relay bench-reader bench-latency
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: ## prepare .venv and the Kafka jars (idempotent)
+	@$(PYTHON) deploy/setup.py
+
+demo: setup ## start everything, trade, clear, audit, stop
+	@$(BIN)/lodestone demo
+
+up: setup ## start everything and keep it running until Ctrl-C
+	@$(BIN)/lodestone up
+
+test: setup ## all tests, on a real PostgreSQL and a real Kafka
+	@$(PYTEST)
+
+test-fast: setup ## the tests that need nothing running
+	@$(PYTEST) tests/rules tests/simulation tests/golden tests/deploy
+
+check: setup ## formatting, lint, types, import contracts, dependencies, SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/squawk --config deploy/postgres/squawk.toml deploy/postgres/migrations/*.sql
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: setup ## regenerate the event schemas, AsyncAPI and events.md
+	@$(BIN)/lodestone schemas
+
+requirements: setup ## recompile requirements/ from pyproject.toml (needs a package index)
+	$(COMPILE) --extra fast -o requirements/runtime.txt
+	$(COMPILE) --extra fast --extra dev -c requirements/runtime.txt -o requirements/development.txt
+
+bench-write: setup ## durable POSTs against pgbench on the same rows
+	@$(BIN)/python bench/write_path.py
+
+bench-relay: setup ## relay catch-up against bare producers
+	@$(BIN)/python bench/relay.py
+
+bench-reader: setup ## readers against a bare consumer
+	@$(BIN)/python bench/reader.py
+
+bench-latency: setup ## from the answer to the record readable on Kafka
+	@$(BIN)/python bench/latency.py
+
+clean: ## remove .venv, caches and ALL local data
+	rm -rf .venv .lodestone .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

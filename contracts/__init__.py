@@ -1,0 +1,1 @@
+"""The long game: offtake agreements over months and years."""

@@ -1,0 +1,303 @@
+"""Prepare a checkout: the virtual environment in `.venv`, the Kafka jars under the data folder.
+
+Needs Python 3.11 and nothing else; runs as root or not; a second run changes nothing.
+Environment: LODESTONE_DATA_DIR (default `.lodestone` in the checkout), LODESTONE_NO_APT=1 (install no system
+package), LODESTONE_KAFKA_BOOTSTRAP (an own cluster: no Java, Maven or jars are needed).
+"""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements" / "development.txt"
+POM = ROOT / "deploy" / "kafka" / "pom.xml"
+JAR_CHECKSUMS = ROOT / "deploy" / "kafka" / "jars.sha256"
+PYTHON_OLDEST = (3, 11)
+JAVA_OLDEST = 17
+JAVA_PACKAGE = "default-jre-headless"
+MAVEN_PACKAGE = "maven"
+COMPOSE_ALTERNATIVE = "Or use Docker instead: docker compose -f deploy/compose.yaml up --build"
+
+
+class SetupError(Exception):
+    """One sentence that says what is missing and what to do about it."""
+
+
+def main() -> int:
+    try:
+        check_python(sys.version_info[:2])
+        prepare_environment()
+        prepare_kafka(data_dir(os.environ), os.environ)
+    except SetupError as error:
+        print(f"\nset-up stopped: {error}", file=sys.stderr)
+        return 5
+    except KeyboardInterrupt:
+        print("\nset-up interrupted; run it again to continue", file=sys.stderr)
+        return 130
+    return 0
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    return (ROOT / Path(environ.get("LODESTONE_DATA_DIR") or ".lodestone").expanduser()).resolve()
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    if version < PYTHON_OLDEST:
+        raise SetupError(
+            f"Python {'.'.join(map(str, PYTHON_OLDEST))} or newer is needed, this is "
+            f"{'.'.join(map(str, version))}; name a newer one with: make setup PYTHON=python3.11"
+        )
+
+
+# --- Python packages
+
+
+def prepare_environment() -> None:
+    """Create `.venv` with exactly the hashed requirements and the project itself (editable)."""
+    venv = ROOT / ".venv"
+    stamp = venv / "lodestone-setup.sha256"
+    wanted = environment_fingerprint()
+    if stamp.is_file() and stamp.read_text() == wanted and (venv / "bin" / "lodestone").exists():
+        return
+    say(f"[1/2] Python packages into {venv}")
+    python = create_venv(venv)
+    count = len(re.findall(r"^[A-Za-z0-9][\w.-]*==", REQUIREMENTS.read_text(), re.MULTILINE))
+    log = venv / "setup.log"
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+    ]
+    run_with_progress(
+        [*pip, "--require-hashes", "-r", str(REQUIREMENTS)],
+        log,
+        re.compile(r"^(Collecting|Requirement already satisfied)"),
+        f"of about {count} packages resolved",
+        "installing the Python packages",
+    )
+    run_with_progress(
+        [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+        log,
+        re.compile(r"^Successfully installed"),
+        "project linked",
+        "linking the project into its environment",
+    )
+    stamp.write_text(wanted)
+
+
+def environment_fingerprint() -> str:
+    digest = hashlib.sha256(f"{ROOT}\n{sys.version_info[:2]}\n".encode())
+    for path in (REQUIREMENTS, ROOT / "pyproject.toml"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def create_venv(venv: Path) -> str:
+    """Returns the interpreter of a working virtual environment; one that was moved or broken is made anew."""
+    python = str(venv / "bin" / "python")
+    probe = "import sys, pip; print(sys.prefix)"
+    if Path(python).exists():
+        found = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
+        pip_script = venv / "bin" / "pip"
+        moved = not pip_script.exists() or str(venv) not in pip_script.read_text(errors="replace")[:512]
+        if found.returncode == 0 and found.stdout.strip() == str(venv) and not moved:
+            return python
+        shutil.rmtree(venv)
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        packages = [f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"]
+        install_packages(packages, "Python's venv module", os.environ)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise SetupError(f"python -m venv failed: {(made.stdout + made.stderr).strip()}")
+    return python
+
+
+# --- Kafka
+
+
+def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
+    """Copy the Kafka jars to `<data>/kafka/libs`, each checked against its committed SHA-256."""
+    if environ.get("LODESTONE_KAFKA_BOOTSTRAP"):
+        return
+    libs = data / "kafka" / "libs"
+    stamp = data / "kafka" / "libs.sha256"
+    wanted = hashlib.sha256(POM.read_bytes() + JAR_CHECKSUMS.read_bytes()).hexdigest()
+    copied = stamp.is_file() and stamp.read_text() == wanted and libs.is_dir()
+    java = find_java(environ)
+    maven_ok = shutil.which("mvn", path=environ.get("PATH")) is not None
+    packages = missing_packages(java_ok=java is not None, maven_ok=maven_ok, jars_ok=copied)
+    if packages:
+        install_packages(packages, f"Java {JAVA_OLDEST} or newer and Maven, for Apache Kafka,", environ)
+        java = find_java(environ)
+        if java is None:
+            raise SetupError(
+                f"{JAVA_PACKAGE} did not bring Java {JAVA_OLDEST} or newer. {COMPOSE_ALTERNATIVE}"
+            )
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.with_name("java").write_text(java or "")
+    if copied:
+        return
+    say(f"[2/2] Apache Kafka's jars into {libs}")
+    fresh = libs.with_name("libs.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    command = [
+        *("mvn", "-B", "-Dstyle.color=never", "-f", str(POM), *maven_repository(data)),
+        *("dependency:copy-dependencies", f"-DoutputDirectory={fresh}"),
+    ]
+    run_with_progress(
+        command,
+        data / "kafka" / "setup.log",
+        re.compile(r"^\[INFO\] Downloaded .*\.jar"),
+        "jars downloaded",
+        f"copying Apache Kafka's jars with Maven ({COMPOSE_ALTERNATIVE}; or name a cluster in "
+        "LODESTONE_KAFKA_BOOTSTRAP)",
+    )
+    count = check_jars(fresh, JAR_CHECKSUMS.read_text())
+    shutil.rmtree(libs, ignore_errors=True)
+    fresh.rename(libs)
+    stamp.write_text(wanted)
+    say(f"      {count} jars stand there, each with its committed SHA-256")
+
+
+def maven_repository(data: Path) -> list[str]:
+    """Maven keeps downloads in the home folder; a user without one keeps them in the data folder."""
+    try:
+        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        home = Path("/nonexistent")
+    return [] if os.access(home, os.W_OK) else [f"-Dmaven.repo.local={data / 'kafka' / 'maven'}"]
+
+
+def missing_packages(*, java_ok: bool, maven_ok: bool, jars_ok: bool) -> list[str]:
+    """Maven is needed only to copy the jars; Java always."""
+    packages = [] if java_ok else [JAVA_PACKAGE]
+    if not maven_ok and not jars_ok:
+        packages.append(MAVEN_PACKAGE)
+    return packages
+
+
+def find_java(environ: Mapping[str, str], system: Path = Path("/usr/lib/jvm")) -> str | None:
+    """The first Java that is new enough: JAVA_HOME, PATH, then Debian's folder of virtual machines."""
+    candidates = []
+    if environ.get("JAVA_HOME"):
+        candidates.append(str(Path(environ["JAVA_HOME"]) / "bin" / "java"))
+    on_path = shutil.which("java", path=environ.get("PATH"))
+    if on_path:
+        candidates.append(on_path)
+    candidates.extend(sorted(map(str, system.glob("*/bin/java")), reverse=True))
+    for candidate in candidates:
+        version = java_version(candidate)
+        if version is not None and version >= JAVA_OLDEST:
+            return candidate
+    return None
+
+
+def java_version(java: str) -> int | None:
+    """Major version, None when the file does not run; `1.8.0_402` counts as 8."""
+    try:
+        shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r'version "(?:1\.)?(\d+)', shown.stderr + shown.stdout)
+    return int(found.group(1)) if found and shown.returncode == 0 else None
+
+
+def check_jars(folder: Path, checksums: str) -> int:
+    """The number of jars. Raises SetupError naming every jar that is missing, unexpected or different."""
+    wanted = {}
+    for line in checksums.splitlines():
+        digest, name = line.split()
+        wanted[name] = digest
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.jar"))
+    }
+    differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if differing:
+        raise SetupError(f"these jars do not match {JAR_CHECKSUMS.relative_to(ROOT)}: {', '.join(differing)}")
+    return len(found)
+
+
+# --- system packages and child processes
+
+
+def install_packages(
+    packages: list[str],
+    purpose: str,
+    environ: Mapping[str, str],
+    *,
+    root: bool | None = None,
+    run: Callable[[list[str]], int] | None = None,
+) -> None:
+    """Install Debian packages as root and say so; otherwise raise one sentence naming them."""
+    is_root = os.geteuid() == 0 if root is None else root
+    apt = shutil.which("apt-get", path=environ.get("PATH"))
+    names = " ".join(packages)
+    if apt is None or not is_root or environ.get("LODESTONE_NO_APT") == "1":
+        raise SetupError(
+            f"{purpose} are missing; install the packages {names} (Debian: apt-get install {names}). "
+            f"{COMPOSE_ALTERNATIVE}"
+        )
+    say(f"      installing Debian packages with apt-get: {names} (LODESTONE_NO_APT=1 forbids this)")
+    runner = run or run_apt
+    install = [apt, "install", "-y", "--no-install-recommends", *packages]
+    if runner(install) != 0 and (runner([apt, "update"]) != 0 or runner(install) != 0):
+        raise SetupError(f"apt-get could not install {names}. {COMPOSE_ALTERNATIVE}")
+
+
+def run_apt(command: list[str]) -> int:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run([*command, "-q"], env=environ, stdout=subprocess.DEVNULL, check=False)
+    return done.returncode
+
+
+def run_with_progress(command: list[str], log: Path, counted: re.Pattern[str], unit: str, what: str) -> None:
+    """Run a child, write all it says to `log`, show a count of the lines that match `counted`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    terminal = sys.stdout.isatty()
+    count = 0
+    tail: list[str] = []
+    with (
+        log.open("a", encoding="utf-8") as sink,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as child,
+    ):
+        for line in child.stdout or ():
+            sink.write(line)
+            tail = [*tail[-11:], line.rstrip()]
+            if counted.search(line):
+                count += 1
+                if terminal:
+                    print(f"\r      {count} {unit}", end="", flush=True)
+                elif count % 20 == 0:
+                    say(f"      {count} {unit}")
+    if terminal and count:
+        print(flush=True)
+    if child.returncode != 0:
+        raise SetupError(f"{what} failed (all of its output: {log}); its last lines:\n" + "\n".join(tail))
+    if not terminal:
+        say(f"      done: {count} {unit}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

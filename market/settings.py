@@ -1,0 +1,164 @@
+"""Environment → Settings, once. Every variable starts with LODESTONE_."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+DEPLOY: Final = CHECKOUT / "deploy"
+
+PREFIX: Final = "LODESTONE_"
+DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production
+SECRET_CHARACTERS_MIN: Final = 32
+READ_ELSEWHERE: Final = frozenset({"LODESTONE_CRASH_AT", "LODESTONE_NO_APT", "LODESTONE_NO_NUMBA"})
+
+Role = Literal["owner", "writer", "reader", "relay", "auditor"]
+ROLES: Final[tuple[Role, ...]] = ("owner", "writer", "reader", "relay", "auditor")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARACTERS_MIN)]
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the text names every variable at fault and what each has to be."""
+
+
+class Settings(BaseSettings):
+    """How this process runs. Frozen; unknown LODESTONE_ variables are refused by `load`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    environment: Literal["development", "test", "production"] = "development"
+    """`production` refuses default secrets and embedded servers."""
+
+    # --- data and embedded servers
+    data_dir: Path = CHECKOUT / ".lodestone"
+    """Folder of the embedded servers and the Kafka jars; a relative path counts from the checkout."""
+    instance: str = Field("main", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    """Sub-folder of data_dir for one set of embedded servers; `main` is `lodestone up`."""
+    start_seconds_max: float = Field(60, gt=0, le=600)
+    """Longest wait for an embedded server to become ready, seconds."""
+
+    # --- PostgreSQL
+    database_url: SecretStr | None = None
+    """Administrator's URL of a PostgreSQL ≥ 18; absent: the embedded one."""
+    owner_url: SecretStr | None = None
+    writer_url: SecretStr | None = None
+    reader_url: SecretStr | None = None
+    relay_url: SecretStr | None = None
+    auditor_url: SecretStr | None = None
+    """URLs of the five roles; absent: database_url with the user `lodestone_<role>` and no password
+    (trust, peer or ~/.pgpass). Where a role's URL has a password, `lodestone migrate` sets it."""
+    pool_connections_max: int = Field(12, ge=1, le=200)
+    """Connections per pool and process."""
+
+    # --- Kafka
+    kafka_bootstrap: str | None = None
+    """host:port[,host:port…] of a Kafka ≥ 4.0; absent: the embedded one."""
+    kafka_port: Port = 19092
+    """Port of the embedded broker on 127.0.0.1; 0 or taken: a free one."""
+    kafka_java_options: str = "-Xms64m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+    """Memory and compiler options of the embedded broker."""
+    topic_prefix: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,39}\.)?$")
+    """Put before every topic name, ends in a full stop; keeps deployments on one cluster apart."""
+
+    # --- HTTP
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8080
+    """0: a free one."""
+
+    # --- secrets
+    public_id_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
+    """HMAC key of the ids on the public tape, ≥ 32 characters."""
+    cursor_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
+    """Key that seals page cursors, ≥ 32 characters."""
+
+    # --- logs
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return (CHECKOUT / value.expanduser()).resolve()
+
+    @field_validator("database_url", "owner_url", "writer_url", "reader_url", "relay_url", "auditor_url")
+    @classmethod
+    def _postgresql_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be a URL like postgresql://user@host:5432/database")
+        return value
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _bootstrap(cls, value: str | None) -> str | None:
+        for server in (value or "").split(",") if value else ():
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError("must be host:port, several separated by commas")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        problems = [
+            f"{PREFIX}{role.upper()}_URL needs {PREFIX}DATABASE_URL beside it"
+            for role in ROLES
+            if self.role_url(role) is not None and self.database_url is None
+        ]
+        if self.environment == "production":
+            problems.extend(self._unfit_for_production())
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _unfit_for_production(self) -> list[str]:
+        problems = [
+            f"{PREFIX}{name.upper()} must be set to a secret of its own in production"
+            for name in ("public_id_secret", "cursor_secret")
+            if getattr(self, name).get_secret_value() == DEVELOPMENT_SECRET
+        ]
+        problems += [
+            f"{PREFIX}{name.upper()} must be set in production: the embedded server is for development"
+            for name in ("database_url", "kafka_bootstrap")
+            if getattr(self, name) is None
+        ]
+        if "LODESTONE_CRASH_AT" in os.environ:
+            problems.append("LODESTONE_CRASH_AT is for tests only")
+        return problems
+
+    def role_url(self, role: Role) -> SecretStr | None:
+        """The URL given for a role, None when it is to be derived from database_url."""
+        urls = {
+            "owner": self.owner_url,
+            "writer": self.writer_url,
+            "reader": self.reader_url,
+            "relay": self.relay_url,
+            "auditor": self.auditor_url,
+        }
+        return urls[role]
+
+    @property
+    def instance_dir(self) -> Path:
+        return self.data_dir / self.instance
+
+
+def load(**given: Any) -> Settings:
+    """Settings from the environment; `given` wins. Raises SettingsError with all that is wrong at once."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_ELSEWHERE
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    problems = [f"{name}: is no setting" for name in unknown]
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            message = problem["msg"].removeprefix("Value error, ")
+            place = PREFIX + str(problem["loc"][0]).upper() + ": " if problem["loc"] else ""
+            problems.extend(place + line for line in message.split("\n"))
+    else:
+        if not problems:
+            return settings
+    raise SettingsError("the environment cannot be used:\n  " + "\n  ".join(problems))

@@ -1,0 +1,116 @@
+"""Servers for the tests: one PostgreSQL and one Kafka per session, one migrated database per test."""
+
+import itertools
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import hypothesis
+import pytest
+
+from market.children import exclusive_lock, stop_orphan
+from market.local import local_kafka, local_postgres
+from market.provision import prepare_database, role_url
+from market.settings import Role, Settings, load
+
+# A test database is thrown away: what an operating system crash would lose does not matter.
+POSTGRES_CONF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
+
+hypothesis.settings.register_profile("lodestone", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("lodestone")
+
+counter = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database of one test; dropped after it."""
+
+    settings: Settings
+    admin_dsn: str
+
+    def dsn(self, role: Role) -> str:
+        return role_url(self.settings, self.admin_dsn, role)
+
+
+@pytest.fixture(scope="session")
+def server_settings() -> Iterator[Settings]:
+    """This session's servers; their folder goes with the session, those of killed sessions go now."""
+    settings = load(environment="test", instance=f"test-{os.getpid()}", kafka_port=0)
+    for folder in settings.data_dir.glob("test-*"):
+        _remove_if_left(folder)
+    yield settings
+    shutil.rmtree(settings.instance_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def postgres_admin_dsn(server_settings: Settings) -> AsyncIterator[str]:
+    async with local_postgres(server_settings, conf=POSTGRES_CONF) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def template_database(server_settings: Settings, postgres_admin_dsn: str) -> AsyncIterator[str]:
+    """Name of a migrated database that is copied for each test."""
+    name = f"lodestone_template_{os.getpid()}"
+    await _execute(postgres_admin_dsn, f"create database {name}")
+    await prepare_database(server_settings, with_database(postgres_admin_dsn, name))
+    yield name
+    await _execute(postgres_admin_dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database(
+    server_settings: Settings, postgres_admin_dsn: str, template_database: str
+) -> AsyncIterator[Database]:
+    """A fresh migrated database."""
+    name = f"lodestone_test_{os.getpid()}_{next(counter)}"
+    await _execute(
+        postgres_admin_dsn, f"create database {name} template {template_database} owner lodestone_owner"
+    )
+    yield Database(settings=server_settings, admin_dsn=with_database(postgres_admin_dsn, name))
+    await _execute(postgres_admin_dsn, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+async def kafka_bootstrap(server_settings: Settings) -> AsyncIterator[str]:
+    async with local_kafka(server_settings) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test's topics have."""
+    return f"t{next(counter)}-{secrets.token_hex(4)}."
+
+
+def with_database(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Stops and removes the servers of a session that was killed; leaves those of one that runs."""
+    with exclusive_lock(folder, "postgres") as postgres_left, exclusive_lock(folder, "kafka") as kafka_left:
+        if not (postgres_left and kafka_left):
+            return
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            pid = int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+            stop_orphan(pid, str(folder / "postgres"), signal.SIGQUIT)
+        with suppress(FileNotFoundError, ValueError):
+            stop_orphan(int((folder / "kafka" / "pid").read_text()), str(folder / "kafka"), signal.SIGKILL)
+        shutil.rmtree(folder)

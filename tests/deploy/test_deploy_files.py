@@ -1,0 +1,178 @@
+"""The files under deploy/ and requirements/ hold together, and with the settings."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import string
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from market.settings import load
+
+CHECKOUT = Path(__file__).parents[2]
+DEPLOY = CHECKOUT / "deploy"
+COMPOSE = DEPLOY / "compose.yaml"
+MAVEN = "{http://maven.apache.org/POM/4.0.0}"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """compose.yaml as a machine without any variables set reads it."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE.read_text())
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
+
+
+@pytest.fixture(scope="module")
+def pom() -> ET.Element:
+    return ET.parse(DEPLOY / "kafka" / "pom.xml").getroot()
+
+
+def test_compose_file_uses_only_known_members_in_their_form(compose: dict[str, Any]) -> None:
+    schema = json.loads((CHECKOUT / "tests" / "deploy" / "compose_essentials.json").read_text())
+    errors = [
+        f"{error.instance_path}: {error.message}" for error in jsonschema_rs.iter_errors(schema, compose)
+    ]
+    assert [] == errors
+
+
+def test_compose_client_accepts_the_file_where_there_is_one() -> None:
+    command = ["docker", "compose", "-f", str(COMPOSE), "config", "--quiet"]
+    has_client = (
+        shutil.which("docker")
+        and not subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode
+    )
+    shown = subprocess.run(command, check=False, capture_output=True, text=True) if has_client else None
+    assert shown is None or (0, "") == (shown.returncode, shown.stderr)
+
+
+def test_compose_uses_official_images_that_are_new_enough(compose: dict[str, Any], pom: ET.Element) -> None:
+    kafka = pom.findtext(f"{MAVEN}properties/{MAVEN}kafka.version")
+    assert f"apache/kafka:{kafka}" == compose["services"]["kafka"]["image"]
+    assert "postgres:18" == compose["services"]["postgres"]["image"]
+
+
+def test_compose_opens_ports_on_this_machine_only(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports
+    assert [] == [port for port in ports if not port.startswith("127.0.0.1:")]
+
+
+def test_compose_environment_is_a_valid_one(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LODESTONE_")]:
+        monkeypatch.delenv(name)
+    for name, value in compose["services"]["lodestone"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert "kafka:9092" == settings.kafka_bootstrap
+    assert settings.role_url("writer") is not None
+
+
+def test_every_service_that_is_depended_on_exists(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    wanted = {name for service in services.values() for name in service.get("depends_on", {})}
+    assert {"postgres", "kafka", "migrate", "topics"} == wanted
+    assert wanted <= services.keys()
+
+
+def test_image_copies_only_what_the_build_context_lets_through() -> None:
+    allowed = {
+        line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+    copied = set(re.findall(r"^COPY (?!--from)(\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    assert copied == allowed
+    assert [] == [path for path in copied if not (CHECKOUT / path).exists()]
+
+
+def test_every_requirement_is_pinned_with_hashes_and_names_no_host() -> None:
+    for name in ("runtime.txt", "development.txt"):
+        text = (CHECKOUT / "requirements" / name).read_text()
+        entries = re.split(r"\n(?=[a-z0-9])", text.strip())
+        assert len(entries) > 20
+        assert [] == [
+            entry.splitlines()[0] for entry in entries if "==" not in entry or "--hash=sha256:" not in entry
+        ]
+        assert "://" not in text
+        assert "--index" not in text
+
+
+def test_runtime_and_development_pin_the_same_versions() -> None:
+    def pins(name: str) -> set[str]:
+        text = (CHECKOUT / "requirements" / name).read_text()
+        return set(re.findall(r"^([a-z0-9][^ ]*==[^ ]+)", text, re.MULTILINE))
+
+    assert set() == pins("runtime.txt") - pins("development.txt")
+
+
+def test_every_dependency_is_in_the_compiled_requirements() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    compiled = (CHECKOUT / "requirements" / "development.txt").read_text()
+    wanted = [
+        *project["dependencies"],
+        *(d for group in project["optional-dependencies"].values() for d in group),
+    ]
+    names = [re.split(r"[<>=!;\[ ]", dependency)[0].lower() for dependency in wanted]
+    assert [] == [name for name in names if not re.search(rf"^{re.escape(name)}==", compiled, re.MULTILINE)]
+
+
+def test_jars_have_checksums_and_are_the_versions_of_the_pom(pom: ET.Element) -> None:
+    lines = [line.split() for line in (DEPLOY / "kafka" / "jars.sha256").read_text().splitlines()]
+    names = {name for _, name in lines}
+    assert [] == [digest for digest, _ in lines if not re.fullmatch(r"[0-9a-f]{64}", digest)]
+    kafka = pom.findtext(f"{MAVEN}properties/{MAVEN}kafka.version")
+    log4j = pom.findtext(f"{MAVEN}properties/{MAVEN}log4j.version")
+    expected = {
+        f"kafka_2.13-{kafka}.jar",
+        f"log4j-slf4j-impl-{log4j}.jar",
+        f"log4j-core-{log4j}.jar",
+        f"log4j-api-{log4j}.jar",
+    }
+    assert set() == expected - names
+    assert [] == [name for name in names if "slf4j2" in name]
+
+
+def test_pom_says_nothing_about_where_artifacts_come_from(pom: ET.Element) -> None:
+    assert [] == [
+        element.tag for element in pom.iter() if element.tag.endswith(("repository", "repositories"))
+    ]
+    assert {} == pom.attrib
+
+
+def test_kafka_templates_have_no_open_placeholders() -> None:
+    template = string.Template((DEPLOY / "kafka" / "server.properties").read_text())
+    assert {"broker_port", "controller_port", "log_dir"} == set(template.get_identifiers())
+    filled = template.substitute(broker_port=1, controller_port=2, log_dir="/data")
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.read_string("[server]\n" + filled)
+    assert "PLAINTEXT://127.0.0.1:1" == parser["server"]["advertised.listeners"]
+    assert "-1" == parser["server"]["log.retention.ms"]
+
+
+def test_topics_are_those_of_the_design() -> None:
+    topics = tomllib.loads((DEPLOY / "kafka" / "topics.toml").read_text())
+    lanes = [name for name, topic in topics["topics"].items() if topic["partitions"] == "lanes"]
+    assert [f"record.{stream}.v1" for stream in ("parties", "market", "contracts", "materials")] == lanes
+    assert 12 == len(topics["topics"])
+    assert "-1" == topics["every-topic"]["config"]["retention.ms"]
+    assert "delete" == topics["every-topic"]["config"]["cleanup.policy"]
+    assert (3, "2") == (
+        topics["replicated"]["replication_factor"],
+        topics["replicated"]["config"]["min.insync.replicas"],
+    )
+
+
+def test_ci_calls_the_names_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    called = re.findall(r"^make ([a-z-]+)$", (CHECKOUT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert ["setup", "check", "demo", "test"] == called
+    assert set(called) <= targets
+    assert os.access(CHECKOUT / ".ci" / "run", os.X_OK)

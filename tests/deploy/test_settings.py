@@ -1,0 +1,105 @@
+"""The environment: all that is wrong at once, no secret shown, production refuses what is for development."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from market.settings import CHECKOUT, SettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LODESTONE_")]:
+        monkeypatch.delenv(name)
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    first, *lines = str(refused.value).splitlines()
+    assert "the environment cannot be used:" == first
+    return [line.strip() for line in lines]
+
+
+def test_an_empty_environment_is_the_embedded_one() -> None:
+    settings = load()
+    assert (None, None) == (settings.database_url, settings.kafka_bootstrap)
+    assert CHECKOUT / ".lodestone" / "main" == settings.instance_dir
+
+
+def test_the_environment_is_read_and_given_values_win(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LODESTONE_HTTP_PORT", "9000")
+    monkeypatch.setenv("LODESTONE_DATA_DIR", str(tmp_path))
+    assert (9000, tmp_path) == (load().http_port, load().data_dir)
+    assert 0 == load(http_port=0).http_port
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LODESTONE_DATABASE_URL", "")
+    assert load().database_url is None
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load().http_port = 1
+
+
+def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = refusal(
+        monkeypatch,
+        LODESTONE_HTTP_PROT="80",
+        LODESTONE_HTTP_PORT="99999",
+        LODESTONE_KAFKA_BOOTSTRAP="kafka",
+        LODESTONE_DATABASE_URL="mysql://root:hidden@db/x",
+        LODESTONE_TOPIC_PREFIX="Not a prefix",
+        LODESTONE_CURSOR_SECRET="too-short-hidden",
+    )
+    text = "\n".join(problems)
+    assert ["LODESTONE_HTTP_PROT: is no setting"] == problems[:1]
+    named = {line.split(":")[0] for line in problems}
+    assert {
+        "LODESTONE_HTTP_PROT",
+        "LODESTONE_HTTP_PORT",
+        "LODESTONE_KAFKA_BOOTSTRAP",
+        "LODESTONE_DATABASE_URL",
+        "LODESTONE_TOPIC_PREFIX",
+        "LODESTONE_CURSOR_SECRET",
+    } == named
+    assert "hidden" not in text
+
+
+def test_a_role_url_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = refusal(monkeypatch, LODESTONE_WRITER_URL="postgresql://lodestone_writer@db/x")
+    assert ["LODESTONE_WRITER_URL needs LODESTONE_DATABASE_URL beside it"] == problems
+
+
+def test_production_refuses_default_secrets_and_embedded_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = refusal(monkeypatch, LODESTONE_ENVIRONMENT="production", LODESTONE_CRASH_AT="relay.sent")
+    assert [
+        "LODESTONE_PUBLIC_ID_SECRET must be set to a secret of its own in production",
+        "LODESTONE_CURSOR_SECRET must be set to a secret of its own in production",
+        "LODESTONE_DATABASE_URL must be set in production: the embedded server is for development",
+        "LODESTONE_KAFKA_BOOTSTRAP must be set in production: the embedded server is for development",
+        "LODESTONE_CRASH_AT is for tests only",
+    ] == problems
+
+
+def test_production_with_its_own_secrets_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LODESTONE_ENVIRONMENT", "production")
+    monkeypatch.setenv("LODESTONE_DATABASE_URL", "postgresql://admin@db/lodestone")
+    monkeypatch.setenv("LODESTONE_KAFKA_BOOTSTRAP", "kafka-1:9092, kafka-2:9092")
+    monkeypatch.setenv("LODESTONE_PUBLIC_ID_SECRET", "p" * 32)
+    monkeypatch.setenv("LODESTONE_CURSOR_SECRET", "c" * 32)
+    assert "production" == load().environment
+
+
+def test_secrets_do_not_show() -> None:
+    settings = load(cursor_secret="s" * 40, database_url="postgresql://admin:hidden@db/lodestone")
+    assert "s" * 40 not in repr(settings)
+    assert "hidden" not in repr(settings)

@@ -1,0 +1,195 @@
+"""What the set-up does about missing Java, Maven, venv, old Python and changed jars."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def setup() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("lodestone_setup", CHECKOUT / "deploy" / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def program(folder: Path, name: str, script: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def java(folder: Path, version: str) -> Path:
+    return program(folder, "java", f"echo 'openjdk version \"{version}\" 2025-04-15' >&2")
+
+
+@pytest.mark.parametrize(("version", "major"), [("17.0.15", 17), ("1.8.0_402", 8), ("25", 25), ("21-ea", 21)])
+def test_java_version_is_read(setup: ModuleType, tmp_path: Path, version: str, major: int) -> None:
+    assert major == setup.java_version(str(java(tmp_path, version)))
+
+
+def test_a_java_that_does_not_run_has_no_version(setup: ModuleType, tmp_path: Path) -> None:
+    assert setup.java_version(str(tmp_path / "missing")) is None
+    assert setup.java_version(str(program(tmp_path, "java", "exit 1"))) is None
+
+
+def test_java_on_the_path_is_found(setup: ModuleType, tmp_path: Path) -> None:
+    found = java(tmp_path / "bin", "17.0.1")
+    assert str(found) == setup.find_java({"PATH": str(found.parent)}, tmp_path / "jvm")
+
+
+def test_java_home_wins_when_new_enough(setup: ModuleType, tmp_path: Path) -> None:
+    on_path = java(tmp_path / "bin", "17.0.1")
+    old, new = java(tmp_path / "old" / "bin", "11.0.2"), java(tmp_path / "new" / "bin", "21.0.2")
+    path = str(on_path.parent)
+    assert str(new) == setup.find_java({"PATH": path, "JAVA_HOME": str(tmp_path / "new")}, tmp_path / "jvm")
+    assert str(on_path) == setup.find_java(
+        {"PATH": path, "JAVA_HOME": str(old.parent.parent)}, tmp_path / "jvm"
+    )
+
+
+def test_an_old_java_on_the_path_gives_way_to_a_newer_one_beside_it(
+    setup: ModuleType, tmp_path: Path
+) -> None:
+    on_path = java(tmp_path / "bin", "11.0.2")
+    beside = java(tmp_path / "jvm" / "java-17" / "bin", "17.0.2")
+    assert str(beside) == setup.find_java({"PATH": str(on_path.parent)}, tmp_path / "jvm")
+
+
+def test_no_java_is_none(setup: ModuleType, tmp_path: Path) -> None:
+    assert setup.find_java({"PATH": str(tmp_path)}, tmp_path / "jvm") is None
+
+
+@pytest.mark.parametrize(
+    ("java_ok", "maven_ok", "jars_ok", "expected"),
+    [
+        (True, True, False, []),
+        (True, False, False, ["maven"]),
+        (False, True, False, ["default-jre-headless"]),
+        (False, False, False, ["default-jre-headless", "maven"]),
+        (True, False, True, []),
+        (False, False, True, ["default-jre-headless"]),
+    ],
+)
+def test_only_what_is_missing_is_asked_for(
+    setup: ModuleType, java_ok: bool, maven_ok: bool, jars_ok: bool, expected: list[str]
+) -> None:
+    assert expected == setup.missing_packages(java_ok=java_ok, maven_ok=maven_ok, jars_ok=jars_ok)
+
+
+def test_root_on_debian_installs_and_says_so(
+    setup: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apt = program(tmp_path, "apt-get", "exit 0")
+    ran: list[list[str]] = []
+
+    def run(command: list[str]) -> int:
+        ran.append(command)
+        return 0
+
+    setup.install_packages(["maven"], "Maven", {"PATH": str(tmp_path)}, root=True, run=run)
+    assert [[str(apt), "install", "-y", "--no-install-recommends", "maven"]] == ran
+    assert "installing Debian packages with apt-get: maven" in capsys.readouterr().out
+
+
+def test_a_failed_install_updates_the_lists_and_tries_again(setup: ModuleType, tmp_path: Path) -> None:
+    program(tmp_path, "apt-get", "exit 0")
+    codes = iter([100, 0, 0])
+    ran: list[str] = []
+
+    def run(command: list[str]) -> int:
+        ran.append(command[1])
+        return next(codes)
+
+    setup.install_packages(["maven"], "Maven", {"PATH": str(tmp_path)}, root=True, run=run)
+    assert ["install", "update", "install"] == ran
+
+
+@pytest.mark.parametrize(
+    ("root", "apt", "environ"),
+    [(False, True, {}), (True, False, {}), (True, True, {"LODESTONE_NO_APT": "1"})],
+    ids=["not-root", "not-debian", "forbidden"],
+)
+def test_otherwise_one_sentence_names_packages_and_docker(
+    setup: ModuleType, tmp_path: Path, root: bool, apt: bool, environ: dict[str, str]
+) -> None:
+    if apt:
+        program(tmp_path, "apt-get", "exit 0")
+    with pytest.raises(setup.SetupError) as refused:
+        setup.install_packages(
+            ["default-jre-headless", "maven"],
+            "Java 17 or newer and Maven, for Apache Kafka,",
+            {"PATH": str(tmp_path), **environ},
+            root=root,
+        )
+    assert (
+        "Java 17 or newer and Maven, for Apache Kafka, are missing; "
+        "install the packages default-jre-headless maven "
+        "(Debian: apt-get install default-jre-headless maven). "
+        "Or use Docker instead: docker compose -f deploy/compose.yaml up --build"
+    ) == str(refused.value)
+
+
+def test_a_python_too_old_is_named(setup: ModuleType) -> None:
+    with pytest.raises(setup.SetupError, match=r"Python 3\.11 or newer is needed, this is 3\.9"):
+        setup.check_python((3, 9))
+    setup.check_python((3, 11))
+
+
+def test_jars_are_compared_with_their_checksums(setup: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a.jar").write_bytes(b"a")
+    (tmp_path / "b.jar").write_bytes(b"changed")
+    (tmp_path / "d.jar").write_bytes(b"unexpected")
+    a = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    assert 1 == setup.check_jars(_only(tmp_path, "a.jar"), f"{a}  a.jar\n")
+    with pytest.raises(setup.SetupError, match=r"b\.jar, c\.jar, d\.jar$"):
+        setup.check_jars(tmp_path, f"{a}  a.jar\n{'0' * 64}  b.jar\n{'0' * 64}  c.jar\n")
+
+
+def _only(folder: Path, name: str) -> Path:
+    alone = folder / "alone"
+    alone.mkdir()
+    (alone / name).write_bytes((folder / name).read_bytes())
+    return alone
+
+
+def test_an_own_cluster_needs_neither_java_nor_jars(setup: ModuleType, tmp_path: Path) -> None:
+    setup.prepare_kafka(
+        tmp_path / "data", {"PATH": str(tmp_path), "LODESTONE_KAFKA_BOOTSTRAP": "127.0.0.1:9092"}
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_data_folder_counts_from_the_checkout(setup: ModuleType) -> None:
+    assert CHECKOUT / ".lodestone" == setup.data_dir({})
+    assert CHECKOUT / "elsewhere" == setup.data_dir({"LODESTONE_DATA_DIR": "elsewhere"})
+    assert Path("/elsewhere") == setup.data_dir({"LODESTONE_DATA_DIR": "/elsewhere"})
+
+
+def test_a_failed_child_is_shown_with_its_last_lines(setup: ModuleType, tmp_path: Path) -> None:
+    failing = program(tmp_path, "failing", "echo first; echo the reason; exit 3")
+    with pytest.raises(setup.SetupError, match=r"(?s)trying failed .*run\.log.*the reason"):
+        setup.run_with_progress(
+            [str(failing)], tmp_path / "run.log", setup.re.compile("first"), "seen", "trying"
+        )
+    assert "first\nthe reason\n" == (tmp_path / "run.log").read_text()
+
+
+def test_the_interpreter_of_a_moved_environment_is_made_anew(setup: ModuleType, tmp_path: Path) -> None:
+    moved = tmp_path / ".venv"
+    (moved / "bin").mkdir(parents=True)
+    os.symlink(sys.executable, moved / "bin" / "python")
+    python = setup.create_venv(moved)
+    assert str(moved / "bin" / "python") == python
+    assert (moved / "pyvenv.cfg").is_file()
+    assert str(moved) in (moved / "bin" / "pip").read_text()
