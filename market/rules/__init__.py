@@ -1,0 +1,1 @@
+"""Pure rules: state, commands, times and ids in; events or refusals out."""

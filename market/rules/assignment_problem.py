@@ -1,0 +1,203 @@
+"""What the assignment takes and gives: arrays of integers, checked when made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+Int32s = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+
+GUARD = 1 << 62
+NAMED_AT_MOST = 5
+
+
+class AssignmentError(ValueError):
+    """The problem cannot be solved as posed. `problems` holds one sentence for each thing that is wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Problem:
+    """One section of a clearing: who could sell how much to whom, at what worth. Arrays are kept as copies.
+
+    supply, demand: int64[nS], int64[nB], grams of basis, at least 1.
+    seller, buyer: int32[e], indices into supply and demand; no pair twice.
+    value: int64[e], micro-EUR per kg of basis, at least 0.
+    ranks: (int64[nS], int64[nB]), lane positions, smaller is earlier is better; only their order within
+        a side counts. None: all orders are equally early.
+    tiebreak: int64[e], at least 0 (44-bit hashes), larger is better. None: ties stay.
+    Raises AssignmentError naming everything that is wrong: dtype, shape, range, pairs given twice, and sizes
+    beyond the guards `max|weight| * (nS + nB + 1) < 2**62` on each level and `sum of quantities < 2**62`.
+    """
+
+    supply: Int64s
+    demand: Int64s
+    seller: Int32s
+    buyer: Int32s
+    value: Int64s
+    ranks: tuple[Int64s, Int64s] | None = None
+    tiebreak: Int64s | None = None
+
+    def __post_init__(self) -> None:
+        problems = list(_shape_problems(self)) or list(_content_problems(self))
+        if problems:
+            raise AssignmentError(problems)
+        for name, array in _arrays(self):
+            if "ranks" not in name:
+                object.__setattr__(self, name, _frozen(array))
+        if self.ranks is not None:
+            object.__setattr__(self, "ranks", (_frozen(self.ranks[0]), _frozen(self.ranks[1])))
+
+    @property
+    def edges(self) -> int:
+        return len(self.value)
+
+    def level_weights(self) -> tuple[Int64s, Int64s, Int64s]:
+        """What each level maximises per gram on each edge: value, time priority, tie-break.
+
+        Time priority of an edge is that of its seller plus that of its buyer, each dense within its side: 1
+        for the latest position, one more for every earlier distinct one. It is positive, so volume counts.
+        Any weights in the same order give the same best flows, because the boundary vectors of optimal
+        flows form an integral base polytope, on which a linear objective is decided by the order of its
+        weights.
+        """
+        if self.ranks is None:
+            priority = np.ones(self.edges, dtype=np.int64)
+        else:
+            priority = _dense(self.ranks[0])[self.seller] + _dense(self.ranks[1])[self.buyer]
+        ties = np.zeros(self.edges, dtype=np.int64) if self.tiebreak is None else self.tiebreak
+        return self.value, priority, ties
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Solution:
+    """A flow and what proves it best, level by level.
+
+    flow: int64[e], grams. welfare: sum of flow * value, exact, in micro-EUR per kg times grams.
+    seller_dual, buyer_dual: competitive prices above the ask and below the worth, micro-EUR per kg, at least
+        0; their sum is at least the value of each edge.
+    seller_dual_rank, buyer_dual_rank: of the second level, on the tight edges of the first; at least 0 where
+        the dual of the level before is 0, else of any sign. The same for *_tiebreak on the third.
+    unique: no other flow is as good on all three levels.
+    """
+
+    flow: Int64s
+    seller_dual: Int64s
+    buyer_dual: Int64s
+    seller_dual_rank: Int64s
+    buyer_dual_rank: Int64s
+    seller_dual_tiebreak: Int64s
+    buyer_dual_tiebreak: Int64s
+    welfare: int
+    unique: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Bounds:
+    """Least and greatest optimal dual of every order, micro-EUR per kg.
+
+    (seller_high, buyer_low) together are optimal duals, the sellers' best; (seller_low, buyer_high) the
+    buyers'.
+    """
+
+    seller_low: Int64s
+    seller_high: Int64s
+    buyer_low: Int64s
+    buyer_high: Int64s
+
+
+def exact_dot(left: Int64s, right: Int64s) -> int:
+    """Sum of products in Python integers: the int64 sum wraps at ordinary sizes."""
+    used = np.flatnonzero(left)
+    return sum(map(int.__mul__, left[used].tolist(), right[used].tolist()))
+
+
+def _frozen(array: Any) -> Any:
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
+def _dense(positions: Int64s) -> Int64s:
+    distinct, order = np.unique(positions, return_inverse=True)
+    return (len(distinct) - order).astype(np.int64)
+
+
+def _arrays(problem: Problem) -> Iterator[tuple[str, Any]]:
+    for name in ("supply", "demand", "seller", "buyer", "value"):
+        yield name, getattr(problem, name)
+    if problem.ranks is not None:
+        yield from zip(("ranks[0]", "ranks[1]"), problem.ranks, strict=True)
+    if problem.tiebreak is not None:
+        yield "tiebreak", problem.tiebreak
+
+
+def _shape_problems(problem: Problem) -> Iterator[str]:
+    ranks: Any = problem.ranks
+    if ranks is not None and (not isinstance(ranks, tuple) or len(ranks) != 2):
+        yield "ranks must be a pair: one array for the sellers, one for the buyers"
+        return
+    arrays = dict(_arrays(problem))
+    like = {
+        "ranks[0]": "supply",
+        "ranks[1]": "demand",
+        "buyer": "seller",
+        "value": "seller",
+        "tiebreak": "seller",
+    }
+    for name, array in arrays.items():
+        wanted = "int32" if name in ("seller", "buyer") else "int64"
+        if not isinstance(array, np.ndarray):
+            yield f"{name} must be a numpy array of {wanted}, not {type(array).__name__}"
+        elif array.dtype != np.dtype(wanted):
+            yield f"{name} must be of {wanted}, not {array.dtype}"
+        elif array.ndim != 1:
+            yield f"{name} must have one dimension, not {array.ndim}"
+        elif name in like and np.shape(arrays[like[name]]) not in ((len(array),), ()):
+            yield f"{name} has {len(array)} entries, {like[name]} has {len(arrays[like[name]])}"
+
+
+def _out_of_range(name: str, array: Any, wrong: Any, must: str) -> Iterator[str]:
+    places = np.flatnonzero(wrong)
+    if len(places):
+        shown = ", ".join(f"{name}[{place}] = {array[place]}" for place in places[:NAMED_AT_MOST].tolist())
+        more = f" and {len(places) - NAMED_AT_MOST} more" if len(places) > NAMED_AT_MOST else ""
+        yield f"{name} must be {must}: {shown}{more}"
+
+
+def _content_problems(problem: Problem) -> Iterator[str]:
+    supply, demand, seller, buyer = problem.supply, problem.demand, problem.seller, problem.buyer
+    yield from _out_of_range("supply", supply, supply < 1, "at least 1")
+    yield from _out_of_range("demand", demand, demand < 1, "at least 1")
+    total = sum(supply.tolist()) + sum(demand.tolist())
+    if total >= GUARD:
+        yield f"the quantities add up to {total}, the limit is {GUARD - 1}"
+    for name, index, size in (("seller", seller, len(supply)), ("buyer", buyer, len(demand))):
+        yield from _out_of_range(name, index, (index < 0) | (index >= size), f"an index below {size}")
+    yield from _pairs_given_twice(seller, buyer)
+    nodes = len(supply) + len(demand) + 1
+    for name, weight in (("value", problem.value), ("tiebreak", problem.tiebreak)):
+        if weight is not None and len(weight):
+            yield from _out_of_range(name, weight, weight < 0, "at least 0")
+            largest, limit = int(weight.max()), (GUARD - 1) // nodes
+            if largest > limit:
+                yield f"{name} reaches {largest}, the limit with {nodes - 1} orders is {limit}"
+
+
+def _pairs_given_twice(seller: Int32s, buyer: Int32s) -> Iterator[str]:
+    pair = (seller.astype(np.int64) << 32) + buyer
+    if np.all(pair[1:] > pair[:-1]):
+        return
+    order = np.argsort(pair, kind="stable")
+    again = order[1:][pair[order[1:]] == pair[order[:-1]]]
+    if len(again):
+        shown = ", ".join(f"({seller[edge]}, {buyer[edge]})" for edge in again[:NAMED_AT_MOST].tolist())
+        more = f" and {len(again) - NAMED_AT_MOST} more" if len(again) > NAMED_AT_MOST else ""
+        yield f"pairs of seller and buyer given twice: {shown}{more}"

@@ -1,0 +1,78 @@
+"""Run one kernel source either compiled by numba or as plain Python.
+
+A kernel is a module-level function over int arrays, tuples of int arrays and ints that only indexes,
+compares and adds, so the same source runs on numpy arrays under numba and on Python lists (faster there
+than on arrays) without.
+"""
+
+import functools
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+Kernel = Callable[..., Any]
+K = TypeVar("K", bound=Kernel)
+
+COMPILE_FROM_ARCS = 3_000
+OFF_SWITCH = "LODESTONE_NO_NUMBA"
+
+_INNER: list[Kernel] = []
+
+
+def inner(kernel: K) -> K:
+    """Mark a function that kernels call, so that compiled kernels can call it too."""
+    _INNER.append(kernel)
+    return kernel
+
+
+def numba_allowed() -> bool:
+    return not os.environ.get(OFF_SWITCH) and importlib.util.find_spec("numba") is not None
+
+
+@functools.cache
+def _register_inner(kernel: Kernel) -> None:
+    importlib.import_module("numba.extending").register_jitable(kernel)
+
+
+@functools.cache
+def _compile(kernel: Kernel) -> Kernel:
+    # imported on first need: small markets never pay for numba's start
+    numba = importlib.import_module("numba")
+    for called in _INNER:
+        _register_inner(called)
+    try:
+        compiled: Kernel = numba.njit(kernel, cache=True)
+    except RuntimeError:  # no folder to keep the cache in
+        compiled = numba.njit(kernel)
+    return compiled
+
+
+def _to_lists(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(_to_lists(part) for part in argument)
+    return argument.tolist() if isinstance(argument, np.ndarray) else argument
+
+
+def _write_back(argument: Any, changed: Any) -> None:
+    if isinstance(argument, tuple):
+        for part, changed_part in zip(argument, changed, strict=True):
+            _write_back(part, changed_part)
+    elif isinstance(argument, np.ndarray):
+        argument[:] = changed
+
+
+def run(kernel: Kernel, arcs: int, *arguments: Any) -> Any:
+    """Call `kernel` in place on its array arguments; compiled when `arcs` make it pay and numba is there.
+
+    Arrays must be writable and contiguous: one numba signature per kernel, compiled once.
+    """
+    if arcs >= COMPILE_FROM_ARCS and numba_allowed():
+        return _compile(kernel)(*arguments)
+    plain = _to_lists(arguments)
+    answer = kernel(*plain)
+    _write_back(arguments, plain)
+    return answer
