@@ -28,8 +28,8 @@ class Firm(Struct, frozen=True, kw_only=True):
     waste_codes: tuple[str, ...] = ()
 
 
-EOL_WASTE_CODE = "16-02-16"
-SWARF_WASTE_CODE = "12-01-03"
+EOL_WASTE_CODE = "160216"
+SWARF_WASTE_CODE = "120103"
 
 SELLERS: tuple[Firm, ...] = (
     Firm(

@@ -21,7 +21,7 @@ CARBON_PROFILE: Body = {
     "pre_consumer_eur_per_kg": "2.00",
     "certificates": [{"scheme": "IRMA-50", "eur_per_kg": "0.80"}],
     "eu_origin_eur_per_kg": "1.50",
-    "concentrated_origin_deduction_eur_per_kg": "-3.00",
+    "concentrated_origin_deduction_eur_per_kg": "3.00",
     "rex": [{"route": "recycle", "eur_per_kg": "2.00"}],
     "floor_eur_per_kg": "-10.00",
     "cap_eur_per_kg": "12.00",

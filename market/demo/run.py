@@ -1,0 +1,91 @@
+"""Runs the demonstration: servers, services, orders over HTTP, a round, its audit from the topics."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import httpx
+from msgspec import Struct
+
+from market.demo.calendar import calendar_of
+from market.demo.door import DemoError, Door
+from market.demo.orders import Posted, post_orders
+from market.demo.stage import Progress, Stage, set_stage
+from market.ground import Ground, Wiring, prepare, stand, wire
+from market.http.access import SECRET_BYTES
+from market.operators import ensure_operator, issue_key
+from market.services import SERVICES, run_services
+from market.settings import Settings
+
+START_SECONDS_MAX = 60.0
+KEY_VALID = timedelta(days=1)
+HTTP_SECONDS_MAX = 30.0
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """The demonstration's servers and services, and the operator's way in."""
+
+    ground: Ground
+    wiring: Wiring
+    client: httpx.AsyncClient
+    operator: Door
+
+
+class Traded(Struct, frozen=True, kw_only=True):
+    stage: Stage
+    orders: list[Posted]
+
+
+@asynccontextmanager
+async def running(settings: Settings, now: datetime, progress: Progress) -> AsyncIterator[Running]:
+    """A fresh deployment with every service of it. What an earlier demonstration left is removed first."""
+    shutil.rmtree(settings.instance_dir, ignore_errors=True)
+    progress("starting PostgreSQL and Kafka")
+    async with stand(settings) as ground:
+        prepared = await prepare(ground)
+        progress(f"{len(prepared.migrations)} migrations, {len(prepared.topics)} topics")
+        async with wire(ground) as wiring:
+            stop = asyncio.Event()
+            bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            services = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
+            try:
+                await asyncio.wait(
+                    [services, bound], timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not bound.done():
+                    raise DemoError("the API did not start; the log above says why")
+                progress(f"services running: {', '.join(SERVICES)}")
+                async with httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{bound.result()}", timeout=HTTP_SECONDS_MAX
+                ) as client:
+                    token = await _operator_token(wiring, now)
+                    yield Running(
+                        ground=ground, wiring=wiring, client=client, operator=Door(client, token, "operator")
+                    )
+            finally:
+                stop.set()
+                await services
+
+
+async def _operator_token(wiring: Wiring, now: datetime) -> str:
+    operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
+    minted = await issue_key(
+        wiring.desk,
+        operator,
+        operator.organisation,
+        roles=("operator",),
+        label="demonstration",
+        expires_at=now + KEY_VALID,
+        secret=secrets.token_bytes(SECRET_BYTES),
+    )
+    return minted.token
+
+
+async def trade(place: Running, now: datetime, seed: int, progress: Progress) -> Traded:
+    """Set the stage and post every order."""
+    calendar = calendar_of(now)
+    stage = await set_stage(place.client, place.operator, calendar, progress)
+    return Traded(stage=stage, orders=await post_orders(stage, calendar, seed, progress))

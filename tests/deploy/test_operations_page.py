@@ -1,0 +1,25 @@
+"""The page on operations names every setting and every metric that exists, and none that does not."""
+
+import re
+from pathlib import Path
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from market import metrics
+from market.settings import READ_ELSEWHERE, Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_page_names_every_setting_and_no_other() -> None:
+    named = set(re.findall(r"LODESTONE_[A-Z_]*[A-Z]", PAGE))
+    settings = {f"LODESTONE_{name.upper()}" for name in Settings.model_fields}
+    assert settings == named - set(READ_ELSEWHERE)
+
+
+def test_page_names_no_metric_that_does_not_exist() -> None:
+    named = set(re.findall(r"lodestone_[a-z_]+", PAGE)) - {"lodestone_"}
+    declared = {
+        metric._name for metric in vars(metrics).values() if isinstance(metric, Counter | Gauge | Histogram)
+    }
+    assert set() == named - declared
