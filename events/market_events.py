@@ -18,6 +18,7 @@ from events.market_terms import (
     Waterfall,
 )
 from events.vocabulary import (
+    BigInteger,
     CentsEur,
     Code,
     ConditionGrade,
@@ -252,8 +253,8 @@ class ClearingCompleted(Struct, frozen=True, kw_only=True):
     evidence_sha256: tuple[Sha256Hex, ...]
     matches_sha256: Sha256Hex
     match_count: Count
-    buyers_pay_cents_eur: CentsEur
-    sellers_receive_cents_eur: CentsEur
+    buyers_pay_cents_eur: BigInteger
+    sellers_receive_cents_eur: BigInteger
     previous_sha256: Sha256Hex | None = None
 
 
@@ -271,7 +272,8 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     """A trade of the round with what both sides may know: no limit, ask, weight, dual or name stands here.
 
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
-    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg.
+    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche` is the index of the supply's tranche
+    that delivers, 0 for a term order.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"
@@ -283,6 +285,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     section: Code
     supply: UUID
     supply_kind: OrderKind
+    tranche: Count = 0
     requirement: UUID
     form: ProductForm
     quantity_basis_g: MassG

@@ -344,7 +344,16 @@ class RuleSet(Struct, frozen=True, kw_only=True):
 
 
 TermKind = Literal[
-    "form", "co_product", "carbon", "recycled", "certificates", "origin", "rex", "sustainability", "penalties", "logistics"
+    "form",
+    "co_product",
+    "carbon",
+    "recycled",
+    "certificates",
+    "origin",
+    "rex",
+    "sustainability",
+    "penalties",
+    "logistics",
 ]
 
 
@@ -363,6 +372,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """limit + terms − ask = value; seller's surplus u, buyer's surplus v, price P = ask + u; all per basis kg."""
 
     supply: UUID
+    tranche: Count = 0
     requirement: UUID
     quantity_basis_g: MassG
     limit_ueur_per_kg: PriceUeurPerKg
@@ -379,6 +389,7 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     """An order's competitive surplus at each level and its bounds; `capacity_g` is what it brought to the section."""
 
     order: UUID
+    tranche: Count = 0
     side: Literal["seller", "buyer"]
     capacity_g: MassG
     filled_g: MassG
@@ -399,7 +410,7 @@ class SectionResult(Struct, frozen=True, kw_only=True):
     welfare: BigInteger
     dual_bound: BigInteger
     welfare_without_sustainability: BigInteger
-    traded_basis_g: Count
+    traded_basis_g: BigInteger
     unique: bool
     tries: Annotated[int, Meta(ge=1, le=8)]
     trades: Count
@@ -414,5 +425,3 @@ class TradeReference(Struct, frozen=True, kw_only=True):
     as_of: date
     fx: InputReference | None = None
     position: Count
-
-

@@ -145,7 +145,9 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.fraction_ppb is None) != (self.state == "not_available"):
-            raise ValueError(f"{self.analyte}: a figure belongs to every state but not_available, and to no other")
+            raise ValueError(
+                f"{self.analyte}: a figure belongs to every state but not_available, and to no other"
+            )
 
 
 class Composition(Struct, frozen=True, kw_only=True):

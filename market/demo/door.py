@@ -34,9 +34,7 @@ class Door:
         """The answer as it came, a problem document included."""
         self._sent += 1
         key = uuid5(DEMO_NAMESPACE, f"{self._label}/{self._sent}")
-        return await self._client.post(
-            path, json={} if body is None else body, headers=self._headers | {"Idempotency-Key": str(key)}
-        )
+        return await self._client.post(path, json=body, headers=self._headers | {"Idempotency-Key": str(key)})
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()

@@ -59,7 +59,7 @@ def supply_bodies(stage: Stage, calendar: Calendar, random: Random) -> list[tupl
     dismantler = stage.players["dismantler-es-1"]
     for number, tonnes, ask in (
         ("EBIKE-2026-07", Decimal(12), "8.40"),
-        ("EBIKE-2026-08", Decimal(6), "8.90"),
+        ("EBIKE-2026-08", Decimal(6), "14.50"),
     ):
         lot = supplies.eol_lot(dismantler.firm, dismantler.facility, number, tonnes, calendar, ask_eur=ask)
         bodies.append(("dismantler-es-1", "/v1/recovered-lots", "end-of-life e-bike magnets", lot))
@@ -100,7 +100,7 @@ def requirement_bodies(stage: Stage, calendar: Calendar, random: Random) -> list
         (
             "magnet-de-1",
             "end-of-life magnets and swarf for its long loop",
-            requirements.recycling_requirement(german.firm, german.facility, 2_600, limit("70.00"), calendar),
+            requirements.recycling_requirement(german.firm, german.facility, 8_200, limit("70.00"), calendar),
         ),
         (
             "magnet-fi-1",

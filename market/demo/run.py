@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 from msgspec import Struct
@@ -52,11 +53,7 @@ async def running(settings: Settings, now: datetime, progress: Progress) -> Asyn
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             services = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
             try:
-                await asyncio.wait(
-                    [services, bound], timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
-                )
-                if not bound.done():
-                    raise DemoError("the API did not start; the log above says why")
+                await _until_bound(services, bound)
                 progress(f"services running: {', '.join(SERVICES)}")
                 async with httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{bound.result()}", timeout=HTTP_SECONDS_MAX
@@ -68,6 +65,13 @@ async def running(settings: Settings, now: datetime, progress: Progress) -> Asyn
             finally:
                 stop.set()
                 await services
+
+
+async def _until_bound(services: asyncio.Task[None], bound: asyncio.Future[int]) -> None:
+    waiting: list[asyncio.Future[Any]] = [services, bound]
+    await asyncio.wait(waiting, timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+    if not bound.done():
+        raise DemoError("the API did not start; the log above says why")
 
 
 async def _operator_token(wiring: Wiring, now: datetime) -> str:

@@ -15,6 +15,7 @@ from market.demo.firms import BUYERS, OUTSIDER, SELLERS, Firm
 from market.demo.requirements import CARBON_PROFILE
 
 EUR_PER_USD = "0.86"
+ORIGINS_CONCENTRATED: tuple[str, ...] = ("CN",)
 EU_COUNTRIES: tuple[str, ...] = (
     "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU",
     "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
@@ -105,7 +106,7 @@ async def _bring(client: httpx.AsyncClient, operator: Door, firm: Firm, calendar
             "kind": kind,
             "waste_statuses": ["waste"],
             "ewc_codes": list(firm.waste_codes),
-            "from_countries": [country for country in EU_COUNTRIES if country != firm.country],
+            "from_countries": [country for country in (*EU_COUNTRIES, "GB", "NO") if country != firm.country],
             "reference": f"{kind} {firm.name}",
         }
         await operator.post(f"/v1/organisations/{organisation}/licences", body)
@@ -193,6 +194,16 @@ async def _record_inputs(operator: Door, market: str, calendar: Calendar) -> Non
             "eur_per_unit": EUR_PER_USD,
             "as_of": f"{calendar.today:%Y-%m-%d}",
             "source": "stated by the demonstration's operator",
+        },
+    )
+    await operator.post(
+        f"/v1/markets/{market}/inputs",
+        {
+            "source_id": "demonstration",
+            "kind": "concentrated_origins",
+            "countries": list(ORIGINS_CONCENTRATED),
+            "as_of": f"{figures.PRICE_YEAR}-12-31",
+            "source": "world mine production and separation, USGS Minerals Yearbook",
         },
     )
     for code, analyte, product in REFERENCES:

@@ -55,7 +55,7 @@ def oxide_offer(
                 {"state": "below_detection", "analyte": "U", "fraction": _ppm(Decimal(5))},
             ],
         },
-        "assay": _assay(firm, calendar),
+        "assay": _assay(firm, calendar) | {"th_bq_per_g": "0.010", "u_bq_per_g": "0.010"},
         "packaging": {"unit": "big_bag", "package_wet_kg": "1000.000"},
         "minimum_parcel_wet_t": _tonnes(BIG_BAG_T),
         "tranches": [

@@ -50,14 +50,17 @@ from events.market_terms import (
     RuleSet,
     SupplyTerms,
 )
-from events.vocabulary import ProductForm, QualificationLevel
+from events.vocabulary import ProductForm, QualificationLevel, Tranche
 
 OrderStatus = Literal["open", "withdrawn", "expired", "sold"]
 RELIABILITY_WINDOW = timedelta(days=90)
 
 
 class SupplyOrder(Struct, frozen=True, kw_only=True):
-    """A supply offer or recovered lot as it stands; grams of basis, `rank` the lane position that gave its place in time."""
+    """A supply offer or recovered lot as it stands; grams of basis, `rank` the lane position that gave its place in time.
+
+    `tranche_committed_g` is what of each tranche is held or sold, empty as long as nothing ever was.
+    """
 
     order: UUID
     kind: Literal["offer", "lot"]
@@ -68,6 +71,7 @@ class SupplyOrder(Struct, frozen=True, kw_only=True):
     status: OrderStatus
     held_g: int = 0
     filled_g: int = 0
+    tranche_committed_g: tuple[int, ...] = ()
     terms: SupplyTerms
 
     @property
@@ -202,9 +206,13 @@ def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
         case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
             _amend_supply(book, event.position, fact)
         case SupplyOfferWithdrawn() | SupplyOfferExpired():
-            _close_supply(book, fact.offer, "withdrawn" if isinstance(fact, SupplyOfferWithdrawn) else "expired")
+            _close_supply(
+                book, fact.offer, "withdrawn" if isinstance(fact, SupplyOfferWithdrawn) else "expired"
+            )
         case RecoveredLotWithdrawn() | RecoveredLotExpired():
-            _close_supply(book, fact.lot, "withdrawn" if isinstance(fact, RecoveredLotWithdrawn) else "expired")
+            _close_supply(
+                book, fact.lot, "withdrawn" if isinstance(fact, RecoveredLotWithdrawn) else "expired"
+            )
         case RequirementPosted() | RequirementAmended():
             _put_requirement(book, event.position, fact)
         case RequirementWithdrawn() | RequirementExpired():
@@ -263,7 +271,11 @@ def _amend_supply(
         terms, rank = replace(order.terms, condition=fact.condition), order.rank
     else:
         terms, rank = fact.terms, order.rank if fact.keeps_rank else position
-    _keep_supply(book, replace(order, terms=terms, rank=rank, version=order.version + 1))
+    committed = carried_tranches(order.tranche_committed_g, order.terms.tranches, terms.tranches)
+    _keep_supply(
+        book,
+        replace(order, terms=terms, rank=rank, version=order.version + 1, tranche_committed_g=committed),
+    )
 
 
 def _close_supply(book: Book, order_id: UUID, status: OrderStatus) -> None:
@@ -312,10 +324,39 @@ def _keep_requirement(book: Book, order: RequirementOrder) -> None:
         book.requirements[order.order] = replace(order, status=status)
 
 
-def _move_quantity(book: Book, supply_id: UUID, requirement_id: UUID, held_g: int, filled_g: int) -> None:
-    supply = book.supplies[supply_id]
-    requirement = book.requirements[requirement_id]
-    _keep_supply(book, replace(supply, held_g=supply.held_g + held_g, filled_g=supply.filled_g + filled_g))
+def move_tranche(committed_g: tuple[int, ...], tranche: int, tranches: int, moved_g: int) -> tuple[int, ...]:
+    """Held and sold grams of each of `tranches` after `moved_g` came to one of them (negative: released)."""
+    grams = [*committed_g, *[0] * (tranches - len(committed_g))]
+    if moved_g == 0 or tranche >= len(grams):
+        return committed_g
+    grams[tranche] = max(0, grams[tranche] + moved_g)
+    return tuple(grams) if any(grams) else ()
+
+
+def carried_tranches(
+    committed_g: tuple[int, ...], before: tuple[Tranche, ...], after: tuple[Tranche, ...]
+) -> tuple[int, ...]:
+    """What stays committed of each tranche when an order is amended: a tranche is known by its window."""
+    left = {tranche.window: grams for tranche, grams in zip(before, committed_g, strict=False) if grams}
+    carried = tuple(left.pop(tranche.window, 0) for tranche in after)
+    return carried if any(carried) else ()
+
+
+def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) -> None:
+    supply = book.supplies[struck.supply]
+    requirement = book.requirements[struck.requirement]
+    committed = move_tranche(
+        supply.tranche_committed_g, struck.tranche, len(supply.terms.tranches), held_g + filled_g
+    )
+    _keep_supply(
+        book,
+        replace(
+            supply,
+            held_g=supply.held_g + held_g,
+            filled_g=supply.filled_g + filled_g,
+            tranche_committed_g=committed,
+        ),
+    )
     _keep_requirement(
         book,
         replace(requirement, held_g=requirement.held_g + held_g, filled_g=requirement.filled_g + filled_g),
@@ -323,7 +364,9 @@ def _move_quantity(book: Book, supply_id: UUID, requirement_id: UUID, held_g: in
 
 
 def _fold_match(
-    book: Book, event: Recorded, fact: MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
+    book: Book,
+    event: Recorded,
+    fact: MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed,
 ) -> None:
     if isinstance(fact, MatchStruck):
         book.matches[fact.match] = OpenMatch(
@@ -331,7 +374,7 @@ def _fold_match(
             seller=book.supplies[fact.supply].organisation,
             buyer=book.requirements[fact.requirement].organisation,
         )
-        _move_quantity(book, fact.supply, fact.requirement, fact.quantity_basis_g, 0)
+        _move_quantity(book, fact, fact.quantity_basis_g, 0)
         return
     if isinstance(fact, MatchAnswered):
         open_match = book.matches[fact.match]
@@ -344,7 +387,7 @@ def _fold_match(
         return
     open_match = book.matches.pop(fact.match)
     filled_g = fact.quantity_basis_g if isinstance(fact, MatchConfirmed) else 0
-    _move_quantity(book, fact.supply, fact.requirement, -fact.quantity_basis_g, filled_g)
+    _move_quantity(book, open_match.struck, -fact.quantity_basis_g, filled_g)
     if isinstance(fact, MatchConfirmed):
         return
     sides = fact.declined_by if isinstance(fact, MatchDeclined) else fact.silent

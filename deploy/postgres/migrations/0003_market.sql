@@ -91,7 +91,6 @@ CREATE TABLE state.supply (
 CREATE INDEX supply_by_id ON state.supply (supply);
 CREATE INDEX supply_in_book ON state.supply (lane, market) WHERE status = 'open' OR held_g > 0;
 CREATE INDEX supply_due ON state.supply (valid_until) WHERE status = 'open';
-CREATE INDEX supply_sold_lot ON state.supply (supply) WHERE status = 'sold' AND lot_identity IS NOT NULL;
 
 CREATE TABLE state.requirement (
     lane bigint NOT NULL,

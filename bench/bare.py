@@ -1,0 +1,74 @@
+"""The peers on Kafka: what aiokafka itself does with the same bytes, without a journal behind it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from events.codec import headers
+from events.connections import open_consumer, open_producer
+from events.journal import JournalRow
+
+Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
+"""Key, value, headers."""
+
+GET_RECORDS_MAX = 5_000
+GET_TIMEOUT_MS = 1_000
+
+
+def prebuilt(lanes: Sequence[Sequence[JournalRow]]) -> list[list[Message]]:
+    return [
+        [(row.key.encode(), row.body, headers(row.body, row.position, row.chain)) for row in rows]
+        for rows in lanes
+    ]
+
+
+async def produce(bootstrap: str, topic: str, lanes: list[list[Message]], at_once: int) -> float:
+    """Messages per second of one producer that sends `at_once` lanes at a time; returns when all are acknowledged."""
+    producer = await open_producer(bootstrap)
+    try:
+        await producer.partitions_for(topic)
+        waiting = list(range(len(lanes)))
+        began_at = time.perf_counter()
+
+        async def worker() -> None:
+            while waiting:
+                lane = waiting.pop(0)
+                await _send_lane(producer, topic, lane, lanes[lane])
+
+        await asyncio.gather(*(worker() for _ in range(at_once)))
+        took = time.perf_counter() - began_at
+    finally:
+        await producer.stop()
+    return sum(map(len, lanes)) / took
+
+
+async def _send_lane(producer: AIOKafkaProducer, topic: str, lane: int, messages: list[Message]) -> None:
+    acknowledged = []
+    batch = producer.create_batch()
+    for key, value, found in messages:
+        if batch.append(key=key, value=value, timestamp=None, headers=found) is None:
+            acknowledged.append(await producer.send_batch(batch, topic, partition=lane))
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, timestamp=None, headers=found)
+    acknowledged.append(await producer.send_batch(batch, topic, partition=lane))
+    await asyncio.gather(*acknowledged)
+
+
+async def consume(bootstrap: str, topic: str, partitions: int, count: int) -> float:
+    """Records per second of bare `getmany` over assigned partitions, from the start to the end."""
+    consumer = await open_consumer(bootstrap)
+    try:
+        assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
+        consumer.assign(assigned)
+        await consumer.seek_to_beginning(*assigned)
+        left = count
+        began_at = time.perf_counter()
+        while left > 0:
+            found = await consumer.getmany(timeout_ms=GET_TIMEOUT_MS, max_records=GET_RECORDS_MAX)
+            left -= sum(map(len, found.values()))
+        took = time.perf_counter() - began_at
+    finally:
+        await consumer.stop()
+    return count / took

@@ -1,0 +1,94 @@
+"""A PostgreSQL and a Kafka of the benchmarks' own, with full durability, thrown away at the end."""
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from figures import say
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from events.journal import DEFAULT_LANES, initialise
+from market.local import local_kafka, local_postgres
+from market.provision import prepare_database, role_url
+from market.settings import Role, Settings, load
+
+# The broker under load gets the whole compiler and twice the memory.
+KAFKA_JAVA_OPTIONS = "-Xms256m -Xmx512m -XX:+UseSerialGC"
+
+
+class Database(Struct, frozen=True):
+    """A migrated database with its lanes."""
+
+    settings: Settings
+    admin_url: str
+
+    def url(self, role: Role) -> str:
+        return role_url(self.settings, self.admin_url, role)
+
+
+class Servers(Struct, frozen=True):
+    """`bootstrap` is empty where Kafka was not asked for."""
+
+    settings: Settings
+    admin_url: str
+    bootstrap: str
+
+    @property
+    def postgres_folder(self) -> Path:
+        return self.settings.instance_dir / "postgres"
+
+    async def new_database(self, name: str) -> Database:
+        """Migrated and initialised, with the deployment's own lane count."""
+        await self._execute(f'create database "{name}"')
+        url = urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{name}"))
+        await prepare_database(self.settings, url)
+        database = Database(self.settings, url)
+        owner = await asyncpg.connect(database.url("owner"))
+        try:
+            await initialise(owner, uuid7(), DEFAULT_LANES)
+        finally:
+            await owner.close()
+        return database
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def servers(*, kafka: bool) -> AsyncIterator[Servers]:
+    settings = load(instance="bench", kafka_port=0, kafka_java_options=KAFKA_JAVA_OPTIONS)
+    if settings.database_url is not None or (kafka and settings.kafka_bootstrap is not None):
+        say("measuring the servers that the environment names, not embedded ones")
+    shutil.rmtree(settings.instance_dir, ignore_errors=True)
+    try:
+        async with AsyncExitStack() as stack:
+            say("starting PostgreSQL" + (" and Kafka" if kafka else ""))
+            admin_url = await stack.enter_async_context(local_postgres(settings))
+            bootstrap = await stack.enter_async_context(local_kafka(settings)) if kafka else ""
+            yield Servers(settings, admin_url, bootstrap)
+    finally:
+        shutil.rmtree(settings.instance_dir, ignore_errors=True)
+
+
+async def server_versions(servers_: Servers) -> str:
+    """PostgreSQL's and Kafka's and Java's versions, as found."""
+    connection = await asyncpg.connect(servers_.admin_url)
+    try:
+        found = [f"PostgreSQL {(await connection.fetchval('show server_version')).split()[0]}"]
+    finally:
+        await connection.close()
+    jars = sorted((servers_.settings.data_dir / "kafka" / "libs").glob("kafka_*.jar"))
+    if servers_.bootstrap and jars:
+        found.append(f"Kafka {jars[0].stem.rpartition('-')[2]}")
+        java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
+        found.append(f"Java {java.stderr.split(chr(34))[1]}" if '"' in java.stderr else "Java")
+    return ", ".join(found)

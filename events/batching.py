@@ -1,0 +1,53 @@
+"""Which waiting commands may be decided together: pure, in order of arrival."""
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from events.decision import LaneKey, Request
+
+
+class Waiting(Protocol):
+    """A command as the choice sees it; `scope` is the request's organisation, route and key."""
+
+    @property
+    def lanes(self) -> tuple[LaneKey, ...]: ...
+
+    @property
+    def touches(self) -> frozenset[str] | None: ...
+
+    @property
+    def request(self) -> Request | None: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+def choose(waiting: Iterable[W], batch_max: int, look_max: int) -> tuple[list[W], list[W]]:
+    """(batch, looked at but deferred), both in order; at most `look_max` are looked at.
+
+    A command is deferred when it shares a touched key, a request scope or an exclusively used lane with an
+    earlier one, taken or deferred, so that the order of what depends on each other is kept.
+    """
+    batch: list[W] = []
+    deferred: list[W] = []
+    touched: set[str] = set()
+    scopes: set[tuple[object, str, str]] = set()
+    used: set[LaneKey] = set()
+    exclusive: set[LaneKey] = set()
+    for looked, command in enumerate(waiting):
+        if len(batch) == batch_max or looked == look_max:
+            break
+        request = command.request
+        scope = None if request is None else (request.organisation, request.route, request.key)
+        if command.touches is None:
+            clash = not used.isdisjoint(command.lanes)
+            exclusive.update(command.lanes)
+        else:
+            clash = not (exclusive.isdisjoint(command.lanes) and touched.isdisjoint(command.touches))
+            touched |= command.touches
+        clash = clash or scope in scopes
+        used.update(command.lanes)
+        if scope is not None:
+            scopes.add(scope)
+        (deferred if clash else batch).append(command)
+    return batch, deferred

@@ -1,0 +1,65 @@
+"""Which type text names which struct, in which stream; lifts facts of old versions to the newest."""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from events import contract_events, market_events, material_events, party_events
+
+Members = dict[str, object]
+
+
+class Lift(NamedTuple):
+    """`change` turns the members of an old version into those of version `to`."""
+
+    to: str
+    change: Callable[[Members], Members]
+
+
+LIFTS: dict[str, Lift] = {}
+"""Old type → how it becomes a newer one. Old versions stay readable for ever; none exists yet."""
+
+
+def _types(facts: tuple[type[Struct], ...]) -> dict[str, type[Struct]]:
+    types: dict[str, type[Struct]] = {}
+    for fact in facts:
+        name = getattr(fact, "TYPE", None)
+        if not isinstance(name, str) or name in types:
+            raise TypeError(f"{fact.__name__}: TYPE {name!r} is missing or taken")
+        types[name] = fact
+    return types
+
+
+FACT_TYPES: dict[str, type[Struct]] = _types(
+    tuple(
+        chain(party_events.FACTS, market_events.FACTS, contract_events.FACTS, material_events.FACTS),
+    )
+)
+_NAMES: dict[type[Struct], str] = {fact: name for name, fact in FACT_TYPES.items()}
+
+
+def type_of(fact: Struct) -> str:
+    """TypeError for a struct that is no fact of the catalog."""
+    try:
+        return _NAMES[type(fact)]
+    except KeyError:
+        raise TypeError(f"{type(fact).__name__} is no fact of the catalog") from None
+
+
+def stream_of(name: str) -> str:
+    """The stream a type belongs to: its first segment."""
+    return name.partition(".")[0]
+
+
+def lift(name: str, data: bytes) -> tuple[str, bytes]:
+    """The newest version of stored fact bytes and its type; the same bytes when the type is current."""
+    if name not in LIFTS:
+        return name, data
+    members = msgspec.json.decode(data, type=Members)
+    while name in LIFTS:
+        name, change = LIFTS[name]
+        members = change(members)
+    return name, msgspec.json.encode(members, order="deterministic")

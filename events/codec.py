@@ -1,0 +1,150 @@
+"""The only encoder and decoder of events."""
+
+import re
+from binascii import hexlify
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw
+
+from events.catalog import FACT_TYPES, LIFTS, lift, stream_of, type_of
+from events.envelope import Envelope, Fact, Recorded
+
+BODY_BYTES_MAX = 512 * 1024
+SPEC_VERSION = b"1.0"
+CONTENT_TYPE = b"application/json"
+
+_TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
+_UTC = timedelta(0)
+_encoder = msgspec.json.Encoder(order="deterministic")
+_envelopes = msgspec.json.Decoder(Envelope)
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(fact) for name, fact in FACT_TYPES.items()
+}
+
+
+class BodyTooLarge(ValueError):
+    """An event body above 512 KiB, which Kafka would refuse; split the fact into parts."""
+
+
+class Undecodable(ValueError):
+    """Bytes that are no event of this catalog."""
+
+
+def encode_event(
+    *,
+    event_id: UUID,
+    source: str,
+    subject: str,
+    time: datetime,
+    lane: int,
+    position: int,
+    cause: str,
+    actor: UUID,
+    salt: str,
+    data: Fact,
+) -> bytes:
+    """The body of an event: canonical JSON, at most 512 KiB.
+
+    What a reader could not decode is refused here (ValueError), so it never enters the journal. `source` and
+    `subject` are printable ASCII without quote and backslash, `time` is UTC.
+    """
+    name = type_of(data)
+    if not (_TEXT.fullmatch(subject) and _TEXT.fullmatch(source)):
+        raise ValueError(f"{name}: subject {subject!r} or source {source!r} is not plain ASCII text")
+    if time.utcoffset() != _UTC:
+        raise ValueError(f"{name}: time {time!r} is not UTC")
+    raw = _encoder.encode(data)
+    try:
+        _decoders[name].decode(raw)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ValueError(f"{name}: no reader could decode this fact: {error}") from error
+    body = _encoder.encode(
+        Envelope(
+            id=event_id,
+            type=name,
+            source=source,
+            subject=subject,
+            time=time,
+            stream=stream_of(name),
+            lane=lane,
+            position=position,
+            cause=cause,
+            actor=actor,
+            salt=salt,
+            data=Raw(raw),
+        )
+    )
+    if len(body) > BODY_BYTES_MAX:
+        raise BodyTooLarge(f"{name}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
+    return body
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """The envelope with its data still as bytes. Undecodable when it is none."""
+    try:
+        return _envelopes.decode(body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Undecodable(f"no event envelope: {error}") from error
+
+
+def decode_event(body: bytes, chain: bytes) -> Recorded:
+    """The event of a body; `chain` is the lane head after it. Old versions come lifted to the newest."""
+    envelope = decode_envelope(body)
+    name, data = envelope.type, envelope.data
+    if stream_of(name) != envelope.stream:
+        raise Undecodable(f"type {name} does not belong to stream {envelope.stream}")
+    if name in LIFTS:
+        name, lifted = lift(name, bytes(data))
+        data = Raw(lifted)
+    decoder = _decoders.get(name)
+    if decoder is None:
+        raise Undecodable(f"type {name} is not in the catalog")
+    try:
+        fact = decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Undecodable(
+            f"{type} at {envelope.stream}/{envelope.lane}/{envelope.position}: {error}"
+        ) from error
+    return Recorded(
+        id=envelope.id,
+        type=name,
+        subject=envelope.subject,
+        time=envelope.time,
+        stream=envelope.stream,
+        lane=envelope.lane,
+        position=envelope.position,
+        cause=envelope.cause,
+        actor=envelope.actor,
+        salt=envelope.salt,
+        data=fact,
+        body_hash=sha256(body).digest(),
+        chain=chain,
+    )
+
+
+def headers(
+    body: bytes, position: int, chain: bytes, traceparent: str | None = None
+) -> list[tuple[str, bytes]]:
+    """Kafka headers of a body that `encode_event` wrote: CloudEvents binary mode, position, chain in hex.
+
+    The attributes are sliced from the body: the members before `cause` hold neither quote nor backslash.
+    """
+    part = body.split(b'"', 20)
+    found = [
+        ("ce_id", part[3]),
+        ("ce_type", part[7]),
+        ("ce_source", part[11]),
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_time", part[19]),
+        ("ce_subject", part[15]),
+        ("content-type", CONTENT_TYPE),
+        ("position", b"%d" % position),
+        ("chain", hexlify(chain)),
+    ]
+    if traceparent is not None:
+        found.append(("traceparent", traceparent.encode()))
+    return found

@@ -1,0 +1,151 @@
+"""Builds what talks to PostgreSQL and Kafka, with the settings that the record needs."""
+
+from typing import Literal, TypeAlias
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from asyncpg.pool import Pool as AsyncpgPool
+from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "AsyncpgPool[asyncpg.Record]"
+Consumer: TypeAlias = AIOKafkaConsumer
+Producer: TypeAlias = AIOKafkaProducer
+
+POSTGRES_MAJOR_MIN = 18
+SEARCH_PATH = "state, view"
+QUERIES_PER_CONNECTION_MAX = 10**9
+CONNECT_TIMEOUT_SECONDS = 5.0
+COMMAND_TIMEOUT_SECONDS = 60.0
+
+PRODUCER_BATCH_BYTES = 1_000_000
+REQUEST_BYTES_MAX = 1_048_576
+FETCH_BYTES_MAX = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES_MAX = 1_048_576
+FETCH_WAIT_MS_MAX = 100
+KAFKA_REQUEST_TIMEOUT_MS = 20_000
+
+
+class UnsafeDatabase(RuntimeError):
+    """The database session would bypass what protects the record, or the server is too old."""
+
+
+# Sessions keep only SET LOCAL state, so none is reset; asyncpg still rolls an open transaction back.
+async def _keep_session(_connection: object) -> None:
+    return None
+
+
+CHECK_SESSION = """
+select current_setting('server_version_num')::int / 10000 as major,
+       coalesce(bool_or(rolsuper or rolbypassrls), false) as unsafe,
+       string_agg(distinct rolname, ', ') as names
+from pg_roles
+where rolname in (current_user, session_user)
+"""
+
+
+async def check_session(connection: Connection) -> None:
+    """UnsafeDatabase for a superuser, a role with BYPASSRLS, or a server before PostgreSQL 18."""
+    check_version(await connection.fetchval("select current_setting('server_version_num')::int / 10000"))
+    row = await connection.fetchrow(CHECK_SESSION)
+    if row is None or row["unsafe"]:
+        names = None if row is None else row["names"]
+        raise UnsafeDatabase(
+            f"refusing to run as {names}: a superuser or a role with BYPASSRLS ignores row-level security. "
+            "Use the lodestone_* roles that `lodestone migrate` creates."
+        )
+
+
+def check_version(major: int) -> None:
+    if major < POSTGRES_MAJOR_MIN:
+        raise UnsafeDatabase(f"PostgreSQL {major} is too old: Lodestone needs {POSTGRES_MAJOR_MIN} or newer.")
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    size: int,
+    search_path: str = SEARCH_PATH,
+    application_name: str = "lodestone",
+    plan_cache_mode: Literal["auto", "force_generic_plan"] = "force_generic_plan",
+) -> Pool:
+    """A pool of at most `size` connections as the role of `dsn`. UnsafeDatabase as `check_session`.
+
+    Generic plans suit statements over `unnest($1)`: by default the server plans those anew at every call.
+    """
+    pool: Pool = asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        max_queries=QUERIES_PER_CONNECTION_MAX,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        reset=_keep_session,
+        server_settings={
+            "application_name": application_name,
+            "search_path": search_path,
+            "timezone": "UTC",
+            "jit": "off",
+            "plan_cache_mode": plan_cache_mode,
+        },
+    )
+    await pool
+    try:
+        async with pool.acquire() as connection:
+            await check_session(connection)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
+
+
+async def open_producer(bootstrap: str) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all in-sync replicas; its owner throws it away after an error."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=PRODUCER_BATCH_BYTES,
+        max_request_size=REQUEST_BYTES_MAX,
+        request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
+        metadata_max_age_ms=30_000,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
+    """A consumer without a group: partitions are assigned by hand and positions are kept in PostgreSQL."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_bytes=FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
+        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+        request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
+        metadata_max_age_ms=30_000,
+    )
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer
+
+
+async def cluster_id(bootstrap: str) -> str:
+    """The id that the cluster was formatted with."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        description = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return str(description["cluster_id"])

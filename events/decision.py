@@ -1,0 +1,39 @@
+"""What goes into a pure decision and what comes out of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.envelope import Draft
+
+
+class LaneKey(NamedTuple):
+    """A lane of a stream; lanes are locked in ascending order of this key."""
+
+    stream: str
+    lane: int
+
+
+class Moment(Struct, frozen=True):
+    """The time of a decision (UTC, never before the last event of the lanes) and where new ids come from."""
+
+    now: datetime
+    new_id: Callable[[], UUID]
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """The scope of an idempotency key, and SHA-256 of the request body it came with."""
+
+    organisation: UUID
+    route: str
+    key: str
+    body_hash: bytes
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """The facts of an accepted command, in order."""
+
+    drafts: tuple[Draft, ...]

@@ -1,0 +1,82 @@
+"""What wraps each fact: before it has a position, in the journal and on Kafka, and as readers receive it."""
+
+from datetime import datetime
+from typing import Annotated, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta, Raw, Struct
+
+from events.vocabulary import INTEGER_MAX, Instant
+
+Fact: TypeAlias = Struct
+Salt = Annotated[str, Meta(min_length=32, max_length=32)]
+
+SOURCE_PREFIX = "urn:lodestone:"
+
+
+class Envelope(Struct, frozen=True, kw_only=True):
+    """The JSON of a journal body and of a Kafka value, members in this order.
+
+    `time` is UTC. `cause` is the id of an event, or route and hashes of idempotency key and body. `actor` is
+    an organisation. `salt` is 128 random bits in hexadecimal.
+    """
+
+    id: UUID
+    type: str
+    source: str
+    subject: str
+    time: Instant
+    stream: str
+    lane: Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+    position: Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+    cause: str
+    actor: UUID
+    salt: Salt
+    data: Raw
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A decided fact without a position. The lane fills in what is None; cause and actor are the command's.
+
+    A given `time` is kept: events of a clearing take the cut time, so that a repeat gives the same bytes.
+    """
+
+    stream: str
+    lane: int
+    subject: str
+    data: Fact
+    id: UUID | None = None
+    salt: str | None = None
+    time: datetime | None = None
+    cause: str | None = None
+    actor: UUID | None = None
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """An event of the record. `body_hash`: SHA-256 of its body, as in receipts; `chain`: the head after."""
+
+    id: UUID
+    type: str
+    subject: str
+    time: Instant
+    stream: str
+    lane: int
+    position: int
+    cause: str
+    actor: UUID
+    salt: str
+    data: Fact
+    body_hash: bytes
+    chain: bytes
+
+
+def source_of(deployment_id: UUID) -> str:
+    """The CloudEvents source of every event of a deployment."""
+    return f"{SOURCE_PREFIX}{deployment_id}"
+
+
+def deployment_of(source: str) -> UUID:
+    """The inverse of `source_of`. ValueError when the source is no Lodestone deployment."""
+    if not source.startswith(SOURCE_PREFIX):
+        raise ValueError(f"{source!r} names no deployment: expected {SOURCE_PREFIX}<uuid>")
+    return UUID(source.removeprefix(SOURCE_PREFIX))

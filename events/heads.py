@@ -1,0 +1,256 @@
+"""What every write passes through: lock the lanes, give positions, chain, journal, move the heads."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.catalog import stream_of, type_of
+from events.chain import next_head
+from events.codec import encode_event
+from events.connections import Connection
+from events.decision import LaneKey, Request
+from events.envelope import Draft, Recorded
+from events.journal import JournalRow, copy_rows
+from events.refusal import LaneStopped
+
+Apply = Callable[[Connection, Sequence[Recorded]], Awaitable[None]]
+
+COPY_FROM_ROWS = 400
+
+
+class Head(Struct, kw_only=True, frozen=True):
+    """A locked lane: next position, chain head, time of its last event, and why it is stopped, if it is."""
+
+    next_position: int
+    head: bytes
+    last_time: datetime | None
+    stopped_reason: str | None
+
+
+class RequestRaced(Exception):
+    """Another transaction stored a request of the same scope while this one ran: roll back and look again."""
+
+
+class Stamp(Struct, kw_only=True, frozen=True):
+    """What every event of one command shares, and where its missing ids and salts come from."""
+
+    cause: str
+    actor: UUID
+    source: str
+    now: datetime
+    new_id: Callable[[], UUID]
+    new_salt: Callable[[], str]
+
+
+class Heads:
+    """The lanes that a transaction holds, and the events written onto them but not yet stored."""
+
+    def __init__(self, heads: dict[LaneKey, Head], locked_at: datetime) -> None:
+        """`locked_at` by the database's clock."""
+        self._heads = heads
+        self._before: dict[LaneKey, int] = {}
+        self._rows: list[JournalRow] = []
+        self._requests: list[tuple[Request, list[UUID]]] = []
+        self.locked_at = locked_at
+
+    def __getitem__(self, key: LaneKey) -> Head:
+        try:
+            return self._heads[key]
+        except KeyError:
+            raise ValueError(f"lane {key.stream}/{key.lane} is not locked here, or does not exist") from None
+
+    def check_open(self, keys: Sequence[LaneKey]) -> None:
+        """LaneStopped when one of the lanes is; ValueError when one does not exist."""
+        for key in keys:
+            if (reason := self[key].stopped_reason) is not None:
+                raise LaneStopped(stream=key.stream, lane=key.lane, reason=reason)
+
+    def now(self, clock: datetime, keys: Sequence[LaneKey]) -> datetime:
+        """The clock's time, but never before the last event of these lanes."""
+        return max([clock, *(time for key in keys if (time := self[key].last_time) is not None)])
+
+    def write(
+        self, drafts: Sequence[Draft], stamp: Stamp, request: Request | None = None
+    ) -> tuple[Recorded, ...]:
+        """Give drafts their positions, bytes and chain; all or none.
+
+        ValueError when a reader could not decode one of them, or its lane is not locked.
+        """
+        heads: dict[LaneKey, Head] = {}
+        written: list[Recorded] = []
+        rows: list[JournalRow] = []
+        for draft in drafts:
+            key = LaneKey(draft.stream, draft.lane)
+            recorded, row, heads[key] = _record(draft, heads.get(key) or self[key], stamp)
+            written.append(recorded)
+            rows.append(row)
+        for key, head in heads.items():
+            self._before.setdefault(key, self._heads[key].next_position)
+            self._heads[key] = head
+        self._rows += rows
+        if request is not None:
+            self._requests.append((request, [recorded.id for recorded in written]))
+        return tuple(written)
+
+    async def store(self, connection: Connection) -> None:
+        """Insert what was written, move the lanes, remember the requests. Roll back on RequestRaced."""
+        rows = self._rows
+        if not rows and not self._requests:
+            return
+        if len(rows) >= COPY_FROM_ROWS:
+            await copy_rows(connection, rows, self.locked_at)
+            rows = []
+        asked = sorted(self._requests, key=_scope)
+        row = await connection.fetchrow(
+            STORE,
+            *_columns(rows, len(JournalRow._fields)),
+            *_columns([_move(key, before, self._heads[key]) for key, before in self._before.items()], 6),
+            *_columns([_asked(request, ids) for request, ids in asked], 5),
+            self.locked_at,
+        )
+        moved, stored = (0, 0) if row is None else row
+        if moved != len(self._before):
+            raise AssertionError(f"{moved} of {len(self._before)} lanes moved: one was not locked")
+        if stored != len(asked):
+            raise RequestRaced
+        self._before, self._rows, self._requests = {}, [], []
+
+
+def _scope(entry: tuple[Request, list[UUID]]) -> tuple[bytes, str, str]:
+    request = entry[0]
+    return request.organisation.bytes, request.route, request.key
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _move(key: LaneKey, before: int, head: Head) -> tuple[object, ...]:
+    return key.stream, key.lane, before, head.next_position, head.head, head.last_time
+
+
+def _asked(request: Request, event_ids: list[UUID]) -> tuple[object, ...]:
+    ids = "{" + ",".join(map(str, event_ids)) + "}"
+    return request.organisation, request.route, request.key, request.body_hash, ids
+
+
+def _record(draft: Draft, head: Head, stamp: Stamp) -> tuple[Recorded, JournalRow, Head]:
+    """One event at the head of its lane, its journal row, and the head after it."""
+    name = type_of(draft.data)
+    if stream_of(name) != draft.stream:
+        raise ValueError(f"{name} does not belong to stream {draft.stream}")
+    position = head.next_position
+    event_id = draft.id or stamp.new_id()
+    time = draft.time or (stamp.now if head.last_time is None else max(stamp.now, head.last_time))
+    salt = draft.salt or stamp.new_salt()
+    cause, actor = draft.cause or stamp.cause, draft.actor or stamp.actor
+    body = encode_event(
+        event_id=event_id,
+        source=stamp.source,
+        subject=draft.subject,
+        time=time,
+        lane=draft.lane,
+        position=position,
+        cause=cause,
+        actor=actor,
+        salt=salt,
+        data=draft.data,
+    )
+    chain = next_head(head.head, body)
+    recorded = Recorded(
+        id=event_id,
+        type=name,
+        subject=draft.subject,
+        time=time,
+        stream=draft.stream,
+        lane=draft.lane,
+        position=position,
+        cause=cause,
+        actor=actor,
+        salt=salt,
+        data=draft.data,
+        body_hash=sha256(body).digest(),
+        chain=chain,
+    )
+    row = JournalRow(draft.stream, draft.lane, position, event_id, name, draft.subject, body, chain)
+    last_time = time if head.last_time is None else max(time, head.last_time)
+    after = Head(
+        next_position=position + 1, head=chain, last_time=last_time, stopped_reason=head.stopped_reason
+    )
+    return recorded, row, after
+
+
+# One statement takes the locks, ascending; whatever is read after it is current.
+LOCK_LANES = """
+select stream, lane, next_position, head, last_time, stopped_reason, clock_timestamp() as locked_at
+from record.lane where (stream, lane) in (select * from unnest($1::text[], $2::bigint[]))
+order by stream, lane for update
+"""
+
+# Journal rows, lane heads and request rows in one round trip; a missing request row tells of a lost race.
+STORE = """
+with journalled as (
+    insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
+    select *, $20::timestamptz from unnest(
+        $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
+    )
+), moved as (
+    update record.lane l set next_position = h.after, head = h.head, last_time = h.last_time
+    from unnest($9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::timestamptz[])
+        as h (stream, lane, before, after, head, last_time)
+    where l.stream = h.stream and l.lane = h.lane and l.next_position = h.before
+    returning 1
+), stored as (
+    insert into record.request (organisation, route, key, body_hash, event_ids, at)
+    select organisation, route, key, body_hash, event_ids::uuid[], $20::timestamptz
+    from unnest($15::uuid[], $16::text[], $17::text[], $18::bytea[], $19::text[])
+        as r (organisation, route, key, body_hash, event_ids)
+    on conflict do nothing
+    returning 1
+)
+select (select count(*) from moved), (select count(*) from stored)
+"""
+
+
+async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
+    """Lock lanes ascending, in one statement, inside the caller's transaction. Unknown lanes are left out."""
+    wanted = sorted(set(keys))
+    rows = await connection.fetch(LOCK_LANES, [key.stream for key in wanted], [key.lane for key in wanted])
+    heads = {
+        LaneKey(row["stream"], row["lane"]): Head(
+            next_position=row["next_position"],
+            head=row["head"],
+            last_time=row["last_time"],
+            stopped_reason=row["stopped_reason"],
+        )
+        for row in rows
+    }
+    return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
+
+
+async def append(
+    connection: Connection,
+    heads: Heads,
+    drafts: Sequence[Draft],
+    *,
+    cause: str,
+    actor: UUID,
+    source: str,
+    now: datetime,
+    new_id: Callable[[], UUID],
+    new_salt: Callable[[], str],
+    apply: Apply,
+) -> tuple[Recorded, ...]:
+    """Record drafts in the caller's transaction, on lanes it has locked.
+
+    LaneStopped when one of them is stopped. After an exception nothing may be committed.
+    """
+    heads.check_open([LaneKey(draft.stream, draft.lane) for draft in drafts])
+    stamp = Stamp(cause=cause, actor=actor, source=source, now=now, new_id=new_id, new_salt=new_salt)
+    recorded = heads.write(drafts, stamp)
+    await apply(connection, recorded)
+    await heads.store(connection)
+    return recorded

@@ -1,0 +1,160 @@
+"""The journal: what a deployment is, reading by position and by id, and the copy that only a lane calls."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.chain import genesis
+from events.codec import decode_event
+from events.connections import Connection
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.vocabulary import STREAMS
+
+DEFAULT_LANES = 12
+
+
+class Deployment(Struct, frozen=True, kw_only=True):
+    """What was chosen when the record was initialised; it never changes."""
+
+    deployment_id: UUID
+    lanes: int
+
+
+class NotInitialised(RuntimeError):
+    """The database holds no record yet, or one with another lane count."""
+
+
+class JournalRow(NamedTuple):
+    stream: str
+    lane: int
+    position: int
+    event_id: UUID
+    type: str
+    key: str
+    body: bytes
+    chain: bytes
+
+
+class JournalHead(NamedTuple):
+    """Last position of a lane (0: empty) and the chain head there."""
+
+    position: int
+    head: bytes
+
+
+READ_DEPLOYMENT = "select deployment_id, lanes from record.deployment"
+
+INSERT_DEPLOYMENT = """
+insert into record.deployment (deployment_id, lanes, initialised_at)
+values ($1, $2, clock_timestamp()) on conflict do nothing
+"""
+
+INSERT_LANES = """
+insert into record.lane (stream, lane, next_position, head)
+select s, l, 1, h from unnest($1::text[], $2::bigint[], $3::bytea[]) as t(s, l, h) on conflict do nothing
+"""
+
+INSERT_WATERMARKS = """
+insert into record.relay (stream, lane, position)
+select s, l, 0 from unnest($1::text[], $2::bigint[]) as t(s, l) on conflict do nothing
+"""
+
+
+async def initialise(connection: Connection, deployment_id: UUID, lanes: int = DEFAULT_LANES) -> Deployment:
+    """Create the lanes once; later calls only check. NotInitialised for another number."""
+    async with connection.transaction():
+        await connection.execute(INSERT_DEPLOYMENT, deployment_id, lanes)
+        found = await read_deployment(connection)
+        if found.lanes != lanes:
+            raise NotInitialised(f"this record has {found.lanes} lanes for life; {lanes} were asked for")
+        keys = [(stream, lane) for stream in STREAMS for lane in range(lanes)]
+        streams, numbers = [stream for stream, _ in keys], [lane for _, lane in keys]
+        heads = [genesis(found.deployment_id, stream, lane) for stream, lane in keys]
+        await connection.execute(INSERT_LANES, streams, numbers, heads)
+        await connection.execute(INSERT_WATERMARKS, streams, numbers)
+    return found
+
+
+async def read_deployment(connection: Connection) -> Deployment:
+    """NotInitialised when `initialise` never ran."""
+    row = await connection.fetchrow(READ_DEPLOYMENT)
+    if row is None:
+        raise NotInitialised("the record is not initialised: run `lodestone migrate` first")
+    return Deployment(deployment_id=row["deployment_id"], lanes=row["lanes"])
+
+
+READ_HEAD = "select next_position - 1 as position, head from record.lane where stream = $1 and lane = $2"
+
+
+async def read_head(connection: Connection, key: LaneKey) -> JournalHead:
+    row = await connection.fetchrow(READ_HEAD, key.stream, key.lane)
+    if row is None:
+        raise ValueError(f"{key.stream}/{key.lane} is no lane of this record")
+    return JournalHead(row["position"], row["head"])
+
+
+READ_RANGE = """
+select stream, lane, position, event_id, type, key, body, chain from record.journal
+where stream = $1 and lane = $2 and position > $3 and position <= $4 order by position limit $5
+"""
+
+
+async def read_rows(
+    connection: Connection, key: LaneKey, after: int, upto: int, limit: int
+) -> list[JournalRow]:
+    """Rows after a position up to and with another, at most `limit`, in order."""
+    rows = await connection.fetch(READ_RANGE, key.stream, key.lane, after, upto, limit)
+    return [JournalRow(*row) for row in rows]
+
+
+async def read_events(
+    connection: Connection, key: LaneKey, after: int, upto: int, limit: int
+) -> list[Recorded]:
+    """As `read_rows`, decoded."""
+    rows = await connection.fetch(READ_RANGE, key.stream, key.lane, after, upto, limit)
+    return [decode_event(row["body"], row["chain"]) for row in rows]
+
+
+# Through the few lane rows, so that each probe is the unique index (stream, lane, event_id).
+READ_BY_IDS = """
+select j.body, j.chain from record.lane l
+join record.journal j on j.stream = l.stream and j.lane = l.lane and j.event_id = any($1::uuid[])
+"""
+
+
+async def read_by_ids(connection: Connection, event_ids: Sequence[UUID]) -> tuple[Recorded, ...]:
+    """Events in the order of their ids. LookupError when one is not in the journal."""
+    rows = await connection.fetch(READ_BY_IDS, list(dict.fromkeys(event_ids)))
+    found = {event.id: event for event in (decode_event(row["body"], row["chain"]) for row in rows)}
+    missing = [event_id for event_id in event_ids if event_id not in found]
+    if missing:
+        raise LookupError(f"not in the journal: {', '.join(map(str, missing))}")
+    return tuple(found[event_id] for event_id in event_ids)
+
+
+READ_HASHES = """
+select position, sha256(body) as body_hash from record.journal
+where stream = $1 and lane = $2 and position = any($3::bigint[])
+"""
+
+
+async def read_body_hashes(
+    connection: Connection, key: LaneKey, positions: Sequence[int]
+) -> dict[int, bytes]:
+    """SHA-256 of the bodies at these positions; positions without a row are left out."""
+    rows = await connection.fetch(READ_HASHES, key.stream, key.lane, list(positions))
+    return {row["position"]: row["body_hash"] for row in rows}
+
+
+COLUMNS = ("stream", "lane", "position", "event_id", "type", "key", "body", "chain", "recorded_at")
+
+
+async def copy_rows(connection: Connection, rows: Sequence[JournalRow], recorded_at: datetime) -> None:
+    """For hundreds of rows. The caller holds the lane and moves its head in the same transaction."""
+    await connection.copy_records_to_table(
+        "journal", schema_name="record", columns=COLUMNS, records=[(*row, recorded_at) for row in rows]
+    )

@@ -1,0 +1,404 @@
+"""One lane, one writer: batch, lock, idempotency, load, decide, append, commit.
+
+A batch is one transaction that holds its lanes, so every decision is made on current state.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from events.batching import choose
+from events.connections import Connection, Pool
+from events.decision import Decision, LaneKey, Moment, Request
+from events.envelope import Draft, Recorded, source_of
+from events.faults import crash_point
+from events.heads import Apply, Head, Heads, RequestRaced, Stamp, append, lock_lanes
+from events.journal import read_by_ids, read_deployment
+from events.refusal import (
+    IdempotencyKeyReused,
+    LaneBusy,
+    LaneStopped,
+    OutcomeUnknown,
+    QueueFull,
+    RecordUnavailable,
+)
+
+__all__ = [
+    "Apply",
+    "Command",
+    "Decision",
+    "Head",
+    "Heads",
+    "LaneKey",
+    "LaneWriter",
+    "Moment",
+    "Operation",
+    "Outcome",
+    "Request",
+    "append",
+    "lock_lanes",
+]
+
+A = TypeVar("A")
+S = TypeVar("S")
+A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class Operation(Protocol[A_contra, S]):
+    """A command's two halves: one set-based read under the lane lock, and the pure decision."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def load(
+        self, connection: Connection, arguments: Sequence[A_contra], moment: Moment
+    ) -> Sequence[S]:
+        """One state per argument, in the same order, in a constant number of statements."""
+        ...
+
+    def decide(self, state: S, argument: A_contra, moment: Moment) -> Decision:
+        """Raises Refusal or Refusals."""
+        ...
+
+
+class Command(Struct, Generic[A, S], kw_only=True, frozen=True):
+    """One call of an operation.
+
+    `lanes` are all lanes it may write. `touches` are keys of the state it reads and changes: two commands
+    with a common key are never decided in the same batch; None means alone on its lanes.
+    """
+
+    operation: Operation[A, S]
+    argument: A
+    lanes: tuple[LaneKey, ...]
+    actor: UUID
+    cause: str
+    request: Request | None = None
+    touches: frozenset[str] | None = None
+
+
+class Outcome(Struct, kw_only=True, frozen=True):
+    """The command's events in order; `replayed` when an earlier request with the same key recorded them."""
+
+    events: tuple[Recorded, ...]
+    replayed: bool
+
+
+class _Waiting:
+    """A command in the queue and the future its caller awaits."""
+
+    __slots__ = ("command", "future", "lanes", "operation", "request", "touches")
+
+    def __init__(self, command: Command[Any, Any], future: asyncio.Future[Outcome]) -> None:
+        self.command = command
+        self.future = future
+        self.lanes = command.lanes
+        self.touches = command.touches
+        self.request = command.request
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def resolve(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
+FIND_REQUESTS = """
+select a.place - 1 as place, r.body_hash, r.event_ids
+from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
+cross join lateral (
+    select q.body_hash, q.event_ids from record.request q
+    where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
+) r
+"""
+
+# Raised before the server answered the commit, or instead of an answer: whether it was done is not known.
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    OSError,
+    TimeoutError,
+)
+_UNREACHABLE = (*_LOST, asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.CannotConnectNowError)
+
+
+class LaneWriter:
+    """The writer of one process: one transaction in flight, with all commands that may go together."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        apply: Apply,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        new_salt: Callable[[], str],
+        batch_max: int = 128,
+        waiting_max: int = 4096,
+        look_max: int = 1024,
+        acquire_timeout_seconds: float = 5.0,
+    ) -> None:
+        self._pool = pool
+        self._apply = apply
+        self._clock = clock
+        self._new_id = new_id
+        self._new_salt = new_salt
+        self._batch_max = batch_max
+        self._waiting_max = waiting_max
+        self._look_max = look_max
+        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._source = ""
+
+    async def start(self) -> None:
+        async with self._pool.acquire() as connection:
+            self._source = source_of((await read_deployment(connection)).deployment_id)
+        self._stopping = False
+        self._task = asyncio.create_task(self._loop(), name="lane-writer")
+
+    async def stop(self) -> None:
+        """Take no more commands, finish those that wait, end."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+            self._task = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    async def execute(self, command: Command[A, S]) -> Outcome:
+        """Decide, apply, record; returns after the commit. Raises what `decide` or the lane refuses."""
+        if self._task is None or self._stopping:
+            raise RecordUnavailable
+        if len(self._queue) >= self._waiting_max:
+            raise QueueFull(waiting=len(self._queue))
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(command, future))
+        self._wake.set()
+        return await future
+
+    async def rehearse(self, command: Command[A, S]) -> tuple[Draft, ...]:
+        """The drafts that `execute` would record now; everything is done under the lock and rolled back."""
+        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                heads = await lock_lanes(connection, command.lanes)
+                heads.check_open(command.lanes)
+                moment = self._moment(heads, command.lanes)
+                states = await command.operation.load(connection, (command.argument,), moment)
+                drafts = command.operation.decide(states[0], command.argument, moment).drafts
+                await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
+            except asyncpg.LockNotAvailableError as error:
+                raise LaneBusy from error
+            finally:
+                await _roll_back(transaction)
+        return drafts
+
+    def _moment(self, heads: Heads, lanes: Sequence[LaneKey]) -> Moment:
+        return Moment(now=heads.now(self._clock(), lanes), new_id=self._new_id)
+
+    def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
+        return Stamp(
+            cause=command.cause,
+            actor=command.actor,
+            source=self._source,
+            now=moment.now,
+            new_id=self._new_id,
+            new_salt=self._new_salt,
+        )
+
+    async def _loop(self) -> None:
+        while self._queue or not self._stopping:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch, deferred = choose(self._queue, self._batch_max, self._look_max)
+            for _ in range(len(batch) + len(deferred)):
+                self._queue.popleft()
+            self._queue.extendleft(reversed(deferred))
+            batch = [waiting for waiting in batch if not waiting.future.done()]
+            batch.sort(key=lambda waiting: waiting.lanes)
+            try:
+                await self._settle(batch)
+            except BaseException:
+                self._abandon(batch)
+                raise
+
+    def _abandon(self, batch: list[_Waiting]) -> None:
+        for waiting in batch:
+            waiting.fail(OutcomeUnknown())
+        while self._queue:
+            self._queue.popleft().fail(RecordUnavailable())
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails."""
+        try:
+            await self._run(batch)
+        except RequestRaced:
+            for waiting in batch:
+                await self._settle_one(waiting)
+        except Exception as error:  # noqa: BLE001  the callers get it
+            refusal = _refusal_of(error)
+            for waiting in batch:
+                if refusal is None:
+                    await self._settle_one(waiting)
+                else:
+                    waiting.fail(refusal)
+
+    async def _settle_one(self, waiting: _Waiting) -> None:
+        for _ in range(3):
+            if waiting.future.done():
+                return
+            try:
+                await self._run([waiting])
+            except RequestRaced:
+                continue
+            except Exception as error:  # noqa: BLE001  the caller gets it
+                waiting.fail(_refusal_of(error) or error)
+            return
+        waiting.fail(LaneBusy())
+
+    async def _run(self, batch: list[_Waiting]) -> None:
+        """One transaction. The futures are resolved after the commit."""
+        if not batch:
+            return
+        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                outcomes = await self._decide(connection, batch)
+                crash_point("lane.before_commit")
+            except BaseException:
+                await _roll_back(transaction)
+                raise
+            try:
+                await transaction.commit()
+            except _LOST as error:
+                raise OutcomeUnknown from error
+        crash_point("lane.after_commit")
+        for waiting, outcome in outcomes:
+            waiting.resolve(outcome)
+
+    async def _decide(self, connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
+        """Lock, find repeats, load, decide, apply, journal. What fails by itself is answered here."""
+        heads = await lock_lanes(connection, {key for waiting in batch for key in waiting.lanes})
+        outcomes, fresh = await self._repeats(
+            connection, [waiting for waiting in batch if _is_open(waiting, heads)]
+        )
+        states = await self._load(connection, heads, fresh)
+        recorded: list[Recorded] = []
+        for waiting in fresh:
+            events = self._write(heads, waiting, *states[waiting])
+            if events is not None:
+                outcomes.append((waiting, Outcome(events=events, replayed=False)))
+                recorded += events
+        if recorded:
+            await self._apply(connection, recorded)
+        await heads.store(connection)
+        return outcomes
+
+    async def _load(
+        self, connection: Connection, heads: Heads, batch: list[_Waiting]
+    ) -> dict[_Waiting, tuple[object, Moment]]:
+        """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
+        clock = self._clock()
+        groups: dict[tuple[int, datetime], list[_Waiting]] = {}
+        for waiting in batch:
+            now = heads.now(clock, waiting.lanes)
+            groups.setdefault((id(waiting.command.operation), now), []).append(waiting)
+        states: dict[_Waiting, tuple[object, Moment]] = {}
+        for (_, now), group in groups.items():
+            moment = Moment(now=now, new_id=self._new_id)
+            arguments = [waiting.command.argument for waiting in group]
+            loaded = await group[0].command.operation.load(connection, arguments, moment)
+            for waiting, state in zip(group, loaded, strict=True):
+                states[waiting] = (state, moment)
+        return states
+
+    def _write(
+        self, heads: Heads, waiting: _Waiting, state: object, moment: Moment
+    ) -> tuple[Recorded, ...] | None:
+        """The command's events; None when it failed: that is answered at once, since it leaves nothing."""
+        command = waiting.command
+        try:
+            decision = command.operation.decide(state, command.argument, moment)
+            return heads.write(decision.drafts, self._stamp(command, moment), command.request)
+        except Exception as error:  # noqa: BLE001  the caller gets it
+            waiting.fail(error)
+            return None
+
+    async def _repeats(
+        self, connection: Connection, batch: list[_Waiting]
+    ) -> tuple[list[tuple[_Waiting, Outcome]], list[_Waiting]]:
+        """(answers of earlier requests, commands that are new). A key used with another body is refused."""
+        asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
+        if not asked:
+            return [], batch
+        rows = await connection.fetch(
+            FIND_REQUESTS,
+            [request.organisation for _, request in asked],
+            [request.route for _, request in asked],
+            [request.key for _, request in asked],
+        )
+        if not rows:
+            return [], batch
+        outcomes: list[tuple[_Waiting, Outcome]] = []
+        known: set[int] = set()
+        for row in rows:
+            waiting, request = asked[row["place"]]
+            known.add(id(waiting))
+            if row["body_hash"] != request.body_hash:
+                waiting.fail(IdempotencyKeyReused(pointer=None))
+                continue
+            outcomes.append(
+                (waiting, Outcome(events=await read_by_ids(connection, row["event_ids"]), replayed=True))
+            )
+        return outcomes, [waiting for waiting in batch if id(waiting) not in known]
+
+
+def _is_open(waiting: _Waiting, heads: Heads) -> bool:
+    try:
+        heads.check_open(waiting.lanes)
+    except (LaneStopped, ValueError) as error:
+        waiting.fail(error)
+        return False
+    return True
+
+
+def _refusal_of(error: Exception) -> Exception | None:
+    """The refusal for errors that hit every command of a batch alike; None for the rest."""
+    if isinstance(error, OutcomeUnknown):
+        return error
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        refusal: Exception = LaneBusy()
+    elif isinstance(error, _UNREACHABLE):
+        refusal = RecordUnavailable()
+    else:
+        return None
+    refusal.__cause__ = error
+    return refusal
+
+
+async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
+    try:
+        await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return

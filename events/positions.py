@@ -1,0 +1,121 @@
+"""Where each reader stands on each lane: moved with the reader's effect, guarded by position."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from events.chain import genesis
+from events.connections import Connection, Pool
+from events.decision import LaneKey
+
+
+class NotOwner(Exception):
+    """Another reader of the same name has taken the lane over."""
+
+
+class Place(NamedTuple):
+    """Last applied position and the head there; the offset after the last record seen and its event id."""
+
+    position: int
+    head: bytes
+    next_offset: int
+    last_event_id: UUID | None
+    cluster_id: str | None
+
+
+CREATE = """
+insert into record.consumer (name, stream, lane, position, head, next_offset)
+select $1, s, l, 0, h, 0 from unnest($2::text[], $3::bigint[], $4::bytea[]) as t (s, l, h)
+on conflict do nothing
+"""
+
+# Free, expired or ours, by the database's clock; a stopped lane waits for an operator.
+TAKE = """
+update record.consumer c set owner = $2, leased_until = clock_timestamp() + make_interval(secs => $5)
+from unnest($3::text[], $4::bigint[]) as a (stream, lane)
+where c.name = $1 and c.stream = a.stream and c.lane = a.lane and c.stopped_reason is null
+and (c.owner is null or c.owner = $2 or c.leased_until < clock_timestamp())
+returning c.stream, c.lane
+"""
+
+RELEASE = "update record.consumer set owner = null, leased_until = null where name = $1 and owner = $2"
+
+READ = """
+select position, head, next_offset, last_event_id, cluster_id
+from record.consumer where name = $1 and stream = $2 and lane = $3
+"""
+
+MOVE = """
+update record.consumer
+set position = $6, head = $7, next_offset = $8, last_event_id = $9, cluster_id = $10
+where name = $1 and owner = $2 and stream = $3 and lane = $4 and position = $5
+"""
+
+NOTE_STOP = """
+update record.consumer set stopped_reason = $5 where name = $1 and owner = $2 and stream = $3 and lane = $4
+"""
+
+RESUME = "update record.consumer set stopped_reason = null where name = $1 and stream = $2 and lane = $3"
+
+
+async def take_leases(
+    pool: Pool, name: str, owner: str, keys: Sequence[LaneKey], deployment_id: UUID, seconds: float
+) -> set[LaneKey]:
+    """Lease what is free and renew what is ours; the lanes held now."""
+    streams, lanes = [key.stream for key in keys], [key.lane for key in keys]
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(TAKE, name, owner, streams, lanes, seconds)
+        if len(rows) < len(keys):
+            heads = [genesis(deployment_id, key.stream, key.lane) for key in keys]
+            await connection.execute(CREATE, name, streams, lanes, heads)
+            rows = await connection.fetch(TAKE, name, owner, streams, lanes, seconds)
+    return {LaneKey(row["stream"], row["lane"]) for row in rows}
+
+
+async def release(pool: Pool, name: str, owner: str) -> None:
+    await pool.execute(RELEASE, name, owner)
+
+
+async def read_place(pool: Pool, name: str, key: LaneKey) -> Place:
+    row = await pool.fetchrow(READ, name, key.stream, key.lane)
+    if row is None:
+        raise LookupError(f"reader {name} has no place on {key.stream}/{key.lane}")
+    return Place(*row)
+
+
+async def move(
+    connection: Connection, name: str, owner: str, key: LaneKey, before: Place, after: Place
+) -> None:
+    """In the transaction of the effect. NotOwner when the position is not `before` any more."""
+    status = await connection.execute(
+        MOVE,
+        name,
+        owner,
+        key.stream,
+        key.lane,
+        before.position,
+        after.position,
+        after.head,
+        after.next_offset,
+        after.last_event_id,
+        after.cluster_id,
+    )
+    if status != "UPDATE 1":
+        raise NotOwner(
+            f"{name} on {key.stream}/{key.lane}: position {before.position} was moved by another reader"
+        )
+
+
+async def skip_repeats(pool: Pool, name: str, owner: str, key: LaneKey, before: Place, after: Place) -> None:
+    """Repeats have no effect; only the offset moves."""
+    async with pool.acquire() as connection:
+        await move(connection, name, owner, key, before, after)
+
+
+async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str) -> None:
+    await pool.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
+
+
+async def resume(connection: Connection, name: str, key: LaneKey) -> None:
+    """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease."""
+    await connection.execute(RESUME, name, key.stream, key.lane)

@@ -1,0 +1,415 @@
+"""PROCESS journal → Kafka, lane by lane, in order, at least once.
+
+The watermark moves by compare-and-set, never past an unacknowledged send; no transaction is open meanwhile.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from asyncpg import InterfaceError, PostgresError, Record
+
+from events.codec import headers
+from events.connections import Connection, Pool
+from events.decision import LaneKey
+from events.faults import crash_point
+from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
+
+log = structlog.get_logger("relay")
+
+DATABASE_ERRORS = (PostgresError, InterfaceError, OSError, TimeoutError)
+
+
+class Limits(NamedTuple):
+    """Seconds, rows and counts of a relay."""
+
+    poll_seconds: float = 0.005
+    poll_rows: int = 256
+    chunk_rows: int = 1_000
+    lanes_catching_up: int = 4
+    send_seconds_max: float = 30.0
+    slow_after_seconds: float = 0.5
+    stop_seconds_max: float = 5.0
+    lease_seconds: float = 10.0
+    retry_seconds_min: float = 0.1
+    retry_seconds_max: float = 5.0
+    refusals_max: int = 5
+    recheck_seconds: float = 2.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+# Lanes whose lease is free, expired or ours; renews what we hold.
+TAKE_LEASES = """
+update record.relay r set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
+where r.owner is null or r.owner = $1 or r.leased_until < clock_timestamp()
+returning r.stream, r.lane, r.position, r.kafka_offset, r.cluster_id
+"""
+
+RELEASE_LEASES = "update record.relay set owner = null, leased_until = null where owner = $1"
+
+# All lanes that are behind and their next rows, in one round trip.
+READ_DUE = """
+select r.stream, r.lane, r.position as watermark, j.position, j.key, j.body, j.chain
+from unnest($1::text[], $2::bigint[]) as a (stream, lane)
+join record.relay r on r.stream = a.stream and r.lane = a.lane
+join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > r.position + 1
+cross join lateral (
+    select position, key, body, chain from record.journal
+    where stream = a.stream and lane = a.lane and position > r.position order by position limit $3
+) j
+order by r.stream, r.lane, j.position
+"""
+
+READ_CHUNK = """
+select position, key, body, chain from record.journal
+where stream = $1 and lane = $2 and position > $3 order by position limit $4
+"""
+
+# Compare and set: a lane that another relay has moved meanwhile is not returned.
+MOVE = """
+update record.relay r set position = m.after, kafka_offset = m.kafka_offset, cluster_id = $6
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+    as m (stream, lane, before, after, kafka_offset)
+where r.stream = m.stream and r.lane = m.lane and r.position = m.before
+returning r.stream, r.lane
+"""
+
+NOTE_STOP = "update record.relay set stopped_reason = $3 where stream = $1 and lane = $2"
+
+OLDEST_UNPUBLISHED = """
+select coalesce(max(extract(epoch from clock_timestamp() - j.recorded_at)), 0)::float8
+from record.relay r join record.journal j
+on j.stream = r.stream and j.lane = r.lane and j.position = r.position + 1
+"""
+
+REPUBLISH = """
+update record.relay set position = 0, kafka_offset = null, cluster_id = null where stream = $1 and lane = $2
+"""
+
+
+async def oldest_unpublished_seconds(connection: Connection) -> float:
+    """Age of the oldest journal row that Kafka has not acknowledged; 0 when there is none."""
+    return float(await connection.fetchval(OLDEST_UNPUBLISHED))
+
+
+async def republish(connection: Connection, key: LaneKey) -> None:
+    """Recovery for a lost topic: the relay sends the lane again from its first event. As the relay role."""
+    await connection.execute(REPUBLISH, key.stream, key.lane)
+
+
+class _Sent(NamedTuple):
+    key: LaneKey
+    before: int
+    after: int
+    kafka_offset: int
+
+
+class Relay:
+    """One relay for every lane that it can lease; a second one waits for expired leases."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        open_producer: Callable[[], Awaitable[AIOKafkaProducer]],
+        open_consumer: Callable[[], Awaitable[AIOKafkaConsumer]],
+        read_cluster_id: Callable[[], Awaitable[str]],
+        *,
+        owner: str,
+        topic_prefix: str = "",
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """`owner` names this process among all relays."""
+        self._pool = pool
+        self._open_producer = open_producer
+        self._open_consumer = open_consumer
+        self._read_cluster_id = read_cluster_id
+        self._owner = owner
+        self._prefix = topic_prefix
+        self._limits = limits
+        self._producer: AIOKafkaProducer | None = None
+        self._cluster_id = ""
+        self._leased: set[LaneKey] = set()
+        self._checked: set[LaneKey] = set()
+        self._check_at = 0.0
+        self._missing: set[str] = set()
+        self._busy: dict[LaneKey, asyncio.Task[None]] = {}
+        self._resume_at: dict[LaneKey, float] = {}
+        self._failures: dict[LaneKey, int] = {}
+        self._places = asyncio.Semaphore(limits.lanes_catching_up)
+        self._stopping = asyncio.Event()
+        self.stopped: dict[LaneKey, str] = {}
+        self.published = 0
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Trouble with Kafka or the database is waited out; a lane at fault is `stopped`."""
+        leases = asyncio.create_task(self._keep_leases(), name="relay-leases")
+        pause = self._limits.retry_seconds_min
+        try:
+            while not self._stopping.is_set():
+                try:
+                    found = await self._turn()
+                    pause = self._limits.retry_seconds_min
+                except (*DATABASE_ERRORS, KafkaError) as error:
+                    log.warning("relay_waits", error=repr(error), seconds=pause)
+                    await self._drop_producer()
+                    await self._sleep(pause)
+                    pause = min(pause * 2, self._limits.retry_seconds_max)
+                    continue
+                if not found:
+                    await self._sleep(self._limits.poll_seconds)
+        finally:
+            await self._end(leases)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _end(self, leases: asyncio.Task[None]) -> None:
+        tasks = [leases, *self._busy.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._drop_producer()
+        with suppress(*DATABASE_ERRORS):
+            await self._pool.execute(RELEASE_LEASES, self._owner)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            try:
+                rows = await self._pool.fetch(TAKE_LEASES, self._owner, self._limits.lease_seconds)
+                self._leased = {LaneKey(row["stream"], row["lane"]) for row in rows}
+                self._checked &= self._leased
+            except DATABASE_ERRORS as error:
+                log.warning("relay_lease_not_renewed", error=repr(error))
+            await asyncio.sleep(self._limits.lease_seconds / 3)
+
+    async def _turn(self) -> bool:
+        """Publish what is due once; whether anything was."""
+        now = time.monotonic()
+        unchecked = self._leased - self._checked - set(self.stopped)
+        if unchecked and self._check_at <= now:
+            self._check_at = now + self._limits.recheck_seconds
+            await self._check(unchecked)
+        open_lanes = [
+            key
+            for key in sorted(self._checked)
+            if key not in self._busy and key not in self.stopped and self._resume_at.get(key, 0.0) <= now
+        ]
+        if not open_lanes:
+            return False
+        rows = await self._pool.fetch(
+            READ_DUE,
+            [key.stream for key in open_lanes],
+            [key.lane for key in open_lanes],
+            self._limits.poll_rows,
+        )
+        if not rows:
+            return False
+        crash_point("relay.read")
+        await self._publish(rows)
+        return True
+
+    async def _check(self, keys: set[LaneKey]) -> None:
+        """Compare what Kafka holds past the watermarks with the journal, before the first send."""
+        self._cluster_id = await self._read_cluster_id()
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(TAKE_LEASES, self._owner, self._limits.lease_seconds)
+            watermarks = {
+                LaneKey(row["stream"], row["lane"]): Watermark(
+                    row["position"], row["kafka_offset"], row["cluster_id"]
+                )
+                for row in rows
+                if LaneKey(row["stream"], row["lane"]) in keys
+            }
+        found = await check_lanes(
+            self._pool,
+            self._open_consumer,
+            watermarks,
+            cluster_id=self._cluster_id,
+            topic_prefix=self._prefix,
+        )
+        for key, mismatch in found.items():
+            if mismatch is None:
+                await self._pool.execute(NOTE_STOP, key.stream, key.lane, None)
+                self._checked.add(key)
+            else:
+                await self._stop_lane(key, mismatch)
+        missing = {key.stream for key in watermarks.keys() - found.keys()}
+        if missing != self._missing:
+            log.warning("relay_topics_missing", streams=sorted(missing))
+            self._missing = missing
+
+    async def _stop_lane(self, key: LaneKey, mismatch: TopicMismatch) -> None:
+        reason = str(mismatch)
+        self.stopped[key] = reason
+        log.error("relay_lane_stopped", stream=key.stream, lane=key.lane, reason=reason)
+        with suppress(*DATABASE_ERRORS):
+            await self._pool.execute(NOTE_STOP, key.stream, key.lane, reason)
+
+    async def _publish(self, rows: Sequence[Record]) -> None:
+        """Send the rows of several lanes at once; lanes that are far behind or slow go on by themselves."""
+        producer = await self._ready_producer()
+        sends: dict[asyncio.Task[_Sent | None], LaneKey] = {}
+        for key, found in groupby(rows, lambda row: LaneKey(row["stream"], row["lane"])):
+            chunk = list(found)
+            before = chunk[0]["watermark"]
+            if len(chunk) == self._limits.poll_rows:
+                self._go_on_alone(key, self._catch_up(key, before))
+            else:
+                sends[asyncio.create_task(self._try_send(producer, key, before, _build(producer, chunk)))] = (
+                    key
+                )
+        if not sends:
+            return
+        done, slow = await asyncio.wait(sends, timeout=self._limits.slow_after_seconds)
+        for task in slow:
+            self._go_on_alone(sends[task], self._finish(task))
+        await self._move([sent for task in done if (sent := task.result()) is not None])
+
+    def _go_on_alone(self, key: LaneKey, work: Awaitable[None]) -> None:
+        async def alone() -> None:
+            try:
+                await work
+            except DATABASE_ERRORS as error:
+                log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
+                self._postpone(key)
+            finally:
+                del self._busy[key]
+
+        self._busy[key] = asyncio.create_task(alone(), name=f"relay-{key.stream}-{key.lane}")
+
+    async def _finish(self, task: "asyncio.Task[_Sent | None]") -> None:
+        sent = await task
+        if sent is not None:
+            await self._move([sent])
+
+    async def _catch_up(self, key: LaneKey, watermark: int) -> None:
+        """Chunk after chunk until the lane is level; the next one is read and built while Kafka takes one."""
+        async with self._places:
+            coming = asyncio.create_task(self._next_chunk(key, watermark))
+            try:
+                while (chunk := await coming).batches:
+                    coming = asyncio.create_task(self._next_chunk(key, chunk.last))
+                    producer = await self._ready_producer()
+                    sent = await self._try_send(producer, key, watermark, chunk)
+                    if sent is None or not await self._move([sent]):
+                        return
+                    watermark = chunk.last
+            finally:
+                coming.cancel()
+
+    async def _next_chunk(self, key: LaneKey, after: int) -> "_Chunk":
+        rows = await self._pool.fetch(READ_CHUNK, key.stream, key.lane, after, self._limits.chunk_rows)
+        return _build(await self._ready_producer(), rows)
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            self._producer = await self._open_producer()
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        """An idempotent producer never recovers from a refused batch; its stop may hang without a broker."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(producer.stop(), self._limits.stop_seconds_max)
+
+    async def _try_send(
+        self, producer: AIOKafkaProducer, key: LaneKey, before: int, chunk: "_Chunk"
+    ) -> _Sent | None:
+        """None when Kafka may not have everything: the lane is then read again from its watermark."""
+        try:
+            kafka_offset = await asyncio.wait_for(
+                self._send(producer, key, chunk), self._limits.send_seconds_max
+            )
+        except (KafkaError, TimeoutError, AssertionError, OSError) as error:
+            log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
+            if producer is self._producer:
+                await self._drop_producer()
+            await self._count_failure(key, error)
+            return None
+        self._failures.pop(key, None)
+        return _Sent(key, before, chunk.last, kafka_offset)
+
+    async def _send(self, producer: AIOKafkaProducer, key: LaneKey, chunk: "_Chunk") -> int:
+        """The Kafka offset of the last row; every future is awaited."""
+        topic = record_topic(self._prefix, key.stream)
+        futures = [await producer.send_batch(batch, topic, partition=key.lane) for batch in chunk.batches]
+        crash_point("relay.sent")
+        acknowledged = await asyncio.gather(*futures)
+        crash_point("relay.acked")
+        if acknowledged[-1].offset < 0:
+            raise KafkaError("acknowledged as a duplicate, without its offset")
+        return int(acknowledged[-1].offset + chunk.batches[-1].record_count() - 1)
+
+    async def _move(self, sent: Sequence[_Sent]) -> bool:
+        """Move watermarks; False when another relay has moved one of them, whose lane is then left to it."""
+        if not sent:
+            return True
+        rows = await self._pool.fetch(
+            MOVE,
+            [entry.key.stream for entry in sent],
+            [entry.key.lane for entry in sent],
+            [entry.before for entry in sent],
+            [entry.after for entry in sent],
+            [entry.kafka_offset for entry in sent],
+            self._cluster_id,
+        )
+        crash_point("relay.watermark")
+        moved = {LaneKey(row["stream"], row["lane"]) for row in rows}
+        for entry in sent:
+            if entry.key in moved:
+                self.published += entry.after - entry.before
+            else:
+                log.warning("relay_overtaken", stream=entry.key.stream, lane=entry.key.lane)
+                self._checked.discard(entry.key)
+        return len(moved) == len(sent)
+
+    def _postpone(self, key: LaneKey) -> None:
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
+        self._resume_at[key] = time.monotonic() + pause
+
+    async def _count_failure(self, key: LaneKey, error: Exception) -> None:
+        """Wait longer each time; a lane that Kafka refuses for a reason of its own is stopped."""
+        self._postpone(key)
+        lasting = not isinstance(error, (TimeoutError, OSError)) and not getattr(error, "retriable", False)
+        if lasting and self._failures[key] >= self._limits.refusals_max:
+            await self._stop_lane(
+                key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
+            )
+
+
+class _Chunk(NamedTuple):
+    """Rows as batches for Kafka, and the position of the last."""
+
+    batches: list[Any]
+    last: int
+
+
+def _build(producer: AIOKafkaProducer, rows: Sequence[Record]) -> _Chunk:
+    """`rows` end in position, key, body, chain. AssertionError for a row that no batch can hold."""
+    if not rows:
+        return _Chunk([], 0)
+    timestamp = int(time.time() * 1000)
+    batches = [producer.create_batch()]
+    append = batches[0].append
+    for position, key, body, chain in [row[-4:] for row in rows]:
+        text, found = key.encode(), headers(body, position, chain)
+        if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
+            batches.append(producer.create_batch())
+            append = batches[-1].append
+            if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
+                raise AssertionError(f"position {position} does not fit into a batch")
+    return _Chunk(batches, rows[-1]["position"])

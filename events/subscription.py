@@ -1,0 +1,389 @@
+"""Kafka → handler, in lane order, once per position; retry, then stop the lane.
+
+Partitions are assigned by hand. The effect of an event and the reader's position move in one transaction.
+"""
+
+import asyncio
+from binascii import hexlify
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+from asyncpg import InterfaceError, PostgresConnectionError, PostgresError
+
+from events.chain import next_head
+from events.codec import Undecodable, decode_envelope, decode_event
+from events.connections import Connection, Pool
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.faults import crash_point
+from events.journal import read_body_hashes, read_deployment
+from events.positions import (
+    NotOwner,
+    Place,
+    move,
+    note_stop,
+    read_place,
+    release,
+    skip_repeats,
+    take_leases,
+)
+from events.topics import read_some, record_topic
+
+log = structlog.get_logger("subscription")
+
+DATABASE_ERRORS = (PostgresError, InterfaceError, OSError, TimeoutError)
+DATABASE_AWAY = (PostgresConnectionError, InterfaceError, ConnectionError)
+
+
+class Limits(NamedTuple):
+    """Records, seconds and counts of a reader."""
+
+    batch_records: int = 500
+    wait_seconds: float = 1.0
+    lease_seconds: float = 10.0
+    attempts_max: int = 4
+    retry_seconds_min: float = 0.1
+    retry_seconds_max: float = 2.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class LaneFault(Exception):
+    """A lane of a reader that cannot go on without an operator."""
+
+
+class Batch:
+    """Consecutive events of one lane, none applied before."""
+
+    def __init__(
+        self, pool: Pool, name: str, owner: str, lane: LaneKey, place: Place, steps: "Sequence[Step]"
+    ) -> None:
+        self._pool = pool
+        self._name = name
+        self._owner = owner
+        self._steps = steps
+        self.lane = lane
+        self.events: Sequence[Recorded] = [step.event for step in steps]
+        self.done = 0
+        self.place = place
+
+    @asynccontextmanager
+    async def transaction(self, count: int | None = None) -> AsyncIterator[Connection]:
+        """A transaction whose commit also moves the position past the first `count` events of the batch.
+
+        `count` is counted from the start of the batch and grows from one transaction to the next; None: all.
+        NotOwner when another reader has moved the position: nothing is committed, the handler lets it pass.
+        """
+        upto = len(self._steps) if count is None else count
+        if not self.done < upto <= len(self._steps):
+            raise ValueError(
+                f"{upto} is not in {self.done + 1}…{len(self._steps)}: each event is applied once"
+            )
+        after = self._steps[upto - 1].place(self.place.cluster_id)
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+            await move(connection, self._name, self._owner, self.lane, self.place, after)
+            crash_point("subscription.handled")
+        self.place, self.done = after, upto
+        crash_point("subscription.committed")
+
+    def rest(self) -> "Batch":
+        """What a failed handler has left."""
+        return Batch(self._pool, self._name, self._owner, self.lane, self.place, self._steps[self.done :])
+
+
+class Handler(Protocol):
+    async def handle(self, batch: Batch) -> None:
+        """Apply every event of the batch through `batch.transaction`."""
+        ...
+
+
+class Step(NamedTuple):
+    """An event and the offset it lies at."""
+
+    event: Recorded
+    offset: int
+
+    def place(self, cluster_id: str | None) -> Place:
+        """The reader's place after it."""
+        return Place(self.event.position, self.event.chain, self.offset + 1, self.event.id, cluster_id)
+
+
+class Subscription:
+    """One reader on the lanes of one stream that it can lease.
+
+    `opened` is called with the last applied position when a lane was taken and before every retry: there a
+    reader with state in memory rebuilds it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: str,
+        lanes: Sequence[int],
+        handler: Handler,
+        pool: Pool,
+        open_consumer: Callable[[], Awaitable[AIOKafkaConsumer]],
+        read_cluster_id: Callable[[], Awaitable[str]],
+        *,
+        owner: str,
+        topic_prefix: str = "",
+        limits: Limits = DEFAULT_LIMITS,
+        opened: Callable[[LaneKey, int], Awaitable[None]] | None = None,
+    ) -> None:
+        """`owner` names this process among all that run a reader of this name."""
+        self._name = name
+        self._stream = stream
+        self._keys = [LaneKey(stream, lane) for lane in lanes]
+        self._handler = handler
+        self._pool = pool
+        self._open_consumer = open_consumer
+        self._read_cluster_id = read_cluster_id
+        self._owner = owner
+        self._topic = record_topic(topic_prefix, stream)
+        self._limits = limits
+        self._opened = opened
+        self._stopping = asyncio.Event()
+        self._tasks: dict[LaneKey, asyncio.Task[None]] = {}
+        self.stopped: dict[LaneKey, str] = {}
+        self.places: dict[LaneKey, Place] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Trouble with Kafka or the database is waited out; a lane at fault is `stopped`."""
+        pause = self._limits.retry_seconds_min
+        while not self._stopping.is_set():
+            try:
+                await self._run_with_consumer()
+                pause = self._limits.retry_seconds_min
+            except (KafkaError, *DATABASE_ERRORS) as error:
+                log.warning("reader_waits", reader=self._name, error=repr(error), seconds=pause)
+                await self._sleep(pause)
+                pause = min(pause * 2, self._limits.retry_seconds_max)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _run_with_consumer(self) -> None:
+        async with self._pool.acquire() as connection:
+            deployment = await read_deployment(connection)
+        cluster_id = await self._read_cluster_id()
+        consumer = await self._open_consumer()
+        try:
+            partitions = {key: TopicPartition(self._topic, key.lane) for key in self._keys}
+            consumer.assign(list(partitions.values()))
+            for partition in partitions.values():
+                consumer.seek(partition, 0)
+                consumer.pause(partition)
+            while not self._stopping.is_set():
+                taken = await take_leases(
+                    self._pool,
+                    self._name,
+                    self._owner,
+                    self._keys,
+                    deployment.deployment_id,
+                    self._limits.lease_seconds,
+                )
+                for key in taken - self._tasks.keys():
+                    self._start_lane(consumer, partitions[key], key, cluster_id)
+                await self._sleep(self._limits.lease_seconds / 3)
+        finally:
+            await self._end_lanes()
+            await consumer.stop()
+
+    def _start_lane(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+    ) -> None:
+        self.stopped.pop(key, None)
+        task = asyncio.create_task(
+            self._run_lane(consumer, partition, key, cluster_id), name=f"{self._name}-{key.stream}-{key.lane}"
+        )
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _end_lanes(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        with suppress(*DATABASE_ERRORS):
+            await release(self._pool, self._name, self._owner)
+
+    async def _run_lane(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+    ) -> None:
+        """Until it is cancelled, another reader takes over, or the lane is at fault."""
+        try:
+            place = await self._open_lane(consumer, partition, key, cluster_id)
+            while True:
+                self.places[key] = place
+                found = await consumer.getmany(
+                    partition,
+                    timeout_ms=int(self._limits.wait_seconds * 1000),
+                    max_records=self._limits.batch_records,
+                )
+                if found:
+                    place = await self._take(key, place._replace(cluster_id=cluster_id), found[partition])
+        except NotOwner:
+            log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
+        except (LaneFault, OffsetOutOfRangeError) as fault:
+            await self._stop_lane(key, str(fault))
+        except (KafkaError, *DATABASE_ERRORS) as error:
+            log.warning(
+                "reader_waits", reader=self._name, stream=key.stream, lane=key.lane, error=repr(error)
+            )
+            await asyncio.sleep(self._limits.retry_seconds_max)
+        finally:
+            with suppress(Exception):
+                consumer.pause(partition)
+
+    async def _stop_lane(self, key: LaneKey, reason: str) -> None:
+        self.stopped[key] = reason
+        log.error("reader_lane_stopped", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
+        with suppress(*DATABASE_ERRORS):
+            await note_stop(self._pool, self._name, self._owner, key, reason)
+
+    async def _open_lane(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+    ) -> Place:
+        """Where to go on, after looking whether the topic is still the one that was read before."""
+        place = await read_place(self._pool, self._name, key)
+        if place.cluster_id not in (None, cluster_id):
+            raise LaneFault(
+                f"{self._where(key, place.next_offset)} is of cluster {place.cluster_id}, not {cluster_id}"
+            )
+        if place.next_offset == 0:
+            consumer.seek(partition, 0)
+            consumer.resume(partition)
+        else:
+            consumer.seek(partition, place.next_offset - 1)
+            consumer.resume(partition)
+            await self._check_last(consumer, partition, key, place)
+        if self._opened is not None:
+            await self._opened(key, place.position)
+        return place
+
+    async def _check_last(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, place: Place
+    ) -> None:
+        where = self._where(key, place.next_offset - 1)
+        end = (await consumer.end_offsets([partition]))[partition]
+        if end < place.next_offset:
+            raise LaneFault(f"{where} is gone, the topic ends at {end}: it was truncated or created anew")
+        record = (await read_some(consumer, partition, 1))[0]
+        try:
+            found = decode_envelope(record.value).id
+        except (Undecodable, TypeError) as error:
+            raise LaneFault(f"{where} holds no event: {error}") from error
+        if record.offset != place.next_offset - 1 or found != place.last_event_id:
+            raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
+
+    async def _take(self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]) -> Place:
+        """Verify records, skip repeats, hand the rest to the handler; the place after all of them."""
+        steps, repeats, fault = self._verify(key, place, records)
+        await self._check_repeats(key, repeats)
+        if steps:
+            batch = Batch(self._pool, self._name, self._owner, key, place, steps)
+            place = await self._handle(batch)
+        if fault is not None:
+            raise fault
+        last = records[-1]
+        if place.next_offset <= last.offset:
+            after = place._replace(next_offset=last.offset + 1, last_event_id=decode_envelope(last.value).id)
+            await skip_repeats(self._pool, self._name, self._owner, key, place, after)
+            place = after
+        return place
+
+    def _verify(
+        self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]
+    ) -> tuple[list[Step], list[tuple[ConsumerRecord, Recorded]], LaneFault | None]:
+        """(new events, repeats, what is wrong with the record after them)."""
+        steps: list[Step] = []
+        repeats: list[tuple[ConsumerRecord, Recorded]] = []
+        position, head = place.position, place.head
+        for record in records:
+            try:
+                chain = next_head(head, record.value)
+                event = decode_event(record.value, chain)
+            except (Undecodable, TypeError) as error:
+                return steps, repeats, self._fault(record, f" cannot be decoded: {error}")
+            if event.lane != key.lane or event.stream != key.stream:
+                return steps, repeats, self._fault(record, f" belongs to lane {event.stream}/{event.lane}")
+            if event.position <= position:
+                repeats.append((record, event))
+                continue
+            if event.position > position + 1:
+                missing = f": position {position + 1} is missing before position {event.position}"
+                return steps, repeats, self._fault(record, missing)
+            if _header(record, "chain") != hexlify(chain):
+                broken = f": position {event.position} does not continue the chain"
+                return steps, repeats, self._fault(record, broken)
+            position, head = event.position, chain
+            steps.append(Step(event, record.offset))
+        return steps, repeats, None
+
+    def _fault(self, record: ConsumerRecord, what: str) -> LaneFault:
+        return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")
+
+    async def _check_repeats(self, key: LaneKey, repeats: Sequence[tuple[ConsumerRecord, Recorded]]) -> None:
+        """A repeat has to be the bytes that the journal holds at its position."""
+        if not repeats:
+            return
+        async with self._pool.acquire() as connection:
+            known = await read_body_hashes(connection, key, [event.position for _, event in repeats])
+        for record, event in repeats:
+            if known.get(event.position) != event.body_hash:
+                raise self._fault(record, f": position {event.position} had other bytes before")
+
+    async def _handle(self, batch: Batch) -> Place:
+        """Retries a handler that raises; LaneFault when it does not get through."""
+        pause = self._limits.retry_seconds_min
+        attempt = 0
+        while True:
+            try:
+                await self._handler.handle(batch)
+                if batch.done == len(batch.events):
+                    return batch.place
+                raise LaneFault(f"the handler applied {batch.done} of {len(batch.events)} events")
+            except (NotOwner, LaneFault):
+                raise
+            except DATABASE_AWAY as error:
+                problem: Exception = error
+            except Exception as error:  # noqa: BLE001  whatever it is, the lane must not skip the event
+                problem = error
+                attempt += 1
+            batch = batch.rest()
+            if attempt >= self._limits.attempts_max:
+                where = f"position {batch.place.position + 1} of {batch.lane.stream}/{batch.lane.lane}"
+                raise LaneFault(f"{self._name} failed {attempt} times at {where}: {problem!r}") from problem
+            log.warning(
+                "handler_failed",
+                reader=self._name,
+                lane=batch.lane.lane,
+                error=repr(problem),
+                attempt=attempt,
+            )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._limits.retry_seconds_max)
+            if self._opened is not None:
+                await self._opened(batch.lane, batch.place.position)
+
+    def _where(self, key: LaneKey, offset: int) -> str:
+        return f"topic {self._topic}, partition {key.lane}, offset {offset}"
+
+
+def _header(record: ConsumerRecord, name: str) -> bytes | None:
+    for found, value in reversed(record.headers):
+        if found == name:
+            return bytes(value)
+    return None

@@ -1,0 +1,217 @@
+"""Record topics: their names, and whether what one holds agrees with the journal."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from events.codec import Undecodable, decode_envelope
+from events.connections import Pool
+from events.decision import LaneKey
+from events.journal import read_body_hashes, read_head
+
+RESTORE = "lodestone replay --restore {stream}/{lane}"
+REPUBLISH = "lodestone topics --republish {stream}/{lane}"
+EXAMINE = "lodestone doctor"
+
+READ_SECONDS_MAX = 30.0
+
+
+class TopicMismatch(Exception):
+    """Topic and journal disagree about a lane; says how, and names the command that recovers."""
+
+    def __init__(self, key: LaneKey, what: str, recovery: str) -> None:
+        self.key = key
+        self.recovery = recovery.format(stream=key.stream, lane=key.lane)
+        super().__init__(f"lane {key.stream}/{key.lane}: {what}. Recovery: {self.recovery}")
+
+
+class Watermark(NamedTuple):
+    """Highest acknowledged position, its offset (None: nothing was published) and the cluster it went to."""
+
+    position: int
+    kafka_offset: int | None
+    cluster_id: str | None
+
+
+def record_topic(prefix: str, stream: str) -> str:
+    return f"{prefix}record.{stream}.v1"
+
+
+async def check_lanes(
+    pool: Pool,
+    open_consumer: Callable[[], Awaitable[AIOKafkaConsumer]],
+    watermarks: Mapping[LaneKey, Watermark],
+    *,
+    cluster_id: str,
+    topic_prefix: str,
+) -> dict[LaneKey, TopicMismatch | None]:
+    """Whether each lane's topic agrees with the journal from the watermark on: None where it does.
+
+    Lanes whose topic does not exist (yet) are left out. KafkaError when Kafka cannot be read.
+    """
+    consumer = await open_consumer()
+    try:
+        partitions = await _existing(consumer, watermarks, topic_prefix)
+        consumer.assign(list(partitions))
+        for partition in partitions:
+            consumer.seek(partition, 0)
+            consumer.pause(partition)
+        begin = await consumer.beginning_offsets(list(partitions))
+        end = await consumer.end_offsets(list(partitions))
+        found: dict[LaneKey, TopicMismatch | None] = {}
+        for partition, key in partitions.items():
+            check = _LaneCheck(pool, consumer, partition, key, watermarks[key])
+            try:
+                await check.run(cluster_id, begin[partition], end[partition])
+                found[key] = None
+            except TopicMismatch as mismatch:
+                found[key] = mismatch
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def _existing(
+    consumer: AIOKafkaConsumer, keys: Iterable[LaneKey], topic_prefix: str
+) -> dict[TopicPartition, LaneKey]:
+    """The partitions that exist; asking for one's offsets makes the client know the others of its topic."""
+    topics = await consumer.topics()
+    names = {record_topic(topic_prefix, key.stream): key.stream for key in keys}
+    firsts = [TopicPartition(name, 0) for name in names if name in topics]
+    if not firsts:
+        return {}
+    consumer.assign(firsts)
+    for first in firsts:
+        consumer.seek(first, 0)
+        consumer.pause(first)
+    await consumer.end_offsets(firsts)
+    known = {first: consumer.partitions_for_topic(first.topic) or set() for first in firsts}
+    return {
+        TopicPartition(first.topic, key.lane): key
+        for first in firsts
+        for key in sorted(keys)
+        if key.stream == names[first.topic] and key.lane in known[first]
+    }
+
+
+class _LaneCheck(NamedTuple):
+    pool: Pool
+    consumer: AIOKafkaConsumer
+    partition: TopicPartition
+    key: LaneKey
+    watermark: Watermark
+
+    async def run(self, cluster_id: str, begin: int, end: int) -> None:
+        """Every record from the watermark's own to the end has to be the journal's."""
+        mark = self.watermark
+        if mark.cluster_id is not None and mark.cluster_id != cluster_id:
+            raise self._mismatch(
+                f"it was published to cluster {mark.cluster_id}, this is {cluster_id}", REPUBLISH
+            )
+        if begin > (mark.kafka_offset or 0):
+            raise self._mismatch(
+                f"its topic begins at offset {begin} and has lost what stood before", REPUBLISH
+            )
+        if mark.kafka_offset is not None and mark.kafka_offset >= end:
+            raise self._mismatch(
+                f"its topic ends at offset {end}, position {mark.position} stood at {mark.kafka_offset}",
+                REPUBLISH,
+            )
+        offset = mark.kafka_offset or 0
+        if offset >= end:
+            return
+        async with self.pool.acquire() as connection:
+            last = (await read_head(connection, self.key)).position
+        self.consumer.seek(self.partition, offset)
+        self.consumer.resume(self.partition)
+        try:
+            while offset < end:
+                records = await read_some(self.consumer, self.partition)
+                await self._compare(records, last)
+                if mark.kafka_offset == records[0].offset and self._position(records[0]) != mark.position:
+                    raise self._mismatch(
+                        f"offset {mark.kafka_offset} is not position {mark.position}", EXAMINE
+                    )
+                offset = records[-1].offset + 1
+        finally:
+            self.consumer.pause(self.partition)
+
+    async def _compare(self, records: list[ConsumerRecord], last: int) -> None:
+        positions = {self._position(record): record for record in records}
+        beyond = min((position for position in positions if position > last), default=None)
+        async with self.pool.acquire() as connection:
+            kept = await read_body_hashes(connection, self.key, list(positions))
+        for record in records:
+            position = self._position(record)
+            if position <= last and kept.get(position) != sha256(record.value).digest():
+                raise self._mismatch(
+                    f"position {position}, offset {record.offset}, is not the journal's: a second history",
+                    EXAMINE,
+                )
+        if beyond is not None:
+            raise self._mismatch(
+                f"Kafka holds position {beyond}, the journal ends at {last}: the database is an older state",
+                RESTORE,
+            )
+
+    def _position(self, record: ConsumerRecord) -> int:
+        try:
+            return decode_envelope(record.value).position
+        except (Undecodable, TypeError) as error:
+            raise self._mismatch(f"offset {record.offset} holds no event: {error}", EXAMINE) from error
+
+    def _mismatch(self, what: str, recovery: str) -> TopicMismatch:
+        return TopicMismatch(self.key, what, recovery)
+
+
+async def read_some(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, records_max: int | None = None
+) -> list[ConsumerRecord]:
+    """At least one record of a partition that is known to hold one. TimeoutError after 30 s."""
+    found = await consumer.getmany(
+        partition, timeout_ms=int(READ_SECONDS_MAX * 1000), max_records=records_max
+    )
+    if not found:
+        raise TimeoutError(
+            f"{partition.topic}/{partition.partition} did not answer within {READ_SECONDS_MAX:.0f} s"
+        )
+    return list(found[partition])
+
+
+class TopicRecord(NamedTuple):
+    """A record as it lies on its topic."""
+
+    offset: int
+    body: bytes
+    chain: bytes | None
+
+
+async def topic_records(
+    consumer: AIOKafkaConsumer, topic: str, partition: int, *, start: int = 0, end: int | None = None
+) -> AsyncIterator[Sequence[TopicRecord]]:
+    """What lies on a partition from an offset to its end of now, or to `end`; nothing is verified.
+
+    `consumer` is used for this partition alone while the iteration lasts.
+    """
+    place = TopicPartition(topic, partition)
+    consumer.assign([place])
+    consumer.seek(place, start)
+    if end is None:
+        end = (await consumer.end_offsets([place]))[place]
+    while start < end:
+        records = [record for record in await read_some(consumer, place) if record.offset < end]
+        if not records:
+            return
+        start = records[-1].offset + 1
+        yield [TopicRecord(record.offset, record.value, _chain(record)) for record in records]
+
+
+def _chain(record: ConsumerRecord) -> bytes | None:
+    text = next((value for name, value in record.headers if name == "chain"), None)
+    try:
+        return None if text is None else bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return None

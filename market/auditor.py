@@ -1,0 +1,178 @@
+"""`lodestone audit`: everything proved from the topics alone. The auditor process follows every chain."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.codec import Undecodable, decode_envelope
+from events.decision import LaneKey
+from events.envelope import deployment_of
+from events.subscription import Batch
+from events.topics import record_topic
+from events.vocabulary import STREAMS
+from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
+from market.rules.clearing import conclude
+from market.topics import Reading, TopicError, TopicRecord, open_reading
+
+Advance = Callable[[int], None]
+_END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,15})")
+
+
+class AuditImpossible(Exception):
+    """The topics cannot be audited as asked: one sentence that says why."""
+
+
+class AuditReport(Struct, frozen=True, kw_only=True):
+    """`deployment_given`: false when the id came from the first record; `ending` claims what is proved."""
+
+    deployment: UUID | None
+    deployment_given: bool
+    diverged: bool
+    ending: str
+    first_divergence: Divergence | None
+    records: int
+    repeats: int
+    clearings: int
+    matches: int
+    lanes: tuple[LaneVerdict, ...]
+
+
+@contextmanager
+def untold(_topic: str, _total: int) -> Iterator[Advance]:
+    """Progress that nobody sees."""
+    yield lambda _count: None
+
+
+def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
+    """`market/3=120` → lane 3 of the market stream ends at position 120 or later.
+
+    AuditImpossible names every text that is written otherwise.
+    """
+    ends: dict[LaneKey, int] = {}
+    bad: list[str] = []
+    for text in texts:
+        found = _END.fullmatch(text)
+        if found is None:
+            bad.append(text)
+        else:
+            ends[LaneKey(found[1], int(found[2]))] = int(found[3])
+    if bad:
+        raise AuditImpossible(
+            f"no lane end: {', '.join(bad)}; written stream/lane=position, as in market/3=120"
+        )
+    return ends
+
+
+async def audit(
+    bootstrap: str,
+    *,
+    prefix: str = "",
+    deployment_id: UUID | None = None,
+    expected_ends: Mapping[LaneKey, int] | None = None,
+    streams: Sequence[str] = STREAMS,
+    told: Callable[[str, int], AbstractContextManager[Advance]] = untold,
+) -> AuditReport:
+    """Read the record topics from their beginning and check all that can be checked without a database.
+
+    `told(topic, total)` is entered once per stream and is told how many records were read. AuditImpossible
+    when the topics cannot be audited as asked.
+    """
+    ends = dict(expected_ends or {})
+    audits: dict[LaneKey, LaneAudit | None] = {}
+    found_id = deployment_id
+    async with AsyncExitStack() as stack:
+        readings = await _open(stack, bootstrap, streams, prefix)
+        _check_lanes(readings, ends)
+        for stream, reading in readings.items():
+            audits |= {LaneKey(stream, lane): None for lane in range(reading.partitions)}
+            with told(record_topic(prefix, stream), reading.total) as advance:
+                async for lane, records in reading.batches():
+                    if found_id is None and records:
+                        found_id = _deployment_in(records[0].value)
+                    if found_id is not None:
+                        key = LaneKey(stream, lane)
+                        check = audits[key] = audits[key] or LaneAudit(key, found_id, conclude, ends.get(key))
+                        for record in records:
+                            check.feed(_lane_record(record))
+                    advance(len(records))
+    verdicts = [
+        (check or LaneAudit(key, found_id or UUID(int=0), conclude, ends.get(key))).verdict()
+        for key, check in audits.items()
+    ]
+    return _report(verdicts, found_id, deployment_given=deployment_id is not None)
+
+
+async def _open(
+    stack: AsyncExitStack, bootstrap: str, streams: Sequence[str], prefix: str
+) -> dict[str, Reading]:
+    readings: dict[str, Reading] = {}
+    for stream in streams:
+        try:
+            reading = open_reading(bootstrap, record_topic(prefix, stream))
+            readings[stream] = await stack.enter_async_context(reading)
+        except TopicError as error:
+            raise AuditImpossible(str(error)) from error
+    return readings
+
+
+def _lane_record(record: TopicRecord) -> LaneRecord:
+    chain = record.headers.get("chain", b"").decode("ascii", "replace")
+    return LaneRecord(offset=record.offset, body=record.value, chain=chain)
+
+
+def _check_lanes(readings: Mapping[str, Reading], ends: Mapping[LaneKey, int]) -> None:
+    unknown = sorted(
+        f"{key.stream}/{key.lane}"
+        for key in ends
+        if key.stream not in readings or key.lane >= readings[key.stream].partitions
+    )
+    if unknown:
+        raise AuditImpossible(
+            f"an end is expected of lanes that the topics do not have: {', '.join(unknown)}"
+        )
+
+
+def _deployment_in(body: bytes) -> UUID:
+    try:
+        return deployment_of(decode_envelope(body).source)
+    except (Undecodable, ValueError) as error:
+        raise AuditImpossible(
+            f"the first record does not name its deployment ({error}); name it with --deployment"
+        ) from error
+
+
+def _report(
+    verdicts: Sequence[LaneVerdict], deployment: UUID | None, *, deployment_given: bool
+) -> AuditReport:
+    divergences = [verdict.divergence for verdict in verdicts if verdict.divergence is not None]
+    unproven = [verdict for verdict in verdicts if not verdict.end_proven]
+    if divergences:
+        ending = "diverged"
+    elif unproven:
+        proven = len(verdicts) - len(unproven)
+        ending = f"end not proven: no checkpoints, expected ends for {proven} of {len(verdicts)} lanes"
+    else:
+        ending = "complete to the expected end of every lane"
+    return AuditReport(
+        deployment=deployment,
+        deployment_given=deployment_given,
+        diverged=bool(divergences),
+        ending=ending,
+        first_divergence=divergences[0] if divergences else None,
+        records=sum(verdict.records for verdict in verdicts),
+        repeats=sum(verdict.repeats for verdict in verdicts),
+        clearings=sum(verdict.clearings for verdict in verdicts),
+        matches=sum(verdict.matches for verdict in verdicts),
+        lanes=tuple(verdicts),
+    )
+
+
+class ChainFollower:
+    """Handler of the auditor process: the subscription has checked order and chain, the position moves."""
+
+    async def handle(self, batch: Batch) -> None:
+        async with batch.transaction():
+            pass

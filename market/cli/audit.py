@@ -1,0 +1,128 @@
+"""`lodestone audit`: prove the record from its topics alone."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import rich_click as click
+from rich.table import Table
+
+from events.decision import LaneKey
+from events.vocabulary import STREAMS
+from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    out,
+    print_json,
+    print_line,
+    progress,
+    run_async,
+    settings_of,
+)
+from market.local import local_kafka
+from market.settings import Settings
+
+
+@click.command("audit")
+@click.option(
+    "--bootstrap",
+    metavar="HOST:PORT",
+    help="Kafka to read; else LODESTONE_KAFKA_BOOTSTRAP or the embedded one.",
+)
+@click.option(
+    "--topic-prefix",
+    metavar="PREFIX.",
+    help="Audit the topics with this prefix; else LODESTONE_TOPIC_PREFIX.",
+)
+@click.option(
+    "--deployment",
+    type=click.UUID,
+    help="The deployment the record has to belong to; else the first record's.",
+)
+@click.option(
+    "--stream",
+    "streams",
+    multiple=True,
+    type=click.Choice(STREAMS),
+    help="Only this stream; may be repeated.",
+)
+@click.option(
+    "--expect-end", "ends", multiple=True, metavar="STREAM/LANE=POSITION",
+    help="The lane must reach this position, as in market/3=120; may be repeated.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
+def command(
+    *,
+    bootstrap: str | None,
+    topic_prefix: str | None,
+    deployment: UUID | None,
+    streams: tuple[str, ...],
+    ends: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Check chain, completeness and every clearing from the record topics alone; no database is read.
+
+    Exit code 0: nothing diverges. 4: something does, and the first of it is named.
+    """
+    settings = settings_of()
+    prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
+    try:
+        report = run_async(
+            _audit(settings, bootstrap, prefix, deployment, parse_ends(ends), streams or STREAMS)
+        )
+    except AuditImpossible as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+    if report.first_divergence is not None:
+        raise CommandFailed(Exit.DIVERGENCE, report.first_divergence.sentence)
+
+
+async def _audit(
+    settings: Settings,
+    bootstrap: str | None,
+    prefix: str,
+    deployment_id: UUID | None,
+    expected_ends: Mapping[LaneKey, int],
+    streams: Sequence[str],
+) -> AuditReport:
+    async with AsyncExitStack() as stack:
+        servers = bootstrap
+        if servers is None:
+            servers = await stack.enter_async_context(local_kafka(settings))
+        return await audit(
+            servers,
+            prefix=prefix,
+            deployment_id=deployment_id,
+            expected_ends=expected_ends,
+            streams=streams,
+            told=progress,
+        )
+
+
+def print_report(report: AuditReport) -> None:
+    """The verdict in words, and a table of the lanes that hold anything."""
+    table = Table(
+        "lane", "records", "repeats", "position", "clearings", "matches", "end", box=None, pad_edge=False
+    )
+    for lane in report.lanes:
+        if lane.records or lane.divergence is not None or lane.expected_end is not None:
+            end = "DIVERGES" if lane.divergence else "proven" if lane.end_proven else "not proven"
+            figures = (lane.records, lane.repeats, lane.position, lane.clearings, lane.matches)
+            table.add_row(f"{lane.stream}/{lane.lane}", *map(str, figures), end)
+    if table.row_count:
+        out.print(table)
+    taken = "as given" if report.deployment_given else "taken from the first record"
+    print_line(f"deployment {report.deployment or 'unknown: the topics are empty'} ({taken})")
+    print_line(
+        f"{report.records:,} records, {report.repeats:,} identical repeats, "
+        f"{report.clearings:,} clearings computed again, {report.matches:,} matches compared"
+    )
+    if report.first_divergence is None:
+        print_line(f"verdict: nothing diverges; {report.ending}")
+    else:
+        count = sum(lane.divergence is not None for lane in report.lanes)
+        print_line(f"verdict: {count} lanes diverge; first: {report.first_divergence.sentence}")

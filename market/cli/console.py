@@ -1,0 +1,116 @@
+"""How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any, Final, TypeVar
+
+import msgspec
+import rich_click as click
+import uvloop
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from events.connections import UnsafeDatabase
+from events.journal import NotInitialised
+from events.subscription import DATABASE_AWAY
+from market.local import LocalServerError
+from market.settings import Settings, SettingsError, load
+
+PLAIN_LINE_SECONDS: Final = 5.0
+STOP_GRACE_SECONDS: Final = 20.0
+
+T = TypeVar("T")
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+"""rich follows NO_COLOR and turns to plain text without a terminal."""
+
+
+class Exit(IntEnum):
+    OK = 0
+    USAGE = 2
+    INVALID_INPUT = 3
+    DIVERGENCE = 4
+    UNAVAILABLE = 5
+
+
+class CommandFailed(Exception):
+    """Ends the command with a sentence on stderr and an exit code."""
+
+    def __init__(self, code: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def explain(failure: CommandFailed) -> int:
+    """Says what failed on stderr; the exit code."""
+    err.print(f"[bold red]error:[/] {_escape(failure.sentence)}")
+    return int(failure.code)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def say(text: str) -> None:
+    """A message for a person, on stderr."""
+    err.print(_escape(text))
+
+
+def print_line(text: str) -> None:
+    """Data on stdout, exactly as it is."""
+    click.echo(text)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout, members in order of name."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode())
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings from the environment; what is wrong with it ends the command as bad input."""
+    try:
+        return load(**given)
+    except SettingsError as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on uvloop; a server or database that is away ends the command with exit code 5."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main)
+    except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
+        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
+    except (KafkaError, *DATABASE_AWAY) as error:
+        raise CommandFailed(Exit.UNAVAILABLE, f"a server is away: {error!r}") from error
+    except KeyboardInterrupt:
+        raise CommandFailed(Exit.UNAVAILABLE, "interrupted") from None
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yields what is told how many more are done: a bar on a terminal, else a plain line now and then."""
+    if err.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=err, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+        return
+    done, said_at = 0, time.monotonic()
+
+    def advance(count: int) -> None:
+        nonlocal done, said_at
+        done += count
+        if time.monotonic() - said_at >= PLAIN_LINE_SECONDS:
+            said_at = time.monotonic()
+            say(f"{what}: {done:,} of {total:,}")
+
+    yield advance
+    say(f"{what}: {done:,} of {total:,}, done")

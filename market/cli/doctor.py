@@ -1,0 +1,135 @@
+"""`lodestone doctor`: what stands, what does not, and the command that helps; resume a stopped reader."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Final, Literal
+
+import rich_click as click
+from msgspec import Struct
+
+from events.decision import LaneKey
+from events.journal import read_deployment
+from events.relay import oldest_unpublished_seconds
+from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
+from market.ground import Ground, pending_migrations, stand, wire
+from market.settings import Settings
+from market.topics import inspect_topics
+
+RELAY_SECONDS_MAX: Final = 30.0
+
+_READER: Final = re.compile(r"([a-z][a-z0-9-]*)/(parties|market|contracts|materials)/([0-9]{1,4})")
+
+STOPPED = """
+select name, stream, lane, stopped_reason from record.consumer where stopped_reason is not null
+union all
+select 'relay', stream, lane, stopped_reason from record.relay where stopped_reason is not null
+union all
+select 'writer', stream, lane, stopped_reason from record.lane where stopped_reason is not null
+order by 1, 2, 3
+"""
+
+BEHIND = """
+select c.name, max(l.next_position - 1 - c.position) as lag
+from record.consumer c join record.lane l using (stream, lane) group by c.name order by c.name
+"""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """`help`: what to do about it."""
+
+    what: str
+    state: Literal["ok", "attention", "wrong"]
+    told: str
+    help: str | None = None
+
+
+@click.command("doctor")
+@click.option(
+    "--resume",
+    "reader",
+    metavar="READER/STREAM/LANE",
+    help="Let a stopped reader go on, as in matcher/market/3.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def command(*, reader: str | None, as_json: bool) -> None:
+    """Look at servers, migrations, topics, relay and readers. Exit code 5 when something is wrong."""
+    settings = settings_of()
+    if reader is not None:
+        found = _READER.fullmatch(reader)
+        if found is None:
+            raise CommandFailed(Exit.INVALID_INPUT, f"{reader!r} is no reader's lane, as in matcher/market/3")
+        run_async(_resume(settings, found[1], LaneKey(found[2], int(found[3]))))
+        print_line(f"{reader} goes on when its process takes it again, within seconds")
+        return
+    findings = run_async(_findings(settings))
+    if as_json:
+        print_json(findings)
+    else:
+        for finding in findings:
+            print_line(f"{finding.state:<10} {finding.what}: {finding.told}")
+            if finding.help:
+                print_line(f"{'':<10} → {finding.help}")
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    if wrong:
+        raise CommandFailed(Exit.UNAVAILABLE, f"{wrong} of {len(findings)} checks failed")
+
+
+async def _resume(settings: Settings, name: str, key: LaneKey) -> None:
+    async with stand(settings) as ground, wire(ground) as wiring:
+        await wiring.resume_reader(name, key)
+
+
+async def _findings(settings: Settings) -> list[Finding]:
+    async with stand(settings) as ground:
+        return [finding async for finding in _examine(ground)]
+
+
+async def _examine(ground: Ground) -> AsyncIterator[Finding]:
+    yield Finding(what="Kafka", state="ok", told=f"cluster {await ground.cluster_id()} at {ground.bootstrap}")
+    missing = await pending_migrations(ground)
+    yield Finding(
+        what="migrations",
+        state="wrong" if missing else "ok",
+        told=f"missing: {', '.join(missing)}" if missing else "all applied",
+        help="lodestone migrate" if missing else None,
+    )
+    if missing:
+        return
+    async with ground.opened_pool("relay", 1) as pool, pool.acquire() as connection:
+        deployment = await read_deployment(connection)
+        yield Finding(
+            what="deployment", state="ok", told=f"{deployment.deployment_id}, {deployment.lanes} lanes"
+        )
+        age = await oldest_unpublished_seconds(connection)
+        yield Finding(
+            what="relay",
+            state="attention" if age > RELAY_SECONDS_MAX else "ok",
+            told=f"the oldest unpublished event is {age:.1f} s old",
+            help="lodestone run relay" if age > RELAY_SECONDS_MAX else None,
+        )
+        for row in await connection.fetch(BEHIND):
+            yield Finding(
+                what=row["name"], state="ok", told=f"at most {row['lag']:,} events behind in a lane"
+            )
+        for row in await connection.fetch(STOPPED):
+            yield Finding(
+                what=f"{row['name']} {row['stream']}/{row['lane']}",
+                state="wrong",
+                told=f"stopped: {row['stopped_reason']}",
+                help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
+            )
+    prefix = ground.settings.topic_prefix
+    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=prefix)
+    absent = [state.topic.name for state in states if state.partitions is None]
+    yield Finding(
+        what="topics",
+        state="wrong" if absent else "ok",
+        told=f"missing: {', '.join(absent)}" if absent else f"{len(states)} exist",
+        help="lodestone topics" if absent else None,
+    )
+
+
+def _help(name: str, lane: str) -> str | None:
+    if name in ("relay", "writer"):
+        return None
+    return f"mend the cause, then lodestone doctor --resume {name}/{lane}"

@@ -1,0 +1,27 @@
+"""How a lane is written on the command line: `market/3`."""
+
+import re
+from typing import Any, Final
+
+import rich_click as click
+
+from events.decision import LaneKey
+
+Lane = LaneKey
+
+_WRITTEN: Final = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})")
+
+
+class LaneType(click.ParamType[LaneKey]):
+    name = "stream/lane"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LaneKey:
+        if isinstance(value, LaneKey):
+            return value
+        found = _WRITTEN.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no lane; it is written stream/lane, as in market/3", param, ctx)
+        return LaneKey(found[1], int(found[2]))
+
+
+LANE: Final = LaneType()

@@ -1,0 +1,82 @@
+"""`lodestone replay`: tables rebuilt from the record beside the live ones, compared; a lost lane restored."""
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+import rich_click as click
+
+from events.connections import Pool
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.replay import BrokenRecord, from_journal, restore_lane
+from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
+from market.cli.lanes import LANE
+from market.ground import stand, stand_on_database, wire
+from market.rebuild import Report, SourceIncomplete, compare_with_record
+from market.settings import Settings
+from market.store.applying import apply
+
+
+@click.command("replay")
+@click.option(
+    "--restore", "lost", type=LANE, metavar="STREAM/LANE", help="Take back from Kafka what the journal lost."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
+def command(*, lost: LaneKey | None, as_json: bool) -> None:
+    """Rebuild all tables from the journal into a scratch schema; compare them with the live ones, row by row.
+
+    Changes nothing unless --restore is given. Exit code 4: they differ, or the journal is broken.
+    """
+    settings = settings_of()
+    try:
+        if lost is not None:
+            count = run_async(_restore(settings, lost))
+            print_line(f"{count} events of {lost.stream}/{lost.lane} were taken back from Kafka")
+            return
+        report = run_async(_replay(settings))
+    except (BrokenRecord, SourceIncomplete) as error:
+        raise CommandFailed(Exit.DIVERGENCE, str(error)) from error
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    if not report.equal:
+        raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
+
+
+async def _restore(settings: Settings, key: LaneKey) -> int:
+    async with stand(settings) as ground, wire(ground) as wiring:
+        consumer = await ground.consumer()
+        try:
+            return await restore_lane(wiring.writer, consumer, key, apply, topic_prefix=settings.topic_prefix)
+        finally:
+            await consumer.stop()
+
+
+async def _replay(settings: Settings) -> Report:
+    async with stand_on_database(settings) as ground, ground.opened_pool("owner", 2) as owner:
+        total = await owner.fetchval("select count(*) from record.journal")
+        with progress("events replayed", total) as advance:
+            seen = 0
+
+            def told(done: int, _total: int) -> None:
+                nonlocal seen
+                advance(done - seen)
+                seen = done
+
+            async with owner.acquire() as connection:
+                return await compare_with_record(connection, partial(_feed, owner), told)
+
+
+def _feed(pool: Pool, key: LaneKey, upto: int) -> AsyncIterator[Sequence[Recorded]]:
+    return from_journal(pool, key, upto=upto)
+
+
+def _print(report: Report) -> None:
+    for table in report.tables:
+        verdict = "equal" if table.differences == 0 else f"{table.differences} rows differ"
+        print_line(f"{table.table:<28} {table.rows:>9,} rows  {verdict}")
+        for example in table.examples:
+            changes = "; ".join(f"{c.column}: live {c.live}, rebuilt {c.rebuilt}" for c in example.changes)
+            print_line(f"    {example.kind} {example.key} {changes}")
+    print_line(f"{report.events:,} events replayed; {'all tables equal' if report.equal else 'NOT EQUAL'}")

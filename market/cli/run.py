@@ -1,0 +1,48 @@
+"""`lodestone run SERVICE…`: any of the services in one process, until SIGTERM or Ctrl-C."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+import rich_click as click
+
+from market.cli.console import run_async, say, settings_of
+from market.ground import stand, wire
+from market.logs import configure
+from market.services import SERVICES, run_services
+from market.settings import Settings
+
+
+@click.command("run")
+@click.argument("services", nargs=-1, required=True, type=click.Choice([*SERVICES, "all"]))
+def command(*, services: tuple[str, ...]) -> None:
+    """Run services: any of api, relay, matcher, timers, projector, publisher, auditor, or all.
+
+    A service that fails is started again, a lane at fault is stopped with an alarm; neither ends the process.
+    """
+    settings = settings_of()
+    configure(settings)
+    chosen = SERVICES if "all" in services else tuple(dict.fromkeys(services))
+    run_async(_run(settings, chosen))
+
+
+async def _run(settings: Settings, services: Sequence[str]) -> None:
+    async with stand(settings) as ground, wire(ground) as wiring:
+        stop = stop_event()
+        say(f"running {', '.join(services)}; deployment {wiring.deployment.deployment_id}")
+        await run_services(wiring, services, stop)
+    say("stopped")
+
+
+def stop_event() -> asyncio.Event:
+    """Set by the first SIGTERM or Ctrl-C; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stopping(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping, number)
+    return stop

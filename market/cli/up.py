@@ -1,0 +1,135 @@
+"""`lodestone up`: everything on this machine until Ctrl-C; the data stays."""
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import rich_click as click
+from msgspec import Struct
+
+from events.vocabulary import KeyRole
+from market.cli.console import print_json, print_line, run_async, say, settings_of
+from market.cli.run import stop_event
+from market.ground import Ground, Wiring, clock, prepare, stand, wire
+from market.http.access import SECRET_BYTES
+from market.http.ids import to_text
+from market.logs import configure
+from market.operators import ensure_operator, issue_key, revoke_labelled
+from market.rules.callers import Caller
+from market.sandbox import ensure_sandbox
+from market.services import SERVICES, run_services
+from market.settings import Settings
+
+LABEL: Final = "lodestone up"
+KEY_VALID: Final = timedelta(days=30)
+START_SECONDS_MAX: Final = 60.0
+
+
+class Printed(Struct, frozen=True, kw_only=True):
+    """What `up` tells once everything runs; the keys replace those of the last start."""
+
+    api: str
+    openapi: str
+    metrics: str
+    kafka: str
+    postgresql: str
+    market: str
+    operator_key: str
+    seller: str
+    seller_facility: str
+    seller_key: str
+    buyer: str
+    buyer_facility: str
+    buyer_key: str
+
+
+@click.command("up")
+@click.option("--json", "as_json", is_flag=True, help="URLs and keys as JSON on stdout.")
+def command(*, as_json: bool) -> None:
+    """PostgreSQL, Kafka, migrations, topics and all services; prints URLs and ready trader keys."""
+    settings = settings_of()
+    configure(settings, level="warning" if settings.log_format == "console" else None)
+    run_async(_up(settings, as_json=as_json))
+
+
+async def _up(settings: Settings, *, as_json: bool) -> None:
+    say("starting PostgreSQL and Kafka")
+    async with stand(settings) as ground:
+        prepared = await prepare(ground)
+        say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
+        async with wire(ground) as wiring:
+            stop = stop_event()
+            bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
+            listening = asyncio.ensure_future(bound)
+            await asyncio.wait({listening}, timeout=START_SECONDS_MAX)
+            if bound.done():
+                await _tell(ground, wiring, bound.result(), as_json=as_json)
+            else:
+                say("the API does not listen yet; the log says why")
+            await running
+    say("stopped; the data is kept")
+
+
+async def _tell(ground: Ground, wiring: Wiring, port: int, *, as_json: bool) -> None:
+    printed = await introduce(wiring, ground, port)
+    if as_json:
+        print_json(printed)
+        return
+    for name, value in (
+        ("API", printed.api),
+        ("OpenAPI", printed.openapi),
+        ("metrics", printed.metrics),
+        ("Kafka", printed.kafka),
+        ("PostgreSQL", printed.postgresql),
+        ("sandbox market", printed.market),
+        ("operator's key", printed.operator_key),
+        ("seller", f"{printed.seller}, site {printed.seller_facility}"),
+        ("seller's key", printed.seller_key),
+        ("buyer", f"{printed.buyer}, site {printed.buyer_facility}"),
+        ("buyer's key", printed.buyer_key),
+    ):
+        print_line(f"{name:<15} {value}")
+    say("the keys are new at every start, since only hashes are kept, and replace the last ones; Ctrl-C ends")
+
+
+async def introduce(wiring: Wiring, ground: Ground, port: int) -> Printed:
+    """The operator and the sandbox market, made once, and fresh keys for them."""
+    now = clock()
+    operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
+    sandbox = await ensure_sandbox(wiring.desk, operator, now)
+    trading: tuple[KeyRole, ...] = ("trader", "compliance", "admin")
+    api = f"http://{wiring.settings.http_host}:{port}"
+    return Printed(
+        api=f"{api}/v1",
+        openapi=f"{api}/schema/openapi.json",
+        metrics=f"{api}/metrics",
+        kafka=ground.bootstrap,
+        postgresql=ground.admin_url
+        if wiring.settings.database_url is None
+        else "as LODESTONE_DATABASE_URL says",
+        market=to_text("mkt", sandbox.market),
+        operator_key=await _key(wiring, operator, operator.organisation, ("operator",)),
+        seller=to_text("org", sandbox.seller.organisation),
+        seller_facility=to_text("fac", sandbox.seller.facility),
+        seller_key=await _key(wiring, operator, sandbox.seller.organisation, trading),
+        buyer=to_text("org", sandbox.buyer.organisation),
+        buyer_facility=to_text("fac", sandbox.buyer.facility),
+        buyer_key=await _key(wiring, operator, sandbox.buyer.organisation, trading),
+    )
+
+
+async def _key(wiring: Wiring, operator: Caller, organisation: UUID, roles: tuple[KeyRole, ...]) -> str:
+    await revoke_labelled(wiring.desk, operator, organisation, LABEL)
+    minted = await issue_key(
+        wiring.desk,
+        operator,
+        organisation,
+        roles=roles,
+        label=LABEL,
+        expires_at=clock() + KEY_VALID,
+        secret=secrets.token_bytes(SECRET_BYTES),
+    )
+    return minted.token

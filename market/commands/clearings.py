@@ -1,0 +1,99 @@
+"""Clearings: plan a round, give one up. What a round concludes, the matcher records."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from events.connections import Connection
+from events.decision import Moment, Request
+from events.vocabulary import Instant
+from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from market.rules import clearings as rules
+from market.rules.callers import Caller
+from market.rules.clearings import AbandonClearing, PlanClearing, PlanState
+from market.store import inputs, markets
+
+
+async def load(
+    connection: Connection,
+    asked: Sequence[InMarket[PlanClearing] | InMarket[AbandonClearing]],
+    moment: Moment,
+) -> Sequence[PlanState | None]:
+    """`last_time` is the moment's: the lane never lets it fall before its newest event."""
+    found = await markets.load_markets(connection, [(ask.lane, ask.market) for ask in asked])
+    states: list[PlanState | None] = []
+    for ask in asked:
+        row = found.get(ask.market)
+        if row is None:
+            states.append(None)
+            continue
+        published = await inputs.load_rule_sets(connection, ask.lane, [ask.market])
+        states.append(
+            PlanState(
+                market=ask.market,
+                lane=ask.lane,
+                terms=row.terms,
+                rule_sets=published[ask.market],
+                plan=row.plan,
+                last_round=row.last_round,
+                last_time=max(moment.now, row.last_time),
+                last_cut_time=row.last_cut_time,
+            )
+        )
+    return states
+
+
+PLAN: Operation[InMarket[PlanClearing], PlanState | None] = in_market("clearing.plan", load, rules.plan)
+ABANDON: Operation[InMarket[AbandonClearing], PlanState | None] = in_market(
+    "clearing.abandon", load, rules.abandon
+)
+
+
+async def plan(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    trigger: Literal["interval", "demand"],
+    announced_at: Instant | None = None,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """The position of the event that answers is the round's cut."""
+    lane = desk.lane("market", market)
+    argument = PlanClearing(caller=caller, trigger=trigger, announced_at=announced_at)
+    return await submit(
+        desk,
+        PLAN,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def abandon(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    plan: UUID,
+    code: str,
+    reason: str,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("market", market)
+    argument = AbandonClearing(caller=caller, plan=plan, code=code, reason=reason)
+    return await submit(
+        desk,
+        ABANDON,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )

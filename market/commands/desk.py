@@ -1,0 +1,115 @@
+"""What every command needs: the writer of this process, and how a command becomes one lane transaction."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.connections import Connection, Pool
+from events.decision import Decision, LaneKey, Moment, Request
+from events.envelope import Draft
+from events.journal import read_deployment
+from events.lane import Command, LaneWriter, Outcome
+from events.vocabulary import Stream, lane_of
+from market.rules.callers import Caller
+
+A = TypeVar("A")
+S = TypeVar("S")
+
+Answer: TypeAlias = Outcome | tuple[Draft, ...]
+"""What was recorded; for a rehearsal what would be."""
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """`pool` is the writer's: commands look up where an order stands before they ask for its lane."""
+
+    writer: LaneWriter
+    pool: Pool
+    lanes: int
+    new_id: Callable[[], UUID]
+
+    def lane(self, stream: Stream, key: object) -> LaneKey:
+        """The lane of a market, an organisation or a lot."""
+        return LaneKey(stream, lane_of(str(key), self.lanes))
+
+
+async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
+    """NotInitialised when the record is not there yet."""
+    async with pool.acquire() as connection:
+        deployment = await read_deployment(connection)
+    return Desk(writer=writer, pool=pool, lanes=deployment.lanes, new_id=new_id)
+
+
+class Operation(Generic[A, S]):
+    """A command's two halves, as the lane's writer runs them for a whole batch."""
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[Connection, Sequence[A], Moment], Awaitable[Sequence[S]]],
+        decide: Callable[[S, A, Moment], Decision],
+    ) -> None:
+        self.name = name
+        self._load = load
+        self._decide = decide
+
+    async def load(self, connection: Connection, arguments: Sequence[A], moment: Moment) -> Sequence[S]:
+        return await self._load(connection, arguments, moment)
+
+    def decide(self, state: S, argument: A, moment: Moment) -> Decision:
+        return self._decide(state, argument, moment)
+
+
+class InMarket(Struct, Generic[A], frozen=True, kw_only=True):
+    """What a caller asks of one market; `lanes` is the deployment's count."""
+
+    lane: int
+    lanes: int
+    market: UUID
+    argument: A
+
+
+def in_market(
+    name: str,
+    load: Callable[[Connection, Sequence[InMarket[A]], Moment], Awaitable[Sequence[S]]],
+    decide: Callable[[S, A, Moment], Decision],
+) -> Operation[InMarket[A], S]:
+    """An operation whose decision reads the market's state and what was asked."""
+
+    def decided(state: S, asked: InMarket[A], moment: Moment) -> Decision:
+        return decide(state, asked.argument, moment)
+
+    return Operation(name, load, decided)
+
+
+async def submit(
+    desk: Desk,
+    operation: Operation[A, S],
+    argument: A,
+    *,
+    caller: Caller,
+    lanes: Sequence[LaneKey],
+    touches: frozenset[str] | None,
+    request: Request | None,
+    dry_run: bool,
+) -> Answer:
+    """Raises what the decision raised, or a refusal of the lane."""
+    command = Command(
+        operation=operation,
+        argument=argument,
+        lanes=tuple(sorted(set(lanes))),
+        actor=caller.organisation,
+        cause=_cause(operation.name, request),
+        request=request,
+        touches=touches,
+    )
+    return await (desk.writer.rehearse(command) if dry_run else desk.writer.execute(command))
+
+
+def _cause(name: str, request: Request | None) -> str:
+    """Route and hashes of idempotency key and body; the operation's name for what no request asked for."""
+    if request is None:
+        return name
+    return f"{request.route} {sha256(request.key.encode()).hexdigest()} {request.body_hash.hex()}"

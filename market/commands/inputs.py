@@ -1,0 +1,100 @@
+"""What a market's lane takes in from elsewhere: dated inputs and pricing rule sets."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from events.connections import Connection
+from events.decision import Moment, Request
+from events.market_terms import MarketInput, Qualification, RuleSet
+from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from market.rules import inputs as rules
+from market.rules.callers import Caller
+from market.rules.inputs import InputState, PublishRuleSet, RecordInput
+from market.store import inputs, markets, members
+
+
+async def load(
+    connection: Connection, asked: Sequence[InMarket[RecordInput] | InMarket[PublishRuleSet]], moment: Moment
+) -> Sequence[InputState | None]:
+    """Alone on its lane, so one at a time; of the members those that the input names."""
+    del moment
+    states: list[InputState | None] = []
+    for ask in asked:
+        found = await markets.load_markets(connection, [(ask.lane, ask.market)])
+        if not found:
+            states.append(None)
+            continue
+        known = await members.load_some(connection, ask.lane, ask.market, _named(ask.argument))
+        states.append(
+            InputState(
+                market=ask.market,
+                lane=ask.lane,
+                terms=found[ask.market].terms,
+                inputs=(await inputs.load_inputs(connection, ask.lane, [ask.market]))[ask.market],
+                rule_sets=(await inputs.load_rule_sets(connection, ask.lane, [ask.market]))[ask.market],
+                members={organisation: row.member for organisation, row in known.items()},
+            )
+        )
+    return states
+
+
+def _named(argument: RecordInput | PublishRuleSet) -> list[UUID]:
+    named = [argument.caller.organisation]
+    if isinstance(argument, RecordInput) and isinstance(argument.input, Qualification):
+        named += [argument.input.buyer, argument.input.seller]
+    return named
+
+
+RECORD: Operation[InMarket[RecordInput], InputState | None] = in_market("input.record", load, rules.record)
+PUBLISH: Operation[InMarket[PublishRuleSet], InputState | None] = in_market(
+    "rule-set.publish", load, rules.publish_rule_set
+)
+
+
+async def record_input(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    value: MarketInput,
+    source_id: str,
+    source_position: int | None = None,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("market", market)
+    argument = RecordInput(caller=caller, input=value, source_id=source_id, source_position=source_position)
+    return await submit(
+        desk,
+        RECORD,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def publish_rule_set(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    rule_set: RuleSet,
+    signed_by: tuple[UUID, ...],
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("market", market)
+    argument = PublishRuleSet(caller=caller, rule_set=rule_set, signed_by=signed_by)
+    return await submit(
+        desk,
+        PUBLISH,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,100 @@
+"""Matches: a side's answer, and the lapse of what nobody answered in time."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from events.connections import Connection
+from events.decision import LaneKey, Moment, Request
+from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from market.rules import matches as rules
+from market.rules.callers import Caller
+from market.rules.matches import AnswerMatch, LapseMatch, MatchState
+from market.rules.refusals import MatchUnknown
+from market.store import matches
+
+
+async def load(
+    connection: Connection, asked: Sequence[InMarket[AnswerMatch] | InMarket[LapseMatch]], moment: Moment
+) -> Sequence[MatchState]:
+    del moment
+    rows = await matches.load_matches(connection, [(a.lane, a.market, a.argument.match) for a in asked])
+    states = []
+    for ask in asked:
+        row = rows.get(ask.argument.match)
+        states.append(
+            MatchState(
+                lane=ask.lane,
+                match=None if row is None else row.match,
+                status="open" if row is None else row.status,
+            )
+        )
+    return states
+
+
+ANSWER: Operation[InMarket[AnswerMatch], MatchState] = in_market("match.answer", load, rules.answer)
+LAPSE: Operation[InMarket[LapseMatch], MatchState] = in_market("match.lapse", load, rules.lapse)
+
+
+async def answer(
+    desk: Desk,
+    caller: Caller,
+    *,
+    match: UUID,
+    answer: Literal["confirmed", "declined"],
+    reason: str | None = None,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    place = await _find(desk, caller, match)
+    return await submit(
+        desk,
+        ANSWER,
+        InMarket(
+            lane=place.lane,
+            lanes=desk.lanes,
+            market=place.market,
+            argument=AnswerMatch(caller=caller, match=match, answer=answer, reason=reason),
+        ),
+        caller=caller,
+        lanes=[LaneKey("market", place.lane)],
+        touches=_touches(place),
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def lapse(
+    desk: Desk, caller: Caller, *, match: UUID, request: Request | None = None, dry_run: bool = False
+) -> Answer:
+    place = await _find(desk, caller, match)
+    return await submit(
+        desk,
+        LAPSE,
+        InMarket(
+            lane=place.lane,
+            lanes=desk.lanes,
+            market=place.market,
+            argument=LapseMatch(caller=caller, match=match),
+        ),
+        caller=caller,
+        lanes=[LaneKey("market", place.lane)],
+        touches=_touches(place),
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def _find(desk: Desk, caller: Caller, match: UUID) -> matches.MatchPlace:
+    party = None if "operator" in caller.roles else caller.organisation
+    async with desk.pool.acquire() as connection:
+        place = await matches.locate(connection, party, match)
+    if place is None:
+        raise MatchUnknown
+    return place
+
+
+def _touches(place: matches.MatchPlace) -> frozenset[str]:
+    """Both orders too: a decision moves what they hold, which an amendment of the same batch would have
+    read."""
+    return frozenset({f"match:{place.match}", f"order:{place.supply}", f"order:{place.requirement}"})

@@ -1,0 +1,110 @@
+"""Members of a market: admit, suspend."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from events.connections import Connection
+from events.decision import Moment, Request
+from events.vocabulary import lane_of
+from market.commands.desk import Answer, Desk, InMarket, in_market, submit
+from market.rules import members as rules
+from market.rules.callers import Caller
+from market.rules.members import AdmitMember, MembershipState, SuspendMember
+from market.store import markets, members, party_reads
+
+
+async def load_admission(
+    connection: Connection, asked: Sequence[InMarket[AdmitMember]], moment: Moment
+) -> Sequence[MembershipState | None]:
+    """Alone on its lanes, so one at a time."""
+    del moment
+    states = []
+    for ask in asked:
+        state = await _load(connection, ask, ask.argument.organisation)
+        if state is not None:
+            lane = lane_of(str(ask.argument.organisation), ask.lanes)
+            party = await party_reads.load_state(connection, lane, ask.argument.organisation)
+            state = MembershipState(
+                market=state.market,
+                lane=state.lane,
+                member=state.member,
+                suspended=state.suspended,
+                party=party,
+            )
+        states.append(state)
+    return states
+
+
+async def load_suspension(
+    connection: Connection, asked: Sequence[InMarket[SuspendMember]], moment: Moment
+) -> Sequence[MembershipState | None]:
+    """Alone on its lane, so one at a time."""
+    del moment
+    return [await _load(connection, ask, ask.argument.organisation) for ask in asked]
+
+
+async def _load(
+    connection: Connection, ask: InMarket[AdmitMember] | InMarket[SuspendMember], organisation: UUID
+) -> MembershipState | None:
+    if not await markets.load_markets(connection, [(ask.lane, ask.market)]):
+        return None
+    found = await members.load_some(connection, ask.lane, ask.market, [organisation])
+    row = found.get(organisation)
+    return MembershipState(
+        market=ask.market,
+        lane=ask.lane,
+        member=None if row is None else row.member,
+        suspended=row is not None and row.suspended,
+    )
+
+
+ADMIT = in_market("member.admit", load_admission, rules.admit)
+SUSPEND = in_market("member.suspend", load_suspension, rules.suspend)
+
+
+async def admit(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    organisation: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """Holds the organisation's lane too, so that no change of it slips past its new copy."""
+    lane = desk.lane("market", market)
+    argument = AdmitMember(caller=caller, organisation=organisation)
+    return await submit(
+        desk,
+        ADMIT,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane, desk.lane("parties", organisation)],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def suspend(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    organisation: UUID,
+    reason: str,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("market", market)
+    argument = SuspendMember(caller=caller, organisation=organisation, reason=reason)
+    return await submit(
+        desk,
+        SUSPEND,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )

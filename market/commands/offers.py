@@ -1,0 +1,99 @@
+"""Supply offers: post, amend, withdraw, expire."""
+
+from uuid import UUID
+
+from events.decision import Request
+from market.commands.desk import Answer, Desk, in_market
+from market.commands.orders import find, load_posting, load_supplies, lot_of, submit_change, submit_posting
+from market.rules import offers
+from market.rules.callers import Caller
+from market.rules.offers import AmendSupply, PostSupply
+from market.rules.orders import Expire, Withdraw
+from market.rules.supplies import SupplyDraft
+
+POST = in_market("supply-offer.post", load_posting, offers.post)
+AMEND = in_market("supply-offer.amend", load_supplies, offers.amend)
+WITHDRAW = in_market("supply-offer.withdraw", load_supplies, offers.withdraw)
+EXPIRE = in_market("supply-offer.expire", load_supplies, offers.expire)
+
+
+async def post(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    draft: SupplyDraft,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    return await submit_posting(
+        desk,
+        POST,
+        PostSupply(caller=caller, draft=draft),
+        market=market,
+        lot=lot_of(caller, draft.physical_lot),
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def amend(
+    desk: Desk,
+    caller: Caller,
+    *,
+    order: UUID,
+    expected_version: int,
+    draft: SupplyDraft,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """`draft` is the whole order as it shall stand."""
+    place = await find(desk, caller, order, "offer")
+    return await submit_change(
+        desk,
+        AMEND,
+        AmendSupply(caller=caller, order=order, expected_version=expected_version, draft=draft),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def withdraw(
+    desk: Desk,
+    caller: Caller,
+    *,
+    order: UUID,
+    expected_version: int,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    place = await find(desk, caller, order, "offer")
+    return await submit_change(
+        desk,
+        WITHDRAW,
+        Withdraw(caller=caller, order=order, expected_version=expected_version),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+        releases=True,
+    )
+
+
+async def expire(
+    desk: Desk, caller: Caller, *, order: UUID, request: Request | None = None, dry_run: bool = False
+) -> Answer:
+    place = await find(desk, caller, order, "offer")
+    return await submit_change(
+        desk,
+        EXPIRE,
+        Expire(caller=caller, order=order),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+        releases=True,
+    )

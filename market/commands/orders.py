@@ -1,0 +1,199 @@
+"""What the commands of offers, lots and requirements share: finding an order, and loading states for a
+batch."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from msgspec.structs import asdict
+
+from events.connections import Connection
+from events.decision import LaneKey, Moment, Request
+from events.vocabulary import OrderKind, PhysicalLot, lane_of
+from market.commands.desk import Answer, Desk, InMarket, Operation, submit
+from market.rules.callers import Caller
+from market.rules.lots import GradeLot, identity
+from market.rules.offers import AmendSupply, PostSupply
+from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
+from market.rules.refusals import OrderUnknown
+from market.rules.requirements import AmendRequirement, PostRequirement
+from market.store import requirements, reservations, supplies
+from market.store.orders import OrderPlace, locate
+from market.store.posting import Pictures, load_pictures
+
+Posting = TypeVar("Posting", PostSupply, PostRequirement)
+SupplyChange = TypeVar("SupplyChange", AmendSupply, GradeLot, Withdraw, Expire)
+RequirementChange = TypeVar("RequirementChange", AmendRequirement, Withdraw, Expire)
+A = TypeVar("A")
+S = TypeVar("S")
+
+
+async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> OrderPlace:
+    """The place of the caller's own order, of anyone's for an operator. Raises OrderUnknown."""
+    owner = None if "operator" in caller.roles else caller.organisation
+    async with desk.pool.acquire() as connection:
+        place = await locate(connection, owner, order)
+    if place is None or place.kind not in kinds:
+        raise OrderUnknown
+    return place
+
+
+async def submit_posting(
+    desk: Desk,
+    operation: Operation[InMarket[A], S],
+    argument: A,
+    *,
+    market: UUID,
+    lot: str | None,
+    caller: Caller,
+    request: Request | None,
+    dry_run: bool,
+) -> Answer:
+    """A new order: the market's lane, and the lot's when it names one."""
+    lane = desk.lane("market", market)
+    return await submit(
+        desk,
+        operation,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane] if lot is None else [lane, desk.lane("materials", lot)],
+        touches=frozenset() if lot is None else frozenset({f"lot:{lot}"}),
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def submit_change(
+    desk: Desk,
+    operation: Operation[InMarket[A], S],
+    argument: A,
+    *,
+    place: OrderPlace,
+    caller: Caller,
+    request: Request | None,
+    dry_run: bool,
+    releases: bool = False,
+) -> Answer:
+    """A change of an order; `releases`: it may give the physical lot free."""
+    lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}"}
+    if releases and place.lot_identity is not None:
+        lanes.append(desk.lane("materials", place.lot_identity))
+        touches.add(f"lot:{place.lot_identity}")
+    return await submit(
+        desk,
+        operation,
+        InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
+        caller=caller,
+        lanes=lanes,
+        touches=frozenset(touches),
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+def lot_of(caller: Caller, physical_lot: PhysicalLot | None) -> str | None:
+    return None if physical_lot is None else identity(caller.organisation, physical_lot)
+
+
+async def load_posting(
+    connection: Connection, asked: Sequence[InMarket[Posting]], moment: Moment
+) -> Sequence[PostingState | None]:
+    """Each posting counts those of its batch before it as open, since they may be."""
+    pictures = await _pictures(connection, asked, moment)
+    lots = [_lot(ask.argument) for ask in asked]
+    held = await reservations.load_reservations(
+        connection, [(lane_of(lot, ask.lanes), lot) for ask, lot in zip(asked, lots, strict=True) if lot]
+    )
+    before: Counter[UUID] = Counter()
+    states: list[PostingState | None] = []
+    for ask, lot in zip(asked, lots, strict=True):
+        states.append(_posting(pictures, ask, before[ask.market], reservations.holder(held, lot)))
+        before[ask.market] += 1
+    return states
+
+
+async def load_supplies(
+    connection: Connection, asked: Sequence[InMarket[SupplyChange]], moment: Moment
+) -> Sequence[SupplyState | None]:
+    pictures = await _pictures(connection, asked, moment)
+    rows = await supplies.load_orders(connection, [(a.lane, a.market, a.argument.order) for a in asked])
+    lots = {row.order.order: row.lot_identity for row in rows.values() if row.lot_identity is not None}
+    held = await reservations.load_reservations(
+        connection, [(lane_of(lot, asked[0].lanes), lot) for lot in lots.values()]
+    )
+    states: list[SupplyState | None] = []
+    for ask in asked:
+        row = rows.get(ask.argument.order)
+        base = _posting(pictures, ask, 0, reservations.holder(held, lots.get(ask.argument.order)))
+        states.append(
+            None
+            if base is None
+            else SupplyState(
+                **asdict(base),
+                order=None if row is None else row.order,
+                plan_cut=pictures.markets[ask.market].plan_cut,
+            )
+        )
+    return states
+
+
+async def load_requirements(
+    connection: Connection, asked: Sequence[InMarket[RequirementChange]], moment: Moment
+) -> Sequence[RequirementState | None]:
+    pictures = await _pictures(connection, asked, moment)
+    rows = await requirements.load_orders(connection, [(a.lane, a.market, a.argument.order) for a in asked])
+    states: list[RequirementState | None] = []
+    for ask in asked:
+        row = rows.get(ask.argument.order)
+        base = _posting(pictures, ask, 0, None)
+        states.append(
+            None
+            if base is None
+            else RequirementState(
+                **asdict(base),
+                order=None if row is None else row.order,
+                plan_cut=pictures.markets[ask.market].plan_cut,
+            )
+        )
+    return states
+
+
+class _Asked(Protocol):
+    @property
+    def caller(self) -> Caller: ...
+
+
+B = TypeVar("B", bound=_Asked)
+
+
+async def _pictures(connection: Connection, asked: Sequence[InMarket[B]], moment: Moment) -> Pictures:
+    keys = [(ask.lane, ask.market, ask.argument.caller.organisation) for ask in asked]
+    return await load_pictures(connection, keys, moment)
+
+
+def _posting(
+    pictures: Pictures, ask: InMarket[B], before: int, reservation: Reservation | None
+) -> PostingState | None:
+    """None for a market that is not there; `before`: orders that may be opened ahead of this one."""
+    market = pictures.markets.get(ask.market)
+    member = pictures.members.get((ask.market, ask.argument.caller.organisation))
+    if market is None:
+        return None
+    return PostingState(
+        market=ask.market,
+        lane=ask.lane,
+        lanes=ask.lanes,
+        terms=market.terms,
+        member=None if member is None else member.member,
+        suspended=member is not None and member.suspended,
+        inputs=market.inputs,
+        rule_set=market.rule_set,
+        open_orders=market.open_orders + before,
+        failings=0 if member is None else member.failings,
+        reservation=reservation,
+    )
+
+
+def _lot(argument: PostSupply | PostRequirement) -> str | None:
+    return lot_of(argument.caller, argument.draft.physical_lot) if isinstance(argument, PostSupply) else None

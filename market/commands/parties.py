@@ -1,0 +1,278 @@
+"""Organisations, their facilities, certificates, licences and keys. A change is copied into each of their
+markets."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.connections import Connection
+from events.decision import Decision, LaneKey, Moment, Request
+from events.refusal import LaneBusy
+from market.commands.desk import Answer, Desk, Operation, submit
+from market.rules import keys, permits
+from market.rules import parties as rules
+from market.rules.callers import Caller
+from market.rules.keys import IssueKey, RevokeKey
+from market.rules.parties import (
+    CertificateDetails,
+    ChangeFacility,
+    ChangeOrganisation,
+    FacilityDetails,
+    KeyDetails,
+    LicenceDetails,
+    OrganisationDetails,
+    OrganisationState,
+    RegisterFacility,
+    RegisterOrganisation,
+    RevokeFacility,
+)
+from market.rules.permits import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
+from market.store import members, party_reads
+
+TRIES_MAX = 5
+
+
+class OfOrganisation(Protocol):
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def organisation(self) -> UUID: ...
+
+
+A = TypeVar("A", bound=OfOrganisation)
+
+
+class MembershipsMoved(Exception):
+    """The organisation joined a market between the look at its memberships and the lock of their lanes."""
+
+
+class Asked(Struct, Generic[A], frozen=True, kw_only=True):
+    """`lanes` are those that the transaction holds."""
+
+    lanes: frozenset[LaneKey]
+    lane: int
+    argument: A
+
+
+async def load(
+    connection: Connection, asked: Sequence[Asked[A]], moment: Moment
+) -> Sequence[OrganisationState]:
+    """Alone on its lanes, so one at a time."""
+    del moment
+    return [await party_reads.load_state(connection, a.lane, a.argument.organisation) for a in asked]
+
+
+def of_organisation(
+    name: str, decide: Callable[[OrganisationState, A, Moment], Decision]
+) -> Operation[Asked[A], OrganisationState]:
+    def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:
+        if not asked.lanes.issuperset(LaneKey("market", m.lane) for m in state.memberships):
+            raise MembershipsMoved
+        return decide(state, asked.argument, moment)
+
+    return Operation(name, load, decided)
+
+
+REGISTER = of_organisation("organisation.register", rules.register_organisation)
+CHANGE = of_organisation("organisation.change", rules.change_organisation)
+REGISTER_FACILITY = of_organisation("facility.register", rules.register_facility)
+CHANGE_FACILITY = of_organisation("facility.change", rules.change_facility)
+REVOKE_FACILITY = of_organisation("facility.revoke", rules.revoke_facility)
+REGISTER_CERTIFICATE = of_organisation("certificate.register", permits.register_certificate)
+REVOKE_CERTIFICATE = of_organisation("certificate.revoke", permits.revoke_certificate)
+REGISTER_LICENCE = of_organisation("licence.register", permits.register_licence)
+REVOKE_LICENCE = of_organisation("licence.revoke", permits.revoke_licence)
+ISSUE_KEY = of_organisation("api-key.issue", keys.issue_key)
+REVOKE_KEY = of_organisation("api-key.revoke", keys.revoke_key)
+
+
+async def _submit(
+    desk: Desk,
+    operation: Operation[Asked[A], OrganisationState],
+    argument: A,
+    *,
+    request: Request | None,
+    dry_run: bool,
+) -> Answer:
+    """The organisation's lane and those of its markets; looked up again when it joins one meanwhile."""
+    own = desk.lane("parties", argument.organisation)
+    for _ in range(TRIES_MAX):
+        async with desk.pool.acquire() as connection:
+            markets = await members.markets_of(connection, argument.organisation)
+        lanes = frozenset([own, *(LaneKey("market", lane) for lane, _ in markets)])
+        try:
+            return await submit(
+                desk,
+                operation,
+                Asked(lanes=lanes, lane=own.lane, argument=argument),
+                caller=argument.caller,
+                lanes=sorted(lanes),
+                touches=None,
+                request=request,
+                dry_run=dry_run,
+            )
+        except MembershipsMoved:
+            continue
+    raise LaneBusy
+
+
+async def register_organisation(
+    desk: Desk,
+    caller: Caller,
+    *,
+    details: OrganisationDetails,
+    organisation: UUID | None = None,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """A new id unless one is given."""
+    argument = RegisterOrganisation(
+        caller=caller, organisation=organisation or desk.new_id(), details=details
+    )
+    return await _submit(desk, REGISTER, argument, request=request, dry_run=dry_run)
+
+
+async def change_organisation(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    details: OrganisationDetails,
+    expected_version: int,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = ChangeOrganisation(
+        caller=caller, organisation=organisation, expected_version=expected_version, details=details
+    )
+    return await _submit(desk, CHANGE, argument, request=request, dry_run=dry_run)
+
+
+async def register_facility(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    details: FacilityDetails,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RegisterFacility(caller=caller, organisation=organisation, details=details)
+    return await _submit(desk, REGISTER_FACILITY, argument, request=request, dry_run=dry_run)
+
+
+async def change_facility(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    facility: UUID,
+    details: FacilityDetails,
+    expected_version: int,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = ChangeFacility(
+        caller=caller,
+        organisation=organisation,
+        facility=facility,
+        expected_version=expected_version,
+        details=details,
+    )
+    return await _submit(desk, CHANGE_FACILITY, argument, request=request, dry_run=dry_run)
+
+
+async def revoke_facility(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    facility: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RevokeFacility(caller=caller, organisation=organisation, facility=facility)
+    return await _submit(desk, REVOKE_FACILITY, argument, request=request, dry_run=dry_run)
+
+
+async def register_certificate(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    details: CertificateDetails,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RegisterCertificate(caller=caller, organisation=organisation, details=details)
+    return await _submit(desk, REGISTER_CERTIFICATE, argument, request=request, dry_run=dry_run)
+
+
+async def revoke_certificate(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    certificate: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RevokeCertificate(caller=caller, organisation=organisation, certificate=certificate)
+    return await _submit(desk, REVOKE_CERTIFICATE, argument, request=request, dry_run=dry_run)
+
+
+async def register_licence(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    details: LicenceDetails,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RegisterLicence(caller=caller, organisation=organisation, details=details)
+    return await _submit(desk, REGISTER_LICENCE, argument, request=request, dry_run=dry_run)
+
+
+async def revoke_licence(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    licence: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RevokeLicence(caller=caller, organisation=organisation, licence=licence)
+    return await _submit(desk, REVOKE_LICENCE, argument, request=request, dry_run=dry_run)
+
+
+async def issue_key(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    details: KeyDetails,
+    key: UUID | None = None,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """The door makes the id, since it stands inside the secret text."""
+    argument = IssueKey(caller=caller, organisation=organisation, key=key or desk.new_id(), details=details)
+    return await _submit(desk, ISSUE_KEY, argument, request=request, dry_run=dry_run)
+
+
+async def revoke_key(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    key: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = RevokeKey(caller=caller, organisation=organisation, key=key)
+    return await _submit(desk, REVOKE_KEY, argument, request=request, dry_run=dry_run)

@@ -1,0 +1,96 @@
+"""Requirements: post, amend, withdraw, expire."""
+
+from uuid import UUID
+
+from events.decision import Request
+from market.commands.desk import Answer, Desk, in_market
+from market.commands.orders import find, load_posting, load_requirements, submit_change, submit_posting
+from market.rules import requirements
+from market.rules.callers import Caller
+from market.rules.orders import Expire, Withdraw
+from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
+
+POST = in_market("requirement.post", load_posting, requirements.post)
+AMEND = in_market("requirement.amend", load_requirements, requirements.amend)
+WITHDRAW = in_market("requirement.withdraw", load_requirements, requirements.withdraw)
+EXPIRE = in_market("requirement.expire", load_requirements, requirements.expire)
+
+
+async def post(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    draft: RequirementDraft,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    return await submit_posting(
+        desk,
+        POST,
+        PostRequirement(caller=caller, draft=draft),
+        market=market,
+        lot=None,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def amend(
+    desk: Desk,
+    caller: Caller,
+    *,
+    order: UUID,
+    expected_version: int,
+    draft: RequirementDraft,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """`draft` is the whole requirement as it shall stand."""
+    place = await find(desk, caller, order, "requirement")
+    return await submit_change(
+        desk,
+        AMEND,
+        AmendRequirement(caller=caller, order=order, expected_version=expected_version, draft=draft),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def withdraw(
+    desk: Desk,
+    caller: Caller,
+    *,
+    order: UUID,
+    expected_version: int,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    place = await find(desk, caller, order, "requirement")
+    return await submit_change(
+        desk,
+        WITHDRAW,
+        Withdraw(caller=caller, order=order, expected_version=expected_version),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def expire(
+    desk: Desk, caller: Caller, *, order: UUID, request: Request | None = None, dry_run: bool = False
+) -> Answer:
+    place = await find(desk, caller, order, "requirement")
+    return await submit_change(
+        desk,
+        EXPIRE,
+        Expire(caller=caller, order=order),
+        place=place,
+        caller=caller,
+        request=request,
+        dry_run=dry_run,
+    )

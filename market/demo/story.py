@@ -1,0 +1,164 @@
+"""The demonstration, told in order; every claim that it makes is checked while it is made."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from market.auditor import audit
+from market.cli.console import Exit, say
+from market.demo import printing
+from market.demo.door import DemoError
+from market.demo.orders import Posted
+from market.demo.record import events_of, forge, lane_bodies, without_sustainability
+from market.demo.round import (
+    Round,
+    all_candidates,
+    confirm_all,
+    hold_round,
+    own_candidates,
+    refusals,
+    side_view,
+)
+from market.demo.run import Running, Traded, running, trade
+from market.demo.supplies import Body
+from market.ground import clock
+from market.settings import Settings
+
+REFUSALS_SHOWN: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("alloy-gb-1", ("above_max:Th ",), "thorium"),
+    ("magnet-fi-1", ("above_max:C ", "above_max:O "), "carbon and oxygen"),
+    ("magnet-ee-1", ("not_qualified",), "not qualified"),
+)
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """A pair that may not trade, and the first reason of the kind that is shown."""
+
+    seller: str
+    what: str
+    buyer: str
+    reason: str
+
+
+async def play(settings: Settings, seed: int) -> int:
+    """The exit code: 0 when everything held, 4 when a check of the demonstration did not."""
+    now = clock()
+    try:
+        async with running(settings, now, say) as place:
+            traded = await trade(place, now, seed, say)
+            refused = await _refused(place, traded)
+            say("planning a round")
+            held = await hold_round(place, traded)
+            await _tell(place, traded, held, refused)
+    except DemoError as error:
+        say(f"the demonstration stopped: {error}")
+        return int(Exit.DIVERGENCE)
+    say("stopped")
+    return int(Exit.OK)
+
+
+async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refused]) -> None:
+    names = traded.stage.names
+    printing.chapter(1, "A trade ticket")
+    swarf = _match(held, "swarf")
+    seller, buyer = (names[swarf["whole"][side]] for side in ("seller", "buyer"))
+    printing.ticket(swarf, seller, buyer)
+    printing.chapter(2, "Why this price: the operator's view, then what each partner sees")
+    await _tell_waterfalls(traded, held)
+    printing.chapter(3, "The round's check")
+    bodies, lane = await _record(place, traded)
+    deployment = place.wiring.deployment
+    compared = without_sustainability(events_of(bodies, deployment.deployment_id, lane))
+    totals = held.clearing["totals"]
+    printing.check(totals, compared, names)
+    _hold(totals["buyers_pay_eur"] == totals["sellers_receive_eur"], "buyers pay what sellers receive")
+    printing.chapter(4, "An end-of-life lot, its dysprosium and gadolinium paid for")
+    eol = _match(held, "eol_magnet")
+    printing.side_by_side(
+        printing.whole_waterfall(eol, names[eol["whole"]["seller"]], names[eol["whole"]["buyer"]])
+    )
+    printing.co_products(eol)
+    printing.chapter(5, "Three refusals")
+    for each in refused:
+        printing.refusal(each.seller, each.what, each.buyer, each.reason)
+    printing.chapter(6, "Orders that stayed open, and why")
+    printing.unmatched(await _open_orders(traded))
+    printing.chapter(7, "The audit, from the topics alone")
+    await _tell_audit(place, bodies, lane)
+
+
+async def _tell_waterfalls(traded: Traded, held: Round) -> None:
+    names = traded.stage.names
+    swarf = _match(held, "swarf")
+    seller, buyer = (names[swarf["whole"][side]] for side in ("seller", "buyer"))
+    printing.side_by_side(printing.whole_waterfall(swarf, seller, buyer))
+    before = await side_view(traded, swarf, "buyer")
+    _hold(before["counterparty"] is None, "no name is told before both have confirmed")
+    printing.paragraph(
+        f"{len(held.matches)} matches; until both sides have confirmed, {buyer} knows nothing of the other."
+    )
+    answers = await confirm_all(traded, held.matches)
+    printing.paragraph(f"{answers} sealed confirmations given over HTTP; then:")
+    sold, bought = [await side_view(traded, swarf, side) for side in ("seller", "buyer")]
+    _hold(sold["status"] == bought["status"] == "confirmed", "a match that both confirm is confirmed")
+    printing.side_by_side(printing.own_waterfall(sold, seller), printing.own_waterfall(bought, buyer))
+
+
+async def _refused(place: Running, traded: Traded) -> list[Refused]:
+    """Of each kind one pair that may not trade, before the round."""
+    shown = []
+    supplies = {posted.order.partition("_")[2]: posted for posted in traded.orders}
+    for firm, codes, what in REFUSALS_SHOWN:
+        requirement = next(
+            posted for posted in traded.orders if posted.firm == firm and posted.order.startswith("req_")
+        )
+        found = refusals(await all_candidates(place, requirement.order), codes)
+        _hold(found, f"an order is refused for {what}")
+        counter, reason = found[0]
+        supply = supplies[counter.partition("_")[2]]
+        shown.append(Refused(seller=supply.firm, what=supply.what, buyer=firm, reason=reason))
+    return shown
+
+
+async def _open_orders(traded: Traded) -> list[tuple[str, str, Body]]:
+    return [
+        (posted.firm, posted.what, await own_candidates(traded, posted.order, posted.firm))
+        for posted in traded.orders
+        if await _is_open(traded, posted)
+    ]
+
+
+async def _is_open(traded: Traded, posted: Posted) -> bool:
+    collection = {"offer": "supply-offers", "lot": "recovered-lots", "req": "requirements"}
+    path = f"/v1/{collection[posted.order.partition('_')[0]]}/{posted.order}"
+    order = await traded.stage.players[posted.firm].door.get(path)
+    return order["status"] == "open" and Decimal(order["available_kg"]) > 0
+
+
+async def _record(place: Running, traded: Traded) -> tuple[list[bytes], int]:
+    """The market's lane as its topic holds it, and its number."""
+    market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
+    return await lane_bodies(place.ground.bootstrap, market["lane"]), int(market["lane"])
+
+
+async def _tell_audit(place: Running, bodies: list[bytes], lane: int) -> None:
+    deployment = place.wiring.deployment
+    report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
+    printing.verdict(report)
+    _hold(not report.diverged, "the record proves itself")
+    forged = await forge(place.ground.bootstrap, bodies, deployment.deployment_id, lane, deployment.lanes)
+    printing.caught(forged)
+    found = forged.report.first_divergence
+    _hold(found is not None and found.field == "price_ueur_per_kg", "a changed price is found and named")
+
+
+def _match(held: Round, form: str) -> Body:
+    for match in held.matches:
+        if match["form"] == form:
+            return match
+    raise DemoError(f"no match of {form}: the round gave {[match['form'] for match in held.matches]}")
+
+
+def _hold(held: object, claim: str) -> None:
+    if not held:
+        raise DemoError(f"this did not hold: {claim}")

@@ -1,0 +1,218 @@
+"""What a process stands on: PostgreSQL by role, Kafka and its topics, and what every service is given."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from events.connections import Pool, cluster_id, open_consumer, open_pool, open_producer
+from events.decision import LaneKey
+from events.envelope import source_of
+from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
+from events.lane import LaneWriter
+from events.migrations import pending
+from events.positions import resume
+from market.commands.desk import Desk, open_desk
+from market.local import local_kafka, local_postgres
+from market.provision import MIGRATIONS, prepare_database, role_url
+from market.settings import DEVELOPMENT_SECRET, Role, Settings
+from market.store.applying import apply
+from market.topics import create_topics
+
+CLOSE_SECONDS_MAX: Final = 10.0
+POOLS: Final[dict[Role, int | None]] = {"writer": None, "reader": None, "relay": 4, "auditor": 4}
+"""Connections per pool of a process; None: as many as the settings say."""
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    return uuid7()
+
+
+def new_salt() -> str:
+    return secrets.token_hex(16)
+
+
+def publisher_key(settings: Settings) -> bytes:
+    """The key of the public ids. Where none was set, a random one that stays with the instance's data."""
+    given = settings.public_id_secret.get_secret_value()
+    if given != DEVELOPMENT_SECRET:
+        return given.encode()
+    kept = settings.instance_dir / "publisher.key"
+    if not kept.exists():
+        settings.instance_dir.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_name(f"publisher.key.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        with suppress(FileExistsError):
+            kept.hardlink_to(fresh)
+        fresh.unlink()
+    return kept.read_text().encode()
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """Running servers. `bootstrap` is Kafka's, `admin_url` the database administrator's."""
+
+    settings: Settings
+    admin_url: str
+    bootstrap: str
+
+    async def pool(self, role: Role, size: int | None = None) -> Pool:
+        """Logged in as the role; closed by its user."""
+        url = role_url(self.settings, self.admin_url, role)
+        connections = self.settings.pool_connections_max if size is None else size
+        return await open_pool(url, size=connections, application_name=f"lodestone-{role}")
+
+    @asynccontextmanager
+    async def opened_pool(self, role: Role, size: int) -> AsyncIterator[Pool]:
+        pool = await self.pool(role, size)
+        try:
+            yield pool
+        finally:
+            await close_pool(pool)
+
+    async def producer(self) -> Any:
+        return await open_producer(self.bootstrap)
+
+    async def consumer(self) -> Any:
+        return await open_consumer(self.bootstrap)
+
+    async def cluster_id(self) -> str:
+        return await cluster_id(self.bootstrap)
+
+
+@asynccontextmanager
+async def stand_on_database(settings: Settings) -> AsyncIterator[Ground]:
+    """As `stand`, for what needs no Kafka: `bootstrap` is empty."""
+    async with local_postgres(settings) as admin_url:
+        yield Ground(settings=settings, admin_url=admin_url, bootstrap="")
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """What `prepare` did now."""
+
+    deployment: Deployment
+    migrations: tuple[str, ...]
+    topics: tuple[str, ...]
+
+
+@asynccontextmanager
+async def stand(settings: Settings) -> AsyncIterator[Ground]:
+    """The servers that the settings name, else the embedded ones, for as long as the context is open."""
+    async with local_postgres(settings) as admin_url, local_kafka(settings) as bootstrap:
+        yield Ground(settings=settings, admin_url=admin_url, bootstrap=bootstrap)
+
+
+async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[Deployment, tuple[str, ...]]:
+    """Roles, migrations and the record's lanes; `lanes` counts only when the record is made now."""
+    applied = await prepare_database(ground.settings, ground.admin_url)
+    owner = await ground.pool("owner", 1)
+    try:
+        async with owner.acquire() as connection:
+            existing = await connection.fetchval("select lanes from record.deployment")
+            wanted = lanes or existing or DEFAULT_LANES
+            return await initialise(connection, new_id(), wanted), applied
+    finally:
+        await close_pool(owner)
+
+
+async def pending_migrations(ground: Ground) -> tuple[str, ...]:
+    """What `migrate_database` would apply; everything while the roles are missing too."""
+    try:
+        owner = await ground.pool("owner", 1)
+    except Exception as error:
+        if "does not exist" not in str(error):
+            raise
+        return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
+    try:
+        async with owner.acquire() as connection:
+            return await pending(connection, MIGRATIONS)
+    finally:
+        await close_pool(owner)
+
+
+async def prepare(ground: Ground, lanes: int | None = None) -> Prepared:
+    """Database and topics, as often as one likes."""
+    deployment, applied = await migrate_database(ground, lanes)
+    prefix = ground.settings.topic_prefix
+    topics = await create_topics(ground.bootstrap, deployment.lanes, prefix=prefix)
+    return Prepared(deployment=deployment, migrations=applied, topics=topics)
+
+
+class Wiring(Struct, frozen=True, kw_only=True):
+    """What the services of one process share; `desk` is where door, timers and command line give commands."""
+
+    ground: Ground
+    deployment: Deployment
+    owner: str
+    writer: Pool
+    reader: Pool
+    relay: Pool
+    auditor: Pool
+    desk: Desk
+
+    @property
+    def settings(self) -> Settings:
+        return self.ground.settings
+
+    @property
+    def prefix(self) -> str:
+        return self.ground.settings.topic_prefix
+
+    @property
+    def source(self) -> str:
+        return source_of(self.deployment.deployment_id)
+
+    @property
+    def lanes(self) -> Sequence[int]:
+        return range(self.deployment.lanes)
+
+    async def resume_reader(self, name: str, key: LaneKey) -> None:
+        """An operator's word that a stopped lane may go on."""
+        async with self.writer.acquire() as connection:
+            await resume(connection, name, key)
+
+
+@asynccontextmanager
+async def wire(ground: Ground) -> AsyncIterator[Wiring]:
+    """Pools by role and a running lane writer. NotInitialised before the first `prepare`."""
+    async with AsyncExitStack() as stack:
+        pools: dict[Role, Pool] = {}
+        for role, size in POOLS.items():
+            pool = await ground.pool(role, size)
+            pools[role] = pool
+            stack.push_async_callback(close_pool, pool)
+        async with pools["writer"].acquire() as connection:
+            deployment = await read_deployment(connection)
+        writer = LaneWriter(pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt)
+        await writer.start()
+        stack.push_async_callback(writer.stop)
+        yield Wiring(
+            ground=ground,
+            deployment=deployment,
+            owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
+            writer=pools["writer"],
+            reader=pools["reader"],
+            relay=pools["relay"],
+            auditor=pools["auditor"],
+            desk=await open_desk(writer, pools["writer"], new_id),
+        )
+
+
+async def close_pool(pool: Pool) -> None:
+    """Waits for what is in use, but not for ever."""
+    try:
+        await asyncio.wait_for(pool.close(), CLOSE_SECONDS_MAX)
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,1 @@
+"""The door: routes, their request and response bodies, problems, access, limits."""

@@ -1,0 +1,145 @@
+"""The door: a Litestar app of declared endpoints, wrapped in what every answer needs."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from market.http import (
+    book,
+    clearings,
+    documents,
+    facilities,
+    health,
+    inputs,
+    keys,
+    markets,
+    matches,
+    members,
+    organisations,
+    papers,
+    recovered_lots,
+    requirements,
+    rule_sets,
+    supply_offers,
+)
+from market.http.door import Door
+from market.http.endpoint import OPT, Endpoint
+from market.http.logs import Trace, begin_trace, write_line, write_unhandled
+from market.http.problems import exception_to_response, unmapped
+
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    *organisations.HANDLERS,
+    *facilities.HANDLERS,
+    *papers.HANDLERS,
+    *keys.HANDLERS,
+    *markets.HANDLERS,
+    *members.HANDLERS,
+    *inputs.HANDLERS,
+    *rule_sets.HANDLERS,
+    *supply_offers.HANDLERS,
+    *recovered_lots.HANDLERS,
+    *requirements.HANDLERS,
+    *matches.HANDLERS,
+    *clearings.HANDLERS,
+    *book.HANDLERS,
+    *health.HANDLERS,
+    *documents.HANDLERS,
+)
+
+SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
+def create_app(door: Door) -> Litestar:
+    """The ASGI app. RuntimeError when a route declares no roles or a refusal has no status."""
+    check_declared(HANDLERS)
+    if missing := unmapped():
+        raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
+    app = Litestar(
+        route_handlers=HANDLERS,
+        exception_handlers={Exception: exception_to_response},
+        state=State({"door": door, "endpoints": declared(HANDLERS), "books": book.KeptBooks()}),
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=door.body_bytes_max,
+        debug=False,
+    )
+    app.asgi_handler = Outermost(app.asgi_handler, door)
+    return app
+
+
+def declared(handlers: Sequence[HTTPRouteHandler]) -> tuple[Endpoint, ...]:
+    return tuple(handler.opt[OPT] for handler in handlers)
+
+
+def check_declared(handlers: Sequence[HTTPRouteHandler]) -> None:
+    """RuntimeError naming every route that was not made by `endpoint`, and so declares no roles."""
+    bare = [str(handler) for handler in handlers if not isinstance(handler.opt.get(OPT), Endpoint)]
+    if bare:
+        raise RuntimeError(f"handlers without declared roles: {', '.join(bare)}")
+
+
+class Outermost:
+    """Around every route and every failed routing: canonical line, metrics, HEAD, request id, rate fields."""
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        trace = begin_trace(scope, self._door.new_id())
+        if trace.method == "HEAD":
+            trace.head = True
+            scope["method"] = "GET"
+        try:
+            await self._app(scope, receive, _Answering(trace, send))
+        except Exception as error:  # noqa: BLE001 - nothing leaves the door unlogged
+            write_unhandled(trace, error)
+        finally:
+            trace.route = _template(scope)
+            seconds = perf_counter() - started
+            trace.duration_us = int(seconds * 1_000_000)
+            write_line(trace)
+            method = "HEAD" if trace.head else trace.method
+            self._door.metrics.answered(method, trace.route, trace.status, seconds, trace.codes)
+
+
+def _template(scope: Any) -> str:
+    handler = scope.get("route_handler")
+    known = handler.opt.get(OPT) if handler is not None else None
+    return known.path if isinstance(known, Endpoint) else "unrouted"
+
+
+class _Answering:
+    """`send`, with the fields of every answer; a HEAD's body is left out, its fields stay."""
+
+    __slots__ = ("_send", "_trace")
+
+    def __init__(self, trace: Trace, send: Any) -> None:
+        self._trace = trace
+        self._send = send
+
+    async def __call__(self, message: Any) -> None:
+        trace = self._trace
+        if message["type"] == "http.response.start":
+            trace.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", []),
+                *SECURITY_HEADERS,
+                (b"x-request-id", str(trace.request_id).encode()),
+                *trace.rate_limit,
+            ]
+        elif message["type"] == "http.response.body":
+            if trace.head:
+                message = {**message, "body": b""}
+            trace.bytes_out += len(message.get("body", b""))
+        await self._send(message)

@@ -1,0 +1,176 @@
+"""The anonymised book of a market: bands instead of figures, public ids, nothing below five organisations."""
+
+import asyncio
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from events.vocabulary import Code, Commitment, ProductForm
+from market.http import lists
+from market.http.access import READERS
+from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.ids import to_text
+from market.http.lists import PageQuery
+from market.http.markets import TAG
+from market.http.markets import load as load_market
+from market.http.material import Body
+from market.http.numbers import KILOGRAMS, PERCENT
+from market.http.paging import Listing
+from market.http.reads import as_caller, as_desk
+from market.rules.tape import OrderTopic, TapeOrder, public_book
+from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.store import books, members
+
+BOOKS_KEPT: Final = 64
+
+SIDES: Final[dict[OrderTopic, Literal["supply_offer", "recovered_lot", "requirement"]]] = {
+    "public.supply-offers.v1": "supply_offer",
+    "public.recovered-lots.v1": "recovered_lot",
+    "public.requirements.v1": "requirement",
+}
+
+
+class BookQuery(PageQuery, frozen=True, kw_only=True):
+    """`initiative`: also orders shown to that initiative only, for its members."""
+
+    kind: Literal["supply_offer", "recovered_lot", "requirement"] | None = None
+    form: ProductForm | None = None
+    initiative: Annotated[Code, Meta(description="One of your own initiatives.")] | None = None
+
+
+class KilogramBand(Body, frozen=True, kw_only=True):
+    """From `low` up to, but without, `high`."""
+
+    low: str
+    high: str
+
+
+class PercentBand(Body, frozen=True, kw_only=True):
+    """From `low` up to, but without, `high`; exactly 100 counts in the last band."""
+
+    low: str
+    high: str
+
+
+class BookEntry(Body, frozen=True, kw_only=True):
+    """An open order without owner, place, price or composition. `id` is the one of the public tape."""
+
+    id: str
+    kind: Literal["supply_offer", "recovered_lot", "requirement"]
+    forms: tuple[ProductForm, ...]
+    basis_kg: KilogramBand
+    basis_percent_of_product: PercentBand | None
+    commitment: Commitment
+    start_month: str
+    end_month: str
+    start_year: int | None
+
+
+class KeptBooks:
+    """Anonymised books by market, initiative and lane position: the same for everybody who may ask for
+    them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[UUID, str | None, int], tuple[TapeOrder, ...]] = OrderedDict()
+
+    def find(self, market: UUID, initiative: str | None, position: int) -> tuple[TapeOrder, ...] | None:
+        return self._kept.get((market, initiative, position))
+
+    def keep(self, market: UUID, initiative: str | None, position: int, lines: tuple[TapeOrder, ...]) -> None:
+        self._kept[market, initiative, position] = lines
+        while len(self._kept) > BOOKS_KEPT:
+            self._kept.popitem(last=False)
+
+
+@endpoint(
+    "GET",
+    "/v1/markets/{market}/book",
+    roles=READERS,
+    summary="Read the anonymised book",
+    tag=TAG,
+    query=BookQuery,
+    answer=Listing[BookEntry],
+    description=(
+        "Quantities and contents in bands, no price, no owner. A form is shown while enough organisations "
+        "stand on its side and none holds more than half. `as_of` is the lane position of the book."
+    ),
+)
+async def read(call: Call[Nothing, BookQuery]) -> Answer:
+    await _check_initiative(call)
+    position, lines = await _lines(call)
+    query = call.query
+    wanted = [
+        line
+        for line in lines
+        if query.kind in (None, SIDES[line.topic]) and (query.form is None or query.form in line.forms)
+    ]
+    after = lists.after(call, tuple[str, str])
+    start = 0 if after is None else bisect_right(wanted, after, key=_key)
+    size = lists.limit(call)
+    return lists.answer(
+        call,
+        wanted[start : start + size],
+        more=len(wanted) > start + size,
+        key=_key,
+        view=_entry,
+        as_of={to_text("mkt", call.ids["market"]): position},
+    )
+
+
+async def _check_initiative(call: Call[Any, BookQuery]) -> None:
+    """DoorError `not_found` for an initiative that is not the caller's."""
+    if call.query.initiative is None:
+        return
+    async with as_caller(call) as connection:
+        row = await members.load_member(connection, call.ids["market"], call.caller.organisation)
+    if row is None or call.query.initiative not in row.member.initiatives:
+        raise not_found()
+
+
+async def _lines(call: Call[Any, BookQuery]) -> tuple[int, tuple[TapeOrder, ...]]:
+    kept: KeptBooks = call.request.app.state.books
+    market, initiative = call.ids["market"], call.query.initiative
+    row = await load_market(call)
+    lines = kept.find(market, initiative, row.position)
+    if lines is not None:
+        return row.position, lines
+    async with as_desk(call) as connection:
+        book = await books.load(connection, market)
+    if book is None:
+        raise not_found()
+    key = call.door.public_id_key
+    looking = (
+        PublicViewer(key=key) if initiative is None else InitiativeViewer(initiative=initiative, key=key)
+    )
+    lines = await asyncio.to_thread(public_book, book, looking)
+    kept.keep(market, initiative, book.position, lines)
+    return book.position, lines
+
+
+def _key(line: TapeOrder) -> tuple[str, str]:
+    return line.topic, line.id
+
+
+def _entry(line: TapeOrder) -> BookEntry:
+    content = line.content_ppb
+    return BookEntry(
+        id=line.id,
+        kind=SIDES[line.topic],
+        forms=line.forms,
+        basis_kg=KilogramBand(
+            low=KILOGRAMS.text(line.quantity_basis_g.low), high=KILOGRAMS.text(line.quantity_basis_g.high)
+        ),
+        basis_percent_of_product=None
+        if content is None
+        else PercentBand(low=PERCENT.text(content.low), high=PERCENT.text(content.high)),
+        commitment=line.commitment,
+        start_month=line.start_month,
+        end_month=line.end_month,
+        start_year=line.start_year,
+    )
+
+
+HANDLERS: Final = (read,)

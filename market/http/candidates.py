@@ -1,0 +1,130 @@
+"""Who would fit an order and who would not, and why: the order's own side only, through
+`rules.visibility`."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from events.vocabulary import Side
+from market.http.endpoint import Answer, Call, not_found
+from market.http.ids import MarketId, to_text
+from market.http.material import Body
+from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.reads import as_caller, as_desk, viewer
+from market.rules import explanations
+from market.rules.book import rule_set_at
+from market.rules.eligibility import facts_of
+from market.rules.explanations import Candidates, Verdict
+from market.rules.ineligibility import Ineligibility
+from market.rules.own_side import OwnCandidates, OwnReason, OwnStanding
+from market.rules.refusals import RuleSetMissing
+from market.rules.visibility import see_candidates
+from market.store import books
+
+
+class ReasonView(Body, frozen=True, kw_only=True):
+    """Why counter-orders do not fit, with one's own figure.
+
+    `counter_orders` is told where at least three organisations stand behind them.
+    """
+
+    code: str
+    subject: str | None
+    own_figure: str | None
+    counter_orders: int | None
+
+
+class VerdictView(Body, frozen=True, kw_only=True):
+    """One counter-order, for auditors, and for operators: values only of what a cut has taken."""
+
+    counter_order: str
+    reasons: tuple[str, ...]
+    value_eur_per_kg: str | None
+    gap_ticks: int | None
+
+
+class CandidatesView(Body, frozen=True, kw_only=True):
+    """How an order stands at lane position `as_of_position`.
+
+    `eligible` and `nearest_gap_ticks` (how far one would have to move, in ticks of the market) are told where
+    at least three organisations are eligible. `verdicts` is for operators and auditors.
+    """
+
+    market: MarketId
+    order: str
+    side: Side
+    as_of_position: int
+    open_kg: str
+    standing: OwnStanding
+    eligible: int | None
+    nearest_gap_ticks: int | None
+    reasons: tuple[ReasonView, ...]
+    verdicts: tuple[VerdictView, ...] = ()
+
+
+async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, owner: UUID) -> Answer:
+    """For an order that the caller may see. An order that has left the book has no candidates:
+    `not_found`."""
+    async with as_caller(call) as connection:
+        looking = await viewer(call, connection, market, owner)
+    async with as_desk(call) as connection:
+        book = await books.load(connection, market)
+    if book is None:
+        raise not_found()
+    now = call.door.clock()
+    rule_set = rule_set_at(book.rule_sets, now)
+    if rule_set is None:
+        raise RuleSetMissing
+    found = await asyncio.to_thread(explanations.candidates, book, facts_of(book, rule_set, now), order)
+    seen = None if found is None else see_candidates(found, looking)
+    if seen is None:
+        raise not_found()
+    return Answer(body=_view(seen, f"{prefix}_{order.hex}"))
+
+
+def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
+    market, open_kg = to_text("mkt", seen.market), KILOGRAMS.text(seen.open_g)
+    if isinstance(seen, OwnCandidates):
+        return CandidatesView(
+            market=market,
+            order=order,
+            side=seen.side,
+            as_of_position=seen.at_position,
+            open_kg=open_kg,
+            standing=seen.standing,
+            eligible=seen.eligible,
+            nearest_gap_ticks=seen.nearest_gap_bands,
+            reasons=tuple(map(_reason, seen.reasons)),
+        )
+    return CandidatesView(
+        market=market,
+        order=order,
+        side=seen.side,
+        as_of_position=seen.at_position,
+        open_kg=open_kg,
+        standing=seen.standing,
+        eligible=sum(not verdict.reasons for verdict in seen.verdicts),
+        nearest_gap_ticks=None,
+        reasons=(),
+        verdicts=tuple(_verdict(verdict, seen.side) for verdict in seen.verdicts),
+    )
+
+
+def _reason(reason: OwnReason) -> ReasonView:
+    return ReasonView(
+        code=reason.code,
+        subject=reason.subject,
+        own_figure=reason.own_figure,
+        counter_orders=reason.counter_orders,
+    )
+
+
+def _verdict(verdict: Verdict, side: Side) -> VerdictView:
+    prefix = "req" if side == "seller" else "offer"
+    reasons: tuple[Ineligibility, ...] = verdict.reasons
+    return VerdictView(
+        counter_order=f"{prefix}_{verdict.counter_order.hex}",
+        reasons=tuple(map(str, reasons)),
+        value_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(verdict.value_ueur_per_kg),
+        gap_ticks=verdict.gap_bands,
+    )

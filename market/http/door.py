@@ -1,0 +1,35 @@
+"""What the handlers work with; built once by the wiring, or by a test, and given to `create_app`."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.connections import Pool
+from market.commands.desk import Desk
+from market.http.access import KeyRing
+from market.http.limits import CallerLimits
+from market.http.metrics import DoorMetrics
+from market.http.paging import CursorSeal
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: None when all is well, else the sentence that says what is not."""
+
+
+class Door(Struct, frozen=True, kw_only=True):
+    """`public_id_key` makes the ids of the anonymised book; `new_secret` gives the 32 random bytes of an
+    API key."""
+
+    desk: Desk
+    reader: Pool
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    new_secret: Callable[[], bytes]
+    public_id_key: bytes
+    keys: KeyRing
+    seal: CursorSeal
+    limits: CallerLimits
+    metrics: DoorMetrics
+    checks: dict[str, Check]
+    body_bytes_max: int

@@ -1,0 +1,320 @@
+"""A route declared whole: who may call it, what it takes, what it answers. Litestar routes; this checks and
+documents.
+
+Every request passes the same gates in the same order: credentials, rate, role, ids of the path, then query,
+headers and body together so that all faults are answered at once.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, route
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from events.decision import Request as IdempotentRequest
+from events.vocabulary import KeyRole
+from market.http.access import PUBLIC, Credential, require
+from market.http.conditions import etag, none_match, parse_if_match
+from market.http.door import Door
+from market.http.idempotency import HEADER, REPLAYED, parse_key, request_of
+from market.http.ids import Prefix, from_path
+from market.http.logs import Trace, trace_of
+from market.http.problems import DoorError
+from market.http.validation import Fault, InvalidInputError, decode, parse_query
+from market.rules.callers import Caller
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+JSON: Final = "application/json"
+OPT: Final = "endpoint"
+ANONYMOUS: Final = "anonymous"
+
+PATH_IDS: Final[dict[str, Prefix]] = {
+    "organisation": "org",
+    "facility": "fac",
+    "certificate": "cert",
+    "licence": "lic",
+    "key": "key",
+    "market": "mkt",
+    "offer": "offer",
+    "lot": "lot",
+    "requirement": "req",
+    "plan": "plan",
+    "match": "match",
+}
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No body, or no query parameters."""
+
+
+class DryRun(Struct, frozen=True, kw_only=True):
+    """Query of every change: `validate_only` runs every check under the lane's lock and stores nothing."""
+
+    validate_only: bool = False
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """What a route declares; the OpenAPI document is made from these."""
+
+    method: str
+    path: str
+    summary: str
+    tag: str
+    roles: frozenset[KeyRole]
+    status: int
+    body: Any
+    query: Any
+    answer: Any
+    idempotent: bool
+    versioned: bool
+    etagged: bool
+    description: str
+    example: Any
+    problems: tuple[int, ...]
+    media_type: str
+    headers: dict[str, str]
+
+
+class Answer(Struct, kw_only=True):
+    """`version`, and `position` where it is not enough, give the ETag; `hashed`: the body itself; no body:
+    204."""
+
+    body: Any = None
+    version: int | None = None
+    position: int | None = None
+    status: int | None = None
+    hashed: bool = False
+    headers: dict[str, str] = {}
+    replayed: bool = False
+    media_type: str = JSON
+
+
+class Call(Generic[B, Q]):
+    """One request that passed the gates."""
+
+    __slots__ = (
+        "_caller",
+        "body",
+        "door",
+        "expected_version",
+        "ids",
+        "query",
+        "raw_body",
+        "request",
+        "trace",
+    )
+
+    def __init__(self, request: Request[Any, Any, Any], door: Door, trace: Trace) -> None:
+        self.request = request
+        self.door = door
+        self.trace = trace
+        self.ids: dict[str, UUID] = {}
+        self.body: B
+        self.query: Q
+        self.raw_body = b""
+        self.expected_version = 0
+        self._caller: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; a public route has none."""
+        if self._caller is None:
+            raise LookupError("a public route has no caller")
+        return self._caller
+
+    def called_by(self, credential: Credential) -> None:
+        self._caller = Caller(
+            organisation=credential.organisation, roles=credential.roles, key=credential.key
+        )
+
+    @property
+    def text_parameter(self) -> dict[str, str]:
+        """Path parameters that are no ids, as they were sent."""
+        return {name: str(value) for name, value in self.request.path_params.items() if name not in self.ids}
+
+    def idempotent_request(self) -> IdempotentRequest:
+        """The scope of this request's idempotency key, which the gates have checked."""
+        key = self.request.headers[HEADER]
+        return request_of(
+            self.caller.organisation, self.request.method, self.request.scope["path"], key, self.raw_body
+        )
+
+
+Handler = Callable[[Call[B, Q]], Awaitable[Answer]]
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    roles: frozenset[KeyRole],
+    summary: str,
+    tag: str,
+    body: type[B] = Nothing,  # type: ignore[assignment]
+    query: type[Q] = Nothing,  # type: ignore[assignment]
+    answer: Any = None,
+    status: int = 200,
+    idempotent: bool = False,
+    versioned: bool = False,
+    etagged: bool = False,
+    description: str = "",
+    example: Any = None,
+    problems: tuple[int, ...] = (),
+    media_type: str = JSON,
+    headers: dict[str, str] | None = None,
+) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
+    """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key."""
+    declared = Endpoint(
+        method=method,
+        path=path,
+        summary=summary,
+        tag=tag,
+        roles=roles,
+        status=status,
+        body=None if body is Nothing else body,
+        query=query,
+        answer=answer,
+        idempotent=idempotent,
+        versioned=versioned,
+        etagged=etagged,
+        description=description,
+        example=example,
+        problems=problems,
+        media_type=media_type,
+        headers=headers or {},
+    )
+
+    def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
+        async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+            call: Call[B, Q] = Call(request, request.app.state.door, trace_of(request.scope))
+            await _pass_gates(call, declared, body, query)
+            return _render(call, declared, await handler(call))
+
+        handle.__name__ = handler.__name__
+        handle.__doc__ = handler.__doc__
+        return route(
+            _PARAMETER.sub(r"{\1:str}", path),
+            http_method=method,  # type: ignore[arg-type]
+            name=f"{method} {path}",
+            opt={OPT: declared},
+            include_in_schema=False,
+            status_code=status,
+        )(handle)
+
+    return bind
+
+
+async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query: type[Q]) -> None:
+    request, door = call.request, call.door
+    if declared.roles:
+        credential = await door.keys.credential(request.headers.get("authorization"))
+        call.called_by(credential)
+        call.trace.organisation, call.trace.key = credential.organisation, credential.key
+        call.trace.roles = tuple(sorted(credential.roles))
+        _check_rate(call, credential.organisation)
+        require(declared.roles, credential.roles)
+    _read_path(call)
+    faults: list[Fault] = []
+    try:
+        call.query = parse_query(request.scope["query_string"], query)
+    except InvalidInputError as error:
+        faults += error.faults
+    faults += _header_faults(call, declared)
+    try:
+        call.body = await _read_body(call, declared, body)
+    except InvalidInputError as error:
+        faults += error.faults
+    if faults:
+        raise InvalidInputError(faults)
+
+
+def _check_rate(call: Call[Any, Any], caller: UUID | str) -> None:
+    verdict = call.door.limits.take(caller)
+    call.trace.rate_limit = verdict.fields
+    if not verdict.allowed:
+        raise DoorError(
+            "too_many_requests",
+            f"try again in {verdict.retry_after_seconds} s",
+            headers={"Retry-After": str(verdict.retry_after_seconds)},
+        )
+
+
+def _read_path(call: Call[Any, Any]) -> None:
+    for name, text in call.request.path_params.items():
+        if name in PATH_IDS:
+            found = from_path(PATH_IDS[name], text)
+            if found is None:
+                raise not_found()
+            call.ids[name] = found
+
+
+def not_found() -> DoorError:
+    """Of what does not exist, and of what is not the caller's to see: the answers are the same."""
+    return DoorError("not_found", "There is no such resource.")
+
+
+def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
+    faults: list[Fault] = []
+    if declared.idempotent:
+        key = parse_key(call.request.headers.get(HEADER))
+        if isinstance(key, Fault):
+            faults.append(key)
+    if declared.versioned:
+        version = parse_if_match(call.request.headers.get("if-match"))
+        if isinstance(version, Fault):
+            faults.append(version)
+        else:
+            call.expected_version = version
+    return faults
+
+
+async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B:
+    if declared.method in ("GET", "HEAD"):
+        return body()
+    call.raw_body = await call.request.body()
+    call.trace.bytes_in = len(call.raw_body)
+    if declared.body is None:
+        if call.raw_body:
+            raise InvalidInputError(
+                [Fault(code="body_unexpected", detail="this route takes no body", pointer="")]
+            )
+        return body()
+    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise DoorError("unsupported_media_type", f"send {JSON}", headers={"Accept": JSON})
+    return decode(call.raw_body, body)
+
+
+def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Response[bytes]:
+    headers = {"Cache-Control": "no-store" if declared.roles else "public, max-age=60", **answer.headers}
+    status = answer.status or declared.status
+    call.trace.replayed = answer.replayed
+    if answer.replayed:
+        headers[REPLAYED] = "true"
+    if answer.body is None:
+        return Response(b"", status_code=204, headers=headers)
+    content = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+    tag = _tag(answer, content)
+    if tag is not None:
+        headers |= {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if declared.method == "GET" and none_match(call.request.headers.get("if-none-match"), tag):
+            return Response(b"", status_code=304, headers=headers)
+    return Response(content, status_code=status, media_type=answer.media_type, headers=headers)
+
+
+def _tag(answer: Answer, content: bytes) -> str | None:
+    if answer.version is not None:
+        return etag(answer.version, answer.position)
+    return f'"{sha256(content).hexdigest()[:32]}"' if answer.hashed else None
+
+
+def is_public(declared: Endpoint) -> bool:
+    return declared.roles == PUBLIC

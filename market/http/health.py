@@ -1,0 +1,70 @@
+"""Whether this process lives and may be sent requests, and its metrics; without credentials, and saying
+nothing of anybody."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from market.http.access import PUBLIC
+from market.http.endpoint import Answer, Call, Nothing, endpoint
+from market.http.metrics import CONTENT_TYPE
+
+TAG: Final = "Operations"
+
+
+class Liveness(Struct, frozen=True, kw_only=True):
+    status: str
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """`failing` maps each check that fails to its sentence."""
+
+    status: str
+    checks: tuple[str, ...]
+    failing: dict[str, str]
+
+
+@endpoint("GET", "/livez", roles=PUBLIC, summary="The event loop runs", tag=TAG, answer=Liveness)
+async def live(_call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(body=Liveness(status="ok"), headers={"Cache-Control": "no-store"})
+
+
+@endpoint(
+    "GET",
+    "/readyz",
+    roles=PUBLIC,
+    summary="Database, migrations and relay are well",
+    tag=TAG,
+    answer=Readiness,
+    problems=(503,),
+    description="503 with the same body while a check fails.",
+)
+async def ready(call: Call[Nothing, Nothing]) -> Answer:
+    failing: dict[str, str] = {}
+    for name, check in call.door.checks.items():
+        sentence = await check()
+        if sentence is not None:
+            failing[name] = sentence
+    body = Readiness(
+        status="failing" if failing else "ok", checks=tuple(sorted(call.door.checks)), failing=failing
+    )
+    return Answer(body=body, status=503 if failing else 200, headers={"Cache-Control": "no-store"})
+
+
+@endpoint(
+    "GET",
+    "/metrics",
+    roles=PUBLIC,
+    summary="Prometheus metrics of this process",
+    tag=TAG,
+    description="Text exposition format 0.0.4.",
+    answer=str,
+    media_type=CONTENT_TYPE,
+)
+async def metrics(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(
+        body=call.door.metrics.exposition(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+    )
+
+
+HANDLERS: Final = (live, ready, metrics)

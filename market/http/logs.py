@@ -1,0 +1,82 @@
+"""One canonical line per request. Of what a client sent only checked ids stand in it: no header, body or
+query."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+log: Final = structlog.stdlib.get_logger("lodestone.http")
+
+EVENT: Final = "http_request"
+EVENT_UNHANDLED: Final = "http_unhandled"
+UNROUTED: Final = "unrouted"
+_STATE: Final = "trace"
+
+
+class Trace(Struct):
+    """What the request's canonical line says, gathered on the way."""
+
+    request_id: UUID
+    method: str
+    route: str = UNROUTED
+    status: int = 0
+    duration_us: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    organisation: UUID | None = None
+    key: UUID | None = None
+    roles: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    stream: str | None = None
+    lane: int | None = None
+    position: int | None = None
+    replayed: bool = False
+    validate_only: bool = False
+    rate_limit: tuple[tuple[bytes, bytes], ...] = ()
+    head: bool = False
+
+
+def begin_trace(scope: Any, request_id: UUID) -> Trace:
+    trace = Trace(request_id=request_id, method=scope["method"])
+    scope.setdefault("state", {})[_STATE] = trace
+    return trace
+
+
+def trace_of(scope: Any) -> Trace:
+    trace: Trace = scope["state"][_STATE]
+    return trace
+
+
+def write_line(trace: Trace) -> None:
+    """Fields that say nothing are left out."""
+    fields: dict[str, Any] = {
+        "request_id": str(trace.request_id),
+        "method": "HEAD" if trace.head else trace.method,
+        "route": trace.route,
+        "status": trace.status,
+        "duration_us": trace.duration_us,
+        "bytes_in": trace.bytes_in,
+        "bytes_out": trace.bytes_out,
+    }
+    if trace.organisation is not None:
+        fields |= {
+            "organisation": str(trace.organisation),
+            "key": str(trace.key),
+            "roles": ",".join(trace.roles),
+        }
+    if trace.codes:
+        fields["codes"] = ",".join(trace.codes)
+    if trace.position is not None:
+        fields |= {"stream": trace.stream, "lane": trace.lane, "position": trace.position}
+    if trace.replayed:
+        fields["replayed"] = True
+    if trace.validate_only:
+        fields["validate_only"] = True
+    log.info(EVENT, **fields)
+
+
+def write_unhandled(trace: Trace, error: BaseException) -> None:
+    """An error that no rule foresaw, with its stack."""
+    log.error(EVENT_UNHANDLED, request_id=str(trace.request_id), route=trace.route, exc_info=error)

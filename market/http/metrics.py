@@ -1,0 +1,52 @@
+"""Names and types of the door's metrics, declared once; `route` is the template, never a path."""
+
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class DoorMetrics:
+    """The door's own series on a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "lodestone_http_requests",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "lodestone_http_request_seconds",
+            "Time from the request's head to the end of its answer.",
+            ("method", "route"),
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "lodestone_refusals",
+            "Requests refused, by the code of each reason.",
+            ("code",),
+            registry=registry,
+        )
+
+    def answered(self, method: str, route: str, status: int, seconds: float, codes: tuple[str, ...]) -> None:
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+        for code in codes:
+            self.refusals.labels(code).inc()
+
+    def exposition(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def on_process_registry() -> DoorMetrics:
+    """The door's series on the process-wide registry, which the other services of the process share."""
+    return _process_metrics
+
+
+_process_metrics: Final = DoorMetrics(REGISTRY)

@@ -1,0 +1,159 @@
+"""The one finite decimal of the door: a strict decimal string on the wire, an integer of a named unit inside.
+
+No exponent, no leading zeros, no NaN, a minus only where the kind is signed, and no silent rounding: a figure
+with more decimals than the integer unit holds is refused. The pattern of a kind carries sign, scale and
+magnitude, so that the fast decoder, the OpenAPI document and the explanation of an error cannot disagree.
+"""
+
+import re
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+END: Final = r"$(?!\n)"
+"""`$` also matches before a last line feed; this does not, in Python and ECMA regular expressions alike."""
+
+_FINITE: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE)
+
+
+class DecimalKind(Struct, frozen=True, kw_only=True):
+    """Texts of `unit`: `digits` before and `decimals` after the point at most ↔ integers of 10**-decimals of
+    it.
+
+    At least `shown` decimals are written.
+    """
+
+    unit: str
+    digits: int
+    decimals: int
+    shown: int = 0
+    signed: bool = False
+    positive: bool = False
+    at_most_hundred: bool = False
+    example: str
+
+    @property
+    def pattern(self) -> str:
+        fraction = rf"(\.[0-9]{{1,{self.decimals}}})?" if self.decimals else ""
+        if self.at_most_hundred:
+            zeros = rf"(\.0{{1,{self.decimals}}})?"
+            return rf"^(100{zeros}|(0|[1-9][0-9]?){fraction}){END}"
+        sign = "-?" if self.signed else r"(?!0(\.0*)?$)" if self.positive else ""
+        return rf"^{sign}(0|[1-9][0-9]{{0,{self.digits - 1}}}){fraction}{END}"
+
+    @property
+    def text_max(self) -> int:
+        return self.digits + 1 + self.decimals + (1 if self.signed else 0)
+
+    def meta(self, description: str | None = None) -> Meta:
+        return Meta(
+            pattern=self.pattern,
+            max_length=self.text_max,
+            examples=[self.example],
+            description=description or f"Decimal string, {self.unit}.",
+            extra={"decimal": self},
+        )
+
+    def parse(self, text: str) -> int:
+        """The integer of a text that matches the pattern; ValueError when it does not."""
+        if re.search(self.pattern, text) is None:
+            raise ValueError(self.fault(text)[1])
+        whole, _, fraction = text.partition(".")
+        return int(whole + fraction.ljust(self.decimals, "0"))
+
+    def text(self, value: int) -> str:
+        """The shortest exact text with at least `shown` decimals."""
+        sign, digits = ("-", -value) if value < 0 else ("", value)
+        if self.decimals == 0:
+            return f"{sign}{digits}"
+        whole, fraction = divmod(digits, 10**self.decimals)
+        written = f"{fraction:0{self.decimals}d}"
+        kept = written[: self.shown] + written[self.shown :].rstrip("0")
+        return f"{sign}{whole}.{kept}" if kept else f"{sign}{whole}"
+
+    def parse_optional(self, text: str | None) -> int | None:
+        return None if text is None else self.parse(text)
+
+    def text_optional(self, value: int | None) -> str | None:
+        return None if value is None else self.text(value)
+
+    def fault(self, text: str) -> tuple[str, str]:
+        """Code and sentence for a text that does not match the pattern."""
+        if _NOT_FINITE.match(text):
+            return "not_finite", f"{text[:20]!r} is no finite number of {self.unit}"
+        if not _FINITE.match(text):
+            return (
+                "not_decimal",
+                f"write a plain decimal number of {self.unit} such as {self.example!r}, without exponent",
+            )
+        if text.startswith("-") and not self.signed:
+            return "negative", f"{self.unit} cannot be negative here"
+        whole, _, fraction = text.removeprefix("-").partition(".")
+        if len(fraction) > self.decimals:
+            return (
+                "over_precise",
+                f"at most {self.decimals} decimals of {self.unit}: nothing is rounded",
+            )
+        if whole != "0" and whole.startswith("0"):
+            return "not_decimal", "no leading zeros"
+        if self.positive and not int(whole + fraction):
+            return "not_positive", f"{self.unit} has to be more than zero here"
+        most = "at most 100" if self.at_most_hundred else f"below {10**self.digits}"
+        return "out_of_range", f"{self.unit} has to be {most}"
+
+
+TONNES = DecimalKind(unit="t", digits=6, decimals=6, shown=3, example="25.000")
+TONNES_POSITIVE = DecimalKind(unit="t", digits=6, decimals=6, shown=3, positive=True, example="25.000")
+KILOGRAMS = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, example="5600.000")
+KILOGRAMS_POSITIVE = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, positive=True, example="5600.000")
+PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, example="28")
+PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
+PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
+RATIO = DecimalKind(unit="kg per kg", digits=6, decimals=9, example="0.12")
+PRICE = DecimalKind(unit="currency per kg", digits=9, decimals=6, shown=2, example="69.00")
+SIGNED_PRICE = DecimalKind(
+    unit="currency per kg", digits=9, decimals=6, shown=2, signed=True, example="69.00"
+)
+EUR_PER_KG = DecimalKind(unit="EUR per kg", digits=5, decimals=6, shown=2, example="62.50")
+EUR_PER_KG_POSITIVE = DecimalKind(
+    unit="EUR per kg", digits=3, decimals=6, shown=2, positive=True, example="0.50"
+)
+SIGNED_EUR_PER_KG = DecimalKind(
+    unit="EUR per basis kg", digits=9, decimals=6, shown=2, signed=True, example="-1.25"
+)
+SIGNED_FLOOR_EUR_PER_KG = DecimalKind(
+    unit="EUR per basis kg", digits=5, decimals=6, shown=2, signed=True, example="55.00"
+)
+EUR_PER_TONNE = DecimalKind(unit="EUR per t CO2e", digits=7, decimals=2, shown=2, example="80.00")
+EUR_CENTS = DecimalKind(unit="EUR", digits=12, decimals=2, shown=2, example="250000.00")
+EUR_PER_CURRENCY = DecimalKind(
+    unit="EUR per unit of currency", digits=6, decimals=6, positive=True, example="0.92"
+)
+BECQUEREL_PER_GRAM = DecimalKind(unit="Bq/g", digits=9, decimals=3, example="0.35")
+KG_CO2E_PER_KG = DecimalKind(unit="kg CO2e per kg", digits=9, decimals=3, example="15.000")
+WELFARE = DecimalKind(unit="EUR", digits=60, decimals=9, shown=2, signed=True, example="1250000.00")
+"""From gram·micro-EUR per kg."""
+PIECES = DecimalKind(unit="packages", digits=9, decimals=3, example="25")
+
+Tonnes = Annotated[str, TONNES.meta()]
+TonnesPositive = Annotated[str, TONNES_POSITIVE.meta()]
+Kilograms = Annotated[str, KILOGRAMS.meta()]
+KilogramsPositive = Annotated[str, KILOGRAMS_POSITIVE.meta()]
+Percent = Annotated[str, PERCENT.meta()]
+Ppm = Annotated[str, PPM.meta()]
+PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]
+Ratio = Annotated[str, RATIO.meta()]
+Amount = Annotated[str, PRICE.meta("Decimal string, units of `currency` per kg of `per`.")]
+SignedAmount = Annotated[
+    str, SIGNED_PRICE.meta("Decimal string, `currency` per kg of `per`; below zero only as a differential.")
+]
+EurPerKg = Annotated[str, EUR_PER_KG.meta()]
+EurPerKgPositive = Annotated[str, EUR_PER_KG_POSITIVE.meta()]
+SignedEurPerKg = Annotated[str, SIGNED_EUR_PER_KG.meta()]
+SignedFloorEurPerKg = Annotated[str, SIGNED_FLOOR_EUR_PER_KG.meta()]
+EurPerTonne = Annotated[str, EUR_PER_TONNE.meta()]
+Eur = Annotated[str, EUR_CENTS.meta()]
+EurPerCurrency = Annotated[str, EUR_PER_CURRENCY.meta()]
+BecquerelPerGram = Annotated[str, BECQUEREL_PER_GRAM.meta()]
+KgCo2ePerKg = Annotated[str, KG_CO2E_PER_KG.meta()]

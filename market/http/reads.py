@@ -1,0 +1,62 @@
+"""Reading for a caller: row-level security by organisation, or everything for operators and auditors."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+from uuid import UUID
+
+from events.connections import Connection
+from market.http.access import OVERSEERS
+from market.http.endpoint import Call
+from market.rules.callers import Caller
+from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
+from market.store import clearings
+from market.store.reading import ReaderRole, reading
+
+ROUNDS_AT_ONCE: Final = 20
+
+
+def reader_role(caller: Caller) -> ReaderRole:
+    if "operator" in caller.roles:
+        return "operator"
+    return "auditor" if "auditor" in caller.roles else "tenant"
+
+
+def sees_all(caller: Caller) -> bool:
+    return bool(OVERSEERS & caller.roles)
+
+
+def own(caller: Caller) -> UUID | None:
+    """The organisation that a query is narrowed to; None for those who see all."""
+    return None if sees_all(caller) else caller.organisation
+
+
+def as_caller(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+    caller = call.caller
+    return reading(call.door.reader, organisation=caller.organisation, role=reader_role(caller))
+
+
+async def viewer(call: Call[Any, Any], connection: Connection, market: UUID, owner: UUID | None) -> Viewer:
+    """Who looks at something of `owner` in `market`: its own side, or an auditor or operator at all sides."""
+    caller = call.caller
+    if caller.organisation == owner or not sees_all(caller):
+        return OrganisationViewer(organisation=caller.organisation)
+    if "auditor" in caller.roles:
+        return AuditorViewer()
+    return OperatorViewer(cut=await _newest_cut(connection, market))
+
+
+async def _newest_cut(connection: Connection, market: UUID) -> int:
+    after: int | None = None
+    while True:
+        page = await clearings.list_clearings(connection, market, after=after, limit=ROUNDS_AT_ONCE)
+        for row in page.items:
+            if row.status == "completed":
+                return row.cut
+        if not page.more:
+            return 0
+        after = page.items[-1].round
+
+
+def as_desk(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+    """Sees every row: what is read so passes `rules.visibility` before anybody gets it."""
+    return reading(call.door.reader, organisation=None, role="desk")

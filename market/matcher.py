@@ -1,0 +1,140 @@
+"""PROCESS lane → book → clearing → record. The book is a pure fold of the lane, never the live tables."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from events.connections import Connection, Pool
+from events.decision import LaneKey
+from events.envelope import Draft, Recorded
+from events.faults import crash_point
+from events.heads import Apply, append, lock_lanes
+from events.market_events import ClearingPlanned, MatchStruck
+from events.subscription import Batch
+from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
+from market.metrics import CLEARING_SECONDS, CLEARINGS
+from market.rules.book import Book, Books, fold
+from market.solver import Solver
+from market.store.clearings import load_clearing
+
+log = structlog.get_logger("lodestone.matcher")
+
+NAME: Final = "matcher"
+
+
+class LaneBooks(Struct, kw_only=True):
+    """The books of a lane at the reader's position, and how many events its snapshot is behind."""
+
+    books: Books
+    unsaved: int = 0
+
+
+class Matcher:
+    """Handler of the market stream: folds every event, computes and records the round of every plan."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        solver: Solver,
+        *,
+        apply: Apply,
+        source: str,
+        new_id: Callable[[], UUID],
+        new_salt: Callable[[], str],
+        snapshot_after_events: int = SNAPSHOT_AFTER_EVENTS,
+    ) -> None:
+        self._pool = pool
+        self._solver = solver
+        self._apply = apply
+        self._source = source
+        self._new_id = new_id
+        self._new_salt = new_salt
+        self._snapshot_after_events = snapshot_after_events
+        self._lanes: dict[LaneKey, LaneBooks] = {}
+
+    async def opened(self, key: LaneKey, position: int) -> None:
+        """Rebuild the lane's books at `position`; before the first batch and before every retry."""
+        self._lanes[key] = LaneBooks(books=await _memory.recall(self._pool, key, position))
+
+    async def handle(self, batch: Batch) -> None:
+        memory = self._lanes[batch.lane]
+        for count, event in enumerate(batch.events, 1):
+            fold(memory.books, event)
+            memory.unsaved += 1
+            if isinstance(event.data, ClearingPlanned):
+                await self._clear(batch, count, event, event.data, memory)
+        if batch.done < len(batch.events):
+            async with batch.transaction() as connection:
+                if memory.unsaved >= self._snapshot_after_events:
+                    await self._keep(connection, batch, batch.events[-1].position, memory)
+
+    async def _clear(
+        self, batch: Batch, count: int, event: Recorded, plan: ClearingPlanned, memory: LaneBooks
+    ) -> None:
+        """One transaction: the round's events and state, the reader's position, a snapshot of the books."""
+        crash_point("matcher.planned")
+        started = time.perf_counter()
+        drafts = await self._solver.conclude(msgspec.msgpack.encode(memory.books[plan.market]), event)
+        seconds = time.perf_counter() - started
+        crash_point("matcher.cleared")
+        async with batch.transaction(count) as connection:
+            heads = await lock_lanes(connection, [batch.lane])
+            row = await load_clearing(connection, plan.market, plan.plan)
+            assert row is not None, f"plan {plan.plan} stands in the lane, but not in the state"
+            is_open = row.status == "planned"
+            if is_open:
+                await append(
+                    connection,
+                    heads,
+                    drafts,
+                    cause=str(event.id),
+                    actor=event.actor,
+                    source=self._source,
+                    now=event.time,
+                    new_id=self._new_id,
+                    new_salt=self._new_salt,
+                    apply=self._apply,
+                )
+            await self._keep(connection, batch, event.position, memory)
+            crash_point("matcher.before_commit")
+        crash_point("matcher.after_commit")
+        self._tell(batch.lane, plan, drafts, seconds, recorded=is_open)
+
+    async def _keep(self, connection: Connection, batch: Batch, position: int, memory: LaneBooks) -> None:
+        await _memory.keep(connection, batch.lane, position, memory.books)
+        memory.unsaved = 0
+
+    def _tell(
+        self,
+        key: LaneKey,
+        plan: ClearingPlanned,
+        drafts: tuple[Draft, ...],
+        seconds: float,
+        *,
+        recorded: bool,
+    ) -> None:
+        outcome = drafts[-1].data.__class__.__name__ if recorded else "already recorded"
+        CLEARING_SECONDS.observe(seconds)
+        CLEARINGS.labels(outcome).inc()
+        log.info(
+            "round_cleared",
+            market=str(plan.market),
+            lane=key.lane,
+            round=plan.round,
+            outcome=outcome,
+            matches=sum(isinstance(draft.data, MatchStruck) for draft in drafts),
+            events=len(drafts),
+            seconds=round(seconds, 4),
+        )
+
+
+def _no_books() -> Books:
+    return {}
+
+
+_memory: Final[LaneMemory[Books]] = LaneMemory(NAME, dict[UUID, Book], _no_books, fold)

@@ -1,0 +1,43 @@
+"""Names and types of the processes' metrics, declared once; a process's /metrics shows them."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SERVICE_UP: Final = Gauge(
+    "lodestone_service_up", "1 while the service runs, 0 while it waits to be started again.", ("service",)
+)
+SERVICE_FAILURES: Final = Counter(
+    "lodestone_service_failures", "Times a service ended by an error and was started again.", ("service",)
+)
+RELAY_OLDEST_SECONDS: Final = Gauge(
+    "lodestone_relay_oldest_unpublished_seconds", "Age of the oldest event that Kafka has not acknowledged."
+)
+READER_LAG: Final = Gauge(
+    "lodestone_reader_lag_records",
+    "Positions between a lane's end and its reader.",
+    ("reader", "stream", "lane"),
+)
+READER_LAG_SECONDS: Final = Gauge(
+    "lodestone_reader_lag_seconds",
+    "Age of the first event a reader has not applied.",
+    ("reader", "stream", "lane"),
+)
+LANE_STOPPED: Final = Gauge(
+    "lodestone_lane_stopped",
+    "1 while a reader or the relay has stopped a lane.",
+    ("reader", "stream", "lane"),
+)
+CLEARING_SECONDS: Final = Histogram(
+    "lodestone_clearing_seconds",
+    "Time to compute a round, without its transaction.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0),
+)
+CLEARINGS: Final = Counter("lodestone_clearings", "Rounds computed, by their last event.", ("outcome",))
+TIMER_COMMANDS: Final = Counter(
+    "lodestone_timer_commands", "Commands given by timers, by kind and outcome.", ("kind", "outcome")
+)
+TAPE_RECORDS: Final = Counter("lodestone_tape_records", "Records sent to the public tape.", ("topic",))
+AUDIT_DIVERGENCES: Final = Gauge(
+    "lodestone_audit_divergences", "Lanes whose topic does not continue its chain."
+)

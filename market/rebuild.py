@@ -1,0 +1,184 @@
+"""Rebuilds state and views from the record into a scratch schema, compares them row by row with the live
+ones.
+
+All of it is one transaction of one snapshot that is rolled back: the deployment may go on trading meanwhile.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from events.connections import Connection
+from events.decision import LaneKey
+from events.envelope import Recorded
+from market.store import applying, tables, views
+
+Feed: TypeAlias = Callable[[LaneKey, int], AsyncIterator[Sequence[Recorded]]]
+"""Events of a lane from its first up to and with a position, verified: `events.replay.from_journal` or
+`from_topic`."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Events passed over, events in all."""
+
+SCRATCH: Final = "lodestone_scratch"
+EXAMPLES_MAX: Final = 20
+
+
+class SourceIncomplete(RuntimeError):
+    """The source ends before the position that the tables stand at."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A column in which the live row and the rebuilt one differ, as text; None for a row that is not
+    there."""
+
+    column: str
+    live: str | None
+    rebuilt: str | None
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A row that is missing, in excess or changed; `key` is its primary key."""
+
+    table: str
+    key: dict[str, Any]
+    kind: str
+    changes: tuple[Change, ...]
+
+
+class TableReport(Struct, frozen=True, kw_only=True):
+    """`examples` are the first differences in order of the key, at most EXAMPLES_MAX."""
+
+    table: str
+    rows: int
+    differences: int
+    examples: tuple[Difference, ...]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """`events` of all lanes; `tables` in the order of `market.store.tables`."""
+
+    events: int
+    tables: tuple[TableReport, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not any(table.differences for table in self.tables)
+
+
+# The server quotes names, since identifiers cannot be parameters. Row-level security is not copied: the
+# owner works here.
+MAKE_TABLES = """
+select format('create schema %I;', $1::text) || string_agg(format(
+    'create table %1$I.%2$I (like %3$I.%2$I including all);', $1::text, name, home), '')
+from unnest($2::text[], $3::text[]) as t (home, name)
+"""
+
+USE_SCRATCH = "select set_config('search_path', $1, true)"
+
+LANES = """
+select l.stream, l.lane, l.next_position - 1 as upto, coalesce(c.position, 0) as projected
+from record.lane l
+left join record.consumer c on c.stream = l.stream and c.lane = l.lane and c.name = $1
+where l.next_position > 1 order by l.stream, l.lane
+"""
+
+COMPARISON = """
+select format(
+    'select to_jsonb(l) as live, to_jsonb(r) as rebuilt'
+    ' from %1$I.%2$I l full join %3$I.%2$I r on %4$s'
+    ' where row(l.*) is distinct from row(r.*) order by %5$s',
+    $1::text, $2::text, $3::text,
+    string_agg(format('l.%1$I = r.%1$I', a.attname), ' and ' order by k.place),
+    string_agg(format('coalesce(l.%1$I, r.%1$I)', a.attname), ', ' order by k.place)
+) as statement, array_agg(a.attname::text order by k.place) as key
+from pg_index i
+cross join lateral unnest(i.indkey) with ordinality as k (attnum, place)
+join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+where i.indisprimary and i.indrelid = format('%I.%I', $1::text, $2::text)::regclass
+"""
+
+COUNT = "select format('select count(*) from %I.%I', $1::text, $2::text)"
+
+
+async def compare_with_record(connection: Connection, feed: Feed, progress: Progress | None = None) -> Report:
+    """`connection` as the owner, outside a transaction. Changes nothing.
+
+    SourceIncomplete when the feed ends early; what the feed and `apply` raise when the record is broken.
+    """
+    transaction = connection.transaction(isolation="repeatable_read")
+    await transaction.start()
+    try:
+        homes = [("state", name) for name in tables.STATE] + [("view", name) for name in tables.VIEW]
+        made = await connection.fetchval(
+            MAKE_TABLES, SCRATCH, [home for home, _ in homes], [name for _, name in homes]
+        )
+        await connection.execute(made)
+        await connection.fetchval(USE_SCRATCH, SCRATCH)
+        events = await _rebuild(connection, feed, progress)
+        reports = [await _compare(connection, home, name) for home, name in homes]
+    finally:
+        await transaction.rollback()
+    return Report(events=events, tables=tuple(reports))
+
+
+async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None) -> int:
+    lanes = await connection.fetch(LANES, views.PROJECTOR)
+    total, done = sum(row["upto"] for row in lanes), 0
+    for row in lanes:
+        key, position = LaneKey(row["stream"], row["lane"]), 0
+        async for events in feed(key, row["upto"]):
+            await applying.apply(connection, events)
+            seen = [event for event in events if event.position <= row["projected"]]
+            if seen:
+                await views.apply(connection, seen)
+            position = events[-1].position
+            done += len(events)
+            if progress is not None:
+                progress(done, total)
+        if position != row["upto"]:
+            raise SourceIncomplete(
+                f"{key.stream}/{key.lane}: the source ends at {position}, the tables stand at {row['upto']}"
+            )
+    return done
+
+
+async def _compare(connection: Connection, home: str, name: str) -> TableReport:
+    comparison = await connection.fetchrow(COMPARISON, home, name, SCRATCH)
+    assert comparison is not None
+    rows = await connection.fetchval(await connection.fetchval(COUNT, home, name))
+    table, differences = f"{home}.{name}", 0
+    examples: list[Difference] = []
+    async for row in connection.cursor(comparison["statement"]):
+        differences += 1
+        if len(examples) < EXAMPLES_MAX:
+            examples.append(_difference(table, comparison["key"], row["live"], row["rebuilt"]))
+    return TableReport(table=table, rows=rows, differences=differences, examples=tuple(examples))
+
+
+def _difference(table: str, key: Sequence[str], live: str | None, rebuilt: str | None) -> Difference:
+    """`live` and `rebuilt` are the rows as JSON."""
+    before: Mapping[str, Any] = {} if live is None else msgspec.json.decode(live)
+    after: Mapping[str, Any] = {} if rebuilt is None else msgspec.json.decode(rebuilt)
+    return Difference(
+        table=table,
+        key={column: (before or after)[column] for column in key},
+        kind="only in the record" if live is None else "only live" if rebuilt is None else "changed",
+        changes=tuple(
+            Change(column=column, live=_text(before.get(column)), rebuilt=_text(after.get(column)))
+            for column in before or after
+            if column not in key and before.get(column) != after.get(column)
+        ),
+    )
+
+
+def _text(value: Any) -> str | None:
+    """Bytes of JSON as that JSON, everything else as JSON writes it."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value.startswith("\\x"):
+        raw = bytes.fromhex(value[2:])
+        return raw.decode() if raw.startswith(b"{") else raw.hex()
+    return msgspec.json.encode(value).decode()

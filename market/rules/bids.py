@@ -1,0 +1,165 @@
+"""The amounts a buyer bids beside its limit: form differentials, co-products, penalties, carriage,
+sustainability."""
+
+from itertools import combinations
+
+from events.market_terms import (
+    AcceptedForm,
+    AnalyteLimit,
+    Carriage,
+    CoProductBid,
+    PenaltyRule,
+    PurityFloor,
+    SustainabilityProfile,
+)
+from events.refusal import Refusal
+from events.vocabulary import (
+    ANALYTES,
+    BASIS_ELEMENTS,
+    PRICE_UEUR_PER_KG_MAX,
+    REX_HIERARCHY,
+    TRADED_OXIDE,
+    MarketBasis,
+)
+from market.rules.book import MarketInputs
+from market.rules.defects import (
+    AmountNegative,
+    AmountOutOfRange,
+    AnalyteUnknown,
+    CoProductIsBasis,
+    CoProductPriceAmbiguous,
+    LimitEmpty,
+    ProfileFloorAboveCap,
+    RexHierarchyBroken,
+)
+from market.rules.quantities import EUR
+from market.rules.refusals import FxMissing, ReferenceUnknown
+from market.rules.wellformed import duplicate_refusals
+
+
+def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[Refusal]:
+    """An amount within the posting bound, and not below zero unless it is a signed one."""
+    if abs(value) > PRICE_UEUR_PER_KG_MAX:
+        return [
+            AmountOutOfRange(
+                pointer=pointer,
+                value=value,
+                least=-PRICE_UEUR_PER_KG_MAX if signed else 0,
+                most=PRICE_UEUR_PER_KG_MAX,
+                unit="micro-EUR per kg",
+            )
+        ]
+    return [AmountNegative(pointer=pointer, value=value)] if value < 0 and not signed else []
+
+
+def profile_refusals(profile: SustainabilityProfile, pointer: str) -> list[Refusal]:
+    """What holds for a buyer's own profile and for a rule set's default one."""
+    reasons: list[Refusal] = []
+    for name in (
+        "post_consumer_ueur_per_kg",
+        "pre_consumer_ueur_per_kg",
+        "eu_origin_ueur_per_kg",
+        "concentrated_origin_deduction_ueur_per_kg",
+    ):
+        reasons += amount_refusals(getattr(profile, name), f"{pointer}/{name}")
+    for name in ("floor_ueur_per_kg", "cap_ueur_per_kg"):
+        reasons += amount_refusals(getattr(profile, name), f"{pointer}/{name}", signed=True)
+    for index, certificate in enumerate(profile.certificates):
+        reasons += amount_refusals(certificate.ueur_per_kg, f"{pointer}/certificates/{index}/ueur_per_kg")
+    for index, step in enumerate(profile.rex):
+        reasons += amount_refusals(step.ueur_per_kg, f"{pointer}/rex/{index}/ueur_per_kg")
+    if profile.floor_ueur_per_kg > profile.cap_ueur_per_kg:
+        reasons.append(
+            ProfileFloorAboveCap(
+                pointer=f"{pointer}/floor_ueur_per_kg",
+                floor=profile.floor_ueur_per_kg,
+                cap=profile.cap_ueur_per_kg,
+            )
+        )
+    reasons += duplicate_refusals(f"{pointer}/certificates", (entry.scheme for entry in profile.certificates))
+    reasons += duplicate_refusals(f"{pointer}/rex", (entry.route for entry in profile.rex))
+    return reasons + _hierarchy_refusals(profile, pointer)
+
+
+def _hierarchy_refusals(profile: SustainabilityProfile, pointer: str) -> list[Refusal]:
+    ranked = sorted(
+        enumerate(profile.rex), key=lambda numbered: (REX_HIERARCHY.index(numbered[1].route), numbered[0])
+    )
+    return [
+        RexHierarchyBroken(pointer=f"{pointer}/rex/{index}", route=lower.route, above=upper.route)
+        for (_, upper), (index, lower) in combinations(ranked, 2)
+        if lower.ueur_per_kg > upper.ueur_per_kg and lower.route != upper.route
+    ]
+
+
+def form_bid_refusals(forms: tuple[AcceptedForm, ...]) -> list[Refusal]:
+    reasons = duplicate_refusals("/forms", (accepted.form for accepted in forms))
+    for index, accepted in enumerate(forms):
+        pointer = f"/forms/{index}/differential_ueur_per_kg"
+        reasons += amount_refusals(accepted.differential_ueur_per_kg, pointer, signed=True)
+    return reasons
+
+
+def specification_refusals(limits: tuple[AnalyteLimit, ...], purity: PurityFloor | None) -> list[Refusal]:
+    """Limits of known analytes that some material can meet, and a purity of rare earths."""
+    reasons = duplicate_refusals("/limits", (limit.analyte for limit in limits))
+    for index, limit in enumerate(limits):
+        reasons += _analyte_refusals(limit.analyte, f"/limits/{index}/analyte")
+        least, most = limit.min_ppb, limit.max_ppb
+        if (least is None and most is None) or (least is not None and most is not None and least > most):
+            reasons.append(LimitEmpty(pointer=f"/limits/{index}", analyte=limit.analyte))
+    if purity is None:
+        return reasons
+    reasons += [
+        AnalyteUnknown(pointer=f"/purity/elements/{index}", analyte=element)
+        for index, element in enumerate(purity.elements)
+        if element not in TRADED_OXIDE
+    ]
+    return reasons + duplicate_refusals("/purity/elements", purity.elements)
+
+
+def co_product_refusals(
+    bids: tuple[CoProductBid, ...], basis: MarketBasis, inputs: MarketInputs
+) -> list[Refusal]:
+    """A co-element is paid once: by a price of its own or by a recorded reference that can be converted."""
+    reasons = duplicate_refusals("/co_products", (bid.analyte for bid in bids))
+    for index, bid in enumerate(bids):
+        pointer = f"/co_products/{index}"
+        reasons += _analyte_refusals(bid.analyte, f"{pointer}/analyte")
+        if bid.analyte in BASIS_ELEMENTS[basis]:
+            reasons.append(CoProductIsBasis(pointer=f"{pointer}/analyte", analyte=bid.analyte, basis=basis))
+        if (bid.price_ueur_per_kg is None) == (bid.reference_code is None):
+            reasons.append(CoProductPriceAmbiguous(pointer=pointer))
+        if bid.price_ueur_per_kg is not None:
+            reasons += amount_refusals(bid.price_ueur_per_kg, f"{pointer}/price_ueur_per_kg")
+        if bid.reference_code is not None:
+            reasons += _reference_refusals(bid.reference_code, f"{pointer}/reference_code", inputs)
+    return reasons
+
+
+def _reference_refusals(code: str, pointer: str, inputs: MarketInputs) -> list[Refusal]:
+    recorded = inputs.references.get(code)
+    if recorded is None:
+        return [ReferenceUnknown(pointer=pointer, reference=code)]
+    currency = recorded.value.price.currency
+    if currency != EUR and currency not in inputs.fx:
+        return [FxMissing(pointer=pointer, currency=currency)]
+    return []
+
+
+def cost_refusals(penalties: tuple[PenaltyRule, ...], carriage: tuple[Carriage, ...]) -> list[Refusal]:
+    """Penalties and carriage only ever lower the bid; carriage is stated once for each country."""
+    reasons: list[Refusal] = []
+    for index, penalty in enumerate(penalties):
+        reasons += _analyte_refusals(penalty.analyte, f"/penalties/{index}/analyte")
+        pointer = f"/penalties/{index}/ueur_per_kg_per_step"
+        reasons += amount_refusals(penalty.ueur_per_kg_per_step, pointer)
+    steps = ((penalty.analyte, penalty.threshold_ppb) for penalty in penalties)
+    reasons += duplicate_refusals("/penalties", steps)
+    for index, leg in enumerate(carriage):
+        reasons += amount_refusals(leg.ueur_per_kg, f"/carriage/{index}/ueur_per_kg")
+    return reasons + duplicate_refusals("/carriage", (leg.country for leg in carriage))
+
+
+def _analyte_refusals(analyte: str, pointer: str) -> list[Refusal]:
+    return [] if analyte in ANALYTES else [AnalyteUnknown(pointer=pointer, analyte=analyte)]

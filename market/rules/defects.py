@@ -1,0 +1,297 @@
+"""What can be wrong with a draft: one class per defect; the docstring is the sentence its reader gets."""
+
+from events.refusal import Refusal
+
+
+class MalformedMember(Refusal):
+    """{problem}"""
+
+    code = "malformed_member"
+
+
+class DenominatorNotConvertible(Refusal):
+    """A price per kg {per} cannot be converted to this market's basis {basis}: state it per kg {accepted}."""
+
+    code = "denominator_not_convertible"
+
+
+class AmountOutOfRange(Refusal):
+    """{value} is outside {least} to {most} {unit}."""
+
+    code = "amount_out_of_range"
+
+
+class AskNegative(Refusal):
+    """A spot ask cannot be negative; only a term differential can."""
+
+    code = "ask_negative"
+
+
+class LimitNegative(Refusal):
+    """A spot limit cannot be negative; only a term differential can."""
+
+    code = "limit_negative"
+
+
+class AmountNegative(Refusal):
+    """This amount cannot be negative; it is {value} micro-EUR per kg."""
+
+    code = "amount_negative"
+
+
+class QuantityNotPositive(Refusal):
+    """The quantity has to be above zero."""
+
+    code = "quantity_not_positive"
+
+
+class MoistureWhole(Refusal):
+    """A product that is all water has no dry mass."""
+
+    code = "moisture_whole"
+
+
+class BasisBelowMarketMinimum(Refusal):
+    """The product carries {basis_ppb} ppb of the basis {basis}; the least is {least_basis_ppb} ppb."""
+
+    code = "basis_below_market_minimum"
+
+
+class ValueShareTooLow(Refusal):
+    """The basis carries {value_share_ppb} ppb of the reference value; the least is {least_ppb} ppb."""
+
+    code = "value_share_too_low"
+
+
+class FormNotOfMarket(Refusal):
+    """The form {form} is not traded in the market basis {basis}."""
+
+    code = "form_not_of_market"
+
+
+class RexRouteNotOfMarket(Refusal):
+    """The route {route} does not fit the market basis {basis}: whole magnets are sold to be used again."""
+
+    code = "rex_route_not_of_market"
+
+
+class RexRouteMissing(Refusal):
+    """A recovered lot states at least one Re-X route."""
+
+    code = "rex_route_missing"
+
+
+class AnalyteUnknown(Refusal):
+    """{analyte} is not a known analyte."""
+
+    code = "analyte_unknown"
+
+
+class OxideUnknown(Refusal):
+    """{reported_as} is neither {analyte} itself nor a known rare-earth oxide."""
+
+    code = "oxide_unknown"
+
+
+class OxideNotOfElement(Refusal):
+    """{reported_as} is an oxide of {element}, not of {analyte}."""
+
+    code = "oxide_not_of_element"
+
+
+class DuplicateEntry(Refusal):
+    """{entry} is stated more than once."""
+
+    code = "duplicate_entry"
+
+
+class AssayMissing(Refusal):
+    """The assay has no figure for {analyte}, which the market's basis {basis} counts."""
+
+    code = "assay_missing"
+
+
+class DetectionLimitMissing(Refusal):
+    """A cell below detection states its detection limit, above zero."""
+
+    code = "detection_limit_missing"
+
+
+class TreoMissing(Refusal):
+    """Fractions of TREO need the TREO share of the sample, above zero."""
+
+    code = "treo_missing"
+
+
+class ReoSplitOutOfRange(Refusal):
+    """The rare-earth oxides add up to {sum_ppb} ppb of TREO; the accepted range is 95 to 105 %."""
+
+    code = "reo_split_out_of_range"
+
+
+class CompositionOverWhole(Refusal):
+    """The fractions add up to {sum_ppb} ppb of the sample; more than 105 % cannot be."""
+
+    code = "composition_over_whole"
+
+
+class AssayInFuture(Refusal):
+    """The sample cannot have been taken after today."""
+
+    code = "assay_in_future"
+
+
+class MinimumParcelTooLarge(Refusal):
+    """The minimum parcel of {parcel_g} g exceeds the quantity of {quantity_g} g."""
+
+    code = "minimum_parcel_too_large"
+
+
+class PackageTooLarge(Refusal):
+    """One package of {package_g} g exceeds the quantity of {quantity_g} g."""
+
+    code = "package_too_large"
+
+
+class TranchesNotSum(Refusal):
+    """The tranches add up to {sum_g} g, the net mass is {net_wet_g} g."""
+
+    code = "tranches_not_sum"
+
+
+class TranchesOverlap(Refusal):
+    """Tranche {tranche} begins before the one before it has ended."""
+
+    code = "tranches_overlap"
+
+
+class WindowEmpty(Refusal):
+    """The window has to end after it starts."""
+
+    code = "window_empty"
+
+
+class WindowPast(Refusal):
+    """The window is over: it ended at {end}."""
+
+    code = "window_past"
+
+
+class WindowOutsideTerm(Refusal):
+    """The window leaves the contract years {first} to {last}."""
+
+    code = "window_outside_term"
+
+
+class OverlapTooLong(Refusal):
+    """A minimum overlap of {overlap_days} days does not fit into the window."""
+
+    code = "overlap_too_long"
+
+
+class ValidityPast(Refusal):
+    """The validity is over: it ended at {valid_until}."""
+
+    code = "validity_past"
+
+
+class TermStartPast(Refusal):
+    """The contract year {start_year} has passed."""
+
+    code = "term_start_past"
+
+
+class ProfileNotPlateau(Refusal):
+    """Each contract year is a share of the plateau: between 0 and 100 %, and 100 % in at least one year."""
+
+    code = "profile_not_plateau"
+
+
+class EwcCodeMissing(Refusal):
+    """Waste needs its six-digit code of the European list of waste."""
+
+    code = "ewc_code_missing"
+
+
+class EwcCodeMalformed(Refusal):
+    """{ewc_code} is no six-digit code of the European list of waste."""
+
+    code = "ewc_code_malformed"
+
+
+class CnCodeMalformed(Refusal):
+    """{cn_code} is no eight-digit code of the combined nomenclature."""
+
+    code = "cn_code_malformed"
+
+
+class VerifierMissing(Refusal):
+    """A verified footprint names its verifier."""
+
+    code = "verifier_missing"
+
+
+class PhysicalLotMissing(Refusal):
+    """A recovered lot names its physical lot: site and lot number, or passport."""
+
+    code = "physical_lot_missing"
+
+
+class LimitEmpty(Refusal):
+    """A limit for {analyte} states a least or a most, and the least is not above the most."""
+
+    code = "limit_empty"
+
+
+class CoProductIsBasis(Refusal):
+    """{analyte} is paid through the market's basis {basis} and cannot be a co-product."""
+
+    code = "co_product_is_basis"
+
+
+class CoProductPriceAmbiguous(Refusal):
+    """A co-product states either a price of its own or a reference code."""
+
+    code = "co_product_price_ambiguous"
+
+
+class ProfileFloorAboveCap(Refusal):
+    """The floor of {floor} micro-EUR per kg is above the cap of {cap}."""
+
+    code = "profile_floor_above_cap"
+
+
+class RexHierarchyBroken(Refusal):
+    """The route {route} may not earn more than {above}, which stands above it in the waste hierarchy."""
+
+    code = "rex_hierarchy_broken"
+
+
+class CreditLimitMissing(Refusal):
+    """Payment on credit states a credit limit above zero."""
+
+    code = "credit_limit_missing"
+
+
+class CreditLimitUnexpected(Refusal):
+    """A prepaid requirement has no credit limit."""
+
+    code = "credit_limit_unexpected"
+
+
+class FacilityNotOwned(Refusal):
+    """The organisation has no such facility."""
+
+    code = "facility_not_owned"
+
+
+class CertificateNotOwned(Refusal):
+    """The organisation has no such certificate."""
+
+    code = "certificate_not_owned"
+
+
+class PartyNotMember(Refusal):
+    """This organisation is not a member of this market."""
+
+    code = "party_not_member"

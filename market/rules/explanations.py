@@ -1,0 +1,172 @@
+"""Why a trade has its price, and why an order has no trade. Whole, as an operator or auditor may read it.
+
+Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.market_events import MatchStruck
+from events.market_terms import SupplyTerms, Waterfall
+from events.vocabulary import MarketBasis, Side
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
+from market.rules.graph import price_pair
+from market.rules.ineligibility import Ineligibility
+from market.rules.pricing import total
+from market.rules.tickets import Ticket, ticket
+
+MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
+Standing = Literal["closed", "no_counter_orders", "none_eligible", "all_dearer", "in_the_money"]
+
+
+class MatchExplanation(Struct, frozen=True, kw_only=True):
+    """A match with everything that made it: both parties, the whole waterfall, the ticket."""
+
+    struck: MatchStruck
+    outcome: MatchOutcome
+    seller: UUID
+    buyer: UUID
+    waterfall: Waterfall
+    ticket: Ticket
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How an order stands to one counter-order: the reasons against it, or the value it would have.
+
+    `gap_bands` is how many ticks this side would have to move (below one: it need not), from the other's
+    price in whole ticks: no choice of one's own figures tells it finer. None when not eligible.
+    """
+
+    counter_order: UUID
+    counter_organisation: UUID
+    counter_rank: int
+    reasons: tuple[Ineligibility, ...]
+    value_ueur_per_kg: int | None = None
+    gap_bands: int | None = None
+
+
+class Candidates(Struct, frozen=True, kw_only=True):
+    """An order against every open counter-order of its market, in order of rank."""
+
+    market: UUID
+    order: UUID
+    organisation: UUID
+    side: Side
+    rank: int
+    at_position: int
+    open_g: int
+    standing: Standing
+    verdicts: tuple[Verdict, ...]
+
+
+def match_explanation(
+    struck: MatchStruck,
+    waterfall: Waterfall,
+    terms: SupplyTerms,
+    basis: MarketBasis,
+    *,
+    seller: UUID,
+    buyer: UUID,
+    outcome: MatchOutcome,
+) -> MatchExplanation:
+    """ValueError when the waterfall belongs to another match."""
+    of_match = (struck.supply, struck.tranche, struck.requirement, struck.price_ueur_per_kg)
+    if of_match != (waterfall.supply, waterfall.tranche, waterfall.requirement, waterfall.price_ueur_per_kg):
+        raise ValueError(f"the waterfall is not that of match {struck.match}")
+    return MatchExplanation(
+        struck=struck,
+        outcome=outcome,
+        seller=seller,
+        buyer=buyer,
+        waterfall=waterfall,
+        ticket=ticket(struck, terms, basis),
+    )
+
+
+def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None:
+    """Who fits an order of the book, who does not and why; also the answer to why it stayed unmatched.
+
+    None when the book does not hold the order.
+    """
+    own = book.supplies.get(order) or book.requirements.get(order)
+    if own is None:
+        return None
+    verdicts = tuple(_verdicts(book, facts, own))
+    return Candidates(
+        market=book.market,
+        order=own.order,
+        organisation=own.organisation,
+        side="seller" if isinstance(own, SupplyOrder) else "buyer",
+        rank=own.rank,
+        at_position=book.position,
+        open_g=own.available_g,
+        standing=_standing(own, facts, verdicts),
+        verdicts=verdicts,
+    )
+
+
+def _verdicts(book: Book, facts: MarketFacts, own: SupplyOrder | RequirementOrder) -> Iterator[Verdict]:
+    if own.available_g == 0:
+        return
+    tick = book.terms.tick_ueur_per_kg
+    if isinstance(own, SupplyOrder):
+        for requirement in sorted(book.requirements.values(), key=lambda each: (each.rank, each.order)):
+            if requirement.available_g and requirement.terms.valid_until > facts.at:
+                yield _verdict(own, requirement, facts, requirement, tick)
+        return
+    for supply in sorted(book.supplies.values(), key=lambda each: (each.rank, each.order)):
+        if supply.available_g and supply.terms.valid_until > facts.at:
+            yield _verdict(supply, own, facts, supply, tick)
+
+
+def _verdict(
+    supply: SupplyOrder,
+    requirement: RequirementOrder,
+    facts: MarketFacts,
+    counter: SupplyOrder | RequirementOrder,
+    tick: int,
+) -> Verdict:
+    """Of an eligible pair's tranches the one with the highest value."""
+    against = reasons(supply, requirement, facts)
+    value: int | None = None
+    gap_bands: int | None = None
+    if not against:
+        ask, limit = supply.terms.ask.ueur_per_kg, requirement.terms.limit.ueur_per_kg
+        for delivery in eligible_deliveries(supply, requirement, facts):
+            priced = price_pair(supply, requirement, facts, delivery)
+            if isinstance(priced, Ineligibility):
+                against = (priced,)
+                continue
+            terms, pair_value = priced
+            if value is None or pair_value > value:
+                value = pair_value
+                bid = limit + total(terms)
+                needed = -(-ask // tick) * tick - bid if counter is supply else ask - bid // tick * tick
+                gap_bands = -(-needed // tick)
+        if value is not None:
+            against = ()
+    return Verdict(
+        counter_order=counter.order,
+        counter_organisation=counter.organisation,
+        counter_rank=counter.rank,
+        reasons=against,
+        value_ueur_per_kg=value,
+        gap_bands=gap_bands,
+    )
+
+
+def _standing(
+    own: SupplyOrder | RequirementOrder, facts: MarketFacts, verdicts: tuple[Verdict, ...]
+) -> Standing:
+    if own.available_g == 0 or own.terms.valid_until <= facts.at:
+        return "closed"
+    if not verdicts:
+        return "no_counter_orders"
+    values = [verdict.value_ueur_per_kg for verdict in verdicts if verdict.value_ueur_per_kg is not None]
+    if not values:
+        return "none_eligible"
+    return "in_the_money" if max(values) >= 0 else "all_dearer"

@@ -1,0 +1,237 @@
+"""What a market's lane takes in from elsewhere: dated inputs and pricing rule sets."""
+
+from datetime import date, datetime, timedelta
+from typing import assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.decision import Decision, Moment
+from events.envelope import Draft
+from events.market_events import InputRecorded, RuleSetPublished
+from events.market_terms import (
+    ConcentratedOrigins,
+    FxRate,
+    MarketInput,
+    MarketTerms,
+    Member,
+    Qualification,
+    ReferencePrice,
+    RuleSet,
+)
+from events.refusal import Refusal
+from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count, Text
+from market.rules.bids import profile_refusals
+from market.rules.book import MarketInputs, PublishedRuleSet, qualification_key
+from market.rules.callers import Caller, role_refusals
+from market.rules.defects import FacilityNotOwned, PartyNotMember
+from market.rules.quantities import EUR, NDFEB, NDPR
+from market.rules.refusals import (
+    BenchmarkWorstTooLow,
+    EuroNeedsNoRate,
+    InputAnalyteUnknown,
+    InputDenominatorUnusable,
+    InputEmpty,
+    InputInFuture,
+    InputOlder,
+    MarketUnknown,
+    NoChange,
+    NoticeNotKept,
+    QualificationOfOther,
+    RuleSetVersionWrong,
+    SignaturesMissing,
+    refuse,
+)
+from market.rules.wellformed import duplicate_refusals, malformed
+
+SIGNATURES = 2
+SIGNATURES_IN_SANDBOX = 1
+_ONE_DAY = timedelta(days=1)
+_PER_OXIDE = ("oxide", "element")
+
+
+class InputState(Struct, frozen=True, kw_only=True):
+    """`members` holds at least the organisations that the input names; `rule_sets` all published ones."""
+
+    market: UUID
+    lane: int
+    terms: MarketTerms
+    inputs: MarketInputs
+    rule_sets: list[PublishedRuleSet]
+    members: dict[UUID, Member]
+
+
+class RecordInput(Struct, frozen=True, kw_only=True):
+    """A buyer states its own qualifications; every other input is the operator's."""
+
+    caller: Caller
+    input: MarketInput
+    source_id: Text
+    source_position: Count | None = None
+
+
+class PublishRuleSet(Struct, frozen=True, kw_only=True):
+    """`signed_by` are the operators that approved it."""
+
+    caller: Caller
+    rule_set: RuleSet
+    signed_by: tuple[UUID, ...]
+
+
+def record(state: InputState | None, argument: RecordInput, moment: Moment) -> Decision:
+    """Pointers are relative to the input. Raises Refusals."""
+    if state is None:
+        raise MarketUnknown
+    value = argument.input
+    accepted = ("operator", "trader") if isinstance(value, Qualification) else ("operator",)
+    refuse(role_refusals(argument.caller, *accepted))
+    refuse(malformed(value) or malformed(argument))
+    refuse(_input_refusals(state, argument, value, moment.now.date() + _ONE_DAY))
+    fact = InputRecorded(
+        market=state.market,
+        input=value,
+        source_id=argument.source_id,
+        source_position=argument.source_position,
+    )
+    return Decision(drafts=(_draft(state, fact),))
+
+
+def publish_rule_set(state: InputState | None, argument: PublishRuleSet, moment: Moment) -> Decision:
+    """Pointers are relative to the rule set. Raises Refusals."""
+    if state is None:
+        raise MarketUnknown
+    rule_set = argument.rule_set
+    refuse(role_refusals(argument.caller, "operator"))
+    reasons = malformed(rule_set)
+    if not reasons:
+        reasons = _version_refusals(state, rule_set) + _notice_refusals(state, rule_set, moment.now)
+        reasons += _content_refusals(rule_set)
+    needed = SIGNATURES_IN_SANDBOX if state.terms.sandbox else SIGNATURES
+    given = len(set(argument.signed_by))
+    if given < needed:
+        reasons.append(SignaturesMissing(needed=needed, given=given))
+    refuse(reasons)
+    fact = RuleSetPublished(market=state.market, rule_set=rule_set, signed_by=argument.signed_by)
+    return Decision(drafts=(_draft(state, fact),))
+
+
+def _draft(state: InputState, fact: InputRecorded | RuleSetPublished) -> Draft:
+    return Draft(stream="market", lane=state.lane, subject=str(state.market), data=fact)
+
+
+def _input_refusals(
+    state: InputState, argument: RecordInput, value: MarketInput, last_date: date
+) -> list[Refusal]:
+    match value:
+        case ReferencePrice():
+            current = state.inputs.references.get(value.code)
+            reasons = _price_refusals(value) + _date_refusals(value.as_of, last_date)
+            return reasons + _newer_refusals(value, None if current is None else current.value)
+        case FxRate():
+            rate = state.inputs.fx.get(value.currency)
+            reasons = [EuroNeedsNoRate(pointer="/currency")] if value.currency == EUR else []
+            reasons += _date_refusals(value.as_of, last_date)
+            return reasons + _newer_refusals(value, None if rate is None else rate.value)
+        case ConcentratedOrigins():
+            reasons = duplicate_refusals("/countries", value.countries)
+            reasons += _date_refusals(value.as_of, last_date)
+            return reasons + _newer_refusals(value, state.inputs.concentrated)
+        case Qualification():
+            return _qualification_refusals(state, argument.caller, value)
+        case _:
+            assert_never(value)
+
+
+def _price_refusals(value: ReferencePrice) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if value.price.amount_micro <= 0:
+        reasons.append(InputEmpty(pointer="/price/amount_micro"))
+    accepted = accepted_denominators(value.analyte)
+    if not accepted:
+        reasons.append(InputAnalyteUnknown(pointer="/analyte", analyte=value.analyte))
+    elif value.price.per not in accepted:
+        reasons.append(
+            InputDenominatorUnusable(
+                pointer="/price/per",
+                analyte=value.analyte,
+                per=value.price.per,
+                accepted=" or ".join(accepted),
+            )
+        )
+    return reasons
+
+
+def accepted_denominators(analyte: str) -> tuple[str, ...]:
+    """Rare earths and NdPr per oxide or element, other elements per element, NdFeB magnets per kg wet;
+    else none."""
+    if analyte == NDFEB:
+        return ("wet",)
+    if analyte == NDPR or analyte in TRADED_OXIDE:
+        return _PER_OXIDE
+    return ("element",) if analyte in OTHER_ANALYTES else ()
+
+
+def _date_refusals(as_of: date, last_date: date) -> list[Refusal]:
+    return [InputInFuture(pointer="/as_of")] if as_of > last_date else []
+
+
+def _newer_refusals(
+    value: ReferencePrice | FxRate | ConcentratedOrigins,
+    current: ReferencePrice | FxRate | ConcentratedOrigins | None,
+) -> list[Refusal]:
+    """A restated edition of the same date is welcome, an older date and a repetition are not."""
+    if current is None:
+        return []
+    if value == current:
+        return [NoChange()]
+    if value.as_of < current.as_of:
+        return [InputOlder(pointer="/as_of", current=current.as_of.isoformat())]
+    return []
+
+
+def _qualification_refusals(state: InputState, caller: Caller, value: Qualification) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if "operator" not in caller.roles and value.buyer != caller.organisation:
+        reasons.append(QualificationOfOther(pointer="/buyer"))
+    reasons += [
+        PartyNotMember(pointer=pointer)
+        for party, pointer in ((value.buyer, "/buyer"), (value.seller, "/seller"))
+        if party not in state.members
+    ]
+    seller = state.members.get(value.seller)
+    if seller is not None and all(site.facility != value.facility for site in seller.facilities):
+        reasons.append(FacilityNotOwned(pointer="/facility"))
+    key = qualification_key(value.buyer, value.seller, value.facility, value.form)
+    if state.inputs.qualifications.get(key) == value.level:
+        reasons.append(NoChange())
+    return reasons
+
+
+def _version_refusals(state: InputState, rule_set: RuleSet) -> list[Refusal]:
+    expected = 1 + max((published.rule_set.version for published in state.rule_sets), default=0)
+    if rule_set.version == expected:
+        return []
+    return [RuleSetVersionWrong(pointer="/version", expected=expected, given=rule_set.version)]
+
+
+def _notice_refusals(state: InputState, rule_set: RuleSet, now: datetime) -> list[Refusal]:
+    """The first rule set, and any of a sandbox market, may take effect at once."""
+    notice = state.terms.rule_notice_seconds
+    if state.terms.sandbox or notice == 0 or not state.rule_sets:
+        return []
+    earliest = now + timedelta(seconds=notice)
+    if rule_set.effective_from >= earliest:
+        return []
+    return [NoticeNotKept(pointer="/effective_from", notice_seconds=notice, earliest=earliest.isoformat())]
+
+
+def _content_refusals(rule_set: RuleSet) -> list[Refusal]:
+    reasons = profile_refusals(rule_set.default_profile, "/default_profile")
+    reasons += duplicate_refusals("/benchmarks", (benchmark.form for benchmark in rule_set.benchmarks))
+    reasons += [
+        BenchmarkWorstTooLow(pointer=f"/benchmarks/{index}/worst_g_co2e_per_kg")
+        for index, benchmark in enumerate(rule_set.benchmarks)
+        if benchmark.worst_g_co2e_per_kg < benchmark.benchmark_g_co2e_per_kg
+    ]
+    reasons += duplicate_refusals("/recognised_certificates", rule_set.recognised_certificates)
+    return reasons + duplicate_refusals("/eu_countries", rule_set.eu_countries)

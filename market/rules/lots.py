@@ -1,0 +1,162 @@
+"""Recovered-material lots: list, amend, grade, withdraw, expire, and the release of their reservation."""
+
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.decision import Decision, Moment
+from events.market_events import (
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+)
+from events.refusal import Refusal
+from events.vocabulary import ConditionGrade, Text
+from market.rules import reservations
+from market.rules.book import SupplyOrder
+from market.rules.callers import Caller, role_refusals
+from market.rules.defects import PhysicalLotMissing, RexRouteMissing
+from market.rules.offers import AmendSupply, PostSupply, check_amendment, check_posting, of_kind
+from market.rules.orders import (
+    Expire,
+    PostingState,
+    Reservation,
+    SupplyState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    market_draft,
+    market_of,
+    owned,
+    trader_refusals,
+)
+from market.rules.refusals import (
+    ConditionByGrading,
+    NoChange,
+    OrderStillOpen,
+    OrderUnknown,
+    ReservationUnknown,
+    refuse,
+)
+from market.rules.supplies import SupplyDraft
+from market.rules.wellformed import malformed
+
+identity = reservations.identity
+
+
+class GradeLot(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    order: UUID
+    expected_version: int
+    condition: ConditionGrade
+    inspector: Text
+
+
+class ReleaseState(Struct, frozen=True, kw_only=True):
+    """`order` as the state keeps it after it left the book; `reservation` is the newest one of its lot."""
+
+    lanes: int
+    order: SupplyOrder | None
+    reservation: Reservation | None
+
+
+class ReleaseLot(Struct, frozen=True, kw_only=True):
+    """A timer releases the lot of an order that is closed and holds nothing; operator's role."""
+
+    caller: Caller
+    order: UUID
+
+
+def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    terms = check_posting(known, argument, moment.now, _lot_refusals(argument.draft))
+    lot, seller = moment.new_id(), argument.caller.organisation
+    fact = RecoveredLotListed(market=known.market, lot=lot, organisation=seller, terms=terms)
+    reserved = reservations.reserve(known.market, known.lanes, seller, lot, terms.physical_lot)
+    return Decision(drafts=(market_draft(known, lot, fact), *reserved))
+
+
+def _lot_refusals(draft: SupplyDraft) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if draft.physical_lot is None:
+        reasons.append(PhysicalLotMissing(pointer="/physical_lot"))
+    if not draft.rex_routes:
+        reasons.append(RexRouteMissing(pointer="/rex_routes"))
+    return reasons
+
+
+def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
+    """A draft that leaves the condition out keeps it. Raises Refusals."""
+    known = market_of(state)
+    order = of_kind(known.order, "lot")
+    if order is not None and argument.draft.condition is None:
+        argument = replace(argument, draft=replace(argument.draft, condition=order.terms.condition))
+    amendment = check_amendment(known, argument, "lot", moment.now)
+    reasons = [] if argument.draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")]
+    if argument.draft.condition != amendment.order.terms.condition:
+        refuse([*reasons, ConditionByGrading(pointer="/condition")])
+    refuse(reasons)
+    fact = RecoveredLotAmended(
+        market=known.market,
+        lot=argument.order,
+        organisation=argument.caller.organisation,
+        terms=amendment.terms,
+        keeps_rank=amendment.keeps_rank,
+    )
+    return Decision(drafts=(market_draft(known, argument.order, fact),))
+
+
+def grade(state: SupplyState | None, argument: GradeLot, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    refuse(trader_refusals(known, argument.caller))
+    order = owned(of_kind(known.order, "lot"), argument.caller)
+    refuse(change_refusals(order, argument.expected_version, known.plan_cut) + malformed(argument))
+    refuse([NoChange()] if order.terms.condition == argument.condition else [])
+    fact = RecoveredLotGraded(
+        market=known.market,
+        lot=order.order,
+        organisation=order.organisation,
+        condition=argument.condition,
+        inspector=argument.inspector,
+    )
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def withdraw(state: SupplyState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(of_kind(known.order, "lot"), argument, known.plan_cut)
+    fact = RecoveredLotWithdrawn(market=known.market, lot=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "withdrawn")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(of_kind(known.order, "lot"), argument, known.plan_cut, moment.now)
+    fact = RecoveredLotExpired(market=known.market, lot=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "expired")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def release(state: ReleaseState, argument: ReleaseLot, moment: Moment) -> Decision:
+    """Offers that name a physical lot are released here too. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    order, reservation = state.order, state.reservation
+    if order is None:
+        raise OrderUnknown
+    if order.status == "open" or order.held_g:
+        raise OrderStillOpen
+    if reservation is None or reservation.released or reservation.order != order.order:
+        raise ReservationUnknown
+    return Decision(drafts=reservations.release_of(state.lanes, order, order.status))

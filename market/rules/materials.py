@@ -1,0 +1,190 @@
+"""Whether a stated material can be true, and whether it belongs into a market."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from events.market_terms import MarketTerms, RuleSet
+from events.refusal import Refusal
+from events.vocabulary import (
+    ANALYTES,
+    BASIS_ELEMENTS,
+    OXIDES,
+    PPB,
+    TRADED_OXIDE,
+    Assay,
+    Cell,
+    Composition,
+    MarketBasis,
+    ProductForm,
+)
+from market.rules.book import MarketInputs
+from market.rules.defects import (
+    AnalyteUnknown,
+    AssayInFuture,
+    AssayMissing,
+    BasisBelowMarketMinimum,
+    CompositionOverWhole,
+    DetectionLimitMissing,
+    DuplicateEntry,
+    FormNotOfMarket,
+    MoistureWhole,
+    OxideNotOfElement,
+    OxideUnknown,
+    ReoSplitOutOfRange,
+    TreoMissing,
+    ValueShareTooLow,
+)
+from market.rules.orders import Caution
+from market.rules.quantities import basis_share, reo_sum_ppb, round_to
+from market.rules.refusals import ReferenceMissing
+from market.rules.value_shares import value_share
+
+WHOLE_MAGNETS: frozenset[ProductForm] = frozenset({"finished_magnet", "magnet_block", "eol_magnet"})
+REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
+REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
+WHOLE_MOST_PPB = 1_050_000_000
+_ONE_DAY = timedelta(days=1)
+_FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
+
+
+def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: Iterable[str]) -> list[Refusal]:
+    """The whole-magnet market trades magnets as they are; every other market trades any form."""
+    if BASIS_ELEMENTS[basis]:
+        return []
+    return [
+        FormNotOfMarket(pointer=pointer, form=form, basis=basis)
+        for form, pointer in zip(forms, pointers, strict=True)
+        if form not in WHOLE_MAGNETS
+    ]
+
+
+def composition_refusals(composition: Composition, moisture_ppb: int, basis: MarketBasis) -> list[Refusal]:
+    """What cannot be true of an assay, and basis elements that it leaves open."""
+    reasons: list[Refusal] = []
+    if moisture_ppb >= PPB:
+        reasons.append(MoistureWhole(pointer="/moisture_ppb"))
+    if composition.of == "treo" and not composition.treo_ppb:
+        reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
+    seen: set[str] = set()
+    for index, cell in enumerate(composition.cells):
+        reasons += _cell_refusals(cell, f"/composition/cells/{index}")
+        if cell.analyte in seen:
+            reasons.append(DuplicateEntry(pointer=f"/composition/cells/{index}/analyte", entry=cell.analyte))
+        seen.add(cell.analyte)
+    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    reasons += [
+        AssayMissing(pointer="/composition/cells", analyte=element, basis=basis)
+        for element in BASIS_ELEMENTS[basis]
+        if element not in figures
+    ]
+    return reasons or _sum_refusals(composition)
+
+
+def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if cell.analyte not in ANALYTES:
+        reasons.append(AnalyteUnknown(pointer=f"{pointer}/analyte", analyte=cell.analyte))
+    elif cell.reported_as in OXIDES and OXIDES[cell.reported_as][0] != cell.analyte:
+        reasons.append(
+            OxideNotOfElement(
+                pointer=f"{pointer}/reported_as",
+                reported_as=cell.reported_as,
+                element=OXIDES[cell.reported_as][0],
+                analyte=cell.analyte,
+            )
+        )
+    elif cell.reported_as != cell.analyte and cell.reported_as not in OXIDES:
+        reasons.append(
+            OxideUnknown(pointer=f"{pointer}/reported_as", reported_as=cell.reported_as, analyte=cell.analyte)
+        )
+    if cell.state == "below_detection" and not cell.fraction_ppb:
+        reasons.append(DetectionLimitMissing(pointer=f"{pointer}/fraction_ppb"))
+    return reasons
+
+
+def _sum_refusals(composition: Composition) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    sum_ppb = sum(cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value")
+    if composition.of == "sample" and sum_ppb > WHOLE_MOST_PPB:
+        reasons.append(CompositionOverWhole(pointer="/composition/cells", sum_ppb=sum_ppb))
+    reo_ppb = reo_sum_ppb(composition)
+    if reo_ppb is not None and (
+        reo_ppb > REO_SUM_MOST_PPB or (reo_ppb < REO_SUM_LEAST_PPB and _judged_low(composition))
+    ):
+        reasons.append(ReoSplitOutOfRange(pointer="/composition/cells", sum_ppb=reo_ppb))
+    return reasons
+
+
+def _judged_low(composition: Composition) -> bool:
+    """A split of TREO always has to add up; single elements of a sample only where all were measured."""
+    measured = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return composition.of == "treo" or measured >= _FULL_PANEL
+
+
+def assay_refusals(assay: Assay, today: date) -> list[Refusal]:
+    if assay.sampled_on > today + _ONE_DAY:
+        return [AssayInFuture(pointer="/assay/sampled_on")]
+    return []
+
+
+def admission_refusals(
+    composition: Composition,
+    moisture_ppb: int,
+    terms: MarketTerms,
+    rule_set: RuleSet | None,
+    inputs: MarketInputs,
+) -> list[Refusal]:
+    """Whether the material carries enough of the market's basis, by mass and by value at reference prices."""
+    reasons: list[Refusal] = []
+    share = basis_share(terms.basis, moisture_ppb, composition)
+    if not share or share * PPB < terms.least_basis_ppb:
+        reasons.append(
+            BasisBelowMarketMinimum(
+                pointer="/composition",
+                basis=terms.basis,
+                basis_ppb=round_to(share * PPB, "down"),
+                least_basis_ppb=terms.least_basis_ppb,
+            )
+        )
+    value = value_share(terms.basis, composition, inputs)
+    reasons += [ReferenceMissing(pointer="/composition", analyte=analyte) for analyte in value.missing]
+    if (
+        rule_set is not None
+        and value.share_ppb is not None
+        and value.share_ppb < rule_set.min_value_share_ppb
+    ):
+        reasons.append(
+            ValueShareTooLow(
+                pointer="/composition",
+                value_share_ppb=value.share_ppb,
+                least_ppb=rule_set.min_value_share_ppb,
+            )
+        )
+    return reasons
+
+
+def composition_cautions(
+    composition: Composition, basis: MarketBasis, inputs: MarketInputs
+) -> tuple[Caution, ...]:
+    """What is accepted but unusual: a split outside 99 to 101 %, and rare earths without a reference
+    price."""
+    cautions: list[Caution] = []
+    reo_ppb = reo_sum_ppb(composition)
+    if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):
+        cautions.append(
+            Caution(
+                code="reo_split_unusual",
+                text=f"The rare-earth oxides add up to {reo_ppb} ppb of TREO; 99 to 101 % is usual.",
+                pointer="/composition/cells",
+            )
+        )
+    unpriced = value_share(basis, composition, inputs).unpriced
+    if unpriced:
+        cautions.append(
+            Caution(
+                code="value_without_reference",
+                text=f"No reference price for {', '.join(unpriced)}: no part of the value share.",
+                pointer="/composition/cells",
+            )
+        )
+    return tuple(cautions)

@@ -1,0 +1,198 @@
+"""Supply offers: post, amend, withdraw, expire; and what recovered lots share with them."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.decision import Decision, Moment
+from events.market_events import (
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import SupplyTerms
+from events.refusal import Refusal
+from events.vocabulary import Period, Tranche
+from market.rules import reservations
+from market.rules.book import SupplyOrder
+from market.rules.callers import Caller
+from market.rules.graph import tranche_shares_g
+from market.rules.orders import (
+    Expire,
+    PostingState,
+    SupplyState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    commitment_refusals,
+    market_draft,
+    market_of,
+    owned,
+    posting_refusals,
+    quantity_refusals,
+    trader_refusals,
+)
+from market.rules.refusals import (
+    CommittedFieldFixed,
+    NoChange,
+    PhysicalLotFixed,
+    QuantityBelowCommitted,
+    refuse,
+)
+from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
+
+SupplyKind = Literal["offer", "lot"]
+COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term")
+
+
+class PostSupply(Struct, frozen=True, kw_only=True):
+    """Post an offer, or list a recovered lot."""
+
+    caller: Caller
+    draft: SupplyDraft
+
+
+class AmendSupply(Struct, frozen=True, kw_only=True):
+    """`draft` is the whole order as it shall stand."""
+
+    caller: Caller
+    order: UUID
+    expected_version: int
+    draft: SupplyDraft
+
+
+class Amendment(Struct, frozen=True, kw_only=True):
+    order: SupplyOrder
+    terms: SupplyTerms
+    keeps_rank: bool
+
+
+def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    terms = check_posting(known, argument, moment.now, [])
+    offer, seller = moment.new_id(), argument.caller.organisation
+    fact = SupplyOffered(market=known.market, offer=offer, organisation=seller, terms=terms)
+    reserved = reservations.reserve(known.market, known.lanes, seller, offer, terms.physical_lot)
+    return Decision(drafts=(market_draft(known, offer, fact), *reserved))
+
+
+def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    amendment = check_amendment(known, argument, "offer", moment.now)
+    fact = SupplyOfferAmended(
+        market=known.market,
+        offer=argument.order,
+        organisation=argument.caller.organisation,
+        terms=amendment.terms,
+        keeps_rank=amendment.keeps_rank,
+    )
+    return Decision(drafts=(market_draft(known, argument.order, fact),))
+
+
+def withdraw(state: SupplyState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(of_kind(known.order, "offer"), argument, known.plan_cut)
+    fact = SupplyOfferWithdrawn(market=known.market, offer=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "withdrawn")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(of_kind(known.order, "offer"), argument, known.plan_cut, moment.now)
+    fact = SupplyOfferExpired(market=known.market, offer=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "expired")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def of_kind(order: SupplyOrder | None, kind: SupplyKind) -> SupplyOrder | None:
+    """None for an order of the other kind, which this door does not know."""
+    return order if order is not None and order.kind == kind else None
+
+
+def check_posting(
+    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+) -> SupplyTerms:
+    """The terms that may be posted. Raises Refusals with all reasons."""
+    draft = argument.draft
+    refuse(
+        [
+            *posting_refusals(state, argument.caller, draft.commitment),
+            *draft_refusals(draft, state, now, frozenset()),
+            *reservations.reservation_refusals(state.reservation, draft.physical_lot),
+            *kind_refusals,
+        ]
+    )
+    return terms_of(draft, state.terms, state.inputs)
+
+
+def check_amendment(state: SupplyState, argument: AmendSupply, kind: SupplyKind, now: datetime) -> Amendment:
+    """The terms as amended. Raises Refusals: who and when first, then all reasons of the draft."""
+    refuse(trader_refusals(state, argument.caller))
+    order = owned(of_kind(state.order, kind), argument.caller)
+    refuse(change_refusals(order, argument.expected_version, state.plan_cut))
+    draft, old = argument.draft, order.terms
+    windows = frozenset(tranche.window for tranche in old.tranches)
+    refuse(
+        [
+            *commitment_refusals(state, draft.commitment),
+            *draft_refusals(draft, state, now, windows),
+            *_fixed_refusals(order, draft),
+        ]
+    )
+    terms = terms_of(draft, state.terms, state.inputs)
+    material = (draft.moisture_ppb, draft.composition)
+    if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
+        terms = replace(terms, ask=old.ask)
+    refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
+    return Amendment(order=order, terms=terms, keeps_rank=is_reduction(old, terms))
+
+
+def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if draft.physical_lot != order.terms.physical_lot:
+        reasons.append(PhysicalLotFixed(pointer="/physical_lot"))
+    if order.held_g + order.filled_g > 0:
+        reasons += [
+            CommittedFieldFixed(pointer=f"/{name}")
+            for name in COMMITTED_FIELDS
+            if getattr(draft, name) != getattr(order.terms, name)
+        ]
+        if _windows(draft.tranches) != _windows(order.terms.tranches):
+            reasons.append(CommittedFieldFixed(pointer="/tranches"))
+    return reasons
+
+
+def _windows(tranches: tuple[Tranche, ...]) -> list[Period]:
+    return [tranche.window for tranche in tranches]
+
+
+def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]:
+    """What is held or sold stays covered, by the order as a whole and by each tranche."""
+    reasons = quantity_refusals(order, terms.basis_g, "/net_wet_g")
+    shares = tranche_shares_g(terms)
+    for index, committed_g in enumerate(order.tranche_committed_g):
+        if shares[index] < committed_g:
+            pointer = f"/tranches/{index}/net_wet_g"
+            reasons.append(
+                QuantityBelowCommitted(pointer=pointer, basis_g=shares[index], committed_g=committed_g)
+            )
+    return reasons
+
+
+def is_reduction(old: SupplyTerms, new: SupplyTerms) -> bool:
+    """Less quantity, tranche by tranche, and nothing else: such an amendment keeps its place in time."""
+    before = {tranche.window: tranche.net_wet_g for tranche in old.tranches}
+    smaller = all(tranche.net_wet_g <= before.get(tranche.window, 0) for tranche in new.tranches)
+    same = replace(new, net_wet_g=old.net_wet_g, basis_g=old.basis_g, tranches=old.tranches) == old
+    return same and smaller and new.net_wet_g < old.net_wet_g

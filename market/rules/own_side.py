@@ -1,0 +1,215 @@
+"""One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
+
+from collections.abc import Iterable
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.market_events import MatchStruck
+from events.market_terms import PriceTerm, TradeReference
+from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
+from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
+from market.rules.tickets import Ticket
+
+ORGANISATIONS_MIN = 3
+"""Counts of counter-orders are told from this many organisations on."""
+
+OwnStanding = Standing | Literal["eligible"]
+
+
+class OwnMatch(Struct, frozen=True, kw_only=True):
+    """A struck match as one side has it. The other's order and name come when both have confirmed."""
+
+    side: Side
+    market: UUID
+    match: UUID
+    plan: UUID
+    round: int
+    own_order: UUID
+    counter_order: UUID | None
+    counterparty: UUID | None
+    form: ProductForm
+    quantity_basis_g: int
+    product_wet_g: int
+    product_dry_g: int
+    packages_thousandths: int
+    price_ueur_per_kg: int
+    amount_cents_eur: int
+    delivery: Period
+    incoterm: Incoterm
+    place: Place
+    reference: TradeReference | None
+    confirm_by: Instant
+    must_confirm: bool
+
+
+class WaterfallLine(Struct, frozen=True, kw_only=True):
+    """From what one side stated down to the price, micro-EUR per kg of basis: the lines add up to it."""
+
+    label: str
+    ueur_per_kg: int
+    rule: str | None = None
+    reason: str | None = None
+    inputs: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+
+class OwnExplanation(Struct, frozen=True, kw_only=True):
+    """One side's waterfall: the seller's from its ask, the buyer's from its limit through its own bid."""
+
+    outcome: MatchOutcome
+    match: OwnMatch
+    lines: tuple[WaterfallLine, ...]
+    surplus_ueur_per_kg: int
+    price_ueur_per_kg: int
+    ticket: Ticket
+
+
+class OwnReason(Struct, frozen=True, kw_only=True):
+    """A reason with the side's own figure; `counter_orders` is None below three organisations."""
+
+    code: str
+    subject: str | None
+    own_figure: str | None
+    counter_orders: int | None
+
+
+class OwnCandidates(Struct, frozen=True, kw_only=True):
+    """Who fits an order, in numbers. Price standing and gap only where three organisations are eligible."""
+
+    market: UUID
+    order: UUID
+    side: Side
+    at_position: int
+    open_g: int
+    standing: OwnStanding
+    eligible: int | None
+    nearest_gap_bands: int | None
+    reasons: tuple[OwnReason, ...]
+
+
+def own_match(struck: MatchStruck, side: Side, *, confirmed: bool, counterparty: UUID) -> OwnMatch:
+    sold, bought = struck.supply, struck.requirement
+    other = bought if side == "seller" else sold
+    return OwnMatch(
+        side=side,
+        market=struck.market,
+        match=struck.match,
+        plan=struck.plan,
+        round=struck.round,
+        own_order=sold if side == "seller" else bought,
+        counter_order=other if confirmed else None,
+        counterparty=counterparty if confirmed else None,
+        form=struck.form,
+        quantity_basis_g=struck.quantity_basis_g,
+        product_wet_g=struck.product_wet_g,
+        product_dry_g=struck.product_dry_g,
+        packages_thousandths=struck.packages_thousandths,
+        price_ueur_per_kg=struck.price_ueur_per_kg,
+        amount_cents_eur=struck.amount_cents_eur,
+        delivery=struck.delivery,
+        incoterm=struck.incoterm,
+        place=struck.place,
+        reference=struck.reference,
+        confirm_by=struck.confirm_by,
+        must_confirm=struck.seller_must_confirm if side == "seller" else struck.buyer_must_confirm,
+    )
+
+
+def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation | None:
+    """None for an organisation that is no party of the match."""
+    if organisation not in (of.seller, of.buyer):
+        return None
+    side: Side = "seller" if organisation == of.seller else "buyer"
+    confirmed = of.outcome == "confirmed"
+    counterparty = of.buyer if side == "seller" else of.seller
+    fall = of.waterfall
+    if side == "seller":
+        lines, surplus = _seller_lines(of), fall.seller_surplus_ueur_per_kg
+    else:
+        lines, surplus = _buyer_lines(of, confirmed=confirmed), fall.buyer_surplus_ueur_per_kg
+    assert sum(line.ueur_per_kg for line in lines) == fall.price_ueur_per_kg
+    hidden = replace(of.ticket, ask=None, ask_ueur_per_product_kg=None)
+    return OwnExplanation(
+        outcome=of.outcome,
+        match=own_match(of.struck, side, confirmed=confirmed, counterparty=counterparty),
+        lines=lines,
+        surplus_ueur_per_kg=surplus,
+        price_ueur_per_kg=fall.price_ueur_per_kg,
+        ticket=of.ticket if side == "seller" else hidden,
+    )
+
+
+def own_candidates(of: Candidates, organisation: UUID) -> OwnCandidates | None:
+    """None for an organisation that does not own the order."""
+    if organisation != of.organisation:
+        return None
+    eligible = [verdict for verdict in of.verdicts if not verdict.reasons]
+    told = _organisations(eligible) >= ORGANISATIONS_MIN
+    gaps = [verdict.gap_bands for verdict in eligible if verdict.gap_bands is not None]
+    nearest = min(gaps, default=None) if told else None
+    standing: OwnStanding = of.standing
+    if standing in ("all_dearer", "in_the_money"):
+        standing = "eligible" if nearest is None else "all_dearer" if nearest > 0 else "in_the_money"
+    return OwnCandidates(
+        market=of.market,
+        order=of.order,
+        side=of.side,
+        at_position=of.at_position,
+        open_g=of.open_g,
+        standing=standing,
+        eligible=len(eligible) if told or not eligible else None,
+        nearest_gap_bands=nearest if standing == "all_dearer" else None,
+        reasons=_own_reasons(of),
+    )
+
+
+def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
+    against: dict[tuple[str, str, str], list[Verdict]] = {}
+    for verdict in of.verdicts:
+        for reason in verdict.reasons:
+            figure = reason.seller_figure if of.side == "seller" else reason.buyer_figure
+            against.setdefault((reason.code, reason.subject or "", figure or ""), []).append(verdict)
+    return tuple(
+        OwnReason(
+            code=code,
+            subject=subject or None,
+            own_figure=figure or None,
+            counter_orders=len(verdicts) if _organisations(verdicts) >= ORGANISATIONS_MIN else None,
+        )
+        for (code, subject, figure), verdicts in sorted(against.items())
+    )
+
+
+def _organisations(verdicts: Iterable[Verdict]) -> int:
+    return len({verdict.counter_organisation for verdict in verdicts})
+
+
+def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
+    return (
+        WaterfallLine(label="ask", ueur_per_kg=of.waterfall.ask_ueur_per_kg),
+        WaterfallLine(label="surplus", ueur_per_kg=of.waterfall.seller_surplus_ueur_per_kg),
+    )
+
+
+def _buyer_lines(of: MatchExplanation, *, confirmed: bool) -> tuple[WaterfallLine, ...]:
+    return (
+        WaterfallLine(label="limit", ueur_per_kg=of.waterfall.limit_ueur_per_kg),
+        *(_term_line(term, confirmed=confirmed) for term in of.waterfall.terms),
+        WaterfallLine(label="surplus", ueur_per_kg=-of.waterfall.buyer_surplus_ueur_per_kg),
+    )
+
+
+def _term_line(term: PriceTerm, *, confirmed: bool) -> WaterfallLine:
+    """Ids of the seller's papers would tell who it is, so they come with the names."""
+    shown = term.evidence if confirmed else tuple(each for each in term.evidence if each.startswith("input:"))
+    return WaterfallLine(
+        label=term.kind,
+        ueur_per_kg=term.ueur_per_kg,
+        rule=term.rule,
+        reason=term.reason,
+        inputs=term.inputs,
+        evidence=shown,
+    )

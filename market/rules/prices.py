@@ -1,0 +1,129 @@
+"""Competitive prices: one optimal dual for every order, from the bounds of all optimal duals.
+
+Sellers take the floor of the middle of their bounds, buyers the ceiling: u + v covers every value. In a
+thin component the middle would tell each side the other's limit: there the duals move towards the reference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from market.rules.assignment import Bounds, Problem, Solution
+from market.rules.assignment_problem import Int64s, exact_dot
+
+
+@dataclass(frozen=True, slots=True)
+class Surpluses:
+    """u of each seller above its ask and v of each buyer below limit + T, micro-EUR per kg, at least 0."""
+
+    seller: Int64s
+    buyer: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What thin components are priced by: groups of companies on both sides, asks, and the reference price.
+
+    A component with fewer than `groups_min` groups on a side is thin. Prices are micro-EUR per basis kg.
+    """
+
+    seller_groups: Sequence[UUID]
+    buyer_groups: Sequence[UUID]
+    asks: Sequence[int]
+    groups_min: int
+    reference_ueur_per_kg: int | None
+
+
+def surpluses(problem: Problem, solution: Solution, bounds: Bounds, anchor: Anchor) -> Surpluses:
+    """Midpoints, and in thin components the duals whose volume-weighted price is nearest the reference."""
+    seller = (bounds.seller_low + bounds.seller_high) // 2
+    buyer = -((-bounds.buyer_low - bounds.buyer_high) // 2)
+    if anchor.reference_ueur_per_kg is not None:
+        for sellers, buyers in components(problem):
+            if not _is_thin(sellers, buyers, anchor):
+                continue
+            alpha = _alpha(sellers, problem, solution, bounds, anchor)
+            for index in sellers:
+                seller[index] = max(bounds.seller_high[index] - alpha, bounds.seller_low[index])
+            for index in buyers:
+                buyer[index] = min(bounds.buyer_low[index] + alpha, bounds.buyer_high[index])
+    chosen = Surpluses(seller, buyer)
+    _check(problem, solution, chosen)
+    return chosen
+
+
+def components(problem: Problem) -> list[tuple[list[int], list[int]]]:
+    """Sellers and buyers of each connected component that has an edge, in the order of their first seller."""
+    sellers = len(problem.supply)
+    parent = list(range(sellers + len(problem.demand)))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for left, right in zip(problem.seller.tolist(), problem.buyer.tolist(), strict=True):
+        low, high = sorted((root(left), root(right + sellers)))
+        parent[high] = low
+    found: dict[int, tuple[list[int], list[int]]] = {}
+    for node in sorted({*problem.seller.tolist(), *(problem.buyer + np.int64(sellers)).tolist()}):
+        members = found.setdefault(root(node), ([], []))
+        if node < sellers:
+            members[0].append(node)
+        else:
+            members[1].append(node - sellers)
+    return list(found.values())
+
+
+def _is_thin(sellers: Sequence[int], buyers: Sequence[int], anchor: Anchor) -> bool:
+    seller_groups = {anchor.seller_groups[index] for index in sellers}
+    buyer_groups = {anchor.buyer_groups[index] for index in buyers}
+    return min(len(seller_groups), len(buyer_groups)) < anchor.groups_min
+
+
+def _alpha(
+    sellers: Sequence[int], problem: Problem, solution: Solution, bounds: Bounds, anchor: Anchor
+) -> int:
+    """The least α whose volume-weighted price is nearest the reference; prices fall as α grows."""
+    sold = np.zeros(len(problem.supply), dtype=np.int64)
+    np.add.at(sold, problem.seller, solution.flow)
+    trading = [index for index in sellers if sold[index] > 0]
+    grams = [int(sold[index]) for index in trading]
+    lows = [int(bounds.seller_low[index]) for index in trading]
+    highs = [int(bounds.seller_high[index]) for index in trading]
+    wanted = sum(
+        quantity * ((anchor.reference_ueur_per_kg or 0) - anchor.asks[index])
+        for quantity, index in zip(grams, trading, strict=True)
+    )
+
+    def surplus(alpha: int) -> int:
+        return sum(
+            quantity * max(high - alpha, low) for quantity, low, high in zip(grams, lows, highs, strict=True)
+        )
+
+    below, above = 0, max((high - low for low, high in zip(lows, highs, strict=True)), default=0)
+    if surplus(above) > wanted:
+        return above
+    while below < above:
+        middle = (below + above) // 2
+        if surplus(middle) <= wanted:
+            above = middle
+        else:
+            below = middle + 1
+    if below > 0 and surplus(below - 1) - wanted <= wanted - surplus(below):
+        return below - 1
+    return below
+
+
+def _check(problem: Problem, solution: Solution, chosen: Surpluses) -> None:
+    """Prices that anybody could fault are a broken invariant, never a result."""
+    reached = chosen.seller[problem.seller] + chosen.buyer[problem.buyer]
+    assert (chosen.seller >= 0).all()
+    assert (chosen.buyer >= 0).all()
+    assert (reached >= problem.value).all()
+    assert (reached == problem.value)[solution.flow > 0].all()
+    dual = exact_dot(problem.supply, chosen.seller) + exact_dot(problem.demand, chosen.buyer)
+    assert dual == solution.welfare

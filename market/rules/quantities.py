@@ -1,0 +1,345 @@
+"""Conversions between what a partner states and what a market counts, in exact integers and their fractions.
+
+Masses are grams, shares parts per billion, money micro-EUR per kg of basis. A market's basis is contained
+metal
+of its elements, or whole magnets. Oxide factors: IUPAC standard atomic weights (`events.vocabulary.OXIDES`).
+"""
+
+from fractions import Fraction
+from typing import Literal
+
+from msgspec import Struct
+
+from events.market_terms import ReferencePrice
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    MICRO,
+    OXIDES,
+    PPB,
+    TRADED_OXIDE,
+    Cell,
+    Composition,
+    ConvertedPrice,
+    Denominator,
+    InputReference,
+    MarketBasis,
+    StatedPrice,
+)
+from market.rules.book import MarketInputs, RecordedFx, RecordedReference
+
+NDPR = "NdPr"
+NDFEB = "NdFeB"
+ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
+"""Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
+UEUR_G_PER_KG_PER_CENT = 10**7
+SHARE_SCALE = PPB**3
+EUR = "EUR"
+
+Rounding = Literal["up", "down"]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One line of a conversion as a trade ticket shows it."""
+
+    label: str
+    quantity: int
+    unit: str
+
+
+class DryAnalyte(Struct, frozen=True, kw_only=True):
+    """An analyte as element in the dry sample, rounded outwards; below detection between 0 and the limit.
+
+    `low_ppb >= x` and `high_ppb <= x` decide exactly for any integer x.
+    """
+
+    low_ppb: int
+    high_ppb: int
+    below_detection: bool
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """The one rounding function. ValueError unless the denominator is positive."""
+    if denominator <= 0:
+        raise ValueError(f"the denominator has to be positive, not {denominator}")
+    quotient, remainder = divmod(numerator, denominator)
+    doubled = 2 * remainder
+    if doubled > denominator or (doubled == denominator and quotient % 2):
+        return quotient + 1
+    return quotient
+
+
+def round_to(value: Fraction, rounding: Rounding) -> int:
+    """Towards plus infinity when up, towards minus infinity when down."""
+    if rounding == "up":
+        return -(-value.numerator // value.denominator)
+    return value.numerator // value.denominator
+
+
+def amount_cents(quantity_g: int, price_ueur_per_kg: int) -> tuple[int, int]:
+    """(cents, remainder): the invoice half to even, and what rounding left in gram·micro-EUR per kg."""
+    exact = quantity_g * price_ueur_per_kg
+    cents = round_half_even(exact, UEUR_G_PER_KG_PER_CENT)
+    return cents, exact - cents * UEUR_G_PER_KG_PER_CENT
+
+
+def net_dry_g(net_wet_g: int, moisture_ppb: int) -> int:
+    return net_wet_g * (PPB - moisture_ppb) // PPB
+
+
+def product_g(basis_g: int, order_basis_g: int, order_product_g: int) -> int:
+    """Grams of product that carry `basis_g` of an order's basis, rounded down. ValueError when it has
+    none."""
+    if order_basis_g <= 0:
+        raise ValueError("an order without basis has no product per basis")
+    return basis_g * order_product_g // order_basis_g
+
+
+def ueur_per_product_kg(price_ueur_per_kg: int, order_basis_g: int, order_product_g: int) -> int:
+    """A price per basis kg as price per kg of product, rounded half to even: for display."""
+    return round_half_even(price_ueur_per_kg * order_basis_g, order_product_g)
+
+
+def element_share(composition: Composition, cell: Cell) -> Fraction:
+    """A cell's figure as element of the sample; for a cell below detection its limit, 0 when not
+    available."""
+    return Fraction(_scaled(composition, cell), SHARE_SCALE)
+
+
+def element_shares(composition: Composition) -> dict[str, Fraction]:
+    """Analyte → element share of the sample, dry or as received like the composition; measured values."""
+    return {analyte: Fraction(share, SHARE_SCALE) for analyte, share in scaled_shares(composition).items()}
+
+
+def scaled_shares(composition: Composition) -> dict[str, int]:
+    """`element_shares` over SHARE_SCALE."""
+    return {cell.analyte: _scaled(composition, cell) for cell in composition.cells if cell.state == "value"}
+
+
+def _scaled(composition: Composition, cell: Cell) -> int:
+    """Figure × metal in what is reported × TREO share, over SHARE_SCALE."""
+    share = (cell.fraction_ppb or 0) * _metal_ppb(cell.reported_as)
+    return share * ((composition.treo_ppb or 0) if composition.of == "treo" else PPB)
+
+
+def element_fractions(composition: Composition) -> dict[str, int]:
+    """`element_shares` in parts per billion, half to even: for display, never for a decision."""
+    return {
+        analyte: round_half_even(share.numerator * PPB, share.denominator)
+        for analyte, share in element_shares(composition).items()
+    }
+
+
+def dry_analytes(composition: Composition, moisture_ppb: int) -> dict[str, DryAnalyte]:
+    """What eligibility compares with limits; analytes without a figure are absent. Moisture below 100 %."""
+    dry = Fraction(1) if composition.basis == "dry" else Fraction(PPB, PPB - moisture_ppb)
+    found: dict[str, DryAnalyte] = {}
+    for cell in composition.cells:
+        if cell.state == "not_available":
+            continue
+        ppb = element_share(composition, cell) * dry * PPB
+        below = cell.state == "below_detection"
+        found[cell.analyte] = DryAnalyte(
+            low_ppb=0 if below else round_to(ppb, "down"), high_ppb=round_to(ppb, "up"), below_detection=below
+        )
+    return found
+
+
+def basis_share(basis: MarketBasis, moisture_ppb: int, composition: Composition) -> Fraction:
+    """Mass of basis per mass of wet product; cells below detection count nothing."""
+    if not BASIS_ELEMENTS[basis]:
+        return Fraction(1)
+    shares = scaled_shares(composition)
+    total = sum(shares.get(element, 0) for element in BASIS_ELEMENTS[basis])
+    return Fraction(total * (PPB - moisture_ppb if composition.basis == "dry" else PPB), SHARE_SCALE * PPB)
+
+
+def basis_g(*, basis: MarketBasis, net_wet_g: int, moisture_ppb: int, composition: Composition) -> int:
+    """Grams of basis, rounded down. 25 t of swarf with 20 % water and 28 % NdPr dry carry 5.6 t."""
+    return round_to(net_wet_g * basis_share(basis, moisture_ppb, composition), "down")
+
+
+def reo_sum_ppb(composition: Composition) -> int | None:
+    """Rare-earth oxides over TREO, half to even; None where no TREO is stated. Below detection counts
+    nothing."""
+    if not composition.treo_ppb:
+        return None
+    total = sum(rare_earth_oxides(composition).values(), Fraction(0)) / Fraction(composition.treo_ppb, PPB)
+    return round_half_even(total.numerator * PPB, total.denominator)
+
+
+def rare_earth_oxides(composition: Composition) -> dict[str, Fraction]:
+    """Rare earth → share of the sample as its reported, else its traded oxide; measured values only."""
+    shares = element_shares(composition)
+    return {
+        cell.analyte: shares[cell.analyte] / _oxide_metal_share(cell)
+        for cell in composition.cells
+        if cell.state == "value" and cell.analyte in TRADED_OXIDE
+    }
+
+
+def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | None:
+    """Share of the named rare earths in TREO as oxides, rounded down; None when one of them has no figure.
+
+    TREO is the stated one, else the sum of all figures, with cells below detection at their limit.
+    """
+    cells = {cell.analyte: cell for cell in composition.cells if cell.state != "not_available"}
+    if any(element not in cells or element not in TRADED_OXIDE for element in elements):
+        return None
+    oxides = rare_earth_oxides(composition)
+    named = sum((oxides.get(element, Fraction(0)) for element in elements), Fraction(0))
+    limits = [
+        element_share(composition, cell) / _oxide_metal_share(cell)
+        for cell in cells.values()
+        if cell.state == "below_detection" and cell.analyte in TRADED_OXIDE
+    ]
+    treo = Fraction(composition.treo_ppb or 0, PPB) or sum([*oxides.values(), *limits], Fraction(0))
+    return round_to(named / treo * PPB, "down") if treo else None
+
+
+def supply_kg_per_basis_kg(
+    per: Denominator, basis: MarketBasis, moisture_ppb: int, composition: Composition
+) -> Fraction | None:
+    """Kilograms of `per` that carry one kilogram of basis in this material; None when that cannot be said."""
+    if per in ("wet", "dry"):
+        share = basis_share(basis, moisture_ppb, composition)
+        if not share:
+            return None
+        return (Fraction(1) if per == "wet" else Fraction(PPB - moisture_ppb, PPB)) / share
+    elements = BASIS_ELEMENTS[basis]
+    if not elements:
+        return None
+    if per == "element":
+        return Fraction(1)
+    shares, oxides = element_shares(composition), rare_earth_oxides(composition)
+    metal = sum((shares.get(element, Fraction(0)) for element in elements), Fraction(0))
+    oxide = sum((oxides.get(element, Fraction(0)) for element in elements), Fraction(0))
+    return oxide / metal if metal else None
+
+
+def requirement_kg_per_basis_kg(per: Denominator, basis: MarketBasis) -> Fraction | None:
+    """The same for a buyer, who states no material: per element or traded oxide; whole magnets per kg wet."""
+    elements = BASIS_ELEMENTS[basis]
+    if not elements:
+        return Fraction(1) if per == "wet" else None
+    if per == "element":
+        return Fraction(1)
+    return 1 / _traded_metal_share(NDPR if len(elements) > 1 else elements[0]) if per == "oxide" else None
+
+
+def fx_for(inputs: MarketInputs, currency: str) -> RecordedFx | None:
+    """The newest rate; None for EUR, which needs none, and for a currency without one."""
+    return None if currency == EUR else inputs.fx.get(currency)
+
+
+def fx_reference(fx: RecordedFx | None) -> InputReference | None:
+    if fx is None:
+        return None
+    return InputReference(
+        code=f"FX:{fx.value.currency}", position=fx.position, value_micro=fx.value.ueur_per_unit
+    )
+
+
+def in_ueur(stated: StatedPrice, fx: RecordedFx | None) -> Fraction:
+    """Micro-EUR per kg of the stated denominator. ValueError when the rate is of another currency."""
+    currency = EUR if fx is None else fx.value.currency
+    if currency != stated.currency:
+        raise ValueError(f"a rate of {currency} does not convert {stated.currency}")
+    return Fraction(stated.amount_micro * (MICRO if fx is None else fx.value.ueur_per_unit), MICRO)
+
+
+def to_ueur_per_basis_kg(
+    stated: StatedPrice, kg_per_basis_kg: Fraction, fx: RecordedFx | None, rounding: Rounding
+) -> ConvertedPrice:
+    """Asks round up, limits down. ValueError when the rate is of another currency."""
+    return ConvertedPrice(
+        stated=stated,
+        ueur_per_kg=round_to(in_ueur(stated, fx) * kg_per_basis_kg, rounding),
+        fx=fx_reference(fx),
+    )
+
+
+def reference_ueur_per_kg(reference: ReferencePrice, fx: RecordedFx | None) -> Fraction | None:
+    """A reference price per kg of element (of magnet for NdFeB); None when its denominator tells no such."""
+    kg = reference_kg_per_kg(reference.analyte, reference.price.per)
+    return None if kg is None else in_ueur(reference.price, fx) * kg
+
+
+def reference_kg_per_kg(analyte: str, per: Denominator) -> Fraction | None:
+    """Kilograms of `per` that carry one kilogram of element (of magnet for NdFeB)."""
+    if analyte == NDFEB:
+        return Fraction(1) if per in ("wet", "dry") else None
+    if per == "element":
+        return Fraction(1)
+    if per == "oxide" and (analyte == NDPR or analyte in TRADED_OXIDE):
+        return 1 / _traded_metal_share(analyte)
+    return None
+
+
+def reference_of(inputs: MarketInputs, analyte: str) -> RecordedReference | None:
+    """The newest usable reference price of an analyte; Nd and Pr fall back to NdPr."""
+    usable = [
+        recorded
+        for recorded in inputs.references.values()
+        if recorded.value.analyte == analyte
+        and (recorded.value.price.currency == EUR or recorded.value.price.currency in inputs.fx)
+        and reference_ueur_per_kg(recorded.value, fx_for(inputs, recorded.value.price.currency)) is not None
+    ]
+    if usable:
+        return max(usable, key=lambda recorded: (recorded.value.as_of, recorded.position))
+    return reference_of(inputs, NDPR) if analyte in BASIS_ELEMENTS["ndpr"] else None
+
+
+def basis_steps(
+    *, basis: MarketBasis, net_wet_g: int, moisture_ppb: int, composition: Composition
+) -> tuple[Step, ...]:
+    """From net wet mass to grams of basis, line by line."""
+    steps = [
+        Step(label="net wet mass", quantity=net_wet_g, unit="g"),
+        Step(label="moisture", quantity=moisture_ppb, unit="ppb"),
+        Step(label="net dry mass", quantity=net_dry_g(net_wet_g, moisture_ppb), unit="g"),
+    ]
+    sample = "dry sample" if composition.basis == "dry" else "sample as received"
+    fractions = element_fractions(composition)
+    steps += [
+        Step(label=f"{element} in the {sample}", quantity=fractions[element], unit="ppb")
+        for element in BASIS_ELEMENTS[basis]
+        if element in fractions
+    ]
+    total_g = basis_g(basis=basis, net_wet_g=net_wet_g, moisture_ppb=moisture_ppb, composition=composition)
+    return (*steps, Step(label=f"basis {basis}", quantity=total_g, unit="g"))
+
+
+def price_steps(price: ConvertedPrice, kg_per_basis_kg: Fraction) -> tuple[Step, ...]:
+    """From a stated price to micro-EUR per kg of basis, line by line."""
+    per = price.stated.per
+    ratio_ppb = round_half_even(kg_per_basis_kg.numerator * PPB, kg_per_basis_kg.denominator)
+    rate = (
+        () if price.fx is None else (Step(label=price.fx.code, quantity=price.fx.value_micro, unit="ueur"),)
+    )
+    return (
+        Step(
+            label="as stated",
+            quantity=price.stated.amount_micro,
+            unit=f"millionths of {price.stated.currency} per kg {per}",
+        ),
+        *rate,
+        Step(label=f"kg {per} per kg of basis", quantity=ratio_ppb, unit="ppb"),
+        Step(label="per kg of basis", quantity=price.ueur_per_kg, unit="ueur_per_kg"),
+    )
+
+
+def _metal_ppb(reported_as: str) -> int:
+    return OXIDES[reported_as][1] if reported_as in OXIDES else PPB
+
+
+def _oxide_metal_share(cell: Cell) -> Fraction:
+    oxide = cell.reported_as if cell.reported_as in OXIDES else TRADED_OXIDE[cell.analyte]
+    return Fraction(OXIDES[oxide][1], PPB)
+
+
+def _traded_metal_share(analyte: str) -> Fraction:
+    """Metal per traded oxide of a rare earth, or of NdPr oxide."""
+    if analyte != NDPR:
+        return Fraction(OXIDES[TRADED_OXIDE[analyte]][1], PPB)
+    nd_oxide = Fraction(ND2O3_IN_NDPR_OXIDE_PPB, PPB)
+    return nd_oxide * _traded_metal_share("Nd") + (1 - nd_oxide) * _traded_metal_share("Pr")

@@ -1,0 +1,371 @@
+"""Why the desk says no: one class per reason; the docstring is the sentence its reader gets."""
+
+from collections.abc import Sequence
+
+from events.refusal import Refusal, Refusals
+
+
+def refuse(reasons: Sequence[Refusal]) -> None:
+    """Raise `Refusals` with all reasons at once; nothing when there is none."""
+    if reasons:
+        raise Refusals(tuple(reasons))
+
+
+class MarketUnknown(Refusal):
+    """There is no such market."""
+
+    code = "market_unknown"
+
+
+class MarketExists(Refusal):
+    """This market is open already."""
+
+    code = "market_exists"
+
+
+class NotAMember(Refusal):
+    """The organisation is not a member of this market."""
+
+    code = "not_a_member"
+
+
+class AlreadyMember(Refusal):
+    """The organisation is a member of this market already."""
+
+    code = "already_member"
+
+
+class MemberSuspended(Refusal):
+    """The organisation's membership of this market is suspended."""
+
+    code = "member_suspended"
+
+
+class RoleMissing(Refusal):
+    """This needs the role {role}."""
+
+    code = "role_missing"
+
+
+class OrdersMax(Refusal):
+    """The market holds {open_orders} open orders, its maximum is {orders_max}."""
+
+    code = "orders_max"
+
+
+class FirmOnly(Refusal):
+    """After {failings} declined or lapsed matches within 90 days only firm orders are accepted."""
+
+    code = "firm_only"
+
+
+class OrderUnknown(Refusal):
+    """There is no such order."""
+
+    code = "order_unknown"
+
+
+class OrderClosed(Refusal):
+    """The order is {status} and takes no further change."""
+
+    code = "order_closed"
+
+
+class VersionStale(Refusal):
+    """The object stands at version {current}, not {expected}: read it again."""
+
+    code = "version_stale"
+
+
+class ClearingInProgress(Refusal):
+    """The order takes part in a clearing that is being computed; try again in {retry_after_seconds} s."""
+
+    code = "clearing_in_progress"
+
+
+class NoChange(Refusal):
+    """The amendment changes nothing."""
+
+    code = "no_change"
+
+
+class QuantityBelowCommitted(Refusal):
+    """{basis_g} g of basis are less than the {committed_g} g that are held or sold already."""
+
+    code = "quantity_below_committed"
+
+
+class CommittedFieldFixed(Refusal):
+    """Part of the order is held or sold, so this can no longer change: post a new order."""
+
+    code = "committed_field_fixed"
+
+
+class PhysicalLotFixed(Refusal):
+    """The physical lot of an order cannot change: withdraw it and post another."""
+
+    code = "physical_lot_fixed"
+
+
+class ConditionByGrading(Refusal):
+    """The condition of a listed lot changes by grading only."""
+
+    code = "condition_by_grading"
+
+
+class NotDue(Refusal):
+    """This is not due before {due}."""
+
+    code = "not_due"
+
+
+class RuleSetMissing(Refusal):
+    """The market has no pricing rule set in effect yet."""
+
+    code = "rule_set_missing"
+
+
+class ReferenceMissing(Refusal):
+    """The market holds no reference price for {analyte}, so the value cannot be judged."""
+
+    code = "reference_missing"
+
+
+class ReferenceUnknown(Refusal):
+    """The market holds no reference price with the code {reference}."""
+
+    code = "reference_unknown"
+
+
+class FxMissing(Refusal):
+    """The market holds no exchange rate for {currency}."""
+
+    code = "fx_missing"
+
+
+class FacilityUnknown(Refusal):
+    """The organisation has no such facility."""
+
+    code = "facility_unknown"
+
+
+class CertificateUnknown(Refusal):
+    """The organisation has no such certificate."""
+
+    code = "certificate_unknown"
+
+
+class CertificateExpired(Refusal):
+    """The certificate was valid until {valid_until}."""
+
+    code = "certificate_expired"
+
+
+class LicenceUnknown(Refusal):
+    """The organisation has no such licence."""
+
+    code = "licence_unknown"
+
+
+class LicenceMissing(Refusal):
+    """This waste status needs a licence of the site for it."""
+
+    code = "licence_missing"
+
+
+class LotAlreadyReserved(Refusal):
+    """This physical lot is reserved by another open order."""
+
+    code = "lot_already_reserved"
+
+
+class LotAlreadySold(Refusal):
+    """This physical lot has been sold, whole or in part: list a remainder under a lot number of its own."""
+
+    code = "lot_already_sold"
+
+
+class ReservationUnknown(Refusal):
+    """No reservation of this order stands."""
+
+    code = "reservation_unknown"
+
+
+class OrderStillOpen(Refusal):
+    """The order is open or part of it is held, so its lot stays reserved."""
+
+    code = "order_still_open"
+
+
+class ReasonMissing(Refusal):
+    """A decline names its reason by a code."""
+
+    code = "reason_missing"
+
+
+class ReasonUnexpected(Refusal):
+    """Only a decline has a reason."""
+
+    code = "reason_unexpected"
+
+
+class MatchUnknown(Refusal):
+    """There is no such match."""
+
+    code = "match_unknown"
+
+
+class MatchDecided(Refusal):
+    """The match is {status} already."""
+
+    code = "match_decided"
+
+
+class AlreadyAnswered(Refusal):
+    """The {side} has answered this match already."""
+
+    code = "already_answered"
+
+
+class AnswerNotNeeded(Refusal):
+    """The order of the {side} is firm: it stands without an answer."""
+
+    code = "answer_not_needed"
+
+
+class ConfirmationOver(Refusal):
+    """The time to answer was over at {confirm_by}."""
+
+    code = "confirmation_over"
+
+
+class PlanOpen(Refusal):
+    """Round {round} of this market is being computed; try again in {retry_after_seconds} s."""
+
+    code = "plan_open"
+
+
+class PlanNotOpen(Refusal):
+    """This plan is not open."""
+
+    code = "plan_not_open"
+
+
+class OnDemandOnly(Refusal):
+    """This market clears on demand only."""
+
+    code = "on_demand_only"
+
+
+class NoticeNotKept(Refusal):
+    """The market asks for {notice_seconds} s of notice: not before {earliest}."""
+
+    code = "notice_not_kept"
+
+
+class SignaturesMissing(Refusal):
+    """{needed} operators have to sign; {given} did."""
+
+    code = "signatures_missing"
+
+
+class RuleSetVersionWrong(Refusal):
+    """The next rule set of this market has version {expected}, not {given}."""
+
+    code = "rule_set_version_wrong"
+
+
+class InputOlder(Refusal):
+    """The market holds a newer value, as of {current}."""
+
+    code = "input_older"
+
+
+class InputEmpty(Refusal):
+    """A price or a rate has to be above zero."""
+
+    code = "input_empty"
+
+
+class InputAnalyteUnknown(Refusal):
+    """{analyte} is no analyte that has a price here."""
+
+    code = "input_analyte_unknown"
+
+
+class InputDenominatorUnusable(Refusal):
+    """A price of {analyte} per kg {per} cannot be converted: state it per kg {accepted}."""
+
+    code = "input_denominator_unusable"
+
+
+class EuroNeedsNoRate(Refusal):
+    """EUR is the currency that every rate is stated in."""
+
+    code = "euro_needs_no_rate"
+
+
+class QualificationOfOther(Refusal):
+    """A buyer states its own qualifications only."""
+
+    code = "qualification_of_other"
+
+
+class BenchmarkWorstTooLow(Refusal):
+    """The worst footprint that counts cannot be below the benchmark."""
+
+    code = "benchmark_worst_too_low"
+
+
+class InputInFuture(Refusal):
+    """An input cannot be dated after today."""
+
+    code = "input_in_future"
+
+
+class OrganisationUnknown(Refusal):
+    """There is no such organisation."""
+
+    code = "organisation_unknown"
+
+
+class OrganisationExists(Refusal):
+    """This organisation is registered already."""
+
+    code = "organisation_exists"
+
+
+class FacilityInUse(Refusal):
+    """Certificates or licences of this facility stand: revoke them first."""
+
+    code = "facility_in_use"
+
+
+class EntriesMax(Refusal):
+    """The organisation has the most {kind} there may be: {most}."""
+
+    code = "entries_max"
+
+
+class IdTaken(Refusal):
+    """This id is in use already."""
+
+    code = "id_taken"
+
+
+class KeyUnknown(Refusal):
+    """The organisation has no such key."""
+
+    code = "key_unknown"
+
+
+class KeysMax(Refusal):
+    """{live} keys with this label are live, at most {most} may be: revoke one first."""
+
+    code = "keys_max"
+
+
+class ExpiryPast(Refusal):
+    """This would have expired at {until}."""
+
+    code = "expiry_past"

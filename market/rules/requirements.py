@@ -1,0 +1,346 @@
+"""Requirements: post, amend, withdraw, expire."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
+
+from events.decision import Decision, Moment
+from events.market_events import (
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+)
+from events.market_terms import (
+    AcceptedForm,
+    AnalyteLimit,
+    Carriage,
+    CoProductBid,
+    MarketTerms,
+    PenaltyRule,
+    PortfolioLimits,
+    PurityFloor,
+    RequirementTerms,
+    SustainabilityProfile,
+)
+from events.refusal import Refusal
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    Code,
+    Commitment,
+    Count,
+    CountryCode,
+    FractionPpb,
+    Instant,
+    MarketBasis,
+    MassG,
+    Period,
+    Place,
+    QualificationLevel,
+    RexRoute,
+    StatedPrice,
+    TermHorizon,
+)
+from market.rules.bids import (
+    co_product_refusals,
+    cost_refusals,
+    form_bid_refusals,
+    profile_refusals,
+    specification_refusals,
+)
+from market.rules.book import MarketInputs, RequirementOrder
+from market.rules.callers import Caller
+from market.rules.defects import (
+    CreditLimitMissing,
+    CreditLimitUnexpected,
+    DenominatorNotConvertible,
+    FacilityNotOwned,
+    LimitNegative,
+    MinimumParcelTooLarge,
+    OverlapTooLong,
+    QuantityNotPositive,
+    RexRouteNotOfMarket,
+)
+from market.rules.horizons import term_refusals, validity_refusals, window_refusals
+from market.rules.materials import form_refusals
+from market.rules.orders import (
+    Caution,
+    Expire,
+    PostingState,
+    RequirementState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    commitment_refusals,
+    market_draft,
+    market_of,
+    owned,
+    posting_refusals,
+    quantity_refusals,
+    trader_refusals,
+)
+from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
+from market.rules.refusals import CommittedFieldFixed, FxMissing, NoChange, refuse
+from market.rules.supplies import range_refusals
+from market.rules.wellformed import duplicate_refusals, malformed
+
+COMMITTED_FIELDS = ("term", "facility")
+
+
+class RequirementDraft(Struct, frozen=True, kw_only=True):
+    """RequirementTerms before conversion: `limit` as stated; `basis_g` is what the buyer asks for, in
+    grams of basis.
+
+    A limit per kg of oxide counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
+    """
+
+    forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
+    basis_g: MassG
+    minimum_parcel_g: MassG
+    limit: StatedPrice
+    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
+    purity: PurityFloor | None = None
+    th_max_mbq_per_g: Count | None = None
+    u_max_mbq_per_g: Count | None = None
+    window: Period
+    overlap_min_days: Annotated[int, Meta(ge=0, le=3650)] = 1
+    place: Place
+    facility: UUID
+    valid_until: Instant
+    commitment: Commitment
+    term: TermHorizon | None = None
+    visible_to_initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certificates_required: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    footprint_max_g_co2e_per_kg: Count | None = None
+    origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    recycled_min_ppb: FractionPpb | None = None
+    qualification_min: QualificationLevel = "none"
+    organisations_excluded: Annotated[tuple[UUID, ...], Meta(max_length=256)] = ()
+    rex_route: RexRoute | None = None
+    co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
+    penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
+    carriage: Annotated[tuple[Carriage, ...], Meta(max_length=250)] = ()
+    profile: SustainabilityProfile | None = None
+    portfolio: PortfolioLimits | None = None
+    payment: Literal["prepayment", "credit"] = "prepayment"
+    credit_limit_cents_eur: Count | None = None
+
+
+class PostRequirement(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    draft: RequirementDraft
+
+
+class AmendRequirement(Struct, frozen=True, kw_only=True):
+    """`draft` is the whole order as it shall stand."""
+
+    caller: Caller
+    order: UUID
+    expected_version: int
+    draft: RequirementDraft
+
+
+def post(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    draft = argument.draft
+    refuse(
+        [
+            *posting_refusals(known, argument.caller, draft.commitment),
+            *draft_refusals(draft, known, moment.now, frozenset()),
+        ]
+    )
+    requirement = moment.new_id()
+    fact = RequirementPosted(
+        market=known.market,
+        requirement=requirement,
+        organisation=argument.caller.organisation,
+        terms=terms_of(draft, known.terms, known.inputs),
+    )
+    return Decision(drafts=(market_draft(known, requirement, fact),))
+
+
+def amend(state: RequirementState | None, argument: AmendRequirement, moment: Moment) -> Decision:
+    """Who and when are refused first, then all reasons of the draft. Raises Refusals."""
+    known = market_of(state)
+    refuse(trader_refusals(known, argument.caller))
+    order = owned(known.order, argument.caller)
+    refuse(change_refusals(order, argument.expected_version, known.plan_cut))
+    draft, old = argument.draft, order.terms
+    refuse(
+        [
+            *commitment_refusals(known, draft.commitment),
+            *draft_refusals(draft, known, moment.now, frozenset({old.window})),
+            *_fixed_refusals(order, draft),
+        ]
+    )
+    terms = terms_of(draft, known.terms, known.inputs)
+    if draft.limit == old.limit.stated:
+        terms = replace(terms, limit=old.limit)
+    refuse([NoChange()] if terms == old else quantity_refusals(order, terms.basis_g, "/basis_g"))
+    fact = RequirementAmended(
+        market=known.market,
+        requirement=order.order,
+        organisation=order.organisation,
+        terms=terms,
+        keeps_rank=is_reduction(old, terms),
+    )
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def withdraw(state: RequirementState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(known.order, argument, known.plan_cut)
+    fact = RequirementWithdrawn(market=known.market, requirement=order.order, organisation=order.organisation)
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def expire(state: RequirementState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(known.order, argument, known.plan_cut, moment.now)
+    fact = RequirementExpired(market=known.market, requirement=order.order, organisation=order.organisation)
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def is_reduction(old: RequirementTerms, new: RequirementTerms) -> bool:
+    """Less quantity and nothing else: such an amendment keeps its place in time."""
+    return new.basis_g < old.basis_g and replace(new, basis_g=old.basis_g) == old
+
+
+def terms_of(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) -> RequirementTerms:
+    """The terms of a draft that has no refusals: limit down.
+
+    Raises ValueError for a draft whose limit cannot be converted.
+    """
+    ratio = requirement_kg_per_basis_kg(draft.limit.per, terms.basis)
+    if ratio is None:
+        raise ValueError(f"a price per kg {draft.limit.per} cannot be converted to {terms.basis}")
+    stated = {name: value for name, value in asdict(draft).items() if name != "limit"}
+    limit = to_ueur_per_basis_kg(draft.limit, ratio, fx_for(inputs, draft.limit.currency), "down")
+    return RequirementTerms(**stated, limit=limit)
+
+
+def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:
+    """What a buyer already holds was bid for one horizon and one site."""
+    if order.held_g + order.filled_g == 0:
+        return []
+    return [
+        CommittedFieldFixed(pointer=f"/{name}")
+        for name in COMMITTED_FIELDS
+        if getattr(draft, name) != getattr(order.terms, name)
+    ]
+
+
+def draft_refusals(
+    draft: RequirementDraft, state: PostingState, now: datetime, known: frozenset[Period]
+) -> list[Refusal]:
+    """Everything that keeps a draft from being an order of this market; a `known` window may have passed
+    since."""
+    reasons = malformed(draft)
+    if reasons:
+        return reasons
+    basis = state.terms.basis
+    pointers = [f"/forms/{index}/form" for index in range(len(draft.forms))]
+    reasons += form_refusals([accepted.form for accepted in draft.forms], basis, pointers)
+    reasons += limit_refusals(draft, state.terms, state.inputs)
+    reasons += _quantity_refusals(draft)
+    reasons += _window_refusals(draft, now, known)
+    reasons += term_refusals(draft.term, state.inputs, now)
+    reasons += _bid_refusals(draft, basis, state.inputs)
+    if basis == "ndfeb-reuse" and draft.rex_route == "recycle":
+        reasons.append(RexRouteNotOfMarket(pointer="/rex_route", route=draft.rex_route, basis=basis))
+    member = state.member
+    if member is not None and draft.facility not in {site.facility for site in member.facilities}:
+        reasons.append(FacilityNotOwned(pointer="/facility"))
+    return reasons
+
+
+def limit_refusals(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) -> list[Refusal]:
+    """Currency, denominator, sign and the posting bound of the limit."""
+    limit = draft.limit
+    reasons: list[Refusal] = []
+    ratio = requirement_kg_per_basis_kg(limit.per, terms.basis)
+    if ratio is None:
+        accepted = "oxide or element" if BASIS_ELEMENTS[terms.basis] else "wet"
+        reasons.append(
+            DenominatorNotConvertible(
+                pointer="/limit/per", per=limit.per, basis=terms.basis, accepted=accepted
+            )
+        )
+    if limit.currency != EUR and limit.currency not in inputs.fx:
+        reasons.append(FxMissing(pointer="/limit/currency", currency=limit.currency))
+    if limit.amount_micro < 0 and draft.term is None:
+        reasons.append(LimitNegative(pointer="/limit/amount_micro"))
+    if ratio is None or reasons:
+        return reasons
+    price = to_ueur_per_basis_kg(limit, ratio, fx_for(inputs, limit.currency), "down")
+    return range_refusals(price, "/limit/amount_micro")
+
+
+def _bid_refusals(draft: RequirementDraft, basis: MarketBasis, inputs: MarketInputs) -> list[Refusal]:
+    reasons = form_bid_refusals(draft.forms)
+    reasons += specification_refusals(draft.limits, draft.purity)
+    reasons += co_product_refusals(draft.co_products, basis, inputs)
+    reasons += cost_refusals(draft.penalties, draft.carriage)
+    if draft.profile is not None:
+        reasons += profile_refusals(draft.profile, "/profile")
+    reasons += duplicate_refusals("/certificates_required", draft.certificates_required)
+    reasons += duplicate_refusals("/origins_excluded", draft.origins_excluded)
+    reasons += duplicate_refusals("/organisations_excluded", draft.organisations_excluded)
+    return reasons + duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives)
+
+
+def _quantity_refusals(draft: RequirementDraft) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if draft.basis_g == 0:
+        reasons.append(QuantityNotPositive(pointer="/basis_g"))
+    if draft.minimum_parcel_g > draft.basis_g:
+        reasons.append(
+            MinimumParcelTooLarge(
+                pointer="/minimum_parcel_g", parcel_g=draft.minimum_parcel_g, quantity_g=draft.basis_g
+            )
+        )
+    if draft.payment == "credit" and not draft.credit_limit_cents_eur:
+        reasons.append(CreditLimitMissing(pointer="/credit_limit_cents_eur"))
+    if draft.payment == "prepayment" and draft.credit_limit_cents_eur is not None:
+        reasons.append(CreditLimitUnexpected(pointer="/credit_limit_cents_eur"))
+    return reasons
+
+
+def _window_refusals(draft: RequirementDraft, now: datetime, known: frozenset[Period]) -> list[Refusal]:
+    reasons = window_refusals(draft.window, "/window", draft.term, now, known)
+    if timedelta(days=draft.overlap_min_days) > draft.window.end - draft.window.start:
+        reasons.append(OverlapTooLong(pointer="/overlap_min_days", overlap_days=draft.overlap_min_days))
+    return reasons + validity_refusals(draft.valid_until, now)
+
+
+def cautions(draft: RequirementDraft) -> tuple[Caution, ...]:
+    """What the poster of an accepted draft should know."""
+    found: list[Caution] = []
+    profile = draft.profile
+    if profile is None:
+        return ()
+    if profile.rex and draft.rex_route is None:
+        found.append(
+            Caution(
+                code="rex_route_undeclared",
+                text="The Re-X amounts count only once the requirement declares the route it will run.",
+                pointer="/rex_route",
+            )
+        )
+    if profile.cap_ueur_per_kg == 0 and profile != SustainabilityProfile():
+        found.append(
+            Caution(
+                code="profile_capped_at_zero",
+                text="A cap of zero lets no sustainability amount count.",
+                pointer="/profile/cap_ueur_per_kg",
+            )
+        )
+    return tuple(found)

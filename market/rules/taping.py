@@ -1,0 +1,160 @@
+"""Which fact of a market becomes which line of the public tape."""
+
+from typing import assert_never
+from uuid import UUID
+
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from market.rules.book import Book
+from market.rules.tape import (
+    Action,
+    OrderTopic,
+    TapeLine,
+    TapeViewer,
+    abandoned_line,
+    completed_line,
+    order_line,
+    rule_set_line,
+    trade_line,
+)
+
+SupplyFact = (
+    SupplyOffered
+    | SupplyOfferAmended
+    | SupplyOfferWithdrawn
+    | SupplyOfferExpired
+    | RecoveredLotListed
+    | RecoveredLotGraded
+    | RecoveredLotAmended
+    | RecoveredLotWithdrawn
+    | RecoveredLotExpired
+)
+RequirementFact = RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired
+MatchFact = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
+MarketFact = (
+    MarketOpened
+    | MemberAdmitted
+    | MemberChanged
+    | MemberSuspended
+    | InputRecorded
+    | RuleSetPublished
+    | SupplyFact
+    | RequirementFact
+    | ClearingPlanned
+    | ClearingEvidence
+    | ClearingCompleted
+    | ClearingAbandoned
+    | MatchFact
+)
+
+
+def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
+    """The public line of a fact, None when it has none. `book` stands before the fact."""
+    match fact:
+        case RuleSetPublished():
+            return rule_set_line(fact)
+        case ClearingCompleted():
+            return completed_line(fact)
+        case ClearingAbandoned():
+            return abandoned_line(fact)
+        case MatchStruck():
+            return trade_line(book, fact, viewer)
+        case (
+            SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+        ):
+            return _supply_on_tape(fact, viewer, book)
+        case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
+            return _requirement_on_tape(fact, viewer, book)
+        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
+            return None
+        case ClearingPlanned() | ClearingEvidence():
+            return None
+        case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            return None
+        case _:
+            assert_never(fact)
+
+
+def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
+    order = supply_of(fact)
+    topic: OrderTopic = (
+        "public.supply-offers.v1"
+        if isinstance(fact, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired)
+        else "public.recovered-lots.v1"
+    )
+    action: Action
+    match fact:
+        case SupplyOffered() | RecoveredLotListed():
+            return order_line(topic, order, "posted", fact.terms, book, viewer)
+        case SupplyOfferAmended() | RecoveredLotAmended():
+            return order_line(topic, order, "amended", fact.terms, book, viewer)
+        case RecoveredLotGraded():
+            action = "amended"
+        case SupplyOfferWithdrawn() | RecoveredLotWithdrawn():
+            action = "withdrawn"
+        case SupplyOfferExpired() | RecoveredLotExpired():
+            action = "expired"
+        case _:
+            assert_never(fact)
+    return order_line(topic, order, action, book.supplies[order].terms, book, viewer)
+
+
+def _requirement_on_tape(fact: RequirementFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
+    topic: OrderTopic = "public.requirements.v1"
+    action: Action
+    match fact:
+        case RequirementPosted():
+            return order_line(topic, fact.requirement, "posted", fact.terms, book, viewer)
+        case RequirementAmended():
+            return order_line(topic, fact.requirement, "amended", fact.terms, book, viewer)
+        case RequirementWithdrawn():
+            action = "withdrawn"
+        case RequirementExpired():
+            action = "expired"
+        case _:
+            assert_never(fact)
+    terms = book.requirements[fact.requirement].terms
+    return order_line(topic, fact.requirement, action, terms, book, viewer)
+
+
+def supply_of(fact: SupplyFact) -> UUID:
+    """The order that a fact about an offer or a lot is about."""
+    if isinstance(fact, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired):
+        return fact.offer
+    return fact.lot

@@ -1,0 +1,77 @@
+"""Who looks, and the bands in which figures leave the market."""
+
+import hmac
+from bisect import bisect_right
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.vocabulary import MASS_G_MAX
+
+
+class PublicViewer(Struct, frozen=True, kw_only=True, tag="public"):
+    """Everyone. `key` is the publisher key under which public ids are made."""
+
+    key: bytes
+
+
+class InitiativeViewer(Struct, frozen=True, kw_only=True, tag="initiative"):
+    """The members of an initiative: the public view, with the orders shown to that initiative only."""
+
+    initiative: str
+    key: bytes
+
+
+class OrganisationViewer(Struct, frozen=True, kw_only=True, tag="organisation"):
+    organisation: UUID
+
+
+class OperatorViewer(Struct, frozen=True, kw_only=True, tag="operator"):
+    """`cut` is the lane position of the market's newest completed cut, 0 before the first."""
+
+    cut: int
+
+
+class AuditorViewer(Struct, frozen=True, kw_only=True, tag="auditor"):
+    """An accredited auditor sees the whole record."""
+
+
+Viewer = PublicViewer | InitiativeViewer | OrganisationViewer | OperatorViewer | AuditorViewer
+
+
+class Band(Struct, frozen=True, kw_only=True):
+    """`low` ≤ figure < `high`, in the unit its name says."""
+
+    low: int
+    high: int
+
+
+MASS_BAND_EDGES_G: tuple[int, ...] = (
+    0,
+    *(step * 10**power for power in range(3, 12) for step in (1, 2, 5)),
+    MASS_G_MAX + 1,
+)
+CONTENT_BAND_PPB = 100_000_000
+
+
+def mass_band_g(mass_g: int) -> Band:
+    """Grams in steps of 1, 2, 5, 10, 20, 50 … kilograms."""
+    place = bisect_right(MASS_BAND_EDGES_G, mass_g)
+    return Band(low=MASS_BAND_EDGES_G[place - 1], high=MASS_BAND_EDGES_G[place])
+
+
+def content_band_ppb(basis_g: int, product_g: int) -> Band:
+    """Basis over product in steps of 10 %; what is exactly all counts in the last step."""
+    low = min(basis_g * 10 // product_g, 9) * CONTENT_BAND_PPB
+    return Band(low=low, high=low + CONTENT_BAND_PPB)
+
+
+def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
+    low = price_ueur_per_kg // tick_ueur_per_kg * tick_ueur_per_kg
+    return Band(low=low, high=low + tick_ueur_per_kg)
+
+
+def public_id(key: bytes, kind: str, identity: UUID) -> str:
+    """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
+    return hmac.new(key, kind.encode() + b"\x00" + identity.bytes, sha256).hexdigest()[:32]

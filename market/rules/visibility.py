@@ -1,0 +1,308 @@
+"""What a viewer may see of a fact, an order, an explanation, a candidate list. All doors ask only here."""
+
+from typing import Literal, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import Qualification
+from events.vocabulary import MassG, Side
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.explanations import Candidates, MatchExplanation
+from market.rules.own_side import (
+    OwnCandidates,
+    OwnExplanation,
+    own_candidates,
+    own_explanation,
+    own_match,
+)
+from market.rules.tape import abandoned_line, completed_line, rule_set_line
+from market.rules.taping import MarketFact, on_tape, supply_of
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+
+
+class SealedOrder(Struct, frozen=True, kw_only=True):
+    """An order that no cut has taken yet, as an operator sees it: whose, how much, no price and no terms."""
+
+    market: UUID
+    order: UUID
+    organisation: UUID
+    basis_g: MassG
+
+
+class OwnOutcome(Struct, frozen=True, kw_only=True):
+    """How a match ended without a trade, as one side has it."""
+
+    side: Side
+    market: UUID
+    match: UUID
+    own_order: UUID
+    outcome: Literal["declined", "lapsed"]
+    by: tuple[Side, ...]
+    reasons: tuple[str, ...] = ()
+
+
+def see(event: Recorded, viewer: Viewer, book: Book | None) -> Struct | None:
+    """What `viewer` may see of a fact of the market stream; None: nothing.
+
+    `book` is the fact's market BEFORE the event is folded: it says whose orders are meant and how many stand
+    behind a form. Only MarketOpened has none. Auditors see the fact itself.
+    """
+    fact: MarketFact = event.data  # type: ignore[assignment]
+    if isinstance(viewer, AuditorViewer):
+        return fact
+    if book is None or isinstance(fact, MarketOpened):
+        return None if isinstance(viewer, PublicViewer | InitiativeViewer) else fact
+    match viewer:
+        case PublicViewer() | InitiativeViewer():
+            return on_tape(fact, viewer, book)
+        case OrganisationViewer():
+            return _for_organisation(fact, viewer.organisation, book)
+        case OperatorViewer():
+            return _for_operator(fact, event.position, viewer, book)
+        case _:
+            assert_never(viewer)
+
+
+def see_order(
+    order: SupplyOrder | RequirementOrder, viewer: Viewer
+) -> SupplyOrder | RequirementOrder | SealedOrder | None:
+    """Owner and auditors see an order whole, operators once a cut has taken it, the public never."""
+    match viewer:
+        case AuditorViewer():
+            return order
+        case OrganisationViewer():
+            return order if order.organisation == viewer.organisation else None
+        case OperatorViewer():
+            return order if order.rank <= viewer.cut else _sealed(order)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation | OwnExplanation | None:
+    """A party sees its own side, operators and auditors the whole, nobody else anything."""
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return explanation
+        case OrganisationViewer():
+            return own_explanation(explanation, viewer.organisation)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCandidates | None:
+    """The owner sees counts, an auditor all, an operator values only of orders that a cut has taken."""
+    match viewer:
+        case AuditorViewer():
+            return candidates
+        case OperatorViewer():
+            return _within_cut(candidates, viewer.cut)
+        case OrganisationViewer():
+            return own_candidates(candidates, viewer.organisation)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def _within_cut(candidates: Candidates, cut: int) -> Candidates:
+    if candidates.rank > cut:
+        cut = 0
+    verdicts = tuple(
+        verdict if verdict.counter_rank <= cut else replace(verdict, value_ueur_per_kg=None, gap_bands=None)
+        for verdict in candidates.verdicts
+    )
+    return replace(candidates, verdicts=verdicts)
+
+
+def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struct | None:
+    match fact:
+        case MarketOpened() | ClearingPlanned():
+            return fact
+        case MemberAdmitted() | MemberChanged():
+            return fact if fact.member.organisation == organisation else None
+        case InputRecorded():
+            return _input_for(fact, organisation)
+        case RuleSetPublished():
+            return rule_set_line(fact)
+        case ClearingCompleted():
+            return completed_line(fact)
+        case ClearingAbandoned():
+            return abandoned_line(fact)
+        case ClearingEvidence():
+            return None
+        case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            return _match_for(fact, organisation, book)
+        case (
+            MemberSuspended()
+            | MatchAnswered()
+            | SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | RequirementPosted()
+            | RequirementAmended()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+        ):
+            return fact if fact.organisation == organisation else None
+        case _:
+            assert_never(fact)
+
+
+def _input_for(fact: InputRecorded, organisation: UUID) -> InputRecorded | None:
+    """Prices, rates and lists are every member's; a qualification is its buyer's and seller's."""
+    value = fact.input
+    if isinstance(value, Qualification) and organisation not in (value.buyer, value.seller):
+        return None
+    return fact
+
+
+def _match_for(
+    fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed, organisation: UUID, book: Book
+) -> Struct | None:
+    if isinstance(fact, MatchStruck):
+        seller, buyer = (
+            book.supplies[fact.supply].organisation,
+            book.requirements[fact.requirement].organisation,
+        )
+    else:
+        seller, buyer = book.matches[fact.match].seller, book.matches[fact.match].buyer
+    if organisation not in (seller, buyer):
+        return None
+    side: Side = "seller" if organisation == seller else "buyer"
+    counterparty = buyer if side == "seller" else seller
+    match fact:
+        case MatchStruck():
+            return own_match(fact, side, confirmed=False, counterparty=counterparty)
+        case MatchConfirmed():
+            return fact
+        case MatchDeclined():
+            return OwnOutcome(
+                side=side,
+                market=fact.market,
+                match=fact.match,
+                own_order=fact.supply if side == "seller" else fact.requirement,
+                outcome="declined",
+                by=fact.declined_by,
+                reasons=fact.reasons,
+            )
+        case MatchLapsed():
+            return OwnOutcome(
+                side=side,
+                market=fact.market,
+                match=fact.match,
+                own_order=fact.supply if side == "seller" else fact.requirement,
+                outcome="lapsed",
+                by=fact.silent,
+            )
+        case _:
+            assert_never(fact)
+
+
+def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book: Book) -> Struct | None:
+    """Everything but what is sealed: prices of orders that no cut has taken, and answers to open matches."""
+    match fact:
+        case MatchAnswered():
+            return None
+        case SupplyOffered() | SupplyOfferAmended() | RecoveredLotListed() | RecoveredLotAmended():
+            if position <= viewer.cut:
+                return fact
+            return SealedOrder(
+                market=book.market,
+                order=supply_of(fact),
+                organisation=fact.organisation,
+                basis_g=fact.terms.basis_g,
+            )
+        case RequirementPosted() | RequirementAmended():
+            if position <= viewer.cut:
+                return fact
+            return SealedOrder(
+                market=book.market,
+                order=fact.requirement,
+                organisation=fact.organisation,
+                basis_g=fact.terms.basis_g,
+            )
+        case (
+            MarketOpened()
+            | MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | RuleSetPublished()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotGraded()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | ClearingPlanned()
+            | ClearingEvidence()
+            | ClearingCompleted()
+            | ClearingAbandoned()
+            | MatchStruck()
+            | MatchConfirmed()
+            | MatchDeclined()
+            | MatchLapsed()
+        ):
+            return fact
+        case _:
+            assert_never(fact)
+
+
+def _sealed(order: SupplyOrder | RequirementOrder) -> SealedOrder:
+    return SealedOrder(
+        market=order.market,
+        order=order.order,
+        organisation=order.organisation,
+        basis_g=order.terms.basis_g,
+    )

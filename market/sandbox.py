@@ -1,0 +1,135 @@
+"""A market for a newcomer: made once by `lodestone up`, so that the printed trader keys can trade at once."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.market_terms import MarketTerms, RuleSet, SustainabilityProfile
+from events.publishing import derived_id
+from events.refusal import Refusals
+from events.vocabulary import PartyRole, ValueChainStage
+from market.commands import inputs, markets, members, parties
+from market.commands.desk import Desk
+from market.operators import SCREENED, ensure_organisation
+from market.rules.callers import Caller
+from market.rules.clearing import ALGORITHM
+from market.rules.parties import FacilityDetails, OrganisationDetails
+from market.rules.refusals import AlreadyMember
+from market.store.markets import load_market
+from market.store.party_reads import list_facilities
+
+RULE_SET_VERSION: Final = 1
+EU: Final = (
+    "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE",
+    "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE",
+)  # fmt: skip
+
+
+class SandboxParty(Struct, frozen=True, kw_only=True):
+    name: str
+    organisation: UUID
+    facility: UUID
+
+
+class Sandbox(Struct, frozen=True, kw_only=True):
+    """`made`: whether it was opened now."""
+
+    market: UUID
+    seller: SandboxParty
+    buyer: SandboxParty
+    made: bool
+
+
+def _terms() -> MarketTerms:
+    return MarketTerms(
+        name="NdPr sandbox",
+        basis="ndpr",
+        sandbox=True,
+        clearing_interval_seconds=0,
+        rule_notice_seconds=0,
+        confirmation_seconds=86_400,
+        least_basis_ppb=10_000_000,
+        orders_max=10_000,
+        tick_ueur_per_kg=500_000,
+    )
+
+
+def _rule_set(now: datetime) -> RuleSet:
+    return RuleSet(
+        version=RULE_SET_VERSION,
+        algorithm=ALGORITHM,
+        default_profile=SustainabilityProfile(),
+        eu_countries=EU,
+        effective_from=now,
+    )
+
+
+async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox:
+    """Market, rule set, one seller and one buyer with a site each; every id follows from the deployment's."""
+    deployment = operator.organisation.bytes
+    market = derived_id(deployment, "sandbox market")
+    async with desk.pool.acquire() as connection:
+        exists = await load_market(connection, market) is not None
+    seller = await _party(desk, operator, now, "refiner-fr-1", "FR", "refiner", "processing")
+    buyer = await _party(desk, operator, now, "magnet-de-1", "DE", "magnet_producer", "manufacturing")
+    if not exists:
+        await markets.open_market(desk, operator, terms=_terms(), market=market)
+        await inputs.publish_rule_set(
+            desk,
+            operator,
+            market=market,
+            rule_set=_rule_set(now),
+            signed_by=(operator.organisation,),
+        )
+    for party in (seller, buyer):
+        await _admit(desk, operator, market, party.organisation)
+    return Sandbox(market=market, seller=seller, buyer=buyer, made=not exists)
+
+
+async def _party(
+    desk: Desk,
+    operator: Caller,
+    now: datetime,
+    name: str,
+    country: str,
+    role: PartyRole,
+    stage: ValueChainStage,
+) -> SandboxParty:
+    deployment = operator.organisation.bytes
+    organisation = derived_id(deployment, "sandbox organisation", name)
+    screened = now + SCREENED
+    details = OrganisationDetails(
+        name=name, country=country, roles=(role,), sanctions_screened_until=screened
+    )
+    await ensure_organisation(desk, operator, organisation, details)
+    facility = await _facility(desk, operator, organisation, name, country, stage)
+    return SandboxParty(name=name, organisation=organisation, facility=facility)
+
+
+async def _facility(
+    desk: Desk, operator: Caller, organisation: UUID, name: str, country: str, stage: ValueChainStage
+) -> UUID:
+    async with desk.pool.acquire() as connection:
+        sites = await list_facilities(connection, organisation, after=None, limit=1)
+    if sites.items:
+        return sites.items[0].facility
+    details = FacilityDetails(
+        name=f"{name} site",
+        country=country,
+        place=f"{name} site",
+        stages=(stage,),
+        scale="industrial",
+        readiness_level=9,
+    )
+    await parties.register_facility(desk, operator, organisation=organisation, details=details)
+    return await _facility(desk, operator, organisation, name, country, stage)
+
+
+async def _admit(desk: Desk, operator: Caller, market: UUID, organisation: UUID) -> None:
+    try:
+        await members.admit(desk, operator, market=market, organisation=organisation)
+    except Refusals as error:
+        if not all(isinstance(reason, AlreadyMember) for reason in error.refusals):
+            raise

@@ -1,0 +1,384 @@
+"""The services of `lodestone run`: any in one process, each kept running, none taking another down."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+import uvicorn
+from litestar.types import ASGIApp
+
+from events.connections import Pool
+from events.decision import LaneKey
+from events.migrations import pending
+from events.publishing import TopicWriter
+from events.relay import Relay, oldest_unpublished_seconds
+from events.subscription import Batch, Handler, Subscription
+from events.vocabulary import STREAMS
+from market.auditor import ChainFollower
+from market.ground import Wiring, clock, new_id, new_salt, publisher_key
+from market.http.access import SECRET_BYTES, Credential, KeyRing
+from market.http.app import create_app
+from market.http.door import Check, Door
+from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
+from market.http.metrics import on_process_registry
+from market.http.paging import CursorSeal
+from market.matcher import Matcher
+from market.metrics import (
+    AUDIT_DIVERGENCES,
+    LANE_STOPPED,
+    READER_LAG,
+    RELAY_OLDEST_SECONDS,
+    SERVICE_FAILURES,
+    SERVICE_UP,
+)
+from market.projector import Projector
+from market.provision import MIGRATIONS
+from market.publisher import Publisher
+from market.solver import Solver
+from market.store.applying import apply
+from market.store.party_reads import find_key
+from market.store.reading import reading
+from market.store.views import PROJECTOR
+from market.timers import Timers
+
+log = structlog.get_logger("lodestone.services")
+
+SERVICES: Final = ("api", "relay", "matcher", "timers", "projector", "publisher", "auditor")
+RESTART_SECONDS_MIN: Final = 0.5
+RESTART_SECONDS_MAX: Final = 15.0
+STOP_SECONDS_MAX: Final = 15.0
+WATCH_SECONDS: Final = 1.0
+RELAY_SECONDS_MAX: Final = 30.0
+
+Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
+"""Runs until the event is set; may raise, and is then started again."""
+
+
+async def run_services(
+    wiring: Wiring, names: Sequence[str], stop: asyncio.Event, *, bound: "asyncio.Future[int] | None" = None
+) -> None:
+    """Run services until `stop`; `bound` learns the port of the API. ValueError for a name that is none."""
+    unknown = sorted(set(names) - set(SERVICES))
+    if unknown:
+        raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+
+    async def api(wiring: Wiring, stop: asyncio.Event) -> None:
+        await _run_api(wiring, stop, bound)
+
+    builders: dict[str, Service] = {**_BUILDERS, "api": api}
+    tasks = [
+        asyncio.create_task(_keep(name, builders[name], wiring, stop), name=f"service-{name}")
+        for name in names
+    ]
+    tasks.append(asyncio.create_task(_watch(wiring, stop), name="watch"))
+    try:
+        await stop.wait()
+        _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS_MAX)
+        for task in late:
+            log.warning("service_stopped_late", service=task.get_name())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event) -> None:
+    """A service that ends by an error is an alarm and starts again; the others do not notice."""
+    pause = RESTART_SECONDS_MIN
+    while not stop.is_set():
+        SERVICE_UP.labels(name).set(1)
+        started = time.monotonic()
+        try:
+            await service(wiring, stop)
+        except Exception as error:
+            SERVICE_FAILURES.labels(name).inc()
+            log.exception("service_failed", service=name, error=repr(error), again_in_seconds=pause)
+        SERVICE_UP.labels(name).set(0)
+        if time.monotonic() - started > RESTART_SECONDS_MAX:
+            pause = RESTART_SECONDS_MIN
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        pause = min(pause * 2, RESTART_SECONDS_MAX)
+
+
+async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:
+    """Run `work`, tell it to end when `stop` is set, and wait for it."""
+    running = asyncio.ensure_future(work())
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+        end()
+        await running
+    finally:
+        for task in (running, stopping):
+            task.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
+
+
+# --- the record
+
+
+async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
+    ground = wiring.ground
+    relay = Relay(
+        wiring.relay,
+        ground.producer,
+        ground.consumer,
+        ground.cluster_id,
+        owner=wiring.owner,
+        topic_prefix=wiring.prefix,
+    )
+    await _until(stop, relay.run, relay.stop)
+
+
+class Told:
+    """A handler, with one line per event that it has handled."""
+
+    def __init__(self, name: str, handler: Handler) -> None:
+        self._name = name
+        self._handler = handler
+
+    async def handle(self, batch: Batch) -> None:
+        await self._handler.handle(batch)
+        for event in batch.events:
+            log.debug(
+                "event_handled",
+                reader=self._name,
+                stream=event.stream,
+                lane=event.lane,
+                position=event.position,
+                type=event.type,
+                event_id=str(event.id),
+            )
+
+
+def subscription(
+    wiring: Wiring,
+    name: str,
+    stream: str,
+    handler: Handler,
+    *,
+    opened: Callable[[LaneKey, int], Awaitable[None]] | None = None,
+    pool: Any = None,
+) -> Subscription:
+    """A reader of every lane of a stream that this process can lease."""
+    ground = wiring.ground
+    return Subscription(
+        name,
+        stream,
+        wiring.lanes,
+        Told(name, handler),
+        wiring.writer if pool is None else pool,
+        ground.consumer,
+        ground.cluster_id,
+        owner=wiring.owner,
+        topic_prefix=wiring.prefix,
+        opened=opened,
+    )
+
+
+async def _run_all(stop: asyncio.Event, readers: Sequence[Subscription]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for reader in readers:
+            group.create_task(_until(stop, reader.run, reader.stop))
+
+
+# --- the market
+
+
+async def _run_matcher(wiring: Wiring, stop: asyncio.Event) -> None:
+    solver = Solver()
+    await solver.start()
+    try:
+        matcher = Matcher(
+            wiring.writer, solver, apply=apply, source=wiring.source, new_id=new_id, new_salt=new_salt
+        )
+        await _run_all(stop, [subscription(wiring, "matcher", "market", matcher, opened=matcher.opened)])
+    finally:
+        await solver.stop()
+
+
+async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
+    await Timers(wiring.desk, wiring.deployment.deployment_id, clock=clock).run(stop)
+
+
+async def _run_projector(wiring: Wiring, stop: asyncio.Event) -> None:
+    await _run_all(stop, [subscription(wiring, PROJECTOR, "market", Projector())])
+
+
+async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
+    tape = TopicWriter(wiring.ground.producer)
+    try:
+        publisher = Publisher(
+            wiring.writer,
+            tape,
+            public_id_key=publisher_key(wiring.settings),
+            topic_prefix=wiring.prefix,
+        )
+        await _run_all(
+            stop, [subscription(wiring, "publisher", "market", publisher, opened=publisher.opened)]
+        )
+    finally:
+        await tape.close()
+
+
+async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
+    """Every lane's chain as it grows, recomputed by the subscription; a lane that breaks it is stopped."""
+    await _run_all(
+        stop,
+        [subscription(wiring, "auditor", stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS],
+    )
+
+
+# --- the door
+
+
+def door(wiring: Wiring) -> Door:
+    """What the HTTP handlers work with."""
+    settings = wiring.settings
+    return Door(
+        desk=wiring.desk,
+        reader=wiring.reader,
+        clock=clock,
+        new_id=new_id,
+        new_secret=partial(secrets.token_bytes, SECRET_BYTES),
+        public_id_key=publisher_key(settings),
+        keys=KeyRing(partial(find_credential, wiring.reader), clock),
+        seal=CursorSeal(settings.cursor_secret.get_secret_value()),
+        limits=CallerLimits(Quota()),
+        metrics=on_process_registry(),
+        checks=checks(wiring),
+        body_bytes_max=BODY_BYTES_MAX,
+    )
+
+
+async def find_credential(reader: Pool, key: UUID) -> Credential | None:
+    async with reading(reader, organisation=None, role="door", key=key) as connection:
+        found = await find_key(connection, key)
+    if found is None:
+        return None
+    return Credential(
+        key=found.key,
+        organisation=found.organisation,
+        roles=frozenset(found.details.roles),
+        secret_sha256=found.details.secret_sha256,
+        expires_at=found.details.expires_at,
+        revoked=found.revoked,
+    )
+
+
+def checks(wiring: Wiring) -> dict[str, Check]:
+    """What `/readyz` asks: the database, its migrations, how far the relay is behind."""
+
+    async def database() -> str | None:
+        try:
+            await wiring.reader.fetchval("select 1", timeout=2)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the database does not answer: {type(error).__name__}"
+        return None
+
+    async def migrations() -> str | None:
+        try:
+            async with wiring.reader.acquire() as connection:
+                missing = await pending(connection, MIGRATIONS)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the migrations cannot be read: {type(error).__name__}"
+        return f"migrations are missing: {', '.join(missing)}" if missing else None
+
+    async def relay() -> str | None:
+        try:
+            async with wiring.relay.acquire() as connection:
+                age = await oldest_unpublished_seconds(connection)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the relay's watermarks cannot be read: {type(error).__name__}"
+        return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
+
+    return {"database": database, "migrations": migrations, "relay": relay}
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which stops all services together."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[int] | None") -> None:
+    app: ASGIApp = create_app(door(wiring))
+    settings = wiring.settings
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="none",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(STOP_SECONDS_MAX / 2),
+    )
+    server = _Server(config)
+    telling = asyncio.ensure_future(_tell_port(server, bound))
+    try:
+        await _until(stop, server.serve, lambda: setattr(server, "should_exit", True))
+        if not server.started:
+            raise OSError(f"the API could not listen on {settings.http_host}:{settings.http_port}")
+    finally:
+        telling.cancel()
+
+
+async def _tell_port(server: uvicorn.Server, bound: "asyncio.Future[int] | None") -> None:
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+        await asyncio.sleep(0.02)
+    port = int(server.servers[0].sockets[0].getsockname()[1])
+    log.info("api_listens", host=server.config.host, port=port)
+    if bound is not None and not bound.done():
+        bound.set_result(port)
+
+
+# --- what the metrics know of the record
+
+# Position of every reader beside the end of its lane.
+LAGS = """
+select c.name, c.stream, c.lane, l.next_position - 1 - c.position as lag,
+       c.stopped_reason is not null as stopped
+from record.consumer c join record.lane l using (stream, lane)
+union all
+select 'relay', r.stream, r.lane, l.next_position - 1 - r.position, r.stopped_reason is not null
+from record.relay r join record.lane l using (stream, lane)
+"""
+
+
+async def _watch(wiring: Wiring, stop: asyncio.Event) -> None:
+    """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
+    while not stop.is_set():
+        try:
+            async with wiring.relay.acquire() as connection:
+                RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
+                rows = await connection.fetch(LAGS)
+            for row in rows:
+                place = (row["name"], row["stream"], str(row["lane"]))
+                READER_LAG.labels(*place).set(row["lag"])
+                LANE_STOPPED.labels(*place).set(int(row["stopped"]))
+            AUDIT_DIVERGENCES.set(sum(row["stopped"] for row in rows if row["name"] == "auditor"))
+        except Exception as error:  # noqa: BLE001  a gauge is no reason to end
+            log.warning("watch_failed", error=repr(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
+
+
+_BUILDERS: Final[dict[str, Service]] = {
+    "relay": _run_relay,
+    "matcher": _run_matcher,
+    "timers": _run_timers,
+    "projector": _run_projector,
+    "publisher": _run_publisher,
+    "auditor": _run_auditor,
+}

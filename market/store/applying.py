@@ -1,0 +1,62 @@
+"""The one writer of state: what each fact does to the tables. Runs where events are appended, and in a
+rebuild."""
+
+from collections.abc import Sequence
+
+from events.connections import Connection
+from events.envelope import Recorded
+from market.store import (
+    clearings,
+    inputs,
+    markets,
+    matches,
+    members,
+    parties,
+    requirements,
+    reservations,
+    supplies,
+)
+from market.store.market_facts import Batch, Named
+
+
+async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Bring the state tables past these events, in a constant number of statements for those of markets.
+
+    Events of one lane come in order of position. RowCountWrong or LookupError when tables and record have
+    parted.
+    """
+    streams: dict[str, list[Recorded]] = {}
+    for event in events:
+        streams.setdefault(event.stream, []).append(event)
+    for stream, part in streams.items():
+        match stream:
+            case "market":
+                await _apply_market(connection, part)
+            case "materials":
+                await reservations.apply(connection, part)
+            case "parties":
+                await parties.apply(connection, part)
+            case _:
+                raise ValueError(f"no table is placed for events of the stream {stream}")
+
+
+async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Read the rows that the events name, pass over the events, write each row once."""
+    named = Named(events)
+    batch = Batch(
+        supplies=await supplies.read_changes(connection, named.supplies.values(), named.whole),
+        requirements=await requirements.read_changes(connection, named.requirements.values()),
+        matches=await matches.read_changes(connection, named.matches.values()),
+    )
+    for event in events:
+        batch.pass_over(event)
+    batch.count_orders()
+    await supplies.write(connection, list(batch.supplies.values()))
+    await requirements.write(connection, list(batch.requirements.values()))
+    await matches.write(connection, list(batch.matches.values()))
+    await clearings.write(connection, list(batch.clearings.values()))
+    await members.write(connection, list(batch.members.values()))
+    await members.write_failings(connection, batch.failings)
+    await inputs.write_inputs(connection, list(batch.inputs.values()))
+    await inputs.write_rule_sets(connection, batch.rule_sets)
+    await markets.write(connection, list(batch.markets.values()))

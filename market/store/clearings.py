@@ -1,0 +1,177 @@
+"""Clearings: table `clearing`, one row per round from its plan to its end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from events.connections import Connection
+from events.envelope import Recorded
+from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned
+from market.store import bodies
+from market.store.reading import Page, page
+from market.store.row_counts import expect_rows
+
+ClearingStatus = Literal["planned", "completed", "abandoned"]
+RoundKey = tuple[int, UUID, int]
+"""lane, market, round."""
+
+
+class ClearingRow(Struct, frozen=True, kw_only=True):
+    """`cut` is the lane position of the plan; `completed` or `abandoned` once the round has ended, with that
+    event's hash."""
+
+    lane: int
+    market: UUID
+    round: int
+    plan: UUID
+    status: ClearingStatus
+    version: int
+    position: int
+    cut: int
+    cut_time: datetime
+    planned: ClearingPlanned
+    completed: ClearingCompleted | None
+    abandoned: ClearingAbandoned | None
+    ended_sha256: bytes | None
+
+
+class ClearingChange(Struct, kw_only=True):
+    """What a batch does to a round; `planned` is None when the row exists already."""
+
+    lane: int
+    market: UUID
+    round: int
+    position: int
+    planned: ClearingPlanned | None = None
+    ended: ClearingCompleted | ClearingAbandoned | None = None
+    ended_sha256: bytes | None = None
+    cut: int = 0
+
+    def end(self, event: Recorded, fact: ClearingCompleted | ClearingAbandoned) -> None:
+        self.position, self.ended, self.ended_sha256 = event.position, fact, event.body_hash
+
+
+def planned(event: Recorded, fact: ClearingPlanned) -> ClearingChange:
+    return ClearingChange(
+        lane=event.lane,
+        market=fact.market,
+        round=fact.round,
+        position=event.position,
+        cut=event.position,
+        planned=fact,
+    )
+
+
+INSERT = """
+insert into clearing (lane, market, round, plan, status, version, position, cut, cut_time, planned)
+select lane, market, round, plan, 'planned', 1, cut, cut, cut_time, planned
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::bytea[])
+    as n (lane, market, round, plan, cut, cut_time, planned)
+"""
+
+UPDATE = """
+update clearing c set
+    status = n.status, version = c.version + 1, position = n.position, ended = n.ended, ended_sha256 =
+    n.ended_sha256
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::bytea[])
+    as n (lane, market, round, status, position, ended, ended_sha256)
+where c.lane = n.lane and c.market = n.market and c.round = n.round and c.status = 'planned'
+"""
+
+
+async def write(connection: Connection, changes: Sequence[ClearingChange]) -> None:
+    """End rounds before planning others: a market has at most one open plan, and an index says so."""
+    new = [c for c in changes if c.planned is not None]
+    old = [c for c in changes if c.planned is None]
+    await _end(connection, old)
+    for change in new:
+        await _plan(connection, change)
+        if change.ended is not None:
+            await _end(connection, [change])
+
+
+async def _plan(connection: Connection, change: ClearingChange) -> None:
+    assert change.planned is not None
+    fact = change.planned
+    row = (
+        change.lane,
+        change.market,
+        change.round,
+        fact.plan,
+        change.cut,
+        fact.cut_time,
+        bodies.encode(fact),
+    )
+    expect_rows(await connection.execute(INSERT, *([value] for value in row)), 1, "clearing insert")
+
+
+async def _end(connection: Connection, changes: Sequence[ClearingChange]) -> None:
+    rows = [
+        (
+            c.lane,
+            c.market,
+            c.round,
+            "completed" if isinstance(c.ended, ClearingCompleted) else "abandoned",
+            c.position,
+            bodies.encode(c.ended),
+            c.ended_sha256,
+        )
+        for c in changes
+        if c.ended is not None
+    ]
+    if rows:
+        expect_rows(await connection.execute(UPDATE, *zip(*rows, strict=True)), len(rows), "clearing update")
+
+
+READ_ONE = """
+select lane, market, round, plan, status, version, position, cut, cut_time, planned, ended, ended_sha256
+from clearing where market = $1 and plan = $2
+"""
+
+
+async def load_clearing(connection: Connection, market: UUID, plan: UUID) -> ClearingRow | None:
+    row = await connection.fetchrow(READ_ONE, market, plan)
+    return None if row is None else _row(row)
+
+
+READ_PAGE = """
+select lane, market, round, plan, status, version, position, cut, cut_time, planned, ended, ended_sha256
+from clearing where market = $1 and ($2::bigint is null or round < $2) order by round desc limit $3
+"""
+
+
+async def list_clearings(
+    connection: Connection, market: UUID, *, after: int | None, limit: int
+) -> Page[ClearingRow]:
+    """Rounds of a market, the newest first; `after` is the last round of the page before."""
+    rows = await connection.fetch(READ_PAGE, market, after, limit + 1)
+    return page([_row(row) for row in rows], limit)
+
+
+_planned = msgspec.json.Decoder(ClearingPlanned)
+_completed = msgspec.json.Decoder(ClearingCompleted)
+_abandoned = msgspec.json.Decoder(ClearingAbandoned)
+
+
+def _row(row: asyncpg.Record) -> ClearingRow:
+    status: ClearingStatus = row["status"]
+    return ClearingRow(
+        lane=row["lane"],
+        market=row["market"],
+        round=row["round"],
+        plan=row["plan"],
+        status=status,
+        version=row["version"],
+        position=row["position"],
+        cut=row["cut"],
+        cut_time=row["cut_time"],
+        planned=_planned.decode(row["planned"]),
+        completed=_completed.decode(row["ended"]) if status == "completed" else None,
+        abandoned=_abandoned.decode(row["ended"]) if status == "abandoned" else None,
+        ended_sha256=row["ended_sha256"],
+    )

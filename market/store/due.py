@@ -1,0 +1,104 @@
+"""What timers look for: orders whose validity is over, matches nobody answered, lots to release, rounds by
+the clock."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.connections import Connection
+from events.market_terms import MarketTerms
+from market.store import bodies
+from market.store.matches import MatchPlace
+from market.store.orders import OrderPlace
+
+
+class MarketClock(Struct, frozen=True, kw_only=True):
+    """`plan` is the open plan, if there is one; `last_time` of the newest event of the market."""
+
+    lane: int
+    market: UUID
+    terms: MarketTerms
+    plan: UUID | None
+    last_round: int
+    last_cut_time: datetime | None
+    last_time: datetime
+
+
+# Orders in a book whose plan is open wait: the rules would only refuse them.
+EXPIRIES = """
+(select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity, s.valid_until
+ from supply s join market m on m.lane = s.lane and m.market = s.market
+ where s.status = 'open' and s.valid_until <= $1 and (m.plan_position is null or s.rank > m.plan_position)
+ order by s.valid_until limit $2)
+union all
+(select r.lane, r.market, r.requirement, 'requirement', r.organisation, null, r.valid_until
+ from requirement r join market m on m.lane = r.lane and m.market = r.market
+ where r.status = 'open' and r.valid_until <= $1 and (m.plan_position is null or r.rank > m.plan_position)
+ order by r.valid_until limit $2)
+order by valid_until limit $2
+"""
+
+
+async def due_expiries(connection: Connection, now: datetime, limit: int) -> list[OrderPlace]:
+    """Open orders that are over, the longest over first."""
+    return [
+        OrderPlace(
+            lane=row["lane"],
+            market=row["market"],
+            order=row["order"],
+            kind=row["kind"],
+            organisation=row["organisation"],
+            lot_identity=row["lot_identity"],
+        )
+        for row in await connection.fetch(EXPIRIES, now, limit)
+    ]
+
+
+LAPSES = """
+select lane, market, match, supply, requirement, seller, buyer
+from match where status = 'open' and confirm_by <= $1 order by confirm_by limit $2
+"""
+
+
+async def due_lapses(connection: Connection, now: datetime, limit: int) -> list[MatchPlace]:
+    """Open matches whose time to answer is over, the longest over first."""
+    return [MatchPlace(**row) for row in await connection.fetch(LAPSES, now, limit)]
+
+
+# From the reservations that stand, which are few beside all orders that ever were; the limit keeps it that
+# way round.
+RELEASES = """
+select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity
+from lot_reservation r cross join lateral (
+    select lane, market, supply, kind, organisation, lot_identity from supply o
+    where o.supply = r.supply and o.market = r.market and o.status <> 'open' and o.held_g = 0
+    limit 1
+) s
+where r.status = 'reserved' limit $1
+"""
+
+
+async def due_releases(connection: Connection, limit: int) -> list[OrderPlace]:
+    """Closed orders that hold nothing and still reserve their physical lot."""
+    return [OrderPlace(**row) for row in await connection.fetch(RELEASES, limit)]
+
+
+CLOCKS = (
+    "select lane, market, plan, last_round, last_cut_time, last_time, body from market order by lane, market"
+)
+
+
+async def clearing_clocks(connection: Connection) -> list[MarketClock]:
+    return [
+        MarketClock(
+            lane=row["lane"],
+            market=row["market"],
+            terms=bodies.market_terms(row["body"]),
+            plan=row["plan"],
+            last_round=row["last_round"],
+            last_cut_time=row["last_cut_time"],
+            last_time=row["last_time"],
+        )
+        for row in await connection.fetch(CLOCKS)
+    ]

@@ -1,0 +1,189 @@
+"""Markets: table `market`, one row each, brought forward by every batch of events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from events.connections import Connection
+from events.envelope import Recorded
+from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MarketOpened
+from events.market_terms import MarketTerms
+from market.store import bodies
+from market.store.reading import Page, page
+from market.store.row_counts import expect_rows
+
+
+class MarketRow(Struct, frozen=True, kw_only=True):
+    """`position` and `last_time` of the market's newest event; `plan` is the open one, its cut is
+    `plan_position`."""
+
+    lane: int
+    market: UUID
+    version: int
+    position: int
+    last_time: datetime
+    open_orders: int
+    plan: UUID | None
+    plan_position: int | None
+    last_round: int
+    last_cut_time: datetime | None
+    last_completed_sha256: bytes | None
+    terms: MarketTerms
+
+
+class MarketChange(Struct, kw_only=True):
+    """What a batch does to a market's row; None leaves a figure as it is."""
+
+    lane: int
+    market: UUID
+    opened: MarketOpened | None = None
+    position: int = 0
+    last_time: datetime | None = None
+    open_orders: int = 0
+    plan_touched: bool = False
+    plan: UUID | None = None
+    plan_position: int | None = None
+    last_round: int | None = None
+    last_cut_time: datetime | None = None
+    last_completed_sha256: bytes | None = None
+
+    def pass_over(self, event: Recorded) -> None:
+        self.position = event.position
+        self.last_time = event.time if self.last_time is None else max(self.last_time, event.time)
+
+    def planned(self, event: Recorded, fact: ClearingPlanned) -> None:
+        self.plan_touched, self.plan, self.plan_position = True, fact.plan, event.position
+        self.last_round, self.last_cut_time = fact.round, fact.cut_time
+
+    def ended(self, event: Recorded, fact: ClearingCompleted | ClearingAbandoned) -> None:
+        self.plan_touched, self.plan, self.plan_position = True, None, None
+        if isinstance(fact, ClearingCompleted):
+            self.last_completed_sha256 = event.body_hash
+
+
+INSERT = """
+insert into market (lane, market, version, position, last_time, open_orders, last_round, body)
+select lane, market, 1, position, last_time, 0, 0, body
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bytea[]) as n (lane, market,
+    position, last_time, body)
+"""
+
+UPDATE = """
+update market m set
+    position = n.position, last_time = greatest(m.last_time, n.last_time), open_orders = m.open_orders +
+    n.open_orders,
+    plan = case when n.plan_touched then n.plan else m.plan end,
+    plan_position = case when n.plan_touched then n.plan_position else m.plan_position end,
+    last_round = coalesce(n.last_round, m.last_round), last_cut_time = coalesce(n.last_cut_time,
+    m.last_cut_time),
+    last_completed_sha256 = coalesce(n.last_completed_sha256, m.last_completed_sha256)
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[],
+    $7::uuid[], $8::bigint[],
+            $9::bigint[], $10::timestamptz[], $11::bytea[])
+    as n (lane, market, position, last_time, open_orders, plan_touched, plan, plan_position, last_round,
+    last_cut_time,
+          last_completed_sha256)
+where m.lane = n.lane and m.market = n.market
+"""
+
+
+async def write(connection: Connection, changes: Sequence[MarketChange]) -> None:
+    """Open new markets, then bring every touched one forward; each exactly once."""
+    new = [
+        (change.lane, change.market, change.position, change.last_time, bodies.encode(change.opened.terms))
+        for change in changes
+        if change.opened is not None
+    ]
+    if new:
+        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "market insert")
+    rows = [
+        (
+            change.lane,
+            change.market,
+            change.position,
+            change.last_time,
+            change.open_orders,
+            change.plan_touched,
+            change.plan,
+            change.plan_position,
+            change.last_round,
+            change.last_cut_time,
+            change.last_completed_sha256,
+        )
+        for change in changes
+    ]
+    expect_rows(await connection.execute(UPDATE, *zip(*rows, strict=True)), len(rows), "market update")
+
+
+READ_ONE = """
+select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
+    last_cut_time,
+       last_completed_sha256, body
+from market where market = $1
+"""
+
+
+async def load_market(connection: Connection, market: UUID) -> MarketRow | None:
+    row = await connection.fetchrow(READ_ONE, market)
+    return None if row is None else _row(row)
+
+
+READ_MANY = """
+select m.lane, m.market, m.version, m.position, m.last_time, m.open_orders, m.plan, m.plan_position,
+    m.last_round,
+       m.last_cut_time, m.last_completed_sha256, m.body
+from unnest($1::bigint[], $2::uuid[]) as a (lane, market) join market m on m.lane = a.lane and m.market =
+    a.market
+"""
+
+
+async def load_markets(connection: Connection, keys: Sequence[tuple[int, UUID]]) -> dict[UUID, MarketRow]:
+    """The markets of a batch of commands, by (lane, market), under their lanes."""
+    lanes, markets = (list(column) for column in zip(*keys, strict=True))
+    return {row["market"]: _row(row) for row in await connection.fetch(READ_MANY, lanes, markets)}
+
+
+READ_PAGE = """
+select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
+    last_cut_time,
+       last_completed_sha256, body
+from market where $1::uuid is null or market > $1 order by market limit $2
+"""
+
+
+async def list_markets(connection: Connection, *, after: UUID | None, limit: int) -> Page[MarketRow]:
+    """All markets by id."""
+    rows = await connection.fetch(READ_PAGE, after, limit + 1)
+    return page([_row(row) for row in rows], limit)
+
+
+READ_LANE = """
+select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
+    last_cut_time,
+       last_completed_sha256, body
+from market where lane = $1
+"""
+
+
+async def markets_of_lane(connection: Connection, lane: int) -> list[MarketRow]:
+    return [_row(row) for row in await connection.fetch(READ_LANE, lane)]
+
+
+def _row(row: asyncpg.Record) -> MarketRow:
+    return MarketRow(
+        lane=row["lane"],
+        market=row["market"],
+        version=row["version"],
+        position=row["position"],
+        last_time=row["last_time"],
+        open_orders=row["open_orders"],
+        plan=row["plan"],
+        plan_position=row["plan_position"],
+        last_round=row["last_round"],
+        last_cut_time=row["last_cut_time"],
+        last_completed_sha256=row["last_completed_sha256"],
+        terms=bodies.market_terms(row["body"]),
+    )

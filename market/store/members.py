@@ -1,0 +1,183 @@
+"""Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, what
+they let fall."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from events.connections import Connection
+from events.market_terms import Member
+from market.store import bodies
+from market.store.reading import Page, page
+from market.store.row_counts import expect_rows
+
+
+class MemberRow(Struct, frozen=True, kw_only=True):
+    lane: int
+    market: UUID
+    version: int
+    position: int
+    suspended: bool
+    member: Member
+
+
+class MemberChange(Struct, kw_only=True):
+    """What a batch does to a member's row; `suspended` None leaves it as it is."""
+
+    lane: int
+    market: UUID
+    organisation: UUID
+    position: int = 0
+    events: int = 0
+    member: Member | None = None
+    suspended: bool | None = None
+
+
+class Failing(Struct, frozen=True, kw_only=True):
+    lane: int
+    market: UUID
+    organisation: UUID
+    position: int
+    failed_time: datetime
+
+
+UPSERT = """
+insert into member as m (lane, market, organisation, version, position, suspended, body)
+select lane, market, organisation, events, position, coalesce(suspended, false), body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bytea[])
+    as n (lane, market, organisation, events, position, suspended, body)
+on conflict (lane, market, organisation) do update set
+    version = m.version + excluded.version, position = excluded.position, body = excluded.body
+"""
+
+# Beside the upsert, which cannot tell "stays as it is" from "not suspended" in a row that exists.
+SUSPEND = """
+update member m set
+    suspended = n.suspended, position = n.position, version = m.version + n.events
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[])
+    as n (lane, market, organisation, events, position, suspended)
+where m.lane = n.lane and m.market = n.market and m.organisation = n.organisation
+"""
+
+
+async def write(connection: Connection, changes: Sequence[MemberChange]) -> None:
+    copied = [
+        (c.lane, c.market, c.organisation, c.events, c.position, c.suspended, bodies.encode(c.member))
+        for c in changes
+        if c.member is not None
+    ]
+    if copied:
+        expect_rows(
+            await connection.execute(UPSERT, *zip(*copied, strict=True)), len(copied), "member upsert"
+        )
+    suspended = [
+        (c.lane, c.market, c.organisation, c.events if c.member is None else 0, c.position, c.suspended)
+        for c in changes
+        if c.suspended is not None
+    ]
+    if suspended:
+        status = await connection.execute(SUSPEND, *zip(*suspended, strict=True))
+        expect_rows(status, len(suspended), "member update")
+
+
+INSERT_FAILINGS = """
+insert into failing (lane, market, organisation, position, failed_time)
+select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[])
+"""
+
+
+async def write_failings(connection: Connection, failings: Sequence[Failing]) -> None:
+    if not failings:
+        return
+    rows = [(f.lane, f.market, f.organisation, f.position, f.failed_time) for f in failings]
+    expect_rows(
+        await connection.execute(INSERT_FAILINGS, *zip(*rows, strict=True)), len(rows), "failing insert"
+    )
+
+
+READ_ONE = """
+select lane, market, version, position, suspended, body from member where market = $1 and organisation = $2
+"""
+
+
+async def load_member(connection: Connection, market: UUID, organisation: UUID) -> MemberRow | None:
+    row = await connection.fetchrow(READ_ONE, market, organisation)
+    return None if row is None else _row(row)
+
+
+READ_PAGE = """
+select lane, market, version, position, suspended, body from member
+where market = $1 and ($2::uuid is null or organisation > $2) order by organisation limit $3
+"""
+
+
+async def list_members(
+    connection: Connection, market: UUID, *, after: UUID | None, limit: int
+) -> Page[MemberRow]:
+    """Members of a market by id; a tenant's session sees its own membership only."""
+    rows = await connection.fetch(READ_PAGE, market, after, limit + 1)
+    return page([_row(row) for row in rows], limit)
+
+
+READ_BOOK = (
+    "select lane, market, version, position, suspended, body from member where lane = $1 and market = $2"
+)
+
+
+async def load_all(connection: Connection, lane: int, market: UUID) -> list[MemberRow]:
+    return [_row(row) for row in await connection.fetch(READ_BOOK, lane, market)]
+
+
+READ_SOME = """
+select lane, market, version, position, suspended, body from member
+where lane = $1 and market = $2 and organisation = any($3::uuid[])
+"""
+
+
+async def load_some(
+    connection: Connection, lane: int, market: UUID, organisations: Sequence[UUID]
+) -> dict[UUID, MemberRow]:
+    rows = await connection.fetch(READ_SOME, lane, market, list(organisations))
+    return {row.member.organisation: row for row in map(_row, rows)}
+
+
+READ_MARKETS = "select lane, market from member where organisation = $1 order by lane, market"
+
+
+async def markets_of(connection: Connection, organisation: UUID) -> list[tuple[int, UUID]]:
+    """(lane, market) of every market that holds a copy of the organisation, suspended memberships
+    included."""
+    return [(row["lane"], row["market"]) for row in await connection.fetch(READ_MARKETS, organisation)]
+
+
+# As the book keeps them: those within 90 days of the organisation's newest one.
+READ_FAILINGS = """
+select organisation, failed_time from (
+    select organisation, position, failed_time, max(failed_time) over (partition by organisation) as newest
+    from failing where lane = $1 and market = $2
+) f
+where failed_time > newest - $3::interval order by position
+"""
+
+
+async def load_failings(
+    connection: Connection, lane: int, market: UUID, window: timedelta
+) -> dict[UUID, list[datetime]]:
+    failings: dict[UUID, list[datetime]] = {}
+    for row in await connection.fetch(READ_FAILINGS, lane, market, window):
+        failings.setdefault(row["organisation"], []).append(row["failed_time"])
+    return failings
+
+
+def _row(row: asyncpg.Record) -> MemberRow:
+    return MemberRow(
+        lane=row["lane"],
+        market=row["market"],
+        version=row["version"],
+        position=row["position"],
+        suspended=row["suspended"],
+        member=bodies.member(row["body"]),
+    )

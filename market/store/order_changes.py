@@ -1,0 +1,165 @@
+"""What an event does to an order's row: the same steps as the book's, on the row's figures alone, without
+its terms."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.envelope import Recorded
+from events.market_terms import RequirementTerms, SupplyTerms
+from events.vocabulary import OrderKind
+from market.rules.book import OrderStatus, carried_tranches, move_tranche, settled_status
+from market.rules.lots import identity
+from market.store import bodies
+
+OrderKey = tuple[int, UUID, UUID]
+"""lane, market, order."""
+
+
+class OrderChange(Struct, kw_only=True):
+    """A row of `supply` or `requirement` while a batch of events passes over it.
+
+    `body` is None as long as the terms neither changed nor had to be read; `was_open` is what the market
+    counted before.
+    """
+
+    lane: int
+    market: UUID
+    order: UUID
+    kind: OrderKind
+    organisation: UUID
+    status: OrderStatus
+    version: int
+    rank: int
+    position: int
+    basis_g: int
+    held_g: int
+    filled_g: int
+    tranche_count: int
+    tranche_committed_g: tuple[int, ...]
+    valid_until: datetime
+    lot_identity: str | None
+    body: bytes | None
+    new: bool = False
+    was_open: bool = False
+
+    def inserted(self) -> tuple[object, ...]:
+        """The whole row, in the order of the tables' inserts."""
+        return (
+            self.lane,
+            self.market,
+            self.order,
+            self.kind,
+            self.organisation,
+            self.status,
+            self.version,
+            self.rank,
+            self.position,
+            self.basis_g,
+            self.held_g,
+            self.filled_g,
+            self.tranche_count,
+            "{" + ",".join(map(str, self.tranche_committed_g)) + "}",
+            self.valid_until,
+            self.lot_identity,
+            self.body,
+        )
+
+    def updated(self) -> tuple[object, ...]:
+        """Key and what may change, in the order of the tables' updates."""
+        return (
+            self.lane,
+            self.market,
+            self.order,
+            self.status,
+            self.version,
+            self.rank,
+            self.position,
+            self.basis_g,
+            self.held_g,
+            self.filled_g,
+            self.tranche_count,
+            "{" + ",".join(map(str, self.tranche_committed_g)) + "}",
+            self.valid_until,
+            self.body,
+        )
+
+
+def opened(
+    event: Recorded,
+    market: UUID,
+    order: UUID,
+    kind: OrderKind,
+    organisation: UUID,
+    terms: SupplyTerms | RequirementTerms,
+) -> OrderChange:
+    tranche_count, lot = (
+        (len(terms.tranches), terms.physical_lot) if isinstance(terms, SupplyTerms) else (0, None)
+    )
+    return OrderChange(
+        lane=event.lane,
+        market=market,
+        order=order,
+        kind=kind,
+        organisation=organisation,
+        status="open",
+        version=1,
+        rank=event.position,
+        position=event.position,
+        basis_g=terms.basis_g,
+        held_g=0,
+        filled_g=0,
+        tranche_count=tranche_count,
+        tranche_committed_g=(),
+        valid_until=terms.valid_until,
+        lot_identity=None if lot is None else identity(organisation, lot),
+        body=bodies.encode(terms),
+        new=True,
+    )
+
+
+def amended(
+    change: OrderChange, event: Recorded, terms: SupplyTerms | RequirementTerms, *, keeps_rank: bool
+) -> None:
+    if isinstance(terms, SupplyTerms):
+        if change.tranche_committed_g:
+            before = bodies.supply_terms(_read(change)).tranches
+            change.tranche_committed_g = carried_tranches(change.tranche_committed_g, before, terms.tranches)
+        change.tranche_count = len(terms.tranches)
+    change.basis_g = terms.basis_g
+    change.valid_until = terms.valid_until
+    change.body = bodies.encode(terms)
+    change.version += 1
+    if not keeps_rank:
+        change.rank = event.position
+    settle(change, event)
+
+
+def closed(change: OrderChange, event: Recorded, status: OrderStatus) -> None:
+    change.status = status
+    change.version += 1
+    settle(change, event)
+
+
+def moved(change: OrderChange, event: Recorded, *, tranche: int, held_g: int, filled_g: int) -> None:
+    change.held_g += held_g
+    change.filled_g += filled_g
+    if change.kind != "requirement":
+        change.tranche_committed_g = move_tranche(
+            change.tranche_committed_g, tranche, change.tranche_count, held_g + filled_g
+        )
+    settle(change, event)
+
+
+def settle(change: OrderChange, event: Recorded) -> None:
+    assert change.held_g >= 0
+    assert change.filled_g >= 0
+    assert change.held_g + change.filled_g <= change.basis_g
+    change.status = settled_status(change.status, change.basis_g, change.held_g, change.filled_g)
+    change.position = event.position
+
+
+def _read(change: OrderChange) -> bytes:
+    assert change.body is not None, f"the terms of {change.order} were not read"
+    return change.body

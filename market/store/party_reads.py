@@ -1,0 +1,175 @@
+"""Reading organisations and what belongs to them; the organisation is always named, row-level security
+aside."""
+
+from uuid import UUID
+
+from events.connections import Connection
+from market.rules.parties import (
+    ApiKey,
+    Certificate,
+    Facility,
+    Licence,
+    Membership,
+    Organisation,
+    OrganisationState,
+)
+from market.store import members
+from market.store.parties import api_key, certificate, facility, licence, organisation
+from market.store.reading import Page, page
+
+READ_ORGANISATION = "select organisation, version, body from organisation where organisation = $1"
+
+
+async def load_organisation(connection: Connection, organisation_id: UUID) -> Organisation | None:
+    row = await connection.fetchrow(READ_ORGANISATION, organisation_id)
+    return None if row is None else organisation(row)
+
+
+READ_ORGANISATIONS = """
+select organisation, version, body from organisation
+where $1::uuid is null or organisation > $1 order by organisation limit $2
+"""
+
+
+async def list_organisations(connection: Connection, *, after: UUID | None, limit: int) -> Page[Organisation]:
+    """By id; a tenant's session sees its own only."""
+    rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1)
+    return page([organisation(row) for row in rows], limit)
+
+
+READ_FACILITY = """
+select organisation, facility as id, version, revoked, body from facility where organisation = $1 and
+    facility = $2
+"""
+READ_FACILITIES = """
+select organisation, facility as id, version, revoked, body from facility
+where organisation = $1 and ($2::uuid is null or facility > $2) order by facility limit $3
+"""
+
+
+async def load_facility(connection: Connection, organisation_id: UUID, facility_id: UUID) -> Facility | None:
+    row = await connection.fetchrow(READ_FACILITY, organisation_id, facility_id)
+    return None if row is None else facility(row)
+
+
+async def list_facilities(
+    connection: Connection, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[Facility]:
+    rows = await connection.fetch(READ_FACILITIES, organisation_id, after, limit + 1)
+    return page([facility(row) for row in rows], limit)
+
+
+READ_CERTIFICATE = """
+select organisation, certificate as id, version, revoked, body from certificate where organisation = $1 and
+    certificate = $2
+"""
+READ_CERTIFICATES = """
+select organisation, certificate as id, version, revoked, body from certificate
+where organisation = $1 and ($2::uuid is null or certificate > $2) order by certificate limit $3
+"""
+
+
+async def load_certificate(
+    connection: Connection, organisation_id: UUID, certificate_id: UUID
+) -> Certificate | None:
+    row = await connection.fetchrow(READ_CERTIFICATE, organisation_id, certificate_id)
+    return None if row is None else certificate(row)
+
+
+async def list_certificates(
+    connection: Connection, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[Certificate]:
+    rows = await connection.fetch(READ_CERTIFICATES, organisation_id, after, limit + 1)
+    return page([certificate(row) for row in rows], limit)
+
+
+READ_LICENCE = """
+select organisation, licence as id, version, revoked, body from licence where organisation = $1 and licence =
+    $2
+"""
+READ_LICENCES = """
+select organisation, licence as id, version, revoked, body from licence
+where organisation = $1 and ($2::uuid is null or licence > $2) order by licence limit $3
+"""
+
+
+async def load_licence(connection: Connection, organisation_id: UUID, licence_id: UUID) -> Licence | None:
+    row = await connection.fetchrow(READ_LICENCE, organisation_id, licence_id)
+    return None if row is None else licence(row)
+
+
+async def list_licences(
+    connection: Connection, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[Licence]:
+    rows = await connection.fetch(READ_LICENCES, organisation_id, after, limit + 1)
+    return page([licence(row) for row in rows], limit)
+
+
+READ_KEY = """
+select organisation, api_key as id, version, revoked, body from api_key where organisation = $1 and api_key =
+    $2
+"""
+READ_KEYS = """
+select organisation, api_key as id, version, revoked, body from api_key
+where organisation = $1 and ($2::uuid is null or api_key > $2) order by api_key limit $3
+"""
+
+# Whose key it is, nobody knows yet: the reader's role `door` sees this one row.
+FIND_KEY = "select organisation, api_key as id, version, revoked, body from api_key where api_key = $1"
+
+
+async def load_key(connection: Connection, organisation_id: UUID, key: UUID) -> ApiKey | None:
+    row = await connection.fetchrow(READ_KEY, organisation_id, key)
+    return None if row is None else api_key(row)
+
+
+async def list_keys(
+    connection: Connection, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[ApiKey]:
+    rows = await connection.fetch(READ_KEYS, organisation_id, after, limit + 1)
+    return page([api_key(row) for row in rows], limit)
+
+
+async def find_key(connection: Connection, key: UUID) -> ApiKey | None:
+    """The key that a request presents, for authentication; revoked and expired ones too."""
+    row = await connection.fetchrow(FIND_KEY, key)
+    return None if row is None else api_key(row)
+
+
+# Everything of one organisation by primary key; papers are few.
+READ_STATE = """
+select 'organisation' as kind, organisation, organisation as id, version, false as revoked, position, body
+from organisation where lane = $1 and organisation = $2
+union all
+select 'facility', organisation, facility, version, revoked, position, body
+from facility where lane = $1 and organisation = $2
+union all
+select 'certificate', organisation, certificate, version, revoked, position, body
+from certificate where lane = $1 and organisation = $2
+union all
+select 'licence', organisation, licence, version, revoked, position, body
+from licence where lane = $1 and organisation = $2
+union all
+select 'api_key', organisation, api_key, version, revoked, position, body
+from api_key where lane = $1 and organisation = $2
+order by id
+"""
+
+
+async def load_state(connection: Connection, lane: int, organisation_id: UUID) -> OrganisationState:
+    """All of one organisation, under its lane."""
+    rows = await connection.fetch(READ_STATE, lane, organisation_id)
+    found = [organisation(row) for row in rows if row["kind"] == "organisation"]
+    return OrganisationState(
+        lane=lane,
+        position=max((row["position"] for row in rows), default=0),
+        organisation=found[0] if found else None,
+        facilities=tuple(facility(row) for row in rows if row["kind"] == "facility"),
+        certificates=tuple(certificate(row) for row in rows if row["kind"] == "certificate"),
+        licences=tuple(licence(row) for row in rows if row["kind"] == "licence"),
+        keys=tuple(api_key(row) for row in rows if row["kind"] == "api_key"),
+        memberships=tuple(
+            Membership(market=market, lane=market_lane)
+            for market_lane, market in await members.markets_of(connection, organisation_id)
+        ),
+    )

@@ -1,0 +1,51 @@
+"""How a reader's transaction says who reads: row-level security sees to the rest."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, Literal, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.connections import Connection, Pool
+
+ReaderRole = Literal["tenant", "operator", "auditor", "desk", "door"]
+"""tenant: rows of its organisation · operator, auditor: all rows · desk: all rows, for what passes
+`rules.visibility`
+before anybody sees it · door: the one API key that a request presents."""
+
+PAGE_MAX = 500
+
+T = TypeVar("T")
+
+
+class Page(Struct, Generic[T], frozen=True, kw_only=True):
+    """Items in order of their key; `more` when others follow the last one."""
+
+    items: tuple[T, ...]
+    more: bool
+
+
+def page(items: Sequence[T], limit: int) -> Page[T]:
+    """A page out of `limit` + 1 rows."""
+    return Page(items=tuple(items[:limit]), more=len(items) > limit)
+
+
+# Local to the transaction, so that a pooled connection forgets it.
+SET_READER = """
+select set_config('lodestone.organisation', $1, true), set_config('lodestone.role', $2, true),
+       set_config('lodestone.key', $3, true)
+"""
+
+
+@asynccontextmanager
+async def reading(
+    pool: Pool, *, organisation: UUID | None, role: ReaderRole, key: UUID | None = None
+) -> AsyncIterator[Connection]:
+    """A read-only transaction of `lodestone_reader` that sees what `role` may see, all of one snapshot."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))
+        yield connection

@@ -1,0 +1,173 @@
+"""Requirements: table `requirement`."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from events.connections import Connection
+from market.rules.book import RequirementOrder
+from market.store import bodies
+from market.store.order_changes import OrderChange, OrderKey
+from market.store.row_counts import expect_rows
+
+
+class RequirementRow(Struct, frozen=True, kw_only=True):
+    """`position` is of the last event that changed the row, holds included; `order.version` counts the
+    owner's changes."""
+
+    order: RequirementOrder
+    lane: int
+    position: int
+
+
+READ_CHANGES = """
+select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.basis_g,
+    r.held_g,
+       r.filled_g, r.valid_until
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, requirement)
+join requirement r on r.lane = a.lane and r.market = a.market and r.requirement = a.requirement
+"""
+
+
+async def read_changes(connection: Connection, keys: Iterable[OrderKey]) -> dict[UUID, OrderChange]:
+    """Rows that events are about to change. LookupError when one is missing."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = await connection.fetch(READ_CHANGES, *(list(column) for column in zip(*wanted, strict=True)))
+    if len(rows) != len(wanted):
+        raise LookupError(f"requirement: {len(rows)} rows of {len(wanted)} that events name")
+    return {row["requirement"]: _change(row) for row in rows}
+
+
+def _change(row: asyncpg.Record) -> OrderChange:
+    return OrderChange(
+        lane=row["lane"],
+        market=row["market"],
+        order=row["requirement"],
+        kind="requirement",
+        organisation=row["organisation"],
+        status=row["status"],
+        version=row["version"],
+        rank=row["rank"],
+        position=row["position"],
+        basis_g=row["basis_g"],
+        held_g=row["held_g"],
+        filled_g=row["filled_g"],
+        tranche_count=0,
+        tranche_committed_g=(),
+        valid_until=row["valid_until"],
+        lot_identity=None,
+        body=None,
+        was_open=row["status"] == "open",
+    )
+
+
+INSERT = """
+insert into requirement (
+    lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+    valid_until,
+    body
+)
+select lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+       valid_until, body
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::timestamptz[],
+    $16::text[], $17::bytea[]
+) as n (
+    lane, market, requirement, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+)
+"""
+
+# The terms stay as they are where the change brings none.
+UPDATE = """
+update requirement r set
+    status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
+    held_g = n.held_g, filled_g = n.filled_g, valid_until = n.valid_until, body = coalesce(n.body, r.body)
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::bytea[]
+) as n (
+    lane, market, requirement, status, version, rank, position, basis_g, held_g, filled_g, tranche_count,
+    tranche_committed_g, valid_until, body
+)
+where r.lane = n.lane and r.market = n.market and r.requirement = n.requirement
+"""
+
+
+async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
+    """Insert new rows, update the others; each exactly once."""
+    new = [change.inserted() for change in changes if change.new]
+    old = [change.updated() for change in changes if not change.new]
+    if new:
+        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "requirement insert")
+    if old:
+        expect_rows(await connection.execute(UPDATE, *zip(*old, strict=True)), len(old), "requirement update")
+
+
+READ_ONE = """
+select lane, market, requirement, organisation, status, version, rank, position, held_g, filled_g, body
+from requirement where requirement = $1 and ($2::uuid is null or organisation = $2)
+"""
+
+
+async def load_requirement(
+    connection: Connection, organisation: UUID | None, order: UUID
+) -> RequirementRow | None:
+    """The order as it stands; None when it is unknown or another organisation's. `organisation` None:
+    anyone's."""
+    row = await connection.fetchrow(READ_ONE, order, organisation)
+    return None if row is None else requirement_row(row, order)
+
+
+# What a market's book holds: open orders, and closed ones as long as a match holds part of them.
+READ_BOOK = """
+select lane, market, requirement, organisation, status, version, rank, position, held_g, filled_g, body
+from requirement where lane = $1 and market = $2 and (status = 'open' or held_g > 0)
+"""
+
+
+async def load_in_book(connection: Connection, lane: int, market: UUID) -> dict[UUID, RequirementOrder]:
+    return {
+        row["requirement"]: _order(row, row["requirement"])
+        for row in await connection.fetch(READ_BOOK, lane, market)
+    }
+
+
+READ_STATES = """
+select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.held_g,
+    r.filled_g, r.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, requirement)
+join requirement r on r.lane = a.lane and r.market = a.market and r.requirement = a.requirement
+"""
+
+
+async def load_orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[UUID, RequirementRow]:
+    """The orders of a batch of commands, under their lane."""
+    lanes, markets, orders = (list(column) for column in zip(*keys, strict=True))
+    return {
+        row["requirement"]: requirement_row(row, row["requirement"])
+        for row in await connection.fetch(READ_STATES, lanes, markets, orders)
+    }
+
+
+def _order(row: asyncpg.Record, order: UUID) -> RequirementOrder:
+    return RequirementOrder(
+        order=order,
+        market=row["market"],
+        organisation=row["organisation"],
+        rank=row["rank"],
+        version=row["version"],
+        status=row["status"],
+        held_g=row["held_g"],
+        filled_g=row["filled_g"],
+        terms=bodies.requirement_terms(row["body"]),
+    )
+
+
+def requirement_row(row: asyncpg.Record, order: UUID) -> RequirementRow:
+    return RequirementRow(order=_order(row, order), lane=row["lane"], position=row["position"])

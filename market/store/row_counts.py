@@ -1,0 +1,12 @@
+"""What a statement said it did, held against what it had to do."""
+
+
+class RowCountWrong(RuntimeError):
+    """A write met fewer or more rows than its events say: tables and record have parted."""
+
+
+def expect_rows(status: str, expected: int, what: str) -> None:
+    """`status` is the server's command tag, as "UPDATE 3"."""
+    found = int(status.rpartition(" ")[2])
+    if found != expected:
+        raise RowCountWrong(f"{what}: {found} rows instead of {expected}")

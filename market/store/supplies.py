@@ -1,0 +1,183 @@
+"""Supply offers and recovered lots: table `supply`."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from events.connections import Connection
+from market.rules.book import SupplyOrder
+from market.store import bodies
+from market.store.order_changes import OrderChange, OrderKey
+from market.store.row_counts import expect_rows
+
+
+class SupplyRow(Struct, frozen=True, kw_only=True):
+    """`position` is of the last event that changed the row, holds included; `order.version` counts the
+    owner's changes."""
+
+    order: SupplyOrder
+    lane: int
+    position: int
+    lot_identity: str | None
+
+
+# By the primary key; the terms only where an event reads them, since a clearing touches thousands of rows.
+READ_CHANGES = """
+select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.basis_g,
+       s.held_g, s.filled_g, s.tranche_count, s.tranche_committed_g, s.valid_until, s.lot_identity,
+       case when a.whole then s.body end as body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::boolean[]) as a (lane, market, supply, whole)
+join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
+"""
+
+
+async def read_changes(
+    connection: Connection, keys: Iterable[OrderKey], whole: set[UUID]
+) -> dict[UUID, OrderChange]:
+    """Rows that events are about to change; those of `whole` with their terms. LookupError when one is
+    missing."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    lanes, markets, orders = (list(column) for column in zip(*wanted, strict=True))
+    rows = await connection.fetch(READ_CHANGES, lanes, markets, orders, [order in whole for order in orders])
+    if len(rows) != len(wanted):
+        raise LookupError(f"supply: {len(rows)} rows of {len(wanted)} that events name")
+    return {row["supply"]: _change(row) for row in rows}
+
+
+def _change(row: asyncpg.Record) -> OrderChange:
+    return OrderChange(
+        lane=row["lane"],
+        market=row["market"],
+        order=row["supply"],
+        kind=row["kind"],
+        organisation=row["organisation"],
+        status=row["status"],
+        version=row["version"],
+        rank=row["rank"],
+        position=row["position"],
+        basis_g=row["basis_g"],
+        held_g=row["held_g"],
+        filled_g=row["filled_g"],
+        tranche_count=row["tranche_count"],
+        tranche_committed_g=tuple(row["tranche_committed_g"]),
+        valid_until=row["valid_until"],
+        lot_identity=row["lot_identity"],
+        body=row["body"],
+        was_open=row["status"] == "open",
+    )
+
+
+INSERT = """
+insert into supply (lane, market, supply, kind, organisation, status, version, rank, position, basis_g,
+    held_g, filled_g,
+                    tranche_count, tranche_committed_g, valid_until, lot_identity, body)
+select lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+       tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[],
+    $8::bigint[],
+            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[],
+            $15::timestamptz[],
+            $16::text[], $17::bytea[])
+    as n (lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g,
+    filled_g,
+          tranche_count, tranche_committed_g, valid_until, lot_identity, body)
+"""
+
+# The terms stay as they are where the change brings none.
+UPDATE = """
+update supply s set
+    status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
+    held_g = n.held_g, filled_g = n.filled_g, tranche_count = n.tranche_count,
+    tranche_committed_g = n.tranche_committed_g::bigint[], valid_until = n.valid_until, body =
+    coalesce(n.body, s.body)
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+    $8::bigint[],
+            $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::bytea[])
+    as n (lane, market, supply, status, version, rank, position, basis_g, held_g, filled_g, tranche_count,
+          tranche_committed_g, valid_until, body)
+where s.lane = n.lane and s.market = n.market and s.supply = n.supply
+"""
+
+
+async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
+    """Insert new rows, update the others; each exactly once."""
+    new = [change.inserted() for change in changes if change.new]
+    old = [change.updated() for change in changes if not change.new]
+    if new:
+        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "supply insert")
+    if old:
+        expect_rows(await connection.execute(UPDATE, *zip(*old, strict=True)), len(old), "supply update")
+
+
+READ_ONE = """
+select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
+    tranche_committed_g,
+       lot_identity, body
+from supply where supply = $1 and ($2::uuid is null or organisation = $2)
+"""
+
+
+async def load_supply(connection: Connection, organisation: UUID | None, order: UUID) -> SupplyRow | None:
+    """The order as it stands; None when it is unknown or another organisation's. `organisation` None:
+    anyone's."""
+    row = await connection.fetchrow(READ_ONE, order, organisation)
+    return None if row is None else supply_row(row, order)
+
+
+# What a market's book holds: open orders, and closed ones as long as a match holds part of them.
+READ_BOOK = """
+select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
+    tranche_committed_g,
+       lot_identity, body
+from supply where lane = $1 and market = $2 and (status = 'open' or held_g > 0)
+"""
+
+
+async def load_in_book(connection: Connection, lane: int, market: UUID) -> dict[UUID, SupplyOrder]:
+    return {
+        row["supply"]: _order(row, row["supply"]) for row in await connection.fetch(READ_BOOK, lane, market)
+    }
+
+
+READ_STATES = """
+select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.held_g,
+    s.filled_g,
+       s.tranche_committed_g, s.lot_identity, s.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, supply)
+join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
+"""
+
+
+async def load_orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[UUID, SupplyRow]:
+    """The orders of a batch of commands, under their lane."""
+    lanes, markets, orders = (list(column) for column in zip(*keys, strict=True))
+    return {
+        row["supply"]: supply_row(row, row["supply"])
+        for row in await connection.fetch(READ_STATES, lanes, markets, orders)
+    }
+
+
+def _order(row: asyncpg.Record, order: UUID) -> SupplyOrder:
+    return SupplyOrder(
+        order=order,
+        kind=row["kind"],
+        market=row["market"],
+        organisation=row["organisation"],
+        rank=row["rank"],
+        version=row["version"],
+        status=row["status"],
+        held_g=row["held_g"],
+        filled_g=row["filled_g"],
+        tranche_committed_g=tuple(row["tranche_committed_g"]),
+        terms=bodies.supply_terms(row["body"]),
+    )
+
+
+def supply_row(row: asyncpg.Record, order: UUID) -> SupplyRow:
+    return SupplyRow(
+        order=_order(row, order), lane=row["lane"], position=row["position"], lot_identity=row["lot_identity"]
+    )

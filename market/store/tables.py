@@ -1,0 +1,36 @@
+"""Every table's place: state is rebuilt and compared, views are rebuilt and compared at their reader's
+position,
+operational tables are listed here and backed up."""
+
+from typing import Final
+
+STATE: Final = (
+    "organisation",
+    "facility",
+    "certificate",
+    "licence",
+    "api_key",
+    "market",
+    "member",
+    "market_input",
+    "rule_set",
+    "supply",
+    "requirement",
+    "match",
+    "failing",
+    "clearing",
+    "lot_reservation",
+)
+
+VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual")
+
+OPERATIONAL: Final = (
+    "record.deployment",
+    "record.lane",
+    "record.journal",
+    "record.request",
+    "record.relay",
+    "record.consumer",
+    "ops.migration",
+    "ops.snapshot",
+)

@@ -1,0 +1,131 @@
+"""PROCESS due clearings, expiries, lapses and releases: commands like any other, decided under the lane lock.
+
+Two timers, or one started again, give the same command twice; the rules refuse the second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from events.refusal import Refusal, Refusals
+from market.commands import clearings, lots, matches, offers, requirements
+from market.commands.desk import Answer, Desk
+from market.metrics import TIMER_COMMANDS
+from market.rules.callers import Caller
+from market.store.due import MarketClock, clearing_clocks, due_expiries, due_lapses, due_releases
+from market.store.orders import OrderPlace
+
+log = structlog.get_logger("lodestone.timers")
+
+TICK_SECONDS: Final = 0.5
+COMMANDS_PER_TICK_MAX: Final = 256
+REFUSED_PAUSE: Final = timedelta(seconds=5)
+
+
+class Due(NamedTuple):
+    """A command whose time has come; `subject` is the order, match or market it is about."""
+
+    kind: str
+    subject: UUID
+    give: Callable[[], Awaitable[Answer]]
+
+
+class Timers:
+    """Looks for what is due and gives the commands as the operator."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        operator: UUID,
+        *,
+        clock: Callable[[], datetime],
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
+        self._desk = desk
+        self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
+        self._clock = clock
+        self._tick_seconds = tick_seconds
+        self._not_before: dict[tuple[str, UUID], datetime] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until the event is set. What is away or refused is tried again at a later tick."""
+        while not stop.is_set():
+            full = await self.tick() >= COMMANDS_PER_TICK_MAX
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.0 if full else self._tick_seconds)
+
+    async def tick(self) -> int:
+        """Give every command that is due, at most 256 of a kind; the number given."""
+        now = self._clock()
+        self._not_before = {key: at for key, at in self._not_before.items() if at > now}
+        due = [entry for entry in await self._due(now) if (entry.kind, entry.subject) not in self._not_before]
+        await asyncio.gather(*(self._give(entry, now) for entry in due))
+        return len(due)
+
+    async def _due(self, now: datetime) -> Sequence[Due]:
+        async with self._desk.pool.acquire() as connection:
+            expiries = await due_expiries(connection, now, COMMANDS_PER_TICK_MAX)
+            lapses = await due_lapses(connection, now, COMMANDS_PER_TICK_MAX)
+            releases = await due_releases(connection, COMMANDS_PER_TICK_MAX)
+            clocks = await clearing_clocks(connection)
+        return [
+            *(self._expiry(place) for place in expiries),
+            *(self._lapse(place.match) for place in lapses),
+            *(self._release(place.order) for place in releases),
+            *(self._round(clock.market) for clock in clocks if is_due(clock, now)),
+        ]
+
+    def _expiry(self, place: OrderPlace) -> Due:
+        expire = {"offer": offers.expire, "lot": lots.expire, "requirement": requirements.expire}[place.kind]
+        return Due("expiry", place.order, lambda: expire(self._desk, self._caller, order=place.order))
+
+    def _lapse(self, match: UUID) -> Due:
+        return Due("lapse", match, lambda: matches.lapse(self._desk, self._caller, match=match))
+
+    def _release(self, order: UUID) -> Due:
+        return Due("release", order, lambda: lots.release(self._desk, self._caller, order=order))
+
+    def _round(self, market: UUID) -> Due:
+        return Due(
+            "clearing",
+            market,
+            lambda: clearings.plan(self._desk, self._caller, market=market, trigger="interval"),
+        )
+
+    async def _give(self, due: Due, now: datetime) -> None:
+        try:
+            await due.give()
+        except (Refusal, Refusals) as error:
+            self._not_before[due.kind, due.subject] = now + REFUSED_PAUSE
+            outcome = "refused"
+            log.info("timer_refused", kind=due.kind, subject=str(due.subject), reason=str(error))
+        else:
+            outcome = "accepted"
+            log.info("timer_fired", kind=due.kind, subject=str(due.subject))
+        TIMER_COMMANDS.labels(due.kind, outcome).inc()
+
+
+def is_due(clock: MarketClock, now: datetime) -> bool:
+    """Whether a market that clears by the clock gets its next round; none while nothing happened since."""
+    interval = clock.terms.clearing_interval_seconds
+    if interval == 0 or clock.plan is not None:
+        return False
+    if clock.last_cut_time is None:
+        return True
+    if clock.last_time <= clock.last_cut_time:
+        return False
+    wait = timedelta(seconds=interval + jitter_seconds(clock))
+    return now >= clock.last_cut_time + wait
+
+
+def jitter_seconds(clock: MarketClock) -> int:
+    """From market and round, so that every timer waits alike; nobody outside can time an order to the cut."""
+    most = clock.terms.clearing_jitter_seconds
+    digest = sha256(clock.market.bytes + clock.last_round.to_bytes(8, "big")).digest()
+    return int.from_bytes(digest[:8], "big") % (most + 1)

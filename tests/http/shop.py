@@ -1,0 +1,168 @@
+"""The app in this process on a real PostgreSQL, with a market in which two sellers and two buyers may
+trade."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import httpx
+from litestar import Litestar
+from prometheus_client import CollectorRegistry
+from uuid_utils.compat import uuid7
+
+from events.connections import open_pool
+from events.envelope import Recorded
+from events.vocabulary import KeyRole
+from market.commands import parties
+from market.http.access import KeyRing, mint, secret_sha256
+from market.http.app import create_app
+from market.http.door import Check, Door
+from market.http.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
+from market.http.ids import to_text
+from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
+from market.http.metrics import DoorMetrics
+from market.http.paging import CursorSeal
+from market.rules.parties import KeyDetails
+from market.services import find_credential
+from market.store import views
+from tests.market_support import Firm, Scene, scene_on
+
+AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
+secrets_made = count(1)
+
+
+@dataclass
+class Shop:
+    """A scene behind its door."""
+
+    scene: Scene
+    app: Litestar
+    client: httpx.AsyncClient
+    tokens: dict[tuple[UUID, frozenset[KeyRole]], str] = field(default_factory=dict)
+    keys: "count[int]" = field(default_factory=lambda: count(1))
+    shown: int = 0
+
+    @property
+    def market(self) -> str:
+        return to_text("mkt", self.scene.market)
+
+    @property
+    def operator(self) -> Firm:
+        return Firm(organisation=self.scene.operator.organisation, facility=UUID(int=0))
+
+    async def token(self, firm: Firm, *roles: KeyRole) -> str:
+        held = frozenset(roles or ("trader",))
+        if (firm.organisation, held) not in self.tokens:
+            key = uuid7()
+            token = mint(key, next(secrets_made).to_bytes(32, "big"))
+            await parties.issue_key(
+                self.scene.desk,
+                self.scene.operator,
+                organisation=firm.organisation,
+                key=key,
+                details=KeyDetails(
+                    label=",".join(sorted(held)),
+                    secret_sha256=secret_sha256(token),
+                    roles=tuple(sorted(held)),
+                    expires_at=self.scene.clock.now + timedelta(days=365),
+                ),
+            )
+            self.tokens[firm.organisation, held] = token
+        return self.tokens[firm.organisation, held]
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        by: Firm | None = None,
+        roles: Sequence[KeyRole] = ("trader",),
+        body: Any = None,
+        version: str | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """A request with what its route needs; `by` None sends no credentials."""
+        sent = dict(headers or {})
+        if by is not None:
+            sent["Authorization"] = f"Bearer {await self.token(by, *roles)}"
+        if method == "POST":
+            sent.setdefault("Idempotency-Key", key or f"k-{next(self.keys)}")
+        if version is not None:
+            sent["If-Match"] = version
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        if content is not None:
+            sent.setdefault("Content-Type", "application/json")
+        return await self.client.request(method, path, content=content, headers=sent)
+
+    async def rows(self) -> dict[str, int]:
+        """Row counts of everything a request could store."""
+        async with self.scene.pool.acquire() as connection:
+            return {
+                table: await connection.fetchval(f"select count(*) from {table}")
+                for table in ("record.journal", "record.request", "supply", "requirement", "match", "api_key")
+            }
+
+    async def project(self) -> None:
+        """What the projector does: the views, brought to the end of the market's lane."""
+        events: list[Recorded] = await self.scene.events("market")
+        async with self.scene.pool.acquire() as connection, connection.transaction():
+            await views.apply(connection, events[self.shown :])
+        self.shown = len(events)
+
+    def offer_body(self, firm: Firm, **changes: Any) -> dict[str, Any]:
+        return self._body(OFFER, firm, changes)
+
+    def lot_body(self, firm: Firm, **changes: Any) -> dict[str, Any]:
+        return self._body(LOT, firm, changes)
+
+    def requirement_body(self, firm: Firm, **changes: Any) -> dict[str, Any]:
+        return self._body(REQUIREMENT, firm, changes)
+
+    def _body(self, example: dict[str, Any], firm: Firm, changes: dict[str, Any]) -> dict[str, Any]:
+        """The example of the documentation, in this shop's market, from this firm's site, in its season."""
+        text = (
+            json.dumps(example).replace(MARKET, self.market).replace(FACILITY, to_text("fac", firm.facility))
+        )
+        text = (
+            text.replace("2027-0", "2026-0")
+            .replace("2026-10-", "2026-01-")
+            .replace("2026-03-15", "2026-03-30")
+        )
+        return {**json.loads(text), **changes}
+
+
+@asynccontextmanager
+async def shop_on(
+    database: Any, *, quota: Quota = AMPLE, checks: dict[str, Check] | None = None
+) -> AsyncIterator[Shop]:
+    async with scene_on(database) as scene:
+        reader = await open_pool(database.dsn("reader"), size=4)
+        try:
+            app = create_app(
+                Door(
+                    desk=scene.desk,
+                    reader=reader,
+                    clock=scene.clock,
+                    new_id=uuid7,
+                    new_secret=lambda: next(secrets_made).to_bytes(32, "big"),
+                    public_id_key=b"p" * 32,
+                    keys=KeyRing(partial(find_credential, reader), scene.clock),
+                    seal=CursorSeal("c" * 32),
+                    limits=CallerLimits(quota),
+                    metrics=DoorMetrics(CollectorRegistry()),
+                    checks=checks or {},
+                    body_bytes_max=BODY_BYTES_MAX,
+                )
+            )
+            transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+                yield Shop(scene=scene, app=app, client=client)
+        finally:
+            await reader.close()

@@ -1,0 +1,173 @@
+"""Who gets in: keys, expiry, revocation, roles, and every route without credentials."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from litestar import get
+from uuid_utils.compat import uuid7
+
+from events.vocabulary import KeyRole
+from market.commands import parties
+from market.http.access import PUBLIC, READERS, mint, secret_sha256
+from market.http.app import HANDLERS, check_declared, declared
+from market.http.endpoint import PATH_IDS, Endpoint
+from market.http.ids import to_text
+from tests.http.shop import Shop
+
+ENDPOINTS = declared(HANDLERS)
+ROUTES = {f"{e.method} {e.path}": e for e in ENDPOINTS}
+NOBODY = UUID(int=7)
+
+
+def address(declared_route: Endpoint) -> str:
+    """The route's path with ids of nothing."""
+    path = declared_route.path
+    for name, prefix in PATH_IDS.items():
+        path = path.replace(f"{{{name}}}", to_text(prefix, NOBODY))
+    return path.replace("{version}", "1").replace("{file}", "swagger-ui.css")
+
+
+async def bare(shop: Shop, declared_route: Endpoint, **headers: str) -> Any:
+    return await shop.client.request(declared_route.method, address(declared_route), headers=headers)
+
+
+def test_the_routes_without_credentials_are_these() -> None:
+    assert {
+        "GET /livez",
+        "GET /readyz",
+        "GET /metrics",
+        "GET /schema",
+        "GET /schema/openapi.json",
+        "GET /schema/files/{file}",
+    } == {name for name, e in ROUTES.items() if e.roles == PUBLIC}
+
+
+def test_a_handler_without_declared_roles_is_refused_at_start() -> None:
+    @get("/bare")
+    async def bare_handler() -> str:
+        return ""
+
+    with pytest.raises(RuntimeError, match="bare_handler"):
+        check_declared([*HANDLERS, bare_handler])
+
+
+async def test_no_route_answers_without_credentials(shop: Shop) -> None:
+    for name, e in ROUTES.items():
+        if e.roles == PUBLIC:
+            continue
+        answer = await bare(shop, e)
+        assert (name, 401, "application/problem+json") == (
+            name,
+            answer.status_code,
+            answer.headers["content-type"],
+        )
+        assert 'Bearer realm="lodestone"' == answer.headers["www-authenticate"]
+
+
+async def test_head_is_held_to_the_same_credentials_as_get(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    for e in ENDPOINTS:
+        if e.method != "GET" or e.roles == PUBLIC:
+            continue
+        without = await shop.client.head(address(e))
+        assert (401, b"") == (without.status_code, without.content)
+    whole = await shop.ask("GET", f"/v1/markets/{shop.market}", by=seller)
+    head = await shop.ask("HEAD", f"/v1/markets/{shop.market}", by=seller)
+    assert (200, b"", whole.headers["content-length"], whole.headers["etag"]) == (
+        head.status_code,
+        head.content,
+        head.headers["content-length"],
+        head.headers["etag"],
+    )
+
+
+async def test_every_route_refuses_a_key_without_its_role(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    for name, e in ROUTES.items():
+        wrong = sorted(READERS - e.roles)
+        if e.roles == PUBLIC or not wrong:
+            continue
+        role: KeyRole = wrong[0]
+        answer = await bare(shop, e, Authorization=f"Bearer {await shop.token(seller, role)}")
+        assert (name, 403, "role_missing") == (name, answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Basic dXNlcjpwYXNz", "Bearer", "Bearer x", "Bearer lds_live_", "Bearer " + "é" * 10],
+)
+async def test_what_is_no_key_is_401(shop: Shop, header: str) -> None:
+    answer = await shop.client.get("/v1/markets", headers={"Authorization": header.encode()})  # type: ignore[dict-item]
+    assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
+
+
+async def test_a_mistyped_or_invented_key_is_401(shop: Shop) -> None:
+    token = await shop.token(shop.scene.sellers[0])
+    key = UUID(hex=token.split("_")[2])
+    for tried in (
+        token[:-1] + ("0" if token[-1] != "0" else "1"),
+        mint(key, b"\x01" * 32),
+        mint(uuid7(), b"\x02" * 32),
+    ):
+        answer = await shop.client.get("/v1/markets", headers={"Authorization": f"Bearer {tried}"})
+        assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
+
+
+async def test_a_key_ends_at_its_expiry_even_while_it_is_cached(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    assert 200 == (await shop.ask("GET", "/v1/markets", by=seller)).status_code
+    shop.scene.clock.now += timedelta(days=366)
+    assert 401 == (await shop.ask("GET", "/v1/markets", by=seller)).status_code
+
+
+async def test_a_key_is_issued_shown_once_used_and_revoked(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    path = f"/v1/organisations/{to_text('org', seller.organisation)}/keys"
+    terms = {"label": "desk", "roles": ["trader"], "expires_at": "2026-12-01T00:00:00Z"}
+    issued = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms, key="issue-1")
+    assert 201 == issued.status_code, issued.text
+    token = issued.json()["token"]
+    replayed = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms, key="issue-1")
+    assert (issued.json()["id"], None, "true") == (
+        replayed.json()["id"],
+        replayed.json()["token"],
+        replayed.headers["idempotent-replayed"],
+    )
+    asked = {"Authorization": f"Bearer {token}"}
+    assert 200 == (await shop.client.get("/v1/markets", headers=asked)).status_code
+    listed = await shop.ask("GET", path, by=seller, roles=("admin",))
+    assert secret_sha256(token) not in listed.text
+    assert token not in listed.text
+    revoked = await shop.ask("DELETE", f"{path}/{issued.json()['id']}", by=seller, roles=("admin",))
+    assert 200 == revoked.status_code, revoked.text
+    assert 401 == (await shop.client.get("/v1/markets", headers=asked)).status_code
+
+
+async def test_another_process_notices_a_revocation_within_a_minute(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    token = await shop.token(seller)
+    asked = {"Authorization": f"Bearer {token}"}
+    assert 200 == (await shop.client.get("/v1/markets", headers=asked)).status_code
+    key = UUID(hex=token.split("_")[2])
+    await parties.revoke_key(shop.scene.desk, shop.scene.operator, organisation=seller.organisation, key=key)
+    shop.scene.clock.now += timedelta(seconds=61)
+    assert 401 == (await shop.client.get("/v1/markets", headers=asked)).status_code
+
+
+@pytest.mark.parametrize("role", ["operator", "auditor"])
+async def test_an_administrator_makes_no_operators_or_auditors(shop: Shop, role: str) -> None:
+    seller = shop.scene.sellers[0]
+    path = f"/v1/organisations/{to_text('org', seller.organisation)}/keys"
+    terms = {"label": "more", "roles": [role], "expires_at": "2026-12-01T00:00:00Z"}
+    answer = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms)
+    assert (403, "role_missing") == (answer.status_code, answer.json()["code"])
+
+
+async def test_an_administrator_makes_no_keys_for_others(shop: Shop) -> None:
+    seller, other = shop.scene.sellers
+    path = f"/v1/organisations/{to_text('org', other.organisation)}/keys"
+    terms = {"label": "more", "roles": ["trader"], "expires_at": "2026-12-01T00:00:00Z"}
+    answer = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms)
+    assert (404, "organisation_unknown") == (answer.status_code, answer.json()["code"])

@@ -1,0 +1,200 @@
+"""Bad input gets a clear problem document, all of it at once, and nothing is stored."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.http.shop import Shop
+
+TERM = {
+    "start_year": 2028,
+    "profile_percent": ["100"],
+    "index": "NdPr",
+    "quotation_period": "M-1",
+    "floor_eur_per_kg": "-999999999",
+}
+
+
+async def refused(shop: Shop, body: Any, path: str = "/v1/supply-offers", **given: Any) -> Any:
+    """The problem that a seller gets; row counts are the same before and after."""
+    seller = shop.scene.sellers[0]
+    await shop.token(seller)
+    before = await shop.rows()
+    answer = await shop.ask("POST", path, by=seller, body=body, **given)
+    assert before == await shop.rows()
+    assert "application/problem+json" == answer.headers["content-type"], answer.text
+    problem = answer.json()
+    assert answer.status_code == problem["status"]
+    assert f"urn:lodestone:problem:{problem['code']}" == problem["type"]
+    assert problem["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    return problem
+
+
+def found(problem: Any) -> dict[str, str]:
+    return {
+        error.get("pointer") or error.get("header") or error["parameter"]: error["code"]
+        for error in problem["errors"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"net_wet_t": "NaN"}, {"/net_wet_t": "not_finite"}),
+        ({"net_wet_t": "Infinity"}, {"/net_wet_t": "not_finite"}),
+        ({"net_wet_t": "25.0000001"}, {"/net_wet_t": "over_precise"}),
+        ({"net_wet_t": "1E+400"}, {"/net_wet_t": "not_decimal"}),
+        ({"net_wet_t": 25}, {"/net_wet_t": "wrong_type"}),
+        ({"net_wet_t": 10**400}, {"/net_wet_t": "wrong_type"}),
+        ({"net_wet_t": "0"}, {"/net_wet_t": "not_positive"}),
+        ({"payment_terms": "a\u0000b"}, {"/payment_terms": "control_character"}),
+        ({"payment_terms": "a\u001fb"}, {"/payment_terms": "control_character"}),
+        ({"surprise": 1}, {"/surprise": "unknown_field"}),
+        ({"valid_until": "2026-03-30T00:00:00"}, {"/valid_until": "naive_time"}),
+        ({"ask": {"amount": "69.00", "per": "oxide"}}, {"/ask/currency": "missing"}),
+        ({"ask": {"amount": "69.00", "currency": "USD"}}, {"/ask/per": "missing"}),
+        (
+            {"term": {**TERM, "start_year": 10**30}},
+            {"/term/start_year": "out_of_range", "/term/floor_eur_per_kg": "out_of_range"},
+        ),
+        (
+            {
+                "tranches": [
+                    {
+                        "window": {"start": "2026-04-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"},
+                        "net_wet_t": "10",
+                    }
+                ]
+            },
+            {"/tranches/0/window": "invalid"},
+        ),
+    ],
+)
+async def test_a_malformed_offer_is_answered_400(shop: Shop, change: Any, expected: dict[str, str]) -> None:
+    problem = await refused(shop, shop.offer_body(shop.scene.sellers[0], **change))
+    assert (400, expected) == (problem["status"], found(problem))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"ask": {"amount": "-1.00", "currency": "EUR", "per": "oxide"}}, {"/ask/amount": "ask_negative"}),
+        ({"ask": {"amount": "69.00", "currency": "CHF", "per": "oxide"}}, {"/ask/currency": "fx_missing"}),
+        (
+            {"ask": {"amount": "999999999", "currency": "EUR", "per": "oxide"}},
+            {"/ask/amount": "amount_out_of_range"},
+        ),
+        ({"valid_until": "2020-01-01T00:00:00Z"}, {"/valid_until": "validity_past"}),
+    ],
+)
+async def test_a_well_formed_offer_that_the_market_refuses_is_answered_422(
+    shop: Shop, change: Any, expected: dict[str, str]
+) -> None:
+    problem = await refused(shop, shop.offer_body(shop.scene.sellers[0], **change))
+    assert 422 == problem["status"], problem
+    assert expected.items() <= found(problem).items(), problem
+
+
+async def test_unknown_analytes_are_named(shop: Shop) -> None:
+    body = shop.offer_body(shop.scene.sellers[0])
+    body["composition"]["cells"].append(
+        {"analyte": "Xx", "state": "value", "fraction": {"unit": "ppm", "amount": "5"}}
+    )
+    problem = await refused(shop, body)
+    assert (422, "analyte_unknown") == (problem["status"], problem["code"])
+    assert {"/composition/cells/4/analyte": "analyte_unknown"} == found(problem)
+
+
+async def test_an_reo_split_outside_95_to_105_percent_is_refused(shop: Shop) -> None:
+    body = shop.offer_body(shop.scene.sellers[0])
+    body["composition"] = {
+        "basis": "dry",
+        "of": "treo",
+        "treo_percent": "99",
+        "cells": [
+            {
+                "analyte": "Nd",
+                "reported_as": "Nd2O3",
+                "state": "value",
+                "fraction": {"unit": "percent", "amount": "70"},
+            },
+            {
+                "analyte": "Pr",
+                "reported_as": "Pr6O11",
+                "state": "value",
+                "fraction": {"unit": "percent", "amount": "24.9"},
+            },
+        ],
+    }
+    problem = await refused(shop, body)
+    assert (422, "reo_split_out_of_range") == (problem["status"], problem["code"])
+
+
+async def test_several_refusals_come_together(shop: Shop) -> None:
+    problem = await refused(
+        shop,
+        shop.offer_body(
+            shop.scene.sellers[0],
+            valid_until="2020-01-01T00:00:00Z",
+            minimum_parcel_wet_t="11.000",
+            facility="fac_" + "0" * 32,
+        ),
+    )
+    assert {"validity_past", "minimum_parcel_too_large", "facility_not_owned"} <= set(found(problem).values())
+
+
+async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    before = await shop.rows()
+    answer = await shop.client.post(
+        "/v1/supply-offers?validate=1",
+        content=json.dumps(shop.offer_body(seller, net_wet_t="-1")),
+        headers={
+            "Authorization": f"Bearer {await shop.token(seller)}",
+            "Content-Type": "application/json",
+        },
+    )
+    problem = answer.json()
+    assert (400, "invalid_request") == (answer.status_code, problem["code"])
+    assert {
+        "validate": "unknown_parameter",
+        "Idempotency-Key": "idempotency_key_missing",
+        "/net_wet_t": "negative",
+    } == found(problem)
+    assert {**before, "record.journal": before["record.journal"] + 1, "api_key": 1} == await shop.rows()
+
+
+async def test_another_content_type_is_refused(shop: Shop) -> None:
+    problem = await refused(
+        shop, b"net_wet_t=1", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert (415, "unsupported_media_type") == (problem["status"], problem["code"])
+
+
+async def test_an_oversize_body_is_refused(shop: Shop) -> None:
+    problem = await refused(shop, b"[" + b" " * 300_000 + b"]")
+    assert (413, "body_too_large") == (problem["status"], problem["code"])
+
+
+async def test_an_unknown_market_is_404(shop: Shop) -> None:
+    problem = await refused(shop, shop.offer_body(shop.scene.sellers[0], market="mkt_" + "0" * 32))
+    assert (404, "market_unknown") == (problem["status"], problem["code"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/nothing", "/v1/supply-offers/offer_1", "/v1/supply-offers/lot_" + "0" * 32]
+)
+async def test_what_is_not_there_is_a_problem_too(shop: Shop, path: str) -> None:
+    answer = await shop.ask("GET", path, by=shop.scene.sellers[0])
+    assert (404, "application/problem+json", "not_found") == (
+        answer.status_code,
+        answer.headers["content-type"],
+        answer.json()["code"],
+    )
+
+
+async def test_a_method_that_a_resource_does_not_take_is_405(shop: Shop) -> None:
+    answer = await shop.ask("PUT", "/v1/supply-offers", by=shop.scene.sellers[0], body={})
+    assert (405, "method_not_allowed") == (answer.status_code, answer.json()["code"])
+    assert "GET, HEAD, OPTIONS, POST" == answer.headers["allow"]

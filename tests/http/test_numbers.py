@@ -1,0 +1,72 @@
+"""The one finite decimal: strict texts, exact integers, nothing rounded."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.http import numbers
+from market.http.numbers import EUR_CENTS, KILOGRAMS_POSITIVE, PERCENT, SIGNED_EUR_PER_KG, TONNES, DecimalKind
+
+KINDS = [kind for kind in vars(numbers).values() if isinstance(kind, DecimalKind)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.unit}-{kind.digits}.{kind.decimals}")
+@given(data=st.data())
+def test_every_integer_in_range_comes_back_from_its_text(kind: DecimalKind, data: st.DataObject) -> None:
+    most = 10 ** (2 + kind.decimals) if kind.at_most_hundred else 10 ** (kind.digits + kind.decimals) - 1
+    least = -most if kind.signed else 1 if kind.positive else 0
+    value = data.draw(st.integers(least, most))
+    assert value == kind.parse(kind.text(value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "code"),
+    [
+        (TONNES, "NaN", "not_finite"),
+        (TONNES, "-Infinity", "not_finite"),
+        (TONNES, "1E+400", "not_decimal"),
+        (TONNES, "0x10", "not_decimal"),
+        (TONNES, "1_000", "not_decimal"),
+        (TONNES, "٣", "not_decimal"),
+        (TONNES, " 1", "not_decimal"),
+        (TONNES, "1.", "not_decimal"),
+        (TONNES, "01", "not_decimal"),
+        (TONNES, "1\n", "not_decimal"),
+        (TONNES, "", "not_decimal"),
+        (TONNES, "-1", "negative"),
+        (TONNES, "1.0000000", "over_precise"),
+        (TONNES, "1000000", "out_of_range"),
+        (PERCENT, "100.1", "out_of_range"),
+        (PERCENT, "101", "out_of_range"),
+        (KILOGRAMS_POSITIVE, "0.000", "not_positive"),
+        (EUR_CENTS, "0.001", "over_precise"),
+        (SIGNED_EUR_PER_KG, "9" * 30, "out_of_range"),
+    ],
+)
+def test_what_is_no_such_number_is_refused_with_its_reason(kind: DecimalKind, text: str, code: str) -> None:
+    with pytest.raises(ValueError):
+        kind.parse(text)
+    assert code == kind.fault(text)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.unit}-{kind.digits}.{kind.decimals}")
+@given(text=st.text("0123456789.-+eE\n", max_size=12))
+def test_pattern_and_parser_agree(kind: DecimalKind, text: str) -> None:
+    matches = re.search(kind.pattern, text) is not None
+    try:
+        kind.parse(text)
+        parsed = True
+    except ValueError:
+        parsed = False
+    assert matches == parsed
+
+
+def test_trailing_zeros_are_kept_as_far_as_traders_write_them() -> None:
+    assert ["25.000", "5.6", "-0.50", "100"] == [
+        TONNES.text(25_000_000),
+        PERCENT.text(56_000_000),
+        SIGNED_EUR_PER_KG.text(-500_000),
+        PERCENT.text(1_000_000_000),
+    ]

@@ -1,0 +1,175 @@
+"""Orders through the door: post, read, amend, grade, withdraw, and the receipts they leave."""
+
+from typing import Any
+
+import pytest
+
+from tests.http.shop import Shop
+
+
+async def test_an_offer_is_answered_in_the_markets_unit_with_its_receipt(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    assert 201 == posted.status_code, posted.text
+    answer = posted.json()
+    assert "8414.891" == answer["basis_kg"]
+    assert "74.685206" == answer["ask_eur_per_basis_kg"]
+    assert {"code": "FX:USD", "eur_per_unit": "0.92", "position": 2} == answer["exchange_rate"]
+    [event] = [e for e in await shop.scene.events("market") if e.type == "market.supply-offer.offered.v1"]
+    assert [
+        {
+            "event": f"evt_{event.id.hex}",
+            "type": event.type,
+            "stream": "market",
+            "lane": event.lane,
+            "position": event.position,
+            "event_sha256": event.body_hash.hex(),
+            "time": "2026-03-02T09:00:00Z",
+        }
+    ] == answer["receipts"]
+    assert f"/v1/supply-offers/{answer['id']}" == posted.headers["location"]
+
+
+async def test_what_was_posted_is_read_back_with_its_conversion(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    body = shop.offer_body(seller)
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
+    read = (await shop.ask("GET", posted.headers["location"], by=seller)).json()
+    same = (
+        "net_wet_t",
+        "moisture_percent",
+        "tranches",
+        "ask",
+        "place",
+        "facility",
+        "valid_until",
+        "incoterm",
+    )
+    assert {name: body[name] for name in same} == {name: read[name] for name in same}
+    assert ("open", 1, "8414.891", "0.000") == (
+        read["status"],
+        read["version"],
+        read["available_kg"],
+        read["held_kg"],
+    )
+    lines = [(line["label"], line["amount"], line["unit"]) for line in read["conversion"]]
+    assert ("net dry mass", "9950.000", "kg") in lines
+    assert ("as stated", "69.00", "USD per kg oxide") in lines
+    assert ("per kg of basis", "74.685206", "EUR per kg") == lines[-1]
+
+
+async def test_swarf_of_the_textbook_carries_five_point_six_tonnes(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    body = shop.lot_body(seller)
+    posted = await shop.ask("POST", "/v1/recovered-lots", by=seller, body=body)
+    assert 201 == posted.status_code, posted.text
+    assert "5600.000" == posted.json()["basis_kg"]
+    assert ["market.recovered-lot.listed.v1", "materials.lot.reserved.v1"] == [
+        receipt["type"] for receipt in posted.json()["receipts"]
+    ]
+
+
+async def test_the_same_lot_is_not_listed_twice(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    first = await shop.ask("POST", "/v1/recovered-lots", by=seller, body=shop.lot_body(seller))
+    before = await shop.rows()
+    second = await shop.ask("POST", "/v1/recovered-lots", by=seller, body=shop.lot_body(seller))
+    assert (201, 409) == (first.status_code, second.status_code)
+    assert "lot_already_reserved" == second.json()["code"]
+    assert before == await shop.rows()
+
+
+@pytest.mark.parametrize("kind", ["offer", "lot", "requirement"])
+async def test_an_order_is_amended_and_withdrawn_at_the_version_that_was_read(shop: Shop, kind: str) -> None:
+    firm, path, body, change = case_of(shop, kind)
+    posted = await shop.ask("POST", path, by=firm, body=body)
+    assert 201 == posted.status_code, posted.text
+    place, tag = posted.headers["location"], posted.headers["etag"]
+    missing = await shop.ask("PATCH", place, by=firm, body=change)
+    assert (428, "if_match_missing") == (missing.status_code, missing.json()["code"])
+    amended = await shop.ask("PATCH", place, by=firm, body=change, version=tag)
+    assert 200 == amended.status_code, amended.text
+    stale = await shop.ask("PATCH", place, by=firm, body=change, version=tag)
+    assert (412, "version_stale") == (stale.status_code, stale.json()["code"])
+    wildcard = await shop.ask("DELETE", place, by=firm, version="*")
+    assert (400, "invalid_request") == (wildcard.status_code, wildcard.json()["code"])
+    read = await shop.ask("GET", place, by=firm)
+    assert amended.headers["etag"] == read.headers["etag"]
+    for name, value in change.items():
+        assert value == read.json()[name]
+    withdrawn = await shop.ask("DELETE", place, by=firm, version=read.headers["etag"])
+    assert 200 == withdrawn.status_code, withdrawn.text
+    assert "withdrawn" == (await shop.ask("GET", place, by=firm)).json()["status"]
+    again = await shop.ask("DELETE", place, by=firm, version=withdrawn.headers["etag"])
+    assert (409, "order_closed") == (again.status_code, again.json()["code"])
+
+
+def case_of(shop: Shop, kind: str) -> tuple[Any, str, dict[str, Any], dict[str, Any]]:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    return {
+        "offer": (seller, "/v1/supply-offers", shop.offer_body(seller), {"payment_terms": "prepaid"}),
+        "lot": (seller, "/v1/recovered-lots", shop.lot_body(seller), {"payment_terms": "prepaid"}),
+        "requirement": (buyer, "/v1/requirements", shop.requirement_body(buyer), {"basis_kg": "4000.000"}),
+    }[kind]
+
+
+async def test_a_lot_is_graded_after_inspection(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    posted = await shop.ask("POST", "/v1/recovered-lots", by=seller, body=shop.lot_body(seller))
+    place = posted.headers["location"]
+    grade = {"condition": "B", "inspector": "assay house north"}
+    graded = await shop.ask("POST", f"{place}/grade", by=seller, body=grade, version=posted.headers["etag"])
+    assert 200 == graded.status_code, graded.text
+    read = await shop.ask("GET", place, by=seller)
+    assert ("B", 2) == (read.json()["condition"], read.json()["version"])
+
+
+async def test_a_tag_that_still_holds_answers_304_until_a_hold_changes_what_is_shown(shop: Shop) -> None:
+    scene = shop.scene
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    offer = await scene.offer(seller)
+    place = f"/v1/supply-offers/offer_{offer.hex}"
+    first = await shop.ask("GET", place, by=seller)
+    tag = first.headers["etag"]
+    same = await shop.ask("GET", place, by=seller, headers={"If-None-Match": f'"other", {tag}'})
+    assert (304, b"", tag) == (same.status_code, same.content, same.headers["etag"])
+    await scene.require(buyer, commitment="subject_to_confirmation")
+    await scene.conclude(await scene.plan())
+    later = await shop.ask("GET", place, by=seller, headers={"If-None-Match": tag})
+    assert 200 == later.status_code
+    assert (first.json()["version"], "2000.000") == (later.json()["version"], later.json()["held_kg"])
+
+
+async def test_a_dry_run_answers_as_the_command_would_and_stores_nothing(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    await shop.token(seller)
+    before = await shop.rows()
+    path = "/v1/supply-offers?validate_only=true"
+    fine = await shop.ask("POST", path, by=seller, body=shop.offer_body(seller))
+    assert 200 == fine.status_code, fine.text
+    answer = fine.json()
+    assert (None, True, [], ["market.supply-offer.offered.v1"], "8414.891") == (
+        answer["id"],
+        answer["validated_only"],
+        answer["receipts"],
+        answer["would_record"],
+        answer["basis_kg"],
+    )
+    refused = await shop.ask(
+        "POST", path, by=seller, body=shop.offer_body(seller, valid_until="2020-01-01T00:00:00Z")
+    )
+    assert (422, "validity_past") == (refused.status_code, refused.json()["code"])
+    assert before == await shop.rows()
+
+
+async def test_a_withdrawal_waits_for_a_clearing_that_is_being_computed(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    offer = await shop.scene.offer(seller)
+    await shop.scene.plan()
+    place = f"/v1/supply-offers/offer_{offer.hex}"
+    waits = await shop.ask("DELETE", place, by=seller, version='"v1"')
+    assert (409, "clearing_in_progress", "1") == (
+        waits.status_code,
+        waits.json()["code"],
+        waits.headers["retry-after"],
+    )

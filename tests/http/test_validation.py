@@ -1,0 +1,135 @@
+"""Bodies and query strings: every fault at once, each at its place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from market.http.examples import OFFER, REQUIREMENT
+from market.http.lists import PageQuery
+from market.http.requirements import PostRequirement
+from market.http.supplies import PostSupply
+from market.http.validation import InvalidInputError, decode, parse_query
+
+
+def faults_of(raw: bytes, shape: Any = PostSupply) -> dict[str, str]:
+    with pytest.raises(InvalidInputError) as caught:
+        decode(raw, shape)
+    return {fault.pointer or "": fault.code for fault in caught.value.faults}
+
+
+def changed(changes: dict[str, Any]) -> bytes:
+    return json.dumps({**OFFER, **changes}).encode()
+
+
+def test_the_examples_of_the_documentation_are_accepted() -> None:
+    assert OFFER["market"] == decode(json.dumps(OFFER).encode(), PostSupply).market
+    assert "5000.000" == decode(json.dumps(REQUIREMENT).encode(), PostRequirement).basis_kg
+
+
+def test_all_faults_come_together() -> None:
+    body = {key: value for key, value in OFFER.items() if key != "incoterm"} | {
+        "net_wet_t": "NaN",
+        "moisture_percent": 5,
+        "ask": {"amount": "69.1234567", "currency": "usd", "per": "troy"},
+        "valid_until": "2027-03-15T00:00:00",
+        "tranches": [
+            {"window": {"start": "2027-07-01T00:00:00Z", "end": "2027-07-01T00:00:00Z"}, "net_wet_t": "1e3"}
+        ],
+        "payment_terms": "30 days\u0000",
+        "facility": "fac_1",
+        "colour": "red",
+        "composition": {
+            "basis": "dry",
+            "of": "treo",
+            "cells": [
+                {"analyte": "Nd", "state": "value", "fraction": {"unit": "percent", "amount": "100.01"}},
+                {"analyte": "Pr", "state": "measured"},
+            ],
+        },
+    }
+    assert faults_of(json.dumps(body).encode()) == {
+        "/incoterm": "missing",
+        "/net_wet_t": "not_finite",
+        "/moisture_percent": "wrong_type",
+        "/ask/amount": "over_precise",
+        "/ask/currency": "malformed",
+        "/ask/per": "not_allowed",
+        "/valid_until": "naive_time",
+        "/tranches/0/window": "invalid",
+        "/tranches/0/net_wet_t": "not_decimal",
+        "/payment_terms": "control_character",
+        "/facility": "malformed_id",
+        "/colour": "unknown_field",
+        "/composition/cells/0/fraction/amount": "out_of_range",
+        "/composition/cells/1/state": "not_allowed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b'{"net_wet_t": NaN', {"": "malformed_json"}),
+        (b"\xff\xfe", {"": "malformed_json"}),
+        (b"[" * 100_000, {"": "malformed_json"}),
+        (b"", {"": "malformed_json"}),
+        (b"[]", {"": "wrong_type"}),
+        (b"null", {"": "wrong_type"}),
+    ],
+)
+def test_what_is_no_object_is_one_fault(raw: bytes, expected: dict[str, str]) -> None:
+    assert expected == faults_of(raw)
+
+
+@pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e400", "9" * 400, "1.5"])
+def test_numbers_that_no_field_takes_stand_at_their_place(literal: str) -> None:
+    raw = changed({"net_wet_t": "@", "footprint": None}).replace(b'"@"', literal.encode())
+    assert ["/net_wet_t"] == list(faults_of(raw))
+
+
+@pytest.mark.parametrize("year", ["1e3", "9" * 30, "1990.5", '"1990"', "true"])
+def test_an_integer_is_an_integer(year: str) -> None:
+    raw = changed({"footprint": {**OFFER["footprint"], "reference_year": "@"}}).replace(b'"@"', year.encode())
+    assert ["/footprint/reference_year"] == list(faults_of(raw))
+
+
+@pytest.mark.parametrize("text", ["a\n", "a\x7f", "a\x85", "a\tb", "\x00"])
+def test_control_characters_are_refused_wherever_they_stand(text: str) -> None:
+    assert {"/payment_terms": "control_character"} == faults_of(changed({"payment_terms": text}))
+    assert ["/place/name"] == list(faults_of(changed({"place": {"country": "FR", "name": text}})))
+
+
+def test_a_country_with_a_line_feed_is_no_country() -> None:
+    assert ["/place/country"] == list(faults_of(changed({"place": {"country": "FR\n", "name": "x"}})))
+
+
+def test_a_lone_surrogate_is_no_text() -> None:
+    assert {"/payment_terms": "control_character"} == faults_of(changed({"payment_terms": "\ud800"}))
+
+
+def test_escapes_of_printable_text_are_text() -> None:
+    raw = changed({"payment_terms": "30 Tage nach Übernahme"})
+    assert b"\\u00dc" in raw
+    assert "30 Tage nach Übernahme" == decode(raw, PostSupply).payment_terms
+
+
+def test_a_pointer_escapes_the_names_it_repeats() -> None:
+    assert {"/a~1b~0c": "unknown_field"} == faults_of(changed({"a/b~c": 1}))
+
+
+@pytest.mark.parametrize(
+    ("query", "faults"),
+    [
+        (b"limit=5&limit=6", [("duplicate_parameter", "limit")]),
+        (b"limits=5", [("unknown_parameter", "limits")]),
+        (b"limit=x&cursor=", [("wrong_type", "limit"), ("wrong_length", "cursor")]),
+        (b"cursor=%00a", [("control_character", "cursor")]),
+        (b"cursor=%ff", [("malformed_query", "")]),
+    ],
+)
+def test_query_parameters_are_known_single_and_well_formed(
+    query: bytes, faults: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse_query(query, PageQuery)
+    assert faults == [(fault.code, fault.parameter or "") for fault in caught.value.faults]

@@ -1,0 +1,557 @@
+"""A small market on a real PostgreSQL: organisations, rules, reference prices, and orders that meet."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from events.codec import decode_event
+from events.connections import Connection, Pool, open_pool
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.heads import append, lock_lanes
+from events.journal import initialise, read_events
+from events.lane import LaneWriter, Outcome
+from events.market_events import MatchStruck
+from events.market_terms import (
+    AcceptedForm,
+    AnalyteLimit,
+    ConcentratedOrigins,
+    FxRate,
+    MarketTerms,
+    Qualification,
+    ReferencePrice,
+    RuleSet,
+    SustainabilityProfile,
+)
+from events.vocabulary import (
+    Assay,
+    Cell,
+    Commitment,
+    Composition,
+    OriginStep,
+    Packaging,
+    Period,
+    PhysicalLot,
+    Place,
+    StatedPrice,
+    Tranche,
+)
+from market.commands import clearings, inputs, lots, markets, matches, members, offers, parties, requirements
+from market.commands.desk import Answer, Desk, open_desk
+from market.rules.callers import Caller
+from market.rules.clearing import ALGORITHM, conclude
+from market.rules.parties import (
+    CertificateDetails,
+    FacilityDetails,
+    KeyDetails,
+    LicenceDetails,
+    OrganisationDetails,
+)
+from market.rules.requirements import RequirementDraft
+from market.rules.supplies import SupplyDraft
+from market.store import books, due, views
+from market.store import matches as matches_store
+from market.store.applying import apply
+from tests.record_support import new_salt
+
+LANES = 3
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+DELIVERY = Period(start=datetime(2026, 6, 1, tzinfo=UTC), end=datetime(2026, 9, 1, tzinfo=UTC))
+SECOND_DELIVERY = Period(start=datetime(2026, 9, 1, tzinfo=UTC), end=datetime(2026, 12, 1, tzinfo=UTC))
+VALID_UNTIL = datetime(2026, 5, 1, tzinfo=UTC)
+TONNE_G = 1_000_000
+PERCENT = 10_000_000
+
+
+class Firm(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    facility: UUID
+
+    @property
+    def trader(self) -> Caller:
+        return Caller(organisation=self.organisation, roles=frozenset({"trader", "admin"}))
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Scene:
+    """A deployment with one open market, its sellers and its buyers."""
+
+    def __init__(self, desk: Desk, pool: Pool, clock: Clock, operator: Caller) -> None:
+        self.desk = desk
+        self.pool = pool
+        self.clock = clock
+        self.operator = operator
+        self.market = UUID(int=0)
+        self.sellers: list[Firm] = []
+        self.buyers: list[Firm] = []
+
+    @property
+    def lane(self) -> LaneKey:
+        return self.desk.lane("market", self.market)
+
+    async def open_market(self, **changes: Any) -> UUID:
+        outcome = done(await markets.open_market(self.desk, self.operator, terms=market_terms(**changes)))
+        market: UUID = outcome.events[0].data.market  # type: ignore[attr-defined]
+        for value in (EUR_RATE, NDPR_PRICE, DY_PRICE):
+            await inputs.record_input(self.desk, self.operator, market=market, value=value, source_id="test")
+        await inputs.publish_rule_set(
+            self.desk,
+            self.operator,
+            market=market,
+            rule_set=rule_set(),
+            signed_by=(self.operator.organisation,),
+        )
+        return market
+
+    async def register(self, name: str, market: UUID | None = None) -> Firm:
+        details = organisation_details(name)
+        registered = done(await parties.register_organisation(self.desk, self.operator, details=details))
+        organisation: UUID = registered.events[0].data.organisation  # type: ignore[attr-defined]
+        facility = done(
+            await parties.register_facility(
+                self.desk, self.operator, organisation=organisation, details=facility_details(name)
+            )
+        )
+        await members.admit(self.desk, self.operator, market=market or self.market, organisation=organisation)
+        return Firm(organisation=organisation, facility=facility.events[0].data.facility)  # type: ignore[attr-defined]
+
+    async def offer(self, seller: Firm, **changes: Any) -> UUID:
+        answer = await offers.post(
+            self.desk, seller.trader, market=self.market, draft=supply_draft(seller, **changes)
+        )
+        return done(answer).events[0].data.offer  # type: ignore[attr-defined, no-any-return]
+
+    async def lot(self, seller: Firm, number: str, *, market: UUID | None = None, **changes: Any) -> UUID:
+        draft = lot_draft(seller, number, **changes)
+        answer = await lots.list_lot(self.desk, seller.trader, market=market or self.market, draft=draft)
+        return done(answer).events[0].data.lot  # type: ignore[attr-defined, no-any-return]
+
+    async def require(self, buyer: Firm, **changes: Any) -> UUID:
+        answer = await requirements.post(
+            self.desk, buyer.trader, market=self.market, draft=requirement_draft(buyer, **changes)
+        )
+        return done(answer).events[0].data.requirement  # type: ignore[attr-defined, no-any-return]
+
+    async def plan(self) -> Recorded:
+        answer = await clearings.plan(self.desk, self.operator, market=self.market, trigger="demand")
+        return done(answer).events[0]
+
+    async def conclude(self, plan: Recorded) -> tuple[Recorded, ...]:
+        """What the matcher does with an open plan, from the tables instead of the topic."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            heads = await lock_lanes(connection, [self.lane])
+            book = await books.load(connection, self.market)
+            assert book is not None
+            return await append(
+                connection,
+                heads,
+                conclude(book, plan),
+                cause=str(plan.id),
+                actor=plan.actor,
+                source="urn:lodestone:" + str(UUID(int=1)),
+                now=self.clock.now,
+                new_id=uuid7,
+                new_salt=new_salt,
+                apply=apply,
+            )
+
+    async def events(self, stream: str) -> list[Recorded]:
+        """Every event of a stream, lane by lane."""
+        async with self.pool.acquire() as connection:
+            return await journal_events(connection, stream)
+
+
+async def journal_events(connection: Connection, stream: str) -> list[Recorded]:
+    rows = await connection.fetch(
+        "select body, chain from record.journal where stream = $1 order by lane, position", stream
+    )
+    return [decode_event(row["body"], row["chain"]) for row in rows]
+
+
+def done(answer: Answer) -> Outcome:
+    assert isinstance(answer, Outcome)
+    return answer
+
+
+@asynccontextmanager
+async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> AsyncIterator[Scene]:
+    """An open market with members that may trade in it."""
+    async with bare_scene_on(database) as scene:
+        scene.market = await scene.open_market()
+        scene.sellers = [await scene.register(f"seller-{n}") for n in range(sellers)]
+        scene.buyers = [await scene.register(f"buyer-{n}") for n in range(buyers)]
+        yield scene
+
+
+@asynccontextmanager
+async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
+    """A deployment without markets."""
+    owner = await asyncpg.connect(database.dsn("owner"))
+    try:
+        await initialise(owner, uuid4(), LANES)
+    finally:
+        await owner.close()
+    pool = await open_pool(database.dsn("writer"), size=6)
+    clock = Clock()
+    writer = LaneWriter(pool, apply, clock=clock, new_id=uuid7, new_salt=new_salt)
+    await writer.start()
+    try:
+        desk = await open_desk(writer, pool, uuid7)
+        yield Scene(desk, pool, clock, Caller(organisation=uuid7(), roles=frozenset({"operator"})))
+    finally:
+        await writer.stop()
+        await pool.close()
+
+
+# --- what they trade
+
+EUR_RATE = FxRate(
+    currency="USD", ueur_per_unit=920_000, as_of=date(2026, 3, 1), published_at=START, source="test"
+)
+NDPR_PRICE = ReferencePrice(
+    code="ndpr-oxide",
+    analyte="NdPr",
+    price=StatedPrice(amount_micro=69_000_000, currency="USD", per="oxide"),
+    description="NdPr oxide",
+    as_of=date(2026, 3, 1),
+    published_at=START,
+    source="test",
+)
+DY_PRICE = ReferencePrice(
+    code="dy-oxide",
+    analyte="Dy",
+    price=StatedPrice(amount_micro=239_000_000, currency="USD", per="oxide"),
+    description="Dy oxide",
+    as_of=date(2026, 3, 1),
+    published_at=START,
+    source="test",
+)
+
+
+def market_terms(**changes: Any) -> MarketTerms:
+    given: dict[str, Any] = {
+        "name": "NdPr",
+        "basis": "ndpr",
+        "sandbox": True,
+        "clearing_interval_seconds": 0,
+        "rule_notice_seconds": 0,
+        "confirmation_seconds": 3_600,
+        "least_basis_ppb": PERCENT,
+        "orders_max": 100_000,
+        "tick_ueur_per_kg": 1_000_000,
+    }
+    return MarketTerms(**(given | changes))
+
+
+def rule_set(**changes: Any) -> RuleSet:
+    given: dict[str, Any] = {
+        "version": 1,
+        "algorithm": ALGORITHM,
+        "default_profile": SustainabilityProfile(),
+        "eu_countries": ("FR", "DE"),
+        "effective_from": START,
+    }
+    return RuleSet(**(given | changes))
+
+
+def organisation_details(name: str) -> OrganisationDetails:
+    return OrganisationDetails(
+        name=name,
+        country="FR",
+        roles=("refiner", "magnet_producer"),
+        initiatives=("remhub",),
+        sanctions_screened_until=datetime(2027, 1, 1, tzinfo=UTC),
+    )
+
+
+def facility_details(name: str) -> FacilityDetails:
+    return FacilityDetails(
+        name=f"{name} works",
+        country="FR",
+        place="La Rochelle",
+        stages=("processing",),
+        scale="industrial",
+        readiness_level=9,
+    )
+
+
+def composition(nd_percent: int = 28, pr_percent: int = 7) -> Composition:
+    fractions = {"Nd": nd_percent, "Pr": pr_percent, "Dy": 1, "Th": 0}
+    cells = tuple(
+        Cell(analyte=analyte, reported_as=analyte, state="value", fraction_ppb=percent * PERCENT)
+        for analyte, percent in fractions.items()
+    )
+    return Composition(basis="dry", of="sample", cells=cells)
+
+
+def supply_draft(seller: Firm, **changes: Any) -> SupplyDraft:
+    """10 t of dry metal, 35 % NdPr: 3.5 t of basis, in one delivery unless said otherwise."""
+    net_wet_g = changes.pop("net_wet_g", 10 * TONNE_G)
+    given: dict[str, Any] = {
+        "form": "metal",
+        "net_wet_g": net_wet_g,
+        "moisture_ppb": 0,
+        "composition": composition(),
+        "assay": Assay(laboratory="lab", reference="a-1", sampled_on=date(2026, 2, 1)),
+        "packaging": Packaging(unit="drum", package_wet_g=250_000),
+        "minimum_parcel_wet_g": 250_000,
+        "tranches": (Tranche(window=DELIVERY, net_wet_g=net_wet_g),),
+        "incoterm": "DAP",
+        "place": Place(country="FR", name="La Rochelle"),
+        "ask": StatedPrice(amount_micro=60_000_000, currency="EUR", per="element"),
+        "valid_until": VALID_UNTIL,
+        "payment_terms": "30 days",
+        "facility": seller.facility,
+        "origin": (OriginStep(stage="processing", country="FR"),),
+        "waste_status": "product",
+        "commitment": "firm",
+    }
+    return SupplyDraft(**(given | changes))
+
+
+def lot_draft(seller: Firm, number: str, **changes: Any) -> SupplyDraft:
+    lot = PhysicalLot(site=seller.facility, lot_number=number)
+    return supply_draft(seller, **({"physical_lot": lot, "rex_routes": ("recycle",)} | changes))
+
+
+def requirement_draft(buyer: Firm, **changes: Any) -> RequirementDraft:
+    """2 t of basis at up to 90 EUR per kg."""
+    given: dict[str, Any] = {
+        "forms": (AcceptedForm(form="metal"),),
+        "basis_g": 2 * TONNE_G,
+        "minimum_parcel_g": 100_000,
+        "limit": StatedPrice(amount_micro=90_000_000, currency="EUR", per="element"),
+        "limits": (AnalyteLimit(analyte="Th", max_ppb=50_000),),
+        "window": DELIVERY,
+        "place": Place(country="FR", name="La Rochelle"),
+        "facility": buyer.facility,
+        "valid_until": VALID_UNTIL,
+        "commitment": "firm",
+    }
+    return RequirementDraft(**(given | changes))
+
+
+def commitments(count: int) -> Sequence[Commitment]:
+    return tuple("firm" if n % 2 == 0 else "subject_to_confirmation" for n in range(count))
+
+
+# --- a while of trading
+
+
+async def trade_for_a_while(scene: Scene) -> None:
+    """Every kind of fact at least once, by the commands that partners, timers and the matcher use."""
+    await change_the_parties(scene)
+    await post_and_change_orders(scene)
+    await clear_and_answer(scene)
+    await let_time_pass(scene)
+
+
+async def change_the_parties(scene: Scene) -> None:
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+    desk, admin = scene.desk, seller.trader
+    certificate = CertificateDetails(
+        facility=seller.facility, scheme="irma", reference="c-1", valid_from=START, valid_until=until
+    )
+    licence = LicenceDetails(
+        facility=seller.facility,
+        kind="waste_treatment",
+        waste_statuses=("waste",),
+        reference="l-1",
+        valid_from=START,
+        valid_until=until,
+    )
+    key = KeyDetails(label="desk", secret_sha256="0" * 64, roles=("trader",), expires_at=until)
+    organisation = seller.organisation
+    kept: list[Any] = []
+    for _ in range(2):
+        kept = [
+            done(
+                await parties.register_certificate(
+                    desk, admin, organisation=organisation, details=certificate
+                )
+            ),
+            done(await parties.register_licence(desk, admin, organisation=organisation, details=licence)),
+            done(await parties.issue_key(desk, admin, organisation=organisation, details=key)),
+            done(
+                await parties.register_facility(
+                    desk, admin, organisation=organisation, details=facility_details("second")
+                )
+            ),
+        ]
+    papers, permit, issued, site = (outcome.events[0].data for outcome in kept)
+    await parties.revoke_certificate(desk, admin, organisation=organisation, certificate=papers.certificate)
+    await parties.revoke_licence(desk, admin, organisation=organisation, licence=permit.licence)
+    await parties.revoke_key(desk, admin, organisation=organisation, key=issued.key)
+    await parties.revoke_facility(desk, admin, organisation=organisation, facility=site.facility)
+    await parties.change_facility(
+        desk,
+        buyer.trader,
+        organisation=buyer.organisation,
+        facility=buyer.facility,
+        details=facility_details("renamed"),
+        expected_version=1,
+    )
+    details = organisation_details("renamed")
+    await parties.change_organisation(
+        desk, scene.operator, organisation=buyer.organisation, details=details, expected_version=1
+    )
+    last = scene.sellers[-1].organisation
+    await members.suspend(desk, scene.operator, market=scene.market, organisation=last, reason="audit")
+    await members.admit(desk, scene.operator, market=scene.market, organisation=last)
+    qualified = Qualification(
+        buyer=buyer.organisation,
+        seller=organisation,
+        facility=seller.facility,
+        form="metal",
+        level="production",
+    )
+    await inputs.record_input(desk, buyer.trader, market=scene.market, value=qualified, source_id="trial-1")
+    concentrated = ConcentratedOrigins(countries=("CN",), as_of=date(2026, 3, 1), source="test")
+    await inputs.record_input(
+        desk, scene.operator, market=scene.market, value=concentrated, source_id="list-1"
+    )
+
+
+async def post_and_change_orders(scene: Scene) -> None:
+    """Leaves open: two offers in two deliveries, a lot, three requirements; one of each kind is withdrawn."""
+    desk, seller, buyer = scene.desk, scene.sellers[0], scene.buyers[0]
+    both = {"net_wet_g": 10 * TONNE_G, "tranches": two_tranches(10 * TONNE_G)}
+    kept = await scene.offer(seller, commitment="subject_to_confirmation", **both)
+    await offers.amend(
+        desk,
+        seller.trader,
+        order=kept,
+        expected_version=1,
+        draft=supply_draft(
+            seller,
+            commitment="subject_to_confirmation",
+            net_wet_g=8 * TONNE_G,
+            tranches=two_tranches(8 * TONNE_G),
+        ),
+    )
+    await scene.offer(scene.sellers[1], commitment="subject_to_confirmation", **both)
+    dropped = await scene.offer(seller)
+    await offers.withdraw(desk, seller.trader, order=dropped, expected_version=1)
+    lot = await scene.lot(seller, "L-1", commitment="subject_to_confirmation")
+    await lots.grade(desk, seller.trader, order=lot, condition="B", inspector="i", expected_version=1)
+    ask = StatedPrice(amount_micro=61_000_000, currency="EUR", per="element")
+    draft = lot_draft(seller, "L-1", commitment="subject_to_confirmation", ask=ask)
+    await lots.amend(desk, seller.trader, order=lot, expected_version=2, draft=draft)
+    gone = await scene.lot(seller, "L-2")
+    await lots.withdraw(desk, seller.trader, order=gone, expected_version=1)
+    for window in (DELIVERY, SECOND_DELIVERY, DELIVERY):
+        await scene.require(buyer, window=window, commitment="subject_to_confirmation")
+    unwanted = await scene.require(buyer)
+    limit = StatedPrice(amount_micro=91_000_000, currency="EUR", per="element")
+    await requirements.amend(
+        desk,
+        buyer.trader,
+        order=unwanted,
+        expected_version=1,
+        draft=requirement_draft(buyer, limit=limit),
+    )
+    await requirements.withdraw(desk, buyer.trader, order=unwanted, expected_version=2)
+
+
+async def clear_and_answer(scene: Scene) -> None:
+    """One round abandoned, one concluded; its matches are confirmed, declined and left to lapse in turn."""
+    plan = await scene.plan()
+    await clearings.abandon(
+        scene.desk,
+        scene.operator,
+        market=scene.market,
+        plan=plan.data.plan,  # type: ignore[attr-defined]
+        code="stopped",
+        reason="by hand",
+    )
+    concluded = await scene.conclude(await scene.plan())
+    struck = [event.data for event in concluded if isinstance(event.data, MatchStruck)]
+    assert len(struck) >= 3, "the round has to bring a match to confirm, one to decline and one to lapse"
+    buyer = scene.buyers[0].trader
+    traders = {firm.organisation: firm.trader for firm in scene.sellers}
+    for number, match in enumerate(struck):
+        async with scene.pool.acquire() as connection:
+            place = await matches_store.locate(connection, None, match.match)
+        assert place is not None
+        if number % 3 == 0:
+            await matches.answer(scene.desk, buyer, match=match.match, answer="confirmed")
+            await matches.answer(scene.desk, traders[place.seller], match=match.match, answer="confirmed")
+        elif number % 3 == 1:
+            await matches.answer(scene.desk, buyer, match=match.match, answer="declined", reason="credit")
+            await matches.answer(scene.desk, traders[place.seller], match=match.match, answer="confirmed")
+    scene.clock.pass_seconds(3_601)
+    for number, match in enumerate(struck):
+        if number % 3 == 2:
+            await matches.lapse(scene.desk, scene.operator, match=match.match)
+
+
+async def let_time_pass(scene: Scene) -> None:
+    """What a timer does once the validity of all orders is over; then one order more of each kind."""
+    small = {"commitment": "firm", "net_wet_g": TONNE_G}
+    sold = await scene.lot(scene.sellers[1], "L-3", **small)
+    await scene.require(scene.buyers[1], basis_g=350_000, minimum_parcel_g=1_000)
+    await scene.conclude(await scene.plan())
+    await scene.offer(scene.sellers[0])
+    await scene.require(scene.buyers[1])
+    await scene.lot(scene.sellers[0], "L-4")
+    scene.clock.now = VALID_UNTIL + timedelta(seconds=1)
+    async with scene.pool.acquire() as connection:
+        releases = await due.due_releases(connection, 100)
+        expiries = await due.due_expiries(connection, scene.clock.now, 100)
+    assert sold in [place.order for place in releases]
+    for place in releases:
+        await lots.release(scene.desk, scene.operator, order=place.order)
+    expire = {"offer": offers.expire, "lot": lots.expire, "requirement": requirements.expire}
+    assert {"offer", "lot", "requirement"} == {place.kind for place in expiries}
+    for place in expiries[:-1]:
+        await expire[place.kind](scene.desk, scene.operator, order=place.order)
+
+
+def two_tranches(net_wet_g: int) -> tuple[Tranche, ...]:
+    half_g = net_wet_g // 2
+    return (
+        Tranche(window=DELIVERY, net_wet_g=half_g),
+        Tranche(window=SECOND_DELIVERY, net_wet_g=net_wet_g - half_g),
+    )
+
+
+PLACE_OF_PROJECTOR = """
+insert into record.consumer (name, stream, lane, position, head, next_offset) values ($1, $2, $3, $4, $5, 0)
+on conflict (name, stream, lane) do update set position = excluded.position, head = excluded.head
+"""
+
+
+async def project(scene: Scene) -> None:
+    """What the projector does, from the journal instead of the topic."""
+    for lane in range(scene.desk.lanes):
+        key = LaneKey("market", lane)
+        async with scene.pool.acquire() as connection, connection.transaction():
+            after = await connection.fetchval(
+                "select position from record.consumer where name = $1 and stream = $2 and lane = $3",
+                views.PROJECTOR,
+                *key,
+            )
+            events = await read_events(connection, key, after or 0, 2**62, 10_000)
+            if events:
+                await views.apply(connection, events)
+                last = events[-1]
+                await connection.execute(PLACE_OF_PROJECTOR, views.PROJECTOR, *key, last.position, last.chain)

@@ -1,0 +1,79 @@
+"""Which waiting commands go together: nothing that depends on each other does, and its order is kept."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.batching import choose
+from events.decision import LaneKey, Request
+
+ORGANISATION = UUID(int=1)
+
+
+class Waiting(NamedTuple):
+    number: int
+    lanes: tuple[LaneKey, ...]
+    touches: frozenset[str] | None
+    request: Request | None
+
+
+def depends(earlier: Waiting, later: Waiting) -> bool:
+    if earlier.request is not None and later.request is not None and earlier.request.key == later.request.key:
+        return True
+    if earlier.touches is None or later.touches is None:
+        return not set(earlier.lanes).isdisjoint(later.lanes)
+    return not earlier.touches.isdisjoint(later.touches)
+
+
+@st.composite
+def queues(draw: st.DrawFn) -> list[Waiting]:
+    lanes = st.lists(st.integers(0, 3), min_size=1, max_size=2, unique=True).map(
+        lambda numbers: tuple(LaneKey("market", number) for number in sorted(numbers))
+    )
+    touches = st.none() | st.frozensets(st.sampled_from("abcdef"), max_size=2)
+    requests = st.none() | st.sampled_from("xyz").map(
+        lambda key: Request(organisation=ORGANISATION, route="r", key=key, body_hash=b"")
+    )
+    return [
+        Waiting(number, draw(lanes), draw(touches), draw(requests))
+        for number in range(draw(st.integers(0, 12)))
+    ]
+
+
+@given(queues(), st.integers(1, 8), st.integers(1, 12))
+def test_a_batch_holds_nothing_that_depends_on_what_waits_before_it(
+    queue: list[Waiting], batch_max: int, look_max: int
+) -> None:
+    batch, deferred = choose(queue, batch_max, look_max)
+    looked = sorted([*batch, *deferred])
+    assert queue[: len(looked)] == looked
+    assert len(batch) <= batch_max
+    assert len(looked) <= look_max
+    for later in batch:
+        assert not any(depends(earlier, later) for earlier in queue[: later.number])
+    for later in deferred:
+        assert any(depends(earlier, later) for earlier in queue[: later.number])
+
+
+@given(queues())
+def test_taking_batches_ends_and_keeps_the_order_of_what_depends(queue: list[Waiting]) -> None:
+    rest, order = list(queue), []
+    while rest:
+        batch, deferred = choose(rest, 4, 8)
+        assert batch
+        rest = deferred + rest[len(batch) + len(deferred) :]
+        order += batch
+    assert sorted(order) == queue
+    places = {waiting.number: place for place, waiting in enumerate(order)}
+    for later in queue:
+        for earlier in queue[: later.number]:
+            if depends(earlier, later):
+                assert places[earlier.number] < places[later.number]
+
+
+def test_without_dependencies_everything_goes_at_once() -> None:
+    lane = (LaneKey("market", 0),)
+    queue = [Waiting(number, lane, frozenset({str(number)}), None) for number in range(5)]
+    assert (queue, []) == choose(queue, 128, 1024)

@@ -1,0 +1,110 @@
+"""Hashes, derived ids and parts of evidence."""
+
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from events.codec import BODY_BYTES_MAX
+from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
+from events.market_terms import OrderDual, Waterfall
+from market.rules.clearing import clear
+from market.rules.evidence import (
+    PART_BYTES_MAX,
+    derived_id,
+    derived_salt,
+    edges_sha256,
+    evidence_parts,
+    fact_sha256,
+    root_sha256,
+)
+from market.rules.graph import edges
+from tests.blotter import EUR, MARKET, Lane, eur, facts_of_type, ident, member
+
+PLAN = ident("plan")
+
+
+def fall(index: int) -> Waterfall:
+    numbers: dict[str, Any] = {
+        name: index for name in Waterfall.__struct_fields__ if name not in ("supply", "requirement", "terms")
+    }
+    return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=(), **numbers)
+
+
+def dual(index: int) -> OrderDual:
+    return OrderDual(
+        order=ident(f"o{index}"),
+        side="seller",
+        capacity_g=1,
+        filled_g=0,
+        surplus_ueur_per_kg=0,
+        low_ueur_per_kg=0,
+        high_ueur_per_kg=0,
+        rank_dual="0",
+        tiebreak_dual="0",
+        marginal=False,
+    )
+
+
+def test_ids_derive_from_the_plan_and_what_they_name() -> None:
+    first = derived_id(PLAN, "match", b"a", b"b")
+    expected = bytearray(sha256(PLAN.bytes + b"match" + b"ab").digest()[:16])
+    expected[6], expected[8] = expected[6] & 0x0F | 0x80, expected[8] & 0x3F | 0x80
+    assert UUID(bytes=bytes(expected)) == first
+    assert (8, "specified in RFC 4122") == (first.version, first.variant)
+    others = {
+        derived_id(PLAN, "match", b"a", b"c"),
+        derived_id(PLAN, "event", b"a", b"b"),
+        derived_id(ident("p2"), "match"),
+    }
+    assert 3 == len(others - {first})
+
+
+def test_salts_derive_from_the_plans_salt() -> None:
+    salt = derived_salt("00" * 16, "match", b"a")
+    assert sha256(bytes(16) + b"match" + b"a").hexdigest()[:32] == salt
+
+
+def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
+    falls, duals = [fall(index) for index in range(1_500)], [dual(index) for index in range(3_000)]
+    parts = evidence_parts(MARKET, PLAN, 1, [("spot-firm", falls, duals), ("spot-all", [], [dual(9)])])
+    assert falls == [each for part in parts for each in part.waterfalls]
+    assert [*duals, dual(9)] == [each for part in parts for each in part.duals]
+    assert [(k, len(parts)) for k in range(1, len(parts) + 1)] == [(part.part, part.parts) for part in parts]
+    assert len(parts) > 3
+    assert {"spot-firm", "spot-all"} == {part.section for part in parts}
+    sizes = [len(msgspec.json.encode(part)) for part in parts]
+    assert max(sizes) < PART_BYTES_MAX + 1_000 < BODY_BYTES_MAX
+
+
+def test_a_section_without_orders_leaves_no_part() -> None:
+    assert () == evidence_parts(MARKET, PLAN, 1, [("spot-firm", [], [])])
+
+
+def test_the_completed_round_names_all_its_evidence_and_matches() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer")
+    lane.require("buyer", "wanted")
+    events = lane.round()
+    completed = facts_of_type(events, ClearingCompleted)[0]
+    parts, struck = facts_of_type(events, ClearingEvidence), facts_of_type(events, MatchStruck)
+    assert tuple(fact_sha256(part) for part in parts) == completed.evidence_sha256
+    assert root_sha256(fact_sha256(each) for each in struck) == completed.matches_sha256
+
+
+@pytest.mark.parametrize("change", ["ask", "limit", "ids"])
+def test_the_edges_hash_moves_with_every_edge(change: str) -> None:
+    def hashed(changed: str) -> str:
+        lane = Lane()
+        lane.admit(member("seller"), member("buyer"))
+        lane.offer("seller", "offer" if changed != "ids" else "other", ask=eur(EUR + (changed == "ask")))
+        lane.require("buyer", "wanted", limit=eur(2 * EUR + (changed == "limit")))
+        cleared = clear(lane.book, lane.plan()).sections[0]
+        assert cleared.edges_sha256 == edges_sha256(cleared.section, edges(cleared.section))
+        return cleared.edges_sha256
+
+    assert hashed("nothing") == hashed("nothing")
+    assert hashed("nothing") != hashed(change)

@@ -1,0 +1,237 @@
+"""Tickets, waterfalls and candidates, whole and as one side may see them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from events.market_terms import (
+    AnalyteLimit,
+)
+from events.vocabulary import ConvertedPrice, InputReference, StatedPrice
+from market.rules.explanations import Candidates, candidates, match_explanation
+from market.rules.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
+from market.rules.tickets import decimal_text, ticket, ticket_lines
+from tests.blotter import (
+    EUR,
+    PPM,
+    Lane,
+    T,
+    assay,
+    cell,
+    eur,
+    explained,
+    ident,
+    member,
+)
+
+USD_ASK = ConvertedPrice(
+    stated=StatedPrice(amount_micro=65_217_391, currency="USD", per="element"),
+    ueur_per_kg=60 * EUR,
+    fx=InputReference(code="FX:USD", position=5, value_micro=920_000),
+)
+
+
+def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
+    of = explained(ask=USD_ASK).ticket
+    expected = {
+        "product": "swarf",
+        "net wet": "25.000 t",
+        "moisture": "20 %",
+        "net dry": "20.000 t",
+        "Nd, dry": "21 %",
+        "Pr, dry": "7 %",
+        "basis": "5,600.000 kg contained ndpr",
+        "ask as stated": "65.22 USD per kg element",
+        "ask FX": "FX:USD 0.920000 EUR (input 5)",
+        "ask per product kg": "13.4400 EUR/kg",
+        "ask per basis kg": "60.0000 EUR/kg",
+        "price per basis kg": "67.0000 EUR/kg",
+        "price per product kg": "15.0080 EUR/kg",
+        "amount": "375,200.00 EUR",
+        "reference": "USGS-NdPr 69.00 USD per kg oxide, as of 2026-01-31",
+        "reference FX": "FX:USD 0.920000 EUR (input 6)",
+        "reference per basis kg": "74.6846 EUR/kg",
+        "price of reference": "89.71 %",
+        "delivery term": "FCA Hanau, DE (Incoterms 2020)",
+        "tranche": "1: 2026-03-12/2026-04-11",
+        "packages": "25.000 × big_bag",
+        "package": "1,000.000 kg net",
+    }
+    assert expected == dict(ticket_lines(of))
+
+
+def test_a_ticket_without_reference_says_so() -> None:
+    whole = explained()
+    lines = dict(ticket_lines(ticket(replace(whole.struck, reference=None), supply_of_blotter(), "ndpr")))
+    assert "none recorded" == lines["reference"]
+    assert "price of reference" not in lines
+
+
+def supply_of_blotter() -> Any:
+    lane = Lane()
+    lane.admit(member("seller"))
+    return lane.book.supplies[lane.offer("seller", "offer")].terms
+
+
+def test_each_side_sees_its_own_waterfall_and_not_the_others_price() -> None:
+    whole = explained()
+    seller, buyer = own_explanation(whole, ident("seller")), own_explanation(whole, ident("buyer"))
+    assert seller is not None
+    assert buyer is not None
+    assert [("ask", 60 * EUR), ("surplus", 7 * EUR)] == [
+        (line.label, line.ueur_per_kg) for line in seller.lines
+    ]
+    moved = [(line.label, line.ueur_per_kg) for line in buyer.lines if line.ueur_per_kg]
+    assert [
+        ("limit", 70 * EUR),
+        ("certificates", 2 * EUR),
+        ("origin", 3 * EUR),
+        ("sustainability", -1 * EUR),
+        ("surplus", -7 * EUR),
+    ] == moved
+    assert (67 * EUR, 67 * EUR) == (seller.price_ueur_per_kg, buyer.price_ueur_per_kg)
+    assert (None, None) == (buyer.ticket.ask, buyer.ticket.ask_ueur_per_product_kg)
+    assert 60 * EUR == (seller.ticket.ask and seller.ticket.ask.ueur_per_kg)
+    assert None is own_explanation(whole, ident("somebody"))
+
+
+def test_names_orders_and_papers_come_with_the_confirmation() -> None:
+    for outcome, known in (("open", False), ("declined", False), ("confirmed", True)):
+        buyer = own_explanation(explained(outcome), ident("buyer"))
+        assert buyer is not None
+        evidence = [line.evidence for line in buyer.lines if line.label == "certificates"]
+        assert [(f"certificate:{ident('certificate')}",) if known else ()] == evidence
+        assert (ident("offer"), ident("seller")) == (
+            buyer.match.counter_order or ident("offer"),
+            buyer.match.counterparty or ident("seller"),
+        )
+        assert known == (buyer.match.counter_order is not None) == (buyer.match.counterparty is not None)
+
+
+def test_a_waterfall_of_another_match_is_refused() -> None:
+    whole = explained()
+    other = replace(whole.waterfall, price_ueur_per_kg=1)
+    with pytest.raises(ValueError, match="not that of match"):
+        match_explanation(
+            whole.struck,
+            other,
+            supply_of_blotter(),
+            "ndpr",
+            seller=ident("seller"),
+            buyer=ident("buyer"),
+            outcome="open",
+        )
+
+
+def rivals(count: int, **supply: Any) -> tuple[Lane, Any]:
+    lane = Lane()
+    lane.admit(member("buyer"), *(member(f"s{k}") for k in range(count)))
+    for k in range(count):
+        lane.offer(f"s{k}", f"offer {k}", **supply)
+    return lane, lane.require("buyer", "wanted", limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM),))
+
+
+def of_order(lane: Lane, order: Any) -> tuple[Candidates, OwnCandidates]:
+    whole = candidates(lane.book, lane.facts(), order)
+    assert whole is not None
+    own = own_candidates(whole, whole.organisation)
+    assert own is not None
+    return whole, own
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, None), (3, 3)])
+def test_counts_are_told_from_three_organisations_on(count: int, told: int | None) -> None:
+    lane, wanted = rivals(count, composition=assay(cell("Th", 120 * PPM)))
+    whole, own = of_order(lane, wanted)
+    assert {"above_max:Th 120 ppm > 50 ppm"} == {str(each.reasons[0]) for each in whole.verdicts}
+    assert ("none_eligible", 0) == (own.standing, own.eligible)
+    expected = OwnReason(code="above_max", subject="Th", own_figure="50 ppm", counter_orders=told)
+    assert (expected,) == own.reasons
+
+
+def test_many_orders_of_two_organisations_stay_uncounted() -> None:
+    lane, wanted = rivals(2, composition=assay(cell("Th", 120 * PPM)))
+    for k in range(5):
+        lane.offer("s0", f"more {k}", composition=assay(cell("Th", 120 * PPM)))
+    assert [None] == [reason.counter_orders for reason in of_order(lane, wanted)[1].reasons]
+
+
+@pytest.mark.parametrize(
+    ("ask", "standing", "gap"),
+    [
+        (70 * EUR, "in_the_money", None),
+        (70 * EUR + 1, "all_dearer", 1),
+        (71 * EUR, "all_dearer", 1),
+        (71 * EUR + 1, "all_dearer", 2),
+    ],
+)
+def test_the_gap_is_told_in_ticks_of_the_others_price(ask: int, standing: str, gap: int | None) -> None:
+    lane, wanted = rivals(3, ask=eur(ask))
+    own = of_order(lane, wanted)[1]
+    assert (standing, gap, 3) == (own.standing, own.nearest_gap_bands, own.eligible)
+
+
+def test_below_three_organisations_nothing_about_prices_is_told() -> None:
+    for ask in (50 * EUR, 90 * EUR):
+        lane, wanted = rivals(2, ask=eur(ask))
+        own = of_order(lane, wanted)[1]
+        assert ("eligible", None, None) == (own.standing, own.nearest_gap_bands, own.eligible)
+
+
+@given(limit=st.integers(60 * EUR, 80 * EUR))
+def test_no_choice_of_limit_tells_a_rivals_price_finer_than_a_tick(limit: int) -> None:
+    """Two asks within one tick give the same answer to every limit."""
+
+    def answer(ask: int) -> OwnCandidates:
+        lane, _ = rivals(3, ask=eur(ask))
+        return of_order(lane, lane.require("buyer", "probe", limit=eur(limit)))[1]
+
+    assert answer(70 * EUR + 1) == answer(71 * EUR)
+
+
+def test_the_sellers_side_has_its_own_figures() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), *(member(f"b{k}") for k in range(3)))
+    offer = lane.offer("seller", "offer", ask=eur(75 * EUR), composition=assay(cell("Th", 45 * PPM)))
+    for k in range(3):
+        limits = (AnalyteLimit(analyte="Th", max_ppb=(50 if k else 40) * PPM),)
+        lane.require(f"b{k}", f"wanted {k}", limits=limits, limit=eur((70 + k) * EUR))
+    own = of_order(lane, offer)[1]
+    assert [("above_max", "Th", "45 ppm", None)] == [
+        (each.code, each.subject, each.own_figure, each.counter_orders) for each in own.reasons
+    ]
+    assert ("eligible", None) == (own.standing, own.eligible)
+    lane.require("b0", "more", limit=eur(73 * EUR + 1))
+    own = of_order(lane, offer)[1]
+    assert ("all_dearer", 2, 3) == (own.standing, own.nearest_gap_bands, own.eligible)
+
+
+def test_standing_of_empty_and_closed() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"))
+    offer = lane.offer("seller", "offer", commitment="subject_to_confirmation")
+    assert "no_counter_orders" == of_order(lane, offer)[1].standing
+    lane.require("buyer", "wanted", basis_g=6 * T)
+    assert "in_the_money" == of_order(lane, offer)[0].standing
+    lane.round()
+    whole, own = of_order(lane, offer)
+    assert ("closed", (), 0) == (own.standing, whole.verdicts, own.open_g)
+    assert None is candidates(lane.book, lane.facts(), ident("nothing"))
+    assert None is own_candidates(whole, ident("buyer"))
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown", "text"),
+    [
+        (-1_500_000, 6, 2, "-1.50"),
+        (25, 1, 0, "2"),
+        (35, 1, 0, "4"),
+        (5, 3, 3, "0.005"),
+        (1_234_567_890, 6, 1, "1,234.6"),
+    ],
+)
+def test_decimal_text(value: int, digits: int, shown: int, text: str) -> None:
+    assert text == decimal_text(value, digits, shown)

@@ -1,0 +1,387 @@
+"""What a seller states: every defect is refused with its place, and what stands is converted once."""
+
+from datetime import date, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from events.market_events import (
+    SupplyOffered,
+)
+from events.material_events import LotReserved
+from events.vocabulary import (
+    PPB,
+    Assay,
+    Footprint,
+    Packaging,
+    Period,
+    PhysicalLot,
+    StatedPrice,
+    TermHorizon,
+    Tranche,
+    lane_of,
+)
+from market.rules import offers
+from market.rules.orders import Reservation
+from market.rules.supplies import SupplyDraft, cautions
+from tests.desk_support import (
+    CERTIFICATE,
+    LANES,
+    MARKET,
+    MILLION,
+    NOW,
+    OLD_CERTIFICATE,
+    ORDER,
+    READER,
+    SELLER,
+    SELLER_SITE,
+    STRANGER,
+    STRANGER_TRADER,
+    SWARF,
+    TERMS,
+    TONNE_G,
+    below,
+    blotter,
+    cell,
+    day,
+    facts,
+    inputs,
+    lot,
+    moment,
+    not_available,
+    numbered,
+    period,
+    post_supply,
+    posting,
+    sample,
+    split,
+    swarf,
+)
+
+APRIL = period(day(4, 1), day(5, 1))
+TERM = TermHorizon(
+    start_year=2027,
+    profile_ppb=(400_000_000, 800_000_000, PPB),
+    index="NdPr_oxide_99",
+    quotation_period="M-1",
+)
+YEARS = period(day(1, 1, 2027), day(1, 1, 2030))
+
+
+def term_offer(**changes: object) -> SupplyDraft:
+    draft = swarf(
+        term=TERM,
+        tranches=(Tranche(window=YEARS, net_wet_g=25 * TONNE_G),),
+        ask=StatedPrice(amount_micro=-2 * MILLION, currency="EUR", per="element"),
+        valid_until=day(12, 1),
+    )
+    return replace(draft, **changes)
+
+
+def euro(amount_micro: int, per: str = "dry") -> StatedPrice:
+    return StatedPrice(amount_micro=amount_micro, currency="EUR", per=per)  # type: ignore[arg-type]
+
+
+def one_tranche(net_wet_g: int, window: Period = APRIL) -> tuple[Tranche, ...]:
+    return (Tranche(window=window, net_wet_g=net_wet_g),)
+
+
+FOOTPRINT = Footprint(
+    g_co2e_per_kg=15_000,
+    declared_unit="oxide",
+    form="separated_oxide",
+    standard="ISO14067",
+    boundary="cradle-to-gate",
+    allocation="mass",
+    reference_year=2025,
+    primary_data_ppb=PPB,
+    verified=True,
+    valid_until=day(1, 1, 2028),
+)
+
+DEFECTS = {
+    "no mass": (
+        swarf(net_wet_g=0, minimum_parcel_wet_g=0, tranches=one_tranche(0)),
+        [
+            ("quantity_not_positive", "/net_wet_g"),
+            ("package_too_large", "/packaging/package_wet_g"),
+            ("quantity_not_positive", "/tranches/0/net_wet_g"),
+        ],
+    ),
+    "mass beyond the bound": (swarf(net_wet_g=10**12 + 1), [("malformed_member", "/net_wet_g")]),
+    "integers that no database holds": (
+        swarf(net_wet_g=10**30, ask=euro(2**70)),
+        [("malformed_member", "/net_wet_g"), ("malformed_member", "/ask/amount_micro")],
+    ),
+    "control characters": (
+        swarf(payment_terms="30\x00days", cn_code="\x1b"),
+        [("malformed_member", "/payment_terms"), ("malformed_member", "/cn_code")],
+    ),
+    "naive time": (
+        swarf(valid_until=datetime(2026, 6, 1)),  # noqa: DTZ001
+        [("malformed_member", "/valid_until")],
+    ),
+    "all water": (swarf(moisture_ppb=PPB), [("moisture_whole", "/moisture_ppb")]),
+    "no package": (
+        swarf(packaging=Packaging(unit="drum", package_wet_g=0)),
+        [("quantity_not_positive", "/packaging/package_wet_g")],
+    ),
+    "package above the lot": (
+        swarf(packaging=Packaging(unit="bulk", package_wet_g=26 * TONNE_G)),
+        [("package_too_large", "/packaging/package_wet_g")],
+    ),
+    "parcel above the lot": (
+        swarf(minimum_parcel_wet_g=26 * TONNE_G),
+        [("minimum_parcel_too_large", "/minimum_parcel_wet_g")],
+    ),
+    "tranches short of the net mass": (
+        swarf(tranches=one_tranche(24 * TONNE_G)),
+        [("tranches_not_sum", "/tranches")],
+    ),
+    "tranches that overlap": (
+        swarf(
+            tranches=(
+                *one_tranche(10 * TONNE_G, period(day(4, 30), day(6, 1))),
+                *one_tranche(15 * TONNE_G, period(day(4, 1), day(5, 1))),
+            )
+        ),
+        [("tranches_overlap", "/tranches/0/window")],
+    ),
+    "window over": (
+        swarf(tranches=one_tranche(25 * TONNE_G, period(day(1, 1), day(3, 1)))),
+        [("window_past", "/tranches/0/window")],
+    ),
+    "validity over": (swarf(valid_until=NOW), [("validity_past", "/valid_until")]),
+    "assay of tomorrow's tomorrow": (
+        swarf(assay=Assay(laboratory="lab", reference="x", sampled_on=date(2026, 3, 4))),
+        [("assay_in_future", "/assay/sampled_on")],
+    ),
+    "unknown analyte and foreign oxide": (
+        swarf(
+            composition=sample(
+                cell("Xx", "1"), cell("Nd", "21", "Dy2O3"), cell("Pr", "7", "PrO9"), below("Th", "0")
+            )
+        ),
+        [
+            ("analyte_unknown", "/composition/cells/0/analyte"),
+            ("oxide_not_of_element", "/composition/cells/1/reported_as"),
+            ("oxide_unknown", "/composition/cells/2/reported_as"),
+            ("detection_limit_missing", "/composition/cells/3/fraction_ppb"),
+        ],
+    ),
+    "one analyte twice": (
+        swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Nd", "21", "Nd2O3"))),
+        [("duplicate_entry", "/composition/cells/2/analyte")],
+    ),
+    "basis element not measured": (
+        swarf(composition=sample(cell("Nd", "21"), not_available("Pr"))),
+        [("assay_missing", "/composition/cells")],
+    ),
+    "split of no TREO": (
+        swarf(composition=split("0", cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11"))),
+        [("treo_missing", "/composition/treo_ppb")],
+    ),
+    "split of 94.9 %": (
+        swarf(composition=split("60", cell("Nd", "70", "Nd2O3"), cell("Pr", "24.9", "Pr6O11"))),
+        [("reo_split_out_of_range", "/composition/cells")],
+    ),
+    "split of 105.1 %": (
+        swarf(composition=split("60", cell("Nd", "80", "Nd2O3"), cell("Pr", "25.1", "Pr6O11"))),
+        [("reo_split_out_of_range", "/composition/cells")],
+    ),
+    "more rare earths than the stated TREO of a sample": (
+        swarf(composition=split("20", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample")),
+        [("reo_split_out_of_range", "/composition/cells")],
+    ),
+    "more than the whole": (
+        swarf(composition=sample(cell("Nd", "30"), cell("Pr", "10"), cell("Fe", "66"))),
+        [("composition_over_whole", "/composition/cells")],
+    ),
+    "too little basis": (
+        swarf(composition=sample(cell("Nd", "0.5"), cell("Pr", "0.5"), cell("Fe", "90"))),
+        [("basis_below_market_minimum", "/composition")],
+    ),
+    "no basis at all": (
+        swarf(composition=sample(below("Nd", "0.5"), below("Pr", "0.5"), cell("Fe", "90"))),
+        [("basis_below_market_minimum", "/composition"), ("denominator_not_convertible", "/ask/per")],
+    ),
+    "xenotime sold as NdPr": (
+        swarf(
+            composition=split(
+                "60", cell("Y", "80", "Y2O3"), cell("Dy", "10", "Dy2O3"),
+                cell("Nd", "8", "Nd2O3"), cell("Pr", "2", "Pr6O11"),
+            )
+        ),
+        [("value_share_too_low", "/composition")],
+    ),
+    "negative ask": (swarf(ask=euro(-1)), [("ask_negative", "/ask/amount_micro")]),
+    "ask beyond the bound": (
+        swarf(ask=euro(28_000 * MILLION + 1)),
+        [("amount_out_of_range", "/ask/amount_micro")],
+    ),
+    "currency without a rate": (
+        swarf(ask=StatedPrice(amount_micro=MILLION, currency="CNY", per="dry")),
+        [("fx_missing", "/ask/currency")],
+    ),
+    "facility of another": (swarf(facility=numbered(99)), [("facility_not_owned", "/facility")]),
+    "certificates of another, expired, twice": (
+        swarf(certificates=(numbered(98), OLD_CERTIFICATE, CERTIFICATE, CERTIFICATE)),
+        [
+            ("duplicate_entry", "/certificates/3"),
+            ("certificate_not_owned", "/certificates/0"),
+            ("certificate_expired", "/certificates/1"),
+        ],
+    ),
+    "waste without a code": (swarf(waste_status="waste"), [("ewc_code_missing", "/ewc_code")]),
+    "codes of no list": (
+        swarf(ewc_code="16-02", cn_code="2846"),
+        [("ewc_code_malformed", "/ewc_code"), ("cn_code_malformed", "/cn_code")],
+    ),
+    "verified by nobody": (swarf(footprint=FOOTPRINT), [("verifier_missing", "/footprint/verifier")]),
+    "lot of another's site": (
+        swarf(physical_lot=PhysicalLot(site=numbered(99), lot_number="L1")),
+        [("facility_not_owned", "/physical_lot/site")],
+    ),
+    "a route and an initiative twice": (
+        swarf(rex_routes=("recycle", "recycle"), visible_to_initiatives=("remhub", "remhub")),
+        [("duplicate_entry", "/visible_to_initiatives/1"), ("duplicate_entry", "/rex_routes/1")],
+    ),
+    "term that began last year, on no index, without plateau": (
+        term_offer(
+            term=replace(TERM, start_year=2025, index="none", profile_ppb=(PPB // 2,)),
+            tranches=one_tranche(25 * TONNE_G, period(day(4, 1), day(5, 1))),
+        ),
+        [
+            ("window_outside_term", "/tranches/0/window"),
+            ("term_start_past", "/term/start_year"),
+            ("profile_not_plateau", "/term/profile_ppb"),
+            ("reference_unknown", "/term/index"),
+        ],
+    ),
+    "profile above its plateau": (
+        term_offer(term=replace(TERM, profile_ppb=(PPB, PPB + 1, PPB))),
+        [("profile_not_plateau", "/term/profile_ppb")],
+    ),
+    "differential beyond the bound": (
+        term_offer(ask=euro(-(10**11) - 1, "element")),
+        [("amount_out_of_range", "/ask/amount_micro")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("draft", "expected"), DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_defective_draft_is_refused_with_every_reason(
+    draft: SupplyDraft, expected: list[tuple[str, str]]
+) -> None:
+    found = blotter(lambda: offers.post(posting(), post_supply(draft), moment()))
+    assert sorted(expected) == sorted((code, pointer or "") for code, pointer in found)
+
+
+def test_defects_of_different_kinds_are_answered_together() -> None:
+    draft = swarf(ask=euro(-1), facility=numbered(99), valid_until=NOW, commitment="subject_to_confirmation")
+    state = posting(open_orders=100, failings=2, rule_set=None)
+    assert [
+        ("rule_set_missing", None),
+        ("orders_max", None),
+        ("firm_only", "/commitment"),
+        ("ask_negative", "/ask/amount_micro"),
+        ("validity_past", "/valid_until"),
+        ("facility_not_owned", "/facility"),
+    ] == blotter(lambda: offers.post(state, post_supply(draft), moment()))
+
+
+def test_only_a_trading_member_of_an_open_market_may_post() -> None:
+    draft = swarf()
+    assert [("market_unknown", None)] == blotter(lambda: offers.post(None, post_supply(draft), moment()))
+    assert [("role_missing", None)] == blotter(
+        lambda: offers.post(posting(), post_supply(draft, READER), moment())
+    )
+    assert [("not_a_member", None)] == blotter(
+        lambda: offers.post(posting(STRANGER), post_supply(draft, STRANGER_TRADER), moment())
+    )
+    assert [("member_suspended", None)] == blotter(
+        lambda: offers.post(posting(suspended=True), post_supply(draft), moment())
+    )
+
+
+def test_references_for_the_basis_have_to_be_there() -> None:
+    known = inputs()
+    del known.references["NdPr_oxide_99"]
+    assert [("reference_missing", "/composition")] * 2 == blotter(
+        lambda: offers.post(posting(inputs=known), post_supply(swarf()), moment())
+    )
+
+
+@pytest.mark.parametrize(
+    ("reservation", "code"),
+    [({}, "lot_already_reserved"), ({"released": True, "sold": True}, "lot_already_sold")],
+)
+def test_the_same_tonnes_are_not_offered_twice(reservation: dict[str, bool], code: str) -> None:
+    held = Reservation(identity="x", organisation=SELLER, market=MARKET, order=ORDER, **reservation)
+    assert [(code, "/physical_lot")] == blotter(
+        lambda: offers.post(posting(reservation=held), post_supply(lot()), moment())
+    )
+
+
+def test_an_offer_stands_with_its_basis_and_ask_computed_once() -> None:
+    decision = offers.post(posting(), post_supply(swarf()), moment())
+    (fact,) = facts(decision)
+    assert isinstance(fact, SupplyOffered)
+    assert (MARKET, numbered(1_000), SELLER) == (fact.market, fact.offer, fact.organisation)
+    assert (5_600_000, 71_428_572) == (fact.terms.basis_g, fact.terms.ask.ueur_per_kg)
+    assert ("market", 3, str(fact.offer)) == (
+        decision.drafts[0].stream, decision.drafts[0].lane, decision.drafts[0].subject,
+    )  # fmt: skip
+
+
+def test_an_offer_of_a_physical_lot_reserves_it_in_its_own_lane() -> None:
+    free = Reservation(identity="x", organisation=SELLER, market=MARKET, order=ORDER, released=True)
+    decision = offers.post(posting(reservation=free), post_supply(lot()), moment())
+    offered, reserved = facts(decision)
+    assert isinstance(offered, SupplyOffered)
+    assert isinstance(reserved, LotReserved)
+    assert f"{SELLER}/{SELLER_SITE}/L-2026-07" == reserved.identity
+    assert (offered.offer, MARKET) == (reserved.order, reserved.market)
+    assert ("materials", lane_of(reserved.identity, LANES)) == (
+        decision.drafts[1].stream, decision.drafts[1].lane,
+    )  # fmt: skip
+
+
+def test_a_term_offer_asks_a_signed_differential() -> None:
+    (fact,) = facts(offers.post(posting(), post_supply(term_offer()), moment()))
+    assert isinstance(fact, SupplyOffered)
+    assert -2 * MILLION == fact.terms.ask.ueur_per_kg
+
+
+def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -> None:
+    unusual = swarf(composition=split("60", cell("Nd", "74", "Nd2O3"), cell("Pr", "24.5", "Pr6O11")))
+    assert [] == blotter(lambda: offers.post(posting(failings=5), post_supply(unusual), moment()))
+    assert ["reo_split_unusual"] == [found.code for found in cautions(unusual, TERMS, inputs())]
+    foreign = swarf(
+        footprint=replace(FOOTPRINT, verifier="verifier-de-1"),
+        composition=sample(*SWARF.cells, cell("Ho", "0.1")),
+    )
+    assert ["value_without_reference", "footprint_of_other_form"] == [
+        found.code for found in cautions(foreign, TERMS, inputs())
+    ]
+    assert () == cautions(swarf(), TERMS, inputs())
+
+
+def test_a_partial_panel_of_a_sample_is_not_judged_low() -> None:
+    partial = swarf(
+        composition=split("60", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample")
+    )
+    assert [] == blotter(lambda: offers.post(posting(), post_supply(partial), moment()))
+
+
+def test_whole_magnets_are_offered_per_kilogram_of_magnet() -> None:
+    reuse = replace(TERMS, basis="ndfeb-reuse")
+    magnets = swarf(form="eol_magnet", moisture_ppb=0, ask=euro(30 * MILLION, "wet"))
+    (fact,) = facts(offers.post(posting(terms=reuse), post_supply(magnets), moment()))
+    assert isinstance(fact, SupplyOffered)
+    assert (25 * TONNE_G, 30 * MILLION) == (fact.terms.basis_g, fact.terms.ask.ueur_per_kg)
+    assert [("form_not_of_market", "/form"), ("denominator_not_convertible", "/ask/per")] == blotter(
+        lambda: offers.post(
+            posting(terms=reuse), post_supply(replace(magnets, form="core", ask=euro(1, "oxide"))), moment()
+        )
+    )

@@ -1,0 +1,222 @@
+"""Hot queries at a realistic size go through their index: no scan of a table that grows."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from events.connections import Connection
+from market.store import (
+    due,
+    lists,
+    matches,
+    members,
+    orders,
+    party_reads,
+    posting,
+    requirements,
+    reservations,
+    supplies,
+    views,
+)
+from market.store.reading import SET_READER
+
+ORDERS = 20_000
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+# Twelve markets on as many lanes, 200 organisations, a tenth of the orders still open; ids as `md5` makes
+# them.
+FILL = """
+insert into state.market (lane, market, version, position, last_time, open_orders, last_round, body)
+select n, md5('m' || n)::uuid, 1, 1, '2026-03-01', 0, 0, '{}' from generate_series(0, 11) n;
+
+insert into state.member (lane, market, organisation, version, position, suspended, body)
+select m, md5('m' || m)::uuid, md5('o' || o)::uuid, 1, 1, false, '{}'
+from generate_series(0, 11) m, generate_series(0, 1999) o;
+
+insert into state.market_input
+select m, md5('m' || m)::uuid, 'qualification', 'k' || k, 1, '2026-03-01', null, 's', null, '{}'
+from generate_series(0, 11) m, generate_series(0, 1999) k;
+
+insert into state.rule_set
+select m, md5('m' || m)::uuid, v, v, '2026-03-01', '2026-03-01', '{}', convert_to(repeat('x', 4000), 'UTF8')
+from generate_series(0, 11) m, generate_series(1, 100) v;
+
+insert into state.supply
+select n % 12, md5('m' || n % 12)::uuid, md5('s' || n)::uuid, 'lot', md5('o' || n % 200)::uuid,
+    case when n % 10 = 0 then 'open' else 'sold' end, 1, n + 1, n + 1, 10, 0, case when n % 10 = 0 then 0
+    else 10 end,
+    1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n, convert_to(repeat('x', 400), 'UTF8')
+from generate_series(0, $1::int - 1) n;
+
+insert into state.requirement
+select n % 12, md5('m' || n % 12)::uuid, md5('r' || n)::uuid, md5('o' || n % 200)::uuid,
+    case when n % 10 = 0 then 'open' else 'expired' end, 1, n + 1, n + 1, 10, 0, 0,
+    '2026-02-01'::timestamptz + n * interval '1 hour', convert_to(repeat('x', 400), 'UTF8')
+from generate_series(0, $1::int - 1) n;
+
+insert into state.match
+select n % 12, md5('m' || n % 12)::uuid, md5('t' || n)::uuid, case when n % 50 = 0 then 'open' else
+    'confirmed' end, 1,
+    n + 1, md5('s' || n)::uuid, md5('r' || n)::uuid, 0, md5('o' || n % 200)::uuid, md5('o' || (n + 1) %
+    200)::uuid,
+    '2026-02-01'::timestamptz + n * interval '1 hour', null, null, null, null,
+    case when n % 50 = 0 then null else '2026-02-01'::timestamptz end, '{}'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.failing
+select n % 12, md5('m' || n % 12)::uuid, md5('o' || n % 200)::uuid, n + 1, '2026-02-01'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.lot_reservation
+select n % 12, 'l' || n, md5('o' || n % 200)::uuid, md5('m' || n % 12)::uuid, md5('s' || n)::uuid,
+    case when n % 10 = 0 then 'reserved' else 'sold' end, 1, n + 1, '{}'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.api_key
+select n % 12, md5('o' || n)::uuid, md5('k' || n)::uuid, 1, n + 1, false, '{}' from generate_series(0, 19999)
+    n;
+
+insert into view.order_entry
+select lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+    tranche_count,
+    tranche_committed_g, valid_until, lot_identity, body from state.supply;
+
+insert into view.match_entry
+select lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
+    seller_answer,
+    buyer_answer, seller_reason, buyer_reason, decided_time, body from state.match;
+
+insert into view.waterfall
+select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
+    state.match;
+
+analyze;
+"""
+
+
+@pytest.fixture
+async def filled(database: Any) -> AsyncIterator[Any]:
+    admin = await asyncpg.connect(database.admin_dsn)
+    await admin.execute(FILL.replace("$1::int", str(ORDERS)))
+    yield admin
+    await admin.close()
+
+
+async def one(connection: Connection, text: str) -> UUID:
+    return await connection.fetchval("select md5($1)::uuid", text)
+
+
+async def scans(connection: Connection, statement: str, *arguments: object) -> tuple[set[str], set[str]]:
+    """(tables scanned whole, indexes used) by the plan."""
+    plan = await connection.fetch("explain " + statement, *arguments)
+    lines = [row[0].strip(" ->") for row in plan]
+    whole = {line.split(" on ")[1].split(" ")[0] for line in lines if line.startswith("Seq Scan on ")}
+    used = {line.split(" using ")[1].split(" ")[0] for line in lines if " using " in line}
+    used |= {
+        line.split(" on ")[1].split(" ")[0] for line in lines if line.startswith("Bitmap Index Scan on ")
+    }
+    return whole - {"market", "lot_reservation"}, used
+
+
+async def as_writer(database: Any) -> Connection:
+    return await asyncpg.connect(database.dsn("writer"), server_settings={"search_path": "state, view"})
+
+
+async def assert_plans(connection: Connection, plans: list[tuple[str, tuple[object, ...], set[str]]]) -> None:
+    """Each statement scans no growing table whole and uses one of the indexes named for it, if any is."""
+    for statement, arguments, expected in plans:
+        whole, used = await scans(connection, statement, *arguments)
+        assert set() == whole, statement
+        assert not expected or expected & used, (statement, used)
+
+
+async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
+    writer = await asyncpg.connect(database.dsn("writer"), server_settings={"search_path": "state, view"})
+    market = await one(writer, "m3")
+    lanes, asked = [3] * 64, [market] * 64
+    posters = [await one(writer, f"o{n}") for n in range(64)]
+    sold = [await one(writer, f"s{12 * n + 3}") for n in range(64)]
+    needed = [await one(writer, f"r{12 * n + 3}") for n in range(64)]
+    struck = [await one(writer, f"t{12 * n + 3}") for n in range(64)]
+    figures = [[1] * 64] * 7
+    row = (lanes, asked, sold, ["open"] * 64, *figures, ["{}"] * 64, [NOW] * 64, [None] * 64)
+    supply, requirement = {"supply_pkey", "supply_by_id"}, {"requirement_pkey", "requirement_by_id"}
+    match, member = {"match_pkey", "match_by_id"}, {"member_pkey", "member_by_organisation"}
+    await assert_plans(
+        writer,
+        [
+            (posting.READ, (lanes, asked, posters, NOW, NOW), member),
+            (posting.READ, (lanes, asked, posters, NOW, NOW), {"failing_pkey"}),
+            (posting.READ, (lanes, asked, posters, NOW, NOW), {"rule_set_pkey"}),
+            (supplies.READ_CHANGES, (lanes, asked, sold, [True] * 64), supply),
+            (supplies.READ_STATES, (lanes, asked, sold), supply),
+            (supplies.UPDATE, row, supply),
+            (requirements.READ_CHANGES, (lanes, asked, needed), requirement),
+            (requirements.READ_STATES, (lanes, asked, needed), requirement),
+            (requirements.UPDATE, row, requirement),
+            (matches.READ_CHANGES, (lanes, asked, struck), match),
+            (matches.READ_STATES, (lanes, asked, struck), match),
+            (
+                reservations.READ_STATES,
+                (lanes, [f"l{n}" for n in range(64)]),
+                {"lot_reservation_pkey"},
+            ),
+            (orders.LOCATE, (sold[0], None), {"supply_by_id"}),
+            (orders.LOCATE, (sold[0], None), {"requirement_by_id"}),
+            (matches.LOCATE, (struck[0], None), {"match_by_id"}),
+            (members.READ_MARKETS, (posters[0],), {"member_by_organisation"}),
+            (views.READ_ORDERS, (lanes, asked, sold, [False] * 64), {"order_entry_pkey"}),
+            (views.UPDATE_ORDERS, row, {"order_entry_pkey"}),
+            (views.READ_MATCHES, (lanes, asked, struck), {"match_entry_pkey", "match_entry_by_id"}),
+            (supplies.READ_BOOK, (3, market), {"supply_in_book"}),
+            (requirements.READ_BOOK, (3, market), {"requirement_in_book"}),
+            (matches.READ_BOOK, (3, market), {"match_open"}),
+            (due.EXPIRIES, (NOW, 100), {"supply_due"}),
+            (due.EXPIRIES, (NOW, 100), {"requirement_due"}),
+            (due.LAPSES, (NOW, 100), {"match_due"}),
+            (due.RELEASES, (100,), {"supply_by_id"}),
+        ],
+    )
+    await writer.close()
+
+
+async def test_what_the_reader_runs_behind_row_security(database: Any, filled: Any) -> None:
+    reader = await asyncpg.connect(database.dsn("reader"), server_settings={"search_path": "state, view"})
+    organisation, plan, key = [await one(reader, text) for text in ("o7", "p", "k7")]
+    supply, requirement, match, market = [await one(reader, text) for text in ("s7", "r7", "t7", "m7")]
+    trade = (market, plan, "spot-all", supply, 0, requirement)
+    for role in ("tenant", "operator"):
+        own = organisation if role == "tenant" else None
+        async with reader.transaction(readonly=True):
+            await reader.fetchrow(SET_READER, str(organisation), role, "")
+            await assert_plans(
+                reader,
+                [
+                    (supplies.READ_ONE, (supply, own), {"supply_by_id"}),
+                    (requirements.READ_ONE, (requirement, own), {"requirement_by_id"}),
+                    (matches.READ_ONE, (match, own), {"match_by_id"}),
+                    (members.READ_ONE, (market, organisation), {"member_by_organisation"}),
+                    (party_reads.FIND_KEY, (key,), {"api_key_by_id"}),
+                    (
+                        lists.OWN_ORDERS,
+                        (organisation, "lot", supply, None, None, 51),
+                        {"order_entry_of_organisation"},
+                    ),
+                    (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_seller"}),
+                    (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_buyer"}),
+                    (lists.WATERFALL, trade, {"waterfall_pkey"}),
+                ],
+            )
+            if role == "operator":
+                await assert_plans(
+                    reader,
+                    [
+                        (lists.ALL_ORDERS, ("lot", supply, None, None, 51), {"order_entry_of_kind"}),
+                        (lists.ALL_MATCHES, (match, None, None, 51), {"match_entry_by_id"}),
+                    ],
+                )
+    await reader.close()

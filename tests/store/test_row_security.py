@@ -1,0 +1,161 @@
+"""What the real reader role sees: its organisation's rows, and everything only in the roles that may."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from events.connections import Pool, open_pool
+from market.commands import parties
+from market.rules.parties import KeyDetails
+from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
+from market.store.reading import ReaderRole, reading
+from tests.market_support import Scene, done, project, scene_on, trade_for_a_while
+
+FOR_EVERY_MEMBER = {"market", "rule_set", "clearing"}
+
+
+@pytest.fixture
+async def scene(database: Any) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        await trade_for_a_while(opened)
+        await project(opened)
+        yield opened
+
+
+@pytest.fixture
+async def readers(database: Any, scene: Scene) -> AsyncIterator[Pool]:
+    pool = await open_pool(database.dsn("reader"), size=2)
+    yield pool
+    await pool.close()
+
+
+async def counts(readers: Pool, organisation: UUID | None, role: ReaderRole) -> dict[str, int]:
+    async with reading(readers, organisation=organisation, role=role) as connection:
+        return {
+            name: await connection.fetchval(f"select count(*) from {name}")
+            for name in (*tables.STATE, *tables.VIEW)
+        }
+
+
+async def owned(scene: Scene, name: str, organisation: UUID) -> int:
+    """Rows that name the organisation, counted by the writer, who sees all."""
+    statements = {
+        "match": "select count(*) from match where $1 in (seller, buyer)",
+        "match_entry": "select count(*) from match_entry where $1 in (seller, buyer)",
+        "market_input": "select count(*) from market_input where organisation is null or organisation = $1",
+        "waterfall": "select 0 where $1::uuid is not null",
+        "order_dual": "select 0 where $1::uuid is not null",
+    }
+    default = f"select count(*) from {name} where organisation = $1"
+    async with scene.pool.acquire() as connection:
+        return await connection.fetchval(statements.get(name, default), organisation)
+
+
+async def test_a_tenant_sees_its_own_rows(scene: Scene, readers: Pool) -> None:
+    seen = {firm: await counts(readers, firm, "tenant") for firm in firms(scene)}
+    for firm, found in seen.items():
+        expected = {name: await owned(scene, name, firm) for name in found if name not in FOR_EVERY_MEMBER}
+        assert expected == {name: count for name, count in found.items() if name not in FOR_EVERY_MEMBER}
+    assert all(found["supply"] + found["requirement"] > 0 for found in seen.values())
+
+
+async def test_a_session_that_names_nobody_sees_nobody(scene: Scene, readers: Pool) -> None:
+    found = await counts(readers, None, "tenant")
+    public = FOR_EVERY_MEMBER | {"market_input"}
+    assert set() == {name for name, count in found.items() if count and name not in public}
+
+
+@pytest.mark.parametrize("role", ["operator", "auditor", "desk"])
+async def test_who_sees_everything(scene: Scene, readers: Pool, role: ReaderRole) -> None:
+    async with scene.pool.acquire() as connection:
+        expected = {
+            name: await connection.fetchval(f"select count(*) from {name}")
+            for name in (*tables.STATE, *tables.VIEW)
+        }
+    assert expected == await counts(readers, None, role)
+    assert all(expected.values())
+
+
+async def test_nothing_is_left_on_the_connection(scene: Scene, readers: Pool) -> None:
+    await counts(readers, None, "operator")
+    async with readers.acquire() as connection:
+        assert 0 == await connection.fetchval("select count(*) from supply")
+
+
+async def test_the_door_sees_the_key_that_is_presented(scene: Scene, readers: Pool) -> None:
+    firm = scene.sellers[0]
+    keys: list[UUID] = []
+    for label in ("one", "two"):
+        details = KeyDetails(
+            label=label,
+            secret_sha256="1" * 64,
+            roles=("trader",),
+            expires_at=scene.clock.now.replace(year=2030),
+        )
+        issued = done(
+            await parties.issue_key(scene.desk, firm.trader, organisation=firm.organisation, details=details)
+        )
+        keys.append(issued.events[0].data.key)  # type: ignore[attr-defined]
+    async with reading(readers, organisation=None, role="door", key=keys[0]) as connection:
+        found = await party_reads.find_key(connection, keys[0])
+        assert found is not None
+        assert (firm.organisation, "one") == (found.organisation, found.details.label)
+        assert None is await party_reads.find_key(connection, keys[1])
+        assert 1 == await connection.fetchval("select count(*) from api_key")
+        assert 0 == await connection.fetchval("select count(*) from supply")
+
+
+async def test_another_tenants_objects_are_unknown(scene: Scene, readers: Pool) -> None:
+    mine, other = scene.sellers[0].organisation, scene.sellers[1].organisation
+    async with scene.pool.acquire() as connection:
+        supply = await connection.fetchval("select supply from supply where organisation = $1", other)
+        match = await connection.fetchval(
+            "select match from match where $1 not in (seller, buyer) limit 1", mine
+        )
+        requirement = await connection.fetchval("select requirement from requirement limit 1")
+    async with reading(readers, organisation=mine, role="tenant") as connection:
+        for claimed in (mine, None, other):
+            assert None is await supplies.load_supply(connection, claimed, supply)
+            assert None is await orders.locate(connection, claimed, supply)
+            assert None is await requirements.load_requirement(connection, claimed, requirement)
+            assert None is await matches.load_match(connection, claimed, match)
+            assert None is await matches.locate(connection, claimed, match)
+        assert None is await members.load_member(connection, scene.market, other)
+        assert None is await party_reads.load_organisation(connection, other)
+        assert () == (await lists.list_supplies(connection, other, "offer", limit=10)).items
+
+
+async def test_tenants_read_no_evidence(scene: Scene, readers: Pool) -> None:
+    async with scene.pool.acquire() as connection:
+        row = await connection.fetchrow("select match, seller from match limit 1")
+    assert row is not None
+    async with reading(readers, organisation=row["seller"], role="tenant") as connection:
+        known = await matches.load_match(connection, row["seller"], row["match"])
+        assert known is not None
+        assert None is await lists.load_waterfall(connection, known.match.struck)
+    async with reading(readers, organisation=None, role="desk") as connection:
+        waterfall = await lists.load_waterfall(connection, known.match.struck)
+        assert waterfall is not None
+        assert waterfall.price_ueur_per_kg == known.match.struck.price_ueur_per_kg
+        assert await lists.load_duals(connection, known.match.struck.supply, 10)
+
+
+async def test_the_reader_cannot_write(scene: Scene, readers: Pool) -> None:
+    async with reading(readers, organisation=None, role="operator") as connection:
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.execute("update supply set held_g = 0")
+
+
+async def test_the_writer_reaches_both_sides(scene: Scene) -> None:
+    async with scene.pool.acquire() as connection:
+        await connection.fetchval("select set_config('lodestone.organisation', $1, false)", str(uuid4()))
+        expected = await connection.fetchval("select count(*) from supply")
+        assert expected > 0
+        assert f"UPDATE {expected}" == await connection.execute("update supply set version = version")
+
+
+def firms(scene: Scene) -> list[UUID]:
+    return [firm.organisation for firm in (*scene.sellers, *scene.buyers)]

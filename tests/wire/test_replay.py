@@ -1,0 +1,114 @@
+"""A range of the record, from the journal and from Kafka: the same events, verified."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from events.chain import next_head
+from events.codec import headers
+from events.connections import open_consumer
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.journal import Deployment
+from events.replay import BrokenRecord, from_journal, from_topic
+from tests.record_support import (
+    STREAM,
+    create_topic,
+    eventually,
+    note,
+    pool_on,
+    prepare_record,
+    relay_on,
+    running,
+    running_writer,
+    send_raw,
+)
+
+KEY = LaneKey(STREAM, 0)
+
+
+@pytest.fixture
+async def deployment(database: Any) -> Deployment:
+    made = await prepare_record(database.dsn("owner"), database.admin_dsn, 1)
+    async with running_writer(database.dsn("writer")) as writer:
+        await writer.execute(note("a", count=25))
+    return made
+
+
+async def gathered(chunks: AsyncIterator[Sequence[Recorded]]) -> list[Recorded]:
+    return [event async for chunk in chunks for event in chunk]
+
+
+async def test_journal_and_topic_give_the_same_events(
+    database: Any, deployment: Deployment, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    await create_topic(kafka_bootstrap, f"{topic_prefix}record.{STREAM}.v1", 1)
+    async with pool_on(database.dsn("relay"), 6) as pool:
+
+        async def published() -> bool:
+            query = "select position = 25 from record.relay where stream = $1 and lane = 0"
+            return bool(await pool.fetchval(query, STREAM))
+
+        async with running(relay_on(pool, kafka_bootstrap, topic_prefix)):
+            await eventually(published)
+    consumer = await open_consumer(kafka_bootstrap)
+    identity = deployment.deployment_id
+    async with pool_on(database.dsn("writer")) as pool:
+        whole = await gathered(from_journal(pool, KEY, chunk=7))
+        assert list(range(1, 26)) == [event.position for event in whole]
+        assert whole == await gathered(from_topic(consumer, KEY, identity, topic_prefix=topic_prefix))
+        part = await gathered(from_journal(pool, KEY, after=3, upto=20, chunk=5))
+        assert whole[3:20] == part
+        assert part == await gathered(
+            from_topic(consumer, KEY, identity, topic_prefix=topic_prefix, after=3, upto=20)
+        )
+    await consumer.stop()
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "update record.journal set body = convert_to(replace(convert_from(body, 'utf8'), 'a.4', 'a.x'), 'utf8') "
+        "where position = 5",
+        "delete from record.journal where position = 5",
+        "update record.journal set chain = sha256(chain) where position = 5",
+    ],
+    ids=["edited", "deleted", "chain"],
+)
+async def test_a_tampered_journal_is_not_replayed(
+    database: Any, deployment: Deployment, tampering: str
+) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    await admin.execute("alter table record.journal disable trigger journal_is_append_only")
+    await admin.execute(tampering)
+    await admin.close()
+    async with pool_on(database.dsn("writer")) as pool:
+        assert 4 == len(await gathered(from_journal(pool, KEY, upto=4)))
+        with pytest.raises(BrokenRecord, match="position 5"):
+            await gathered(from_journal(pool, KEY, chunk=100))
+
+
+async def test_a_topic_with_a_hole_or_a_fork_is_not_replayed(
+    database: Any, deployment: Deployment, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    async with pool_on(database.dsn("writer")) as pool:
+        rows = await pool.fetch("select position, body, chain from record.journal order by position limit 3")
+    raw = [(row["body"], headers(row["body"], row["position"], row["chain"])) for row in rows]
+    other = rows[1]["body"].replace(b'"subject":"a.1"', b'"subject":"a.z"')
+    fork = (other, headers(other, 2, next_head(rows[0]["chain"], other)))
+    cases = {
+        "hole": ([raw[0], raw[2]], "position 3 does not continue 1"),
+        "fork": ([raw[0], raw[1], fork], "position 2 has other bytes than before"),
+        "noise": ([raw[0], (b"?", [])], "offset 1 cannot be decoded"),
+    }
+    consumer = await open_consumer(kafka_bootstrap)
+    for name, (values, told) in cases.items():
+        prefix = f"{topic_prefix}{name}."
+        topic = f"{prefix}record.{STREAM}.v1"
+        await create_topic(kafka_bootstrap, topic, 1)
+        await send_raw(kafka_bootstrap, topic, 0, values)
+        with pytest.raises(BrokenRecord, match=told):
+            await gathered(from_topic(consumer, KEY, deployment.deployment_id, topic_prefix=prefix))
+    await consumer.stop()

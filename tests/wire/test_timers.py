@@ -1,0 +1,118 @@
+"""What is due happens once, however many timers look and whenever they are started again."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from events.market_events import (
+    ClearingPlanned,
+    MatchLapsed,
+    RecoveredLotExpired,
+    RequirementExpired,
+    SupplyOfferExpired,
+)
+from events.material_events import LotReleased
+from market.store.due import MarketClock, clearing_clocks
+from market.timers import Timers, is_due, jitter_seconds
+from tests.market_support import Scene, scene_on
+
+WEEKS = 7 * 86_400.0
+
+
+def timers_on(scene: Scene) -> Timers:
+    return Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
+
+
+async def kinds(scene: Scene, *facts: type[object]) -> Counter[str]:
+    events = [*await scene.events("market"), *await scene.events("materials")]
+    return Counter(type(event.data).__name__ for event in events if isinstance(event.data, facts))
+
+
+async def test_orders_expire_when_their_validity_is_over_and_not_before(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.offer(scene.sellers[0])
+        await scene.lot(scene.sellers[1], "LOT-1")
+        await scene.require(scene.buyers[0])
+        timers = timers_on(scene)
+        assert 0 == await timers.tick()
+        scene.clock.pass_seconds(20 * WEEKS)
+        await asyncio.gather(timers.tick(), timers_on(scene).tick())
+        await timers_on(scene).tick()
+        expected = {
+            "SupplyOfferExpired": 1,
+            "RecoveredLotExpired": 1,
+            "RequirementExpired": 1,
+            "LotReleased": 1,
+        }
+        found = await kinds(scene, SupplyOfferExpired, RecoveredLotExpired, RequirementExpired, LotReleased)
+        assert expected == found
+
+
+async def test_a_match_nobody_answers_lapses_once_and_its_quantity_trades_again(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.offer(scene.sellers[0], commitment="subject_to_confirmation")
+        await scene.require(scene.buyers[0], commitment="subject_to_confirmation")
+        first = await scene.conclude(await scene.plan())
+        timers = timers_on(scene)
+        assert 0 == await timers.tick()
+        scene.clock.pass_seconds(3_601)
+        await asyncio.gather(timers.tick(), timers_on(scene).tick())
+        assert {"MatchLapsed": 1} == await kinds(scene, MatchLapsed)
+        second = await scene.conclude(await scene.plan())
+        traded = [
+            [e.data.quantity_basis_g for e in events if "struck" in e.type] for events in (first, second)
+        ]  # type: ignore[attr-defined]
+        assert traded[0] == traded[1] != []
+
+
+async def test_expiry_waits_while_a_plan_is_open(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.offer(scene.sellers[0])
+        await scene.require(scene.buyers[0])
+        plan = await scene.plan()
+        scene.clock.pass_seconds(20 * WEEKS)
+        timers = timers_on(scene)
+        assert 0 == await timers.tick()
+        await scene.conclude(plan)
+        await timers.tick()
+        assert {"SupplyOfferExpired": 1} == await kinds(scene, SupplyOfferExpired, RequirementExpired)
+
+
+async def test_a_sold_lot_is_released_as_sold(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.lot(scene.sellers[0], "LOT-1")
+        await scene.require(scene.buyers[0], basis_g=5_000_000)
+        await scene.conclude(await scene.plan())
+        timers = timers_on(scene)
+        await asyncio.gather(timers.tick(), timers_on(scene).tick())
+        released = [event.data for event in await scene.events("materials") if "released" in event.type]
+        assert ["sold"] == [fact.reason for fact in released]  # type: ignore[attr-defined]
+
+
+async def test_a_market_that_clears_by_the_clock_is_planned_once_per_interval(database: Any) -> None:
+    async with scene_on(database) as scene:
+        scene.market = await scene.open_market(clearing_interval_seconds=60, clearing_jitter_seconds=20)
+        timers = [timers_on(scene) for _ in range(3)]
+        await asyncio.gather(*(timer.tick() for timer in timers))
+        assert {"ClearingPlanned": 1} == await kinds(scene, ClearingPlanned)
+        (plan,) = [e for e in await scene.events("market") if isinstance(e.data, ClearingPlanned)]
+        await scene.conclude(plan)
+        scene.clock.pass_seconds(90)
+        assert 0 == await timers_on(scene).tick(), "nothing happened since the last round"
+        firm = await scene.register("seller-late")
+        await scene.offer(firm)
+        await asyncio.gather(*(timer.tick() for timer in [timers_on(scene) for _ in range(3)]))
+        assert {"ClearingPlanned": 2} == await kinds(scene, ClearingPlanned)
+
+
+async def test_the_jitter_is_the_same_for_every_timer_and_within_its_bound(database: Any) -> None:
+    async with scene_on(database) as scene:
+        market = await scene.open_market(clearing_interval_seconds=60, clearing_jitter_seconds=20)
+        from_clock = await _clock_of(scene, market)
+        assert 0 <= jitter_seconds(from_clock) <= 20
+        assert is_due(from_clock, scene.clock.now)
+
+
+async def _clock_of(scene: Scene, market: object) -> MarketClock:
+    async with scene.pool.acquire() as connection:
+        return next(clock for clock in await clearing_clocks(connection) if clock.market == market)
