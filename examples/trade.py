@@ -1,0 +1,166 @@
+"""A trade in six requests. `lodestone up --json > keys.json` runs: `python examples/trade.py keys.json`.
+
+Only the standard library is used, so that every request can be read as it goes over the wire.
+"""
+
+import json
+import sys
+import time
+import urllib.request
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+Body = dict[str, Any]
+MATCH_SECONDS_MAX = 30
+NOW = datetime.now(UTC).replace(microsecond=0)
+START = (NOW + timedelta(days=30)).isoformat()
+END = (NOW + timedelta(days=120)).isoformat()
+VALID_UNTIL = (NOW + timedelta(days=20)).isoformat()
+
+
+def call(method: str, url: str, key: str, body: Body | None = None) -> Body:
+    headers = {"Authorization": f"Bearer {key}"}
+    if method == "POST":
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  our own URL
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        answer: Body = json.load(response)
+        return answer
+
+
+def show(number: int, line: str, answer: Body) -> None:
+    print(f"{number}. {line}\n   {json.dumps(answer)}")
+
+
+def rate() -> Body:
+    return {
+        "kind": "fx_rate",
+        "currency": "USD",
+        "eur_per_unit": "0.86",
+        "as_of": f"{NOW:%Y-%m-%d}",
+        "published_at": NOW.isoformat(),
+        "source": "your treasury",
+        "source_id": f"fx {NOW:%Y-%m-%d}",
+    }
+
+
+def reference() -> Body:
+    return {
+        "kind": "reference_price",
+        "code": "USGS:NdPr_oxide_99",
+        "analyte": "NdPr",
+        "price": {"amount": "69.00", "currency": "USD", "per": "oxide"},
+        "description": "NdPr oxide 99 %, yearly average 2025",
+        "as_of": "2025-12-31",
+        "published_at": NOW.isoformat(),
+        "source": "USGS Mineral Commodity Summaries 2026",
+        "source_id": "mcs2026",
+    }
+
+
+def offer(market: str, facility: str) -> Body:
+    return {
+        "market": market,
+        "form": "separated_oxide",
+        "net_wet_t": "4",
+        "moisture_percent": "0",
+        "composition": {
+            "basis": "dry",
+            "of": "sample",
+            "cells": [
+                cell("Nd", "Nd2O3", "77.4"),
+                cell("Pr", "Pr6O11", "22.1"),
+            ],
+        },
+        "assay": {"laboratory": "Assay House", "reference": "A-1", "sampled_on": f"{NOW:%Y-%m-%d}"},
+        "packaging": {"unit": "big_bag", "package_wet_kg": "1000"},
+        "minimum_parcel_wet_t": "1",
+        "tranches": [{"window": {"start": START, "end": END}, "net_wet_t": "4"}],
+        "incoterm": "FCA",
+        "place": {"country": "FR", "name": "Le Havre"},
+        "ask": {"amount": "72.00", "currency": "USD", "per": "oxide"},
+        "valid_until": VALID_UNTIL,
+        "payment_terms": "30 days after delivery",
+        "facility": facility,
+        "origin": [{"stage": "extraction", "country": "AU"}, {"stage": "processing", "country": "FR"}],
+        "waste_status": "product",
+        "commitment": "firm",
+    }
+
+
+def cell(analyte: str, oxide: str, percent: str) -> Body:
+    fraction = {"unit": "percent", "amount": percent}
+    return {"state": "value", "analyte": analyte, "reported_as": oxide, "fraction": fraction}
+
+
+def requirement(market: str, facility: str) -> Body:
+    return {
+        "market": market,
+        "forms": [{"form": "separated_oxide"}],
+        "basis_kg": "1700",
+        "minimum_parcel_kg": "100",
+        "limit": {"amount": "78.00", "currency": "EUR", "per": "element"},
+        "window": {"start": START, "end": END},
+        "place": {"country": "DE", "name": "Hanau"},
+        "facility": facility,
+        "valid_until": VALID_UNTIL,
+        "commitment": "firm",
+        "carriage": [{"country": "FR", "per": "product", "eur_per_kg": "0.35"}],
+        "profile": {"eu_origin_eur_per_kg": "1.50", "cap_eur_per_kg": "5.00"},
+    }
+
+
+def main(keys: Body) -> None:
+    api, market = keys["api"], keys["market"]
+    seller, buyer, operator = keys["seller_key"], keys["buyer_key"], keys["operator_key"]
+    inputs = f"{api}/markets/{market}/inputs"
+    rates = call("GET", inputs, operator)["items"]
+    if not rates:
+        call("POST", inputs, operator, rate())
+        call("POST", inputs, operator, reference())
+
+    offered = call("POST", f"{api}/supply-offers", seller, offer(market, keys["seller_facility"]))
+    show(1, "POST /v1/supply-offers", pick(offered, "id", "basis_kg", "ask_eur_per_basis_kg"))
+    posted = call("POST", f"{api}/requirements", buyer, requirement(market, keys["buyer_facility"]))
+    show(2, "POST /v1/requirements", pick(posted, "id", "basis_kg", "limit_eur_per_basis_kg"))
+    receipt = posted["receipts"][0]
+    show(3, "the receipt of 2", pick(receipt, "event", "lane", "position", "event_sha256"))
+    fits = call("GET", f"{api}/requirements/{posted['id']}/candidates", buyer)
+    show(4, "GET /v1/requirements/{id}/candidates", pick(fits, "standing", "open_kg", "reasons"))
+    planned = call("POST", f"{api}/markets/{market}/clearings", operator, {})
+    show(5, "POST /v1/markets/{id}/clearings", pick(planned, "id", "round"))
+    match = explained(api, buyer, market, planned["id"])
+    show(
+        6,
+        "GET /v1/matches/{id}",
+        pick(match, "status", "quantity_basis_kg", "price_eur_per_kg", "amount_eur"),
+    )
+    for line in match["explanation"]["lines"]:
+        if line["eur_per_kg"] != "0.00":
+            print(f"   {line['label']:<12} {line['eur_per_kg']:>12} EUR/kg")
+    print(f"   {'price':<12} {match['price_eur_per_kg']:>12} EUR/kg")
+
+
+def pick(answer: Body, *names: str) -> Body:
+    return {name: answer[name] for name in names}
+
+
+def explained(api: str, key: str, market: str, plan: str) -> Body:
+    """The round's match with its explanation, as soon as both are there."""
+    until = time.monotonic() + MATCH_SECONDS_MAX
+    while time.monotonic() < until:
+        listed = call("GET", f"{api}/matches?market={market}&limit=100", key)["items"]
+        for found in listed:
+            if found["plan"] == plan:
+                match = call("GET", f"{api}/matches/{found['id']}", key)
+                if match["explanation"] is not None:
+                    return match
+        time.sleep(0.2)  # noqa: TID251  a script has no event loop
+    raise TimeoutError(f"no explained match of {plan} within {MATCH_SECONDS_MAX} s")
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
