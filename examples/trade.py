@@ -81,12 +81,13 @@ def offer(market: str, facility: str) -> Body:
         "tranches": [{"window": {"start": START, "end": END}, "net_wet_t": "4"}],
         "incoterm": "FCA",
         "place": {"country": "FR", "name": "Le Havre"},
-        "ask": {"amount": "72.00", "currency": "USD", "per": "oxide"},
+        "ask": {"amount": "66.00", "currency": "USD", "per": "oxide"},
         "valid_until": VALID_UNTIL,
         "payment_terms": "30 days after delivery",
         "facility": facility,
-        "origin": [{"stage": "extraction", "country": "AU"}, {"stage": "processing", "country": "FR"}],
-        "waste_status": "product",
+        "origin": [{"stage": "recycling", "country": "FR"}, {"stage": "processing", "country": "FR"}],
+        "recycled": {"post_consumer_percent": "60", "pre_consumer_percent": "10"},
+        "waste_status": "end_of_waste",
         "commitment": "firm",
     }
 
@@ -102,14 +103,18 @@ def requirement(market: str, facility: str) -> Body:
         "forms": [{"form": "separated_oxide"}],
         "basis_kg": "1700",
         "minimum_parcel_kg": "100",
-        "limit": {"amount": "78.00", "currency": "EUR", "per": "element"},
+        "limit": {"amount": "71.00", "currency": "EUR", "per": "element"},
         "window": {"start": START, "end": END},
         "place": {"country": "DE", "name": "Hanau"},
         "facility": facility,
         "valid_until": VALID_UNTIL,
         "commitment": "firm",
         "carriage": [{"country": "FR", "per": "product", "eur_per_kg": "0.35"}],
-        "profile": {"eu_origin_eur_per_kg": "1.50", "cap_eur_per_kg": "5.00"},
+        "profile": {
+            "post_consumer_eur_per_kg": "6.00",
+            "eu_origin_eur_per_kg": "1.50",
+            "cap_eur_per_kg": "12.00",
+        },
     }
 
 
@@ -126,18 +131,23 @@ def main(keys: Body) -> None:
     show(1, "POST /v1/supply-offers", pick(offered, "id", "basis_kg", "ask_eur_per_basis_kg"))
     posted = call("POST", f"{api}/requirements", buyer, requirement(market, keys["buyer_facility"]))
     show(2, "POST /v1/requirements", pick(posted, "id", "basis_kg", "limit_eur_per_basis_kg"))
-    receipt = posted["receipts"][0]
-    show(3, "the receipt of 2", pick(receipt, "event", "lane", "position", "event_sha256"))
+    show_receipt(posted["receipts"][0])
     fits = call("GET", f"{api}/requirements/{posted['id']}/candidates", buyer)
-    show(4, "GET /v1/requirements/{id}/candidates", pick(fits, "standing", "open_kg", "reasons"))
+    show(3, "GET /v1/requirements/{id}/candidates", pick(fits, "standing", "open_kg", "reasons"))
     planned = call("POST", f"{api}/markets/{market}/clearings", operator, {})
-    show(5, "POST /v1/markets/{id}/clearings", pick(planned, "id", "round"))
-    match = explained(api, buyer, market, planned["id"])
-    show(
-        6,
-        "GET /v1/matches/{id}",
-        pick(match, "status", "quantity_basis_kg", "price_eur_per_kg", "amount_eur"),
-    )
+    show(4, "POST /v1/markets/{id}/clearings", pick(planned, "id", "round"))
+    for number, side, key in ((5, "buyer", buyer), (6, "seller", seller)):
+        match = explained(api, key, market, planned["id"])
+        facts = pick(match, "status", "quantity_basis_kg", "price_eur_per_kg", "amount_eur")
+        show(number, f"GET /v1/matches/{{id}} as its {side}", facts)
+        show_waterfall(match)
+
+
+def show_receipt(receipt: Body) -> None:
+    print(f"   receipt: lane {receipt['lane']}, position {receipt['position']}, {receipt['event_sha256']}")
+
+
+def show_waterfall(match: Body) -> None:
     for line in match["explanation"]["lines"]:
         if line["eur_per_kg"] != "0.00":
             print(f"   {line['label']:<12} {line['eur_per_kg']:>12} EUR/kg")
