@@ -35,32 +35,6 @@ def show(number: int, line: str, answer: Body) -> None:
     print(f"{number}. {line}\n   {json.dumps(answer)}")
 
 
-def rate() -> Body:
-    return {
-        "kind": "fx_rate",
-        "currency": "USD",
-        "eur_per_unit": "0.86",
-        "as_of": f"{NOW:%Y-%m-%d}",
-        "published_at": NOW.isoformat(),
-        "source": "your treasury",
-        "source_id": f"fx {NOW:%Y-%m-%d}",
-    }
-
-
-def reference() -> Body:
-    return {
-        "kind": "reference_price",
-        "code": "USGS:NdPr_oxide_99",
-        "analyte": "NdPr",
-        "price": {"amount": "69.00", "currency": "USD", "per": "oxide"},
-        "description": "NdPr oxide 99 %, yearly average 2025",
-        "as_of": "2025-12-31",
-        "published_at": NOW.isoformat(),
-        "source": "USGS Mineral Commodity Summaries 2026",
-        "source_id": "mcs2026",
-    }
-
-
 def offer(market: str, facility: str) -> Body:
     return {
         "market": market,
@@ -121,12 +95,6 @@ def requirement(market: str, facility: str) -> Body:
 def main(keys: Body) -> None:
     api, market = keys["api"], keys["market"]
     seller, buyer, operator = keys["seller_key"], keys["buyer_key"], keys["operator_key"]
-    inputs = f"{api}/markets/{market}/inputs"
-    rates = call("GET", inputs, operator)["items"]
-    if not rates:
-        call("POST", inputs, operator, rate())
-        call("POST", inputs, operator, reference())
-
     offered = call("POST", f"{api}/supply-offers", seller, offer(market, keys["seller_facility"]))
     show(1, "POST /v1/supply-offers", pick(offered, "id", "basis_kg", "ask_eur_per_basis_kg"))
     posted = call("POST", f"{api}/requirements", buyer, requirement(market, keys["buyer_facility"]))
