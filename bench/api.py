@@ -33,8 +33,8 @@ async def services(
     """`count` processes, each with all of these services; an API answers when the body begins."""
     started: list[Process] = []
     try:
-        for number in range(count):
-            started.append(_start(database, names, bootstrap, prefix, f"{'-'.join(names)}-{number}"))
+        labels = [f"{'-'.join(names)}-{number}" for number in range(count)]
+        started += [_start(database, names, bootstrap, prefix, label) for label in labels]
         for process in started:
             if process.port:
                 await _answers(process)

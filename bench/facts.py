@@ -64,7 +64,9 @@ def offer_terms(now: datetime) -> SupplyTerms:
 
 def offer_draft(lane: int, new_id: UUID) -> Draft:
     """About 2 kB as a journal body."""
-    fact = SupplyOffered(market=MARKET, offer=new_id, organisation=SELLER, terms=offer_terms(datetime.now(UTC)))
+    fact = SupplyOffered(
+        market=MARKET, offer=new_id, organisation=SELLER, terms=offer_terms(datetime.now(UTC))
+    )
     return Draft(stream="market", lane=lane, subject=f"supply-offer/{new_id}", data=fact)
 
 

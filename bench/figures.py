@@ -24,7 +24,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """Ours over the peer's, repetition by repetition; `aim` is the least (or, for a time, the most) wanted."""
+    """Ours over the peer's, repetition by repetition; `aim` is the least wanted."""
 
     case: str
     peer: str
@@ -68,15 +68,9 @@ Case = tuple[str, Callable[[], Awaitable[float]]]
 
 def machine() -> str:
     """Processor, cores, memory and system, as this run saw them."""
-    facts = dict(
-        (name.strip(), value.strip())
-        for name, _, value in (
-            line.partition(":") for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        )
-    )
-    cores = sum(
-        1 for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("processor")
-    )
+    lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()]
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    cores = sum(1 for name, _, _ in lines if name.strip() == "processor")
     memory_kb = int(Path("/proc/meminfo").read_text("utf-8").split()[1])
     return (
         f"{facts.get('model name', 'unknown processor')}, {cores} cores, {memory_kb / 2**20:.0f} GiB, "

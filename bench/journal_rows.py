@@ -40,7 +40,9 @@ async def fill(database: Database, rows: int, make: MakeDraft) -> int:
                 left -= count
                 written += count
             say(f"journal: {written:,} of {rows:,} rows")
-        body_bytes: int = await connection.fetchval("select sum(octet_length(body))::bigint from record.journal")
+        body_bytes: int = await connection.fetchval(
+            "select sum(octet_length(body))::bigint from record.journal"
+        )
     finally:
         await connection.close()
     await _settle(database)
@@ -83,7 +85,8 @@ async def read_all(database: Database) -> list[list[JournalRow]]:
     connection = await asyncpg.connect(database.url("relay"))
     try:
         return [
-            await read_rows(connection, LaneKey(STREAM, lane), 0, 2**53, 10**7) for lane in range(DEFAULT_LANES)
+            await read_rows(connection, LaneKey(STREAM, lane), 0, 2**53, 10**7)
+            for lane in range(DEFAULT_LANES)
         ]
     finally:
         await connection.close()
@@ -99,6 +102,7 @@ async def rewind(database: Database) -> None:
 
 
 REWIND = """
-update record.relay
-set position = 0, kafka_offset = null, cluster_id = null, owner = null, leased_until = null, stopped_reason = null
+update record.relay set
+    position = 0, kafka_offset = null, cluster_id = null, owner = null, leased_until = null,
+    stopped_reason = null
 """

@@ -29,7 +29,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """`orders` are sent in turn, by every connection from another place on; connections take ports in turn."""
+    """`orders` are sent in turn, by each connection from its own place on; connections take ports in turn."""
 
     ports: list[int]
     orders: list[Order]

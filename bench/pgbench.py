@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Struct
 from servers import Database
 
-# Every script takes its lane at random among :lanes, and its market from the lane. Bodies come as variables; everything
-# has a cast, since a prepared statement takes each variable as a parameter of one type.
+# One market, with a row on every lane, stands for all. Bodies come as variables; what is a number or an id has
+# a cast, since a prepared statement takes each variable as a parameter of one type.
 LANE = "\\set lane random(0, :lanes - 1)\n"
 
 ONE_BY_ONE = (
@@ -20,30 +20,39 @@ begin;
 select next_position, uuidv7() as event_id, uuidv7() as supply, uuidv7() as key
 from record.lane where stream = 'market' and lane = (:lane)::bigint for update \\gset
 insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
-values ('market', (:lane)::bigint, (:next_position)::bigint, :event_id::uuid, 'market.supply-offer.offered.v1', 'supply-offer/' || (:supply)::text,
-        :body::bytea, :hash::bytea, clock_timestamp());
-insert into state.supply (lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g,
-                          filled_g, tranche_count, tranche_committed_g, valid_until, lot_identity, body)
-values ((:lane)::bigint, ('00000000-0000-7000-8000-' || lpad((:lane)::bigint::text, 12, '0'))::uuid, :supply::uuid, 'offer',
-        '00000000-0000-7000-8000-0000000000aa', 'open', 1, (:next_position)::bigint, (:next_position)::bigint, 16913970, 0, 0, 1, '{0}',
-        '2030-01-01', null, :terms::bytea);
+values (
+    'market', (:lane)::bigint, (:next_position)::bigint, :event_id::uuid, 'market.supply-offer.offered.v1',
+    (:supply)::text, :body::bytea, :hash::bytea, clock_timestamp()
+);
+insert into state.supply (
+    lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+) values (
+    (:lane)::bigint, '00000000-0000-7000-8000-000000000001', :supply::uuid, 'offer',
+    '00000000-0000-7000-8000-0000000000aa', 'open', 1, (:next_position)::bigint, (:next_position)::bigint,
+    16913970, 0, 0, 1, '{0}', '2030-01-01', null, :terms::bytea
+);
 insert into record.request (organisation, route, key, body_hash, event_ids, at)
-values ('00000000-0000-7000-8000-0000000000aa', 'POST /v1/supply-offers', (:key)::text, :hash::bytea, array[:event_id::uuid],
-        clock_timestamp());
-update state.market set position = (:next_position)::bigint, last_time = clock_timestamp(), open_orders = open_orders + 1
-where lane = (:lane)::bigint and market = ('00000000-0000-7000-8000-' || lpad((:lane)::bigint::text, 12, '0'))::uuid;
+values (
+    '00000000-0000-7000-8000-0000000000aa', 'POST /v1/supply-offers', (:key)::text, :hash::bytea,
+    array[:event_id::uuid], clock_timestamp()
+);
+update state.market
+set position = (:next_position)::bigint, last_time = clock_timestamp(), open_orders = open_orders + 1
+where lane = (:lane)::bigint and market = '00000000-0000-7000-8000-000000000001';
 update record.lane set next_position = next_position + 1, head = :hash::bytea, last_time = clock_timestamp()
 where stream = 'market' and lane = (:lane)::bigint;
 commit;
 """
 )
 
-# (:rows)::bigint orders in one statement; 1 is the single-statement form of an order, 64 the bound that batches could reach.
+# :rows orders in one statement: 1 is the single-statement form of an order, 64 the bound of batching.
 ONE_STATEMENT = (
     LANE
     + """
 with moved as (
-    update record.lane set next_position = next_position + (:rows)::bigint, head = :hash::bytea, last_time = clock_timestamp()
+    update record.lane
+    set next_position = next_position + (:rows)::bigint, head = :hash::bytea, last_time = clock_timestamp()
     where stream = 'market' and lane = (:lane)::bigint
     returning next_position - (:rows)::bigint as first_position
 ), ids as materialized (
@@ -51,32 +60,35 @@ with moved as (
     from moved, generate_series(0, (:rows)::bigint - 1) n
 ), journalled as (
     insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
-    select 'market', (:lane)::bigint, position, event_id, 'market.supply-offer.offered.v1', 'supply-offer/' || supply,
+    select 'market', (:lane)::bigint, position, event_id, 'market.supply-offer.offered.v1', supply::text,
            :body::bytea, :hash::bytea, clock_timestamp()
     from ids
 ), stored as (
     insert into record.request (organisation, route, key, body_hash, event_ids, at)
-    select '00000000-0000-7000-8000-0000000000aa', 'POST /v1/supply-offers', key::text, :hash::bytea, array[event_id],
-           clock_timestamp()
+    select '00000000-0000-7000-8000-0000000000aa', 'POST /v1/supply-offers', key::text, :hash::bytea,
+           array[event_id], clock_timestamp()
     from ids
 ), counted as (
     update state.market m
-    set position = f.first_position + (:rows)::bigint - 1, last_time = clock_timestamp(), open_orders = open_orders + (:rows)::bigint
+    set position = f.first_position + (:rows)::bigint - 1, last_time = clock_timestamp(),
+        open_orders = open_orders + (:rows)::bigint
     from moved f
-    where lane = (:lane)::bigint and market = ('00000000-0000-7000-8000-' || lpad((:lane)::bigint::text, 12, '0'))::uuid
+    where lane = (:lane)::bigint and market = '00000000-0000-7000-8000-000000000001'
 )
-insert into state.supply (lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g,
-                          filled_g, tranche_count, tranche_committed_g, valid_until, lot_identity, body)
-select (:lane)::bigint, ('00000000-0000-7000-8000-' || lpad((:lane)::bigint::text, 12, '0'))::uuid, supply, 'offer',
-       '00000000-0000-7000-8000-0000000000aa', 'open', 1, position, position, 16913970, 0, 0, 1, '{0}',
-       '2030-01-01'::timestamptz, null, :terms::bytea
+insert into state.supply (
+    lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+)
+select (:lane)::bigint, '00000000-0000-7000-8000-000000000001', supply, 'offer',
+       '00000000-0000-7000-8000-0000000000aa', 'open', 1, position, position, 16913970,
+       0, 0, 1, '{0}', '2030-01-01'::timestamptz, null, :terms::bytea
 from ids;
 """
 )
 
 MARKETS = """
 insert into state.market (lane, market, version, position, last_time, open_orders, last_round, body)
-select lane, ('00000000-0000-7000-8000-' || lpad(lane::text, 12, '0'))::uuid, 1, 1, clock_timestamp(), 0, 0, '{}'
+select lane, '00000000-0000-7000-8000-000000000001', 1, 1, clock_timestamp(), 0, 0, '{}'
 from record.lane where stream = 'market'
 """
 

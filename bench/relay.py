@@ -1,4 +1,4 @@
-"""`make bench-relay`: how fast the relay catches up with a journal, against bare producers of the same bytes."""
+"""`make bench-relay`: how fast the relay catches up, against bare producers of the same bytes."""
 
 import asyncio
 import gc
@@ -8,8 +8,8 @@ from functools import partial
 
 import bare
 import uvloop
-from facts import answer_draft, offer_draft
 from cpu import Meter
+from facts import answer_draft, offer_draft
 from figures import CpuTimes, Report, alternate, arguments, machine, ratio, tell
 from journal_rows import STREAM, fill, read_all, rewind
 from servers import Database, Servers, server_versions, servers
@@ -32,10 +32,14 @@ BODIES = {"answer": answer_draft, "offer": offer_draft}
 async def main() -> None:
     parser = arguments(__doc__, repetitions=5)
     parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--body", choices=BODIES, default="answer", help="answer: about 0.7 kB; offer: about 2 kB")
+    parser.add_argument(
+        "--body", choices=BODIES, default="answer", help="answer: about 0.7 kB; offer: about 2 kB"
+    )
     options = parser.parse_args()
     async with servers(kafka=True) as running:
-        report = Report(title=f"relay, {options.rows:,} rows", machine=f"{machine()}, {await server_versions(running)}")
+        report = Report(
+            title=f"relay, {options.rows:,} rows", machine=f"{machine()}, {await server_versions(running)}"
+        )
         await measure(running, report, options.rows, options.body, options.repetitions)
     tell(report, as_json=options.json)
 
@@ -85,7 +89,7 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
 
 
 async def catch_up(running: Servers, database: Database, prefix: str, rows: int) -> float:
-    """Events per second from the first acknowledged chunk to the last; the comparison with Kafka before it is left out."""
+    """Events per second from the first acknowledged chunk to the last; its start is left out."""
     await rewind(database)
     pool = await open_pool(database.url("relay"), size=8)
     relay = Relay(

@@ -1,5 +1,6 @@
 """A PostgreSQL and a Kafka of the benchmarks' own, with full durability, thrown away at the end."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -89,6 +90,10 @@ async def server_versions(servers_: Servers) -> str:
     jars = sorted((servers_.settings.data_dir / "kafka" / "libs").glob("kafka_*.jar"))
     if servers_.bootstrap and jars:
         found.append(f"Kafka {jars[0].stem.rpartition('-')[2]}")
-        java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
-        found.append(f"Java {java.stderr.split(chr(34))[1]}" if '"' in java.stderr else "Java")
+        found.append(await asyncio.to_thread(_java_version))
     return ", ".join(found)
+
+
+def _java_version() -> str:
+    told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    return f"Java {told.split(chr(34))[1]}" if '"' in told else "Java of an unknown version"

@@ -1,4 +1,4 @@
-"""A deployment to post into: sellers with a site and a key each, in markets on the lanes that a measurement wants."""
+"""A deployment to post into: sellers with a site and a key each, in markets on the wanted lanes."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails
 from market.store.party_reads import list_facilities
 
-# The door lets an organisation pass 100 requests a second and process; together these may ask for more than it can take.
+# The door lets an organisation pass 100 requests a second and process: together these may ask enough.
 SELLERS = 96
 MARKETS_OF_ONE_LANE = 8
 ORDERS_MAX = 200_000
@@ -74,7 +74,7 @@ def _text(instant: datetime) -> str:
 
 
 async def populate(database: Database, *, spread: bool = True, narrow: bool = True) -> Exchange:
-    """Organisations, sites, keys, markets, the euro's rate and memberships, through the commands themselves."""
+    """Organisations, sites, keys, markets, their inputs and memberships, through the commands themselves."""
     ground = Ground(settings=database.settings, admin_url=database.admin_url, bootstrap="")
     async with wire(ground) as wiring:
         now = datetime.now(UTC)
@@ -154,13 +154,21 @@ async def _open(wiring: Wiring, operator: Caller, market: UUID, now: datetime) -
     )
     await markets.open_market(wiring.desk, operator, terms=terms, market=market)
     rule_set = RuleSet(
-        version=1, algorithm=ALGORITHM, default_profile=SustainabilityProfile(), eu_countries=("FR",), effective_from=now
+        version=1,
+        algorithm=ALGORITHM,
+        default_profile=SustainabilityProfile(),
+        eu_countries=("FR",),
+        effective_from=now,
     )
     await inputs.publish_rule_set(
         wiring.desk, operator, market=market, rule_set=rule_set, signed_by=(operator.organisation,)
     )
     rate = FxRate(
-        currency="USD", ueur_per_unit=920_000, as_of=now.date() - timedelta(days=1), published_at=now, source="ECB"
+        currency="USD",
+        ueur_per_unit=920_000,
+        as_of=now.date() - timedelta(days=1),
+        published_at=now,
+        source="ECB",
     )
     reference = ReferencePrice(
         code="NDPR-OXIDE",

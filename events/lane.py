@@ -201,18 +201,15 @@ class LaneWriter:
             try:
                 heads = await lock_lanes(connection, command.lanes)
                 heads.check_open(command.lanes)
-                moment = self._moment(heads, command.lanes)
+                moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
                 states = await command.operation.load(connection, (command.argument,), moment)
                 drafts = command.operation.decide(states[0], command.argument, moment).drafts
                 await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
-            except asyncpg.LockNotAvailableError as error:
-                raise LaneBusy from error
+            except (asyncpg.PostgresError, *_UNREACHABLE) as error:
+                raise _refusal_of(error) or error from error
             finally:
                 await _roll_back(transaction)
         return drafts
-
-    def _moment(self, heads: Heads, lanes: Sequence[LaneKey]) -> Moment:
-        return Moment(now=heads.now(self._clock(), lanes), new_id=self._new_id)
 
     def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
         return Stamp(

@@ -1,4 +1,4 @@
-"""Facts of the `market` stream: one market's members, orders, inputs, rules, clearings and matches. Lane key: the market."""
+"""Facts of the `market` stream: members, orders, inputs, rules, clearings, matches. Lane key: the market."""
 
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
@@ -54,7 +54,7 @@ class MemberAdmitted(Struct, frozen=True, kw_only=True):
 
 
 class MemberChanged(Struct, frozen=True, kw_only=True):
-    """The member as it stands after a change of the party; copied into each of its markets in the same transaction."""
+    """The member after a change of the party, copied into each of its markets in the same transaction."""
 
     TYPE: ClassVar[str] = "market.member.changed.v1"
 
@@ -272,7 +272,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     """A trade of the round with what both sides may know: no limit, ask, weight, dual or name stands here.
 
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
-    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche` is the index of the supply's tranche
+    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche` is its index
     that delivers, 0 for a term order.
     """
 

@@ -54,8 +54,8 @@ from events.vocabulary import (
 class MarketTerms(Struct, frozen=True, kw_only=True):
     """How a market runs; every limit of it is a number here.
 
-    `clearing_interval_seconds` 0 means on demand only; `notice_seconds` is how long before it takes effect a rule set is
-    published; `tick_ueur_per_kg` is the width of the price bands that leave the market.
+    `clearing_interval_seconds` 0: on demand only. A rule set is published `rule_notice_seconds` before it takes
+    effect. `tick_ueur_per_kg` is the width of the price bands that leave the market.
     """
 
     name: Text
@@ -118,7 +118,7 @@ class Member(Struct, frozen=True, kw_only=True):
 class SupplyTerms(Struct, frozen=True, kw_only=True):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
-    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site it comes from.
+    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site.
     """
 
     form: ProductForm
@@ -175,7 +175,7 @@ class PurityFloor(Struct, frozen=True, kw_only=True):
 
 
 class CoProductBid(Struct, frozen=True, kw_only=True):
-    """What the buyer pays for a co-element: `price_ueur_per_kg` per kg of element, or the price of a reference code.
+    """What the buyer pays for a co-element: its own price per kg of element, or that of a reference code.
 
     Counted per basis kg up to `max_ratio_ppb` (kg of co-element per kg of basis) and paid at `payable_ppb`.
     """
@@ -188,7 +188,7 @@ class CoProductBid(Struct, frozen=True, kw_only=True):
 
 
 class PenaltyRule(Struct, frozen=True, kw_only=True):
-    """`ueur_per_kg_per_step` per basis kg for each full or begun `step_ppb` of the analyte above `threshold_ppb`."""
+    """`ueur_per_kg_per_step` per basis kg for each full or begun `step_ppb` above `threshold_ppb`."""
 
     analyte: Code
     threshold_ppb: FractionPpb
@@ -304,7 +304,7 @@ class Qualification(Struct, frozen=True, kw_only=True, tag="qualification"):
 
 
 class ConcentratedOrigins(Struct, frozen=True, kw_only=True, tag="concentrated_origins"):
-    """Third countries above 65 % of a raw material's supply at a stage: a dated list, never computed from the book."""
+    """Third countries above 65 % of supply at a stage: a dated list, never computed from the book."""
 
     countries: Annotated[tuple[CountryCode, ...], Meta(max_length=250)]
     as_of: date
@@ -315,7 +315,7 @@ MarketInput = ReferencePrice | FxRate | Qualification | ConcentratedOrigins
 
 
 class FootprintBenchmark(Struct, frozen=True, kw_only=True):
-    """The footprint against which a form is measured, and the worst value that the rule set lets a seller declare."""
+    """What a form's footprint is measured against, and the worst value that a seller may declare."""
 
     form: ProductForm
     declared_unit: Denominator
@@ -369,7 +369,7 @@ class PriceTerm(Struct, frozen=True, kw_only=True):
 
 
 class Waterfall(Struct, frozen=True, kw_only=True):
-    """limit + terms − ask = value; seller's surplus u, buyer's surplus v, price P = ask + u; all per basis kg."""
+    """limit + terms − ask = value = u + v, the surplus of seller and buyer; P = ask + u; per basis kg."""
 
     supply: UUID
     tranche: Count = 0
@@ -386,7 +386,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
 
 
 class OrderDual(Struct, frozen=True, kw_only=True):
-    """An order's competitive surplus at each level and its bounds; `capacity_g` is what it brought to the section."""
+    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along."""
 
     order: UUID
     tranche: Count = 0

@@ -1,4 +1,4 @@
-"""Facts of the `parties` stream: who takes part, with which sites, papers and keys. Lane key: the organisation."""
+"""Facts of the `parties` stream: organisations, sites, papers and keys. Lane key: the organisation."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID

@@ -12,18 +12,43 @@ from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from asyncpg import InterfaceError, PostgresError, Record
 
 from events.codec import headers
-from events.connections import Connection, Pool
+from events.connections import Pool
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
+from events.watermarks import (
+    MOVE,
+    NOTE_STOP,
+    RELEASE_LEASES,
+    TAKE_LEASES,
+    oldest_unpublished_seconds,
+    republish,
+    resume,
+)
+
+__all__ = ["Limits", "Relay", "oldest_unpublished_seconds", "republish", "resume"]
 
 log = structlog.get_logger("relay")
 
 DATABASE_ERRORS = (PostgresError, InterfaceError, OSError, TimeoutError)
+
+# What Kafka says about a lane's records or rights, again and again; everything else is waited out.
+LASTING = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+)
 
 
 class Limits(NamedTuple):
@@ -46,15 +71,6 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
-# Lanes whose lease is free, expired or ours; renews what we hold.
-TAKE_LEASES = """
-update record.relay r set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
-where r.owner is null or r.owner = $1 or r.leased_until < clock_timestamp()
-returning r.stream, r.lane, r.position, r.kafka_offset, r.cluster_id
-"""
-
-RELEASE_LEASES = "update record.relay set owner = null, leased_until = null where owner = $1"
-
 # All lanes that are behind and their next rows, in one round trip.
 READ_DUE = """
 select r.stream, r.lane, r.position as watermark, j.position, j.key, j.body, j.chain
@@ -72,37 +88,6 @@ READ_CHUNK = """
 select position, key, body, chain from record.journal
 where stream = $1 and lane = $2 and position > $3 order by position limit $4
 """
-
-# Compare and set: a lane that another relay has moved meanwhile is not returned.
-MOVE = """
-update record.relay r set position = m.after, kafka_offset = m.kafka_offset, cluster_id = $6
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-    as m (stream, lane, before, after, kafka_offset)
-where r.stream = m.stream and r.lane = m.lane and r.position = m.before
-returning r.stream, r.lane
-"""
-
-NOTE_STOP = "update record.relay set stopped_reason = $3 where stream = $1 and lane = $2"
-
-OLDEST_UNPUBLISHED = """
-select coalesce(max(extract(epoch from clock_timestamp() - j.recorded_at)), 0)::float8
-from record.relay r join record.journal j
-on j.stream = r.stream and j.lane = r.lane and j.position = r.position + 1
-"""
-
-REPUBLISH = """
-update record.relay set position = 0, kafka_offset = null, cluster_id = null where stream = $1 and lane = $2
-"""
-
-
-async def oldest_unpublished_seconds(connection: Connection) -> float:
-    """Age of the oldest journal row that Kafka has not acknowledged; 0 when there is none."""
-    return float(await connection.fetchval(OLDEST_UNPUBLISHED))
-
-
-async def republish(connection: Connection, key: LaneKey) -> None:
-    """Recovery for a lost topic: the relay sends the lane again from its first event. As the relay role."""
-    await connection.execute(REPUBLISH, key.stream, key.lane)
 
 
 class _Sent(NamedTuple):
@@ -190,6 +175,9 @@ class Relay:
                 rows = await self._pool.fetch(TAKE_LEASES, self._owner, self._limits.lease_seconds)
                 self._leased = {LaneKey(row["stream"], row["lane"]) for row in rows}
                 self._checked &= self._leased
+                for row in rows:
+                    if row["stopped_reason"] is None:
+                        self.stopped.pop(LaneKey(row["stream"], row["lane"]), None)
             except DATABASE_ERRORS as error:
                 log.warning("relay_lease_not_renewed", error=repr(error))
             await asyncio.sleep(self._limits.lease_seconds / 3)
@@ -267,9 +255,7 @@ class Relay:
             if len(chunk) == self._limits.poll_rows:
                 self._go_on_alone(key, self._catch_up(key, before))
             else:
-                sends[asyncio.create_task(self._try_send(producer, key, before, _build(producer, chunk)))] = (
-                    key
-                )
+                sends[asyncio.create_task(self._send_rows(producer, key, before, chunk))] = key
         if not sends:
             return
         done, slow = await asyncio.wait(sends, timeout=self._limits.slow_after_seconds)
@@ -281,9 +267,9 @@ class Relay:
         async def alone() -> None:
             try:
                 await work
-            except DATABASE_ERRORS as error:
+            except (*DATABASE_ERRORS, KafkaError) as error:
                 log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
-                self._postpone(key)
+                await self._count_failure(key, error)
             finally:
                 del self._busy[key]
 
@@ -325,6 +311,16 @@ class Relay:
             with suppress(Exception):
                 await asyncio.wait_for(producer.stop(), self._limits.stop_seconds_max)
 
+    async def _send_rows(
+        self, producer: AIOKafkaProducer, key: LaneKey, before: int, rows: Sequence[Record]
+    ) -> _Sent | None:
+        try:
+            chunk = _build(producer, rows)
+        except KafkaError as error:
+            await self._count_failure(key, error)
+            return None
+        return await self._try_send(producer, key, before, chunk)
+
     async def _try_send(
         self, producer: AIOKafkaProducer, key: LaneKey, before: int, chunk: "_Chunk"
     ) -> _Sent | None:
@@ -333,7 +329,7 @@ class Relay:
             kafka_offset = await asyncio.wait_for(
                 self._send(producer, key, chunk), self._limits.send_seconds_max
             )
-        except (KafkaError, TimeoutError, AssertionError, OSError) as error:
+        except (KafkaError, TimeoutError, OSError) as error:
             log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
             if producer is self._producer:
                 await self._drop_producer()
@@ -384,8 +380,7 @@ class Relay:
     async def _count_failure(self, key: LaneKey, error: Exception) -> None:
         """Wait longer each time; a lane that Kafka refuses for a reason of its own is stopped."""
         self._postpone(key)
-        lasting = not isinstance(error, (TimeoutError, OSError)) and not getattr(error, "retriable", False)
-        if lasting and self._failures[key] >= self._limits.refusals_max:
+        if isinstance(error, LASTING) and self._failures[key] >= self._limits.refusals_max:
             await self._stop_lane(
                 key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
             )
@@ -399,7 +394,7 @@ class _Chunk(NamedTuple):
 
 
 def _build(producer: AIOKafkaProducer, rows: Sequence[Record]) -> _Chunk:
-    """`rows` end in position, key, body, chain. AssertionError for a row that no batch can hold."""
+    """`rows` end in position, key, body, chain. MessageSizeTooLargeError for a row that no batch can hold."""
     if not rows:
         return _Chunk([], 0)
     timestamp = int(time.time() * 1000)
@@ -411,5 +406,5 @@ def _build(producer: AIOKafkaProducer, rows: Sequence[Record]) -> _Chunk:
             batches.append(producer.create_batch())
             append = batches[-1].append
             if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
-                raise AssertionError(f"position {position} does not fit into a batch")
+                raise MessageSizeTooLargeError(f"position {position}")
     return _Chunk(batches, rows[-1]["position"])

@@ -1,6 +1,6 @@
 """Words of the trade: ids, units, closed lists and the composition of a material.
 
-Every quantity is an integer of the unit its name ends in; `|x| < 2**53` so that every JSON reader holds it exactly.
+Every quantity is an integer of the unit its name ends in, |x| < 2**53, so that any JSON reader holds it.
 Terms follow CRMA (Regulation (EU) 2024/1252), Incoterms 2020 and ISO 22095.
 """
 
@@ -91,8 +91,8 @@ RARE_EARTHS: tuple[str, ...] = (
     "La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Y", "Sc",
 )  # fmt: skip
 OTHER_ANALYTES: tuple[str, ...] = (
-    "Fe", "B", "C", "O", "N", "H", "Co", "Cu", "Al", "Ga", "Nb", "Zr", "Si", "Ca", "Mg", "Mn", "Ni", "Zn", "Ti",
-    "Na", "K", "Pb", "Cd", "As", "F", "P", "S", "Cl", "Th", "U",
+    "Fe", "B", "C", "O", "N", "H", "Co", "Cu", "Al", "Ga", "Nb", "Zr", "Si", "Ca", "Mg", "Mn", "Ni", "Zn",
+    "Ti", "Na", "K", "Pb", "Cd", "As", "F", "P", "S", "Cl", "Th", "U",
 )  # fmt: skip
 ANALYTES: frozenset[str] = frozenset(RARE_EARTHS + OTHER_ANALYTES)
 
@@ -136,7 +136,7 @@ BASIS_ELEMENTS: dict[MarketBasis, tuple[str, ...]] = {
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One analyte of an assay; `fraction_ppb` is the value, or the detection limit when below it, else absent."""
+    """One analyte of an assay; `fraction_ppb` is the value, or the detection limit; else absent."""
 
     analyte: Code
     reported_as: Code
@@ -151,7 +151,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Composition(Struct, frozen=True, kw_only=True):
-    """Mass fractions of a dry or an as-received sample, each of the sample or of its TREO (`treo_ppb` of the sample)."""
+    """Mass fractions of a dry or as-received sample, each of the sample or of its TREO (`treo_ppb`)."""
 
     basis: MassBasis
     of: CompositionOf
@@ -222,7 +222,7 @@ class InputReference(Struct, frozen=True, kw_only=True):
 
 
 class ConvertedPrice(Struct, frozen=True, kw_only=True):
-    """A stated price, what it is in micro-EUR per basis kg, and the FX used (none when it was stated in EUR)."""
+    """A stated price, what it is in micro-EUR per basis kg, and the FX used (none when stated in EUR)."""
 
     stated: StatedPrice
     ueur_per_kg: PriceUeurPerKg
@@ -271,7 +271,7 @@ class RecycledContent(Struct, frozen=True, kw_only=True):
 
 
 class TermHorizon(Struct, frozen=True, kw_only=True):
-    """A long-term order: quantity is grams of basis per contract year at plateau, price a differential to `index`.
+    """A long-term order: grams of basis per contract year at plateau, price a differential to `index`.
 
     `profile_ppb` is each contract year's share of the plateau, its length the number of years;
     `profile_tolerance_ppb` how far the other side's profile may differ in any year.
@@ -286,7 +286,7 @@ class TermHorizon(Struct, frozen=True, kw_only=True):
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's default partitioner hash (murmur2, seed 0x9747b28c), unsigned 32 bit. Source: Apache Kafka `Utils.murmur2`."""
+    """Kafka's default partitioner hash: murmur2, seed 0x9747b28c, unsigned 32 bit."""
     mask = 0xFFFFFFFF
     multiplier = 0x5BD1E995
     length = len(data)

@@ -22,7 +22,7 @@ from events.migrations import pending
 from events.positions import resume
 from market.commands.desk import Desk, open_desk
 from market.local import local_kafka, local_postgres
-from market.provision import MIGRATIONS, prepare_database, role_url
+from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
 from market.topics import create_topics
@@ -121,8 +121,9 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
     try:
         async with owner.acquire() as connection:
             existing = await connection.fetchval("select lanes from record.deployment")
-            wanted = lanes or existing or DEFAULT_LANES
-            return await initialise(connection, new_id(), wanted), applied
+            if lanes is not None and existing not in (None, lanes):
+                raise ProvisionError(f"this record has {existing} lanes per stream and keeps them for life")
+            return await initialise(connection, new_id(), lanes or existing or DEFAULT_LANES), applied
     finally:
         await close_pool(owner)
 

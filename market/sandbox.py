@@ -1,17 +1,18 @@
 """A market for a newcomer: made once by `lodestone up`, so that the printed trader keys can trade at once."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from events.market_terms import MarketTerms, RuleSet, SustainabilityProfile
+from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, SustainabilityProfile
 from events.publishing import derived_id
-from events.refusal import Refusals
-from events.vocabulary import PartyRole, ValueChainStage
+from events.vocabulary import MICRO, PartyRole, StatedPrice, ValueChainStage
 from market.commands import inputs, markets, members, parties
 from market.commands.desk import Desk
+from market.data import rows
 from market.operators import SCREENED, ensure_organisation
 from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM
@@ -21,6 +22,10 @@ from market.store.markets import load_market
 from market.store.party_reads import list_facilities
 
 RULE_SET_VERSION: Final = 1
+USGS_COLUMN: Final = "2025e"
+USGS_AS_OF: Final = date(2025, 12, 31)
+USGS_SOURCE: Final = "USGS Mineral Commodity Summaries, estimate for 2025 (market/data/SOURCES.md)"
+SANDBOX_UEUR_PER_USD: Final = 920_000
 EU: Final = (
     "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE",
     "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE",
@@ -66,6 +71,31 @@ def _rule_set(now: datetime) -> RuleSet:
     )
 
 
+def _inputs(now: datetime) -> tuple[ReferencePrice | FxRate, ...]:
+    """The USGS price of NdPr oxide, so that tickets show one, and a rate for orders in dollars."""
+    prices = {row["product"]: row for row in rows("prices_usgs.csv")}
+    usd_per_kg = Decimal(prices["NdPr_oxide_99"][USGS_COLUMN])
+    price = StatedPrice(amount_micro=int(usd_per_kg * MICRO), currency="USD", per="oxide")
+    return (
+        FxRate(
+            currency="USD",
+            ueur_per_unit=SANDBOX_UEUR_PER_USD,
+            as_of=now.date(),
+            published_at=now,
+            source="a round figure for the sandbox, no market rate",
+        ),
+        ReferencePrice(
+            code="usgs-ndpr-oxide",
+            analyte="NdPr",
+            price=price,
+            description="NdPr oxide 99 %, yearly average",
+            as_of=USGS_AS_OF,
+            published_at=now,
+            source=USGS_SOURCE,
+        ),
+    )
+
+
 async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox:
     """Market, rule set, one seller and one buyer with a site each; every id follows from the deployment's."""
     deployment = operator.organisation.bytes
@@ -83,6 +113,8 @@ async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox
             rule_set=_rule_set(now),
             signed_by=(operator.organisation,),
         )
+        for value in _inputs(now):
+            await inputs.record_input(desk, operator, market=market, value=value, source_id="sandbox")
     for party in (seller, buyer):
         await _admit(desk, operator, market, party.organisation)
     return Sandbox(market=market, seller=seller, buyer=buyer, made=not exists)
@@ -130,6 +162,5 @@ async def _facility(
 async def _admit(desk: Desk, operator: Caller, market: UUID, organisation: UUID) -> None:
     try:
         await members.admit(desk, operator, market=market, organisation=organisation)
-    except Refusals as error:
-        if not all(isinstance(reason, AlreadyMember) for reason in error.refusals):
-            raise
+    except AlreadyMember:
+        return

@@ -44,6 +44,7 @@ from events.vocabulary import (
 )
 from market.commands import clearings, inputs, lots, markets, matches, members, offers, parties, requirements
 from market.commands.desk import Answer, Desk, open_desk
+from market.rules.book import Books, fold
 from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM, conclude
 from market.rules.parties import (
@@ -55,7 +56,7 @@ from market.rules.parties import (
 )
 from market.rules.requirements import RequirementDraft
 from market.rules.supplies import SupplyDraft
-from market.store import books, due, views
+from market.store import due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
 from tests.record_support import new_salt
@@ -155,15 +156,18 @@ class Scene:
         return done(answer).events[0]
 
     async def conclude(self, plan: Recorded) -> tuple[Recorded, ...]:
-        """What the matcher does with an open plan, from the tables instead of the topic."""
+        """What the matcher does with an open plan, from the journal instead of the topic."""
+        folded: Books = {}
+        async with self.pool.acquire() as connection:
+            for event in await read_events(connection, self.lane, 0, plan.position, 100_000):
+                fold(folded, event)
+        drafts = conclude(folded[self.market], plan)
         async with self.pool.acquire() as connection, connection.transaction():
             heads = await lock_lanes(connection, [self.lane])
-            book = await books.load(connection, self.market)
-            assert book is not None
             return await append(
                 connection,
                 heads,
-                conclude(book, plan),
+                drafts,
                 cause=str(plan.id),
                 actor=plan.actor,
                 source="urn:lodestone:" + str(UUID(int=1)),

@@ -5,7 +5,6 @@ from decimal import Decimal
 from msgspec import Struct
 
 from market.auditor import audit
-from market.cli.console import Exit, say
 from market.demo import printing
 from market.demo.door import DemoError
 from market.demo.orders import Posted
@@ -20,6 +19,7 @@ from market.demo.round import (
     side_view,
 )
 from market.demo.run import Running, Traded, running, trade
+from market.demo.stage import Progress
 from market.demo.supplies import Body
 from market.ground import clock
 from market.settings import Settings
@@ -40,8 +40,8 @@ class Refused(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-async def play(settings: Settings, seed: int) -> int:
-    """The exit code: 0 when everything held, 4 when a check of the demonstration did not."""
+async def play(settings: Settings, seed: int, say: Progress) -> bool:
+    """Whether everything held that the demonstration checks; `say` is told how far it is."""
     now = clock()
     try:
         async with running(settings, now, say) as place:
@@ -52,9 +52,9 @@ async def play(settings: Settings, seed: int) -> int:
             await _tell(place, traded, held, refused)
     except DemoError as error:
         say(f"the demonstration stopped: {error}")
-        return int(Exit.DIVERGENCE)
+        return False
     say("stopped")
-    return int(Exit.OK)
+    return True
 
 
 async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refused]) -> None:

@@ -17,9 +17,9 @@ from market.http.openapi import document
 TAG: Final = "Documentation"
 VENDORED: Final = Path(__file__).parent / "vendored"
 MEDIA_TYPES: Final = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui-standalone-preset.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui-standalone-preset.js": "text/javascript",
+    "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
 _PAGE: Final = SwaggerRenderPlugin(
@@ -64,13 +64,13 @@ def _document(call: Call[Any, Any]) -> dict[str, Any]:
     summary="This document as a page",
     tag=TAG,
     answer=bytes,
-    media_type="text/html; charset=utf-8",
+    media_type="text/html",
 )
 async def page(call: Call[Nothing, Nothing]) -> Answer:
     content = _PAGE.render(call.request, _document(call))
     return Answer(
         body=content,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers={"Content-Security-Policy": _policy(content)},
     )
 

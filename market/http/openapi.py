@@ -69,7 +69,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _types(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
-    named = [Problem]
+    named: list[Any] = [Problem]
     for declared in endpoints:
         named += [declared.body, *_answers(declared)]
     yield from {_identity(kind): kind for kind in named if kind not in (None, str, bytes)}.values()

@@ -1,4 +1,4 @@
-"""The book: what a lane's events have made of its markets. A pure fold, in memory, the only input of a clearing."""
+"""The book: what a lane's events have made of its markets. A pure fold, the only input of a clearing."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal, assert_never
@@ -33,8 +33,8 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
-    SupplyOffered,
     SupplyOfferAmended,
+    SupplyOffered,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
@@ -57,7 +57,7 @@ RELIABILITY_WINDOW = timedelta(days=90)
 
 
 class SupplyOrder(Struct, frozen=True, kw_only=True):
-    """A supply offer or recovered lot as it stands; grams of basis, `rank` the lane position that gave its place in time.
+    """An offer or recovered lot as it stands; grams of basis, `rank` the lane position of its place in time.
 
     `tranche_committed_g` is what of each tranche is held or sold, empty as long as nothing ever was.
     """
@@ -96,7 +96,7 @@ class RequirementOrder(Struct, frozen=True, kw_only=True):
 
 
 class OpenMatch(Struct, frozen=True, kw_only=True):
-    """A struck match until it is confirmed, declined or lapsed; an answer is None until its side has given it."""
+    """A struck match until it is confirmed, declined or lapsed; an answer is None until it is given."""
 
     struck: MatchStruck
     seller: UUID
@@ -191,34 +191,57 @@ def fold(books: Books, event: Recorded) -> None:
 
 def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
     match fact:
-        case MemberAdmitted() | MemberChanged():
-            book.members[fact.member.organisation] = fact.member
-            if isinstance(fact, MemberAdmitted):
-                book.suspended.discard(fact.member.organisation)
-        case MemberSuspended():
-            book.suspended.add(fact.organisation)
-        case InputRecorded():
-            _record_input(book.inputs, fact.input, event.position)
-        case RuleSetPublished():
-            book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=event.position))
+        case MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded() | RuleSetPublished():
+            _fold_surroundings(book, event.position, fact)
         case SupplyOffered() | RecoveredLotListed():
             _open_supply(book, event.position, fact)
         case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
             _amend_supply(book, event.position, fact)
-        case SupplyOfferWithdrawn() | SupplyOfferExpired():
-            _close_supply(
-                book, fact.offer, "withdrawn" if isinstance(fact, SupplyOfferWithdrawn) else "expired"
-            )
-        case RecoveredLotWithdrawn() | RecoveredLotExpired():
-            _close_supply(
-                book, fact.lot, "withdrawn" if isinstance(fact, RecoveredLotWithdrawn) else "expired"
-            )
-        case RequirementPosted() | RequirementAmended():
-            _put_requirement(book, event.position, fact)
-        case RequirementWithdrawn() | RequirementExpired():
-            status: OrderStatus = "withdrawn" if isinstance(fact, RequirementWithdrawn) else "expired"
-            order = book.requirements[fact.requirement]
-            _keep_requirement(book, replace(order, status=status, version=order.version + 1))
+        case SupplyOfferWithdrawn():
+            _close_supply(book, fact.offer, "withdrawn")
+        case SupplyOfferExpired():
+            _close_supply(book, fact.offer, "expired")
+        case RecoveredLotWithdrawn():
+            _close_supply(book, fact.lot, "withdrawn")
+        case RecoveredLotExpired():
+            _close_supply(book, fact.lot, "expired")
+        case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
+            _fold_requirement(book, event.position, fact)
+        case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():
+            _fold_clearing(book, event, fact)
+        case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            _fold_match(book, event, fact)
+        case _:
+            assert_never(fact)
+
+
+def _fold_surroundings(
+    book: Book,
+    position: int,
+    fact: MemberAdmitted | MemberChanged | MemberSuspended | InputRecorded | RuleSetPublished,
+) -> None:
+    match fact:
+        case MemberAdmitted():
+            book.members[fact.member.organisation] = fact.member
+            book.suspended.discard(fact.member.organisation)
+        case MemberChanged():
+            book.members[fact.member.organisation] = fact.member
+        case MemberSuspended():
+            book.suspended.add(fact.organisation)
+        case InputRecorded():
+            _record_input(book.inputs, fact.input, position)
+        case RuleSetPublished():
+            book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=position))
+        case _:
+            assert_never(fact)
+
+
+def _fold_clearing(
+    book: Book,
+    event: Recorded,
+    fact: ClearingPlanned | ClearingEvidence | ClearingCompleted | ClearingAbandoned,
+) -> None:
+    match fact:
         case ClearingPlanned():
             book.plan, book.plan_position, book.last_round = fact, event.position, fact.round
         case ClearingEvidence():
@@ -228,8 +251,6 @@ def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
             book.last_completed_sha256 = event.body_hash.hex()
         case ClearingAbandoned():
             book.plan, book.plan_position = None, None
-        case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
-            _fold_match(book, event, fact)
         case _:
             assert_never(fact)
 
@@ -283,9 +304,13 @@ def _close_supply(book: Book, order_id: UUID, status: OrderStatus) -> None:
     _keep_supply(book, replace(order, status=status, version=order.version + 1))
 
 
-def _put_requirement(book: Book, position: int, fact: RequirementPosted | RequirementAmended) -> None:
+def _fold_requirement(
+    book: Book,
+    position: int,
+    fact: RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired,
+) -> None:
     if isinstance(fact, RequirementPosted):
-        order = RequirementOrder(
+        posted = RequirementOrder(
             order=fact.requirement,
             market=fact.market,
             organisation=fact.organisation,
@@ -294,20 +319,31 @@ def _put_requirement(book: Book, position: int, fact: RequirementPosted | Requir
             status="open",
             terms=fact.terms,
         )
-    else:
-        order = book.requirements[fact.requirement]
-        rank = order.rank if fact.keeps_rank else position
-        order = replace(order, terms=fact.terms, rank=rank, version=order.version + 1)
-    _keep_requirement(book, order)
+        _keep_requirement(book, posted)
+        return
+    order = book.requirements[fact.requirement]
+    version = order.version + 1
+    match fact:
+        case RequirementAmended():
+            rank = order.rank if fact.keeps_rank else position
+            _keep_requirement(book, replace(order, terms=fact.terms, rank=rank, version=version))
+        case RequirementWithdrawn():
+            _keep_requirement(book, replace(order, status="withdrawn", version=version))
+        case RequirementExpired():
+            _keep_requirement(book, replace(order, status="expired", version=version))
+        case _:
+            assert_never(fact)
 
 
 def settled_status(status: OrderStatus, basis_g: int, held_g: int, filled_g: int) -> OrderStatus:
-    """An open order whose every gram is sold is sold; a hold that comes back opens nothing that was closed."""
+    """An open order whose every gram is sold is sold; a hold that comes back reopens nothing."""
     return "sold" if status == "open" and held_g == 0 and filled_g >= basis_g else status
 
 
 def _keep_supply(book: Book, order: SupplyOrder) -> None:
-    assert order.held_g >= 0 and order.filled_g >= 0 and order.held_g + order.filled_g <= order.terms.basis_g
+    assert order.held_g >= 0
+    assert order.filled_g >= 0
+    assert order.held_g + order.filled_g <= order.terms.basis_g
     status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
     if status != "open" and order.held_g == 0:
         book.supplies.pop(order.order, None)
@@ -316,7 +352,9 @@ def _keep_supply(book: Book, order: SupplyOrder) -> None:
 
 
 def _keep_requirement(book: Book, order: RequirementOrder) -> None:
-    assert order.held_g >= 0 and order.filled_g >= 0 and order.held_g + order.filled_g <= order.terms.basis_g
+    assert order.held_g >= 0
+    assert order.filled_g >= 0
+    assert order.held_g + order.filled_g <= order.terms.basis_g
     status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
     if status != "open" and order.held_g == 0:
         book.requirements.pop(order.order, None)

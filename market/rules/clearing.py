@@ -21,6 +21,7 @@ from market.rules.book import Book, MarketInputs
 from market.rules.eligibility import MarketFacts, facts_of
 from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
 from market.rules.graph import HorizonBook, Part, horizons, largest_remainder, section
+from market.rules.pricing import price_terms, total
 from market.rules.quantities import (
     NDFEB,
     NDPR,
@@ -168,7 +169,10 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
         planned.market,
         planned.plan,
         planned.round,
-        [(cleared.section.name, waterfalls(cleared), order_duals(cleared)) for cleared in clearing.sections],
+        [
+            (cleared.section.name, waterfalls(cleared, clearing.facts), order_duals(cleared))
+            for cleared in clearing.sections
+        ],
     )
     found += [_draft(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big")) for part in evidence]
     hashes = tuple(fact_sha256(part) for part in evidence)
@@ -209,10 +213,12 @@ def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
     return found
 
 
-def waterfalls(cleared: ClearedSection) -> tuple[Waterfall, ...]:
+def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, ...]:
     """limit + T − ask = value = u + v of every trade."""
     found = []
     for trade in cleared.trades:
+        terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.pair.delivery)
+        assert total(terms) == trade.pair.term_total
         limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
         assert limit + trade.pair.term_total - ask == trade.seller_surplus + trade.buyer_surplus
         found.append(
@@ -223,7 +229,7 @@ def waterfalls(cleared: ClearedSection) -> tuple[Waterfall, ...]:
                 quantity_basis_g=trade.quantity_g,
                 limit_ueur_per_kg=limit,
                 ask_ueur_per_kg=ask,
-                terms=trade.pair.terms,
+                terms=terms,
                 term_total_ueur_per_kg=trade.pair.term_total,
                 value_ueur_per_kg=trade.pair.value,
                 seller_surplus_ueur_per_kg=trade.seller_surplus,

@@ -16,7 +16,6 @@ from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
 from market.rules.graph import price_pair
 from market.rules.ineligibility import Ineligibility
-from market.rules.pricing import total
 from market.rules.tickets import Ticket, ticket
 
 MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
@@ -141,10 +140,10 @@ def _verdict(
             if isinstance(priced, Ineligibility):
                 against = (priced,)
                 continue
-            terms, pair_value = priced
+            _, term_total, pair_value = priced
             if value is None or pair_value > value:
                 value = pair_value
-                bid = limit + total(terms)
+                bid = limit + term_total
                 needed = -(-ask // tick) * tick - bid if counter is supply else ask - bid // tick * tick
                 gap_bands = -(-needed // tick)
         if value is not None:

@@ -48,12 +48,14 @@ class BuyerNode:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An eligible pair of nodes. value = limit + T − ask, micro-EUR per basis kg; `sustainability` is S."""
+    """An eligible pair of nodes. value = limit + T − ask, micro-EUR per basis kg; `sustainability` is S.
+
+    The price terms themselves are computed again for the few pairs that trade.
+    """
 
     seller: int
     buyer: int
     delivery: Delivery
-    terms: tuple[PriceTerm, ...]
     term_total: int
     sustainability: int
     value: int
@@ -139,7 +141,6 @@ def section(
             seller=seller_place[pair.seller],
             buyer=buyer_place[pair.buyer],
             delivery=pair.delivery,
-            terms=pair.terms,
             term_total=pair.term_total,
             sustainability=pair.sustainability,
             value=pair.value,
@@ -171,17 +172,18 @@ def edges(of: Section, *, with_sustainability: bool = True) -> Edges:
 
 def price_pair(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
-) -> tuple[tuple[PriceTerm, ...], int] | Ineligibility:
-    """Price terms and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
+) -> tuple[tuple[PriceTerm, ...], int, int] | Ineligibility:
+    """Price terms, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
     terms = price_terms(supply, requirement, facts, delivery)
-    worth = requirement.terms.limit.ueur_per_kg + total(terms)
+    term_total = total(terms)
+    worth = requirement.terms.limit.ueur_per_kg + term_total
     ask = supply.terms.ask.ueur_per_kg
     largest = max(abs(worth - ask), *(abs(term.ueur_per_kg) for term in terms))
     quantity_g = min(supply.terms.basis_g, requirement.terms.basis_g)
     amount = quantity_g * max(abs(worth), abs(ask))
     if largest > VALUE_UEUR_PER_KG_MAX or amount > INTEGER_MAX * UEUR_G_PER_KG_PER_CENT:
         return Ineligibility(code="value_out_of_range")
-    return terms, worth - ask
+    return terms, term_total, worth - ask
 
 
 def tranche_shares_g(terms: SupplyTerms) -> tuple[int, ...]:
@@ -302,13 +304,12 @@ def _pairs_of(
         priced = price_pair(supply, requirement, facts, delivery)
         if isinstance(priced, Ineligibility):
             continue
-        terms, value = priced
+        terms, term_total, value = priced
         yield Pair(
             seller=places[delivery.tranche],
             buyer=buyer,
             delivery=delivery,
-            terms=terms,
-            term_total=total(terms),
+            term_total=term_total,
             sustainability=sustainability(terms),
             value=value,
         )

@@ -83,6 +83,8 @@ async def load_pictures(
     markets = {row["market"]: _market(row) for row in rows if row["kind"] == "market"}
     members: dict[tuple[UUID, UUID], MemberPicture] = {}
     for row in rows:
+        if row["market"] not in markets:
+            continue
         match row["kind"]:
             case "member":
                 members[row["market"], row["organisation"]] = _member(row)

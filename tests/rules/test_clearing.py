@@ -1,5 +1,6 @@
 """A round from book to drafts: optimum, time priority, prices, holds, products, the same bytes every time."""
 
+import functools
 import random
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from events.market_events import (
     MatchConfirmed,
     MatchStruck,
 )
-from events.market_terms import MarketTerms, SustainabilityProfile
+from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, TermHorizon, Tranche
 from market.rules import sections
 from market.rules.assignment import Problem, price_bounds, solve
@@ -438,3 +439,38 @@ def test_confirmation_time_is_the_markets() -> None:
     assert [START + timedelta(seconds=60)] == [
         struck.confirm_by for struck in facts_of_type(lane.round(), MatchStruck)
     ]
+
+
+def test_a_solver_limit_abandons_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = market("seller", "buyer")
+    lane.offer("seller", "offer")
+    lane.require("buyer", "wanted")
+    monkeypatch.setattr(sections, "solve", functools.partial(solve, pivots_max=0))
+    assert ["assignment_refused"] == [fact.code for fact in facts_of_type(lane.round(), ClearingAbandoned)]
+
+
+def test_a_reference_beyond_the_bounds_of_prices_is_not_shown() -> None:
+    lane = Lane()
+    lane.record(ndpr_price(10**11))
+    assert None is trade_reference(lane.book.inputs, "ndpr")
+    lane.record(ndpr_price(70 * EUR, code="Nd-only", analyte="Nd"))
+    reference = trade_reference(lane.book.inputs, "ndpr")
+    assert "Nd-only" == (reference and reference.code)
+
+
+def test_whole_magnets_clear_by_mass() -> None:
+    lane = market("seller", "buyer", terms=market_terms(basis="ndfeb-reuse"))
+    magnets: dict[str, Any] = {"form": "eol_magnet", "net_wet_g": T, "basis_g": T, "moisture_ppb": 0}
+    lane.lot("seller", "lot", **magnets)
+    profile = SustainabilityProfile(carbon_cents_per_t=8_000, cap_ueur_per_kg=EUR)
+    dy = CoProductBid(analyte="Dy", price_ueur_per_kg=200 * EUR, payable_ppb=10**9, max_ratio_ppb=10**9)
+    forms = (AcceptedForm(form="eol_magnet"),)
+    lane.require("buyer", "wanted", forms=forms, basis_g=T, profile=profile, co_products=(dy,))
+    events = lane.round()
+    struck = facts_of_type(events, MatchStruck)
+    assert [(T, T, "lot")] == [
+        (each.quantity_basis_g, each.product_wet_g, each.supply_kind) for each in struck
+    ]
+    terms = {term.kind: term for term in facts_of_type(events, ClearingEvidence)[0].waterfalls[0].terms}
+    # 1 % of the magnet is Dy at 200 EUR/kg; there is no benchmark for magnets
+    assert (2 * EUR, "benchmark_missing") == (terms["co_product"].ueur_per_kg, terms["carbon"].reason)

@@ -398,3 +398,27 @@ def test_all_reasons_come_at_once_even_without_a_common_window() -> None:
 def test_requirement_terms_of_the_blotter_are_of_the_market() -> None:
     assert MARKET == Lane().book.market
     assert requirement_terms().basis_g == supply_terms().basis_g
+
+
+def test_a_site_that_the_market_does_not_know_counts_by_the_named_place() -> None:
+    waste = {"waste_status": "waste", "ewc_code": "12-01-03", "facility": ident("revoked site")}
+    buyer = {"country": "FR", "facilities": member(BUYER, "FR").facilities, "licences": (licence(),)}
+    assert ["shipment_consent_missing:DE-FR to 2026-04-11"] == verdict(waste, buyer=buyer)
+
+
+def test_other_countries_of_the_carriage_table_do_not_help() -> None:
+    rows = (
+        Carriage(country="FI", per="basis", ueur_per_kg=1),
+        Carriage(country="SE", per="basis", ueur_per_kg=1),
+    )
+    abroad = {"place": Place(country="EE", name="Sillamäe")}
+    assert ["carriage_not_stated:EE"] == verdict(abroad, {"carriage": rows})
+
+
+def test_what_is_pure_enough_and_little_enough_active_passes() -> None:
+    quiet = Assay(laboratory="lab", reference="A", sampled_on=START.date(), th_mbq_per_g=1, u_mbq_per_g=1)
+    purity = PurityFloor(elements=("Nd", "Pr"), min_ppb=823_745_566)
+    supply = {"assay": quiet, "composition": assay(treo_ppb=40 * PERCENT)}
+    assert [] == verdict(supply, {"th_max_mbq_per_g": 1, "u_max_mbq_per_g": 1, "purity": purity})
+    pair = {"window": days(100, 120)}
+    assert ["horizon_differs spot ≠ USGS-NdPr from 2027"] == verdict({}, pair | {"term": term()})

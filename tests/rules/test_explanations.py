@@ -1,5 +1,6 @@
 """Tickets, waterfalls and candidates, whole and as one side may see them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,23 +9,30 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.market_terms import (
+    AcceptedForm,
     AnalyteLimit,
+    CertificateAmount,
+    MemberCertificate,
+    SustainabilityProfile,
 )
-from events.vocabulary import ConvertedPrice, InputReference, StatedPrice
+from events.vocabulary import ConvertedPrice, InputReference, StatedPrice, Tranche
 from market.rules.explanations import Candidates, candidates, match_explanation
 from market.rules.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
 from market.rules.tickets import decimal_text, ticket, ticket_lines
 from tests.blotter import (
     EUR,
     PPM,
+    START,
     Lane,
     T,
     assay,
     cell,
+    days,
     eur,
     explained,
     ident,
     member,
+    site,
 )
 
 USD_ASK = ConvertedPrice(
@@ -235,3 +243,51 @@ def test_standing_of_empty_and_closed() -> None:
 )
 def test_decimal_text(value: int, digits: int, shown: int, text: str) -> None:
     assert text == decimal_text(value, digits, shown)
+
+
+def test_a_pair_beyond_the_bounds_says_so() -> None:
+    lane, _ = rivals(1)
+    huge = AcceptedForm(form="swarf", differential_ueur_per_kg=2**53 - 1)
+    whole, own = of_order(lane, lane.require("buyer", "huge", forms=(huge,)))
+    assert ["value_out_of_range"] == [str(reason) for each in whole.verdicts for reason in each.reasons]
+    assert "none_eligible" == own.standing
+
+
+def test_closed_and_expired_counter_orders_are_no_candidates() -> None:
+    lane, wanted = rivals(2, valid_until=START)
+    assert "no_counter_orders" == of_order(lane, wanted)[0].standing
+    offer = lane.offer("s0", "fresh")
+    lane.require("buyer", "stale", valid_until=START)
+    assert [wanted] == [each.counter_order for each in of_order(lane, offer)[0].verdicts]
+
+
+def test_the_best_tranche_of_a_pair_counts() -> None:
+    held = MemberCertificate(
+        certificate=ident("certificate"),
+        facility=site("s0"),
+        scheme="IRMA",
+        valid_from=START,
+        valid_until=START + timedelta(days=40),
+    )
+    lane = Lane()
+    lane.admit(member("s0", certificates=(held,)), member("buyer"))
+    tranches = (Tranche(window=days(45, 60), net_wet_g=T), Tranche(window=days(5, 30), net_wet_g=T))
+    lane.offer("s0", "offer", certificates=(ident("certificate"),), tranches=tranches, net_wet_g=2 * T)
+    profile = SustainabilityProfile(
+        certificates=(CertificateAmount(scheme="IRMA", ueur_per_kg=2 * EUR),), cap_ueur_per_kg=4 * EUR
+    )
+    whole = of_order(lane, lane.require("buyer", "wanted", profile=profile))[0]
+    assert [12 * EUR] == [each.value_ueur_per_kg for each in whole.verdicts]
+    reversed_offer = tuple(reversed(tranches))
+    lane.offer("s0", "other", certificates=(ident("certificate"),), tranches=reversed_offer, net_wet_g=2 * T)
+    whole = of_order(lane, lane.require("buyer", "again", profile=profile))[0]
+    assert [12 * EUR, 12 * EUR] == [each.value_ueur_per_kg for each in whole.verdicts]
+
+
+def test_a_ticket_without_ask_or_exchange_rate_has_no_such_lines() -> None:
+    whole = explained().ticket
+    assert whole.reference is not None
+    in_euros = replace(whole, ask=None, reference=replace(whole.reference, fx=None))
+    labels = [label for label, _ in ticket_lines(in_euros)]
+    assert [] == [label for label in labels if label.startswith("ask") or "FX" in label]
+    assert "price of reference" in labels

@@ -219,7 +219,10 @@ def test_certificates_are_recognised_and_of_the_site() -> None:
 
 def test_origin_amount_and_deduction() -> None:
     listed = ConcentratedOrigins(countries=("CN",), as_of=START.date(), source="list")
-    bid: dict[str, Any] = {"eu_origin_ueur_per_kg": 2 * EUR, "concentrated_origin_deduction_ueur_per_kg": 5 * EUR}
+    bid: dict[str, Any] = {
+        "eu_origin_ueur_per_kg": 2 * EUR,
+        "concentrated_origin_deduction_ueur_per_kg": 5 * EUR,
+    }
     assert 2 * EUR == waterfall(inputs=(listed,), **bid)["origin"].ueur_per_kg
     mixed = (OriginStep(stage="extraction", country="CN"), OriginStep(stage="processing", country="DE"))
     term = waterfall({"origin": mixed}, inputs=(listed,), **bid)["origin"]
@@ -322,3 +325,31 @@ def test_less_carbon_never_pays_less_and_silence_never_more(
 
     dirty = worth(pcf(g_co2e_per_kg=footprint + better, verified=verified))
     assert worth(None) <= dirty <= worth(pcf(g_co2e_per_kg=footprint, verified=verified))
+
+
+def test_a_pair_that_is_not_eligible_has_no_price() -> None:
+    with pytest.raises(ValueError, match="is not accepted"):
+        waterfall({}, {"forms": (AcceptedForm(form="metal"),)})
+    nothing = assay(cell("Nd", 0), cell("Pr", 0))
+    row = Carriage(country="DE", per="product", ueur_per_kg=1)
+    with pytest.raises(ValueError, match="carries no basis"):
+        waterfall({"composition": nothing, "basis_g": 1}, {"carriage": (row,)})
+
+
+def test_only_the_row_of_the_place_counts() -> None:
+    rows = (
+        Carriage(country="EE", per="basis", ueur_per_kg=9),
+        Carriage(country="DE", per="basis", ueur_per_kg=2),
+    )
+    assert -2 == waterfall({}, {"carriage": rows})["logistics"].ueur_per_kg
+
+
+def test_a_reference_of_another_analyte_pays_nothing() -> None:
+    bid = CoProductBid(analyte="Dy", reference_code="USGS-NdPr", payable_ppb=10**9, max_ratio_ppb=10**9)
+    term = waterfall({}, {"co_products": (bid,)}, inputs=(ndpr_price(),))["co_product"]
+    assert (0, "reference_missing") == (term.ueur_per_kg, term.inputs["Dy_reason"])
+    euros = replace(bid, reference_code="EU-Dy")
+    price = ndpr_price(280 * EUR, code="EU-Dy", analyte="Dy")
+    price = replace(price, price=replace(price.price, per="element"))
+    term = waterfall({}, {"co_products": (euros,)}, inputs=(price,))["co_product"]
+    assert (9_999_999, ("input:5",)) == (term.ueur_per_kg, term.evidence)

@@ -384,3 +384,13 @@ def test_a_match_by_viewer() -> None:
     assert isinstance(see_match(whole, OrganisationViewer(organisation=ident("seller"))), OwnExplanation)
     for viewer in (OrganisationViewer(organisation=ident("other")), PUBLIC, REMHUB):
         assert None is see_match(whole, viewer)
+
+
+def test_a_trade_of_few_is_not_on_the_tape() -> None:
+    lane = Watched()
+    lane.admit(member("seller0"), member("buyer0"))
+    lane.offer("seller0", "offer")
+    lane.require("buyer0", "wanted")
+    lane.round()
+    assert 1 == len(facts_of_type(lane.events, MatchStruck))
+    assert [] == [line for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade)]

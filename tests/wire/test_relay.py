@@ -13,7 +13,7 @@ from events.connections import Connection, Pool, open_consumer
 from events.decision import LaneKey
 from events.journal import Deployment, read_rows
 from events.lane import LaneWriter
-from events.relay import oldest_unpublished_seconds, republish
+from events.relay import oldest_unpublished_seconds, republish, resume
 from events.replay import restore_lane
 from events.topics import topic_records
 from tests.record_support import (
@@ -201,9 +201,12 @@ async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored
             "select stopped_reason from record.relay where stream = $1 and lane = 0", STREAM
         )
         assert reason == noted
-    await restore_all(database.dsn("writer"), kafka_bootstrap, topic_prefix)
-    again = relay_on(relay_pool, kafka_bootstrap, topic_prefix)
+    again = relay_on(relay_pool, kafka_bootstrap, topic_prefix, lease_seconds=1.0)
     async with running(again), running_writer(database.dsn("writer")) as later:
+        await eventually(lambda: stopped_all(again))
+        await restore_all(database.dsn("writer"), kafka_bootstrap, topic_prefix)
+        for lane in range(LANES):
+            await resume(relay_pool, LaneKey(STREAM, lane))  # type: ignore[arg-type]
         await write_notes(later, "z", 40)
         await eventually(lambda: level(relay_pool))
     assert {} == again.stopped

@@ -1,0 +1,103 @@
+"""The OpenAPI document, its page and its vendored files."""
+
+import re
+from hashlib import sha256
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from market.http.app import HANDLERS, declared
+from market.http.documents import MEDIA_TYPES, VENDORED
+from market.http.openapi import document
+from tests.http.shop import Shop
+
+
+def test_the_document_describes_every_route() -> None:
+    endpoints = declared(HANDLERS)
+    made = document(endpoints)
+    assert "3.1.0" == made["openapi"]
+    described = {(method.upper(), path) for path, item in made["paths"].items() for method in item}
+    assert {(e.method, e.path) for e in endpoints} == described
+    ids = [operation["operationId"] for item in made["paths"].values() for operation in item.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    made = document(declared(HANDLERS))
+
+    def references(value: Any) -> Any:
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                yield value["$ref"]
+            for member in value.values():
+                yield from references(member)
+        elif isinstance(value, list | tuple):
+            for member in value:
+                yield from references(member)
+
+    for reference in set(references(made)):
+        found: Any = made
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part.replace("~1", "/").replace("~0", "~")]
+
+
+def test_every_example_fits_its_schema() -> None:
+    made = document(declared(HANDLERS))
+    for path, item in made["paths"].items():
+        for method, operation in item.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is None:
+                continue
+            schema = {**content["schema"], "components": made["components"]}
+            assert (path, method, []) == (
+                path,
+                method,
+                [
+                    error.message
+                    for error in jsonschema_rs.validator_for(schema).iter_errors(content["example"])
+                ],
+            )
+
+
+async def test_the_served_document_is_the_made_one(shop: Shop) -> None:
+    served = await shop.client.get("/schema/openapi.json")
+    assert "application/json" == served.headers["content-type"]
+    assert sorted(document(declared(HANDLERS))["paths"]) == sorted(served.json()["paths"])
+
+
+async def test_the_page_loads_nothing_from_elsewhere(shop: Shop) -> None:
+    page = await shop.client.get("/schema")
+    assert "text/html; charset=utf-8" == page.headers["content-type"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text.partition("<body>")[0])
+    assert {f"/schema/files/{name}" for name in MEDIA_TYPES} == set(loaded)
+    script = re.search(r"<script type='text/javascript'>(.*?)</script>", page.text, re.DOTALL)
+    assert script is not None
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe-inline" not in page.headers["content-security-policy"].split(";")[1]
+
+
+@pytest.mark.parametrize("name", MEDIA_TYPES)
+async def test_the_vendored_files_are_served(shop: Shop, name: str) -> None:
+    answer = await shop.client.get(f"/schema/files/{name}")
+    assert (200, MEDIA_TYPES[name]) == (answer.status_code, answer.headers["content-type"].partition(";")[0])
+    assert (VENDORED / name).read_bytes() == answer.content
+
+
+async def test_no_other_file_is_served(shop: Shop) -> None:
+    for name in ("SOURCES.md", "..%2Fapp.py", "%2e%2e"):
+        assert 404 == (await shop.client.get(f"/schema/files/{name}")).status_code
+
+
+def test_the_vendored_files_are_the_published_ones() -> None:
+    listed = dict(
+        reversed(line.split("  "))
+        for line in (VENDORED / "SOURCES.md").read_text().splitlines()
+        if re.match("[0-9a-f]{64}  ", line)
+    )
+    present = {
+        path.name: sha256(path.read_bytes()).hexdigest()
+        for path in VENDORED.iterdir()
+        if path.name != "SOURCES.md"
+    }
+    assert listed == present

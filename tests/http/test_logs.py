@@ -1,0 +1,85 @@
+"""One canonical line per request, and no secret in any line."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from market.store import markets
+from tests.http.shop import Shop
+
+
+async def test_every_request_leaves_one_line(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    await shop.token(seller)
+    with capture_logs() as lines:
+        posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+        await shop.ask(
+            "POST", "/v1/supply-offers?validate_only=true", by=seller, body=shop.offer_body(seller)
+        )
+        await shop.ask("HEAD", "/v1/markets", by=seller)
+        await shop.client.get("/v1/markets")
+        await shop.client.get("/nowhere")
+    assert ["http_request"] * 5 == [line["event"] for line in lines]
+    first = lines[0]
+    assert ("POST", "/v1/supply-offers", 201, str(seller.organisation), "trader") == tuple(
+        first[name] for name in ("method", "route", "status", "organisation", "roles")
+    )
+    receipt = posted.json()["receipts"][0]
+    assert ("market", receipt["lane"], receipt["position"]) == tuple(
+        first[name] for name in ("stream", "lane", "position")
+    )
+    assert posted.headers["x-request-id"] == first["request_id"]
+    assert [True, None] == [line.get("validate_only") for line in (lines[1], lines[0])]
+    assert ["HEAD", "unauthenticated", "not_found"] == [
+        lines[2]["method"],
+        lines[3]["codes"],
+        lines[4]["codes"],
+    ]
+
+
+async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    seller = shop.scene.sellers[0]
+    token = await shop.token(seller)
+    admin = await shop.token(seller, "admin")
+    path = f"/v1/organisations/org_{seller.organisation.hex}/keys"
+    with capture_logs() as lines:
+        issued = await shop.ask(
+            "POST",
+            path,
+            by=seller,
+            roles=("admin",),
+            body={"label": "desk", "roles": ["trader"], "expires_at": "2026-12-01T00:00:00Z"},
+        )
+        await shop.ask(
+            "POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller, payment_terms="s3cret")
+        )
+        await shop.client.get(f"/v1/markets?key={token}", headers={"Authorization": f"Bearer {token}"})
+        await shop.client.get(f"/v1/{token}", headers={"Authorization": f"Bearer {token}x"})
+        monkeypatch.setattr(markets, "READ_PAGE", "select broken from")
+        await shop.ask("GET", "/v1/markets", by=seller)
+    text = repr(lines)
+    for secret in (token, admin, issued.json()["token"], token.split("_")[3], "s3cret", "69.00"):
+        assert secret not in text
+
+
+async def test_an_unforeseen_error_is_a_problem_without_its_text(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("the secret reason")
+
+    seller = shop.scene.sellers[0]
+    await shop.token(seller)
+    monkeypatch.setattr(markets, "load_market", broken)
+    with capture_logs() as lines:
+        answer = await shop.ask("GET", f"/v1/markets/{shop.market}", by=seller)
+    assert (500, "application/problem+json", "internal_error") == (
+        answer.status_code,
+        answer.headers["content-type"],
+        answer.json()["code"],
+    )
+    assert "secret reason" not in answer.text
+    assert ["http_unhandled", "http_request"] == [line["event"] for line in lines]
+    assert isinstance(lines[0]["exc_info"], ZeroDivisionError)
+    assert answer.headers["x-request-id"] == lines[0]["request_id"]

@@ -1,0 +1,124 @@
+"""What operators do through the door: organisations, markets, members, inputs, rule sets, clearings."""
+
+from datetime import timedelta
+
+from events.vocabulary import KeyRole
+from market.http import facilities, inputs, markets, organisations, papers, rule_sets
+from market.http.ids import to_text
+from tests.http.shop import Shop
+
+OPERATOR: tuple[KeyRole, ...] = ("operator",)
+EXAMPLE_FACILITY = "fac_0199b3c2d4e57f60a1b2c3d4e5f60718"
+
+
+async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
+    by = {"by": shop.scene.sellers[0], "roles": OPERATOR}
+    market = await shop.ask("POST", "/v1/markets", body=markets.EXAMPLE, **by)
+    assert 201 == market.status_code, market.text
+    place = market.headers["location"]
+    organisation = await shop.ask("POST", "/v1/organisations", body=organisations.EXAMPLE, **by)
+    assert 201 == organisation.status_code, organisation.text
+    party = organisation.headers["location"]
+    facility = await shop.ask("POST", f"{party}/facilities", body=facilities.EXAMPLE, **by)
+    assert 201 == facility.status_code, facility.text
+    site = {"facility": facility.json()["id"], "valid_from": "2026-01-01T00:00:00Z"}
+    for kind, body in (("certificates", papers.CERTIFICATE_EXAMPLE), ("licences", papers.LICENCE_EXAMPLE)):
+        paper = await shop.ask("POST", f"{party}/{kind}", body={**body, **site}, **by)
+        assert 201 == paper.status_code, paper.text
+        assert 200 == (await shop.ask("GET", paper.headers["location"], **by)).status_code
+    member = await shop.ask(
+        "POST", f"{place}/members", body={"organisation": organisation.json()["id"]}, **by
+    )
+    assert 201 == member.status_code, member.text
+    rate = await shop.ask("POST", f"{place}/inputs", body={**inputs.EXAMPLE, "as_of": "2026-03-01"}, **by)
+    assert 201 == rate.status_code, rate.text
+    rules = {**rule_sets.EXAMPLE, "effective_from": "2026-03-02T09:00:00Z"}
+    published = await shop.ask("POST", f"{place}/rule-sets", body=rules, **by)
+    assert 201 == published.status_code, published.text
+    read = await shop.ask("GET", f"{place}/rule-sets/1", **by)
+    assert rules["benchmarks"][0]["source"] == read.json()["benchmarks"][0]["source"]  # type: ignore[index]
+    planned = await shop.ask("POST", f"{place}/clearings", body={}, **by)
+    assert 201 == planned.status_code, planned.text
+    cut = planned.json()["receipts"][0]["position"]
+    round_one = (await shop.ask("GET", planned.headers["location"], **by)).json()
+    assert ("planned", cut) == (round_one["status"], round_one["cut"])
+    given_up = await shop.ask(
+        "POST", f"{planned.headers['location']}/abandon", body={"code": "operator", "reason": "a trial"}, **by
+    )
+    assert 200 == given_up.status_code, given_up.text
+    shown = (await shop.ask("GET", f"{place}/inputs", **by)).json()["items"]
+    assert [("fx_rate", "0.862")] == [
+        (item["input"]["kind"], item["input"]["eur_per_unit"]) for item in shown
+    ]
+
+
+async def test_a_change_of_an_organisation_reaches_its_markets(shop: Shop) -> None:
+    by = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    party = to_text("org", shop.scene.sellers[0].organisation)
+    read = await shop.ask("GET", f"/v1/organisations/{party}", **by)
+    changed = await shop.ask(
+        "PATCH",
+        f"/v1/organisations/{party}",
+        body={"roles": ["recycler"]},
+        version=read.headers["etag"],
+        **by,
+    )
+    assert 200 == changed.status_code, changed.text
+    assert ["parties.organisation.changed.v1", "market.member.changed.v1"] == [
+        receipt["type"] for receipt in changed.json()["receipts"]
+    ]
+    member = await shop.ask("GET", f"/v1/markets/{shop.market}/members/{party}", **by)
+    assert ["recycler"] == member.json()["roles"]
+    stale = await shop.ask(
+        "PATCH", f"/v1/organisations/{party}", body={"country": "DE"}, version=read.headers["etag"], **by
+    )
+    assert 412 == stale.status_code
+
+
+async def test_a_suspended_member_posts_nothing(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    party = to_text("org", seller.organisation)
+    suspended = await shop.ask(
+        "POST",
+        f"/v1/markets/{shop.market}/members/{party}/suspend",
+        by=shop.scene.sellers[1],
+        roles=OPERATOR,
+        body={"reason": "screening expired"},
+    )
+    assert 200 == suspended.status_code, suspended.text
+    answer = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    assert (403, "member_suspended") == (answer.status_code, answer.json()["code"])
+
+
+async def test_outside_a_sandbox_a_rule_set_needs_the_key_of_a_second_operator(shop: Shop) -> None:
+    first, second = shop.scene.sellers
+    by = {"by": first, "roles": OPERATOR}
+    market = await shop.ask("POST", "/v1/markets", body={**markets.EXAMPLE, "sandbox": False}, **by)
+    path = f"{market.headers['location']}/rule-sets"
+    later = (shop.scene.clock.now + timedelta(days=10)).isoformat()
+    rules = {**rule_sets.EXAMPLE, "effective_from": later}
+    alone = await shop.ask("POST", path, body=rules, **by)
+    assert (422, "signatures_missing") == (alone.status_code, alone.json()["code"])
+    own = {"Cosigner-Authorization": f"Bearer {await shop.token(first, 'operator')}"}
+    assert 422 == (await shop.ask("POST", path, body=rules, headers=own, **by)).status_code
+    trader = {"Cosigner-Authorization": f"Bearer {await shop.token(second)}"}
+    assert 403 == (await shop.ask("POST", path, body=rules, headers=trader, **by)).status_code
+    signed = {"Cosigner-Authorization": f"Bearer {await shop.token(second, 'operator')}"}
+    both = await shop.ask("POST", path, body=rules, headers=signed, **by)
+    assert (201, 2) == (both.status_code, len(both.json()["signed_by"])), both.text
+
+
+async def test_before_the_cut_an_operator_sees_no_price(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    await shop.project()
+    place = posted.headers["location"]
+    sealed = await shop.ask("GET", place, by=shop.scene.sellers[1], roles=OPERATOR)
+    assert (True, None, "8414.891") == tuple(
+        sealed.json()[name] for name in ("sealed", "price_eur_per_basis_kg", "basis_kg")
+    )
+    listed = await shop.ask("GET", "/v1/supply-offers", by=shop.scene.sellers[1], roles=OPERATOR)
+    assert [True] == [item["sealed"] for item in listed.json()["items"]]
+    await shop.scene.conclude(await shop.scene.plan())
+    opened = await shop.ask("GET", place, by=shop.scene.sellers[1], roles=OPERATOR)
+    assert "74.685206" == opened.json()["ask_eur_per_basis_kg"]

@@ -1,0 +1,140 @@
+"""Matches through the door: one's own side, sealed answers, names after both have confirmed."""
+
+import re
+from typing import Any
+
+from market.commands import inputs
+from tests.http.shop import Shop
+from tests.market_support import rule_set
+
+
+async def struck(shop: Shop) -> tuple[str, Any, Any]:
+    """A match that both sides have to confirm, halfway between ask and limit: its path, seller and buyer."""
+    scene = shop.scene
+    await inputs.publish_rule_set(
+        scene.desk,
+        scene.operator,
+        market=scene.market,
+        rule_set=rule_set(version=2, thin_component_groups=1),
+        signed_by=(scene.operator.organisation,),
+    )
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    await scene.offer(seller, commitment="subject_to_confirmation")
+    await scene.require(buyer, basis_g=3_500_000, commitment="subject_to_confirmation")
+    events = await scene.conclude(await scene.plan())
+    [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
+    await shop.project()
+    return f"/v1/matches/match_{match.hex}", seller, buyer
+
+
+async def test_each_side_sees_its_own_waterfall_down_to_the_price(shop: Shop) -> None:
+    path, seller, buyer = await struck(shop)
+    sold = (await shop.ask("GET", path, by=seller)).json()
+    bought = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("seller", "buyer", "open", "open") == (
+        sold["side"],
+        bought["side"],
+        sold["status"],
+        bought["status"],
+    )
+    assert ["ask", "surplus"] == [line["label"] for line in sold["explanation"]["lines"]]
+    assert "limit" == bought["explanation"]["lines"][0]["label"]
+    assert sold["price_eur_per_kg"] == bought["price_eur_per_kg"] == "75.00"
+    assert sold["amount_eur"] == bought["amount_eur"] == "262500.00"
+    assert ("3500.000", "10.000") == (sold["quantity_basis_kg"], sold["product_wet_t"])
+    for side in (sold, bought):
+        assert (None, None, None) == (side["counter_order"], side["counterparty"], side["whole"])
+        ticket = {line["label"]: line["text"] for line in side["explanation"]["ticket"]}
+        assert "3,500.000 kg contained ndpr" == ticket["basis"]
+    assert "60.00" in str(sold)
+    assert "90.00" not in str(sold)
+    assert "60.00" not in str(bought)
+
+
+async def test_the_operator_sees_both_sides_and_outsiders_nothing(shop: Shop) -> None:
+    path, *_ = await struck(shop)
+    whole = await shop.ask("GET", path, by=shop.scene.sellers[1], roles=("operator",))
+    assert ("90.00", "60.00", "30.00") == tuple(
+        whole.json()["whole"][name] for name in ("limit_eur_per_kg", "ask_eur_per_kg", "value_eur_per_kg")
+    )
+    for outsider in (shop.scene.sellers[1], shop.scene.buyers[1]):
+        assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
+        assert 404 == (await shop.ask("POST", f"{path}/confirm", by=outsider)).status_code
+        assert [] == (await shop.ask("GET", "/v1/matches", by=outsider)).json()["items"]
+
+
+async def test_an_answer_stays_sealed_until_the_other_is_in(shop: Shop) -> None:
+    path, seller, buyer = await struck(shop)
+    before = await shop.ask("GET", path, by=buyer)
+    confirmed = await shop.ask("POST", f"{path}/confirm", by=seller)
+    assert (200, False) == (confirmed.status_code, confirmed.json()["confirmed"]), confirmed.text
+    await shop.project()
+    after = await shop.ask("GET", path, by=buyer)
+    assert (before.content, before.headers["etag"]) == (after.content, after.headers["etag"])
+    listed = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
+    assert [None] == [item["own_answer"] for item in listed]
+    assert "confirmed" == (await shop.ask("GET", path, by=seller)).json()["own_answer"]
+
+
+async def test_names_are_exchanged_when_both_have_confirmed(shop: Shop) -> None:
+    path, seller, buyer = await struck(shop)
+    await shop.ask("POST", f"{path}/confirm", by=seller)
+    last = await shop.ask("POST", f"{path}/confirm", by=buyer)
+    assert (200, True) == (last.status_code, last.json()["confirmed"])
+    sold = (await shop.ask("GET", path, by=seller)).json()
+    bought = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("confirmed", "buyer-0") == (sold["status"], sold["counterparty"]["name"])
+    assert ("confirmed", "seller-0") == (bought["status"], bought["counterparty"]["name"])
+    assert (sold["own_order"], bought["own_order"]) == (bought["counter_order"], sold["counter_order"])
+    again = await shop.ask("POST", f"{path}/confirm", by=seller)
+    assert (409, "match_decided") == (again.status_code, again.json()["code"])
+
+
+async def test_a_decline_needs_a_reason_and_is_told_when_the_match_is_decided(shop: Shop) -> None:
+    path, seller, buyer = await struck(shop)
+    bare = await shop.ask("POST", f"{path}/decline", by=seller, body={})
+    assert (400, "/reason") == (bare.status_code, bare.json()["errors"][0]["pointer"])
+    declined = await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "quality"})
+    assert 200 == declined.status_code
+    sealed = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("open", None) == (sealed["status"], sealed["ending"])
+    twice = await shop.ask("POST", f"{path}/confirm", by=seller)
+    assert (409, "already_answered") == (twice.status_code, twice.json()["code"])
+    await shop.ask("POST", f"{path}/confirm", by=buyer)
+    decided = (await shop.ask("GET", path, by=buyer)).json()
+    assert {"declined_by": ["seller"], "silent": [], "reasons": ["quality"]} == decided["ending"]
+    assert None is decided["counterparty"]
+
+
+async def test_a_rounds_totals_are_the_overseers_its_hashes_everybodys(shop: Shop) -> None:
+    await struck(shop)
+    path = f"/v1/markets/{shop.market}/clearings"
+    [seen] = (await shop.ask("GET", path, by=shop.scene.sellers[1])).json()["items"]
+    [whole] = (await shop.ask("GET", path, by=shop.scene.sellers[1], roles=("auditor",))).json()["items"]
+    assert None is seen["totals"]
+    assert (1, "262500.00", "262500.00") == tuple(
+        whole["totals"][name] for name in ("matches", "buyers_pay_eur", "sellers_receive_eur")
+    )
+    assert seen["matches_sha256"] == whole["matches_sha256"]
+    assert re.fullmatch("[0-9a-f]{64}", seen["matches_sha256"])
+
+
+async def test_candidates_tell_ones_own_side_only(shop: Shop) -> None:
+    scene = shop.scene
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    offer = await scene.offer(seller)
+    requirement = await scene.require(buyer)
+    seen = await shop.ask("GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=buyer)
+    assert 200 == seen.status_code, seen.text
+    assert (None, [], "eligible") == (
+        seen.json()["eligible"],
+        seen.json()["verdicts"],
+        seen.json()["standing"],
+    )
+    assert offer.hex not in seen.text
+    audited = await shop.ask(
+        "GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=seller, roles=("auditor",)
+    )
+    assert [f"offer_{offer.hex}"] == [verdict["counter_order"] for verdict in audited.json()["verdicts"]]
+    foreign = await shop.ask("GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=seller)
+    assert 404 == foreign.status_code

@@ -1,0 +1,203 @@
+"""The verbs of the command line: data on stdout, messages on stderr, and what each exit code means."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from typing import Any
+
+import pytest
+
+from events.decision import LaneKey
+from events.topics import record_topic
+from market.cli.console import Exit
+from market.services import SERVICES
+from tests.market_support import LANES, bare_scene_on, scene_on
+from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
+from tests.record_support import send_raw
+
+pytestmark = pytest.mark.timeout(180)
+
+NOWHERE = "127.0.0.1:1"
+
+
+async def ran(database: Any, bootstrap: str, prefix: str, *arguments: str) -> tuple[int, str, str]:
+    return await finish(await start_cli(database, bootstrap, prefix, *arguments))
+
+
+async def ran_with(environment: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "market", *arguments, env=kept | environment, stdout=PIPE, stderr=PIPE
+    )
+    return await finish(child)
+
+
+async def test_what_is_wrong_with_a_call_is_told_by_its_exit_code() -> None:
+    calls = await asyncio.gather(
+        ran_with({}, "run", "no-such-service"),
+        ran_with({}, "audit", "--expect-end", "market=3"),
+        ran_with({"LODESTONE_NO_SUCH_SETTING": "1"}, "doctor"),
+        ran_with({"LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}, "audit"),
+        ran_with({"LODESTONE_DATABASE_URL": f"postgresql://nobody@{NOWHERE}/none"}, "migrate"),
+    )
+    codes = [code for code, _, _ in calls]
+    assert [Exit.USAGE, Exit.INVALID_INPUT, Exit.INVALID_INPUT, Exit.UNAVAILABLE, Exit.UNAVAILABLE] == codes
+    assert [""] * len(calls) == [out for _, out, _ in calls]
+    assert "LODESTONE_NO_SUCH_SETTING: is no setting" in calls[2][2]
+    assert not any("Traceback" in err or "\x1b[" in err for _, _, err in calls)
+
+
+async def test_a_fresh_deployment_is_set_up_once(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    code, out, _ = await ran(*servers, "migrate", "--lanes", "2", "--json")
+    assert (Exit.OK, 2) == (code, json.loads(out)["lanes"])
+    code, _, err = await ran(*servers, "migrate", "--lanes", "5")
+    assert Exit.INVALID_INPUT == code
+    assert "keeps them for life" in err
+    code, out, _ = await ran(*servers, "topics", "--dry-run", "--json")
+    assert {"missing"} == {row["state"] for row in json.loads(out)}
+    code, out, _ = await ran(*servers, "topics", "--json")
+    assert {"created"} == {row["state"] for row in json.loads(out)}
+    code, out, _ = await ran(*servers, "topics", "--json")
+    rows = {row["topic"].removeprefix(topic_prefix): row for row in json.loads(out)}
+    assert ("exists", 2) == (rows["record.market.v1"]["state"], rows["record.market.v1"]["partitions"])
+    code, out, err = await ran(*servers, "keys", "issue", "--role", "operator", "--role", "auditor")
+    assert (Exit.OK, 1) == (code, len(out.splitlines()))
+    assert out.startswith("lds_live_")
+    assert "shown this once" in err
+    code, out, err = await ran(*servers, "keys", "issue", "--role", "trader", "--organisation", "org_1")
+    assert (Exit.INVALID_INPUT, "") == (code, out)
+
+
+async def test_events_can_be_read_and_a_lost_topic_published_again(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene, wired(*servers) as wiring:
+        async with serving(wiring, "relay"):
+            await scene.offer(scene.sellers[0])
+            await eventually("the topics", lambda: published(scene))
+        lane = f"market/{scene.lane.lane}"
+        code, out, _ = await ran(
+            *servers, "events", "tail", "--lane", lane, "--from-start", "--once", "--json"
+        )
+        events = [json.loads(line) for line in out.splitlines()]
+        expected = [event.id for event in await scene.events("market") if event.lane == scene.lane.lane]
+        assert [str(found) for found in expected] == [event["id"] for event in events]
+        code, out, _ = await ran(*servers, "events", "tail", "--stream", "market", "--from-start", "--once")
+        assert (Exit.OK, len(expected)) == (code, len(out.splitlines()))
+        code, _, _ = await ran(*servers, "topics", "--republish", lane)
+        assert Exit.OK == code
+        async with serving(wiring, "relay"):
+            await eventually("the topics again", lambda: published(scene))
+        bodies = (await topic_bodies(kafka_bootstrap, record_topic(topic_prefix, "market")))[scene.lane.lane]
+        assert bodies[: len(expected)] == bodies[len(expected) :]
+        code, out, _ = await ran(*servers, "audit", "--json")
+        assert (Exit.OK, len(expected)) == (code, json.loads(out)["repeats"])
+
+
+async def test_replay_names_the_row_that_somebody_changed(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        offer = await scene.offer(scene.sellers[0])
+        code, out, _ = await ran(*servers, "replay", "--json")
+        assert Exit.OK == code
+        assert await scene.pool.fetchval("select count(*) from record.journal") == json.loads(out)["events"]
+        await scene.pool.execute("update supply set held_g = 1 where supply = $1", offer)
+        code, out, err = await ran(*servers, "replay")
+        assert Exit.DIVERGENCE == code, err
+        assert str(offer) in out
+        assert "held_g: live 1, rebuilt 0" in out
+
+
+async def test_all_services_stop_cleanly_when_told_to(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene, wired(*servers):
+        child = await start_cli(*servers, "run", "all")
+        await eventually("the relay", lambda: published(scene))
+        child.send_signal(signal.SIGTERM)
+        code, _, err = await finish(child)
+        assert Exit.OK == code, err
+        assert "Traceback" not in err
+        assert "stopped" in err
+        leases = "select count(*) from record.consumer where owner is not null"
+        assert 0 == await scene.pool.fetchval(leases)
+
+
+async def test_a_lane_at_fault_is_an_alarm_and_nothing_else_stops(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene, wired(*servers) as wiring:
+        async with serving(wiring, *SERVICES):
+            await eventually("the topics", lambda: published(scene))
+            topic = record_topic(topic_prefix, "market")
+            await send_raw(kafka_bootstrap, topic, scene.lane.lane, [(b"no event", [])])
+            await eventually("the alarm", lambda: _stopped(scene, "matcher"))
+            other = next(
+                market
+                for market in [await scene.open_market() for _ in range(6)]
+                if scene.desk.lane("market", market) != scene.lane
+            )
+            key = scene.desk.lane("market", other)
+            await eventually("another lane", lambda: _level(scene, key))
+        code, out, err = await ran(*servers, "doctor", "--json")
+        assert Exit.UNAVAILABLE == code, err
+        wrong = {row["what"]: row for row in json.loads(out) if row["state"] == "wrong"}
+        alarm = wrong[f"matcher market/{scene.lane.lane}"]
+        assert f"topic {topic}, partition {scene.lane.lane}, offset" in alarm["told"]
+        code, out, _ = await ran(*servers, "doctor", "--resume", f"matcher/market/{scene.lane.lane}")
+        assert Exit.OK == code
+        assert not await _stopped(scene, "matcher")
+
+
+async def test_a_journal_that_lost_events_is_restored_from_its_topic(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with bare_scene_on(database) as scene, wired(*servers) as wiring:
+        async with serving(wiring, "relay"):
+            scene.market = await scene.open_market()
+            await eventually("the topics", lambda: published(scene))
+        code, out, _ = await ran(*servers, "replay", "--restore", f"market/{scene.lane.lane}")
+        assert (Exit.OK, f"0 events of market/{scene.lane.lane} were taken back from Kafka") == (
+            code,
+            out.strip(),
+        )
+        code, _, _ = await ran(*servers, "replay", "--restore", f"elsewhere/{LANES}")
+        assert Exit.USAGE == code
+
+
+async def test_the_committed_documents_are_current() -> None:
+    code, out, err = await ran_with({}, "schemas", "--check")
+    assert (Exit.OK, "") == (code, out), err
+
+
+async def _stopped(scene: Any, reader: str) -> bool:
+    return bool(
+        await scene.pool.fetchval(
+            """
+            select stopped_reason is not null from record.consumer
+            where name = $1 and stream = $2 and lane = $3
+            """,
+            reader,
+            *scene.lane,
+        )
+    )
+
+
+async def _level(scene: Any, key: LaneKey) -> bool:
+    behind = """
+    select count(*) from record.consumer c join record.lane l using (stream, lane)
+    where c.stream = $1 and c.lane = $2 and c.position < l.next_position - 1
+    """
+    return 0 == await scene.pool.fetchval(behind, *key)

@@ -1,0 +1,156 @@
+"""`lodestone up` as a newcomer meets it: trade over HTTP, see the match, stop, start again, prove it."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+
+from market.http.examples import FACILITY, MARKET, OFFER, REQUIREMENT
+from market.settings import load
+
+pytestmark = pytest.mark.timeout(300)
+
+numbers = count(1)
+
+
+@pytest.fixture
+def instance() -> Iterator[dict[str, str]]:
+    """The environment of an instance of its own; its data go with the test."""
+    name = f"journey-{os.getpid()}"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("LODESTONE_")}
+    folder = load(instance=name).instance_dir
+    yield kept | {
+        "LODESTONE_INSTANCE": name,
+        "LODESTONE_HTTP_PORT": "0",
+        "LODESTONE_KAFKA_PORT": "0",
+        "LODESTONE_LOG_FORMAT": "json",
+        "NO_COLOR": "1",
+    }
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def lodestone(environment: dict[str, str], *arguments: str) -> Process:
+    command = [sys.executable, "-m", "market", *arguments]
+    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+
+
+async def ran(environment: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    child = await lodestone(environment, *arguments)
+    out, err = await asyncio.wait_for(child.communicate(), 60)
+    return child.returncode, out.decode(), err.decode()
+
+
+class Up:
+    """A running `lodestone up` and what it printed."""
+
+    def __init__(self, child: Process, printed: dict[str, str]) -> None:
+        self.child = child
+        self.printed = printed
+
+    async def ask(self, who: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.printed[f'{who}_key']}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = f"key-{next(numbers)}"
+        async with httpx.AsyncClient(base_url=self.printed["api"].removesuffix("/v1")) as client:
+            return await client.request(method, path, json=body, headers=headers)
+
+    def body(self, example: dict[str, Any], who: str, **changes: Any) -> dict[str, Any]:
+        """The documented example in this market, from this site, in a season that is still to come."""
+        now = datetime.now(UTC)
+        text = json.dumps(example).replace(MARKET, self.printed["market"])
+        text = text.replace(FACILITY, self.printed[f"{who}_facility"])
+        for documented, meant in (
+            ("2027-04-01", now + timedelta(days=90)),
+            ("2027-07-01", now + timedelta(days=180)),
+            ("2027-03-15", now + timedelta(days=60)),
+            ("2026-10-02", now - timedelta(days=30)),
+            ("2028-01-01", now + timedelta(days=700)),
+        ):
+            text = text.replace(documented, f"{meant:%Y-%m-%d}")
+        return {**json.loads(text), **changes}
+
+    async def stop(self) -> None:
+        self.child.send_signal(signal.SIGINT)
+        _, err = await asyncio.wait_for(self.child.communicate(), 60)
+        assert 0 == self.child.returncode, err.decode()
+
+
+async def start(environment: dict[str, str]) -> Up:
+    child = await lodestone(environment, "up", "--json")
+    assert child.stdout is not None
+    assert child.stderr is not None
+    text = ""
+    while not text.endswith("}\n"):
+        line = await asyncio.wait_for(child.stdout.readline(), 90)
+        assert line, (await child.stderr.read()).decode()
+        text += line.decode()
+    return Up(child, json.loads(text))
+
+
+async def matches_of(up: Up, who: str) -> list[dict[str, Any]]:
+    for _ in range(200):
+        answer = await up.ask(who, "GET", "/v1/matches")
+        assert 200 == answer.status_code, answer.text
+        if found := answer.json()["items"]:
+            return list(found)
+        await asyncio.sleep(0.1)
+    raise AssertionError("no match within 20 s")
+
+
+async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict[str, str]) -> None:
+    up = await start(instance)
+    try:
+        offer = await up.ask("seller", "POST", "/v1/supply-offers", up.body(OFFER, "seller"))
+        assert 201 == offer.status_code, offer.text
+        thorium = {"analyte": "Th", "max": {"unit": "ppm", "amount": "50"}}
+        wanted = up.body(REQUIREMENT, "buyer", commitment="firm", limits=[thorium], penalties=[])
+        requirement = await up.ask("buyer", "POST", "/v1/requirements", wanted)
+        assert 201 == requirement.status_code, requirement.text
+        candidates = await up.ask("buyer", "GET", f"/v1/requirements/{requirement.json()['id']}/candidates")
+        assert 200 == candidates.status_code, candidates.text
+        path = f"/v1/markets/{up.printed['market']}/clearings"
+        planned = await up.ask("operator", "POST", path, {})
+        assert 201 == planned.status_code, planned.text
+        (seen_by_seller,) = await matches_of(up, "seller")
+        (seen_by_buyer,) = await matches_of(up, "buyer")
+        assert seen_by_seller["id"] == seen_by_buyer["id"]
+        explained = await up.ask("buyer", "GET", f"/v1/matches/{seen_by_buyer['id']}")
+        assert 200 == explained.status_code, explained.text
+        ready = await up.ask("seller", "GET", "/readyz")
+        assert (200, "ok") == (ready.status_code, ready.json()["status"])
+        metrics = (await up.ask("seller", "GET", "/metrics")).text
+        assert 'lodestone_service_up{service="matcher"} 1.0' in metrics
+        assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
+        assert "lodestone_relay_oldest_unpublished_seconds" in metrics
+    finally:
+        await up.stop()
+
+    again = await start(instance)
+    try:
+        assert up.printed["market"] == again.printed["market"]
+        assert up.printed["seller_key"] != again.printed["seller_key"]
+        kept = await again.ask("seller", "GET", f"/v1/supply-offers/{offer.json()['id']}")
+        assert 200 == kept.status_code, kept.text
+        old = {"Authorization": f"Bearer {up.printed['seller_key']}"}
+        async with httpx.AsyncClient() as client:
+            refused = await client.get(f"{again.printed['api']}/matches", headers=old)
+        assert 401 == refused.status_code
+        verdicts = await asyncio.gather(
+            ran(instance, "audit", "--json"), ran(instance, "replay"), ran(instance, "doctor")
+        )
+        assert [0, 0, 0] == [code for code, _, _ in verdicts], verdicts
+        report = json.loads(verdicts[0][1])
+        assert 1 == report["clearings"]
+        assert "all tables equal" in verdicts[1][1]
+    finally:
+        await again.stop()
