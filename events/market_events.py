@@ -272,8 +272,8 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     """A trade of the round with what both sides may know: no limit, ask, weight, dual or name stands here.
 
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
-    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche` is its index
-    that delivers, 0 for a term order.
+    `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche`
+    is the index of the one that delivers, 0 for a term order.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"

@@ -54,8 +54,8 @@ from events.vocabulary import (
 class MarketTerms(Struct, frozen=True, kw_only=True):
     """How a market runs; every limit of it is a number here.
 
-    `clearing_interval_seconds` 0: on demand only. A rule set is published `rule_notice_seconds` before it takes
-    effect. `tick_ueur_per_kg` is the width of the price bands that leave the market.
+    `clearing_interval_seconds` 0: on demand only. Rule sets are published `rule_notice_seconds` before they
+    take effect. `tick_ueur_per_kg` is the width of the price bands that leave the market.
     """
 
     name: Text
