@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Struct
 from servers import Database
 
-# One market, with a row on every lane, stands for all. Bodies come as variables; what is a number or an id has
+# One market, with a row on every lane, stands for all. Bodies come as variables; each number and id has
 # a cast, since a prepared statement takes each variable as a parameter of one type.
 LANE = "\\set lane random(0, :lanes - 1)\n"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +12,6 @@ from uuid import UUID
 
 import structlog
 import uvicorn
-from litestar.types import ASGIApp
 
 from events.connections import Pool
 from events.decision import LaneKey
@@ -33,6 +33,7 @@ from market.metrics import (
     AUDIT_DIVERGENCES,
     LANE_STOPPED,
     READER_LAG,
+    READER_LAG_SECONDS,
     RELAY_OLDEST_SECONDS,
     SERVICE_FAILURES,
     SERVICE_UP,
@@ -55,6 +56,7 @@ RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
 WATCH_SECONDS: Final = 1.0
 RELAY_SECONDS_MAX: Final = 30.0
+BACKLOG: Final = 2048
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
 """Runs until the event is set; may raise, and is then started again."""
@@ -147,7 +149,7 @@ class Told:
     async def handle(self, batch: Batch) -> None:
         await self._handler.handle(batch)
         for event in batch.events:
-            log.debug(
+            log.info(
                 "event_handled",
                 reader=self._name,
                 stream=event.stream,
@@ -310,13 +312,22 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """OSError when the address is taken: uvicorn itself would end the process."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
 async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[int] | None") -> None:
-    app: ASGIApp = create_app(door(wiring))
     settings = wiring.settings
+    try:
+        listening = _listen(settings.http_host, settings.http_port)
+    except OSError as error:
+        if bound is not None and not bound.done():
+            bound.set_exception(error)
+        raise
     config = uvicorn.Config(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
+        create_app(door(wiring)),
         loop="none",
         http="httptools",
         log_config=None,
@@ -325,34 +336,39 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
         timeout_graceful_shutdown=int(STOP_SECONDS_MAX / 2),
     )
     server = _Server(config)
-    telling = asyncio.ensure_future(_tell_port(server, bound))
-    try:
-        await _until(stop, server.serve, lambda: setattr(server, "should_exit", True))
-        if not server.started:
-            raise OSError(f"the API could not listen on {settings.http_host}:{settings.http_port}")
-    finally:
-        telling.cancel()
+    with listening:
+        telling = asyncio.ensure_future(_tell_port(server, listening, bound))
+        try:
+            serve = partial(server.serve, sockets=[listening])
+            await _until(stop, serve, lambda: setattr(server, "should_exit", True))
+        finally:
+            telling.cancel()
 
 
-async def _tell_port(server: uvicorn.Server, bound: "asyncio.Future[int] | None") -> None:
+async def _tell_port(
+    server: uvicorn.Server, listening: socket.socket, bound: "asyncio.Future[int] | None"
+) -> None:
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.02)
-    port = int(server.servers[0].sockets[0].getsockname()[1])
-    log.info("api_listens", host=server.config.host, port=port)
+    host, port = listening.getsockname()[:2]
+    log.info("api_listens", host=host, port=port)
     if bound is not None and not bound.done():
         bound.set_result(port)
 
 
 # --- what the metrics know of the record
 
-# Position of every reader beside the end of its lane.
+# Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
 LAGS = """
-select c.name, c.stream, c.lane, l.next_position - 1 - c.position as lag,
-       c.stopped_reason is not null as stopped
-from record.consumer c join record.lane l using (stream, lane)
-union all
-select 'relay', r.stream, r.lane, l.next_position - 1 - r.position, r.stopped_reason is not null
-from record.relay r join record.lane l using (stream, lane)
+select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped,
+       coalesce(extract(epoch from clock_timestamp() - j.recorded_at), 0)::float8 as seconds
+from (
+    select name, stream, lane, position, stopped_reason is not null as stopped from record.consumer
+    union all
+    select 'relay', stream, lane, position, stopped_reason is not null from record.relay
+) p
+join record.lane l on l.stream = p.stream and l.lane = p.lane
+left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.position = p.position + 1
 """
 
 
@@ -366,6 +382,7 @@ async def _watch(wiring: Wiring, stop: asyncio.Event) -> None:
             for row in rows:
                 place = (row["name"], row["stream"], str(row["lane"]))
                 READER_LAG.labels(*place).set(row["lag"])
+                READER_LAG_SECONDS.labels(*place).set(row["seconds"])
                 LANE_STOPPED.labels(*place).set(int(row["stopped"]))
             AUDIT_DIVERGENCES.set(sum(row["stopped"] for row in rows if row["name"] == "auditor"))
         except Exception as error:  # noqa: BLE001  a gauge is no reason to end

@@ -313,9 +313,11 @@ CREATE TABLE state.requirement (
     basis_g bigint NOT NULL,
     held_g bigint NOT NULL,
     filled_g bigint NOT NULL,
+    in_book boolean NOT NULL,
     valid_until timestamp with time zone NOT NULL,
     body bytea NOT NULL,
     CONSTRAINT requirement_check CHECK (((held_g + filled_g) <= basis_g)),
+    CONSTRAINT requirement_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT requirement_filled_g_check CHECK ((filled_g >= 0)),
     CONSTRAINT requirement_held_g_check CHECK ((held_g >= 0)),
     CONSTRAINT requirement_position_check CHECK (("position" >= 1)),
@@ -351,12 +353,14 @@ CREATE TABLE state.supply (
     basis_g bigint NOT NULL,
     held_g bigint NOT NULL,
     filled_g bigint NOT NULL,
+    in_book boolean NOT NULL,
     tranche_count bigint NOT NULL,
     tranche_committed_g bigint[] NOT NULL,
     valid_until timestamp with time zone NOT NULL,
     lot_identity text,
     body bytea NOT NULL,
     CONSTRAINT supply_check CHECK (((held_g + filled_g) <= basis_g)),
+    CONSTRAINT supply_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT supply_filled_g_check CHECK ((filled_g >= 0)),
     CONSTRAINT supply_held_g_check CHECK ((held_g >= 0)),
     CONSTRAINT supply_kind_check CHECK ((kind = ANY (ARRAY['offer'::text, 'lot'::text]))),
@@ -559,7 +563,7 @@ CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
 
 CREATE INDEX requirement_due ON state.requirement USING btree (valid_until) WHERE (status = 'open'::text);
 
-CREATE INDEX requirement_in_book ON state.requirement USING btree (lane, market) WHERE ((status = 'open'::text) OR (held_g > 0));
+CREATE INDEX requirement_in_book ON state.requirement USING btree (lane, market) WHERE in_book;
 
 CREATE INDEX rule_set_by_market ON state.rule_set USING btree (market, rule_set_version);
 
@@ -567,7 +571,7 @@ CREATE INDEX supply_by_id ON state.supply USING btree (supply);
 
 CREATE INDEX supply_due ON state.supply USING btree (valid_until) WHERE (status = 'open'::text);
 
-CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE ((status = 'open'::text) OR (held_g > 0));
+CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE in_book;
 
 CREATE INDEX match_entry_by_id ON view.match_entry USING btree (match);
 

@@ -10,7 +10,7 @@ import rich_click as click
 from msgspec import Struct
 
 from events.vocabulary import KeyRole
-from market.cli.console import print_json, print_line, run_async, say, settings_of
+from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.cli.run import stop_event
 from market.ground import Ground, Wiring, clock, prepare, stand, wire
 from market.http.access import SECRET_BYTES
@@ -63,13 +63,18 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
             stop = stop_event()
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
-            listening = asyncio.ensure_future(bound)
-            await asyncio.wait({listening}, timeout=START_SECONDS_MAX)
-            if bound.done():
+            await asyncio.wait({asyncio.ensure_future(bound)}, timeout=START_SECONDS_MAX)
+            failure = bound.exception() if bound.done() else None
+            if failure is None and bound.done():
                 await _tell(ground, wiring, bound.result(), as_json=as_json)
-            else:
-                say("the API does not listen yet; the log says why")
+            elif not stop.is_set():
+                stop.set()
+                failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
             await running
+    if failure is not None:
+        address = f"{settings.http_host}:{settings.http_port}"
+        told = f"the API cannot listen on {address} ({failure}); LODESTONE_HTTP_PORT names another port"
+        raise CommandFailed(Exit.UNAVAILABLE, told)
     say("stopped; the data is kept")
 
 

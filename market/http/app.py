@@ -1,6 +1,6 @@
 """The door: a Litestar app of declared endpoints, wrapped in what every answer needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -28,8 +28,9 @@ from market.http import (
     rule_sets,
     supply_offers,
 )
+from market.http.access import PUBLIC
 from market.http.door import Door
-from market.http.endpoint import OPT, Endpoint
+from market.http.endpoint import OPT, Answer, Call, Endpoint, Nothing, endpoint
 from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
 
@@ -58,12 +59,13 @@ SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-
 def create_app(door: Door) -> Litestar:
     """The ASGI app. RuntimeError when a route declares no roles or a refusal has no status."""
     check_declared(HANDLERS)
+    endpoints = declared(HANDLERS)
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
     app = Litestar(
-        route_handlers=HANDLERS,
+        route_handlers=(*options_handlers(endpoints), *HANDLERS),
         exception_handlers={Exception: exception_to_response},
-        state=State({"door": door, "endpoints": declared(HANDLERS), "books": book.KeptBooks()}),
+        state=State({"door": door, "endpoints": endpoints, "books": book.KeptBooks()}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=door.body_bytes_max,
@@ -71,6 +73,25 @@ def create_app(door: Door) -> Litestar:
     )
     app.asgi_handler = Outermost(app.asgi_handler, door)
     return app
+
+
+def options_handlers(endpoints: Sequence[Endpoint]) -> Iterator[HTTPRouteHandler]:
+    """Litestar's own answer to OPTIONS leaves out methods that have handlers of their own."""
+    methods: dict[str, list[str]] = {}
+    for known in endpoints:
+        methods.setdefault(known.path, ["HEAD", "OPTIONS"]).append(known.method)
+    for path, allowed in methods.items():
+        if "GET" not in allowed:
+            allowed.remove("HEAD")
+        yield _options(path, ", ".join(sorted(allowed)))
+
+
+def _options(path: str, allow: str) -> HTTPRouteHandler:
+    @endpoint("OPTIONS", path, roles=PUBLIC, summary="Methods of this resource", tag="Methods", status=204)
+    async def options(_call: Call[Nothing, Nothing]) -> Answer:
+        return Answer(headers={"Allow": allow})
+
+    return options
 
 
 def declared(handlers: Sequence[HTTPRouteHandler]) -> tuple[Endpoint, ...]:

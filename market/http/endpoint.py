@@ -206,7 +206,7 @@ def endpoint(
             name=f"{method} {path}",
             opt={OPT: declared},
             include_in_schema=False,
-            status_code=status,
+            status_code=200 if status == 204 else status,
         )(handle)
 
     return bind
@@ -224,7 +224,9 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
     _read_path(call)
     faults: list[Fault] = []
     try:
-        call.query = parse_query(request.scope["query_string"], query)
+        call.query = (
+            query() if declared.method == "OPTIONS" else parse_query(request.scope["query_string"], query)
+        )
     except InvalidInputError as error:
         faults += error.faults
     faults += _header_faults(call, declared)
@@ -277,7 +279,7 @@ def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
 
 
 async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B:
-    if declared.method in ("GET", "HEAD"):
+    if declared.method in ("GET", "OPTIONS"):
         return body()
     call.raw_body = await call.request.body()
     call.trace.bytes_in = len(call.raw_body)

@@ -95,7 +95,13 @@ def problem_statuses(declared: Endpoint) -> tuple[int, ...]:
         statuses |= {*WITH_CHANGE}
     if declared.versioned:
         statuses |= {*WITH_VERSION}
+    if _is_list(declared):
+        statuses |= {422}
     return tuple(sorted(statuses))
+
+
+def _is_list(declared: Endpoint) -> bool:
+    return getattr(declared.answer, "__origin__", None) is Listing
 
 
 def _problem_responses(endpoints: Sequence[Endpoint], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             "description": "`true` when an earlier request with this key was answered again.",
             "schema": {"type": "string"},
         }
-    if getattr(declared.answer, "__origin__", None) is Listing:
+    if _is_list(declared):
         headers["Link"] = {"description": "rel=next: the next page.", "schema": {"type": "string"}}
     return {**answer, "headers": headers} if headers else answer
 

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from msgspec import Meta, Struct
 
+from market.http.numbers import END
 from market.http.problems import DoorError
 
 T = TypeVar("T")
@@ -38,7 +39,12 @@ Limit = Annotated[
     int, Meta(description=f"Items per page; brought into 1 … {LIMIT_MAX}.", examples=[LIMIT_DEFAULT])
 ]
 CursorText = Annotated[
-    str, Meta(min_length=1, max_length=CURSOR_CHARACTERS_MAX, description="`next_cursor` of the page before.")
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z0-9_-]+{END}",
+        max_length=CURSOR_CHARACTERS_MAX,
+        description="`next_cursor` of the page before.",
+    ),
 ]
 
 

@@ -50,7 +50,8 @@ class DoorError(Exception):
 DOOR: Final[dict[str, int]] = {
     "invalid_request": HTTPStatus.BAD_REQUEST,
     "malformed_json": HTTPStatus.BAD_REQUEST,
-    "cursor_invalid": HTTPStatus.BAD_REQUEST,
+    "inconsistent": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "cursor_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency_key_missing": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "role_missing": HTTPStatus.FORBIDDEN,
@@ -230,7 +231,10 @@ def _allowed(headers: Mapping[str, str] | None) -> str:
 def _invalid(request: Request[Any, Any, Any], faults: list[Fault]) -> Response[bytes]:
     """One lone fault with a code of its own names the problem; otherwise it is `invalid_request` with all
     of them."""
-    code = faults[0].code if len(faults) == 1 and faults[0].code in DOOR else "invalid_request"
+    if len(faults) == 1 and faults[0].code in DOOR:
+        code = faults[0].code
+    else:
+        code = "inconsistent" if {fault.code for fault in faults} == {"invalid"} else "invalid_request"
     count = "One thing is" if len(faults) == 1 else f"{len(faults)} things are"
     return _response(
         request, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}

@@ -340,11 +340,18 @@ def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> 
         )
         return None
     try:
-        return msgspec.convert(text, annotation, strict=False)
+        return msgspec.convert(text, _without_none(annotation), strict=False)
     except msgspec.ValidationError as error:
         fault = _explain(text, _peel(annotation)[1], error, "")
         faults.append(Fault(code=fault.code, detail=fault.detail, parameter=name))
         return None
+
+
+@lru_cache(maxsize=512)
+def _without_none(annotation: Any) -> Any:
+    """msgspec takes the text `null` for None; a parameter is absent instead."""
+    members = tuple(member for member in get_args(annotation) if member is not NoneType)
+    return Union[members] if get_origin(annotation) in (Union, UnionType) else annotation  # noqa: UP007
 
 
 def _whole_query(given: Mapping[str, Any], shape: type[T]) -> T:

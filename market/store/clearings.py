@@ -76,8 +76,8 @@ from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bigint[], $6
 
 UPDATE = """
 update clearing c set
-    status = n.status, version = c.version + 1, position = n.position, ended = n.ended, ended_sha256 =
-    n.ended_sha256
+    status = n.status, version = c.version + 1, position = n.position, ended = n.ended,
+    ended_sha256 = n.ended_sha256
 from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::bytea[])
     as n (lane, market, round, status, position, ended, ended_sha256)
 where c.lane = n.lane and c.market = n.market and c.round = n.round and c.status = 'planned'

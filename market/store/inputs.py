@@ -96,12 +96,11 @@ UPSERT_INPUTS = """
 insert into market_input (lane, market, kind, key, position, recorded_time, organisation, source_id,
     source_position, body)
 select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[],
-    $7::uuid[],
-                     $8::text[], $9::bigint[], $10::bytea[])
+       $7::uuid[], $8::text[], $9::bigint[], $10::bytea[])
 on conflict (lane, market, kind, key) do update set
-    position = excluded.position, recorded_time = excluded.recorded_time, organisation =
-    excluded.organisation,
-    source_id = excluded.source_id, source_position = excluded.source_position, body = excluded.body
+    position = excluded.position, recorded_time = excluded.recorded_time,
+    organisation = excluded.organisation, source_id = excluded.source_id,
+    source_position = excluded.source_position, body = excluded.body
 """
 
 
@@ -189,8 +188,8 @@ def keep_input(inputs: MarketInputs, value: MarketInput, position: int) -> None:
 
 READ_INPUT_PAGE = """
 select lane, market, kind, key, position, recorded_time, organisation, source_id, source_position, body
-from market_input where market = $1 and ($2::text is null or (kind, key) > ($2, $3)) order by kind, key limit
-    $4
+from market_input where market = $1 and ($2::text is null or (kind, key) > ($2, $3))
+order by kind, key limit $4
 """
 
 

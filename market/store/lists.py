@@ -34,8 +34,8 @@ OWN_ORDERS = """
 select lane, market, order_id, kind, organisation, status, version, rank, position, held_g, filled_g,
        tranche_committed_g, lot_identity, body
 from order_entry
-where organisation = $1 and kind = $2 and ($3::uuid is null or order_id < $3) and ($4::uuid is null or market
-    = $4)
+where organisation = $1 and kind = $2 and ($3::uuid is null or order_id < $3)
+    and ($4::uuid is null or market = $4)
     and ($5::text is null or status = $5)
 order by order_id desc limit $6
 """
@@ -97,16 +97,14 @@ async def _orders(
 OWN_MATCHES = """
 select * from (
     (select lane, market, match, position, version, status, seller, buyer, seller_answer, buyer_answer,
-    seller_reason,
-            buyer_reason, decided_time, body
+        seller_reason, buyer_reason, decided_time, body
      from match_entry
      where seller = $1 and ($2::uuid is null or match < $2) and ($3::uuid is null or market = $3)
          and ($4::text is null or status = $4)
      order by match desc limit $5)
     union all
     (select lane, market, match, position, version, status, seller, buyer, seller_answer, buyer_answer,
-    seller_reason,
-            buyer_reason, decided_time, body
+        seller_reason, buyer_reason, decided_time, body
      from match_entry
      where buyer = $1 and ($2::uuid is null or match < $2) and ($3::uuid is null or market = $3)
          and ($4::text is null or status = $4)
@@ -117,8 +115,7 @@ order by match desc limit $5
 
 ALL_MATCHES = """
 select lane, market, match, position, version, status, seller, buyer, seller_answer, buyer_answer,
-    seller_reason,
-       buyer_reason, decided_time, body
+       seller_reason, buyer_reason, decided_time, body
 from match_entry
 where ($1::uuid is null or match < $1) and ($2::uuid is null or market = $2) and ($3::text is null or status
     = $3)

@@ -67,25 +67,25 @@ class MarketChange(Struct, kw_only=True):
 INSERT = """
 insert into market (lane, market, version, position, last_time, open_orders, last_round, body)
 select lane, market, 1, position, last_time, 0, 0, body
-from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bytea[]) as n (lane, market,
-    position, last_time, body)
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bytea[])
+    as n (lane, market, position, last_time, body)
 """
 
 UPDATE = """
 update market m set
-    position = n.position, last_time = greatest(m.last_time, n.last_time), open_orders = m.open_orders +
-    n.open_orders,
-    plan = case when n.plan_touched then n.plan else m.plan end,
+    position = n.position, last_time = greatest(m.last_time, n.last_time),
+    open_orders = m.open_orders + n.open_orders, plan = case when n.plan_touched then n.plan else m.plan end,
     plan_position = case when n.plan_touched then n.plan_position else m.plan_position end,
-    last_round = coalesce(n.last_round, m.last_round), last_cut_time = coalesce(n.last_cut_time,
-    m.last_cut_time),
+    last_round = coalesce(n.last_round, m.last_round),
+    last_cut_time = coalesce(n.last_cut_time, m.last_cut_time),
     last_completed_sha256 = coalesce(n.last_completed_sha256, m.last_completed_sha256)
-from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[],
-    $7::uuid[], $8::bigint[],
-            $9::bigint[], $10::timestamptz[], $11::bytea[])
-    as n (lane, market, position, last_time, open_orders, plan_touched, plan, plan_position, last_round,
-    last_cut_time,
-          last_completed_sha256)
+from unnest(
+    $1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[], $7::uuid[],
+    $8::bigint[], $9::bigint[], $10::timestamptz[], $11::bytea[]
+) as n (
+    lane, market, position, last_time, open_orders, plan_touched, plan, plan_position, last_round,
+    last_cut_time, last_completed_sha256
+)
 where m.lane = n.lane and m.market = n.market
 """
 
@@ -120,8 +120,7 @@ async def write(connection: Connection, changes: Sequence[MarketChange]) -> None
 
 READ_ONE = """
 select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-    last_cut_time,
-       last_completed_sha256, body
+       last_cut_time, last_completed_sha256, body
 from market where market = $1
 """
 
@@ -133,10 +132,9 @@ async def load_market(connection: Connection, market: UUID) -> MarketRow | None:
 
 READ_MANY = """
 select m.lane, m.market, m.version, m.position, m.last_time, m.open_orders, m.plan, m.plan_position,
-    m.last_round,
-       m.last_cut_time, m.last_completed_sha256, m.body
-from unnest($1::bigint[], $2::uuid[]) as a (lane, market) join market m on m.lane = a.lane and m.market =
-    a.market
+       m.last_round, m.last_cut_time, m.last_completed_sha256, m.body
+from unnest($1::bigint[], $2::uuid[]) as a (lane, market)
+join market m on m.lane = a.lane and m.market = a.market
 """
 
 
@@ -148,8 +146,7 @@ async def load_markets(connection: Connection, keys: Sequence[tuple[int, UUID]])
 
 READ_PAGE = """
 select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-    last_cut_time,
-       last_completed_sha256, body
+       last_cut_time, last_completed_sha256, body
 from market where $1::uuid is null or market > $1 order by market limit $2
 """
 
@@ -162,8 +159,7 @@ async def list_markets(connection: Connection, *, after: UUID | None, limit: int
 
 READ_LANE = """
 select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-    last_cut_time,
-       last_completed_sha256, body
+       last_cut_time, last_completed_sha256, body
 from market where lane = $1
 """
 

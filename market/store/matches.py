@@ -151,8 +151,7 @@ def decided(change: MatchChange, event: Recorded, fact: MatchConfirmed | MatchDe
 
 READ_CHANGES = """
 select m.lane, m.market, m.match, m.status, m.version, m.position, m.supply, m.requirement, m.tranche,
-    m.seller, m.buyer,
-       m.seller_answer, m.buyer_answer, m.seller_reason, m.buyer_reason, m.decided_time
+       m.seller, m.buyer, m.seller_answer, m.buyer_answer, m.seller_reason, m.buyer_reason, m.decided_time
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, match)
 join match m on m.lane = a.lane and m.market = a.market and m.match = a.match
 """
@@ -171,13 +170,10 @@ async def read_changes(connection: Connection, keys: Iterable[MatchKey]) -> dict
 
 INSERT = """
 insert into match (lane, market, match, status, version, position, supply, requirement, tranche, seller,
-    buyer, confirm_by,
-                   seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body)
-select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[],
-    $7::uuid[], $8::uuid[],
-                     $9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::text[], $14::text[],
-                     $15::text[],
-                     $16::text[], $17::timestamptz[], $18::bytea[])
+    buyer, confirm_by, seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body)
+select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[],
+       $8::uuid[], $9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::text[], $14::text[],
+       $15::text[], $16::text[], $17::timestamptz[], $18::bytea[])
 """
 
 UPDATE = """
@@ -186,11 +182,9 @@ update match m set
     buyer_answer = n.buyer_answer, seller_reason = n.seller_reason, buyer_reason = n.buyer_reason,
     decided_time = n.decided_time
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
-    $8::text[], $9::text[],
-            $10::text[], $11::timestamptz[])
+    $8::text[], $9::text[], $10::text[], $11::timestamptz[])
     as n (lane, market, match, status, version, position, seller_answer, buyer_answer, seller_reason,
-    buyer_reason,
-          decided_time)
+        buyer_reason, decided_time)
 where m.lane = n.lane and m.market = n.market and m.match = n.match
 """
 
@@ -219,8 +213,7 @@ async def locate(connection: Connection, organisation: UUID | None, match: UUID)
 
 READ_ONE = """
 select lane, position, version, status, seller, buyer, seller_answer, buyer_answer, seller_reason,
-    buyer_reason, decided_time,
-       body
+       buyer_reason, decided_time, body
 from match where match = $1 and ($2::uuid is null or $2 in (seller, buyer))
 """
 
@@ -233,8 +226,7 @@ async def load_match(connection: Connection, organisation: UUID | None, match: U
 
 READ_STATES = """
 select m.match, m.lane, m.position, m.version, m.status, m.seller, m.buyer, m.seller_answer, m.buyer_answer,
-    m.seller_reason,
-       m.buyer_reason, m.decided_time, m.body
+       m.seller_reason, m.buyer_reason, m.decided_time, m.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, match)
 join match m on m.lane = a.lane and m.market = a.market and m.match = a.match
 """
@@ -248,8 +240,7 @@ async def load_matches(connection: Connection, keys: Sequence[MatchKey]) -> dict
 
 READ_BOOK = """
 select match, lane, position, version, status, seller, buyer, seller_answer, buyer_answer, seller_reason,
-    buyer_reason,
-       decided_time, body
+       buyer_reason, decided_time, body
 from match where lane = $1 and market = $2 and status = 'open'
 """
 

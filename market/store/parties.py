@@ -61,8 +61,8 @@ update organisation set version = version + 1, position = $3, body = $4 where la
 """
 
 INSERT_FACILITY = """
-insert into facility (lane, organisation, facility, version, position, revoked, body) values ($1, $2, $3, 1,
-    $4, false, $5)
+insert into facility (lane, organisation, facility, version, position, revoked, body)
+values ($1, $2, $3, 1, $4, false, $5)
 """
 
 UPDATE_FACILITY = """
@@ -86,8 +86,8 @@ where lane = $1 and organisation = $2 and certificate = $3 and not revoked
 """
 
 INSERT_LICENCE = """
-insert into licence (lane, organisation, licence, version, position, revoked, body) values ($1, $2, $3, 1,
-    $4, false, $5)
+insert into licence (lane, organisation, licence, version, position, revoked, body)
+values ($1, $2, $3, 1, $4, false, $5)
 """
 
 REVOKE_LICENCE = """
@@ -96,8 +96,8 @@ where lane = $1 and organisation = $2 and licence = $3 and not revoked
 """
 
 INSERT_KEY = """
-insert into api_key (lane, organisation, api_key, version, position, revoked, body) values ($1, $2, $3, 1,
-    $4, false, $5)
+insert into api_key (lane, organisation, api_key, version, position, revoked, body)
+values ($1, $2, $3, 1, $4, false, $5)
 """
 
 REVOKE_KEY = """

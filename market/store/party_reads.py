@@ -38,8 +38,8 @@ async def list_organisations(connection: Connection, *, after: UUID | None, limi
 
 
 READ_FACILITY = """
-select organisation, facility as id, version, revoked, body from facility where organisation = $1 and
-    facility = $2
+select organisation, facility as id, version, revoked, body
+from facility where organisation = $1 and facility = $2
 """
 READ_FACILITIES = """
 select organisation, facility as id, version, revoked, body from facility
@@ -60,8 +60,8 @@ async def list_facilities(
 
 
 READ_CERTIFICATE = """
-select organisation, certificate as id, version, revoked, body from certificate where organisation = $1 and
-    certificate = $2
+select organisation, certificate as id, version, revoked, body
+from certificate where organisation = $1 and certificate = $2
 """
 READ_CERTIFICATES = """
 select organisation, certificate as id, version, revoked, body from certificate
@@ -84,8 +84,8 @@ async def list_certificates(
 
 
 READ_LICENCE = """
-select organisation, licence as id, version, revoked, body from licence where organisation = $1 and licence =
-    $2
+select organisation, licence as id, version, revoked, body
+from licence where organisation = $1 and licence = $2
 """
 READ_LICENCES = """
 select organisation, licence as id, version, revoked, body from licence
@@ -106,8 +106,8 @@ async def list_licences(
 
 
 READ_KEY = """
-select organisation, api_key as id, version, revoked, body from api_key where organisation = $1 and api_key =
-    $2
+select organisation, api_key as id, version, revoked, body
+from api_key where organisation = $1 and api_key = $2
 """
 READ_KEYS = """
 select organisation, api_key as id, version, revoked, body from api_key

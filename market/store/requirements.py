@@ -24,8 +24,7 @@ class RequirementRow(Struct, frozen=True, kw_only=True):
 
 READ_CHANGES = """
 select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.basis_g,
-    r.held_g,
-       r.filled_g, r.valid_until
+       r.held_g, r.filled_g, r.valid_until
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, requirement)
 join requirement r on r.lane = a.lane and r.market = a.market and r.requirement = a.requirement
 """
@@ -68,18 +67,17 @@ def _change(row: asyncpg.Record) -> OrderChange:
 INSERT = """
 insert into requirement (
     lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    valid_until,
-    body
+        in_book, valid_until, body
 )
-select lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+select lane, market, id, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
        valid_until, body
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::timestamptz[],
-    $16::text[], $17::bytea[]
+        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
+        $16::timestamptz[], $17::text[], $18::bytea[]
 ) as n (
-    lane, market, requirement, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
+        tranche_count, tranche_committed_g, valid_until, lot_identity, body
 )
 """
 
@@ -87,15 +85,17 @@ from unnest(
 UPDATE = """
 update requirement r set
     status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
-    held_g = n.held_g, filled_g = n.filled_g, valid_until = n.valid_until, body = coalesce(n.body, r.body)
+    held_g = n.held_g, filled_g = n.filled_g, in_book = n.in_book, valid_until = n.valid_until,
+    body = coalesce(n.body, r.body)
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::bytea[]
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[],
+        $15::bytea[]
 ) as n (
-    lane, market, requirement, status, version, rank, position, basis_g, held_g, filled_g, tranche_count,
-    tranche_committed_g, valid_until, body
+    lane, market, id, status, version, rank, position, basis_g, held_g, filled_g, in_book, tranche_count,
+        tranche_committed_g, valid_until, body
 )
-where r.lane = n.lane and r.market = n.market and r.requirement = n.requirement
+where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 """
 
 
@@ -127,7 +127,7 @@ async def load_requirement(
 # What a market's book holds: open orders, and closed ones as long as a match holds part of them.
 READ_BOOK = """
 select lane, market, requirement, organisation, status, version, rank, position, held_g, filled_g, body
-from requirement where lane = $1 and market = $2 and (status = 'open' or held_g > 0)
+from requirement where lane = $1 and market = $2 and in_book
 """
 
 
@@ -140,7 +140,7 @@ async def load_in_book(connection: Connection, lane: int, market: UUID) -> dict[
 
 READ_STATES = """
 select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.held_g,
-    r.filled_g, r.body
+       r.filled_g, r.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, requirement)
 join requirement r on r.lane = a.lane and r.market = a.market and r.requirement = a.requirement
 """

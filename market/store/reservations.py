@@ -35,9 +35,8 @@ select lane, identity, organisation, market, supply, 'reserved', 1, position, bo
 from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bytea[])
     as n (lane, identity, organisation, market, supply, position, body)
 on conflict (lane, identity) do update set
-    organisation = excluded.organisation, market = excluded.market, supply = excluded.supply, status =
-    'reserved',
-    version = r.version + 1, position = excluded.position, body = excluded.body
+    organisation = excluded.organisation, market = excluded.market, supply = excluded.supply,
+    status = 'reserved', version = r.version + 1, position = excluded.position, body = excluded.body
 where r.status in ('withdrawn', 'expired')
 """
 

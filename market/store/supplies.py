@@ -72,34 +72,38 @@ def _change(row: asyncpg.Record) -> OrderChange:
 
 
 INSERT = """
-insert into supply (lane, market, supply, kind, organisation, status, version, rank, position, basis_g,
-    held_g, filled_g,
-                    tranche_count, tranche_committed_g, valid_until, lot_identity, body)
-select lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-       tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
-from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[],
-    $8::bigint[],
-            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[],
-            $15::timestamptz[],
-            $16::text[], $17::bytea[])
-    as n (lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g,
-    filled_g,
-          tranche_count, tranche_committed_g, valid_until, lot_identity, body)
+insert into supply (
+    lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+        in_book, tranche_count, tranche_committed_g, valid_until, lot_identity, body
+)
+select lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+       in_book, tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
+        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
+        $16::timestamptz[], $17::text[], $18::bytea[]
+) as n (
+    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
+        tranche_count, tranche_committed_g, valid_until, lot_identity, body
+)
 """
 
 # The terms stay as they are where the change brings none.
 UPDATE = """
 update supply s set
     status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
-    held_g = n.held_g, filled_g = n.filled_g, tranche_count = n.tranche_count,
-    tranche_committed_g = n.tranche_committed_g::bigint[], valid_until = n.valid_until, body =
-    coalesce(n.body, s.body)
-from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::bigint[],
-            $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::bytea[])
-    as n (lane, market, supply, status, version, rank, position, basis_g, held_g, filled_g, tranche_count,
-          tranche_committed_g, valid_until, body)
-where s.lane = n.lane and s.market = n.market and s.supply = n.supply
+    held_g = n.held_g, filled_g = n.filled_g, in_book = n.in_book, tranche_count = n.tranche_count,
+    tranche_committed_g = n.tranche_committed_g::bigint[], valid_until = n.valid_until,
+    body = coalesce(n.body, s.body)
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[],
+        $15::bytea[]
+) as n (
+    lane, market, id, status, version, rank, position, basis_g, held_g, filled_g, in_book, tranche_count,
+        tranche_committed_g, valid_until, body
+)
+where s.lane = n.lane and s.market = n.market and s.supply = n.id
 """
 
 
@@ -115,8 +119,7 @@ async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
 
 READ_ONE = """
 select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
-    tranche_committed_g,
-       lot_identity, body
+       tranche_committed_g, lot_identity, body
 from supply where supply = $1 and ($2::uuid is null or organisation = $2)
 """
 
@@ -131,9 +134,8 @@ async def load_supply(connection: Connection, organisation: UUID | None, order: 
 # What a market's book holds: open orders, and closed ones as long as a match holds part of them.
 READ_BOOK = """
 select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
-    tranche_committed_g,
-       lot_identity, body
-from supply where lane = $1 and market = $2 and (status = 'open' or held_g > 0)
+       tranche_committed_g, lot_identity, body
+from supply where lane = $1 and market = $2 and in_book
 """
 
 
@@ -145,8 +147,7 @@ async def load_in_book(connection: Connection, lane: int, market: UUID) -> dict[
 
 READ_STATES = """
 select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.held_g,
-    s.filled_g,
-       s.tranche_committed_g, s.lot_identity, s.body
+       s.filled_g, s.tranche_committed_g, s.lot_identity, s.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, supply)
 join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
 """

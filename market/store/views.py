@@ -38,9 +38,8 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
 
 READ_ORDERS = """
 select o.lane, o.market, o.order_id as "order", o.kind, o.organisation, o.status, o.version, o.rank,
-    o.position,
-       o.basis_g, o.held_g, o.filled_g, o.tranche_count, o.tranche_committed_g, o.valid_until, o.lot_identity,
-       case when a.whole then o.body end as body
+       o.position, o.basis_g, o.held_g, o.filled_g, o.tranche_count, o.tranche_committed_g, o.valid_until,
+       o.lot_identity, case when a.whole then o.body end as body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::boolean[]) as a (lane, market, order_id, whole)
 join order_entry o on o.lane = a.lane and o.market = a.market and o.order_id = a.order_id
 """
@@ -67,17 +66,17 @@ def _order(row: asyncpg.Record) -> OrderChange:
 INSERT_ORDERS = """
 insert into order_entry (
     lane, market, order_id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+        tranche_count, tranche_committed_g, valid_until, lot_identity, body
 )
-select lane, market, order_id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
+select lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
        tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::timestamptz[],
-    $16::text[], $17::bytea[]
+        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
+        $16::timestamptz[], $17::text[], $18::bytea[]
 ) as n (
-    lane, market, order_id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
+        tranche_count, tranche_committed_g, valid_until, lot_identity, body
 )
 """
 
@@ -89,12 +88,13 @@ update order_entry o set
     body = coalesce(n.body, o.body)
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], $14::bytea[]
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[],
+        $15::bytea[]
 ) as n (
-    lane, market, order_id, status, version, rank, position, basis_g, held_g, filled_g, tranche_count,
-    tranche_committed_g, valid_until, body
+    lane, market, id, status, version, rank, position, basis_g, held_g, filled_g, in_book, tranche_count,
+        tranche_committed_g, valid_until, body
 )
-where o.lane = n.lane and o.market = n.market and o.order_id = n.order_id
+where o.lane = n.lane and o.market = n.market and o.order_id = n.id
 """
 
 
@@ -111,8 +111,7 @@ async def _write_orders(connection: Connection, changes: Sequence[OrderChange]) 
 
 READ_MATCHES = """
 select m.lane, m.market, m.match, m.status, m.version, m.position, m.supply, m.requirement, m.tranche,
-    m.seller,
-       m.buyer, m.seller_answer, m.buyer_answer, m.seller_reason, m.buyer_reason, m.decided_time
+       m.seller, m.buyer, m.seller_answer, m.buyer_answer, m.seller_reason, m.buyer_reason, m.decided_time
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, match)
 join match_entry m on m.lane = a.lane and m.market = a.market and m.match = a.match
 """
@@ -131,20 +130,17 @@ async def _read_matches(connection: Connection, keys: Iterable[MatchKey]) -> dic
 INSERT_MATCHES = """
 insert into match_entry (
     lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
-    seller_answer,
-    buyer_answer, seller_reason, buyer_reason, decided_time, body
+        seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body
 )
 select lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
-    seller_answer,
-       buyer_answer, seller_reason, buyer_reason, decided_time, body
+       seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[], $8::uuid[],
-    $9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
-    $16::text[],
-    $17::timestamptz[], $18::bytea[]
+        $9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
+        $16::text[], $17::timestamptz[], $18::bytea[]
 ) as n (
     lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer, confirm_by,
-    seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body
+        seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body
 )
 """
 
@@ -155,11 +151,10 @@ update match_entry m set
     decided_time = n.decided_time
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-    $9::text[],
-    $10::text[], $11::timestamptz[]
+        $9::text[], $10::text[], $11::timestamptz[]
 ) as n (
     lane, market, match, status, version, position, seller_answer, buyer_answer, seller_reason, buyer_reason,
-    decided_time
+        decided_time
 )
 where m.lane = n.lane and m.market = n.market and m.match = n.match
 """
@@ -180,7 +175,7 @@ INSERT_WATERFALLS = """
 insert into waterfall (lane, market, plan, section, supply, tranche, requirement, position, body)
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::uuid[], $8::bigint[],
-    $9::bytea[]
+        $9::bytea[]
 )
 """
 

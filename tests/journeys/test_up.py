@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
@@ -154,3 +155,12 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         assert "all tables equal" in verdicts[1][1]
     finally:
         await again.stop()
+
+
+async def test_a_taken_port_is_told_in_one_sentence(instance: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = await ran(instance | {"LODESTONE_HTTP_PORT": str(port)}, "up")
+    assert (5, "") == (code, out)
+    assert f"the API cannot listen on 127.0.0.1:{port}" in err
+    assert "LODESTONE_HTTP_PORT names another port" in err

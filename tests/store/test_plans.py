@@ -48,13 +48,13 @@ from generate_series(0, 11) m, generate_series(1, 100) v;
 insert into state.supply
 select n % 12, md5('m' || n % 12)::uuid, md5('s' || n)::uuid, 'lot', md5('o' || n % 200)::uuid,
     case when n % 10 = 0 then 'open' else 'sold' end, 1, n + 1, n + 1, 10, 0, case when n % 10 = 0 then 0
-    else 10 end,
-    1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n, convert_to(repeat('x', 400), 'UTF8')
+    else 10 end, n % 10 = 0, 1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n,
+    convert_to(repeat('x', 400), 'UTF8')
 from generate_series(0, $1::int - 1) n;
 
 insert into state.requirement
 select n % 12, md5('m' || n % 12)::uuid, md5('r' || n)::uuid, md5('o' || n % 200)::uuid,
-    case when n % 10 = 0 then 'open' else 'expired' end, 1, n + 1, n + 1, 10, 0, 0,
+    case when n % 10 = 0 then 'open' else 'expired' end, 1, n + 1, n + 1, 10, 0, 0, n % 10 = 0,
     '2026-02-01'::timestamptz + n * interval '1 hour', convert_to(repeat('x', 400), 'UTF8')
 from generate_series(0, $1::int - 1) n;
 
@@ -143,7 +143,18 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
     needed = [await one(writer, f"r{12 * n + 3}") for n in range(64)]
     struck = [await one(writer, f"t{12 * n + 3}") for n in range(64)]
     figures = [[1] * 64] * 7
-    row = (lanes, asked, sold, ["open"] * 64, *figures, ["{}"] * 64, [NOW] * 64, [None] * 64)
+    row = (
+        lanes,
+        asked,
+        sold,
+        ["open"] * 64,
+        *figures[:6],
+        [True] * 64,
+        [1] * 64,
+        ["{}"] * 64,
+        [NOW] * 64,
+        [None] * 64,
+    )
     supply, requirement = {"supply_pkey", "supply_by_id"}, {"requirement_pkey", "requirement_by_id"}
     match, member = {"match_pkey", "match_by_id"}, {"member_pkey", "member_by_organisation"}
     await assert_plans(

@@ -66,7 +66,8 @@ CREATE TABLE state.rule_set (
 );
 CREATE INDEX rule_set_by_market ON state.rule_set (market, rule_set_version);
 
--- Supply offers and recovered lots.
+-- Supply offers and recovered lots. A column of its own says what is in the book, so that no index depends on held_g:
+-- holds then move by heap-only updates.
 CREATE TABLE state.supply (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -80,16 +81,18 @@ CREATE TABLE state.supply (
     basis_g bigint NOT NULL,
     held_g bigint NOT NULL CHECK (held_g >= 0),
     filled_g bigint NOT NULL CHECK (filled_g >= 0),
+    in_book boolean NOT NULL,
     tranche_count bigint NOT NULL CHECK (tranche_count >= 1),
     tranche_committed_g bigint [] NOT NULL,
     valid_until timestamptz NOT NULL,
     lot_identity text,
     body bytea NOT NULL,
     PRIMARY KEY (lane, market, supply),
-    CHECK (held_g + filled_g <= basis_g)
+    CHECK (held_g + filled_g <= basis_g),
+    CHECK (in_book = (status = 'open' OR held_g > 0))
 ) WITH (fillfactor = 80);
 CREATE INDEX supply_by_id ON state.supply (supply);
-CREATE INDEX supply_in_book ON state.supply (lane, market) WHERE status = 'open' OR held_g > 0;
+CREATE INDEX supply_in_book ON state.supply (lane, market) WHERE in_book;
 CREATE INDEX supply_due ON state.supply (valid_until) WHERE status = 'open';
 
 CREATE TABLE state.requirement (
@@ -104,13 +107,15 @@ CREATE TABLE state.requirement (
     basis_g bigint NOT NULL,
     held_g bigint NOT NULL CHECK (held_g >= 0),
     filled_g bigint NOT NULL CHECK (filled_g >= 0),
+    in_book boolean NOT NULL,
     valid_until timestamptz NOT NULL,
     body bytea NOT NULL,
     PRIMARY KEY (lane, market, requirement),
-    CHECK (held_g + filled_g <= basis_g)
+    CHECK (held_g + filled_g <= basis_g),
+    CHECK (in_book = (status = 'open' OR held_g > 0))
 ) WITH (fillfactor = 80);
 CREATE INDEX requirement_by_id ON state.requirement (requirement);
-CREATE INDEX requirement_in_book ON state.requirement (lane, market) WHERE status = 'open' OR held_g > 0;
+CREATE INDEX requirement_in_book ON state.requirement (lane, market) WHERE in_book;
 CREATE INDEX requirement_due ON state.requirement (valid_until) WHERE status = 'open';
 
 CREATE TABLE state.match (
