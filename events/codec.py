@@ -18,6 +18,9 @@ SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
 
 _TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
+CONTROL_IN_JSON = re.compile(rb"\\[bfnrt]|\\u00[01]|\x7f|\xc2[\x80-\x9f]")
+"""What a control character (U+0000–001F, 007F–009F) looks like in encoded JSON."""
+
 _UTC = timedelta(0)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _envelopes = msgspec.json.Decoder(Envelope)
@@ -58,6 +61,8 @@ def encode_event(
     if time.utcoffset() != _UTC:
         raise ValueError(f"{name}: time {time!r} is not UTC")
     raw = _encoder.encode(data)
+    if CONTROL_IN_JSON.search(raw):
+        raise ValueError(f"{name}: a text holds a control character")
     try:
         _decoders[name].decode(raw)
     except (msgspec.MsgspecError, ValueError) as error:

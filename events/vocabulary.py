@@ -29,14 +29,26 @@ FractionPpb = Annotated[int, Meta(ge=0, le=PPB)]
 RatioPpb = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 CentsEur = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Seconds = Annotated[int, Meta(ge=0, le=10**9)]
-BigInteger = Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]*)$", max_length=64)]
-Sha256Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+BIG_INTEGER_PATTERN = r"^-?(0|[1-9][0-9]*)$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$"
+COUNTRY_PATTERN = r"^[A-Z]{2}$"
+CURRENCY_PATTERN = r"^[A-Z]{3}$"
 
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-LongText = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$")]
-CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+
+def _written(pattern: str, *, min_length: int, max_length: int) -> Meta:
+    """Lengths are checked on every reading; the pattern is documented, and checked where words come in."""
+    return Meta(min_length=min_length, max_length=max_length, extra_json_schema={"pattern": pattern})
+
+
+BigInteger = Annotated[str, _written(BIG_INTEGER_PATTERN, min_length=1, max_length=64)]
+Sha256Hex = Annotated[str, _written(SHA256_PATTERN, min_length=64, max_length=64)]
+Text = Annotated[str, _written(TEXT_PATTERN, min_length=1, max_length=200)]
+LongText = Annotated[str, _written(TEXT_PATTERN, min_length=1, max_length=2_000)]
+Code = Annotated[str, _written(CODE_PATTERN, min_length=1, max_length=64)]
+CountryCode = Annotated[str, _written(COUNTRY_PATTERN, min_length=2, max_length=2)]
+CurrencyCode = Annotated[str, _written(CURRENCY_PATTERN, min_length=3, max_length=3)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 Stream = Literal["parties", "market", "contracts", "materials"]

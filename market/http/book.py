@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from events.vocabulary import Code, Commitment, ProductForm
+from events.vocabulary import Commitment, ProductForm
 from market.http import lists
 from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -22,6 +22,7 @@ from market.http.paging import Listing
 from market.http.reads import as_caller, as_desk
 from market.rules.tape import OrderTopic, TapeOrder, public_book
 from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.rules.wording import Code
 from market.store import books, members
 
 BOOKS_KEPT: Final = 64

@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 
 from events.market_events import ClearingPlanned
 from events.market_terms import SectionResult
-from events.vocabulary import Code, Instant, Text
+from events.vocabulary import Instant
 from market.commands import clearings as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS
@@ -18,6 +18,7 @@ from market.http.numbers import EUR_CENTS, KILOGRAMS, WELFARE
 from market.http.paging import Listing
 from market.http.reads import as_caller, sees_all
 from market.http.receipts import Accepted, done
+from market.rules.wording import Code, Text
 from market.store import clearings as store
 from market.store.clearings import ClearingRow
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from events.party_events import FacilityCapacity, FacilityRegistered
-from events.vocabulary import Code, CountryCode, FacilityScale, ProductForm, Text, ValueChainStage
+from events.vocabulary import FacilityScale, ProductForm, ValueChainStage
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import COMPLIANCE, READERS
@@ -21,6 +21,7 @@ from market.http.patching import patch_of, patched
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.rules.parties import Facility, FacilityDetails
+from market.rules.wording import Code, CountryCode, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

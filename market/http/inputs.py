@@ -6,18 +6,7 @@ from typing import Annotated, Any, Final, TypeAlias, assert_never
 from msgspec import Meta
 
 from events import market_terms as terms
-from events.vocabulary import (
-    Code,
-    Count,
-    CountryCode,
-    CurrencyCode,
-    Instant,
-    KeyRole,
-    LongText,
-    ProductForm,
-    QualificationLevel,
-    Text,
-)
+from events.vocabulary import Count, Instant, KeyRole, ProductForm, QualificationLevel
 from market.commands import inputs as commands
 from market.http import lists
 from market.http.access import READERS
@@ -30,6 +19,7 @@ from market.http.numbers import EUR_PER_CURRENCY, EurPerCurrency
 from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
+from market.rules.wording import Code, CountryCode, CurrencyCode, LongText, Text
 from market.store import inputs as store
 from market.store.inputs import InputRow
 

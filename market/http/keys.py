@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from events.party_events import ApiKeyIssued
-from events.vocabulary import Instant, KeyRole, Text
+from events.vocabulary import Instant, KeyRole
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import ADMINS, OVERSEERS, mint, secret_sha256
@@ -20,6 +20,7 @@ from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.rules.parties import ApiKey, KeyDetails
+from market.rules.wording import Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from events import market_terms as terms
 from events.market_events import MarketOpened
-from events.vocabulary import MarketBasis, Seconds, Text
+from events.vocabulary import MarketBasis, Seconds
 from market.commands import markets as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS
@@ -20,6 +20,7 @@ from market.http.numbers import EUR_PER_KG, PERCENT, EurPerKgPositive, Percent
 from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
+from market.rules.wording import Text
 from market.store import markets as store
 from market.store.markets import MarketRow
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from events.connections import Connection
 from events.market_events import MatchConfirmed
 from events.market_terms import Member
-from events.vocabulary import Code, Side
+from events.vocabulary import Side
 from market.commands import matches as commands
 from market.http import lists
 from market.http.access import READERS, TRADERS
@@ -25,6 +25,7 @@ from market.rules.explanations import MatchExplanation, match_explanation
 from market.rules.matches import MatchStatus
 from market.rules.own_side import OwnExplanation
 from market.rules.visibility import see_match
+from market.rules.wording import Code
 from market.store import lists as views
 from market.store import markets, members, supplies
 from market.store import matches as store

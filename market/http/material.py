@@ -12,16 +12,12 @@ from msgspec import Meta, Struct
 
 from events import vocabulary as words
 from events.vocabulary import (
-    Code,
     CompositionOf,
-    CountryCode,
-    CurrencyCode,
     Denominator,
     Instant,
     MassBasis,
     PackagingUnit,
     ProductForm,
-    Text,
     ValueChainStage,
 )
 from market.http.ids import FacilityId, PassportId, to_text, to_uuid
@@ -47,6 +43,7 @@ from market.http.numbers import (
     TonnesPositive,
 )
 from market.http.validation import Fault, InvalidInputError
+from market.rules.wording import Code, CountryCode, CurrencyCode, Text
 
 PPB_PER_PPM = 1_000
 PPM_SHOWN_BELOW_PPB = 1_000_000

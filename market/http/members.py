@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from events.vocabulary import PartyRole, Text
+from events.vocabulary import PartyRole
 from market.commands import members as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS
@@ -18,6 +18,7 @@ from market.http.material import Body
 from market.http.paging import Listing
 from market.http.reads import as_caller, own
 from market.http.receipts import Accepted, done
+from market.rules.wording import Text
 from market.store import members as store
 from market.store.members import MemberRow
 

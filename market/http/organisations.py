@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from events.party_events import OrganisationChanged, OrganisationRegistered
-from events.vocabulary import Code, CountryCode, Instant, PartyRole, Text
+from events.vocabulary import Instant, PartyRole
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS
@@ -19,6 +19,7 @@ from market.http.patching import patch_of, patched
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.rules.parties import Organisation, OrganisationDetails
+from market.rules.wording import Code, CountryCode, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

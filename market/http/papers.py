@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from events.party_events import CertificateRegistered, LicenceRegistered
-from events.vocabulary import Code, CountryCode, Instant, Text, WasteStatus
+from events.vocabulary import Instant, WasteStatus
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import COMPLIANCE, READERS
@@ -20,6 +20,7 @@ from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.rules.parties import Certificate, CertificateDetails, Licence, LicenceDetails
+from market.rules.wording import Code, CountryCode, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
-from events.vocabulary import ConditionGrade, Text
+from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
 from market.http import candidates, order_lists, supplies
 from market.http.access import READERS, TRADERS
@@ -18,6 +18,7 @@ from market.http.patching import patched
 from market.http.receipts import done
 from market.http.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
 from market.http.supply_terms import SupplyTerms
+from market.rules.wording import Text
 
 TAG: Final = "Recovered lots"
 

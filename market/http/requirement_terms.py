@@ -6,15 +6,7 @@ from typing import Annotated, Literal, Self
 from msgspec import Meta
 
 from events import market_terms as terms
-from events.vocabulary import (
-    Code,
-    Commitment,
-    CountryCode,
-    Instant,
-    ProductForm,
-    QualificationLevel,
-    RexRoute,
-)
+from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
 from market.http.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.material import Body, Fraction, NamedPlace, Price, Term, Window, to_fraction, to_ppb, utc
 from market.http.numbers import (
@@ -38,6 +30,7 @@ from market.http.numbers import (
     SignedEurPerKg,
 )
 from market.rules.requirements import RequirementDraft
+from market.rules.wording import Code, CountryCode
 
 RULE_SET_DEFAULT: Literal["rule-set-default"] = "rule-set-default"
 

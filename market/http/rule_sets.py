@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from events import market_terms as terms
-from events.vocabulary import Code, CountryCode, Denominator, Instant, LongText, ProductForm
+from events.vocabulary import Denominator, Instant, ProductForm
 from market.commands import inputs as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS, require
@@ -21,6 +21,7 @@ from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.http.requirement_terms import Profile
+from market.rules.wording import Code, CountryCode, LongText
 from market.store import inputs as store
 from market.store.inputs import RuleSetRow
 

@@ -7,7 +7,6 @@ from msgspec import Meta
 
 from events import market_terms as terms
 from events.vocabulary import (
-    Code,
     Commitment,
     ConditionGrade,
     ExportLicenceStatus,
@@ -15,7 +14,6 @@ from events.vocabulary import (
     Instant,
     ProductForm,
     RexRoute,
-    Text,
     WasteStatus,
 )
 from market.http.ids import CertificateId, FacilityId, to_text, to_uuid
@@ -36,6 +34,7 @@ from market.http.material import (
 )
 from market.http.numbers import PERCENT, TONNES, Percent, TonnesPositive
 from market.rules.supplies import SupplyDraft
+from market.rules.wording import Code, Text
 
 
 class SupplyTerms(Body, frozen=True, kw_only=True):

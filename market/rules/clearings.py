@@ -13,7 +13,7 @@ from events.envelope import Draft, Fact
 from events.market_events import ClearingAbandoned, ClearingPlanned
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import Refusal
-from events.vocabulary import Code, Instant, Text
+from events.vocabulary import Instant
 from market.rules.book import PublishedRuleSet, rule_set_at
 from market.rules.callers import Caller, role_refusals
 from market.rules.orders import RETRY_AFTER_SECONDS
@@ -28,6 +28,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.wellformed import malformed
+from market.rules.wording import Code, Text
 
 
 class PlanState(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from events.market_terms import (
     RuleSet,
 )
 from events.refusal import Refusal
-from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count, Text
+from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
 from market.rules.bids import profile_refusals
 from market.rules.book import MarketInputs, PublishedRuleSet, qualification_key
 from market.rules.callers import Caller, role_refusals
@@ -43,6 +43,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.wording import Text
 
 SIGNATURES = 2
 SIGNATURES_IN_SANDBOX = 1

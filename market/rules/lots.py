@@ -14,7 +14,7 @@ from events.market_events import (
     RecoveredLotWithdrawn,
 )
 from events.refusal import Refusal
-from events.vocabulary import ConditionGrade, Text
+from events.vocabulary import ConditionGrade
 from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.callers import Caller, role_refusals
@@ -44,6 +44,7 @@ from market.rules.refusals import (
 )
 from market.rules.supplies import SupplyDraft
 from market.rules.wellformed import malformed
+from market.rules.wording import Text
 
 identity = reservations.identity
 

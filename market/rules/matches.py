@@ -10,7 +10,7 @@ from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed
 from events.refusal import Refusal
-from events.vocabulary import Code, Side
+from events.vocabulary import Side
 from market.rules.book import OpenMatch
 from market.rules.callers import Caller, role_refusals
 from market.rules.refusals import (
@@ -25,6 +25,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.wellformed import malformed
+from market.rules.wording import Code
 
 MatchStatus = Literal["open", "confirmed", "declined", "lapsed"]
 SIDES: tuple[Side, ...] = ("seller", "buyer")

@@ -9,7 +9,6 @@ from events.envelope import Draft, Fact
 from events.market_events import MarketOpened, MemberAdmitted, MemberSuspended
 from events.market_terms import MarketTerms, Member
 from events.refusal import Refusal
-from events.vocabulary import Text
 from market.rules.callers import Caller, role_refusals
 from market.rules.defects import AmountOutOfRange
 from market.rules.parties import OrganisationState, member_copy
@@ -23,6 +22,7 @@ from market.rules.refusals import (
 )
 from market.rules.refusals import MemberSuspended as AlreadySuspended
 from market.rules.wellformed import malformed
+from market.rules.wording import Text
 
 
 class OpeningState(Struct, frozen=True, kw_only=True):

@@ -20,18 +20,7 @@ from events.party_events import (
     OrganisationRegistered,
 )
 from events.refusal import Refusal
-from events.vocabulary import (
-    Code,
-    CountryCode,
-    FacilityScale,
-    Instant,
-    KeyRole,
-    PartyRole,
-    Sha256Hex,
-    Text,
-    ValueChainStage,
-    WasteStatus,
-)
+from events.vocabulary import FacilityScale, Instant, KeyRole, PartyRole, ValueChainStage, WasteStatus
 from market.rules.callers import Caller, party_refusals, role_refusals
 from market.rules.refusals import (
     EntriesMax,
@@ -44,6 +33,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.wording import Code, CountryCode, Sha256Hex, Text
 
 FACILITIES_MAX = 200
 

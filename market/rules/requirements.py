@@ -29,10 +29,8 @@ from events.market_terms import (
 from events.refusal import Refusal
 from events.vocabulary import (
     BASIS_ELEMENTS,
-    Code,
     Commitment,
     Count,
-    CountryCode,
     FractionPpb,
     Instant,
     MarketBasis,
@@ -87,6 +85,7 @@ from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to
 from market.rules.refusals import CommittedFieldFixed, FxMissing, NoChange, refuse
 from market.rules.supplies import range_refusals
 from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.wording import Code, CountryCode
 
 COMMITTED_FIELDS = ("term", "facility")
 

@@ -15,7 +15,6 @@ from events.vocabulary import (
     BASIS_ELEMENTS,
     PRICE_UEUR_PER_KG_MAX,
     Assay,
-    Code,
     Commitment,
     Composition,
     ConditionGrade,
@@ -36,7 +35,6 @@ from events.vocabulary import (
     RexRoute,
     StatedPrice,
     TermHorizon,
-    Text,
     Tranche,
     WasteStatus,
 )
@@ -74,6 +72,7 @@ from market.rules.quantities import (
 )
 from market.rules.refusals import CertificateExpired, FxMissing
 from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.wording import Code, Text
 
 EWC_CODE = re.compile(r"[0-9]{6}")
 CN_CODE = re.compile(r"[0-9]{8}")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from events.codec import CONTROL_IN_JSON
 from events.refusal import Refusal
 from market.rules.defects import DuplicateEntry, MalformedMember
 
@@ -31,13 +32,14 @@ def malformed(value: Struct) -> list[Refusal]:
 
 def _problem(value: object, kind: Any) -> tuple[str, str] | None:
     try:
-        msgspec.json.decode(msgspec.json.encode(value), type=kind)
+        encoded = msgspec.json.encode(value)
+        msgspec.json.decode(encoded, type=kind)
     except _UNENCODABLE as error:
         found = _PATH.match(str(error))
         assert found is not None
         steps = _STEP.findall(found["path"] or "")
         return found["problem"], "".join(f"/{name or index}" for name, index in steps)
-    return None
+    return ("Expected text without control characters", "") if CONTROL_IN_JSON.search(encoded) else None
 
 
 def duplicate_refusals(pointer: str, entries: Iterable[Hashable]) -> list[Refusal]:

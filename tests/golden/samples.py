@@ -6,24 +6,32 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct, inspect
 
 from events.catalog import FACT_TYPES
 from events.codec import encode_event
 from events.envelope import source_of
-from events.vocabulary import Cell, Code, Composition
+from events.vocabulary import (
+    BIG_INTEGER_PATTERN,
+    CODE_PATTERN,
+    COUNTRY_PATTERN,
+    CURRENCY_PATTERN,
+    SHA256_PATTERN,
+    Cell,
+    Composition,
+)
 
 DEPLOYMENT_ID = UUID("0193a000-0000-7000-8000-00000000d001")
 ACTOR = UUID("0193a000-0000-7000-8000-0000000000ac")
 BEGIN = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
 SHA256 = "0123456789abcdef" * 4
+SIMPLE = {inspect.BoolType: True, inspect.StrType: "text", inspect.DateType: date(2026, 3, 1)}
 PATTERNS = {
-    r"^-?(0|[1-9][0-9]*)$": "-12345678901234567890",
-    r"^[0-9a-f]{64}$": SHA256,
-    r"^[A-Z]{2}$": "FR",
-    r"^[A-Z]{3}$": "EUR",
-    msgspec.inspect.type_info(Code).pattern: "code-1",  # type: ignore[attr-defined]
+    BIG_INTEGER_PATTERN: "-12345678901234567890",
+    SHA256_PATTERN: SHA256,
+    COUNTRY_PATTERN: "FR",
+    CURRENCY_PATTERN: "EUR",
+    CODE_PATTERN: "code-1",
 }
 
 
@@ -36,6 +44,8 @@ class Sampler:
         self.variants = 1
 
     def value(self, kind: inspect.Type) -> Any:
+        if type(kind) in SIMPLE:
+            return SIMPLE[type(kind)]
         match kind:
             case inspect.StructType():
                 return self._struct(kind.cls)
@@ -43,18 +53,15 @@ class Sampler:
                 return self._union(kind)
             case inspect.LiteralType():
                 return kind.values[0]
-            case inspect.BoolType():
-                return True
             case inspect.IntType():
                 return self._integer(kind)
-            case inspect.StrType():
-                return PATTERNS.get(kind.pattern or "", "text")
+            case inspect.Metadata():
+                pattern = (kind.extra_json_schema or {}).get("pattern")
+                return self.value(kind.type) if pattern is None else PATTERNS.get(pattern, "text")
             case inspect.UUIDType():
                 return UUID(int=DEPLOYMENT_ID.int + 0x1000 + next(self._numbers))
             case inspect.DateTimeType():
                 return BEGIN + timedelta(days=next(self._numbers))
-            case inspect.DateType():
-                return date(2026, 3, 1)
             case inspect.VarTupleType():
                 amount = max(kind.min_length or 0, 0 if self._variant < 0 else 2)
                 return tuple(self.value(kind.item_type) for _ in range(amount))

@@ -17,9 +17,10 @@ from market.http.ids import to_text
 from tests.http.shop import Shop
 
 ALL_ROLES: tuple[KeyRole, ...] = ("admin", "compliance", "operator", "trader")
-SECONDS_MAX = 110
+SECONDS_MAX = 160
 
-# What a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed, are no breach.
+# What a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed, are no breach. The
+# coverage phase takes 800 to 1,100 cases for each body of an order: those whose members another one has too leave it out.
 CONFIG = """
 [generation]
 max-examples = {examples}
@@ -36,7 +37,14 @@ expected-statuses = ["400", "401", "428"]
 expected-statuses = ["400", "401", "403", "404", "405", "412", "413", "415", "422", "428"]
 
 [phases.stateful]
-max-steps = 4
+max-steps = 3
+generation.max-examples = 4
+
+[[operations]]
+include-operation-id = [
+  "patch_supply_offers_offer", "patch_recovered_lots_lot", "patch_requirements_requirement", "post_recovered_lots",
+]
+phases.coverage.enabled = false
 """
 
 
@@ -63,12 +71,12 @@ async def served(shop: Shop) -> AsyncIterator[str]:
         await running
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(200)
 async def test_no_generated_request_breaks_the_document(shop: Shop, tmp_path: Path) -> None:
     seller = shop.scene.sellers[0]
     token = await shop.token(seller, *ALL_ROLES)
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG.format(examples=os.environ.get("SCHEMATHESIS_EXAMPLES", "6")) + parameters(shop))
+    config.write_text(CONFIG.format(examples=os.environ.get("SCHEMATHESIS_EXAMPLES", "4")) + parameters(shop))
     with capture_logs() as lines:
         output, code = await run(shop, config, token, tmp_path)
     assert 0 == code, output

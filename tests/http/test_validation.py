@@ -81,7 +81,7 @@ def test_what_is_no_object_is_one_fault(raw: bytes, expected: dict[str, str]) ->
     assert expected == faults_of(raw)
 
 
-@pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e400", "9" * 400, "1.5"])
+@pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e400", "1e999999999", "9" * 400, "1.5", "1.0"])
 def test_numbers_that_no_field_takes_stand_at_their_place(literal: str) -> None:
     raw = changed({"net_wet_t": "@", "footprint": None}).replace(b'"@"', literal.encode())
     assert ["/net_wet_t"] == list(faults_of(raw))
@@ -111,6 +111,14 @@ def test_escapes_of_printable_text_are_text() -> None:
     raw = changed({"payment_terms": "30 Tage nach Übernahme"})
     assert b"\\u00dc" in raw
     assert "30 Tage nach Übernahme" == decode(raw, PostSupply).payment_terms
+
+
+@pytest.mark.parametrize("year", ["2025.0", "2025.000", "2.025e3"])
+def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
+    raw = changed({"footprint": {**OFFER["footprint"], "reference_year": "@"}}).replace(b'"@"', year.encode())
+    footprint = decode(raw, PostSupply).footprint
+    assert footprint is not None
+    assert 2025 == footprint.reference_year
 
 
 def test_a_pointer_escapes_the_names_it_repeats() -> None:
