@@ -1,6 +1,7 @@
 """What every command needs: the writer of this process, and how a command becomes one lane transaction."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -22,6 +23,9 @@ Answer: TypeAlias = Outcome | tuple[Draft, ...]
 """What was recorded; for a rehearsal what would be."""
 
 
+_lane_of = lru_cache(maxsize=65_536)(lane_of)
+
+
 class Desk(Struct, frozen=True, kw_only=True):
     """`pool` is the writer's: commands look up where an order stands before they ask for its lane."""
 
@@ -32,7 +36,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     def lane(self, stream: Stream, key: object) -> LaneKey:
         """The lane of a market, an organisation or a lot."""
-        return LaneKey(stream, lane_of(str(key), self.lanes))
+        return LaneKey(stream, _lane_of(str(key), self.lanes))
 
 
 async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:

@@ -8,7 +8,7 @@ magnitude, so that the fast decoder, the OpenAPI document and the explanation of
 import re
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 END: Final = r"$(?!\n)"
 """`$` also matches before a last line feed; this does not, in Python and ECMA regular expressions alike."""
@@ -17,24 +17,49 @@ _FINITE: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE)
 
 
-class DecimalKind(Struct, frozen=True, kw_only=True):
-    """Texts of `unit`: `digits` before and `decimals` after the point at most ↔ integers of 10**-decimals of
-    it.
+class DecimalKind:
+    """Texts of `unit`: `digits` before and `decimals` after the point at most ↔ integers of 10**-decimals.
 
     At least `shown` decimals are written.
     """
 
-    unit: str
-    digits: int
-    decimals: int
-    shown: int = 0
-    signed: bool = False
-    positive: bool = False
-    at_most_hundred: bool = False
-    example: str
+    __slots__ = (
+        "_form",
+        "at_most_hundred",
+        "decimals",
+        "digits",
+        "example",
+        "pattern",
+        "positive",
+        "shown",
+        "signed",
+        "unit",
+    )
 
-    @property
-    def pattern(self) -> str:
+    def __init__(
+        self,
+        *,
+        unit: str,
+        digits: int,
+        decimals: int,
+        example: str,
+        shown: int = 0,
+        signed: bool = False,
+        positive: bool = False,
+        at_most_hundred: bool = False,
+    ) -> None:
+        self.unit = unit
+        self.digits = digits
+        self.decimals = decimals
+        self.example = example
+        self.shown = shown
+        self.signed = signed
+        self.positive = positive
+        self.at_most_hundred = at_most_hundred
+        self.pattern = self._pattern()
+        self._form = re.compile(self.pattern)
+
+    def _pattern(self) -> str:
         fraction = rf"(\.[0-9]{{1,{self.decimals}}})?" if self.decimals else ""
         if self.at_most_hundred:
             zeros = rf"(\.0{{1,{self.decimals}}})?"
@@ -57,7 +82,7 @@ class DecimalKind(Struct, frozen=True, kw_only=True):
 
     def parse(self, text: str) -> int:
         """The integer of a text that matches the pattern; ValueError when it does not."""
-        if re.search(self.pattern, text) is None:
+        if self._form.search(text) is None:
             raise ValueError(self.fault(text)[1])
         whole, _, fraction = text.partition(".")
         return int(whole + fraction.ljust(self.decimals, "0"))

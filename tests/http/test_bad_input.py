@@ -58,17 +58,6 @@ def found(problem: Any) -> dict[str, str]:
             {"term": {**TERM, "start_year": 10**30}},
             {"/term/start_year": "out_of_range", "/term/floor_eur_per_kg": "out_of_range"},
         ),
-        (
-            {
-                "tranches": [
-                    {
-                        "window": {"start": "2026-04-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"},
-                        "net_wet_t": "10",
-                    }
-                ]
-            },
-            {"/tranches/0/window": "invalid"},
-        ),
     ],
 )
 async def test_a_malformed_offer_is_answered_400(shop: Shop, change: Any, expected: dict[str, str]) -> None:
@@ -94,6 +83,16 @@ async def test_a_well_formed_offer_that_the_market_refuses_is_answered_422(
     problem = await refused(shop, shop.offer_body(shop.scene.sellers[0], **change))
     assert 422 == problem["status"], problem
     assert expected.items() <= found(problem).items(), problem
+
+
+async def test_an_empty_window_is_answered_422_alone_and_400_beside_malformed_members(shop: Shop) -> None:
+    empty = {"start": "2026-04-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+    tranches = {"tranches": [{"window": empty, "net_wet_t": "10.000"}]}
+    alone = await refused(shop, shop.offer_body(shop.scene.sellers[0], **tranches))
+    beside = await refused(shop, shop.offer_body(shop.scene.sellers[0], **tranches, colour="red"))
+    assert (422, "inconsistent") == (alone["status"], alone["code"])
+    assert (400, "invalid_request") == (beside["status"], beside["code"])
+    assert {"/tranches/0/window": "invalid", "/colour": "unknown_field"} == found(beside)
 
 
 async def test_unknown_analytes_are_named(shop: Shop) -> None:

@@ -19,8 +19,8 @@ from tests.http.shop import Shop
 ALL_ROLES: tuple[KeyRole, ...] = ("admin", "compliance", "operator", "trader")
 SECONDS_MAX = 160
 
-# What a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed, are no breach. The
-# coverage phase takes 800 to 1,100 cases for each body of an order: those whose members another one has too leave it out.
+# What a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed, are no breach.
+# The coverage phase takes about 1,000 cases for the body of an order: four whose members others have leave it out.
 CONFIG = """
 [generation]
 max-examples = {examples}
@@ -42,7 +42,10 @@ generation.max-examples = 4
 
 [[operations]]
 include-operation-id = [
-  "patch_supply_offers_offer", "patch_recovered_lots_lot", "patch_requirements_requirement", "post_recovered_lots",
+  "patch_supply_offers_offer",
+  "patch_recovered_lots_lot",
+  "patch_requirements_requirement",
+  "post_recovered_lots",
 ]
 phases.coverage.enabled = false
 """
