@@ -113,4 +113,4 @@ def _remove_if_left(folder: Path) -> None:
             stop_orphan(pid, str(folder / "postgres"), signal.SIGQUIT)
         with suppress(FileNotFoundError, ValueError):
             stop_orphan(int((folder / "kafka" / "pid").read_text()), str(folder / "kafka"), signal.SIGKILL)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)

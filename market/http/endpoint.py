@@ -12,8 +12,9 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, route
+from litestar import Request, route
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from msgspec import Struct
 
 from events.decision import Request as IdempotentRequest
@@ -193,7 +194,7 @@ def endpoint(
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
-        async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+        async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             call: Call[B, Q] = Call(request, request.app.state.door, trace_of(request.scope))
             await _pass_gates(call, declared, body, query)
             return _render(call, declared, await handler(call))
@@ -295,21 +296,21 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
     return decode(call.raw_body, body)
 
 
-def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Response[bytes]:
+def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> ASGIResponse:
     headers = {"Cache-Control": "no-store" if declared.roles else "public, max-age=60", **answer.headers}
     status = answer.status or declared.status
     call.trace.replayed = answer.replayed
     if answer.replayed:
         headers[REPLAYED] = "true"
     if answer.body is None:
-        return Response(b"", status_code=204, headers=headers)
+        return ASGIResponse(status_code=204, headers=headers)
     content = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
     tag = _tag(answer, content)
     if tag is not None:
         headers |= {"ETag": tag, "Cache-Control": "private, no-cache"}
         if declared.method == "GET" and none_match(call.request.headers.get("if-none-match"), tag):
-            return Response(b"", status_code=304, headers=headers)
-    return Response(content, status_code=status, media_type=answer.media_type, headers=headers)
+            return ASGIResponse(status_code=304, headers=headers)
+    return ASGIResponse(body=content, status_code=status, media_type=answer.media_type, headers=headers)
 
 
 def _tag(answer: Answer, content: bytes) -> str | None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 
-REMEMBERED_MAX = 4096
+REMEMBERED_MAX = 1024
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _terms = msgspec.json.Decoder(MarketTerms)
