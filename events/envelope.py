@@ -1,12 +1,14 @@
 """What wraps each fact: before it has a position, in the journal and on Kafka, and as readers receive it."""
 
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
 from events.vocabulary import INTEGER_MAX, Instant
+
+D = TypeVar("D")
 
 Fact: TypeAlias = Struct
 Salt = Annotated[str, Meta(min_length=32, max_length=32)]
@@ -14,12 +16,8 @@ Salt = Annotated[str, Meta(min_length=32, max_length=32)]
 SOURCE_PREFIX = "urn:lodestone:"
 
 
-class Envelope(Struct, frozen=True, kw_only=True):
-    """The JSON of a journal body and of a Kafka value, members in this order.
-
-    `time` is UTC. `cause` is the id of an event, or route and hashes of idempotency key and body. `actor` is
-    an organisation. `salt` is 128 random bits in hexadecimal.
-    """
+class Framed(Struct, Generic[D], frozen=True, kw_only=True):
+    """The members of an event's JSON, whatever its fact was decoded to."""
 
     id: UUID
     type: str
@@ -32,7 +30,15 @@ class Envelope(Struct, frozen=True, kw_only=True):
     cause: str
     actor: UUID
     salt: Salt
-    data: Raw
+    data: D
+
+
+class Envelope(Framed[Raw], frozen=True, kw_only=True):
+    """The JSON of a journal body and of a Kafka value, members in this order.
+
+    `time` is UTC. `cause` is the id of an event, or route and hashes of idempotency key and body. `actor` is
+    an organisation. `salt` is 128 random bits in hexadecimal.
+    """
 
 
 class Draft(Struct, frozen=True, kw_only=True):

@@ -57,7 +57,6 @@ DOOR: Final[dict[str, int]] = {
     "role_missing": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
-    "not_acceptable": HTTPStatus.NOT_ACCEPTABLE,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "if_match_missing": HTTPStatus.PRECONDITION_REQUIRED,
@@ -210,6 +209,10 @@ def exception_to_response(request: Request[Any, Any, Any], error: Exception) -> 
         headers = {"Allow": _allowed(error.headers)} if code == "method_not_allowed" else {}
         return _response(request, code, error.status_code, detail, (), headers)
     write_unhandled(trace_of(request.scope), error)
+    if isinstance(error, ConnectionError | TimeoutError):
+        detail = "A server behind this one does not answer; nothing was stored, try again."
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return _response(request, "unavailable", DOOR["unavailable"], detail, (), headers)
     return _response(
         request, "internal_error", 500, "An unforeseen error; it is logged under this instance id.", (), {}
     )

@@ -7,8 +7,9 @@ from msgspec import Meta
 
 from events import market_terms as terms
 from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
+from market.http.composition import Fraction, to_fraction, to_ppb
 from market.http.ids import FacilityId, OrganisationId, to_text, to_uuid
-from market.http.material import Body, Fraction, NamedPlace, Price, Term, Window, to_fraction, to_ppb, utc
+from market.http.material import Body, NamedPlace, Price, Term, Window, utc
 from market.http.numbers import (
     BECQUEREL_PER_GRAM,
     EUR_CENTS,

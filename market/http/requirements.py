@@ -142,7 +142,7 @@ async def post(call: Call[PostRequirement, DryRun]) -> Answer:
     tag=TAG,
     query=OrderQuery,
     answer=Listing[OrderEntryView],
-    description="One's own; operators and auditors see all. A view: `as_of_position` says where it stands.",
+    description="One's own; operators and auditors see all. `as_of` says where the view stands.",
 )
 async def index(call: Call[Nothing, OrderQuery]) -> Answer:
     return await order_lists.index(call, "requirement")

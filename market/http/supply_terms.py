@@ -16,11 +16,10 @@ from events.vocabulary import (
     RexRoute,
     WasteStatus,
 )
+from market.http.composition import Assay, Composition
 from market.http.ids import CertificateId, FacilityId, to_text, to_uuid
 from market.http.material import (
-    Assay,
     Body,
-    Composition,
     Footprint,
     NamedPlace,
     OriginStep,

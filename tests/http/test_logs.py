@@ -63,6 +63,24 @@ async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.Monk
         assert secret not in text
 
 
+@pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError])
+async def test_a_server_that_does_not_answer_is_503(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    async def gone(*_: Any, **__: Any) -> None:
+        raise error
+
+    seller = shop.scene.sellers[0]
+    await shop.token(seller)
+    monkeypatch.setattr(markets, "load_market", gone)
+    answer = await shop.ask("GET", f"/v1/markets/{shop.market}", by=seller)
+    assert (503, "unavailable", "1") == (
+        answer.status_code,
+        answer.json()["code"],
+        answer.headers["retry-after"],
+    )
+
+
 async def test_an_unforeseen_error_is_a_problem_without_its_text(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,11 +16,13 @@ from events.vocabulary import KeyRole
 from market.http.ids import to_text
 from tests.http.shop import Shop
 
+# Python 3.11 fails in `ast.parse` when a collection calls back meanwhile, which hypothesis asks for.
+WITHOUT_GC = "import gc; gc.disable(); from schemathesis.cli import schemathesis; schemathesis()"
+OUTPUT_CHARACTERS_MAX = 8_000
 ALL_ROLES: tuple[KeyRole, ...] = ("admin", "compliance", "operator", "trader")
 SECONDS_MAX = 160
 
-# What a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed, are no breach.
-# The coverage phase takes about 1,000 cases for the body of an order: four whose members others have leave it out.
+# No breach: what a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed.
 CONFIG = """
 [generation]
 max-examples = {examples}
@@ -39,15 +41,6 @@ expected-statuses = ["400", "401", "403", "404", "405", "412", "413", "415", "42
 [phases.stateful]
 max-steps = 3
 generation.max-examples = 4
-
-[[operations]]
-include-operation-id = [
-  "patch_supply_offers_offer",
-  "patch_recovered_lots_lot",
-  "patch_requirements_requirement",
-  "post_recovered_lots",
-]
-phases.coverage.enabled = false
 """
 
 
@@ -82,28 +75,22 @@ async def test_no_generated_request_breaks_the_document(shop: Shop, tmp_path: Pa
     config.write_text(CONFIG.format(examples=os.environ.get("SCHEMATHESIS_EXAMPLES", "4")) + parameters(shop))
     with capture_logs() as lines:
         output, code = await run(shop, config, token, tmp_path)
-    assert 0 == code, output
+    assert 0 == code, output[-OUTPUT_CHARACTERS_MAX:]
     assert {"http_request"} == {line["event"] for line in lines}
     assert token not in repr(lines)
 
 
 async def run(shop: Shop, config: Path, token: str, folder: Path) -> tuple[str, int | None]:
     async with served(shop) as address:
-        command = [
-            *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "--no-color"),
-            *(
-                "run",
-                f"{address}/schema/openapi.json",
-                "--checks",
-                "all",
-                "--workers",
-                "2",
-                "--warnings",
-                "off",
-            ),
-            *("--phases", "examples,coverage,fuzzing,stateful", "--header", f"Authorization: Bearer {token}"),
-            *("--continue-on-failure", "--no-shrink"),
+        command = [sys.executable, "-c", WITHOUT_GC, "--config-file", str(config), "--no-color"]
+        command += ["run", f"{address}/schema/openapi.json", "--checks", "all", "--workers", "1"]
+        command += [
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+            "--header",
+            f"Authorization: Bearer {token}",
         ]
+        command += ["--continue-on-failure", "--no-shrink", "--warnings", "off"]
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder
         )

@@ -193,6 +193,33 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
     assert tried >= 15
 
 
+async def test_a_buyers_qualifications_are_its_own(shop: Shop) -> None:
+    (seller, outsider), (buyer, _) = shop.scene.sellers, shop.scene.buyers
+    path = f"/v1/markets/{shop.market}/inputs"
+    stated = {
+        "kind": "qualification",
+        "buyer": to_text("org", buyer.organisation),
+        "seller": to_text("org", seller.organisation),
+        "facility": to_text("fac", seller.facility),
+        "form": "metal",
+        "level": "pilot",
+        "source_id": "audit-7",
+    }
+    made = await shop.ask("POST", path, by=buyer, body=stated)
+    assert 201 == made.status_code, made.text
+    for_others = await shop.ask("POST", path, by=outsider, body={**stated, "level": "production"})
+    assert (403, "qualification_of_other") == (for_others.status_code, for_others.json()["code"])
+    rate = {"kind": "fx_rate", "currency": "USD", "eur_per_unit": "2", "as_of": "2026-03-02", "source": "me"}
+    not_its_own = {**rate, "published_at": "2026-03-02T08:00:00Z", "source_id": "x"}
+    assert 403 == (await shop.ask("POST", path, by=buyer, body=not_its_own)).status_code
+    seen = {
+        name: [item["input"]["kind"] for item in (await shop.ask("GET", path, by=firm)).json()["items"]]
+        for name, firm in (("buyer", buyer), ("seller", seller), ("outsider", outsider))
+    }
+    assert ("qualification" in seen["buyer"], "fx_rate" in seen["seller"]) == (True, True)
+    assert "qualification" not in seen["seller"] + seen["outsider"]
+
+
 async def test_the_anonymised_book_shows_nothing_below_five_organisations(shop: Shop) -> None:
     laid = await street(shop)
     answer = await shop.ask("GET", f"/v1/markets/{shop.market}/book", by=laid.parties["late"].firm)
