@@ -18,10 +18,11 @@ SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
 
 _TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
-CONTROL_IN_JSON = re.compile(rb"\\[bfnrt]|\\u00[01]|\x7f|\xc2[\x80-\x9f]")
-"""What a control character (U+0000–001F, 007F–009F) looks like in encoded JSON."""
+CONTROL_IN_JSON = re.compile(rb"\\(?<!\\\\)(?:\\\\)*(?:[bfnrt]|u00[01])|\x7f|\xc2[\x80-\x9f]")
+"""A control character (U+0000–001F, 007F–009F) in encoded JSON; two backslashes and an n are none."""
 
 _UTC = timedelta(0)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _envelopes = msgspec.json.Decoder(Envelope)
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
@@ -99,7 +100,7 @@ def decode_envelope(body: bytes) -> Envelope:
     """The envelope with its data still as bytes. Undecodable when it is none."""
     try:
         return _envelopes.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _UNREADABLE as error:
         raise Undecodable(f"no event envelope: {error}") from error
 
 
@@ -133,7 +134,7 @@ def _decode_at_once(body: bytes) -> Framed[Any] | None:
     name, stream, decoder = known
     try:
         event = decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError):
+    except _UNREADABLE:
         return None
     return event if event.type == name and event.stream == stream else None
 
@@ -141,21 +142,21 @@ def _decode_at_once(body: bytes) -> Framed[Any] | None:
 def _decode_carefully(body: bytes, chain: bytes) -> Recorded:
     """Envelope first, then its fact: lifts old versions, and says what is wrong with what is no event."""
     envelope = decode_envelope(body)
-    name, data = envelope.type, envelope.data
+    name = envelope.type
+    where = f"{name} at {envelope.stream}/{envelope.lane}/{envelope.position}"
     if stream_of(name) != envelope.stream:
         raise Undecodable(f"type {name} does not belong to stream {envelope.stream}")
-    if name in LIFTS:
-        name, lifted = lift(name, bytes(data))
-        data = Raw(lifted)
+    try:
+        name, data = lift(name, bytes(envelope.data))
+    except (*_UNREADABLE, LookupError, TypeError) as error:
+        raise Undecodable(f"{where} cannot be lifted: {error!r}") from error
     decoder = _decoders.get(name)
     if decoder is None:
         raise Undecodable(f"type {name} is not in the catalog")
     try:
         fact = decoder.decode(data)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise Undecodable(
-            f"{name} at {envelope.stream}/{envelope.lane}/{envelope.position}: {error}"
-        ) from error
+    except _UNREADABLE as error:
+        raise Undecodable(f"{where}: {error}") from error
     return Recorded(
         id=envelope.id,
         type=name,

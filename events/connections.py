@@ -1,10 +1,14 @@
 """Builds what talks to PostgreSQL and Kafka, with the settings that the record needs."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Literal, TypeAlias
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolConnectionProxy
 
@@ -25,6 +29,27 @@ FETCH_BYTES_MAX = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 1_048_576
 FETCH_WAIT_MS_MAX = 100
 KAFKA_REQUEST_TIMEOUT_MS = 20_000
+PRODUCER_STOP_SECONDS_MAX = 5.0
+CUT_OFF_SECONDS_MAX = 1.0
+
+DATABASE_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    OSError,
+)
+"""The connection broke: what was being done may be done or not."""
+
+DATABASE_AWAY = (
+    *DATABASE_LOST,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""It cannot be used now, whoever asks for whatever: restarting, full, a replica; or the session was ended."""
 
 
 class UnsafeDatabase(RuntimeError):
@@ -88,6 +113,7 @@ async def open_pool(
             "timezone": "UTC",
             "jit": "off",
             "plan_cache_mode": plan_cache_mode,
+            "default_transaction_isolation": "read committed",
         },
     )
     await pool
@@ -117,6 +143,50 @@ async def open_producer(bootstrap: str) -> AIOKafkaProducer:
         await producer.stop()
         raise
     return producer
+
+
+async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SECONDS_MAX) -> None:
+    """Stop it once all is sent, or cut it off: whether Kafka has the rest is then unknown.
+
+    An idempotent producer retries for ever, so its own stop would wait for as long as a broker is away.
+    """
+    stopping = asyncio.create_task(producer.stop())
+    try:
+        await asyncio.wait([stopping], timeout=seconds_max)
+    finally:
+        if not stopping.done():
+            producer._message_accumulator.fail_all(KafkaConnectionError("cut off"))
+            producer._sender.sender_task.cancel()
+        with suppress(Exception):
+            await producer.client.close()
+        await asyncio.wait([stopping], timeout=CUT_OFF_SECONDS_MAX)
+        if not (stopping.cancel() or stopping.cancelled()):
+            stopping.exception()
+
+
+class SharedProducer:
+    """One producer for all who send, replaced after an error: an idempotent one never recovers."""
+
+    def __init__(self, open_producer: Callable[[], Awaitable[Producer]]) -> None:
+        self._open = open_producer
+        self._opening = asyncio.Lock()
+        self._producer: Producer | None = None
+
+    async def get(self) -> Producer:
+        async with self._opening:
+            if self._producer is None:
+                self._producer = await self._open()
+            return self._producer
+
+    async def discard(self, failed: Producer) -> None:
+        """The next `get` opens another one; nothing when that has happened already."""
+        if failed is self._producer:
+            await self.close()
+
+    async def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await end_producer(producer)
 
 
 async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:

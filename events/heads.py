@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -229,6 +230,36 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
         for row in rows
     }
     return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
+
+
+# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
+FIND_REQUESTS = """
+select a.place - 1 as place, r.body_hash, r.event_ids
+from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
+cross join lateral (
+    select q.body_hash, q.event_ids from record.request q
+    where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
+) r
+"""
+
+
+class StoredRequest(NamedTuple):
+    """An accepted request; `place` is its index among those asked for."""
+
+    place: int
+    body_hash: bytes
+    event_ids: list[UUID]
+
+
+async def find_requests(connection: Connection, requests: Sequence[Request]) -> list[StoredRequest]:
+    """Those that were accepted before, by organisation, route and key."""
+    rows = await connection.fetch(
+        FIND_REQUESTS,
+        [request.organisation for request in requests],
+        [request.route for request in requests],
+        [request.key for request in requests],
+    )
+    return [StoredRequest(*row) for row in rows]
 
 
 async def append(

@@ -7,18 +7,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
+import structlog
 from msgspec import Struct
 
 from events.batching import choose
-from events.connections import Connection, Pool
+from events.connections import DATABASE_AWAY, DATABASE_LOST, Connection, Pool
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
-from events.heads import Apply, Head, Heads, RequestRaced, Stamp, append, lock_lanes
+from events.heads import Apply, Heads, RequestRaced, Stamp, find_requests, lock_lanes
 from events.journal import read_by_ids, read_deployment
 from events.refusal import (
     IdempotencyKeyReused,
@@ -27,23 +29,10 @@ from events.refusal import (
     OutcomeUnknown,
     QueueFull,
     RecordUnavailable,
+    Refusal,
 )
 
-__all__ = [
-    "Apply",
-    "Command",
-    "Decision",
-    "Head",
-    "Heads",
-    "LaneKey",
-    "LaneWriter",
-    "Moment",
-    "Operation",
-    "Outcome",
-    "Request",
-    "append",
-    "lock_lanes",
-]
+log = structlog.get_logger("lane")
 
 A = TypeVar("A")
 S = TypeVar("S")
@@ -111,28 +100,6 @@ class _Waiting:
             self.future.set_result(outcome)
 
 
-# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
-FIND_REQUESTS = """
-select a.place - 1 as place, r.body_hash, r.event_ids
-from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
-cross join lateral (
-    select q.body_hash, q.event_ids from record.request q
-    where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
-) r
-"""
-
-# Raised before the server answered the commit, or instead of an answer: whether it was done is not known.
-_LOST = (
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    OSError,
-    TimeoutError,
-)
-_UNREACHABLE = (*_LOST, asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.CannotConnectNowError)
-
-
 class LaneWriter:
     """The writer of one process: one transaction in flight, with all commands that may go together."""
 
@@ -170,13 +137,16 @@ class LaneWriter:
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")
 
-    async def stop(self) -> None:
-        """Take no more commands, finish those that wait, end."""
+    async def stop(self, seconds_max: float = 10.0) -> None:
+        """Take no more commands, finish those that wait, end; what is not finished in time fails."""
         self._stopping = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            _, late = await asyncio.wait([task], timeout=seconds_max)
+            if late:
+                task.cancel()
+                await asyncio.wait([task])
 
     @property
     def waiting(self) -> int:
@@ -184,7 +154,7 @@ class LaneWriter:
 
     async def execute(self, command: Command[A, S]) -> Outcome:
         """Decide, apply, record; returns after the commit. Raises what `decide` or the lane refuses."""
-        if self._task is None or self._stopping:
+        if self._task is None or self._task.done() or self._stopping:
             raise RecordUnavailable
         if len(self._queue) >= self._waiting_max:
             raise QueueFull(waiting=len(self._queue))
@@ -195,20 +165,24 @@ class LaneWriter:
 
     async def rehearse(self, command: Command[A, S]) -> tuple[Draft, ...]:
         """The drafts that `execute` would record now; everything is done under the lock and rolled back."""
-        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                heads = await lock_lanes(connection, command.lanes)
-                heads.check_open(command.lanes)
-                moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
-                states = await command.operation.load(connection, (command.argument,), moment)
-                drafts = command.operation.decide(states[0], command.argument, moment).drafts
-                await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
-            except (asyncpg.PostgresError, *_UNREACHABLE) as error:
-                raise _refusal_of(error) or error from error
-            finally:
-                await _roll_back(transaction)
+        try:
+            async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    return await self._rehearse(connection, command)
+                finally:
+                    await _roll_back(transaction)
+        except (asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
+            raise _refusal_of(error) from error
+
+    async def _rehearse(self, connection: Connection, command: Command[A, S]) -> tuple[Draft, ...]:
+        heads = await lock_lanes(connection, command.lanes)
+        heads.check_open(command.lanes)
+        moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
+        states = await command.operation.load(connection, (command.argument,), moment)
+        drafts = command.operation.decide(states[0], command.argument, moment).drafts
+        await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
         return drafts
 
     def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
@@ -227,38 +201,56 @@ class LaneWriter:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch, deferred = choose(self._queue, self._batch_max, self._look_max)
-            for _ in range(len(batch) + len(deferred)):
-                self._queue.popleft()
-            self._queue.extendleft(reversed(deferred))
-            batch = [waiting for waiting in batch if not waiting.future.done()]
-            batch.sort(key=lambda waiting: waiting.lanes)
+            batch: list[_Waiting] = []
             try:
-                await self._settle(batch)
-            except BaseException:
+                batch, deferred = choose(self._queue, self._batch_max, self._look_max)
+                for _ in range(len(batch) + len(deferred)):
+                    self._queue.popleft()
+                self._queue.extendleft(reversed(deferred))
+                await self._settle(
+                    sorted((each for each in batch if not each.future.done()), key=lambda each: each.lanes)
+                )
+            except BaseException as error:
                 self._abandon(batch)
-                raise
+                if not isinstance(error, Exception):
+                    raise
+                log.exception("lane_writer_failed", commands=len(batch))
 
     def _abandon(self, batch: list[_Waiting]) -> None:
+        """Nobody waits for ever, whatever ended the writer's work."""
         for waiting in batch:
             waiting.fail(OutcomeUnknown())
         while self._queue:
             self._queue.popleft().fail(RecordUnavailable())
 
     async def _settle(self, batch: list[_Waiting]) -> None:
-        """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails."""
+        """Answer every command. When a lane is held by another session, only those who want it fail."""
+        if await self._attempt(batch):
+            return
+        busy: set[LaneKey] = set()
+        for lanes, found in groupby(batch, lambda waiting: waiting.lanes):
+            group = [waiting for waiting in found if not waiting.future.done()]
+            if not busy.isdisjoint(lanes) or not await self._attempt(group):
+                busy.update(lanes)
+                for waiting in group:
+                    waiting.fail(LaneBusy())
+
+    async def _attempt(self, batch: list[_Waiting]) -> bool:
+        """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails.
+
+        False when a lane was busy; commands that got no answer yet have then left nothing.
+        """
         try:
             await self._run(batch)
-        except RequestRaced:
+        except asyncpg.LockNotAvailableError:
+            return False
+        except (OutcomeUnknown, *DATABASE_AWAY) as error:
+            for waiting in batch:
+                waiting.fail(_refusal_of(error))
+        except Exception:  # noqa: BLE001  the callers get it
             for waiting in batch:
                 await self._settle_one(waiting)
-        except Exception as error:  # noqa: BLE001  the callers get it
-            refusal = _refusal_of(error)
-            for waiting in batch:
-                if refusal is None:
-                    await self._settle_one(waiting)
-                else:
-                    waiting.fail(refusal)
+        return True
 
     async def _settle_one(self, waiting: _Waiting) -> None:
         for _ in range(3):
@@ -268,13 +260,15 @@ class LaneWriter:
                 await self._run([waiting])
             except RequestRaced:
                 continue
+            except (OutcomeUnknown, asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
+                waiting.fail(_refusal_of(error))
             except Exception as error:  # noqa: BLE001  the caller gets it
-                waiting.fail(_refusal_of(error) or error)
+                waiting.fail(error)
             return
         waiting.fail(LaneBusy())
 
     async def _run(self, batch: list[_Waiting]) -> None:
-        """One transaction. The futures are resolved after the commit."""
+        """One transaction. The futures are resolved after the commit, whatever happens to the connection."""
         if not batch:
             return
         async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
@@ -288,11 +282,11 @@ class LaneWriter:
                 raise
             try:
                 await transaction.commit()
-            except _LOST as error:
+            except DATABASE_LOST as error:
                 raise OutcomeUnknown from error
-        crash_point("lane.after_commit")
-        for waiting, outcome in outcomes:
-            waiting.resolve(outcome)
+            crash_point("lane.after_commit")
+            for waiting, outcome in outcomes:
+                waiting.resolve(outcome)
 
     async def _decide(self, connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
         """Lock, find repeats, load, decide, apply, journal. What fails by itself is answered here."""
@@ -349,25 +343,17 @@ class LaneWriter:
         asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
         if not asked:
             return [], batch
-        rows = await connection.fetch(
-            FIND_REQUESTS,
-            [request.organisation for _, request in asked],
-            [request.route for _, request in asked],
-            [request.key for _, request in asked],
-        )
-        if not rows:
-            return [], batch
+        stored = await find_requests(connection, [request for _, request in asked])
         outcomes: list[tuple[_Waiting, Outcome]] = []
         known: set[int] = set()
-        for row in rows:
-            waiting, request = asked[row["place"]]
+        for place, body_hash, event_ids in stored:
+            waiting, request = asked[place]
             known.add(id(waiting))
-            if row["body_hash"] != request.body_hash:
+            if body_hash != request.body_hash:
                 waiting.fail(IdempotencyKeyReused(pointer=None))
                 continue
-            outcomes.append(
-                (waiting, Outcome(events=await read_by_ids(connection, row["event_ids"]), replayed=True))
-            )
+            events = await read_by_ids(connection, event_ids)
+            outcomes.append((waiting, Outcome(events=events, replayed=True)))
         return outcomes, [waiting for waiting in batch if id(waiting) not in known]
 
 
@@ -380,16 +366,14 @@ def _is_open(waiting: _Waiting, heads: Heads) -> bool:
     return True
 
 
-def _refusal_of(error: Exception) -> Exception | None:
-    """The refusal for errors that hit every command of a batch alike; None for the rest."""
+def _refusal_of(error: Exception) -> Refusal:
+    """What the callers are told when the record is away or the lane is busy: one each, since it is raised."""
     if isinstance(error, OutcomeUnknown):
-        return error
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        refusal: Exception = LaneBusy()
-    elif isinstance(error, _UNREACHABLE):
-        refusal = RecordUnavailable()
+        refusal: Refusal = OutcomeUnknown()
+    elif isinstance(error, asyncpg.LockNotAvailableError):
+        refusal = LaneBusy()
     else:
-        return None
+        refusal = RecordUnavailable()
     refusal.__cause__ = error
     return refusal
 
@@ -397,5 +381,5 @@ def _refusal_of(error: Exception) -> Exception | None:
 async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
     try:
         await transaction.rollback()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (asyncpg.PostgresError, *DATABASE_LOST):
         return

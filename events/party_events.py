@@ -1,4 +1,7 @@
-"""Facts of the `parties` stream: organisations, sites, papers and keys. Lane key: the organisation."""
+"""Facts of the `parties` stream: organisations, sites, papers and keys; and initiatives.
+
+Lane key: the organisation, of an initiative its code.
+"""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
@@ -158,6 +161,32 @@ class ApiKeyRevoked(Struct, frozen=True, kw_only=True):
     key: UUID
 
 
+class InitiativeRegistered(Struct, frozen=True, kw_only=True):
+    """A project or alliance of organisations; its code is for ever."""
+
+    TYPE: ClassVar[str] = "parties.initiative.registered.v1"
+
+    initiative: Code
+    name: Text
+    coordinator: Text | None = None
+
+
+class InitiativeChanged(Struct, frozen=True, kw_only=True):
+    """The initiative as it stands after the change."""
+
+    TYPE: ClassVar[str] = "parties.initiative.changed.v1"
+
+    initiative: Code
+    name: Text
+    coordinator: Text | None = None
+
+
+class InitiativeRevoked(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.initiative.revoked.v1"
+
+    initiative: Code
+
+
 FACTS: tuple[type[Struct], ...] = (
     OrganisationRegistered,
     OrganisationChanged,
@@ -170,4 +199,7 @@ FACTS: tuple[type[Struct], ...] = (
     LicenceRevoked,
     ApiKeyIssued,
     ApiKeyRevoked,
+    InitiativeRegistered,
+    InitiativeChanged,
+    InitiativeRevoked,
 )

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
@@ -22,25 +21,15 @@ from aiokafka.errors import (
 from asyncpg import InterfaceError, PostgresError, Record
 
 from events.codec import headers
-from events.connections import Pool
+from events.connections import Consumer, Pool, Producer, SharedProducer
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
-from events.watermarks import (
-    MOVE,
-    NOTE_STOP,
-    RELEASE_LEASES,
-    TAKE_LEASES,
-    oldest_unpublished_seconds,
-    republish,
-    resume,
-)
-
-__all__ = ["Limits", "Relay", "oldest_unpublished_seconds", "republish", "resume"]
+from events.watermarks import Move, clear_stops, move_watermarks, note_stop, release_leases, take_leases
 
 log = structlog.get_logger("relay")
 
-DATABASE_ERRORS = (PostgresError, InterfaceError, OSError, TimeoutError)
+DATABASE_ERRORS = (PostgresError, InterfaceError, OSError)
 
 # What Kafka says about a lane's records or rights, again and again; everything else is waited out.
 LASTING = (
@@ -57,10 +46,10 @@ class Limits(NamedTuple):
     poll_seconds: float = 0.005
     poll_rows: int = 256
     chunk_rows: int = 1_000
+    chunk_bytes: int = 8 * 1024 * 1024
     lanes_catching_up: int = 4
     send_seconds_max: float = 30.0
     slow_after_seconds: float = 0.5
-    stop_seconds_max: float = 5.0
     lease_seconds: float = 10.0
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0
@@ -78,23 +67,25 @@ from unnest($1::text[], $2::bigint[]) as a (stream, lane)
 join record.relay r on r.stream = a.stream and r.lane = a.lane
 join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > r.position + 1
 cross join lateral (
-    select position, key, body, chain from record.journal
-    where stream = a.stream and lane = a.lane and position > r.position order by position limit $3
+    select position, key, body, chain, sum(octet_length(body)) over (order by position) as bytes from (
+        select position, key, body, chain from record.journal
+        where stream = a.stream and lane = a.lane and position > r.position order by position limit $3
+    ) n
 ) j
+where j.bytes - octet_length(j.body) < $4
 order by r.stream, r.lane, j.position
 """
 
+# A row more once the bytes before it are below the limit, so that a single large one still gets through.
 READ_CHUNK = """
-select position, key, body, chain from record.journal
-where stream = $1 and lane = $2 and position > $3 order by position limit $4
+select position, key, body, chain from (
+    select position, key, body, chain, sum(octet_length(body)) over (order by position) as bytes from (
+        select position, key, body, chain from record.journal
+        where stream = $1 and lane = $2 and position > $3 order by position limit $4
+    ) n
+) j
+where bytes - octet_length(body) < $5 order by position
 """
-
-
-class _Sent(NamedTuple):
-    key: LaneKey
-    before: int
-    after: int
-    kafka_offset: int
 
 
 class Relay:
@@ -103,8 +94,8 @@ class Relay:
     def __init__(
         self,
         pool: Pool,
-        open_producer: Callable[[], Awaitable[AIOKafkaProducer]],
-        open_consumer: Callable[[], Awaitable[AIOKafkaConsumer]],
+        open_producer: Callable[[], Awaitable[Producer]],
+        open_consumer: Callable[[], Awaitable[Consumer]],
         read_cluster_id: Callable[[], Awaitable[str]],
         *,
         owner: str,
@@ -113,13 +104,12 @@ class Relay:
     ) -> None:
         """`owner` names this process among all relays."""
         self._pool = pool
-        self._open_producer = open_producer
+        self._producer = SharedProducer(open_producer)
         self._open_consumer = open_consumer
         self._read_cluster_id = read_cluster_id
         self._owner = owner
         self._prefix = topic_prefix
         self._limits = limits
-        self._producer: AIOKafkaProducer | None = None
         self._cluster_id = ""
         self._leased: set[LaneKey] = set()
         self._checked: set[LaneKey] = set()
@@ -147,7 +137,7 @@ class Relay:
                     pause = self._limits.retry_seconds_min
                 except (*DATABASE_ERRORS, KafkaError) as error:
                     log.warning("relay_waits", error=repr(error), seconds=pause)
-                    await self._drop_producer()
+                    await self._producer.close()
                     await self._sleep(pause)
                     pause = min(pause * 2, self._limits.retry_seconds_max)
                     continue
@@ -165,27 +155,28 @@ class Relay:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._drop_producer()
+        await self._producer.close()
         with suppress(*DATABASE_ERRORS):
-            await self._pool.execute(RELEASE_LEASES, self._owner)
+            await release_leases(self._pool, self._owner)
 
     async def _keep_leases(self) -> None:
         while True:
             try:
-                rows = await self._pool.fetch(TAKE_LEASES, self._owner, self._limits.lease_seconds)
-                self._leased = {LaneKey(row["stream"], row["lane"]) for row in rows}
-                self._checked &= self._leased
-                for row in rows:
-                    if row["stopped_reason"] is None:
-                        self.stopped.pop(LaneKey(row["stream"], row["lane"]), None)
+                leases = await take_leases(self._pool, self._owner, self._limits.lease_seconds)
             except DATABASE_ERRORS as error:
                 log.warning("relay_lease_not_renewed", error=repr(error))
+            else:
+                self._leased = {lease.key for lease in leases}
+                self._checked &= self._leased
+                for lease in leases:
+                    if lease.stopped_reason is None:
+                        self.stopped.pop(lease.key, None)
             await asyncio.sleep(self._limits.lease_seconds / 3)
 
     async def _turn(self) -> bool:
         """Publish what is due once; whether anything was."""
         now = time.monotonic()
-        unchecked = self._leased - self._checked - set(self.stopped)
+        unchecked = self._leased - self._checked - self.stopped.keys() - self._busy.keys()
         if unchecked and self._check_at <= now:
             self._check_at = now + self._limits.recheck_seconds
             await self._check(unchecked)
@@ -201,6 +192,7 @@ class Relay:
             [key.stream for key in open_lanes],
             [key.lane for key in open_lanes],
             self._limits.poll_rows,
+            self._limits.chunk_bytes,
         )
         if not rows:
             return False
@@ -211,15 +203,12 @@ class Relay:
     async def _check(self, keys: set[LaneKey]) -> None:
         """Compare what Kafka holds past the watermarks with the journal, before the first send."""
         self._cluster_id = await self._read_cluster_id()
-        async with self._pool.acquire() as connection:
-            rows = await connection.fetch(TAKE_LEASES, self._owner, self._limits.lease_seconds)
-            watermarks = {
-                LaneKey(row["stream"], row["lane"]): Watermark(
-                    row["position"], row["kafka_offset"], row["cluster_id"]
-                )
-                for row in rows
-                if LaneKey(row["stream"], row["lane"]) in keys
-            }
+        leases = await take_leases(self._pool, self._owner, self._limits.lease_seconds)
+        watermarks = {
+            lease.key: Watermark(lease.position, lease.kafka_offset, lease.cluster_id)
+            for lease in leases
+            if lease.key in keys
+        }
         found = await check_lanes(
             self._pool,
             self._open_consumer,
@@ -227,11 +216,11 @@ class Relay:
             cluster_id=self._cluster_id,
             topic_prefix=self._prefix,
         )
+        sound = {key for key, mismatch in found.items() if mismatch is None}
+        await clear_stops(self._pool, sound)
+        self._checked |= sound
         for key, mismatch in found.items():
-            if mismatch is None:
-                await self._pool.execute(NOTE_STOP, key.stream, key.lane, None)
-                self._checked.add(key)
-            else:
+            if mismatch is not None:
                 await self._stop_lane(key, mismatch)
         missing = {key.stream for key in watermarks.keys() - found.keys()}
         if missing != self._missing:
@@ -240,15 +229,17 @@ class Relay:
 
     async def _stop_lane(self, key: LaneKey, mismatch: TopicMismatch) -> None:
         reason = str(mismatch)
-        self.stopped[key] = reason
         log.error("relay_lane_stopped", stream=key.stream, lane=key.lane, reason=reason)
         with suppress(*DATABASE_ERRORS):
-            await self._pool.execute(NOTE_STOP, key.stream, key.lane, reason)
+            await note_stop(self._pool, key, reason)
+        self._checked.discard(key)
+        self._failures.pop(key, None)
+        self.stopped[key] = reason
 
     async def _publish(self, rows: Sequence[Record]) -> None:
         """Send the rows of several lanes at once; lanes that are far behind or slow go on by themselves."""
-        producer = await self._ready_producer()
-        sends: dict[asyncio.Task[_Sent | None], LaneKey] = {}
+        producer = await self._producer.get()
+        sends: dict[asyncio.Task[Move | None], LaneKey] = {}
         for key, found in groupby(rows, lambda row: LaneKey(row["stream"], row["lane"])):
             chunk = list(found)
             before = chunk[0]["watermark"]
@@ -258,7 +249,12 @@ class Relay:
                 sends[asyncio.create_task(self._send_rows(producer, key, before, chunk))] = key
         if not sends:
             return
-        done, slow = await asyncio.wait(sends, timeout=self._limits.slow_after_seconds)
+        try:
+            done, slow = await asyncio.wait(sends, timeout=self._limits.slow_after_seconds)
+        except asyncio.CancelledError:
+            for task in sends:
+                task.cancel()
+            raise
         for task in slow:
             self._go_on_alone(sends[task], self._finish(task))
         await self._move([sent for task in done if (sent := task.result()) is not None])
@@ -270,12 +266,15 @@ class Relay:
             except (*DATABASE_ERRORS, KafkaError) as error:
                 log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
                 await self._count_failure(key, error)
+            except Exception as error:
+                log.exception("relay_lane_failed", stream=key.stream, lane=key.lane)
+                await self._count_failure(key, error)
             finally:
                 del self._busy[key]
 
         self._busy[key] = asyncio.create_task(alone(), name=f"relay-{key.stream}-{key.lane}")
 
-    async def _finish(self, task: "asyncio.Task[_Sent | None]") -> None:
+    async def _finish(self, task: "asyncio.Task[Move | None]") -> None:
         sent = await task
         if sent is not None:
             await self._move([sent])
@@ -287,33 +286,23 @@ class Relay:
             try:
                 while (chunk := await coming).batches:
                     coming = asyncio.create_task(self._next_chunk(key, chunk.last))
-                    producer = await self._ready_producer()
-                    sent = await self._try_send(producer, key, watermark, chunk)
+                    sent = await self._try_send(await self._producer.get(), key, watermark, chunk)
                     if sent is None or not await self._move([sent]):
                         return
                     watermark = chunk.last
             finally:
                 coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
 
     async def _next_chunk(self, key: LaneKey, after: int) -> "_Chunk":
-        rows = await self._pool.fetch(READ_CHUNK, key.stream, key.lane, after, self._limits.chunk_rows)
-        return _build(await self._ready_producer(), rows)
-
-    async def _ready_producer(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            self._producer = await self._open_producer()
-        return self._producer
-
-    async def _drop_producer(self) -> None:
-        """An idempotent producer never recovers from a refused batch; its stop may hang without a broker."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(producer.stop(), self._limits.stop_seconds_max)
+        rows = await self._pool.fetch(
+            READ_CHUNK, key.stream, key.lane, after, self._limits.chunk_rows, self._limits.chunk_bytes
+        )
+        return _build(await self._producer.get(), rows)
 
     async def _send_rows(
-        self, producer: AIOKafkaProducer, key: LaneKey, before: int, rows: Sequence[Record]
-    ) -> _Sent | None:
+        self, producer: Producer, key: LaneKey, before: int, rows: Sequence[Record]
+    ) -> Move | None:
         try:
             chunk = _build(producer, rows)
         except KafkaError as error:
@@ -321,49 +310,40 @@ class Relay:
             return None
         return await self._try_send(producer, key, before, chunk)
 
-    async def _try_send(
-        self, producer: AIOKafkaProducer, key: LaneKey, before: int, chunk: "_Chunk"
-    ) -> _Sent | None:
-        """None when Kafka may not have everything: the lane is then read again from its watermark."""
+    async def _try_send(self, producer: Producer, key: LaneKey, before: int, chunk: "_Chunk") -> Move | None:
+        """None when Kafka may not have everything: the lane is then checked and read from its watermark."""
         try:
-            kafka_offset = await asyncio.wait_for(
+            first, last = await asyncio.wait_for(
                 self._send(producer, key, chunk), self._limits.send_seconds_max
             )
-        except (KafkaError, TimeoutError, OSError) as error:
+        except (KafkaError, OSError) as error:
             log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
-            if producer is self._producer:
-                await self._drop_producer()
+            await self._producer.discard(producer)
             await self._count_failure(key, error)
             return None
         self._failures.pop(key, None)
-        return _Sent(key, before, chunk.last, kafka_offset)
+        return Move(key, before, chunk.last, first, last)
 
-    async def _send(self, producer: AIOKafkaProducer, key: LaneKey, chunk: "_Chunk") -> int:
-        """The Kafka offset of the last row; every future is awaited."""
+    async def _send(self, producer: Producer, key: LaneKey, chunk: "_Chunk") -> tuple[int, int]:
+        """First and last Kafka offset. A batch waits for the one before: were that refused, it left a hole."""
         topic = record_topic(self._prefix, key.stream)
-        futures = [await producer.send_batch(batch, topic, partition=key.lane) for batch in chunk.batches]
-        crash_point("relay.sent")
-        acknowledged = await asyncio.gather(*futures)
+        offsets: list[int] = []
+        for batch in chunk.batches:
+            sending = await producer.send_batch(batch, topic, partition=key.lane)
+            crash_point("relay.sent")
+            first = (await sending).offset
+            if first < 0:
+                raise KafkaError("acknowledged as a duplicate, without its offset")
+            offsets += [first, first + batch.record_count() - 1]
         crash_point("relay.acked")
-        if acknowledged[-1].offset < 0:
-            raise KafkaError("acknowledged as a duplicate, without its offset")
-        return int(acknowledged[-1].offset + chunk.batches[-1].record_count() - 1)
+        return offsets[0], offsets[-1]
 
-    async def _move(self, sent: Sequence[_Sent]) -> bool:
-        """Move watermarks; False when another relay has moved one of them, whose lane is then left to it."""
+    async def _move(self, sent: Sequence[Move]) -> bool:
+        """Move watermarks. False when one stood elsewhere or its topic is another one: that lane is checked."""
         if not sent:
             return True
-        rows = await self._pool.fetch(
-            MOVE,
-            [entry.key.stream for entry in sent],
-            [entry.key.lane for entry in sent],
-            [entry.before for entry in sent],
-            [entry.after for entry in sent],
-            [entry.kafka_offset for entry in sent],
-            self._cluster_id,
-        )
+        moved = await move_watermarks(self._pool, sent, self._cluster_id)
         crash_point("relay.watermark")
-        moved = {LaneKey(row["stream"], row["lane"]) for row in rows}
         for entry in sent:
             if entry.key in moved:
                 self.published += entry.after - entry.before
@@ -378,7 +358,8 @@ class Relay:
         self._resume_at[key] = time.monotonic() + pause
 
     async def _count_failure(self, key: LaneKey, error: Exception) -> None:
-        """Wait longer each time; a lane that Kafka refuses for a reason of its own is stopped."""
+        """Check it anew, after a longer wait each time; what Kafka refuses for its own sake is stopped."""
+        self._checked.discard(key)
         self._postpone(key)
         if isinstance(error, LASTING) and self._failures[key] >= self._limits.refusals_max:
             await self._stop_lane(
@@ -393,7 +374,7 @@ class _Chunk(NamedTuple):
     last: int
 
 
-def _build(producer: AIOKafkaProducer, rows: Sequence[Record]) -> _Chunk:
+def _build(producer: Producer, rows: Sequence[Record]) -> _Chunk:
     """`rows` end in position, key, body, chain. MessageSizeTooLargeError for a row that no batch can hold."""
     if not rows:
         return _Chunk([], 0)

@@ -319,5 +319,5 @@ def murmur2(data: bytes) -> int:
 
 
 def lane_of(key: str, lanes: int) -> int:
-    """The lane of a lane key (market, organisation or root passport id as canonical UUID text)."""
+    """The lane of a lane key: market, organisation or root passport id as canonical UUID text, or a code."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % lanes

@@ -1,7 +1,31 @@
 """The relay's watermarks and leases: up to where Kafka has acknowledged each lane, and who may publish it."""
 
-from events.connections import Connection
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from events.connections import Connection, Pool
 from events.decision import LaneKey
+
+
+class Lease(NamedTuple):
+    """A lane that is held, its watermark, the offset and cluster of that record, and why it is stopped."""
+
+    key: LaneKey
+    position: int
+    kafka_offset: int | None
+    cluster_id: str | None
+    stopped_reason: str | None
+
+
+class Move(NamedTuple):
+    """What Kafka has acknowledged of a lane: positions after `before` up to `after`, and their offsets."""
+
+    key: LaneKey
+    before: int
+    after: int
+    first_offset: int
+    last_offset: int
+
 
 # Lanes whose lease is free, expired or ours; renews what we hold.
 TAKE_LEASES = """
@@ -10,18 +34,72 @@ where r.owner is null or r.owner = $1 or r.leased_until < clock_timestamp()
 returning r.stream, r.lane, r.position, r.kafka_offset, r.cluster_id, r.stopped_reason
 """
 
+
+async def take_leases(pool: Pool, owner: str, seconds: float) -> list[Lease]:
+    rows = await pool.fetch(TAKE_LEASES, owner, seconds)
+    return [
+        Lease(
+            LaneKey(row["stream"], row["lane"]),
+            row["position"],
+            row["kafka_offset"],
+            row["cluster_id"],
+            row["stopped_reason"],
+        )
+        for row in rows
+    ]
+
+
 RELEASE_LEASES = "update record.relay set owner = null, leased_until = null where owner = $1"
 
-# Compare and set: a lane that another relay has moved meanwhile is not returned.
+
+async def release_leases(pool: Pool, owner: str) -> None:
+    await pool.execute(RELEASE_LEASES, owner)
+
+
+# Compare and set. An offset that does not lie after the last one is of a topic made anew.
 MOVE = """
-update record.relay r set position = m.after, kafka_offset = m.kafka_offset, cluster_id = $6
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-    as m (stream, lane, before, after, kafka_offset)
+update record.relay r set position = m.after, kafka_offset = m.last_offset, cluster_id = $7
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    as m (stream, lane, before, after, first_offset, last_offset)
 where r.stream = m.stream and r.lane = m.lane and r.position = m.before
+and (r.kafka_offset is null or r.kafka_offset < m.first_offset)
 returning r.stream, r.lane
 """
 
+
+async def move_watermarks(pool: Pool, moves: Sequence[Move], cluster_id: str) -> set[LaneKey]:
+    """The lanes that were moved; another relay was there first, or the topic is another one, for the rest."""
+    rows = await pool.fetch(
+        MOVE,
+        [move.key.stream for move in moves],
+        [move.key.lane for move in moves],
+        [move.before for move in moves],
+        [move.after for move in moves],
+        [move.first_offset for move in moves],
+        [move.last_offset for move in moves],
+        cluster_id,
+    )
+    return {LaneKey(row["stream"], row["lane"]) for row in rows}
+
+
 NOTE_STOP = "update record.relay set stopped_reason = $3 where stream = $1 and lane = $2"
+
+
+async def note_stop(pool: Pool, key: LaneKey, reason: str) -> None:
+    await pool.execute(NOTE_STOP, key.stream, key.lane, reason)
+
+
+CLEAR_STOPS = """
+update record.relay r set stopped_reason = null from unnest($1::text[], $2::bigint[]) as c (stream, lane)
+where r.stream = c.stream and r.lane = c.lane and r.stopped_reason is not null
+"""
+
+
+async def clear_stops(pool: Pool, keys: Iterable[LaneKey]) -> None:
+    """What has been checked and found sound is stopped no longer."""
+    cleared = list(keys)
+    await pool.execute(CLEAR_STOPS, [key.stream for key in cleared], [key.lane for key in cleared])
+
 
 OLDEST_UNPUBLISHED = """
 select coalesce(max(extract(epoch from clock_timestamp() - j.recorded_at)), 0)::float8
@@ -29,22 +107,24 @@ from record.relay r join record.journal j
 on j.stream = r.stream and j.lane = r.lane and j.position = r.position + 1
 """
 
-REPUBLISH = """
-update record.relay set position = 0, kafka_offset = null, cluster_id = null, stopped_reason = null
-where stream = $1 and lane = $2
-"""
-
-RESUME = "update record.relay set stopped_reason = null where stream = $1 and lane = $2"
-
 
 async def oldest_unpublished_seconds(connection: Connection) -> float:
     """Age of the oldest journal row that Kafka has not acknowledged; 0 when there is none."""
     return float(await connection.fetchval(OLDEST_UNPUBLISHED))
 
 
+REPUBLISH = """
+update record.relay set position = 0, kafka_offset = null, cluster_id = null, stopped_reason = null
+where stream = $1 and lane = $2
+"""
+
+
 async def republish(connection: Connection, key: LaneKey) -> None:
     """Recovery for a lost topic: the relay sends the lane again from its first event. As the relay role."""
     await connection.execute(REPUBLISH, key.stream, key.lane)
+
+
+RESUME = "update record.relay set stopped_reason = null where stream = $1 and lane = $2"
 
 
 async def resume(connection: Connection, key: LaneKey) -> None:

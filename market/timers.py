@@ -18,13 +18,21 @@ from market.commands import clearings, lots, matches, offers, requirements
 from market.commands.desk import Answer, Desk
 from market.metrics import TIMER_COMMANDS
 from market.rules.callers import Caller
-from market.store.due import MarketClock, clearing_clocks, due_expiries, due_lapses, due_releases
+from market.store.due import (
+    BEGINNING,
+    MarketClock,
+    clearing_clocks,
+    due_expiries,
+    due_lapses,
+    due_releases,
+)
 from market.store.orders import OrderPlace
 
 log = structlog.get_logger("lodestone.timers")
 
 TICK_SECONDS: Final = 0.5
 COMMANDS_PER_TICK_MAX: Final = 256
+RESERVATIONS_PER_TICK_MAX: Final = 1_024
 REFUSED_PAUSE: Final = timedelta(seconds=5)
 
 
@@ -52,6 +60,7 @@ class Timers:
         self._clock = clock
         self._tick_seconds = tick_seconds
         self._not_before: dict[tuple[str, UUID], datetime] = {}
+        self._reservation = BEGINNING
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until the event is set. What is away or refused is tried again at a later tick."""
@@ -61,7 +70,10 @@ class Timers:
                 await asyncio.wait_for(stop.wait(), 0.0 if full else self._tick_seconds)
 
     async def tick(self) -> int:
-        """Give every command that is due, at most 256 of a kind; the number given."""
+        """Give the commands that are due, at most 256 of a kind; the number given.
+
+        Releases are looked for among the next 1,024 reservations, from tick to tick through all of them.
+        """
         now = self._clock()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         due = [entry for entry in await self._due(now) if (entry.kind, entry.subject) not in self._not_before]
@@ -72,12 +84,13 @@ class Timers:
         async with self._desk.pool.acquire() as connection:
             expiries = await due_expiries(connection, now, COMMANDS_PER_TICK_MAX)
             lapses = await due_lapses(connection, now, COMMANDS_PER_TICK_MAX)
-            releases = await due_releases(connection, COMMANDS_PER_TICK_MAX)
+            releases = await due_releases(connection, RESERVATIONS_PER_TICK_MAX, after=self._reservation)
             clocks = await clearing_clocks(connection)
+        self._reservation = releases.looked_at
         return [
             *(self._expiry(place) for place in expiries),
             *(self._lapse(place.match) for place in lapses),
-            *(self._release(place.order) for place in releases),
+            *(self._release(place.order) for place in releases.places),
             *(self._round(clock.market) for clock in clocks if is_due(clock, now)),
         ]
 

@@ -38,8 +38,9 @@ from events.vocabulary import (
     StatedPrice,
     Tranche,
 )
-from market.rules.book import MarketInputs, RecordedFx, RecordedReference, RequirementOrder, SupplyOrder
+from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.callers import Caller
+from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import PostingState, RequirementState, SupplyState
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft

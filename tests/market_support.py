@@ -42,11 +42,23 @@ from events.vocabulary import (
     StatedPrice,
     Tranche,
 )
-from market.commands import clearings, inputs, lots, markets, matches, members, offers, parties, requirements
+from market.commands import (
+    clearings,
+    initiatives,
+    inputs,
+    lots,
+    markets,
+    matches,
+    members,
+    offers,
+    parties,
+    requirements,
+)
 from market.commands.desk import Answer, Desk, open_desk
 from market.rules.book import Books, fold
 from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM, conclude
+from market.rules.initiatives import InitiativeDetails, NewInitiative
 from market.rules.parties import (
     CertificateDetails,
     FacilityDetails,
@@ -207,7 +219,7 @@ async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> Async
 
 @asynccontextmanager
 async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
-    """A deployment without markets."""
+    """A deployment without markets; the initiative remhub is registered."""
     owner = await asyncpg.connect(database.dsn("owner"))
     try:
         await initialise(owner, uuid4(), LANES)
@@ -219,7 +231,9 @@ async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
     await writer.start()
     try:
         desk = await open_desk(writer, pool, uuid7)
-        yield Scene(desk, pool, clock, Caller(organisation=uuid7(), roles=frozenset({"operator"})))
+        scene = Scene(desk, pool, clock, Caller(organisation=uuid7(), roles=frozenset({"operator"})))
+        await initiatives.register(desk, scene.operator, details=initiative("remhub"))
+        yield scene
     finally:
         await writer.stop()
         await pool.close()
@@ -274,6 +288,10 @@ def rule_set(**changes: Any) -> RuleSet:
         "effective_from": START,
     }
     return RuleSet(**(given | changes))
+
+
+def initiative(code: str) -> NewInitiative:
+    return NewInitiative(code=code, name=f"the {code} project")
 
 
 def organisation_details(name: str) -> OrganisationDetails:
@@ -418,6 +436,10 @@ async def change_the_parties(scene: Scene) -> None:
     await parties.change_organisation(
         desk, scene.operator, organisation=buyer.organisation, details=details, expected_version=1
     )
+    await initiatives.register(desk, scene.operator, details=initiative("permanet"))
+    led = InitiativeDetails(name="the permanet project", coordinator="an institute")
+    await initiatives.change(desk, scene.operator, initiative="permanet", details=led, expected_version=1)
+    await initiatives.revoke(desk, scene.operator, initiative="permanet")
     last = scene.sellers[-1].organisation
     await members.suspend(desk, scene.operator, market=scene.market, organisation=last, reason="audit")
     await members.admit(desk, scene.operator, market=scene.market, organisation=last)
@@ -519,7 +541,7 @@ async def let_time_pass(scene: Scene) -> None:
     await scene.lot(scene.sellers[0], "L-4")
     scene.clock.now = VALID_UNTIL + timedelta(seconds=1)
     async with scene.pool.acquire() as connection:
-        releases = await due.due_releases(connection, 100)
+        releases = (await due.due_releases(connection, 100)).places
         expiries = await due.due_expiries(connection, scene.clock.now, 100)
     assert sold in [place.order for place in releases]
     for place in releases:

@@ -187,6 +187,17 @@ CREATE TABLE state.failing (
     CONSTRAINT failing_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.initiative (
+    lane bigint NOT NULL,
+    initiative text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    revoked boolean NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT initiative_position_check CHECK (("position" >= 1)),
+    CONSTRAINT initiative_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE state.licence (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -485,6 +496,9 @@ ALTER TABLE ONLY state.facility
 ALTER TABLE ONLY state.failing
     ADD CONSTRAINT failing_pkey PRIMARY KEY (lane, market, organisation, "position");
 
+ALTER TABLE ONLY state.initiative
+    ADD CONSTRAINT initiative_pkey PRIMARY KEY (lane, initiative);
+
 ALTER TABLE ONLY state.licence
     ADD CONSTRAINT licence_pkey PRIMARY KEY (lane, organisation, licence);
 
@@ -540,6 +554,8 @@ CREATE INDEX clearing_by_plan ON state.clearing USING btree (plan);
 CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, market) WHERE (status = 'planned'::text);
 
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
+
+CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);
 
 CREATE INDEX licence_by_organisation ON state.licence USING btree (organisation, licence);
 
@@ -599,6 +615,8 @@ CREATE POLICY auditor ON state.facility FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.failing FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.initiative FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.licence FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.lot_reservation FOR SELECT TO lodestone_auditor USING (true);
@@ -629,6 +647,8 @@ ALTER TABLE state.facility ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.failing ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.initiative ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.licence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.lot_reservation ENABLE ROW LEVEL SECURITY;
@@ -652,6 +672,8 @@ CREATE POLICY own ON state.clearing FOR SELECT TO lodestone_reader USING ((( SEL
 CREATE POLICY own ON state.facility FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.failing FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.initiative FOR SELECT TO lodestone_reader USING (true);
 
 CREATE POLICY own ON state.licence FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -688,6 +710,8 @@ CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHE
 CREATE POLICY writer ON state.facility TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.failing TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.initiative TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.licence TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -866,6 +890,10 @@ GRANT SELECT ON TABLE state.facility TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.failing TO lodestone_writer;
 GRANT SELECT ON TABLE state.failing TO lodestone_reader;
 GRANT SELECT ON TABLE state.failing TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.initiative TO lodestone_writer;
+GRANT SELECT ON TABLE state.initiative TO lodestone_reader;
+GRANT SELECT ON TABLE state.initiative TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.licence TO lodestone_writer;
 GRANT SELECT ON TABLE state.licence TO lodestone_reader;

@@ -13,11 +13,12 @@ from events.decision import LaneKey, Moment, Request
 from events.vocabulary import OrderKind, PhysicalLot, lane_of
 from market.commands.desk import Answer, Desk, InMarket, Operation, submit
 from market.rules.callers import Caller
-from market.rules.lots import GradeLot, identity
+from market.rules.lots import GradeLot
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
 from market.rules.refusals import OrderUnknown
 from market.rules.requirements import AmendRequirement, PostRequirement
+from market.rules.reservations import identity
 from market.store import requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures

@@ -1,20 +1,22 @@
 """Organisations, their facilities, certificates, licences and keys. A change is copied into each of their
 markets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.refusal import LaneBusy
 from market.commands.desk import Answer, Desk, Operation, submit
-from market.rules import keys, permits
+from market.rules import keys, papers
 from market.rules import parties as rules
 from market.rules.callers import Caller
 from market.rules.keys import IssueKey, RevokeKey
+from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties import (
     CertificateDetails,
     ChangeFacility,
@@ -28,8 +30,7 @@ from market.rules.parties import (
     RegisterOrganisation,
     RevokeFacility,
 )
-from market.rules.permits import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
-from market.store import members, party_reads
+from market.store import initiatives, members, party_reads
 
 TRIES_MAX = 5
 
@@ -43,6 +44,7 @@ class OfOrganisation(Protocol):
 
 
 A = TypeVar("A", bound=OfOrganisation)
+Naming = TypeVar("Naming", RegisterOrganisation, ChangeOrganisation)
 
 
 class MembershipsMoved(Exception):
@@ -65,8 +67,22 @@ async def load(
     return [await party_reads.load_state(connection, a.lane, a.argument.organisation) for a in asked]
 
 
+async def load_with_initiatives(
+    connection: Connection, asked: Sequence[Asked[Naming]], moment: Moment
+) -> Sequence[OrganisationState]:
+    """Also which of the initiatives that are named stand; the transaction holds their lanes."""
+    states = await load(connection, asked, moment)
+    named = [a.argument.details.initiatives for a in asked]
+    return [
+        replace(state, initiatives=await initiatives.standing(connection, codes))
+        for state, codes in zip(states, named, strict=True)
+    ]
+
+
 def of_organisation(
-    name: str, decide: Callable[[OrganisationState, A, Moment], Decision]
+    name: str,
+    decide: Callable[[OrganisationState, A, Moment], Decision],
+    load: Callable[[Connection, Sequence[Asked[A]], Moment], Awaitable[Sequence[OrganisationState]]] = load,
 ) -> Operation[Asked[A], OrganisationState]:
     def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:
         if not asked.lanes.issuperset(LaneKey("market", m.lane) for m in state.memberships):
@@ -76,15 +92,15 @@ def of_organisation(
     return Operation(name, load, decided)
 
 
-REGISTER = of_organisation("organisation.register", rules.register_organisation)
-CHANGE = of_organisation("organisation.change", rules.change_organisation)
+REGISTER = of_organisation("organisation.register", rules.register_organisation, load_with_initiatives)
+CHANGE = of_organisation("organisation.change", rules.change_organisation, load_with_initiatives)
 REGISTER_FACILITY = of_organisation("facility.register", rules.register_facility)
 CHANGE_FACILITY = of_organisation("facility.change", rules.change_facility)
 REVOKE_FACILITY = of_organisation("facility.revoke", rules.revoke_facility)
-REGISTER_CERTIFICATE = of_organisation("certificate.register", permits.register_certificate)
-REVOKE_CERTIFICATE = of_organisation("certificate.revoke", permits.revoke_certificate)
-REGISTER_LICENCE = of_organisation("licence.register", permits.register_licence)
-REVOKE_LICENCE = of_organisation("licence.revoke", permits.revoke_licence)
+REGISTER_CERTIFICATE = of_organisation("certificate.register", papers.register_certificate)
+REVOKE_CERTIFICATE = of_organisation("certificate.revoke", papers.revoke_certificate)
+REGISTER_LICENCE = of_organisation("licence.register", papers.register_licence)
+REVOKE_LICENCE = of_organisation("licence.revoke", papers.revoke_licence)
 ISSUE_KEY = of_organisation("api-key.issue", keys.issue_key)
 REVOKE_KEY = of_organisation("api-key.revoke", keys.revoke_key)
 
@@ -96,13 +112,18 @@ async def _submit(
     *,
     request: Request | None,
     dry_run: bool,
+    named: tuple[str, ...] = (),
 ) -> Answer:
-    """The organisation's lane and those of its markets; looked up again when it joins one meanwhile."""
+    """The organisation's lane, those of its markets and those of initiatives that it names.
+
+    Memberships are looked up again when it joins a market meanwhile.
+    """
     own = desk.lane("parties", argument.organisation)
+    read = [desk.lane("parties", code) for code in named]
     for _ in range(TRIES_MAX):
         async with desk.pool.acquire() as connection:
             markets = await members.markets_of(connection, argument.organisation)
-        lanes = frozenset([own, *(LaneKey("market", lane) for lane, _ in markets)])
+        lanes = frozenset([own, *read, *(LaneKey("market", lane) for lane, _ in markets)])
         try:
             return await submit(
                 desk,
@@ -132,7 +153,9 @@ async def register_organisation(
     argument = RegisterOrganisation(
         caller=caller, organisation=organisation or desk.new_id(), details=details
     )
-    return await _submit(desk, REGISTER, argument, request=request, dry_run=dry_run)
+    return await _submit(
+        desk, REGISTER, argument, request=request, dry_run=dry_run, named=details.initiatives
+    )
 
 
 async def change_organisation(
@@ -148,7 +171,7 @@ async def change_organisation(
     argument = ChangeOrganisation(
         caller=caller, organisation=organisation, expected_version=expected_version, details=details
     )
-    return await _submit(desk, CHANGE, argument, request=request, dry_run=dry_run)
+    return await _submit(desk, CHANGE, argument, request=request, dry_run=dry_run, named=details.initiatives)
 
 
 async def register_facility(

@@ -28,6 +28,9 @@ class Firm(Struct, frozen=True, kw_only=True):
     waste_codes: tuple[str, ...] = ()
 
 
+INITIATIVES: tuple[tuple[str, str], ...] = (("remhub", "REMHub"), ("permanet", "PERMANET"))
+"""Code and name of the initiatives that firms take part in."""
+
 EOL_WASTE_CODE = "160216"
 SWARF_WASTE_CODE = "120103"
 

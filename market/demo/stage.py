@@ -11,7 +11,7 @@ from msgspec import Struct
 from market.demo import figures
 from market.demo.calendar import Calendar, text
 from market.demo.door import Door
-from market.demo.firms import BUYERS, OUTSIDER, SELLERS, Firm
+from market.demo.firms import BUYERS, INITIATIVES, OUTSIDER, SELLERS, Firm
 from market.demo.requirements import CARBON_PROFILE
 
 EUR_PER_USD = "0.86"
@@ -64,6 +64,9 @@ async def set_stage(
     client: httpx.AsyncClient, operator: Door, calendar: Calendar, progress: Progress
 ) -> Stage:
     """Everything the first order needs. DemoError when the door refuses any of it."""
+    for code, name in INITIATIVES:
+        await operator.post("/v1/initiatives", {"code": code, "name": name})
+    progress(f"initiatives {', '.join(code for code, _ in INITIATIVES)} registered")
     firms = (*SELLERS, *BUYERS, OUTSIDER)
     players = await asyncio.gather(*(_bring(client, operator, firm, calendar) for firm in firms))
     progress(f"{len(players)} firms with sites, certificates, licences and keys")

@@ -16,6 +16,7 @@ from market.http import (
     documents,
     facilities,
     health,
+    initiatives,
     inputs,
     keys,
     markets,
@@ -35,6 +36,7 @@ from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    *initiatives.HANDLERS,
     *organisations.HANDLERS,
     *facilities.HANDLERS,
     *papers.HANDLERS,

@@ -21,18 +21,19 @@ from events.vocabulary import (
     TRADED_OXIDE,
     MarketBasis,
 )
-from market.rules.book import MarketInputs
 from market.rules.defects import (
     AmountNegative,
     AmountOutOfRange,
     AnalyteUnknown,
     CoProductIsBasis,
     CoProductPriceAmbiguous,
+    CoProductReferenceOfOther,
     LimitEmpty,
     ProfileFloorAboveCap,
     RexHierarchyBroken,
 )
-from market.rules.quantities import EUR
+from market.rules.market_inputs import MarketInputs
+from market.rules.quantities import EUR, is_price_of
 from market.rules.refusals import FxMissing, ReferenceUnknown
 from market.rules.wellformed import duplicate_refusals
 
@@ -133,14 +134,19 @@ def co_product_refusals(
         if bid.price_ueur_per_kg is not None:
             reasons += amount_refusals(bid.price_ueur_per_kg, f"{pointer}/price_ueur_per_kg")
         if bid.reference_code is not None:
-            reasons += _reference_refusals(bid.reference_code, f"{pointer}/reference_code", inputs)
+            reasons += _reference_refusals(
+                bid.reference_code, bid.analyte, f"{pointer}/reference_code", inputs
+            )
     return reasons
 
 
-def _reference_refusals(code: str, pointer: str, inputs: MarketInputs) -> list[Refusal]:
+def _reference_refusals(code: str, analyte: str, pointer: str, inputs: MarketInputs) -> list[Refusal]:
     recorded = inputs.references.get(code)
     if recorded is None:
         return [ReferenceUnknown(pointer=pointer, reference=code)]
+    if not is_price_of(recorded.value, analyte):
+        priced = recorded.value.analyte
+        return [CoProductReferenceOfOther(pointer=pointer, reference=code, priced=priced, analyte=analyte)]
     currency = recorded.value.price.currency
     if currency != EUR and currency not in inputs.fx:
         return [FxMissing(pointer=pointer, currency=currency)]

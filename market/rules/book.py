@@ -38,19 +38,9 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.market_terms import (
-    ConcentratedOrigins,
-    FxRate,
-    MarketInput,
-    MarketTerms,
-    Member,
-    Qualification,
-    ReferencePrice,
-    RequirementTerms,
-    RuleSet,
-    SupplyTerms,
-)
-from events.vocabulary import ProductForm, QualificationLevel, Tranche
+from events.market_terms import MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
+from market.rules.market_inputs import MarketInputs, record_input
+from market.rules.tranches import carried_tranches, move_tranche, tranches_left_g
 
 OrderStatus = Literal["open", "withdrawn", "expired", "sold"]
 RELIABILITY_WINDOW = timedelta(days=90)
@@ -77,6 +67,11 @@ class SupplyOrder(Struct, frozen=True, kw_only=True):
     @property
     def available_g(self) -> int:
         return self.terms.basis_g - self.held_g - self.filled_g if self.status == "open" else 0
+
+    @property
+    def tranche_left_g(self) -> tuple[int, ...]:
+        """What each tranche has to give; one entry for a term order."""
+        return tranches_left_g(self.terms, self.tranche_committed_g, self.available_g)
 
 
 class RequirementOrder(Struct, frozen=True, kw_only=True):
@@ -108,26 +103,6 @@ class OpenMatch(Struct, frozen=True, kw_only=True):
     buyer_reason: str | None = None
 
 
-class RecordedReference(Struct, frozen=True, kw_only=True):
-    value: ReferencePrice
-    position: int
-
-
-class RecordedFx(Struct, frozen=True, kw_only=True):
-    value: FxRate
-    position: int
-
-
-class MarketInputs(Struct, kw_only=True):
-    """The newest of each dated input that the market's lane holds."""
-
-    references: dict[str, RecordedReference] = {}
-    fx: dict[str, RecordedFx] = {}
-    qualifications: dict[str, QualificationLevel] = {}
-    concentrated: ConcentratedOrigins | None = None
-    concentrated_position: int | None = None
-
-
 class PublishedRuleSet(Struct, frozen=True, kw_only=True):
     rule_set: RuleSet
     position: int
@@ -156,10 +131,6 @@ class Book(Struct, kw_only=True):
 
 Books = dict[UUID, Book]
 """All markets of one lane."""
-
-
-def qualification_key(buyer: UUID, seller: UUID, facility: UUID, form: ProductForm) -> str:
-    return f"{buyer}/{seller}/{facility}/{form}"
 
 
 def rule_set_at(rule_sets: list[PublishedRuleSet], now: datetime) -> RuleSet | None:
@@ -229,7 +200,7 @@ def _fold_surroundings(
         case MemberSuspended():
             book.suspended.add(fact.organisation)
         case InputRecorded():
-            _record_input(book.inputs, fact.input, position)
+            record_input(book.inputs, fact.input, position)
         case RuleSetPublished():
             book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=position))
         case _:
@@ -253,21 +224,6 @@ def _fold_clearing(
             book.plan, book.plan_position = None, None
         case _:
             assert_never(fact)
-
-
-def _record_input(inputs: MarketInputs, value: MarketInput, position: int) -> None:
-    match value:
-        case ReferencePrice():
-            inputs.references[value.code] = RecordedReference(value=value, position=position)
-        case FxRate():
-            inputs.fx[value.currency] = RecordedFx(value=value, position=position)
-        case Qualification():
-            key = qualification_key(value.buyer, value.seller, value.facility, value.form)
-            inputs.qualifications[key] = value.level
-        case ConcentratedOrigins():
-            inputs.concentrated, inputs.concentrated_position = value, position
-        case _:
-            assert_never(value)
 
 
 def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
@@ -360,24 +316,6 @@ def _keep_requirement(book: Book, order: RequirementOrder) -> None:
         book.requirements.pop(order.order, None)
     else:
         book.requirements[order.order] = replace(order, status=status)
-
-
-def move_tranche(committed_g: tuple[int, ...], tranche: int, tranches: int, moved_g: int) -> tuple[int, ...]:
-    """Held and sold grams of each of `tranches` after `moved_g` came to one of them (negative: released)."""
-    grams = [*committed_g, *[0] * (tranches - len(committed_g))]
-    if moved_g == 0 or tranche >= len(grams):
-        return committed_g
-    grams[tranche] = max(0, grams[tranche] + moved_g)
-    return tuple(grams) if any(grams) else ()
-
-
-def carried_tranches(
-    committed_g: tuple[int, ...], before: tuple[Tranche, ...], after: tuple[Tranche, ...]
-) -> tuple[int, ...]:
-    """What stays committed of each tranche when an order is amended: a tranche is known by its window."""
-    left = {tranche.window: grams for tranche, grams in zip(before, committed_g, strict=False) if grams}
-    carried = tuple(left.pop(tranche.window, 0) for tranche in after)
-    return carried if any(carried) else ()
 
 
 def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) -> None:

@@ -17,16 +17,18 @@ from events.market_terms import OrderDual, SectionResult, TradeReference, Waterf
 from events.vocabulary import PRICE_UEUR_PER_KG_MAX, MarketBasis
 from market.rules.assignment import AssignmentError
 from market.rules.assignment_problem import exact_dot
-from market.rules.book import Book, MarketInputs
+from market.rules.book import Book
 from market.rules.eligibility import MarketFacts, facts_of
 from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
-from market.rules.graph import HorizonBook, Part, horizons, largest_remainder, section
+from market.rules.graph import HorizonBook, Part, horizons, section
+from market.rules.market_inputs import MarketInputs
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import (
     NDFEB,
     NDPR,
     fx_for,
     fx_reference,
+    largest_remainder,
     net_dry_g,
     product_g,
     reference_of,
@@ -38,6 +40,8 @@ from market.rules.sections import ClearedSection, ClearingImpossible, Trade, cle
 ALGORITHM = "lexicographic-1"
 PARTS: tuple[Part, ...] = ("firm", "all")
 REASON_TEXT_MAX = 200
+INDEX_FLAT_UEUR_PER_KG = 0
+"""Term prices are differentials to an index: at the index itself they are nothing."""
 BASIS_REFERENCE: dict[MarketBasis, tuple[str, ...]] = {
     "ndpr": (NDPR, "Nd"),
     "dy": ("Dy",),
@@ -113,6 +117,9 @@ def _clear_horizon(
     of: HorizonBook, planned: ClearingPlanned, reference: TradeReference | None, *, sustainability: bool
 ) -> list[ClearedSection]:
     """Firm orders among themselves; then what is left of them with the orders subject to confirmation."""
+    anchor_ueur_per_kg = None if reference is None else reference.ueur_per_kg
+    if of.horizon is not None:
+        anchor_ueur_per_kg = INDEX_FLAT_UEUR_PER_KG
     sellers_left = [node.capacity_g for node in of.sellers]
     buyers_left = [node.capacity_g for node in of.buyers]
     seller_place = {(node.order.order, node.tranche): index for index, node in enumerate(of.sellers)}
@@ -120,9 +127,7 @@ def _clear_horizon(
     cleared = []
     for part in PARTS:
         posed = section(of, part, sellers_left, buyers_left)
-        done = clear_section(
-            posed, planned, reference if of.horizon is None else None, sustainability=sustainability
-        )
+        done = clear_section(posed, planned, anchor_ueur_per_kg, sustainability=sustainability)
         for trade in done.trades:
             sellers_left[seller_place[trade.seller.order.order, trade.seller.tranche]] -= trade.quantity_g
             buyers_left[buyer_place[trade.buyer.order.order]] -= trade.quantity_g
@@ -155,17 +160,17 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     plan, planned = clearing.plan, clearing.planned
     products = product_grams(clearing)
     found: list[Draft] = []
-    struck: list[MatchStruck] = []
+    struck: list[Draft] = []
     for cleared in clearing.sections:
         for trade in cleared.trades:
             fact = _struck(clearing, cleared, trade, products[trade_key(cleared, trade)])
-            struck.append(fact)
             parts = trade_parts(trade)
-            found.append(_draft(plan, f"struck/{fact.section}", fact, fact.match, *parts))
+            struck.append(_draft(plan, f"struck/{fact.section}", fact, fact.match, *parts))
+            found.append(struck[-1])
             if not (fact.seller_must_confirm or fact.buyer_must_confirm):
                 confirmed = _confirmed(fact, trade)
                 found.append(_draft(plan, f"confirmed/{fact.section}", confirmed, fact.match, *parts))
-    evidence = evidence_parts(
+    parts_of_evidence = evidence_parts(
         planned.market,
         planned.plan,
         planned.round,
@@ -174,9 +179,12 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
             for cleared in clearing.sections
         ],
     )
-    found += [_draft(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big")) for part in evidence]
-    hashes = tuple(fact_sha256(part) for part in evidence)
-    found.append(_draft(plan, "completed", _completed(clearing, struck, hashes), planned.plan))
+    evidence = [
+        _draft(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big"))
+        for part in parts_of_evidence
+    ]
+    completed = _completed(clearing, struck, evidence)
+    found += [*evidence, _draft(plan, "completed", completed, planned.plan)]
     return tuple(found)
 
 
@@ -345,15 +353,13 @@ def _confirmed(struck: MatchStruck, trade: Trade) -> MatchConfirmed:
     )
 
 
-def _completed(
-    clearing: Clearing, struck: Sequence[MatchStruck], evidence: tuple[str, ...]
-) -> ClearingCompleted:
+def _completed(clearing: Clearing, struck: Sequence[Draft], evidence: Sequence[Draft]) -> ClearingCompleted:
     """What buyers pay and sellers receive are reckoned apart and have to agree."""
     planned = clearing.planned
     trades = list(_all_trades(clearing))
     paid = sum(trade.paid_cents for trade in trades)
     received = sum(trade.received_cents for trade in trades)
-    assert paid == received == sum(fact.amount_cents_eur for fact in struck)
+    assert paid == received == sum(_struck_of(draft).amount_cents_eur for draft in struck)
     assert len(struck) == len(trades)
     return ClearingCompleted(
         market=planned.market,
@@ -363,8 +369,8 @@ def _completed(
         rule_set_sha256=planned.rule_set_sha256,
         algorithm=planned.algorithm,
         sections=tuple(section_result(cleared) for cleared in clearing.sections),
-        evidence_sha256=evidence,
-        matches_sha256=root_sha256(fact_sha256(fact) for fact in struck),
+        evidence_sha256=tuple(map(_draft_sha256, evidence)),
+        matches_sha256=root_sha256(map(_draft_sha256, struck)),
         match_count=len(struck),
         buyers_pay_cents_eur=str(paid),
         sellers_receive_cents_eur=str(received),
@@ -375,6 +381,16 @@ def _completed(
 def _all_trades(clearing: Clearing) -> Iterator[Trade]:
     for cleared in clearing.sections:
         yield from cleared.trades
+
+
+def _struck_of(draft: Draft) -> MatchStruck:
+    assert isinstance(draft.data, MatchStruck)
+    return draft.data
+
+
+def _draft_sha256(draft: Draft) -> str:
+    assert draft.salt is not None
+    return fact_sha256(draft.data, draft.salt)
 
 
 def _planned(plan: Recorded) -> ClearingPlanned:

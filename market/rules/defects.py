@@ -63,6 +63,12 @@ class ValueShareTooLow(Refusal):
     code = "value_share_too_low"
 
 
+class BasisAboveProduct(Refusal):
+    """The product would carry {basis_ppb} ppb of the basis {basis}: more than the whole cannot be."""
+
+    code = "basis_above_product"
+
+
 class FormNotOfMarket(Refusal):
     """The form {form} is not traded in the market basis {basis}."""
 
@@ -118,7 +124,7 @@ class DetectionLimitMissing(Refusal):
 
 
 class TreoMissing(Refusal):
-    """Fractions of TREO need the TREO share of the sample, above zero."""
+    """Fractions of TREO and measured rare earths need a TREO share of the sample above zero."""
 
     code = "treo_missing"
 
@@ -130,7 +136,7 @@ class ReoSplitOutOfRange(Refusal):
 
 
 class CompositionOverWhole(Refusal):
-    """The fractions add up to {sum_ppb} ppb of the sample; more than 105 % cannot be."""
+    """The fractions, with the water of a sample as received, add up to {sum_ppb} ppb; 105 % is the most."""
 
     code = "composition_over_whole"
 
@@ -249,6 +255,12 @@ class CoProductIsBasis(Refusal):
     code = "co_product_is_basis"
 
 
+class CoProductReferenceOfOther(Refusal):
+    """The reference price {reference} is of {priced}, not of {analyte}."""
+
+    code = "co_product_reference_of_other"
+
+
 class CoProductPriceAmbiguous(Refusal):
     """A co-product states either a price of its own or a reference code."""
 
@@ -295,3 +307,9 @@ class PartyNotMember(Refusal):
     """This organisation is not a member of this market."""
 
     code = "party_not_member"
+
+
+class InitiativeUnknown(Refusal):
+    """No initiative {initiative} is registered, or it was revoked."""
+
+    code = "initiative_unknown"

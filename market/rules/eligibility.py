@@ -16,7 +16,8 @@ from events.vocabulary import (
     Period,
     TermHorizon,
 )
-from market.rules.book import Book, MarketInputs, RequirementOrder, SupplyOrder, qualification_key
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.delivery_papers import paper_reasons
 from market.rules.horizons import contract_years
 from market.rules.ineligibility import (
     Ineligibility,
@@ -28,7 +29,7 @@ from market.rules.ineligibility import (
     period_text,
     ppb_text,
 )
-from market.rules.papers import paper_reasons
+from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import UEUR_G_PER_KG_PER_CENT, DryAnalyte, dry_analytes, purity_ppb
 
 _FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
@@ -79,11 +80,11 @@ def reasons(
     if not _available(supply, requirement, facts):
         return (Ineligibility(code="not_available"),)
     own = tuple(_pair_reasons(supply, requirement, facts))
-    possible = deliveries(supply.terms, requirement.terms, facts.at)
+    possible = _deliveries_left(supply, requirement, facts.at)
     if not possible:
         window = requirement.terms.window
         papers = _papers(supply, requirement, facts, Delivery(0, window, window.end))
-        return (*own, *_window_reasons(supply.terms, requirement.terms), *papers)
+        return (*own, *_window_reasons(supply, requirement.terms), *papers)
     return (*own, *min((_papers(supply, requirement, facts, each) for each in possible), key=len))
 
 
@@ -91,7 +92,7 @@ def eligible_deliveries(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
 ) -> tuple[Delivery, ...]:
     """The tranches against which nothing speaks, in order; the same answer as `reasons`."""
-    possible = deliveries(supply.terms, requirement.terms, facts.at)
+    possible = _deliveries_left(supply, requirement, facts.at)
     if not possible or not _available(supply, requirement, facts):
         return ()
     if next(_pair_reasons(supply, requirement, facts), None) is not None:
@@ -112,6 +113,17 @@ def deliveries(supply: SupplyTerms, requirement: RequirementTerms, at: datetime)
         if start < end and end - start >= least:
             found.append(Delivery(index, Period(start=start, end=end), end))
     return tuple(found)
+
+
+def _deliveries_left(
+    supply: SupplyOrder, requirement: RequirementOrder, at: datetime
+) -> tuple[Delivery, ...]:
+    """Without the tranches of which everything is held or sold."""
+    found = deliveries(supply.terms, requirement.terms, at)
+    if not supply.tranche_committed_g:
+        return found
+    left_g = supply.tranche_left_g
+    return tuple(delivery for delivery in found if left_g[delivery.tranche] > 0)
 
 
 def carriage_row(supply: SupplyTerms, requirement: RequirementTerms) -> Carriage | None:
@@ -210,14 +222,17 @@ def _profile_reasons(left: TermHorizon, right: TermHorizon) -> Iterator[Ineligib
             seller_figure=eur_per_kg_text(floor),
             relation=">",
             buyer_figure="none" if accepted is None else eur_per_kg_text(accepted),
+            compares_price_of=() if accepted is None else ("seller", "buyer"),
         )
 
 
-def _window_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
-    if (supply.term is None) == (requirement.term is None):
+def _window_reasons(supply: SupplyOrder, requirement: RequirementTerms) -> Iterator[Ineligibility]:
+    terms = supply.terms
+    if (terms.term is None) == (requirement.term is None):
+        left = zip(terms.tranches, supply.tranche_left_g, strict=False)
         yield Ineligibility(
             code="window_disjoint",
-            seller_figure=", ".join(period_text(tranche.window) for tranche in supply.tranches),
+            seller_figure=", ".join(period_text(tranche.window) for tranche, left_g in left if left_g),
             relation="against",
             buyer_figure=f"{period_text(requirement.window)}, {requirement.overlap_min_days} d at least",
         )
@@ -367,6 +382,7 @@ def _commercial_reasons(supply: SupplyOrder, requirement: RequirementOrder) -> I
                 seller_figure=kg_text(seller_parcel_g(sold)),
                 relation="against",
                 buyer_figure=f"{credit_cents // 100}.{credit_cents % 100:02d} EUR",
+                compares_price_of=("buyer",),
             )
 
 

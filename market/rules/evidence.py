@@ -16,9 +16,12 @@ PART_BYTES_MAX = 400 * 1024
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-def fact_sha256(fact: Struct) -> str:
-    """SHA-256 of the canonical JSON of a fact, in hexadecimal."""
-    return sha256(_encoder.encode(fact)).hexdigest()
+def fact_sha256(fact: Struct, salt: str) -> str:
+    """SHA-256 of its event's salt (16 bytes) ‖ the canonical JSON of a fact, in hexadecimal.
+
+    These hashes are public: without the salt a limit could be guessed back from one.
+    """
+    return sha256(bytes.fromhex(salt) + _encoder.encode(fact)).hexdigest()
 
 
 def root_sha256(hashes: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket, ticket
 
 MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
-Standing = Literal["closed", "no_counter_orders", "none_eligible", "all_dearer", "in_the_money"]
+Standing = Literal["closed", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "in_the_money"]
+"""`eligible`: somebody fits, and whether the prices do is not told."""
 
 
 class MatchExplanation(Struct, frozen=True, kw_only=True):
@@ -165,7 +166,15 @@ def _standing(
         return "closed"
     if not verdicts:
         return "no_counter_orders"
-    values = [verdict.value_ueur_per_kg for verdict in verdicts if verdict.value_ueur_per_kg is not None]
-    if not values:
+    return price_standing(verdicts)
+
+
+def price_standing(verdicts: tuple[Verdict, ...]) -> Standing:
+    """What the values of these verdicts say; `eligible` when those that would decide are taken out."""
+    eligible = [verdict for verdict in verdicts if not verdict.reasons]
+    values = [verdict.value_ueur_per_kg for verdict in eligible if verdict.value_ueur_per_kg is not None]
+    if not eligible:
         return "none_eligible"
-    return "in_the_money" if max(values) >= 0 else "all_dearer"
+    if any(value >= 0 for value in values):
+        return "in_the_money"
+    return "all_dearer" if len(values) == len(eligible) else "eligible"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
-from events.market_terms import PriceTerm, SupplyTerms
+from events.market_terms import PriceTerm
 from events.vocabulary import INTEGER_MAX
 from market.rules.assignment_problem import Int32s, Int64s
 from market.rules.book import Book, RequirementOrder, SupplyOrder
@@ -182,39 +182,8 @@ def price_pair(
     quantity_g = min(supply.terms.basis_g, requirement.terms.basis_g)
     amount = quantity_g * max(abs(worth), abs(ask))
     if largest > VALUE_UEUR_PER_KG_MAX or amount > INTEGER_MAX * UEUR_G_PER_KG_PER_CENT:
-        return Ineligibility(code="value_out_of_range")
+        return Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer"))
     return terms, term_total, worth - ask
-
-
-def tranche_shares_g(terms: SupplyTerms) -> tuple[int, ...]:
-    """Grams of basis of each tranche, by product mass and largest remainder: they add up to basis_g."""
-    return largest_remainder(terms.basis_g, [tranche.net_wet_g for tranche in terms.tranches])
-
-
-def largest_remainder(whole: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """Non-negative integers in proportion to `weights` that add up to `whole`; the earlier wins a tie."""
-    weight_sum = sum(weights)
-    if weight_sum == 0:
-        return tuple(0 for _ in weights)
-    floors = [whole * weight // weight_sum for weight in weights]
-    rests = [whole * weight % weight_sum for weight in weights]
-    by_rest = sorted(range(len(weights)), key=lambda index: (-rests[index], index))
-    for index in by_rest[: whole - sum(floors)]:
-        floors[index] += 1
-    return tuple(floors)
-
-
-def tranche_left_g(order: SupplyOrder) -> tuple[int, ...]:
-    """What each tranche has to give: its share without what is held or sold of it, within the order."""
-    if order.terms.term is not None:
-        return (order.available_g,)
-    shares = tranche_shares_g(order.terms)
-    committed = (*order.tranche_committed_g, *[0] * len(shares))
-    left, found = order.available_g, []
-    for share, taken in zip(shares, committed, strict=False):
-        found.append(max(0, min(left, share - taken)))
-        left -= found[-1]
-    return tuple(found)
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
@@ -243,7 +212,7 @@ def _horizon_book(
     sellers = tuple(
         SellerNode(order, tranche, left_g, facts.members[order.organisation].group)
         for order in supplies
-        for tranche, left_g in enumerate(tranche_left_g(order))
+        for tranche, left_g in enumerate(order.tranche_left_g)
         if left_g > 0
     )
     pairs = tuple(_pairs(sellers, supplies, requirements, facts))

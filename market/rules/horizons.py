@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from events.refusal import Refusal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
-from market.rules.book import MarketInputs
 from market.rules.defects import (
     ProfileNotPlateau,
     TermStartPast,
@@ -15,6 +14,7 @@ from market.rules.defects import (
     WindowOutsideTerm,
     WindowPast,
 )
+from market.rules.market_inputs import MarketInputs
 from market.rules.refusals import ReferenceUnknown
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from events.vocabulary import MICRO, PPB, Period
+from events.vocabulary import MICRO, PPB, Period, Side
 from market.rules.quantities import DryAnalyte
 
 _PPB_PER_PPM = 1_000
@@ -13,13 +13,18 @@ _PPM_BELOW_PPB = PPB // 1_000
 
 
 class Ineligibility(Struct, frozen=True, kw_only=True):
-    """One reason against a pair. Each figure belongs to the side that stated it, and only to it."""
+    """One reason against a pair. Each figure belongs to the side that stated it, and only to it.
+
+    `compares_price_of` are the sides whose price or credit decided: only they may learn of it at all, or a
+    rival's price could be found by trying.
+    """
 
     code: str
     subject: str | None = None
     seller_figure: str | None = None
     relation: str = ""
     buyer_figure: str | None = None
+    compares_price_of: tuple[Side, ...] = ()
 
     def __str__(self) -> str:
         head = self.code if self.subject is None else f"{self.code}:{self.subject}"

@@ -22,9 +22,10 @@ from events.market_terms import (
 from events.refusal import Refusal
 from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
 from market.rules.bids import profile_refusals
-from market.rules.book import MarketInputs, PublishedRuleSet, qualification_key
+from market.rules.book import PublishedRuleSet
 from market.rules.callers import Caller, role_refusals
 from market.rules.defects import FacilityNotOwned, PartyNotMember
+from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import EUR, NDFEB, NDPR
 from market.rules.refusals import (
     BenchmarkWorstTooLow,

@@ -46,8 +46,6 @@ from market.rules.supplies import SupplyDraft
 from market.rules.wellformed import malformed
 from market.rules.wording import Text
 
-identity = reservations.identity
-
 
 class GradeLot(Struct, frozen=True, kw_only=True):
     caller: Caller

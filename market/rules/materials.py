@@ -1,6 +1,6 @@
 """Whether a stated material can be true, and whether it belongs into a market."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from events.market_terms import MarketTerms, RuleSet
@@ -17,11 +17,11 @@ from events.vocabulary import (
     MarketBasis,
     ProductForm,
 )
-from market.rules.book import MarketInputs
 from market.rules.defects import (
     AnalyteUnknown,
     AssayInFuture,
     AssayMissing,
+    BasisAboveProduct,
     BasisBelowMarketMinimum,
     CompositionOverWhole,
     DetectionLimitMissing,
@@ -34,6 +34,7 @@ from market.rules.defects import (
     TreoMissing,
     ValueShareTooLow,
 )
+from market.rules.market_inputs import MarketInputs
 from market.rules.orders import Caution
 from market.rules.quantities import basis_share, reo_sum_ppb, round_to
 from market.rules.refusals import ReferenceMissing
@@ -63,7 +64,7 @@ def composition_refusals(composition: Composition, moisture_ppb: int, basis: Mar
     reasons: list[Refusal] = []
     if moisture_ppb >= PPB:
         reasons.append(MoistureWhole(pointer="/moisture_ppb"))
-    if composition.of == "treo" and not composition.treo_ppb:
+    if composition.treo_ppb == 0:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
     seen: set[str] = set()
     for index, cell in enumerate(composition.cells):
@@ -77,7 +78,7 @@ def composition_refusals(composition: Composition, moisture_ppb: int, basis: Mar
         for element in BASIS_ELEMENTS[basis]
         if element not in figures
     ]
-    return reasons or _sum_refusals(composition)
+    return reasons or _sum_refusals(composition, moisture_ppb)
 
 
 def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
@@ -102,10 +103,13 @@ def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
     return reasons
 
 
-def _sum_refusals(composition: Composition) -> list[Refusal]:
+def _sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
+    """A sample as received holds the water too, a dry one does not."""
     reasons: list[Refusal] = []
     sum_ppb = sum(cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value")
-    if composition.of == "sample" and sum_ppb > WHOLE_MOST_PPB:
+    sum_ppb = max(sum_ppb if composition.of == "sample" else 0, composition.treo_ppb or 0)
+    sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
+    if sum_ppb > WHOLE_MOST_PPB:
         reasons.append(CompositionOverWhole(pointer="/composition/cells", sum_ppb=sum_ppb))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and (
@@ -146,6 +150,9 @@ def admission_refusals(
                 least_basis_ppb=terms.least_basis_ppb,
             )
         )
+    if share > 1:
+        basis_ppb = round_to(share * PPB, "up")
+        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, basis_ppb=basis_ppb))
     value = value_share(terms.basis, composition, inputs)
     reasons += [ReferenceMissing(pointer="/composition", analyte=analyte) for analyte in value.missing]
     if (
@@ -163,12 +170,26 @@ def admission_refusals(
     return reasons
 
 
+def _treo_cautions(composition: Composition) -> Iterator[Caution]:
+    others = [
+        cell.analyte
+        for cell in composition.cells
+        if cell.analyte not in TRADED_OXIDE and cell.state != "not_available"
+    ]
+    if composition.of == "treo" and others:
+        yield Caution(
+            code="impurity_of_treo",
+            text=f"{', '.join(others)} counted as fractions of TREO, like every cell, not of the sample.",
+            pointer="/composition/of",
+        )
+
+
 def composition_cautions(
     composition: Composition, basis: MarketBasis, inputs: MarketInputs
 ) -> tuple[Caution, ...]:
-    """What is accepted but unusual: a split outside 99 to 101 %, and rare earths without a reference
-    price."""
-    cautions: list[Caution] = []
+    """What is accepted but unusual: impurities of TREO, a split outside 99 to 101 %, rare earths without a
+    reference price."""
+    cautions = list(_treo_cautions(composition))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):
         cautions.append(

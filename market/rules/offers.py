@@ -20,7 +20,6 @@ from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.callers import Caller
-from market.rules.graph import tranche_shares_g
 from market.rules.orders import (
     Expire,
     PostingState,
@@ -45,6 +44,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
+from market.rules.tranches import tranche_shares_g
 
 SupplyKind = Literal["offer", "lot"]
 COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term")

@@ -10,8 +10,9 @@ from events.envelope import Draft, Fact
 from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import Refusal
 from events.vocabulary import Commitment
-from market.rules.book import MarketInputs, RequirementOrder, SupplyOrder
+from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.callers import Caller, role_refusals
+from market.rules.market_inputs import MarketInputs
 from market.rules.refusals import (
     ClearingInProgress,
     FirmOnly,

@@ -1,7 +1,6 @@
 """One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
 
 from collections.abc import Iterable
-from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,12 +10,13 @@ from events.market_events import MatchStruck
 from events.market_terms import PriceTerm, TradeReference
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
+from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket
 
 ORGANISATIONS_MIN = 3
 """Counts of counter-orders are told from this many organisations on."""
 
-OwnStanding = Standing | Literal["eligible"]
+OwnStanding = Standing
 
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
@@ -146,12 +146,14 @@ def own_candidates(of: Candidates, organisation: UUID) -> OwnCandidates | None:
     """None for an organisation that does not own the order."""
     if organisation != of.organisation:
         return None
-    eligible = [verdict for verdict in of.verdicts if not verdict.reasons]
+    eligible = [verdict for verdict in of.verdicts if not _told(verdict, of.side)]
     told = _organisations(eligible) >= ORGANISATIONS_MIN
-    gaps = [verdict.gap_bands for verdict in eligible if verdict.gap_bands is not None]
-    nearest = min(gaps, default=None) if told else None
-    standing: OwnStanding = of.standing
-    if standing in ("all_dearer", "in_the_money"):
+    valued = [verdict for verdict in eligible if verdict.gap_bands is not None]
+    nearest = None
+    if _organisations(valued) >= ORGANISATIONS_MIN:
+        nearest = min(verdict.gap_bands for verdict in valued if verdict.gap_bands is not None)
+    standing = of.standing
+    if eligible:
         standing = "eligible" if nearest is None else "all_dearer" if nearest > 0 else "in_the_money"
     return OwnCandidates(
         market=of.market,
@@ -169,7 +171,7 @@ def own_candidates(of: Candidates, organisation: UUID) -> OwnCandidates | None:
 def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
     against: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in of.verdicts:
-        for reason in verdict.reasons:
+        for reason in _told(verdict, of.side):
             figure = reason.seller_figure if of.side == "seller" else reason.buyer_figure
             against.setdefault((reason.code, reason.subject or "", figure or ""), []).append(verdict)
     return tuple(
@@ -181,6 +183,12 @@ def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
         )
         for (code, subject, figure), verdicts in sorted(against.items())
     )
+
+
+def _told(verdict: Verdict, side: Side) -> tuple[Ineligibility, ...]:
+    """Without what the other side's price decided; of an order closed by its initiatives only that it is."""
+    closed = tuple(reason for reason in verdict.reasons if reason.code == "initiative_closed")
+    return closed or tuple(reason for reason in verdict.reasons if set(reason.compares_price_of) <= {side})
 
 
 def _organisations(verdicts: Iterable[Verdict]) -> int:

@@ -1,136 +1,150 @@
-"""What must hold until the end of delivery: certificates, footprints, waste permits and shipment consents."""
+"""Certificates and licences of an organisation's sites: register and revoke."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from events.market_terms import (
-    FootprintBenchmark,
-    Member,
-    MemberLicence,
-    RequirementTerms,
-    RuleSet,
-    SupplyTerms,
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from events.decision import Decision, Moment
+from events.party_events import (
+    CertificateRegistered,
+    CertificateRevoked,
+    LicenceRegistered,
+    LicenceRevoked,
 )
-from market.rules.ineligibility import Ineligibility, day_text
+from events.refusal import Refusal
+from market.rules.callers import Caller, party_refusals
+from market.rules.defects import EwcCodeMalformed, FacilityNotOwned, WindowEmpty
+from market.rules.parties import (
+    Certificate,
+    CertificateDetails,
+    Licence,
+    LicenceDetails,
+    OrganisationState,
+    decision,
+    registered,
+)
+from market.rules.refusals import (
+    CertificateUnknown,
+    EntriesMax,
+    ExpiryPast,
+    LicenceUnknown,
+    refuse,
+)
+from market.rules.supplies import EWC_CODE
+from market.rules.wellformed import duplicate_refusals, malformed
 
-SHIPMENT_CONSENT = "shipment_consent"
-LICENSED_WASTE_STATUSES = frozenset({"waste"})
-
-
-def benchmark_for(supply: SupplyTerms, rule_set: RuleSet) -> FootprintBenchmark | None:
-    for benchmark in rule_set.benchmarks:
-        if benchmark.form == supply.form:
-            return benchmark
-    return None
-
-
-def footprint_defect(supply: SupplyTerms, rule_set: RuleSet, papers_until: datetime) -> str | None:
-    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
-    footprint = supply.footprint
-    if footprint is None or footprint.valid_until < papers_until:
-        return "pcf_missing"
-    benchmark = benchmark_for(supply, rule_set)
-    if benchmark is None:
-        return None
-    stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
-    asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
-    return None if stated == asked else "pcf_not_comparable"
-
-
-def site_country(member: Member, facility: UUID, otherwise: str) -> str:
-    for site in member.facilities:
-        if site.facility == facility:
-            return site.country
-    return otherwise
+PAPERS_MAX = 400
 
 
-def paper_reasons(
-    supply: SupplyTerms,
-    requirement: RequirementTerms,
-    seller: Member,
-    buyer: Member,
-    rule_set: RuleSet,
-    at: datetime,
-    until: datetime,
-) -> Iterator[Ineligibility]:
-    """What speaks against the pair when papers have to be valid from `at` to `until`."""
-    for scheme in requirement.certificates_required:
-        if not valid_certificates(supply, seller, scheme, at, until):
-            yield Ineligibility(
-                code="certificate_missing", subject=scheme, buyer_figure=f"to {day_text(until)}"
-            )
-    cap = requirement.footprint_max_g_co2e_per_kg
-    if cap is not None:
-        yield from _footprint_reasons(supply, cap, rule_set, until)
-    if supply.waste_status in LICENSED_WASTE_STATUSES:
-        yield from _waste_reasons(supply, requirement, seller, buyer, at, until)
+class RegisterCertificate(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    details: CertificateDetails
 
 
-def valid_certificates(
-    supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
-) -> tuple[UUID, ...]:
-    """Certificates of this scheme that the supply names, of its own site, valid from `at` to `until`."""
-    return tuple(
-        held.certificate
-        for held in seller.certificates
-        if held.scheme == scheme
-        and held.certificate in supply.certificates
-        and held.facility == supply.facility
-        and held.valid_from <= at
-        and held.valid_until >= until
+class RevokeCertificate(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    certificate: UUID
+
+
+class RegisterLicence(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    details: LicenceDetails
+
+
+class RevokeLicence(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    licence: UUID
+
+
+def register_certificate(state: OrganisationState, argument: RegisterCertificate, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    registered(state)
+    details = argument.details
+    live = sum(not paper.revoked for paper in state.certificates)
+    reasons = malformed(details) or _paper_refusals(state, details, moment.now)
+    refuse(reasons + _count_refusals(live, "certificates"))
+    certificate = Certificate(
+        organisation=argument.organisation, certificate=moment.new_id(), details=details, version=1
     )
+    fact = CertificateRegistered(
+        organisation=argument.organisation, certificate=certificate.certificate, **asdict(details)
+    )
+    return decision(state, replace(state, certificates=(*state.certificates, certificate)), fact)
 
 
-def _footprint_reasons(
-    supply: SupplyTerms, cap_g_per_kg: int, rule_set: RuleSet, until: datetime
-) -> Iterator[Ineligibility]:
-    defect = footprint_defect(supply, rule_set, until)
-    footprint = supply.footprint
-    if defect is not None or footprint is None:
-        yield Ineligibility(code=defect or "pcf_missing")
-    elif footprint.g_co2e_per_kg > cap_g_per_kg:
-        yield Ineligibility(
-            code="footprint_above_max",
-            seller_figure=f"{footprint.g_co2e_per_kg} g CO2e/kg",
-            relation=">",
-            buyer_figure=f"{cap_g_per_kg} g CO2e/kg",
-        )
+def revoke_certificate(state: OrganisationState, argument: RevokeCertificate, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    registered(state)
+    kept = tuple(
+        paper for paper in state.certificates if paper.certificate != argument.certificate or paper.revoked
+    )
+    if len(kept) == len(state.certificates):
+        raise CertificateUnknown
+    fact = CertificateRevoked(organisation=argument.organisation, certificate=argument.certificate)
+    return decision(state, replace(state, certificates=kept), fact)
 
 
-def _waste_reasons(
-    supply: SupplyTerms,
-    requirement: RequirementTerms,
-    seller: Member,
-    buyer: Member,
-    at: datetime,
-    until: datetime,
-) -> Iterator[Ineligibility]:
-    source = site_country(seller, supply.facility, supply.place.country)
-    destination = site_country(buyer, requirement.facility, requirement.place.country)
-    held = [
-        licence
-        for licence in buyer.licences
-        if licence.facility == requirement.facility
-        and licence.valid_from <= at
-        and licence.valid_until >= until
-        and _covers_waste(licence, supply)
+def register_licence(state: OrganisationState, argument: RegisterLicence, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    registered(state)
+    details = argument.details
+    live = sum(not paper.revoked for paper in state.licences)
+    reasons = malformed(details) or [
+        *_paper_refusals(state, details, moment.now),
+        *_waste_refusals(details),
     ]
-    permits = [licence for licence in held if licence.kind != SHIPMENT_CONSENT]
-    if not any(not licence.from_countries or source in licence.from_countries for licence in permits):
-        yield Ineligibility(
-            code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
-        )
-    consents = [licence for licence in held if licence.kind == SHIPMENT_CONSENT]
-    if source != destination and not any(source in consent.from_countries for consent in consents):
-        yield Ineligibility(
-            code="shipment_consent_missing",
-            subject=f"{source}-{destination}",
-            buyer_figure=f"to {day_text(until)}",
-        )
+    refuse(reasons + _count_refusals(live, "licences"))
+    licence = Licence(organisation=argument.organisation, licence=moment.new_id(), details=details, version=1)
+    fact = LicenceRegistered(organisation=argument.organisation, licence=licence.licence, **asdict(details))
+    return decision(state, replace(state, licences=(*state.licences, licence)), fact)
 
 
-def _covers_waste(licence: MemberLicence, supply: SupplyTerms) -> bool:
-    if supply.waste_status not in licence.waste_statuses:
-        return False
-    return not licence.ewc_codes or supply.ewc_code in licence.ewc_codes
+def revoke_licence(state: OrganisationState, argument: RevokeLicence, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    registered(state)
+    kept = tuple(paper for paper in state.licences if paper.licence != argument.licence or paper.revoked)
+    if len(kept) == len(state.licences):
+        raise LicenceUnknown
+    fact = LicenceRevoked(organisation=argument.organisation, licence=argument.licence)
+    return decision(state, replace(state, licences=kept), fact)
+
+
+def _paper_refusals(
+    state: OrganisationState, details: CertificateDetails | LicenceDetails, now: datetime
+) -> list[Refusal]:
+    """A live site of the organisation, and a validity that is neither empty nor over."""
+    reasons: list[Refusal] = []
+    if all(site.facility != details.facility or site.revoked for site in state.facilities):
+        reasons.append(FacilityNotOwned(pointer="/facility"))
+    if details.valid_until <= details.valid_from:
+        reasons.append(WindowEmpty(pointer="/valid_until"))
+    if details.valid_until <= now:
+        reasons.append(ExpiryPast(pointer="/valid_until", until=details.valid_until.isoformat()))
+    return reasons
+
+
+def _waste_refusals(details: LicenceDetails) -> list[Refusal]:
+    reasons: list[Refusal] = [
+        EwcCodeMalformed(pointer=f"/ewc_codes/{index}", ewc_code=code)
+        for index, code in enumerate(details.ewc_codes)
+        if not EWC_CODE.fullmatch(code)
+    ]
+    reasons += duplicate_refusals("/waste_statuses", details.waste_statuses)
+    reasons += duplicate_refusals("/ewc_codes", details.ewc_codes)
+    return reasons + duplicate_refusals("/from_countries", details.from_countries)
+
+
+def _count_refusals(live: int, kind: str) -> list[Refusal]:
+    return [EntriesMax(kind=kind, most=PAPERS_MAX)] if live >= PAPERS_MAX else []

@@ -22,6 +22,7 @@ from events.party_events import (
 from events.refusal import Refusal
 from events.vocabulary import FacilityScale, Instant, KeyRole, PartyRole, ValueChainStage, WasteStatus
 from market.rules.callers import Caller, party_refusals, role_refusals
+from market.rules.initiatives import initiative_refusals
 from market.rules.refusals import (
     EntriesMax,
     FacilityInUse,
@@ -140,7 +141,8 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     """All of one organisation, revoked papers included; `position` of its newest event in the parties
     lane, 0 before any.
 
-    `organisation` None: not registered. `lane` is its parties lane.
+    `organisation` None: not registered. `lane` is its parties lane. `initiatives` are those that stand, of
+    the ones that the command names.
     """
 
     lane: int
@@ -151,6 +153,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     licences: tuple[Licence, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    initiatives: frozenset[str] = frozenset()
 
 
 class RegisterOrganisation(Struct, frozen=True, kw_only=True):
@@ -193,7 +196,7 @@ def register_organisation(
 ) -> Decision:
     """Raises Refusals."""
     del moment
-    reasons = role_refusals(argument.caller, "operator") + _organisation_refusals(argument.details)
+    reasons = role_refusals(argument.caller, "operator") + _organisation_refusals(state, argument.details)
     if state.organisation is not None:
         reasons.append(OrganisationExists())
     refuse(reasons)
@@ -212,7 +215,7 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
     changed = Organisation(
         organisation=argument.organisation, version=organisation.version + 1, **asdict(details)
     )
-    reasons = _organisation_refusals(details)
+    reasons = _organisation_refusals(state, details)
     if changed == replace(organisation, version=changed.version):
         reasons.append(NoChange())
     refuse(reasons)
@@ -220,9 +223,10 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
     return decision(state, replace(state, organisation=changed), fact)
 
 
-def _organisation_refusals(details: OrganisationDetails) -> list[Refusal]:
+def _organisation_refusals(state: OrganisationState, details: OrganisationDetails) -> list[Refusal]:
     reasons = malformed(details) + duplicate_refusals("/roles", details.roles)
-    return reasons + duplicate_refusals("/initiatives", details.initiatives)
+    reasons += duplicate_refusals("/initiatives", details.initiatives)
+    return reasons + initiative_refusals(details.initiatives, state.initiatives)
 
 
 def register_facility(state: OrganisationState, argument: RegisterFacility, moment: Moment) -> Decision:

@@ -1,7 +1,8 @@
 """Competitive prices: one optimal dual for every order, from the bounds of all optimal duals.
 
 Sellers take the floor of the middle of their bounds, buyers the ceiling: u + v covers every value. In a
-thin component the middle would tell each side the other's limit: there the duals move towards the reference.
+thin component the middle would tell each side the other's limit: there the duals move towards the dated
+reference price, of a term order towards its index.
 """
 
 from collections.abc import Sequence
@@ -24,23 +25,24 @@ class Surpluses:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What thin components are priced by: groups of companies on both sides, asks, and the reference price.
+    """What thin components are priced by: groups of companies on both sides, asks, and an outside price.
 
-    A component with fewer than `groups_min` groups on a side is thin. Prices are micro-EUR per basis kg.
+    A component with fewer than `groups_min` groups on a side is thin. Prices are micro-EUR per basis kg;
+    without an outside price (`ueur_per_kg` None) there is nothing to move towards.
     """
 
     seller_groups: Sequence[UUID]
     buyer_groups: Sequence[UUID]
     asks: Sequence[int]
     groups_min: int
-    reference_ueur_per_kg: int | None
+    ueur_per_kg: int | None
 
 
 def surpluses(problem: Problem, solution: Solution, bounds: Bounds, anchor: Anchor) -> Surpluses:
     """Midpoints, and in thin components the duals whose volume-weighted price is nearest the reference."""
     seller = (bounds.seller_low + bounds.seller_high) // 2
     buyer = -((-bounds.buyer_low - bounds.buyer_high) // 2)
-    if anchor.reference_ueur_per_kg is not None:
+    if anchor.ueur_per_kg is not None:
         for sellers, buyers in components(problem):
             if not _is_thin(sellers, buyers, anchor):
                 continue
@@ -95,7 +97,7 @@ def _alpha(
     lows = [int(bounds.seller_low[index]) for index in trading]
     highs = [int(bounds.seller_high[index]) for index in trading]
     wanted = sum(
-        quantity * ((anchor.reference_ueur_per_kg or 0) - anchor.asks[index])
+        quantity * ((anchor.ueur_per_kg or 0) - anchor.asks[index])
         for quantity, index in zip(grams, trading, strict=True)
     )
 

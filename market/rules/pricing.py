@@ -9,10 +9,11 @@ from fractions import Fraction
 from events.market_terms import CoProductBid, FootprintBenchmark, PriceTerm, SustainabilityProfile
 from events.vocabulary import BASIS_ELEMENTS, PPB, Denominator, Footprint
 from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.delivery_papers import benchmark_for, footprint_defect, valid_certificates
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row, material
-from market.rules.papers import benchmark_for, footprint_defect, valid_certificates
 from market.rules.quantities import (
     fx_for,
+    is_price_of,
     reference_ueur_per_kg,
     round_to,
     supply_kg_per_basis_kg,
@@ -121,7 +122,7 @@ def _co_product_price(bid: CoProductBid, facts: MarketFacts, evidence: list[str]
     if bid.price_ueur_per_kg is not None:
         return Fraction(bid.price_ueur_per_kg)
     recorded = facts.inputs.references.get(bid.reference_code or "")
-    if recorded is None or recorded.value.analyte != bid.analyte:
+    if recorded is None or not is_price_of(recorded.value, bid.analyte):
         return None
     currency = recorded.value.price.currency
     fx = fx_for(facts.inputs, currency)

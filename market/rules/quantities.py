@@ -1,10 +1,12 @@
 """Conversions between what a partner states and what a market counts, in exact integers and their fractions.
 
 Masses are grams, shares parts per billion, money micro-EUR per kg of basis. A market's basis is contained
-metal
-of its elements, or whole magnets. Oxide factors: IUPAC standard atomic weights (`events.vocabulary.OXIDES`).
+metal of its elements, or whole magnets. Oxide factors: IUPAC standard atomic weights
+(`events.vocabulary.OXIDES`). In a composition of TREO every cell is a fraction of TREO, Th and Fe as much as
+Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -25,7 +27,7 @@ from events.vocabulary import (
     MarketBasis,
     StatedPrice,
 )
-from market.rules.book import MarketInputs, RecordedFx, RecordedReference
+from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 
 NDPR = "NdPr"
 NDFEB = "NdFeB"
@@ -80,6 +82,19 @@ def amount_cents(quantity_g: int, price_ueur_per_kg: int) -> tuple[int, int]:
     exact = quantity_g * price_ueur_per_kg
     cents = round_half_even(exact, UEUR_G_PER_KG_PER_CENT)
     return cents, exact - cents * UEUR_G_PER_KG_PER_CENT
+
+
+def largest_remainder(whole: int, weights: Sequence[int]) -> tuple[int, ...]:
+    """Non-negative integers in proportion to `weights` that add up to `whole`; the earlier wins a tie."""
+    weight_sum = sum(weights)
+    if weight_sum == 0:
+        return tuple(0 for _ in weights)
+    floors = [whole * weight // weight_sum for weight in weights]
+    rests = [whole * weight % weight_sum for weight in weights]
+    by_rest = sorted(range(len(weights)), key=lambda index: (-rests[index], index))
+    for index in by_rest[: whole - sum(floors)]:
+        floors[index] += 1
+    return tuple(floors)
 
 
 def net_dry_g(net_wet_g: int, moisture_ppb: int) -> int:
@@ -273,6 +288,11 @@ def reference_kg_per_kg(analyte: str, per: Denominator) -> Fraction | None:
     if per == "oxide" and (analyte == NDPR or analyte in TRADED_OXIDE):
         return 1 / _traded_metal_share(analyte)
     return None
+
+
+def is_price_of(reference: ReferencePrice, analyte: str) -> bool:
+    """A price of NdPr is one of Nd and of Pr."""
+    return reference.analyte == analyte or (reference.analyte == NDPR and analyte in BASIS_ELEMENTS["ndpr"])
 
 
 def reference_of(inputs: MarketInputs, analyte: str) -> RecordedReference | None:

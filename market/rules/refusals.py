@@ -335,6 +335,18 @@ class OrganisationExists(Refusal):
     code = "organisation_exists"
 
 
+class InitiativeExists(Refusal):
+    """The code {initiative} is taken, for ever, by an initiative that stands or was revoked."""
+
+    code = "initiative_exists"
+
+
+class InitiativeAbsent(Refusal):
+    """There is no such initiative, or it was revoked."""
+
+    code = "initiative_absent"
+
+
 class FacilityInUse(Refusal):
     """Certificates or licences of this facility stand: revoke them first."""
 

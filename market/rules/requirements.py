@@ -49,7 +49,7 @@ from market.rules.bids import (
     profile_refusals,
     specification_refusals,
 )
-from market.rules.book import MarketInputs, RequirementOrder
+from market.rules.book import RequirementOrder
 from market.rules.callers import Caller
 from market.rules.defects import (
     CreditLimitMissing,
@@ -63,6 +63,7 @@ from market.rules.defects import (
     RexRouteNotOfMarket,
 )
 from market.rules.horizons import term_refusals, validity_refusals, window_refusals
+from market.rules.market_inputs import MarketInputs
 from market.rules.materials import form_refusals
 from market.rules.orders import (
     Caution,
@@ -323,9 +324,17 @@ def _window_refusals(draft: RequirementDraft, now: datetime, known: frozenset[Pe
 def cautions(draft: RequirementDraft) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
     found: list[Caution] = []
+    if draft.portfolio is not None:
+        found.append(
+            Caution(
+                code="portfolio_not_enforced",
+                text="Portfolio limits are kept with the order; no clearing holds trades to them yet.",
+                pointer="/portfolio",
+            )
+        )
     profile = draft.profile
     if profile is None:
-        return ()
+        return tuple(found)
     if profile.rex and draft.rex_route is None:
         found.append(
             Caution(

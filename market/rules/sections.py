@@ -6,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 
 from events.market_events import ClearingPlanned
-from events.market_terms import RuleSet, TradeReference
+from events.market_terms import RuleSet
 from market.rules.assignment import Bounds, Problem, Solution, price_bounds, solve, verify
 from market.rules.assignment_problem import GUARD, Int64s
 from market.rules.evidence import edges_sha256
@@ -60,18 +60,18 @@ class ClearedSection:
 
 
 def clear_section(
-    posed: Section, planned: ClearingPlanned, reference: TradeReference | None, *, sustainability: bool
+    posed: Section, planned: ClearingPlanned, anchor_ueur_per_kg: int | None, *, sustainability: bool
 ) -> ClearedSection:
     """Solve, verify, price. AssignmentError or ClearingImpossible when there is no unique optimum.
 
-    `reference` is the price that thin components move towards; None leaves them at the middle.
+    `anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle.
     """
     worth = edges(posed, with_sustainability=sustainability)
     problem, solution, tries = _unique_optimum(posed, worth, planned.round)
     violations = verify(problem, solution)
     assert violations == [], str(violations[0])
     bounds = price_bounds(problem, solution)
-    chosen = surpluses(problem, solution, bounds, _anchor(posed, planned.rule_set, reference))
+    chosen = surpluses(problem, solution, bounds, _anchor(posed, planned.rule_set, anchor_ueur_per_kg))
     return ClearedSection(
         section=posed,
         edges=worth,
@@ -132,13 +132,13 @@ def _welfare_without_sustainability(posed: Section, problem: Problem, solution: 
     return solution.welfare if same else solve(plain).welfare
 
 
-def _anchor(posed: Section, rule_set: RuleSet, reference: TradeReference | None) -> Anchor:
+def _anchor(posed: Section, rule_set: RuleSet, ueur_per_kg: int | None) -> Anchor:
     return Anchor(
         seller_groups=[node.group for node in posed.sellers],
         buyer_groups=[node.group for node in posed.buyers],
         asks=[node.order.terms.ask.ueur_per_kg for node in posed.sellers],
         groups_min=rule_set.thin_component_groups,
-        reference_ueur_per_kg=None if reference is None else reference.ueur_per_kg,
+        ueur_per_kg=ueur_per_kg,
     )
 
 

@@ -38,7 +38,6 @@ from events.vocabulary import (
     Tranche,
     WasteStatus,
 )
-from market.rules.book import MarketInputs
 from market.rules.defects import (
     AmountOutOfRange,
     AskNegative,
@@ -55,6 +54,7 @@ from market.rules.defects import (
     VerifierMissing,
 )
 from market.rules.horizons import term_refusals, tranche_refusals, validity_refusals, window_refusals
+from market.rules.market_inputs import MarketInputs
 from market.rules.materials import (
     admission_refusals,
     assay_refusals,

@@ -15,7 +15,7 @@ from events.vocabulary import (
     MarketBasis,
     StatedPrice,
 )
-from market.rules.book import MarketInputs
+from market.rules.market_inputs import MarketInputs
 from market.rules.quantities import EUR, NDPR, reference_kg_per_kg, round_to, scaled_shares
 
 

@@ -40,7 +40,8 @@ from events.market_events import (
 from events.market_terms import Qualification
 from events.vocabulary import MassG, Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
-from market.rules.explanations import Candidates, MatchExplanation
+from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
+from market.rules.ineligibility import Ineligibility
 from market.rules.own_side import (
     OwnCandidates,
     OwnExplanation,
@@ -82,11 +83,13 @@ class OwnOutcome(Struct, frozen=True, kw_only=True):
 
 
 def see(event: Recorded, viewer: Viewer, book: Book | None) -> Struct | None:
-    """What `viewer` may see of a fact of the market stream; None: nothing.
+    """What `viewer` may see of a fact of the market stream; None: nothing. ValueError for other streams.
 
     `book` is the fact's market BEFORE the event is folded: it says whose orders are meant and how many stand
     behind a form. Only MarketOpened has none. Auditors see the fact itself.
     """
+    if event.stream != "market":
+        raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
     fact: MarketFact = event.data  # type: ignore[assignment]
     if isinstance(viewer, AuditorViewer):
         return fact
@@ -134,7 +137,7 @@ def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation
 
 
 def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCandidates | None:
-    """The owner sees counts, an auditor all, an operator values only of orders that a cut has taken."""
+    """The owner sees counts, an auditor all, an operator values and figures only of what a cut has taken."""
     match viewer:
         case AuditorViewer():
             return candidates
@@ -152,10 +155,18 @@ def _within_cut(candidates: Candidates, cut: int) -> Candidates:
     if candidates.rank > cut:
         cut = 0
     verdicts = tuple(
-        verdict if verdict.counter_rank <= cut else replace(verdict, value_ueur_per_kg=None, gap_bands=None)
+        verdict if verdict.counter_rank <= cut else _sealed_verdict(verdict)
         for verdict in candidates.verdicts
     )
-    return replace(candidates, verdicts=verdicts)
+    standing = candidates.standing
+    if standing in ("all_dearer", "in_the_money"):
+        standing = price_standing(verdicts)
+    return replace(candidates, verdicts=verdicts, standing=standing)
+
+
+def _sealed_verdict(verdict: Verdict) -> Verdict:
+    reasons = tuple(Ineligibility(code=reason.code, subject=reason.subject) for reason in verdict.reasons)
+    return replace(verdict, reasons=reasons, value_ueur_per_kg=None, gap_bands=None)
 
 
 def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struct | None:

@@ -7,6 +7,7 @@ from events.connections import Connection
 from events.envelope import Recorded
 from market.store import (
     clearings,
+    initiatives,
     inputs,
     markets,
     matches,
@@ -35,7 +36,8 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
             case "materials":
                 await reservations.apply(connection, part)
             case "parties":
-                await parties.apply(connection, part)
+                await initiatives.apply(connection, [event for event in part if initiatives.holds(event)])
+                await parties.apply(connection, [event for event in part if not initiatives.holds(event)])
             case _:
                 raise ValueError(f"no table is placed for events of the stream {stream}")
 

@@ -2,6 +2,7 @@
 the clock."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,6 +12,9 @@ from events.market_terms import MarketTerms
 from market.store import bodies
 from market.store.matches import MatchPlace
 from market.store.orders import OrderPlace
+
+BEGINNING: Final = UUID(int=0)
+END: Final = UUID(int=2**128 - 1)
 
 
 class MarketClock(Struct, frozen=True, kw_only=True):
@@ -66,22 +70,38 @@ async def due_lapses(connection: Connection, now: datetime, limit: int) -> list[
     return [MatchPlace(**row) for row in await connection.fetch(LAPSES, now, limit)]
 
 
-# From the reservations that stand, which are few beside all orders that ever were; the limit keeps it that
-# way round.
+class Releases(Struct, frozen=True, kw_only=True):
+    """`looked_at` is the last reservation that this look reached, to go on after; BEGINNING at the end."""
+
+    places: tuple[OrderPlace, ...]
+    looked_at: UUID
+
+
+LOOK_UP_TO = """
+select supply from lot_reservation where status = 'reserved' and supply > $1
+order by supply offset $2::bigint - 1 limit 1
+"""
+
+# Nothing marks a reservation whose order has closed, since the two stand in different lanes: each is probed.
 RELEASES = """
 select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity
 from lot_reservation r cross join lateral (
     select lane, market, supply, kind, organisation, lot_identity from supply o
-    where o.supply = r.supply and o.market = r.market and o.status <> 'open' and o.held_g = 0
+    where o.supply = r.supply and o.market = r.market and not o.in_book
     limit 1
 ) s
-where r.status = 'reserved' limit $1
+where r.status = 'reserved' and r.supply > $1 and r.supply <= $2
+order by r.supply
 """
 
 
-async def due_releases(connection: Connection, limit: int) -> list[OrderPlace]:
-    """Closed orders that hold nothing and still reserve their physical lot."""
-    return [OrderPlace(**row) for row in await connection.fetch(RELEASES, limit)]
+async def due_releases(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Releases:
+    """Closed orders that hold nothing and still reserve their lot, among the next `limit` reservations."""
+    upto = await connection.fetchval(LOOK_UP_TO, after, limit)
+    rows = await connection.fetch(RELEASES, after, END if upto is None else upto)
+    return Releases(
+        places=tuple(OrderPlace(**row) for row in rows), looked_at=BEGINNING if upto is None else upto
+    )
 
 
 CLOCKS = (

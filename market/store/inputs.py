@@ -20,7 +20,8 @@ from events.market_terms import (
     ReferencePrice,
     RuleSet,
 )
-from market.rules.book import MarketInputs, PublishedRuleSet, RecordedFx, RecordedReference, qualification_key
+from market.rules.book import PublishedRuleSet
+from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference, qualification_key
 from market.store import bodies
 from market.store.reading import Page, page
 from market.store.row_counts import expect_rows

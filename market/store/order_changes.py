@@ -9,8 +9,9 @@ from msgspec import Struct
 from events.envelope import Recorded
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import OrderKind
-from market.rules.book import OrderStatus, carried_tranches, move_tranche, settled_status
-from market.rules.lots import identity
+from market.rules.book import OrderStatus, settled_status
+from market.rules.reservations import identity
+from market.rules.tranches import carried_tranches, move_tranche
 from market.store import bodies
 
 OrderKey = tuple[int, UUID, UUID]

@@ -9,7 +9,8 @@ from msgspec import Struct
 from events.connections import Connection
 from events.decision import Moment
 from events.market_terms import MarketTerms, Member, RuleSet
-from market.rules.book import RELIABILITY_WINDOW, MarketInputs
+from market.rules.book import RELIABILITY_WINDOW
+from market.rules.market_inputs import MarketInputs
 from market.store import bodies
 from market.store.inputs import keep_input
 

@@ -10,6 +10,7 @@ STATE: Final = (
     "certificate",
     "licence",
     "api_key",
+    "initiative",
     "market",
     "member",
     "market_input",

@@ -26,6 +26,7 @@ def address(declared_route: Endpoint) -> str:
     path = declared_route.path
     for name, prefix in PATH_IDS.items():
         path = path.replace(f"{{{name}}}", to_text(prefix, NOBODY))
+    path = path.replace("{initiative}", "nothing")
     return path.replace("{version}", "1").replace("{file}", "swagger-ui.css")
 
 

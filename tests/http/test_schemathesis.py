@@ -110,6 +110,7 @@ def parameters(shop: Shop) -> str:
         "organisation": to_text("org", seller.organisation),
         "market": shop.market,
         "facility": to_text("fac", seller.facility),
+        "initiative": "remhub",
     }
     lines = [f'"path.{name}" = "{value}"' for name, value in known.items()]
     return "\n[parameters]\n" + "\n".join(lines) + "\n"

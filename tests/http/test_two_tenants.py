@@ -107,6 +107,7 @@ async def street(shop: Shop) -> Street:
         "plan": [to_text("plan", plan.data.plan)],  # type: ignore[attr-defined]
         "match": [to_text("match", match)],
         "version": ["1"],
+        "initiative": ["remhub"],
     }
     return Street(shop=shop, parties=parties, ids=ids)
 

@@ -27,7 +27,9 @@ from events.market_events import (
 )
 from events.market_terms import ConcentratedOrigins, Qualification
 from events.vocabulary import Tranche
-from market.rules.book import carried_tranches, move_tranche, qualification_key, rule_set_at
+from market.rules.book import rule_set_at
+from market.rules.market_inputs import qualification_key
+from market.rules.tranches import carried_tranches, move_tranche
 from tests.blotter import (
     MARKET,
     OPERATOR,

@@ -11,18 +11,10 @@ from events.market_events import MatchStruck
 from events.market_terms import AcceptedForm, SustainabilityProfile
 from events.vocabulary import INTEGER_MAX, TermHorizon, Tranche
 from market.rules.eligibility import deliveries
-from market.rules.graph import (
-    HorizonBook,
-    edges,
-    horizons,
-    largest_remainder,
-    price_pair,
-    section,
-    section_name,
-    tranche_left_g,
-    tranche_shares_g,
-)
+from market.rules.graph import HorizonBook, edges, horizons, price_pair, section, section_name
 from market.rules.ineligibility import Ineligibility
+from market.rules.quantities import largest_remainder
+from market.rules.tranches import tranche_shares_g
 from tests.blotter import EUR, START, Lane, T, days, eur, facts_of_type, ident, member, supply_terms
 
 
@@ -171,7 +163,7 @@ def test_what_is_committed_of_a_tranche_stays_committed() -> None:
     lane.round()
     order = lane.book.supplies[offer]
     assert (0, 1_000_000) == order.tranche_committed_g
-    assert (1_120_000, 3_480_000) == tranche_left_g(order)
+    assert (1_120_000, 3_480_000) == order.tranche_left_g
 
 
 def test_tranche_shares_add_up() -> None:

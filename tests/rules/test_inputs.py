@@ -17,8 +17,9 @@ from events.market_terms import (
 )
 from events.vocabulary import StatedPrice
 from market.rules import inputs as desk
-from market.rules.book import MarketInputs, PublishedRuleSet, qualification_key
+from market.rules.book import PublishedRuleSet
 from market.rules.inputs import InputState, PublishRuleSet, RecordInput, accepted_denominators
+from market.rules.market_inputs import MarketInputs, qualification_key
 from tests.desk_support import (
     BUYER,
     BUYER_TRADER,

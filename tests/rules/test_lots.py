@@ -14,8 +14,9 @@ from events.material_events import LotReleased, LotReserved
 from events.vocabulary import PhysicalLot, StatedPrice, lane_of
 from market.rules import lots, offers
 from market.rules.book import SupplyOrder
-from market.rules.lots import GradeLot, ReleaseLot, ReleaseState, identity
+from market.rules.lots import GradeLot, ReleaseLot, ReleaseState
 from market.rules.orders import Expire, Reservation, Withdraw
+from market.rules.reservations import identity
 from tests.desk_support import (
     LANES,
     MARKET,

@@ -20,9 +20,10 @@ from events.party_events import (
     OrganisationChanged,
     OrganisationRegistered,
 )
-from market.rules import keys, parties, permits
+from market.rules import keys, papers, parties
 from market.rules.callers import Caller
 from market.rules.keys import IssueKey, RevokeKey
+from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties import (
     ApiKey,
     Certificate,
@@ -43,7 +44,6 @@ from market.rules.parties import (
     RevokeFacility,
     member_copy,
 )
-from market.rules.permits import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from tests.desk_support import (
     CERTIFICATE,
     MARKET,
@@ -126,10 +126,10 @@ OWN_DOORS = [
     (parties.register_facility, REGISTER_SITE),
     (parties.change_facility, CHANGE_SITE),
     (parties.revoke_facility, REVOKE_SITE),
-    (permits.register_certificate, REGISTER_PAPER),
-    (permits.revoke_certificate, REVOKE_PAPER),
-    (permits.register_licence, REGISTER_PERMIT),
-    (permits.revoke_licence, REVOKE_PERMIT),
+    (papers.register_certificate, REGISTER_PAPER),
+    (papers.revoke_certificate, REVOKE_PAPER),
+    (papers.register_licence, REGISTER_PERMIT),
+    (papers.revoke_licence, REVOKE_PERMIT),
     (keys.issue_key, ISSUE),
     (keys.revoke_key, REVOKE),
 ]
@@ -165,6 +165,8 @@ def test_defects_of_an_organisation() -> None:
         ("malformed_member", "/country"),
         ("duplicate_entry", "/roles/1"),
         ("duplicate_entry", "/initiatives/1"),
+        ("initiative_unknown", "/initiatives/0"),
+        ("initiative_unknown", "/initiatives/1"),
     ] == blotter(lambda: parties.register_organisation(NOBODY, replace(REGISTER, details=bad), moment()))
     assert [("version_stale", None)] == blotter(
         lambda: parties.change_organisation(STATE, replace(CHANGE, expected_version=4), moment())
@@ -173,6 +175,23 @@ def test_defects_of_an_organisation() -> None:
     assert [("organisation_unknown", None)] == blotter(
         lambda: parties.change_organisation(NOBODY, CHANGE, moment())
     )
+
+
+def test_an_organisation_names_only_initiatives_that_stand() -> None:
+    named = replace(DETAILS, initiatives=("remhub", "permanet", "Remhub"))
+    expected = [("initiative_unknown", "/initiatives/0"), ("initiative_unknown", "/initiatives/2")]
+    new = replace(NOBODY, initiatives=frozenset({"permanet"}))
+    assert expected == blotter(
+        lambda: parties.register_organisation(new, replace(REGISTER, details=named), moment())
+    )
+    known = replace(STATE, initiatives=new.initiatives)
+    assert expected == blotter(
+        lambda: parties.change_organisation(known, replace(CHANGE, details=named), moment())
+    )
+    joins = replace(CHANGE, details=replace(DETAILS, initiatives=("permanet",)))
+    assert [("permanet",)] * 2 == [
+        fact.member.initiatives for _, fact in copies(parties.change_organisation(known, joins, moment()))
+    ]
 
 
 def test_an_organisation_is_its_own_group_unless_it_says_otherwise() -> None:
@@ -251,16 +270,16 @@ def test_papers_belong_to_a_live_site_and_are_valid() -> None:
         ("expiry_past", "/valid_until"),
     ]
     assert expected == blotter(
-        lambda: permits.register_certificate(STATE, replace(REGISTER_PAPER, details=late), moment())
+        lambda: papers.register_certificate(STATE, replace(REGISTER_PAPER, details=late), moment())
     )
     odd = replace(PERMIT, ewc_codes=("1201", "120103", "120103"), from_countries=("SE", "SE"))
     assert [
         ("ewc_code_malformed", "/ewc_codes/0"),
         ("duplicate_entry", "/ewc_codes/2"),
         ("duplicate_entry", "/from_countries/1"),
-    ] == blotter(lambda: permits.register_licence(STATE, replace(REGISTER_PERMIT, details=odd), moment()))
+    ] == blotter(lambda: papers.register_licence(STATE, replace(REGISTER_PERMIT, details=odd), moment()))
     assert [("malformed_member", "/waste_statuses")] == blotter(
-        lambda: permits.register_licence(
+        lambda: papers.register_licence(
             STATE, replace(REGISTER_PERMIT, details=replace(PERMIT, waste_statuses=())), moment()
         )
     )
@@ -269,30 +288,30 @@ def test_papers_belong_to_a_live_site_and_are_valid() -> None:
 def test_papers_have_a_limit() -> None:
     many = replace(
         STATE,
-        certificates=STATE.certificates * permits.PAPERS_MAX,
-        licences=STATE.licences * permits.PAPERS_MAX,
+        certificates=STATE.certificates * papers.PAPERS_MAX,
+        licences=STATE.licences * papers.PAPERS_MAX,
     )
     assert [("entries_max", None)] == blotter(
-        lambda: permits.register_certificate(many, REGISTER_PAPER, moment())
+        lambda: papers.register_certificate(many, REGISTER_PAPER, moment())
     )
     assert [("entries_max", None)] == blotter(
-        lambda: permits.register_licence(many, REGISTER_PERMIT, moment())
+        lambda: papers.register_licence(many, REGISTER_PERMIT, moment())
     )
 
 
 def test_papers_come_and_go_with_their_copies() -> None:
-    added = permits.register_certificate(STATE, REGISTER_PAPER, moment())
+    added = papers.register_certificate(STATE, REGISTER_PAPER, moment())
     assert isinstance(added.drafts[0].data, CertificateRegistered)
     assert [CERTIFICATE, numbered(1_000)] == [
         paper.certificate for paper in copies(added)[0][1].member.certificates
     ]
-    removed = permits.revoke_certificate(STATE, REVOKE_PAPER, moment())
+    removed = papers.revoke_certificate(STATE, REVOKE_PAPER, moment())
     assert isinstance(removed.drafts[0].data, CertificateRevoked)
     assert () == copies(removed)[0][1].member.certificates
-    licensed = permits.register_licence(STATE, REGISTER_PERMIT, moment())
+    licensed = papers.register_licence(STATE, REGISTER_PERMIT, moment())
     assert isinstance(licensed.drafts[0].data, LicenceRegistered)
     assert ("120103",) == copies(licensed)[0][1].member.licences[1].ewc_codes
-    unlicensed = permits.revoke_licence(STATE, REVOKE_PERMIT, moment())
+    unlicensed = papers.revoke_licence(STATE, REVOKE_PERMIT, moment())
     assert isinstance(unlicensed.drafts[0].data, LicenceRevoked)
     assert () == copies(unlicensed)[0][1].member.licences
 
@@ -305,10 +324,10 @@ def test_what_was_revoked_cannot_be_revoked_again() -> None:
         keys=(replace(STATE.keys[0], revoked=True),),
     )
     assert [("certificate_unknown", None)] == blotter(
-        lambda: permits.revoke_certificate(gone, REVOKE_PAPER, moment())
+        lambda: papers.revoke_certificate(gone, REVOKE_PAPER, moment())
     )
     assert [("licence_unknown", None)] == blotter(
-        lambda: permits.revoke_licence(gone, REVOKE_PERMIT, moment())
+        lambda: papers.revoke_licence(gone, REVOKE_PERMIT, moment())
     )
     assert [("key_unknown", None)] == blotter(lambda: keys.revoke_key(gone, REVOKE, moment()))
     assert ((), ()) == (member_copy(gone).certificates, member_copy(gone).licences)

@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from events.catalog import FACT_TYPES, stream_of
+from events.codec import decode_event
 from events.envelope import Recorded
 from events.market_events import (
     FACTS,
@@ -71,6 +73,7 @@ from tests.blotter import (
     site,
     supply_terms,
 )
+from tests.golden.samples import sample_bodies
 
 KEY = b"publisher key of a test"
 PUBLIC = PublicViewer(key=KEY)
@@ -199,6 +202,15 @@ def test_every_kind_of_fact_is_placed_for_every_viewer(market: Watched) -> None:
     for viewer in (PUBLIC, REMHUB, OrganisationViewer(organisation=ident("seller0")), OperatorViewer(cut=0)):
         assert len(market.events) == len(market.seen(viewer))
     assert [event.data for event in market.events] == market.seen(AUDITOR)
+
+
+@pytest.mark.parametrize("name", [name for name in FACT_TYPES if stream_of(name) != "market"])
+def test_facts_of_other_streams_have_no_place(market: Watched, name: str) -> None:
+    foreign = decode_event(sample_bodies(name)[0], bytes(32))
+    for viewer in (PUBLIC, REMHUB, OrganisationViewer(organisation=ident("seller0")), AUDITOR):
+        for book in (None, market.book):
+            with pytest.raises(ValueError, match=name):
+                see(foreign, viewer, book)
 
 
 def test_the_tape_names_no_organisation_order_or_price(market: Watched) -> None:

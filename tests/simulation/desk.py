@@ -25,11 +25,11 @@ from market.rules import clearings, lots, matches, offers, requirements
 from market.rules.book import RELIABILITY_WINDOW, Books, fold, rule_set_at
 from market.rules.callers import Caller
 from market.rules.clearing import conclude
-from market.rules.graph import tranche_shares_g
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
+from market.rules.tranches import tranche_shares_g
 from tests.blotter import MARKET, OPERATOR, Lane, ident
 
 OPERATOR_CALLER = Caller(organisation=OPERATOR, roles=frozenset({"operator"}))

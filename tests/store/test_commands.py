@@ -164,10 +164,10 @@ async def test_a_withdrawn_lot_may_be_listed_again_a_sold_one_never(scene: Scene
     await scene.require(scene.buyers[0])
     await scene.conclude(await scene.plan())
     async with scene.pool.acquire() as connection:
-        assert [again] == [place.order for place in await due.due_releases(connection, 10)]
+        assert [again] == [place.order for place in (await due.due_releases(connection, 10)).places]
     await lots.release(scene.desk, scene.operator, order=again)
     async with scene.pool.acquire() as connection:
-        assert [] == await due.due_releases(connection, 10)
+        assert () == (await due.due_releases(connection, 10)).places
     with pytest.raises(Refusals) as refused:
         await scene.lot(seller, "L-1", net_wet_g=TONNE_G)
     assert {LotAlreadySold.code} == codes(refused.value)

@@ -7,7 +7,7 @@ import pytest
 
 from events.connections import Connection
 from events.decision import LaneKey
-from market.store import clearings, inputs, lists, markets, members, party_reads, snapshots
+from market.store import clearings, initiatives, inputs, lists, markets, members, party_reads, snapshots
 from market.store.reading import Page
 from market.store.snapshots import Snapshot
 from tests.market_support import Scene, project, scene_on, trade_for_a_while
@@ -116,6 +116,7 @@ async def test_everything_else_that_is_listed(scene: Scene, connection: Connecti
         bound(inputs.list_rule_sets, connection, scene.market), lambda row: row.rule_set.version
     )
     await assert_pages(bound(party_reads.list_organisations, connection), lambda row: row.organisation)
+    await assert_pages(bound(initiatives.list_initiatives, connection), lambda row: row.initiative)
     for function, name in (
         (party_reads.list_facilities, "facility"),
         (party_reads.list_certificates, "certificate"),

@@ -119,7 +119,7 @@ async def scans(connection: Connection, statement: str, *arguments: object) -> t
     used |= {
         line.split(" on ")[1].split(" ")[0] for line in lines if line.startswith("Bitmap Index Scan on ")
     }
-    return whole - {"market", "lot_reservation"}, used
+    return whole - {"market"}, used
 
 
 async def as_writer(database: Any) -> Connection:
@@ -189,9 +189,38 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.EXPIRIES, (NOW, 100), {"supply_due"}),
             (due.EXPIRIES, (NOW, 100), {"requirement_due"}),
             (due.LAPSES, (NOW, 100), {"match_due"}),
-            (due.RELEASES, (100,), {"supply_by_id"}),
         ],
     )
+    await writer.close()
+
+
+CLOSE = """
+update state.supply set status = 'sold', in_book = false, filled_g = 10
+where supply in (
+    select supply from state.lot_reservation where status = 'reserved' order by md5(identity) limit 7
+)
+returning supply
+"""
+
+
+async def test_a_look_for_releases_touches_no_more_than_its_part(database: Any, filled: Any) -> None:
+    closed = {row["supply"] for row in await filled.fetch(CLOSE)}
+    writer = await as_writer(database)
+    upto = await writer.fetchval(due.LOOK_UP_TO, due.BEGINNING, 256)
+    look = await scans(writer, due.LOOK_UP_TO, due.BEGINNING, 256)
+    assert (set(), {"lot_reservation_held"}) == look
+    assert (set(), {"lot_reservation_held", "supply_by_id"}) == await scans(
+        writer, due.RELEASES, due.BEGINNING, upto
+    )
+    looks, found = [], set()
+    after = due.BEGINNING
+    while not looks or after != due.BEGINNING:
+        releases = await due.due_releases(writer, 256, after=after)
+        after = releases.looked_at
+        looks.append(after)
+        found |= {place.order for place in releases.places}
+    assert (7, closed) == (len(found), found)
+    assert ORDERS // 10 // 256 + 1 == len(looks)
     await writer.close()
 
 

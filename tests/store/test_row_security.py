@@ -14,7 +14,7 @@ from market.store import lists, matches, members, orders, party_reads, requireme
 from market.store.reading import ReaderRole, reading
 from tests.market_support import Scene, done, project, scene_on, trade_for_a_while
 
-FOR_EVERY_MEMBER = {"market", "rule_set", "clearing"}
+FOR_EVERY_MEMBER = {"market", "rule_set", "clearing", "initiative"}
 
 
 @pytest.fixture

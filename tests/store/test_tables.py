@@ -12,6 +12,7 @@ from events import market_events, material_events, party_events
 from events.connections import Connection
 from market.settings import DEPLOY
 from market.store import tables
+from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
 from market.store.reservations import MaterialFact
@@ -110,7 +111,7 @@ def test_migrations_have_limits_of_their_own() -> None:
     ("facts", "placed"),
     [
         (market_events.FACTS, get_args(MarketFact)),
-        (party_events.FACTS, get_args(PartyFact)),
+        (party_events.FACTS, (*get_args(PartyFact), *get_args(InitiativeFact))),
         (material_events.FACTS, get_args(MaterialFact)),
     ],
 )

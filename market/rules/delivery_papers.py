@@ -1,0 +1,136 @@
+"""What must hold until the end of delivery: certificates, footprints, waste permits and shipment consents."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from events.market_terms import (
+    FootprintBenchmark,
+    Member,
+    MemberLicence,
+    RequirementTerms,
+    RuleSet,
+    SupplyTerms,
+)
+from market.rules.ineligibility import Ineligibility, day_text
+
+SHIPMENT_CONSENT = "shipment_consent"
+LICENSED_WASTE_STATUSES = frozenset({"waste"})
+
+
+def benchmark_for(supply: SupplyTerms, rule_set: RuleSet) -> FootprintBenchmark | None:
+    for benchmark in rule_set.benchmarks:
+        if benchmark.form == supply.form:
+            return benchmark
+    return None
+
+
+def footprint_defect(supply: SupplyTerms, rule_set: RuleSet, papers_until: datetime) -> str | None:
+    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
+    footprint = supply.footprint
+    if footprint is None or footprint.valid_until < papers_until:
+        return "pcf_missing"
+    benchmark = benchmark_for(supply, rule_set)
+    if benchmark is None:
+        return None
+    stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
+    asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
+    return None if stated == asked else "pcf_not_comparable"
+
+
+def site_country(member: Member, facility: UUID, otherwise: str) -> str:
+    for site in member.facilities:
+        if site.facility == facility:
+            return site.country
+    return otherwise
+
+
+def paper_reasons(
+    supply: SupplyTerms,
+    requirement: RequirementTerms,
+    seller: Member,
+    buyer: Member,
+    rule_set: RuleSet,
+    at: datetime,
+    until: datetime,
+) -> Iterator[Ineligibility]:
+    """What speaks against the pair when papers have to be valid from `at` to `until`."""
+    for scheme in requirement.certificates_required:
+        if not valid_certificates(supply, seller, scheme, at, until):
+            yield Ineligibility(
+                code="certificate_missing", subject=scheme, buyer_figure=f"to {day_text(until)}"
+            )
+    cap = requirement.footprint_max_g_co2e_per_kg
+    if cap is not None:
+        yield from _footprint_reasons(supply, cap, rule_set, until)
+    if supply.waste_status in LICENSED_WASTE_STATUSES:
+        yield from _waste_reasons(supply, requirement, seller, buyer, at, until)
+
+
+def valid_certificates(
+    supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
+) -> tuple[UUID, ...]:
+    """Certificates of this scheme that the supply names, of its own site, valid from `at` to `until`."""
+    return tuple(
+        held.certificate
+        for held in seller.certificates
+        if held.scheme == scheme
+        and held.certificate in supply.certificates
+        and held.facility == supply.facility
+        and held.valid_from <= at
+        and held.valid_until >= until
+    )
+
+
+def _footprint_reasons(
+    supply: SupplyTerms, cap_g_per_kg: int, rule_set: RuleSet, until: datetime
+) -> Iterator[Ineligibility]:
+    defect = footprint_defect(supply, rule_set, until)
+    footprint = supply.footprint
+    if defect is not None or footprint is None:
+        yield Ineligibility(code=defect or "pcf_missing")
+    elif footprint.g_co2e_per_kg > cap_g_per_kg:
+        yield Ineligibility(
+            code="footprint_above_max",
+            seller_figure=f"{footprint.g_co2e_per_kg} g CO2e/kg",
+            relation=">",
+            buyer_figure=f"{cap_g_per_kg} g CO2e/kg",
+        )
+
+
+def _waste_reasons(
+    supply: SupplyTerms,
+    requirement: RequirementTerms,
+    seller: Member,
+    buyer: Member,
+    at: datetime,
+    until: datetime,
+) -> Iterator[Ineligibility]:
+    source = site_country(seller, supply.facility, supply.place.country)
+    destination = site_country(buyer, requirement.facility, requirement.place.country)
+    held = [
+        licence
+        for licence in buyer.licences
+        if licence.facility == requirement.facility
+        and licence.valid_from <= at
+        and licence.valid_until >= until
+        and _covers_waste(licence, supply)
+    ]
+    permits = [licence for licence in held if licence.kind != SHIPMENT_CONSENT]
+    if not any(not licence.from_countries or source in licence.from_countries for licence in permits):
+        yield Ineligibility(
+            code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
+        )
+    consents = [licence for licence in held if licence.kind == SHIPMENT_CONSENT]
+    if source != destination and not any(source in consent.from_countries for consent in consents):
+        yield Ineligibility(
+            code="shipment_consent_missing",
+            subject=f"{source}-{destination}",
+            buyer_figure=f"to {day_text(until)}",
+        )
+
+
+def _covers_waste(licence: MemberLicence, supply: SupplyTerms) -> bool:
+    if supply.waste_status not in licence.waste_statuses:
+        return False
+    return not licence.ewc_codes or supply.ewc_code in licence.ewc_codes

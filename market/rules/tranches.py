@@ -1,0 +1,44 @@
+"""The dated tranches of a supply: what each carries, what of it is held or sold, what it has left."""
+
+from events.market_terms import SupplyTerms
+from events.vocabulary import Tranche
+from market.rules.quantities import largest_remainder
+
+
+def move_tranche(committed_g: tuple[int, ...], tranche: int, tranches: int, moved_g: int) -> tuple[int, ...]:
+    """Held and sold grams of each of `tranches` after `moved_g` came to one of them (negative: released)."""
+    grams = [*committed_g, *[0] * (tranches - len(committed_g))]
+    if moved_g == 0 or tranche >= len(grams):
+        return committed_g
+    grams[tranche] = max(0, grams[tranche] + moved_g)
+    return tuple(grams) if any(grams) else ()
+
+
+def carried_tranches(
+    committed_g: tuple[int, ...], before: tuple[Tranche, ...], after: tuple[Tranche, ...]
+) -> tuple[int, ...]:
+    """What stays committed of each tranche when an order is amended: a tranche is known by its window."""
+    left = {tranche.window: grams for tranche, grams in zip(before, committed_g, strict=False) if grams}
+    carried = tuple(left.pop(tranche.window, 0) for tranche in after)
+    return carried if any(carried) else ()
+
+
+def tranche_shares_g(terms: SupplyTerms) -> tuple[int, ...]:
+    """Grams of basis of each tranche, by product mass and largest remainder: they add up to basis_g."""
+    return largest_remainder(terms.basis_g, [tranche.net_wet_g for tranche in terms.tranches])
+
+
+def tranches_left_g(terms: SupplyTerms, committed_g: tuple[int, ...], available_g: int) -> tuple[int, ...]:
+    """What each tranche has to give of `available_g`: its share without what is held or sold of it.
+
+    A term order has one entry, whatever its tranches.
+    """
+    if terms.term is not None:
+        return (available_g,)
+    shares = tranche_shares_g(terms)
+    committed = (*committed_g, *[0] * len(shares))
+    found = []
+    for share, taken in zip(shares, committed, strict=False):
+        found.append(max(0, min(available_g, share - taken)))
+        available_g -= found[-1]
+    return tuple(found)

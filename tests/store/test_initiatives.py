@@ -1,0 +1,122 @@
+"""Initiatives on PostgreSQL: an organisation names only those that stand at its own commit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from events.lane import Outcome
+from events.party_events import InitiativeRevoked, OrganisationChanged, OrganisationRegistered
+from events.refusal import Refusals
+from market.commands import initiatives, parties
+from market.rules.initiatives import Initiative, InitiativeDetails
+from market.rules.refusals import InitiativeAbsent, VersionStale
+from market.store import initiatives as store
+from tests.market_support import Scene, done, initiative, organisation_details, scene_on
+
+
+@pytest.fixture
+async def scene(database: Any) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+async def known(scene: Scene, code: str) -> Initiative | None:
+    async with scene.pool.acquire() as connection:
+        return await store.load_initiative(connection, code)
+
+
+async def join(scene: Scene, name: str, *codes: str) -> Outcome:
+    details = replace(organisation_details(name), initiatives=codes)
+    return done(await parties.register_organisation(scene.desk, scene.operator, details=details))
+
+
+def refused(error: BaseException) -> list[tuple[str, str | None]]:
+    assert isinstance(error, Refusals)
+    return [(refusal.code, refusal.pointer) for refusal in error.refusals]
+
+
+async def test_it_is_registered_changed_and_revoked(scene: Scene) -> None:
+    assert None is await known(scene, "permanet")
+    await initiatives.register(scene.desk, scene.operator, details=initiative("permanet"))
+    details = InitiativeDetails(name="Permanent magnets", coordinator="an institute")
+    change = {"initiative": "permanet", "details": details}
+    await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
+    with pytest.raises(VersionStale):
+        await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
+    await initiatives.revoke(scene.desk, scene.operator, initiative="permanet")
+    expected = Initiative(initiative="permanet", details=details, version=3, revoked=True)
+    assert expected == await known(scene, "permanet")
+    with pytest.raises(InitiativeAbsent):
+        await initiatives.revoke(scene.desk, scene.operator, initiative="permanet")
+    with pytest.raises(Refusals) as again:
+        await initiatives.register(scene.desk, scene.operator, details=initiative("permanet"))
+    assert [("initiative_exists", "/code")] == refused(again.value)
+
+
+async def test_a_rehearsal_stores_nothing(scene: Scene) -> None:
+    drafts = await initiatives.register(
+        scene.desk, scene.operator, details=initiative("permanet"), dry_run=True
+    )
+    assert not isinstance(drafts, Outcome)
+    assert [scene.desk.lane("parties", "permanet").lane] == [draft.lane for draft in drafts]
+    assert None is await known(scene, "permanet")
+
+
+async def test_an_organisation_names_what_stands_all_reasons_at_once(scene: Scene) -> None:
+    await initiatives.register(scene.desk, scene.operator, details=initiative("ended"))
+    await initiatives.revoke(scene.desk, scene.operator, initiative="ended")
+    with pytest.raises(Refusals) as unknown:
+        await join(scene, "newcomer", "nowhere", "remhub", "ended")
+    expected = [("initiative_unknown", "/initiatives/0"), ("initiative_unknown", "/initiatives/2")]
+    assert expected == refused(unknown.value)
+    await join(scene, "newcomer", "remhub")
+
+
+async def test_a_revoked_initiative_stays_with_those_who_name_it_until_their_next_change(
+    scene: Scene,
+) -> None:
+    firm = scene.sellers[0]
+    before = len(await scene.events("market"))
+    await initiatives.revoke(scene.desk, scene.operator, initiative="remhub")
+    assert before == len(await scene.events("market"))
+    change = {"organisation": firm.organisation, "expected_version": 1}
+    details = organisation_details("renamed")
+    with pytest.raises(Refusals) as kept:
+        await parties.change_organisation(scene.desk, scene.operator, details=details, **change)
+    assert [("initiative_unknown", "/initiatives/0")] == refused(kept.value)
+    outcome = done(
+        await parties.change_organisation(
+            scene.desk, scene.operator, details=replace(details, initiatives=()), **change
+        )
+    )
+    assert isinstance(outcome.events[0].data, OrganisationChanged)
+    assert () == outcome.events[0].data.initiatives
+    assert ["market.member.changed.v1"] == [event.type for event in outcome.events[1:]]
+
+
+async def test_nobody_joins_after_the_revocation_whoever_is_first(scene: Scene) -> None:
+    for number in range(4):
+        code = f"short-{number}"
+        await initiatives.register(scene.desk, scene.operator, details=initiative(code))
+        joining = [join(scene, f"{code}-{n}", code) for n in range(3)]
+        ending = initiatives.revoke(scene.desk, scene.operator, initiative=code)
+        answers = await asyncio.gather(*joining[:2], ending, joining[2], return_exceptions=True)
+        late = [answer for answer in answers if isinstance(answer, BaseException)]
+        assert [[("initiative_unknown", "/initiatives/0")]] * len(late) == [refused(error) for error in late]
+        order = await joined_and_ended(scene, code)
+        assert [OrganisationRegistered] * (3 - len(late)) + [InitiativeRevoked] == order
+
+
+async def joined_and_ended(scene: Scene, code: str) -> list[type]:
+    """Who joined the initiative and its end, in the order of commits."""
+    found = []
+    for event in sorted(await scene.events("parties"), key=lambda event: event.id):
+        match event.data:
+            case OrganisationRegistered(initiatives=codes) if code in codes:
+                found.append(OrganisationRegistered)
+            case InitiativeRevoked(initiative=ended) if ended == code:
+                found.append(InitiativeRevoked)
+    return found
