@@ -113,6 +113,7 @@ class Relay:
         self._cluster_id = ""
         self._leased: set[LaneKey] = set()
         self._checked: set[LaneKey] = set()
+        self._checking: asyncio.Task[None] | None = None
         self._check_at = 0.0
         self._missing: set[str] = set()
         self._busy: dict[LaneKey, asyncio.Task[None]] = {}
@@ -151,7 +152,7 @@ class Relay:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _end(self, leases: asyncio.Task[None]) -> None:
-        tasks = [leases, *self._busy.values()]
+        tasks = [leases, *self._busy.values(), *([self._checking] if self._checking else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -177,9 +178,9 @@ class Relay:
         """Publish what is due once; whether anything was."""
         now = time.monotonic()
         unchecked = self._leased - self._checked - self.stopped.keys() - self._busy.keys()
-        if unchecked and self._check_at <= now:
+        if unchecked and self._check_at <= now and (self._checking is None or self._checking.done()):
             self._check_at = now + self._limits.recheck_seconds
-            await self._check(unchecked)
+            self._checking = asyncio.create_task(self._check_each(unchecked), name="relay-check")
         open_lanes = [
             key
             for key in sorted(self._checked)
@@ -199,6 +200,16 @@ class Relay:
         crash_point("relay.read")
         await self._publish(rows)
         return True
+
+    async def _check_each(self, keys: set[LaneKey]) -> None:
+        """All at once; one by one when that fails, so that a partition without a leader delays no other."""
+        try:
+            await self._check(keys)
+        except (*DATABASE_ERRORS, KafkaError) as error:
+            log.warning("relay_check_waits", lanes=len(keys), error=repr(error))
+            if len(keys) > 1:
+                for key in sorted(keys):
+                    await self._check_each({key})
 
     async def _check(self, keys: set[LaneKey]) -> None:
         """Compare what Kafka holds past the watermarks with the journal, before the first send."""
@@ -325,7 +336,7 @@ class Relay:
         return Move(key, before, chunk.last, first, last)
 
     async def _send(self, producer: Producer, key: LaneKey, chunk: "_Chunk") -> tuple[int, int]:
-        """First and last Kafka offset. A batch waits for the one before: were that refused, it left a hole."""
+        """First and last Kafka offset. A batch sent before the last was acknowledged could leave a hole."""
         topic = record_topic(self._prefix, key.stream)
         offsets: list[int] = []
         for batch in chunk.batches:
@@ -339,7 +350,7 @@ class Relay:
         return offsets[0], offsets[-1]
 
     async def _move(self, sent: Sequence[Move]) -> bool:
-        """Move watermarks. False when one stood elsewhere or its topic is another one: that lane is checked."""
+        """Move watermarks. False when one stood elsewhere or its topic is a new one: check that lane."""
         if not sent:
             return True
         moved = await move_watermarks(self._pool, sent, self._cluster_id)
@@ -352,16 +363,13 @@ class Relay:
                 self._checked.discard(entry.key)
         return len(moved) == len(sent)
 
-    def _postpone(self, key: LaneKey) -> None:
-        count = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
-        self._resume_at[key] = time.monotonic() + pause
-
     async def _count_failure(self, key: LaneKey, error: Exception) -> None:
         """Check it anew, after a longer wait each time; what Kafka refuses for its own sake is stopped."""
         self._checked.discard(key)
-        self._postpone(key)
-        if isinstance(error, LASTING) and self._failures[key] >= self._limits.refusals_max:
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
+        self._resume_at[key] = time.monotonic() + pause
+        if isinstance(error, LASTING) and count >= self._limits.refusals_max:
             await self._stop_lane(
                 key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
             )

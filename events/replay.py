@@ -80,7 +80,7 @@ async def from_topic(
         events: list[Recorded] = []
         for record in records:
             where = f"topic {topic}, partition {key.lane}, offset {record.offset}"
-            event = _decode(record.body or b"", next_head(head, record.body or b""), where)
+            event = _decode(record.body, next_head(head, record.body), where)
             if event.position <= position:
                 if hashes[event.position - 1] != event.body_hash:
                     raise BrokenRecord(f"{where}: position {event.position} has other bytes than before")

@@ -129,7 +129,12 @@ class _LaneCheck(NamedTuple):
         self.consumer.resume(self.partition)
         try:
             while offset < end:
-                records = await read_some(self.consumer, self.partition)
+                # What came after `end` may be newer than `last`: another relay is still at it.
+                records = [
+                    record for record in await read_some(self.consumer, self.partition) if record.offset < end
+                ]
+                if not records:
+                    return
                 await self._compare(records, last)
                 if mark.kafka_offset == records[0].offset and self._position(records[0]) != mark.position:
                     raise self._mismatch(
@@ -159,8 +164,8 @@ class _LaneCheck(NamedTuple):
 
     def _position(self, record: ConsumerRecord) -> int:
         try:
-            return decode_envelope(record.value).position
-        except (Undecodable, TypeError) as error:
+            return decode_envelope(record.value or b"").position
+        except Undecodable as error:
             raise self._mismatch(f"offset {record.offset} holds no event: {error}", EXAMINE) from error
 
     def _mismatch(self, what: str, recovery: str) -> TopicMismatch:
@@ -182,7 +187,7 @@ async def read_some(
 
 
 class TopicRecord(NamedTuple):
-    """A record as it lies on its topic."""
+    """A record as it lies on its topic; a record without a value has an empty body."""
 
     offset: int
     body: bytes
@@ -206,11 +211,12 @@ async def topic_records(
         if not records:
             return
         start = records[-1].offset + 1
-        yield [TopicRecord(record.offset, record.value, _chain(record)) for record in records]
+        yield [TopicRecord(record.offset, record.value or b"", chain_of(record)) for record in records]
 
 
-def _chain(record: ConsumerRecord) -> bytes | None:
-    text = next((value for name, value in record.headers if name == "chain"), None)
+def chain_of(record: ConsumerRecord) -> bytes | None:
+    """The lane head that a record claims in its last `chain` header; None when it has none."""
+    text = next((value for name, value in reversed(record.headers) if name == "chain"), None)
     try:
         return None if text is None else bytes.fromhex(text.decode("ascii"))
     except ValueError:

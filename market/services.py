@@ -17,9 +17,10 @@ from events.connections import Pool
 from events.decision import LaneKey
 from events.migrations import pending
 from events.publishing import TopicWriter
-from events.relay import Relay, oldest_unpublished_seconds
+from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
+from events.watermarks import oldest_unpublished_seconds
 from market.auditor import ChainFollower
 from market.ground import Wiring, clock, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
@@ -253,7 +254,7 @@ def door(wiring: Wiring) -> Door:
         public_id_key=publisher_key(settings),
         keys=KeyRing(partial(find_credential, wiring.reader), clock),
         seal=CursorSeal(settings.cursor_secret.get_secret_value()),
-        limits=CallerLimits(Quota()),
+        limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
         metrics=on_process_registry(),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,

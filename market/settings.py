@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     http_port: Port = 8080
     """0: a free one."""
 
+    http_requests_per_minute: int = Field(6_000, ge=1, le=10_000_000)
+    """Requests that an organisation may send to one API process within a minute."""
+    http_burst_max: int = Field(600, ge=1, le=1_000_000)
+    """How many of them may come at once."""
+
     # --- secrets
     public_id_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """HMAC key of the ids on the public tape, ≥ 32 characters."""

@@ -40,6 +40,7 @@ from events.vocabulary import (
 )
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.callers import Caller
+from market.rules.clearing import ALGORITHM
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import PostingState, RequirementState, SupplyState
@@ -103,7 +104,7 @@ TERMS = MarketTerms(
 )
 RULE_SET = RuleSet(
     version=1,
-    algorithm="lodestone-1",
+    algorithm=ALGORITHM,
     default_profile=SustainabilityProfile(),
     effective_from=day(1, 1),
 )

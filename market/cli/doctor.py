@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from events.decision import LaneKey
 from events.journal import read_deployment
-from events.relay import oldest_unpublished_seconds
+from events.watermarks import oldest_unpublished_seconds
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.ground import Ground, pending_migrations, stand, wire
 from market.settings import Settings

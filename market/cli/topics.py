@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from events.relay import republish
+from events.watermarks import republish
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.cli.lanes import LANE, Lane
 from market.ground import Ground, stand, wire

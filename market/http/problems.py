@@ -140,7 +140,6 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.ReferenceUnknown,
             refusals.FxMissing,
             refusals.CertificateExpired,
-            refusals.LicenceMissing,
             refusals.ReasonMissing,
             refusals.ReasonUnexpected,
             refusals.SignaturesMissing,

@@ -309,6 +309,12 @@ class PartyNotMember(Refusal):
     code = "party_not_member"
 
 
+class AlgorithmUnknown(Refusal):
+    """No matcher computes the algorithm {algorithm}: a rule set names {known}."""
+
+    code = "algorithm_unknown"
+
+
 class InitiativeUnknown(Refusal):
     """No initiative {initiative} is registered, or it was revoked."""
 

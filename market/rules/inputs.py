@@ -24,7 +24,8 @@ from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
 from market.rules.bids import profile_refusals
 from market.rules.book import PublishedRuleSet
 from market.rules.callers import Caller, role_refusals
-from market.rules.defects import FacilityNotOwned, PartyNotMember
+from market.rules.clearing import ALGORITHM
+from market.rules.defects import AlgorithmUnknown, FacilityNotOwned, PartyNotMember
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import EUR, NDFEB, NDPR
 from market.rules.refusals import (
@@ -229,6 +230,9 @@ def _notice_refusals(state: InputState, rule_set: RuleSet, now: datetime) -> lis
 
 def _content_refusals(rule_set: RuleSet) -> list[Refusal]:
     reasons = profile_refusals(rule_set.default_profile, "/default_profile")
+    if rule_set.algorithm != ALGORITHM:
+        algorithm = rule_set.algorithm
+        reasons.append(AlgorithmUnknown(pointer="/algorithm", algorithm=algorithm, known=ALGORITHM))
     reasons += duplicate_refusals("/benchmarks", (benchmark.form for benchmark in rule_set.benchmarks))
     reasons += [
         BenchmarkWorstTooLow(pointer=f"/benchmarks/{index}/worst_g_co2e_per_kg")

@@ -167,12 +167,6 @@ class LicenceUnknown(Refusal):
     code = "licence_unknown"
 
 
-class LicenceMissing(Refusal):
-    """This waste status needs a licence of the site for it."""
-
-    code = "licence_missing"
-
-
 class LotAlreadyReserved(Refusal):
     """This physical lot is reserved by another open order."""
 

@@ -5,16 +5,23 @@ from contextlib import asynccontextmanager
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
+import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection, Pool
+from events.refusal import RecordUnavailable
 
 ReaderRole = Literal["tenant", "operator", "auditor", "desk", "door"]
 """tenant: rows of its organisation · operator, auditor: all rows · desk: all rows, for what passes
-`rules.visibility`
-before anybody sees it · door: the one API key that a request presents."""
+`rules.visibility` before anybody sees it · door: the one API key that a request presents."""
 
 PAGE_MAX = 500
+_AWAY = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    ConnectionError,
+)
 
 T = TypeVar("T")
 
@@ -42,10 +49,16 @@ select set_config('lodestone.organisation', $1, true), set_config('lodestone.rol
 async def reading(
     pool: Pool, *, organisation: UUID | None, role: ReaderRole, key: UUID | None = None
 ) -> AsyncIterator[Connection]:
-    """A read-only transaction of `lodestone_reader` that sees what `role` may see, all of one snapshot."""
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))
-        yield connection
+    """A read-only transaction of `lodestone_reader` that sees what `role` may see, all of one snapshot.
+
+    RecordUnavailable when the database is away.
+    """
+    try:
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))
+            yield connection
+    except _AWAY as error:
+        raise RecordUnavailable from error

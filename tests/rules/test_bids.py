@@ -70,7 +70,9 @@ DEFECTS = {
         [
             ("duplicate_entry", "/co_products/6"),
             ("co_product_is_basis", "/co_products/0/analyte"),
+            ("co_product_reference_of_other", "/co_products/0/reference_code"),
             ("analyte_unknown", "/co_products/1/analyte"),
+            ("co_product_reference_of_other", "/co_products/1/reference_code"),
             ("co_product_price_ambiguous", "/co_products/2"),
             ("co_product_price_ambiguous", "/co_products/3"),
             ("reference_unknown", "/co_products/4/reference_code"),

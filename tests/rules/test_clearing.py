@@ -266,6 +266,16 @@ def test_term_orders_clear_in_their_own_section() -> None:
     assert -1_120_000 == struck.amount_cents_eur
 
 
+@pytest.mark.parametrize(("limit", "expected"), [(-EUR, -EUR), (2 * EUR, 0), (5 * EUR, 0)])
+def test_a_thin_term_component_moves_towards_its_index(limit: int, expected: int) -> None:
+    """The middle would tell each of two companies the other's limit."""
+    lane = market("seller", "buyer", rules=rule_set(thin_component_groups=3))
+    term = TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quotation_period="M+1")
+    lane.offer("seller", "offer", term=term, ask=eur(-3 * EUR))
+    lane.require("buyer", "wanted", term=term, limit=eur(limit))
+    assert [expected] == [price for *_, price in trades(lane)]
+
+
 def test_sustainability_decides_who_trades_and_the_round_says_what_it_was_worth() -> None:
     lane = market("clean", "dirty", "buyer")
     lane.offer("dirty", "dirty", ask=eur(60 * EUR), origin=(OriginStep(stage="extraction", country="CN"),))

@@ -89,10 +89,18 @@ def test_the_completed_round_names_all_its_evidence_and_matches() -> None:
     lane.offer("seller", "offer")
     lane.require("buyer", "wanted")
     events = lane.round()
+    salt = {id(event.data): event.salt for event in events}
     completed = facts_of_type(events, ClearingCompleted)[0]
     parts, struck = facts_of_type(events, ClearingEvidence), facts_of_type(events, MatchStruck)
-    assert tuple(fact_sha256(part) for part in parts) == completed.evidence_sha256
-    assert root_sha256(fact_sha256(each) for each in struck) == completed.matches_sha256
+    assert tuple(fact_sha256(part, salt[id(part)]) for part in parts) == completed.evidence_sha256
+    assert root_sha256(fact_sha256(each, salt[id(each)]) for each in struck) == completed.matches_sha256
+
+
+def test_a_hash_that_everybody_sees_cannot_be_guessed_back_to_a_limit() -> None:
+    """All that a party does not know of a lone trade is the other's limit: without the salt it could try."""
+    plain, salted = fall(1), fact_sha256(fall(1), "ab" * 16)
+    assert sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest() != salted
+    assert fact_sha256(plain, "ac" * 16) != salted == fact_sha256(plain, "ab" * 16)
 
 
 @pytest.mark.parametrize("change", ["ask", "limit", "ids"])

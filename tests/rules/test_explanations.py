@@ -15,7 +15,7 @@ from events.market_terms import (
     MemberCertificate,
     SustainabilityProfile,
 )
-from events.vocabulary import ConvertedPrice, InputReference, StatedPrice, Tranche
+from events.vocabulary import ConvertedPrice, InputReference, StatedPrice, TermHorizon, Tranche
 from market.rules.explanations import Candidates, candidates, match_explanation
 from market.rules.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
 from market.rules.tickets import decimal_text, ticket, ticket_lines
@@ -250,7 +250,63 @@ def test_a_pair_beyond_the_bounds_says_so() -> None:
     huge = AcceptedForm(form="swarf", differential_ueur_per_kg=2**53 - 1)
     whole, own = of_order(lane, lane.require("buyer", "huge", forms=(huge,)))
     assert ["value_out_of_range"] == [str(reason) for each in whole.verdicts for reason in each.reasons]
-    assert "none_eligible" == own.standing
+    # to its own side it is no reason: a limit that is tried until it vanishes would tell the other's ask
+    assert ("eligible", ()) == (own.standing, own.reasons)
+
+
+def test_what_the_others_price_decides_is_told_to_nobody_who_could_try_it_out() -> None:
+    years = TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quotation_period="M+1")
+    lane, _ = rivals(1, term=replace(years, floor_ueur_per_kg=50 * EUR))
+    silent, low = (
+        of_order(lane, lane.require("buyer", name, term=replace(years, floor_ueur_per_kg=accepted)))
+        for name, accepted in (("silent", None), ("low", 49 * EUR))
+    )
+    assert ["profile_incompatible:floor 50.000000 EUR/kg > none"] == reason_texts(silent[0])
+    assert [("profile_incompatible", "none")] == [(each.code, each.own_figure) for each in silent[1].reasons]
+    assert ["profile_incompatible:floor 50.000000 EUR/kg > 49.000000 EUR/kg"] == reason_texts(low[0])
+    assert ("none_eligible", "eligible", ()) == (low[0].standing, low[1].standing, low[1].reasons)
+
+
+def test_a_credit_that_falls_short_is_the_buyers_affair() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"))
+    offer = lane.offer("seller", "offer", minimum_parcel_wet_g=25 * T)
+    wanted = lane.require("buyer", "wanted", payment="credit", credit_limit_cents_eur=1)
+    assert ["credit_exceeded"] == [reason.code for reason in of_order(lane, wanted)[1].reasons]
+    own = of_order(lane, offer)[1]
+    assert ("eligible", ()) == (own.standing, own.reasons)
+
+
+def test_of_an_order_closed_by_its_initiatives_nothing_else_is_told() -> None:
+    shut: dict[str, Any] = {
+        "visible_to_initiatives": ("remhub",),
+        "composition": assay(cell("Th", 120 * PPM)),
+    }
+    lane, wanted = rivals(1, **shut)
+    whole, own = of_order(lane, wanted)
+    assert ["initiative_closed remhub", "above_max:Th 120 ppm > 50 ppm"] == reason_texts(whole)
+    assert [("initiative_closed", None)] == [(each.code, each.own_figure) for each in own.reasons]
+
+
+def test_a_tranche_that_is_sold_out_delivers_nothing_more() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"), member("late"))
+    tranches = (
+        Tranche(window=days(10, 20), net_wet_g=10 * T),
+        Tranche(window=days(30, 40), net_wet_g=15 * T),
+    )
+    offer = lane.offer("seller", "offer", tranches=tranches, commitment="subject_to_confirmation")
+    lane.require("buyer", "wanted", window=days(10, 20))
+    lane.round()
+    assert (0, 3_360_000) == lane.book.supplies[offer].tranche_left_g
+    late = of_order(lane, lane.require("late", "first quarter", window=days(10, 20)))[0]
+    text = "window_disjoint 2026-04-01/2026-04-11 against 2026-03-12/2026-03-22, 1 d at least"
+    assert [text] == reason_texts(late)
+    assert "in_the_money" == of_order(lane, lane.require("late", "second", window=days(10, 40)))[0].standing
+
+
+def reason_texts(whole: Candidates) -> list[str]:
+    return [str(reason) for verdict in whole.verdicts for reason in verdict.reasons]
 
 
 def test_closed_and_expired_counter_orders_are_no_candidates() -> None:

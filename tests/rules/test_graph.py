@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from events.market_events import MatchStruck
 from events.market_terms import AcceptedForm, SustainabilityProfile
-from events.vocabulary import INTEGER_MAX, TermHorizon, Tranche
+from events.vocabulary import INTEGER_MAX, Side, TermHorizon, Tranche
 from market.rules.eligibility import deliveries
 from market.rules.graph import HorizonBook, edges, horizons, price_pair, section, section_name
 from market.rules.ineligibility import Ineligibility
@@ -130,7 +130,8 @@ def test_a_pair_beyond_what_a_round_can_hold_is_refused_not_computed() -> None:
     supply, requirement, facts = lane.book.supplies[offer], lane.book.requirements[wanted], lane.facts()
     delivery = deliveries(supply.terms, requirement.terms, facts.at)[0]
     priced = price_pair(supply, requirement, facts, delivery)
-    assert Ineligibility(code="value_out_of_range") == priced
+    sides: tuple[Side, ...] = ("seller", "buyer")
+    assert Ineligibility(code="value_out_of_range", compares_price_of=sides) == priced
     assert () == spot(lane).pairs
     assert ["market.clearing.completed.v1"] == [event.type for event in lane.round()][-1:]
 

@@ -40,6 +40,7 @@ from tests.desk_support import (
     inputs,
     moment,
     numbered,
+    refusals,
 )
 
 TODAY = NOW.date()
@@ -149,6 +150,16 @@ def test_a_rule_set_needs_notice_version_and_two_operators() -> None:
     assert [("market_unknown", None)] == blotter(lambda: desk.publish_rule_set(None, PUBLISH, moment()))
     assert [("role_missing", None)] == blotter(
         lambda: desk.publish_rule_set(STATE, replace(PUBLISH, caller=SELLER_TRADER), moment())
+    )
+
+
+def test_a_rule_set_names_an_algorithm_that_the_matcher_computes() -> None:
+    """Published all the same, it would end every later round as abandoned."""
+    unknown = replace(PUBLISH, rule_set=replace(NEXT_RULES, algorithm="greedy-1"))
+    found = refusals(lambda: desk.publish_rule_set(STATE, unknown, moment()))
+    assert [("algorithm_unknown", "/algorithm")] == [(each.code, each.pointer) for each in found]
+    assert (
+        "No matcher computes the algorithm greedy-1: a rule set names lexicographic-1." == found[0].detail()
     )
 
 

@@ -32,9 +32,9 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.market_terms import AcceptedForm, Qualification
+from events.market_terms import AcceptedForm, AnalyteLimit, Qualification
 from market.rules.book import Book
-from market.rules.explanations import candidates
+from market.rules.explanations import Candidates, candidates
 from market.rules.own_side import OwnCandidates, OwnExplanation, OwnMatch
 from market.rules.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book, published_forms
 from market.rules.viewers import (
@@ -385,9 +385,24 @@ def test_orders_and_explanations_by_viewer() -> None:
     hidden = see_candidates(lot, OperatorViewer(cut=0))
     assert hidden == replace(
         lot,
+        standing="eligible",
         verdicts=tuple(replace(verdict, value_ueur_per_kg=None, gap_bands=None) for verdict in lot.verdicts),
     )
     assert lot == see_candidates(lot, OperatorViewer(cut=lane.book.position))
+
+
+def test_an_operator_reads_no_figure_of_an_order_that_no_cut_has_taken() -> None:
+    lane = crowd()
+    limits = (AnalyteLimit(analyte="C", max_ppb=1),)
+    dirty = ident("dirty")
+    lane.require("buyer0", "dirty", limits=limits, forms=(AcceptedForm(form="swarf"),))
+    whole = candidates(lane.book, lane.facts(), dirty)
+    assert whole is not None
+    before, after = (see_candidates(whole, OperatorViewer(cut=cut)) for cut in (0, lane.book.position))
+    assert isinstance(before, Candidates)
+    assert whole == after
+    assert {"above_max:C"} == {str(reason) for verdict in before.verdicts for reason in verdict.reasons}
+    assert whole.standing == before.standing
 
 
 def test_a_match_by_viewer() -> None:

@@ -13,9 +13,9 @@ from events.connections import Connection, Pool, open_consumer
 from events.decision import LaneKey
 from events.journal import Deployment, read_rows
 from events.lane import LaneWriter
-from events.relay import oldest_unpublished_seconds, republish, resume
 from events.replay import restore_lane
 from events.topics import topic_records
+from events.watermarks import oldest_unpublished_seconds, republish, resume
 from tests.record_support import (
     STREAM,
     apply_effects,
