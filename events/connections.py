@@ -51,6 +51,9 @@ DATABASE_AWAY = (
 )
 """It cannot be used now, whoever asks for whatever: restarting, full, a replica; or the session was ended."""
 
+DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
+"""Whatever goes wrong with a statement."""
+
 
 class UnsafeDatabase(RuntimeError):
     """The database session would bypass what protects the record, or the server is too old."""
@@ -178,9 +181,9 @@ class SharedProducer:
                 self._producer = await self._open()
             return self._producer
 
-    async def discard(self, failed: Producer) -> None:
+    async def discard(self, failed: Producer | None) -> None:
         """The next `get` opens another one; nothing when that has happened already."""
-        if failed is self._producer:
+        if failed is not None and failed is self._producer:
             await self.close()
 
     async def close(self) -> None:

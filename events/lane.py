@@ -16,7 +16,7 @@ import structlog
 from msgspec import Struct
 
 from events.batching import choose
-from events.connections import DATABASE_AWAY, DATABASE_LOST, Connection, Pool
+from events.connections import DATABASE_AWAY, DATABASE_ERRORS, DATABASE_LOST, Connection, Pool
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
@@ -381,5 +381,5 @@ def _refusal_of(error: Exception) -> Refusal:
 async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
     try:
         await transaction.rollback()
-    except (asyncpg.PostgresError, *DATABASE_LOST):
+    except DATABASE_ERRORS:
         return

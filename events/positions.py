@@ -58,6 +58,12 @@ update record.consumer set stopped_reason = $5 where name = $1 and owner = $2 an
 RESUME = "update record.consumer set stopped_reason = null where name = $1 and stream = $2 and lane = $3"
 
 
+REREAD = """
+update record.consumer set stopped_reason = null, next_offset = 0, last_event_id = null, cluster_id = null
+where name = $1 and stream = $2 and lane = $3
+"""
+
+
 async def take_leases(
     pool: Pool, name: str, owner: str, keys: Sequence[LaneKey], deployment_id: UUID, seconds: float
 ) -> set[LaneKey]:
@@ -119,3 +125,8 @@ async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str
 async def resume(connection: Connection, name: str, key: LaneKey) -> None:
     """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease."""
     await connection.execute(RESUME, name, key.stream, key.lane)
+
+
+async def reread(connection: Connection, name: str, key: LaneKey) -> None:
+    """As `resume`, after the topic was made anew: from its first record, skipping what has been applied."""
+    await connection.execute(REREAD, name, key.stream, key.lane)

@@ -5,21 +5,19 @@ A repeat after a crash carries the same `ce_id`, so that a consumer can drop it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from events.codec import BODY_BYTES_MAX, CONTENT_TYPE, SPEC_VERSION, BodyTooLarge
+from events.connections import Producer, SharedProducer
 
 log = structlog.get_logger("publishing")
 
-STOP_SECONDS_MAX = 5.0
 UUID_VERSION_8 = 8
 
 
@@ -70,11 +68,10 @@ class TopicWriter:
     """Sends messages in order and waits for all of them; replaces its producer after an error."""
 
     def __init__(
-        self, open_producer: Callable[[], Awaitable[AIOKafkaProducer]], *, send_seconds_max: float = 30.0
+        self, open_producer: Callable[[], Awaitable[Producer]], *, send_seconds_max: float = 30.0
     ) -> None:
-        self._open_producer = open_producer
         self._send_seconds_max = send_seconds_max
-        self._producer: AIOKafkaProducer | None = None
+        self._producer = SharedProducer(open_producer)
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Returns when Kafka has acknowledged all. NotPublished: some may be there, some not.
@@ -84,30 +81,30 @@ class TopicWriter:
         for message in messages:
             if len(message.data) > BODY_BYTES_MAX:
                 raise BodyTooLarge(f"{message.type}: {len(message.data)} bytes exceed {BODY_BYTES_MAX}")
+        producer: Producer | None = None
         try:
-            await asyncio.wait_for(self._send(messages), self._send_seconds_max)
-        except (KafkaError, TimeoutError, OSError) as error:
+            producer = await self._producer.get()
+            await asyncio.wait_for(_send(producer, messages), self._send_seconds_max)
+        except (KafkaError, OSError) as error:
             log.warning("publishing_failed", error=repr(error), messages=len(messages))
-            await self.close()
+            await self._producer.discard(producer)
             raise NotPublished(repr(error)) from error
 
-    async def _send(self, messages: Sequence[Message]) -> None:
-        if self._producer is None:
-            self._producer = await self._open_producer()
-        futures = [
-            await self._producer.send(
-                message.topic,
-                value=message.data,
-                key=message.key.encode(),
-                partition=message.partition,
-                headers=message_headers(message),
-            )
-            for message in messages
-        ]
-        await asyncio.gather(*futures)
-
     async def close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(producer.stop(), STOP_SECONDS_MAX)
+        await self._producer.close()
+
+
+async def _send(producer: Producer, messages: Sequence[Message]) -> None:
+    futures = [
+        await producer.send(
+            message.topic,
+            value=message.data,
+            key=message.key.encode(),
+            partition=message.partition,
+            headers=message_headers(message),
+        )
+        for message in messages
+    ]
+    for outcome in await asyncio.gather(*futures, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -18,18 +18,16 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
-from asyncpg import InterfaceError, PostgresError, Record
+from asyncpg import Record
 
 from events.codec import headers
-from events.connections import Consumer, Pool, Producer, SharedProducer
+from events.connections import DATABASE_ERRORS, Consumer, Pool, Producer, SharedProducer
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
 from events.watermarks import Move, clear_stops, move_watermarks, note_stop, release_leases, take_leases
 
 log = structlog.get_logger("relay")
-
-DATABASE_ERRORS = (PostgresError, InterfaceError, OSError)
 
 # What Kafka says about a lane's records or rights, again and again; everything else is waited out.
 LASTING = (

@@ -120,18 +120,17 @@ async def restore_lane(
         events: list[Recorded] = []
         rows: list[JournalRow] = []
         for record in records:
-            envelope = decode_envelope(record.body)
-            if envelope.position <= last:
+            where = f"topic of {key.stream}/{key.lane}, offset {record.offset}"
+            after = next_head(head, record.body)
+            event = _decode(record.body, after, where)
+            if event.position <= last:
                 continue
-            head = next_head(head, record.body)
-            if envelope.position != last + 1 or record.chain != head:
-                raise BrokenRecord(
-                    f"{key.stream}/{key.lane}: offset {record.offset} does not continue the journal"
-                )
-            last += 1
-            event = decode_event(record.body, head)
+            if event.position != last + 1 or record.chain != after:
+                raise BrokenRecord(f"{where}, does not continue the journal")
+            last, head = event.position, after
+            name = decode_envelope(record.body).type
             events.append(event)
-            rows.append(JournalRow(*key, last, event.id, envelope.type, event.subject, record.body, head))
+            rows.append(JournalRow(*key, last, event.id, name, event.subject, record.body, head))
         if rows:
             await _take_back(pool, key, rows, events, apply)
             restored += len(rows)

@@ -4,20 +4,19 @@ Partitions are assigned by hand. The effect of an event and the reader's positio
 """
 
 import asyncio
-from binascii import hexlify
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
-from asyncpg import InterfaceError, PostgresConnectionError, PostgresError
+from asyncpg import DeadlockDetectedError, LockNotAvailableError
 
 from events.chain import next_head
 from events.codec import Undecodable, decode_envelope, decode_event
-from events.connections import Connection, Pool
+from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Consumer, Pool
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
@@ -32,12 +31,12 @@ from events.positions import (
     skip_repeats,
     take_leases,
 )
-from events.topics import read_some, record_topic
+from events.topics import chain_of, read_some, record_topic
 
 log = structlog.get_logger("subscription")
 
-DATABASE_ERRORS = (PostgresError, InterfaceError, OSError, TimeoutError)
-DATABASE_AWAY = (PostgresConnectionError, InterfaceError, ConnectionError)
+# Nothing that the event at hand is to blame for: waited out, however long it takes.
+PASSING = (*DATABASE_AWAY, LockNotAvailableError, DeadlockDetectedError)
 
 
 class Limits(NamedTuple):
@@ -129,7 +128,7 @@ class Subscription:
         lanes: Sequence[int],
         handler: Handler,
         pool: Pool,
-        open_consumer: Callable[[], Awaitable[AIOKafkaConsumer]],
+        open_consumer: Callable[[], Awaitable[Consumer]],
         read_cluster_id: Callable[[], Awaitable[str]],
         *,
         owner: str,
@@ -193,6 +192,8 @@ class Subscription:
                     deployment.deployment_id,
                     self._limits.lease_seconds,
                 )
+                for key in self._tasks.keys() - taken:
+                    self._tasks[key].cancel()
                 for key in taken - self._tasks.keys():
                     self._start_lane(consumer, partitions[key], key, cluster_id)
                 await self._sleep(self._limits.lease_seconds / 3)
@@ -201,7 +202,7 @@ class Subscription:
             await consumer.stop()
 
     def _start_lane(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
     ) -> None:
         self.stopped.pop(key, None)
         task = asyncio.create_task(
@@ -220,7 +221,7 @@ class Subscription:
             await release(self._pool, self._name, self._owner)
 
     async def _run_lane(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
     ) -> None:
         """Until it is cancelled, another reader takes over, or the lane is at fault."""
         try:
@@ -236,25 +237,30 @@ class Subscription:
                     place = await self._take(key, place._replace(cluster_id=cluster_id), found[partition])
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
-        except (LaneFault, OffsetOutOfRangeError) as fault:
+        except LaneFault as fault:
             await self._stop_lane(key, str(fault))
+        except OffsetOutOfRangeError as error:
+            await self._stop_lane(key, f"topic {self._topic} has lost what is to be read: {error}")
         except (KafkaError, *DATABASE_ERRORS) as error:
             log.warning(
                 "reader_waits", reader=self._name, stream=key.stream, lane=key.lane, error=repr(error)
             )
             await asyncio.sleep(self._limits.retry_seconds_max)
+        except Exception as error:
+            log.exception("reader_failed", reader=self._name, stream=key.stream, lane=key.lane)
+            await self._stop_lane(key, f"{self._name} failed: {error!r}")
         finally:
             with suppress(Exception):
                 consumer.pause(partition)
 
     async def _stop_lane(self, key: LaneKey, reason: str) -> None:
-        self.stopped[key] = reason
         log.error("reader_lane_stopped", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
         with suppress(*DATABASE_ERRORS):
             await note_stop(self._pool, self._name, self._owner, key, reason)
+        self.stopped[key] = reason
 
     async def _open_lane(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, cluster_id: str
+        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
     ) -> Place:
         """Where to go on, after looking whether the topic is still the one that was read before."""
         place = await read_place(self._pool, self._name, key)
@@ -274,7 +280,7 @@ class Subscription:
         return place
 
     async def _check_last(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, key: LaneKey, place: Place
+        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, place: Place
     ) -> None:
         where = self._where(key, place.next_offset - 1)
         end = (await consumer.end_offsets([partition]))[partition]
@@ -282,8 +288,8 @@ class Subscription:
             raise LaneFault(f"{where} is gone, the topic ends at {end}: it was truncated or created anew")
         record = (await read_some(consumer, partition, 1))[0]
         try:
-            found = decode_envelope(record.value).id
-        except (Undecodable, TypeError) as error:
+            found = decode_envelope(record.value or b"").id
+        except Undecodable as error:
             raise LaneFault(f"{where} holds no event: {error}") from error
         if record.offset != place.next_offset - 1 or found != place.last_event_id:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
@@ -312,10 +318,11 @@ class Subscription:
         repeats: list[tuple[ConsumerRecord, Recorded]] = []
         position, head = place.position, place.head
         for record in records:
+            body = record.value or b""
+            chain = next_head(head, body)
             try:
-                chain = next_head(head, record.value)
-                event = decode_event(record.value, chain)
-            except (Undecodable, TypeError) as error:
+                event = decode_event(body, chain)
+            except Undecodable as error:
                 return steps, repeats, self._fault(record, f" cannot be decoded: {error}")
             if event.lane != key.lane or event.stream != key.stream:
                 return steps, repeats, self._fault(record, f" belongs to lane {event.stream}/{event.lane}")
@@ -325,7 +332,7 @@ class Subscription:
             if event.position > position + 1:
                 missing = f": position {position + 1} is missing before position {event.position}"
                 return steps, repeats, self._fault(record, missing)
-            if _header(record, "chain") != hexlify(chain):
+            if chain_of(record) != chain:
                 broken = f": position {event.position} does not continue the chain"
                 return steps, repeats, self._fault(record, broken)
             position, head = event.position, chain
@@ -357,7 +364,7 @@ class Subscription:
                 raise LaneFault(f"the handler applied {batch.done} of {len(batch.events)} events")
             except (NotOwner, LaneFault):
                 raise
-            except DATABASE_AWAY as error:
+            except PASSING as error:
                 problem: Exception = error
             except Exception as error:  # noqa: BLE001  whatever it is, the lane must not skip the event
                 problem = error
@@ -380,10 +387,3 @@ class Subscription:
 
     def _where(self, key: LaneKey, offset: int) -> str:
         return f"topic {self._topic}, partition {key.lane}, offset {offset}"
-
-
-def _header(record: ConsumerRecord, name: str) -> bytes | None:
-    for found, value in reversed(record.headers):
-        if found == name:
-            return bytes(value)
-    return None

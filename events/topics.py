@@ -14,6 +14,7 @@ from events.journal import read_body_hashes, read_head
 
 RESTORE = "lodestone replay --restore {stream}/{lane}"
 REPUBLISH = "lodestone topics --republish {stream}/{lane}"
+RECREATE = "delete the topic, lodestone topics, then for each of its lanes " + REPUBLISH
 EXAMINE = "lodestone doctor"
 
 READ_SECONDS_MAX = 30.0
@@ -113,49 +114,56 @@ class _LaneCheck(NamedTuple):
             )
         if begin > (mark.kafka_offset or 0):
             raise self._mismatch(
-                f"its topic begins at offset {begin} and has lost what stood before", REPUBLISH
+                f"its topic begins at offset {begin} and has lost what stood before", RECREATE
             )
         if mark.kafka_offset is not None and mark.kafka_offset >= end:
             raise self._mismatch(
                 f"its topic ends at offset {end}, position {mark.position} stood at {mark.kafka_offset}",
                 REPUBLISH,
             )
-        offset = mark.kafka_offset or 0
-        if offset >= end:
-            return
+        if (mark.kafka_offset or 0) < end:
+            self.consumer.seek(self.partition, mark.kafka_offset or 0)
+            self.consumer.resume(self.partition)
+            try:
+                await self._read(end)
+            finally:
+                self.consumer.pause(self.partition)
+
+    async def _read(self, end: int) -> None:
+        mark, reached = self.watermark, self.watermark.position
         async with self.pool.acquire() as connection:
             last = (await read_head(connection, self.key)).position
-        self.consumer.seek(self.partition, offset)
-        self.consumer.resume(self.partition)
-        try:
-            while offset < end:
-                # What came after `end` may be newer than `last`: another relay is still at it.
-                records = [
-                    record for record in await read_some(self.consumer, self.partition) if record.offset < end
-                ]
-                if not records:
-                    return
-                await self._compare(records, last)
-                if mark.kafka_offset == records[0].offset and self._position(records[0]) != mark.position:
+        offset = mark.kafka_offset or 0
+        while offset < end:
+            # What came after `end` may be newer than `last`: another relay is still at it.
+            records = [
+                (self._position(record), record)
+                for record in await read_some(self.consumer, self.partition)
+                if record.offset < end
+            ]
+            if not records:
+                return
+            if offset == mark.kafka_offset and records[0][0] != mark.position:
+                raise self._mismatch(f"offset {offset} is not position {mark.position}", EXAMINE)
+            await self._compare(records, last)
+            for position, record in records:
+                if position > reached + 1:
                     raise self._mismatch(
-                        f"offset {mark.kafka_offset} is not position {mark.position}", EXAMINE
+                        f"position {reached + 1} is missing before offset {record.offset}", RECREATE
                     )
-                offset = records[-1].offset + 1
-        finally:
-            self.consumer.pause(self.partition)
+                reached = max(reached, position)
+            offset = records[-1][1].offset + 1
 
-    async def _compare(self, records: list[ConsumerRecord], last: int) -> None:
-        positions = {self._position(record): record for record in records}
-        beyond = min((position for position in positions if position > last), default=None)
+    async def _compare(self, records: Sequence[tuple[int, ConsumerRecord]], last: int) -> None:
         async with self.pool.acquire() as connection:
-            kept = await read_body_hashes(connection, self.key, list(positions))
-        for record in records:
-            position = self._position(record)
+            kept = await read_body_hashes(connection, self.key, [position for position, _ in records])
+        for position, record in records:
             if position <= last and kept.get(position) != sha256(record.value).digest():
                 raise self._mismatch(
                     f"position {position}, offset {record.offset}, is not the journal's: a second history",
                     EXAMINE,
                 )
+        beyond = min((position for position, _ in records if position > last), default=None)
         if beyond is not None:
             raise self._mismatch(
                 f"Kafka holds position {beyond}, the journal ends at {last}: the database is an older state",

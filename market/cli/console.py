@@ -15,9 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from events.connections import UnsafeDatabase
+from events.connections import DATABASE_AWAY, UnsafeDatabase
 from events.journal import NotInitialised
-from events.subscription import DATABASE_AWAY
 from market.local import LocalServerError
 from market.settings import Settings, SettingsError, load
 

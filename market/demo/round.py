@@ -72,8 +72,8 @@ async def own_candidates(traded: Traded, order: str, firm: str) -> Body:
 
 
 async def all_candidates(place: Running, order: str) -> Body:
-    """What the operator sees: every counter-order with its reasons."""
-    return await place.operator.get(_candidates_path(order))
+    """What an accredited auditor sees, before the cut too: every counter-order, all reasons and figures."""
+    return await place.auditor.get(_candidates_path(order))
 
 
 def _candidates_path(order: str) -> str:

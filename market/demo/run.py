@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
+from events.vocabulary import KeyRole
 from market.demo.calendar import calendar_of
 from market.demo.door import DemoError, Door
 from market.demo.orders import Posted, post_orders
@@ -27,12 +28,13 @@ HTTP_SECONDS_MAX = 30.0
 
 
 class Running(Struct, frozen=True, kw_only=True):
-    """The demonstration's servers and services, and the operator's way in."""
+    """The demonstration's servers and services, and the ways in of its operator and its auditor."""
 
     ground: Ground
     wiring: Wiring
     client: httpx.AsyncClient
     operator: Door
+    auditor: Door
 
 
 class Traded(Struct, frozen=True, kw_only=True):
@@ -58,9 +60,12 @@ async def running(settings: Settings, now: datetime, progress: Progress) -> Asyn
                 async with httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{bound.result()}", timeout=HTTP_SECONDS_MAX
                 ) as client:
-                    token = await _operator_token(wiring, now)
                     yield Running(
-                        ground=ground, wiring=wiring, client=client, operator=Door(client, token, "operator")
+                        ground=ground,
+                        wiring=wiring,
+                        client=client,
+                        operator=Door(client, await _token(wiring, now, "operator"), "operator"),
+                        auditor=Door(client, await _token(wiring, now, "auditor"), "auditor"),
                     )
             finally:
                 stop.set()
@@ -74,14 +79,15 @@ async def _until_bound(services: asyncio.Task[None], bound: asyncio.Future[int])
         raise DemoError("the API did not start; the log above says why")
 
 
-async def _operator_token(wiring: Wiring, now: datetime) -> str:
+async def _token(wiring: Wiring, now: datetime, role: KeyRole) -> str:
+    """Of a key of the operator's organisation."""
     operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
     minted = await issue_key(
         wiring.desk,
         operator,
         operator.organisation,
-        roles=("operator",),
-        label="demonstration",
+        roles=(role,),
+        label=f"demonstration {role}",
         expires_at=now + KEY_VALID,
         secret=secrets.token_bytes(SECRET_BYTES),
     )

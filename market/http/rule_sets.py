@@ -29,7 +29,7 @@ TAG: Final = "Markets"
 COSIGNER: Final = "Cosigner-Authorization"
 EXAMPLE: Final = {
     "version": 1,
-    "algorithm": "clearing-1",
+    "algorithm": "lexicographic-1",
     "benchmarks": [
         {
             "form": "separated_oxide",

@@ -71,6 +71,8 @@ def valid_certificates(
     supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
 ) -> tuple[UUID, ...]:
     """Certificates of this scheme that the supply names, of its own site, valid from `at` to `until`."""
+    if not supply.certificates:
+        return ()
     return tuple(
         held.certificate
         for held in seller.certificates

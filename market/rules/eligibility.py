@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from uuid import UUID
 
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     QUALIFICATION_LADDER,
     TRADED_OXIDE,
-    Composition,
     MarketBasis,
     Period,
     TermHorizon,
@@ -30,7 +28,8 @@ from market.rules.ineligibility import (
     ppb_text,
 )
 from market.rules.market_inputs import MarketInputs, qualification_key
-from market.rules.quantities import UEUR_G_PER_KG_PER_CENT, DryAnalyte, dry_analytes, purity_ppb
+from market.rules.quantities import UEUR_G_PER_KG_PER_CENT, DryAnalyte, purity_ppb
+from market.rules.readings import reading_of
 
 _FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 
@@ -106,10 +105,13 @@ def deliveries(supply: SupplyTerms, requirement: RequirementTerms, at: datetime)
         years = contract_years(supply.term)
         return (Delivery(0, years, years.start.replace(year=years.start.year + 1)),)
     least = timedelta(days=requirement.overlap_min_days)
+    first, last = max(requirement.window.start, at), requirement.window.end
     found = []
     for index, tranche in enumerate(supply.tranches):
-        start = max(tranche.window.start, requirement.window.start, at)
-        end = min(tranche.window.end, requirement.window.end)
+        window = tranche.window
+        if window.start >= last or window.end <= first:
+            continue
+        start, end = max(window.start, first), min(window.end, last)
         if start < end and end - start >= least:
             found.append(Delivery(index, Period(start=start, end=end), end))
     return tuple(found)
@@ -135,11 +137,12 @@ def carriage_row(supply: SupplyTerms, requirement: RequirementTerms) -> Carriage
 
 
 def _available(supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts) -> bool:
-    standing = all(
-        organisation in facts.members and organisation not in facts.suspended
-        for organisation in (supply.organisation, requirement.organisation)
-    )
-    return standing and supply.organisation not in requirement.terms.organisations_excluded
+    seller, buyer = supply.organisation, requirement.organisation
+    if seller not in facts.members or buyer not in facts.members:
+        return False
+    if facts.suspended and (seller in facts.suspended or buyer in facts.suspended):
+        return False
+    return seller not in requirement.terms.organisations_excluded
 
 
 def _papers(
@@ -161,7 +164,7 @@ def _pair_reasons(
     if all(accepted.form != supply.terms.form for accepted in requirement.terms.forms):
         yield Ineligibility(code="form_not_accepted", subject=supply.terms.form)
     yield from _party_reasons(supply, requirement, seller, buyer, facts.at)
-    yield from _material_reasons(supply.terms, requirement.terms)
+    yield from _material_reasons(supply.terms, requirement.terms, facts.basis)
     yield from _provenance_reasons(supply.terms, requirement.terms)
     yield from _qualification_reasons(supply, requirement, facts)
     yield from _commercial_reasons(supply, requirement)
@@ -261,14 +264,10 @@ def _party_reasons(
         )
 
 
-@lru_cache(maxsize=8_192)
-def material(composition: Composition, moisture_ppb: int) -> dict[str, DryAnalyte]:
-    """`dry_analytes`, remembered: one supply meets many requirements. Not to be changed by its reader."""
-    return dry_analytes(composition, moisture_ppb)
-
-
-def _material_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
-    found = material(supply.composition, supply.moisture_ppb)
+def _material_reasons(
+    supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
+) -> Iterator[Ineligibility]:
+    found = reading_of(supply, basis).analytes
     asked = [limit.analyte for limit in requirement.limits]
     asked += [penalty.analyte for penalty in requirement.penalties]
     for analyte in dict.fromkeys(asked):
@@ -353,6 +352,8 @@ def _qualification_reasons(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
 ) -> Iterator[Ineligibility]:
     asked = requirement.terms.qualification_min
+    if asked == QUALIFICATION_LADDER[0]:
+        return
     key = qualification_key(
         requirement.organisation, supply.organisation, supply.terms.facility, supply.terms.form
     )

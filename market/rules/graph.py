@@ -12,13 +12,12 @@ from uuid import UUID
 
 import numpy as np
 
-from events.market_terms import PriceTerm
 from events.vocabulary import INTEGER_MAX
+from market.rules.amounts import Amounts, amounts
 from market.rules.assignment_problem import Int32s, Int64s
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import Delivery, MarketFacts, eligible_deliveries
 from market.rules.ineligibility import Ineligibility
-from market.rules.pricing import price_terms, sustainability, total
 from market.rules.quantities import UEUR_G_PER_KG_PER_CENT
 
 VALUE_UEUR_PER_KG_MAX = 10**12
@@ -172,18 +171,18 @@ def edges(of: Section, *, with_sustainability: bool = True) -> Edges:
 
 def price_pair(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
-) -> tuple[tuple[PriceTerm, ...], int, int] | Ineligibility:
-    """Price terms, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
-    terms = price_terms(supply, requirement, facts, delivery)
-    term_total = total(terms)
+) -> tuple[Amounts, int, int] | Ineligibility:
+    """Amounts, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
+    bid = amounts(supply, requirement, facts, delivery)
+    term_total = sum(bid)
     worth = requirement.terms.limit.ueur_per_kg + term_total
     ask = supply.terms.ask.ueur_per_kg
-    largest = max(abs(worth - ask), *(abs(term.ueur_per_kg) for term in terms))
+    largest = max(abs(worth - ask), *map(abs, bid))
     quantity_g = min(supply.terms.basis_g, requirement.terms.basis_g)
     amount = quantity_g * max(abs(worth), abs(ask))
     if largest > VALUE_UEUR_PER_KG_MAX or amount > INTEGER_MAX * UEUR_G_PER_KG_PER_CENT:
         return Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer"))
-    return terms, term_total, worth - ask
+    return bid, term_total, worth - ask
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
@@ -273,12 +272,12 @@ def _pairs_of(
         priced = price_pair(supply, requirement, facts, delivery)
         if isinstance(priced, Ineligibility):
             continue
-        terms, term_total, value = priced
+        bid, term_total, value = priced
         yield Pair(
             seller=places[delivery.tranche],
             buyer=buyer,
             delivery=delivery,
             term_total=term_total,
-            sustainability=sustainability(terms),
+            sustainability=bid.sustainability_total,
             value=value,
         )

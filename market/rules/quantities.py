@@ -8,6 +8,7 @@ Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -36,6 +37,7 @@ ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 UEUR_G_PER_KG_PER_CENT = 10**7
 SHARE_SCALE = PPB**3
 EUR = "EUR"
+REFERENCES_REMEMBERED = 1_024
 
 Rounding = Literal["up", "down"]
 
@@ -273,6 +275,7 @@ def to_ueur_per_basis_kg(
     )
 
 
+@lru_cache(maxsize=REFERENCES_REMEMBERED)
 def reference_ueur_per_kg(reference: ReferencePrice, fx: RecordedFx | None) -> Fraction | None:
     """A reference price per kg of element (of magnet for NdFeB); None when its denominator tells no such."""
     kg = reference_kg_per_kg(reference.analyte, reference.price.per)

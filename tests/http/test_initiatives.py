@@ -20,8 +20,10 @@ REGISTERED = {
 
 
 @pytest.fixture
-def by(shop: Shop) -> dict[str, Any]:
-    return {"by": shop.scene.sellers[0], "roles": OPERATOR}
+async def by(shop: Shop) -> dict[str, Any]:
+    seller = shop.scene.sellers[0]
+    await shop.token(seller, *OPERATOR)
+    return {"by": seller, "roles": OPERATOR}
 
 
 async def test_an_initiative_is_registered_changed_and_revoked(shop: Shop, by: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from tests.blotter import (
     benchmark,
     cell,
     ident,
+    market_terms,
     member,
     ndpr_price,
     rule_set,
@@ -290,6 +291,21 @@ def test_a_co_product_may_be_paid_at_a_dated_reference() -> None:
     assert "274302765" == term.inputs["Dy_price_ueur_per_kg"]
     assert 9_796_527 == term.ueur_per_kg
     assert ("input:5", "input:6") == term.evidence
+
+
+def test_a_price_of_ndpr_is_one_of_nd() -> None:
+    """The dysprosium market pays Nd and Pr by the price that the world quotes for both."""
+    bid = CoProductBid(analyte="Nd", reference_code="USGS-NdPr", payable_ppb=10**9, max_ratio_ppb=10**12)
+    lane = Lane(terms=market_terms(basis="dy"))
+    lane.admit(member("seller"), member("buyer"))
+    lane.record(ndpr_price())
+    offer = lane.offer("seller", "offer", basis_g=200_000)
+    wanted = lane.require("buyer", "wanted", co_products=(bid,))
+    sold, bought = lane.book.supplies[offer], lane.book.requirements[wanted]
+    delivery = deliveries(sold.terms, bought.terms, lane.now)[0]
+    term = price_terms(sold, bought, lane.facts(), delivery)[1]
+    # 21 kg of Nd for each kg of Dy, at 69 EUR per kg of oxide: 81.18 per kg of element
+    assert (1_704_756_022, ("input:5",)) == (term.ueur_per_kg, term.evidence)
 
 
 def test_penalties_take_each_full_or_begun_step() -> None:

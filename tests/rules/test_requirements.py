@@ -15,6 +15,7 @@ from events.market_events import (
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
+    PortfolioLimits,
     PurityFloor,
     RexAmount,
     SustainabilityProfile,
@@ -37,6 +38,7 @@ from tests.desk_support import (
     MILLION,
     NOW,
     OPERATOR_CALLER,
+    PERCENT_PPB,
     REQUIREMENT,
     STRANGER,
     STRANGER_TRADER,
@@ -222,6 +224,8 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     ]
     assert () == cautions(need())
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
+    limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
+    assert ["portfolio_not_enforced"] == [found.code for found in cautions(need(portfolio=limits))]
 
 
 @pytest.mark.parametrize(

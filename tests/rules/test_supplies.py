@@ -23,6 +23,7 @@ from events.vocabulary import (
 )
 from market.rules import offers
 from market.rules.orders import Reservation
+from market.rules.quantities import dry_analytes
 from market.rules.supplies import SupplyDraft, cautions
 from tests.desk_support import (
     CERTIFICATE,
@@ -32,6 +33,7 @@ from tests.desk_support import (
     NOW,
     OLD_CERTIFICATE,
     ORDER,
+    PERCENT_PPB,
     READER,
     SELLER,
     SELLER_SITE,
@@ -196,6 +198,27 @@ DEFECTS = {
     "more than the whole": (
         swarf(composition=sample(cell("Nd", "30"), cell("Pr", "10"), cell("Fe", "66"))),
         [("composition_over_whole", "/composition/cells")],
+    ),
+    "rare earths of no TREO": (
+        swarf(composition=split("0", cell("Nd", "21"), cell("Pr", "7"), of="sample")),
+        [("treo_missing", "/composition/treo_ppb")],
+    ),
+    "more than the whole with its water": (
+        swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Fe", "57.1"), basis="as_received")),
+        [("composition_over_whole", "/composition/cells")],
+    ),
+    "more TREO than a wet sample can hold": (
+        swarf(
+            moisture_ppb=50 * PERCENT_PPB,
+            composition=replace(
+                split("60", cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11")), basis="as_received"
+            ),
+        ),
+        [("composition_over_whole", "/composition/cells")],
+    ),
+    "more basis than product": (
+        swarf(moisture_ppb=0, composition=sample(cell("Nd", "76"), cell("Pr", "25"))),
+        [("basis_above_product", "/composition")],
     ),
     "too little basis": (
         swarf(composition=sample(cell("Nd", "0.5"), cell("Pr", "0.5"), cell("Fe", "90"))),
@@ -365,6 +388,37 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
         found.code for found in cautions(foreign, TERMS, inputs())
     ]
     assert () == cautions(swarf(), TERMS, inputs())
+
+
+def test_whoever_states_an_impurity_of_treo_is_told_how_it_counts() -> None:
+    """100 ppm of Th at 60 % TREO are 60 ppm of the sample, whatever unit the certificate means."""
+    oxides = (cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11"))
+    stated = swarf(composition=split("60", *oxides, cell("Th", "0.01")))
+    assert [] == blotter(lambda: offers.post(posting(), post_supply(stated), moment()))
+    (found,) = cautions(stated, TERMS, inputs())
+    assert ("impurity_of_treo", "/composition/of") == (found.code, found.pointer)
+    assert "Th counted as fractions of TREO, like every cell, not of the sample." == found.text
+    assert 60_000 == dry_analytes(stated.composition, 0)["Th"].high_ppb
+
+
+@pytest.mark.parametrize("per", ["wet", "dry", "oxide", "element"])
+@pytest.mark.parametrize("nd_percent", ["100", "0.0000001"])
+def test_the_bounds_of_mass_and_ask_make_an_order_or_a_refusal(nd_percent: str, per: str) -> None:
+    """A million tonnes at the highest price: what is accepted, every reader can decode."""
+    state = posting(terms=replace(TERMS, least_basis_ppb=0))
+    draft = swarf(
+        moisture_ppb=0,
+        net_wet_g=10**12,
+        tranches=one_tranche(10**12),
+        composition=sample(cell("Nd", nd_percent), cell("Pr", "0")),
+        ask=euro(10**11, per),
+    )
+    expected = [] if (nd_percent == "100" and per != "oxide") or per == "element" else ["amount_out_of_range"]
+    assert expected == [code for code, _ in blotter(lambda: offers.post(state, post_supply(draft), moment()))]
+    if not expected:
+        (fact,) = facts(offers.post(state, post_supply(draft), moment()))
+        assert isinstance(fact, SupplyOffered)
+        assert 10**11 == fact.terms.ask.ueur_per_kg
 
 
 def test_a_partial_panel_of_a_sample_is_not_judged_low() -> None:

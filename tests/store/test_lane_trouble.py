@@ -1,0 +1,252 @@
+"""What the lane's writer does when callers leave, work fails, the database goes away, or it has to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from events.connections import Connection, Pool
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.heads import lock_lanes
+from events.journal import Deployment, read_head
+from events.lane import LaneWriter, Outcome
+from events.refusal import (
+    IdempotencyKeyReused,
+    LaneBusy,
+    OutcomeUnknown,
+    RecordUnavailable,
+    Refusal,
+)
+from tests.record_support import (
+    STREAM,
+    apply_effects,
+    note,
+    pool_on,
+    prepare_record,
+    running_writer,
+    writer_on,
+)
+
+FIRST = LaneKey(STREAM, 0)
+
+
+@pytest.fixture
+async def deployment(database: Any) -> Deployment:
+    return await prepare_record(database.dsn("owner"), database.admin_dsn, 4)
+
+
+@pytest.fixture
+async def connection(database: Any, deployment: Deployment) -> AsyncIterator[Connection]:
+    opened = await asyncpg.connect(database.dsn("writer"))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def pool(database: Any, deployment: Deployment) -> AsyncIterator[Pool]:
+    async with pool_on(database.dsn("writer")) as opened:
+        yield opened
+
+
+async def effects(connection: Connection) -> list[str]:
+    rows = await connection.fetch("select subject from public.effect order by stream, lane, position")
+    return [row["subject"] for row in rows]
+
+
+class Gate:
+    """An apply that waits in the middle of its transaction until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def apply(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        self.reached.set()
+        await self.opened.wait()
+        await apply_effects(connection, events)
+
+
+async def gated(pool: Pool) -> tuple[LaneWriter, Gate]:
+    gate = Gate()
+    writer = writer_on(pool)
+    writer._apply = gate.apply
+    await writer.start()
+    return writer, gate
+
+
+async def test_a_caller_that_leaves_changes_nothing_for_the_others(
+    pool: Pool, connection: Connection
+) -> None:
+    writer, gate = await gated(pool)
+    leaving, staying = (asyncio.create_task(writer.execute(note(name))) for name in ("left", "stayed"))
+    await gate.reached.wait()
+    waiting = asyncio.create_task(writer.execute(note("never begun")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    waiting.cancel()
+    gate.opened.set()
+    assert 2 == (await staying).events[0].position
+    assert 3 == (await writer.execute(note("next"))).events[0].position
+    assert ["left", "stayed", "next"] == await effects(connection)
+    await writer.stop()
+
+
+async def test_stopping_finishes_what_waits_and_takes_no_more(pool: Pool, connection: Connection) -> None:
+    writer, gate = await gated(pool)
+    tasks = [asyncio.create_task(writer.execute(note("running")))]
+    await gate.reached.wait()
+    tasks.append(asyncio.create_task(writer.execute(note("waiting"))))
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(writer.stop())
+    await asyncio.sleep(0)
+    with pytest.raises(RecordUnavailable):
+        await writer.execute(note("late"))
+    gate.opened.set()
+    outcomes = await asyncio.gather(*tasks)
+    await stopping
+    assert [1, 2] == [outcome.events[0].position for outcome in outcomes]
+    with pytest.raises(RecordUnavailable):
+        await writer.execute(note("later"))
+    assert ["running", "waiting"] == await effects(connection)
+
+
+async def test_stopping_does_not_wait_for_ever(pool: Pool, connection: Connection) -> None:
+    writer, gate = await gated(pool)
+    tasks = [asyncio.create_task(writer.execute(note("running")))]
+    await gate.reached.wait()
+    tasks.append(asyncio.create_task(writer.execute(note("waiting"))))
+    await asyncio.sleep(0)
+    await writer.stop(seconds_max=0.05)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [OutcomeUnknown, RecordUnavailable] == [type(outcome) for outcome in outcomes]
+    assert [] == await effects(connection)
+
+
+async def test_a_writer_that_was_cancelled_refuses_instead_of_waiting(pool: Pool) -> None:
+    writer, gate = await gated(pool)
+    running = asyncio.create_task(writer.execute(note("running")))
+    await gate.reached.wait()
+    assert writer._task is not None
+    writer._task.cancel()
+    with pytest.raises(OutcomeUnknown):
+        await running
+    with pytest.raises(RecordUnavailable):
+        await writer.execute(note("next"))
+    await writer.stop()
+
+
+async def test_a_command_that_cannot_be_batched_fails_and_the_writer_goes_on(
+    pool: Pool, connection: Connection
+) -> None:
+    writer = writer_on(pool)
+    await writer.start()
+    with pytest.raises(RecordUnavailable):
+        await writer.execute(note("bad", touches=[["unhashable"]]))  # type: ignore[arg-type]
+    await writer.execute(note("good"))
+    await writer.stop()
+    assert ["good"] == await effects(connection)
+
+
+async def test_a_held_lane_delays_the_others_of_its_batch_only_once(
+    database: Any, deployment: Deployment, connection: Connection
+) -> None:
+    holder = await asyncpg.connect(database.dsn("writer"))
+    await holder.execute("begin")
+    await lock_lanes(holder, [FIRST])
+    commands = [note("a"), note("b", lane=1), note("c"), note("d", also=2), note("e", lane=3)]
+    async with running_writer(database.dsn("writer") + "&lock_timeout=100") as writer:
+        outcomes = await asyncio.gather(
+            *(writer.execute(command) for command in commands), return_exceptions=True
+        )
+    assert [LaneBusy, Outcome, LaneBusy, LaneBusy, Outcome] == [type(outcome) for outcome in outcomes]
+    assert ["b", "e"] == await effects(connection)
+    await holder.execute("rollback")
+    await holder.close()
+
+
+LOSE_CONNECTION_AT_COMMIT = """
+create function public.lose_connection() returns trigger language plpgsql security definer as $$
+begin
+    if new.subject like 'lost%' then
+        perform pg_terminate_backend(pg_backend_pid());
+        perform pg_sleep(5);
+    end if;
+    return null;
+end
+$$;
+create constraint trigger lose_connection after insert on public.effect
+deferrable initially deferred for each row execute function public.lose_connection();
+"""
+
+
+async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again(
+    database: Any, pool: Pool, connection: Connection
+) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    await admin.execute(LOSE_CONNECTION_AT_COMMIT)
+    await admin.close()
+    writer = writer_on(pool)
+    await writer.start()
+    commands = [note("lost", key="k"), note("with it", lane=1)]
+    outcomes = await asyncio.gather(
+        *(writer.execute(command) for command in commands), return_exceptions=True
+    )
+    assert [OutcomeUnknown, OutcomeUnknown] == [type(outcome) for outcome in outcomes]
+    assert outcomes[0] is not outcomes[1]
+    told = await writer.execute(note("found out", key="k", body=b"lost"))
+    await writer.stop()
+    assert not told.replayed
+    assert ["found out"] == await effects(connection)
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [("53100", RecordUnavailable), ("57P03", RecordUnavailable), ("55P03", LaneBusy)],
+    ids=["disk full", "starting up", "lock timeout"],
+)
+async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_nothing(
+    pool: Pool, connection: Connection, code: str, refusal: type[Refusal]
+) -> None:
+    async def fail(own: Connection, events: Sequence[Recorded]) -> None:
+        await apply_effects(own, events)
+        await own.execute(f"do $$ begin raise exception 'no' using errcode = '{code}'; end $$")
+
+    writer = writer_on(pool)
+    writer._apply = fail
+    await writer.start()
+    outcomes = await asyncio.gather(
+        *(writer.execute(note(f"n{number}")) for number in range(3)), return_exceptions=True
+    )
+    with pytest.raises(refusal):
+        await writer.rehearse(note("r"))
+    await writer.stop()
+    assert [refusal] * 3 == [type(outcome) for outcome in outcomes]
+    assert [] == await effects(connection)
+    assert 0 == (await read_head(connection, FIRST)).position
+
+
+async def test_a_key_raced_with_two_bodies_is_refused_to_the_second(
+    database: Any, deployment: Deployment, connection: Connection
+) -> None:
+    async with running_writer(database.dsn("writer")) as one, running_writer(database.dsn("writer")) as two:
+        for number in range(10):
+            outcomes = await asyncio.gather(
+                one.execute(note(f"a{number}", key=f"k{number}", lane=0, also=1)),
+                two.execute(note(f"b{number}", key=f"k{number}", lane=2, also=3)),
+                return_exceptions=True,
+            )
+            assert {Outcome, IdempotencyKeyReused} == {type(outcome) for outcome in outcomes}
+    assert 20 == len(await effects(connection))
+    assert 10 == await connection.fetchval("select count(*) from record.request")
+
+
+async def test_opposite_lanes_never_deadlock(database: Any, deployment: Deployment) -> None:
+    async with running_writer(database.dsn("writer")) as one, running_writer(database.dsn("writer")) as two:
+        outcomes = await asyncio.gather(
+            *(one.execute(note(f"a{number}", lane=0, also=3)) for number in range(40)),
+            *(two.execute(note(f"b{number}", lane=3, also=0)) for number in range(40)),
+        )
+    assert 80 == len({outcome.events[0].id for outcome in outcomes})
