@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +16,7 @@ from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from events.journal import DEFAULT_LANES, initialise
+from market.children import exclusive_lock, stop_orphan
 from market.local import local_kafka, local_postgres
 from market.provision import prepare_database, role_url
 from market.settings import Role, Settings, load
@@ -66,18 +69,32 @@ class Servers(Struct, frozen=True):
 
 @asynccontextmanager
 async def servers(*, kafka: bool) -> AsyncIterator[Servers]:
+    """Two benchmarks at once would measure each other: the second one ends."""
     settings = load(instance="bench", kafka_port=0, kafka_java_options=KAFKA_JAVA_OPTIONS)
     if settings.database_url is not None or (kafka and settings.kafka_bootstrap is not None):
         say("measuring the servers that the environment names, not embedded ones")
-    shutil.rmtree(settings.instance_dir, ignore_errors=True)
-    try:
-        async with AsyncExitStack() as stack:
-            say("starting PostgreSQL" + (" and Kafka" if kafka else ""))
-            admin_url = await stack.enter_async_context(local_postgres(settings))
-            bootstrap = await stack.enter_async_context(local_kafka(settings)) if kafka else ""
-            yield Servers(settings, admin_url, bootstrap)
-    finally:
-        shutil.rmtree(settings.instance_dir, ignore_errors=True)
+    with exclusive_lock(settings.data_dir, "bench") as alone:
+        if not alone:
+            sys.exit("another benchmark is running")
+        await asyncio.to_thread(_remove, settings.instance_dir)
+        try:
+            async with AsyncExitStack() as stack:
+                say("starting PostgreSQL" + (" and Kafka" if kafka else ""))
+                admin_url = await stack.enter_async_context(local_postgres(settings))
+                bootstrap = await stack.enter_async_context(local_kafka(settings)) if kafka else ""
+                yield Servers(settings, admin_url, bootstrap)
+        finally:
+            await asyncio.to_thread(_remove, settings.instance_dir)
+
+
+def _remove(folder: Path) -> None:
+    """With what a killed run left running in it."""
+    with suppress(FileNotFoundError, ValueError, IndexError):
+        pid = int((folder / "postgres" / "postmaster.pid").read_text("utf-8").split()[0])
+        stop_orphan(pid, str(folder / "postgres"), signal.SIGQUIT)
+    with suppress(FileNotFoundError, ValueError):
+        stop_orphan(int((folder / "kafka" / "pid").read_text("utf-8")), str(folder / "kafka"), signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def server_versions(servers_: Servers) -> str:

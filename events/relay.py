@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ class Limits(NamedTuple):
     poll_seconds: float = 0.005
     poll_rows: int = 256
     chunk_rows: int = 1_000
-    chunk_bytes: int = 8 * 1024 * 1024
+    chunk_bytes: int = 980_000
     lanes_catching_up: int = 4
     send_seconds_max: float = 30.0
     slow_after_seconds: float = 0.5
@@ -58,31 +59,31 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
-# All lanes that are behind and their next rows, in one round trip.
+# All lanes that are behind and their next rows, in one round trip. 450 bytes: what a record's headers take.
 READ_DUE = """
 select r.stream, r.lane, r.position as watermark, j.position, j.key, j.body, j.chain
 from unnest($1::text[], $2::bigint[]) as a (stream, lane)
 join record.relay r on r.stream = a.stream and r.lane = a.lane
 join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > r.position + 1
 cross join lateral (
-    select position, key, body, chain, sum(octet_length(body)) over (order by position) as bytes from (
+    select position, key, body, chain, sum(octet_length(body) + 450) over (order by position) as bytes from (
         select position, key, body, chain from record.journal
         where stream = a.stream and lane = a.lane and position > r.position order by position limit $3
     ) n
 ) j
-where j.bytes - octet_length(j.body) < $4
+where j.bytes - octet_length(j.body) - 450 < $4
 order by r.stream, r.lane, j.position
 """
 
-# A row more once the bytes before it are below the limit, so that a single large one still gets through.
+# Up to the row that crosses the limit, so that a single large one gets through.
 READ_CHUNK = """
 select position, key, body, chain from (
-    select position, key, body, chain, sum(octet_length(body)) over (order by position) as bytes from (
+    select position, key, body, chain, sum(octet_length(body) + 450) over (order by position) as bytes from (
         select position, key, body, chain from record.journal
         where stream = $1 and lane = $2 and position > $3 order by position limit $4
     ) n
 ) j
-where bytes - octet_length(body) < $5 order by position
+where bytes - octet_length(body) - 450 < $5 order by position
 """
 
 
@@ -131,12 +132,13 @@ class Relay:
         pause = self._limits.retry_seconds_min
         try:
             while not self._stopping.is_set():
+                if leases.done():
+                    leases.result()
                 try:
                     found = await self._turn()
                     pause = self._limits.retry_seconds_min
                 except (*DATABASE_ERRORS, KafkaError) as error:
                     log.warning("relay_waits", error=repr(error), seconds=pause)
-                    await self._producer.close()
                     await self._sleep(pause)
                     pause = min(pause * 2, self._limits.retry_seconds_max)
                     continue
@@ -175,8 +177,11 @@ class Relay:
     async def _turn(self) -> bool:
         """Publish what is due once; whether anything was."""
         now = time.monotonic()
+        if self._checking is not None and self._checking.done():
+            self._checking.result()
+            self._checking = None
         unchecked = self._leased - self._checked - self.stopped.keys() - self._busy.keys()
-        if unchecked and self._check_at <= now and (self._checking is None or self._checking.done()):
+        if unchecked and self._check_at <= now and self._checking is None:
             self._check_at = now + self._limits.recheck_seconds
             self._checking = asyncio.create_task(self._check_each(unchecked), name="relay-check")
         open_lanes = [
@@ -247,15 +252,14 @@ class Relay:
 
     async def _publish(self, rows: Sequence[Record]) -> None:
         """Send the rows of several lanes at once; lanes that are far behind or slow go on by themselves."""
-        producer = await self._producer.get()
         sends: dict[asyncio.Task[Move | None], LaneKey] = {}
         for key, found in groupby(rows, lambda row: LaneKey(row["stream"], row["lane"])):
             chunk = list(found)
             before = chunk[0]["watermark"]
             if len(chunk) == self._limits.poll_rows:
-                self._go_on_alone(key, self._catch_up(key, before))
+                self._go_on_alone(key, partial(self._catch_up, key, before))
             else:
-                sends[asyncio.create_task(self._send_rows(producer, key, before, chunk))] = key
+                sends[asyncio.create_task(self._send_rows(key, before, chunk))] = key
         if not sends:
             return
         try:
@@ -265,13 +269,13 @@ class Relay:
                 task.cancel()
             raise
         for task in slow:
-            self._go_on_alone(sends[task], self._finish(task))
+            self._go_on_alone(sends[task], partial(self._finish, task))
         await self._move([sent for task in done if (sent := task.result()) is not None])
 
-    def _go_on_alone(self, key: LaneKey, work: Awaitable[None]) -> None:
+    def _go_on_alone(self, key: LaneKey, work: Callable[[], Awaitable[None]]) -> None:
         async def alone() -> None:
             try:
-                await work
+                await work()
             except (*DATABASE_ERRORS, KafkaError) as error:
                 log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
                 await self._count_failure(key, error)
@@ -295,7 +299,7 @@ class Relay:
             try:
                 while (chunk := await coming).batches:
                     coming = asyncio.create_task(self._next_chunk(key, chunk.last))
-                    sent = await self._try_send(await self._producer.get(), key, watermark, chunk)
+                    sent = await self._try_send(key, watermark, chunk)
                     if sent is None or not await self._move([sent]):
                         return
                     watermark = chunk.last
@@ -309,22 +313,20 @@ class Relay:
         )
         return _build(await self._producer.get(), rows)
 
-    async def _send_rows(
-        self, producer: Producer, key: LaneKey, before: int, rows: Sequence[Record]
-    ) -> Move | None:
+    async def _send_rows(self, key: LaneKey, before: int, rows: Sequence[Record]) -> Move | None:
         try:
-            chunk = _build(producer, rows)
+            chunk = _build(await self._producer.get(), rows)
         except KafkaError as error:
             await self._count_failure(key, error)
             return None
-        return await self._try_send(producer, key, before, chunk)
+        return await self._try_send(key, before, chunk)
 
-    async def _try_send(self, producer: Producer, key: LaneKey, before: int, chunk: "_Chunk") -> Move | None:
+    async def _try_send(self, key: LaneKey, before: int, chunk: "_Chunk") -> Move | None:
         """None when Kafka may not have everything: the lane is then checked and read from its watermark."""
+        producer = await self._producer.get()
         try:
-            first, last = await asyncio.wait_for(
-                self._send(producer, key, chunk), self._limits.send_seconds_max
-            )
+            sending = self._send(producer, key, chunk)
+            first, last = await asyncio.wait_for(sending, self._limits.send_seconds_max)
         except (KafkaError, OSError) as error:
             log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
             await self._producer.discard(producer)

@@ -14,10 +14,14 @@ LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+RETRYING: Final = ("aiokafka.producer.sender",)
 
 
 def configure(settings: Settings, *, level: str | None = None) -> None:
-    """Once per process. The libraries' own lines appear from warnings on."""
+    """Once per process. The libraries' own lines appear from warnings on.
+
+    The Kafka client's own retries stay silent: what it cannot mend reaches the relay as an exception.
+    """
     threshold = LEVELS[level or settings.log_level]
     json = settings.log_format == "json"
     renderer = (
@@ -43,3 +47,5 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
     logging.basicConfig(
         level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+    for name in RETRYING:
+        logging.getLogger(name).setLevel(logging.ERROR)

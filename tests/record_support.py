@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
@@ -211,13 +212,31 @@ async def delete_topic(bootstrap: str, name: str) -> None:
         await admin.close()
 
 
+async def recreate_topic(bootstrap: str, name: str, partitions: int) -> None:
+    """Deleted and made anew; a deleted topic is gone a little later."""
+    await delete_topic(bootstrap, name)
+
+    async def created() -> bool:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        try:
+            answer = await admin.create_topics([NewTopic(name, partitions, 1)])
+        finally:
+            await admin.close()
+        errors = {topic[1] for topic in answer.topic_errors}
+        assert errors <= {0, TopicAlreadyExistsError.errno}
+        return errors == {0}
+
+    await eventually(created)
+
+
 async def send_raw(
-    bootstrap: str, topic: str, lane: int, rows: Sequence[tuple[bytes, list[tuple[str, bytes]]]]
+    bootstrap: str, topic: str, lane: int, rows: Sequence[tuple[bytes | None, list[tuple[str, bytes]]]]
 ) -> None:
     producer = await open_producer(bootstrap)
     try:
         for value, given in rows:
-            await producer.send_and_wait(topic, value=value, partition=lane, headers=given)
+            await producer.send_and_wait(topic, value, key=b"key", partition=lane, headers=given)
     finally:
         await producer.stop()
 

@@ -1,1 +1,16 @@
-"""Pure rules: state, commands, times and ids in; events or refusals out."""
+"""Pure rules: state, commands, times and ids in; events or refusals out. Nothing else in the market decides.
+
+In the order of reading, each line from what a command meets first to what it rests on:
+
+    an order     offers, lots, requirements; supplies, bids, horizons, materials, value_shares; orders,
+                 reservations, tranches
+    units        quantities, references, market_inputs
+    a round      clearings (when), clearing (what); book, graph, sections, prices, evidence
+    a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
+    the optimum  assignment; assignment_problem, assignment_check, network_simplex, transport_graph, compiled
+    a match      matches
+    who sees     visibility; viewers, own_side, explanations, tickets, tape, taping
+    who trades   parties, papers, keys, initiatives, members, callers
+    the market   inputs (recorded from elsewhere, and rule sets)
+    saying no    refusals (the desk), defects (a draft's content), wellformed, wording
+"""

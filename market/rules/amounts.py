@@ -12,8 +12,9 @@ from events.vocabulary import BASIS_ELEMENTS, PPB, Footprint
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.delivery_papers import benchmark_for, footprint_defect, valid_certificates
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row
-from market.rules.quantities import EUR, fx_for, is_price_of, reference_ueur_per_kg, round_to
+from market.rules.quantities import EUR, fx_for, round_to
 from market.rules.readings import Reading, reading_of
+from market.rules.references import is_price_of, reference_ueur_per_kg
 
 CENTS_G_PER_T_KG_PER_UEUR = 100
 """EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""

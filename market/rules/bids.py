@@ -1,5 +1,4 @@
-"""The amounts a buyer bids beside its limit: form differentials, co-products, penalties, carriage,
-sustainability."""
+"""What a buyer bids beside its limit: forms, co-products, penalties, carriage, sustainability."""
 
 from itertools import combinations
 
@@ -33,7 +32,8 @@ from market.rules.defects import (
     RexHierarchyBroken,
 )
 from market.rules.market_inputs import MarketInputs
-from market.rules.quantities import EUR, is_price_of
+from market.rules.quantities import EUR
+from market.rules.references import is_price_of
 from market.rules.refusals import FxMissing, ReferenceUnknown
 from market.rules.wellformed import duplicate_refusals
 

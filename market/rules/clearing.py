@@ -14,27 +14,20 @@ from events.market_events import (
     MatchStruck,
 )
 from events.market_terms import OrderDual, SectionResult, TradeReference, Waterfall
-from events.vocabulary import PRICE_UEUR_PER_KG_MAX, MarketBasis
 from market.rules.assignment import AssignmentError
 from market.rules.assignment_problem import exact_dot
 from market.rules.book import Book
 from market.rules.eligibility import MarketFacts, facts_of
 from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
 from market.rules.graph import HorizonBook, Part, horizons, section
-from market.rules.market_inputs import MarketInputs
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import (
-    NDFEB,
-    NDPR,
-    fx_for,
-    fx_reference,
     largest_remainder,
     net_dry_g,
     product_g,
-    reference_of,
-    reference_ueur_per_kg,
     round_half_even,
 )
+from market.rules.references import trade_reference
 from market.rules.sections import ClearedSection, ClearingImpossible, Trade, clear_section
 
 ALGORITHM = "lexicographic-1"
@@ -42,14 +35,6 @@ PARTS: tuple[Part, ...] = ("firm", "all")
 REASON_TEXT_MAX = 200
 INDEX_FLAT_UEUR_PER_KG = 0
 """Term prices are differentials to an index: at the index itself they are nothing."""
-BASIS_REFERENCE: dict[MarketBasis, tuple[str, ...]] = {
-    "ndpr": (NDPR, "Nd"),
-    "dy": ("Dy",),
-    "tb": ("Tb",),
-    "sm": ("Sm",),
-    "ndfeb-reuse": (NDFEB,),
-}
-"""The analyte whose reference price a market's trades are shown against, the first that has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +75,6 @@ def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearin
         previous_sha256=book.last_completed_sha256,
         sections=tuple(cleared),
     )
-
-
-def trade_reference(inputs: MarketInputs, basis: MarketBasis) -> TradeReference | None:
-    """The dated reference price of a market's basis, in micro-EUR per basis kg; None while it has none."""
-    for analyte in BASIS_REFERENCE[basis]:
-        recorded = reference_of(inputs, analyte)
-        if recorded is None:
-            continue
-        fx = fx_for(inputs, recorded.value.price.currency)
-        exact = reference_ueur_per_kg(recorded.value, fx)
-        if exact is None or abs(exact) > PRICE_UEUR_PER_KG_MAX:
-            continue
-        return TradeReference(
-            code=recorded.value.code,
-            ueur_per_kg=round_half_even(exact.numerator, exact.denominator),
-            price=recorded.value.price,
-            as_of=recorded.value.as_of,
-            fx=fx_reference(fx),
-            position=recorded.position,
-        )
-    return None
 
 
 def _clear_horizon(

@@ -32,8 +32,7 @@ from market.rules.wording import Code, Text
 
 
 class PlanState(Struct, frozen=True, kw_only=True):
-    """`last_time` is of the lane's newest event, `last_cut_time` of the market's newest plan; `plan` the
-    open one."""
+    """`last_time` is of the lane's newest event, `last_cut_time` of the newest plan; `plan` the open one."""
 
     market: UUID
     lane: int
@@ -61,8 +60,10 @@ class AbandonClearing(Struct, frozen=True, kw_only=True):
 
 
 def plan(state: PlanState | None, argument: PlanClearing, moment: Moment) -> Decision:
-    """The position of the fact becomes the cut; its time is never before an event of the lane. Raises
-    Refusals."""
+    """The fact's position becomes the cut; its time is never before an event of the lane.
+
+    Raises Refusals.
+    """
     if state is None:
         raise MarketUnknown
     cut_time = max(moment.now, state.last_time, state.last_cut_time or moment.now)
@@ -107,8 +108,7 @@ def abandon(state: PlanState | None, argument: AbandonClearing, moment: Moment) 
 
 
 def _interval_refusals(state: PlanState, argument: PlanClearing, now: datetime) -> list[Refusal]:
-    """A round by the clock comes no sooner than its interval after the last cut; the jitter is the
-    timer's."""
+    """By the clock no sooner than the interval after the last cut; the jitter is the timer's."""
     del argument
     if state.terms.clearing_interval_seconds == 0:
         return [OnDemandOnly()]

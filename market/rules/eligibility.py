@@ -9,7 +9,6 @@ from uuid import UUID
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     QUALIFICATION_LADDER,
-    TRADED_OXIDE,
     MarketBasis,
     Period,
     TermHorizon,
@@ -28,10 +27,8 @@ from market.rules.ineligibility import (
     ppb_text,
 )
 from market.rules.market_inputs import MarketInputs, qualification_key
-from market.rules.quantities import UEUR_G_PER_KG_PER_CENT, DryAnalyte, purity_ppb
+from market.rules.quantities import FULL_PANEL, UEUR_G_PER_KG_PER_CENT, DryAnalyte, purity_ppb
 from market.rules.readings import reading_of
-
-_FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +117,9 @@ def deliveries(supply: SupplyTerms, requirement: RequirementTerms, at: datetime)
 def _deliveries_left(
     supply: SupplyOrder, requirement: RequirementOrder, at: datetime
 ) -> tuple[Delivery, ...]:
-    """Without the tranches of which everything is held or sold."""
+    """Without the tranches of which everything is held or sold; a term order has no tranches of its own."""
     found = deliveries(supply.terms, requirement.terms, at)
-    if not supply.tranche_committed_g:
+    if not supply.tranche_committed_g or supply.terms.term is not None:
         return found
     left_g = supply.tranche_left_g
     return tuple(delivery for delivery in found if left_g[delivery.tranche] > 0)
@@ -138,11 +135,9 @@ def carriage_row(supply: SupplyTerms, requirement: RequirementTerms) -> Carriage
 
 def _available(supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts) -> bool:
     seller, buyer = supply.organisation, requirement.organisation
-    if seller not in facts.members or buyer not in facts.members:
-        return False
-    if facts.suspended and (seller in facts.suspended or buyer in facts.suspended):
-        return False
-    return seller not in requirement.terms.organisations_excluded
+    known = seller in facts.members and buyer in facts.members
+    suspended = seller in facts.suspended or buyer in facts.suspended
+    return known and not suspended and seller not in requirement.terms.organisations_excluded
 
 
 def _papers(
@@ -232,7 +227,7 @@ def _profile_reasons(left: TermHorizon, right: TermHorizon) -> Iterator[Ineligib
 def _window_reasons(supply: SupplyOrder, requirement: RequirementTerms) -> Iterator[Ineligibility]:
     terms = supply.terms
     if (terms.term is None) == (requirement.term is None):
-        left = zip(terms.tranches, supply.tranche_left_g, strict=False)
+        left = zip(terms.tranches, supply.tranche_left_g, strict=True)
         yield Ineligibility(
             code="window_disjoint",
             seller_figure=", ".join(period_text(tranche.window) for tranche, left_g in left if left_g),
@@ -316,7 +311,7 @@ def _limit_reason(
 def _purity_reasons(supply: SupplyTerms, elements: tuple[str, ...], min_ppb: int) -> Iterator[Ineligibility]:
     figures = {cell.analyte for cell in supply.composition.cells if cell.state != "not_available"}
     share_ppb = purity_ppb(supply.composition, elements)
-    if share_ppb is None or not (supply.composition.treo_ppb or figures >= _FULL_PANEL):
+    if share_ppb is None or not (supply.composition.treo_ppb or figures >= FULL_PANEL):
         yield Ineligibility(
             code="assay_missing", subject="TREO" if share_ppb is not None else "".join(elements)
         )

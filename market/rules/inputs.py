@@ -165,8 +165,7 @@ def _price_refusals(value: ReferencePrice) -> list[Refusal]:
 
 
 def accepted_denominators(analyte: str) -> tuple[str, ...]:
-    """Rare earths and NdPr per oxide or element, other elements per element, NdFeB magnets per kg wet;
-    else none."""
+    """Rare earths and NdPr per oxide or element, other elements per element, magnets wet; else none."""
     if analyte == NDFEB:
         return ("wet",)
     if analyte == NDPR or analyte in TRADED_OXIDE:

@@ -57,7 +57,9 @@ class LapseMatch(Struct, frozen=True, kw_only=True):
 
 def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision:
     """The last answer that is needed decides the match. To anyone but its parties it does not exist.
-    Raises Refusals."""
+
+    Raises Refusals.
+    """
     refuse(role_refusals(argument.caller, "trader"))
     match = state.match
     side = None if match is None else side_of(match, argument.caller.organisation)

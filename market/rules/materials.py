@@ -36,7 +36,7 @@ from market.rules.defects import (
 )
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders import Caution
-from market.rules.quantities import basis_share, reo_sum_ppb, round_to
+from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb, round_to
 from market.rules.refusals import ReferenceMissing
 from market.rules.value_shares import value_share
 
@@ -45,7 +45,6 @@ REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
 REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
 WHOLE_MOST_PPB = 1_050_000_000
 _ONE_DAY = timedelta(days=1)
-_FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 
 
 def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: Iterable[str]) -> list[Refusal]:
@@ -122,7 +121,7 @@ def _sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
 def _judged_low(composition: Composition) -> bool:
     """A split of TREO always has to add up; single elements of a sample only where all were measured."""
     measured = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
-    return composition.of == "treo" or measured >= _FULL_PANEL
+    return composition.of == "treo" or measured >= FULL_PANEL
 
 
 def assay_refusals(assay: Assay, today: date) -> list[Refusal]:
@@ -187,8 +186,7 @@ def _treo_cautions(composition: Composition) -> Iterator[Caution]:
 def composition_cautions(
     composition: Composition, basis: MarketBasis, inputs: MarketInputs
 ) -> tuple[Caution, ...]:
-    """What is accepted but unusual: impurities of TREO, a split outside 99 to 101 %, rare earths without a
-    reference price."""
+    """What is accepted but unusual: impurities of TREO, splits outside 99 to 101 %, rare earths unpriced."""
     cautions = list(_treo_cautions(composition))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):

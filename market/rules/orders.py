@@ -57,11 +57,9 @@ class Caution(Struct, frozen=True, kw_only=True):
 class PostingState(Struct, frozen=True, kw_only=True):
     """What a posting reads, all of the market's lane but `reservation`.
 
-    `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one
-    in effect
-    now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined and
-    lapsed
-    matches of the last 90 days; `reservation` is of the physical lot that a new draft names.
+    `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
+    effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
+    and lapsed matches of the last 90 days; `reservation` is of the physical lot that a new draft names.
     """
 
     market: UUID

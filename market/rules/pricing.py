@@ -1,4 +1,7 @@
-"""The waterfall of a pair: each term of T with its rule, its inputs, its evidence, and why it is nothing."""
+"""The waterfall of a pair: each term of T with its rule, its inputs, its evidence, and why it is nothing.
+
+The formulas themselves are in `amounts`.
+"""
 
 from collections.abc import Iterable
 

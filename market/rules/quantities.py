@@ -8,12 +8,10 @@ Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
-from events.market_terms import ReferencePrice
 from events.vocabulary import (
     BASIS_ELEMENTS,
     MICRO,
@@ -28,7 +26,7 @@ from events.vocabulary import (
     MarketBasis,
     StatedPrice,
 )
-from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
+from market.rules.market_inputs import MarketInputs, RecordedFx
 
 NDPR = "NdPr"
 NDFEB = "NdFeB"
@@ -37,7 +35,8 @@ ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 UEUR_G_PER_KG_PER_CENT = 10**7
 SHARE_SCALE = PPB**3
 EUR = "EUR"
-REFERENCES_REMEMBERED = 1_024
+FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
+"""Rare earths that an assay has to measure before their sum counts as TREO."""
 
 Rounding = Literal["up", "down"]
 
@@ -104,8 +103,7 @@ def net_dry_g(net_wet_g: int, moisture_ppb: int) -> int:
 
 
 def product_g(basis_g: int, order_basis_g: int, order_product_g: int) -> int:
-    """Grams of product that carry `basis_g` of an order's basis, rounded down. ValueError when it has
-    none."""
+    """Grams of product that carry `basis_g` of an order's basis, rounded down. ValueError without basis."""
     if order_basis_g <= 0:
         raise ValueError("an order without basis has no product per basis")
     return basis_g * order_product_g // order_basis_g
@@ -117,8 +115,7 @@ def ueur_per_product_kg(price_ueur_per_kg: int, order_basis_g: int, order_produc
 
 
 def element_share(composition: Composition, cell: Cell) -> Fraction:
-    """A cell's figure as element of the sample; for a cell below detection its limit, 0 when not
-    available."""
+    """A cell's figure as element of the sample; below detection its limit, not available 0."""
     return Fraction(_scaled(composition, cell), SHARE_SCALE)
 
 
@@ -176,8 +173,7 @@ def basis_g(*, basis: MarketBasis, net_wet_g: int, moisture_ppb: int, compositio
 
 
 def reo_sum_ppb(composition: Composition) -> int | None:
-    """Rare-earth oxides over TREO, half to even; None where no TREO is stated. Below detection counts
-    nothing."""
+    """Measured rare-earth oxides over TREO, half to even; None where no TREO is stated."""
     if not composition.treo_ppb:
         return None
     total = sum(rare_earth_oxides(composition).values(), Fraction(0)) / Fraction(composition.treo_ppb, PPB)
@@ -240,7 +236,7 @@ def requirement_kg_per_basis_kg(per: Denominator, basis: MarketBasis) -> Fractio
         return Fraction(1) if per == "wet" else None
     if per == "element":
         return Fraction(1)
-    return 1 / _traded_metal_share(NDPR if len(elements) > 1 else elements[0]) if per == "oxide" else None
+    return 1 / traded_metal_share(NDPR if len(elements) > 1 else elements[0]) if per == "oxide" else None
 
 
 def fx_for(inputs: MarketInputs, currency: str) -> RecordedFx | None:
@@ -273,43 +269,6 @@ def to_ueur_per_basis_kg(
         ueur_per_kg=round_to(in_ueur(stated, fx) * kg_per_basis_kg, rounding),
         fx=fx_reference(fx),
     )
-
-
-@lru_cache(maxsize=REFERENCES_REMEMBERED)
-def reference_ueur_per_kg(reference: ReferencePrice, fx: RecordedFx | None) -> Fraction | None:
-    """A reference price per kg of element (of magnet for NdFeB); None when its denominator tells no such."""
-    kg = reference_kg_per_kg(reference.analyte, reference.price.per)
-    return None if kg is None else in_ueur(reference.price, fx) * kg
-
-
-def reference_kg_per_kg(analyte: str, per: Denominator) -> Fraction | None:
-    """Kilograms of `per` that carry one kilogram of element (of magnet for NdFeB)."""
-    if analyte == NDFEB:
-        return Fraction(1) if per in ("wet", "dry") else None
-    if per == "element":
-        return Fraction(1)
-    if per == "oxide" and (analyte == NDPR or analyte in TRADED_OXIDE):
-        return 1 / _traded_metal_share(analyte)
-    return None
-
-
-def is_price_of(reference: ReferencePrice, analyte: str) -> bool:
-    """A price of NdPr is one of Nd and of Pr."""
-    return reference.analyte == analyte or (reference.analyte == NDPR and analyte in BASIS_ELEMENTS["ndpr"])
-
-
-def reference_of(inputs: MarketInputs, analyte: str) -> RecordedReference | None:
-    """The newest usable reference price of an analyte; Nd and Pr fall back to NdPr."""
-    usable = [
-        recorded
-        for recorded in inputs.references.values()
-        if recorded.value.analyte == analyte
-        and (recorded.value.price.currency == EUR or recorded.value.price.currency in inputs.fx)
-        and reference_ueur_per_kg(recorded.value, fx_for(inputs, recorded.value.price.currency)) is not None
-    ]
-    if usable:
-        return max(usable, key=lambda recorded: (recorded.value.as_of, recorded.position))
-    return reference_of(inputs, NDPR) if analyte in BASIS_ELEMENTS["ndpr"] else None
 
 
 def basis_steps(
@@ -360,9 +319,9 @@ def _oxide_metal_share(cell: Cell) -> Fraction:
     return Fraction(OXIDES[oxide][1], PPB)
 
 
-def _traded_metal_share(analyte: str) -> Fraction:
+def traded_metal_share(analyte: str) -> Fraction:
     """Metal per traded oxide of a rare earth, or of NdPr oxide."""
     if analyte != NDPR:
         return Fraction(OXIDES[TRADED_OXIDE[analyte]][1], PPB)
     nd_oxide = Fraction(ND2O3_IN_NDPR_OXIDE_PPB, PPB)
-    return nd_oxide * _traded_metal_share("Nd") + (1 - nd_oxide) * _traded_metal_share("Pr")
+    return nd_oxide * traded_metal_share("Nd") + (1 - nd_oxide) * traded_metal_share("Pr")

@@ -92,8 +92,7 @@ COMMITTED_FIELDS = ("term", "facility")
 
 
 class RequirementDraft(Struct, frozen=True, kw_only=True):
-    """RequirementTerms before conversion: `limit` as stated; `basis_g` is what the buyer asks for, in
-    grams of basis.
+    """RequirementTerms before conversion: `limit` as stated, `basis_g` the grams of basis asked for.
 
     A limit per kg of oxide counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
     """
@@ -241,8 +240,7 @@ def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Re
 def draft_refusals(
     draft: RequirementDraft, state: PostingState, now: datetime, known: frozenset[Period]
 ) -> list[Refusal]:
-    """Everything that keeps a draft from being an order of this market; a `known` window may have passed
-    since."""
+    """All that keeps a draft from being an order of this market; a `known` window may have passed."""
     reasons = malformed(draft)
     if reasons:
         return reasons

@@ -15,8 +15,7 @@ ReleaseReason = Literal["withdrawn", "expired", "sold"]
 
 
 def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
-    """What makes tonnes the same tonnes: the passport, else organisation, site and lot number; the lane
-    key."""
+    """What makes tonnes the same tonnes: passport, else organisation, site, lot number. The lane key."""
     if physical_lot.passport is not None:
         return str(physical_lot.passport)
     return f"{organisation}/{physical_lot.site}/{physical_lot.lot_number}"

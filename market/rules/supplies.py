@@ -1,5 +1,4 @@
-"""A supply as its owner states it, and the terms that the record keeps: grams of basis and ask computed
-once."""
+"""A supply as its owner states it, and the terms the record keeps: grams of basis and ask computed once."""
 
 import re
 from datetime import datetime
@@ -118,8 +117,7 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
 def draft_refusals(
     draft: SupplyDraft, state: PostingState, now: datetime, known: frozenset[Period]
 ) -> list[Refusal]:
-    """Everything that keeps a draft from being an order of this market; `known` windows may have passed
-    since."""
+    """All that keeps a draft from being an order of this market; `known` windows may have passed."""
     reasons = malformed(draft)
     if reasons:
         return reasons

@@ -86,16 +86,19 @@ class TapeRuleSet(Struct, frozen=True, kw_only=True, tag="rule_set"):
 TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet
 
 
-def published_forms(book: Book, side: Side, viewer: TapeViewer) -> frozenset[ProductForm]:
+def published_forms(
+    book: Book, side: Side, viewer: TapeViewer, *, with_held: bool = False
+) -> frozenset[ProductForm]:
     """Forms that enough organisations stand behind on this side, none with more than half of the grams.
 
-    Only orders that this viewer may see count.
+    Only orders that this viewer may see count; `with_held` counts what open matches hold too.
     """
     grams: dict[ProductForm, dict[UUID, int]] = {}
-    for order in _shown_orders(book, side, viewer):
+    for order in _shown_orders(book, side, viewer, with_held=with_held):
+        order_g = order.available_g + (order.held_g if with_held else 0)
         for form in _forms(order.terms):
             of_form = grams.setdefault(form, {})
-            of_form[order.organisation] = of_form.get(order.organisation, 0) + order.available_g
+            of_form[order.organisation] = of_form.get(order.organisation, 0) + order_g
     return frozenset(
         form
         for form, of_form in grams.items()
@@ -171,9 +174,10 @@ def _line(
 
 
 def trade_line(book: Book, struck: MatchStruck, viewer: TapeViewer) -> TapeTrade | None:
-    """`book` stands before the trade: both sides of its form have to be published, both orders shown."""
+    """`book` stands before the fact: both sides of the form have to be published, both orders shown."""
     supply, requirement = book.supplies[struck.supply], book.requirements[struck.requirement]
-    published = published_forms(book, "seller", viewer) & published_forms(book, "buyer", viewer)
+    sellers = published_forms(book, "seller", viewer, with_held=True)
+    published = sellers & published_forms(book, "buyer", viewer, with_held=True)
     shown = _shown_to(supply.terms, viewer) and _shown_to(requirement.terms, viewer)
     if struck.form not in published or not shown:
         return None
@@ -225,14 +229,16 @@ def _shown_to(terms: SupplyTerms | RequirementTerms, viewer: TapeViewer) -> bool
     return not named or (isinstance(viewer, InitiativeViewer) and viewer.initiative in named)
 
 
-def _shown_orders(book: Book, side: Side, viewer: TapeViewer) -> Iterable[SupplyOrder | RequirementOrder]:
+def _shown_orders(
+    book: Book, side: Side, viewer: TapeViewer, *, with_held: bool = False
+) -> Iterable[SupplyOrder | RequirementOrder]:
     orders: Iterable[SupplyOrder | RequirementOrder] = (
         book.supplies.values() if side == "seller" else book.requirements.values()
     )
     return [
         order
         for order in orders
-        if order.available_g > 0
+        if (order.available_g > 0 or (with_held and order.held_g > 0))
         and order.organisation not in book.suspended
         and _shown_to(order.terms, viewer)
     ]

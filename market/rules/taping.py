@@ -77,7 +77,10 @@ MarketFact = (
 
 
 def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
-    """The public line of a fact, None when it has none. `book` stands before the fact."""
+    """The public line of a fact, None when it has none. `book` stands before the fact.
+
+    A match is a trade once nobody can decline it any more: when struck between firm orders, else confirmed.
+    """
     match fact:
         case RuleSetPublished():
             return rule_set_line(fact)
@@ -86,7 +89,10 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None
         case ClearingAbandoned():
             return abandoned_line(fact)
         case MatchStruck():
-            return trade_line(book, fact, viewer)
+            return None if needs_answer(fact) else trade_line(book, fact, viewer)
+        case MatchConfirmed():
+            struck = book.matches[fact.match].struck
+            return trade_line(book, struck, viewer) if needs_answer(struck) else None
         case (
             SupplyOffered()
             | SupplyOfferAmended()
@@ -105,10 +111,14 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None
             return None
         case ClearingPlanned() | ClearingEvidence():
             return None
-        case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+        case MatchAnswered() | MatchDeclined() | MatchLapsed():
             return None
         case _:
             assert_never(fact)
+
+
+def needs_answer(struck: MatchStruck) -> bool:
+    return struck.seller_must_confirm or struck.buyer_must_confirm
 
 
 def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book) -> TapeLine | None:

@@ -16,7 +16,8 @@ from events.vocabulary import (
     StatedPrice,
 )
 from market.rules.market_inputs import MarketInputs
-from market.rules.quantities import EUR, NDPR, reference_kg_per_kg, round_to, scaled_shares
+from market.rules.quantities import EUR, NDPR, round_to, scaled_shares
+from market.rules.references import reference_kg_per_kg
 
 
 class ValueShare(Struct, frozen=True, kw_only=True):

@@ -17,8 +17,7 @@ _UNENCODABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
 
 
 def malformed(value: Struct) -> list[Refusal]:
-    """One refusal for each member that breaks its type: naive times, control characters, integers beyond
-    bounds."""
+    """One refusal for each member that breaks its type: naive times, control characters, wide integers."""
     if _problem(value, type(value)) is None:
         return []
     refusals: list[Refusal] = []

@@ -178,6 +178,36 @@ def test_what_no_reader_could_decode_is_not_encoded(changes: dict[str, Any]) -> 
         suspended(**changes)
 
 
+@pytest.mark.parametrize("text", ["C:\\new\\bin", "\\\\", '\\"', "\\u0001", "é×−", "\u2028"])
+def test_backslashes_and_other_signs_are_text(text: str) -> None:
+    body = suspended(data=MemberSuspended(market=ACTOR, organisation=ACTOR, reason=text))
+    fact = decode_event(body, CHAIN).data
+    assert isinstance(fact, MemberSuspended)
+    assert text == fact.reason
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\\\n", "\x00", "\x1f", "\x7f", "\x85", "\\\x01"])
+def test_control_characters_are_no_text(text: str) -> None:
+    with pytest.raises(ValueError, match="control character"):
+        suspended(data=MemberSuspended(market=ACTOR, organisation=ACTOR, reason=text))
+
+
+@pytest.mark.parametrize("opening", [b'{"unknown":', b'{"data":'])
+def test_a_body_of_endless_depth_is_undecodable(opening: bytes) -> None:
+    with pytest.raises(Undecodable, match="recursion"):
+        decode_event(opening + b"[" * 200_000, CHAIN)
+    with pytest.raises(Undecodable):
+        decode_event(suspended().replace(b'"late"', b"[" * 200_000), CHAIN)
+
+
+def test_an_old_version_that_cannot_be_lifted_is_undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
+    lift = Lift("market.member.suspended.v1", lambda old: {"reason": old["why"]})
+    monkeypatch.setitem(LIFTS, "market.member.barred.v1", lift)
+    body = suspended().replace(b"member.suspended.v1", b"member.barred.v1")
+    with pytest.raises(Undecodable, match=r"market\.member\.barred\.v1 at market/0/1 cannot be lifted"):
+        decode_event(body, CHAIN)
+
+
 def test_a_struct_outside_the_catalog_is_no_fact() -> None:
     with pytest.raises(TypeError, match="no fact of the catalog"):
         suspended(data=msgspec.defstruct("Stranger", [])())

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
@@ -63,9 +64,16 @@ async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.Monk
         assert secret not in text
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectionRefusedError, "record_unavailable"),
+        (asyncpg.ConnectionDoesNotExistError, "record_unavailable"),
+        (TimeoutError, "unavailable"),
+    ],
+)
 async def test_a_server_that_does_not_answer_is_503(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: str
 ) -> None:
     async def gone(*_: Any, **__: Any) -> None:
         raise error
@@ -74,7 +82,7 @@ async def test_a_server_that_does_not_answer_is_503(
     await shop.token(seller)
     monkeypatch.setattr(markets, "load_market", gone)
     answer = await shop.ask("GET", f"/v1/markets/{shop.market}", by=seller)
-    assert (503, "unavailable", "1") == (
+    assert (503, code, "1") == (
         answer.status_code,
         answer.json()["code"],
         answer.headers["retry-after"],

@@ -23,8 +23,9 @@ from events.vocabulary import OriginStep, TermHorizon, Tranche
 from market.rules import sections
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
-from market.rules.clearing import ALGORITHM, clear, conclude, drafts, trade_reference
+from market.rules.clearing import ALGORITHM, clear, conclude, drafts
 from market.rules.prices import Anchor, components, surpluses
+from market.rules.references import trade_reference
 from tests.blotter import (
     EUR,
     START,

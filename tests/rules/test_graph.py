@@ -172,6 +172,18 @@ def test_tranche_shares_add_up() -> None:
     assert (4, 3, 3) == tranche_shares_g(supply_terms(basis_g=10, tranches=tranches))
 
 
+def test_a_tranche_too_small_for_a_gram_has_no_edge() -> None:
+    lane = market("seller", "buyer")
+    tranches = (
+        Tranche(window=days(10, 20), net_wet_g=25 * T - 1),
+        Tranche(window=days(30, 40), net_wet_g=1),
+    )
+    offer = lane.offer("seller", "offer", tranches=tranches, basis_g=1)
+    lane.require("buyer", "wanted", window=days(0, 60))
+    assert (1, 0) == lane.book.supplies[offer].tranche_left_g
+    assert [0] == [pair.delivery.tranche for pair in spot(lane).pairs]
+
+
 @given(whole=st.integers(0, 10**15), weights=st.lists(st.integers(0, 10**12), min_size=1, max_size=30))
 def test_largest_remainder_adds_up_and_is_within_one(whole: int, weights: list[int]) -> None:
     parts = largest_remainder(whole, weights)

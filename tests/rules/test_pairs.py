@@ -21,7 +21,7 @@ from events.market_terms import (
     SupplyTerms,
     SustainabilityProfile,
 )
-from events.vocabulary import Footprint, OriginStep, Place, RecycledContent, TermHorizon, Tranche
+from events.vocabulary import Footprint, OriginStep, Place, RecycledContent, StatedPrice, TermHorizon, Tranche
 from market.rules.amounts import amounts
 from market.rules.eligibility import eligible_deliveries, reasons
 from market.rules.graph import HorizonBook, horizons, price_pair
@@ -53,7 +53,7 @@ TERM = TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quo
 
 
 def seldom(rng: random.Random, usual: Any, *others: Any) -> Any:
-    return rng.choice(others) if rng.random() < 0.25 else usual
+    return rng.choice(others) if rng.random() < 0.08 else usual
 
 
 def any_supply(rng: random.Random, name: str) -> SupplyTerms:
@@ -108,11 +108,10 @@ def any_requirement(rng: random.Random, name: str) -> RequirementTerms:
         cap_ueur_per_kg=rng.choice([2 * EUR, 9 * EUR]),
     )
     co_products = (
-        CoProductBid(
-            analyte="Dy", reference_code="USGS-NdPr-USD", payable_ppb=7 * 10**8, max_ratio_ppb=10**9
-        ),
+        CoProductBid(analyte="Dy", reference_code="USGS-Dy", payable_ppb=7 * 10**8, max_ratio_ppb=10**9),
         CoProductBid(analyte="Th", price_ueur_per_kg=EUR, payable_ppb=10**9, max_ratio_ppb=10**9),
     )
+    penalty = PenaltyRule(analyte="C", threshold_ppb=300 * PPM, step_ppb=7 * PPM, ueur_per_kg_per_step=9)
     credit: dict[str, Any] = {"payment": "credit", "credit_limit_cents_eur": rng.choice([1, 10**6])}
     return requirement_terms(
         name,
@@ -121,9 +120,7 @@ def any_requirement(rng: random.Random, name: str) -> RequirementTerms:
         ),
         limit=eur(rng.choice([50, 65, 80]) * EUR),
         limits=(AnalyteLimit(analyte="Th", max_ppb=seldom(rng, 99, 50) * PPM),),
-        penalties=(
-            PenaltyRule(analyte="C", threshold_ppb=300 * PPM, step_ppb=7 * PPM, ueur_per_kg_per_step=9),
-        ),
+        penalties=(penalty,),
         window=rng.choice([days(0, 60), days(0, 30), days(45, 90)]),
         overlap_min_days=seldom(rng, 1, 20),
         commitment=seldom(rng, "firm", "subject_to_confirmation"),
@@ -143,7 +140,7 @@ def any_requirement(rng: random.Random, name: str) -> RequirementTerms:
 
 
 def any_book(seed: int) -> Lane:
-    """Twelve supplies and ten requirements after a round, so that tranches are held or sold in part."""
+    """Many supplies and requirements before and after a round, so that tranches are held or sold in part."""
     rng = random.Random(seed)
     rules = rule_set(default_profile=SustainabilityProfile(eu_origin_ueur_per_kg=EUR, cap_ueur_per_kg=EUR))
     lane = Lane(rules=rules)
@@ -160,23 +157,17 @@ def any_book(seed: int) -> Lane:
     group = ident("group of s1")
     lane.admit(*(member(name, initiatives=("remhub",)) for name in BUYERS[:4]), member("b4", group=group))
     lane.record(ndpr_price())
-    dollars = ndpr_price().price
-    lane.record(
-        ndpr_price(
-            code="USGS-NdPr-USD",
-            analyte="Dy",
-            price=type(dollars)(amount_micro=239 * EUR, currency="USD", per="oxide"),
-        )
-    )
+    dollars = StatedPrice(amount_micro=239 * EUR, currency="USD", per="oxide")
+    lane.record(ndpr_price(code="USGS-Dy", analyte="Dy", price=dollars))
     lane.record(usd_rate())
     lane.record(ConcentratedOrigins(countries=("CN",), as_of=START.date(), source="list"))
     level: Any = {"form": "swarf", "level": "pilot"}
     lane.record(Qualification(buyer=ident("b0"), seller=ident("s0"), facility=site("s0"), **level))
     for turn in range(2):
-        for k in range(6):
+        for k in range(12):
             name = rng.choice(SELLERS)
             lane.offer(name, f"offer {turn} {k}", any_supply(rng, name))
-        for k in range(5):
+        for k in range(12):
             name = rng.choice(BUYERS)
             wanted = any_requirement(rng, name)
             changes = {field: getattr(wanted, field) for field in wanted.__struct_fields__}
@@ -225,4 +216,4 @@ def test_a_round_has_the_edges_against_which_nothing_speaks(seed: int) -> None:
         edges |= edges_of(of)
     assert expected == edges
     assert barred > 20
-    assert len(edges) > 3
+    assert len(edges) > 10

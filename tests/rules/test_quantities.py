@@ -17,8 +17,6 @@ from market.rules.quantities import (
     price_steps,
     product_g,
     purity_ppb,
-    reference_of,
-    reference_ueur_per_kg,
     reo_sum_ppb,
     requirement_kg_per_basis_kg,
     round_half_even,
@@ -27,6 +25,7 @@ from market.rules.quantities import (
     to_ueur_per_basis_kg,
     ueur_per_product_kg,
 )
+from market.rules.references import reference_of, reference_ueur_per_kg
 from market.rules.value_shares import value_share
 from tests.desk_support import (
     MILLION,

@@ -331,7 +331,7 @@ def test_a_requirement_shows_only_published_forms() -> None:
 
 
 def test_a_trade_is_on_the_tape_in_bands() -> None:
-    lane = crowd()
+    lane = crowd(soft=False)
     trades = [line for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade)]
     assert 6 == len(trades)
     first = facts_of_type(lane.events, MatchStruck)[0]
@@ -344,6 +344,17 @@ def test_a_trade_is_on_the_tape_in_bands() -> None:
         trades[0].delivery_quarter,
         trades[0].price_ueur_per_kg,
     )
+
+
+def test_a_match_that_can_still_be_declined_is_no_trade_on_the_tape() -> None:
+    """Else two friends could print prices that neither pays."""
+    lane = crowd()
+    assert 6 == len(facts_of_type(lane.events, MatchStruck))
+    assert [] == [line for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade)]
+    finish(lane)
+    (confirmed,) = facts_of_type(lane.events, MatchConfirmed)
+    shown = [line.id for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade)]
+    assert [public_id(KEY, "public.trades.v1", confirmed.match)] == shown
 
 
 def test_bands() -> None:

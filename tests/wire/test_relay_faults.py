@@ -24,6 +24,7 @@ from tests.record_support import (
     note,
     pool_on,
     prepare_record,
+    recreate_topic,
     relay_on,
     running,
     running_writer,
@@ -115,28 +116,12 @@ async def test_a_stopped_lane_goes_on_when_it_is_resumed(
     relay = relay_on(pool, kafka_bootstrap, topic_prefix, refusals_max=2, **QUICK)
     async with running(relay):
         await stopped(relay, FIRST)
-        await delete_topic(kafka_bootstrap, topic)
-        await create_when_gone(kafka_bootstrap, topic)
+        await recreate_topic(kafka_bootstrap, topic, 2)
         async with pool.acquire() as connection:
             await resume(connection, FIRST)
         await published(pool, FIRST, 50)
     assert {} == relay.stopped
     assert list(range(1, 51)) == await positions(kafka_bootstrap, topic, 0)
-
-
-async def create_when_gone(bootstrap: str, topic: str) -> None:
-    """A deleted topic is gone a little later."""
-
-    async def created() -> bool:
-        try:
-            await create_topic(bootstrap, topic, 2)
-        except Exception as error:
-            if "already exists" not in str(error):
-                raise
-            return False
-        return True
-
-    await eventually(created)
 
 
 async def test_a_topic_recreated_under_a_running_relay_stops_the_lane(
@@ -147,8 +132,7 @@ async def test_a_topic_recreated_under_a_running_relay_stops_the_lane(
     async with running(relay):
         await writer.execute(note("a", count=20))
         await published(pool, FIRST, 20)
-        await delete_topic(kafka_bootstrap, topic)
-        await create_when_gone(kafka_bootstrap, topic)
+        await recreate_topic(kafka_bootstrap, topic, 2)
         await writer.execute(note("b"))
         reason = await stopped(relay, FIRST)
         assert 20 == await watermark(pool, FIRST)
@@ -250,7 +234,9 @@ async def test_a_producer_that_cannot_finish_is_cut_off_and_leaves_nothing_runni
     producer = await open_producer(kafka_bootstrap)
     await producer.send_and_wait(topic, value=b"1", partition=0)
     await delete_topic(kafka_bootstrap, topic)
-    pending = await producer.send(topic, value=b"2", partition=0)
+    batch = producer.create_batch()
+    batch.append(timestamp=None, key=None, value=b"2")
+    pending = await producer.send_batch(batch, topic, partition=0)
     await asyncio.wait_for(end_producer(producer, 0.3), 5)
     assert "cut off" in str(pending.exception())
     assert set() == asyncio.all_tasks() - before

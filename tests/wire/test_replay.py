@@ -12,9 +12,10 @@ from events.connections import open_consumer
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.journal import Deployment
-from events.replay import BrokenRecord, from_journal, from_topic
+from events.replay import BrokenRecord, from_journal, from_topic, restore_lane
 from tests.record_support import (
     STREAM,
+    apply_effects,
     create_topic,
     eventually,
     note,
@@ -110,4 +111,30 @@ async def test_a_topic_with_a_hole_or_a_fork_is_not_replayed(
         await send_raw(kafka_bootstrap, topic, 0, values)
         with pytest.raises(BrokenRecord, match=told):
             await gathered(from_topic(consumer, KEY, deployment.deployment_id, topic_prefix=prefix))
+    await consumer.stop()
+
+
+async def test_only_what_continues_the_journal_is_restored(
+    database: Any, deployment: Deployment, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    consumer = await open_consumer(kafka_bootstrap)
+    async with pool_on(database.dsn("writer")) as pool:
+        rows = await pool.fetch(
+            "select body, chain from record.journal where position >= 24 order by position"
+        )
+        last = rows[1]["body"]
+        unknown = last.replace(b'"position":25', b'"position":26')
+        cases: dict[str, tuple[bytes, bytes, str]] = {
+            "hole": (last.replace(b'"position":25', b'"position":27'), b"", "does not continue the journal"),
+            "fork": (unknown, next_head(rows[0]["chain"], unknown), "does not continue the journal"),
+            "noise": (b"?", b"", "offset 0 cannot be decoded"),
+        }
+        for name, (body, chain, told) in cases.items():
+            prefix = f"{topic_prefix}{name}."
+            topic = f"{prefix}record.{STREAM}.v1"
+            await create_topic(kafka_bootstrap, topic, 1)
+            await send_raw(kafka_bootstrap, topic, 0, [(body, [("chain", chain.hex().encode())])])
+            with pytest.raises(BrokenRecord, match=told):
+                await restore_lane(pool, consumer, KEY, apply_effects, topic_prefix=prefix)
+        assert 25 == await pool.fetchval("select count(*) from record.journal")
     await consumer.stop()
