@@ -1,9 +1,13 @@
 """What Kafka refuses, loses or forgets: the relay leaves no hole and stops the lane at fault alone."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -240,3 +244,59 @@ async def test_a_producer_that_cannot_finish_is_cut_off_and_leaves_nothing_runni
     await asyncio.wait_for(end_producer(producer, 0.3), 5)
     assert "cut off" in str(pending.exception())
     assert set() == asyncio.all_tasks() - before
+
+
+async def test_a_relay_outlives_its_database_connections(
+    database: Any, writer: LaneWriter, pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
+) -> None:
+    await create_topic(kafka_bootstrap, topic, 2)
+    admin = await asyncpg.connect(database.admin_dsn)
+    relay = relay_on(pool, kafka_bootstrap, topic_prefix, poll_rows=8, **QUICK)
+    async with running(relay):
+        for number in range(5):
+            await writer.execute(note(f"n{number}", count=20))
+            await admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and usename = 'lodestone_relay'"
+            )
+        await eventually(partial(reached_without_error, admin, 100))
+    await admin.close()
+    assert {} == relay.stopped
+    found = await positions(kafka_bootstrap, topic, 0)
+    assert list(range(1, 101)) == list(dict.fromkeys(found))
+
+
+async def reached_without_error(admin: Any, position: int) -> bool:
+    query = "select position from record.relay where stream = $1 and lane = $2"
+    return bool(position == await admin.fetchval(query, *FIRST))
+
+
+async def test_a_broker_that_stands_still_delays_and_loses_nothing(
+    writer: LaneWriter,
+    pool: Pool,
+    server_settings: Any,
+    kafka_bootstrap: str,
+    topic_prefix: str,
+    topic: str,
+) -> None:
+    await create_topic(kafka_bootstrap, topic, 2)
+    broker = int((server_settings.instance_dir / "kafka" / "pid").read_text())
+    relay = relay_on(pool, kafka_bootstrap, topic_prefix, send_seconds_max=0.5, **QUICK)
+    async with running(relay):
+        await writer.execute(note("a", count=10))
+        await published(pool, FIRST, 10)
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            await writer.execute(note("b", count=10))
+
+            async def refused() -> bool:
+                return relay._failures.get(FIRST, 0) > 0
+
+            await eventually(refused)
+            assert 10 == await watermark(pool, FIRST)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        await published(pool, FIRST, 20)
+    assert {} == relay.stopped
+    found = await positions(kafka_bootstrap, topic, 0)
+    assert list(range(1, 21)) == list(dict.fromkeys(found))
