@@ -19,7 +19,7 @@ from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migrations import pending
-from events.positions import resume
+from events.positions import reread, resume
 from market.commands.desk import Desk, open_desk
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
@@ -179,10 +179,10 @@ class Wiring(Struct, frozen=True, kw_only=True):
     def lanes(self) -> Sequence[int]:
         return range(self.deployment.lanes)
 
-    async def resume_reader(self, name: str, key: LaneKey) -> None:
-        """An operator's word that a stopped lane may go on."""
+    async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> None:
+        """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic."""
         async with self.writer.acquire() as connection:
-            await resume(connection, name, key)
+            await (reread if again else resume)(connection, name, key)
 
 
 @asynccontextmanager

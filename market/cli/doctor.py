@@ -50,16 +50,23 @@ class Finding(Struct, frozen=True, kw_only=True):
     metavar="READER/STREAM/LANE",
     help="Let a stopped reader go on, as in matcher/market/3.",
 )
+@click.option(
+    "--reread",
+    metavar="READER/STREAM/LANE",
+    help="The same after a topic was published again: from its first record, skipping what was applied.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def command(*, reader: str | None, as_json: bool) -> None:
+def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
     """Look at servers, migrations, topics, relay and readers. Exit code 5 when something is wrong."""
     settings = settings_of()
-    if reader is not None:
-        found = _READER.fullmatch(reader)
+    named = reread or reader
+    if named is not None:
+        found = _READER.fullmatch(named)
         if found is None:
-            raise CommandFailed(Exit.INVALID_INPUT, f"{reader!r} is no reader's lane, as in matcher/market/3")
-        run_async(_resume(settings, found[1], LaneKey(found[2], int(found[3]))))
-        print_line(f"{reader} goes on when its process takes it again, within seconds")
+            raise CommandFailed(Exit.INVALID_INPUT, f"{named!r} is no reader's lane, as in matcher/market/3")
+        key = LaneKey(found[2], int(found[3]))
+        run_async(_resume(settings, found[1], key, again=reread is not None))
+        print_line(f"{named} goes on when its process takes it again, within seconds")
         return
     findings = run_async(_findings(settings))
     if as_json:
@@ -74,9 +81,9 @@ def command(*, reader: str | None, as_json: bool) -> None:
         raise CommandFailed(Exit.UNAVAILABLE, f"{wrong} of {len(findings)} checks failed")
 
 
-async def _resume(settings: Settings, name: str, key: LaneKey) -> None:
+async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> None:
     async with stand(settings) as ground, wire(ground) as wiring:
-        await wiring.resume_reader(name, key)
+        await wiring.resume_reader(name, key, again=again)
 
 
 async def _findings(settings: Settings) -> list[Finding]:

@@ -1,7 +1,7 @@
 """What an accepted command answers: where the record holds it, so that its owner can demand the proof of
 inclusion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ from events.lane import Outcome
 from market.http.endpoint import Call, DryRun
 from market.http.ids import EventId, to_text
 from market.http.material import Body
+from market.rules.orders import Caution
 
 F = TypeVar("F", bound=Struct)
 Result: TypeAlias = Outcome | Sequence[Draft]
@@ -30,11 +31,24 @@ class Receipt(Body, frozen=True, kw_only=True):
     time: datetime
 
 
+class Warned(Body, frozen=True, kw_only=True):
+    """What was accepted but is unusual: `pointer` into the body."""
+
+    code: str
+    detail: str
+    pointer: str
+
+
+def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
+    return tuple(Warned(code=each.code, detail=each.text, pointer=each.pointer) for each in cautions)
+
+
 class Accepted(Body, frozen=True, kw_only=True):
     """`receipts` in the order of the record; after a dry run none, and `would_record` names the types
-    instead."""
+    instead. `warnings` of what was accepted all the same."""
 
     receipts: tuple[Receipt, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     validated_only: bool = False
     would_record: tuple[str, ...] = ()
 

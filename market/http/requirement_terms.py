@@ -3,7 +3,7 @@ integers inside."""
 
 from typing import Annotated, Literal, Self
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from events import market_terms as terms
 from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
@@ -185,7 +185,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
     penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
     carriage: Annotated[tuple[Carriage, ...], Meta(max_length=250)] = ()
-    profile: Profile | Literal["rule-set-default"] = RULE_SET_DEFAULT
+    profile: Profile | Literal["rule-set-default"] = field(default_factory=Profile)
     portfolio: Portfolio | None = None
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_eur: Eur | None = None

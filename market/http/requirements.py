@@ -17,10 +17,11 @@ from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patch_of, patched
 from market.http.reads import as_caller, own, viewer
-from market.http.receipts import Accepted, Done, done
+from market.http.receipts import Accepted, Done, done, warned
 from market.http.requirement_terms import RequirementTerms
 from market.http.supplies import exchange_rate
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
+from market.rules.requirements import cautions
 from market.rules.visibility import SealedOrder, see_order
 from market.store import requirements as store
 from market.store.requirements import RequirementRow
@@ -94,6 +95,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
         basis_kg=KILOGRAMS.text(terms.basis_g),
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
+        warnings=warned(cautions(terms)),
         **outcome.accepted(),
     )
 

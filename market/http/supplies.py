@@ -13,9 +13,10 @@ from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.order_lists import entry
 from market.http.patching import patch_of
 from market.http.reads import as_caller, own, viewer
-from market.http.receipts import Accepted, Done
+from market.http.receipts import Accepted, Done, warned
 from market.http.supply_terms import SupplyTerms
 from market.rules.book import OrderStatus, SupplyOrder
+from market.rules.supplies import stated_cautions
 from market.rules.visibility import SealedOrder, see_order
 from market.store import markets, supplies
 from market.store.supplies import SupplyRow
@@ -131,6 +132,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
         basis_kg=KILOGRAMS.text(terms.basis_g),
         ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
         exchange_rate=exchange_rate(terms.ask),
+        warnings=warned(stated_cautions(terms)),
         **outcome.accepted(),
     )
 

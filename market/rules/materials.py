@@ -183,10 +183,8 @@ def _treo_cautions(composition: Composition) -> Iterator[Caution]:
         )
 
 
-def composition_cautions(
-    composition: Composition, basis: MarketBasis, inputs: MarketInputs
-) -> tuple[Caution, ...]:
-    """What is accepted but unusual: impurities of TREO, splits outside 99 to 101 %, rare earths unpriced."""
+def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
+    """What is accepted but unusual: impurities counted of TREO, rare-earth splits outside 99 to 101 %."""
     cautions = list(_treo_cautions(composition))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):
@@ -197,13 +195,13 @@ def composition_cautions(
                 pointer="/composition/cells",
             )
         )
-    unpriced = value_share(basis, composition, inputs).unpriced
-    if unpriced:
-        cautions.append(
-            Caution(
-                code="value_without_reference",
-                text=f"No reference price for {', '.join(unpriced)}: no part of the value share.",
-                pointer="/composition/cells",
-            )
-        )
     return tuple(cautions)
+
+
+def value_cautions(composition: Composition, basis: MarketBasis, inputs: MarketInputs) -> tuple[Caution, ...]:
+    """Rare earths that no reference price of the market values."""
+    unpriced = value_share(basis, composition, inputs).unpriced
+    if not unpriced:
+        return ()
+    text = f"No reference price for {', '.join(unpriced)}: no part of the value share."
+    return (Caution(code="value_without_reference", text=text, pointer="/composition/cells"),)

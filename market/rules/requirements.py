@@ -319,7 +319,7 @@ def _window_refusals(draft: RequirementDraft, now: datetime, known: frozenset[Pe
     return reasons + validity_refusals(draft.valid_until, now)
 
 
-def cautions(draft: RequirementDraft) -> tuple[Caution, ...]:
+def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
     found: list[Caution] = []
     if draft.portfolio is not None:

@@ -60,6 +60,7 @@ from market.rules.materials import (
     composition_cautions,
     composition_refusals,
     form_refusals,
+    value_cautions,
 )
 from market.rules.orders import Caution, PostingState
 from market.rules.quantities import (
@@ -264,7 +265,12 @@ def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> Su
 
 def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
-    found = list(composition_cautions(draft.composition, terms.basis, inputs))
+    return stated_cautions(draft) + value_cautions(draft.composition, terms.basis, inputs)
+
+
+def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
+    """As far as the order alone tells it, without the market's inputs."""
+    found = list(composition_cautions(draft.composition))
     if draft.footprint is not None and draft.footprint.form != draft.form:
         found.append(
             Caution(

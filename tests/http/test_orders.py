@@ -30,6 +30,28 @@ async def test_an_offer_is_answered_in_the_markets_unit_with_its_receipt(shop: S
     assert f"/v1/supply-offers/{answer['id']}" == posted.headers["location"]
 
 
+async def test_an_unusual_split_is_accepted_with_a_warning(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    split = {
+        "basis": "dry",
+        "of": "treo",
+        "treo_percent": "99",
+        "cells": [
+            {"state": "value", "analyte": "Nd", "reported_as": "Nd2O3", "fraction": percent("74")},
+            {"state": "value", "analyte": "Pr", "reported_as": "Pr6O11", "fraction": percent("24")},
+        ],
+    }
+    body = shop.offer_body(seller, composition=split)
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
+    assert 201 == posted.status_code, posted.text
+    (warning,) = posted.json()["warnings"]
+    assert ("reo_split_unusual", "/composition/cells") == (warning["code"], warning["pointer"])
+
+
+def percent(amount: str) -> dict[str, str]:
+    return {"unit": "percent", "amount": amount}
+
+
 async def test_what_was_posted_is_read_back_with_its_conversion(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     body = shop.offer_body(seller)

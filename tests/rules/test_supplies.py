@@ -384,7 +384,7 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
         footprint=replace(FOOTPRINT, verifier="verifier-de-1"),
         composition=sample(*SWARF.cells, cell("Ho", "0.1")),
     )
-    assert ["value_without_reference", "footprint_of_other_form"] == [
+    assert ["footprint_of_other_form", "value_without_reference"] == [
         found.code for found in cautions(foreign, TERMS, inputs())
     ]
     assert () == cautions(swarf(), TERMS, inputs())

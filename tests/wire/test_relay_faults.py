@@ -259,14 +259,14 @@ async def test_a_relay_outlives_its_database_connections(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
                 "where datname = current_database() and usename = 'lodestone_relay'"
             )
-        await eventually(partial(reached_without_error, admin, 100))
+        await eventually(partial(has_position, admin, 100))
     await admin.close()
     assert {} == relay.stopped
     found = await positions(kafka_bootstrap, topic, 0)
     assert list(range(1, 101)) == list(dict.fromkeys(found))
 
 
-async def reached_without_error(admin: Any, position: int) -> bool:
+async def has_position(admin: Any, position: int) -> bool:
     query = "select position from record.relay where stream = $1 and lane = $2"
     return bool(position == await admin.fetchval(query, *FIRST))
 
