@@ -79,7 +79,7 @@ class Matcher:
         """One transaction: the round's events and state, the reader's position, a snapshot of the books."""
         crash_point("matcher.planned")
         started = time.perf_counter()
-        drafts = await self._solver.conclude(msgspec.msgpack.encode(memory.books[plan.market]), event)
+        drafts = await self._drafts(event, plan, memory)
         seconds = time.perf_counter() - started
         crash_point("matcher.cleared")
         async with batch.transaction(count) as connection:
@@ -104,6 +104,14 @@ class Matcher:
             crash_point("matcher.before_commit")
         crash_point("matcher.after_commit")
         self._tell(batch.lane, plan, drafts, seconds, recorded=is_open)
+
+    async def _drafts(self, event: Recorded, plan: ClearingPlanned, memory: LaneBooks) -> tuple[Draft, ...]:
+        """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""
+        async with self._pool.acquire() as connection:
+            row = await load_clearing(connection, plan.market, plan.plan)
+        if row is not None and row.status != "planned":
+            return ()
+        return await self._solver.conclude(msgspec.msgpack.encode(memory.books[plan.market]), event)
 
     async def _keep(self, connection: Connection, batch: Batch, position: int, memory: LaneBooks) -> None:
         await _memory.keep(connection, batch.lane, position, memory.books)

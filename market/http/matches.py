@@ -7,7 +7,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from events.connections import Connection
-from events.market_events import MatchConfirmed
+from events.market_events import MatchAnswered, MatchConfirmed
 from events.market_terms import Member
 from events.vocabulary import Side
 from market.commands import matches as commands
@@ -205,9 +205,14 @@ async def _answer(call: Call[Any, DryRun], reason: str | None) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
+    found = to_text("match", call.ids["match"])
+    if outcome.validated_only:
+        # What would follow would tell the other side's sealed answer to somebody who commits to nothing.
+        sealed = outcome.accepted() | {"would_record": (MatchAnswered.TYPE,)}
+        return Answer(body=MatchAccepted(id=found, confirmed=False, **sealed))
     return Answer(
         body=MatchAccepted(
-            id=to_text("match", call.ids["match"]),
+            id=found,
             confirmed=any(isinstance(fact, MatchConfirmed) for fact in outcome.facts),
             **outcome.accepted(),
         ),

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import pytest
+
 from market.commands import inputs
 from tests.http.shop import Shop
 from tests.market_support import rule_set
@@ -74,6 +76,24 @@ async def test_an_answer_stays_sealed_until_the_other_is_in(shop: Shop) -> None:
     listed = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
     assert [None] == [item["own_answer"] for item in listed]
     assert "confirmed" == (await shop.ask("GET", path, by=seller)).json()["own_answer"]
+
+
+@pytest.mark.parametrize("answer", [None, "confirm", "decline"])
+async def test_a_dry_run_tells_nothing_of_the_other_sides_answer(shop: Shop, answer: str | None) -> None:
+    path, seller, buyer = await struck(shop)
+    if answer is not None:
+        body = {"reason": "quality"} if answer == "decline" else None
+        given = await shop.ask("POST", f"{path}/{answer}", by=seller, body=body)
+        assert 200 == given.status_code, given.text
+    rehearsed = await shop.ask("POST", f"{path}/confirm?validate_only=true", by=buyer)
+    assert {
+        "id": path.rpartition("/")[2],
+        "confirmed": False,
+        "receipts": [],
+        "warnings": [],
+        "validated_only": True,
+        "would_record": ["market.match.answered.v1"],
+    } == rehearsed.json()
 
 
 async def test_names_are_exchanged_when_both_have_confirmed(shop: Shop) -> None:
