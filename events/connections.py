@@ -34,6 +34,7 @@ CUT_OFF_SECONDS_MAX = 1.0
 
 DATABASE_LOST = (
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
