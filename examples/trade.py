@@ -26,7 +26,7 @@ def call(method: str, url: str, key: str, body: Body | None = None) -> Body:
         headers |= {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  our own URL
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  our own URL
         answer: Body = json.load(response)
         return answer
 

@@ -21,7 +21,7 @@ class LocalServerError(Exception):
     """A server is not there or not usable: one sentence, with the log file where there is one."""
 
 
-class exclusive_lock:  # noqa: N801
+class exclusive_lock:  # noqa: N801  used as a function is, in a with statement
     """An exclusive lock on `<instance>/<name>.lock`, held while inside; entering says whether it was free."""
 
     def __init__(self, instance: Path, name: str) -> None:

@@ -14,9 +14,9 @@ from market.http.reads import as_caller, as_desk, viewer
 from market.rules import explanations
 from market.rules.book import rule_set_at
 from market.rules.eligibility import facts_of
-from market.rules.explanations import Candidates, Verdict
+from market.rules.explanations import Candidates, Standing, Verdict
 from market.rules.ineligibility import Ineligibility
-from market.rules.own_side import OwnCandidates, OwnReason, OwnStanding
+from market.rules.own_side import OwnCandidates, OwnReason
 from market.rules.refusals import RuleSetMissing
 from market.rules.visibility import see_candidates
 from market.store import books
@@ -55,7 +55,7 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     side: Side
     as_of_position: int
     open_kg: str
-    standing: OwnStanding
+    standing: Standing
     eligible: int | None
     nearest_gap_ticks: int | None
     reasons: tuple[ReasonView, ...]

@@ -26,7 +26,8 @@ Marketplace for rare earths and permanent magnets: offers, recovered lots, requi
 
 Quantities and money are decimal strings with the unit in the member's name; nothing is rounded silently.
 Times are RFC 3339 with a zone; windows are half-open. Every error is a problem document (RFC 9457) that lists
-all faults at once. `validate_only=true` runs every check and stores nothing. Every accepted change answers
+all faults of its stage at once: form first, then the rules. `validate_only=true` runs every check and stores
+nothing. Every accepted change answers
 with its receipts: event id, lane, position and SHA-256 of the event, with which its owner can demand the
 proof of inclusion.
 """

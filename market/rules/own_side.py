@@ -16,8 +16,6 @@ from market.rules.tickets import Ticket
 ORGANISATIONS_MIN = 3
 """Counts of counter-orders are told from this many organisations on."""
 
-OwnStanding = Standing
-
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
     """A struck match as one side has it. The other's order and name come when both have confirmed."""
@@ -84,7 +82,7 @@ class OwnCandidates(Struct, frozen=True, kw_only=True):
     side: Side
     at_position: int
     open_g: int
-    standing: OwnStanding
+    standing: Standing
     eligible: int | None
     nearest_gap_bands: int | None
     reasons: tuple[OwnReason, ...]
