@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import numpy as np
+
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import (
     ClearingAbandoned,
@@ -84,19 +86,16 @@ def _clear_horizon(
     anchor_ueur_per_kg = None if reference is None else reference.ueur_per_kg
     if of.horizon is not None:
         anchor_ueur_per_kg = INDEX_FLAT_UEUR_PER_KG
-    sellers_left = [node.capacity_g for node in of.sellers]
-    buyers_left = [node.capacity_g for node in of.buyers]
-    seller_place = {(node.order.order, node.tranche): index for index, node in enumerate(of.sellers)}
-    buyer_place = {node.order.order: index for index, node in enumerate(of.buyers)}
+    sellers_left = np.array([node.capacity_g for node in of.sellers], dtype=np.int64)
+    buyers_left = np.array([node.capacity_g for node in of.buyers], dtype=np.int64)
     cleared = []
     for part in PARTS:
         posed = section(of, part, sellers_left, buyers_left)
         done = clear_section(posed, planned, anchor_ueur_per_kg, sustainability=sustainability)
-        for trade in done.trades:
-            sellers_left[seller_place[trade.seller.order.order, trade.seller.tranche]] -= trade.quantity_g
-            buyers_left[buyer_place[trade.buyer.order.order]] -= trade.quantity_g
-        assert min(sellers_left, default=0) >= 0
-        assert min(buyers_left, default=0) >= 0
+        np.subtract.at(sellers_left, posed.seller_place[done.problem.seller], done.solution.flow)
+        np.subtract.at(buyers_left, posed.buyer_place[done.problem.buyer], done.solution.flow)
+        assert (sellers_left >= 0).all()
+        assert (buyers_left >= 0).all()
         cleared.append(done)
     return cleared
 
@@ -189,10 +188,10 @@ def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, 
     """limit + T − ask = value = u + v of every trade."""
     found = []
     for trade in cleared.trades:
-        terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.pair.delivery)
-        assert total(terms) == trade.pair.term_total
+        terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.delivery)
+        assert total(terms) == trade.term_total
         limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
-        assert limit + trade.pair.term_total - ask == trade.seller_surplus + trade.buyer_surplus
+        assert limit + trade.term_total - ask == trade.seller_surplus + trade.buyer_surplus
         found.append(
             Waterfall(
                 supply=trade.seller.order.order,
@@ -202,8 +201,8 @@ def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, 
                 limit_ueur_per_kg=limit,
                 ask_ueur_per_kg=ask,
                 terms=terms,
-                term_total_ueur_per_kg=trade.pair.term_total,
-                value_ueur_per_kg=trade.pair.value,
+                term_total_ueur_per_kg=trade.term_total,
+                value_ueur_per_kg=trade.value,
                 seller_surplus_ueur_per_kg=trade.seller_surplus,
                 buyer_surplus_ueur_per_kg=trade.buyer_surplus,
                 price_ueur_per_kg=trade.price_ueur_per_kg,
@@ -217,8 +216,8 @@ def order_duals(cleared: ClearedSection) -> tuple[OrderDual, ...]:
     of, solution, bounds, chosen = cleared.section, cleared.solution, cleared.bounds, cleared.surpluses
     sold, bought = [0] * len(of.sellers), [0] * len(of.buyers)
     for trade in cleared.trades:
-        sold[trade.pair.seller] += trade.quantity_g
-        bought[trade.pair.buyer] += trade.quantity_g
+        sold[trade.seller_index] += trade.quantity_g
+        bought[trade.buyer_index] += trade.quantity_g
     sellers = [
         OrderDual(
             order=node.order.order,
@@ -295,7 +294,7 @@ def _struck(
         price_ueur_per_kg=trade.price_ueur_per_kg,
         amount_cents_eur=trade.received_cents,
         remainder_ueur_g_per_kg=trade.remainder_ueur_g_per_kg,
-        delivery=trade.pair.delivery.period,
+        delivery=trade.delivery.period,
         incoterm=supply.terms.incoterm,
         place=supply.terms.place,
         reference=clearing.reference if supply.terms.term is None else None,

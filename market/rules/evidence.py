@@ -5,6 +5,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from events.market_events import ClearingEvidence
@@ -12,6 +13,7 @@ from events.market_terms import OrderDual, Waterfall
 from market.rules.graph import Edges, Section
 
 PART_BYTES_MAX = 400 * 1024
+EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -31,14 +33,11 @@ def root_sha256(hashes: Iterable[str]) -> str:
 
 def edges_sha256(section: Section, edges: Edges) -> str:
     """Over each edge in order: seller id (16) ‖ tranche (4) ‖ buyer id (16) ‖ value (8), big-endian."""
-    state = sha256()
-    for seller, buyer, value in zip(
-        edges.seller.tolist(), edges.buyer.tolist(), edges.value.tolist(), strict=True
-    ):
-        node = section.sellers[seller]
-        state.update(node.order.order.bytes + node.tranche.to_bytes(4, "big"))
-        state.update(section.buyers[buyer].order.order.bytes + value.to_bytes(8, "big", signed=True))
-    return state.hexdigest()
+    rows = np.empty(len(edges.value), dtype=EDGE_ROW)
+    rows["seller"] = section.seller_key[edges.seller]
+    rows["buyer"] = section.buyer_key[edges.buyer]
+    rows["value"] = edges.value
+    return sha256(rows.tobytes()).hexdigest()
 
 
 def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:

@@ -1,22 +1,24 @@
-"""The sections of a round: who stands in each, and every eligible pair with its price terms, sorted.
+"""The sections of a round: who stands in each, and every eligible pair with its price terms, in columns.
 
 A node on the sellers' side is one tranche of a supply (a term order is one node): what the second quarter
-delivers does not serve a window in the first. Nodes go by rank, id and tranche; edges by seller, then buyer.
+delivers does not serve a window in the first. Nodes go by rank, id and tranche; pairs by seller, then buyer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Literal, TypeVar
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from events.vocabulary import INTEGER_MAX
 from market.rules.amounts import Amounts, amounts
-from market.rules.assignment_problem import Int32s, Int64s
+from market.rules.assignment_problem import Int32s, Int64s, Mask
 from market.rules.book import Book, RequirementOrder, SupplyOrder
-from market.rules.eligibility import Delivery, MarketFacts, eligible_deliveries
+from market.rules.eligibility import Delivery, MarketFacts, deliveries, eligible_deliveries
 from market.rules.ineligibility import Ineligibility
 from market.rules.quantities import UEUR_G_PER_KG_PER_CENT
 
@@ -25,6 +27,7 @@ INDEX_NAME_MAX = 40
 
 Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 Part = Literal["firm", "all"]
+Keys = NDArray[np.void]
 
 Horizon = tuple[str, int] | None
 """None is spot; a term horizon is its index and start year."""
@@ -45,44 +48,61 @@ class BuyerNode:
     group: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An eligible pair of nodes. value = limit + T − ask, micro-EUR per basis kg; `sustainability` is S.
+@dataclass(frozen=True, eq=False, slots=True)
+class Pairs:
+    """Eligible pairs of nodes, one entry a pair in each column, by seller, then buyer, none twice.
 
-    The price terms themselves are computed again for the few pairs that trade.
+    seller, buyer: int32[p], indices of nodes. term_total (T), sustainability (S) and value (limit + T − ask):
+    int64[p], micro-EUR per basis kg, at most VALUE_UEUR_PER_KG_MAX per term. The terms one by one, and the
+    delivery (`delivery_between`), are computed again for the few pairs that trade.
     """
 
-    seller: int
-    buyer: int
-    delivery: Delivery
-    term_total: int
-    sustainability: int
-    value: int
+    seller: Int32s
+    buyer: Int32s
+    term_total: Int64s
+    sustainability: Int64s
+    value: Int64s
+
+    def __len__(self) -> int:
+        return len(self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class HorizonBook:
-    """All orders of one horizon with what they have to give at the cut, and all eligible pairs."""
+    """All orders of one horizon with what they have to give at the cut, and all eligible pairs.
+
+    seller_key, buyer_key: what names each node, as bytes: order id (16) ‖ tranche (4, big-endian); order id.
+    """
 
     horizon: Horizon
     sellers: tuple[SellerNode, ...]
     buyers: tuple[BuyerNode, ...]
-    pairs: tuple[Pair, ...]
+    seller_key: Keys
+    buyer_key: Keys
+    pairs: Pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Section:
-    """One assignment. supply, demand: grams, at least 1. Pairs index its own sellers and buyers."""
+    """One assignment. Pairs index its own sellers and buyers.
+
+    One entry a node: keys as in the HorizonBook, where each stands in it (seller_place, buyer_place: int64),
+    and supply and demand, int64, grams, at least 1.
+    """
 
     name: str
     sellers: tuple[SellerNode, ...]
     buyers: tuple[BuyerNode, ...]
+    seller_key: Keys
+    buyer_key: Keys
+    seller_place: Int64s
+    buyer_place: Int64s
     supply: Int64s
     demand: Int64s
-    pairs: tuple[Pair, ...]
+    pairs: Pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Edges:
     """Pairs worth trading: seller, buyer int32[e], value int64[e] at least 0, pair: in Section.pairs."""
 
@@ -120,52 +140,47 @@ def section_name(horizon: Horizon, part: Part) -> str:
 
 
 def section(
-    of: HorizonBook, part: Part, sellers_left_g: Sequence[int], buyers_left_g: Sequence[int]
+    of: HorizonBook, part: Part, sellers_left_g: Sequence[int] | Int64s, buyers_left_g: Sequence[int] | Int64s
 ) -> Section:
     """The firm orders alone, or all, with what is left of them; those with nothing left are not in it."""
-    sellers = [
-        index
-        for index, node in enumerate(of.sellers)
-        if sellers_left_g[index] > 0 and (part == "all" or node.order.terms.commitment == "firm")
-    ]
-    buyers = [
-        index
-        for index, node in enumerate(of.buyers)
-        if buyers_left_g[index] > 0 and (part == "all" or node.order.terms.commitment == "firm")
-    ]
-    seller_place = {index: place for place, index in enumerate(sellers)}
-    buyer_place = {index: place for place, index in enumerate(buyers)}
-    pairs = tuple(
-        Pair(
-            seller=seller_place[pair.seller],
-            buyer=buyer_place[pair.buyer],
-            delivery=pair.delivery,
-            term_total=pair.term_total,
-            sustainability=pair.sustainability,
-            value=pair.value,
-        )
-        for pair in of.pairs
-        if pair.seller in seller_place and pair.buyer in buyer_place
-    )
+    sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
+    sellers, buyers = _in_part(of.sellers, part, sellers_left), _in_part(of.buyers, part, buyers_left)
+    kept = sellers[of.pairs.seller] & buyers[of.pairs.buyer]
+    seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
     return Section(
         name=section_name(of.horizon, part),
-        sellers=tuple(of.sellers[index] for index in sellers),
-        buyers=tuple(of.buyers[index] for index in buyers),
-        supply=np.array([sellers_left_g[index] for index in sellers], dtype=np.int64),
-        demand=np.array([buyers_left_g[index] for index in buyers], dtype=np.int64),
-        pairs=pairs,
+        sellers=tuple(of.sellers[place] for place in seller_place.tolist()),
+        buyers=tuple(of.buyers[place] for place in buyer_place.tolist()),
+        seller_key=of.seller_key[sellers],
+        buyer_key=of.buyer_key[buyers],
+        seller_place=seller_place,
+        buyer_place=buyer_place,
+        supply=sellers_left[sellers],
+        demand=buyers_left[buyers],
+        pairs=Pairs(
+            seller=_renumbered(sellers)[of.pairs.seller[kept]],
+            buyer=_renumbered(buyers)[of.pairs.buyer[kept]],
+            term_total=of.pairs.term_total[kept],
+            sustainability=of.pairs.sustainability[kept],
+            value=of.pairs.value[kept],
+        ),
     )
 
 
 def edges(of: Section, *, with_sustainability: bool = True) -> Edges:
     """Pairs whose value is not negative, as it is bid or as it would be with S = 0."""
-    values = [pair.value if with_sustainability else pair.value - pair.sustainability for pair in of.pairs]
-    kept = [index for index, value in enumerate(values) if value >= 0]
-    return Edges(
-        seller=np.array([of.pairs[index].seller for index in kept], dtype=np.int32),
-        buyer=np.array([of.pairs[index].buyer for index in kept], dtype=np.int32),
-        value=np.array([values[index] for index in kept], dtype=np.int64),
-        pair=np.array(kept, dtype=np.int64),
+    pairs = of.pairs
+    value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
+    kept = np.flatnonzero(value >= 0)
+    return Edges(seller=pairs.seller[kept], buyer=pairs.buyer[kept], value=value[kept], pair=kept)
+
+
+def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:
+    """When an eligible pair delivers, as at the cut `at`."""
+    return next(
+        delivery
+        for delivery in deliveries(seller.order.terms, buyer.order.terms, at)
+        if delivery.tranche == seller.tranche
     )
 
 
@@ -183,6 +198,15 @@ def price_pair(
     if largest > VALUE_UEUR_PER_KG_MAX or amount > INTEGER_MAX * UEUR_G_PER_KG_PER_CENT:
         return Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer"))
     return bid, term_total, worth - ask
+
+
+def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left_g: Int64s) -> Mask:
+    firm = (part == "all" or node.order.terms.commitment == "firm" for node in nodes)
+    return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
+
+
+def _renumbered(kept: Mask) -> Int32s:
+    return (np.cumsum(kept) - 1).astype(np.int32)
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
@@ -214,18 +238,33 @@ def _horizon_book(
         for tranche, left_g in enumerate(order.tranche_left_g)
         if left_g > 0
     )
-    pairs = tuple(_pairs(sellers, supplies, requirements, facts))
-    worth: dict[int, int] = {}
-    for pair in pairs:
-        bid = requirements[pair.buyer].terms.limit.ueur_per_kg + pair.term_total
-        worth[pair.buyer] = max(bid, worth.get(pair.buyer, bid))
+    pairs = _pairs(sellers, supplies, requirements, facts)
+    best_bid = _best_bids(pairs, requirements)
     buyers = tuple(
-        BuyerNode(
-            order, _within_credit_g(order, worth.get(index, 0)), facts.members[order.organisation].group
-        )
+        BuyerNode(order, _within_credit_g(order, best_bid[index]), facts.members[order.organisation].group)
         for index, order in enumerate(requirements)
     )
-    return HorizonBook(horizon, sellers, buyers, pairs)
+    return HorizonBook(
+        horizon=horizon,
+        sellers=sellers,
+        buyers=buyers,
+        seller_key=np.frombuffer(
+            b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
+        ),
+        buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
+        pairs=pairs,
+    )
+
+
+def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[int]:
+    """The most each requirement bids for anyone, micro-EUR per basis kg; at least 0."""
+    limit = np.fromiter(
+        (order.terms.limit.ueur_per_kg for order in requirements), np.int64, len(requirements)
+    )
+    best = np.zeros(len(requirements), dtype=np.int64)
+    np.maximum.at(best, pairs.buyer, limit[pairs.buyer] + pairs.term_total)
+    best_bids: list[int] = best.tolist()
+    return best_bids
 
 
 def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
@@ -242,7 +281,7 @@ def _pairs(
     supplies: Sequence[SupplyOrder],
     requirements: Sequence[RequirementOrder],
     facts: MarketFacts,
-) -> Iterator[Pair]:
+) -> Pairs:
     places: dict[UUID, dict[int, int]] = {}
     for place, node in enumerate(sellers):
         places.setdefault(node.order.order, {})[node.tranche] = place
@@ -250,13 +289,20 @@ def _pairs(
     for buyer, requirement in enumerate(requirements):
         for form in dict.fromkeys(accepted.form for accepted in requirement.terms.forms):
             buyers_of_form.setdefault(form, []).append(buyer)
-    for supply in supplies:
-        found = [
-            pair
-            for buyer in buyers_of_form.get(supply.terms.form, ())
-            for pair in _pairs_of(supply, requirements[buyer], buyer, places.get(supply.order, {}), facts)
-        ]
-        yield from sorted(found, key=lambda pair: (pair.seller, pair.buyer))
+    rows = sorted(
+        row
+        for supply in supplies
+        for buyer in buyers_of_form.get(supply.terms.form, ())
+        for row in _pairs_of(supply, requirements[buyer], buyer, places.get(supply.order, {}), facts)
+    )
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    return Pairs(
+        seller=columns[:, 0].astype(np.int32),
+        buyer=columns[:, 1].astype(np.int32),
+        term_total=columns[:, 2].copy(),
+        sustainability=columns[:, 3].copy(),
+        value=columns[:, 4].copy(),
+    )
 
 
 def _pairs_of(
@@ -265,7 +311,7 @@ def _pairs_of(
     buyer: int,
     places: dict[int, int],
     facts: MarketFacts,
-) -> Iterator[Pair]:
+) -> Iterator[tuple[int, int, int, int, int]]:
     for delivery in eligible_deliveries(supply, requirement, facts):
         if delivery.tranche not in places:
             continue
@@ -273,11 +319,4 @@ def _pairs_of(
         if isinstance(priced, Ineligibility):
             continue
         bid, term_total, value = priced
-        yield Pair(
-            seller=places[delivery.tranche],
-            buyer=buyer,
-            delivery=delivery,
-            term_total=term_total,
-            sustainability=bid.sustainability_total,
-            value=value,
-        )
+        yield places[delivery.tranche], buyer, term_total, bid.sustainability_total, value

@@ -1,6 +1,7 @@
 """One section of a round: its unique optimum, proved, with prices and trades."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 
 import numpy as np
@@ -9,8 +10,9 @@ from events.market_events import ClearingPlanned
 from events.market_terms import RuleSet
 from market.rules.assignment import Bounds, Problem, Solution, price_bounds, solve, verify
 from market.rules.assignment_problem import GUARD, Int64s
+from market.rules.eligibility import Delivery
 from market.rules.evidence import edges_sha256
-from market.rules.graph import BuyerNode, Edges, Pair, Section, SellerNode, edges
+from market.rules.graph import BuyerNode, Edges, Section, SellerNode, delivery_between, edges
 from market.rules.prices import Anchor, Surpluses, surpluses
 from market.rules.quantities import amount_cents
 
@@ -29,11 +31,18 @@ class ClearingImpossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left."""
+    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
 
-    pair: Pair
+    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid.
+    """
+
     seller: SellerNode
     buyer: BuyerNode
+    seller_index: int
+    buyer_index: int
+    delivery: Delivery
+    term_total: int
+    value: int
     quantity_g: int
     seller_surplus: int
     buyer_surplus: int
@@ -82,7 +91,9 @@ def clear_section(
         tries=tries,
         edges_sha256=edges_sha256(posed, worth),
         welfare_without_sustainability=_welfare_without_sustainability(posed, problem, solution),
-        trades=tuple(_trades(posed, worth, solution, chosen, sustainability=sustainability)),
+        trades=tuple(
+            _trades(posed, worth, solution, chosen, planned.cut_time, sustainability=sustainability)
+        ),
     )
 
 
@@ -112,8 +123,8 @@ def _tiebreak(posed: Section, worth: Edges, round_number: int, attempt: int) -> 
     nodes = len(posed.sellers) + len(posed.buyers) + 1
     bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
     head = round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
-    sellers = [node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in posed.sellers]
-    buyers = [node.order.order.bytes for node in posed.buyers]
+    sellers = [key.tobytes() for key in posed.seller_key]
+    buyers = [key.tobytes() for key in posed.buyer_key]
     return np.array(
         [
             int.from_bytes(blake2b(head + sellers[seller] + buyers[buyer]).digest()[:8], "big") >> (64 - bits)
@@ -143,26 +154,38 @@ def _anchor(posed: Section, rule_set: RuleSet, ueur_per_kg: int | None) -> Ancho
 
 
 def _trades(
-    posed: Section, worth: Edges, solution: Solution, chosen: Surpluses, *, sustainability: bool
+    posed: Section,
+    worth: Edges,
+    solution: Solution,
+    chosen: Surpluses,
+    at: datetime,
+    *,
+    sustainability: bool,
 ) -> list[Trade]:
     """Both sides' price and amount are computed apart and have to be the same integers."""
     found = []
+    pairs = posed.pairs
     for edge in np.flatnonzero(solution.flow).tolist():
-        pair = posed.pairs[int(worth.pair[edge])]
-        seller, buyer = posed.sellers[pair.seller], posed.buyers[pair.buyer]
-        u, v = int(chosen.seller[pair.seller]), int(chosen.buyer[pair.buyer])
-        quantity_g = int(solution.flow[edge])
-        bid = buyer.order.terms.limit.ueur_per_kg + pair.term_total
+        pair = int(worth.pair[edge])
+        seller_index, buyer_index = int(worth.seller[edge]), int(worth.buyer[edge])
+        seller, buyer = posed.sellers[seller_index], posed.buyers[buyer_index]
+        u, v = int(chosen.seller[seller_index]), int(chosen.buyer[buyer_index])
+        quantity_g, term_total = int(solution.flow[edge]), int(pairs.term_total[pair])
+        bid = buyer.order.terms.limit.ueur_per_kg + term_total
         received = seller.order.terms.ask.ueur_per_kg + u
-        paid = bid - v - (0 if sustainability else pair.sustainability)
+        paid = bid - v - (0 if sustainability else int(pairs.sustainability[pair]))
         assert paid == received
         paid_cents, _ = amount_cents(quantity_g, paid)
         received_cents, remainder = amount_cents(quantity_g, received)
         found.append(
             Trade(
-                pair=pair,
                 seller=seller,
                 buyer=buyer,
+                seller_index=seller_index,
+                buyer_index=buyer_index,
+                delivery=delivery_between(seller, buyer, at),
+                term_total=term_total,
+                value=int(pairs.value[pair]),
                 quantity_g=quantity_g,
                 seller_surplus=u,
                 buyer_surplus=v,

@@ -10,6 +10,7 @@ import pytest
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.market_terms import OrderDual, Waterfall
+from events.vocabulary import Tranche
 from market.rules.clearing import clear
 from market.rules.evidence import (
     PART_BYTES_MAX,
@@ -21,7 +22,7 @@ from market.rules.evidence import (
     root_sha256,
 )
 from market.rules.graph import edges
-from tests.blotter import EUR, MARKET, Lane, eur, facts_of_type, ident, member
+from tests.blotter import EUR, MARKET, Lane, T, days, eur, facts_of_type, ident, member
 
 PLAN = ident("plan")
 
@@ -101,6 +102,25 @@ def test_a_hash_that_everybody_sees_cannot_be_guessed_back_to_a_limit() -> None:
     plain, salted = fall(1), fact_sha256(fall(1), "ab" * 16)
     assert sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest() != salted
     assert fact_sha256(plain, "ac" * 16) != salted == fact_sha256(plain, "ab" * 16)
+
+
+def test_the_edges_hash_is_over_ids_tranche_and_value_of_each_edge_in_order() -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"))
+    halves = (Tranche(window=days(10, 20), net_wet_g=15 * T), Tranche(window=days(30, 40), net_wet_g=10 * T))
+    lane.offer("seller", "offer", tranches=halves)
+    lane.require("buyer", "wanted")
+    lane.require("buyer", "more", limit=eur(99 * EUR))
+    cleared = clear(lane.book, lane.plan()).sections[0]
+    by_hand = b"".join(
+        ident("offer").bytes
+        + tranche.to_bytes(4, "big")
+        + ident(wanted).bytes
+        + (limit - 60 * EUR).to_bytes(8, "big")
+        for tranche in (0, 1)
+        for wanted, limit in (("wanted", 70 * EUR), ("more", 99 * EUR))
+    )
+    assert sha256(by_hand).hexdigest() == cleared.edges_sha256
 
 
 @pytest.mark.parametrize("change", ["ask", "limit", "ids"])
