@@ -42,6 +42,7 @@ async def load_release(
 
 
 LIST = in_market("recovered-lot.list", load_posting, lots.list_lot)
+JUDGE = in_market("recovered-lot.judge", load_posting, lots.judge)
 AMEND = in_market("recovered-lot.amend", load_supplies, lots.amend)
 GRADE = in_market("recovered-lot.grade", load_supplies, lots.grade)
 WITHDRAW = in_market("recovered-lot.withdraw", load_supplies, lots.withdraw)
@@ -67,6 +68,20 @@ async def list_lot(
         caller=caller,
         request=request,
         dry_run=dry_run,
+    )
+
+
+async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: SupplyDraft) -> None:
+    """What keeps a draft with unread members from being posted, as far as it can be told. Raises Refusals."""
+    await submit_posting(
+        desk,
+        JUDGE,
+        PostSupply(caller=caller, draft=draft),
+        market=market,
+        lot=lot_of(caller, draft.physical_lot),
+        caller=caller,
+        request=None,
+        dry_run=True,
     )
 
 

@@ -12,6 +12,7 @@ from market.rules.orders import Expire, Withdraw
 from market.rules.supplies import SupplyDraft
 
 POST = in_market("supply-offer.post", load_posting, offers.post)
+JUDGE = in_market("supply-offer.judge", load_posting, offers.judge)
 AMEND = in_market("supply-offer.amend", load_supplies, offers.amend)
 WITHDRAW = in_market("supply-offer.withdraw", load_supplies, offers.withdraw)
 EXPIRE = in_market("supply-offer.expire", load_supplies, offers.expire)
@@ -35,6 +36,20 @@ async def post(
         caller=caller,
         request=request,
         dry_run=dry_run,
+    )
+
+
+async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: SupplyDraft) -> None:
+    """What keeps a draft with unread members from being posted, as far as it can be told. Raises Refusals."""
+    await submit_posting(
+        desk,
+        JUDGE,
+        PostSupply(caller=caller, draft=draft),
+        market=market,
+        lot=lot_of(caller, draft.physical_lot),
+        caller=caller,
+        request=None,
+        dry_run=True,
     )
 
 

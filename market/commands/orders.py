@@ -19,6 +19,7 @@ from market.rules.orders import Expire, PostingState, RequirementState, Reservat
 from market.rules.refusals import OrderUnknown
 from market.rules.requirements import AmendRequirement, PostRequirement
 from market.rules.reservations import identity
+from market.rules.unread import UnreadError
 from market.store import requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures
@@ -94,7 +95,11 @@ async def submit_change(
 
 
 def lot_of(caller: Caller, physical_lot: PhysicalLot | None) -> str | None:
-    return None if physical_lot is None else identity(caller.organisation, physical_lot)
+    """None when the order names none, and when what it names cannot be read."""
+    try:
+        return None if physical_lot is None else identity(caller.organisation, physical_lot)
+    except UnreadError:
+        return None
 
 
 async def load_posting(

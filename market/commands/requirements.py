@@ -11,6 +11,7 @@ from market.rules.orders import Expire, Withdraw
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
 
 POST = in_market("requirement.post", load_posting, requirements.post)
+JUDGE = in_market("requirement.judge", load_posting, requirements.judge)
 AMEND = in_market("requirement.amend", load_requirements, requirements.amend)
 WITHDRAW = in_market("requirement.withdraw", load_requirements, requirements.withdraw)
 EXPIRE = in_market("requirement.expire", load_requirements, requirements.expire)
@@ -34,6 +35,20 @@ async def post(
         caller=caller,
         request=request,
         dry_run=dry_run,
+    )
+
+
+async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: RequirementDraft) -> None:
+    """What keeps a draft with unread members from being posted, as far as it can be told. Raises Refusals."""
+    await submit_posting(
+        desk,
+        JUDGE,
+        PostRequirement(caller=caller, draft=draft),
+        market=market,
+        lot=None,
+        caller=caller,
+        request=None,
+        dry_run=True,
     )
 
 

@@ -24,6 +24,7 @@ from market.http.conditions import etag, none_match, parse_if_match
 from market.http.door import Door
 from market.http.idempotency import HEADER, REPLAYED, parse_key, request_of
 from market.http.ids import Prefix, from_path
+from market.http.judging import Judge, refused_too
 from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
 from market.http.validation import Fault, InvalidInputError, decode, parse_query
@@ -82,6 +83,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     problems: tuple[int, ...]
     media_type: str
     headers: dict[str, str]
+    judge: Judge | None
 
 
 class Answer(Struct, kw_only=True):
@@ -171,8 +173,12 @@ def endpoint(
     problems: tuple[int, ...] = (),
     media_type: str = JSON,
     headers: dict[str, str] | None = None,
+    judge: Judge | None = None,
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
-    """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key."""
+    """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
+
+    `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from `example`.
+    """
     declared = Endpoint(
         method=method,
         path=path,
@@ -191,6 +197,7 @@ def endpoint(
         problems=problems,
         media_type=media_type,
         headers=headers or {},
+        judge=judge,
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
@@ -236,7 +243,10 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
     except InvalidInputError as error:
         faults += error.faults
     if faults:
-        raise InvalidInputError(faults)
+        refused = []
+        if declared.judge is not None:
+            refused = await refused_too(declared.judge, call, call.raw_body, faults, body, declared.example)
+        raise InvalidInputError(faults, refused)
 
 
 def _check_rate(call: Call[Any, Any], caller: UUID | str) -> None:

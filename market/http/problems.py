@@ -200,7 +200,7 @@ def exception_to_response(request: Request[Any, Any, Any], error: Exception) -> 
     if isinstance(error, DoorError):
         return _response(request, error.code, DOOR[error.code], error.detail, error.faults, error.headers)
     if isinstance(error, InvalidInputError):
-        return _invalid(request, error.faults)
+        return _invalid(request, error)
     if isinstance(error, Refusal):
         return _refused(request, (error,))
     if isinstance(error, Refusals):
@@ -232,13 +232,14 @@ def _allowed(headers: Mapping[str, str] | None) -> str:
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
-def _invalid(request: Request[Any, Any, Any], faults: list[Fault]) -> Response[bytes]:
+def _invalid(request: Request[Any, Any, Any], error: InvalidInputError) -> Response[bytes]:
     """One lone fault with a code of its own names the problem; otherwise it is `invalid_request` with all
     of them."""
+    faults = error.faults + error.refused
     if len(faults) == 1 and faults[0].code in DOOR:
         code = faults[0].code
     else:
-        code = "inconsistent" if {fault.code for fault in faults} == {"invalid"} else "invalid_request"
+        code = "inconsistent" if {fault.code for fault in error.faults} == {"invalid"} else "invalid_request"
     count = "One thing is" if len(faults) == 1 else f"{len(faults)} things are"
     return _response(
         request, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}
@@ -248,14 +249,17 @@ def _invalid(request: Request[Any, Any, Any], faults: list[Fault]) -> Response[b
 def _refused(request: Request[Any, Any, Any], reasons: tuple[Refusal, ...]) -> Response[bytes]:
     leading = min(reasons, key=lambda reason: PRECEDENCE.index(status_of(reason)))
     status = status_of(leading)
-    faults = [
-        Fault(code=reason.code, detail=reason.detail(), pointer=wire_pointer(reason.pointer))
-        for reason in reasons
-    ]
     headers: dict[str, str] = {}
     if status == BUSY or "retry_after_seconds" in leading.figures:
         headers["Retry-After"] = str(leading.figures.get("retry_after_seconds", RETRY_AFTER_SECONDS))
-    return _response(request, leading.code, status, leading.detail(), faults, headers)
+    return _response(request, leading.code, status, leading.detail(), refusal_faults(reasons), headers)
+
+
+def refusal_faults(reasons: Iterable[Refusal]) -> list[Fault]:
+    return [
+        Fault(code=reason.code, detail=reason.detail(), pointer=wire_pointer(reason.pointer))
+        for reason in reasons
+    ]
 
 
 def _response(
@@ -321,10 +325,11 @@ def wire_pointer(pointer: str | None) -> str | None:
     """A pointer into a rule's draft, in the names and units of the request."""
     if pointer is None:
         return None
-    return "/".join(_wire_name(part) for part in pointer.split("/"))
+    return "/".join(wire_name(part) for part in pointer.split("/"))
 
 
-def _wire_name(part: str) -> str:
+def wire_name(part: str) -> str:
+    """The name that a member of a draft has in the request."""
     renamed = _RENAMED.get(part, part)
     for inside, outside in (
         ("ueur_per_kg", "eur_per_kg"),

@@ -11,6 +11,7 @@ from market.http.candidates import CandidatesView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.examples import LOT
 from market.http.ids import to_uuid
+from market.http.judging import draft_of
 from market.http.material import Body
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
@@ -21,6 +22,12 @@ from market.http.supply_terms import SupplyTerms
 from market.rules.wording import Text
 
 TAG: Final = "Recovered lots"
+
+
+async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
+    await commands.judge(
+        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
+    )
 
 
 @endpoint(
@@ -36,6 +43,7 @@ TAG: Final = "Recovered lots"
     idempotent=True,
     description="The answer shows the quantity and the ask as the market counts them, and the receipt.",
     example=LOT,
+    judge=judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
     result = await commands.list_lot(

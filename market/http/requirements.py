@@ -11,6 +11,7 @@ from market.http.candidates import CandidatesView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.examples import REQUIREMENT
 from market.http.ids import MarketId, OrganisationId, RequirementId, to_text, to_uuid
+from market.http.judging import draft_of
 from market.http.material import ExchangeRate
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.order_lists import OrderEntryView, OrderQuery
@@ -100,6 +101,12 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
     )
 
 
+async def judge(call: Call[PostRequirement, DryRun], body: PostRequirement, unread: frozenset[str]) -> None:
+    await commands.judge(
+        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
+    )
+
+
 @endpoint(
     "POST",
     "/v1/requirements",
@@ -113,6 +120,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
     idempotent=True,
     description="The limit and all sustainability amounts are the buyer's own bid; nobody else sees them.",
     example=REQUIREMENT,
+    judge=judge,
 )
 async def post(call: Call[PostRequirement, DryRun]) -> Answer:
     result = await commands.post(

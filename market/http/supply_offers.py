@@ -10,6 +10,7 @@ from market.http.candidates import CandidatesView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.examples import OFFER
 from market.http.ids import to_uuid
+from market.http.judging import draft_of
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
@@ -18,6 +19,12 @@ from market.http.supplies import PostSupply, SupplyAccepted, SupplyPatch, Supply
 from market.http.supply_terms import SupplyTerms
 
 TAG: Final = "Supply offers"
+
+
+async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
+    await commands.judge(
+        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
+    )
 
 
 @endpoint(
@@ -33,6 +40,7 @@ TAG: Final = "Supply offers"
     idempotent=True,
     description="The answer shows the quantity and the ask as the market counts them, and the receipt.",
     example=OFFER,
+    judge=judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
     result = await commands.post(

@@ -41,15 +41,16 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InvalidInputError(Exception):
-    """The request does not have the declared form; nothing was done."""
+    """The request does not have the declared form; nothing was done. `refused`: what the rules say beside."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], refused: list[Fault] | None = None) -> None:
         super().__init__(
             "; ".join(
                 f"{fault.pointer or fault.parameter or fault.header}: {fault.detail}" for fault in faults
             )
         )
         self.faults = faults
+        self.refused = refused or []
 
 
 class _Unrepresentable(str):
@@ -89,9 +90,7 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     """What the fast path refused, member by member: every fault, or the struct where 5.0 stands for 5."""
     try:
-        value = json.loads(
-            raw.decode(), parse_int=_integer, parse_float=_whole_number, parse_constant=_Unrepresentable
-        )
+        value = parse_json(raw)
         faults = list(_walk(value, shape, ""))
         if not faults:
             return msgspec.convert(value, shape)
@@ -102,6 +101,13 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     except ValueError as reason:
         faults = [Fault(code="malformed_json", detail=f"the body is no JSON text: {reason}", pointer="")]
     raise InvalidInputError(faults[:FAULTS_MAX])
+
+
+def parse_json(raw: bytes) -> Any:
+    """JSON-like, whole numbers as int. RecursionError or ValueError for what is no JSON text."""
+    return json.loads(
+        raw.decode(), parse_int=_integer, parse_float=_whole_number, parse_constant=_Unrepresentable
+    )
 
 
 def _whole_number(text: str) -> int | _Unrepresentable:

@@ -12,5 +12,5 @@ In the order of reading, each line from what a command meets first to what it re
     who sees     visibility; viewers, own_side, explanations, tickets, tape, taping
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
-    saying no    refusals (the desk), defects (a draft's content), wellformed, wording
+    saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording
 """

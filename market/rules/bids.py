@@ -31,6 +31,7 @@ from market.rules.defects import (
     ProfileFloorAboveCap,
     RexHierarchyBroken,
 )
+from market.rules.ineligibility import eur_per_kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.quantities import EUR
 from market.rules.references import is_price_of
@@ -44,13 +45,14 @@ def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[R
         return [
             AmountOutOfRange(
                 pointer=pointer,
-                value=value,
-                least=-PRICE_UEUR_PER_KG_MAX if signed else 0,
-                most=PRICE_UEUR_PER_KG_MAX,
-                unit="micro-EUR per kg",
+                value=eur_per_kg_text(value),
+                least=eur_per_kg_text(-PRICE_UEUR_PER_KG_MAX if signed else 0),
+                most=eur_per_kg_text(PRICE_UEUR_PER_KG_MAX),
             )
         ]
-    return [AmountNegative(pointer=pointer, value=value)] if value < 0 and not signed else []
+    return (
+        [AmountNegative(pointer=pointer, amount=eur_per_kg_text(value))] if value < 0 and not signed else []
+    )
 
 
 def profile_refusals(profile: SustainabilityProfile, pointer: str) -> list[Refusal]:
@@ -73,8 +75,8 @@ def profile_refusals(profile: SustainabilityProfile, pointer: str) -> list[Refus
         reasons.append(
             ProfileFloorAboveCap(
                 pointer=f"{pointer}/floor_ueur_per_kg",
-                floor=profile.floor_ueur_per_kg,
-                cap=profile.cap_ueur_per_kg,
+                floor=eur_per_kg_text(profile.floor_ueur_per_kg),
+                cap=eur_per_kg_text(profile.cap_ueur_per_kg),
             )
         )
     reasons += duplicate_refusals(f"{pointer}/certificates", (entry.scheme for entry in profile.certificates))
@@ -101,17 +103,22 @@ def form_bid_refusals(forms: tuple[AcceptedForm, ...]) -> list[Refusal]:
     return reasons
 
 
-def specification_refusals(limits: tuple[AnalyteLimit, ...], purity: PurityFloor | None) -> list[Refusal]:
-    """Limits of known analytes that some material can meet, and a purity of rare earths."""
+def limit_refusals(limits: tuple[AnalyteLimit, ...]) -> list[Refusal]:
+    """Limits of known analytes that some material can meet."""
     reasons = duplicate_refusals("/limits", (limit.analyte for limit in limits))
     for index, limit in enumerate(limits):
         reasons += _analyte_refusals(limit.analyte, f"/limits/{index}/analyte")
         least, most = limit.min_ppb, limit.max_ppb
         if (least is None and most is None) or (least is not None and most is not None and least > most):
             reasons.append(LimitEmpty(pointer=f"/limits/{index}", analyte=limit.analyte))
+    return reasons
+
+
+def purity_refusals(purity: PurityFloor | None) -> list[Refusal]:
+    """A purity of rare earths."""
     if purity is None:
-        return reasons
-    reasons += [
+        return []
+    reasons: list[Refusal] = [
         AnalyteUnknown(pointer=f"/purity/elements/{index}", analyte=element)
         for index, element in enumerate(purity.elements)
         if element not in TRADED_OXIDE
@@ -153,15 +160,20 @@ def _reference_refusals(code: str, analyte: str, pointer: str, inputs: MarketInp
     return []
 
 
-def cost_refusals(penalties: tuple[PenaltyRule, ...], carriage: tuple[Carriage, ...]) -> list[Refusal]:
-    """Penalties and carriage only ever lower the bid; carriage is stated once for each country."""
+def penalty_refusals(penalties: tuple[PenaltyRule, ...]) -> list[Refusal]:
+    """Penalties only ever lower the bid."""
     reasons: list[Refusal] = []
     for index, penalty in enumerate(penalties):
         reasons += _analyte_refusals(penalty.analyte, f"/penalties/{index}/analyte")
         pointer = f"/penalties/{index}/ueur_per_kg_per_step"
         reasons += amount_refusals(penalty.ueur_per_kg_per_step, pointer)
     steps = ((penalty.analyte, penalty.threshold_ppb) for penalty in penalties)
-    reasons += duplicate_refusals("/penalties", steps)
+    return reasons + duplicate_refusals("/penalties", steps)
+
+
+def carriage_refusals(carriage: tuple[Carriage, ...]) -> list[Refusal]:
+    """Carriage only ever lowers the bid, and is stated once for each country."""
+    reasons: list[Refusal] = []
     for index, leg in enumerate(carriage):
         reasons += amount_refusals(leg.ueur_per_kg, f"/carriage/{index}/ueur_per_kg")
     return reasons + duplicate_refusals("/carriage", (leg.country for leg in carriage))

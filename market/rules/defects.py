@@ -16,7 +16,7 @@ class DenominatorNotConvertible(Refusal):
 
 
 class AmountOutOfRange(Refusal):
-    """{value} is outside {least} to {most} {unit}."""
+    """{value} is outside {least} to {most}."""
 
     code = "amount_out_of_range"
 
@@ -34,7 +34,7 @@ class LimitNegative(Refusal):
 
 
 class AmountNegative(Refusal):
-    """This amount cannot be negative; it is {value} micro-EUR per kg."""
+    """This amount cannot be negative; it is {amount}."""
 
     code = "amount_negative"
 
@@ -52,19 +52,19 @@ class MoistureWhole(Refusal):
 
 
 class BasisBelowMarketMinimum(Refusal):
-    """The product carries {basis_ppb} ppb of the basis {basis}; the least is {least_basis_ppb} ppb."""
+    """The product carries {share} of the basis {basis}; this market takes {least} and more."""
 
     code = "basis_below_market_minimum"
 
 
 class ValueShareTooLow(Refusal):
-    """The basis carries {value_share_ppb} ppb of the reference value; the least is {least_ppb} ppb."""
+    """The basis carries {share} of the value at reference prices; the least is {least}."""
 
     code = "value_share_too_low"
 
 
 class BasisAboveProduct(Refusal):
-    """The product would carry {basis_ppb} ppb of the basis {basis}: more than the whole cannot be."""
+    """The product would carry {share} of the basis {basis}: more than the whole cannot be."""
 
     code = "basis_above_product"
 
@@ -130,13 +130,13 @@ class TreoMissing(Refusal):
 
 
 class ReoSplitOutOfRange(Refusal):
-    """The rare-earth oxides add up to {sum_ppb} ppb of TREO; the accepted range is 95 to 105 %."""
+    """The rare-earth oxides add up to {sum} of TREO; the accepted range is 95 to 105 %."""
 
     code = "reo_split_out_of_range"
 
 
 class CompositionOverWhole(Refusal):
-    """The fractions, with the water of a sample as received, add up to {sum_ppb} ppb; 105 % is the most."""
+    """The fractions, with the water of a sample as received, add up to {sum}; 105 % is the most."""
 
     code = "composition_over_whole"
 
@@ -148,19 +148,19 @@ class AssayInFuture(Refusal):
 
 
 class MinimumParcelTooLarge(Refusal):
-    """The minimum parcel of {parcel_g} g exceeds the quantity of {quantity_g} g."""
+    """The minimum parcel of {parcel} exceeds the quantity of {quantity}."""
 
     code = "minimum_parcel_too_large"
 
 
 class PackageTooLarge(Refusal):
-    """One package of {package_g} g exceeds the quantity of {quantity_g} g."""
+    """One package of {package} exceeds the quantity of {quantity}."""
 
     code = "package_too_large"
 
 
 class TranchesNotSum(Refusal):
-    """The tranches add up to {sum_g} g, the net mass is {net_wet_g} g."""
+    """The tranches add up to {sum}, the net mass is {net_wet}."""
 
     code = "tranches_not_sum"
 
@@ -268,7 +268,7 @@ class CoProductPriceAmbiguous(Refusal):
 
 
 class ProfileFloorAboveCap(Refusal):
-    """The floor of {floor} micro-EUR per kg is above the cap of {cap}."""
+    """The floor of {floor} is above the cap of {cap}."""
 
     code = "profile_floor_above_cap"
 

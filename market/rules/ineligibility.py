@@ -7,6 +7,7 @@ from msgspec import Struct
 from events.vocabulary import MICRO, PPB, Period, Side
 from market.rules.quantities import DryAnalyte
 
+_G_PER_TONNE = 1_000_000
 _PPB_PER_PPM = 1_000
 _PPB_PER_PERCENT = 10_000_000
 _PPM_BELOW_PPB = PPB // 1_000
@@ -41,6 +42,10 @@ def day_text(moment: datetime) -> str:
 
 def kg_text(grams: int) -> str:
     return f"{grams // 1000}.{grams % 1000:03d} kg"
+
+
+def tonnes_text(grams: int) -> str:
+    return f"{_decimal(grams, _G_PER_TONNE)} t"
 
 
 def becquerel_text(mbq_per_g: int) -> str:

@@ -19,7 +19,14 @@ from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.callers import Caller, role_refusals
 from market.rules.defects import PhysicalLotMissing, RexRouteMissing
-from market.rules.offers import AmendSupply, PostSupply, check_amendment, check_posting, of_kind
+from market.rules.offers import (
+    AmendSupply,
+    PostSupply,
+    check_amendment,
+    check_posting,
+    of_kind,
+    posting_reasons,
+)
 from market.rules.orders import (
     Expire,
     PostingState,
@@ -43,6 +50,7 @@ from market.rules.refusals import (
     refuse,
 )
 from market.rules.supplies import SupplyDraft
+from market.rules.unread import judged
 from market.rules.wellformed import malformed
 from market.rules.wording import Text
 
@@ -80,13 +88,21 @@ def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -
     return Decision(drafts=(market_draft(known, lot, fact), *reserved))
 
 
+def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; lists nothing."""
+    refuse(posting_reasons(market_of(state), argument, moment.now, _lot_refusals(argument.draft)))
+    return Decision(drafts=())
+
+
 def _lot_refusals(draft: SupplyDraft) -> list[Refusal]:
     reasons: list[Refusal] = []
     if draft.physical_lot is None:
         reasons.append(PhysicalLotMissing(pointer="/physical_lot"))
-    if not draft.rex_routes:
-        reasons.append(RexRouteMissing(pointer="/rex_routes"))
-    return reasons
+    return reasons + judged((lambda: _route_refusals(draft),))
+
+
+def _route_refusals(draft: SupplyDraft) -> list[Refusal]:
+    return [] if draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")]
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
@@ -95,11 +111,10 @@ def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> D
     order = of_kind(known.order, "lot")
     if order is not None and argument.draft.condition is None:
         argument = replace(argument, draft=replace(argument.draft, condition=order.terms.condition))
-    amendment = check_amendment(known, argument, "lot", moment.now)
-    reasons = [] if argument.draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")]
-    if argument.draft.condition != amendment.order.terms.condition:
-        refuse([*reasons, ConditionByGrading(pointer="/condition")])
-    refuse(reasons)
+    reasons = _route_refusals(argument.draft)
+    if order is not None and argument.draft.condition != order.terms.condition:
+        reasons.append(ConditionByGrading(pointer="/condition"))
+    amendment = check_amendment(known, argument, "lot", moment.now, reasons)
     fact = RecoveredLotAmended(
         market=known.market,
         lot=argument.order,

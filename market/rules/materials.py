@@ -34,6 +34,7 @@ from market.rules.defects import (
     TreoMissing,
     ValueShareTooLow,
 )
+from market.rules.ineligibility import ppb_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders import Caution
 from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb, round_to
@@ -58,11 +59,13 @@ def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: It
     ]
 
 
-def composition_refusals(composition: Composition, moisture_ppb: int, basis: MarketBasis) -> list[Refusal]:
-    """What cannot be true of an assay, and basis elements that it leaves open."""
+def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
+    return [MoistureWhole(pointer="/moisture_ppb")] if moisture_ppb >= PPB else []
+
+
+def composition_refusals(composition: Composition, basis: MarketBasis) -> list[Refusal]:
+    """What cannot be true of single cells of an assay, and basis elements that it leaves open."""
     reasons: list[Refusal] = []
-    if moisture_ppb >= PPB:
-        reasons.append(MoistureWhole(pointer="/moisture_ppb"))
     if composition.treo_ppb == 0:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
     seen: set[str] = set()
@@ -77,7 +80,7 @@ def composition_refusals(composition: Composition, moisture_ppb: int, basis: Mar
         for element in BASIS_ELEMENTS[basis]
         if element not in figures
     ]
-    return reasons or _sum_refusals(composition, moisture_ppb)
+    return reasons
 
 
 def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
@@ -102,19 +105,22 @@ def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
     return reasons
 
 
-def _sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
-    """A sample as received holds the water too, a dry one does not."""
+def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
+    """What cannot be true of all cells together: they add up to more than the whole, or to no split of TREO.
+
+    A sample as received holds the water too, a dry one does not.
+    """
     reasons: list[Refusal] = []
     sum_ppb = sum(cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value")
     sum_ppb = max(sum_ppb if composition.of == "sample" else 0, composition.treo_ppb or 0)
     sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
     if sum_ppb > WHOLE_MOST_PPB:
-        reasons.append(CompositionOverWhole(pointer="/composition/cells", sum_ppb=sum_ppb))
+        reasons.append(CompositionOverWhole(pointer="/composition/cells", sum=ppb_text(sum_ppb)))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and (
         reo_ppb > REO_SUM_MOST_PPB or (reo_ppb < REO_SUM_LEAST_PPB and _judged_low(composition))
     ):
-        reasons.append(ReoSplitOutOfRange(pointer="/composition/cells", sum_ppb=reo_ppb))
+        reasons.append(ReoSplitOutOfRange(pointer="/composition/cells", sum=ppb_text(reo_ppb)))
     return reasons
 
 
@@ -145,13 +151,13 @@ def admission_refusals(
             BasisBelowMarketMinimum(
                 pointer="/composition",
                 basis=terms.basis,
-                basis_ppb=round_to(share * PPB, "down"),
-                least_basis_ppb=terms.least_basis_ppb,
+                share=ppb_text(round_to(share * PPB, "down")),
+                least=ppb_text(terms.least_basis_ppb),
             )
         )
     if share > 1:
-        basis_ppb = round_to(share * PPB, "up")
-        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, basis_ppb=basis_ppb))
+        carried = ppb_text(round_to(share * PPB, "up"))
+        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, share=carried))
     value = value_share(terms.basis, composition, inputs)
     reasons += [ReferenceMissing(pointer="/composition", analyte=analyte) for analyte in value.missing]
     if (
@@ -162,8 +168,8 @@ def admission_refusals(
         reasons.append(
             ValueShareTooLow(
                 pointer="/composition",
-                value_share_ppb=value.share_ppb,
-                least_ppb=rule_set.min_value_share_ppb,
+                share=ppb_text(value.share_ppb),
+                least=ppb_text(rule_set.min_value_share_ppb),
             )
         )
     return reasons
@@ -191,7 +197,7 @@ def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
         cautions.append(
             Caution(
                 code="reo_split_unusual",
-                text=f"The rare-earth oxides add up to {reo_ppb} ppb of TREO; 99 to 101 % is usual.",
+                text=f"The rare-earth oxides add up to {ppb_text(reo_ppb)} of TREO; 99 to 101 % is usual.",
                 pointer="/composition/cells",
             )
         )

@@ -76,17 +76,14 @@ def _clock_refusals(terms: MarketTerms) -> list[Refusal]:
     """Time to answer a match, and a jitter that leaves the rounds in order."""
     reasons: list[Refusal] = []
     if terms.confirmation_seconds == 0:
-        reasons.append(
-            AmountOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=10**9, unit="seconds")
-        )
+        reasons.append(AmountOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=f"{10**9} s"))
     if terms.clearing_jitter_seconds > terms.clearing_interval_seconds:
         reasons.append(
             AmountOutOfRange(
                 pointer="/clearing_jitter_seconds",
                 value=terms.clearing_jitter_seconds,
                 least=0,
-                most=terms.clearing_interval_seconds,
-                unit="seconds",
+                most=f"{terms.clearing_interval_seconds} s",
             )
         )
     return reasons

@@ -20,6 +20,7 @@ from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.callers import Caller
+from market.rules.ineligibility import kg_text
 from market.rules.orders import (
     Expire,
     PostingState,
@@ -45,6 +46,7 @@ from market.rules.refusals import (
 )
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
+from market.rules.unread import judged
 
 SupplyKind = Literal["offer", "lot"]
 COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term")
@@ -82,10 +84,16 @@ def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> De
     return Decision(drafts=(market_draft(known, offer, fact), *reserved))
 
 
+def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    refuse(posting_reasons(market_of(state), argument, moment.now, []))
+    return Decision(drafts=())
+
+
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = market_of(state)
-    amendment = check_amendment(known, argument, "offer", moment.now)
+    amendment = check_amendment(known, argument, "offer", moment.now, [])
     fact = SupplyOfferAmended(
         market=known.market,
         offer=argument.order,
@@ -124,19 +132,27 @@ def check_posting(
     state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
+    refuse(posting_reasons(state, argument, now, kind_refusals))
+    return terms_of(argument.draft, state.terms, state.inputs)
+
+
+def posting_reasons(
+    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+) -> list[Refusal]:
+    """All that keeps a new offer or lot from being posted."""
     draft = argument.draft
-    refuse(
-        [
-            *posting_refusals(state, argument.caller, draft.commitment),
-            *draft_refusals(draft, state, now, frozenset()),
-            *reservations.reservation_refusals(state.reservation, draft.physical_lot),
-            *kind_refusals,
-        ]
-    )
-    return terms_of(draft, state.terms, state.inputs)
+    return [
+        *posting_refusals(state, argument.caller),
+        *judged((lambda: commitment_refusals(state, draft.commitment),)),
+        *draft_refusals(draft, state, now, frozenset()),
+        *reservations.reservation_refusals(state.reservation, draft.physical_lot),
+        *kind_refusals,
+    ]
 
 
-def check_amendment(state: SupplyState, argument: AmendSupply, kind: SupplyKind, now: datetime) -> Amendment:
+def check_amendment(
+    state: SupplyState, argument: AmendSupply, kind: SupplyKind, now: datetime, kind_refusals: list[Refusal]
+) -> Amendment:
     """The terms as amended. Raises Refusals: who and when first, then all reasons of the draft."""
     refuse(trader_refusals(state, argument.caller))
     order = owned(of_kind(state.order, kind), argument.caller)
@@ -148,6 +164,7 @@ def check_amendment(state: SupplyState, argument: AmendSupply, kind: SupplyKind,
             *commitment_refusals(state, draft.commitment),
             *draft_refusals(draft, state, now, windows),
             *_fixed_refusals(order, draft),
+            *kind_refusals,
         ]
     )
     terms = terms_of(draft, state.terms, state.inputs)
@@ -185,7 +202,9 @@ def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]
         if shares[index] < committed_g:
             pointer = f"/tranches/{index}/net_wet_g"
             reasons.append(
-                QuantityBelowCommitted(pointer=pointer, basis_g=shares[index], committed_g=committed_g)
+                QuantityBelowCommitted(
+                    pointer=pointer, basis=kg_text(shares[index]), committed=kg_text(committed_g)
+                )
             )
     return reasons
 

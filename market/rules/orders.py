@@ -12,6 +12,7 @@ from events.refusal import Refusal
 from events.vocabulary import Commitment
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.callers import Caller, role_refusals
+from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.refusals import (
     ClearingInProgress,
@@ -118,14 +119,14 @@ def market_draft(state: PostingState, subject: UUID, fact: Fact) -> Draft:
     return Draft(stream="market", lane=state.lane, subject=str(subject), data=fact)
 
 
-def posting_refusals(state: PostingState, caller: Caller, commitment: Commitment) -> list[Refusal]:
+def posting_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
     """What a new order needs apart from its terms."""
     reasons = trader_refusals(state, caller)
     if state.rule_set is None:
         reasons.append(RuleSetMissing())
     if state.open_orders >= state.terms.orders_max:
         reasons.append(OrdersMax(open_orders=state.open_orders, orders_max=state.terms.orders_max))
-    return reasons + commitment_refusals(state, commitment)
+    return reasons
 
 
 def trader_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
@@ -171,7 +172,9 @@ def quantity_refusals(order: Order, basis_g: int, pointer: str) -> list[Refusal]
     """An amended order still covers what is held and sold."""
     committed_g = order.held_g + order.filled_g
     if basis_g < committed_g:
-        return [QuantityBelowCommitted(pointer=pointer, basis_g=basis_g, committed_g=committed_g)]
+        return [
+            QuantityBelowCommitted(pointer=pointer, basis=kg_text(basis_g), committed=kg_text(committed_g))
+        ]
     return []
 
 

@@ -32,7 +32,7 @@ from market.rules.refusals import (
     LicenceUnknown,
     refuse,
 )
-from market.rules.supplies import EWC_CODE
+from market.rules.supplies import is_ewc_code
 from market.rules.wellformed import duplicate_refusals, malformed
 
 PAPERS_MAX = 400
@@ -139,7 +139,7 @@ def _waste_refusals(details: LicenceDetails) -> list[Refusal]:
     reasons: list[Refusal] = [
         EwcCodeMalformed(pointer=f"/ewc_codes/{index}", ewc_code=code)
         for index, code in enumerate(details.ewc_codes)
-        if not EWC_CODE.fullmatch(code)
+        if not is_ewc_code(code)
     ]
     reasons += duplicate_refusals("/waste_statuses", details.waste_statuses)
     reasons += duplicate_refusals("/ewc_codes", details.ewc_codes)

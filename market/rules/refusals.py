@@ -90,7 +90,7 @@ class NoChange(Refusal):
 
 
 class QuantityBelowCommitted(Refusal):
-    """{basis_g} g of basis are less than the {committed_g} g that are held or sold already."""
+    """{basis} of basis are less than the {committed} that are held or sold already."""
 
     code = "quantity_below_committed"
 

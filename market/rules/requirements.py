@@ -1,5 +1,6 @@
 """Requirements: post, amend, withdraw, expire."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -20,6 +21,7 @@ from events.market_terms import (
     Carriage,
     CoProductBid,
     MarketTerms,
+    Member,
     PenaltyRule,
     PortfolioLimits,
     PurityFloor,
@@ -43,11 +45,13 @@ from events.vocabulary import (
     TermHorizon,
 )
 from market.rules.bids import (
+    carriage_refusals,
     co_product_refusals,
-    cost_refusals,
     form_bid_refusals,
+    limit_refusals,
+    penalty_refusals,
     profile_refusals,
-    specification_refusals,
+    purity_refusals,
 )
 from market.rules.book import RequirementOrder
 from market.rules.callers import Caller
@@ -63,6 +67,7 @@ from market.rules.defects import (
     RexRouteNotOfMarket,
 )
 from market.rules.horizons import term_refusals, validity_refusals, window_refusals
+from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.materials import form_refusals
 from market.rules.orders import (
@@ -85,10 +90,12 @@ from market.rules.orders import (
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusals import CommittedFieldFixed, FxMissing, NoChange, refuse
 from market.rules.supplies import range_refusals
-from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.unread import judged
+from market.rules.wellformed import duplicate_refusals, readable
 from market.rules.wording import Code, CountryCode
 
 COMMITTED_FIELDS = ("term", "facility")
+_ONE_DAY = timedelta(days=1)
 
 
 class RequirementDraft(Struct, frozen=True, kw_only=True):
@@ -147,12 +154,7 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
     """Raises Refusals."""
     known = market_of(state)
     draft = argument.draft
-    refuse(
-        [
-            *posting_refusals(known, argument.caller, draft.commitment),
-            *draft_refusals(draft, known, moment.now, frozenset()),
-        ]
-    )
+    refuse(_posting_reasons(known, argument, moment.now))
     requirement = moment.new_id()
     fact = RequirementPosted(
         market=known.market,
@@ -161,6 +163,20 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
         terms=terms_of(draft, known.terms, known.inputs),
     )
     return Decision(drafts=(market_draft(known, requirement, fact),))
+
+
+def judge(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    refuse(_posting_reasons(market_of(state), argument, moment.now))
+    return Decision(drafts=())
+
+
+def _posting_reasons(state: PostingState, argument: PostRequirement, now: datetime) -> list[Refusal]:
+    return [
+        *posting_refusals(state, argument.caller),
+        *judged((lambda: commitment_refusals(state, argument.draft.commitment),)),
+        *draft_refusals(argument.draft, state, now, frozenset()),
+    ]
 
 
 def amend(state: RequirementState | None, argument: AmendRequirement, moment: Moment) -> Decision:
@@ -240,83 +256,103 @@ def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Re
 def draft_refusals(
     draft: RequirementDraft, state: PostingState, now: datetime, known: frozenset[Period]
 ) -> list[Refusal]:
-    """All that keeps a draft from being an order of this market; a `known` window may have passed."""
-    reasons = malformed(draft)
-    if reasons:
-        return reasons
-    basis = state.terms.basis
-    pointers = [f"/forms/{index}/form" for index in range(len(draft.forms))]
-    reasons += form_refusals([accepted.form for accepted in draft.forms], basis, pointers)
-    reasons += limit_refusals(draft, state.terms, state.inputs)
-    reasons += _quantity_refusals(draft)
-    reasons += _window_refusals(draft, now, known)
-    reasons += term_refusals(draft.term, state.inputs, now)
-    reasons += _bid_refusals(draft, basis, state.inputs)
-    if basis == "ndfeb-reuse" and draft.rex_route == "recycle":
-        reasons.append(RexRouteNotOfMarket(pointer="/rex_route", route=draft.rex_route, basis=basis))
-    member = state.member
-    if member is not None and draft.facility not in {site.facility for site in member.facilities}:
-        reasons.append(FacilityNotOwned(pointer="/facility"))
-    return reasons
+    """All that keeps a draft from being an order of this market; a `known` window may have passed.
 
-
-def limit_refusals(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) -> list[Refusal]:
-    """Currency, denominator, sign and the posting bound of the limit."""
-    limit = draft.limit
-    reasons: list[Refusal] = []
-    ratio = requirement_kg_per_basis_kg(limit.per, terms.basis)
-    if ratio is None:
-        accepted = "oxide or element" if BASIS_ELEMENTS[terms.basis] else "wet"
-        reasons.append(
-            DenominatorNotConvertible(
-                pointer="/limit/per", per=limit.per, basis=terms.basis, accepted=accepted
-            )
+    What rests on a member that is unread is not judged.
+    """
+    draft, reasons = readable(draft)
+    basis, inputs = state.terms.basis, state.inputs
+    return reasons + judged(
+        (
+            lambda: form_refusals(
+                [accepted.form for accepted in draft.forms],
+                basis,
+                [f"/forms/{index}/form" for index in range(len(draft.forms))],
+            ),
+            lambda: _limit_refusals(draft, inputs),
+            lambda: _price_refusals(draft, basis, inputs),
+            lambda: _quantity_refusals(draft),
+            lambda: _parcel_refusals(draft),
+            lambda: _payment_refusals(draft),
+            lambda: window_refusals(draft.window, "/window", draft.term, now, known),
+            lambda: _overlap_refusals(draft),
+            lambda: validity_refusals(draft.valid_until, now),
+            lambda: term_refusals(draft.term, inputs, now),
+            lambda: form_bid_refusals(draft.forms),
+            lambda: limit_refusals(draft.limits),
+            lambda: purity_refusals(draft.purity),
+            lambda: co_product_refusals(draft.co_products, basis, inputs),
+            lambda: penalty_refusals(draft.penalties),
+            lambda: carriage_refusals(draft.carriage),
+            lambda: [] if draft.profile is None else profile_refusals(draft.profile, "/profile"),
+            lambda: duplicate_refusals("/certificates_required", draft.certificates_required),
+            lambda: duplicate_refusals("/origins_excluded", draft.origins_excluded),
+            lambda: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
+            lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
+            lambda: _route_refusals(draft, basis),
+            lambda: _site_refusals(draft, state.member),
         )
+    )
+
+
+def _limit_refusals(draft: RequirementDraft, inputs: MarketInputs) -> Iterator[Refusal]:
+    """Currency and sign."""
+    limit = draft.limit
     if limit.currency != EUR and limit.currency not in inputs.fx:
-        reasons.append(FxMissing(pointer="/limit/currency", currency=limit.currency))
+        yield FxMissing(pointer="/limit/currency", currency=limit.currency)
     if limit.amount_micro < 0 and draft.term is None:
-        reasons.append(LimitNegative(pointer="/limit/amount_micro"))
-    if ratio is None or reasons:
-        return reasons
+        yield LimitNegative(pointer="/limit/amount_micro")
+
+
+def _price_refusals(draft: RequirementDraft, basis: MarketBasis, inputs: MarketInputs) -> list[Refusal]:
+    """Denominator, and the posting bound of a limit whose currency is known."""
+    limit = draft.limit
+    ratio = requirement_kg_per_basis_kg(limit.per, basis)
+    if ratio is None:
+        accepted = "oxide or element" if BASIS_ELEMENTS[basis] else "wet"
+        return [
+            DenominatorNotConvertible(pointer="/limit/per", per=limit.per, basis=basis, accepted=accepted)
+        ]
+    if limit.currency != EUR and limit.currency not in inputs.fx:
+        return []
     price = to_ueur_per_basis_kg(limit, ratio, fx_for(inputs, limit.currency), "down")
     return range_refusals(price, "/limit/amount_micro")
 
 
-def _bid_refusals(draft: RequirementDraft, basis: MarketBasis, inputs: MarketInputs) -> list[Refusal]:
-    reasons = form_bid_refusals(draft.forms)
-    reasons += specification_refusals(draft.limits, draft.purity)
-    reasons += co_product_refusals(draft.co_products, basis, inputs)
-    reasons += cost_refusals(draft.penalties, draft.carriage)
-    if draft.profile is not None:
-        reasons += profile_refusals(draft.profile, "/profile")
-    reasons += duplicate_refusals("/certificates_required", draft.certificates_required)
-    reasons += duplicate_refusals("/origins_excluded", draft.origins_excluded)
-    reasons += duplicate_refusals("/organisations_excluded", draft.organisations_excluded)
-    return reasons + duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives)
-
-
-def _quantity_refusals(draft: RequirementDraft) -> list[Refusal]:
-    reasons: list[Refusal] = []
+def _quantity_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
     if draft.basis_g == 0:
-        reasons.append(QuantityNotPositive(pointer="/basis_g"))
+        yield QuantityNotPositive(pointer="/basis_g")
+
+
+def _parcel_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
     if draft.minimum_parcel_g > draft.basis_g:
-        reasons.append(
-            MinimumParcelTooLarge(
-                pointer="/minimum_parcel_g", parcel_g=draft.minimum_parcel_g, quantity_g=draft.basis_g
-            )
+        yield MinimumParcelTooLarge(
+            pointer="/minimum_parcel_g",
+            parcel=kg_text(draft.minimum_parcel_g),
+            quantity=kg_text(draft.basis_g),
         )
+
+
+def _payment_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
     if draft.payment == "credit" and not draft.credit_limit_cents_eur:
-        reasons.append(CreditLimitMissing(pointer="/credit_limit_cents_eur"))
+        yield CreditLimitMissing(pointer="/credit_limit_cents_eur")
     if draft.payment == "prepayment" and draft.credit_limit_cents_eur is not None:
-        reasons.append(CreditLimitUnexpected(pointer="/credit_limit_cents_eur"))
-    return reasons
+        yield CreditLimitUnexpected(pointer="/credit_limit_cents_eur")
 
 
-def _window_refusals(draft: RequirementDraft, now: datetime, known: frozenset[Period]) -> list[Refusal]:
-    reasons = window_refusals(draft.window, "/window", draft.term, now, known)
-    if timedelta(days=draft.overlap_min_days) > draft.window.end - draft.window.start:
-        reasons.append(OverlapTooLong(pointer="/overlap_min_days", overlap_days=draft.overlap_min_days))
-    return reasons + validity_refusals(draft.valid_until, now)
+def _overlap_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.overlap_min_days * _ONE_DAY > draft.window.end - draft.window.start:
+        yield OverlapTooLong(pointer="/overlap_min_days", overlap_days=draft.overlap_min_days)
+
+
+def _route_refusals(draft: RequirementDraft, basis: MarketBasis) -> Iterator[Refusal]:
+    if basis == "ndfeb-reuse" and draft.rex_route == "recycle":
+        yield RexRouteNotOfMarket(pointer="/rex_route", route=draft.rex_route, basis=basis)
+
+
+def _site_refusals(draft: RequirementDraft, member: Member | None) -> Iterator[Refusal]:
+    if member is not None and draft.facility not in {site.facility for site in member.facilities}:
+        yield FacilityNotOwned(pointer="/facility")
 
 
 def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:

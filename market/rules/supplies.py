@@ -1,6 +1,6 @@
 """A supply as its owner states it, and the terms the record keeps: grams of basis and ask computed once."""
 
-import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -53,6 +53,7 @@ from market.rules.defects import (
     VerifierMissing,
 )
 from market.rules.horizons import term_refusals, tranche_refusals, validity_refusals, window_refusals
+from market.rules.ineligibility import eur_per_kg_text, kg_text, tonnes_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.materials import (
     admission_refusals,
@@ -60,6 +61,8 @@ from market.rules.materials import (
     composition_cautions,
     composition_refusals,
     form_refusals,
+    moisture_refusals,
+    sum_refusals,
     value_cautions,
 )
 from market.rules.orders import Caution, PostingState
@@ -71,11 +74,12 @@ from market.rules.quantities import (
     to_ueur_per_basis_kg,
 )
 from market.rules.refusals import CertificateExpired, FxMissing
-from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.unread import judged
+from market.rules.wellformed import duplicate_refusals, readable
 from market.rules.wording import Code, Text
 
-EWC_CODE = re.compile(r"[0-9]{6}")
-CN_CODE = re.compile(r"[0-9]{8}")
+EWC_DIGITS = 6
+CN_DIGITS = 8
 
 
 class SupplyDraft(Struct, frozen=True, kw_only=True):
@@ -118,45 +122,75 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
 def draft_refusals(
     draft: SupplyDraft, state: PostingState, now: datetime, known: frozenset[Period]
 ) -> list[Refusal]:
-    """All that keeps a draft from being an order of this market; `known` windows may have passed."""
-    reasons = malformed(draft)
-    if reasons:
-        return reasons
-    reasons += form_refusals((draft.form,), state.terms.basis, ("/form",))
-    material = composition_refusals(draft.composition, draft.moisture_ppb, state.terms.basis)
-    if not material:
-        material = admission_refusals(
-            draft.composition, draft.moisture_ppb, state.terms, state.rule_set, state.inputs
+    """All that keeps a draft from being an order of this market; `known` windows may have passed.
+
+    What rests on a member that is unread, or on a composition that is refused, is not judged.
+    """
+    draft, reasons = readable(draft)
+    basis = state.terms.basis
+    reasons += judged((lambda: form_refusals((draft.form,), basis, ("/form",)),))
+    material = judged(
+        (
+            lambda: moisture_refusals(draft.moisture_ppb),
+            lambda: composition_refusals(draft.composition, basis),
         )
-        reasons += ask_refusals(draft, state.terms, state.inputs)
+    )
+    material = material or judged((lambda: sum_refusals(draft.composition, draft.moisture_ppb),))
+    if not material:
+        material = judged(
+            (
+                lambda: _admission_refusals(draft, state),
+                lambda: _price_refusals(draft, state.terms, state.inputs),
+            )
+        )
     reasons += material
-    reasons += assay_refusals(draft.assay, now.date())
-    reasons += _quantity_refusals(draft)
-    for index, tranche in enumerate(draft.tranches):
-        pointer = f"/tranches/{index}/window"
-        reasons += window_refusals(tranche.window, pointer, draft.term, now, known)
-    reasons += validity_refusals(draft.valid_until, now)
-    reasons += term_refusals(draft.term, state.inputs, now)
-    reasons += _paper_refusals(draft)
-    return reasons + (member_refusals(draft, state.member, now) if state.member else [])
+    return reasons + judged(
+        (
+            lambda: _ask_refusals(draft, state.inputs),
+            lambda: assay_refusals(draft.assay, now.date()),
+            lambda: _quantity_refusals(draft),
+            lambda: _packaging_refusals(draft),
+            lambda: _parcel_refusals(draft),
+            lambda: _tranche_refusals(draft),
+            lambda: _window_refusals(draft, now, known),
+            lambda: validity_refusals(draft.valid_until, now),
+            lambda: term_refusals(draft.term, state.inputs, now),
+            lambda: _code_refusals(draft),
+            lambda: _verifier_refusals(draft),
+            lambda: duplicate_refusals("/certificates", draft.certificates),
+            lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
+            lambda: duplicate_refusals("/rex_routes", draft.rex_routes),
+            *(_member_checks(draft, state.member, now) if state.member else ()),
+        )
+    )
 
 
-def ask_refusals(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> list[Refusal]:
-    """Currency, denominator, sign and the posting bound of the ask."""
+def _admission_refusals(draft: SupplyDraft, state: PostingState) -> list[Refusal]:
+    return admission_refusals(
+        draft.composition, draft.moisture_ppb, state.terms, state.rule_set, state.inputs
+    )
+
+
+def _ask_refusals(draft: SupplyDraft, inputs: MarketInputs) -> Iterator[Refusal]:
+    """Currency and sign."""
     ask = draft.ask
-    reasons: list[Refusal] = []
+    if ask.currency != EUR and ask.currency not in inputs.fx:
+        yield FxMissing(pointer="/ask/currency", currency=ask.currency)
+    if ask.amount_micro < 0 and draft.term is None:
+        yield AskNegative(pointer="/ask/amount_micro")
+
+
+def _price_refusals(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> list[Refusal]:
+    """Denominator and posting bound, of a material that is not refused."""
+    ask = draft.ask
     ratio = supply_kg_per_basis_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
     if ratio is None:
         accepted = "wet, dry, oxide or element" if BASIS_ELEMENTS[terms.basis] else "wet or dry"
-        reasons.append(
+        return [
             DenominatorNotConvertible(pointer="/ask/per", per=ask.per, basis=terms.basis, accepted=accepted)
-        )
+        ]
     if ask.currency != EUR and ask.currency not in inputs.fx:
-        reasons.append(FxMissing(pointer="/ask/currency", currency=ask.currency))
-    if ask.amount_micro < 0 and draft.term is None:
-        reasons.append(AskNegative(pointer="/ask/amount_micro"))
-    if ratio is None or reasons:
-        return reasons
+        return []
     price = to_ueur_per_basis_kg(ask, ratio, fx_for(inputs, ask.currency), "up")
     return range_refusals(price, "/ask/amount_micro")
 
@@ -168,78 +202,103 @@ def range_refusals(price: ConvertedPrice, pointer: str) -> list[Refusal]:
     return [
         AmountOutOfRange(
             pointer=pointer,
-            value=price.ueur_per_kg,
-            least=-PRICE_UEUR_PER_KG_MAX,
-            most=PRICE_UEUR_PER_KG_MAX,
-            unit="micro-EUR per kg of basis",
+            value=eur_per_kg_text(price.ueur_per_kg),
+            least=eur_per_kg_text(-PRICE_UEUR_PER_KG_MAX),
+            most=f"{eur_per_kg_text(PRICE_UEUR_PER_KG_MAX)} of basis",
         )
     ]
 
 
-def _quantity_refusals(draft: SupplyDraft) -> list[Refusal]:
-    reasons: list[Refusal] = []
+def _quantity_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
     if draft.net_wet_g == 0:
-        reasons.append(QuantityNotPositive(pointer="/net_wet_g"))
+        yield QuantityNotPositive(pointer="/net_wet_g")
+
+
+def _packaging_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
     package_g = draft.packaging.package_wet_g
+    pointer = "/packaging/package_wet_g"
     if package_g == 0:
-        reasons.append(QuantityNotPositive(pointer="/packaging/package_wet_g"))
+        yield QuantityNotPositive(pointer=pointer)
     if package_g > draft.net_wet_g:
-        reasons.append(
-            PackageTooLarge(
-                pointer="/packaging/package_wet_g", package_g=package_g, quantity_g=draft.net_wet_g
-            )
+        yield PackageTooLarge(
+            pointer=pointer, package=kg_text(package_g), quantity=tonnes_text(draft.net_wet_g)
         )
+
+
+def _parcel_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
     if draft.minimum_parcel_wet_g > draft.net_wet_g:
-        reasons.append(
-            MinimumParcelTooLarge(
-                pointer="/minimum_parcel_wet_g",
-                parcel_g=draft.minimum_parcel_wet_g,
-                quantity_g=draft.net_wet_g,
-            )
+        yield MinimumParcelTooLarge(
+            pointer="/minimum_parcel_wet_g",
+            parcel=tonnes_text(draft.minimum_parcel_wet_g),
+            quantity=tonnes_text(draft.net_wet_g),
         )
-    reasons += [
-        QuantityNotPositive(pointer=f"/tranches/{index}/net_wet_g")
-        for index, tranche in enumerate(draft.tranches)
-        if tranche.net_wet_g == 0
-    ]
+
+
+def _tranche_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
+    for index, tranche in enumerate(draft.tranches):
+        if tranche.net_wet_g == 0:
+            yield QuantityNotPositive(pointer=f"/tranches/{index}/net_wet_g")
+    yield from tranche_refusals(draft.tranches)
     sum_g = sum(tranche.net_wet_g for tranche in draft.tranches)
     if sum_g != draft.net_wet_g:
-        reasons.append(TranchesNotSum(pointer="/tranches", sum_g=sum_g, net_wet_g=draft.net_wet_g))
-    return reasons + tranche_refusals(draft.tranches)
+        yield TranchesNotSum(
+            pointer="/tranches", sum=tonnes_text(sum_g), net_wet=tonnes_text(draft.net_wet_g)
+        )
 
 
-def _paper_refusals(draft: SupplyDraft) -> list[Refusal]:
-    reasons: list[Refusal] = []
-    if draft.waste_status == "waste" and draft.ewc_code is None:
-        reasons.append(EwcCodeMissing(pointer="/ewc_code"))
-    if draft.ewc_code is not None and not EWC_CODE.fullmatch(draft.ewc_code):
-        reasons.append(EwcCodeMalformed(pointer="/ewc_code", ewc_code=draft.ewc_code))
-    if draft.cn_code is not None and not CN_CODE.fullmatch(draft.cn_code):
-        reasons.append(CnCodeMalformed(pointer="/cn_code", cn_code=draft.cn_code))
+def _window_refusals(draft: SupplyDraft, now: datetime, known: frozenset[Period]) -> Iterator[Refusal]:
+    for index, tranche in enumerate(draft.tranches):
+        pointer = f"/tranches/{index}/window"
+        yield from window_refusals(tranche.window, pointer, draft.term, now, known)
+
+
+def _code_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
+    if draft.cn_code is not None and not _is_digits(draft.cn_code, CN_DIGITS):
+        yield CnCodeMalformed(pointer="/cn_code", cn_code=draft.cn_code)
+    if draft.ewc_code is not None and not is_ewc_code(draft.ewc_code):
+        yield EwcCodeMalformed(pointer="/ewc_code", ewc_code=draft.ewc_code)
+    if draft.ewc_code is None and draft.waste_status == "waste":
+        yield EwcCodeMissing(pointer="/ewc_code")
+
+
+def is_ewc_code(code: str) -> bool:
+    return _is_digits(code, EWC_DIGITS)
+
+
+def _is_digits(code: str, count: int) -> bool:
+    return code.isascii() and code.isdigit() and len(code) == count
+
+
+def _verifier_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
     if draft.footprint is not None and draft.footprint.verified and draft.footprint.verifier is None:
-        reasons.append(VerifierMissing(pointer="/footprint/verifier"))
-    reasons += duplicate_refusals("/certificates", draft.certificates)
-    reasons += duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives)
-    return reasons + duplicate_refusals("/rex_routes", draft.rex_routes)
+        yield VerifierMissing(pointer="/footprint/verifier")
 
 
-def member_refusals(draft: SupplyDraft, member: Member, now: datetime) -> list[Refusal]:
+def _member_checks(
+    draft: SupplyDraft, member: Member, now: datetime
+) -> tuple[Callable[[], Iterator[Refusal]], ...]:
     """Sites and certificates have to be the seller's own."""
-    reasons: list[Refusal] = []
     facilities = {facility.facility for facility in member.facilities}
-    if draft.facility not in facilities:
-        reasons.append(FacilityNotOwned(pointer="/facility"))
-    if draft.physical_lot is not None and draft.physical_lot.site not in facilities:
-        reasons.append(FacilityNotOwned(pointer="/physical_lot/site"))
     certificates = {certificate.certificate: certificate for certificate in member.certificates}
-    for index, certificate in enumerate(draft.certificates):
-        pointer = f"/certificates/{index}"
-        if certificate not in certificates:
-            reasons.append(CertificateNotOwned(pointer=pointer))
-        elif certificates[certificate].valid_until <= now:
-            until = certificates[certificate].valid_until.isoformat()
-            reasons.append(CertificateExpired(pointer=pointer, valid_until=until))
-    return reasons
+
+    def site() -> Iterator[Refusal]:
+        if draft.facility not in facilities:
+            yield FacilityNotOwned(pointer="/facility")
+
+    def lot_site() -> Iterator[Refusal]:
+        if draft.physical_lot is not None and draft.physical_lot.site not in facilities:
+            yield FacilityNotOwned(pointer="/physical_lot/site")
+
+    def papers() -> Iterator[Refusal]:
+        for index, certificate in enumerate(draft.certificates):
+            pointer = f"/certificates/{index}"
+            if certificate not in certificates:
+                yield CertificateNotOwned(pointer=pointer)
+            elif certificates[certificate].valid_until <= now:
+                until = certificates[certificate].valid_until.isoformat()
+                yield CertificateExpired(pointer=pointer, valid_until=until)
+
+    return site, lot_site, papers
 
 
 def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> SupplyTerms:

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.codec import CONTROL_IN_JSON
 from events.refusal import Refusal
 from market.rules.defects import DuplicateEntry, MalformedMember
+from market.rules.unread import UNREAD
 
+S = TypeVar("S", bound=Struct)
 _PATH = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _UNENCODABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
@@ -18,14 +21,25 @@ _UNENCODABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
 
 def malformed(value: Struct) -> list[Refusal]:
     """One refusal for each member that breaks its type: naive times, control characters, wide integers."""
+    return list(_malformed_members(value).values())
+
+
+def readable(value: S) -> tuple[S, list[Refusal]]:
+    """`value` with what `malformed` refuses unread, and those refusals."""
+    refusals = _malformed_members(value)
+    return (replace(value, **dict.fromkeys(refusals, UNREAD)) if refusals else value), list(refusals.values())
+
+
+def _malformed_members(value: Struct) -> dict[str, Refusal]:
     if _problem(value, type(value)) is None:
-        return []
-    refusals: list[Refusal] = []
+        return {}
+    refusals: dict[str, Refusal] = {}
     for field in msgspec.structs.fields(value):
-        problem = _problem(getattr(value, field.name), field.type)
+        member = getattr(value, field.name)
+        problem = None if member is UNREAD else _problem(member, field.type)
         if problem is not None:
             text, pointer = problem
-            refusals.append(MalformedMember(pointer=f"/{field.name}{pointer}", problem=text))
+            refusals[field.name] = MalformedMember(pointer=f"/{field.name}{pointer}", problem=text)
     return refusals
 
 

@@ -143,6 +143,70 @@ async def test_several_refusals_come_together(shop: Shop) -> None:
     assert {"validity_past", "minimum_parcel_too_large", "facility_not_owned"} <= set(found(problem).values())
 
 
+async def test_faults_of_form_and_of_content_come_together(shop: Shop) -> None:
+    empty = {"start": "2026-04-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+    body = shop.offer_body(
+        shop.scene.sellers[0],
+        ask={"amount": "-1.00", "currency": "EUR", "per": "oxide"},
+        tranches=[{"window": empty, "net_wet_t": "10.000"}],
+        net_wet_t="ten",
+        valid_until="2020-01-01T00:00:00Z",
+        colour="red",
+    )
+    body["composition"]["cells"].append(
+        {"analyte": "Xx", "state": "value", "fraction": {"unit": "ppm", "amount": "5"}, "shade": None}
+    )
+    problem = await refused(shop, body)
+    assert (400, "invalid_request") == (problem["status"], problem["code"])
+    assert {
+        "/tranches/0/window": "invalid",
+        "/net_wet_t": "not_decimal",
+        "/colour": "unknown_field",
+        "/composition/cells/4/shade": "unknown_field",
+        "/composition/cells/4/analyte": "analyte_unknown",
+        "/ask/amount": "ask_negative",
+        "/valid_until": "validity_past",
+    } == found(problem)
+    assert "7 things are wrong with the request; nothing was stored." == problem["detail"]
+
+
+async def test_a_missing_key_hides_nothing_of_the_body(shop: Shop) -> None:
+    buyer = shop.scene.buyers[0]
+    body = shop.requirement_body(buyer, limit={"amount": "-1.00", "currency": "EUR", "per": "element"})
+    answer = await shop.client.post(
+        "/v1/requirements",
+        content=json.dumps(body),
+        headers={"Authorization": f"Bearer {await shop.token(buyer)}", "Content-Type": "application/json"},
+    )
+    assert 400 == answer.status_code
+    assert {
+        "Idempotency-Key": "idempotency_key_missing",
+        "/limit/amount": "limit_negative",
+    } == found(answer.json())
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"market": "mkt_1", "valid_until": "2020-01-01T00:00:00Z"}, {"/market": "malformed_id"}),
+        (
+            {"market": "mkt_" + "0" * 32, "colour": "red"},
+            {"/colour": "unknown_field", "": "market_unknown"},
+        ),
+        (
+            {"physical_lot": {"site": "fac_1", "lot_number": "L-1"}, "rex_routes": []},
+            {"/physical_lot/site": "malformed_id", "/rex_routes": "rex_route_missing"},
+        ),
+    ],
+)
+async def test_what_rests_on_an_unread_member_is_left_out(
+    shop: Shop, change: Any, expected: dict[str, str]
+) -> None:
+    body = shop.lot_body(shop.scene.sellers[0], **change)
+    problem = await refused(shop, body, "/v1/recovered-lots")
+    assert expected == {error.get("pointer", ""): error["code"] for error in problem["errors"]}
+
+
 async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     before = await shop.rows()

@@ -1,0 +1,40 @@
+"""Members of a draft that could not be read: what does not depend on them is judged all the same."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NoReturn
+
+from events.refusal import Refusal
+
+
+class UnreadError(Exception):
+    """A check needs a member that could not be read: it has no verdict."""
+
+
+class _Unread:
+    """In place of a member: it is there (`is None` is false), and whoever looks at it raises UnreadError."""
+
+    __slots__ = ()
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise UnreadError
+
+    __getattr__ = __bool__ = __hash__ = __str__ = __format__ = __int__ = __index__ = _raise
+    __len__ = __iter__ = __contains__ = __getitem__ = _raise
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _raise
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _raise
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __neg__ = __abs__ = _raise
+
+
+UNREAD: Final[Any] = _Unread()
+
+
+def judged(checks: Iterable[Callable[[], Iterable[Refusal]]]) -> list[Refusal]:
+    """What the checks refuse; a check ends without a word more where it would need an unread member."""
+    reasons: list[Refusal] = []
+    for check in checks:
+        try:
+            for reason in check():
+                reasons.append(reason)  # noqa: PERF402 - what came before an UnreadError stays
+        except UnreadError:
+            continue
+    return reasons
