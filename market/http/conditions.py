@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from market.http.validation import Fault
+from market.http.faults import Fault
 
 IF_MATCH_PATTERN: Final = r'^"v[1-9][0-9]{0,15}(\.[0-9]{1,16})?"$(?!\n)'
 _ETAG: Final = re.compile(r'"v([1-9][0-9]{0,15})(\.[0-9]{1,16})?"\Z')

@@ -22,12 +22,13 @@ from events.vocabulary import KeyRole
 from market.http.access import PUBLIC, Credential, require
 from market.http.conditions import etag, none_match, parse_if_match
 from market.http.door import Door
+from market.http.faults import Fault, InvalidInputError
 from market.http.idempotency import HEADER, REPLAYED, parse_key, request_of
 from market.http.ids import Prefix, from_path
 from market.http.judging import Judge, refused_too
 from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
-from market.http.validation import Fault, InvalidInputError, decode, parse_query
+from market.http.validation import decode, parse_query
 from market.rules.callers import Caller
 
 B = TypeVar("B")

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from events.decision import Request
-from market.http.validation import Fault
+from market.http.faults import Fault
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"

@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from events.refusal import Refusal, Refusals
+from market.http.faults import Fault, InvalidInputError
 from market.http.problems import refusal_faults, wire_name
-from market.http.validation import Fault, InvalidInputError, parse_json
+from market.http.validation import parse_json
 from market.rules.unread import UNREAD
 
 D_co = TypeVar("D_co", bound=Struct, covariant=True)

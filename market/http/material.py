@@ -18,6 +18,7 @@ from events.vocabulary import (
     ProductForm,
     ValueChainStage,
 )
+from market.http.faults import Fault, InvalidInputError
 from market.http.ids import FacilityId, PassportId, to_text, to_uuid
 from market.http.numbers import (
     KG_CO2E_PER_KG,
@@ -36,7 +37,6 @@ from market.http.numbers import (
     SignedFloorEurPerKg,
     TonnesPositive,
 )
-from market.http.validation import Fault, InvalidInputError
 from market.rules.wording import Code, CountryCode, CurrencyCode, Text
 
 

@@ -25,11 +25,15 @@ DESCRIPTION: Final = """\
 Marketplace for rare earths and permanent magnets: offers, recovered lots, requirements, clearings, matches.
 
 Quantities and money are decimal strings with the unit in the member's name; nothing is rounded silently.
-Times are RFC 3339 with a zone; windows are half-open. Every error is a problem document (RFC 9457) that lists
-all faults of its stage at once: form first, then the rules. `validate_only=true` runs every check and stores
-nothing. Every accepted change answers
-with its receipts: event id, lane, position and SHA-256 of the event, with which its owner can demand the
-proof of inclusion.
+Times are RFC 3339 with a zone; windows are half-open. `validate_only=true` runs every check and stores
+nothing. Every accepted change answers with its receipts: event id, lane, position and SHA-256 of the event,
+with which its owner can demand the proof of inclusion.
+
+Every error is a problem document (RFC 9457). A POST of an offer, a lot or a requirement lists all faults at
+once, each with its JSON Pointer: those of form (400) and those that the market's rules find (422). What rests
+on a member that cannot be read is left out: who writes `"net_wet_t": "ten"` hears of it, of a negative ask
+and of an unknown analyte, but not whether the tranches add up. Elsewhere the rules speak once the form is
+right.
 """
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from events import refusal as record
 from events.refusal import Refusal, Refusals
+from market.http.faults import Fault, InvalidInputError
 from market.http.logs import trace_of, write_unhandled
-from market.http.validation import Fault, InvalidInputError
 from market.rules import defects, refusals
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta, Struct
 
-from market.http.numbers import DecimalKind
+from market.http.faults import Fault, InvalidInputError, explain, fault_of_msgspec, wrong_type
 
 T = TypeVar("T")
 
@@ -26,31 +26,6 @@ INTEGER_DIGITS_MAX: Final = 20
 QUERY_PARAMETERS_MAX: Final = 32
 _SUSPECT: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_PATH: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
-_KINDS: Final = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer"}
-
-
-class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is wrong: `pointer` into the body, or the name of a query parameter or header."""
-
-    code: str
-    detail: str
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
-
-
-class InvalidInputError(Exception):
-    """The request does not have the declared form; nothing was done. `refused`: what the rules say beside."""
-
-    def __init__(self, faults: list[Fault], refused: list[Fault] | None = None) -> None:
-        super().__init__(
-            "; ".join(
-                f"{fault.pointer or fault.parameter or fault.header}: {fault.detail}" for fault in faults
-            )
-        )
-        self.faults = faults
-        self.refused = refused or []
 
 
 class _Unrepresentable(str):
@@ -97,7 +72,7 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     except RecursionError:
         faults = [Fault(code="malformed_json", detail="the body is nested too deeply", pointer="")]
     except msgspec.ValidationError:
-        faults = [_fault_of_msgspec(error, "")]
+        faults = [fault_of_msgspec(error, "")]
     except ValueError as reason:
         faults = [Fault(code="malformed_json", detail=f"the body is no JSON text: {reason}", pointer="")]
     raise InvalidInputError(faults[:FAULTS_MAX])
@@ -151,7 +126,7 @@ def _hints(shape: type[Struct]) -> dict[str, Any]:
 
 def _walk_struct(value: Any, shape: type[Struct], pointer: str) -> Iterator[Fault]:
     if not isinstance(value, dict):
-        yield _wrong_type(value, "an object", pointer)
+        yield wrong_type(value, "an object", pointer)
         return
     config = shape.__struct_config__
     hints = _hints(shape)
@@ -180,7 +155,7 @@ def _check_whole(value: Any, shape: Any, pointer: str) -> Iterator[Fault]:
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        yield _fault_of_msgspec(error, pointer)
+        yield fault_of_msgspec(error, pointer)
 
 
 def _walk_union(value: Any, annotation: Any, pointer: str) -> Iterator[Fault]:
@@ -197,7 +172,7 @@ def _walk_union(value: Any, annotation: Any, pointer: str) -> Iterator[Fault]:
         tag_field = _tag_field(members[0]) or ""
         tag = value.get(tag_field) if isinstance(value, dict) else None
         if not isinstance(value, dict):
-            yield _wrong_type(value, "an object", pointer)
+            yield wrong_type(value, "an object", pointer)
         elif isinstance(tag, str) and tag in tagged:
             yield from _walk_struct(value, tagged[tag], pointer)
         else:
@@ -218,7 +193,7 @@ _StructMeta: Final = type(Struct)
 
 def _walk_array(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: str) -> Iterator[Fault]:
     if not isinstance(value, list):
-        yield _wrong_type(value, "an array", pointer)
+        yield wrong_type(value, "an array", pointer)
         return
     for meta in metas:
         if meta.min_length is not None and len(value) < meta.min_length:
@@ -232,7 +207,7 @@ def _walk_array(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
 
 def _walk_map(value: Any, annotation: Any, pointer: str) -> Iterator[Fault]:
     if not isinstance(value, dict):
-        yield _wrong_type(value, "an object", pointer)
+        yield wrong_type(value, "an object", pointer)
         return
     key_type, value_type = get_args(annotation)
     for name, member in value.items():
@@ -252,69 +227,15 @@ def _check_leaf(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
     try:
         msgspec.convert(value, checked)
     except msgspec.ValidationError as error:
-        yield _explain(value, metas, error, pointer)
+        yield explain(value, annotation, metas, error, pointer)
 
 
 def _unrepresentable(value: str, annotation: Any, metas: tuple[Meta, ...], pointer: str) -> Fault:
     if value.lstrip("-") in ("NaN", "Infinity"):
         return Fault(code="not_finite", detail=f"{value} is no finite number", pointer=pointer)
     if annotation is str:
-        return _explain(0, metas, msgspec.ValidationError("Expected `str`"), pointer)
+        return explain(0, annotation, metas, msgspec.ValidationError("Expected `str`"), pointer)
     return Fault(code="out_of_range", detail="this number is no integer in range", pointer=pointer)
-
-
-def _explain(value: Any, metas: tuple[Meta, ...], error: Exception, pointer: str) -> Fault:
-    extra: dict[str, Any] = {}
-    for meta in metas:
-        extra |= meta.extra or {}
-    kind = extra.get("decimal")
-    if isinstance(kind, DecimalKind):
-        if isinstance(value, str):
-            code, detail = kind.fault(value)
-            return Fault(code=code, detail=detail, pointer=pointer)
-        return Fault(
-            code="wrong_type",
-            detail=f"write it as a decimal string in {kind.unit}, such as {kind.example!r}",
-            pointer=pointer,
-        )
-    if "id" in extra and isinstance(value, str):
-        return Fault(
-            code="malformed_id",
-            detail=f"expected an id like {extra['id']}_<32 hexadecimal digits>",
-            pointer=pointer,
-        )
-    return _fault_of_msgspec(error, pointer)
-
-
-def _fault_of_msgspec(error: Exception, pointer: str) -> Fault:
-    text = str(error)
-    place = _PATH.search(text)
-    if place is not None:
-        text = text[: place.start()]
-        pointer += "".join("/" + part for part in re.findall(r"[^.\[\]]+", place["path"]))
-    if "timezone" in text:
-        return Fault(
-            code="naive_time", detail="a time needs its zone: end it with Z or an offset", pointer=pointer
-        )
-    for start, code in _CODES:
-        if start in text:
-            return Fault(code=code, detail=text, pointer=pointer)
-    return Fault(code="invalid", detail=text, pointer=pointer)
-
-
-_CODES: Final = (
-    ("matching regex", "malformed"),
-    ("of length", "wrong_length"),
-    ("Invalid enum value", "not_allowed"),
-    ("Invalid RFC3339", "malformed_time"),
-    (", got `", "wrong_type"),
-    ("Expected `int`", "out_of_range"),
-)
-
-
-def _wrong_type(value: Any, expected: str, pointer: str) -> Fault:
-    got = "null" if value is None else _KINDS.get(type(value), "a number")
-    return Fault(code="wrong_type", detail=f"expected {expected}, got {got}", pointer=pointer)
 
 
 def _child(pointer: str, name: str) -> str:
@@ -361,7 +282,8 @@ def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> 
     try:
         return msgspec.convert(text, _without_none(annotation), strict=False)
     except msgspec.ValidationError as error:
-        fault = _explain(text, _peel(annotation)[1], error, "")
+        inner, metas = _peel(_without_none(annotation))
+        fault = explain(text, inner, metas, error, "")
         faults.append(Fault(code=fault.code, detail=fault.detail, parameter=name))
         return None
 

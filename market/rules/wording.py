@@ -12,11 +12,57 @@ from events.vocabulary import (
     TEXT_PATTERN,
 )
 
-Sha256Hex = Annotated[str, Meta(min_length=64, max_length=64, pattern=SHA256_PATTERN)]
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN)]
-LongText = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=TEXT_PATTERN)]
-Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=CODE_PATTERN)]
+Sha256Hex = Annotated[
+    str,
+    Meta(
+        min_length=64, max_length=64, pattern=SHA256_PATTERN, description="64 hexadecimal digits, lower case."
+    ),
+]
+Text = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN, description="No control characters."),
+]
+LongText = Annotated[
+    str,
+    Meta(min_length=1, max_length=2_000, pattern=TEXT_PATTERN, description="No control characters."),
+]
+Code = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=CODE_PATTERN,
+        description="Letters, digits and . _ : / + -, a letter or digit first.",
+    ),
+]
 INITIATIVE_PATTERN = r"^[a-z0-9][a-z0-9._-]*$(?!\n)"
-InitiativeCode = Annotated[str, Meta(min_length=1, max_length=64, pattern=INITIATIVE_PATTERN)]
-CountryCode = Annotated[str, Meta(min_length=2, max_length=2, pattern=COUNTRY_PATTERN)]
-CurrencyCode = Annotated[str, Meta(min_length=3, max_length=3, pattern=CURRENCY_PATTERN)]
+InitiativeCode = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=INITIATIVE_PATTERN,
+        description="Small letters, digits and . _ -, a letter or digit first.",
+        examples=["remhub"],
+    ),
+]
+CountryCode = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=2,
+        pattern=COUNTRY_PATTERN,
+        description="Two capital letters, ISO 3166-1.",
+        examples=["DE"],
+    ),
+]
+CurrencyCode = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=3,
+        pattern=CURRENCY_PATTERN,
+        description="Three capital letters, ISO 4217.",
+        examples=["EUR"],
+    ),
+]

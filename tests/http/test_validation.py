@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from market.http.examples import OFFER, REQUIREMENT
+from market.http.faults import InvalidInputError
 from market.http.lists import PageQuery
 from market.http.requirements import PostRequirement
 from market.http.supplies import PostSupply
-from market.http.validation import InvalidInputError, decode, parse_query
+from market.http.validation import decode, parse_query
 
 
 def faults_of(raw: bytes, shape: Any = PostSupply) -> dict[str, str]:
@@ -119,6 +120,32 @@ def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
     footprint = decode(raw, PostSupply).footprint
     assert footprint is not None
     assert 2025 == footprint.reference_year
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"incoterm": "FAX"}, "must be one of: "),
+        ({"commitment": "maybe"}, "must be one of: firm, subject_to_confirmation"),
+        ({"rex_routes": ["burn"]}, "must be one of: recycle, refurbish, repurpose, reuse"),
+        ({"incoterm": 3}, "expected a string, got an integer"),
+        ({"ask": {**OFFER["ask"], "currency": "usd"}}, "expected: Three capital letters, ISO 4217."),
+        ({"place": {"country": "France", "name": "x"}}, "expected: Two capital letters, ISO 3166-1."),
+        ({"cn_code": "2846 90"}, "expected: Letters, digits and . _ : / + -, a letter or digit first."),
+        ({"payment_terms": ""}, "at least 1 characters"),
+        ({"payment_terms": "x" * 201}, "at most 200 characters"),
+        ({"footprint": {**OFFER["footprint"], "reference_year": 1800}}, "at least 1990"),
+        ({"footprint": {**OFFER["footprint"], "verified": "yes"}}, "expected true or false, got a string"),
+        ({"valid_until": "soon"}, "write date, time and zone, such as 2027-04-01T00:00:00Z"),
+        ({"assay": {**OFFER["assay"], "sampled_on": "soon"}}, "write a date such as 2027-04-01"),
+    ],
+)
+def test_a_fault_says_what_is_wanted_in_words_of_the_trade(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        decode(changed(change), PostSupply)
+    (fault,) = caught.value.faults
+    assert fault.detail.startswith(told)
+    assert "`" not in fault.detail
 
 
 def test_a_pointer_escapes_the_names_it_repeats() -> None:
