@@ -9,6 +9,7 @@ import time
 import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,16 @@ def show_receipt(receipt: Body) -> None:
 
 
 def show_waterfall(match: Body) -> None:
-    for line in match["explanation"]["lines"]:
-        if line["eur_per_kg"] != "0.00":
-            print(f"   {line['label']:<12} {line['eur_per_kg']:>12} EUR/kg")
-    print(f"   {'price':<12} {match['price_eur_per_kg']:>12} EUR/kg")
+    explanation = match["explanation"]
+    for line in explanation["lines"]:
+        if line["label"] != "surplus" and line["eur_per_kg"] != "0.00":
+            show_eur_per_kg(line["label"], line["eur_per_kg"])
+    show_eur_per_kg("price", match["price_eur_per_kg"])
+    show_eur_per_kg("you gain", explanation["surplus_eur_per_kg"])
+
+
+def show_eur_per_kg(label: str, amount: str) -> None:
+    print(f"   {label:<12} {Decimal(amount):>12.6f} EUR/kg")
 
 
 def pick(answer: Body, *names: str) -> Body:

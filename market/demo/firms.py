@@ -161,7 +161,7 @@ BUYERS: tuple[Firm, ...] = (
         stages=("manufacturing",),
         scale="industrial",
         readiness_level=9,
-        nameplate_t=Decimal(500),
+        nameplate_t=Decimal(1000),
         assumed=True,
     ),
     Firm(

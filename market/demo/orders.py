@@ -95,7 +95,7 @@ def requirement_bodies(stage: Stage, calendar: Calendar, random: Random) -> list
     return [
         oxide("magnet-ee-1", "N42SH", "81.00", CARBON_PROFILE),
         oxide("magnet-de-1", "N38UH", "83.50", CARBON_PROFILE),
-        oxide("magnet-si-1", "N42H", "80.00", plain),
+        oxide("magnet-si-1", "N42H", "82.00", plain),
         oxide("magnet-si-1", "N35EH", "66.00", plain),
         (
             "magnet-de-1",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
@@ -15,8 +16,28 @@ from market.demo.supplies import Body
 GRAMS_PER_TONNE = 1_000_000
 WIDTH_CHARACTERS = 118
 REASONS_SHOWN_MAX = 3
+LABELS = {
+    "form": "product form",
+    "co_product": "co-elements",
+    "recycled": "recycled share",
+    "certificates": "certificates",
+    "rex": "Re-X route",
+    "logistics": "carriage",
+}
+"""Terms of a waterfall as a trader calls them."""
+SECTIONS = {"spot-firm": "spot, firm", "spot-all": "spot, to confirm"}
 
-out = Console(width=WIDTH_CHARACTERS, highlight=False)
+out = Console(highlight=False)
+out.width = min(out.width, WIDTH_CHARACTERS) if out.is_terminal else WIDTH_CHARACTERS
+
+
+class OpenOrder(Struct, frozen=True, kw_only=True):
+    """An order that did not trade whole, as its owner and as an auditor read its candidates."""
+
+    firm: str
+    what: str
+    own: Body
+    whole: Body
 
 
 def chapter(number: int, title: str) -> None:
@@ -35,11 +56,11 @@ def ticket(match: Body, seller: str, buyer: str) -> None:
     table.add_column(justify="right")
     for line in match["whole"]["ticket"]:
         table.add_row(line["label"], line["text"])
-    out.print(Panel(table, title=f"{seller} → {buyer}", expand=False))
+    out.print(Panel(table, title=f"{seller} sells to {buyer}", expand=False))
 
 
 def whole_waterfall(match: Body, seller: str, buyer: str) -> Panel:
-    """limit + terms − ask = value = seller's + buyer's surplus."""
+    """limit + terms − ask = value of the pair = what the seller gains + what the buyer gains."""
     whole = match["whole"]
     table = _money_table()
     table.add_row("buyer's limit", _eur(whole["limit_eur_per_kg"]), "")
@@ -48,20 +69,31 @@ def whole_waterfall(match: Body, seller: str, buyer: str) -> Panel:
     table.add_row("− seller's ask", _eur(str(-Decimal(whole["ask_eur_per_kg"]))), "")
     table.add_section()
     table.add_row("= value of the pair", _eur(whole["value_eur_per_kg"]), "")
-    table.add_row("  of it the seller's", _eur(whole["seller_surplus_eur_per_kg"]), "")
-    table.add_row("  of it the buyer's", _eur(whole["buyer_surplus_eur_per_kg"]), "")
-    table.add_row("price = ask + seller's", _eur(match["price_eur_per_kg"]), "")
-    return Panel(table, title=f"operator: {seller} → {buyer}", expand=False)
+    table.add_row("  the seller gains", _eur(whole["seller_surplus_eur_per_kg"]), "")
+    table.add_row("  the buyer gains", _eur(whole["buyer_surplus_eur_per_kg"]), "")
+    table.add_section()
+    table.add_row("price = ask + seller's gain", _eur(match["price_eur_per_kg"]), "")
+    return Panel(table, title=f"operator: {seller} sells to {buyer}", expand=False)
 
 
 def own_waterfall(view: Body, name: str) -> Panel:
-    """From one's own figure to the price, and nothing of the other side's."""
-    explanation = view["explanation"]
+    """From one's own figure to the price and to one's own gain, and nothing of the other side's."""
+    lines = [line for line in view["explanation"]["lines"] if line["label"] != "surplus"]
+    price, gain = view["price_eur_per_kg"], view["explanation"]["surplus_eur_per_kg"]
     table = _money_table()
-    for line in filter(_speaks, explanation["lines"]):
-        table.add_row(_label(line["label"]), _eur(line["eur_per_kg"]), _reason(line))
+    if view["side"] == "seller":
+        table.add_row("price you receive", _eur(price), "")
+        table.add_row("− your ask", _eur(str(-Decimal(lines[0]["eur_per_kg"]))), "")
+    else:
+        for line in filter(_speaks, lines):
+            label = "your limit" if line["label"] == "limit" else f"+ {_label(line['label'])}"
+            table.add_row(label, _eur(line["eur_per_kg"]), _reason(line))
+        table.add_section()
+        most = sum((Decimal(line["eur_per_kg"]) for line in lines), Decimal(0))
+        table.add_row("= the most you would pay", _eur(str(most)), "")
+        table.add_row("− price you pay", _eur(str(-Decimal(price))), "")
     table.add_section()
-    table.add_row("price", _eur(view["price_eur_per_kg"]), "")
+    table.add_row("= you gain", _eur(gain), "")
     counterparty = view["counterparty"]
     known = counterparty["name"] if counterparty else "sealed until both have confirmed"
     return Panel(table, title=f"{view['side']} {name} sees", subtitle=f"other side: {known}", expand=False)
@@ -74,87 +106,118 @@ def side_by_side(*panels: Panel) -> None:
 def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
     """The round's sums, and who would have sold had nobody bid for sustainability."""
     paid, received = Decimal(totals["buyers_pay_eur"]), Decimal(totals["sellers_receive_eur"])
-    out.print(f"Σ paid {paid:,.2f} EUR − Σ received {received:,.2f} EUR = [bold]{paid - received:.2f} EUR[/]")
-    table = Table("section", "edges", "trades", "basis kg", "welfare EUR", "with S = 0", "unique", box=None)
-    for column in table.columns[1:6]:
-        column.justify = "right"
+    sums = f"buyers pay {paid:,.2f} EUR − sellers receive {received:,.2f} EUR"
+    out.print(f"{sums} = [bold]{paid - received:.2f} EUR[/]")
+    table = _figures(
+        "section", "pairs that fit", "trades", "kg NdPr", "gain of all, EUR", "without bids*", "result"
+    )
     for section in totals["sections"]:
         table.add_row(
-            section["section"],
+            SECTIONS.get(section["section"], section["section"]),
             str(section["edges"]),
             str(section["trades"]),
             f"{Decimal(section['traded_basis_kg']):,.3f}",
             f"{Decimal(section['welfare_eur']):,.2f}",
             f"{Decimal(section['welfare_without_sustainability_eur']):,.2f}",
-            "yes" if section["unique"] else "no",
+            "the only best set" if section["unique"] else "one of several best sets",
         )
     out.print(table)
     _sold_by_seller(compared, names)
+    out.print(
+        "[dim]* the same orders cleared again, had no buyer bid for carbon, recycled share, origin or Re-X"
+    )
 
 
 def _sold_by_seller(compared: Compared, names: dict[str, str]) -> None:
-    table = Table("seller", "basis t sold", "with S = 0", box=None)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _figures("seller", "t NdPr sold", "without bids*", "difference")
     sold, without = (dict.fromkeys(names, 0) for _ in range(2))
     for grams, trades in ((sold, compared.trades), (without, compared.trades_without)):
         for trade in trades:
             grams[f"org_{trade.seller.order.organisation.hex}"] += trade.quantity_g
     for seller, name in names.items():
         if sold[seller] or without[seller]:
-            table.add_row(name, _tonnes(sold[seller]), _tonnes(without[seller]))
+            table.add_row(name, *_sold(sold[seller], without[seller]))
     table.add_section()
-    table.add_row("all", _tonnes(sum(sold.values())), _tonnes(sum(without.values())))
+    table.add_row("all", *_sold(sum(sold.values()), sum(without.values())))
     out.print(table)
+
+
+def _sold(grams: int, without: int) -> tuple[str, str, str]:
+    return _tonnes(grams), _tonnes(without), f"{Decimal(grams - without) / GRAMS_PER_TONNE:+,.3f}"
 
 
 def co_products(match: Body) -> None:
     """The credit for co-elements, element by element, from the inputs of its line."""
     term = next(term for term in match["whole"]["terms"] if term["label"] == "co_product")
     inputs = term["inputs"]
-    table = Table(
-        "element",
-        "kg per basis kg",
-        "EUR per kg",
-        "payable",
-        "EUR per basis kg",
-        box=None,
-        title_justify="left",
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _figures("element", "kg per basis kg", "× EUR per kg", "× payable", "= EUR per basis kg")
     for analyte in sorted({name.split("_")[0] for name in inputs}):
         ratio = Decimal(inputs[f"{analyte}_kg_per_basis_kg_ppb"]) / 10**9
         most = Decimal(inputs[f"{analyte}_max_ratio_ppb"]) / 10**9
         price = Decimal(inputs[f"{analyte}_price_ueur_per_kg"]) / 10**6
         payable = Decimal(inputs[f"{analyte}_payable_ppb"]) / 10**9
         credit = min(ratio, most) * price * payable
-        table.add_row(analyte, f"{ratio:.4f}", f"{price:.2f}", f"{payable:.0%}", f"{credit:.4f}")
+        table.add_row(analyte, f"{min(ratio, most):.9f}", f"{price:.6f}", f"{payable:.0%}", f"{credit:.9f}")
     table.add_section()
-    table.add_row("credit", "", "", "", f"{Decimal(term['eur_per_kg']):.4f}")
+    table.add_row("credit, rounded down", "", "", "", _eur(term["eur_per_kg"]))
     out.print(table)
 
 
-def refusal(seller: str, what: str, buyer: str, reason: str) -> None:
-    out.print(f"  [bold]{reason}[/]\n    {seller}'s {what} for {buyer}")
+def refusal(seller: str, what: str, buyer: str, reasons: list[str]) -> None:
+    out.print(f"  [bold]{'; '.join(reasons)}[/]\n    {what} of {seller}, refused for {buyer}")
 
 
-def unmatched(rows: list[tuple[str, str, Body]]) -> None:
-    """(firm, what, own candidates) of each order that did not trade whole, as its owner reads it."""
-    table = Table("order", "open kg", "standing", "why, as its owner may know it", box=None)
-    table.columns[1].justify = "right"
-    for firm, what, seen in rows:
-        told = [
-            reason["code"] + (f":{reason['subject']}" if reason["subject"] else "")
-            for reason in seen["reasons"]
-        ]
-        reasons = ", ".join(told[:REASONS_SHOWN_MAX])
-        if len(told) > REASONS_SHOWN_MAX:
-            reasons += f" and {len(told) - REASONS_SHOWN_MAX} more"
-        gap = seen["nearest_gap_ticks"]
-        standing = seen["standing"] + (f", {gap} ticks away" if gap else "")
-        table.add_row(f"{firm}: {what}", f"{Decimal(seen['open_kg']):,.0f}", standing, reasons or "—")
+def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
+    """Each order that did not trade whole: what the operator sees of prices, and what its owner is told."""
+    table = _figures("order", "kg open", "the operator sees", "its owner is told")
+    for column in table.columns[2:]:
+        column.justify = "left"
+    tick = Decimal(tick_eur_per_kg)
+    for row in rows:
+        table.add_row(
+            f"{row.firm}: {row.what}",
+            f"{Decimal(row.own['open_kg']):,.3f}",
+            _standing(row.whole, tick),
+            _told(row.own, tick),
+        )
     out.print(table)
+    out.print(
+        f"[dim]prices are told in bands of {tick:.2f} EUR per kg, and to an owner only where three firms fit"
+    )
+
+
+def _standing(whole: Body, tick: Decimal) -> str:
+    gaps = [found["gap_ticks"] for found in whole["verdicts"] if found["gap_ticks"] is not None]
+    if not gaps:
+        return f"none of {len(whole['verdicts'])} fits"
+    return (
+        f"{len(gaps)} of {len(whole['verdicts'])} fit{'s' if len(gaps) == 1 else ''}, {_gap(min(gaps), tick)}"
+    )
+
+
+def _told(own: Body, tick: Decimal) -> str:
+    match own["standing"]:
+        case "eligible":
+            return "somebody fits; whether the price does is not told"
+        case "all_dearer":
+            return f"{own['eligible']} fit, {_gap(own['nearest_gap_ticks'], tick)}"
+        case "none_eligible":
+            return f"nobody fits: {_reasons(own['reasons'])}"
+        case standing:
+            return str(standing).replace("_", " ")
+
+
+def _gap(bands: int, tick: Decimal) -> str:
+    if bands <= 0:
+        return "and the price does: for the next round"
+    count = "1 band" if bands == 1 else f"{bands} bands"
+    return f"but outpriced by {count}, up to {bands * tick:.2f} EUR/kg"
+
+
+def _reasons(found: list[Body]) -> str:
+    told = [reason["code"] + (f":{reason['subject']}" if reason["subject"] else "") for reason in found]
+    more = len(told) - REASONS_SHOWN_MAX
+    return ", ".join(told[:REASONS_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def verdict(report: AuditReport) -> None:
@@ -177,6 +240,14 @@ def caught(forged: Forged) -> None:
     out.print("[bold red]not found[/]" if found is None else f"[bold green]caught:[/] {found.sentence}")
 
 
+def _figures(*headings: str) -> Table:
+    """A table whose first column names and whose others count."""
+    table = Table(*headings, box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
 def _money_table() -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
@@ -191,7 +262,7 @@ def _speaks(line: dict[str, Any]) -> bool:
 
 
 def _label(label: str) -> str:
-    return label.replace("_", "-")
+    return LABELS.get(label, label.replace("_", " "))
 
 
 def _reason(line: dict[str, Any]) -> str:
@@ -199,7 +270,7 @@ def _reason(line: dict[str, Any]) -> str:
 
 
 def _eur(amount: str) -> str:
-    return f"{Decimal(amount):,.4f}"
+    return f"{Decimal(amount):,.6f}"
 
 
 def _micro(ueur: int) -> str:

@@ -4,8 +4,9 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from market.services import SERVICES, run_services
 from market.settings import Settings
 
 START_SECONDS_MAX = 60.0
+REMINDER_SECONDS = 5
 KEY_VALID = timedelta(days=1)
 HTTP_SECONDS_MAX = 30.0
 
@@ -46,9 +48,10 @@ class Traded(Struct, frozen=True, kw_only=True):
 async def running(settings: Settings, now: datetime, progress: Progress) -> AsyncIterator[Running]:
     """A fresh deployment with every service of it. What an earlier demonstration left is removed first."""
     shutil.rmtree(settings.instance_dir, ignore_errors=True)
-    progress("starting PostgreSQL and Kafka")
-    async with stand(settings) as ground:
-        prepared = await prepare(ground)
+    async with AsyncExitStack() as servers:
+        async with patiently(progress, "starting PostgreSQL and Kafka"):
+            ground = await servers.enter_async_context(stand(settings))
+            prepared = await prepare(ground)
         progress(f"{len(prepared.migrations)} migrations, {len(prepared.topics)} topics")
         async with wire(ground) as wiring:
             stop = asyncio.Event()
@@ -68,8 +71,26 @@ async def running(settings: Settings, now: datetime, progress: Progress) -> Asyn
                         auditor=Door(client, await _token(wiring, now, "auditor"), "auditor"),
                     )
             finally:
+                progress("stopping")
                 stop.set()
                 await services
+
+
+@asynccontextmanager
+async def patiently(progress: Progress, what: str) -> AsyncIterator[None]:
+    """Says what is being done, and again now and then while it takes long."""
+    progress(what)
+
+    async def remind() -> None:
+        for waited_seconds in count(REMINDER_SECONDS, REMINDER_SECONDS):
+            await asyncio.sleep(REMINDER_SECONDS)
+            progress(f"{what}: {waited_seconds} s so far")
+
+    reminder = asyncio.create_task(remind())
+    try:
+        yield
+    finally:
+        reminder.cancel()
 
 
 async def _until_bound(services: asyncio.Task[None], bound: asyncio.Future[int]) -> None:

@@ -18,7 +18,7 @@ from market.demo.round import (
     refusals,
     side_view,
 )
-from market.demo.run import Running, Traded, running, trade
+from market.demo.run import Running, Traded, patiently, running, trade
 from market.demo.stage import Progress
 from market.demo.supplies import Body
 from market.ground import clock
@@ -32,12 +32,12 @@ REFUSALS_SHOWN: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """A pair that may not trade, and the first reason of the kind that is shown."""
+    """A pair that may not trade, and its reasons of the kind that is shown."""
 
     seller: str
     what: str
     buyer: str
-    reason: str
+    reasons: list[str]
 
 
 async def play(settings: Settings, seed: int, say: Progress) -> bool:
@@ -47,9 +47,9 @@ async def play(settings: Settings, seed: int, say: Progress) -> bool:
         async with running(settings, now, say) as place:
             traded = await trade(place, now, seed, say)
             refused = await _refused(place, traded)
-            say("planning a round")
-            held = await hold_round(place, traded)
-            await _tell(place, traded, held, refused)
+            async with patiently(say, "planning a round"):
+                held = await hold_round(place, traded)
+            await _tell(place, traded, held, refused, say)
     except DemoError as error:
         say(f"the demonstration stopped: {error}")
         return False
@@ -57,7 +57,7 @@ async def play(settings: Settings, seed: int, say: Progress) -> bool:
     return True
 
 
-async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refused]) -> None:
+async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refused], say: Progress) -> None:
     names = traded.stage.names
     printing.chapter(1, "A trade ticket")
     swarf = _match(held, "swarf")
@@ -74,24 +74,25 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     _hold(totals["buyers_pay_eur"] == totals["sellers_receive_eur"], "buyers pay what sellers receive")
     printing.chapter(4, "An end-of-life lot, its dysprosium and gadolinium paid for")
     eol = _match(held, "eol_magnet")
-    printing.side_by_side(
-        printing.whole_waterfall(eol, names[eol["whole"]["seller"]], names[eol["whole"]["buyer"]])
-    )
+    _show_whole(traded, eol)
     printing.co_products(eol)
     printing.chapter(5, "Three refusals")
     for each in refused:
-        printing.refusal(each.seller, each.what, each.buyer, each.reason)
+        printing.refusal(each.seller, each.what, each.buyer, each.reasons)
     printing.chapter(6, "Orders that stayed open, and why")
-    printing.unmatched(await _open_orders(traded))
+    market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
+    printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
     printing.chapter(7, "The audit, from the topics alone")
-    await _tell_audit(place, bodies, lane)
+    await _tell_audit(place, bodies, lane, say)
 
 
 async def _tell_waterfalls(traded: Traded, held: Round) -> None:
     names = traded.stage.names
-    swarf = _match(held, "swarf")
-    seller, buyer = (names[swarf["whole"][side]] for side in ("seller", "buyer"))
-    printing.side_by_side(printing.whole_waterfall(swarf, seller, buyer))
+    swarf, shared = _match(held, "swarf"), _gaining_both(held)
+    buyer = names[swarf["whole"]["buyer"]]
+    _show_whole(traded, swarf)
+    _hold(Decimal(swarf["whole"]["buyer_surplus_eur_per_kg"]) == 0, "who is filled in part pays its bid")
+    printing.paragraph(f"{buyer} is filled in part: it pays all that it bid, and the seller gains the value.")
     before = await side_view(traded, swarf, "buyer")
     _hold(before["counterparty"] is None, "no name is told before both have confirmed")
     printing.paragraph(
@@ -99,9 +100,34 @@ async def _tell_waterfalls(traded: Traded, held: Round) -> None:
     )
     answers = await confirm_all(traded, held.matches)
     printing.paragraph(f"{answers} sealed confirmations given over HTTP; then:")
-    sold, bought = [await side_view(traded, swarf, side) for side in ("seller", "buyer")]
-    _hold(sold["status"] == bought["status"] == "confirmed", "a match that both confirm is confirmed")
-    printing.side_by_side(printing.own_waterfall(sold, seller), printing.own_waterfall(bought, buyer))
+    await _show_sides(traded, swarf)
+    printing.paragraph("\nA trade whose price others set, so that both sides gain:")
+    _show_whole(traded, shared)
+    await _show_sides(traded, shared)
+
+
+def _show_whole(traded: Traded, match: Body) -> None:
+    seller, buyer = (traded.stage.names[match["whole"][side]] for side in ("seller", "buyer"))
+    printing.side_by_side(printing.whole_waterfall(match, seller, buyer))
+
+
+async def _show_sides(traded: Traded, match: Body) -> None:
+    """What seller and buyer see of a confirmed match."""
+    panels = []
+    for side in ("seller", "buyer"):
+        view = await side_view(traded, match, side)
+        _hold(view["status"] == "confirmed", "a match that both confirm is confirmed")
+        panels.append(printing.own_waterfall(view, traded.stage.names[match["whole"][side]]))
+    printing.side_by_side(*panels)
+
+
+def _gaining_both(held: Round) -> Body:
+    for match in held.matches:
+        whole = match["whole"]
+        gains = (whole["seller_surplus_eur_per_kg"], whole["buyer_surplus_eur_per_kg"])
+        if min(map(Decimal, gains)) > 0:
+            return match
+    raise DemoError("no match in which both sides gain")
 
 
 async def _refused(place: Running, traded: Traded) -> list[Refused]:
@@ -114,15 +140,27 @@ async def _refused(place: Running, traded: Traded) -> list[Refused]:
         )
         found = refusals(await all_candidates(place, requirement.order), codes)
         _hold(found, f"an order is refused for {what}")
-        counter, reason = found[0]
+        counter = found[0][0]
         supply = supplies[counter.partition("_")[2]]
-        shown.append(Refused(seller=supply.firm, what=supply.what, buyer=firm, reason=reason))
+        shown.append(
+            Refused(
+                seller=supply.firm,
+                what=supply.what,
+                buyer=firm,
+                reasons=[reason for of, reason in found if of == counter],
+            )
+        )
     return shown
 
 
-async def _open_orders(traded: Traded) -> list[tuple[str, str, Body]]:
+async def _open_orders(place: Running, traded: Traded) -> list[printing.OpenOrder]:
     return [
-        (posted.firm, posted.what, await own_candidates(traded, posted.order, posted.firm))
+        printing.OpenOrder(
+            firm=posted.firm,
+            what=posted.what,
+            own=await own_candidates(traded, posted.order, posted.firm),
+            whole=await all_candidates(place, posted.order),
+        )
         for posted in traded.orders
         if await _is_open(traded, posted)
     ]
@@ -141,12 +179,14 @@ async def _record(place: Running, traded: Traded) -> tuple[list[bytes], int]:
     return await lane_bodies(place.ground.bootstrap, market["lane"]), int(market["lane"])
 
 
-async def _tell_audit(place: Running, bodies: list[bytes], lane: int) -> None:
+async def _tell_audit(place: Running, bodies: list[bytes], lane: int, say: Progress) -> None:
     deployment = place.wiring.deployment
-    report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
+    async with patiently(say, "reading the topics, clearing the round again"):
+        report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
     printing.verdict(report)
     _hold(not report.diverged, "the record proves itself")
-    forged = await forge(place.ground.bootstrap, bodies, deployment.deployment_id, lane, deployment.lanes)
+    async with patiently(say, "forging a copy of the record, auditing it"):
+        forged = await forge(place.ground.bootstrap, bodies, deployment.deployment_id, lane, deployment.lanes)
     printing.caught(forged)
     found = forged.report.first_divergence
     _hold(found is not None and found.field == "price_ueur_per_kg", "a changed price is found and named")

@@ -114,17 +114,17 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
         lines += [
             ("ask as stated", stated_text(of.ask.stated)),
             *([] if of.ask.fx is None else [("ask FX", fx_text(of.ask.fx))]),
-            ("ask per product kg", eur_text(of.ask_ueur_per_product_kg)),
+            ("ask per product kg, wet", eur_text(of.ask_ueur_per_product_kg)),
             ("ask per basis kg", eur_text(of.ask.ueur_per_kg)),
         ]
     lines += [
         ("price per basis kg", eur_text(of.price_ueur_per_kg)),
-        ("price per product kg", eur_text(of.price_ueur_per_product_kg)),
+        ("price per product kg, wet", eur_text(of.price_ueur_per_product_kg)),
         ("amount", f"{decimal_text(of.amount_cents_eur, 2, 2)} EUR"),
         *_reference_lines(of),
         ("delivery term", f"{of.incoterm} {of.place.name}, {of.place.country} (Incoterms 2020)"),
         ("tranche", f"{of.tranche + 1}: {period_text(of.delivery)}"),
-        ("packages", f"{decimal_text(of.packages_thousandths, 3, 3)} × {of.packaging.unit}"),
+        ("packages", f"{packages_text(of.packages_thousandths)} × {of.packaging.unit}"),
         ("package", f"{decimal_text(of.packaging.package_wet_g, 3, 3)} kg net"),
     ]
     return tuple(lines)
@@ -136,7 +136,7 @@ def _reference_lines(of: Ticket) -> list[tuple[str, str]]:
     lines = [
         ("reference", f"{of.reference.code} {stated_text(of.reference.price)}, as of {of.reference.as_of}"),
         ("reference per basis kg", eur_text(of.reference.ueur_per_kg)),
-        ("price of reference", f"{decimal_text(of.of_reference_ppb, 7, 2)} %"),
+        ("price in % of reference", f"{decimal_text(of.of_reference_ppb, 7, 2)} %"),
     ]
     if of.reference.fx is not None:
         lines.insert(1, ("reference FX", fx_text(of.reference.fx)))
@@ -144,7 +144,7 @@ def _reference_lines(of: Ticket) -> list[tuple[str, str]]:
 
 
 def eur_text(ueur_per_kg: int) -> str:
-    return f"{decimal_text(ueur_per_kg, 6, 4)} EUR/kg"
+    return f"{decimal_text(ueur_per_kg, 6, 6)} EUR/kg"
 
 
 def stated_text(price: StatedPrice) -> str:
@@ -154,6 +154,11 @@ def stated_text(price: StatedPrice) -> str:
 def fx_text(fx: InputReference) -> str:
     """`FX:USD 0.920000 EUR (input 12)`: the rate and the lane position of its record."""
     return f"{fx.code} {decimal_text(fx.value_micro, 6, 6)} EUR (input {fx.position})"
+
+
+def packages_text(thousandths: int) -> str:
+    """Whole packages without decimals."""
+    return decimal_text(thousandths, 3, 3 if thousandths % 1_000 else 0)
 
 
 def decimal_text(value: int, digits: int, shown: int) -> str:

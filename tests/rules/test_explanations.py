@@ -54,18 +54,18 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
         "basis": "5,600.000 kg contained ndpr",
         "ask as stated": "65.22 USD per kg element",
         "ask FX": "FX:USD 0.920000 EUR (input 5)",
-        "ask per product kg": "13.4400 EUR/kg",
-        "ask per basis kg": "60.0000 EUR/kg",
-        "price per basis kg": "67.0000 EUR/kg",
-        "price per product kg": "15.0080 EUR/kg",
+        "ask per product kg, wet": "13.440000 EUR/kg",
+        "ask per basis kg": "60.000000 EUR/kg",
+        "price per basis kg": "67.000000 EUR/kg",
+        "price per product kg, wet": "15.008000 EUR/kg",
         "amount": "375,200.00 EUR",
         "reference": "USGS-NdPr 69.00 USD per kg oxide, as of 2026-01-31",
         "reference FX": "FX:USD 0.920000 EUR (input 6)",
-        "reference per basis kg": "74.6846 EUR/kg",
-        "price of reference": "89.71 %",
+        "reference per basis kg": "74.684550 EUR/kg",
+        "price in % of reference": "89.71 %",
         "delivery term": "FCA Hanau, DE (Incoterms 2020)",
         "tranche": "1: 2026-03-12/2026-04-11",
-        "packages": "25.000 × big_bag",
+        "packages": "25 × big_bag",
         "package": "1,000.000 kg net",
     }
     assert expected == dict(ticket_lines(of))
@@ -75,7 +75,7 @@ def test_a_ticket_without_reference_says_so() -> None:
     whole = explained()
     lines = dict(ticket_lines(ticket(replace(whole.struck, reference=None), supply_of_blotter(), "ndpr")))
     assert "none recorded" == lines["reference"]
-    assert "price of reference" not in lines
+    assert "price in % of reference" not in lines
 
 
 def supply_of_blotter() -> Any:
@@ -346,4 +346,4 @@ def test_a_ticket_without_ask_or_exchange_rate_has_no_such_lines() -> None:
     in_euros = replace(whole, ask=None, reference=replace(whole.reference, fx=None))
     labels = [label for label, _ in ticket_lines(in_euros)]
     assert [] == [label for label in labels if label.startswith("ask") or "FX" in label]
-    assert "price of reference" in labels
+    assert "price in % of reference" in labels
