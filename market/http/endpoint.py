@@ -85,6 +85,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     media_type: str
     headers: dict[str, str]
     judge: Judge | None
+    also: tuple[int, ...]
 
 
 class Answer(Struct, kw_only=True):
@@ -175,10 +176,12 @@ def endpoint(
     media_type: str = JSON,
     headers: dict[str, str] | None = None,
     judge: Judge | None = None,
+    also: tuple[int, ...] = (),
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
     """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
     `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from `example`.
+    `also`: statuses that come with the same body as a success.
     """
     declared = Endpoint(
         method=method,
@@ -199,6 +202,7 @@ def endpoint(
         media_type=media_type,
         headers=headers or {},
         judge=judge,
+        also=also,
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:

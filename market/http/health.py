@@ -36,7 +36,7 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     summary="Database, migrations and relay are well",
     tag=TAG,
     answer=Readiness,
-    problems=(503,),
+    also=(503,),
     description="503 with the same body while a check fails.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:

@@ -102,7 +102,7 @@ def problem_statuses(declared: Endpoint) -> tuple[int, ...]:
         statuses |= {*WITH_VERSION}
     if _is_list(declared):
         statuses |= {422}
-    return tuple(sorted(statuses))
+    return tuple(sorted(statuses - {*declared.also}))
 
 
 def _is_list(declared: Endpoint) -> bool:
@@ -169,6 +169,8 @@ def _success(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             **_answer(declared, schemas),
             "description": "Valid; nothing was stored (validate_only).",
         }
+    for status in declared.also:
+        answers[str(status)] = {**_answer(declared, schemas), "description": declared.description}
     if declared.etagged:
         answers["304"] = {"description": "Unchanged since the ETag in If-None-Match."}
     return answers

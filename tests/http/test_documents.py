@@ -60,6 +60,26 @@ def test_every_example_fits_its_schema() -> None:
             )
 
 
+def test_every_error_is_documented_as_a_problem() -> None:
+    made = document(declared(HANDLERS))
+    for path, item in made["paths"].items():
+        for operation in item.values():
+            assert operation["summary"]
+            assert operation["description"]
+            errors = {status for status in operation["responses"] if status >= "400"}
+            assert {"400", "429", "500", "503"} <= errors
+            shapes = {operation["responses"][status].get("$ref") for status in errors - {"503"}}
+            assert all(shape.startswith("#/components/responses/Problem") for shape in shapes), path
+    for response in made["components"]["responses"].values():
+        (content,) = response["content"].values()
+        assert {"$ref": "#/components/schemas/Problem"} == content["schema"]
+
+
+def test_readiness_answers_503_in_its_own_shape() -> None:
+    responses = document(declared(HANDLERS))["paths"]["/readyz"]["get"]["responses"]
+    assert responses["200"]["content"] == responses["503"]["content"]
+
+
 async def test_the_served_document_is_the_made_one(shop: Shop) -> None:
     served = await shop.client.get("/schema/openapi.json")
     assert "application/json" == served.headers["content-type"]
