@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from market.rules.clearing import conclude
 from market.topics import Reading, TopicError, TopicRecord, open_reading
 
 Advance = Callable[[int], None]
+NO_DEPLOYMENT: Final = UUID(int=0)
 _END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,15})")
 
 
@@ -37,6 +39,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     repeats: int
     clearings: int
     matches: int
+    abandoned_unproven: int
     lanes: tuple[LaneVerdict, ...]
 
 
@@ -90,19 +93,36 @@ async def audit(
             audits |= {LaneKey(stream, lane): None for lane in range(reading.partitions)}
             with told(record_topic(prefix, stream), reading.total) as advance:
                 async for lane, records in reading.batches():
-                    if found_id is None and records:
-                        found_id = _deployment_in(records[0].value)
-                    if found_id is not None:
-                        key = LaneKey(stream, lane)
-                        check = audits[key] = audits[key] or LaneAudit(key, found_id, conclude, ends.get(key))
-                        for record in records:
-                            check.feed(_lane_record(record))
+                    if not records:
+                        continue
+                    found_id = found_id or _deployment_in(records)
+                    key = LaneKey(stream, lane)
+                    check = audits[key] = audits[key] or LaneAudit(
+                        key, found_id or NO_DEPLOYMENT, conclude, ends.get(key)
+                    )
+                    for record in records:
+                        check.feed(_lane_record(record))
                     advance(len(records))
+            await _compare_repeats(bootstrap, prefix, stream, audits)
     verdicts = [
-        (check or LaneAudit(key, found_id or UUID(int=0), conclude, ends.get(key))).verdict()
+        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, conclude, ends.get(key))).verdict()
         for key, check in audits.items()
     ]
     return _report(verdicts, found_id, deployment_given=deployment_id is not None)
+
+
+async def _compare_repeats(
+    bootstrap: str, prefix: str, stream: str, audits: Mapping[LaneKey, LaneAudit | None]
+) -> None:
+    """A second reading of the stream, only where a lane was published again from far back."""
+    unsettled = {key.lane: check for key, check in audits.items() if check is not None and check.unsettled}
+    if not unsettled:
+        return
+    async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
+        async for lane, records in reading.batches():
+            if lane in unsettled:
+                for record in records:
+                    unsettled[lane].reread(_lane_record(record))
 
 
 async def _open(
@@ -135,13 +155,12 @@ def _check_lanes(readings: Mapping[str, Reading], ends: Mapping[LaneKey, int]) -
         )
 
 
-def _deployment_in(body: bytes) -> UUID:
-    try:
-        return deployment_of(decode_envelope(body).source)
-    except (Undecodable, ValueError) as error:
-        raise AuditImpossible(
-            f"the first record does not name its deployment ({error}); name it with --deployment"
-        ) from error
+def _deployment_in(records: Sequence[TopicRecord]) -> UUID | None:
+    """The deployment that the first record which names one names."""
+    for record in records:
+        with suppress(Undecodable, ValueError):
+            return deployment_of(decode_envelope(record.value).source)
+    return None
 
 
 def _report(
@@ -166,6 +185,7 @@ def _report(
         repeats=sum(verdict.repeats for verdict in verdicts),
         clearings=sum(verdict.clearings for verdict in verdicts),
         matches=sum(verdict.matches for verdict in verdicts),
+        abandoned_unproven=sum(verdict.abandoned_unproven for verdict in verdicts),
         lanes=tuple(verdicts),
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
-from events.connections import Pool, cluster_id, open_consumer, open_pool, open_producer
+from events.connections import ACQUIRE_SECONDS_MAX, Pool, cluster_id, open_consumer, open_pool, open_producer
 from events.decision import LaneKey
 from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
@@ -119,7 +119,7 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
     applied = await prepare_database(ground.settings, ground.admin_url)
     owner = await ground.pool("owner", 1)
     try:
-        async with owner.acquire() as connection:
+        async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             existing = await connection.fetchval("select lanes from record.deployment")
             if lanes is not None and existing not in (None, lanes):
                 raise ProvisionError(f"this record has {existing} lanes per stream and keeps them for life")
@@ -137,7 +137,7 @@ async def pending_migrations(ground: Ground) -> tuple[str, ...]:
             raise
         return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
     try:
-        async with owner.acquire() as connection:
+        async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             return await pending(connection, MIGRATIONS)
     finally:
         await close_pool(owner)
@@ -181,7 +181,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
     async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> None:
         """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic."""
-        async with self.writer.acquire() as connection:
+        async with self.writer.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             await (reread if again else resume)(connection, name, key)
 
 
@@ -194,7 +194,7 @@ async def wire(ground: Ground) -> AsyncIterator[Wiring]:
             pool = await ground.pool(role, size)
             pools[role] = pool
             stack.push_async_callback(close_pool, pool)
-        async with pools["writer"].acquire() as connection:
+        async with pools["writer"].acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             deployment = await read_deployment(connection)
         writer = LaneWriter(pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt)
         await writer.start()

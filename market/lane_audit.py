@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -19,12 +19,18 @@ from events.market_events import (
     ClearingPlanned,
     MatchStruck,
 )
+from market.repeats import Repeats
 from market.rules.book import Book, Books, fold
+from market.rules.clearing import SOLVER_GAVE_UP, abandonment
+from market.rules.sections import ImpossibleCode
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
     "fold", "plan", "unplanned", "clearing", "left_out",
 ]  # fmt: skip
+RECLEARED: Final[frozenset[str]] = frozenset(get_args(ImpossibleCode))
+"""Reasons to abandon a round that clearing again gives too; any other one is somebody's word."""
+
 Reclear = Callable[[Book, Recorded], Sequence[Draft]]
 """What a round must record for a book that stands at the plan: its drafts, or one ClearingAbandoned."""
 
@@ -48,7 +54,10 @@ class Divergence(Struct, frozen=True, kw_only=True):
 
 
 class LaneVerdict(Struct, frozen=True, kw_only=True):
-    """What was seen of a lane. `end_proven` only where an expected end was given and reached."""
+    """What was seen of a lane. `end_proven` only where an expected end was given and reached.
+
+    `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
+    """
 
     stream: str
     lane: int
@@ -58,6 +67,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     head: str
     clearings: int
     matches: int
+    abandoned_unproven: int
     expected_end: int | None
     end_proven: bool
     divergence: Divergence | None
@@ -78,10 +88,14 @@ class Difference(Struct, frozen=True):
 
 
 class _Open(Struct, kw_only=True):
-    """A planned round and what it must record, in order; `done` of it has been seen."""
+    """A planned round and what it must record, in order; `done` of it has been seen.
+
+    `fault`: why it cannot be computed; such a round may only be abandoned.
+    """
 
     plan: Recorded
-    expected: tuple[Draft, ...]
+    expected: tuple[Draft, ...] = ()
+    fault: str | None = None
     done: int = 0
 
 
@@ -89,18 +103,25 @@ class LaneAudit:
     """Feed the lane's records in topic order; the first divergence ends the check of this lane."""
 
     def __init__(
-        self, key: LaneKey, deployment_id: UUID, reclear: Reclear, expected_end: int | None = None
+        self,
+        key: LaneKey,
+        deployment_id: UUID,
+        reclear: Reclear,
+        expected_end: int | None = None,
+        *,
+        repeats: Repeats | None = None,
     ) -> None:
         self._key = key
         self._source = source_of(deployment_id)
         self._reclear = reclear
         self._expected_end = expected_end
         self._head = genesis(deployment_id, key.stream, key.lane)
-        self._hashes: list[bytes] = []
+        self._position = 0
         self._records = 0
-        self._repeats = 0
+        self._repeats = repeats or Repeats()
         self._clearings = 0
         self._matches = 0
+        self._abandoned_unproven = 0
         self._books: Books = {}
         self._open: dict[UUID, _Open] = {}
         self._rounds: dict[UUID, int] = {}
@@ -115,14 +136,12 @@ class LaneAudit:
         except Undecodable as error:
             self._diverge(record, "undecodable", f"is no event: {error}")
             return
-        position, expected = envelope.position, len(self._hashes) + 1
+        position, expected = envelope.position, self._position + 1
         body_hash = sha256(record.body).digest()
         if (envelope.stream, envelope.lane) != self._key:
             self._diverge(record, "placement", f"belongs to lane {envelope.stream}/{envelope.lane}")
         elif position < expected:
-            self._repeats += 1
-            if self._hashes[position - 1] != body_hash:
-                self._diverge(record, "repeat", f"repeats position {position} with other bytes")
+            self._settle(record, self._repeats.repeat(position, body_hash))
         elif position > expected:
             self._diverge(
                 record, "gap", f"has position {position}; {position - expected} before it are missing"
@@ -131,8 +150,23 @@ class LaneAudit:
             self._diverge(record, "source", f"comes from {envelope.source}, not from {self._source}")
         else:
             self._head = next_head(self._head, record.body)
-            self._hashes.append(body_hash)
+            self._position = position
+            self._repeats.record(body_hash)
             self._take(record)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether repeats can be compared only by `reread` of the lane's records from the first."""
+        return self.divergence is None and self._repeats.unsettled
+
+    def reread(self, record: LaneRecord) -> None:
+        if self.unsettled:
+            position = decode_envelope(record.body).position
+            self._settle(record, self._repeats.reread(position, sha256(record.body).digest()))
+
+    def _settle(self, record: LaneRecord, told: str | None) -> None:
+        if told is not None:
+            self._diverge(record, "repeat", told)
 
     def _take(self, record: LaneRecord) -> None:
         try:
@@ -170,16 +204,13 @@ class LaneAudit:
         else:
             self._rounds[plan.market] = plan.round
             try:
-                self._open[plan.market] = _Open(plan=event, expected=tuple(self._reclear(book, event)))
-            except Exception as error:  # noqa: BLE001  a book that nothing can clear is no book of a market
-                told = f"plans a round that cannot be computed ({type(error).__name__}: {error})"
-                self._diverge(record, "plan", told, event)
+                opened = _Open(plan=event, expected=tuple(self._reclear(book, event)))
+            except Exception as error:  # noqa: BLE001  whatever it is, only an abandonment may follow
+                opened = _Open(plan=event, fault=f"{type(error).__name__}: {error}")
+            self._open[plan.market] = opened
 
     def _as_cleared(self, record: LaneRecord, event: Recorded) -> bool:
-        """Whether the event is what the market's open round must record next, or none of a round at all.
-
-        An operator may abandon a round by a command, whose cause is not the plan.
-        """
+        """Whether the event is what the market's open round must record next, or none of a round at all."""
         fact: Any = event.data
         opened = self._open.get(getattr(fact, "market", None) or UUID(int=0))
         of_round = isinstance(fact, MatchStruck | ClearingEvidence | ClearingCompleted | ClearingAbandoned)
@@ -187,9 +218,14 @@ class LaneAudit:
             if of_round:
                 self._diverge(record, "unplanned", "is the outcome of a round, but no round is open", event)
             return not of_round
-        if isinstance(fact, ClearingAbandoned) and event.cause != str(opened.plan.id) and not opened.done:
+        if isinstance(fact, ClearingAbandoned) and not opened.done and _may_abandon(event, fact, opened):
             del self._open[fact.market]
+            self._abandoned_unproven += fact.code not in RECLEARED
             return True
+        if opened.fault is not None:
+            told = f"is the outcome of a round that cannot be computed ({opened.fault})"
+            self._diverge(record, "plan", told, event)
+            return False
         difference = self._difference(event, record.body)
         if difference is not None:
             told = "is not what its round gives when it is cleared again"
@@ -234,7 +270,7 @@ class LaneAudit:
         event: Recorded | None = None,
         difference: Difference | None = None,
     ) -> None:
-        position = len(self._hashes) if event else len(self._hashes) + 1
+        position = self._position if event else self._position + 1
         what = f"{event.type} {event.id}" if event else "the record"
         place = f"{self._key.stream} lane {self._key.lane}, position {position}, offset {record.offset}"
         sentence = f"{place}: {what} {told}"
@@ -258,7 +294,7 @@ class LaneAudit:
         )
 
     def verdict(self) -> LaneVerdict:
-        position = len(self._hashes)
+        position = self._position
         if self.divergence is None and self._expected_end is not None and position < self._expected_end:
             self._diverge(
                 LaneRecord(offset=-1, body=b"", chain=""),
@@ -269,15 +305,31 @@ class LaneAudit:
             stream=self._key.stream,
             lane=self._key.lane,
             records=self._records,
-            repeats=self._repeats,
+            repeats=self._repeats.count,
             position=position,
             head=self._head.hex(),
             clearings=self._clearings,
             matches=self._matches,
+            abandoned_unproven=self._abandoned_unproven,
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
         )
+
+
+def _may_abandon(event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
+    """Whether an open round may have been given up so, beside what clearing it again gives.
+
+    The matcher gives a round up for one reason, in the form that derives from the plan. An operator abandons
+    by a command, whose cause is not the plan, and may not give a reason that clearing again refutes.
+    """
+    planned: Any = opened.plan.data
+    if event.cause == str(opened.plan.id):
+        given_up = abandonment(opened.plan, SOLVER_GAVE_UP, fact.reason)
+        return (event.id, event.salt, fact) == (given_up.id, given_up.salt, given_up.data)
+    outcomes = [draft.data.code for draft in opened.expected if isinstance(draft.data, ClearingAbandoned)]
+    refuted = fact.code in RECLEARED and fact.code not in outcomes
+    return not refuted and (fact.plan, fact.round) == (planned.plan, planned.round)
 
 
 def _body(draft: Draft, event: Recorded, plan: Recorded, source: str) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from events.connections import Connection, Pool
+from events.connections import ACQUIRE_SECONDS_MAX, Connection, Pool
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
@@ -19,12 +19,14 @@ from events.subscription import Batch
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import CLEARING_SECONDS, CLEARINGS
 from market.rules.book import Book, Books, fold
-from market.solver import Solver
+from market.rules.clearing import SOLVER_GAVE_UP, abandonment
+from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
 
 log = structlog.get_logger("lodestone.matcher")
 
 NAME: Final = "matcher"
+ROUND_TRIES_MAX: Final = 3
 
 
 class LaneBooks(Struct, kw_only=True):
@@ -107,11 +109,26 @@ class Matcher:
 
     async def _drafts(self, event: Recorded, plan: ClearingPlanned, memory: LaneBooks) -> tuple[Draft, ...]:
         """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             row = await load_clearing(connection, plan.market, plan.plan)
         if row is not None and row.status != "planned":
             return ()
-        return await self._solver.conclude(msgspec.msgpack.encode(memory.books[plan.market]), event)
+        book = msgspec.msgpack.encode(memory.books[plan.market])
+        for attempt in range(1, ROUND_TRIES_MAX + 1):
+            try:
+                return await self._solver.conclude(book, event)
+            except SolverLost as lost:
+                log.warning(
+                    "round_lost",
+                    market=str(plan.market),
+                    plan=str(plan.plan),
+                    attempt=attempt,
+                    error=str(lost),
+                )
+        log.error("round_given_up", market=str(plan.market), plan=str(plan.plan), attempts=ROUND_TRIES_MAX)
+        return (
+            abandonment(event, SOLVER_GAVE_UP, f"The round had no result after {ROUND_TRIES_MAX} tries."),
+        )
 
     async def _keep(self, connection: Connection, batch: Batch, position: int, memory: LaneBooks) -> None:
         await _memory.keep(connection, batch.lane, position, memory.books)

@@ -39,7 +39,7 @@ async def ensure_organisation(
     desk: Desk, operator: Caller, organisation: UUID, details: OrganisationDetails
 ) -> bool:
     """Registers it unless it is there; whether it was registered now."""
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         if await load_organisation(connection, organisation) is not None:
             return False
     await parties.register_organisation(desk, operator, details=details, organisation=organisation)
@@ -76,7 +76,7 @@ async def issue_key(
 
 async def revoke_labelled(desk: Desk, operator: Caller, organisation: UUID, label: str) -> int:
     """Revokes every live key of a label; the number revoked."""
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         found = await list_keys(connection, organisation, after=None, limit=KEYS_READ_MAX)
     live = [key.key for key in found.items if key.details.label == label and not key.revoked]
     for key in live:

@@ -100,7 +100,7 @@ async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox
     """Market, rule set, one seller and one buyer with a site each; every id follows from the deployment's."""
     deployment = operator.organisation.bytes
     market = derived_id(deployment, "sandbox market")
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         exists = await load_market(connection, market) is not None
     seller = await _party(desk, operator, now, "refiner-fr-1", "FR", "refiner", "processing")
     buyer = await _party(desk, operator, now, "magnet-de-1", "DE", "magnet_producer", "manufacturing")
@@ -143,7 +143,7 @@ async def _party(
 async def _facility(
     desk: Desk, operator: Caller, organisation: UUID, name: str, country: str, stage: ValueChainStage
 ) -> UUID:
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         sites = await list_facilities(connection, organisation, after=None, limit=1)
     if sites.items:
         return sites.items[0].facility

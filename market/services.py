@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 import uvicorn
 
-from events.connections import Pool
+from events.connections import ACQUIRE_SECONDS_MAX, Pool
 from events.decision import LaneKey
 from events.migrations import pending
 from events.publishing import TopicWriter
@@ -57,6 +57,7 @@ RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
 WATCH_SECONDS: Final = 1.0
 RELAY_SECONDS_MAX: Final = 30.0
+READY_SECONDS_MAX: Final = 2.0
 BACKLOG: Final = 2048
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
@@ -196,7 +197,8 @@ async def _run_all(stop: asyncio.Event, readers: Sequence[Subscription]) -> None
 
 
 async def _run_matcher(wiring: Wiring, stop: asyncio.Event) -> None:
-    solver = Solver()
+    settings = wiring.settings
+    solver = Solver(seconds_max=settings.round_seconds_max, children_max=settings.round_processes_max)
     await solver.start()
     try:
         matcher = Matcher(
@@ -255,6 +257,10 @@ def door(wiring: Wiring) -> Door:
         keys=KeyRing(partial(find_credential, wiring.reader), clock),
         seal=CursorSeal(settings.cursor_secret.get_secret_value()),
         limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
+        strangers=CallerLimits(
+            Quota(requests=settings.http_strangers_per_minute, burst=settings.http_strangers_per_minute),
+            policy="address",
+        ),
         metrics=on_process_registry(),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
@@ -281,14 +287,15 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def database() -> str | None:
         try:
-            await wiring.reader.fetchval("select 1", timeout=2)
+            async with wiring.reader.acquire(timeout=READY_SECONDS_MAX) as connection:
+                await connection.fetchval("select 1", timeout=READY_SECONDS_MAX)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the database does not answer: {type(error).__name__}"
         return None
 
     async def migrations() -> str | None:
         try:
-            async with wiring.reader.acquire() as connection:
+            async with wiring.reader.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
                 missing = await pending(connection, MIGRATIONS)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
@@ -296,7 +303,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def relay() -> str | None:
         try:
-            async with wiring.relay.acquire() as connection:
+            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
                 age = await oldest_unpublished_seconds(connection)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the relay's watermarks cannot be read: {type(error).__name__}"
@@ -334,6 +341,7 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.http_trusted_proxies,
         timeout_graceful_shutdown=int(STOP_SECONDS_MAX / 2),
     )
     server = _Server(config)
@@ -377,7 +385,7 @@ async def _watch(wiring: Wiring, stop: asyncio.Event) -> None:
     """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
     while not stop.is_set():
         try:
-            async with wiring.relay.acquire() as connection:
+            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
                 RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
                 rows = await connection.fetch(LAGS)
             for row in rows:

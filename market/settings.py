@@ -1,6 +1,7 @@
 """Environment → Settings, once. Every variable starts with LODESTONE_."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -76,6 +77,17 @@ class Settings(BaseSettings):
     http_burst_max: int = Field(600, ge=1, le=1_000_000)
     """How many of them may come at once."""
 
+    http_strangers_per_minute: int = Field(600, ge=1, le=1_000_000)
+    """Requests that no key known to the process answers for, which an address may send it within a minute."""
+    http_trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses and networks, separated by commas, whose X-Forwarded-For names the client."""
+
+    # --- clearing
+    round_seconds_max: float = Field(300, gt=0, le=3_600)
+    """Longest computation of a round, seconds; then its process is killed and the round is tried again."""
+    round_processes_max: int = Field(2, ge=1, le=64)
+    """Rounds that a matcher computes at once."""
+
     # --- secrets
     public_id_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """HMAC key of the ids on the public tape, ≥ 32 characters."""
@@ -105,6 +117,13 @@ class Settings(BaseSettings):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdecimal() or not 0 < int(port) < 65536:
                 raise ValueError("must be host:port, several separated by commas")
+        return value
+
+    @field_validator("http_trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, value.split(",")):
+            ip_network(network.strip())
         return value
 
     @model_validator(mode="after")

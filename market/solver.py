@@ -1,4 +1,4 @@
-"""Clears a book in a child process, so that no event loop waits for it; it ends when its parent does."""
+"""Clears books in child processes, so that no event loop waits for one; each ends when its parent does."""
 
 import asyncio
 import signal
@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from datetime import datetime
+from math import ceil
 from typing import BinaryIO, Final
 from uuid import UUID
 
@@ -22,10 +23,17 @@ from market.rules.clearing import conclude
 FRAME: Final = struct.Struct(">Q")
 FRAME_BYTES_MAX: Final = 2**32
 STOP_SECONDS_MAX: Final = 5.0
+ROUND_SECONDS_MAX: Final = 300.0
+ROUND_CHILDREN_MAX: Final = 2
+ALARM_GRACE_SECONDS: Final = 5
 
 
 class SolverFailed(RuntimeError):
-    """The round could not be computed: the child's error, or how the child ended."""
+    """The child answered with an error: a fault of this program, which no repetition mends."""
+
+
+class SolverLost(RuntimeError):
+    """The child did not answer: it ended, or was killed when its time was out."""
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
@@ -72,50 +80,72 @@ class _Reply(Struct, frozen=True, kw_only=True):
 
 
 class Solver:
-    """One child; a round at a time. A child that died is replaced at the next round."""
+    """At most `children_max` children, each with a round at a time; further rounds wait for a free one.
 
-    def __init__(self) -> None:
-        self._child: Process | None = None
-        self._turn = asyncio.Lock()
+    `seconds_max` bounds a round from outside and decides nothing inside it: a clearing has no clock.
+    """
+
+    def __init__(
+        self, *, seconds_max: float = ROUND_SECONDS_MAX, children_max: int = ROUND_CHILDREN_MAX
+    ) -> None:
+        self._seconds_max = seconds_max
+        self._turns = asyncio.Semaphore(children_max)
+        self._idle: list[Process] = []
 
     async def start(self) -> None:
-        """Starts the child ahead of the first round, which else waits for its imports."""
-        async with self._turn:
-            await self._ready()
+        """Starts a child ahead of the first round, which else waits for its imports."""
+        async with self._turns:
+            self._idle.append(await self._ready())
 
     async def conclude(self, book: bytes, plan: Recorded) -> tuple[Draft, ...]:
-        """`market.rules.clearing.conclude` of an encoded book. SolverFailed when the child raised or died."""
-        async with self._turn:
-            child = await self._ready()
-            try:
-                await _send(child, msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan))))
-                reply = msgspec.msgpack.decode(await _receive(child), type=_Reply)
-            except BaseException as error:
-                await self._discard()
-                if isinstance(error, OSError | EOFError):
-                    raise SolverFailed(f"the solver ended before it answered: {error!r}") from error
-                raise
+        """`market.rules.clearing.conclude` of an encoded book. Raises SolverFailed or SolverLost."""
+        frame = msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
+        async with self._turns:
+            reply = await self._ask(await self._ready(), frame)
         if reply.error is not None:
             raise SolverFailed(reply.error)
         return tuple(_draft(drafted) for drafted in reply.drafts)
 
     async def stop(self) -> None:
-        async with self._turn:
-            await self._discard()
+        """Ends the children that wait; a round that is being computed ends with its caller."""
+        children, self._idle = self._idle, []
+        for child in children:
+            await _kill(child)
+
+    async def _ask(self, child: Process, frame: bytes) -> _Reply:
+        """The child is used again only after a whole answer."""
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                await _send(child, frame)
+                reply = msgspec.msgpack.decode(await _receive(child), type=_Reply)
+        except TimeoutError as error:
+            await _kill(child)
+            raise SolverLost(f"no answer within {self._seconds_max:g} seconds") from error
+        except (OSError, EOFError) as error:
+            await _kill(child)
+            raise SolverLost(f"the solver ended before it answered: {error!r}") from error
+        except BaseException:
+            await _kill(child)
+            raise
+        self._idle.append(child)
+        return reply
 
     async def _ready(self) -> Process:
-        if self._child is None or self._child.returncode is not None:
-            command = [sys.executable, "-m", "market.solver"]
-            self._child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
-        return self._child
+        while self._idle:
+            child = self._idle.pop()
+            if child.returncode is None:
+                return child
+        alarm_seconds = ceil(self._seconds_max + ALARM_GRACE_SECONDS)
+        command = [sys.executable, "-m", "market.solver", str(alarm_seconds)]
+        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
 
-    async def _discard(self) -> None:
-        child, self._child = self._child, None
-        if child is None or child.returncode is not None:
-            return
+
+async def _kill(child: Process) -> None:
+    if child.returncode is None:
         with suppress(ProcessLookupError):
             child.kill()
-        await asyncio.wait_for(child.wait(), STOP_SECONDS_MAX)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), STOP_SECONDS_MAX)
 
 
 async def _send(child: Process, frame: bytes) -> None:
@@ -173,18 +203,24 @@ def _reply(frame: bytes) -> _Reply:
         return _Reply(error=f"{type(error).__name__}: {error}")
 
 
-def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """The child: a task in, a reply out, until the parent closes its end."""
+def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
+    """The child: a task in, a reply out, until the parent closes its end.
+
+    The alarm ends a round whose parent is no longer there to do so.
+    """
     while len(head := source.read(FRAME.size)) == FRAME.size:
+        signal.alarm(alarm_seconds)
         size = FRAME.unpack(head)[0]
         assert size <= FRAME_BYTES_MAX
         frame = msgspec.msgpack.encode(_reply(source.read(size)))
         sink.write(FRAME.pack(len(frame)) + frame)
         sink.flush()
+        signal.alarm(0)
 
 
 if __name__ == "__main__":
-    # Ctrl-C reaches the whole process group; the parent decides when the child ends.
+    # Both reach the whole process group; the parent decides when the child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(BrokenPipeError):
-        serve(sys.stdin.buffer, sys.stdout.buffer)
+        serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))

@@ -20,6 +20,7 @@ from market.metrics import TIMER_COMMANDS
 from market.rules.callers import Caller
 from market.store.due import (
     BEGINNING,
+    START,
     MarketClock,
     clearing_clocks,
     due_expiries,
@@ -34,6 +35,8 @@ TICK_SECONDS: Final = 0.5
 COMMANDS_PER_TICK_MAX: Final = 256
 RESERVATIONS_PER_TICK_MAX: Final = 1_024
 REFUSED_PAUSE: Final = timedelta(seconds=5)
+FAILED_PAUSE: Final = timedelta(seconds=60)
+FAILED_TOLD_MAX: Final = 1_024
 
 
 class Due(NamedTuple):
@@ -54,25 +57,37 @@ class Timers:
         *,
         clock: Callable[[], datetime],
         tick_seconds: float = TICK_SECONDS,
+        commands_max: int = COMMANDS_PER_TICK_MAX,
     ) -> None:
+        """`commands_max`: of a kind, in a tick."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
         self._clock = clock
         self._tick_seconds = tick_seconds
+        self._commands_max = commands_max
         self._not_before: dict[tuple[str, UUID], datetime] = {}
+        self._failed: set[tuple[str, UUID]] = set()
+        self._expiry_mark = START
+        self._lapse_mark = START
         self._reservation = BEGINNING
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until the event is set. What is away or refused is tried again at a later tick."""
+        """Until the event is set. What is away, refused or fails is tried again at a later tick."""
         while not stop.is_set():
-            full = await self.tick() >= COMMANDS_PER_TICK_MAX
+            try:
+                full = await self.tick() >= self._commands_max
+            except Refusal as error:
+                full = False
+                log.warning("timers_wait", reason=str(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 0.0 if full else self._tick_seconds)
 
     async def tick(self) -> int:
-        """Give the commands that are due, at most 256 of a kind; the number given.
+        """Give the commands that are due; the number given.
 
-        Releases are looked for among the next 1,024 reservations, from tick to tick through all of them.
+        Each kind goes on from tick to tick through all that is due, so that what is refused again and again
+        holds up nothing behind it; releases are looked for among the next 1,024 reservations. Raises
+        RecordUnavailable when the database is away.
         """
         now = self._clock()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
@@ -81,15 +96,16 @@ class Timers:
         return len(due)
 
     async def _due(self, now: datetime) -> Sequence[Due]:
-        async with self._desk.pool.acquire() as connection:
-            expiries = await due_expiries(connection, now, COMMANDS_PER_TICK_MAX)
-            lapses = await due_lapses(connection, now, COMMANDS_PER_TICK_MAX)
+        async with self._desk.looking() as connection:
+            expiries = await due_expiries(connection, now, self._commands_max, after=self._expiry_mark)
+            lapses = await due_lapses(connection, now, self._commands_max, after=self._lapse_mark)
             releases = await due_releases(connection, RESERVATIONS_PER_TICK_MAX, after=self._reservation)
             clocks = await clearing_clocks(connection)
+        self._expiry_mark, self._lapse_mark = expiries.reached, lapses.reached
         self._reservation = releases.looked_at
         return [
-            *(self._expiry(place) for place in expiries),
-            *(self._lapse(place.match) for place in lapses),
+            *(self._expiry(place) for place in expiries.places),
+            *(self._lapse(place.match) for place in lapses.places),
             *(self._release(place.order) for place in releases.places),
             *(self._round(clock.market) for clock in clocks if is_due(clock, now)),
         ]
@@ -112,13 +128,22 @@ class Timers:
         )
 
     async def _give(self, due: Due, now: datetime) -> None:
+        """A command that fails in a way that no rule foresaw is told once, and again after it went well."""
+        key = (due.kind, due.subject)
         try:
             await due.give()
         except (Refusal, Refusals) as error:
-            self._not_before[due.kind, due.subject] = now + REFUSED_PAUSE
+            self._not_before[key] = now + REFUSED_PAUSE
             outcome = "refused"
             log.info("timer_refused", kind=due.kind, subject=str(due.subject), reason=str(error))
+        except Exception:
+            self._not_before[key] = now + FAILED_PAUSE
+            outcome = "failed"
+            if key not in self._failed and len(self._failed) < FAILED_TOLD_MAX:
+                self._failed.add(key)
+                log.exception("timer_failed", kind=due.kind, subject=str(due.subject))
         else:
+            self._failed.discard(key)
             outcome = "accepted"
             log.info("timer_fired", kind=due.kind, subject=str(due.subject))
         TIMER_COMMANDS.labels(due.kind, outcome).inc()

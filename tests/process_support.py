@@ -24,7 +24,7 @@ PUBLIC_ID_SECRET = "a-publisher-key-of-the-tests-only-0123456789"
 COMPLETED = "market.clearing.completed.v1"
 
 
-def settings_for(database: Any, bootstrap: str, prefix: str) -> Settings:
+def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> Settings:
     return load(
         environment="test",
         database_url=database.admin_dsn,
@@ -32,16 +32,16 @@ def settings_for(database: Any, bootstrap: str, prefix: str) -> Settings:
         topic_prefix=prefix,
         public_id_secret=PUBLIC_ID_SECRET,
         http_port=0,
+        **changes,
     )
 
 
 @asynccontextmanager
-async def wired(database: Any, bootstrap: str, prefix: str) -> AsyncIterator[Wiring]:
-    """Topics made; pools and a writer of this process."""
+async def wired(database: Any, bootstrap: str, prefix: str, **changes: Any) -> AsyncIterator[Wiring]:
+    """Topics made; pools and a writer of this process, whose settings have `changes`."""
     await create_topics(bootstrap, LANES, prefix=prefix)
-    ground = Ground(
-        settings=settings_for(database, bootstrap, prefix), admin_url=database.admin_dsn, bootstrap=bootstrap
-    )
+    settings = settings_for(database, bootstrap, prefix, **changes)
+    ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=bootstrap)
     async with wire(ground) as wiring:
         yield wiring
 

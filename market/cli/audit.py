@@ -121,6 +121,10 @@ def print_report(report: AuditReport) -> None:
         f"{report.records:,} records, {report.repeats:,} identical repeats, "
         f"{report.clearings:,} clearings computed again, {report.matches:,} matches compared"
     )
+    if report.abandoned_unproven:
+        print_line(
+            f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
+        )
     if report.first_divergence is None:
         print_line(f"verdict: nothing diverges; {report.ending}")
     else:

@@ -2,6 +2,7 @@
 
 import rich_click as click
 
+from events.connections import ACQUIRE_SECONDS_MAX
 from events.watermarks import republish
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.cli.lanes import LANE, Lane
@@ -38,7 +39,7 @@ async def _topics(settings: Settings, lost: Lane | None, *, dry_run: bool) -> li
         before = await inspect_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
         created = set() if dry_run else await _create(ground, lanes)
         if lost is not None and not dry_run:
-            async with wiring.relay.acquire() as connection:
+            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
                 await republish(connection, lost)
     return [
         {

@@ -1,6 +1,7 @@
 """What every command needs: the writer of this process, and how a command becomes one lane transaction."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from hashlib import sha256
 from typing import Generic, TypeAlias, TypeVar
@@ -8,11 +9,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.connections import Connection, Pool
+from events.connections import ACQUIRE_SECONDS_MAX, DATABASE_AWAY, Connection, Pool
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft
 from events.journal import read_deployment
 from events.lane import Command, LaneWriter, Outcome
+from events.refusal import RecordUnavailable
 from events.vocabulary import Stream, lane_of
 from market.rules.callers import Caller
 
@@ -34,6 +36,15 @@ class Desk(Struct, frozen=True, kw_only=True):
     lanes: int
     new_id: Callable[[], UUID]
 
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[Connection]:
+        """A connection for a look before a command. RecordUnavailable when the database is away."""
+        try:
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                yield connection
+        except DATABASE_AWAY as error:
+            raise RecordUnavailable from error
+
     def lane(self, stream: Stream, key: object) -> LaneKey:
         """The lane of a market, an organisation or a lot."""
         return LaneKey(stream, _lane_of(str(key), self.lanes))
@@ -41,7 +52,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
     """NotInitialised when the record is not there yet."""
-    async with pool.acquire() as connection:
+    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
         deployment = await read_deployment(connection)
     return Desk(writer=writer, pool=pool, lanes=deployment.lanes, new_id=new_id)
 

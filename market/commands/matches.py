@@ -87,7 +87,7 @@ async def lapse(
 
 async def _find(desk: Desk, caller: Caller, match: UUID) -> matches.MatchPlace:
     party = None if "operator" in caller.roles else caller.organisation
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         place = await matches.locate(connection, party, match)
     if place is None:
         raise MatchUnknown

@@ -34,7 +34,7 @@ S = TypeVar("S")
 async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> OrderPlace:
     """The place of the caller's own order, of anyone's for an operator. Raises OrderUnknown."""
     owner = None if "operator" in caller.roles else caller.organisation
-    async with desk.pool.acquire() as connection:
+    async with desk.looking() as connection:
         place = await locate(connection, owner, order)
     if place is None or place.kind not in kinds:
         raise OrderUnknown

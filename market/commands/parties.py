@@ -121,7 +121,7 @@ async def _submit(
     own = desk.lane("parties", argument.organisation)
     read = [desk.lane("parties", code) for code in named]
     for _ in range(TRIES_MAX):
-        async with desk.pool.acquire() as connection:
+        async with desk.looking() as connection:
             markets = await members.markets_of(connection, argument.organisation)
         lanes = frozenset([own, *read, *(LaneKey("market", lane) for lane, _ in markets)])
         try:

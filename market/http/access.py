@@ -77,11 +77,15 @@ class KeyRing:
         self._clock = clock
         self._verified: OrderedDict[bytes, tuple[datetime, Credential]] = OrderedDict()
 
-    async def credential(self, authorization: str | None) -> Credential:
+    async def credential(self, authorization: str | None, admit: Callable[[], None]) -> Credential:
         """The live key of an Authorization header. DoorError `unauthenticated`, not saying which part
-        failed."""
+        failed.
+
+        `admit` is asked before anything is done for who is not known by a key; it may raise.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
+            admit()
             raise _unauthenticated("this route needs an API key: Authorization: Bearer lds_live_…")
         token = token.strip()
         digest = sha256(token.encode("utf-8", "replace")).digest()
@@ -90,6 +94,7 @@ class KeyRing:
         if known is not None and now - known[0] < CACHE_TIME:
             credential = known[1]
         else:
+            admit()
             credential = await self._verify(token)
             self._remember(digest, now, credential)
         if credential.expires_at <= now:

@@ -19,7 +19,7 @@ Check = Callable[[], Awaitable[str | None]]
 
 class Door(Struct, frozen=True, kw_only=True):
     """`public_id_key` makes the ids of the anonymised book; `new_secret` gives the 32 random bytes of an
-    API key."""
+    API key; `limits` are of organisations, `strangers` of the addresses of who is not known by a key."""
 
     desk: Desk
     reader: Pool
@@ -30,6 +30,7 @@ class Door(Struct, frozen=True, kw_only=True):
     keys: KeyRing
     seal: CursorSeal
     limits: CallerLimits
+    strangers: CallerLimits
     metrics: DoorMetrics
     checks: dict[str, Check]
     body_bytes_max: int

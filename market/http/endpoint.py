@@ -7,6 +7,7 @@ headers and body together so that all faults are answered at once.
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -26,6 +27,7 @@ from market.http.faults import Fault, InvalidInputError
 from market.http.idempotency import HEADER, REPLAYED, parse_key, request_of
 from market.http.ids import Prefix, from_path
 from market.http.judging import Judge, refused_too
+from market.http.limits import CallerLimits, site_of
 from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
 from market.http.validation import decode, parse_query
@@ -86,6 +88,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     judge: Judge | None
     also: tuple[int, ...]
+    metered: bool
 
 
 class Answer(Struct, kw_only=True):
@@ -177,11 +180,13 @@ def endpoint(
     headers: dict[str, str] | None = None,
     judge: Judge | None = None,
     also: tuple[int, ...] = (),
+    metered: bool = True,
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
     """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
     `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from `example`.
-    `also`: statuses that come with the same body as a success.
+    `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
+    limit of addresses may silence.
     """
     declared = Endpoint(
         method=method,
@@ -203,6 +208,7 @@ def endpoint(
         headers=headers or {},
         judge=judge,
         also=also,
+        metered=metered,
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
@@ -228,12 +234,16 @@ def endpoint(
 async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query: type[Q]) -> None:
     request, door = call.request, call.door
     if declared.roles:
-        credential = await door.keys.credential(request.headers.get("authorization"))
+        credential = await door.keys.credential(
+            request.headers.get("authorization"), partial(admit_stranger, call)
+        )
         call.called_by(credential)
         call.trace.organisation, call.trace.key = credential.organisation, credential.key
         call.trace.roles = tuple(sorted(credential.roles))
-        _check_rate(call, credential.organisation)
+        _check_rate(call, door.limits, credential.organisation)
         require(declared.roles, credential.roles)
+    elif declared.metered:
+        admit_stranger(call)
     _read_path(call)
     faults: list[Fault] = []
     try:
@@ -254,8 +264,14 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
         raise InvalidInputError(faults, refused)
 
 
-def _check_rate(call: Call[Any, Any], caller: UUID | str) -> None:
-    verdict = call.door.limits.take(caller)
+def admit_stranger(call: Call[Any, Any]) -> None:
+    """DoorError `too_many_requests` when the client's address has sent too much that no key answers for."""
+    client = call.request.client
+    _check_rate(call, call.door.strangers, site_of(client.host if client is not None else ""))
+
+
+def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str) -> None:
+    verdict = limits.take(caller)
     call.trace.rate_limit = verdict.fields
     if not verdict.allowed:
         raise DoorError(

@@ -24,7 +24,9 @@ class Readiness(Struct, frozen=True, kw_only=True):
     failing: dict[str, str]
 
 
-@endpoint("GET", "/livez", roles=PUBLIC, summary="The event loop runs", tag=TAG, answer=Liveness)
+@endpoint(
+    "GET", "/livez", roles=PUBLIC, summary="The event loop runs", tag=TAG, answer=Liveness, metered=False
+)
 async def live(_call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=Liveness(status="ok"), headers={"Cache-Control": "no-store"})
 
@@ -35,6 +37,7 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     roles=PUBLIC,
     summary="Database, migrations and relay are well",
     tag=TAG,
+    metered=False,
     answer=Readiness,
     also=(503,),
     description="503 with the same body while a check fails.",
@@ -57,6 +60,7 @@ async def ready(call: Call[Nothing, Nothing]) -> Answer:
     roles=PUBLIC,
     summary="Prometheus metrics of this process",
     tag=TAG,
+    metered=False,
     description="Text exposition format 0.0.4.",
     answer=str,
     media_type=CONTENT_TYPE,

@@ -1,7 +1,8 @@
-"""How much a caller may ask: GCRA per organisation (throttled-py), told by the RateLimit fields of the
-draft."""
+"""How much a caller may ask: GCRA per organisation, per address for who is none yet (throttled-py), told by
+the RateLimit fields of the draft."""
 
 from datetime import timedelta
+from ipaddress import IPv4Address, ip_address, ip_network
 from math import ceil
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from throttled.rate_limiter import per_duration
 
 BODY_BYTES_MAX: Final = 256 * 1024
 CALLERS_MAX: Final = 10_000
-POLICY: Final = "organisation"
+IPV6_SITE_BITS: Final = 64
 
 
 class Quota(Struct, frozen=True, kw_only=True):
@@ -32,22 +33,34 @@ class Verdict(Struct, frozen=True):
 
 
 class CallerLimits:
-    """One virtual clock per caller, in this process's memory."""
+    """One virtual clock per caller, in this process's memory; the longest unseen gives way to a new one."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, policy: str = "organisation", callers_max: int = CALLERS_MAX) -> None:
         self._throttled = Throttled(
             using=RateLimiterType.GCRA.value,
             quota=per_duration(timedelta(seconds=quota.seconds), limit=quota.requests, burst=quota.burst),
-            store=MemoryStore(options={"MAX_SIZE": CALLERS_MAX}),
+            store=MemoryStore(options={"MAX_SIZE": callers_max}),
         )
+        self._name = policy
         self._policy = (
             b"ratelimit-policy",
-            f'"{POLICY}";q={quota.burst};w={quota.seconds}'.encode(),
+            f'"{policy}";q={quota.burst};w={quota.seconds}'.encode(),
         )
 
     def take(self, caller: UUID | str) -> Verdict:
         result = self._throttled.limit(str(caller))
         state = result.state
-        remaining = f'"{POLICY}";r={state.remaining};t={ceil(state.reset_after)}'
+        remaining = f'"{self._name}";r={state.remaining};t={ceil(state.reset_after)}'
         fields = (self._policy, (b"ratelimit", remaining.encode()))
         return Verdict(not result.limited, max(1, ceil(state.retry_after)), fields)
+
+
+def site_of(address: str) -> str:
+    """The address of a client, of which IPv6 gives everyone 2^64: there the network that they share."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((int(found), IPV6_SITE_BITS), strict=False))

@@ -1,6 +1,7 @@
 """Pricing rule sets of a market: publish (two operators), read (everybody with a key)."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from events.vocabulary import Denominator, Instant, ProductForm
 from market.commands import inputs as commands
 from market.http import lists
 from market.http.access import OPERATORS, READERS, require
-from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.endpoint import Answer, Call, DryRun, Nothing, admit_stranger, endpoint, not_found
 from market.http.ids import KeyId, to_text
 from market.http.lists import PageQuery
 from market.http.markets import load as load_market
@@ -163,7 +164,7 @@ async def _signatures(call: Call[Any, Any]) -> tuple[UUID, ...]:
     keys = [call.caller.key]
     header = call.request.headers.get(COSIGNER)
     if header is not None:
-        cosigner = await call.door.keys.credential(header)
+        cosigner = await call.door.keys.credential(header, partial(admit_stranger, call))
         require(OPERATORS, cosigner.roles)
         keys.append(cosigner.key)
     return tuple(key for key in dict.fromkeys(keys) if key is not None)

@@ -35,6 +35,8 @@ from market.rules.sections import ClearedSection, ClearingImpossible, Trade, cle
 ALGORITHM = "lexicographic-1"
 PARTS: tuple[Part, ...] = ("firm", "all")
 REASON_TEXT_MAX = 200
+SOLVER_GAVE_UP = "solver_gave_up"
+"""Code of a round whose matcher got no result in time: of that machine, not of the round."""
 INDEX_FLAT_UEUR_PER_KG = 0
 """Term prices are differentials to an index: at the index itself they are nothing."""
 
@@ -108,14 +110,16 @@ def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
     try:
         return drafts(clear(book, plan))
     except ClearingImpossible as impossible:
-        fact = ClearingAbandoned(
-            market=book.market,
-            plan=_planned(plan).plan,
-            round=_planned(plan).round,
-            code=impossible.code,
-            reason=impossible.reason,
-        )
-        return (_draft(plan, "abandoned", fact, fact.plan),)
+        return (abandonment(plan, impossible.code, impossible.reason),)
+
+
+def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
+    """The end of a round without a result; all but code and reason derives from the plan."""
+    planned = _planned(plan)
+    fact = ClearingAbandoned(
+        market=planned.market, plan=planned.plan, round=planned.round, code=code, reason=reason
+    )
+    return _draft(plan, "abandoned", fact, fact.plan)
 
 
 def drafts(clearing: Clearing) -> tuple[Draft, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 
@@ -20,10 +21,14 @@ TRIES_MAX = 8
 TIEBREAK_BITS = 44
 
 
+ImpossibleCode = Literal["algorithm_unknown", "assignment_refused", "not_unique"]
+"""Of rounds that have no result on any machine."""
+
+
 class ClearingImpossible(Exception):
     """The round has no result: `code` and `reason` go into its ClearingAbandoned."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: ImpossibleCode, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason

@@ -1,8 +1,8 @@
 """What timers look for: orders whose validity is over, matches nobody answered, lots to release, rounds by
 the clock."""
 
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -29,24 +29,48 @@ class MarketClock(Struct, frozen=True, kw_only=True):
     last_time: datetime
 
 
-# Orders in a book whose plan is open wait: the rules would only refuse them.
+class Mark(NamedTuple):
+    """How far a look reached, to go on after."""
+
+    time: datetime
+    id: UUID
+
+
+START: Final = Mark(datetime(1970, 1, 1, tzinfo=UTC), BEGINNING)
+P = TypeVar("P")
+
+
+class Found(Struct, Generic[P], frozen=True, kw_only=True):
+    """The longest due first; `reached` is START when nothing is due after these."""
+
+    places: tuple[P, ...]
+    reached: Mark
+
+
+# Orders in a book whose plan is open wait, and so do those of a stopped lane: both would only be refused.
 EXPIRIES = """
+with stopped as (select lane from record.lane where stream = 'market' and stopped_reason is not null)
 (select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity, s.valid_until
  from supply s join market m on m.lane = s.lane and m.market = s.market
  where s.status = 'open' and s.valid_until <= $1 and (m.plan_position is null or s.rank > m.plan_position)
- order by s.valid_until limit $2)
+   and (s.valid_until, s.supply) > ($3, $4) and s.lane not in (select lane from stopped)
+ order by s.valid_until, s.supply limit $2)
 union all
 (select r.lane, r.market, r.requirement, 'requirement', r.organisation, null, r.valid_until
  from requirement r join market m on m.lane = r.lane and m.market = r.market
  where r.status = 'open' and r.valid_until <= $1 and (m.plan_position is null or r.rank > m.plan_position)
- order by r.valid_until limit $2)
-order by valid_until limit $2
+   and (r.valid_until, r.requirement) > ($3, $4) and r.lane not in (select lane from stopped)
+ order by r.valid_until, r.requirement limit $2)
+order by valid_until, "order" limit $2
 """
 
 
-async def due_expiries(connection: Connection, now: datetime, limit: int) -> list[OrderPlace]:
-    """Open orders that are over, the longest over first."""
-    return [
+async def due_expiries(
+    connection: Connection, now: datetime, limit: int, *, after: Mark = START
+) -> Found[OrderPlace]:
+    """Open orders that are over."""
+    rows = await connection.fetch(EXPIRIES, now, limit, *after)
+    places = tuple(
         OrderPlace(
             lane=row["lane"],
             market=row["market"],
@@ -55,19 +79,40 @@ async def due_expiries(connection: Connection, now: datetime, limit: int) -> lis
             organisation=row["organisation"],
             lot_identity=row["lot_identity"],
         )
-        for row in await connection.fetch(EXPIRIES, now, limit)
-    ]
+        for row in rows
+    )
+    more = len(rows) == limit
+    return Found(places=places, reached=Mark(rows[-1]["valid_until"], rows[-1]["order"]) if more else START)
 
 
 LAPSES = """
-select lane, market, match, supply, requirement, seller, buyer
-from match where status = 'open' and confirm_by <= $1 order by confirm_by limit $2
+select lane, market, match, supply, requirement, seller, buyer, confirm_by
+from match
+where status = 'open' and confirm_by <= $1 and (confirm_by, match) > ($3, $4)
+  and lane not in (select lane from record.lane where stream = 'market' and stopped_reason is not null)
+order by confirm_by, match limit $2
 """
 
 
-async def due_lapses(connection: Connection, now: datetime, limit: int) -> list[MatchPlace]:
-    """Open matches whose time to answer is over, the longest over first."""
-    return [MatchPlace(**row) for row in await connection.fetch(LAPSES, now, limit)]
+async def due_lapses(
+    connection: Connection, now: datetime, limit: int, *, after: Mark = START
+) -> Found[MatchPlace]:
+    """Open matches whose time to answer is over."""
+    rows = await connection.fetch(LAPSES, now, limit, *after)
+    places = tuple(
+        MatchPlace(
+            lane=row["lane"],
+            market=row["market"],
+            match=row["match"],
+            supply=row["supply"],
+            requirement=row["requirement"],
+            seller=row["seller"],
+            buyer=row["buyer"],
+        )
+        for row in rows
+    )
+    more = len(rows) == limit
+    return Found(places=places, reached=Mark(rows[-1]["confirm_by"], rows[-1]["match"]) if more else START)
 
 
 class Releases(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from events.connections import Connection, Pool
+from events.connections import ACQUIRE_SECONDS_MAX, DATABASE_AWAY, Connection, Pool
 from events.refusal import RecordUnavailable
 
 ReaderRole = Literal["tenant", "operator", "auditor", "desk", "door"]
@@ -16,12 +16,7 @@ ReaderRole = Literal["tenant", "operator", "auditor", "desk", "door"]
 `rules.visibility` before anybody sees it · door: the one API key that a request presents."""
 
 PAGE_MAX = 500
-_AWAY = (
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    ConnectionError,
-)
+_AWAY = (asyncpg.OperatorInterventionError, *DATABASE_AWAY)
 
 T = TypeVar("T")
 
@@ -55,7 +50,7 @@ async def reading(
     """
     try:
         async with (
-            pool.acquire() as connection,
+            pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))

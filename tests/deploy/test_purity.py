@@ -80,3 +80,17 @@ def test_pure_module_stays_pure(path: Path) -> None:
 )
 def test_the_check_sees_what_it_is_for(source: str, expected: set[str]) -> None:
     assert expected == impurities(source)
+
+
+def test_nothing_waits_for_a_connection_for_ever() -> None:
+    """Every `acquire` of the exchange names its limit."""
+    bare = [
+        f"{path.relative_to(CHECKOUT)}:{node.lineno}"
+        for path in sorted((CHECKOUT / "market").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "acquire"
+        and "timeout" not in {keyword.arg for keyword in node.keywords}
+    ]
+    assert [] == bare

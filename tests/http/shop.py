@@ -140,7 +140,11 @@ class Shop:
 
 @asynccontextmanager
 async def shop_on(
-    database: Any, *, quota: Quota = AMPLE, checks: dict[str, Check] | None = None
+    database: Any,
+    *,
+    quota: Quota = AMPLE,
+    strangers: Quota = AMPLE,
+    checks: dict[str, Check] | None = None,
 ) -> AsyncIterator[Shop]:
     async with scene_on(database) as scene:
         reader = await open_pool(database.dsn("reader"), size=4)
@@ -156,6 +160,7 @@ async def shop_on(
                     keys=KeyRing(partial(find_credential, reader), scene.clock),
                     seal=CursorSeal("c" * 32),
                     limits=CallerLimits(quota),
+                    strangers=CallerLimits(strangers, policy="address"),
                     metrics=DoorMetrics(CollectorRegistry()),
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,

@@ -1,10 +1,13 @@
 """Rates per organisation, told by their headers; health and metrics stand outside."""
 
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
-from market.http.limits import Quota
+from market.http.access import mint
+from market.http.limits import CallerLimits, Quota, site_of
 from tests.http.shop import Shop, shop_on
 
 
@@ -20,6 +23,78 @@ async def test_a_caller_beyond_its_rate_is_told_when_to_come_back(database: Any)
         assert ("too_many_requests", "1") == (answers[3].json()["code"], answers[3].headers["retry-after"])
         assert 200 == (await shop.ask("GET", "/v1/markets", by=second)).status_code
         assert 200 == (await shop.client.get("/livez")).status_code
+
+
+STRANGERS = Quota(requests=60, seconds=60, burst=4)
+
+
+def unknown_key(number: int) -> dict[str, str]:
+    return {"Authorization": f"Bearer {mint(UUID(int=number), number.to_bytes(32, 'big'))}"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer no-key"}, {"Authorization": "Basic x"}, unknown_key(7)]
+)
+async def test_who_shows_no_key_is_limited_by_address(database: Any, headers: dict[str, str]) -> None:
+    async with shop_on(database, strangers=STRANGERS) as shop:
+        answers = [await shop.client.get("/v1/markets", headers=headers) for _ in range(5)]
+        assert [401, 401, 401, 401, 429] == [answer.status_code for answer in answers]
+        last = answers[-1]
+        assert ("too_many_requests", "1") == (last.json()["code"], last.headers["retry-after"])
+        assert '"address";q=4;w=60' == last.headers["ratelimit-policy"]
+        assert 429 == (await shop.client.get("/schema/openapi.json")).status_code
+        for probe in ("/livez", "/readyz", "/metrics"):
+            assert 200 == (await shop.client.get(probe)).status_code
+
+
+async def test_a_flood_of_bad_keys_reads_nothing_and_leaves_known_callers_alone(database: Any) -> None:
+    async with shop_on(database, strangers=STRANGERS) as shop:
+        seller = shop.scene.sellers[0]
+        assert 200 == (await shop.ask("GET", "/v1/markets", by=seller)).status_code
+        answers = [await shop.client.get("/v1/markets", headers=unknown_key(n)) for n in range(1, 9)]
+        assert [401] * 3 + [429] * 5 == [answer.status_code for answer in answers]
+        assert 200 == (await shop.ask("GET", "/v1/markets", by=seller)).status_code
+
+
+async def test_addresses_have_quotas_of_their_own_and_an_ipv6_site_has_one(database: Any) -> None:
+    async with shop_on(database, strangers=STRANGERS) as shop:
+        found = {}
+        for address in ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
+            transport = httpx.ASGITransport(app=shop.app, client=(address, 1))  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+                found[address] = [(await client.get("/v1/markets")).status_code for _ in range(4)]
+        assert {
+            "192.0.2.1": [401] * 4,
+            "192.0.2.2": [401] * 4,
+            "2001:db8::1": [401] * 4,
+            "2001:db8::2": [429] * 4,
+            "2001:db8:0:1::1": [401] * 4,
+        } == found
+
+
+def test_the_table_of_callers_is_bounded() -> None:
+    limits = CallerLimits(Quota(requests=1, seconds=3_600, burst=1), callers_max=100)
+    assert limits.take("first").allowed
+    assert not limits.take("first").allowed
+    for number in range(99):
+        limits.take(str(number))
+    assert not limits.take("first").allowed
+    for number in range(100):
+        limits.take(str(number))
+    assert limits.take("first").allowed, "the longest unseen made room"
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", "unknown"),
+    ],
+)
+def test_the_site_of_an_address(address: str, site: str) -> None:
+    assert site == site_of(address)
 
 
 async def test_readiness_names_what_fails(database: Any) -> None:

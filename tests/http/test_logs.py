@@ -1,11 +1,14 @@
 """One canonical line per request, and no secret in any line."""
 
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from market.http import facilities
+from market.http.ids import to_text
 from market.store import markets
 from tests.http.shop import Shop
 
@@ -69,7 +72,7 @@ async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.Monk
     [
         (ConnectionRefusedError, "record_unavailable"),
         (asyncpg.ConnectionDoesNotExistError, "record_unavailable"),
-        (TimeoutError, "unavailable"),
+        (TimeoutError, "record_unavailable"),
     ],
 )
 async def test_a_server_that_does_not_answer_is_503(
@@ -87,6 +90,25 @@ async def test_a_server_that_does_not_answer_is_503(
         answer.json()["code"],
         answer.headers["retry-after"],
     )
+
+
+async def test_a_change_without_a_database_is_503(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    offer = to_text("offer", await shop.scene.offer(seller))
+    site = f"/v1/organisations/{to_text('org', seller.organisation)}/facilities"
+    changes: list[tuple[str, str, dict[str, Any]]] = [
+        ("DELETE", f"/v1/supply-offers/{offer}", {"version": '"1"'}),
+        ("POST", f"/v1/matches/{to_text('match', UUID(int=7))}/confirm", {}),
+        ("POST", site, {"roles": ("admin",), "body": facilities.EXAMPLE}),
+    ]
+    for roles in ("trader", "admin"):
+        await shop.token(seller, roles)  # type: ignore[arg-type]
+    found = [await shop.ask(method, path, by=seller, **more) for method, path, more in changes]
+    assert [409, 404, 201] == [answer.status_code for answer in found], [answer.text for answer in found]
+    shop.scene.pool.terminate()
+    for method, path, more in changes:
+        answer = await shop.ask(method, path, by=seller, **more)
+        assert (path, 503, "record_unavailable") == (path, answer.status_code, answer.json()["code"])
 
 
 async def test_an_unforeseen_error_is_a_problem_without_its_text(

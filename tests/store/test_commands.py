@@ -120,7 +120,7 @@ async def test_a_lapse_releases_the_hold_on_both_sides(scene: Scene) -> None:
     struck = await struck_by(scene)
     scene.clock.pass_seconds(3_601)
     async with scene.pool.acquire() as connection:
-        places = await due.due_lapses(connection, scene.clock.now, 10)
+        places = (await due.due_lapses(connection, scene.clock.now, 10)).places
     assert [struck.match] == [place.match for place in places]
     await matches.lapse(scene.desk, scene.operator, match=struck.match)
     assert [(0, 0, "open"), (0, 0, "open")] == await quantities(scene, struck)
@@ -344,13 +344,18 @@ async def test_orders_past_their_validity_are_found_and_expired(scene: Scene) ->
     requirement = await scene.require(scene.buyers[0])
     scene.clock.now = VALID_UNTIL
     async with scene.pool.acquire() as connection:
-        places = await due.due_expiries(connection, scene.clock.now, 10)
-        assert 1 == len(await due.due_expiries(connection, scene.clock.now, 1))
+        found = await due.due_expiries(connection, scene.clock.now, 10)
+        first = await due.due_expiries(connection, scene.clock.now, 1)
+        second = await due.due_expiries(connection, scene.clock.now, 1, after=first.reached)
+        last = await due.due_expiries(connection, scene.clock.now, 1, after=second.reached)
+    places = found.places
+    assert places == first.places + second.places
+    assert ((), due.START, due.START) == (last.places, last.reached, found.reached)
     assert {offer, requirement} == {place.order for place in places}
     await offers.expire(scene.desk, scene.operator, order=offer)
     await requirements.expire(scene.desk, scene.operator, order=requirement)
     async with scene.pool.acquire() as connection:
-        assert [] == await due.due_expiries(connection, scene.clock.now, 10)
+        assert () == (await due.due_expiries(connection, scene.clock.now, 10)).places
         row = await load_supply(connection, None, later)
     assert row is not None
     assert "open" == row.order.status

@@ -119,7 +119,7 @@ async def scans(connection: Connection, statement: str, *arguments: object) -> t
     used |= {
         line.split(" on ")[1].split(" ")[0] for line in lines if line.startswith("Bitmap Index Scan on ")
     }
-    return whole - {"market"}, used
+    return whole - {"market", "lane"}, used
 
 
 async def as_writer(database: Any) -> Connection:
@@ -186,9 +186,9 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (supplies.READ_BOOK, (3, market), {"supply_in_book"}),
             (requirements.READ_BOOK, (3, market), {"requirement_in_book"}),
             (matches.READ_BOOK, (3, market), {"match_open"}),
-            (due.EXPIRIES, (NOW, 100), {"supply_due"}),
-            (due.EXPIRIES, (NOW, 100), {"requirement_due"}),
-            (due.LAPSES, (NOW, 100), {"match_due"}),
+            (due.EXPIRIES, (NOW, 100, *due.START), {"supply_due"}),
+            (due.EXPIRIES, (NOW, 100, *due.START), {"requirement_due"}),
+            (due.LAPSES, (NOW, 100, *due.START), {"match_due"}),
         ],
     )
     await writer.close()

@@ -11,10 +11,12 @@ import pytest
 
 from events.chain import genesis, next_head
 from events.decision import LaneKey
+from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.cli.console import Exit
 from market.lane_audit import Divergence
+from market.topics import create_topics
 from tests.market_support import LANES, Scene, scene_on
 from tests.process_support import (
     completed_rounds,
@@ -26,6 +28,7 @@ from tests.process_support import (
     start_cli,
     wired,
 )
+from tests.record_support import send_raw
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -210,6 +213,19 @@ async def test_another_history_of_a_position_is_named(market: Traded) -> None:
 async def test_a_record_that_is_no_event_is_named(market: Traded) -> None:
     found = await market.tampered(lambda rows: [*rows, (b'{"no":"event"}', rows[-1][1])], chained=False)
     assert "undecodable" == found.kind
+
+
+async def test_a_first_record_that_is_no_event_is_named(kafka_bootstrap: str, topic_prefix: str) -> None:
+    await create_topics(kafka_bootstrap, LANES, prefix=topic_prefix)
+    await send_raw(kafka_bootstrap, record_topic(topic_prefix, "parties"), 1, [(b"no event", [])])
+    report = await audit(kafka_bootstrap, prefix=topic_prefix)
+    assert report.first_divergence is not None
+    assert ("parties", 1, "undecodable") == (
+        report.first_divergence.stream,
+        report.first_divergence.lane,
+        report.first_divergence.kind,
+    )
+    assert report.deployment is None
 
 
 async def test_a_record_of_another_deployment_is_named(market: Traded) -> None:

@@ -13,6 +13,7 @@ from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MatchStruck
 from events.topics import record_topic
+from market.auditor import audit
 from market.rules.book import Books, fold
 from market.rules.clearing import conclude
 from market.rules.clearings import rule_set_sha256
@@ -159,6 +160,29 @@ async def test_a_round_that_cannot_be_computed_is_abandoned(
         (abandoned,) = [event.data for event in events if isinstance(event.data, ClearingAbandoned)]
         assert "algorithm_unknown" == abandoned.code
         assert plan.data.plan == abandoned.plan  # type: ignore[attr-defined]
+
+
+async def test_a_round_that_no_child_finishes_is_given_up_and_the_lane_goes_on(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        async with (
+            wired(*servers, round_seconds_max=0.001) as wiring,
+            serving(wiring, "relay", "matcher"),
+        ):
+            await trade(scene)
+            plan = await scene.plan()
+            await eventually("its end", lambda: _last_is(scene, ClearingAbandoned))
+        async with wired(*servers) as wiring, serving(wiring, "relay", "matcher"):
+            await scene.plan()
+            await eventually("the next round", lambda: _last_is(scene, ClearingCompleted))
+            await eventually("the topics", lambda: published(scene))
+        (abandoned,) = [e.data for e in await market_events(scene) if isinstance(e.data, ClearingAbandoned)]
+        assert ("solver_gave_up", plan.data.plan) == (abandoned.code, abandoned.plan)  # type: ignore[attr-defined]
+        report = await audit(kafka_bootstrap, prefix=topic_prefix)
+        assert report.first_divergence is None
+        assert (1, 1) == (report.clearings, report.abandoned_unproven)
 
 
 async def plan_unknown_algorithm(scene: Scene) -> Recorded:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from events.envelope import Recorded
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import conclude
-from market.solver import Solver, SolverFailed
+from market.solver import Solver, SolverFailed, SolverLost
 from tests.market_support import Scene, scene_on
 
 
@@ -62,7 +63,7 @@ async def test_a_child_that_died_is_replaced_and_an_error_is_told(database: Any)
             waiting = asyncio.create_task(solver.conclude(encoded, plan))
             await asyncio.sleep(0.1)
             os.kill(pid, signal.SIGKILL)
-            with pytest.raises(SolverFailed, match="ended before it answered"):
+            with pytest.raises(SolverLost, match="ended before it answered"):
                 await waiting
             assert conclude(book, plan) == await solver.conclude(encoded, plan)
             book.position += 1
@@ -71,3 +72,50 @@ async def test_a_child_that_died_is_replaced_and_an_error_is_told(database: Any)
         finally:
             await solver.stop()
         assert before == children()
+
+
+async def test_a_round_that_does_not_end_holds_up_no_other_and_is_killed(database: Any) -> None:
+    async with scene_on(database) as scene:
+        book, plan = await planned(scene)
+        encoded = msgspec.msgpack.encode(book)
+        solver = Solver(seconds_max=8.0, children_max=2)
+        try:
+            before = children()
+            await solver.start()
+            (frozen,) = children() - before
+            os.kill(frozen, signal.SIGSTOP)
+            hanging = asyncio.create_task(solver.conclude(encoded, plan))
+            await asyncio.sleep(0)
+            assert conclude(book, plan) == await solver.conclude(encoded, plan)
+            assert not hanging.done()
+            with pytest.raises(SolverLost, match="no answer within 8 seconds"):
+                await hanging
+            assert frozen not in children()
+        finally:
+            await solver.stop()
+        assert before == children()
+
+
+async def test_a_cancelled_round_takes_its_child_along(database: Any) -> None:
+    async with scene_on(database) as scene:
+        book, plan = await planned(scene)
+        solver = Solver()
+        before = children()
+        await solver.start()
+        (frozen,) = children() - before
+        os.kill(frozen, signal.SIGSTOP)
+        hanging = asyncio.create_task(solver.conclude(msgspec.msgpack.encode(book), plan))
+        await asyncio.sleep(0.1)
+        hanging.cancel()
+        await asyncio.wait([hanging])
+        assert hanging.cancelled()
+        assert before == children()
+
+
+async def test_a_child_whose_parent_forgot_it_ends_by_its_alarm() -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "market.solver", "1", stdin=asyncio.subprocess.PIPE
+    )
+    assert child.stdin is not None
+    child.stdin.write((100).to_bytes(8, "big"))
+    assert -signal.SIGALRM == await asyncio.wait_for(child.wait(), 30)

@@ -2,8 +2,14 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+import asyncpg
+from structlog.testing import capture_logs
+
+from events.decision import LaneKey
 from events.market_events import (
     ClearingPlanned,
     MatchLapsed,
@@ -14,13 +20,14 @@ from events.market_events import (
 from events.material_events import LotReleased
 from market.store.due import MarketClock, clearing_clocks
 from market.timers import Timers, is_due, jitter_seconds
-from tests.market_support import Scene, scene_on
+from tests.market_support import VALID_UNTIL, Scene, scene_on
+from tests.process_support import eventually
 
 WEEKS = 7 * 86_400.0
 
 
-def timers_on(scene: Scene) -> Timers:
-    return Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
+def timers_on(scene: Scene, commands_max: int = 256) -> Timers:
+    return Timers(scene.desk, scene.operator.organisation, clock=scene.clock, commands_max=commands_max)
 
 
 async def kinds(scene: Scene, *facts: type[object]) -> Counter[str]:
@@ -76,6 +83,94 @@ async def test_expiry_waits_while_a_plan_is_open(database: Any) -> None:
         await scene.conclude(plan)
         await timers.tick()
         assert {"SupplyOfferExpired": 1} == await kinds(scene, SupplyOfferExpired, RequirementExpired)
+
+
+async def another_lane(scene: Scene) -> UUID:
+    """A market in another lane than the scene's."""
+    while True:
+        market = await scene.open_market()
+        if scene.desk.lane("market", market) != scene.lane:
+            return market
+
+
+async def test_orders_of_a_stopped_lane_hold_up_no_other(database: Any) -> None:
+    async with scene_on(database) as scene:
+        stopped = scene.lane
+        for _ in range(3):
+            await scene.offer(scene.sellers[0])
+        scene.market = await another_lane(scene)
+        firm = await scene.register("seller-elsewhere")
+        await scene.offer(firm)
+        await stop_lane(database, stopped, "a fork")
+        scene.clock.pass_seconds(20 * WEEKS)
+        timers = timers_on(scene, commands_max=2)
+        assert 1 == await timers.tick()
+        assert {"SupplyOfferExpired": 1} == await kinds(scene, SupplyOfferExpired)
+        await stop_lane(database, stopped, None)
+        assert [2, 1] == [await timers.tick() for _ in range(2)]
+        assert {"SupplyOfferExpired": 4} == await kinds(scene, SupplyOfferExpired)
+
+
+async def test_lapses_of_a_stopped_lane_wait(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.offer(scene.sellers[0], commitment="subject_to_confirmation")
+        await scene.require(scene.buyers[0], commitment="subject_to_confirmation")
+        await scene.conclude(await scene.plan())
+        scene.clock.pass_seconds(3_601)
+        await stop_lane(database, scene.lane, "a fork")
+        assert 0 == await timers_on(scene).tick()
+        await stop_lane(database, scene.lane, None)
+        assert 1 == await timers_on(scene).tick()
+        assert {"MatchLapsed": 1} == await kinds(scene, MatchLapsed)
+
+
+async def stop_lane(database: Any, lane: LaneKey, reason: str | None) -> None:
+    owner = await asyncpg.connect(database.dsn("owner"))
+    await owner.execute(
+        "update record.lane set stopped_reason = $3 where stream = $1 and lane = $2", *lane, reason
+    )
+    await owner.close()
+
+
+async def test_what_fails_or_is_refused_again_and_again_is_passed_over_and_told_once(database: Any) -> None:
+    async with scene_on(database) as scene:
+        broken = [await scene.offer(scene.sellers[0]) for _ in range(2)]
+        refused = await scene.lot(scene.sellers[0], "LOT-1")
+        well = await scene.require(scene.buyers[0], valid_until=VALID_UNTIL + timedelta(hours=1))
+        await scene.pool.execute("update supply set body = '{}' where supply = any($1)", broken)
+        await stop_lane(database, await materials_lane(scene), "a fork")
+        scene.clock.pass_seconds(20 * WEEKS)
+        timers = timers_on(scene, commands_max=1)
+        with capture_logs() as lines:
+            for _ in range(5):
+                await timers.tick()
+            scene.clock.pass_seconds(61)
+            for _ in range(5):
+                await timers.tick()
+        told = [(line["event"], UUID(line["subject"])) for line in lines if line["event"] != "timer_refused"]
+        assert sorted([*(("timer_failed", order) for order in broken), ("timer_fired", well)]) == sorted(told)
+        assert {str(refused)} == {line["subject"] for line in lines if line["event"] == "timer_refused"}
+        assert {"RequirementExpired": 1} == await kinds(scene, RequirementExpired, RecoveredLotExpired)
+
+
+async def materials_lane(scene: Scene) -> LaneKey:
+    return LaneKey("materials", await scene.pool.fetchval("select lane from lot_reservation"))
+
+
+async def test_a_database_that_is_away_is_waited_for(database: Any) -> None:
+    async with scene_on(database) as scene:
+        scene.pool.terminate()
+        stop = asyncio.Event()
+        with capture_logs() as lines:
+            running = asyncio.create_task(timers_on(scene).run(stop))
+            await eventually("a line", lambda: _any(lines))
+            stop.set()
+            await running
+        assert "timers_wait" == lines[0]["event"]
+
+
+async def _any(lines: list[Any]) -> bool:
+    return bool(lines)
 
 
 async def test_a_sold_lot_is_released_as_sold(database: Any) -> None:

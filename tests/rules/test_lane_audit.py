@@ -1,0 +1,177 @@
+"""What the audit of one lane takes, counts and names, without any server."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from events.chain import next_head
+from events.decision import LaneKey
+from events.envelope import Draft, Recorded
+from events.market_events import ClearingAbandoned
+from market.lane_audit import LaneAudit, LaneRecord, LaneVerdict, Reclear
+from market.repeats import Repeats
+from market.rules.book import Book
+from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
+from tests.blotter import DEPLOYMENT, MARKET, Lane, ident, member, rule_set
+
+KEY = LaneKey("market", 0)
+
+
+def traded(**changes: Any) -> Lane:
+    lane = Lane(**changes)
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", commitment="subject_to_confirmation")
+    lane.require("buyer", "wanted")
+    return lane
+
+
+def records(lane: Lane) -> list[LaneRecord]:
+    return [
+        LaneRecord(offset=offset, body=body, chain=event.chain.hex())
+        for offset, (event, body) in enumerate(zip(lane.events, lane.bodies, strict=True))
+    ]
+
+
+def audited(
+    fed: Sequence[LaneRecord], reclear: Reclear = conclude, repeats: Repeats | None = None
+) -> LaneVerdict:
+    check = LaneAudit(KEY, DEPLOYMENT, reclear, repeats=repeats)
+    for record in fed:
+        check.feed(record)
+    if check.unsettled:
+        for record in fed:
+            check.reread(record)
+    assert not check.unsettled
+    return check.verdict()
+
+
+def found(verdict: LaneVerdict) -> tuple[str | None, int, int]:
+    """(kind of divergence, rounds computed again, rounds abandoned for what nobody can prove)."""
+    kind = None if verdict.divergence is None else verdict.divergence.kind
+    return kind, verdict.clearings, verdict.abandoned_unproven
+
+
+def fails(book: Book, plan: Recorded) -> Sequence[Draft]:
+    raise AssertionError(f"nothing clears {book.market} at {plan.position}")
+
+
+def given_up(lane: Lane, code: str = "withdrawn_by_operator", **changes: Any) -> None:
+    """What an operator's command records: its cause is no plan."""
+    plan: Any = lane.plan().data
+    fact = {"market": MARKET, "plan": plan.plan, "round": plan.round, "code": code, "reason": "Told so."}
+    lane.add(ClearingAbandoned(**(fact | changes)))
+
+
+def test_a_round_is_computed_again() -> None:
+    lane = traded()
+    lane.round()
+    assert (None, 1, 0) == found(audited(records(lane)))
+
+
+def test_a_round_that_a_machine_gave_up_is_taken_and_counted() -> None:
+    lane = traded()
+    lane.append([abandonment(lane.plan(), SOLVER_GAVE_UP, "No result after 3 tries.")])
+    lane.round()
+    assert (None, 1, 1) == found(audited(records(lane)))
+
+
+@pytest.mark.parametrize("code", ["not_unique", "algorithm_unknown", "too_late"])
+def test_a_matcher_abandons_for_no_reason_that_the_round_does_not_give(code: str) -> None:
+    lane = traded()
+    lane.append([abandonment(lane.plan(), code, "Told so.")])
+    assert ("clearing", 0, 0) == found(audited(records(lane)))
+
+
+def test_a_given_up_round_in_another_form_than_the_matchers_is_named() -> None:
+    lane = traded()
+    plan = lane.plan()
+    draft = abandonment(plan, SOLVER_GAVE_UP, "No result after 3 tries.")
+    lane.append([Draft(stream="market", lane=0, subject="x", data=draft.data, cause=str(plan.id))])
+    assert ("clearing", 0, 0) == found(audited(records(lane)))
+
+
+def test_a_round_given_up_after_some_of_its_matches_is_named() -> None:
+    lane = traded()
+    plan = lane.plan()
+    lane.append(conclude(lane.book, plan)[:1])
+    lane.append([abandonment(plan, SOLVER_GAVE_UP, "No result after 3 tries.")])
+    assert ("clearing", 0, 0) == found(audited(records(lane)))
+
+
+def test_an_operator_abandons_also_what_nothing_can_clear() -> None:
+    lane = traded()
+    given_up(lane)
+    assert (None, 0, 1) == found(audited(records(lane)))
+    assert (None, 0, 1) == found(audited(records(lane), fails))
+
+
+def test_an_operator_gives_no_reason_that_the_round_refutes() -> None:
+    lane = traded()
+    given_up(lane, "not_unique")
+    assert ("clearing", 0, 0) == found(audited(records(lane)))
+    unknown = traded(rules=rule_set(algorithm="of-later"))
+    given_up(unknown, "algorithm_unknown")
+    assert (None, 0, 0) == found(audited(records(unknown)))
+
+
+def test_an_operator_abandons_the_open_plan_and_no_other() -> None:
+    lane = traded()
+    given_up(lane, round=7)
+    assert ("clearing", 0, 0) == found(audited(records(lane)))
+
+
+def test_the_outcome_of_a_round_that_nothing_can_clear_is_named() -> None:
+    lane = traded()
+    lane.round()
+    verdict = audited(records(lane), fails)
+    assert ("plan", 0, 0) == found(verdict)
+    assert verdict.divergence is not None
+    assert "nothing clears" in verdict.divergence.sentence
+
+
+def test_a_plan_that_is_left_open_is_named_at_the_next_one() -> None:
+    lane = traded()
+    lane.plan()
+    lane.round()
+    assert ("plan", 0, 0) == found(audited(records(lane)))
+
+
+def altered(record: LaneRecord) -> LaneRecord:
+    body = record.body.replace(b'"test"', b'"tesd"')
+    assert body != record.body
+    return LaneRecord(offset=record.offset, body=body, chain=record.chain)
+
+
+def repeating(again: Sequence[LaneRecord], repeats: Repeats) -> tuple[int, str | None]:
+    """(repeats, what is wrong with them) of a lane that goes on with records it had before."""
+    verdict = audited([*records(traded()), *again], repeats=repeats)
+    return verdict.repeats, None if verdict.divergence is None else verdict.divergence.kind
+
+
+def test_a_lane_published_again_is_compared_however_far_back_it_begins() -> None:
+    fed = records(traded())
+    assert len(fed) > 4
+    for window in (2, 65_536):
+        assert (len(fed), None) == repeating(fed, Repeats(window))
+        assert (len(fed) + 2, None) == repeating([*fed[:2], *fed], Repeats(window))
+
+
+@pytest.mark.parametrize("place", [0, 1, -3, -1])
+@pytest.mark.parametrize("window", [2, 65_536])
+def test_a_repeat_with_other_bytes_is_named_however_far_back(window: int, place: int) -> None:
+    again = records(traded())
+    again[place] = altered(again[place])
+    assert "repeat" == repeating(again, Repeats(window))[1]
+
+
+def test_more_runs_of_old_repeats_than_can_be_kept_are_named() -> None:
+    fed = records(traded())
+    assert (2, None) == repeating([fed[0], fed[0]], Repeats(2, runs_max=2))
+    assert (3, "repeat") == repeating([fed[0], fed[0], fed[0]], Repeats(2, runs_max=2))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[]", b'{"position":0}'])
+def test_a_first_record_that_is_no_event_is_named(body: bytes) -> None:
+    head = next_head(ident("any").bytes * 2, body)
+    assert ("undecodable", 0, 0) == found(audited([LaneRecord(offset=0, body=body, chain=head.hex())]))
