@@ -39,7 +39,7 @@ from market.children import (
 )
 from market.settings import DEPLOY, Settings
 
-__all__ = ["LocalServerError", "local_kafka", "local_postgres"]
+__all__ = ["LocalServerError", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
 
 log = structlog.get_logger("local")
 
@@ -83,6 +83,19 @@ async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator
             )
             await _ensure_database(maintenance)
             yield url
+
+
+async def running_postgres(settings: Settings) -> str:
+    """As `local_postgres`, but nothing is started: LocalServerError where none runs."""
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        await _check_postgresql(url)
+        return url
+    folder = settings.instance_dir / "postgres"
+    url = f"postgresql://postgres@/{DATABASE}?host={_socket_dir(folder)}"
+    if not await _answers(url)():
+        raise LocalServerError(f"no PostgreSQL runs in {folder}, and LODESTONE_DATABASE_URL names none")
+    return url
 
 
 def _start_postgres(folder: Path, sockets: Path, conf: str, log_file: Path) -> subprocess.Popen[bytes]:
@@ -247,6 +260,17 @@ async def local_kafka(settings: Settings) -> AsyncIterator[str]:
                 yield bootstrap
             finally:
                 running.unlink(missing_ok=True)
+
+
+def running_kafka(settings: Settings) -> str:
+    """As `local_kafka`, but nothing is started: LocalServerError where none is said to run."""
+    if settings.kafka_bootstrap is not None:
+        return settings.kafka_bootstrap
+    running = settings.instance_dir / "kafka.running.json"
+    if not running.exists():
+        folder = settings.instance_dir / "kafka"
+        raise LocalServerError(f"no Kafka runs in {folder}, and LODESTONE_KAFKA_BOOTSTRAP names none")
+    return str(json.loads(running.read_text())["bootstrap"])
 
 
 def _start_kafka(

@@ -17,11 +17,14 @@ from rich.progress import Progress as Bar
 
 from events.connections import DATABASE_AWAY, UnsafeDatabase
 from events.journal import NotInitialised
+from events.refusal import RecordUnavailable
 from market.local import LocalServerError
 from market.settings import Settings, SettingsError, load
 
 PLAIN_LINE_SECONDS: Final = 5.0
 STOP_GRACE_SECONDS: Final = 20.0
+
+SERVER_AWAY: Final = (KafkaError, RecordUnavailable, *DATABASE_AWAY)
 
 T = TypeVar("T")
 
@@ -87,7 +90,7 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
             return runner.run(main)
     except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
-    except (KafkaError, *DATABASE_AWAY) as error:
+    except SERVER_AWAY as error:
         raise CommandFailed(Exit.UNAVAILABLE, f"a server is away: {error!r}") from error
     except KeyboardInterrupt:
         raise CommandFailed(Exit.UNAVAILABLE, "interrupted") from None

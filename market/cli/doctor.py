@@ -1,5 +1,6 @@
-"""`lodestone doctor`: what stands, what does not, and the command that helps; resume a stopped reader."""
+"""`lodestone doctor`: what runs, what does not, and the command that helps; resume a stopped reader."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Final, Literal
@@ -7,15 +8,26 @@ from typing import Final, Literal
 import rich_click as click
 from msgspec import Struct
 
+from events.connections import ACQUIRE_SECONDS_MAX, Connection, cluster_id
 from events.decision import LaneKey
-from events.journal import read_deployment
+from events.journal import Deployment, read_deployment
 from events.watermarks import oldest_unpublished_seconds
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
-from market.ground import Ground, pending_migrations, stand, wire
+from market.cli.console import (
+    SERVER_AWAY,
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    settings_of,
+)
+from market.ground import Ground, pending_migrations, wire
+from market.local import LocalServerError, running_kafka, running_postgres
 from market.settings import Settings
 from market.topics import inspect_topics
 
 RELAY_SECONDS_MAX: Final = 30.0
+KAFKA_SECONDS_MAX: Final = 10.0
 
 _READER: Final = re.compile(r"([a-z][a-z0-9-]*)/(parties|market|contracts|materials)/([0-9]{1,4})")
 
@@ -26,6 +38,13 @@ select 'relay', stream, lane, stopped_reason from record.relay where stopped_rea
 union all
 select 'writer', stream, lane, stopped_reason from record.lane where stopped_reason is not null
 order by 1, 2, 3
+"""
+
+# A reader counts while one of its leases lasts.
+SERVING = """
+select distinct name from record.consumer where leased_until > clock_timestamp()
+union select 'relay' from record.relay where leased_until > clock_timestamp()
+order by name
 """
 
 BEHIND = """
@@ -57,7 +76,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
-    """Look at servers, migrations, topics, relay and readers. Exit code 5 when something is wrong."""
+    """Look at servers, services, migrations, topics, relay and readers; nothing is started.
+
+    Exit code 5 when something is wrong or nothing runs.
+    """
     settings = settings_of()
     named = reread or reader
     if named is not None:
@@ -82,53 +104,99 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
 
 
 async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> None:
-    async with stand(settings) as ground, wire(ground) as wiring:
+    ground = Ground(settings=settings, admin_url=await running_postgres(settings), bootstrap="")
+    async with wire(ground) as wiring:
         await wiring.resume_reader(name, key, again=again)
 
 
 async def _findings(settings: Settings) -> list[Finding]:
-    async with stand(settings) as ground:
-        return [finding async for finding in _examine(ground)]
-
-
-async def _examine(ground: Ground) -> AsyncIterator[Finding]:
-    yield Finding(what="Kafka", state="ok", told=f"cluster {await ground.cluster_id()} at {ground.bootstrap}")
+    database, url = await _postgres(settings)
+    broker, bootstrap = await _kafka(settings)
+    findings = [database, broker]
+    if url is None:
+        return findings
+    ground = Ground(settings=settings, admin_url=url, bootstrap=bootstrap or "")
     missing = await pending_migrations(ground)
-    yield Finding(
+    findings.append(_migrations(missing))
+    if missing:
+        return findings
+    async with (
+        ground.opened_pool("relay", 1) as pool,
+        pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+    ):
+        deployment = await read_deployment(connection)
+        findings += [finding async for finding in _record(connection, deployment)]
+    if bootstrap is not None:
+        findings.append(await _topics(ground, deployment))
+    return findings
+
+
+async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
+    """What answers as PostgreSQL, and its URL."""
+    try:
+        url = await running_postgres(settings)
+    except LocalServerError as error:
+        return Finding(what="PostgreSQL", state="wrong", told=str(error), help="lodestone up"), None
+    place = "as LODESTONE_DATABASE_URL names it" if settings.database_url else str(settings.instance_dir)
+    return Finding(what="PostgreSQL", state="ok", told=f"answers, {place}"), url
+
+
+async def _kafka(settings: Settings) -> tuple[Finding, str | None]:
+    """What answers as Kafka, and its bootstrap servers."""
+    try:
+        bootstrap = running_kafka(settings)
+    except LocalServerError as error:
+        return Finding(what="Kafka", state="wrong", told=str(error), help="lodestone up"), None
+    try:
+        async with asyncio.timeout(KAFKA_SECONDS_MAX):
+            found = await cluster_id(bootstrap)
+    except SERVER_AWAY as error:
+        told = f"nothing answers at {bootstrap}: {type(error).__name__}"
+        return Finding(what="Kafka", state="wrong", told=told, help="lodestone up"), None
+    return Finding(what="Kafka", state="ok", told=f"cluster {found} at {bootstrap}"), bootstrap
+
+
+def _migrations(missing: tuple[str, ...]) -> Finding:
+    return Finding(
         what="migrations",
         state="wrong" if missing else "ok",
         told=f"missing: {', '.join(missing)}" if missing else "all applied",
         help="lodestone migrate" if missing else None,
     )
-    if missing:
-        return
-    async with ground.opened_pool("relay", 1) as pool, pool.acquire() as connection:
-        deployment = await read_deployment(connection)
-        yield Finding(
-            what="deployment", state="ok", told=f"{deployment.deployment_id}, {deployment.lanes} lanes"
-        )
-        age = await oldest_unpublished_seconds(connection)
-        yield Finding(
-            what="relay",
-            state="attention" if age > RELAY_SECONDS_MAX else "ok",
-            told=f"the oldest unpublished event is {age:.1f} s old",
-            help="lodestone run relay" if age > RELAY_SECONDS_MAX else None,
-        )
-        for row in await connection.fetch(BEHIND):
-            yield Finding(
-                what=row["name"], state="ok", told=f"at most {row['lag']:,} events behind in a lane"
-            )
-        for row in await connection.fetch(STOPPED):
-            yield Finding(
-                what=f"{row['name']} {row['stream']}/{row['lane']}",
-                state="wrong",
-                told=f"stopped: {row['stopped_reason']}",
-                help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
-            )
-    prefix = ground.settings.topic_prefix
-    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=prefix)
-    absent = [state.topic.name for state in states if state.partitions is None]
+
+
+async def _record(connection: Connection, deployment: Deployment) -> AsyncIterator[Finding]:
+    """What the record's own tables tell."""
+    yield Finding(what="deployment", state="ok", told=f"{deployment.deployment_id}, {deployment.lanes} lanes")
+    serving = [row["name"] for row in await connection.fetch(SERVING)]
     yield Finding(
+        what="services",
+        state="ok" if serving else "wrong",
+        told=f"at work: {', '.join(serving)}" if serving else "no relay and no reader runs",
+        help=None if serving else "lodestone up, or lodestone run all",
+    )
+    age = await oldest_unpublished_seconds(connection)
+    yield Finding(
+        what="relay",
+        state="attention" if age > RELAY_SECONDS_MAX else "ok",
+        told=f"the oldest unpublished event is {age:.1f} s old",
+        help="lodestone run relay" if age > RELAY_SECONDS_MAX else None,
+    )
+    for row in await connection.fetch(BEHIND):
+        yield Finding(what=row["name"], state="ok", told=f"at most {row['lag']:,} events behind in a lane")
+    for row in await connection.fetch(STOPPED):
+        yield Finding(
+            what=f"{row['name']} {row['stream']}/{row['lane']}",
+            state="wrong",
+            told=f"stopped: {row['stopped_reason']}",
+            help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
+        )
+
+
+async def _topics(ground: Ground, deployment: Deployment) -> Finding:
+    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=ground.settings.topic_prefix)
+    absent = [state.topic.name for state in states if state.partitions is None]
+    return Finding(
         what="topics",
         state="wrong" if absent else "ok",
         told=f"missing: {', '.join(absent)}" if absent else f"{len(states)} exist",

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from events.decision import LaneKey
 from events.topics import record_topic
 from market.cli.console import Exit
+from market.ground import Wiring
 from market.services import SERVICES
 from tests.market_support import LANES, bare_scene_on, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
@@ -48,6 +50,51 @@ async def test_what_is_wrong_with_a_call_is_told_by_its_exit_code() -> None:
     assert [""] * len(calls) == [out for _, out, _ in calls]
     assert "LODESTONE_NO_SUCH_SETTING: is no setting" in calls[2][2]
     assert not any("Traceback" in err or "\x1b[" in err for _, _, err in calls)
+
+
+async def test_the_doctor_starts_nothing_and_says_that_nothing_runs(tmp_path: Path) -> None:
+    embedded = {"LODESTONE_DATA_DIR": str(tmp_path / "none")}
+    code, out, err = await ran_with(embedded, "doctor", "--json")
+    assert Exit.UNAVAILABLE == code
+    findings = {row["what"]: row for row in json.loads(out)}
+    assert {"PostgreSQL": "wrong", "Kafka": "wrong"} == {what: row["state"] for what, row in findings.items()}
+    assert "no PostgreSQL runs in" in findings["PostgreSQL"]["told"]
+    assert "no Kafka runs in" in findings["Kafka"]["told"]
+    assert "2 of 2 checks failed" in err
+    code, _, err = await ran_with(embedded, "doctor", "--resume", "matcher/market/1")
+    assert (Exit.UNAVAILABLE, True) == (code, "no PostgreSQL runs in" in err)
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_the_doctor_tells_servers_without_services_from_those_that_work(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with bare_scene_on(database), wired(*servers) as wiring:
+        code, out, _ = await ran(*servers, "doctor", "--json")
+        idle = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
+        assert (Exit.UNAVAILABLE, ("wrong", "no relay and no reader runs")) == (code, idle["services"])
+        assert ("ok", "ok") == (idle["PostgreSQL"][0], idle["Kafka"][0])
+        async with serving(wiring, "relay", "matcher"):
+            await eventually("leases", lambda: _leased(wiring))
+            code, out, err = await ran(*servers, "doctor", "--json")
+            assert Exit.OK == code, err
+            working = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
+            assert ("ok", "at work: matcher, relay") == working["services"]
+        _, out, _ = await ran_with(
+            {"LODESTONE_DATABASE_URL": database.admin_dsn, "LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}, "doctor"
+        )
+        assert f"nothing answers at {NOWHERE}" in out
+
+
+async def _leased(wiring: Wiring) -> bool:
+    """Whether a relay and a reader hold leases."""
+    return bool(
+        await wiring.relay.fetchval(
+            "select exists (select from record.relay where owner is not null)"
+            " and exists (select from record.consumer where owner is not null)"
+        )
+    )
 
 
 async def test_a_fresh_deployment_is_set_up_once(
