@@ -24,6 +24,7 @@ PYTHON_OLDEST = (3, 11)
 JAVA_OLDEST = 17
 JAVA_PACKAGE = "default-jre-headless"
 MAVEN_PACKAGE = "maven"
+NEEDED = {JAVA_PACKAGE: f"Java {JAVA_OLDEST} or newer", MAVEN_PACKAGE: "Maven"}
 COMPOSE_ALTERNATIVE = "Or use Docker instead: docker compose -f deploy/compose.yaml up --build"
 
 
@@ -34,8 +35,10 @@ class SetupError(Exception):
 def main() -> int:
     try:
         check_python(sys.version_info[:2])
+        data = data_dir(os.environ)
+        prepare_java(data, os.environ)
         prepare_environment()
-        prepare_kafka(data_dir(os.environ), os.environ)
+        prepare_kafka(data, os.environ)
     except SetupError as error:
         print(f"\nset-up stopped: {error}", file=sys.stderr)
         return 5
@@ -134,28 +137,39 @@ def create_venv(venv: Path) -> str:
 # --- Kafka
 
 
-def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
-    """Copy the Kafka jars to `<data>/kafka/libs`, each checked against its committed SHA-256."""
+def prepare_java(data: Path, environ: Mapping[str, str]) -> None:
+    """Java, and Maven while jars are to be copied; first of all, so that a lack is told before downloads."""
     if environ.get("LODESTONE_KAFKA_BOOTSTRAP"):
         return
-    libs = data / "kafka" / "libs"
-    stamp = data / "kafka" / "libs.sha256"
-    wanted = hashlib.sha256(POM.read_bytes() + JAR_CHECKSUMS.read_bytes()).hexdigest()
-    copied = stamp.is_file() and stamp.read_text() == wanted and libs.is_dir()
     java = find_java(environ)
     maven_ok = shutil.which("mvn", path=environ.get("PATH")) is not None
-    packages = missing_packages(java_ok=java is not None, maven_ok=maven_ok, jars_ok=copied)
+    packages = missing_packages(java_ok=java is not None, maven_ok=maven_ok, jars_ok=jars_copied(data))
     if packages:
-        install_packages(packages, f"Java {JAVA_OLDEST} or newer and Maven, for Apache Kafka,", environ)
+        install_packages(packages, " and ".join(NEEDED[name] for name in packages), environ)
         java = find_java(environ)
         if java is None:
             raise SetupError(
                 f"{JAVA_PACKAGE} did not bring Java {JAVA_OLDEST} or newer. {COMPOSE_ALTERNATIVE}"
             )
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.with_name("java").write_text(java or "")
-    if copied:
+    noted = data / "kafka" / "java"
+    noted.parent.mkdir(parents=True, exist_ok=True)
+    noted.write_text(java or "")
+
+
+def jars_wanted() -> str:
+    return hashlib.sha256(POM.read_bytes() + JAR_CHECKSUMS.read_bytes()).hexdigest()
+
+
+def jars_copied(data: Path) -> bool:
+    stamp = data / "kafka" / "libs.sha256"
+    return stamp.is_file() and stamp.read_text() == jars_wanted() and (data / "kafka" / "libs").is_dir()
+
+
+def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
+    """Copy the Kafka jars to `<data>/kafka/libs`, each checked against its committed SHA-256."""
+    if environ.get("LODESTONE_KAFKA_BOOTSTRAP") or jars_copied(data):
         return
+    libs = data / "kafka" / "libs"
     say(f"[2/2] Apache Kafka's jars into {libs}")
     fresh = libs.with_name("libs.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -175,7 +189,7 @@ def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
     count = check_jars(fresh, JAR_CHECKSUMS.read_text())
     shutil.rmtree(libs, ignore_errors=True)
     fresh.rename(libs)
-    stamp.write_text(wanted)
+    libs.with_name("libs.sha256").write_text(jars_wanted())
     say(f"      {count} jars stand there, each with its committed SHA-256")
 
 
@@ -254,7 +268,8 @@ def install_packages(
     names = " ".join(packages)
     if apt is None or not is_root or environ.get("LODESTONE_NO_APT") == "1":
         raise SetupError(
-            f"{purpose} are missing; install the packages {names} (Debian: apt-get install {names}). "
+            f"{purpose} {'is' if len(packages) == 1 else 'are'} missing; "
+            f"install {names} (Debian: apt-get install {names}). "
             f"{COMPOSE_ALTERNATIVE}"
         )
     say(f"      installing Debian packages with apt-get: {names} (LODESTONE_NO_APT=1 forbids this)")

@@ -2,6 +2,9 @@
 
 import importlib.util
 import os
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -128,13 +131,12 @@ def test_otherwise_one_sentence_names_packages_and_docker(
     with pytest.raises(setup.SetupError) as refused:
         setup.install_packages(
             ["default-jre-headless", "maven"],
-            "Java 17 or newer and Maven, for Apache Kafka,",
+            "Java 17 or newer and Maven",
             {"PATH": str(tmp_path), **environ},
             root=root,
         )
     assert (
-        "Java 17 or newer and Maven, for Apache Kafka, are missing; "
-        "install the packages default-jre-headless maven "
+        "Java 17 or newer and Maven are missing; install default-jre-headless maven "
         "(Debian: apt-get install default-jre-headless maven). "
         "Or use Docker instead: docker compose -f deploy/compose.yaml up --build"
     ) == str(refused.value)
@@ -164,9 +166,9 @@ def _only(folder: Path, name: str) -> Path:
 
 
 def test_an_own_cluster_needs_neither_java_nor_jars(setup: ModuleType, tmp_path: Path) -> None:
-    setup.prepare_kafka(
-        tmp_path / "data", {"PATH": str(tmp_path), "LODESTONE_KAFKA_BOOTSTRAP": "127.0.0.1:9092"}
-    )
+    own = {"PATH": str(tmp_path), "LODESTONE_KAFKA_BOOTSTRAP": "127.0.0.1:9092"}
+    for prepare in (setup.prepare_java, setup.prepare_kafka):
+        prepare(tmp_path / "data", own)
     assert not (tmp_path / "data").exists()
 
 
@@ -193,3 +195,21 @@ def test_the_interpreter_of_a_moved_environment_is_made_anew(setup: ModuleType, 
     assert str(moved / "bin" / "python") == python
     assert (moved / "pyvenv.cfg").is_file()
     assert str(moved) in (moved / "bin" / "pip").read_text()
+
+
+def test_a_machine_without_maven_is_told_in_one_sentence_before_any_download(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("deploy", "requirements"):
+        shutil.copytree(CHECKOUT / name, checkout / name)
+    shutil.copy(CHECKOUT / "pyproject.toml", checkout)
+    told = subprocess.run(
+        [sys.executable, str(checkout / "deploy" / "setup.py")],
+        env={"PATH": str(tmp_path), "LODESTONE_NO_APT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (5, "") == (told.returncode, told.stdout)
+    assert re.search(r"set-up stopped: .*Maven (is|are) missing; install .*maven ", told.stderr)
+    assert 1 == len(told.stderr.strip().splitlines())
+    assert not (checkout / ".venv").exists()
