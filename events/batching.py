@@ -1,6 +1,6 @@
 """Which waiting commands may be decided together: pure, in order of arrival."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Protocol, TypeVar
 
 from events.decision import LaneKey, Request
@@ -22,11 +22,14 @@ class Waiting(Protocol):
 W = TypeVar("W", bound=Waiting)
 
 
-def choose(waiting: Iterable[W], batch_max: int, look_max: int) -> tuple[list[W], list[W]]:
+def choose(
+    waiting: Iterable[W], batch_max: int, look_max: int, held: Container[LaneKey] | None = None
+) -> tuple[list[W], list[W]]:
     """(batch, looked at but deferred), both in order; at most `look_max` are looked at.
 
     A command is deferred when it shares a touched key, a request scope or an exclusively used lane with an
-    earlier one, taken or deferred, so that the order of what depends on each other is kept.
+    earlier one, taken or deferred, so that the order of what depends on each other is kept; and when it wants
+    a lane that is not among those `held`.
     """
     batch: list[W] = []
     deferred: list[W] = []
@@ -46,6 +49,7 @@ def choose(waiting: Iterable[W], batch_max: int, look_max: int) -> tuple[list[W]
             clash = not (exclusive.isdisjoint(command.lanes) and touched.isdisjoint(command.touches))
             touched |= command.touches
         clash = clash or scope in scopes
+        clash = clash or (held is not None and any(lane not in held for lane in command.lanes))
         used.update(command.lanes)
         if scope is not None:
             scopes.add(scope)

@@ -5,9 +5,9 @@ A batch is one transaction that holds its lanes, so every decision is made on cu
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -203,18 +203,22 @@ class LaneWriter:
                 continue
             batch: list[_Waiting] = []
             try:
-                batch, deferred = choose(self._queue, self._batch_max, self._look_max)
-                for _ in range(len(batch) + len(deferred)):
-                    self._queue.popleft()
-                self._queue.extendleft(reversed(deferred))
-                await self._settle(
-                    sorted((each for each in batch if not each.future.done()), key=lambda each: each.lanes)
-                )
+                batch = self._take(None)
+                await self._settle(batch)
             except BaseException as error:
                 self._abandon(batch)
                 if not isinstance(error, Exception):
                     raise
                 log.exception("lane_writer_failed", commands=len(batch))
+
+    def _take(self, held: Container[LaneKey] | None, beside: Sequence[_Waiting] = ()) -> list[_Waiting]:
+        """Commands of the queue that may go together, with those `beside` them and on the lanes `held`."""
+        batch, deferred = choose(chain(beside, self._queue), self._batch_max, self._look_max, held)
+        taken = batch[len(beside) :]
+        for _ in range(len(taken) + len(deferred)):
+            self._queue.popleft()
+        self._queue.extendleft(reversed(deferred))
+        return [waiting for waiting in taken if not waiting.future.done()]
 
     def _abandon(self, batch: list[_Waiting]) -> None:
         """Nobody waits for ever, whatever ended the writer's work."""
@@ -224,24 +228,28 @@ class LaneWriter:
             self._queue.popleft().fail(RecordUnavailable())
 
     async def _settle(self, batch: list[_Waiting]) -> None:
-        """Answer every command. When a lane is held by another session, only those who want it fail."""
-        if await self._attempt(batch):
+        """Answer every command. When a lane is held by another session, only those who want it fail.
+
+        The batch grows while it waits for its lanes. Else two processes that share a lane would pass it to
+        and fro for the few commands that each had when it began to wait.
+        """
+        if await self._attempt(batch, growing=True):
             return
         busy: set[LaneKey] = set()
-        for lanes, found in groupby(batch, lambda waiting: waiting.lanes):
+        for lanes, found in groupby(sorted(batch, key=_lanes), _lanes):
             group = [waiting for waiting in found if not waiting.future.done()]
             if not busy.isdisjoint(lanes) or not await self._attempt(group):
                 busy.update(lanes)
                 for waiting in group:
                     waiting.fail(LaneBusy())
 
-    async def _attempt(self, batch: list[_Waiting]) -> bool:
+    async def _attempt(self, batch: list[_Waiting], *, growing: bool = False) -> bool:
         """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails.
 
         False when a lane was busy; commands that got no answer yet have then left nothing.
         """
         try:
-            await self._run(batch)
+            await self._run(batch, growing=growing)
         except asyncpg.LockNotAvailableError:
             return False
         except (OutcomeUnknown, *DATABASE_AWAY) as error:
@@ -267,7 +275,7 @@ class LaneWriter:
             return
         waiting.fail(LaneBusy())
 
-    async def _run(self, batch: list[_Waiting]) -> None:
+    async def _run(self, batch: list[_Waiting], *, growing: bool = False) -> None:
         """One transaction. The futures are resolved after the commit, whatever happens to the connection."""
         if not batch:
             return
@@ -275,7 +283,11 @@ class LaneWriter:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                outcomes = await self._decide(connection, batch)
+                wanted = {key for waiting in batch for key in waiting.lanes}
+                heads = await lock_lanes(connection, wanted)
+                if growing:
+                    batch += self._take(wanted, batch)
+                outcomes = await self._decide(connection, heads, batch)
                 crash_point("lane.before_commit")
             except BaseException:
                 await _roll_back(transaction)
@@ -288,9 +300,10 @@ class LaneWriter:
             for waiting, outcome in outcomes:
                 waiting.resolve(outcome)
 
-    async def _decide(self, connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Outcome]]:
-        """Lock, find repeats, load, decide, apply, journal. What fails by itself is answered here."""
-        heads = await lock_lanes(connection, {key for waiting in batch for key in waiting.lanes})
+    async def _decide(
+        self, connection: Connection, heads: Heads, batch: list[_Waiting]
+    ) -> list[tuple[_Waiting, Outcome]]:
+        """Find repeats, load, decide, apply, journal. What fails by itself is answered here."""
         outcomes, fresh = await self._repeats(
             connection, [waiting for waiting in batch if _is_open(waiting, heads)]
         )
@@ -355,6 +368,10 @@ class LaneWriter:
             events = await read_by_ids(connection, event_ids)
             outcomes.append((waiting, Outcome(events=events, replayed=True)))
         return outcomes, [waiting for waiting in batch if id(waiting) not in known]
+
+
+def _lanes(waiting: _Waiting) -> tuple[LaneKey, ...]:
+    return waiting.lanes
 
 
 def _is_open(waiting: _Waiting, heads: Heads) -> bool:

@@ -1,9 +1,12 @@
 """How this process writes its log: one line per event on stderr, JSON or for a console."""
 
+import json
 import logging
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+import msgspec
 import structlog
 
 from market.settings import Settings
@@ -23,25 +26,20 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
     The Kafka client's own retries stay silent: what it cannot mend reaches the relay as an exception.
     """
     threshold = LEVELS[level or settings.log_level]
-    json = settings.log_format == "json"
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+    log_as_json = settings.log_format == "json"
+    to_stderr = (
+        structlog.BytesLoggerFactory(sys.stderr.buffer)
+        if log_as_json
+        else structlog.PrintLoggerFactory(sys.stderr)
     )
-    exceptions = [structlog.processors.dict_tracebacks] if json else []
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            *exceptions,
-            renderer,
+            *(_json_rendering() if log_as_json else _console_rendering()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=to_stderr,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
@@ -49,3 +47,23 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
     )
     for name in RETRYING:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _json_rendering() -> list[structlog.types.Processor]:
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_json)]
+
+
+def _json(line: structlog.types.EventDict, *, default: Callable[[Any], Any]) -> bytes:
+    """`default` writes what has no form in JSON. A line is written whatever stands in it."""
+    try:
+        return msgspec.json.encode(line, enc_hook=default)
+    except (TypeError, ValueError, OverflowError):
+        return json.dumps(line, default=default).encode()
+
+
+def _console_rendering() -> list[structlog.types.Processor]:
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]

@@ -61,15 +61,13 @@ def write_line(trace: Trace) -> None:
         "bytes_out": trace.bytes_out,
     }
     if trace.organisation is not None:
-        fields |= {
-            "organisation": str(trace.organisation),
-            "key": str(trace.key),
-            "roles": ",".join(trace.roles),
-        }
+        fields["organisation"] = str(trace.organisation)
+        fields["key"] = str(trace.key)
+        fields["roles"] = ",".join(trace.roles)
     if trace.codes:
         fields["codes"] = ",".join(trace.codes)
     if trace.position is not None:
-        fields |= {"stream": trace.stream, "lane": trace.lane, "position": trace.position}
+        fields["stream"], fields["lane"], fields["position"] = trace.stream, trace.lane, trace.position
     if trace.replayed:
         fields["replayed"] = True
     if trace.validate_only:

@@ -42,11 +42,17 @@ def decode(raw: bytes, shape: type[T]) -> T:
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         slowly: T = _slowly(raw, shape, error)
         return slowly
-    if _SUSPECT.search(raw) is not None:
+    if _is_suspect(raw):
         faults = list(_walk(json.loads(raw), shape, ""))
         if faults:
             raise InvalidInputError(faults[:FAULTS_MAX])
     return value
+
+
+def _is_suspect(raw: bytes) -> bool:
+    """Whether a text of the body may hold a control character or a lone surrogate."""
+    plain = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
+    return not plain and _SUSPECT.search(raw) is not None
 
 
 def convert(value: Any, shape: type[T]) -> T:

@@ -146,16 +146,17 @@ def admission_refusals(
     """Whether the material carries enough of the market's basis, by mass and by value at reference prices."""
     reasons: list[Refusal] = []
     share = basis_share(terms.basis, moisture_ppb, composition)
-    if not share or share * PPB < terms.least_basis_ppb:
+    basis_ppb = share.numerator * PPB // share.denominator
+    if not share or basis_ppb < terms.least_basis_ppb:
         reasons.append(
             BasisBelowMarketMinimum(
                 pointer="/composition",
                 basis=terms.basis,
-                share=ppb_text(round_to(share * PPB, "down")),
+                share=ppb_text(basis_ppb),
                 least=ppb_text(terms.least_basis_ppb),
             )
         )
-    if share > 1:
+    if share.numerator > share.denominator:
         carried = ppb_text(round_to(share * PPB, "up"))
         reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, share=carried))
     value = value_share(terms.basis, composition, inputs)

@@ -8,6 +8,7 @@ Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 from typing import Literal
 
 from msgspec import Struct
@@ -34,6 +35,9 @@ ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 """Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
 UEUR_G_PER_KG_PER_CENT = 10**7
 SHARE_SCALE = PPB**3
+OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
+OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
+"""Over this, oxide shares of any composition are integers, so that they add up without fractions."""
 EUR = "EUR"
 FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 """Rare earths that an assay has to measure before their sum counts as TREO."""
@@ -119,13 +123,11 @@ def element_share(composition: Composition, cell: Cell) -> Fraction:
     return Fraction(_scaled(composition, cell), SHARE_SCALE)
 
 
-def element_shares(composition: Composition) -> dict[str, Fraction]:
-    """Analyte → element share of the sample, dry or as received like the composition; measured values."""
-    return {analyte: Fraction(share, SHARE_SCALE) for analyte, share in scaled_shares(composition).items()}
-
-
 def scaled_shares(composition: Composition) -> dict[str, int]:
-    """`element_shares` over SHARE_SCALE."""
+    """Analyte → element share of the sample, dry or as received like the composition, over SHARE_SCALE.
+
+    Measured values only.
+    """
     return {cell.analyte: _scaled(composition, cell) for cell in composition.cells if cell.state == "value"}
 
 
@@ -136,10 +138,10 @@ def _scaled(composition: Composition, cell: Cell) -> int:
 
 
 def element_fractions(composition: Composition) -> dict[str, int]:
-    """`element_shares` in parts per billion, half to even: for display, never for a decision."""
+    """`scaled_shares` in parts per billion, half to even: for display, never for a decision."""
     return {
-        analyte: round_half_even(share.numerator * PPB, share.denominator)
-        for analyte, share in element_shares(composition).items()
+        analyte: round_half_even(share * PPB, SHARE_SCALE)
+        for analyte, share in scaled_shares(composition).items()
     }
 
 
@@ -176,18 +178,25 @@ def reo_sum_ppb(composition: Composition) -> int | None:
     """Measured rare-earth oxides over TREO, half to even; None where no TREO is stated."""
     if not composition.treo_ppb:
         return None
-    total = sum(rare_earth_oxides(composition).values(), Fraction(0)) / Fraction(composition.treo_ppb, PPB)
-    return round_half_even(total.numerator * PPB, total.denominator)
+    total = sum(rare_earth_oxides(composition).values())
+    return round_half_even(total * PPB**2, OXIDE_SCALE * composition.treo_ppb)
 
 
-def rare_earth_oxides(composition: Composition) -> dict[str, Fraction]:
-    """Rare earth → share of the sample as its reported, else its traded oxide; measured values only."""
-    shares = element_shares(composition)
+def rare_earth_oxides(composition: Composition) -> dict[str, int]:
+    """Rare earth → share of the sample as its reported, else its traded oxide, over OXIDE_SCALE.
+
+    Measured values only.
+    """
     return {
-        cell.analyte: shares[cell.analyte] / _oxide_metal_share(cell)
+        cell.analyte: _scaled_oxide(composition, cell)
         for cell in composition.cells
         if cell.state == "value" and cell.analyte in TRADED_OXIDE
     }
+
+
+def _scaled_oxide(composition: Composition, cell: Cell) -> int:
+    oxide = cell.reported_as if cell.reported_as in OXIDES else TRADED_OXIDE[cell.analyte]
+    return _scaled(composition, cell) * PPB * (OXIDES_PER_METAL_SCALE // OXIDES[oxide][1])
 
 
 def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | None:
@@ -199,14 +208,14 @@ def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | Non
     if any(element not in cells or element not in TRADED_OXIDE for element in elements):
         return None
     oxides = rare_earth_oxides(composition)
-    named = sum((oxides.get(element, Fraction(0)) for element in elements), Fraction(0))
+    named = sum(oxides.get(element, 0) for element in elements)
     limits = [
-        element_share(composition, cell) / _oxide_metal_share(cell)
+        _scaled_oxide(composition, cell)
         for cell in cells.values()
         if cell.state == "below_detection" and cell.analyte in TRADED_OXIDE
     ]
-    treo = Fraction(composition.treo_ppb or 0, PPB) or sum([*oxides.values(), *limits], Fraction(0))
-    return round_to(named / treo * PPB, "down") if treo else None
+    treo = (composition.treo_ppb or 0) * (OXIDE_SCALE // PPB) or sum(oxides.values()) + sum(limits)
+    return named * PPB // treo if treo else None
 
 
 def supply_kg_per_basis_kg(
@@ -223,10 +232,10 @@ def supply_kg_per_basis_kg(
         return None
     if per == "element":
         return Fraction(1)
-    shares, oxides = element_shares(composition), rare_earth_oxides(composition)
-    metal = sum((shares.get(element, Fraction(0)) for element in elements), Fraction(0))
-    oxide = sum((oxides.get(element, Fraction(0)) for element in elements), Fraction(0))
-    return oxide / metal if metal else None
+    shares, oxides = scaled_shares(composition), rare_earth_oxides(composition)
+    metal = sum(shares.get(element, 0) for element in elements)
+    oxide = sum(oxides.get(element, 0) for element in elements)
+    return Fraction(oxide, metal * OXIDES_PER_METAL_SCALE) if metal else None
 
 
 def requirement_kg_per_basis_kg(per: Denominator, basis: MarketBasis) -> Fraction | None:
@@ -312,11 +321,6 @@ def price_steps(price: ConvertedPrice, kg_per_basis_kg: Fraction) -> tuple[Step,
 
 def _metal_ppb(reported_as: str) -> int:
     return OXIDES[reported_as][1] if reported_as in OXIDES else PPB
-
-
-def _oxide_metal_share(cell: Cell) -> Fraction:
-    oxide = cell.reported_as if cell.reported_as in OXIDES else TRADED_OXIDE[cell.analyte]
-    return Fraction(OXIDES[oxide][1], PPB)
 
 
 def traded_metal_share(analyte: str) -> Fraction:

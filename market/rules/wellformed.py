@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.codec import CONTROL_IN_JSON
+from events.codec import holds_control
 from events.refusal import Refusal
 from market.rules.defects import DuplicateEntry, MalformedMember
 from market.rules.unread import UNREAD
@@ -52,7 +52,7 @@ def _problem(value: object, kind: Any) -> tuple[str, str] | None:
         assert found is not None
         steps = _STEP.findall(found["path"] or "")
         return found["problem"], "".join(f"/{name or index}" for name, index in steps)
-    return ("Expected text without control characters", "") if CONTROL_IN_JSON.search(encoded) else None
+    return ("Expected text without control characters", "") if holds_control(encoded) else None
 
 
 def duplicate_refusals(pointer: str, entries: Iterable[Hashable]) -> list[Refusal]:
