@@ -34,9 +34,15 @@ class DoorMetrics:
             registry=registry,
         )
 
+        self._routes: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def answered(self, method: str, route: str, status: int, seconds: float, codes: tuple[str, ...]) -> None:
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
+        known = self._routes.get((method, route, status))
+        if known is None:
+            known = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            self._routes[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
         for code in codes:
             self.refusals.labels(code).inc()
 

@@ -39,7 +39,7 @@ class Pictures(Struct, frozen=True, kw_only=True):
     """By (market, organisation)."""
 
 
-# The limit keeps the planner from scanning all markets' inputs for those of one.
+# `offset 0` keeps the planner from scanning all markets' inputs for those of one: it cannot be pulled up.
 READ = """
 with asked as (
     select * from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, organisation)
@@ -63,7 +63,7 @@ from markets k cross join lateral (
     select position, body from market_input v
     where v.lane = k.lane and v.market = k.market
         and v.kind in ('reference_price', 'fx_rate', 'concentrated_origins')
-    limit 10000
+    offset 0
 ) i
 union all
 select 'member', m.market, m.organisation, (

@@ -1,5 +1,8 @@
 """One canonical line per request, and no secret in any line."""
 
+import json
+import subprocess
+import sys
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +68,31 @@ async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.Monk
     text = repr(lines)
     for secret in (token, admin, issued.json()["token"], token.split("_")[3], "s3cret", "69.00"):
         assert secret not in text
+
+
+SPOKEN = """
+import structlog
+from market.logs import configure
+from market.settings import load
+configure(load(log_format="json"))
+log = structlog.get_logger()
+log.info("lone", surrogate="\\ud800")
+log.info("wide", count=2**80, at=object)
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("failed", lanes=(1, 2))
+"""
+
+
+def test_a_line_is_json_whatever_stands_in_it() -> None:
+    spoken = subprocess.run([sys.executable, "-c", SPOKEN], capture_output=True, check=True, timeout=60)
+    lone, wide, failed = (json.loads(line) for line in spoken.stderr.splitlines())
+    assert ("lone", "\ud800", "info") == (lone["event"], lone["surrogate"], lone["level"])
+    assert (2**80, "<class 'object'>") == (wide["count"], wide["at"])
+    assert ("error", [1, 2]) == (failed["level"], failed["lanes"])
+    assert "ZeroDivisionError" == failed["exception"][0]["exc_type"]
+    assert failed["time"].endswith("Z")
 
 
 @pytest.mark.parametrize(

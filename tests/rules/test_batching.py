@@ -57,6 +57,21 @@ def test_a_batch_holds_nothing_that_depends_on_what_waits_before_it(
         assert any(depends(earlier, later) for earlier in queue[: later.number])
 
 
+@given(queues(), st.sets(st.integers(0, 3)))
+def test_only_held_lanes_are_boarded_and_what_stays_keeps_its_place(
+    queue: list[Waiting], numbers: set[int]
+) -> None:
+    held = {LaneKey("market", number) for number in numbers}
+    batch, deferred = choose(queue, 8, 12, held)
+    for later in batch:
+        assert held.issuperset(later.lanes)
+        assert not any(depends(earlier, later) for earlier in queue[: later.number])
+    for later in deferred:
+        assert not held.issuperset(later.lanes) or any(
+            depends(earlier, later) for earlier in queue[: later.number]
+        )
+
+
 @given(queues())
 def test_taking_batches_ends_and_keeps_the_order_of_what_depends(queue: list[Waiting]) -> None:
     rest, order = list(queue), []

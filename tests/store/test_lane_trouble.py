@@ -22,6 +22,7 @@ from events.refusal import (
 )
 from tests.record_support import (
     STREAM,
+    TakeNotes,
     apply_effects,
     note,
     pool_on,
@@ -165,6 +166,56 @@ async def test_a_held_lane_delays_the_others_of_its_batch_only_once(
     assert ["b", "e"] == await effects(connection)
     await holder.execute("rollback")
     await holder.close()
+
+
+async def test_a_batch_takes_aboard_what_comes_while_it_waits_for_its_lane(
+    database: Any, connection: Connection
+) -> None:
+    operation = TakeNotes()
+    async with running_writer(database.dsn("writer")) as writer:
+        async with connection.transaction():
+            await lock_lanes(connection, [FIRST])
+            commands = [note("first", key="k", operation=operation)]
+            tasks = [asyncio.create_task(writer.execute(commands[0]))]
+            await lock_is_awaited(connection)
+            commands += [
+                note("second", operation=operation),
+                note("first", key="k", operation=operation),
+                note("elsewhere", lane=1, operation=operation),
+                note("alone", operation=operation, touches=None),
+            ]
+            tasks += [asyncio.create_task(writer.execute(command)) for command in commands[1:]]
+            await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*tasks)
+    assert [["first", "second"], ["elsewhere"], ["alone"]] == operation.batches
+    assert [1, 2, 1, 1, 3] == [outcome.events[0].position for outcome in outcomes]
+    assert [False, False, True, False, False] == [outcome.replayed for outcome in outcomes]
+
+
+AWAITED = "select count(*) from pg_locks where not granted"
+
+
+async def lock_is_awaited(connection: Connection) -> None:
+    for _ in range(1000):
+        if await connection.fetchval(AWAITED):
+            return
+        await asyncio.sleep(0.005)
+    raise TimeoutError("nobody waits for a lock")
+
+
+async def test_a_lock_that_never_comes_fails_what_waited_for_it_and_nothing_else(
+    database: Any, connection: Connection
+) -> None:
+    dsn = database.dsn("writer") + "&lock_timeout=100"
+    async with running_writer(dsn) as writer, connection.transaction():
+        await lock_lanes(connection, [FIRST])
+        held = asyncio.create_task(writer.execute(note("held")))
+        await lock_is_awaited(connection)
+        free = asyncio.create_task(writer.execute(note("free", lane=1)))
+        with pytest.raises(LaneBusy):
+            await held
+        assert 1 == (await free).events[0].position
+    assert ["free"] == await effects(connection)
 
 
 LOSE_CONNECTION_AT_COMMIT = """

@@ -163,6 +163,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (posting.READ, (lanes, asked, posters, NOW, NOW), member),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"failing_pkey"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"rule_set_pkey"}),
+            (posting.READ, (lanes, asked, posters, NOW, NOW), {"market_input_pkey"}),
             (supplies.READ_CHANGES, (lanes, asked, sold, [True] * 64), supply),
             (supplies.READ_STATES, (lanes, asked, sold), supply),
             (supplies.UPDATE, row, supply),
