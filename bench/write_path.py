@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import asyncpg
 import msgspec
@@ -52,9 +53,11 @@ class Measure:
         self._repetitions = repetitions
         self._times = CpuTimes()
         self._delays: dict[str, list[Result]] = {}
+        self._batches: dict[str, list[float]] = {}
+        self._ours: Database
 
     async def run(self, lanes: Sequence[int], workers: Sequence[int]) -> None:
-        ours = await self._running.new_database("ours")
+        ours = self._ours = await self._running.new_database("ours")
         peer = await self._running.new_database("peer")
         await _execute(peer, pgbench.MARKETS)
         exchange = await populate(ours)
@@ -110,15 +113,21 @@ class Measure:
         p50, p99 = (
             sorted(getattr(one, part) for one in results)[len(results) // 2] for part in ("p50_ms", "p99_ms")
         )
-        self._report.notes.append(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        together = median(self._batches[name][-self._repetitions :])
+        self._report.notes.append(
+            f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, {together:.1f} offers a transaction"
+        )
 
     async def _case(
         self, processes: list[Process], orders: dict[int, list[Order]], lanes: int, connections: int
     ) -> float:
         name = _ours(lanes, connections, len(processes))
+        began = await _row(self._ours, NOW)
         meter = Meter(self._running, {"API": [process.child.pid for process in processes]})
         result = await self._post(processes, orders[lanes], connections=connections)
         self._delays.setdefault(name, []).append(result)
+        found = await _row(self._ours, BATCHES, began["now"])
+        self._batches.setdefault(name, []).append(found["offers"] / found["transactions"])
         counted = result.accepted * (self._seconds + WARM_SECONDS) / self._seconds
         self._times.add(
             name, meter.per_item_us(counted) | {"generator": result.cpu_seconds / result.accepted * 1e6}
@@ -183,6 +192,26 @@ async def _execute(database: Database, statement: str) -> None:
         await connection.close()
 
 
+NOW = "select clock_timestamp() as now"
+
+BATCHES = """
+select count(*) as offers, count(distinct xmin::text) as transactions
+from record.journal where recorded_at >= $1
+"""
+
+
+async def _row(database: Database, statement: str, *arguments: object) -> asyncpg.Record:
+    """The one row that the statement returns."""
+    connection = await asyncpg.connect(database.admin_url)
+    try:
+        row = await connection.fetchrow(statement, *arguments)
+    finally:
+        await connection.close()
+    if row is None:
+        raise RuntimeError("no offer was stored")
+    return row
+
+
 SAMPLE = """
 select j.body, s.body as terms from record.journal j
 join state.supply s on s.lane = j.lane and s.position = j.position
@@ -192,13 +221,7 @@ where j.stream = 'market' order by j.lane, j.position limit 1
 
 async def _sample(database: Database) -> Sample:
     """What an accepted POST left in the tables, for pgbench to write again."""
-    connection = await asyncpg.connect(database.admin_url)
-    try:
-        row = await connection.fetchrow(SAMPLE)
-    finally:
-        await connection.close()
-    if row is None:
-        raise RuntimeError("no offer was stored")
+    row = await _row(database, SAMPLE)
     return Sample(row["body"], row["terms"])
 
 
