@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "AsyncpgPool[asyncpg.Record]"
@@ -123,12 +123,17 @@ async def open_pool(
     )
     await pool
     try:
-        async with pool.acquire() as connection:
+        async with acquire(pool) as connection:
             await check_session(connection)
     except BaseException:
         pool.terminate()
         raise
     return pool
+
+
+def acquire(pool: Pool) -> "PoolAcquireContext[asyncpg.Record]":
+    """One of the pool's connections, in `async with`. TimeoutError when none is free within 5 s."""
+    return pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
 
 
 async def open_producer(bootstrap: str) -> AIOKafkaProducer:

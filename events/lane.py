@@ -132,7 +132,7 @@ class LaneWriter:
         self._source = ""
 
     async def start(self) -> None:
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
             self._source = source_of((await read_deployment(connection)).deployment_id)
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")

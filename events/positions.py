@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from events.chain import genesis
-from events.connections import Connection, Pool
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 
 
@@ -69,7 +69,7 @@ async def take_leases(
 ) -> set[LaneKey]:
     """Lease what is free and renew what is ours; the lanes held now."""
     streams, lanes = [key.stream for key in keys], [key.lane for key in keys]
-    async with pool.acquire() as connection:
+    async with acquire(pool) as connection:
         rows = await connection.fetch(TAKE, name, owner, streams, lanes, seconds)
         if len(rows) < len(keys):
             heads = [genesis(deployment_id, key.stream, key.lane) for key in keys]
@@ -79,11 +79,13 @@ async def take_leases(
 
 
 async def release(pool: Pool, name: str, owner: str) -> None:
-    await pool.execute(RELEASE, name, owner)
+    async with acquire(pool) as connection:
+        await connection.execute(RELEASE, name, owner)
 
 
 async def read_place(pool: Pool, name: str, key: LaneKey) -> Place:
-    row = await pool.fetchrow(READ, name, key.stream, key.lane)
+    async with acquire(pool) as connection:
+        row = await connection.fetchrow(READ, name, key.stream, key.lane)
     if row is None:
         raise LookupError(f"reader {name} has no place on {key.stream}/{key.lane}")
     return Place(*row)
@@ -114,12 +116,13 @@ async def move(
 
 async def skip_repeats(pool: Pool, name: str, owner: str, key: LaneKey, before: Place, after: Place) -> None:
     """Repeats have no effect; only the offset moves."""
-    async with pool.acquire() as connection:
+    async with acquire(pool) as connection:
         await move(connection, name, owner, key, before, after)
 
 
 async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str) -> None:
-    await pool.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
+    async with acquire(pool) as connection:
+        await connection.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
 
 
 async def resume(connection: Connection, name: str, key: LaneKey) -> None:

@@ -1,15 +1,14 @@
 """PROCESS journal → Kafka, lane by lane, in order, at least once.
 
-The watermark moves by compare-and-set, never past an unacknowledged send; no transaction is open meanwhile.
+A lane has one send under way at most. Watermarks follow what Kafka has acknowledged, by compare-and-set and
+never past it; no send waits for them, and no transaction is open meanwhile.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from functools import partial
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import (
@@ -19,9 +18,8 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
-from asyncpg import Record
 
-from events.codec import headers
+from events.chunks import Chunk, Rows, build, read_chunk, read_due
 from events.connections import DATABASE_ERRORS, Consumer, Pool, Producer, SharedProducer
 from events.decision import LaneKey
 from events.faults import crash_point
@@ -38,6 +36,8 @@ LASTING = (
     TopicAuthorizationFailedError,
 )
 
+LAST_MOVES_SECONDS_MAX = 5.0
+
 
 class Limits(NamedTuple):
     """Seconds, rows and counts of a relay."""
@@ -48,7 +48,6 @@ class Limits(NamedTuple):
     chunk_bytes: int = 980_000
     lanes_catching_up: int = 4
     send_seconds_max: float = 30.0
-    slow_after_seconds: float = 0.5
     lease_seconds: float = 10.0
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0
@@ -57,34 +56,6 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-
-
-# All lanes that are behind and their next rows, in one round trip. 450 bytes: what a record's headers take.
-READ_DUE = """
-select r.stream, r.lane, r.position as watermark, j.position, j.key, j.body, j.chain
-from unnest($1::text[], $2::bigint[]) as a (stream, lane)
-join record.relay r on r.stream = a.stream and r.lane = a.lane
-join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > r.position + 1
-cross join lateral (
-    select position, key, body, chain, sum(octet_length(body) + 450) over (order by position) as bytes from (
-        select position, key, body, chain from record.journal
-        where stream = a.stream and lane = a.lane and position > r.position order by position limit $3
-    ) n
-) j
-where j.bytes - octet_length(j.body) - 450 < $4
-order by r.stream, r.lane, j.position
-"""
-
-# Up to the row that crosses the limit, so that a single large one gets through.
-READ_CHUNK = """
-select position, key, body, chain from (
-    select position, key, body, chain, sum(octet_length(body) + 450) over (order by position) as bytes from (
-        select position, key, body, chain from record.journal
-        where stream = $1 and lane = $2 and position > $3 order by position limit $4
-    ) n
-) j
-where bytes - octet_length(body) - 450 < $5 order by position
-"""
 
 
 class Relay:
@@ -111,11 +82,15 @@ class Relay:
         self._limits = limits
         self._cluster_id = ""
         self._leased: set[LaneKey] = set()
-        self._checked: set[LaneKey] = set()
+        self._acknowledged: dict[LaneKey, int] = {}
+        self._watermarks: dict[LaneKey, int] = {}
         self._checking: asyncio.Task[None] | None = None
         self._check_at = 0.0
         self._missing: set[str] = set()
         self._busy: dict[LaneKey, asyncio.Task[None]] = {}
+        self._moves: dict[LaneKey, Move] = {}
+        self._moving: Mapping[LaneKey, Move] = {}
+        self._to_move = asyncio.Event()
         self._resume_at: dict[LaneKey, float] = {}
         self._failures: dict[LaneKey, int] = {}
         self._places = asyncio.Semaphore(limits.lanes_catching_up)
@@ -129,80 +104,98 @@ class Relay:
     async def run(self) -> None:
         """Until `stop`. Trouble with Kafka or the database is waited out; a lane at fault is `stopped`."""
         leases = asyncio.create_task(self._keep_leases(), name="relay-leases")
+        watermarks = asyncio.create_task(self._keep_watermarks(), name="relay-watermarks")
         pause = self._limits.retry_seconds_min
         try:
             while not self._stopping.is_set():
-                if leases.done():
-                    leases.result()
+                for task in (leases, watermarks):
+                    if task.done():
+                        task.result()
                 try:
-                    found = await self._turn()
+                    await self._turn()
                     pause = self._limits.retry_seconds_min
                 except (*DATABASE_ERRORS, KafkaError) as error:
                     log.warning("relay_waits", error=repr(error), seconds=pause)
                     await self._sleep(pause)
                     pause = min(pause * 2, self._limits.retry_seconds_max)
                     continue
-                if not found:
-                    await self._sleep(self._limits.poll_seconds)
+                await asyncio.sleep(self._limits.poll_seconds)
         finally:
-            await self._end(leases)
+            await self._end(leases, watermarks)
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _end(self, leases: asyncio.Task[None]) -> None:
+    async def _end(self, leases: asyncio.Task[None], watermarks: asyncio.Task[None]) -> None:
         tasks = [leases, *self._busy.values(), *([self._checking] if self._checking else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._stopping.set()
+        self._to_move.set()
+        await asyncio.wait([watermarks], timeout=LAST_MOVES_SECONDS_MAX)
+        watermarks.cancel()
+        await asyncio.gather(watermarks, return_exceptions=True)
         await self._producer.close()
         with suppress(*DATABASE_ERRORS):
             await release_leases(self._pool, self._owner)
 
     async def _keep_leases(self) -> None:
         while True:
+            before = dict(self._watermarks)
             try:
                 leases = await take_leases(self._pool, self._owner, self._limits.lease_seconds)
             except DATABASE_ERRORS as error:
                 log.warning("relay_lease_not_renewed", error=repr(error))
             else:
                 self._leased = {lease.key for lease in leases}
-                self._checked &= self._leased
+                for key in self._acknowledged.keys() - self._leased:
+                    self._check_again(key)
                 for lease in leases:
                     if lease.stopped_reason is None:
                         self.stopped.pop(lease.key, None)
+                    if lease.position < before.get(lease.key, 0):
+                        self._check_again(lease.key)
             await asyncio.sleep(self._limits.lease_seconds / 3)
 
-    async def _turn(self) -> bool:
-        """Publish what is due once; whether anything was."""
+    def _check_again(self, key: LaneKey) -> None:
+        """Nothing more is sent on the lane before topic and journal were compared from its watermark on."""
+        self._acknowledged.pop(key, None)
+
+    async def _turn(self) -> None:
+        """Start a send on every lane that is due."""
         now = time.monotonic()
+        self._start_check(now)
+        after = {
+            key: position
+            for key, position in self._acknowledged.items()
+            if key not in self._busy and self._resume_at.get(key, 0.0) <= now
+        }
+        if not after:
+            return
+        due = await read_due(
+            self._pool, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.chunk_bytes
+        )
+        if due:
+            crash_point("relay.read")
+        for key, rows in due:
+            if self._acknowledged.get(key) == after[key]:
+                self._busy[key] = asyncio.create_task(
+                    self._publish(key, rows), name=f"relay-{key.stream}-{key.lane}"
+                )
+
+    def _start_check(self, now: float) -> None:
         if self._checking is not None and self._checking.done():
             self._checking.result()
             self._checking = None
-        unchecked = self._leased - self._checked - self.stopped.keys() - self._busy.keys()
-        if unchecked and self._check_at <= now and self._checking is None:
+        if self._check_at > now or self._checking is not None:
+            return
+        known = self._acknowledged.keys() | self.stopped.keys()
+        unchecked = self._leased - known - self._busy.keys() - self._moves.keys() - self._moving.keys()
+        if unchecked:
             self._check_at = now + self._limits.recheck_seconds
             self._checking = asyncio.create_task(self._check_each(unchecked), name="relay-check")
-        open_lanes = [
-            key
-            for key in sorted(self._checked)
-            if key not in self._busy and key not in self.stopped and self._resume_at.get(key, 0.0) <= now
-        ]
-        if not open_lanes:
-            return False
-        rows = await self._pool.fetch(
-            READ_DUE,
-            [key.stream for key in open_lanes],
-            [key.lane for key in open_lanes],
-            self._limits.poll_rows,
-            self._limits.chunk_bytes,
-        )
-        if not rows:
-            return False
-        crash_point("relay.read")
-        await self._publish(rows)
-        return True
 
     async def _check_each(self, keys: set[LaneKey]) -> None:
         """All at once; one by one when that fails, so that a partition without a leader delays no other."""
@@ -232,7 +225,8 @@ class Relay:
         )
         sound = {key for key, mismatch in found.items() if mismatch is None}
         await clear_stops(self._pool, sound)
-        self._checked |= sound
+        for key in sound:
+            self._acknowledged[key] = self._watermarks[key] = watermarks[key].position
         for key, mismatch in found.items():
             if mismatch is not None:
                 await self._stop_lane(key, mismatch)
@@ -246,96 +240,74 @@ class Relay:
         log.error("relay_lane_stopped", stream=key.stream, lane=key.lane, reason=reason)
         with suppress(*DATABASE_ERRORS):
             await note_stop(self._pool, key, reason)
-        self._checked.discard(key)
+        self._check_again(key)
         self._failures.pop(key, None)
         self.stopped[key] = reason
 
-    async def _publish(self, rows: Sequence[Record]) -> None:
-        """Send the rows of several lanes at once; lanes that are far behind or slow go on by themselves."""
-        sends: dict[asyncio.Task[Move | None], LaneKey] = {}
-        for key, found in groupby(rows, lambda row: LaneKey(row["stream"], row["lane"])):
-            chunk = list(found)
-            before = chunk[0]["watermark"]
-            if len(chunk) == self._limits.poll_rows:
-                self._go_on_alone(key, partial(self._catch_up, key, before))
-            else:
-                sends[asyncio.create_task(self._send_rows(key, before, chunk))] = key
-        if not sends:
-            return
+    async def _publish(self, key: LaneKey, rows: Rows) -> None:
+        """Send a lane's next rows; one that is far behind catches up in large chunks instead."""
         try:
-            done, slow = await asyncio.wait(sends, timeout=self._limits.slow_after_seconds)
-        except asyncio.CancelledError:
-            for task in sends:
-                task.cancel()
-            raise
-        for task in slow:
-            self._go_on_alone(sends[task], partial(self._finish, task))
-        await self._move([sent for task in done if (sent := task.result()) is not None])
+            if len(rows) < self._limits.poll_rows:
+                await self._send_chunk(key, build(await self._producer.get(), rows))
+            else:
+                await self._catch_up(key)
+        except (*DATABASE_ERRORS, KafkaError) as error:
+            log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
+            await self._count_failure(key, error)
+        except Exception as error:
+            log.exception("relay_lane_failed", stream=key.stream, lane=key.lane)
+            await self._count_failure(key, error)
+        finally:
+            del self._busy[key]
 
-    def _go_on_alone(self, key: LaneKey, work: Callable[[], Awaitable[None]]) -> None:
-        async def alone() -> None:
-            try:
-                await work()
-            except (*DATABASE_ERRORS, KafkaError) as error:
-                log.warning("relay_waits", stream=key.stream, lane=key.lane, error=repr(error))
-                await self._count_failure(key, error)
-            except Exception as error:
-                log.exception("relay_lane_failed", stream=key.stream, lane=key.lane)
-                await self._count_failure(key, error)
-            finally:
-                del self._busy[key]
-
-        self._busy[key] = asyncio.create_task(alone(), name=f"relay-{key.stream}-{key.lane}")
-
-    async def _finish(self, task: "asyncio.Task[Move | None]") -> None:
-        sent = await task
-        if sent is not None:
-            await self._move([sent])
-
-    async def _catch_up(self, key: LaneKey, watermark: int) -> None:
+    async def _catch_up(self, key: LaneKey) -> None:
         """Chunk after chunk until the lane is level; the next one is read and built while Kafka takes one."""
         async with self._places:
-            coming = asyncio.create_task(self._next_chunk(key, watermark))
+            if key not in self._acknowledged:
+                return
+            coming = asyncio.create_task(self._next_chunk(key, self._acknowledged[key]))
             try:
                 while (chunk := await coming).batches:
                     coming = asyncio.create_task(self._next_chunk(key, chunk.last))
-                    sent = await self._try_send(key, watermark, chunk)
-                    if sent is None or not await self._move([sent]):
+                    if not await self._send_chunk(key, chunk):
                         return
-                    watermark = chunk.last
             finally:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
 
-    async def _next_chunk(self, key: LaneKey, after: int) -> "_Chunk":
-        rows = await self._pool.fetch(
-            READ_CHUNK, key.stream, key.lane, after, self._limits.chunk_rows, self._limits.chunk_bytes
+    async def _next_chunk(self, key: LaneKey, after: int) -> Chunk:
+        rows = await read_chunk(
+            self._pool, key, after, rows_max=self._limits.chunk_rows, bytes_max=self._limits.chunk_bytes
         )
-        return _build(await self._producer.get(), rows)
+        return build(await self._producer.get(), rows)
 
-    async def _send_rows(self, key: LaneKey, before: int, rows: Sequence[Record]) -> Move | None:
-        try:
-            chunk = _build(await self._producer.get(), rows)
-        except KafkaError as error:
-            await self._count_failure(key, error)
-            return None
-        return await self._try_send(key, before, chunk)
-
-    async def _try_send(self, key: LaneKey, before: int, chunk: "_Chunk") -> Move | None:
-        """None when Kafka may not have everything: the lane is then checked and read from its watermark."""
+    async def _send_chunk(self, key: LaneKey, chunk: Chunk) -> bool:
+        """False when Kafka may not have everything, or the lane has to be checked for another reason."""
+        before = self._acknowledged.get(key)
+        if before is None:
+            return False
+        if chunk.first != before + 1:
+            raise AssertionError(f"position {chunk.first} does not follow {before}: it would leave a hole")
         producer = await self._producer.get()
         try:
-            sending = self._send(producer, key, chunk)
-            first, last = await asyncio.wait_for(sending, self._limits.send_seconds_max)
+            async with asyncio.timeout(self._limits.send_seconds_max):
+                first, last = await self._send(producer, key, chunk)
         except (KafkaError, OSError) as error:
             log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
             await self._producer.discard(producer)
             await self._count_failure(key, error)
-            return None
+            return False
         self._failures.pop(key, None)
-        return Move(key, before, chunk.last, first, last)
+        if self._acknowledged.get(key) != before:
+            return False
+        self._acknowledged[key] = chunk.last
+        move = Move(key, before, chunk.last, first, last)
+        waiting = self._moves.get(key)
+        self._moves[key] = move if waiting is None else waiting.followed_by(move)
+        self._to_move.set()
+        return True
 
-    async def _send(self, producer: Producer, key: LaneKey, chunk: "_Chunk") -> tuple[int, int]:
+    async def _send(self, producer: Producer, key: LaneKey, chunk: Chunk) -> tuple[int, int]:
         """First and last Kafka offset. A batch sent before the last was acknowledged could leave a hole."""
         topic = record_topic(self._prefix, key.stream)
         offsets: list[int] = []
@@ -349,23 +321,36 @@ class Relay:
         crash_point("relay.acked")
         return offsets[0], offsets[-1]
 
-    async def _move(self, sent: Sequence[Move]) -> bool:
-        """Move watermarks. False when one stood elsewhere or its topic is a new one: check that lane."""
-        if not sent:
-            return True
-        moved = await move_watermarks(self._pool, sent, self._cluster_id)
+    async def _keep_watermarks(self) -> None:
+        """One statement after the other, each for all lanes; when the relay stops, until none is left."""
+        while self._moves or not self._stopping.is_set():
+            await self._to_move.wait()
+            self._to_move.clear()
+            self._moving, self._moves = self._moves, {}
+            try:
+                if self._moving:
+                    await self._move(self._moving)
+            except DATABASE_ERRORS as error:
+                log.warning("relay_waits", error=repr(error))
+                for key in self._moving:
+                    self._check_again(key)
+            self._moving = {}
+
+    async def _move(self, moves: Mapping[LaneKey, Move]) -> None:
+        """A lane whose watermark stood elsewhere, or whose topic is a new one, is checked."""
+        moved = await move_watermarks(self._pool, list(moves.values()), self._cluster_id)
         crash_point("relay.watermark")
-        for entry in sent:
-            if entry.key in moved:
-                self.published += entry.after - entry.before
+        for key, move in moves.items():
+            if key in moved:
+                self.published += move.after - move.before
+                self._watermarks[key] = move.after
             else:
-                log.warning("relay_overtaken", stream=entry.key.stream, lane=entry.key.lane)
-                self._checked.discard(entry.key)
-        return len(moved) == len(sent)
+                log.warning("relay_overtaken", stream=key.stream, lane=key.lane)
+                self._check_again(key)
 
     async def _count_failure(self, key: LaneKey, error: Exception) -> None:
         """Check it anew, after a longer wait each time; what Kafka refuses for its own sake is stopped."""
-        self._checked.discard(key)
+        self._check_again(key)
         count = self._failures[key] = self._failures.get(key, 0) + 1
         pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
         self._resume_at[key] = time.monotonic() + pause
@@ -373,27 +358,3 @@ class Relay:
             await self._stop_lane(
                 key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
             )
-
-
-class _Chunk(NamedTuple):
-    """Rows as batches for Kafka, and the position of the last."""
-
-    batches: list[Any]
-    last: int
-
-
-def _build(producer: Producer, rows: Sequence[Record]) -> _Chunk:
-    """`rows` end in position, key, body, chain. MessageSizeTooLargeError for a row that no batch can hold."""
-    if not rows:
-        return _Chunk([], 0)
-    timestamp = int(time.time() * 1000)
-    batches = [producer.create_batch()]
-    append = batches[0].append
-    for position, key, body, chain in [row[-4:] for row in rows]:
-        text, found = key.encode(), headers(body, position, chain)
-        if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
-            batches.append(producer.create_batch())
-            append = batches[-1].append
-            if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
-                raise MessageSizeTooLargeError(f"position {position}")
-    return _Chunk(batches, rows[-1]["position"])

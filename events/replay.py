@@ -5,7 +5,7 @@ from uuid import UUID
 
 from events.chain import genesis, next_head
 from events.codec import Undecodable, decode_envelope, decode_event
-from events.connections import Connection, Consumer, Pool
+from events.connections import Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import Apply
@@ -27,10 +27,10 @@ async def from_journal(
 
     Only bodies and chain of the range are trusted to lie in the journal. Raises BrokenRecord.
     """
-    async with pool.acquire() as connection:
+    async with acquire(pool) as connection:
         head = await _head_at(connection, key, after)
     while after < upto:
-        async with pool.acquire() as connection:
+        async with acquire(pool) as connection:
             rows = await read_rows(connection, key, after, upto, chunk)
         if not rows:
             return
@@ -113,7 +113,7 @@ async def restore_lane(
     Bytes, positions and chain are Kafka's own. Returns the number of events. BrokenRecord when the topic does
     not continue the journal: there are two histories. Idempotency keys of those events are not restored.
     """
-    async with pool.acquire() as connection:
+    async with acquire(pool) as connection:
         last, head = await read_head(connection, key)
     restored = 0
     async for records in topic_records(consumer, record_topic(topic_prefix, key.stream), key.lane):
@@ -141,7 +141,7 @@ async def _take_back(
     pool: Pool, key: LaneKey, rows: Sequence[JournalRow], events: Sequence[Recorded], apply: Apply
 ) -> None:
     last_time = max(event.time for event in events)
-    async with pool.acquire() as connection, connection.transaction():
+    async with acquire(pool) as connection, connection.transaction():
         locked_at = await connection.fetchval(LOCK, *key)
         await apply(connection, events)
         await copy_rows(connection, rows, locked_at)

@@ -16,7 +16,7 @@ from asyncpg import DeadlockDetectedError, LockNotAvailableError
 
 from events.chain import next_head
 from events.codec import Undecodable, decode_envelope, decode_event
-from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Consumer, Pool
+from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
@@ -85,7 +85,7 @@ class Batch:
                 f"{upto} is not in {self.done + 1}…{len(self._steps)}: each event is applied once"
             )
         after = self._steps[upto - 1].place(self.place.cluster_id)
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with acquire(self._pool) as connection, connection.transaction():
             yield connection
             await move(connection, self._name, self._owner, self.lane, self.place, after)
             crash_point("subscription.handled")
@@ -173,7 +173,7 @@ class Subscription:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _run_with_consumer(self) -> None:
-        async with self._pool.acquire() as connection:
+        async with acquire(self._pool) as connection:
             deployment = await read_deployment(connection)
         cluster_id = await self._read_cluster_id()
         consumer = await self._open_consumer()
@@ -346,7 +346,7 @@ class Subscription:
         """A repeat has to be the bytes that the journal holds at its position."""
         if not repeats:
             return
-        async with self._pool.acquire() as connection:
+        async with acquire(self._pool) as connection:
             known = await read_body_hashes(connection, key, [event.position for _, event in repeats])
         for record, event in repeats:
             if known.get(event.position) != event.body_hash:

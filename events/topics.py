@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from events.codec import Undecodable, decode_envelope
-from events.connections import Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.journal import read_body_hashes, read_head
 
@@ -131,7 +131,7 @@ class _LaneCheck(NamedTuple):
 
     async def _read(self, end: int) -> None:
         mark, reached = self.watermark, self.watermark.position
-        async with self.pool.acquire() as connection:
+        async with acquire(self.pool) as connection:
             last = (await read_head(connection, self.key)).position
         offset = mark.kafka_offset or 0
         while offset < end:
@@ -155,7 +155,7 @@ class _LaneCheck(NamedTuple):
             offset = records[-1][1].offset + 1
 
     async def _compare(self, records: Sequence[tuple[int, ConsumerRecord]], last: int) -> None:
-        async with self.pool.acquire() as connection:
+        async with acquire(self.pool) as connection:
             kept = await read_body_hashes(connection, self.key, [position for position, _ in records])
         for position, record in records:
             if position <= last and kept.get(position) != sha256(record.value).digest():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from events.connections import Connection, Pool
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 
 
@@ -26,6 +26,10 @@ class Move(NamedTuple):
     first_offset: int
     last_offset: int
 
+    def followed_by(self, later: "Move") -> "Move":
+        """Both at once."""
+        return Move(self.key, self.before, later.after, self.first_offset, later.last_offset)
+
 
 # Lanes whose lease is free, expired or ours; renews what we hold.
 TAKE_LEASES = """
@@ -36,7 +40,8 @@ returning r.stream, r.lane, r.position, r.kafka_offset, r.cluster_id, r.stopped_
 
 
 async def take_leases(pool: Pool, owner: str, seconds: float) -> list[Lease]:
-    rows = await pool.fetch(TAKE_LEASES, owner, seconds)
+    async with acquire(pool) as connection:
+        rows = await connection.fetch(TAKE_LEASES, owner, seconds)
     return [
         Lease(
             LaneKey(row["stream"], row["lane"]),
@@ -53,7 +58,8 @@ RELEASE_LEASES = "update record.relay set owner = null, leased_until = null wher
 
 
 async def release_leases(pool: Pool, owner: str) -> None:
-    await pool.execute(RELEASE_LEASES, owner)
+    async with acquire(pool) as connection:
+        await connection.execute(RELEASE_LEASES, owner)
 
 
 # Compare and set. An offset that does not lie after the last one is of a topic made anew.
@@ -69,16 +75,17 @@ returning r.stream, r.lane
 
 async def move_watermarks(pool: Pool, moves: Sequence[Move], cluster_id: str) -> set[LaneKey]:
     """The lanes that were moved; another relay was there first, or the topic is another one, for the rest."""
-    rows = await pool.fetch(
-        MOVE,
-        [move.key.stream for move in moves],
-        [move.key.lane for move in moves],
-        [move.before for move in moves],
-        [move.after for move in moves],
-        [move.first_offset for move in moves],
-        [move.last_offset for move in moves],
-        cluster_id,
-    )
+    async with acquire(pool) as connection:
+        rows = await connection.fetch(
+            MOVE,
+            [move.key.stream for move in moves],
+            [move.key.lane for move in moves],
+            [move.before for move in moves],
+            [move.after for move in moves],
+            [move.first_offset for move in moves],
+            [move.last_offset for move in moves],
+            cluster_id,
+        )
     return {LaneKey(row["stream"], row["lane"]) for row in rows}
 
 
@@ -86,7 +93,8 @@ NOTE_STOP = "update record.relay set stopped_reason = $3 where stream = $1 and l
 
 
 async def note_stop(pool: Pool, key: LaneKey, reason: str) -> None:
-    await pool.execute(NOTE_STOP, key.stream, key.lane, reason)
+    async with acquire(pool) as connection:
+        await connection.execute(NOTE_STOP, key.stream, key.lane, reason)
 
 
 CLEAR_STOPS = """
@@ -98,7 +106,8 @@ where r.stream = c.stream and r.lane = c.lane and r.stopped_reason is not null
 async def clear_stops(pool: Pool, keys: Iterable[LaneKey]) -> None:
     """What has been checked and found sound is stopped no longer."""
     cleared = list(keys)
-    await pool.execute(CLEAR_STOPS, [key.stream for key in cleared], [key.lane for key in cleared])
+    async with acquire(pool) as connection:
+        await connection.execute(CLEAR_STOPS, [key.stream for key in cleared], [key.lane for key in cleared])
 
 
 OLDEST_UNPUBLISHED = """
