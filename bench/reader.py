@@ -1,7 +1,6 @@
 """`make bench-reader`: a reader (chain check, decode, set-based effect) against bare `getmany`."""
 
 import asyncio
-import gc
 import time
 from functools import partial
 
@@ -18,6 +17,7 @@ from events.connections import cluster_id, open_consumer, open_pool
 from events.journal import DEFAULT_LANES
 from events.subscription import Batch, Subscription
 from events.topics import record_topic
+from market.services import collect_less
 from market.topics import create_topics
 
 BODIES = {"answer": answer_draft, "offer": offer_draft}
@@ -67,8 +67,7 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
     await bare.produce(running.bootstrap, topic, bare.prebuilt(await read_all(database)), DEFAULT_LANES)
     admin = await asyncpg.connect(database.admin_url)
     await admin.execute(EFFECT)
-    gc.collect()
-    gc.freeze()
+    collect_less()
     times = CpuTimes()
 
     async def reader() -> float:

@@ -1,7 +1,6 @@
 """`make bench-relay`: how fast the relay catches up, against bare producers of the same bytes."""
 
 import asyncio
-import gc
 import itertools
 import time
 from functools import partial
@@ -18,6 +17,7 @@ from events.connections import cluster_id, open_consumer, open_pool, open_produc
 from events.journal import DEFAULT_LANES
 from events.relay import Relay
 from events.topics import record_topic
+from market.services import collect_less
 from market.topics import create_topics
 
 LANES_AT_ONCE = 4
@@ -49,8 +49,7 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
     body_bytes = await fill(database, rows, BODIES[body])
     report.notes.append(f"{body_bytes / rows:.0f} bytes a body")
     messages = bare.prebuilt(await read_all(database))
-    gc.collect()
-    gc.freeze()
+    collect_less()
     counter = itertools.count(1)
     times = CpuTimes()
 

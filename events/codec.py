@@ -3,7 +3,6 @@
 import re
 from binascii import hexlify
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,8 @@ from events.envelope import Envelope, Fact, Framed, Recorded
 BODY_BYTES_MAX = 512 * 1024
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
+_SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION)
+_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
 
 _TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _CONTROL = re.compile(rb"\\(?<!\\\\)(?:\\\\)*(?:[bfnrt]|u00[01])|\x7f|\xc2[\x80-\x9f]")
@@ -129,7 +130,7 @@ def decode_event(body: bytes, chain: bytes) -> Recorded:
         actor=event.actor,
         salt=event.salt,
         data=event.data,
-        body_hash=sha256(body).digest(),
+        body=body,
         chain=chain,
     )
 
@@ -177,7 +178,7 @@ def _decode_carefully(body: bytes, chain: bytes) -> Recorded:
         actor=envelope.actor,
         salt=envelope.salt,
         data=fact,
-        body_hash=sha256(body).digest(),
+        body=body,
         chain=chain,
     )
 
@@ -194,10 +195,10 @@ def headers(
         ("ce_id", part[3]),
         ("ce_type", part[7]),
         ("ce_source", part[11]),
-        ("ce_specversion", SPEC_VERSION),
+        _SPEC_VERSION_HEADER,
         ("ce_time", part[19]),
         ("ce_subject", part[15]),
-        ("content-type", CONTENT_TYPE),
+        _CONTENT_TYPE_HEADER,
         ("position", b"%d" % position),
         ("chain", hexlify(chain)),
     ]

@@ -1,6 +1,7 @@
 """What wraps each fact: before it has a position, in the journal and on Kafka, and as readers receive it."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -59,7 +60,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
-    """An event of the record. `body_hash`: SHA-256 of its body, as in receipts; `chain`: the head after."""
+    """An event of the record. `body`: its bytes in the journal and on Kafka; `chain`: the head after it."""
 
     id: UUID
     type: str
@@ -72,8 +73,13 @@ class Recorded(Struct, frozen=True, kw_only=True):
     actor: UUID
     salt: str
     data: Fact
-    body_hash: bytes
+    body: bytes
     chain: bytes
+
+    @property
+    def body_hash(self) -> bytes:
+        """SHA-256 of the body, as in receipts."""
+        return sha256(self.body).digest()
 
 
 def source_of(deployment_id: UUID) -> str:

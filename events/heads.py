@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
@@ -173,7 +172,7 @@ def _record(draft: Draft, head: Head, stamp: Stamp) -> tuple[Recorded, JournalRo
         actor=actor,
         salt=salt,
         data=draft.data,
-        body_hash=sha256(body).digest(),
+        body=body,
         chain=chain,
     )
     row = JournalRow(draft.stream, draft.lane, position, event_id, name, draft.subject, body, chain)

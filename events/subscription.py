@@ -42,7 +42,7 @@ PASSING = (*DATABASE_AWAY, LockNotAvailableError, DeadlockDetectedError)
 class Limits(NamedTuple):
     """Records, seconds and counts of a reader."""
 
-    batch_records: int = 500
+    batch_records: int = 1_000
     wait_seconds: float = 1.0
     lease_seconds: float = 10.0
     attempts_max: int = 4

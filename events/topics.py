@@ -1,5 +1,6 @@
 """Record topics: their names, and whether what one holds agrees with the journal."""
 
+from binascii import unhexlify
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -224,8 +225,10 @@ async def topic_records(
 
 def chain_of(record: ConsumerRecord) -> bytes | None:
     """The lane head that a record claims in its last `chain` header; None when it has none."""
-    text = next((value for name, value in reversed(record.headers) if name == "chain"), None)
-    try:
-        return None if text is None else bytes.fromhex(text.decode("ascii"))
-    except ValueError:
-        return None
+    for name, text in reversed(record.headers):
+        if name == "chain":
+            try:
+                return None if text is None else unhexlify(text)
+            except ValueError:
+                return None
+    return None

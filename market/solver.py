@@ -50,7 +50,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
     actor: UUID
     salt: str
     data: ClearingPlanned
-    body_hash: bytes
+    body: bytes
     chain: bytes
 
 

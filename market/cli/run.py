@@ -9,7 +9,7 @@ import rich_click as click
 from market.cli.console import run_async, say, settings_of
 from market.ground import stand, wire
 from market.logs import configure
-from market.services import SERVICES, run_services
+from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
 
 
@@ -30,6 +30,7 @@ async def _run(settings: Settings, services: Sequence[str]) -> None:
     async with stand(settings) as ground, wire(ground) as wiring:
         stop = stop_event()
         say(f"running {', '.join(services)}; deployment {wiring.deployment.deployment_id}")
+        collect_less()
         await run_services(wiring, services, stop)
     say("stopped")
 

@@ -19,7 +19,7 @@ from market.logs import configure
 from market.operators import ensure_operator, issue_key, revoke_labelled
 from market.rules.callers import Caller
 from market.sandbox import ensure_sandbox
-from market.services import SERVICES, run_services
+from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
 
 LABEL: Final = "lodestone up"
@@ -61,6 +61,7 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
         async with wire(ground) as wiring:
             stop = stop_event()
+            collect_less()
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
             await asyncio.wait({asyncio.ensure_future(bound)}, timeout=START_SECONDS_MAX)
