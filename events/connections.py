@@ -131,9 +131,11 @@ async def open_pool(
     return pool
 
 
-def acquire(pool: Pool) -> "PoolAcquireContext[asyncpg.Record]":
-    """One of the pool's connections, in `async with`. TimeoutError when none is free within 5 s."""
-    return pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
+def acquire(
+    pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX
+) -> "PoolAcquireContext[asyncpg.Record]":
+    """One of the pool's connections, in `async with`. TimeoutError when none was free in time."""
+    return pool.acquire(timeout=seconds_max)
 
 
 async def open_producer(bootstrap: str) -> AIOKafkaProducer:

@@ -43,6 +43,7 @@ class Limits(NamedTuple):
     """Seconds, rows and counts of a relay."""
 
     poll_seconds: float = 0.005
+    poll_again_seconds: float = 0.002
     poll_rows: int = 256
     chunk_rows: int = 1_000
     chunk_bytes: int = 980_000
@@ -112,14 +113,14 @@ class Relay:
                     if task.done():
                         task.result()
                 try:
-                    await self._turn()
+                    found = await self._turn()
                     pause = self._limits.retry_seconds_min
                 except (*DATABASE_ERRORS, KafkaError) as error:
                     log.warning("relay_waits", error=repr(error), seconds=pause)
                     await self._sleep(pause)
                     pause = min(pause * 2, self._limits.retry_seconds_max)
                     continue
-                await asyncio.sleep(self._limits.poll_seconds)
+                await asyncio.sleep(self._limits.poll_again_seconds if found else self._limits.poll_seconds)
         finally:
             await self._end(leases, watermarks)
 
@@ -163,8 +164,8 @@ class Relay:
         """Nothing more is sent on the lane before topic and journal were compared from its watermark on."""
         self._acknowledged.pop(key, None)
 
-    async def _turn(self) -> None:
-        """Start a send on every lane that is due."""
+    async def _turn(self) -> bool:
+        """Start a send on every lane that is due; whether one was."""
         now = time.monotonic()
         self._start_check(now)
         after = {
@@ -173,17 +174,19 @@ class Relay:
             if key not in self._busy and self._resume_at.get(key, 0.0) <= now
         }
         if not after:
-            return
+            return False
         due = await read_due(
             self._pool, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.chunk_bytes
         )
-        if due:
-            crash_point("relay.read")
+        if not due:
+            return False
+        crash_point("relay.read")
         for key, rows in due:
             if self._acknowledged.get(key) == after[key]:
                 self._busy[key] = asyncio.create_task(
                     self._publish(key, rows), name=f"relay-{key.stream}-{key.lane}"
                 )
+        return True
 
     def _start_check(self, now: float) -> None:
         if self._checking is not None and self._checking.done():

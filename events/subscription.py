@@ -61,14 +61,22 @@ class Batch:
     """Consecutive events of one lane, none applied before."""
 
     def __init__(
-        self, pool: Pool, name: str, owner: str, lane: LaneKey, place: Place, steps: "Sequence[Step]"
+        self,
+        pool: Pool,
+        name: str,
+        owner: str,
+        lane: LaneKey,
+        place: Place,
+        events: Sequence[Recorded],
+        offsets: Sequence[int],
     ) -> None:
+        """`offsets`: where each event lies."""
         self._pool = pool
         self._name = name
         self._owner = owner
-        self._steps = steps
+        self._offsets = offsets
         self.lane = lane
-        self.events: Sequence[Recorded] = [step.event for step in steps]
+        self.events = events
         self.done = 0
         self.place = place
 
@@ -79,12 +87,13 @@ class Batch:
         `count` is counted from the start of the batch and grows from one transaction to the next; None: all.
         NotOwner when another reader has moved the position: nothing is committed, the handler lets it pass.
         """
-        upto = len(self._steps) if count is None else count
-        if not self.done < upto <= len(self._steps):
+        upto = len(self.events) if count is None else count
+        if not self.done < upto <= len(self.events):
             raise ValueError(
-                f"{upto} is not in {self.done + 1}…{len(self._steps)}: each event is applied once"
+                f"{upto} is not in {self.done + 1}…{len(self.events)}: each event is applied once"
             )
-        after = self._steps[upto - 1].place(self.place.cluster_id)
+        last, offset = self.events[upto - 1], self._offsets[upto - 1]
+        after = Place(last.position, last.chain, offset + 1, last.id, self.place.cluster_id)
         async with acquire(self._pool) as connection, connection.transaction():
             yield connection
             await move(connection, self._name, self._owner, self.lane, self.place, after)
@@ -94,7 +103,8 @@ class Batch:
 
     def rest(self) -> "Batch":
         """What a failed handler has left."""
-        return Batch(self._pool, self._name, self._owner, self.lane, self.place, self._steps[self.done :])
+        events, offsets = self.events[self.done :], self._offsets[self.done :]
+        return Batch(self._pool, self._name, self._owner, self.lane, self.place, events, offsets)
 
 
 class Handler(Protocol):
@@ -103,15 +113,13 @@ class Handler(Protocol):
         ...
 
 
-class Step(NamedTuple):
-    """An event and the offset it lies at."""
+class _Verified(NamedTuple):
+    """What is new, at which offsets; what is a repeat; and what is wrong with the record after them."""
 
-    event: Recorded
-    offset: int
-
-    def place(self, cluster_id: str | None) -> Place:
-        """The reader's place after it."""
-        return Place(self.event.position, self.event.chain, self.offset + 1, self.event.id, cluster_id)
+    events: list[Recorded]
+    offsets: list[int]
+    repeats: list[tuple[ConsumerRecord, Recorded]]
+    fault: LaneFault | None
 
 
 class Subscription:
@@ -296,10 +304,10 @@ class Subscription:
 
     async def _take(self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]) -> Place:
         """Verify records, skip repeats, hand the rest to the handler; the place after all of them."""
-        steps, repeats, fault = self._verify(key, place, records)
+        events, offsets, repeats, fault = self._verify(key, place, records)
         await self._check_repeats(key, repeats)
-        if steps:
-            batch = Batch(self._pool, self._name, self._owner, key, place, steps)
+        if events:
+            batch = Batch(self._pool, self._name, self._owner, key, place, events, offsets)
             place = await self._handle(batch)
         if fault is not None:
             raise fault
@@ -310,12 +318,9 @@ class Subscription:
             place = after
         return place
 
-    def _verify(
-        self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]
-    ) -> tuple[list[Step], list[tuple[ConsumerRecord, Recorded]], LaneFault | None]:
-        """(new events, repeats, what is wrong with the record after them)."""
-        steps: list[Step] = []
-        repeats: list[tuple[ConsumerRecord, Recorded]] = []
+    def _verify(self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]) -> _Verified:
+        found = _Verified([], [], [], None)
+        stream, lane = key
         position, head = place.position, place.head
         for record in records:
             body = record.value or b""
@@ -323,21 +328,23 @@ class Subscription:
             try:
                 event = decode_event(body, chain)
             except Undecodable as error:
-                return steps, repeats, self._fault(record, f" cannot be decoded: {error}")
-            if event.lane != key.lane or event.stream != key.stream:
-                return steps, repeats, self._fault(record, f" belongs to lane {event.stream}/{event.lane}")
+                return found._replace(fault=self._fault(record, f" cannot be decoded: {error}"))
+            if event.lane != lane or event.stream != stream:
+                belongs = f" belongs to lane {event.stream}/{event.lane}"
+                return found._replace(fault=self._fault(record, belongs))
             if event.position <= position:
-                repeats.append((record, event))
+                found.repeats.append((record, event))
                 continue
             if event.position > position + 1:
                 missing = f": position {position + 1} is missing before position {event.position}"
-                return steps, repeats, self._fault(record, missing)
+                return found._replace(fault=self._fault(record, missing))
             if chain_of(record) != chain:
                 broken = f": position {event.position} does not continue the chain"
-                return steps, repeats, self._fault(record, broken)
+                return found._replace(fault=self._fault(record, broken))
             position, head = event.position, chain
-            steps.append(Step(event, record.offset))
-        return steps, repeats, None
+            found.events.append(event)
+            found.offsets.append(record.offset)
+        return found
 
     def _fault(self, record: ConsumerRecord, what: str) -> LaneFault:
         return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")

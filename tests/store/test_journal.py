@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from events.connections import UnsafeDatabase, open_pool
+from events.connections import UnsafeDatabase, acquire, open_pool
 from events.decision import LaneKey
 from events.journal import (
     NotInitialised,
@@ -64,6 +64,17 @@ async def test_not_even_a_superuser_changes_the_journal(database: Any) -> None:
 async def test_services_refuse_to_run_as_a_superuser(database: Any) -> None:
     with pytest.raises(UnsafeDatabase, match="row-level security"):
         await open_pool(database.admin_dsn, size=1)
+
+
+async def test_a_pool_that_is_used_up_is_waited_for_only_so_long(database: Any) -> None:
+    pool = await open_pool(database.dsn("relay"), size=1)
+    async with acquire(pool):
+        with pytest.raises(TimeoutError):
+            async with acquire(pool, seconds_max=0.01):
+                raise AssertionError("there is a second connection")
+    async with acquire(pool, seconds_max=5) as connection:
+        assert 1 == await connection.fetchval("select 1")
+    await pool.close()
 
 
 async def test_events_are_read_by_range_and_by_id(database: Any) -> None:

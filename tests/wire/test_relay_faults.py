@@ -152,6 +152,48 @@ async def test_a_topic_recreated_under_a_running_relay_stops_the_lane(
         assert "delete the topic" in relay.stopped[FIRST]
 
 
+async def test_no_send_waits_for_a_watermark(
+    database: Any, writer: LaneWriter, pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
+) -> None:
+    await create_topic(kafka_bootstrap, topic, 2)
+    admin = await asyncpg.connect(database.admin_dsn)
+
+    async def readable(count: int) -> bool:
+        return list(range(1, count + 1)) == await positions(kafka_bootstrap, topic, 0)
+
+    relay = relay_on(pool, kafka_bootstrap, topic_prefix, **QUICK)
+    async with running(relay):
+        await writer.execute(note("a"))
+        await published(pool, FIRST, 1)
+        async with admin.transaction():
+            await admin.execute("select from record.relay where stream = $1 and lane = $2 for update", *FIRST)
+            for number in (2, 3):
+                await writer.execute(note(f"b{number}"))
+                await eventually(partial(readable, number))
+            assert 1 == await watermark(pool, FIRST)
+        await published(pool, FIRST, 3)
+    await admin.close()
+    assert await readable(3)
+    assert 3 == relay.published
+
+
+async def test_a_lane_that_an_operator_rewinds_is_published_again(
+    writer: LaneWriter, pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
+) -> None:
+    await create_topic(kafka_bootstrap, topic, 2)
+    async with running(relay_on(pool, kafka_bootstrap, topic_prefix, **QUICK)):
+        await writer.execute(note("a", count=3))
+        await published(pool, FIRST, 3)
+        async with pool.acquire() as connection:
+            await republish(connection, FIRST)
+
+        async def twice() -> bool:
+            return [1, 2, 3, 1, 2, 3] == await positions(kafka_bootstrap, topic, 0)
+
+        await eventually(twice)
+        await published(pool, FIRST, 3)
+
+
 async def test_what_another_relay_sends_during_the_check_is_no_second_history(
     writer: LaneWriter, pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
 ) -> None:

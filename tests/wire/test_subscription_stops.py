@@ -63,6 +63,17 @@ async def test_a_changed_event_stops_the_lane(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
+    "given", [[], [("chain", b"no hexadecimal")], [("chain", b"00" * 32)]], ids=["none", "text", "zeros"]
+)
+async def test_a_record_without_its_chain_stops_the_lane(wire: Wire, given: list[tuple[str, bytes]]) -> None:
+    await wire.write("a", 4)
+    ((body, _),) = await wire.rows(0)
+    await send_raw(wire.bootstrap, wire.topic, 0, [(body, given)])
+    assert "offset 0: position 1 does not continue the chain" in await stops(wire)
+    assert [] == await wire.seen()
+
+
+@pytest.mark.parametrize(
     "value",
     [b"not json", b"{}", b'{"id":"x"}', b"\xff\xfe", b'{"id":' + b"[" * 90_000, None],
     ids=["text", "empty", "short", "binary", "deep", "no value"],
