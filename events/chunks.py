@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from aiokafka.errors import MessageSizeTooLargeError
 
 from events.codec import headers
-from events.connections import Pool, Producer, acquire
+from events.connections import Connection, Pool, Producer, acquire
 from events.decision import LaneKey
 
 Rows: TypeAlias = Sequence[Any]
@@ -46,18 +46,17 @@ where bytes - octet_length(body) - 450 < $5 order by position
 
 
 async def read_due(
-    pool: Pool, after: Mapping[LaneKey, int], *, rows_max: int, bytes_max: int
+    connection: Connection, after: Mapping[LaneKey, int], *, rows_max: int, bytes_max: int
 ) -> list[tuple[LaneKey, Rows]]:
     """The next rows of every lane that has some past its position; both limits are each lane's."""
-    async with acquire(pool) as connection:
-        rows = await connection.fetch(
-            READ_DUE,
-            [key.stream for key in after],
-            [key.lane for key in after],
-            list(after.values()),
-            rows_max,
-            bytes_max,
-        )
+    rows = await connection.fetch(
+        READ_DUE,
+        [key.stream for key in after],
+        [key.lane for key in after],
+        list(after.values()),
+        rows_max,
+        bytes_max,
+    )
     return [
         (LaneKey(*place), [row[2:] for row in found])
         for place, found in groupby(rows, lambda row: (row[0], row[1]))

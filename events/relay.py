@@ -20,7 +20,7 @@ from aiokafka.errors import (
 )
 
 from events.chunks import Chunk, Rows, build, read_chunk, read_due
-from events.connections import DATABASE_ERRORS, Consumer, Pool, Producer, SharedProducer
+from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, Producer, SharedProducer, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
@@ -109,18 +109,19 @@ class Relay:
         pause = self._limits.retry_seconds_min
         try:
             while not self._stopping.is_set():
-                for task in (leases, watermarks):
-                    if task.done():
-                        task.result()
                 try:
-                    found = await self._turn()
-                    pause = self._limits.retry_seconds_min
+                    async with acquire(self._pool) as connection:
+                        while not self._stopping.is_set():
+                            _raise_if_ended(leases, watermarks)
+                            found = await self._turn(connection)
+                            pause = self._limits.retry_seconds_min
+                            await asyncio.sleep(
+                                self._limits.poll_again_seconds if found else self._limits.poll_seconds
+                            )
                 except (*DATABASE_ERRORS, KafkaError) as error:
                     log.warning("relay_waits", error=repr(error), seconds=pause)
                     await self._sleep(pause)
                     pause = min(pause * 2, self._limits.retry_seconds_max)
-                    continue
-                await asyncio.sleep(self._limits.poll_again_seconds if found else self._limits.poll_seconds)
         finally:
             await self._end(leases, watermarks)
 
@@ -164,7 +165,7 @@ class Relay:
         """Nothing more is sent on the lane before topic and journal were compared from its watermark on."""
         self._acknowledged.pop(key, None)
 
-    async def _turn(self) -> bool:
+    async def _turn(self, connection: Connection) -> bool:
         """Start a send on every lane that is due; whether one was."""
         now = time.monotonic()
         self._start_check(now)
@@ -176,7 +177,7 @@ class Relay:
         if not after:
             return False
         due = await read_due(
-            self._pool, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.chunk_bytes
+            connection, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.chunk_bytes
         )
         if not due:
             return False
@@ -361,3 +362,10 @@ class Relay:
             await self._stop_lane(
                 key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
             )
+
+
+def _raise_if_ended(*tasks: asyncio.Task[None]) -> None:
+    """Tasks that run as long as the relay end only by a fault of this program."""
+    for task in tasks:
+        if task.done():
+            task.result()
