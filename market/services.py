@@ -67,8 +67,11 @@ Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
 
 
 def collect_less() -> None:
-    """For a process that is all services, once it has started: a lane's batch makes thousands of objects that
-    references free again, and walking them every 700 took a fifth of a reader's time."""
+    """For a process that is all services, once it has started.
+
+    A batch of records is thousands of objects, all in use until it ends: looking for garbage among them every
+    700 finds none and takes a good part of a reader's time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS_MAX, 20, 50)
