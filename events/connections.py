@@ -131,9 +131,7 @@ async def open_pool(
     return pool
 
 
-def acquire(
-    pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX
-) -> "PoolAcquireContext[asyncpg.Record]":
+def acquire(pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX) -> "PoolAcquireContext[asyncpg.Record]":
     """One of the pool's connections, in `async with`. TimeoutError when none was free in time."""
     return pool.acquire(timeout=seconds_max)
 
