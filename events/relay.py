@@ -157,7 +157,9 @@ class Relay:
                 for lease in leases:
                     if lease.stopped_reason is None:
                         self.stopped.pop(lease.key, None)
-                    if lease.position < before.get(lease.key, 0):
+                    known = before.get(lease.key, 0)
+                    if lease.position < known == self._watermarks.get(lease.key):
+                        del self._watermarks[lease.key]
                         self._check_again(lease.key)
             await asyncio.sleep(self._limits.lease_seconds / 3)
 
