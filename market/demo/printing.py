@@ -178,11 +178,11 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
             f"{row.firm}: {row.what}",
             f"{Decimal(row.own['open_kg']):,.3f}",
             _standing(row.whole, tick),
-            _told(row.own, tick),
+            _told(row.own),
         )
     out.print(table)
     out.print(
-        f"[dim]prices are told in bands of {tick:.2f} EUR per kg, and to an owner only where three firms fit"
+        f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none, and the round only where three fit"
     )
 
 
@@ -195,12 +195,12 @@ def _standing(whole: Body, tick: Decimal) -> str:
     )
 
 
-def _told(own: Body, tick: Decimal) -> str:
+def _told(own: Body) -> str:
     match own["standing"]:
         case "eligible":
             return "somebody fits; whether the price does is not told"
         case "all_dearer":
-            return f"{own['eligible']} fit, {_gap(own['nearest_gap_ticks'], tick)}"
+            return f"{own['eligible']} fit, in the last round all were outpriced"
         case "none_eligible":
             return f"nobody fits: {_reasons(own['reasons'])}"
         case standing:

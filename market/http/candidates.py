@@ -25,7 +25,7 @@ from market.store import books
 class ReasonView(Body, frozen=True, kw_only=True):
     """Why counter-orders do not fit, with one's own figure.
 
-    `counter_orders` is told where at least three organisations stand behind them.
+    `counter_orders` is told where at least three groups of companies stand behind them.
     """
 
     code: str
@@ -44,10 +44,12 @@ class VerdictView(Body, frozen=True, kw_only=True):
 
 
 class CandidatesView(Body, frozen=True, kw_only=True):
-    """How an order stands at lane position `as_of_position`.
+    """How an order stands.
 
-    `eligible` and `nearest_gap_ticks` (how far one would have to move, in ticks of the market) are told where
-    at least three organisations are eligible. `verdicts` is for operators and auditors.
+    `eligible` is told where at least three groups of companies stand behind it. `all_dearer` and
+    `in_the_money` speak of what the newest completed round has taken, the order itself included; else
+    `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
+    auditors, who also get `verdicts`, the lane position of the book.
     """
 
     market: MarketId
@@ -57,7 +59,6 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     open_kg: str
     standing: Standing
     eligible: int | None
-    nearest_gap_ticks: int | None
     reasons: tuple[ReasonView, ...]
     verdicts: tuple[VerdictView, ...] = ()
 
@@ -89,11 +90,10 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
             market=market,
             order=order,
             side=seen.side,
-            as_of_position=seen.at_position,
+            as_of_position=seen.cut,
             open_kg=open_kg,
             standing=seen.standing,
             eligible=seen.eligible,
-            nearest_gap_ticks=seen.nearest_gap_bands,
             reasons=tuple(map(_reason, seen.reasons)),
         )
     return CandidatesView(
@@ -104,7 +104,6 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
         open_kg=open_kg,
         standing=seen.standing,
         eligible=sum(not verdict.reasons for verdict in seen.verdicts),
-        nearest_gap_ticks=None,
         reasons=(),
         verdicts=tuple(_verdict(verdict, seen.side) for verdict in seen.verdicts),
     )

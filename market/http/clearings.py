@@ -234,7 +234,11 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         row = await store.load_clearing(connection, call.ids["market"], call.ids["plan"])
     if row is None:
         raise not_found()
-    return Answer(body=_view(row, whole=sees_all(call.caller)), version=row.version, position=row.position)
+    whole = sees_all(call.caller)
+    # How far the end lies behind the cut would tell everybody how many matches there are.
+    return Answer(
+        body=_view(row, whole=whole), version=row.version, position=row.position if whole else None
+    )
 
 
 HANDLERS: Final = (plan, index, read, abandon)

@@ -18,7 +18,7 @@ from market.http.lists import PageQuery
 from market.http.material import Body
 from market.http.numbers import EUR_PER_KG, PERCENT, EurPerKgPositive, Percent
 from market.http.paging import Listing
-from market.http.reads import as_caller
+from market.http.reads import as_caller, sees_all
 from market.http.receipts import Accepted, done
 from market.rules.wording import Text
 from market.store import markets as store
@@ -76,25 +76,29 @@ class MarketTerms(Body, frozen=True, kw_only=True):
 
 
 class MarketView(MarketTerms, frozen=True, kw_only=True):
-    """A market as it stands at lane `position`; `open_plan` while a round is being computed."""
+    """A market; `open_plan` while a round is being computed.
+
+    The lane position it stands at, the time of its newest event and how many orders are open are for
+    operators and auditors: in a quiet market they would tell of the other side's sealed answer.
+    """
 
     id: MarketId
     lane: int
-    position: int
-    last_time: datetime
-    open_orders: int
     last_round: int
     open_plan: PlanId | None
+    position: int | None = None
+    last_time: datetime | None = None
+    open_orders: int | None = None
 
     @classmethod
-    def of(cls, row: MarketRow) -> Self:
+    def of(cls, row: MarketRow, *, whole: bool) -> Self:
         value = row.terms
         return cls(
             id=to_text("mkt", row.market),
             lane=row.lane,
-            position=row.position,
-            last_time=row.last_time,
-            open_orders=row.open_orders,
+            position=row.position if whole else None,
+            last_time=row.last_time if whole else None,
+            open_orders=row.open_orders if whole else None,
             last_round=row.last_round,
             open_plan=None if row.plan is None else to_text("plan", row.plan),
             name=value.name,
@@ -162,7 +166,14 @@ async def open_market(call: Call[MarketTerms, DryRun]) -> Answer:
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
         page = await store.list_markets(connection, after=lists.after(call, UUID), limit=lists.limit(call))
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.market, view=MarketView.of)
+    whole = sees_all(call.caller)
+    return lists.answer(
+        call,
+        page.items,
+        more=page.more,
+        key=lambda row: row.market,
+        view=lambda row: MarketView.of(row, whole=whole),
+    )
 
 
 async def load(call: Call[Any, Any]) -> MarketRow:
@@ -184,8 +195,7 @@ async def load(call: Call[Any, Any]) -> MarketRow:
     etagged=True,
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
-    row = await load(call)
-    return Answer(body=MarketView.of(row), version=row.version, position=row.position)
+    return Answer(body=MarketView.of(await load(call), whole=sees_all(call.caller)), hashed=True)
 
 
 HANDLERS: Final = (open_market, index, read)

@@ -11,7 +11,7 @@ from events.market_events import MatchAnswered, MatchConfirmed
 from events.market_terms import Member
 from events.vocabulary import Side
 from market.commands import matches as commands
-from market.http import lists
+from market.http import lists, reads
 from market.http.access import READERS, TRADERS
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.ids import MarketId, MatchId, to_text, to_uuid
@@ -81,7 +81,7 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
             limit=lists.limit(call),
         )
         for market in {row.match.struck.market for row in page.items}:
-            as_of[to_text("mkt", market)] = await views.position_of(connection, market)
+            as_of[to_text("mkt", market)] = await reads.as_of(call, connection, market)
     return lists.answer(
         call,
         page.items,

@@ -7,7 +7,7 @@ from uuid import UUID
 from events.connections import Connection
 from events.market_terms import SupplyTerms
 from events.vocabulary import Commitment, OrderKind, ProductForm
-from market.http import lists
+from market.http import lists, reads
 from market.http.endpoint import Answer, Call, Nothing
 from market.http.ids import MarketId, OrganisationId, Prefix, to_text, to_uuid
 from market.http.lists import PageQuery
@@ -100,13 +100,13 @@ async def index(call: Call[Nothing, OrderQuery], kind: OrderKind) -> Answer:
             who = (order.market, order.organisation == call.caller.organisation)
             if who not in viewers:
                 viewers[who] = await viewer(call, connection, order.market, order.organisation)
-                as_of[to_text("mkt", order.market)] = await store.position_of(connection, order.market)
+                as_of[to_text("mkt", order.market)] = await reads.as_of(call, connection, order.market)
             seen = see_order(order, viewers[who])
             if seen is not None:
                 shown.append(entry(kind, seen))
         wanted = call.query.market
         if wanted is not None and wanted not in as_of:
-            as_of[wanted] = await store.position_of(connection, to_uuid(wanted))
+            as_of[wanted] = await reads.as_of(call, connection, to_uuid(wanted))
     return lists.answer(
         call, shown, more=page.more, key=lambda seen: to_uuid(seen.id), view=lambda seen: seen, as_of=as_of
     )

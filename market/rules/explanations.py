@@ -43,6 +43,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     counter_order: UUID
     counter_organisation: UUID
+    counter_group: UUID
     counter_rank: int
     reasons: tuple[Ineligibility, ...]
     value_ueur_per_kg: int | None = None
@@ -152,6 +153,7 @@ def _verdict(
     return Verdict(
         counter_order=counter.order,
         counter_organisation=counter.organisation,
+        counter_group=facts.members[counter.organisation].group,
         counter_rank=counter.rank,
         reasons=against,
         value_ueur_per_kg=value,

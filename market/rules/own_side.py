@@ -11,10 +11,11 @@ from events.market_terms import PriceTerm, TradeReference
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
 from market.rules.ineligibility import Ineligibility
+from market.rules.pricing import SUSTAINABILITY_KINDS, sustainability
 from market.rules.tickets import Ticket
 
-ORGANISATIONS_MIN = 3
-"""Counts of counter-orders are told from this many organisations on."""
+GROUPS_MIN = 3
+"""Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
 
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ class OwnExplanation(Struct, frozen=True, kw_only=True):
 
 
 class OwnReason(Struct, frozen=True, kw_only=True):
-    """A reason with the side's own figure; `counter_orders` is None below three organisations."""
+    """A reason with the side's own figure; `counter_orders` is None below three groups of companies."""
 
     code: str
     subject: str | None
@@ -75,16 +76,19 @@ class OwnReason(Struct, frozen=True, kw_only=True):
 
 
 class OwnCandidates(Struct, frozen=True, kw_only=True):
-    """Who fits an order, in numbers. Price standing and gap only where three organisations are eligible."""
+    """Who fits an order, in numbers, from three groups of companies on.
+
+    Whether prices met is told of what the round of `cut` has taken, and so is no more than its outcome: an
+    order whose price is changed stands behind the cut until the next round.
+    """
 
     market: UUID
     order: UUID
     side: Side
-    at_position: int
+    cut: int
     open_g: int
     standing: Standing
     eligible: int | None
-    nearest_gap_bands: int | None
     reasons: tuple[OwnReason, ...]
 
 
@@ -140,30 +144,31 @@ def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation 
     )
 
 
-def own_candidates(of: Candidates, organisation: UUID) -> OwnCandidates | None:
-    """None for an organisation that does not own the order."""
+def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidates | None:
+    """None for an organisation that does not own the order. `cut` is that of the newest completed round."""
     if organisation != of.organisation:
         return None
     eligible = [verdict for verdict in of.verdicts if not _told(verdict, of.side)]
-    told = _organisations(eligible) >= ORGANISATIONS_MIN
-    valued = [verdict for verdict in eligible if verdict.gap_bands is not None]
-    nearest = None
-    if _organisations(valued) >= ORGANISATIONS_MIN:
-        nearest = min(verdict.gap_bands for verdict in valued if verdict.gap_bands is not None)
-    standing = of.standing
-    if eligible:
-        standing = "eligible" if nearest is None else "all_dearer" if nearest > 0 else "in_the_money"
+    told = _groups(eligible) >= GROUPS_MIN
     return OwnCandidates(
         market=of.market,
         order=of.order,
         side=of.side,
-        at_position=of.at_position,
+        cut=cut,
         open_g=of.open_g,
-        standing=standing,
+        standing=_standing_at_cut(eligible, of.rank, cut) if eligible else of.standing,
         eligible=len(eligible) if told or not eligible else None,
-        nearest_gap_bands=nearest if standing == "all_dearer" else None,
         reasons=_own_reasons(of),
     )
+
+
+def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
+    """In whole ticks of the others' prices, as the round left them; `eligible` when too few or not yet cut."""
+    taken = [each for each in eligible if each.gap_bands is not None and each.counter_rank <= cut]
+    if rank > cut or _groups(taken) < GROUPS_MIN:
+        return "eligible"
+    dearer = all(each.gap_bands is not None and each.gap_bands > 0 for each in taken)
+    return "all_dearer" if dearer else "in_the_money"
 
 
 def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
@@ -177,7 +182,7 @@ def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
             code=code,
             subject=subject or None,
             own_figure=figure or None,
-            counter_orders=len(verdicts) if _organisations(verdicts) >= ORGANISATIONS_MIN else None,
+            counter_orders=len(verdicts) if _groups(verdicts) >= GROUPS_MIN else None,
         )
         for (code, subject, figure), verdicts in sorted(against.items())
     )
@@ -189,8 +194,8 @@ def _told(verdict: Verdict, side: Side) -> tuple[Ineligibility, ...]:
     return closed or tuple(reason for reason in verdict.reasons if set(reason.compares_price_of) <= {side})
 
 
-def _organisations(verdicts: Iterable[Verdict]) -> int:
-    return len({verdict.counter_organisation for verdict in verdicts})
+def _groups(verdicts: Iterable[Verdict]) -> int:
+    return len({verdict.counter_group for verdict in verdicts})
 
 
 def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
@@ -201,21 +206,34 @@ def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
 
 
 def _buyer_lines(of: MatchExplanation, *, confirmed: bool) -> tuple[WaterfallLine, ...]:
+    terms = of.waterfall.terms
     return (
         WaterfallLine(label="limit", ueur_per_kg=of.waterfall.limit_ueur_per_kg),
-        *(_term_line(term, confirmed=confirmed) for term in of.waterfall.terms),
+        *(map(_term_line, terms) if confirmed else _sealed_lines(terms)),
         WaterfallLine(label="surplus", ueur_per_kg=-of.waterfall.buyer_surplus_ueur_per_kg),
     )
 
 
-def _term_line(term: PriceTerm, *, confirmed: bool) -> WaterfallLine:
-    """Ids of the seller's papers would tell who it is, so they come with the names."""
-    shown = term.evidence if confirmed else tuple(each for each in term.evidence if each.startswith("input:"))
+def _sealed_lines(terms: tuple[PriceTerm, ...]) -> tuple[WaterfallLine, ...]:
+    """Before the names: what concerns the goods and their place line by line, S as one sum.
+
+    Origin chain, footprint, recycled shares and certificates tell who the seller is, and their own amounts
+    would tell their figures; so do ids of papers. They come with the names.
+    """
+    known = [term for term in terms if term.kind not in SUSTAINABILITY_KINDS]
+    lines = [
+        replace(line, evidence=tuple(each for each in line.evidence if each.startswith("input:")))
+        for line in map(_term_line, known)
+    ]
+    return (*lines, WaterfallLine(label="sustainability", ueur_per_kg=sustainability(terms)))
+
+
+def _term_line(term: PriceTerm) -> WaterfallLine:
     return WaterfallLine(
         label=term.kind,
         ueur_per_kg=term.ueur_per_kg,
         rule=term.rule,
         reason=term.reason,
         inputs=term.inputs,
-        evidence=shown,
+        evidence=term.evidence,
     )

@@ -24,7 +24,10 @@ class InitiativeViewer(Struct, frozen=True, kw_only=True, tag="initiative"):
 
 
 class OrganisationViewer(Struct, frozen=True, kw_only=True, tag="organisation"):
+    """`cut` is the lane position of the market's newest completed cut, 0 before the first."""
+
     organisation: UUID
+    cut: int = 0
 
 
 class OperatorViewer(Struct, frozen=True, kw_only=True, tag="operator"):

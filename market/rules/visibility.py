@@ -137,14 +137,15 @@ def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation
 
 
 def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCandidates | None:
-    """The owner sees counts, an auditor all, an operator values and figures only of what a cut has taken."""
+    """The owner sees counts and how the newest round left it, an auditor all, an operator values and figures
+    only of what a cut has taken."""
     match viewer:
         case AuditorViewer():
             return candidates
         case OperatorViewer():
             return _within_cut(candidates, viewer.cut)
         case OrganisationViewer():
-            return own_candidates(candidates, viewer.organisation)
+            return own_candidates(candidates, viewer.organisation, viewer.cut)
         case PublicViewer() | InitiativeViewer():
             return None
         case _:

@@ -153,6 +153,19 @@ async def list_clearings(
     return page([_row(row) for row in rows], limit)
 
 
+# Rounds of a market come newest first from its index; the newest is nearly always the completed one.
+NEWEST_CUT = """
+select cut from clearing
+where market = $1 and status = 'completed' and ($2::bigint is null or position <= $2)
+order by round desc limit 1
+"""
+
+
+async def newest_cut(connection: Connection, market: UUID, *, completed_by: int | None = None) -> int:
+    """The cut of the newest round that was completed, at lane position `completed_by` or before; 0: none."""
+    return await connection.fetchval(NEWEST_CUT, market, completed_by) or 0
+
+
 _planned = msgspec.json.Decoder(ClearingPlanned)
 _completed = msgspec.json.Decoder(ClearingCompleted)
 _abandoned = msgspec.json.Decoder(ClearingAbandoned)

@@ -85,7 +85,7 @@ def supply_of_blotter() -> Any:
 
 
 def test_each_side_sees_its_own_waterfall_and_not_the_others_price() -> None:
-    whole = explained()
+    whole = explained("confirmed")
     seller, buyer = own_explanation(whole, ident("seller")), own_explanation(whole, ident("buyer"))
     assert seller is not None
     assert buyer is not None
@@ -111,12 +111,27 @@ def test_names_orders_and_papers_come_with_the_confirmation() -> None:
         buyer = own_explanation(explained(outcome), ident("buyer"))
         assert buyer is not None
         evidence = [line.evidence for line in buyer.lines if line.label == "certificates"]
-        assert [(f"certificate:{ident('certificate')}",) if known else ()] == evidence
+        assert ([(f"certificate:{ident('certificate')}",)] if known else []) == evidence
         assert (ident("offer"), ident("seller")) == (
             buyer.match.counter_order or ident("offer"),
             buyer.match.counterparty or ident("seller"),
         )
         assert known == (buyer.match.counter_order is not None) == (buyer.match.counterparty is not None)
+
+
+@pytest.mark.parametrize("outcome", ["open", "declined", "lapsed"])
+def test_the_sellers_particulars_come_with_the_names(outcome: Any) -> None:
+    """Until then S is one sum: its parts would tell origin chain, footprint and papers."""
+    sealed, told = (own_explanation(explained(known), ident("buyer")) for known in (outcome, "confirmed"))
+    assert sealed is not None
+    assert told is not None
+    labels = ("limit", "form", "co_product", "penalties", "logistics", "sustainability", "surplus")
+    assert labels == tuple(line.label for line in sealed.lines)
+    (summed,) = [line for line in sealed.lines if line.label == "sustainability"]
+    assert (4 * EUR, None, {}, ()) == (summed.ueur_per_kg, summed.rule, summed.inputs, summed.evidence)
+    assert sealed.price_ueur_per_kg == sum(line.ueur_per_kg for line in sealed.lines)
+    assert [{"origin": "recycling:DE"}] == [line.inputs for line in told.lines if line.label == "origin"]
+    assert "origin" not in repr(sealed.lines)
 
 
 def test_a_waterfall_of_another_match_is_refused() -> None:
@@ -142,10 +157,11 @@ def rivals(count: int, **supply: Any) -> tuple[Lane, Any]:
     return lane, lane.require("buyer", "wanted", limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM),))
 
 
-def of_order(lane: Lane, order: Any) -> tuple[Candidates, OwnCandidates]:
+def of_order(lane: Lane, order: Any, *, cut: int | None = None) -> tuple[Candidates, OwnCandidates]:
+    """As if a round had taken the whole book, unless a cut is given."""
     whole = candidates(lane.book, lane.facts(), order)
     assert whole is not None
-    own = own_candidates(whole, whole.organisation)
+    own = own_candidates(whole, whole.organisation, lane.book.position if cut is None else cut)
     assert own is not None
     return whole, own
 
@@ -170,23 +186,43 @@ def test_many_orders_of_two_organisations_stay_uncounted() -> None:
 @pytest.mark.parametrize(
     ("ask", "standing", "gap"),
     [
-        (70 * EUR, "in_the_money", None),
+        (70 * EUR, "in_the_money", 0),
         (70 * EUR + 1, "all_dearer", 1),
         (71 * EUR, "all_dearer", 1),
         (71 * EUR + 1, "all_dearer", 2),
     ],
 )
-def test_the_gap_is_told_in_ticks_of_the_others_price(ask: int, standing: str, gap: int | None) -> None:
+def test_how_far_prices_are_apart_is_for_auditors(ask: int, standing: str, gap: int) -> None:
     lane, wanted = rivals(3, ask=eur(ask))
-    own = of_order(lane, wanted)[1]
-    assert (standing, gap, 3) == (own.standing, own.nearest_gap_bands, own.eligible)
+    whole, own = of_order(lane, wanted)
+    assert {gap} == {each.gap_bands for each in whole.verdicts}
+    assert (standing, 3) == (own.standing, own.eligible)
+    assert not {"gap", "tick"} & {word for name in own.__struct_fields__ for word in name.split("_")}
 
 
-def test_below_three_organisations_nothing_about_prices_is_told() -> None:
+def test_below_three_groups_nothing_about_prices_is_told() -> None:
     for ask in (50 * EUR, 90 * EUR):
         lane, wanted = rivals(2, ask=eur(ask))
         own = of_order(lane, wanted)[1]
-        assert ("eligible", None, None) == (own.standing, own.nearest_gap_bands, own.eligible)
+        assert ("eligible", None) == (own.standing, own.eligible)
+        lane.admit(*(member(f"sister {k}", group=ident("group of s0")) for k in range(3)))
+        for k in range(3):
+            lane.offer(f"sister {k}", f"sister's {k}", ask=eur(ask))
+        own = of_order(lane, wanted)[1]
+        assert ("eligible", None) == (own.standing, own.eligible)
+
+
+def test_prices_are_told_of_what_a_round_has_taken_only() -> None:
+    lane, wanted = rivals(3, ask=eur(90 * EUR))
+    cut = lane.book.position
+    assert "eligible" == of_order(lane, wanted, cut=0)[1].standing
+    assert "eligible" == of_order(lane, wanted, cut=cut - 1)[1].standing
+    for k in range(3):
+        lane.offer(f"s{k}", f"cheap {k}", ask=eur(50 * EUR))
+    assert "all_dearer" == of_order(lane, wanted, cut=cut)[1].standing
+    assert "in_the_money" == of_order(lane, wanted)[1].standing
+    tried = lane.require("buyer", "a try", limit=eur(95 * EUR))
+    assert "eligible" == of_order(lane, tried, cut=cut)[1].standing
 
 
 @given(limit=st.integers(60 * EUR, 80 * EUR))
@@ -214,7 +250,7 @@ def test_the_sellers_side_has_its_own_figures() -> None:
     assert ("eligible", None) == (own.standing, own.eligible)
     lane.require("b0", "more", limit=eur(73 * EUR + 1))
     own = of_order(lane, offer)[1]
-    assert ("all_dearer", 2, 3) == (own.standing, own.nearest_gap_bands, own.eligible)
+    assert ("all_dearer", 3) == (own.standing, own.eligible)
 
 
 def test_standing_of_empty_and_closed() -> None:
@@ -228,7 +264,7 @@ def test_standing_of_empty_and_closed() -> None:
     whole, own = of_order(lane, offer)
     assert ("closed", (), 0) == (own.standing, whole.verdicts, own.open_g)
     assert None is candidates(lane.book, lane.facts(), ident("nothing"))
-    assert None is own_candidates(whole, ident("buyer"))
+    assert None is own_candidates(whole, ident("buyer"), lane.book.position)
 
 
 @pytest.mark.parametrize(
