@@ -1,8 +1,13 @@
-"""Names and types of the processes' metrics, declared once; a process's /metrics shows them."""
+"""Names and types of the processes' metrics, declared once, and the address at which a process shows them.
 
+Not at the door: how often a route was called tells traders of each other.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 SERVICE_UP: Final = Gauge(
     "lodestone_service_up", "1 while the service runs, 0 while it waits to be started again.", ("service",)
@@ -41,3 +46,15 @@ TAPE_RECORDS: Final = Counter("lodestone_tape_records", "Records sent to the pub
 AUDIT_DIVERGENCES: Final = Gauge(
     "lodestone_audit_divergences", "Lanes whose topic does not continue its chain."
 )
+
+
+@contextmanager
+def showing_metrics(host: str, port: int) -> Iterator[int]:
+    """`GET /metrics` of this process at an address of its own; yields the port. OSError when it is taken."""
+    server, thread = start_http_server(port, host)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

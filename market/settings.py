@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     round_processes_max: int = Field(2, ge=1, le=64)
     """Rounds that a matcher computes at once."""
 
+    # --- metrics
+    metrics_host: str = "127.0.0.1"
+    """Where this process answers `GET /metrics`, without credentials: for those who run it only."""
+    metrics_port: Port = 0
+    """0: a free one, which the start tells."""
+
     # --- secrets
     public_id_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """HMAC key of the ids on the public tape, ≥ 32 characters."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import rich_click as click
 
-from market.cli.console import run_async, say, settings_of
+from market.cli.console import CommandFailed, Exit, run_async, say, settings_of
 from market.ground import stand, wire
 from market.logs import configure
+from market.metrics import showing_metrics
 from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
 
@@ -29,10 +31,26 @@ def command(*, services: tuple[str, ...]) -> None:
 async def _run(settings: Settings, services: Sequence[str]) -> None:
     async with stand(settings) as ground, wire(ground) as wiring:
         stop = stop_event()
-        say(f"running {', '.join(services)}; deployment {wiring.deployment.deployment_id}")
-        collect_less()
-        await run_services(wiring, services, stop)
+        with metrics_of(settings) as address:
+            say(f"running {', '.join(services)}; deployment {wiring.deployment.deployment_id}; {address}")
+            collect_less()
+            await run_services(wiring, services, stop)
     say("stopped")
+
+
+@contextmanager
+def metrics_of(settings: Settings) -> Iterator[str]:
+    """The address at which this process shows its metrics. CommandFailed when it is taken."""
+    host, wanted = settings.metrics_host, settings.metrics_port
+    with ExitStack() as stack:
+        try:
+            port = stack.enter_context(showing_metrics(host, wanted))
+        except OSError as error:
+            told = (
+                f"metrics cannot be shown at {host}:{wanted} ({error}); LODESTONE_METRICS_PORT names another"
+            )
+            raise CommandFailed(Exit.UNAVAILABLE, told) from error
+        yield f"http://{host}:{port}/metrics"
 
 
 def stop_event() -> asyncio.Event:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from events.vocabulary import KeyRole
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
-from market.cli.run import stop_event
+from market.cli.run import metrics_of, stop_event
 from market.ground import Ground, Wiring, clock, prepare, stand, wire
 from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
@@ -60,18 +60,8 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         prepared = await prepare(ground)
         say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
         async with wire(ground) as wiring:
-            stop = stop_event()
-            collect_less()
-            bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
-            await asyncio.wait({asyncio.ensure_future(bound)}, timeout=START_SECONDS_MAX)
-            failure = bound.exception() if bound.done() else None
-            if failure is None and bound.done():
-                await _tell(ground, wiring, bound.result(), as_json=as_json)
-            elif not stop.is_set():
-                stop.set()
-                failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
-            await running
+            with metrics_of(settings) as metrics:
+                failure = await _serve(ground, wiring, metrics, as_json=as_json)
     if failure is not None:
         address = f"{settings.http_host}:{settings.http_port}"
         told = f"the API cannot listen on {address} ({failure}); LODESTONE_HTTP_PORT names another port"
@@ -79,8 +69,25 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
     say("stopped; the data is kept")
 
 
-async def _tell(ground: Ground, wiring: Wiring, port: int, *, as_json: bool) -> None:
-    printed = await introduce(wiring, ground, port)
+async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool) -> BaseException | None:
+    """All services until Ctrl-C; why the API could not listen, if it could not."""
+    stop = stop_event()
+    collect_less()
+    bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
+    await asyncio.wait({asyncio.ensure_future(bound)}, timeout=START_SECONDS_MAX)
+    failure = bound.exception() if bound.done() else None
+    if failure is None and bound.done():
+        printed = await introduce(wiring, ground, metrics, bound.result())
+        _tell(printed, as_json=as_json)
+    elif not stop.is_set():
+        stop.set()
+        failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
+    await running
+    return failure
+
+
+def _tell(printed: Printed, *, as_json: bool) -> None:
     if as_json:
         print_json(printed)
         return
@@ -101,7 +108,7 @@ async def _tell(ground: Ground, wiring: Wiring, port: int, *, as_json: bool) -> 
     say("the keys are new at every start, since only hashes are kept, and replace the last ones; Ctrl-C ends")
 
 
-async def introduce(wiring: Wiring, ground: Ground, port: int) -> Printed:
+async def introduce(wiring: Wiring, ground: Ground, metrics: str, port: int) -> Printed:
     """The operator and the sandbox market, made once, and fresh keys for them."""
     now = clock()
     operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
@@ -111,7 +118,7 @@ async def introduce(wiring: Wiring, ground: Ground, port: int) -> Printed:
     return Printed(
         api=f"{api}/v1",
         openapi=f"{api}/schema/openapi.json",
-        metrics=f"{api}/metrics",
+        metrics=metrics,
         kafka=ground.bootstrap,
         postgresql=ground.admin_url
         if wiring.settings.database_url is None

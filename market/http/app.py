@@ -32,6 +32,7 @@ from market.http import (
 from market.http.access import PUBLIC
 from market.http.door import Door
 from market.http.endpoint import OPT, Answer, Call, Endpoint, Nothing, endpoint
+from market.http.loading import BookLoads
 from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
 
@@ -67,7 +68,7 @@ def create_app(door: Door) -> Litestar:
     app = Litestar(
         route_handlers=(*options_handlers(endpoints), *HANDLERS),
         exception_handlers={Exception: exception_to_response},
-        state=State({"door": door, "endpoints": endpoints, "books": book.KeptBooks()}),
+        state=State({"door": door, "endpoints": endpoints, "books": book.KeptBooks(), "loads": BookLoads()}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=door.body_bytes_max,

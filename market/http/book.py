@@ -1,8 +1,8 @@
 """The anonymised book of a market: bands instead of figures, public ids, nothing below five organisations."""
 
-import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -14,16 +14,17 @@ from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.ids import to_text
 from market.http.lists import PageQuery
+from market.http.loading import COST, RATE, BookLoads
 from market.http.markets import TAG
 from market.http.markets import load as load_market
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, PERCENT
 from market.http.paging import Listing
-from market.http.reads import as_caller, as_desk
+from market.http.reads import as_caller, as_of
 from market.rules.tape import OrderTopic, TapeOrder, public_book
 from market.rules.viewers import InitiativeViewer, PublicViewer
 from market.rules.wording import Code
-from market.store import books, members
+from market.store import members
 
 BOOKS_KEPT: Final = 64
 
@@ -94,15 +95,19 @@ class KeptBooks:
     tag=TAG,
     query=BookQuery,
     answer=Listing[BookEntry],
+    cost=COST,
     description=(
         "Quantities and contents in bands, no price, no owner. A form is shown while enough organisations "
-        "stand on its side and none holds more than half. `as_of` is the lane position of the book."
+        "stand on its side and none holds more than half. `as_of` is the lane position of the book, for "
+        f"traders the newest cut before it. {RATE}"
     ),
 )
 async def read(call: Call[Nothing, BookQuery]) -> Answer:
     await _check_initiative(call)
     position, lines = await _lines(call)
-    query = call.query
+    query, market = call.query, call.ids["market"]
+    async with as_caller(call) as connection:
+        told = await as_of(call, connection, market, position)
     wanted = [
         line
         for line in lines
@@ -117,7 +122,7 @@ async def read(call: Call[Nothing, BookQuery]) -> Answer:
         more=len(wanted) > start + size,
         key=_key,
         view=_entry,
-        as_of={to_text("mkt", call.ids["market"]): position},
+        as_of={to_text("mkt", market): told},
     )
 
 
@@ -138,15 +143,15 @@ async def _lines(call: Call[Any, BookQuery]) -> tuple[int, tuple[TapeOrder, ...]
     lines = kept.find(market, initiative, row.position)
     if lines is not None:
         return row.position, lines
-    async with as_desk(call) as connection:
-        book = await books.load(connection, market)
+    loads: BookLoads = call.request.app.state.loads
+    book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()
     key = call.door.public_id_key
     looking = (
         PublicViewer(key=key) if initiative is None else InitiativeViewer(initiative=initiative, key=key)
     )
-    lines = await asyncio.to_thread(public_book, book, looking)
+    lines = await loads.work(partial(public_book, book, looking))
     kept.keep(market, initiative, book.position, lines)
     return book.position, lines
 

@@ -1,16 +1,17 @@
 """Who would fit an order and who would not, and why: the order's own side only, through
 `rules.visibility`."""
 
-import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from events.vocabulary import Side
 from market.http.endpoint import Answer, Call, not_found
 from market.http.ids import MarketId, to_text
+from market.http.loading import BookLoads
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
-from market.http.reads import as_caller, as_desk, viewer
+from market.http.reads import as_caller, viewer
 from market.rules import explanations
 from market.rules.book import rule_set_at
 from market.rules.eligibility import facts_of
@@ -19,7 +20,7 @@ from market.rules.ineligibility import Ineligibility
 from market.rules.own_side import OwnCandidates, OwnReason
 from market.rules.refusals import RuleSetMissing
 from market.rules.visibility import see_candidates
-from market.store import books
+from market.store import markets
 
 
 class ReasonView(Body, frozen=True, kw_only=True):
@@ -68,15 +69,19 @@ async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, o
     `not_found`."""
     async with as_caller(call) as connection:
         looking = await viewer(call, connection, market, owner)
-    async with as_desk(call) as connection:
-        book = await books.load(connection, market)
+        row = await markets.load_market(connection, market)
+    if row is None:
+        raise not_found()
+    loads: BookLoads = call.request.app.state.loads
+    book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()
     now = call.door.clock()
     rule_set = rule_set_at(book.rule_sets, now)
     if rule_set is None:
         raise RuleSetMissing
-    found = await asyncio.to_thread(explanations.candidates, book, facts_of(book, rule_set, now), order)
+    facts = facts_of(book, rule_set, now)
+    found = await loads.work(partial(explanations.candidates, book, facts, order))
     seen = None if found is None else see_candidates(found, looking)
     if seen is None:
         raise not_found()

@@ -236,9 +236,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         raise not_found()
     whole = sees_all(call.caller)
     # How far the end lies behind the cut would tell everybody how many matches there are.
-    return Answer(
-        body=_view(row, whole=whole), version=row.version, position=row.position if whole else None
-    )
+    return Answer(body=_view(row, whole=whole), version=row.version, position=row.position if whole else None)
 
 
 HANDLERS: Final = (plan, index, read, abandon)

@@ -90,6 +90,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     judge: Judge | None
     also: tuple[int, ...]
     metered: bool
+    cost: int
 
 
 class Answer(Struct, kw_only=True):
@@ -202,12 +203,13 @@ def endpoint(
     judge: Judge | None = None,
     also: tuple[int, ...] = (),
     metered: bool = True,
+    cost: int = 1,
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
     """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
     `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from `example`.
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
-    limit of addresses may silence.
+    limit of addresses may silence. A request takes `cost` of its organisation's rate.
     """
     declared = Endpoint(
         method=method,
@@ -230,6 +232,7 @@ def endpoint(
         judge=judge,
         also=also,
         metered=metered,
+        cost=cost,
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
@@ -261,7 +264,7 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
         call.called_by(credential)
         call.trace.organisation, call.trace.key = credential.organisation, credential.key
         call.trace.roles = tuple(sorted(credential.roles))
-        _check_rate(call, door.limits, credential.organisation)
+        _check_rate(call, door.limits, credential.organisation, declared.cost)
         require(declared.roles, credential.roles)
     elif declared.metered:
         admit_stranger(call)
@@ -291,8 +294,8 @@ def admit_stranger(call: Call[Any, Any]) -> None:
     _check_rate(call, call.door.strangers, site_of(client.host if client is not None else ""))
 
 
-def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str) -> None:
-    verdict = limits.take(caller)
+def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, cost: int = 1) -> None:
+    verdict = limits.take(caller, cost)
     call.trace.rate_limit = verdict.fields
     if not verdict.allowed:
         raise DoorError(
@@ -309,6 +312,7 @@ def _read_path(call: Call[Any, Any]) -> None:
             if found is None:
                 raise not_found()
             call.ids[name] = found
+    call.trace.objects = call.ids
 
 
 def not_found() -> DoorError:

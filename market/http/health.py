@@ -1,5 +1,5 @@
-"""Whether this process lives and may be sent requests, and its metrics; without credentials, and saying
-nothing of anybody."""
+"""Whether this process lives and may be sent requests; without credentials, and saying nothing of
+anybody."""
 
 from typing import Final
 
@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from market.http.access import PUBLIC
 from market.http.endpoint import Answer, Call, Nothing, endpoint
-from market.http.metrics import CONTENT_TYPE
 
 TAG: Final = "Operations"
 
@@ -54,21 +53,4 @@ async def ready(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=body, status=503 if failing else 200, headers={"Cache-Control": "no-store"})
 
 
-@endpoint(
-    "GET",
-    "/metrics",
-    roles=PUBLIC,
-    summary="Prometheus metrics of this process",
-    tag=TAG,
-    metered=False,
-    description="Text exposition format 0.0.4.",
-    answer=str,
-    media_type=CONTENT_TYPE,
-)
-async def metrics(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(
-        body=call.door.metrics.exposition(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
-    )
-
-
-HANDLERS: Final = (live, ready, metrics)
+HANDLERS: Final = (live, ready)

@@ -42,13 +42,15 @@ class CallerLimits:
             store=MemoryStore(options={"MAX_SIZE": callers_max}),
         )
         self._name = policy
+        self._burst = quota.burst
         self._policy = (
             b"ratelimit-policy",
             f'"{policy}";q={quota.burst};w={quota.seconds}'.encode(),
         )
 
-    def take(self, caller: UUID | str) -> Verdict:
-        result = self._throttled.limit(str(caller))
+    def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
+        """`cost` in requests; what costs more than the burst takes the whole burst, else it could never pass."""
+        result = self._throttled.limit(str(caller), min(cost, self._burst))
         state = result.state
         remaining = f'"{self._name}";r={state.remaining};t={ceil(state.reset_after)}'
         fields = (self._policy, (b"ratelimit", remaining.encode()))

@@ -27,6 +27,7 @@ class Trace(Struct):
     bytes_out: int = 0
     organisation: UUID | None = None
     key: UUID | None = None
+    objects: dict[str, UUID] = {}
     roles: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     stream: str | None = None
@@ -64,6 +65,8 @@ def write_line(trace: Trace) -> None:
         fields["organisation"] = str(trace.organisation)
         fields["key"] = str(trace.key)
         fields["roles"] = ",".join(trace.roles)
+    if trace.objects:
+        fields["objects"] = {name: str(identity) for name, identity in trace.objects.items()}
     if trace.codes:
         fields["codes"] = ",".join(trace.codes)
     if trace.position is not None:

@@ -3,9 +3,7 @@
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
-from prometheus_client.exposition import generate_latest
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -45,9 +43,6 @@ class DoorMetrics:
         known[1].observe(seconds)
         for code in codes:
             self.refusals.labels(code).inc()
-
-    def exposition(self) -> bytes:
-        return generate_latest(self.registry)
 
 
 def on_process_registry() -> DoorMetrics:

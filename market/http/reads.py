@@ -45,12 +45,15 @@ async def viewer(call: Call[Any, Any], connection: Connection, market: UUID, own
     return OperatorViewer(cut=cut)
 
 
-async def as_of(call: Call[Any, Any], connection: Connection, market: UUID) -> int:
-    """Where the views of a market stand: exact for operators and auditors, else the newest cut in them.
+async def as_of(
+    call: Call[Any, Any], connection: Connection, market: UUID, position: int | None = None
+) -> int:
+    """Where a market's views, or what was read at `position`, stand: traders learn the newest cut in it.
 
     In a quiet market a position that moves tells of the other side's sealed answer.
     """
-    position = await views.position_of(connection, market)
+    if position is None:
+        position = await views.position_of(connection, market)
     if sees_all(call.caller):
         return position
     return await clearings.newest_cut(connection, market, completed_by=position)

@@ -12,6 +12,7 @@ from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.examples import LOT
 from market.http.ids import to_uuid
 from market.http.judging import draft_of
+from market.http.loading import COST, RATE
 from market.http.material import Body
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
@@ -181,6 +182,8 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     summary="Who would buy, and who would not and why",
     tag=TAG,
     answer=CandidatesView,
+    cost=COST,
+    description=RATE,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await supplies.load(call, "lot")

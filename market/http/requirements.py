@@ -12,6 +12,7 @@ from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_fo
 from market.http.examples import REQUIREMENT
 from market.http.ids import MarketId, OrganisationId, RequirementId, to_text, to_uuid
 from market.http.judging import draft_of
+from market.http.loading import COST, RATE
 from market.http.material import ExchangeRate
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.order_lists import OrderEntryView, OrderQuery
@@ -260,6 +261,8 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     summary="Who would supply, and who would not and why",
     tag=TAG,
     answer=CandidatesView,
+    cost=COST,
+    description=RATE,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await load(call)

@@ -11,6 +11,7 @@ from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.examples import OFFER
 from market.http.ids import to_uuid
 from market.http.judging import draft_of
+from market.http.loading import COST, RATE
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
@@ -141,6 +142,8 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     summary="Who would buy, and who would not and why",
     tag=TAG,
     answer=CandidatesView,
+    cost=COST,
+    description=RATE,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await supplies.load(call, "offer")

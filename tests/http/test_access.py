@@ -38,7 +38,6 @@ def test_the_routes_without_credentials_are_these() -> None:
     assert {
         "GET /livez",
         "GET /readyz",
-        "GET /metrics",
         "GET /schema",
         "GET /schema/openapi.json",
         "GET /schema/files/{file}",

@@ -45,7 +45,9 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         assert 200 == explained.status_code, explained.text
         ready = await up.ask("seller", "GET", "/readyz")
         assert (200, "ok") == (ready.status_code, ready.json()["status"])
-        metrics = (await up.ask("seller", "GET", "/metrics")).text
+        assert 404 == (await up.ask("seller", "GET", "/metrics")).status_code
+        async with httpx.AsyncClient() as client:
+            metrics = (await client.get(up.printed["metrics"])).text
         assert 'lodestone_service_up{service="matcher"} 1.0' in metrics
         assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
         assert "lodestone_relay_oldest_unpublished_seconds" in metrics

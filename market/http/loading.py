@@ -1,0 +1,58 @@
+"""Whole books for one request: the dearest reads of the door, so few at a time and never the same one twice."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
+from uuid import UUID
+
+from events.connections import Pool
+from market.rules.book import Book
+from market.store import books
+from market.store.reading import reading
+
+T = TypeVar("T")
+
+AT_ONCE: Final = 2
+"""Books being loaded or read through at the same time in one API process."""
+COST: Final = 10
+"""What such a request takes of its organisation's rate, in requests."""
+RATE: Final = f"A request counts as {COST} in the organisation's rate."
+
+
+class BookLoads:
+    """One load in flight per market: who comes meanwhile waits for it, and reads the book without writing."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._loading: dict[UUID, asyncio.Task[Book | None]] = {}
+
+    async def load(self, reader: Pool, market: UUID, *, at_least: int) -> Book | None:
+        """The book at lane position `at_least` or later; None when there is no such market.
+
+        A load that began before that position is waited for, but another follows it.
+        """
+        while True:
+            task = self._loading.get(market)
+            if task is None:
+                task = asyncio.create_task(self._load(reader, market))
+                self._loading[market] = task
+                task.add_done_callback(partial(self._ended, market))
+            book = await asyncio.shield(task)
+            if book is None or book.position >= at_least:
+                return book
+
+    async def work(self, read: Callable[[], T]) -> T:
+        """`read` in a thread, when its turn comes."""
+        async with self._free:
+            return await asyncio.to_thread(read)
+
+    def _ended(self, market: UUID, task: asyncio.Task[Book | None]) -> None:
+        self._loading.pop(market, None)
+        if not task.cancelled():
+            task.exception()  # else a failure that nobody waits for any more is told as lost
+
+    async def _load(self, reader: Pool, market: UUID) -> Book | None:
+        """Seen by nobody as it is: what is read from it passes `rules.visibility`."""
+        async with self._free, reading(reader, organisation=None, role="desk") as connection:
+            return await books.load(connection, market)
