@@ -46,9 +46,7 @@ def metrics_of(settings: Settings) -> Iterator[str]:
         try:
             port = stack.enter_context(showing_metrics(host, wanted))
         except OSError as error:
-            told = (
-                f"metrics cannot be shown at {host}:{wanted} ({error}); LODESTONE_METRICS_PORT names another"
-            )
+            told = f"no metrics at {host}:{wanted} ({error}); LODESTONE_METRICS_PORT names another port"
             raise CommandFailed(Exit.UNAVAILABLE, told) from error
         yield f"http://{host}:{port}/metrics"
 

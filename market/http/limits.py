@@ -49,7 +49,7 @@ class CallerLimits:
         )
 
     def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
-        """`cost` in requests; what costs more than the burst takes the whole burst, else it could never pass."""
+        """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed."""
         result = self._throttled.limit(str(caller), min(cost, self._burst))
         state = result.state
         remaining = f'"{self._name}";r={state.remaining};t={ceil(state.reset_after)}'

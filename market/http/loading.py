@@ -1,4 +1,4 @@
-"""Whole books for one request: the dearest reads of the door, so few at a time and never the same one twice."""
+"""Whole books for one request: the dearest reads of the door, few at a time and never the same one twice."""
 
 import asyncio
 from collections.abc import Callable

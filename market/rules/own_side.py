@@ -163,7 +163,7 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
 
 
 def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
-    """In whole ticks of the others' prices, as the round left them; `eligible` when too few or not yet cut."""
+    """In whole ticks of the others' prices, as the round left them; `eligible`: too few, or not yet cut."""
     taken = [each for each in eligible if each.gap_bands is not None and each.counter_rank <= cut]
     if rank > cut or _groups(taken) < GROUPS_MIN:
         return "eligible"
