@@ -19,7 +19,8 @@ from events.publishing import Message, NotPublished, TopicWriter, derived_id
 from events.subscription import Batch
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
-from market.rules.book import Book, Books, fold
+from market.rules.book import Books
+from market.rules.crowd import Crowds, fold_crowd
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
 from market.rules.visibility import see
@@ -41,9 +42,10 @@ UNITS: Final = (
 
 
 class Tape(Struct, kw_only=True):
-    """A lane's books, and how many lines each `<topic> <market>` has had."""
+    """A lane's books, who stands behind what in them, and how many lines each `<topic> <market>` has had."""
 
     books: Books = {}
+    crowds: Crowds = {}
     sequences: dict[str, int] = {}
 
 
@@ -92,9 +94,9 @@ class Publisher:
 
     def _step(self, tape: Tape, event: Recorded) -> Line | None:
         """Bring the tape past the event; its line, if the public may see one."""
-        book: Book | None = tape.books.get(event.data.market)  # type: ignore[attr-defined]
-        seen = see(event, self._viewer, book)
-        fold(tape.books, event)
+        market: UUID = event.data.market  # type: ignore[attr-defined]
+        seen = see(event, self._viewer, tape.books.get(market), tape.crowds.get(market))
+        fold_crowd(tape.books, tape.crowds, event, self._viewer)
         if seen is None:
             return None
         assert isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"

@@ -15,20 +15,17 @@ from events.market_events import (
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import Commitment, ProductForm, Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.crowd import Crowd, TapeViewer, crowd_of, forms_of, published_forms, shown_to
 from market.rules.viewers import (
     Band,
-    InitiativeViewer,
-    PublicViewer,
     content_band_ppb,
     mass_band_g,
     price_band,
     public_id,
 )
 
-TapeViewer = PublicViewer | InitiativeViewer
 Action = Literal["posted", "amended", "withdrawn", "expired"]
 OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "public.requirements.v1"]
-HALF = 2
 
 
 class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
@@ -86,33 +83,13 @@ class TapeRuleSet(Struct, frozen=True, kw_only=True, tag="rule_set"):
 TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet
 
 
-def published_forms(
-    book: Book, side: Side, viewer: TapeViewer, *, with_held: bool = False
-) -> frozenset[ProductForm]:
-    """Forms that enough organisations stand behind on this side, none with more than half of the grams.
-
-    Only orders that this viewer may see count; `with_held` counts what open matches hold too.
-    """
-    grams: dict[ProductForm, dict[UUID, int]] = {}
-    for order in _shown_orders(book, side, viewer, with_held=with_held):
-        order_g = order.available_g + (order.held_g if with_held else 0)
-        for form in _forms(order.terms):
-            of_form = grams.setdefault(form, {})
-            of_form[order.organisation] = of_form.get(order.organisation, 0) + order_g
-    return frozenset(
-        form
-        for form, of_form in grams.items()
-        if len(of_form) >= book.terms.public_organisations_min
-        and max(of_form.values()) * HALF <= sum(of_form.values())
-    )
-
-
 def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
     """The anonymised book: all open orders that may be shown, sorted by public id, which tells nothing."""
     found: list[TapeOrder] = []
     sides: tuple[Side, ...] = ("seller", "buyer")
+    crowd = crowd_of(book, viewer)
     for side in sides:
-        forms = published_forms(book, side, viewer)
+        forms = published_forms(crowd, book, side)
         lines = (
             _line(order_topic(order), order.order, "posted", order.terms, book.market, forms, viewer)
             for order in _shown_orders(book, side, viewer)
@@ -133,11 +110,12 @@ def order_line(
     action: Action,
     terms: SupplyTerms | RequirementTerms,
     book: Book,
+    crowd: Crowd,
     viewer: TapeViewer,
 ) -> TapeOrder | None:
     """None when none of the order's forms is published, or when it is shown to other initiatives only."""
     side: Side = "seller" if isinstance(terms, SupplyTerms) else "buyer"
-    return _line(topic, order, action, terms, book.market, published_forms(book, side, viewer), viewer)
+    return _line(topic, order, action, terms, book.market, published_forms(crowd, book, side), viewer)
 
 
 def _line(
@@ -149,8 +127,8 @@ def _line(
     forms: frozenset[ProductForm],
     viewer: TapeViewer,
 ) -> TapeOrder | None:
-    shown = tuple(form for form in _forms(terms) if form in forms)
-    if not shown or not _shown_to(terms, viewer):
+    shown = tuple(form for form in forms_of(terms) if form in forms)
+    if not shown or not shown_to(terms, viewer):
         return None
     if isinstance(terms, SupplyTerms):
         starts = min(tranche.window.start for tranche in terms.tranches)
@@ -173,12 +151,13 @@ def _line(
     )
 
 
-def trade_line(book: Book, struck: MatchStruck, viewer: TapeViewer) -> TapeTrade | None:
-    """`book` stands before the fact: both sides of the form have to be published, both orders shown."""
+def trade_line(book: Book, crowd: Crowd, struck: MatchStruck, viewer: TapeViewer) -> TapeTrade | None:
+    """`book` and `crowd` stand before the fact: both sides of the form have to be published and both
+    orders shown."""
     supply, requirement = book.supplies[struck.supply], book.requirements[struck.requirement]
-    sellers = published_forms(book, "seller", viewer, with_held=True)
-    published = sellers & published_forms(book, "buyer", viewer, with_held=True)
-    shown = _shown_to(supply.terms, viewer) and _shown_to(requirement.terms, viewer)
+    sellers = published_forms(crowd, book, "seller", with_held=True)
+    published = sellers & published_forms(crowd, book, "buyer", with_held=True)
+    shown = shown_to(supply.terms, viewer) and shown_to(requirement.terms, viewer)
     if struck.form not in published or not shown:
         return None
     start = struck.delivery.start
@@ -218,27 +197,14 @@ def rule_set_line(fact: RuleSetPublished) -> TapeRuleSet:
     return TapeRuleSet(market=fact.market, rule_set=fact.rule_set)
 
 
-def _forms(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:
-    if isinstance(terms, SupplyTerms):
-        return (terms.form,)
-    return tuple(dict.fromkeys(accepted.form for accepted in terms.forms))
-
-
-def _shown_to(terms: SupplyTerms | RequirementTerms, viewer: TapeViewer) -> bool:
-    named = terms.visible_to_initiatives
-    return not named or (isinstance(viewer, InitiativeViewer) and viewer.initiative in named)
-
-
-def _shown_orders(
-    book: Book, side: Side, viewer: TapeViewer, *, with_held: bool = False
-) -> Iterable[SupplyOrder | RequirementOrder]:
+def _shown_orders(book: Book, side: Side, viewer: TapeViewer) -> Iterable[SupplyOrder | RequirementOrder]:
     orders: Iterable[SupplyOrder | RequirementOrder] = (
         book.supplies.values() if side == "seller" else book.requirements.values()
     )
     return [
         order
         for order in orders
-        if (order.available_g > 0 or (with_held and order.held_g > 0))
+        if order.available_g > 0
         and order.organisation not in book.suspended
-        and _shown_to(order.terms, viewer)
+        and shown_to(order.terms, viewer)
     ]

@@ -34,11 +34,11 @@ from events.market_events import (
     SupplyOfferWithdrawn,
 )
 from market.rules.book import Book
+from market.rules.crowd import Crowd, TapeViewer
 from market.rules.tape import (
     Action,
     OrderTopic,
     TapeLine,
-    TapeViewer,
     abandoned_line,
     completed_line,
     order_line,
@@ -76,8 +76,8 @@ MarketFact = (
 )
 
 
-def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
-    """The public line of a fact, None when it has none. `book` stands before the fact.
+def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
+    """The public line of a fact, None when it has none. `book` and `crowd` stand before the fact.
 
     A match is a trade once nobody can decline it any more: when struck between firm orders, else confirmed.
     """
@@ -89,10 +89,10 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None
         case ClearingAbandoned():
             return abandoned_line(fact)
         case MatchStruck():
-            return None if needs_answer(fact) else trade_line(book, fact, viewer)
+            return None if needs_answer(fact) else trade_line(book, crowd, fact, viewer)
         case MatchConfirmed():
             struck = book.matches[fact.match].struck
-            return trade_line(book, struck, viewer) if needs_answer(struck) else None
+            return trade_line(book, crowd, struck, viewer) if needs_answer(struck) else None
         case (
             SupplyOffered()
             | SupplyOfferAmended()
@@ -104,9 +104,9 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book) -> TapeLine | None
             | RecoveredLotWithdrawn()
             | RecoveredLotExpired()
         ):
-            return _supply_on_tape(fact, viewer, book)
+            return _supply_on_tape(fact, viewer, book, crowd)
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
-            return _requirement_on_tape(fact, viewer, book)
+            return _requirement_on_tape(fact, viewer, book, crowd)
         case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
             return None
         case ClearingPlanned() | ClearingEvidence():
@@ -121,7 +121,7 @@ def needs_answer(struck: MatchStruck) -> bool:
     return struck.seller_must_confirm or struck.buyer_must_confirm
 
 
-def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
+def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
     order = supply_of(fact)
     topic: OrderTopic = (
         "public.supply-offers.v1"
@@ -131,9 +131,9 @@ def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book) -> TapeLin
     action: Action
     match fact:
         case SupplyOffered() | RecoveredLotListed():
-            return order_line(topic, order, "posted", fact.terms, book, viewer)
+            return order_line(topic, order, "posted", fact.terms, book, crowd, viewer)
         case SupplyOfferAmended() | RecoveredLotAmended():
-            return order_line(topic, order, "amended", fact.terms, book, viewer)
+            return order_line(topic, order, "amended", fact.terms, book, crowd, viewer)
         case RecoveredLotGraded():
             action = "amended"
         case SupplyOfferWithdrawn() | RecoveredLotWithdrawn():
@@ -142,17 +142,19 @@ def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book) -> TapeLin
             action = "expired"
         case _:
             assert_never(fact)
-    return order_line(topic, order, action, book.supplies[order].terms, book, viewer)
+    return order_line(topic, order, action, book.supplies[order].terms, book, crowd, viewer)
 
 
-def _requirement_on_tape(fact: RequirementFact, viewer: TapeViewer, book: Book) -> TapeLine | None:
+def _requirement_on_tape(
+    fact: RequirementFact, viewer: TapeViewer, book: Book, crowd: Crowd
+) -> TapeLine | None:
     topic: OrderTopic = "public.requirements.v1"
     action: Action
     match fact:
         case RequirementPosted():
-            return order_line(topic, fact.requirement, "posted", fact.terms, book, viewer)
+            return order_line(topic, fact.requirement, "posted", fact.terms, book, crowd, viewer)
         case RequirementAmended():
-            return order_line(topic, fact.requirement, "amended", fact.terms, book, viewer)
+            return order_line(topic, fact.requirement, "amended", fact.terms, book, crowd, viewer)
         case RequirementWithdrawn():
             action = "withdrawn"
         case RequirementExpired():
@@ -160,7 +162,7 @@ def _requirement_on_tape(fact: RequirementFact, viewer: TapeViewer, book: Book) 
         case _:
             assert_never(fact)
     terms = book.requirements[fact.requirement].terms
-    return order_line(topic, fact.requirement, action, terms, book, viewer)
+    return order_line(topic, fact.requirement, action, terms, book, crowd, viewer)
 
 
 def supply_of(fact: SupplyFact) -> UUID:

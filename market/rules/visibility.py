@@ -40,6 +40,7 @@ from events.market_events import (
 from events.market_terms import Qualification
 from events.vocabulary import MassG, Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.crowd import Crowd, crowd_of
 from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
 from market.rules.ineligibility import Ineligibility
 from market.rules.own_side import (
@@ -82,11 +83,12 @@ class OwnOutcome(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-def see(event: Recorded, viewer: Viewer, book: Book | None) -> Struct | None:
+def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None = None) -> Struct | None:
     """What `viewer` may see of a fact of the market stream; None: nothing. ValueError for other streams.
 
-    `book` is the fact's market BEFORE the event is folded: it says whose orders are meant and how many stand
-    behind a form. Only MarketOpened has none. Auditors see the fact itself.
+    `book` is the fact's market BEFORE the event is folded: it says whose orders are meant, and `crowd` how
+    many stand behind a form for this viewer; without one it is counted anew. Only MarketOpened has no book.
+    Auditors see the fact itself.
     """
     if event.stream != "market":
         raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
@@ -97,7 +99,7 @@ def see(event: Recorded, viewer: Viewer, book: Book | None) -> Struct | None:
         return None if isinstance(viewer, PublicViewer | InitiativeViewer) else fact
     match viewer:
         case PublicViewer() | InitiativeViewer():
-            return on_tape(fact, viewer, book)
+            return on_tape(fact, viewer, book, crowd_of(book, viewer) if crowd is None else crowd)
         case OrganisationViewer():
             return _for_organisation(fact, viewer.organisation, book)
         case OperatorViewer():

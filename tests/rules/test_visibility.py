@@ -34,9 +34,10 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, AnalyteLimit, Qualification
 from market.rules.book import Book
+from market.rules.crowd import crowd_of, published_forms
 from market.rules.explanations import Candidates, candidates
 from market.rules.own_side import OwnCandidates, OwnExplanation, OwnMatch
-from market.rules.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book, published_forms
+from market.rules.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book
 from market.rules.viewers import (
     AuditorViewer,
     Band,
@@ -293,21 +294,25 @@ def test_qualifications_are_bilateral(market: Watched) -> None:
     assert [True, True, False] == [told("buyer0"), told("seller0"), told("seller1")]
 
 
+def published(lane: Lane) -> frozenset[str]:
+    return published_forms(crowd_of(lane.book, PUBLIC), lane.book, "seller")
+
+
 def test_the_rule_of_five() -> None:
     lane = Lane()
     lane.admit(*(member(f"seller{k}") for k in range(5)))
     for k in range(4):
         lane.offer(f"seller{k}", f"offer {k}")
-    assert (frozenset(), ()) == (published_forms(lane.book, "seller", PUBLIC), public_book(lane.book, PUBLIC))
+    assert (frozenset(), ()) == (published(lane), public_book(lane.book, PUBLIC))
     lane.offer("seller3", "a second one")
-    assert frozenset() == published_forms(lane.book, "seller", PUBLIC)
+    assert frozenset() == published(lane)
     lane.offer("seller4", "the fifth")
-    assert {"swarf"} == published_forms(lane.book, "seller", PUBLIC)
+    assert {"swarf"} == published(lane)
     assert 6 == len(public_book(lane.book, PUBLIC))
     lane.offer("seller4", "too much", basis_g=30 * T)
-    assert frozenset() == published_forms(lane.book, "seller", PUBLIC)
+    assert frozenset() == published(lane)
     lane.book.suspended.add(ident("seller4"))
-    assert frozenset() == published_forms(lane.book, "seller", PUBLIC)
+    assert frozenset() == published(lane)
 
 
 def test_orders_for_an_initiative_are_on_its_tape_only() -> None:
