@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 
 from market.http.access import mint
 from market.http.limits import CallerLimits, Quota, site_of
+from market.http.loading import COST
 from tests.http.shop import Shop, shop_on
 
 
@@ -44,7 +45,7 @@ async def test_who_shows_no_key_is_limited_by_address(database: Any, headers: di
         assert ("too_many_requests", "1") == (last.json()["code"], last.headers["retry-after"])
         assert '"address";q=4;w=60' == last.headers["ratelimit-policy"]
         assert 429 == (await shop.client.get("/schema/openapi.json")).status_code
-        for probe in ("/livez", "/readyz", "/metrics"):
+        for probe in ("/livez", "/readyz"):
             assert 200 == (await shop.client.get(probe)).status_code
 
 
@@ -96,6 +97,29 @@ def test_the_table_of_callers_is_bounded() -> None:
 )
 def test_the_site_of_an_address(address: str, site: str) -> None:
     assert site == site_of(address)
+
+
+async def test_what_loads_a_whole_book_takes_more_of_the_rate(database: Any) -> None:
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=2 * COST + 1)) as shop:
+        seller = shop.scene.sellers[0]
+        offer = await shop.scene.offer(seller)
+        paths = (
+            f"/v1/supply-offers/offer_{offer.hex}/candidates",
+            f"/v1/markets/{shop.market}/book",
+            f"/v1/markets/{shop.market}",
+            f"/v1/markets/{shop.market}/book",
+        )
+        answers = [await shop.ask("GET", path, by=seller) for path in paths]
+        assert [200, 200, 200, 429] == [answer.status_code for answer in answers]
+        left = [f"r={COST + 1}", "r=1", "r=0", "r=0"]
+        assert left == [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+
+
+async def test_what_costs_more_than_the_burst_passes_alone(database: Any) -> None:
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=COST - 1)) as shop:
+        path = f"/v1/markets/{shop.market}/book"
+        answers = [await shop.ask("GET", path, by=shop.scene.sellers[0]) for _ in range(2)]
+        assert [200, 429] == [answer.status_code for answer in answers]
 
 
 async def test_readiness_names_what_fails(database: Any) -> None:

@@ -45,6 +45,30 @@ async def test_every_request_leaves_one_line(shop: Shop) -> None:
     ]
 
 
+async def test_an_auditors_reads_say_what_was_read(shop: Shop) -> None:
+    scene = shop.scene
+    auditor = await scene.register("auditor")
+    offer = await scene.offer(scene.sellers[0])
+    await shop.token(auditor, "auditor")
+    paths = {
+        f"/v1/supply-offers/offer_{offer.hex}": {"offer": str(offer)},
+        f"/v1/supply-offers/offer_{offer.hex}/candidates": {"offer": str(offer)},
+        f"/v1/markets/{shop.market}/members/org_{scene.buyers[0].organisation.hex}": {
+            "market": str(scene.market),
+            "organisation": str(scene.buyers[0].organisation),
+        },
+        "/v1/matches": None,
+    }
+    with capture_logs() as lines:
+        for path in paths:
+            answer = await shop.ask("GET", path, by=auditor, roles=("auditor",))
+            assert 200 == answer.status_code, answer.text
+    assert list(paths.values()) == [line.get("objects") for line in lines]
+    assert {("auditor", str(auditor.organisation))} == {
+        (line["roles"], line["organisation"]) for line in lines
+    }
+
+
 async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     seller = shop.scene.sellers[0]
     token = await shop.token(seller)

@@ -1,0 +1,100 @@
+"""Whole books for one request: one load in flight per market, never older than what the request saw."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from market.http.loading import AT_ONCE, BookLoads
+from market.rules.book import Book
+from market.store import books
+from tests.http.shop import Shop
+
+
+class Counted:
+    """The store's own load, held until it may begin; counts how many began and how many ran at once."""
+
+    def __init__(self) -> None:
+        self.load = books.load
+        self.began = self.running = self.at_once = 0
+        self.starts = asyncio.Semaphore(0)
+        self.may_go = asyncio.Event()
+
+    async def __call__(self, connection: Any, market: Any) -> Book | None:
+        self.began += 1
+        self.starts.release()
+        self.running += 1
+        self.at_once = max(self.at_once, self.running)
+        try:
+            book = await self.load(connection, market)
+            await self.may_go.wait()
+            return book
+        finally:
+            self.running -= 1
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    made = Counted()
+    monkeypatch.setattr(books, "load", made)
+    return made
+
+
+async def begun(counted: Counted, loads: int) -> None:
+    for _ in range(loads):
+        await counted.starts.acquire()
+
+
+async def test_who_comes_meanwhile_waits_for_the_same_load(shop: Shop, counted: Counted) -> None:
+    scene = shop.scene
+    loads, reader = BookLoads(), shop.app.state.door.reader
+    waiting = [asyncio.create_task(loads.load(reader, scene.market, at_least=1)) for _ in range(5)]
+    await begun(counted, 1)
+    counted.may_go.set()
+    found = await asyncio.gather(*waiting)
+    assert 1 == counted.began
+    assert [found[0]] * 5 == found
+    assert found[0] is not None
+
+
+async def test_who_wrote_after_the_load_began_waits_for_another(shop: Shop, counted: Counted) -> None:
+    scene = shop.scene
+    loads, reader = BookLoads(), shop.app.state.door.reader
+    early = asyncio.create_task(loads.load(reader, scene.market, at_least=1))
+    await begun(counted, 1)
+    offer = await scene.offer(scene.sellers[0])
+    position = (await scene.events("market"))[-1].position
+    late = asyncio.create_task(loads.load(reader, scene.market, at_least=position))
+    counted.may_go.set()
+    before, after = await asyncio.gather(early, late)
+    assert before is not None
+    assert after is not None
+    assert (False, True) == (offer in before.supplies, offer in after.supplies)
+    assert 2 == counted.began
+
+
+async def test_books_of_several_markets_load_a_few_at_once(shop: Shop, counted: Counted) -> None:
+    markets = [shop.scene.market, *[await shop.scene.open_market() for _ in range(AT_ONCE)]]
+    loads, reader = BookLoads(), shop.app.state.door.reader
+    waiting = [asyncio.create_task(loads.load(reader, market, at_least=1)) for market in markets]
+    await begun(counted, AT_ONCE)
+    counted.may_go.set()
+    found = await asyncio.gather(*waiting)
+    assert markets == [book and book.market for book in found]
+    assert (AT_ONCE + 1, AT_ONCE) == (counted.began, counted.at_once)
+
+
+async def test_a_failed_load_is_everybodys_who_waits_and_forgotten(shop: Shop, counted: Counted) -> None:
+    async def broken(connection: Any, market: Any) -> Book | None:
+        raise ConnectionResetError
+
+    store_load, counted.load = counted.load, broken
+    loads, reader = BookLoads(), shop.app.state.door.reader
+    counted.may_go.set()
+    failed = await asyncio.gather(
+        *(loads.load(reader, shop.scene.market, at_least=1) for _ in range(3)), return_exceptions=True
+    )
+    assert 1 == len(set(map(type, failed)))
+    assert all(isinstance(each, Exception) for each in failed)
+    counted.load = store_load
+    assert None is not await loads.load(reader, shop.scene.market, at_least=1)
