@@ -1,4 +1,4 @@
-"""The anonymised book of a market: bands instead of figures, public ids, nothing below five organisations."""
+"""The anonymised book of a market: bands instead of figures, public ids, nothing below five groups."""
 
 from bisect import bisect_right
 from collections import OrderedDict
@@ -97,8 +97,8 @@ class KeptBooks:
     answer=Listing[BookEntry],
     cost=COST,
     description=(
-        "Quantities and contents in bands, no price, no owner. A form is shown while enough organisations "
-        "stand on its side and none holds more than half. `as_of` is the lane position of the book, for "
+        "Quantities and contents in bands, no price, no owner. A form is shown while enough groups of "
+        "companies stand on its side and none holds more than half. `as_of` is the lane position of the book, for "
         f"traders the newest cut before it. {RATE}"
     ),
 )

@@ -42,7 +42,8 @@ class MarketTerms(Body, frozen=True, kw_only=True):
     """How a market runs. Its basis says what a kilogram is: contained Nd+Pr, Dy, Tb or Sm, or whole magnets.
 
     `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands that the
-    public sees; `public_organisations_min` how many organisations have to stand on a side before it sees any.
+    public sees; `public_organisations_min` how many groups of companies have to stand on a side before it
+    sees any.
     """
 
     name: Text
