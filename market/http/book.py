@@ -98,8 +98,8 @@ class KeptBooks:
     cost=COST,
     description=(
         "Quantities and contents in bands, no price, no owner. A form is shown while enough groups of "
-        "companies stand on its side and none holds more than half. `as_of` is the lane position of the book, for "
-        f"traders the newest cut before it. {RATE}"
+        "companies stand on its side and none holds more than half. `as_of` is the lane position of the "
+        f"book, for traders the newest cut before it. {RATE}"
     ),
 )
 async def read(call: Call[Nothing, BookQuery]) -> Answer:
