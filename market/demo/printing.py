@@ -182,7 +182,7 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
         )
     out.print(table)
     out.print(
-        f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none, and the round only where three fit"
+        f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none"
     )
 
 
