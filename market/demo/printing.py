@@ -181,9 +181,7 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
             _told(row.own),
         )
     out.print(table)
-    out.print(
-        f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none"
-    )
+    out.print(f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none")
 
 
 def _standing(whole: Body, tick: Decimal) -> str:
