@@ -1,0 +1,82 @@
+"""The problem that a rounded flow is the best answer to: capacities cut where a price would not clear.
+
+Less flow on arcs that were tight stays proved by the same duals once an order that has a surplus, and trades
+less than it brought, counts with what it trades. So the certificate of a clearing with whole packages is
+the ordinary one, of the problem with these effective capacities.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from market.rules.assignment import Problem, Solution, verify
+from market.rules.assignment_check import DUALS
+from market.rules.assignment_problem import Int64s, Mask, exact_dot
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stage:
+    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed."""
+
+    problem: Problem
+    solution: Solution
+    edge: Int64s
+
+
+def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
+    """The same orders with these capacities and only the edges of the mask; and where those stood."""
+    edge = np.flatnonzero(edges)
+    problem = Problem(
+        supply,
+        demand,
+        posed.seller[edge],
+        posed.buyer[edge],
+        posed.value[edge],
+        posed.ranks,
+        None if posed.tiebreak is None else posed.tiebreak[edge],
+    )
+    return problem, edge
+
+
+def effective(stage: Stage, grams: Mapping[int, int]) -> Stage:
+    """The stage with trades of `grams` (by edge of the posed problem) in place of its flow, proved.
+
+    `grams` uses only edges that the stage's flow uses. An order with a dual on some level that trades less
+    than its capacity gets its fill as capacity; one that trades nothing loses its edges. AssertionError when
+    the result is not optimal for the problem that is left.
+    """
+    problem, solution = stage.problem, stage.solution
+    flow = np.array([grams.get(edge, 0) for edge in stage.edge.tolist()], dtype=np.int64)
+    sold, bought = fills(problem, flow)
+    supply, seller_gone = _cut(problem.supply, sold, [getattr(solution, pair[0]) for pair in DUALS])
+    demand, buyer_gone = _cut(problem.demand, bought, [getattr(solution, pair[1]) for pair in DUALS])
+    kept = ~(seller_gone[problem.seller] | buyer_gone[problem.buyer])
+    left, places = part_of(problem, kept, supply, demand)
+    duals = {
+        name: np.where(gone, 0, getattr(solution, name))
+        for pair in DUALS
+        for name, gone in zip(pair, (seller_gone, buyer_gone), strict=True)
+    }
+    flow = flow[places]
+    claimed = Solution(flow=flow, welfare=exact_dot(flow, left.value), unique=True, **duals)
+    violations = verify(left, claimed)
+    if [found.rule for found in violations] == ["unique"]:
+        violations, claimed = [], replace(claimed, unique=False)
+    assert violations == [], violations[0].sentence()
+    return Stage(left, claimed, stage.edge[places])
+
+
+def fills(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
+    """Grams that each seller and each buyer trades."""
+    sold = np.zeros(len(problem.supply), dtype=np.int64)
+    bought = np.zeros(len(problem.demand), dtype=np.int64)
+    np.add.at(sold, problem.seller, flow)
+    np.add.at(bought, problem.buyer, flow)
+    return sold, bought
+
+
+def _cut(capacity: Int64s, filled: Int64s, duals: list[Int64s]) -> tuple[Int64s, Mask]:
+    """Effective capacities, and who is out; those keep their capacity without edges."""
+    priced = np.any([dual != 0 for dual in duals], axis=0) & (filled < capacity)
+    return np.where(priced & (filled > 0), filled, capacity), priced & (filled == 0)

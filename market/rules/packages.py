@@ -1,0 +1,130 @@
+"""How far orders can be divided: whole packages, least quantities, least parcels; in exact proportions.
+
+A package carries `package_g` grams of basis, a fraction; any number of packages carries the whole grams of
+that many, rounded down.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from market.rules.assignment_problem import AssignmentError, Problem
+
+UNPACKED = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Divisibility:
+    """How the nodes of a Problem may be divided; one entry for each of its sellers or buyers.
+
+    package_g: exact grams of basis in one package, at least 1; 1 where the product is not packed.
+    packages: whole packages that the node brings along; its supply is their grams.
+    seller_parcel, buyer_parcel_g: least packages and least grams in one match; 0 and 1 are no limit.
+    seller_order, buyer_order: nodes with the same number belong to one order.
+    seller_minimum, buyer_minimum_g: what the order of the node trades at least, over all its nodes, or
+        nothing at all; packages and grams; 0 is no limit. The same at every node of an order.
+    Raises AssignmentError for entries that are negative or too few.
+    """
+
+    package_g: tuple[Fraction, ...]
+    packages: tuple[int, ...]
+    seller_parcel: tuple[int, ...]
+    buyer_parcel_g: tuple[int, ...]
+    seller_order: tuple[int, ...]
+    buyer_order: tuple[int, ...]
+    seller_minimum: tuple[int, ...]
+    buyer_minimum_g: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        problems = list(_problems(self))
+        if problems:
+            raise AssignmentError(problems)
+
+    @property
+    def limits_nothing(self) -> bool:
+        """Every gram may trade with anybody."""
+        return (
+            all(package == 1 for package in self.package_g)
+            and max((*self.seller_parcel, *self.buyer_parcel_g), default=0) <= 1
+            and max((*self.seller_minimum, *self.buyer_minimum_g), default=0) <= 1
+        )
+
+
+def divisible(posed: Problem) -> Divisibility:
+    """Of orders that may be divided at will, each a node of its own."""
+    sellers, buyers = len(posed.supply), len(posed.demand)
+    return Divisibility(
+        package_g=(UNPACKED,) * sellers,
+        packages=tuple(posed.supply.tolist()),
+        seller_parcel=(0,) * sellers,
+        buyer_parcel_g=(0,) * buyers,
+        seller_order=tuple(range(sellers)),
+        buyer_order=tuple(range(buyers)),
+        seller_minimum=(0,) * sellers,
+        buyer_minimum_g=(0,) * buyers,
+    )
+
+
+def fits(posed: Problem, terms: Divisibility) -> None:
+    """AssignmentError unless `terms` are of `posed` and every supply is that of its packages."""
+    if len(terms.packages) != len(posed.supply) or len(terms.buyer_order) != len(posed.demand):
+        raise AssignmentError(["the divisibility is of another problem"])
+    wrong = [
+        f"supply[{seller}] is {supply}, its packages carry {carried}"
+        for seller, (supply, count, package_g) in enumerate(
+            zip(posed.supply.tolist(), terms.packages, terms.package_g, strict=True)
+        )
+        if supply != (carried := packages_g(count, package_g))
+    ]
+    if wrong:
+        raise AssignmentError(wrong[:5])
+
+
+def packages_g(count: int, package_g: Fraction) -> int:
+    """Grams of basis that `count` packages carry, rounded down."""
+    return count * package_g.numerator // package_g.denominator
+
+
+def packages_within(grams: int, package_g: Fraction) -> int:
+    """The most packages that carry no more than `grams`."""
+    return -(-(grams + 1) * package_g.denominator // package_g.numerator) - 1
+
+
+def packages_needed(grams: int, package_g: Fraction) -> int:
+    """The fewest packages that carry at least `grams`."""
+    return -(-grams * package_g.denominator // package_g.numerator)
+
+
+def spread_g(packages: Mapping[int, int], package_g: Fraction, room_g: Mapping[int, int]) -> dict[int, int]:
+    """Grams of each of a seller's trades, by key: their floors, and what these miss of the sum.
+
+    A missing gram goes by largest remainder, the earlier key first, to a trade whose buyer has room for it.
+    """
+    found = {key: packages_g(count, package_g) for key, count in packages.items()}
+    missing = packages_g(sum(packages.values()), package_g) - sum(found.values())
+    if missing == 0:
+        return found
+    rests = {key: count * package_g.numerator % package_g.denominator for key, count in packages.items()}
+    roomy = [key for key in sorted(packages, key=lambda key: (-rests[key], key)) if room_g[key] > 0]
+    for key in roomy[:missing]:
+        found[key] += 1
+    return found
+
+
+def _problems(terms: Divisibility) -> Iterator[str]:
+    sides = (
+        ("package_g", "packages", "seller_parcel", "seller_order", "seller_minimum"),
+        ("buyer_parcel_g", "buyer_order", "buyer_minimum_g"),
+    )
+    for names in sides:
+        lengths = {name: len(getattr(terms, name)) for name in names}
+        if len(set(lengths.values())) > 1:
+            yield f"entries differ in number: {lengths}"
+        for name in names:
+            least = 1 if name in {"package_g", "packages"} else 0
+            if any(entry < least for entry in getattr(terms, name)):
+                yield f"{name} must be at least {least}"
+    for order, minimum in (("seller_order", "seller_minimum"), ("buyer_order", "buyer_minimum_g")):
+        stated = set(zip(getattr(terms, order), getattr(terms, minimum), strict=False))
+        if len(stated) != len(set(getattr(terms, order))):
+            yield f"{minimum} differs between nodes of one order"
