@@ -160,7 +160,7 @@ def _settle(search: _Search, admitted: _Admitted, solved: Stage | None = None) -
         stage = solved or search.solve(admitted)
         flow = np.zeros(posed.edges, dtype=np.int64)
         flow[stage.edge] = stage.solution.flow
-        found = whole_packages(posed, flow, search.terms, search.ratios)
+        found = whole_packages(posed, admitted.demand, flow, search.terms, search.ratios)
         short = _below_minimum(search, found)
         if not short:
             return _Settled(admitted, stage, flow, found, _welfare(posed, found))

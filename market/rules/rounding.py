@@ -44,19 +44,24 @@ class Fills:
         return found
 
 
-def whole_packages(posed: Problem, flow: Int64s, terms: Divisibility, ratios: Sequence[Ratio] = ()) -> Fills:
+def whole_packages(
+    posed: Problem, demand: Int64s, flow: Int64s, terms: Divisibility, ratios: Sequence[Ratio] = ()
+) -> Fills:
     """Floor to packages and parcels, fill up what was left, hold buyers to their ratios, fill up again.
 
-    Filling up goes by value, then time priority, then tie-break, and never beyond what a side has. Buyers
-    with ratios are filled up once only, before they are held to them.
+    `demand` is what the buyers count with, no more than in `posed`. Sellers with a least quantity come
+    before the others: a buyer's last package is theirs. Filling up goes by value, then time priority, then
+    tie-break, and never beyond what a side has; buyers with ratios are filled up only before they are held
+    to them.
     """
-    left = _Left(posed, terms)
+    left = _Left(posed, demand, terms)
     edges = _best_first(posed, flow)
-    for edge in edges:
-        seller = int(posed.seller[edge])
-        count = min(packages_within(int(flow[edge]), terms.package_g[seller]), left.packages[seller])
-        left.give(edge, count if count >= left.least(edge) else 0)
-    left.fill_up(edges)
+    bound = [edge for edge in edges if terms.seller_minimum[posed.seller[edge]] > 0]
+    free = [edge for edge in edges if terms.seller_minimum[posed.seller[edge]] == 0]
+    for group in (bound, free):
+        for edge in group:
+            left.floor(edge, int(flow[edge]))
+        left.fill_up(group)
     held = {ratio.buyer_order for ratio in ratios}
     for order in sorted(held):
         _trim(left, [ratio for ratio in ratios if ratio.buyer_order == order], edges)
@@ -67,10 +72,10 @@ def whole_packages(posed: Problem, flow: Int64s, terms: Divisibility, ratios: Se
 class _Left:
     """What sellers have left in packages and buyers in grams, while packages are given along edges."""
 
-    def __init__(self, posed: Problem, terms: Divisibility) -> None:
+    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility) -> None:
         self.posed, self.terms = posed, terms
         self.packages = list(terms.packages)
-        self.room_g: list[int] = posed.demand.tolist()
+        self.room_g: list[int] = demand.tolist()
         self.given: dict[int, int] = {}
 
     def order(self, edge: int) -> int:
@@ -91,6 +96,13 @@ class _Left:
         self.given[edge] = count
         self.packages[self.posed.seller[edge]] -= count - before
         self.room_g[self.posed.buyer[edge]] -= self.carried_g(edge, count) - self.carried_g(edge, before)
+
+    def floor(self, edge: int, flow_g: int) -> None:
+        """Whole packages within the flow, as far as both sides have them left."""
+        seller = self.posed.seller[edge]
+        within_g = min(flow_g, self.room_g[self.posed.buyer[edge]])
+        count = min(packages_within(within_g, self.terms.package_g[seller]), self.packages[seller])
+        self.give(edge, count if count >= self.least(edge) else 0)
 
     def fill_up(self, edges: Iterable[int]) -> None:
         for edge in edges:
