@@ -30,7 +30,7 @@ REFINEMENTS_MAX = 3
 READMISSIONS_MAX = 12
 
 Side = Literal["seller", "buyer"]
-CutReason = Literal["minimum_quantity", "whole_packages", "minimum_parcel", "portfolio"]
+CutReason = Literal["minimum_quantity", "indivisible", "minimum_parcel", "portfolio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +322,7 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         out[side] = (np.bincount(ends, minlength=len(before)) > 0) & ~has_left
         effective_g = np.where(out[side], 0, after)
         for index in np.flatnonzero(effective_g < before).tolist():
-            reason: CutReason = "whole_packages"
+            reason: CutReason = "indivisible"
             if (side, orders[index]) in best.admitted.dropped:
                 reason = "minimum_quantity"
             elif index in ratio_cut if side == "seller" else orders[index] in held:
@@ -334,4 +334,4 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
     most = np.minimum(posed.supply[posed.seller], posed.demand[posed.buyer])
     for edge in np.flatnonzero(missing).tolist():
         parcel = max(terms.seller_parcel[posed.seller[edge]], terms.buyer_parcel_g[posed.buyer[edge]]) > 1
-        yield Cut("edge", edge, "minimum_parcel" if parcel else "whole_packages", int(most[edge]), 0)
+        yield Cut("edge", edge, "minimum_parcel" if parcel else "indivisible", int(most[edge]), 0)
