@@ -30,17 +30,14 @@ REFINEMENTS_MAX = 3
 READMISSIONS_MAX = 12
 
 Side = Literal["seller", "buyer"]
-CutReason = Literal["minimum_quantity", "indivisible", "minimum_parcel", "portfolio"]
+CutReason = Literal["minimum_quantity", "indivisible", "portfolio"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Capacity that a node of the posed problem could not use, or an edge that could not be used at all.
+    """A node of the posed problem that counts with less than it brought along; 0 when it is out."""
 
-    index: of the seller, the buyer or the edge. effective_g: what it counts with, 0 when it is out.
-    """
-
-    side: Literal["seller", "buyer", "edge"]
+    side: Side
     index: int
     reason: CutReason
     posed_g: int
@@ -141,7 +138,6 @@ def forgone_ueur_per_kg(
     over = {
         "seller": _highest(posed.value - buyer_surplus[buyers], sellers, len(posed.supply)),
         "buyer": _highest(posed.value - seller_surplus[sellers], buyers, len(posed.demand)),
-        "edge": np.maximum(0, posed.value - seller_surplus[sellers] - buyer_surplus[buyers]),
     }
     own = {"seller": seller_surplus, "buyer": buyer_surplus}
     return [int((over if cut.effective_g == 0 else own)[cut.side][cut.index]) for cut in cuts]
@@ -202,17 +198,11 @@ def _rank(search: _Search, side: Side, order: int) -> int:
 
 
 def _admitted(search: _Search, before: _Admitted, dropped: frozenset[tuple[Side, int]]) -> _Admitted:
-    """With these orders out instead of those that were; edges that were cut alone stay cut."""
-    was_in, are_in = (_edges_of_the_rest(search, out) for out in (before.dropped, dropped))
-    return replace(before, edges=(before.edges | ~was_in) & are_in, dropped=dropped)
-
-
-def _edges_of_the_rest(search: _Search, dropped: frozenset[tuple[Side, int]]) -> Mask:
+    """With these orders out instead of those that were."""
     posed, terms = search.posed, search.terms
     seller_in = np.array([("seller", order) not in dropped for order in terms.seller_order], dtype=np.bool_)
     buyer_in = np.array([("buyer", order) not in dropped for order in terms.buyer_order], dtype=np.bool_)
-    found: Mask = seller_in[posed.seller] & buyer_in[posed.buyer]
-    return found
+    return replace(before, edges=seller_in[posed.seller] & buyer_in[posed.buyer], dropped=dropped)
 
 
 def _welfare(posed: Problem, found: Fills) -> int:
@@ -220,9 +210,9 @@ def _welfare(posed: Problem, found: Fills) -> int:
 
 
 def _refined(search: _Search, best: _Settled) -> _Settled:
-    """Without what rounding left idle others may be worth more: cut it, solve again, keep the better."""
+    """Sellers may do better elsewhere than with rests that no package fits: cut these, keep the better."""
     for _ in range(REFINEMENTS_MAX):
-        cut = _without_idle(search, best)
+        cut = _without_rests(search, best)
         if cut is None:
             break
         attempt = _settle(search, cut)
@@ -232,24 +222,18 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
     return best
 
 
-def _without_idle(search: _Search, settled: _Settled) -> _Admitted | None:
-    """Half of the edges whose flow made no package, least first; buyers' rests below the smallest package."""
+def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
+    """Buyers with less left than the smallest package they could get count with what they have."""
     posed, terms, admitted = search.posed, search.terms, settled.admitted
-    traded = settled.fills.packages
-    idle = [edge for edge in np.flatnonzero(settled.flow).tolist() if edge not in traded]
-    flow, value, _, tiebreak = (row.tolist() for row in (settled.flow, *posed.level_weights()))
-    idle.sort(key=lambda edge: (flow[edge] * value[edge], flow[edge], tiebreak[edge], edge))
-    edges = admitted.edges.copy()
-    edges[idle[: (len(idle) + 1) // 2]] = False
     bought = np.array(settled.fills.sums(posed.buyer, len(posed.demand)), dtype=np.int64)
     package_g = np.array([packages_g(1, package) for package in terms.package_g], dtype=np.int64)
     smallest = np.full(len(posed.demand), np.iinfo(np.int64).max)
-    np.minimum.at(smallest, posed.buyer[edges], package_g[posed.seller[edges]])
+    np.minimum.at(smallest, posed.buyer[admitted.edges], package_g[posed.seller[admitted.edges]])
     rest = admitted.demand - bought
     full = (bought > 0) & (rest > 0) & (rest < smallest)
-    if not idle and not full.any():
+    if not full.any():
         return None
-    return replace(admitted, edges=edges, demand=np.where(full, bought, admitted.demand))
+    return replace(admitted, demand=np.where(full, bought, admitted.demand))
 
 
 def _readmitted(search: _Search, best: _Settled) -> _Settled:
@@ -297,7 +281,7 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
 
 
 def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
-    """Orders out, capacities not used though they have a price, edges not used though both ends are there."""
+    """Nodes without a part in the final problem, and those with less than they brought along."""
     posed, terms = search.posed, search.terms
     held = {ratio.buyer_order for ratio in search.ratios}
     ratio_cut = {
@@ -316,11 +300,10 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         ),
         ("buyer", posed.demand, final.problem.demand, posed.buyer, final.problem.buyer, terms.buyer_order),
     )
-    out: dict[Side, Mask] = {}
     for side, before, after, ends, ends_left, orders in sides:
         has_left = np.bincount(ends_left, minlength=len(before)) > 0
-        out[side] = (np.bincount(ends, minlength=len(before)) > 0) & ~has_left
-        effective_g = np.where(out[side], 0, after)
+        out = (np.bincount(ends, minlength=len(before)) > 0) & ~has_left
+        effective_g = np.where(out, 0, after)
         for index in np.flatnonzero(effective_g < before).tolist():
             reason: CutReason = "indivisible"
             if (side, orders[index]) in best.admitted.dropped:
@@ -328,10 +311,3 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
             elif index in ratio_cut if side == "seller" else orders[index] in held:
                 reason = "portfolio"
             yield Cut(side, index, reason, int(before[index]), int(effective_g[index]))
-    missing = np.ones(posed.edges, dtype=np.bool_)
-    missing[final.edge] = False
-    missing &= ~out["seller"][posed.seller] & ~out["buyer"][posed.buyer]
-    most = np.minimum(posed.supply[posed.seller], posed.demand[posed.buyer])
-    for edge in np.flatnonzero(missing).tolist():
-        parcel = max(terms.seller_parcel[posed.seller[edge]], terms.buyer_parcel_g[posed.buyer[edge]]) > 1
-        yield Cut("edge", edge, "minimum_parcel" if parcel else "indivisible", int(most[edge]), 0)

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from market.rules.assignment_problem import AssignmentError, Problem
+import numpy as np
+
+from market.rules.assignment_problem import (
+    NAMED_AT_MOST,
+    AssignmentError,
+    Int32s,
+    Int64s,
+    Mask,
+    Problem,
+)
 
 UNPACKED = Fraction(1)
 
@@ -65,8 +74,24 @@ def divisible(posed: Problem) -> Divisibility:
     )
 
 
+def least_packages(terms: Divisibility, seller: int, buyer: int) -> int:
+    """The fewest packages that both sides take as one match."""
+    of_buyer = packages_needed(terms.buyer_parcel_g[buyer], terms.package_g[seller])
+    return max(1, terms.seller_parcel[seller], of_buyer)
+
+
+def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s) -> Mask:
+    """Pairs whose least match is no more than either side has; the others are no edges of a problem."""
+    found = np.zeros(len(seller), dtype=np.bool_)
+    for edge, (giver, taker) in enumerate(zip(seller.tolist(), buyer.tolist(), strict=True)):
+        least = least_packages(terms, giver, taker)
+        least_g = packages_g(least, terms.package_g[giver])
+        found[edge] = least <= terms.packages[giver] and least_g <= demand[taker]
+    return found
+
+
 def fits(posed: Problem, terms: Divisibility) -> None:
-    """AssignmentError unless `terms` are of `posed` and every supply is that of its packages."""
+    """AssignmentError unless `terms` are of `posed`, supplies those of packages and all edges tradable."""
     if len(terms.packages) != len(posed.supply) or len(terms.buyer_order) != len(posed.demand):
         raise AssignmentError(["the divisibility is of another problem"])
     wrong = [
@@ -76,8 +101,10 @@ def fits(posed: Problem, terms: Divisibility) -> None:
         )
         if supply != (carried := packages_g(count, package_g))
     ]
+    closed = np.flatnonzero(~tradable(terms, posed.demand, posed.seller, posed.buyer)).tolist()
+    wrong += [f"edge {edge} has no match that both sides take" for edge in closed]
     if wrong:
-        raise AssignmentError(wrong[:5])
+        raise AssignmentError(wrong[:NAMED_AT_MOST])
 
 
 def packages_g(count: int, package_g: Fraction) -> int:

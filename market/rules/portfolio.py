@@ -22,7 +22,7 @@ from market.rules.assignment import Problem, Solution, price_bounds, solve
 from market.rules.assignment_problem import Int64s, Mask
 from market.rules.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.offered import Offered
-from market.rules.packages import packages_g, packages_needed, packages_within
+from market.rules.packages import least_packages, packages_g, packages_needed, packages_within
 from market.rules.portfolio_lp import Proposal
 from market.rules.rounding import Ratio
 
@@ -179,6 +179,11 @@ def _whole_quotas(offered: Offered, limited: Mask, proposal: Proposal) -> Int64s
             if raised[edge] - int(found[edge]) <= rest_g:
                 rest_g -= raised[edge] - int(found[edge])
                 found[edge] = raised[edge]
+    for edge in np.flatnonzero(found).tolist():
+        seller, buyer = int(offered.seller[edge]), int(offered.buyer[edge])
+        least = least_packages(offered.terms, seller, buyer)
+        if found[edge] < packages_g(least, offered.terms.package_g[seller]):
+            found[edge] = 0
     return found
 
 
@@ -263,7 +268,5 @@ def _cuts(split: _Split, cuts: Sequence[Cut], limited: set[int]) -> Iterator[Cut
     for cut in cuts:
         if cut.side == "seller":
             yield cut
-        elif cut.side == "edge":
-            yield replace(cut, index=int(split.edge[cut.index]))
         elif int(split.buyer[cut.index]) not in limited:
             yield replace(cut, index=int(split.buyer[cut.index]))

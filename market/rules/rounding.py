@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from market.rules.assignment_problem import Int32s, Int64s, Problem
-from market.rules.packages import Divisibility, packages_g, packages_needed, packages_within, spread_g
+from market.rules.packages import Divisibility, least_packages, packages_g, packages_within, spread_g
 
 TRIMS_MAX = 200
 
@@ -83,9 +83,7 @@ class _Left:
 
     def least(self, edge: int) -> int:
         """Fewest packages that may trade on the edge."""
-        seller, buyer = self.posed.seller[edge], self.posed.buyer[edge]
-        buyers = packages_needed(self.terms.buyer_parcel_g[buyer], self.terms.package_g[seller])
-        return max(1, self.terms.seller_parcel[seller], buyers)
+        return least_packages(self.terms, self.posed.seller[edge], self.posed.buyer[edge])
 
     def carried_g(self, edge: int, count: int) -> int:
         return packages_g(count, self.terms.package_g[self.posed.seller[edge]])
