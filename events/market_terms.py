@@ -118,7 +118,9 @@ class Member(Struct, frozen=True, kw_only=True):
 class SupplyTerms(Struct, frozen=True, kw_only=True):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
-    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site.
+    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site. A round
+    sells whole packages, at least `minimum_quantity_wet_g` of the order, or all that fills packages where
+    `all_or_nothing` is set, or nothing.
     """
 
     form: ProductForm
@@ -150,6 +152,8 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     physical_lot: PhysicalLot | None = None
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
     condition: ConditionGrade | None = None
+    all_or_nothing: bool = False
+    minimum_quantity_wet_g: MassG | None = None
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):
@@ -229,6 +233,11 @@ class SustainabilityProfile(Struct, frozen=True, kw_only=True):
 
 
 class PortfolioLimits(Struct, frozen=True, kw_only=True):
+    """Shares of all that a round gives the requirement: recycled at least, of one third country at most.
+
+    A lot is of a country where one of its stages of origin was there; each stage counts for itself.
+    """
+
     recycled_min_ppb: FractionPpb | None = None
     third_country_max_ppb: FractionPpb | None = None
 
@@ -237,6 +246,7 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     """What a buyer requires and bids, as posted, with the limit converted once.
 
     `basis_g` is per contract year at plateau when `term` is set. `profile` None takes the rule set's amounts.
+    A round gives at least `minimum_quantity_g`, counting what earlier ones gave, or nothing.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
@@ -269,6 +279,7 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     portfolio: PortfolioLimits | None = None
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_cents_eur: Count | None = None
+    minimum_quantity_g: MassG | None = None
 
 
 class ReferencePrice(Struct, frozen=True, kw_only=True, tag="reference_price"):

@@ -293,6 +293,8 @@ _RENAMED: Final[dict[str, str]] = {
     "package_wet_g": "package_wet_kg",
     "basis_g": "basis_kg",
     "minimum_parcel_g": "minimum_parcel_kg",
+    "minimum_quantity_g": "minimum_quantity_kg",
+    "minimum_quantity_wet_g": "minimum_quantity_wet_t",
     "moisture_ppb": "moisture_percent",
     "treo_ppb": "treo_percent",
     "fraction_ppb": "fraction",

@@ -189,6 +189,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     portfolio: Portfolio | None = None
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_eur: Eur | None = None
+    minimum_quantity_kg: KilogramsPositive | None = None
 
     def draft(self) -> RequirementDraft:
         return RequirementDraft(
@@ -233,6 +234,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             portfolio=None if self.portfolio is None else _portfolio_inside(self.portfolio),
             payment=self.payment,
             credit_limit_cents_eur=EUR_CENTS.parse_optional(self.credit_limit_eur),
+            minimum_quantity_g=KILOGRAMS.parse_optional(self.minimum_quantity_kg),
         )
 
     @classmethod
@@ -279,6 +281,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             portfolio=None if value.portfolio is None else _portfolio_outside(value.portfolio),
             payment=value.payment,
             credit_limit_eur=EUR_CENTS.text_optional(value.credit_limit_cents_eur),
+            minimum_quantity_kg=KILOGRAMS.text_optional(value.minimum_quantity_g),
         )
 
 

@@ -40,7 +40,9 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     """The material and its price. Masses are net product as delivered, per contract year when `term` is set.
 
     `ask` is converted once, at posting, to EUR per kg of the market's basis, rounded up; the quantity to
-    grams of basis, rounded down. A lot is one physical lot: site and lot number, or passport.
+    grams of basis, rounded down. A lot is one physical lot: site and lot number, or passport. Whole
+    packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in one round, to one
+    buyer or several.
     """
 
     form: ProductForm
@@ -71,6 +73,8 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     physical_lot: PhysicalLot | None = None
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
     condition: ConditionGrade | None = None
+    all_or_nothing: bool = False
+    minimum_quantity_wet_t: TonnesPositive | None = None
 
     def draft(self) -> SupplyDraft:
         return SupplyDraft(
@@ -102,6 +106,8 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             physical_lot=None if self.physical_lot is None else self.physical_lot.inside(),
             rex_routes=self.rex_routes,
             condition=self.condition,
+            all_or_nothing=self.all_or_nothing,
+            minimum_quantity_wet_g=TONNES.parse_optional(self.minimum_quantity_wet_t),
         )
 
     @classmethod
@@ -135,4 +141,6 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             physical_lot=None if value.physical_lot is None else PhysicalLot.outside(value.physical_lot),
             rex_routes=value.rex_routes,
             condition=value.condition,
+            all_or_nothing=value.all_or_nothing,
+            minimum_quantity_wet_t=TONNES.text_optional(value.minimum_quantity_wet_g),
         )

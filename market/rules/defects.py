@@ -153,6 +153,24 @@ class MinimumParcelTooLarge(Refusal):
     code = "minimum_parcel_too_large"
 
 
+class MinimumQuantityTooLarge(Refusal):
+    """The minimum quantity of {minimum} exceeds the quantity of {quantity}."""
+
+    code = "minimum_quantity_too_large"
+
+
+class MinimumQuantityUnexpected(Refusal):
+    """An order that sells all or nothing states no minimum quantity."""
+
+    code = "minimum_quantity_unexpected"
+
+
+class PortfolioEmpty(Refusal):
+    """Portfolio limits state a recycled share, a share of one third country, or both."""
+
+    code = "portfolio_empty"
+
+
 class PackageTooLarge(Refusal):
     """One package of {package} exceeds the quantity of {quantity}."""
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from events.vocabulary import PackagingUnit
 from market.rules.assignment_problem import (
     NAMED_AT_MOST,
     AssignmentError,
@@ -20,6 +21,8 @@ from market.rules.assignment_problem import (
 )
 
 UNPACKED = Fraction(1)
+UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
+"""Product in bulk is divided at will, whatever mass its order names as one unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,20 @@ def least_packages(terms: Divisibility, seller: int, buyer: int) -> int:
 
 def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s) -> Mask:
     """Pairs whose least match is no more than either side has; the others are no edges of a problem."""
-    found = np.zeros(len(seller), dtype=np.bool_)
-    for edge, (giver, taker) in enumerate(zip(seller.tolist(), buyer.tolist(), strict=True)):
+    package_g = np.array([packages_g(1, package) for package in terms.package_g], dtype=np.int64)
+    parcel_g = [
+        packages_g(max(1, count), package)
+        for count, package in zip(terms.seller_parcel, terms.package_g, strict=True)
+    ]
+    supply = [packages_g(*each) for each in zip(terms.packages, terms.package_g, strict=True)]
+    of_buyer = np.array(terms.buyer_parcel_g, dtype=np.int64)[buyer] + package_g[seller] + 1
+    least_g = np.maximum(np.array(parcel_g, dtype=np.int64)[seller], of_buyer)
+    found: Mask = least_g <= np.minimum(np.array(supply, dtype=np.int64)[seller], demand[buyer])
+    for edge in np.flatnonzero(~found).tolist():
+        giver, taker = int(seller[edge]), int(buyer[edge])
         least = least_packages(terms, giver, taker)
-        least_g = packages_g(least, terms.package_g[giver])
-        found[edge] = least <= terms.packages[giver] and least_g <= demand[taker]
+        exact_g = packages_g(least, terms.package_g[giver])
+        found[edge] = least <= terms.packages[giver] and exact_g <= demand[taker]
     return found
 
 

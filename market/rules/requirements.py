@@ -62,7 +62,9 @@ from market.rules.defects import (
     FacilityNotOwned,
     LimitNegative,
     MinimumParcelTooLarge,
+    MinimumQuantityTooLarge,
     OverlapTooLong,
+    PortfolioEmpty,
     QuantityNotPositive,
     RexRouteNotOfMarket,
 )
@@ -134,6 +136,7 @@ class RequirementDraft(Struct, frozen=True, kw_only=True):
     portfolio: PortfolioLimits | None = None
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_cents_eur: Count | None = None
+    minimum_quantity_g: MassG | None = None
 
 
 class PostRequirement(Struct, frozen=True, kw_only=True):
@@ -273,6 +276,8 @@ def draft_refusals(
             lambda: _price_refusals(draft, basis, inputs),
             lambda: _quantity_refusals(draft),
             lambda: _parcel_refusals(draft),
+            lambda: _minimum_refusals(draft),
+            lambda: _portfolio_refusals(draft),
             lambda: _payment_refusals(draft),
             lambda: window_refusals(draft.window, "/window", draft.term, now, known),
             lambda: _overlap_refusals(draft),
@@ -331,6 +336,23 @@ def _parcel_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
             parcel=kg_text(draft.minimum_parcel_g),
             quantity=kg_text(draft.basis_g),
         )
+
+
+def _minimum_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    pointer, least_g = "/minimum_quantity_g", draft.minimum_quantity_g
+    if least_g is None:
+        return
+    if least_g == 0:
+        yield QuantityNotPositive(pointer=pointer)
+    if least_g > draft.basis_g:
+        yield MinimumQuantityTooLarge(
+            pointer=pointer, minimum=kg_text(least_g), quantity=kg_text(draft.basis_g)
+        )
+
+
+def _portfolio_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.portfolio == PortfolioLimits():
+        yield PortfolioEmpty(pointer="/portfolio")
 
 
 def _payment_refusals(draft: RequirementDraft) -> Iterator[Refusal]:

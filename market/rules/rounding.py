@@ -79,11 +79,11 @@ class _Left:
         self.given: dict[int, int] = {}
 
     def order(self, edge: int) -> int:
-        return self.terms.buyer_order[self.posed.buyer[edge]]
+        return self.terms.buyer_order[int(self.posed.buyer[edge])]
 
     def least(self, edge: int) -> int:
         """Fewest packages that may trade on the edge."""
-        return least_packages(self.terms, self.posed.seller[edge], self.posed.buyer[edge])
+        return least_packages(self.terms, int(self.posed.seller[edge]), int(self.posed.buyer[edge]))
 
     def carried_g(self, edge: int, count: int) -> int:
         return packages_g(count, self.terms.package_g[self.posed.seller[edge]])

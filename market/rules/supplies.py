@@ -47,6 +47,8 @@ from market.rules.defects import (
     EwcCodeMissing,
     FacilityNotOwned,
     MinimumParcelTooLarge,
+    MinimumQuantityTooLarge,
+    MinimumQuantityUnexpected,
     PackageTooLarge,
     QuantityNotPositive,
     TranchesNotSum,
@@ -66,6 +68,7 @@ from market.rules.materials import (
     value_cautions,
 )
 from market.rules.orders import Caution, PostingState
+from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import (
     EUR,
     basis_g,
@@ -117,6 +120,8 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
     physical_lot: PhysicalLot | None = None
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
     condition: ConditionGrade | None = None
+    all_or_nothing: bool = False
+    minimum_quantity_wet_g: MassG | None = None
 
 
 def draft_refusals(
@@ -151,6 +156,7 @@ def draft_refusals(
             lambda: _quantity_refusals(draft),
             lambda: _packaging_refusals(draft),
             lambda: _parcel_refusals(draft),
+            lambda: _minimum_refusals(draft),
             lambda: _tranche_refusals(draft),
             lambda: _window_refusals(draft, now, known),
             lambda: validity_refusals(draft.valid_until, now),
@@ -231,6 +237,20 @@ def _parcel_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
             pointer="/minimum_parcel_wet_g",
             parcel=tonnes_text(draft.minimum_parcel_wet_g),
             quantity=tonnes_text(draft.net_wet_g),
+        )
+
+
+def _minimum_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
+    pointer, least_g = "/minimum_quantity_wet_g", draft.minimum_quantity_wet_g
+    if least_g is None:
+        return
+    if draft.all_or_nothing:
+        yield MinimumQuantityUnexpected(pointer=pointer)
+    if least_g == 0:
+        yield QuantityNotPositive(pointer=pointer)
+    if least_g > draft.net_wet_g:
+        yield MinimumQuantityTooLarge(
+            pointer=pointer, minimum=tonnes_text(least_g), quantity=tonnes_text(draft.net_wet_g)
         )
 
 
@@ -338,4 +358,19 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
                 pointer="/footprint/form",
             )
         )
-    return tuple(found)
+    return (*found, *_package_cautions(draft))
+
+
+def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
+    """Product that fills no package does not trade."""
+    package_g = draft.packaging.package_wet_g
+    if draft.packaging.unit in UNPACKED_UNITS or package_g == 0:
+        return
+    for index, tranche in enumerate(draft.tranches):
+        rest_g = tranche.net_wet_g % package_g
+        if rest_g:
+            yield Caution(
+                code="package_rest",
+                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
+                pointer=f"/tranches/{index}/net_wet_g",
+            )
