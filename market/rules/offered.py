@@ -15,6 +15,7 @@ class Offered:
     """The arrays of a Problem before it is one: `value` may be negative where the buyer has a ratio.
 
     Such a buyer may pay more than its limit for one lot as long as all it gets together is worth its limit.
+    Each buyer is an order of its own; all edges are tradable.
     """
 
     supply: Int64s

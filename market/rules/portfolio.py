@@ -11,6 +11,7 @@ those buyers until every share holds. What a buyer with shares pays is held to i
 trades, at the prices best for the sellers: else its bid is lowered by a margin, at last to nothing.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,11 +23,12 @@ from market.rules.assignment import Problem, Solution, price_bounds, solve
 from market.rules.assignment_problem import Int64s, Mask
 from market.rules.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.offered import Offered
-from market.rules.packages import least_packages, packages_g, packages_needed, packages_within
+from market.rules.packages import least_packages, packages_g, packages_within
 from market.rules.portfolio_lp import Proposal
 from market.rules.rounding import Ratio
 
 MARGINS_MAX = 4
+ROUNDED_MAX = 6
 
 EmptyReason = Literal["portfolio", "portfolio_limit_price"]
 
@@ -79,7 +81,7 @@ def clear_portfolios(offered: Offered, ratios: Sequence[Ratio], proposal: Propos
     """Trades that keep every ratio, minimum and package, each buyer within its limit over all its trades."""
     worth = offered.value + _premiums(offered, ratios, proposal.multipliers)
     limited = offered.limited(ratios)
-    quota_g = _whole_quotas(offered, limited, proposal)
+    quota_g = _whole_quotas(offered, ratios, proposal)
     margins = dict.fromkeys(np.flatnonzero(limited).tolist(), 0)
     dropped: set[int] = set()
     unique, attempts = True, 0
@@ -157,34 +159,63 @@ def _premiums(offered: Offered, ratios: Sequence[Ratio], multipliers: Sequence[i
     return np.array(found, dtype=np.int64)
 
 
-def _whole_quotas(offered: Offered, limited: Mask, proposal: Proposal) -> Int64s:
-    """Quotas in whole packages: up, those nearest first, as far as the buyer asks for so much, else down."""
+def _whole_quotas(offered: Offered, ratios: Sequence[Ratio], proposal: Proposal) -> Int64s:
+    """Quotas in whole packages, no more than each buyer asks for: see `_rounded`."""
+    limited = offered.limited(ratios)
     found = np.zeros(len(offered.value), dtype=np.int64)
     of_buyer: dict[int, list[int]] = {}
     for edge in np.flatnonzero((proposal.quota_g > 0) & limited[offered.buyer]).tolist():
         of_buyer.setdefault(int(offered.buyer[edge]), []).append(edge)
     for buyer, edges in of_buyer.items():
-        rest_g = int(offered.demand[buyer])
-        raised: dict[int, int] = {}
-        for edge in edges:
-            seller = offered.seller[edge]
-            package_g, quota_g = offered.terms.package_g[seller], int(proposal.quota_g[edge])
-            within = packages_within(quota_g, package_g)
-            needed = min(packages_needed(quota_g, package_g), offered.terms.packages[seller])
-            found[edge] = packages_g(within, package_g)
-            rest_g -= int(found[edge])
-            if needed > within:
-                raised[edge] = packages_g(needed, package_g)
-        for edge in sorted(raised, key=lambda edge: (raised[edge] - int(proposal.quota_g[edge]), edge)):
-            if raised[edge] - int(found[edge]) <= rest_g:
-                rest_g -= raised[edge] - int(found[edge])
-                found[edge] = raised[edge]
-    for edge in np.flatnonzero(found).tolist():
-        seller, buyer = int(offered.seller[edge]), int(offered.buyer[edge])
-        least = least_packages(offered.terms, seller, buyer)
-        if found[edge] < packages_g(least, offered.terms.package_g[seller]):
-            found[edge] = 0
+        edges.sort(key=lambda edge: (-int(proposal.quota_g[edge]), int(offered.tiebreak[edge]), edge))
+        own = [ratio for ratio in ratios if ratio.buyer_order == offered.terms.buyer_order[buyer]]
+        for edge, grams in _rounded(offered, own, proposal, buyer, edges).items():
+            found[edge] = grams
     return found
+
+
+def _rounded(
+    offered: Offered, ratios: Sequence[Ratio], proposal: Proposal, buyer: int, edges: Sequence[int]
+) -> dict[int, int]:
+    """Each quota down to whole packages, some up instead: the ratios have to hold, then the most is best.
+
+    All ways are tried for the ROUNDED_MAX quotas that a package is nearest to; the others go down.
+    """
+    down, rest_g = _down(offered, proposal, buyer, edges)
+    more: dict[int, int] = {}
+    for edge, grams in down.items():
+        package_g = offered.terms.package_g[offered.seller[edge]]
+        up_g = packages_g(packages_within(grams, package_g) + 1, package_g)
+        if grams < proposal.quota_g[edge] and up_g <= offered.supply[offered.seller[edge]]:
+            more[edge] = up_g - grams
+    near = sorted(more, key=lambda edge: down[edge] + more[edge] - int(proposal.quota_g[edge]))[:ROUNDED_MAX]
+    best = down
+    best_key = (False, 0)
+    for raised in itertools.product((0, 1), repeat=len(near)):
+        up = {edge: more[edge] for edge, step in zip(near, raised, strict=True) if step}
+        if sum(up.values()) > rest_g:
+            continue
+        tried = {edge: each + up.get(edge, 0) for edge, each in down.items()}
+        holds = all(ratio.excess(tried) >= 0 for ratio in ratios)
+        key = (holds, sum(each * int(offered.value[edge]) for edge, each in tried.items()))
+        if key > best_key:
+            best, best_key = tried, key
+    return best
+
+
+def _down(
+    offered: Offered, proposal: Proposal, buyer: int, edges: Sequence[int]
+) -> tuple[dict[int, int], int]:
+    """Whole packages within each quota, the largest quota first, and what the buyer asks for beyond them."""
+    rest_g = int(offered.demand[buyer])
+    found = {}
+    for edge in edges:
+        seller = int(offered.seller[edge])
+        quota_g = min(int(proposal.quota_g[edge]), int(offered.supply[seller]), rest_g)
+        package_g = offered.terms.package_g[seller]
+        found[edge] = packages_g(packages_within(quota_g, package_g), package_g)
+        rest_g -= found[edge]
+    return found, rest_g
 
 
 def _with_value(offered: Offered, edges: Int64s, value: Int64s) -> Problem:
@@ -209,7 +240,7 @@ def _split(
     bid = np.where(limited[offered.buyer], worth - margin[offered.buyer], offered.value)
     allowed = ~limited
     allowed[list(margins)] = True
-    open_edges = allowed[offered.buyer] & (bid >= 0) & (~limited[offered.buyer] | (quota_g > 0))
+    open_edges = allowed[offered.buyer] & (bid >= 0) & (~limited[offered.buyer] | _carries(offered, quota_g))
     plain, quotas = (np.flatnonzero(open_edges & which[offered.buyer]) for which in (~limited, limited))
     buyer = np.concatenate([np.flatnonzero(~limited), offered.buyer[quotas]]).astype(np.int64)
     node = np.zeros(len(offered.demand), dtype=np.int32)
@@ -246,6 +277,16 @@ def _split(
         edge=edge,
         buyer=buyer,
     )
+
+
+def _carries(offered: Offered, quota_g: Int64s) -> Mask:
+    """Quotas that hold the least match of their two sides."""
+    found = quota_g > 0
+    for edge in np.flatnonzero(found).tolist():
+        seller, buyer = int(offered.seller[edge]), int(offered.buyer[edge])
+        least = least_packages(offered.terms, seller, buyer)
+        found[edge] = packages_g(least, offered.terms.package_g[seller]) <= quota_g[edge]
+    return found
 
 
 def _beyond_limit(

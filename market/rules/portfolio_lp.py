@@ -32,19 +32,20 @@ class Proposal:
     quota_g: Int64s
 
 
-def propose(offered: Offered, ratios: Sequence[Ratio]) -> Proposal:
-    """Multipliers and quotas from the linear program; zeros where it has no answer."""
+def propose(offered: Offered, ratios: Sequence[Ratio], iterations_max: int = ITERATIONS_MAX) -> Proposal:
+    """Multipliers and quotas from the linear program; zeros where it has no answer in iterations_max."""
     limited = offered.limited(ratios)
     inside = _components_with(offered, limited)
     edges = np.flatnonzero(inside)
-    answer = _solved(offered, ratios, edges)
     quota_g = np.zeros(len(offered.value), dtype=np.int64)
+    if not len(edges):
+        return Proposal((0,) * len(ratios), quota_g)
+    answer = _solved(offered, ratios, edges, iterations_max)
     if answer.x is None or not np.isfinite(answer.x).all():
         return Proposal((0,) * len(ratios), quota_g)
     scale_g, scale_value = _scales(offered, edges)
     most = np.minimum(offered.supply[offered.seller], offered.demand[offered.buyer])
-    # a gram's thousandth above a whole gram is the float's, not the buyer's
-    flow = np.floor(np.asarray(answer.x) * scale_g + 0.001)
+    flow = np.rint(np.asarray(answer.x) * scale_g)
     quota_g[edges] = np.clip(flow, 0, most[edges]).astype(np.int64)
     quota_g[~limited[offered.buyer]] = 0
     worth = -np.asarray(answer.ineqlin.marginals)[: len(ratios)] * scale_value
@@ -68,7 +69,7 @@ def _scales(offered: Offered, edges: Int64s) -> tuple[float, float]:
     return float(offered.demand.max(initial=1)), float(values.max(initial=1)) or 1.0
 
 
-def _solved(offered: Offered, ratios: Sequence[Ratio], edges: Int64s) -> Any:
+def _solved(offered: Offered, ratios: Sequence[Ratio], edges: Int64s, iterations_max: int) -> Any:
     place = np.full(len(offered.value), -1, dtype=np.int64)
     place[edges] = np.arange(len(edges))
     columns = np.arange(len(edges))
@@ -94,5 +95,5 @@ def _solved(offered: Offered, ratios: Sequence[Ratio], edges: Int64s) -> Any:
         A_ub=held,
         b_ub=most,
         method="highs-ipm",
-        options={"maxiter": ITERATIONS_MAX},
+        options={"maxiter": iterations_max},
     )

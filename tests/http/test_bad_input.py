@@ -75,6 +75,11 @@ async def test_a_malformed_offer_is_answered_400(shop: Shop, change: Any, expect
             {"/ask/amount": "amount_out_of_range"},
         ),
         ({"valid_until": "2020-01-01T00:00:00Z"}, {"/valid_until": "validity_past"}),
+        ({"minimum_quantity_wet_t": "10.001"}, {"/minimum_quantity_wet_t": "minimum_quantity_too_large"}),
+        (
+            {"minimum_quantity_wet_t": "5", "all_or_nothing": True},
+            {"/minimum_quantity_wet_t": "minimum_quantity_unexpected"},
+        ),
     ],
 )
 async def test_a_well_formed_offer_that_the_market_refuses_is_answered_422(

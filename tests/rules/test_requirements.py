@@ -72,6 +72,22 @@ DEFECTS = {
         need(basis_g=0, minimum_parcel_g=1),
         [("quantity_not_positive", "/basis_g"), ("minimum_parcel_too_large", "/minimum_parcel_g")],
     ),
+    "a minimum of nothing": (
+        need(minimum_quantity_g=0),
+        [("quantity_not_positive", "/minimum_quantity_g")],
+    ),
+    "a minimum above the whole": (
+        need(minimum_quantity_g=10**12),
+        [("minimum_quantity_too_large", "/minimum_quantity_g")],
+    ),
+    "a portfolio without a limit": (need(portfolio=PortfolioLimits()), [("portfolio_empty", "/portfolio")]),
+    "a share above the whole": (
+        need(portfolio=PortfolioLimits(recycled_min_ppb=PPB + 1, third_country_max_ppb=-1)),
+        [
+            ("malformed_member", "/portfolio/recycled_min_ppb"),
+            ("malformed_member", "/portfolio/third_country_max_ppb"),
+        ],
+    ),
     "mass beyond the bound": (need(basis_g=2**64), [("malformed_member", "/basis_g")]),
     "a form that is none": (
         need(forms=(AcceptedForm(form=cast(ProductForm, "dust")),)),

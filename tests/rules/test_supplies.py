@@ -136,6 +136,18 @@ DEFECTS = {
         swarf(minimum_parcel_wet_g=26 * TONNE_G),
         [("minimum_parcel_too_large", "/minimum_parcel_wet_g")],
     ),
+    "a minimum of nothing": (
+        swarf(minimum_quantity_wet_g=0),
+        [("quantity_not_positive", "/minimum_quantity_wet_g")],
+    ),
+    "a minimum above the lot": (
+        swarf(minimum_quantity_wet_g=25 * TONNE_G + 1),
+        [("minimum_quantity_too_large", "/minimum_quantity_wet_g")],
+    ),
+    "all or nothing, or at least ten tonnes": (
+        swarf(all_or_nothing=True, minimum_quantity_wet_g=10 * TONNE_G),
+        [("minimum_quantity_unexpected", "/minimum_quantity_wet_g")],
+    ),
     "tranches short of the net mass": (
         swarf(tranches=one_tranche(24 * TONNE_G)),
         [("tranches_not_sum", "/tranches")],

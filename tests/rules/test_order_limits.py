@@ -1,0 +1,188 @@
+"""What orders say about packages, minima and portfolios, as the solver takes it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from events.market_terms import PortfolioLimits
+from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
+from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.order_limits import Packed, divisibility, packed, shares
+from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
+
+
+@dataclass(frozen=True)
+class Seller:
+    order: SupplyOrder
+    tranche: int = 0
+
+
+@dataclass(frozen=True)
+class Buyer:
+    order: RequirementOrder
+
+
+def supply(name: str = "seller", **changes: Any) -> SupplyOrder:
+    return SupplyOrder(
+        order=ident(f"lot of {name}"),
+        kind="lot",
+        market=MARKET,
+        organisation=ident(name),
+        rank=1,
+        version=1,
+        status="open",
+        terms=supply_terms(name, **changes),
+    )
+
+
+def requirement(
+    name: str = "buyer", *, held_g: int = 0, filled_g: int = 0, **changes: Any
+) -> RequirementOrder:
+    return RequirementOrder(
+        order=ident(f"need of {name}"),
+        market=MARKET,
+        organisation=ident(name),
+        rank=2,
+        version=1,
+        status="open",
+        held_g=held_g,
+        filled_g=filled_g,
+        terms=requirement_terms(name, **changes),
+    )
+
+
+def big_bags(package_wet_g: int) -> Packaging:
+    return Packaging(unit="big_bag", package_wet_g=package_wet_g)
+
+
+def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
+    return {
+        "net_wet_g": first_g + second_g,
+        "tranches": (
+            Tranche(window=days(10, 40), net_wet_g=first_g),
+            Tranche(window=days(50, 80), net_wet_g=second_g),
+        ),
+    }
+
+
+def test_25_t_of_swarf_in_big_bags_of_a_tonne():
+    assert Packed(Fraction(224_000), 25, 0) == packed(supply_terms(), 0)
+
+
+def test_what_fills_no_package_is_left_out_of_the_count():
+    """25.9 t: 25 bags, and 900 kg with 201 600 g of NdPr that no round sells."""
+    of = packed(supply_terms(net_wet_g=25 * T + 900_000), 0)
+    assert (25, 201_600, Fraction(224_000)) == (of.packages, of.rest_g, of.package_g)
+    assert [25, 25, 24, 1, 0, 0] == [
+        of.left(grams) for grams in (5_801_600, 5_801_599 + 1, 5_801_599, 425_600, 425_599, 100)
+    ]
+
+
+def test_bulk_is_divided_to_the_gram():
+    terms = supply_terms(packaging=Packaging(unit="bulk", package_wet_g=T))
+    assert Packed(Fraction(1), 5_600_000, 0) == packed(terms, 0)
+
+
+def test_a_package_with_less_than_a_gram_of_basis_counts_as_a_gram():
+    assert Packed(Fraction(1), 5_600_000, 0) == packed(supply_terms(packaging=big_bags(4)), 0)
+    assert Fraction(28, 25) == packed(supply_terms(packaging=big_bags(5)), 0).package_g
+
+
+def test_tranches_are_packed_for_themselves():
+    terms = supply_terms(**two_tranches(10 * T, 15 * T + 1))
+    assert [10, 15] == [packed(terms, tranche).packages for tranche in (0, 1)]
+    term = TermHorizon(
+        index="USGS-NdPr",
+        start_year=2027,
+        profile_ppb=(PPB,),
+        quotation_period="M+1",
+    )
+    assert 25 == packed(replace(terms, term=term), 0).packages
+
+
+def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing():
+    order = supply(all_or_nothing=True, **two_tranches(10 * T, 15 * T))
+    nodes = [Seller(order, 0), Seller(order, 1), Seller(supply("other"))]
+    terms = divisibility(nodes, [2_240_000, 3_360_000, 5_600_000], [], [])
+    assert ((0, 0, 1), (25, 25, 0)) == (terms.seller_order, terms.seller_minimum)
+    terms = divisibility(nodes[1:], [3_360_000 - 224_000, 5_600_000], [], [])
+    assert ((14, 25), (14, 0)) == (terms.packages, terms.seller_minimum)
+
+
+def test_minima_count_what_was_traded_before():
+    order = supply(minimum_quantity_wet_g=10 * T + 1)
+    assert (11,) == divisibility([Seller(order)], [5_600_000], [], []).seller_minimum
+    assert (6,) == divisibility([Seller(order)], [20 * 224_000], [], []).seller_minimum
+    assert (0,) == divisibility([Seller(order)], [3 * 224_000], [], []).seller_minimum
+    need = requirement(held_g=500_000, filled_g=700_000, minimum_quantity_g=2_000_000)
+    assert (800_000,) == divisibility([], [], [Buyer(need)], [0]).buyer_minimum_g
+    assert (0,) == divisibility([], [], [Buyer(need)], [900_000]).buyer_minimum_g
+
+
+def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer():
+    order = supply(minimum_parcel_wet_g=2 * T + 1)
+    bulk = supply("bulk", minimum_parcel_wet_g=2 * T, packaging=Packaging(unit="bulk", package_wet_g=T))
+    terms = divisibility(
+        [Seller(order), Seller(bulk)], [5_600_000] * 2, [Buyer(requirement(minimum_parcel_g=9))], [0]
+    )
+    assert ((3, 448_000), (9,)) == (terms.seller_parcel, terms.buyer_parcel_g)
+
+
+def test_a_seller_without_a_whole_package_is_no_node():
+    with pytest.raises(ValueError, match="without a whole package"):
+        divisibility([Seller(supply())], [223_999], [], [])
+
+
+def origin(*steps: tuple[str, str]) -> dict[str, Any]:
+    return {"origin": tuple(OriginStep(stage=stage, country=country) for stage, country in steps)}  # type: ignore[arg-type]
+
+
+def test_the_ratios_of_a_portfolio():
+    sellers = [
+        Seller(supply("virgin", **origin(("extraction", "AU"), ("processing", "CN")))),
+        Seller(
+            supply(
+                "recycler",
+                recycled=RecycledContent(post_consumer_ppb=60 * PERCENT, pre_consumer_ppb=10 * PERCENT),
+                **origin(("recycling", "DE")),
+            )
+        ),
+        Seller(supply("refiner", **origin(("processing", "CN"), ("extraction", "CN")))),
+    ]
+    limits = PortfolioLimits(recycled_min_ppb=25 * PERCENT, third_country_max_ppb=65 * PERCENT)
+    buyers = [Buyer(requirement("free")), Buyer(requirement("held", portfolio=limits))]
+    seller, buyer = np.array([0, 0, 1, 2], dtype=np.int32), np.array([0, 1, 1, 1], dtype=np.int32)
+    found = shares(sellers, buyers, seller, buyer, EU)
+    assert [
+        ("recycled_min", None, None, {1: -25, 2: 45, 3: -25}),
+        ("third_country_max", "extraction", "AU", {1: -35, 2: 65, 3: 65}),
+        ("third_country_max", "extraction", "CN", {1: 65, 2: 65, 3: -35}),
+        ("third_country_max", "processing", "CN", {1: -35, 2: 65, 3: -35}),
+    ] == [
+        (
+            share.kind,
+            share.stage,
+            share.country,
+            {edge: each // PERCENT for edge, each in share.ratio.coefficient.items()},
+        )
+        for share in found
+    ]
+    assert {(ident("need of held"), 1)} == {(share.requirement, share.ratio.buyer_order) for share in found}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        PortfolioLimits(recycled_min_ppb=0, third_country_max_ppb=PPB),
+        PortfolioLimits(third_country_max_ppb=PPB),
+        None,
+    ],
+)
+def test_limits_that_everything_keeps_need_no_ratio(limits):
+    ends = np.zeros(1, dtype=np.int32)
+    buyers = [Buyer(requirement(portfolio=limits))]
+    assert () == shares([Seller(supply(**origin(("processing", "CN"))))], buyers, ends, ends, EU)

@@ -1,0 +1,100 @@
+"""Packages in exact proportions: what fits, what is needed, and grams that add up."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.rules.assignment_problem import AssignmentError
+from market.rules.packages import (
+    divisible,
+    fits,
+    least_packages,
+    packages_g,
+    packages_needed,
+    packages_within,
+    spread_g,
+    tradable,
+)
+from tests.rules.whole_books import book, divided
+
+a_package = st.builds(
+    lambda more, parts: 1 + Fraction(more, parts), st.integers(0, 10**9), st.integers(1, 1000)
+)
+
+
+@given(st.integers(0, 10**12), a_package)
+def test_the_most_packages_within_and_the_fewest_needed(grams: int, package_g: Fraction):
+    within, needed = packages_within(grams, package_g), packages_needed(grams, package_g)
+    assert packages_g(within, package_g) <= grams < packages_g(within + 1, package_g)
+    assert packages_g(needed, package_g) >= grams
+    assert needed == 0 or packages_g(needed - 1, package_g) < grams
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), a_package)
+def test_grams_of_a_lots_trades_add_up_where_buyers_have_room(counts: list[int], package_g: Fraction):
+    packages = dict(enumerate(counts))
+    grams = spread_g(packages, package_g, dict.fromkeys(packages, 1))
+    assert packages_g(sum(counts), package_g) == sum(grams.values())
+    assert all(0 <= grams[key] - packages_g(count, package_g) <= 1 for key, count in packages.items())
+    without_room = spread_g(packages, package_g, dict.fromkeys(packages, 0))
+    assert {key: packages_g(count, package_g) for key, count in packages.items()} == without_room
+
+
+def test_the_largest_remainder_gets_the_missing_gram():
+    assert {0: 3, 1: 2} == spread_g({0: 2, 1: 1}, Fraction(5, 3), {0: 5, 1: 5})
+    assert {0: 1, 1: 2, 2: 2} == spread_g({0: 1, 1: 1, 2: 1}, Fraction(5, 3), {0: 0, 1: 5, 2: 5})
+
+
+def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges():
+    terms = divided(
+        [(3, 10), (5, 1)], [9, 30], seller_parcel=(0, 5), buyer_parcel_g=(0, 11), seller_minimum=(0, 0)
+    )
+    seller, buyer = np.array([0, 0, 1, 1], dtype=np.int32), np.array([0, 1, 0, 1], dtype=np.int32)
+    assert [False, True, True, False] == tradable(terms, np.array([9, 30]), seller, buyer).tolist()
+    assert [1, 2, 5, 11] == [
+        least_packages(terms, int(giver), int(taker)) for giver, taker in zip(seller, buyer, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"seller_parcel": (-1,)}, "seller_parcel must be at least 0"),
+        ({"package_g": (Fraction(1, 2),)}, "package_g must be at least 1"),
+        ({"buyer_parcel_g": (1, 1)}, "entries differ in number"),
+    ],
+)
+def test_limits_that_make_no_sense(limits, told):
+    with pytest.raises(AssignmentError, match=told):
+        divided([(3, 10)], [30], **limits)
+
+
+def test_a_seller_without_a_package():
+    with pytest.raises(AssignmentError, match="packages must be at least 1"):
+        divided([(0, 10)], [30])
+
+
+def test_one_minimum_for_all_nodes_of_an_order():
+    with pytest.raises(AssignmentError, match="seller_minimum differs"):
+        divided([(3, 10), (3, 10)], [30], seller_order=(0, 0), seller_minimum=(3, 2))
+
+
+def test_terms_of_another_problem():
+    posed, terms = book([(3, 10)], [30], [(0, 0, 5)])
+    fits(posed, terms)
+    with pytest.raises(AssignmentError, match=r"supply\[0\] is 30, its packages carry 27"):
+        fits(posed, divided([(3, 9)], [30]))
+    with pytest.raises(AssignmentError, match="of another problem"):
+        fits(posed, divided([(3, 10)], [30, 1]))
+    with pytest.raises(AssignmentError, match="edge 0 has no match"):
+        fits(posed, divided([(3, 10)], [30], seller_parcel=(4,)))
+
+
+def test_divisible_at_will():
+    posed, _ = book([(3, 10)], [30], [(0, 0, 5)])
+    fits(posed, divisible(posed))
+    assert divisible(posed).limits_nothing
+    assert not divided([(3, 10)], [30]).limits_nothing
