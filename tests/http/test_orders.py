@@ -52,6 +52,27 @@ def percent(amount: str) -> dict[str, str]:
     return {"unit": "percent", "amount": amount}
 
 
+async def test_minima_and_portfolio_limits_are_read_back(shop: Shop) -> None:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    for by, place, body, stated in (
+        (seller, "/v1/supply-offers", shop.offer_body(seller), {"all_or_nothing": True}),
+        (seller, "/v1/supply-offers", shop.offer_body(seller), {"minimum_quantity_wet_t": "2.500"}),
+        (
+            buyer,
+            "/v1/requirements",
+            shop.requirement_body(buyer),
+            {
+                "minimum_quantity_kg": "1500.000",
+                "portfolio": {"recycled_min_percent": "25", "third_country_max_percent": "65"},
+            },
+        ),
+    ):
+        posted = await shop.ask("POST", place, by=by, body=body | stated)
+        assert 201 == posted.status_code, posted.text
+        read = (await shop.ask("GET", posted.headers["location"], by=by)).json()
+        assert stated == {name: read[name] for name in stated}
+
+
 async def test_what_was_posted_is_read_back_with_its_conversion(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     body = shop.offer_body(seller)

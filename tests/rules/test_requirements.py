@@ -82,11 +82,12 @@ DEFECTS = {
     ),
     "a portfolio without a limit": (need(portfolio=PortfolioLimits()), [("portfolio_empty", "/portfolio")]),
     "a share above the whole": (
-        need(portfolio=PortfolioLimits(recycled_min_ppb=PPB + 1, third_country_max_ppb=-1)),
-        [
-            ("malformed_member", "/portfolio/recycled_min_ppb"),
-            ("malformed_member", "/portfolio/third_country_max_ppb"),
-        ],
+        need(portfolio=PortfolioLimits(recycled_min_ppb=PPB + 1)),
+        [("malformed_member", "/portfolio/recycled_min_ppb")],
+    ),
+    "a share below nothing": (
+        need(portfolio=PortfolioLimits(third_country_max_ppb=-1)),
+        [("malformed_member", "/portfolio/third_country_max_ppb")],
     ),
     "mass beyond the bound": (need(basis_g=2**64), [("malformed_member", "/basis_g")]),
     "a form that is none": (

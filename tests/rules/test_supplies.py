@@ -402,6 +402,20 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
     assert () == cautions(swarf(), TERMS, inputs())
 
 
+def test_whoever_packs_a_rest_is_told_that_it_does_not_trade() -> None:
+    packed = swarf(
+        packaging=Packaging(unit="big_bag", package_wet_g=TONNE_G),
+        net_wet_g=25 * TONNE_G + 300_000,
+        tranches=one_tranche(25 * TONNE_G + 300_000),
+    )
+    (found,) = cautions(packed, TERMS, inputs())
+    assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)
+    assert "300000 g fill no whole package of 1000000 g and do not trade." == found.text
+    assert () == cautions(
+        replace(packed, packaging=Packaging(unit="bulk", package_wet_g=TONNE_G)), TERMS, inputs()
+    )
+
+
 def test_whoever_states_an_impurity_of_treo_is_told_how_it_counts() -> None:
     """100 ppm of Th at 60 % TREO are 60 ppm of the sample, whatever unit the certificate means."""
     oxides = (cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11"))
