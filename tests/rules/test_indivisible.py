@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from market.rules.assignment import Problem, price_bounds, solve, verify
 from market.rules.effective import Stage, effective
@@ -213,6 +215,13 @@ def test_tiny_books_against_every_answer():
         found_best += found.solution.welfare >= wanted
     assert found_best >= TINY_BOOKS * 85 // 100
     assert reached * 100 >= best * 92
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), orders_max=st.integers(1, 9))
+def test_every_promise_holds_for_every_book(seed: int, orders_max: int):
+    posed, terms = random_book(np.random.default_rng(seed), orders_max)
+    assert_stands(posed, terms, clear_whole(posed, terms))
 
 
 def test_rounding_can_leave_a_choice_that_the_optimum_did_not_have():

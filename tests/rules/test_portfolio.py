@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from events.vocabulary import PPB
 from market.rules.assignment import price_bounds, verify
@@ -306,6 +308,16 @@ def test_tiny_books_against_every_answer():
         best += wanted
         reached += found.welfare
     assert reached * 100 >= best * 85
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_every_promise_holds_for_every_proposal(seed: int, data: st.DataObject):
+    offered, ratios = random_offer(np.random.default_rng(seed))
+    multipliers = st.lists(st.integers(0, 12), min_size=len(ratios), max_size=len(ratios))
+    quotas = st.lists(st.integers(0, 12), min_size=len(offered.value), max_size=len(offered.value))
+    proposal = Proposal(tuple(data.draw(multipliers)), np.array(data.draw(quotas), dtype=np.int64))
+    assert_stands(offered, ratios, clear_portfolios(offered, ratios, proposal))
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -410,7 +410,7 @@ def test_whoever_packs_a_rest_is_told_that_it_does_not_trade() -> None:
     )
     (found,) = cautions(packed, TERMS, inputs())
     assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)
-    assert "300000 g fill no whole package of 1000000 g and do not trade." == found.text
+    assert "300.000 kg fill no whole package of 1000.000 kg and do not trade." == found.text
     assert () == cautions(
         replace(packed, packaging=Packaging(unit="bulk", package_wet_g=TONNE_G)), TERMS, inputs()
     )
