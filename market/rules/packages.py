@@ -137,14 +137,14 @@ def packages_needed(grams: int, package_g: Fraction) -> int:
 def spread_g(packages: Mapping[int, int], package_g: Fraction, room_g: Mapping[int, int]) -> dict[int, int]:
     """Grams of each of a seller's trades, by key: their floors, and what these miss of the sum.
 
-    A missing gram goes by largest remainder, the earlier key first, to a trade whose buyer has room for it.
+    A missing gram goes by largest remainder, the earlier trade first, to one whose buyer has room for it.
     """
     found = {key: packages_g(count, package_g) for key, count in packages.items()}
     missing = packages_g(sum(packages.values()), package_g) - sum(found.values())
     if missing == 0:
         return found
     rests = {key: count * package_g.numerator % package_g.denominator for key, count in packages.items()}
-    roomy = [key for key in sorted(packages, key=lambda key: (-rests[key], key)) if room_g[key] > 0]
+    roomy = [key for key in sorted(packages, key=lambda key: -rests[key]) if room_g[key] > 0]
     for key in roomy[:missing]:
         found[key] += 1
     return found

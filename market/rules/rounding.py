@@ -4,8 +4,9 @@ So the duals that prove the flow best prove the rounded one best too, for orders
 trades: see `market.rules.effective`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -54,78 +55,88 @@ def whole_packages(
     tie-break, and never beyond what a side has; buyers with ratios are filled up only before they are held
     to them.
     """
-    left = _Left(posed, demand, terms)
     edges = _best_first(posed, flow)
-    bound = [edge for edge in edges if terms.seller_minimum[posed.seller[edge]] > 0]
-    free = [edge for edge in edges if terms.seller_minimum[posed.seller[edge]] == 0]
+    left = _Left(posed, demand, terms, edges)
+    bound = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] > 0]
+    free = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] == 0]
+    flow_g = dict(zip(edges, flow[edges].tolist(), strict=True))
     for group in (bound, free):
         for edge in group:
-            left.floor(edge, int(flow[edge]))
+            left.floor(edge, flow_g[edge])
         left.fill_up(group)
-    held = {ratio.buyer_order for ratio in ratios}
-    for order in sorted(held):
-        _trim(left, [ratio for ratio in ratios if ratio.buyer_order == order], edges)
+    held: dict[int, list[Ratio]] = {}
+    for ratio in ratios:
+        held.setdefault(ratio.buyer_order, []).append(ratio)
+    own: dict[int, list[int]] = {order: [] for order in held}
+    for edge in edges:
+        if left.order(edge) in held:
+            own[left.order(edge)].append(edge)
+    for order, kept in held.items():
+        _trim(left, kept, own[order])
     left.fill_up([edge for edge in edges if left.order(edge) not in held])
-    return Fills({edge: count for edge, count in left.given.items() if count}, left.grams(held))
+    packages = {edge: left.packages[edge] for edge in edges if left.packages[edge]}
+    return Fills(packages, left.spread(packages, held.keys()))
 
 
 class _Left:
-    """What sellers have left in packages and buyers in grams, while packages are given along edges."""
+    """What sellers have left in packages and buyers in grams, while packages are given along edges.
 
-    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility) -> None:
-        self.posed, self.terms = posed, terms
-        self.packages = list(terms.packages)
+    packages, grams: of each edge, so far; grams of that many packages, rounded down.
+    """
+
+    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility, edges: Sequence[int]) -> None:
+        self.terms = terms
+        self.seller: dict[int, int] = dict(zip(edges, posed.seller[edges].tolist(), strict=True))
+        self.buyer: dict[int, int] = dict(zip(edges, posed.buyer[edges].tolist(), strict=True))
+        self.least = {edge: least_packages(terms, self.seller[edge], self.buyer[edge]) for edge in edges}
+        self.packages = dict.fromkeys(edges, 0)
+        self.grams = dict.fromkeys(edges, 0)
+        self.unsold = list(terms.packages)
         self.room_g: list[int] = demand.tolist()
-        self.given: dict[int, int] = {}
 
     def order(self, edge: int) -> int:
-        return self.terms.buyer_order[int(self.posed.buyer[edge])]
+        return self.terms.buyer_order[self.buyer[edge]]
 
-    def least(self, edge: int) -> int:
-        """Fewest packages that may trade on the edge."""
-        return least_packages(self.terms, int(self.posed.seller[edge]), int(self.posed.buyer[edge]))
-
-    def carried_g(self, edge: int, count: int) -> int:
-        return packages_g(count, self.terms.package_g[self.posed.seller[edge]])
+    def package_g(self, edge: int) -> Fraction:
+        return self.terms.package_g[self.seller[edge]]
 
     def give(self, edge: int, count: int) -> None:
-        """Set what trades on the edge."""
-        before = self.given.get(edge, 0)
-        self.given[edge] = count
-        self.packages[self.posed.seller[edge]] -= count - before
-        self.room_g[self.posed.buyer[edge]] -= self.carried_g(edge, count) - self.carried_g(edge, before)
+        """Let `count` packages trade, or none where that is too small a match."""
+        if count < self.least[edge]:
+            count = 0
+        grams = packages_g(count, self.package_g(edge))
+        self.unsold[self.seller[edge]] -= count - self.packages[edge]
+        self.room_g[self.buyer[edge]] -= grams - self.grams[edge]
+        self.packages[edge], self.grams[edge] = count, grams
 
     def floor(self, edge: int, flow_g: int) -> None:
         """Whole packages within the flow, as far as both sides have them left."""
-        seller = self.posed.seller[edge]
-        within_g = min(flow_g, self.room_g[self.posed.buyer[edge]])
-        count = min(packages_within(within_g, self.terms.package_g[seller]), self.packages[seller])
-        self.give(edge, count if count >= self.least(edge) else 0)
+        within_g = min(flow_g, self.room_g[self.buyer[edge]])
+        within = packages_within(within_g, self.package_g(edge))
+        self.give(edge, min(within, self.unsold[self.seller[edge]]))
 
     def fill_up(self, edges: Iterable[int]) -> None:
         for edge in edges:
-            seller, buyer, before = self.posed.seller[edge], self.posed.buyer[edge], self.given[edge]
-            room_g = self.room_g[buyer] + self.carried_g(edge, before)
-            within = packages_within(room_g, self.terms.package_g[seller])
-            count = min(before + self.packages[seller], within)
-            if count > before and count >= self.least(edge):
-                self.give(edge, count)
+            unsold, room_g = self.unsold[self.seller[edge]], self.room_g[self.buyer[edge]]
+            if unsold and room_g:
+                within = packages_within(room_g + self.grams[edge], self.package_g(edge))
+                count = min(self.packages[edge] + unsold, within)
+                if count > self.packages[edge]:
+                    self.give(edge, count)
 
-    def grams(self, held: set[int]) -> dict[int, int]:
+    def spread(self, packages: Mapping[int, int], held: Container[int]) -> dict[int, int]:
         """Floors add up by largest remainder, where a buyer has room and no ratio that a gram could break."""
         of_seller: dict[int, dict[int, int]] = {}
-        for edge, count in self.given.items():
-            if count:
-                of_seller.setdefault(int(self.posed.seller[edge]), {})[edge] = count
+        for edge, count in packages.items():
+            of_seller.setdefault(self.seller[edge], {})[edge] = count
         found: dict[int, int] = {}
-        for seller, packages in of_seller.items():
+        for seller, counts in of_seller.items():
             room_g = {
-                edge: 0 if self.order(edge) in held else self.room_g[self.posed.buyer[edge]]
-                for edge in packages
+                edge: 0 if self.order(edge) in held else self.room_g[self.buyer[edge]] for edge in counts
             }
-            spread = spread_g(packages, self.terms.package_g[seller], room_g)
+            spread = spread_g(counts, self.terms.package_g[seller], room_g)
             for edge, grams in spread.items():
-                self.room_g[self.posed.buyer[edge]] -= grams - self.carried_g(edge, packages[edge])
+                self.room_g[self.buyer[edge]] -= grams - self.grams[edge]
             found |= spread
         return found
 
@@ -139,14 +150,13 @@ def _best_first(posed: Problem, flow: Int64s) -> list[int]:
 
 
 def _trim(left: _Left, ratios: Sequence[Ratio], edges: Sequence[int]) -> None:
-    """Take packages away until all ratios hold; nothing at all holds every ratio.
+    """Take packages from a buyer's edges until all its ratios hold; nothing at all holds every ratio.
 
     Each step takes from the edge that hurts the broken ratios most per gram, the least valuable first, as
     much as the worst broken of them needs.
     """
-    own = [edge for edge in edges if left.order(edge) == ratios[0].buyer_order]
     for _ in range(TRIMS_MAX):
-        grams = {edge: left.carried_g(edge, left.given[edge]) for edge in own if left.given[edge]}
+        grams = {edge: left.grams[edge] for edge in edges if left.grams[edge]}
         broken = [(ratio.excess(grams), ratio) for ratio in ratios]
         broken = [(excess, ratio) for excess, ratio in broken if excess < 0]
         if not broken:
@@ -157,9 +167,7 @@ def _trim(left: _Left, ratios: Sequence[Ratio], edges: Sequence[int]) -> None:
             reversed(hurting), key=lambda edge: sum(ratio.coefficient.get(edge, 0) for _, ratio in broken)
         )
         enough_g = -(excess // -worst.coefficient[edge])
-        taken_g = max(0, grams[edge] - enough_g)
-        package_g = left.terms.package_g[left.posed.seller[edge]]
-        count = min(left.given[edge] - 1, packages_within(taken_g, package_g))
-        left.give(edge, count if count >= left.least(edge) else 0)
-    for edge in own:
+        within = packages_within(max(0, grams[edge] - enough_g), left.package_g(edge))
+        left.give(edge, min(left.packages[edge] - 1, within))
+    for edge in edges:
         left.give(edge, 0)
