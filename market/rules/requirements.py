@@ -62,7 +62,6 @@ from market.rules.defects import (
     FacilityNotOwned,
     LimitNegative,
     MinimumParcelTooLarge,
-    MinimumQuantityTooLarge,
     OverlapTooLong,
     PortfolioEmpty,
     QuantityNotPositive,
@@ -91,7 +90,7 @@ from market.rules.orders import (
 )
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusals import CommittedFieldFixed, FxMissing, NoChange, refuse
-from market.rules.supplies import range_refusals
+from market.rules.supplies import minimum_refusals, range_refusals
 from market.rules.unread import judged
 from market.rules.wellformed import duplicate_refusals, readable
 from market.rules.wording import Code, CountryCode
@@ -276,8 +275,8 @@ def draft_refusals(
             lambda: _price_refusals(draft, basis, inputs),
             lambda: _quantity_refusals(draft),
             lambda: _parcel_refusals(draft),
-            lambda: _minimum_refusals(draft),
-            lambda: _portfolio_refusals(draft),
+            lambda: minimum_refusals(draft.minimum_quantity_g, draft.basis_g, "/minimum_quantity_g", kg_text),
+            lambda: [PortfolioEmpty(pointer="/portfolio")] if draft.portfolio == PortfolioLimits() else [],
             lambda: _payment_refusals(draft),
             lambda: window_refusals(draft.window, "/window", draft.term, now, known),
             lambda: _overlap_refusals(draft),
@@ -336,23 +335,6 @@ def _parcel_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
             parcel=kg_text(draft.minimum_parcel_g),
             quantity=kg_text(draft.basis_g),
         )
-
-
-def _minimum_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
-    pointer, least_g = "/minimum_quantity_g", draft.minimum_quantity_g
-    if least_g is None:
-        return
-    if least_g == 0:
-        yield QuantityNotPositive(pointer=pointer)
-    if least_g > draft.basis_g:
-        yield MinimumQuantityTooLarge(
-            pointer=pointer, minimum=kg_text(least_g), quantity=kg_text(draft.basis_g)
-        )
-
-
-def _portfolio_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
-    if draft.portfolio == PortfolioLimits():
-        yield PortfolioEmpty(pointer="/portfolio")
 
 
 def _payment_refusals(draft: RequirementDraft) -> Iterator[Refusal]:

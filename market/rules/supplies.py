@@ -241,17 +241,20 @@ def _parcel_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
 
 
 def _minimum_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
-    pointer, least_g = "/minimum_quantity_wet_g", draft.minimum_quantity_wet_g
-    if least_g is None:
-        return
-    if draft.all_or_nothing:
+    pointer = "/minimum_quantity_wet_g"
+    if draft.minimum_quantity_wet_g is not None and draft.all_or_nothing:
         yield MinimumQuantityUnexpected(pointer=pointer)
-    if least_g == 0:
+    yield from minimum_refusals(draft.minimum_quantity_wet_g, draft.net_wet_g, pointer, tonnes_text)
+
+
+def minimum_refusals(
+    least_g: int | None, quantity_g: int, pointer: str, text: Callable[[int], str]
+) -> Iterator[Refusal]:
+    """A least quantity, where one is stated, is above zero and no more than the whole."""
+    if least_g is not None and least_g == 0:
         yield QuantityNotPositive(pointer=pointer)
-    if least_g > draft.net_wet_g:
-        yield MinimumQuantityTooLarge(
-            pointer=pointer, minimum=tonnes_text(least_g), quantity=tonnes_text(draft.net_wet_g)
-        )
+    if least_g is not None and least_g > quantity_g:
+        yield MinimumQuantityTooLarge(pointer=pointer, minimum=text(least_g), quantity=text(quantity_g))
 
 
 def _tranche_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
