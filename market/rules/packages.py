@@ -52,30 +52,6 @@ class Divisibility:
         if problems:
             raise AssignmentError(problems)
 
-    @property
-    def limits_nothing(self) -> bool:
-        """Every gram may trade with anybody."""
-        return (
-            all(package == 1 for package in self.package_g)
-            and max((*self.seller_parcel, *self.buyer_parcel_g), default=0) <= 1
-            and max((*self.seller_minimum, *self.buyer_minimum_g), default=0) <= 1
-        )
-
-
-def divisible(posed: Problem) -> Divisibility:
-    """Of orders that may be divided at will, each a node of its own."""
-    sellers, buyers = len(posed.supply), len(posed.demand)
-    return Divisibility(
-        package_g=(UNPACKED,) * sellers,
-        packages=tuple(posed.supply.tolist()),
-        seller_parcel=(0,) * sellers,
-        buyer_parcel_g=(0,) * buyers,
-        seller_order=tuple(range(sellers)),
-        buyer_order=tuple(range(buyers)),
-        seller_minimum=(0,) * sellers,
-        buyer_minimum_g=(0,) * buyers,
-    )
-
 
 def least_packages(terms: Divisibility, seller: int, buyer: int) -> int:
     """The fewest packages that both sides take as one match."""

@@ -361,11 +361,23 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
                 pointer="/footprint/form",
             )
         )
+    if draft.all_or_nothing:
+        found.append(minimum_caution("/all_or_nothing"))
+    if draft.minimum_quantity_wet_g is not None:
+        found.append(minimum_caution("/minimum_quantity_wet_g"))
     return (*found, *_package_cautions(draft))
 
 
+def minimum_caution(pointer: str) -> Caution:
+    """Until a round keeps minima, whoever states one is told."""
+    return Caution(
+        code="minimum_not_enforced",
+        text="A minimum is kept with the order; no clearing holds trades to it yet.",
+        pointer=pointer,
+    )
+
+
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
-    """Product that fills no package does not trade."""
     package_g = draft.packaging.package_wet_g
     if draft.packaging.unit in UNPACKED_UNITS or package_g == 0:
         return
@@ -374,6 +386,6 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
         if rest_g:
             yield Caution(
                 code="package_rest",
-                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
+                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)}.",
                 pointer=f"/tranches/{index}/net_wet_g",
             )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from market.rules.assignment import Problem, price_bounds, solve, verify
 from market.rules.effective import Stage, effective
 from market.rules.indivisible import WholeClearing, clear_whole, forgone_ueur_per_kg
-from market.rules.packages import Divisibility, divisible, packages_g
-from tests.rules.whole_books import best_whole, book, random_book
+from market.rules.packages import Divisibility, packages_g
+from tests.rules.whole_books import best_whole, book, divisible, random_book
 
 TINY_BOOKS = 400
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from market.rules.assignment_problem import AssignmentError
 from market.rules.packages import (
-    divisible,
     fits,
     least_packages,
     packages_g,
@@ -91,10 +90,3 @@ def test_terms_of_another_problem():
         fits(posed, divided([(3, 10)], [30, 1]))
     with pytest.raises(AssignmentError, match="edge 0 has no match"):
         fits(posed, divided([(3, 10)], [30], seller_parcel=(4,)))
-
-
-def test_divisible_at_will():
-    posed, _ = book([(3, 10)], [30], [(0, 0, 5)])
-    fits(posed, divisible(posed))
-    assert divisible(posed).limits_nothing
-    assert not divided([(3, 10)], [30]).limits_nothing

@@ -51,6 +51,11 @@ def divided(
     return Divisibility(**(made | limits))
 
 
+def divisible(posed: Problem) -> Divisibility:
+    """Of orders that may be divided at will."""
+    return divided([(grams, 1) for grams in posed.supply.tolist()], posed.demand.tolist())
+
+
 def random_book(rng: np.random.Generator, orders_max: int = 3) -> tuple[Problem, Divisibility]:
     sellers, buyers = (int(size) for size in rng.integers(1, orders_max + 1, 2))
     packages = [
