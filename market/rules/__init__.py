@@ -10,7 +10,7 @@ In the order of reading, each line from what a command meets first to what it re
     whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_check, network_simplex, transport_graph, compiled
     a match      matches
-    who sees     visibility; viewers, own_side, explanations, tickets, tape, taping
+    who sees     visibility; viewers, own_side, explanations, tickets, tape, taping, crowd
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording
