@@ -542,7 +542,7 @@ async def let_time_pass(scene: Scene) -> None:
     scene.clock.now = VALID_UNTIL + timedelta(seconds=1)
     async with scene.pool.acquire() as connection:
         releases = (await due.due_releases(connection, 100)).places
-        expiries = await due.due_expiries(connection, scene.clock.now, 100)
+        expiries = (await due.due_expiries(connection, scene.clock.now, 100)).places
     assert sold in [place.order for place in releases]
     for place in releases:
         await lots.release(scene.desk, scene.operator, order=place.order)
