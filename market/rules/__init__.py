@@ -8,6 +8,7 @@ In the order of reading, each line from what a command meets first to what it re
     a round      clearings (when), clearing (what); book, graph, sections, prices, evidence
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
+    many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
     the optimum  assignment; assignment_problem, assignment_check, network_simplex, transport_graph, compiled
     a match      matches
     who sees     visibility; viewers, own_side, explanations, tickets, tape, taping, crowd

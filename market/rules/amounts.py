@@ -8,14 +8,17 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from events.market_terms import CoProductBid, FootprintBenchmark, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, PPB, Footprint
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, PPB, Footprint
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.delivery_papers import benchmark_for, footprint_defect, valid_certificates
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row
-from market.rules.quantities import EUR, fx_for, round_to
+from market.rules.ineligibility import Ineligibility
+from market.rules.quantities import EUR, UEUR_G_PER_KG_PER_CENT, fx_for, round_to
 from market.rules.readings import Reading, reading_of
 from market.rules.references import is_price_of, reference_ueur_per_kg
 
+VALUE_UEUR_PER_KG_MAX = 10**12
+AMOUNT_UEUR_G_PER_KG_MAX = INTEGER_MAX * UEUR_G_PER_KG_PER_CENT
 CENTS_G_PER_T_KG_PER_UEUR = 100
 """EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""
 
@@ -69,6 +72,22 @@ def amounts(
         penalties=-sum(worth for _, _, worth in penalty_steps(requirement, reading)),
         logistics=logistics_ueur(supply, requirement, reading),
     )
+
+
+def price_pair(
+    supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
+) -> tuple[Amounts, int, int] | Ineligibility:
+    """Amounts, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
+    bid = amounts(supply, requirement, facts, delivery)
+    term_total = sum(bid)
+    worth = requirement.terms.limit.ueur_per_kg + term_total
+    ask = supply.terms.ask.ueur_per_kg
+    largest = max(abs(worth - ask), *map(abs, bid))
+    quantity_g = min(supply.terms.basis_g, requirement.terms.basis_g)
+    amount = quantity_g * max(abs(worth), abs(ask))
+    if largest > VALUE_UEUR_PER_KG_MAX or amount > AMOUNT_UEUR_G_PER_KG_MAX:
+        return Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer"))
+    return bid, term_total, worth - ask
 
 
 def profile_of(requirement: RequirementOrder, facts: MarketFacts) -> SustainabilityProfile:
@@ -167,15 +186,15 @@ def certificates_paid(
 
 def origin_ueur(supply: SupplyOrder, profile: SustainabilityProfile, facts: MarketFacts) -> int:
     """EU amount: every stage in the EU or a strategic project; deduction: any listed country."""
-    steps, european = supply.terms.origin, facts.rule_set.eu_countries
-    worth = 0
-    if profile.eu_origin_ueur_per_kg and all(
-        step.strategic_project or step.country in european for step in steps
-    ):
-        worth = profile.eu_origin_ueur_per_kg
+    worth = profile.eu_origin_ueur_per_kg if is_european(supply, facts) else 0
     if profile.concentrated_origin_deduction_ueur_per_kg and concentrated_origins(supply, facts):
         worth -= profile.concentrated_origin_deduction_ueur_per_kg
     return worth
+
+
+def is_european(supply: SupplyOrder, facts: MarketFacts) -> bool:
+    european = facts.rule_set.eu_countries
+    return all(step.strategic_project or step.country in european for step in supply.terms.origin)
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What must hold until the end of delivery: certificates, footprints, waste permits and shipment consents."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from events.market_terms import (
@@ -12,6 +12,7 @@ from events.market_terms import (
     RuleSet,
     SupplyTerms,
 )
+from events.vocabulary import Footprint
 from market.rules.ineligibility import Ineligibility, day_text
 
 SHIPMENT_CONSENT = "shipment_consent"
@@ -30,12 +31,17 @@ def footprint_defect(supply: SupplyTerms, rule_set: RuleSet, papers_until: datet
     footprint = supply.footprint
     if footprint is None or footprint.valid_until < papers_until:
         return "pcf_missing"
+    return None if footprint_comparable(supply, footprint, rule_set) else "pcf_not_comparable"
+
+
+def footprint_comparable(supply: SupplyTerms, footprint: Footprint, rule_set: RuleSet) -> bool:
+    """Whether it is stated as the benchmark of the form is; without a benchmark every one is."""
     benchmark = benchmark_for(supply, rule_set)
     if benchmark is None:
-        return None
+        return True
     stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
     asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
-    return None if stated == asked else "pcf_not_comparable"
+    return stated == asked
 
 
 def site_country(member: Member, facility: UUID, otherwise: str) -> str:
@@ -108,28 +114,57 @@ def _waste_reasons(
     at: datetime,
     until: datetime,
 ) -> Iterator[Ineligibility]:
-    source = site_country(seller, supply.facility, supply.place.country)
-    destination = site_country(buyer, requirement.facility, requirement.place.country)
-    held = [
-        licence
-        for licence in buyer.licences
-        if licence.facility == requirement.facility
-        and licence.valid_from <= at
-        and licence.valid_until >= until
-        and _covers_waste(licence, supply)
-    ]
-    permits = [licence for licence in held if licence.kind != SHIPMENT_CONSENT]
-    if not any(not licence.from_countries or source in licence.from_countries for licence in permits):
+    permit, consent = _waste_papers(supply, requirement, seller, buyer, at)
+    if permit is None or permit < until:
         yield Ineligibility(
             code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
         )
-    consents = [licence for licence in held if licence.kind == SHIPMENT_CONSENT]
-    if source != destination and not any(source in consent.from_countries for consent in consents):
+    if consent is None or consent < until:
+        source, destination = _ways_ends(supply, requirement, seller, buyer)
         yield Ineligibility(
             code="shipment_consent_missing",
             subject=f"{source}-{destination}",
             buyer_figure=f"to {day_text(until)}",
         )
+
+
+def waste_papers_until(
+    supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
+) -> datetime | None:
+    """Until when the buyer may take this waste from this seller; None when it may not."""
+    permit, consent = _waste_papers(supply, requirement, seller, buyer, at)
+    return None if permit is None or consent is None else min(permit, consent)
+
+
+def _waste_papers(
+    supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """Until when a permit holds, and a shipment consent, which within one country is not needed."""
+    source, destination = _ways_ends(supply, requirement, seller, buyer)
+    permits, consents = [], []
+    for licence in buyer.licences:
+        if (
+            licence.facility != requirement.facility
+            or licence.valid_from > at
+            or not _covers_waste(licence, supply)
+        ):
+            continue
+        if licence.kind == SHIPMENT_CONSENT:
+            if source in licence.from_countries:
+                consents.append(licence.valid_until)
+        elif not licence.from_countries or source in licence.from_countries:
+            permits.append(licence.valid_until)
+    if source == destination:
+        consents.append(datetime.max.replace(tzinfo=UTC))
+    return max(permits, default=None), max(consents, default=None)
+
+
+def _ways_ends(
+    supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member
+) -> tuple[str, str]:
+    """The countries of both sites."""
+    source = site_country(seller, supply.facility, supply.place.country)
+    return source, site_country(buyer, requirement.facility, requirement.place.country)
 
 
 def _covers_waste(licence: MemberLicence, supply: SupplyTerms) -> bool:

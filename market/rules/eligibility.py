@@ -9,6 +9,7 @@ from uuid import UUID
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     QUALIFICATION_LADDER,
+    Composition,
     MarketBasis,
     Period,
     TermHorizon,
@@ -309,9 +310,8 @@ def _limit_reason(
 
 
 def _purity_reasons(supply: SupplyTerms, elements: tuple[str, ...], min_ppb: int) -> Iterator[Ineligibility]:
-    figures = {cell.analyte for cell in supply.composition.cells if cell.state != "not_available"}
     share_ppb = purity_ppb(supply.composition, elements)
-    if share_ppb is None or not (supply.composition.treo_ppb or figures >= FULL_PANEL):
+    if share_ppb is None or not carries_treo(supply.composition):
         yield Ineligibility(
             code="assay_missing", subject="TREO" if share_ppb is not None else "".join(elements)
         )
@@ -323,6 +323,12 @@ def _purity_reasons(supply: SupplyTerms, elements: tuple[str, ...], min_ppb: int
             relation="<",
             buyer_figure=ppb_text(min_ppb),
         )
+
+
+def carries_treo(composition: Composition) -> bool:
+    """Whether TREO is stated, or every rare earth that has to be measured before their sum counts as it."""
+    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return bool(composition.treo_ppb) or figures >= FULL_PANEL
 
 
 def _provenance_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:

@@ -12,9 +12,9 @@ from msgspec import Struct
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms, Waterfall
 from events.vocabulary import MarketBasis, Side
+from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
-from market.rules.graph import price_pair
 from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket, ticket
 

@@ -4,7 +4,7 @@ A node on the sellers' side is one tranche of a supply (a term order is one node
 delivers does not serve a window in the first. Nodes go by rank, id and tranche; pairs by seller, then buyer.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,15 +14,17 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from events.vocabulary import INTEGER_MAX
-from market.rules.amounts import Amounts, amounts
+from market.rules.assay_columns import assay_columns
 from market.rules.assignment_problem import Int32s, Int64s, Mask
 from market.rules.book import Book, RequirementOrder, SupplyOrder
-from market.rules.eligibility import Delivery, MarketFacts, deliveries, eligible_deliveries
-from market.rules.ineligibility import Ineligibility
+from market.rules.candidates import Nodes, batches, ways
+from market.rules.columns import int64s
+from market.rules.eligibility import Delivery, MarketFacts, deliveries
+from market.rules.paper_columns import PaperColumns, paper_screens
 from market.rules.quantities import UEUR_G_PER_KG_PER_CENT
+from market.rules.screening import asked_analytes, fit_orders, screens
+from market.rules.valuation import Valuation, paid_analytes
 
-VALUE_UEUR_PER_KG_MAX = 10**12
 INDEX_NAME_MAX = 40
 
 Order = TypeVar("Order", SupplyOrder, RequirementOrder)
@@ -65,6 +67,10 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.value)
+
+
+_NODES, _MONEY = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
+NO_PAIRS = Pairs(_NODES, _NODES, _MONEY, _MONEY, _MONEY)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,19 +120,10 @@ class Edges:
 
 def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
     """Spot first, then term horizons by index and start year; without orders that have expired by then."""
-    supplies = _standing(book.supplies.values(), facts)
-    requirements = _standing(book.requirements.values(), facts)
-    terms = {_horizon(supply) for supply in supplies} | {_horizon(wanted) for wanted in requirements}
-    found: list[Horizon] = [None, *sorted(horizon for horizon in terms if horizon is not None)]
-    return tuple(
-        _horizon_book(
-            horizon,
-            [order for order in supplies if _horizon(order) == horizon],
-            [order for order in requirements if _horizon(order) == horizon],
-            facts,
-        )
-        for horizon in found
-    )
+    supplies = _by_horizon(_standing(book.supplies.values(), facts))
+    requirements = _by_horizon(_standing(book.requirements.values(), facts))
+    found: list[Horizon] = [None, *sorted(h for h in supplies.keys() | requirements.keys() if h is not None)]
+    return tuple(_horizon_book(h, supplies.get(h, []), requirements.get(h, []), facts) for h in found)
 
 
 def section_name(horizon: Horizon, part: Part) -> str:
@@ -184,22 +181,6 @@ def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Deli
     )
 
 
-def price_pair(
-    supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
-) -> tuple[Amounts, int, int] | Ineligibility:
-    """Amounts, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
-    bid = amounts(supply, requirement, facts, delivery)
-    term_total = sum(bid)
-    worth = requirement.terms.limit.ueur_per_kg + term_total
-    ask = supply.terms.ask.ueur_per_kg
-    largest = max(abs(worth - ask), *map(abs, bid))
-    quantity_g = min(supply.terms.basis_g, requirement.terms.basis_g)
-    amount = quantity_g * max(abs(worth), abs(ask))
-    if largest > VALUE_UEUR_PER_KG_MAX or amount > INTEGER_MAX * UEUR_G_PER_KG_PER_CENT:
-        return Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer"))
-    return bid, term_total, worth - ask
-
-
 def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left_g: Int64s) -> Mask:
     firm = (part == "all" or node.order.terms.commitment == "firm" for node in nodes)
     return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
@@ -226,22 +207,38 @@ def _horizon(order: SupplyOrder | RequirementOrder) -> Horizon:
     return None if term is None else (term.index, term.start_year)
 
 
+def _by_horizon(orders: Sequence[Order]) -> dict[Horizon, list[Order]]:
+    found: dict[Horizon, list[Order]] = {}
+    for order in orders:
+        found.setdefault(_horizon(order), []).append(order)
+    return found
+
+
 def _horizon_book(
     horizon: Horizon,
     supplies: Sequence[SupplyOrder],
     requirements: Sequence[RequirementOrder],
     facts: MarketFacts,
 ) -> HorizonBook:
-    sellers = tuple(
-        SellerNode(order, tranche, left_g, facts.members[order.organisation].group)
-        for order in supplies
+    places = [
+        (supply, tranche, left_g)
+        for supply, order in enumerate(supplies)
         for tranche, left_g in enumerate(order.tranche_left_g)
         if left_g > 0
+    ]
+    groups = {organisation: member.group for organisation, member in facts.members.items()}
+    sellers = tuple(
+        SellerNode(supplies[supply], tranche, left_g, groups[supplies[supply].organisation])
+        for supply, tranche, left_g in places
     )
-    pairs = _pairs(sellers, supplies, requirements, facts)
+    nodes = Nodes(
+        int64s((supply for supply, _, _ in places), len(places)),
+        int64s((tranche for _, tranche, _ in places), len(places)),
+    )
+    pairs = _pairs(nodes, supplies, requirements, facts)
     best_bid = _best_bids(pairs, requirements)
     buyers = tuple(
-        BuyerNode(order, _within_credit_g(order, best_bid[index]), facts.members[order.organisation].group)
+        BuyerNode(order, _within_credit_g(order, best_bid[index]), groups[order.organisation])
         for index, order in enumerate(requirements)
     )
     return HorizonBook(
@@ -277,46 +274,40 @@ def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
 
 
 def _pairs(
-    sellers: Sequence[SellerNode],
+    nodes: Nodes,
     supplies: Sequence[SupplyOrder],
     requirements: Sequence[RequirementOrder],
     facts: MarketFacts,
 ) -> Pairs:
-    places: dict[UUID, dict[int, int]] = {}
-    for place, node in enumerate(sellers):
-        places.setdefault(node.order.order, {})[node.tranche] = place
-    buyers_of_form: dict[str, list[int]] = {}
-    for buyer, requirement in enumerate(requirements):
-        for form in dict.fromkeys(accepted.form for accepted in requirement.terms.forms):
-            buyers_of_form.setdefault(form, []).append(buyer)
-    rows = sorted(
-        row
-        for supply in supplies
-        for buyer in buyers_of_form.get(supply.terms.form, ())
-        for row in _pairs_of(supply, requirements[buyer], buyer, places.get(supply.order, {}), facts)
-    )
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    return Pairs(
-        seller=columns[:, 0].astype(np.int32),
-        buyer=columns[:, 1].astype(np.int32),
-        term_total=columns[:, 2].copy(),
-        sustainability=columns[:, 3].copy(),
-        value=columns[:, 4].copy(),
-    )
-
-
-def _pairs_of(
-    supply: SupplyOrder,
-    requirement: RequirementOrder,
-    buyer: int,
-    places: dict[int, int],
-    facts: MarketFacts,
-) -> Iterator[tuple[int, int, int, int, int]]:
-    for delivery in eligible_deliveries(supply, requirement, facts):
-        if delivery.tranche not in places:
-            continue
-        priced = price_pair(supply, requirement, facts, delivery)
-        if isinstance(priced, Ineligibility):
-            continue
-        bid, term_total, value = priced
-        yield places[delivery.tranche], buyer, term_total, bid.sustainability_total, value
+    """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
+    if not supplies or not requirements:
+        return NO_PAIRS
+    sellers_fit, buyers_fit = fit_orders(supplies, requirements, facts)
+    fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
+    known = ways(supplies, requirements, buyers_fit)
+    asked = asked_analytes(requirements) | paid_analytes(requirements)
+    assays = assay_columns([order.terms for order in supplies], facts.basis, asked)
+    papers = PaperColumns(supplies, requirements, facts)
+    against = [
+        *screens(supplies, requirements, facts, assays),
+        *paper_screens(supplies, requirements, facts, papers),
+    ]
+    valuation = Valuation(supplies, requirements, facts, assays, papers, known)
+    found = []
+    for pairs in batches(nodes, fit_nodes, supplies, requirements, known, facts):
+        for screen in against:
+            pairs = pairs.kept(screen(pairs))
+        worth = valuation.of(pairs)
+        found.append(
+            [
+                column[worth.held]
+                for column in (
+                    pairs.node.astype(np.int32),
+                    pairs.requirement.astype(np.int32),
+                    worth.term_total,
+                    worth.sustainability,
+                    worth.value,
+                )
+            ]
+        )
+    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))) if found else NO_PAIRS

@@ -91,6 +91,8 @@ def amount_cents(quantity_g: int, price_ueur_per_kg: int) -> tuple[int, int]:
 
 def largest_remainder(whole: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Non-negative integers in proportion to `weights` that add up to `whole`; the earlier wins a tie."""
+    if len(weights) == 1:
+        return (whole if weights[0] else 0,)
     weight_sum = sum(weights)
     if weight_sum == 0:
         return tuple(0 for _ in weights)
@@ -145,19 +147,28 @@ def element_fractions(composition: Composition) -> dict[str, int]:
     }
 
 
+def figure_shares(composition: Composition) -> dict[str, tuple[int, bool]]:
+    """Analyte → (element share over SHARE_SCALE, whether it is a detection limit), of all with a figure."""
+    return {
+        cell.analyte: (_scaled(composition, cell), cell.state == "below_detection")
+        for cell in composition.cells
+        if cell.state != "not_available"
+    }
+
+
 def dry_analytes(composition: Composition, moisture_ppb: int) -> dict[str, DryAnalyte]:
     """What eligibility compares with limits; analytes without a figure are absent. Moisture below 100 %."""
-    dry = Fraction(1) if composition.basis == "dry" else Fraction(PPB, PPB - moisture_ppb)
-    found: dict[str, DryAnalyte] = {}
-    for cell in composition.cells:
-        if cell.state == "not_available":
-            continue
-        ppb = element_share(composition, cell) * dry * PPB
-        below = cell.state == "below_detection"
-        found[cell.analyte] = DryAnalyte(
-            low_ppb=0 if below else round_to(ppb, "down"), high_ppb=round_to(ppb, "up"), below_detection=below
+    over, under = PPB, SHARE_SCALE
+    if composition.basis != "dry":
+        over, under = PPB**2, SHARE_SCALE * (PPB - moisture_ppb)
+    return {
+        analyte: DryAnalyte(
+            low_ppb=0 if below else share * over // under,
+            high_ppb=-(-share * over // under),
+            below_detection=below,
         )
-    return found
+        for analyte, (share, below) in figure_shares(composition).items()
+    }
 
 
 def basis_share(basis: MarketBasis, moisture_ppb: int, composition: Composition) -> Fraction:
@@ -222,20 +233,28 @@ def supply_kg_per_basis_kg(
     per: Denominator, basis: MarketBasis, moisture_ppb: int, composition: Composition
 ) -> Fraction | None:
     """Kilograms of `per` that carry one kilogram of basis in this material; None when that cannot be said."""
-    if per in ("wet", "dry"):
-        share = basis_share(basis, moisture_ppb, composition)
-        if not share:
-            return None
-        return (Fraction(1) if per == "wet" else Fraction(PPB - moisture_ppb, PPB)) / share
+    found = kg_per_basis_kg(per, basis, moisture_ppb, composition)
+    return None if found is None else Fraction(*found)
+
+
+def kg_per_basis_kg(
+    per: Denominator, basis: MarketBasis, moisture_ppb: int, composition: Composition
+) -> tuple[int, int] | None:
+    """`supply_kg_per_basis_kg` as numerator and denominator, not in lowest terms: cheap for many."""
     elements = BASIS_ELEMENTS[basis]
     if not elements:
-        return None
+        return {"wet": (1, 1), "dry": (PPB - moisture_ppb, PPB)}.get(per)
     if per == "element":
-        return Fraction(1)
-    shares, oxides = scaled_shares(composition), rare_earth_oxides(composition)
+        return 1, 1
+    shares = scaled_shares(composition)
     metal = sum(shares.get(element, 0) for element in elements)
-    oxide = sum(oxides.get(element, 0) for element in elements)
-    return Fraction(oxide, metal * OXIDES_PER_METAL_SCALE) if metal else None
+    if not metal:
+        return None
+    if per == "oxide":
+        oxides = rare_earth_oxides(composition)
+        return sum(oxides.get(element, 0) for element in elements), metal * OXIDES_PER_METAL_SCALE
+    of_wet = metal * (PPB - moisture_ppb if composition.basis == "dry" else PPB)
+    return SHARE_SCALE * (PPB if per == "wet" else PPB - moisture_ppb), of_wet
 
 
 def requirement_kg_per_basis_kg(per: Denominator, basis: MarketBasis) -> Fraction | None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from events.market_events import MatchStruck
 from events.market_terms import AcceptedForm, SustainabilityProfile
 from events.vocabulary import INTEGER_MAX, Side, TermHorizon, Tranche
+from market.rules.amounts import price_pair
 from market.rules.eligibility import deliveries
-from market.rules.graph import HorizonBook, Pairs, edges, horizons, price_pair, section, section_name
+from market.rules.graph import HorizonBook, Pairs, edges, horizons, section, section_name
 from market.rules.ineligibility import Ineligibility
 from market.rules.quantities import largest_remainder
 from market.rules.tranches import tranche_shares_g

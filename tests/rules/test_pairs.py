@@ -22,9 +22,9 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.vocabulary import Footprint, OriginStep, Place, RecycledContent, StatedPrice, TermHorizon, Tranche
-from market.rules.amounts import amounts
+from market.rules.amounts import amounts, price_pair
 from market.rules.eligibility import eligible_deliveries, reasons
-from market.rules.graph import HorizonBook, horizons, price_pair
+from market.rules.graph import HorizonBook, horizons
 from market.rules.ineligibility import Ineligibility
 from market.rules.pricing import price_terms, sustainability, total
 from tests.blotter import (
