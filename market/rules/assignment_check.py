@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, exact_dot
+from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, added_up, exact_dot
 from market.rules.compiled import run
 from market.rules.transport_graph import has_cycle
 
@@ -48,41 +48,55 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     violations = list(_malformed(problem, solution))
     if violations:
         return violations
-    sold = np.zeros(len(problem.supply), dtype=np.int64)
-    bought = np.zeros(len(problem.demand), dtype=np.int64)
-    np.add.at(sold, problem.seller, solution.flow)
-    np.add.at(bought, problem.buyer, solution.flow)
-    violations += _broken(
-        "capacity", "flow of supply", sold > problem.supply, sold, "at most {}", problem.supply
-    )
-    violations += _broken(
-        "capacity", "flow of demand", bought > problem.demand, bought, "at most {}", problem.demand
-    )
-    edge_open = np.ones(problem.edges, dtype=np.bool_)
-    seller_open = np.ones(len(sold), dtype=np.bool_)
-    buyer_open = np.ones(len(bought), dtype=np.bool_)
-    for level, weight in enumerate(problem.level_weights()):
-        seller_field, buyer_field = DUALS[level]
+    traded = np.flatnonzero(solution.flow)
+    sold = added_up(problem.seller[traded], solution.flow[traded], len(problem.supply))
+    bought = added_up(problem.buyer[traded], solution.flow[traded], len(problem.demand))
+    for field, filled, capacity in (
+        ("flow of supply", sold, problem.supply),
+        ("flow of demand", bought, problem.demand),
+    ):
+        over = np.flatnonzero(filled > capacity)
+        violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
+    seller_open, buyer_open = np.arange(len(sold)), np.arange(len(bought))
+    edge_open: Int64s | slice = slice(None)
+    seller_slack, buyer_slack = sold < problem.supply, bought < problem.demand
+    for level, (seller_field, buyer_field) in enumerate(DUALS):
         seller_dual, buyer_dual = getattr(solution, seller_field), getattr(solution, buyer_field)
-        reached = seller_dual[problem.seller] + buyer_dual[problem.buyer]
-        violations += _level_edges(
-            f"{seller_field} + {buyer_field}", solution.flow, weight, reached, edge_open
-        )
-        violations += _level_side(seller_field, seller_dual, sold < problem.supply, seller_open)
-        violations += _level_side(buyer_field, buyer_dual, bought < problem.demand, buyer_open)
-        primal = exact_dot(solution.flow, weight)
+        weight = problem.weight(level, edge_open)
+        reached = seller_dual[problem.seller[edge_open]] + buyer_dual[problem.buyer[edge_open]]
+        edge_field = f"{seller_field} + {buyer_field}"
+        tight, used = reached == weight, solution.flow[edge_open] > 0
+        if np.any(used & ~tight) or np.any(reached < weight):
+            places = np.arange(problem.edges)[edge_open]
+            violations += _level_edges(edge_field, used, weight, reached, places)
+        violations += _level_side(seller_field, seller_dual, seller_slack, seller_open)
+        violations += _level_side(buyer_field, buyer_dual, buyer_slack, buyer_open)
+        primal = exact_dot(solution.flow[traded], problem.weight(level, traded))
         dual = exact_dot(problem.supply, seller_dual) + exact_dot(problem.demand, buyer_dual)
         if primal != dual:
             fields = f"flow, {seller_field}, {buyer_field}"
             violations.append(Violation("strong_duality", fields, None, primal, dual))
         if level == 0 and solution.welfare != primal:
             violations.append(Violation("welfare", "welfare", None, solution.welfare, primal))
-        edge_open &= reached == weight
-        seller_open &= seller_dual == 0
-        buyer_open &= buyer_dual == 0
+        edge_open = np.flatnonzero(tight) if isinstance(edge_open, slice) else edge_open[tight]
+        seller_open = seller_open[seller_dual[seller_open] == 0]
+        buyer_open = buyer_open[buyer_dual[buyer_open] == 0]
     if violations:
         return violations
-    return list(_unique_claim(problem, solution, sold, bought, edge_open, seller_open, buyer_open))
+    tied = np.arange(problem.edges)[edge_open]
+    return list(_unique_claim(problem, solution, sold, bought, tied, seller_open, buyer_open))
+
+
+def tied_edges(problem: Problem, solution: Solution) -> Int64s:
+    """Edges tight on the first two levels: of all others no best flow uses any, whatever their tie-break."""
+    tied: Int64s | slice = slice(None)
+    for level, (seller_field, buyer_field) in enumerate(DUALS[:2]):
+        seller_dual, buyer_dual = getattr(solution, seller_field), getattr(solution, buyer_field)
+        reached = seller_dual[problem.seller[tied]] + buyer_dual[problem.buyer[tied]]
+        tight = reached == problem.weight(level, tied)
+        tied = np.flatnonzero(tight) if isinstance(tied, slice) else tied[tight]
+    assert not isinstance(tied, slice)
+    return tied
 
 
 def residual_cycle(tail: Int64s, head: Int64s, flow: Int64s, nodes: int, size: int) -> bool:
@@ -104,12 +118,14 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
             found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             yield Violation("shape", field, None, found, f"int64({size},)")
         elif field == "flow":
-            most = np.minimum(problem.supply[problem.seller], problem.demand[problem.buyer])
-            yield from _broken("range", field, array < 0, array, "at least {}", np.zeros_like(array))
-            yield from _broken("range", field, array > most, array, "at most {}", most)
+            used = np.flatnonzero(array)
+            most = np.minimum(problem.supply[problem.seller[used]], problem.demand[problem.buyer[used]])
+            yield from _broken("range", field, used[array[used] < 0], array, "at least 0")
+            beyond = array[used] > most
+            yield from _broken("range", field, used[beyond], array, "at most {}", most[beyond])
         else:
-            wide = (array >= GUARD) | (array <= -GUARD)
-            yield from _broken("range", field, wide, array, "below {} in size", np.full_like(array, GUARD))
+            wide = np.flatnonzero((array >= GUARD) | (array <= -GUARD))
+            yield from _broken("range", field, wide, array, f"below {GUARD} in size")
     for field, kind in (("welfare", int), ("unique", bool)):
         claim = getattr(solution, field)
         if type(claim) is not kind:
@@ -117,27 +133,36 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
 
 
 def _broken(
-    rule: str, field: str, where: Mask, found: Int64s, required: str, bound: Int64s
+    rule: str,
+    field: str,
+    indices: Int64s,
+    found: Int64s | dict[int, int],
+    required: str,
+    bounds: Int64s | None = None,
 ) -> Iterator[Violation]:
-    for index in np.flatnonzero(where)[:VIOLATIONS_PER_RULE_MAX].tolist():
-        yield Violation(rule, field, index, int(found[index]), required.format(int(bound[index])))
+    """At each of `indices`, with what is found there; `bounds`, if any, are as long as `indices`."""
+    for place, index in enumerate(indices[:VIOLATIONS_PER_RULE_MAX].tolist()):
+        wanted = required if bounds is None else required.format(int(bounds[place]))
+        yield Violation(rule, field, index, int(found[index]), wanted)
 
 
 def _level_edges(
-    field: str, flow: Int64s, weight: Int64s, reached: Int64s, edge_open: Mask
+    field: str, used: Mask, weight: Int64s, reached: Int64s, edge_open: Int64s
 ) -> Iterator[Violation]:
-    yield from _broken(
-        "dual_feasibility", field, edge_open & (reached < weight), reached, "at least {}", weight
-    )
-    loose = edge_open & (flow > 0) & (reached > weight)
-    yield from _broken("complementary_slackness", field, loose, reached, "{} where flow", weight)
+    for rule, wrong, required in (
+        ("dual_feasibility", reached < weight, "at least {}"),
+        ("complementary_slackness", used & (reached > weight), "{} where flow"),
+    ):
+        if wrong.any():
+            found = dict(zip(edge_open[wrong].tolist(), reached[wrong].tolist(), strict=True))
+            yield from _broken(rule, field, edge_open[wrong], found, required, weight[wrong])
 
 
-def _level_side(field: str, dual: Int64s, slack: Mask, is_open: Mask) -> Iterator[Violation]:
-    zero = np.zeros_like(dual)
-    yield from _broken("dual_feasibility", field, is_open & (dual < 0), dual, "at least {}", zero)
-    loose = is_open & slack & (dual > 0)
-    yield from _broken("complementary_slackness", field, loose, dual, "{} where not filled", zero)
+def _level_side(field: str, dual: Int64s, slack: Mask, is_open: Int64s) -> Iterator[Violation]:
+    of_open = dual[is_open]
+    yield from _broken("dual_feasibility", field, is_open[of_open < 0], dual, "at least 0")
+    loose = is_open[slack[is_open] & (of_open > 0)]
+    yield from _broken("complementary_slackness", field, loose, dual, "0 where not filled")
 
 
 def _unique_claim(
@@ -145,15 +170,14 @@ def _unique_claim(
     solution: Solution,
     sold: Int64s,
     bought: Int64s,
-    edge_open: Mask,
-    seller_open: Mask,
-    buyer_open: Mask,
+    edge_open: Int64s,
+    seller_open: Int64s,
+    buyer_open: Int64s,
 ) -> Iterator[Violation]:
     sellers, root = len(sold), len(sold) + len(bought)
-    idle_sellers, idle_buyers = np.flatnonzero(seller_open), np.flatnonzero(buyer_open)
-    to_root, from_root = np.full(len(idle_sellers), root), np.full(len(idle_buyers), root)
-    tail = np.concatenate([problem.seller[edge_open], idle_sellers, from_root])
-    head = np.concatenate([problem.buyer[edge_open] + np.int64(sellers), to_root, idle_buyers + sellers])
+    to_root, from_root = np.full(len(seller_open), root), np.full(len(buyer_open), root)
+    tail = np.concatenate([problem.seller[edge_open], seller_open, from_root])
+    head = np.concatenate([problem.buyer[edge_open] + np.int64(sellers), to_root, buyer_open + sellers])
     unsold, unbought = (problem.supply - sold)[seller_open], (problem.demand - bought)[buyer_open]
     flow = np.concatenate([solution.flow[edge_open], unsold, unbought])
     unique = not residual_cycle(tail, head, flow, root + 1, problem.edges)

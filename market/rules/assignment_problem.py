@@ -13,6 +13,11 @@ Mask = NDArray[np.bool_]
 
 GUARD = 1 << 62
 NAMED_AT_MOST = 5
+LEVELS = 3
+LIMB_BITS = 21
+LIMB_MASK = (1 << LIMB_BITS) - 1
+DOT_AT_ONCE = 1 << 19
+"""Products of two limbs have 44 bits with their signs: this many of them add up within int64."""
 
 
 class AssignmentError(ValueError):
@@ -59,8 +64,12 @@ class Problem:
     def edges(self) -> int:
         return len(self.value)
 
-    def level_weights(self) -> tuple[Int64s, Int64s, Int64s]:
-        """What each level maximises per gram on each edge: value, time priority, tie-break.
+    def level_weights(self) -> tuple[Int64s, ...]:
+        """What each of the LEVELS maximises per gram on each edge: value, time priority, tie-break."""
+        return tuple(self.weight(level, slice(None)) for level in range(LEVELS))
+
+    def weight(self, level: int, edges: Int64s | slice) -> Int64s:
+        """What a level maximises per gram on these edges.
 
         Time priority of an edge is that of its seller plus that of its buyer, each dense within its side: 1
         for the latest position, one more for every earlier distinct one. It is positive, so volume counts.
@@ -68,12 +77,28 @@ class Problem:
         flows form an integral base polytope, on which a linear objective is decided by the order of its
         weights.
         """
-        if self.ranks is None:
-            priority = np.ones(self.edges, dtype=np.int64)
-        else:
-            priority = _dense(self.ranks[0])[self.seller] + _dense(self.ranks[1])[self.buyer]
-        ties = np.zeros(self.edges, dtype=np.int64) if self.tiebreak is None else self.tiebreak
-        return self.value, priority, ties
+        if level == 0:
+            return self.value[edges]
+        if level == 1:
+            if self.ranks is None:
+                return np.ones_like(self.value[edges])
+            return _dense(self.ranks[0])[self.seller[edges]] + _dense(self.ranks[1])[self.buyer[edges]]
+        return np.zeros_like(self.value[edges]) if self.tiebreak is None else self.tiebreak[edges]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Basis:
+    """The spanning tree that a solution ends with: `solve` can start from it. One int64 entry an order.
+
+    Orders are sellers, then buyers; the root (no trade) comes after them and has no entry.
+    parent: an order or the root. arc: to the parent; e < edges is edge e, edges + x joins order x and the
+    root. upward: 1 when the arc points to the parent. flow: grams on the arc.
+    """
+
+    parent: Int64s
+    arc: Int64s
+    upward: Int64s
+    flow: Int64s
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,6 +111,7 @@ class Solution:
     seller_dual_rank, buyer_dual_rank: of the second level, on the tight edges of the first; at least 0 where
         the dual of the level before is 0, else of any sign. The same for *_tiebreak on the third.
     unique: no other flow is as good on all three levels.
+    basis: what `solve` ended with; None when the solution came from elsewhere. It proves nothing.
     """
 
     flow: Int64s
@@ -97,6 +123,7 @@ class Solution:
     buyer_dual_tiebreak: Int64s
     welfare: int
     unique: bool
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,10 +140,35 @@ class Bounds:
     buyer_high: Int64s
 
 
+def added_up(order: Int32s, flow: Int64s, orders: int) -> Int64s:
+    """Grams of each order, from the flow of each edge."""
+    used = np.flatnonzero(flow)
+    grams = np.zeros(orders, dtype=np.int64)
+    np.add.at(grams, order[used], flow[used])
+    return grams
+
+
+def read_only(array: Int64s) -> Int64s:
+    array.flags.writeable = False
+    return array
+
+
 def exact_dot(left: Int64s, right: Int64s) -> int:
-    """Sum of products in Python integers: the int64 sum wraps at ordinary sizes."""
+    """Sum of products, exact at any size: partial sums of limbs that int64 holds, put together in Python."""
     used = np.flatnonzero(left)
-    return sum(map(int.__mul__, left[used].tolist(), right[used].tolist()))
+    total = 0
+    for first in range(0, len(used), DOT_AT_ONCE):
+        places = used[first : first + DOT_AT_ONCE]
+        rights = _limbs(right[places])
+        for shift, limb in _limbs(left[places]):
+            total += sum(int(limb @ other) << shift + other_shift for other_shift, other in rights)
+    return total
+
+
+def _limbs(numbers: Int64s) -> list[tuple[int, Int64s]]:
+    """Shifts and limbs of at most LIMB_BITS (the last with the sign) that add up to the numbers."""
+    low, rest = numbers & LIMB_MASK, numbers >> LIMB_BITS
+    return [(0, low), (LIMB_BITS, rest & LIMB_MASK), (2 * LIMB_BITS, rest >> LIMB_BITS)]
 
 
 def _frozen(array: Any) -> Any:
@@ -144,7 +196,6 @@ def _shape_problems(problem: Problem) -> Iterator[str]:
     if ranks is not None and (not isinstance(ranks, tuple) or len(ranks) != 2):
         yield "ranks must be a pair: one array for the sellers, one for the buyers"
         return
-    arrays = dict(_arrays(problem))
     like = {
         "ranks[0]": "supply",
         "ranks[1]": "demand",
@@ -152,8 +203,13 @@ def _shape_problems(problem: Problem) -> Iterator[str]:
         "value": "seller",
         "tiebreak": "seller",
     }
+    yield from column_problems(dict(_arrays(problem)), like, ("seller", "buyer"))
+
+
+def column_problems(arrays: dict[str, Any], like: dict[str, str], int32s: tuple[str, ...]) -> Iterator[str]:
+    """What keeps these from being columns of int64 (int32 where named), as long as the ones they are like."""
     for name, array in arrays.items():
-        wanted = "int32" if name in ("seller", "buyer") else "int64"
+        wanted = "int32" if name in int32s else "int64"
         if not isinstance(array, np.ndarray):
             yield f"{name} must be a numpy array of {wanted}, not {type(array).__name__}"
         elif array.dtype != np.dtype(wanted):

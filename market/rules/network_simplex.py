@@ -214,9 +214,9 @@ def simplex(tail: Ints, head: Ints, weight: Ints, starts: Ints, tree: Tree, pivo
     return pivots
 
 
-def plant(sellers: int, supply_and_demand: Ints, slack_arc: Ints, tree: Tree) -> None:
-    """The tree of no trade: every seller sends its supply to the root, every buyer is served by the root."""
-    parent, arc_up, upward, flow, _, _, first_child, next_sibling, previous_sibling = tree
+def plant(tree: Tree) -> int:
+    """Link a tree whose nodes have parents, arcs, directions and flows; answers how many hang on the root."""
+    parent, _, _, _, _, _, first_child, next_sibling, previous_sibling = tree
     root = len(parent) - 1
     for node in range(root + 1):
         first_child[node] = -1
@@ -224,7 +224,16 @@ def plant(sellers: int, supply_and_demand: Ints, slack_arc: Ints, tree: Tree) ->
         previous_sibling[node] = -1
     parent[root] = -1
     for node in range(root - 1, -1, -1):
-        _hang(node, root, tree)
-        arc_up[node] = slack_arc[node]
-        upward[node] = 1 if node < sellers else 0
-        flow[node] = supply_and_demand[node]
+        _hang(node, parent[node], tree)
+    hanging = 0
+    node = first_child[root]
+    while node >= 0 and node != root:
+        hanging += 1
+        if first_child[node] >= 0:
+            node = first_child[node]
+            continue
+        while node != root and next_sibling[node] < 0:
+            node = parent[node]
+        if node != root:
+            node = next_sibling[node]
+    return hanging
