@@ -1,0 +1,39 @@
+"""Floors by column are the floors of exact fractions, small or far beyond int64."""
+
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from market.rules.exact_floors import FLOOR_MAX, FloorSums
+
+NUMBERS = st.one_of(st.integers(-9, 9), st.integers(-(2**53), 2**53), st.integers(-(10**40), 10**40))
+DIVISORS = st.one_of(st.integers(1, 9), st.just(10**9), st.integers(1, 10**40))
+
+
+@example([[]], 1, [0])
+@example([[(10**18, 10**9), (1, 3)]], 10**9, [3, 3])
+@example([[(2 * 10**6, 10**9)]], 10**9, [3 * 10**8])
+@given(
+    st.lists(st.lists(st.tuples(NUMBERS, DIVISORS), max_size=3), min_size=1, max_size=4),
+    st.integers(1, 2**53),
+    st.lists(st.integers(-(2**53), 2**53), min_size=3, max_size=3),
+)
+def test_floors_are_those_of_exact_fractions(
+    ratios: list[list[tuple[int, int]]], factor_max: int, factors: list[int]
+) -> None:
+    bounded = [max(-factor_max, min(factor, factor_max)) for factor in factors]
+    sums = FloorSums(ratios, factor_max)
+    orders = np.arange(len(ratios))
+    columns = [np.full(len(ratios), factor, dtype=np.int64) for factor in bounded]
+    expected = [
+        sum(
+            (factor * Fraction(*ratio) for factor, ratio in zip(bounded, fractions, strict=False)),
+            Fraction(0),
+        )
+        for fractions in ratios
+    ]
+    assert [max(-FLOOR_MAX, min(each.__floor__(), FLOOR_MAX)) for each in expected] == sums.floors(
+        columns, orders
+    ).tolist()
