@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency
+	bench-write bench-relay bench-reader bench-latency bench-clearing
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ bench-reader: setup ## readers against a bare consumer
 
 bench-latency: setup ## from the answer to the record readable on Kafka
 	@$(BIN)/python bench/latency.py
+
+bench-clearing: setup ## a round and its solver against OR-tools, networkx and greedy
+	@$(BIN)/python bench/clearing.py
 
 clean: ## remove .venv, caches and ALL local data
 	rm -rf .venv .lodestone .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

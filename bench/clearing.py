@@ -1,0 +1,271 @@
+"""A round and its solver against other solvers on the same book: `make bench-clearing`.
+
+Three sizes, each in a process of its own. Seconds are of the processor: everything here runs on one core.
+OR-tools and networkx find a flow of greatest value alone; ours goes on to time priority and tie-break, and
+proves itself. A round is `conclude`: from the book in memory to the events that it appends.
+"""
+
+import gc
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+import networkx as nx
+import numpy as np
+from clearing_books import AT, MARKET, book_of, rule_set
+from figures import Figure, Report, arguments, machine, ratio, say, tell
+from ortools.graph.python import min_cost_flow
+
+from events.envelope import Recorded
+from events.market_events import ClearingPlanned
+from market.rules.assignment import Added, Problem, Solution, resolve, solve, verify
+from market.rules.book import Book
+from market.rules.clearing import conclude
+from market.rules.clearings import rule_set_sha256
+from market.rules.eligibility import facts_of
+from market.rules.graph import edges, horizons, section
+
+REPETITIONS = 3
+NETWORKX_EDGES_MAX = 20_000
+QUESTIONS = 400
+QUESTIONS_EDGES_MAX = 400_000
+MILLISECONDS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    supplies: int
+    requirements: int
+    keys: int
+    windows: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.supplies:,} × {self.requirements:,}"
+
+
+SIZES = (
+    Size(supplies=1_000, requirements=1_000, keys=42, windows=4),
+    Size(supplies=10_000, requirements=5_000, keys=42, windows=4),
+    Size(supplies=100_000, requirements=10_000, keys=1_008, windows=1),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    figures: dict[str, tuple[float, ...]]
+    notes: list[str]
+
+
+def main() -> None:
+    asked = arguments(
+        "A round and its solver against OR-tools, networkx and greedy.", repetitions=REPETITIONS
+    )
+    asked.add_argument(
+        "--sizes", type=int, default=len(SIZES), help=f"the first sizes only, default {len(SIZES)}"
+    )
+    options = asked.parse_args()
+    report = Report(title="Clearing", machine=machine())
+    rounds: list[Figure] = []
+    for size in SIZES[: options.sizes]:
+        say(f"{size.name} …")
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=1, mp_context=context) as alone:
+            measured = alone.submit(measure, size, options.repetitions).result()
+        rounds.append(_tell_size(report, size, measured))
+    for smaller, larger in pairwise(rounds):
+        report.ratios.append(ratio(larger, smaller))
+    tell(report, as_json=options.json)
+
+
+def _tell_size(report: Report, size: Size, measured: Measured) -> Figure:
+    figures = {
+        case: Figure(case=f"{size.name}: {case}", unit="ms", values=values)
+        for case, values in measured.figures.items()
+    }
+    report.figures += figures.values()
+    report.notes += [f"{size.name}: {note}" for note in measured.notes]
+    peer = figures["OR-tools' solve"]
+    for case, aim in (("solve", 0.35), ("round", 1.0), ("graph", None), ("networkx' solve", None)):
+        if case in figures:
+            report.ratios.append(ratio(figures[case], peer, aim))
+    report.ratios.append(ratio(figures["verify"], figures["solve"], 0.05))
+    report.ratios.append(ratio(figures["verify"], peer))
+    return figures["round"]
+
+
+def measure(size: Size, repetitions: int) -> Measured:
+    book = book_of(
+        supplies=size.supplies, requirements=size.requirements, keys=size.keys, windows=size.windows, seed=1
+    )
+    plan = planned(book)
+    book_mib = _peak_mib()
+    gc.collect()
+    gc.freeze()
+    conclude(book, plan)
+    round_mib = _peak_mib()
+    problem = problem_of(book)
+    solution = solve(problem)
+    peer = ortools_network(problem)
+    cases: dict[str, Callable[[], object]] = {
+        "round": lambda: conclude(book, plan),
+        "graph": lambda: horizons(book, facts_of(book, rule_set(), AT)),
+        "solve": lambda: solve(problem),
+        "verify": lambda: verify(problem, solution),
+    }
+    if problem.edges <= NETWORKX_EDGES_MAX:
+        graph = networkx_graph(problem)
+        cases["networkx' solve"] = lambda: nx.network_simplex(graph)
+    found: dict[str, list[float]] = {case: [] for case in (*cases, "OR-tools' solve")}
+    for _ in range(repetitions):
+        for case, run in cases.items():
+            found[case].append(_milliseconds(run))
+        peer = ortools_network(problem)
+        found["OR-tools' solve"].append(_milliseconds(peer.solve))
+    assert -peer.optimal_cost() == solution.welfare
+    notes = [
+        f"{problem.edges:,} edges, {int((solution.flow > 0).sum()):,} trades",
+        f"resident at most {round_mib} MiB after a round, of it {book_mib} MiB with the book alone",
+        f"greedy by best edge reaches {greedy_welfare(problem) / solution.welfare:.1%} of the welfare",
+    ]
+    if problem.edges <= QUESTIONS_EDGES_MAX:
+        notes.append(what_if(problem, solution))
+    return Measured(figures={case: tuple(values) for case, values in found.items()}, notes=notes)
+
+
+def planned(book: Book) -> Recorded:
+    """The book stands at this plan from now on."""
+    rules = rule_set()
+    fact = ClearingPlanned(
+        market=MARKET,
+        plan=MARKET,
+        round=1,
+        cut_time=AT,
+        rule_set=rules,
+        rule_set_sha256=rule_set_sha256(rules),
+        algorithm=rules.algorithm,
+        trigger="demand",
+    )
+    book.plan, book.position = fact, book.position + 1
+    return Recorded(
+        id=MARKET,
+        type="market.clearing.planned.v1",
+        subject="plan",
+        time=AT,
+        stream="market",
+        lane=0,
+        position=book.position,
+        cause="bench",
+        actor=MARKET,
+        salt="00" * 16,
+        data=fact,
+        body_hash=bytes(32),
+        chain=bytes(32),
+    )
+
+
+def problem_of(book: Book) -> Problem:
+    """The firm section as a problem, with random tie-breaks."""
+    of = horizons(book, facts_of(book, rule_set(), AT))[0]
+    posed = section(
+        of, "firm", [node.capacity_g for node in of.sellers], [node.capacity_g for node in of.buyers]
+    )
+    worth = edges(posed)
+    return Problem(
+        posed.supply,
+        posed.demand,
+        worth.seller,
+        worth.buyer,
+        worth.value,
+        (
+            np.array([node.order.rank for node in posed.sellers], dtype=np.int64),
+            np.array([node.order.rank for node in posed.buyers], dtype=np.int64),
+        ),
+        np.random.default_rng(1).integers(0, 1 << 44, len(worth.value)),
+    )
+
+
+def ortools_network(problem: Problem) -> min_cost_flow.SimpleMinCostFlow:
+    """Ready to be solved: only the solving is measured."""
+    sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
+    network = min_cost_flow.SimpleMinCostFlow()
+    most = np.minimum(problem.supply[problem.seller], problem.demand[problem.buyer])
+    network.add_arcs_with_capacity_and_unit_cost(
+        problem.seller, problem.buyer + np.int32(sellers), most, -problem.value
+    )
+    for tail, head, quantity in (
+        (np.arange(sellers), np.full(sellers, root), problem.supply),
+        (np.full(root - sellers, root), np.arange(sellers, root), problem.demand),
+    ):
+        nothing = np.zeros(len(tail), dtype=np.int64)
+        network.add_arcs_with_capacity_and_unit_cost(
+            tail.astype(np.int32), head.astype(np.int32), quantity, nothing
+        )
+    rest = int(problem.demand.sum() - problem.supply.sum())
+    excess = np.concatenate([problem.supply, -problem.demand, [rest]])
+    network.set_nodes_supplies(np.arange(root + 1, dtype=np.int32), excess)
+    return network
+
+
+def networkx_graph(problem: Problem) -> nx.DiGraph:
+    sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
+    graph = nx.DiGraph()
+    excess = [*(-problem.supply).tolist(), *problem.demand.tolist()]
+    for order, grams in enumerate([*excess, -sum(excess)]):
+        graph.add_node(order, demand=grams)
+    rows = zip(problem.seller.tolist(), problem.buyer.tolist(), problem.value.tolist(), strict=True)
+    graph.add_weighted_edges_from((seller, sellers + buyer, -value) for seller, buyer, value in rows)
+    graph.add_weighted_edges_from((seller, root, 0) for seller in range(sellers))
+    graph.add_weighted_edges_from((root, buyer, 0) for buyer in range(sellers, root))
+    return graph
+
+
+def greedy_welfare(problem: Problem) -> int:
+    """Edges by value, each filled as far as both sides still reach."""
+    supply, demand = problem.supply.tolist(), problem.demand.tolist()
+    welfare = 0
+    for edge in np.argsort(-problem.value, kind="stable").tolist():
+        seller, buyer = int(problem.seller[edge]), int(problem.buyer[edge])
+        grams = min(supply[seller], demand[buyer])
+        supply[seller] -= grams
+        demand[buyer] -= grams
+        welfare += grams * int(problem.value[edge])
+    return welfare
+
+
+def what_if(problem: Problem, solution: Solution) -> str:
+    """Orders like those in the book, a little dearer or cheaper, each added alone."""
+    rng = np.random.default_rng(2)
+    took = []
+    for question in range(QUESTIONS):
+        side = "seller" if question % 2 else "buyer"
+        own, others = (problem.seller, problem.buyer) if side == "seller" else (problem.buyer, problem.seller)
+        alike = np.flatnonzero(own == own[int(rng.integers(0, problem.edges))])
+        value = np.maximum(0, problem.value[alike] + 500_000 * int(rng.integers(-4, 5)))
+        quantity = int((problem.supply if side == "seller" else problem.demand)[own[alike[0]]])
+        ties = rng.integers(0, 1 << 44, len(alike))
+        added = Added(side, quantity, others[alike], value, 1 << 40, ties)
+        took.append(_milliseconds(lambda added=added: resolve(problem, solution, added)))
+    return (
+        f"one more order solved in {median(took):.1f} ms, p99 {np.quantile(took, 0.99):.1f} ms "
+        f"of {QUESTIONS} (aim 50)"
+    )
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    began = time.process_time()
+    run()
+    return (time.process_time() - began) * MILLISECONDS
+
+
+def _peak_mib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    main()
