@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from events.market_terms import SupplyTerms
-from events.vocabulary import INTEGER_MAX, PPB, Composition, Denominator, MarketBasis
+from events.vocabulary import INTEGER_MAX, Composition, Denominator, MarketBasis
 from market.rules.assignment_problem import Int64s
 from market.rules.columns import BEYOND
 from market.rules.eligibility import carries_treo
 from market.rules.exact_floors import Ratio
-from market.rules.quantities import SHARE_SCALE, figure_shares, kg_per_basis_kg, purity_ppb
+from market.rules.quantities import dry_scale, figure_shares, kg_per_basis_kg, purity_ppb
 
 NO_FIGURE = -1
 
@@ -40,10 +40,7 @@ def assay_columns(
     for supply, each in enumerate(terms) if row else ():
         composition, moisture_ppb = each.composition, each.moisture_ppb
         per_kg = kg_per_basis_kg("dry", basis, moisture_ppb, composition)
-        # over SHARE_SCALE: a share of the dry sample in parts per billion
-        scale = SHARE_SCALE // PPB
-        dry = 1 if composition.basis == "dry" else PPB
-        of_dry = scale if composition.basis == "dry" else scale * (PPB - moisture_ppb)
+        dry, of_dry = dry_scale(composition, moisture_ppb)
         for analyte, (share, below) in figure_shares(composition).items():
             place = row.get(analyte)
             if place is None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from events.market_terms import SupplyTerms
 from events.vocabulary import Composition, Denominator, MarketBasis
-from market.rules.quantities import DryAnalyte, dry_analytes, round_to, supply_kg_per_basis_kg
+from market.rules.quantities import DryAnalyte, dry_analytes, supply_kg_per_basis_kg
 
 DENOMINATORS: tuple[Denominator, ...] = ("wet", "dry", "oxide", "element")
 SUPPLIES_REMEMBERED = 8_192
@@ -35,9 +35,7 @@ def _reading(composition: Composition, moisture_ppb: int, basis: MarketBasis) ->
     analytes = dry_analytes(composition, moisture_ppb)
     kg = {each: supply_kg_per_basis_kg(each, basis, moisture_ppb, composition) for each in DENOMINATORS}
     dry_kg = kg["dry"]
-    ratio_ppb = (
-        {}
-        if dry_kg is None
-        else {name: round_to(found.low_ppb * dry_kg, "down") for name, found in analytes.items()}
-    )
-    return Reading(analytes, kg, ratio_ppb)
+    if dry_kg is None:
+        return Reading(analytes, kg, {})
+    dry, basis_kg = dry_kg.as_integer_ratio()
+    return Reading(analytes, kg, {name: found.low_ppb * dry // basis_kg for name, found in analytes.items()})

@@ -144,10 +144,10 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
     """Beyond the usual: purity, activities, waste, terms that differ, figures that int64 cannot hold."""
     made = any_supply(rng, name)
     rare_earths = tuple(
-        cell(each, rng.choice([10, 99]) * PPM, below=rng.random() < 0.5) for each in FULL_PANEL
+        cell(each, rng.choice([10, 99]) * PPM, below=rng.random() < 0.5) for each in sorted(FULL_PANEL)
     )
     shares = made.composition.cells + rare_earths
-    usual = {each.analyte: each for each in reversed(shares)}
+    measured = {each.analyte: each for each in reversed(shares)}
     treo = seldom(rng, {}, {"of": "treo", "treo_ppb": 9 * 10**8}, {"treo_ppb": 5 * 10**8})
     footprint = made.footprint
     if footprint is not None:
@@ -156,7 +156,10 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         made,
         composition=Composition(
             basis=made.composition.basis,
-            cells=tuple(seldom(rng, each, cell(each.analyte, None)) for each in usual.values()),
+            cells=tuple(
+                each if each.analyte == "Nd" else seldom(rng, each, cell(each.analyte, None))
+                for each in measured.values()
+            ),
             **({"of": "sample"} | treo),
         ),
         moisture_ppb=seldom(rng, made.moisture_ppb, PPB - 1),
