@@ -28,7 +28,10 @@ class FloorSums:
         self._ratios = ratios
         self._slots = max(map(len, ratios), default=0)
         self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
-        enclosed = [self._enclosed(fractions) for fractions in ratios]
+        if self._slots == 1:
+            enclosed = [self._one_enclosed(*each[0]) if each else (1, (0,), (0,)) for each in ratios]
+        else:
+            enclosed = [self._enclosed(fractions) for fractions in ratios]
         self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
         self._low = self._columns([low for _, low, _ in enclosed])
         self._high = self._columns([high for _, _, high in enclosed])
@@ -60,9 +63,20 @@ class FloorSums:
         padding = (0,) * self._slots
         return np.array([(*row, *padding)[: self._slots] for row in rows], dtype=np.int64).T.copy()
 
+    def _one_enclosed(self, over: int, under: int) -> tuple[int, Sequence[int], Sequence[int]]:
+        """`_enclosed` of a single fraction, which is what most orders have."""
+        over_bits, under_bits = over.bit_length(), under.bit_length()
+        if over_bits <= self._bits and under_bits <= SUM_BITS:
+            return under, (over,), (over,)
+        shift = min(SUM_BITS, self._bits - over_bits + under_bits - 1)
+        if shift < 0:
+            return 0, (0,), (0,)
+        low, rest = divmod(over << shift, under)
+        return 1 << shift, (low,), (low + (rest > 0),)
+
     def _enclosed(self, fractions: Sequence[Ratio]) -> tuple[int, Sequence[int], Sequence[int]]:
         """A divisor, and numerators over it just below and just above; divisor 0 where int64 is too small."""
-        divisor = fractions[0][1] if len(fractions) == 1 else lcm(*(under for _, under in fractions))
+        divisor = lcm(*(under for _, under in fractions))
         over = [numerator * (divisor // under) for numerator, under in fractions]
         if max(map(abs, over), default=0).bit_length() <= self._bits and divisor.bit_length() <= SUM_BITS:
             return divisor, over, over

@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from market.rules.assay_columns import assay_columns
+from market.rules.assay_columns import AssayColumns
 from market.rules.assignment_problem import Int32s, Int64s, Mask
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
@@ -285,8 +285,9 @@ def _pairs(
     sellers_fit, buyers_fit = fit_orders(supplies, requirements, facts)
     fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
     known = ways(supplies, requirements, buyers_fit)
-    asked = asked_analytes(requirements) | paid_analytes(requirements)
-    assays = assay_columns([order.terms for order in supplies], facts.basis, asked)
+    paid = paid_analytes(requirements)
+    terms = [order.terms for order in supplies]
+    assays = AssayColumns(terms, facts.basis, asked_analytes(requirements) | paid, paid)
     papers = PaperColumns(supplies, requirements, facts)
     against = [
         *screens(supplies, requirements, facts, assays),

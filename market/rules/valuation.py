@@ -7,8 +7,8 @@ from math import gcd
 
 import numpy as np
 
-from events.market_terms import SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY
+from events.market_terms import FootprintBenchmark, SustainabilityProfile
+from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY, Footprint
 from market.rules.amounts import (
     AMOUNT_UEUR_G_PER_KG_MAX,
     CENTS_G_PER_T_KG_PER_UEUR,
@@ -19,16 +19,13 @@ from market.rules.amounts import (
     is_european,
     profile_of,
 )
-from market.rules.assay_columns import AssayColumns, per_basis_kg
+from market.rules.assay_columns import AssayColumns
 from market.rules.assignment_problem import Int64s, Mask
-from market.rules.book import SupplyOrder
 from market.rules.candidates import Candidates, Ways
 from market.rules.columns import Slots, among, int64s
-from market.rules.delivery_papers import benchmark_for
 from market.rules.eligibility import MarketFacts
 from market.rules.exact_floors import FLOOR_MAX, FloorSums, Ratio
 from market.rules.paper_columns import PaperColumns
-from market.rules.quantities import kg_per_basis_kg
 from market.rules.screening import Requirements, Supplies
 
 Term = Callable[[Candidates], Int64s]
@@ -61,13 +58,13 @@ class Valuation:
         profiles = [profile_of(order, facts) for order in requirements]
         self._ways = known
         self._co_products = _co_products(requirements, facts, assays)
-        self._carbon = _carbon(supplies, profiles, facts, papers)
+        self._carbon = _carbon(supplies, profiles, facts, papers, assays)
         self._recycled = _recycled(supplies, profiles)
         self._certificates = _certificates(profiles, facts, papers)
         self._origin = _origin(supplies, profiles, facts)
         self._rex = _rex(supplies, requirements, profiles)
         self._penalties = _penalties(requirements, assays)
-        self._carried = _carried_product(supplies, facts, known)
+        self._carried = _carried_product(assays, known)
         self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
         self._floor = int64s((profile.floor_ueur_per_kg for profile in profiles), len(profiles))
         self._cap = int64s((profile.cap_ueur_per_kg for profile in profiles), len(profiles))
@@ -154,14 +151,18 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
 
 
 def _carbon(
-    supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts: MarketFacts, papers: PaperColumns
+    supplies: Supplies,
+    profiles: Sequence[SustainabilityProfile],
+    facts: MarketFacts,
+    papers: PaperColumns,
+    assays: AssayColumns,
 ) -> Term:
     cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
     if not cents.any():
         return _no_amount
-    gains = [_gains_g_ppb(order, facts) for order in supplies]
+    gains = list(_gains_g_ppb(supplies, facts))
     unit = gcd(*chain.from_iterable(gains)) or 1
-    ratios = list(_ueur_per_cent_and_gain(supplies, facts, unit))
+    ratios = list(_ueur_per_cent_and_gain(supplies, facts, assays, unit))
     most = FLOOR_MAX // int(cents.max())
     small = [max(map(abs, each)) // unit <= most for each in gains]
     held = [
@@ -187,29 +188,37 @@ def _carbon(
     return amount
 
 
-def _gains_g_ppb(order: SupplyOrder, facts: MarketFacts) -> tuple[int, int]:
+def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:
     """Below the benchmark: by the declared footprint, and by silence."""
-    benchmark = benchmark_for(order.terms, facts.rule_set)
-    if benchmark is None:
-        return 0, 0
-    base = benchmark.benchmark_g_co2e_per_kg * PPB
-    return (
-        base - effective_g_ppb(order.terms.footprint, benchmark, facts),
-        base - effective_g_ppb(None, benchmark, facts),
-    )
-
-
-def _ueur_per_cent_and_gain(supplies: Supplies, facts: MarketFacts, unit_g_ppb: int) -> Iterator[Ratio]:
-    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
+    benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
+    silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
     for order in supplies:
-        terms = order.terms
-        benchmark = benchmark_for(terms, facts.rule_set)
-        kg = (
-            None
-            if benchmark is None
-            else kg_per_basis_kg(benchmark.declared_unit, facts.basis, terms.moisture_ppb, terms.composition)
-        )
-        yield (NOTHING if kg is None else (kg[0] * unit_g_ppb, kg[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB))
+        benchmark, footprint = benchmarks.get(order.terms.form), order.terms.footprint
+        if benchmark is None:
+            yield 0, 0
+        elif footprint is None:
+            yield silent[benchmark.form], silent[benchmark.form]
+        else:
+            yield _gain_g_ppb(footprint, benchmark, facts), silent[benchmark.form]
+
+
+def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
+    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts)
+
+
+def _ueur_per_cent_and_gain(
+    supplies: Supplies, facts: MarketFacts, assays: AssayColumns, unit_g_ppb: int
+) -> Iterator[Ratio]:
+    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
+    units = {each.form: each.declared_unit for each in reversed(facts.rule_set.benchmarks)}
+    kg = {unit: assays.per_basis_kg(unit) for unit in set(units.values())}
+    for index, order in enumerate(supplies):
+        unit = units.get(order.terms.form)
+        ratio = None if unit is None else kg[unit][index]
+        if ratio is None:
+            yield NOTHING
+        else:
+            yield ratio[0] * unit_g_ppb, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
 
 
 def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> Term:
@@ -308,12 +317,12 @@ def _penalties(requirements: Requirements, assays: AssayColumns) -> Term:
     return amount
 
 
-def _carried_product(supplies: Supplies, facts: MarketFacts, known: Ways) -> Term:
+def _carried_product(assays: AssayColumns, known: Ways) -> Term:
     """What carriage per kg of product takes off, per basis kg."""
     if not known.per_product.any():
         return _no_amount
-    kg = per_basis_kg("wet", facts.basis, [order.terms for order in supplies])
     ratios = FloorSums(
-        [[NOTHING if each is None else each] for each in kg], int(np.abs(known.per_product).max())
+        [[NOTHING if each is None else each] for each in assays.per_basis_kg("wet")],
+        int(np.abs(known.per_product).max()),
     )
     return lambda pairs: ratios.floors([-known.per_product[pairs.way]], pairs.supply)
