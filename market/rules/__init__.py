@@ -10,7 +10,7 @@ In the order of reading, each line from what a command meets first to what it re
     whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
-                 assignment_check; network_simplex, transport_graph, compiled
+                 assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches
     who sees     visibility; viewers, own_side, explanations, tickets, tape, taping, crowd
     who trades   parties, papers, keys, initiatives, members, callers

@@ -14,9 +14,10 @@ all of it at once. None runs for ever: pivots are limited by the size of the pro
 
 from market.rules.assignment_bounds import price_bounds
 from market.rules.assignment_check import Violation, tied_edges, verify
+from market.rules.assignment_components import components
 from market.rules.assignment_problem import AssignmentError, Basis, Bounds, Problem, Solution
 from market.rules.assignment_resolve import Added, Resolved, resolve
-from market.rules.assignment_solve import best_welfare, components, solve
+from market.rules.assignment_solve import best_welfare, solve
 
 __all__ = [
     "Added",

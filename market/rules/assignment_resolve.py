@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from market.rules.assignment_components import components
 from market.rules.assignment_problem import (
     GUARD,
     AssignmentError,
@@ -16,7 +17,7 @@ from market.rules.assignment_problem import (
     Solution,
     column_problems,
 )
-from market.rules.assignment_solve import components, solve
+from market.rules.assignment_solve import solve
 
 ADDED = -1
 

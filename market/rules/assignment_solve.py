@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from market.rules.assignment_check import residual_cycle
+from market.rules.assignment_components import arcs_by_component
 from market.rules.assignment_problem import (
     LEVELS,
     AssignmentError,
@@ -18,7 +19,6 @@ from market.rules.assignment_problem import (
 )
 from market.rules.compiled import run
 from market.rules.network_simplex import Tree, plant, simplex
-from market.rules.transport_graph import group_arcs
 
 PIVOTS_PER_ARC_MAX = 20
 
@@ -82,15 +82,6 @@ def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
     return exact_dot(flow[: problem.edges], problem.value)
 
 
-def components(problem: Problem) -> tuple[Int64s, int]:
-    """The connected component of each order (sellers, then buyers), and how many there are.
-
-    Numbered by their first order; an order without edges is one of its own.
-    """
-    _, starts, group = _arcs_by_component(problem)
-    return group, len(starts) - 1
-
-
 def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | None) -> Iterator[None]:
     """Solve level after level; after each, potentials are its duals, and then loose arcs are closed."""
     if pivots_max is None:
@@ -108,7 +99,7 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
 
 
 def _network(problem: Problem, basis: Basis | None) -> _Network:
-    arcs, starts, _ = _arcs_by_component(problem)
+    arcs, starts, _ = arcs_by_component(problem)
     sellers = len(problem.supply)
     root = sellers + len(problem.demand)
     tail, head = _ends(problem)
@@ -159,17 +150,6 @@ def _check_basis(problem: Problem, basis: Basis, tail: Int64s, head: Int64s) -> 
     wrong |= away[:root] != np.concatenate([problem.supply, -problem.demand])
     if np.any(wrong):
         raise AssignmentError([f"the basis does not fit the problem at order {np.flatnonzero(wrong)[0]}"])
-
-
-def _arcs_by_component(problem: Problem) -> tuple[Int64s, Int64s, Int64s]:
-    """Arcs in the order of their components, where each component starts, and the component of each order."""
-    nodes = len(problem.supply) + len(problem.demand)
-    group = np.zeros(nodes, dtype=np.int64)
-    starts = np.zeros(nodes + 2, dtype=np.int64)
-    arcs = np.zeros(problem.edges + nodes, dtype=np.int64)
-    ends = problem.seller.copy(), problem.buyer.copy()
-    count = run(group_arcs, problem.edges, *ends, len(problem.supply), group, starts, arcs)
-    return arcs, starts[: count + 1].copy(), -1 - group
 
 
 def _ends(problem: Problem) -> tuple[Int64s, Int64s]:

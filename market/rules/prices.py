@@ -11,6 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
+from market.rules import assignment_components
 from market.rules.assignment import Bounds, Problem, Solution
 from market.rules.assignment_problem import Int64s, exact_dot
 
@@ -58,26 +59,16 @@ def surpluses(problem: Problem, solution: Solution, bounds: Bounds, anchor: Anch
 
 def components(problem: Problem) -> list[tuple[list[int], list[int]]]:
     """Sellers and buyers of each connected component that has an edge, in the order of their first seller."""
+    component, _ = assignment_components.components(problem)
     sellers = len(problem.supply)
-    parent = list(range(sellers + len(problem.demand)))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for left, right in zip(problem.seller.tolist(), problem.buyer.tolist(), strict=True):
-        low, high = sorted((root(left), root(right + sellers)))
-        parent[high] = low
-    found: dict[int, tuple[list[int], list[int]]] = {}
-    for node in sorted({*problem.seller.tolist(), *(problem.buyer + np.int64(sellers)).tolist()}):
-        members = found.setdefault(root(node), ([], []))
-        if node < sellers:
-            members[0].append(node)
-        else:
-            members[1].append(node - sellers)
-    return list(found.values())
+    orders = np.unique(np.concatenate([problem.seller, problem.buyer + np.int64(sellers)]))
+    orders = orders[np.argsort(component[orders], kind="stable")]
+    starts = np.flatnonzero(np.diff(component[orders], prepend=-1))
+    return [
+        (members[members < sellers].tolist(), (members[members >= sellers] - sellers).tolist())
+        for members in np.split(orders, starts[1:])
+        if len(members)
+    ]
 
 
 def _is_thin(sellers: Sequence[int], buyers: Sequence[int], anchor: Anchor) -> bool:
