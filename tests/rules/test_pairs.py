@@ -31,6 +31,7 @@ from events.vocabulary import (
     PPB,
     Composition,
     Footprint,
+    MarketBasis,
     OriginStep,
     Place,
     RecycledContent,
@@ -58,6 +59,7 @@ from tests.blotter import (
     days,
     eur,
     ident,
+    market_terms,
     member,
     ndpr_price,
     requirement_terms,
@@ -157,7 +159,7 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         composition=Composition(
             basis=made.composition.basis,
             cells=tuple(
-                each if each.analyte == "Nd" else seldom(rng, each, cell(each.analyte, None))
+                each if each.analyte in ("Nd", "Dy") else seldom(rng, each, cell(each.analyte, None))
                 for each in measured.values()
             ),
             **({"of": "sample"} | treo),
@@ -340,7 +342,8 @@ def odd_book(seed: int) -> Lane:
         self_declared_improvement_ppb=rng.choice([500_000_000, 333_333_333]),
         only_larger_of_recycled_and_rex=rng.random() < 0.5,
     )
-    lane = Lane(rules=rules)
+    basis: MarketBasis = rng.choice(["ndpr", "ndpr", "dy", "ndfeb-reuse"])
+    lane = Lane(rules=rules, terms=market_terms(basis=basis))
     lane.admit(*(odd_member(rng, name) for name in (*SELLERS, *BUYERS)))
     lane.record(ndpr_price())
     dollars = StatedPrice(amount_micro=239 * EUR, currency="USD", per="oxide")
