@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
@@ -94,15 +93,16 @@ def among(keys: Int64s, ascending: Int64s) -> Mask:
     return found
 
 
-def looked_up(keys: Int64s, table: dict[int, int], otherwise: int) -> Int64s:
-    ascending = np.array(sorted(table), dtype=np.int64)
-    if not len(ascending):
-        return np.full(len(keys), otherwise, dtype=np.int64)
-    values = np.array([table[key] for key in ascending.tolist()], dtype=np.int64)
-    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
-    return np.where(ascending[place] == keys, values[place], otherwise)
+class Lookup:
+    """A table from integers to integers, read by column; `otherwise` for what it does not hold."""
 
+    def __init__(self, table: dict[int, int], otherwise: int) -> None:
+        self._keys = int64s(sorted(table), len(table))
+        self._values = int64s((table[key] for key in sorted(table)), len(table))
+        self._otherwise = otherwise
 
-def struct_list(orders: Sequence[Any], name: str) -> list[Any]:
-    """One attribute of every order's terms."""
-    return [getattr(order.terms, name) for order in orders]
+    def of(self, keys: Int64s) -> Int64s:
+        if not len(self._keys):
+            return np.full(len(keys), self._otherwise, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[place] == keys, self._values[place], self._otherwise)

@@ -12,11 +12,11 @@ from market.rules.candidates import Candidates
 from market.rules.columns import (
     BEYOND,
     Codes,
+    Lookup,
     Slots,
     among,
     bit_words,
     int64s,
-    looked_up,
     numbered,
     share_a_bit,
 )
@@ -275,10 +275,12 @@ def _qualification(supplies: Supplies, requirements: Requirements, facts: Market
             place = buyers.known[of_buyer] * width + sites.known[of_site]
             levels[place] = QUALIFICATION_LADDER.index(level)
 
+    reached = Lookup(levels, 0)
+
     def qualified(pairs: Candidates) -> Mask:
-        wanted = least[pairs.requirement]
-        reached = looked_up(buyer[pairs.requirement] * width + site[pairs.supply], levels, 0)
-        found: Mask = reached >= wanted
+        found: Mask = (
+            reached.of(buyer[pairs.requirement] * width + site[pairs.supply]) >= least[pairs.requirement]
+        )
         return found
 
     yield qualified
