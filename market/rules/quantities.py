@@ -120,11 +120,6 @@ def ueur_per_product_kg(price_ueur_per_kg: int, order_basis_g: int, order_produc
     return round_half_even(price_ueur_per_kg * order_basis_g, order_product_g)
 
 
-def element_share(composition: Composition, cell: Cell) -> Fraction:
-    """A cell's figure as element of the sample; below detection its limit, not available 0."""
-    return Fraction(_scaled(composition, cell), SHARE_SCALE)
-
-
 def scaled_shares(composition: Composition) -> dict[str, int]:
     """Analyte → element share of the sample, dry or as received like the composition, over SHARE_SCALE.
 
