@@ -7,8 +7,8 @@ In the order of reading, each line from what a command meets first to what it re
     units        quantities, references, market_inputs
     a round      clearings (when), clearing (what); book, graph, sections, prices, evidence
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
-    whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
+    whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches
