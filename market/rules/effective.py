@@ -59,7 +59,7 @@ def effective(stage: Stage, grams: Mapping[int, int]) -> Stage:
         for name, gone in zip(pair, (seller_gone, buyer_gone), strict=True)
     }
     flow = flow[places]
-    claimed = Solution(flow=flow, welfare=exact_dot(flow, left.value), unique=True, **duals)
+    claimed = Solution(flow=flow, welfare=exact_dot(flow, left.value), unique=True, basis=None, **duals)
     violations = verify(left, claimed)
     if [found.rule for found in violations] == ["unique"]:
         violations, claimed = [], replace(claimed, unique=False)
