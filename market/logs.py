@@ -50,7 +50,12 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
 
 
 def _json_rendering() -> list[structlog.types.Processor]:
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_json)]
+    # The library's own `dict_tracebacks` writes the local variables of every frame: keys, bodies, prices.
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(frames),
+        structlog.processors.JSONRenderer(serializer=_json),
+    ]
 
 
 def _json(line: structlog.types.EventDict, *, default: Callable[[Any], Any]) -> bytes:

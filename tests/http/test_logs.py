@@ -102,8 +102,11 @@ configure(load(log_format="json"))
 log = structlog.get_logger()
 log.info("lone", surrogate="\\ud800")
 log.info("wide", count=2**80, at=object)
-try:
+def verify(token):
     1 / 0
+
+try:
+    verify("s3" + "cret")
 except ZeroDivisionError:
     log.exception("failed", lanes=(1, 2))
 """
@@ -116,6 +119,8 @@ def test_a_line_is_json_whatever_stands_in_it() -> None:
     assert (2**80, "<class 'object'>") == (wide["count"], wide["at"])
     assert ("error", [1, 2]) == (failed["level"], failed["lanes"])
     assert "ZeroDivisionError" == failed["exception"][0]["exc_type"]
+    assert ["<module>", "verify"] == [frame["name"] for frame in failed["exception"][0]["frames"]]
+    assert b"s3cret" not in spoken.stderr
     assert failed["time"].endswith("Z")
 
 
