@@ -77,6 +77,22 @@ def test_compose_environment_is_a_valid_one(compose: dict[str, Any], monkeypatch
     assert settings.role_url("writer") is not None
 
 
+def test_compose_keeps_the_key_of_the_public_ids_where_the_service_may_write(
+    compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = compose["services"]["lodestone"]
+    monkeypatch.setenv(
+        "LODESTONE_DATA_DIR", service["environment"].get("LODESTONE_DATA_DIR", "/app/.lodestone")
+    )
+    folder = load().data_dir
+    volumes = dict(volume.split(":") for volume in service.get("volumes", []))
+    assert str(folder) in volumes.values()
+    assert volumes.keys() <= compose["volumes"].keys()
+    assert re.search(
+        rf"install .*--owner=lodestone .*{folder}$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE
+    )
+
+
 def test_every_service_that_is_depended_on_exists(compose: dict[str, Any]) -> None:
     services = compose["services"]
     wanted = {name for service in services.values() for name in service.get("depends_on", {})}
