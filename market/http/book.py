@@ -72,17 +72,23 @@ class BookEntry(Body, frozen=True, kw_only=True):
 
 
 class KeptBooks:
-    """Anonymised books by market, initiative and lane position: the same for everybody who may ask for
-    them."""
+    """The newest anonymised book of each market and initiative: the same for everybody who may ask for it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[UUID, str | None, int], tuple[TapeOrder, ...]] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, str | None], tuple[int, tuple[TapeOrder, ...]]] = OrderedDict()
 
     def find(self, market: UUID, initiative: str | None, position: int) -> tuple[TapeOrder, ...] | None:
-        return self._kept.get((market, initiative, position))
+        """None unless the book that is kept stands at lane position `position`."""
+        kept = self._kept.get((market, initiative))
+        return kept[1] if kept is not None and kept[0] == position else None
 
     def keep(self, market: UUID, initiative: str | None, position: int, lines: tuple[TapeOrder, ...]) -> None:
-        self._kept[market, initiative, position] = lines
+        """In place of an older one: a book may have 200,000 lines."""
+        key = market, initiative
+        if (kept := self._kept.get(key)) is not None and kept[0] > position:
+            return
+        self._kept[key] = position, lines
+        self._kept.move_to_end(key)
         while len(self._kept) > BOOKS_KEPT:
             self._kept.popitem(last=False)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from market.http.book import BOOKS_KEPT, KeptBooks
 from market.http.loading import AT_ONCE, BookLoads
 from market.rules.book import Book
 from market.store import books
@@ -98,3 +100,21 @@ async def test_a_failed_load_is_everybodys_who_waits_and_forgotten(shop: Shop, c
     assert all(isinstance(each, Exception) for each in failed)
     counted.load = store_load
     assert None is not await loads.load(reader, shop.scene.market, at_least=1)
+
+
+def test_of_each_market_only_the_newest_book_is_kept() -> None:
+    kept, market = KeptBooks(), UUID(int=0)
+    kept.keep(market, None, 7, ())
+    kept.keep(market, "remhub", 7, ())
+    kept.keep(market, None, 9, ())
+    kept.keep(market, None, 8, ())
+    assert [None, None, ()] == [kept.find(market, None, position) for position in (7, 8, 9)]
+    assert () == kept.find(market, "remhub", 7)
+    assert 2 == len(kept._kept)
+    for number in range(1, BOOKS_KEPT + 1):
+        kept.keep(UUID(int=number), None, 1, ())
+    assert (None, (), BOOKS_KEPT) == (
+        kept.find(market, None, 9),
+        kept.find(UUID(int=1), None, 1),
+        len(kept._kept),
+    )
