@@ -74,11 +74,17 @@ async def issue_key(
     return MintedKey(organisation=organisation, key=key, roles=roles, expires_at=expires_at, token=token)
 
 
-async def revoke_labelled(desk: Desk, operator: Caller, organisation: UUID, label: str) -> int:
-    """Revokes every live key of a label; the number revoked."""
+async def revoke_labelled(
+    desk: Desk, operator: Caller, organisation: UUID, label: str, *, page_keys: int = KEYS_READ_MAX
+) -> int:
+    """Revokes every live key of a label; the number revoked. Revoked ones stay, so pages may be many."""
+    live: list[UUID] = []
+    after, more = None, True
     async with desk.looking() as connection:
-        found = await list_keys(connection, organisation, after=None, limit=KEYS_READ_MAX)
-    live = [key.key for key in found.items if key.details.label == label and not key.revoked]
+        while more:
+            found = await list_keys(connection, organisation, after=after, limit=page_keys)
+            live += [key.key for key in found.items if key.details.label == label and not key.revoked]
+            after, more = (found.items[-1].key if found.items else None), found.more
     for key in live:
         await parties.revoke_key(desk, operator, organisation=organisation, key=key)
     return len(live)

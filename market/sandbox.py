@@ -18,6 +18,7 @@ from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails
 from market.rules.refusals import AlreadyMember
+from market.store.inputs import input_key, list_inputs, load_rule_set
 from market.store.markets import load_market
 from market.store.party_reads import list_facilities
 
@@ -25,6 +26,7 @@ RULE_SET_VERSION: Final = 1
 USGS_COLUMN: Final = "2025e"
 USGS_AS_OF: Final = date(2025, 12, 31)
 USGS_SOURCE: Final = "USGS Mineral Commodity Summaries, estimate for 2025 (market/data/SOURCES.md)"
+INPUTS_READ_MAX: Final = 500
 SANDBOX_UEUR_PER_USD: Final = 920_000
 EU: Final = (
     "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE",
@@ -97,15 +99,21 @@ def _inputs(now: datetime) -> tuple[ReferencePrice | FxRate, ...]:
 
 
 async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox:
-    """Market, rule set, one seller and one buyer with a site each; every id follows from the deployment's."""
+    """Market, rule set, one seller and one buyer with a site each; every id follows from the deployment's.
+
+    What a start that was cut off has left out is made up for.
+    """
     deployment = operator.organisation.bytes
     market = derived_id(deployment, "sandbox market")
     async with desk.looking() as connection:
         exists = await load_market(connection, market) is not None
+        published = await load_rule_set(connection, market, RULE_SET_VERSION) is not None
+        recorded = await list_inputs(connection, market, after=None, limit=INPUTS_READ_MAX)
     seller = await _party(desk, operator, now, "refiner-fr-1", "FR", "refiner", "processing")
     buyer = await _party(desk, operator, now, "magnet-de-1", "DE", "magnet_producer", "manufacturing")
     if not exists:
         await markets.open_market(desk, operator, terms=_terms(), market=market)
+    if not published:
         await inputs.publish_rule_set(
             desk,
             operator,
@@ -113,7 +121,9 @@ async def ensure_sandbox(desk: Desk, operator: Caller, now: datetime) -> Sandbox
             rule_set=_rule_set(now),
             signed_by=(operator.organisation,),
         )
-        for value in _inputs(now):
+    known = {(row.kind, row.key) for row in recorded.items}
+    for value in _inputs(now):
+        if input_key(value) not in known:
             await inputs.record_input(desk, operator, market=market, value=value, source_id="sandbox")
     for party in (seller, buyer):
         await _admit(desk, operator, market, party.organisation)
