@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import rich_click as click
 from msgspec import Struct
 
+from events.migrations import MigrationError
+from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.cli.run import metrics_of, stop_event
@@ -16,11 +18,13 @@ from market.ground import Ground, Wiring, clock, prepare, stand, wire
 from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
 from market.logs import configure
-from market.operators import ensure_operator, issue_key, revoke_labelled
+from market.operators import ensure_operator, issue_key, revoke_labelled, told
+from market.provision import ProvisionError
 from market.rules.callers import Caller
 from market.sandbox import ensure_sandbox
 from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
+from market.topics import TopicError
 
 LABEL: Final = "lodestone up"
 KEY_VALID: Final = timedelta(days=30)
@@ -51,7 +55,12 @@ def command(*, as_json: bool) -> None:
     """PostgreSQL, Kafka, migrations, topics and all services; prints URLs and ready trader keys."""
     settings = settings_of()
     configure(settings, level="warning" if settings.log_format == "console" else None)
-    run_async(_up(settings, as_json=as_json))
+    try:
+        run_async(_up(settings, as_json=as_json))
+    except (MigrationError, ProvisionError, TopicError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    except (Refusal, Refusals) as error:
+        raise CommandFailed(Exit.UNAVAILABLE, told(error)) from error
 
 
 async def _up(settings: Settings, *, as_json: bool) -> None:
@@ -64,8 +73,8 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
                 failure = await _serve(ground, wiring, metrics, as_json=as_json)
     if failure is not None:
         address = f"{settings.http_host}:{settings.http_port}"
-        told = f"the API cannot listen on {address} ({failure}); LODESTONE_HTTP_PORT names another port"
-        raise CommandFailed(Exit.UNAVAILABLE, told)
+        sentence = f"the API cannot listen on {address} ({failure}); LODESTONE_HTTP_PORT names another port"
+        raise CommandFailed(Exit.UNAVAILABLE, sentence)
     say("stopped; the data is kept")
 
 
@@ -75,16 +84,19 @@ async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool)
     collect_less()
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
-    await asyncio.wait({asyncio.ensure_future(bound)}, timeout=START_SECONDS_MAX)
-    failure = bound.exception() if bound.done() else None
-    if failure is None and bound.done():
-        printed = await introduce(wiring, ground, metrics, bound.result())
-        _tell(printed, as_json=as_json)
-    elif not stop.is_set():
+    try:
+        either: set[asyncio.Future[Any]] = {bound, running}
+        await asyncio.wait(either, timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+        failure = bound.exception() if bound.done() else None
+        if bound.done() and failure is None:
+            _tell(await introduce(wiring, ground, metrics, bound.result()), as_json=as_json)
+            await running
+        elif not running.done():
+            failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
+        return failure
+    finally:
         stop.set()
-        failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
-    await running
-    return failure
+        await running
 
 
 def _tell(printed: Printed, *, as_json: bool) -> None:
