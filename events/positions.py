@@ -125,11 +125,14 @@ async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str
         await connection.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
 
 
-async def resume(connection: Connection, name: str, key: LaneKey) -> None:
-    """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease."""
-    await connection.execute(RESUME, name, key.stream, key.lane)
+async def resume(connection: Connection, name: str, key: LaneKey) -> bool:
+    """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease.
+
+    False when no reader of that name has ever had the lane.
+    """
+    return await connection.execute(RESUME, name, key.stream, key.lane) == "UPDATE 1"
 
 
-async def reread(connection: Connection, name: str, key: LaneKey) -> None:
+async def reread(connection: Connection, name: str, key: LaneKey) -> bool:
     """As `resume`, after the topic was made anew: from its first record, skipping what has been applied."""
-    await connection.execute(REREAD, name, key.stream, key.lane)
+    return await connection.execute(REREAD, name, key.stream, key.lane) == "UPDATE 1"

@@ -136,6 +136,6 @@ async def republish(connection: Connection, key: LaneKey) -> None:
 RESUME = "update record.relay set stopped_reason = null where stream = $1 and lane = $2"
 
 
-async def resume(connection: Connection, key: LaneKey) -> None:
-    """An operator's word that a stopped lane may be checked again. As the relay role."""
-    await connection.execute(RESUME, key.stream, key.lane)
+async def resume(connection: Connection, key: LaneKey) -> bool:
+    """An operator's word that a stopped lane may be checked again; False for no lane. As the relay role."""
+    return await connection.execute(RESUME, key.stream, key.lane) == "UPDATE 1"

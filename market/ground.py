@@ -13,13 +13,13 @@ from uuid import UUID
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from events import positions, watermarks
 from events.connections import ACQUIRE_SECONDS_MAX, Pool, cluster_id, open_consumer, open_pool, open_producer
 from events.decision import LaneKey
 from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migrations import pending
-from events.positions import reread, resume
 from market.commands.desk import Desk, open_desk
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
@@ -179,10 +179,18 @@ class Wiring(Struct, frozen=True, kw_only=True):
     def lanes(self) -> Sequence[int]:
         return range(self.deployment.lanes)
 
-    async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> None:
-        """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic."""
+    async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> bool:
+        """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic.
+
+        False when there is no such reader of that lane.
+        """
         async with self.writer.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-            await (reread if again else resume)(connection, name, key)
+            return await (positions.reread if again else positions.resume)(connection, name, key)
+
+    async def resume_relay(self, key: LaneKey) -> bool:
+        """An operator's word that topic and journal may be compared again; False when there is no lane."""
+        async with self.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            return await watermarks.resume(connection, key)
 
 
 @asynccontextmanager

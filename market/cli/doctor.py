@@ -21,6 +21,7 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
+from market.cli.lanes import check_lane
 from market.ground import Ground, pending_migrations, wire
 from market.local import LocalServerError, running_kafka, running_postgres
 from market.settings import Settings
@@ -67,7 +68,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     "--resume",
     "reader",
     metavar="READER/STREAM/LANE",
-    help="Let a stopped reader go on, as in matcher/market/3.",
+    help="Let a stopped reader, or the relay, go on, as in matcher/market/3.",
 )
 @click.option(
     "--reread",
@@ -106,7 +107,15 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
 async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> None:
     ground = Ground(settings=settings, admin_url=await running_postgres(settings), bootstrap="")
     async with wire(ground) as wiring:
-        await wiring.resume_reader(name, key, again=again)
+        check_lane(key, wiring.deployment.lanes)
+        if name == "relay":
+            if again:
+                told = f"the relay reads no topic; lodestone topics --republish {key.stream}/{key.lane}"
+                raise CommandFailed(Exit.INVALID_INPUT, told)
+            await wiring.resume_relay(key)
+        elif not await wiring.resume_reader(name, key, again=again):
+            told = f"no reader {name} has ever had a lane of {key.stream}"
+            raise CommandFailed(Exit.INVALID_INPUT, told)
 
 
 async def _findings(settings: Settings) -> list[Finding]:
@@ -205,6 +214,6 @@ async def _topics(ground: Ground, deployment: Deployment) -> Finding:
 
 
 def _help(name: str, lane: str) -> str | None:
-    if name in ("relay", "writer"):
+    if name == "writer":
         return None
     return f"mend the cause, then lodestone doctor --resume {name}/{lane}"

@@ -13,7 +13,7 @@ from events.decision import LaneKey
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of
-from market.cli.lanes import LANE
+from market.cli.lanes import LANE, check_lane
 from market.cli.run import stop_event
 from market.local import local_kafka
 from market.settings import Settings
@@ -54,20 +54,25 @@ async def _tail(
     once: bool,
     as_json: bool,
 ) -> None:
+    """What ends one stream's tail ends all of them."""
     stop = stop_event()
-    async with local_kafka(settings) as bootstrap, asyncio.TaskGroup() as group:
-        for stream in streams:
-            group.create_task(
-                _follow(
-                    bootstrap,
-                    record_topic(settings.topic_prefix, stream),
-                    lane,
-                    stop,
-                    from_start=from_start,
-                    once=once,
-                    as_json=as_json,
-                )
-            )
+    async with local_kafka(settings) as bootstrap:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stream in streams:
+                    group.create_task(
+                        _follow(
+                            bootstrap,
+                            record_topic(settings.topic_prefix, stream),
+                            lane,
+                            stop,
+                            from_start=from_start,
+                            once=once,
+                            as_json=as_json,
+                        )
+                    )
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
 
 
 async def _follow(
@@ -81,6 +86,8 @@ async def _follow(
     as_json: bool,
 ) -> None:
     async with open_reading(bootstrap, topic, from_end=not from_start) as reading:
+        if lane is not None:
+            check_lane(lane, reading.partitions)
         while not stop.is_set():
             async for partition, records in reading.batches():
                 if lane is None or lane.lane == partition:

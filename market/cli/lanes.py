@@ -6,8 +6,7 @@ from typing import Any, Final
 import rich_click as click
 
 from events.decision import LaneKey
-
-Lane = LaneKey
+from market.cli.console import CommandFailed, Exit
 
 _WRITTEN: Final = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})")
 
@@ -25,3 +24,10 @@ class LaneType(click.ParamType[LaneKey]):
 
 
 LANE: Final = LaneType()
+
+
+def check_lane(key: LaneKey, lanes: int) -> None:
+    """CommandFailed when a record of so many lanes per stream has no such lane."""
+    if key.lane >= lanes:
+        told = f"there is no lane {key.stream}/{key.lane}: this record has lanes 0 to {lanes - 1} per stream"
+        raise CommandFailed(Exit.INVALID_INPUT, told)

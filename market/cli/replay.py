@@ -10,7 +10,7 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.replay import BrokenRecord, from_journal, restore_lane
 from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
-from market.cli.lanes import LANE
+from market.cli.lanes import LANE, check_lane
 from market.ground import stand, stand_on_database, wire
 from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.settings import Settings
@@ -46,6 +46,7 @@ def command(*, lost: LaneKey | None, as_json: bool) -> None:
 
 async def _restore(settings: Settings, key: LaneKey) -> int:
     async with stand(settings) as ground, wire(ground) as wiring:
+        check_lane(key, wiring.deployment.lanes)
         consumer = await ground.consumer()
         try:
             return await restore_lane(wiring.writer, consumer, key, apply, topic_prefix=settings.topic_prefix)

@@ -3,9 +3,10 @@
 import rich_click as click
 
 from events.connections import ACQUIRE_SECONDS_MAX
+from events.decision import LaneKey
 from events.watermarks import republish
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
-from market.cli.lanes import LANE, Lane
+from market.cli.lanes import LANE, check_lane
 from market.ground import Ground, stand, wire
 from market.settings import Settings
 from market.topics import TopicError, create_topics, inspect_topics
@@ -17,7 +18,7 @@ from market.topics import TopicError, create_topics, inspect_topics
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def command(*, lost: Lane | None, dry_run: bool, as_json: bool) -> None:
+def command(*, lost: LaneKey | None, dry_run: bool, as_json: bool) -> None:
     """Create the topics of deploy/kafka/topics.toml that are missing; what exists is left as it is."""
     settings = settings_of()
     try:
@@ -33,9 +34,11 @@ def command(*, lost: Lane | None, dry_run: bool, as_json: bool) -> None:
         print_line(f"{'would be' if dry_run else 'is'} published again: {lost.stream}/{lost.lane}")
 
 
-async def _topics(settings: Settings, lost: Lane | None, *, dry_run: bool) -> list[dict[str, object]]:
+async def _topics(settings: Settings, lost: LaneKey | None, *, dry_run: bool) -> list[dict[str, object]]:
     async with stand(settings) as ground, wire(ground) as wiring:
         lanes = wiring.deployment.lanes
+        if lost is not None:
+            check_lane(lost, lanes)
         before = await inspect_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
         created = set() if dry_run else await _create(ground, lanes)
         if lost is not None and not dry_run:

@@ -148,6 +148,45 @@ async def test_events_can_be_read_and_a_lost_topic_published_again(
         assert (Exit.OK, len(expected)) == (code, json.loads(out)["repeats"])
 
 
+async def test_a_lane_a_reader_or_a_topic_that_is_not_there_is_said_so(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    absent = f"market/{LANES}"
+    async with bare_scene_on(database), wired(*servers):
+        calls = [
+            (servers, ("topics", "--republish", absent), "there is no lane"),
+            (servers, ("replay", "--restore", absent), "there is no lane"),
+            (servers, ("events", "tail", "--lane", absent, "--once"), "there is no lane"),
+            (servers, ("doctor", "--resume", f"relay/{absent}"), "there is no lane"),
+            (servers, ("doctor", "--resume", "nobody/market/0"), "no reader nobody"),
+            (servers, ("doctor", "--reread", "relay/market/0"), "topics --republish market/0"),
+            ((database, kafka_bootstrap, "absent."), ("events", "tail", "--once"), "does not exist"),
+        ]
+        for where, arguments, told in calls:
+            code, out, err = await ran(*where, *arguments)
+            assert (arguments, Exit.INVALID_INPUT, "") == (arguments, code, out), err
+            assert told in err
+            assert "Traceback" not in err
+
+
+async def test_the_doctor_lets_the_relay_go_on(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with bare_scene_on(database), wired(*servers) as wiring:
+        await wiring.relay.execute(
+            "update record.relay set stopped_reason = 'a test' where stream = 'market' and lane = 0"
+        )
+        _, out, _ = await ran(*servers, "doctor", "--json")
+        alarm = next(row for row in json.loads(out) if row["what"] == "relay market/0")
+        assert "mend the cause, then lodestone doctor --resume relay/market/0" == alarm["help"]
+        code, _, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
+        assert Exit.OK == code, err
+        stopped = "select count(*) from record.relay where stopped_reason is not null"
+        assert 0 == await wiring.relay.fetchval(stopped)
+
+
 async def test_replay_names_the_row_that_somebody_changed(
     database: Any, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
