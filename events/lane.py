@@ -114,6 +114,7 @@ class LaneWriter:
         batch_max: int = 128,
         waiting_max: int = 4096,
         look_max: int = 1024,
+        rehearsals_max: int = 2,
         acquire_timeout_seconds: float = 5.0,
     ) -> None:
         self._pool = pool
@@ -125,6 +126,7 @@ class LaneWriter:
         self._waiting_max = waiting_max
         self._look_max = look_max
         self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._rehearsals = asyncio.Semaphore(rehearsals_max)
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -164,7 +166,14 @@ class LaneWriter:
         return await future
 
     async def rehearse(self, command: Command[A, S]) -> tuple[Draft, ...]:
-        """The drafts that `execute` would record now; everything is done under the lock and rolled back."""
+        """The drafts that `execute` would record now; everything is done under the lock and rolled back.
+
+        A few at once, since each waits for its lanes with a connection of the pool that records.
+        """
+        try:
+            await asyncio.wait_for(self._rehearsals.acquire(), self._acquire_timeout_seconds)
+        except TimeoutError:
+            raise LaneBusy from None
         try:
             async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
                 transaction = connection.transaction()
@@ -175,6 +184,8 @@ class LaneWriter:
                     await _roll_back(transaction)
         except (asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
             raise _refusal_of(error) from error
+        finally:
+            self._rehearsals.release()
 
     async def _rehearse(self, connection: Connection, command: Command[A, S]) -> tuple[Draft, ...]:
         heads = await lock_lanes(connection, command.lanes)

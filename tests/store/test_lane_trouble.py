@@ -32,6 +32,10 @@ from tests.record_support import (
 )
 
 FIRST = LaneKey(STREAM, 0)
+WAITING_FOR_LOCK = """
+select count(*) > 0 from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'
+"""
 
 
 @pytest.fixture
@@ -277,6 +281,21 @@ async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_noth
     assert [refusal] * 3 == [type(outcome) for outcome in outcomes]
     assert [] == await effects(connection)
     assert 0 == (await read_head(connection, FIRST)).position
+
+
+async def test_rehearsals_that_wait_for_a_lane_leave_the_pool_to_what_is_recorded(
+    database: Any, deployment: Deployment, connection: Connection
+) -> None:
+    async with running_writer(database.dsn("writer"), size=4) as writer:
+        async with connection.transaction():
+            await lock_lanes(connection, [FIRST])
+            rehearsals = [asyncio.create_task(writer.rehearse(note(f"r{number}"))) for number in range(8)]
+            while not await connection.fetchval(WAITING_FOR_LOCK):  # noqa: ASYNC110  another session waits
+                await asyncio.sleep(0.01)
+            assert 1 == (await writer.execute(note("other", lane=1))).events[0].position
+            assert [False] * 8 == [rehearsal.done() for rehearsal in rehearsals]
+        assert [1] * 8 == [len(drafts) for drafts in await asyncio.gather(*rehearsals)]
+    assert ["other"] == await effects(connection)
 
 
 async def test_a_key_raced_with_two_bodies_is_refused_to_the_second(
