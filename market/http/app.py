@@ -68,7 +68,15 @@ def create_app(door: Door) -> Litestar:
     app = Litestar(
         route_handlers=(*options_handlers(endpoints), *HANDLERS),
         exception_handlers={Exception: exception_to_response},
-        state=State({"door": door, "endpoints": endpoints, "books": book.KeptBooks(), "loads": BookLoads()}),
+        state=State(
+            {
+                "door": door,
+                "endpoints": endpoints,
+                "books": book.KeptBooks(),
+                "loads": BookLoads(),
+                "probe": health.Probe(),
+            }
+        ),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=door.body_bytes_max,

@@ -1,14 +1,18 @@
 """Whether this process lives and may be sent requests; without credentials, and saying nothing of
 anybody."""
 
+import asyncio
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
 from market.http.access import PUBLIC
+from market.http.door import Door
 from market.http.endpoint import Answer, Call, Nothing, endpoint
 
 TAG: Final = "Operations"
+ASKED_AGAIN: Final = timedelta(seconds=1)
 
 
 class Liveness(Struct, frozen=True, kw_only=True):
@@ -21,6 +25,24 @@ class Readiness(Struct, frozen=True, kw_only=True):
     status: str
     checks: tuple[str, ...]
     failing: dict[str, str]
+
+
+class Probe:
+    """What the checks said last: no limit counts who asks, so they are asked once a second at most."""
+
+    def __init__(self) -> None:
+        self._asking = asyncio.Lock()
+        self._asked_at: datetime | None = None
+        self._failing: dict[str, str] = {}
+
+    async def failing(self, door: Door) -> dict[str, str]:
+        """The sentence of each check that fails."""
+        async with self._asking:
+            if self._asked_at is None or door.clock() - self._asked_at >= ASKED_AGAIN:
+                found = {name: await check() for name, check in door.checks.items()}
+                self._failing = {name: sentence for name, sentence in found.items() if sentence is not None}
+                self._asked_at = door.clock()
+            return self._failing
 
 
 @endpoint(
@@ -42,11 +64,8 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     description="503 with the same body while a check fails.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:
-    failing: dict[str, str] = {}
-    for name, check in call.door.checks.items():
-        sentence = await check()
-        if sentence is not None:
-            failing[name] = sentence
+    probe: Probe = call.request.app.state.probe
+    failing = await probe.failing(call.door)
     body = Readiness(
         status="failing" if failing else "ok", checks=tuple(sorted(call.door.checks)), failing=failing
     )

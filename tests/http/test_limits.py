@@ -1,5 +1,6 @@
 """Rates per organisation, told by their headers; health stands outside."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +139,23 @@ async def test_readiness_names_what_fails(database: Any) -> None:
             "failing": {"relay": "the oldest unpublished event is 40 s old"},
         } == answer.json()
         assert {"status": "ok"} == (await shop.client.get("/livez")).json()
+
+
+async def test_probes_ask_the_checks_once_a_second_however_many_they_are(database: Any) -> None:
+    asked: list[str | None] = []
+    says: list[str | None] = [None, "it is away"]
+
+    async def check() -> str | None:
+        asked.append(says[len(asked)])
+        await asyncio.sleep(0)
+        return asked[-1]
+
+    async with shop_on(database, checks={"database": check}) as shop:
+        answers = await asyncio.gather(*(shop.client.get("/readyz") for _ in range(20)))
+        assert ([200] * 20, [None]) == ([answer.status_code for answer in answers], asked)
+        shop.scene.clock.pass_seconds(1)
+        answers = await asyncio.gather(*(shop.client.get("/readyz") for _ in range(20)))
+        assert ([503] * 20, says) == ([answer.status_code for answer in answers], asked)
 
 
 async def test_metrics_count_requests_by_template_and_refusals_by_code(shop: Shop) -> None:
