@@ -14,34 +14,23 @@ from uuid import UUID
 import structlog
 import uvicorn
 
-from events.connections import ACQUIRE_SECONDS_MAX, Pool
+from events.connections import Pool
 from events.decision import LaneKey
-from events.migrations import pending
 from events.publishing import TopicWriter
 from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
-from events.watermarks import oldest_unpublished_seconds
 from market.auditor import ChainFollower
 from market.ground import Wiring, clock, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
-from market.http.door import Check, Door
+from market.http.door import Door
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.matcher import Matcher
-from market.metrics import (
-    AUDIT_DIVERGENCES,
-    LANE_STOPPED,
-    READER_LAG,
-    READER_LAG_SECONDS,
-    RELAY_OLDEST_SECONDS,
-    SERVICE_FAILURES,
-    SERVICE_UP,
-)
+from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.projector import Projector
-from market.provision import MIGRATIONS
 from market.publisher import Publisher
 from market.solver import Solver
 from market.store.applying import apply
@@ -49,6 +38,7 @@ from market.store.party_reads import find_key
 from market.store.reading import reading
 from market.store.views import PROJECTOR
 from market.timers import Timers
+from market.watch import checks, watch
 
 log = structlog.get_logger("lodestone.services")
 
@@ -56,9 +46,6 @@ SERVICES: Final = ("api", "relay", "matcher", "timers", "projector", "publisher"
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
-WATCH_SECONDS: Final = 1.0
-RELAY_SECONDS_MAX: Final = 30.0
-READY_SECONDS_MAX: Final = 2.0
 BACKLOG: Final = 2048
 YOUNG_OBJECTS_MAX: Final = 20_000
 
@@ -93,7 +80,7 @@ async def run_services(
         asyncio.create_task(_keep(name, builders[name], wiring, stop), name=f"service-{name}")
         for name in names
     ]
-    tasks.append(asyncio.create_task(_watch(wiring, stop), name="watch"))
+    tasks.append(asyncio.create_task(watch(wiring, stop), name="watch"))
     try:
         await stop.wait()
         _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS_MAX)
@@ -295,36 +282,6 @@ async def find_credential(reader: Pool, key: UUID) -> Credential | None:
     )
 
 
-def checks(wiring: Wiring) -> dict[str, Check]:
-    """What `/readyz` asks: the database, its migrations, how far the relay is behind."""
-
-    async def database() -> str | None:
-        try:
-            async with wiring.reader.acquire(timeout=READY_SECONDS_MAX) as connection:
-                await connection.fetchval("select 1", timeout=READY_SECONDS_MAX)
-        except Exception as error:  # noqa: BLE001  any failure is the answer
-            return f"the database does not answer: {type(error).__name__}"
-        return None
-
-    async def migrations() -> str | None:
-        try:
-            async with wiring.reader.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-                missing = await pending(connection, MIGRATIONS)
-        except Exception as error:  # noqa: BLE001  any failure is the answer
-            return f"the migrations cannot be read: {type(error).__name__}"
-        return f"migrations are missing: {', '.join(missing)}" if missing else None
-
-    async def relay() -> str | None:
-        try:
-            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-                age = await oldest_unpublished_seconds(connection)
-        except Exception as error:  # noqa: BLE001  any failure is the answer
-            return f"the relay's watermarks cannot be read: {type(error).__name__}"
-        return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
-
-    return {"database": database, "migrations": migrations, "relay": relay}
-
-
 class _Server(uvicorn.Server):
     """Leaves signals to the process, which stops all services together."""
 
@@ -379,41 +336,6 @@ async def _tell_port(
     log.info("api_listens", host=host, port=port)
     if bound is not None and not bound.done():
         bound.set_result(port)
-
-
-# --- what the metrics know of the record
-
-# Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
-LAGS = """
-select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped,
-       coalesce(extract(epoch from clock_timestamp() - j.recorded_at), 0)::float8 as seconds
-from (
-    select name, stream, lane, position, stopped_reason is not null as stopped from record.consumer
-    union all
-    select 'relay', stream, lane, position, stopped_reason is not null from record.relay
-) p
-join record.lane l on l.stream = p.stream and l.lane = p.lane
-left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.position = p.position + 1
-"""
-
-
-async def _watch(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
-    while not stop.is_set():
-        try:
-            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
-                RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
-                rows = await connection.fetch(LAGS)
-            for row in rows:
-                place = (row["name"], row["stream"], str(row["lane"]))
-                READER_LAG.labels(*place).set(row["lag"])
-                READER_LAG_SECONDS.labels(*place).set(row["seconds"])
-                LANE_STOPPED.labels(*place).set(int(row["stopped"]))
-            AUDIT_DIVERGENCES.set(sum(row["stopped"] for row in rows if row["name"] == "auditor"))
-        except Exception as error:  # noqa: BLE001  a gauge is no reason to end
-            log.warning("watch_failed", error=repr(error))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
 
 
 _BUILDERS: Final[dict[str, Service]] = {

@@ -1,0 +1,90 @@
+"""What is known of the record from outside: the checks of `/readyz`, and the gauges of lags and stops."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from events.connections import ACQUIRE_SECONDS_MAX
+from events.migrations import pending
+from events.watermarks import oldest_unpublished_seconds
+from market.ground import Wiring
+from market.http.door import Check
+from market.metrics import (
+    AUDIT_DIVERGENCES,
+    LANE_STOPPED,
+    READER_LAG,
+    READER_LAG_SECONDS,
+    RELAY_OLDEST_SECONDS,
+)
+from market.provision import MIGRATIONS
+
+log = structlog.get_logger("lodestone.watch")
+
+WATCH_SECONDS: Final = 1.0
+RELAY_SECONDS_MAX: Final = 30.0
+READY_SECONDS_MAX: Final = 2.0
+
+
+def checks(wiring: Wiring) -> dict[str, Check]:
+    """What `/readyz` asks: the database, its migrations, how far the relay is behind."""
+
+    async def database() -> str | None:
+        try:
+            async with wiring.reader.acquire(timeout=READY_SECONDS_MAX) as connection:
+                await connection.fetchval("select 1", timeout=READY_SECONDS_MAX)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the database does not answer: {type(error).__name__}"
+        return None
+
+    async def migrations() -> str | None:
+        try:
+            async with wiring.reader.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                missing = await pending(connection, MIGRATIONS)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the migrations cannot be read: {type(error).__name__}"
+        return f"migrations are missing: {', '.join(missing)}" if missing else None
+
+    async def relay() -> str | None:
+        try:
+            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                age = await oldest_unpublished_seconds(connection)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the relay's watermarks cannot be read: {type(error).__name__}"
+        return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
+
+    return {"database": database, "migrations": migrations, "relay": relay}
+
+
+# Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
+LAGS = """
+select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped,
+       coalesce(extract(epoch from clock_timestamp() - j.recorded_at), 0)::float8 as seconds
+from (
+    select name, stream, lane, position, stopped_reason is not null as stopped from record.consumer
+    union all
+    select 'relay', stream, lane, position, stopped_reason is not null from record.relay
+) p
+join record.lane l on l.stream = p.stream and l.lane = p.lane
+left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.position = p.position + 1
+"""
+
+
+async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
+    """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
+    while not stop.is_set():
+        try:
+            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
+                rows = await connection.fetch(LAGS)
+            for row in rows:
+                place = (row["name"], row["stream"], str(row["lane"]))
+                READER_LAG.labels(*place).set(row["lag"])
+                READER_LAG_SECONDS.labels(*place).set(row["seconds"])
+                LANE_STOPPED.labels(*place).set(int(row["stopped"]))
+            AUDIT_DIVERGENCES.set(sum(row["stopped"] for row in rows if row["name"] == "auditor"))
+        except Exception as error:  # noqa: BLE001  a gauge is no reason to end
+            log.warning("watch_failed", error=repr(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
