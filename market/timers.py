@@ -36,7 +36,7 @@ COMMANDS_PER_TICK_MAX: Final = 256
 RESERVATIONS_PER_TICK_MAX: Final = 1_024
 REFUSED_PAUSE: Final = timedelta(seconds=5)
 FAILED_PAUSE: Final = timedelta(seconds=60)
-FAILED_TOLD_MAX: Final = 1_024
+FAILURES_REMEMBERED_MAX: Final = 1_024
 
 
 class Due(NamedTuple):
@@ -58,13 +58,15 @@ class Timers:
         clock: Callable[[], datetime],
         tick_seconds: float = TICK_SECONDS,
         commands_max: int = COMMANDS_PER_TICK_MAX,
+        remembered_max: int = FAILURES_REMEMBERED_MAX,
     ) -> None:
-        """`commands_max`: of a kind, in a tick."""
+        """`commands_max`: of a kind, in a tick; `remembered_max`: failures told before any is told again."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
         self._clock = clock
         self._tick_seconds = tick_seconds
         self._commands_max = commands_max
+        self._remembered_max = remembered_max
         self._not_before: dict[tuple[str, UUID], datetime] = {}
         self._failed: set[tuple[str, UUID]] = set()
         self._expiry_mark = START
@@ -139,7 +141,9 @@ class Timers:
         except Exception:
             self._not_before[key] = now + FAILED_PAUSE
             outcome = "failed"
-            if key not in self._failed and len(self._failed) < FAILED_TOLD_MAX:
+            if key not in self._failed:
+                if len(self._failed) >= self._remembered_max:
+                    self._failed.clear()
                 self._failed.add(key)
                 log.exception("timer_failed", kind=due.kind, subject=str(due.subject))
         else:

@@ -153,6 +153,18 @@ async def test_what_fails_or_is_refused_again_and_again_is_passed_over_and_told_
         assert {"RequirementExpired": 1} == await kinds(scene, RequirementExpired, RecoveredLotExpired)
 
 
+async def test_no_failure_is_silent_however_many_were_told(database: Any) -> None:
+    async with scene_on(database) as scene:
+        broken = [await scene.offer(scene.sellers[0]) for _ in range(3)]
+        await scene.pool.execute("update supply set body = '{}' where supply = any($1)", broken)
+        scene.clock.pass_seconds(20 * WEEKS)
+        timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock, remembered_max=2)
+        with capture_logs() as lines:
+            await timers.tick()
+        told = [UUID(line["subject"]) for line in lines if line["event"] == "timer_failed"]
+        assert sorted(broken) == sorted(told)
+
+
 async def materials_lane(scene: Scene) -> LaneKey:
     return LaneKey("materials", await scene.pool.fetchval("select lane from lot_reservation"))
 
