@@ -76,6 +76,7 @@ class KeyRing:
         self._find = find
         self._clock = clock
         self._verified: OrderedDict[bytes, tuple[datetime, Credential]] = OrderedDict()
+        self._forgotten = 0
 
     async def credential(self, authorization: str | None, admit: Callable[[], None]) -> Credential:
         """The live key of an Authorization header. DoorError `unauthenticated`, not saying which part
@@ -95,8 +96,10 @@ class KeyRing:
             credential = known[1]
         else:
             admit()
+            forgotten = self._forgotten
             credential = await self._verify(token)
-            self._remember(digest, now, credential)
+            if forgotten == self._forgotten:
+                self._remember(digest, now, credential)
         if credential.expires_at <= now:
             raise _unauthenticated("the API key is unknown, revoked or expired")
         return credential
@@ -120,7 +123,8 @@ class KeyRing:
             self._verified.popitem(last=False)
 
     def forget(self, key: UUID) -> None:
-        """Drop a revoked key at once in this process."""
+        """Drop a revoked key at once in this process; what is being read of it now is not remembered."""
+        self._forgotten += 1
         for digest in [digest for digest, (_, known) in self._verified.items() if known.key == key]:
             del self._verified[digest]
 

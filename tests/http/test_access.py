@@ -1,19 +1,21 @@
 """Who gets in: keys, expiry, revocation, roles, and every route without credentials."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from litestar import get
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.access import PUBLIC, READERS, mint, secret_sha256
+from market.http.access import PUBLIC, READERS, Credential, KeyRing, mint, secret_sha256
 from market.http.app import HANDLERS, check_declared, declared
 from market.http.endpoint import PATH_IDS, Endpoint
 from market.http.ids import to_text
+from market.http.problems import DoorError
 from tests.http.shop import Shop
 
 ENDPOINTS = declared(HANDLERS)
@@ -51,6 +53,32 @@ def test_a_handler_without_declared_roles_is_refused_at_start() -> None:
 
     with pytest.raises(RuntimeError, match="bare_handler"):
         check_declared([*HANDLERS, bare_handler])
+
+
+async def test_a_key_that_is_revoked_while_it_is_read_is_not_remembered() -> None:
+    now, key = datetime(2026, 3, 2, tzinfo=UTC), UUID(int=7)
+    token = mint(key, bytes(32))
+    live = Credential(
+        key=key,
+        organisation=UUID(int=1),
+        roles=frozenset({"trader"}),
+        secret_sha256=secret_sha256(token),
+        expires_at=now + timedelta(days=1),
+        revoked=False,
+    )
+    revoked: list[bool] = []
+
+    async def find(_: UUID) -> Credential:
+        found = replace(live, revoked=bool(revoked))
+        if not revoked:
+            revoked.append(True)
+            ring.forget(key)
+        return found
+
+    ring = KeyRing(find, lambda: now)
+    assert live == await ring.credential(f"Bearer {token}", lambda: None)
+    with pytest.raises(DoorError, match="revoked"):
+        await ring.credential(f"Bearer {token}", lambda: None)
 
 
 async def test_no_route_answers_without_credentials(shop: Shop) -> None:
