@@ -170,7 +170,6 @@ class Subscription:
         while not self._stopping.is_set():
             try:
                 await self._run_with_consumer()
-                pause = self._limits.retry_seconds_min
             except (KafkaError, *DATABASE_ERRORS) as error:
                 log.warning("reader_waits", reader=self._name, error=repr(error), seconds=pause)
                 await self._sleep(pause)
