@@ -53,6 +53,9 @@ DATABASE_AWAY = (
 )
 """It cannot be used now, whoever asks for whatever: restarting, full, a replica; or the session was ended."""
 
+LOGIN_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""No such role or database, or another password."""
+
 DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
 """Whatever goes wrong with a statement."""
 

@@ -14,7 +14,15 @@ from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from events import positions, watermarks
-from events.connections import ACQUIRE_SECONDS_MAX, Pool, cluster_id, open_consumer, open_pool, open_producer
+from events.connections import (
+    ACQUIRE_SECONDS_MAX,
+    LOGIN_REFUSED,
+    Pool,
+    cluster_id,
+    open_consumer,
+    open_pool,
+    open_producer,
+)
 from events.decision import LaneKey
 from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
@@ -129,12 +137,10 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
 
 
 async def pending_migrations(ground: Ground) -> tuple[str, ...]:
-    """What `migrate_database` would apply; everything while the roles are missing too."""
+    """What `migrate_database` would apply; everything while the owner's role, or its password, is missing."""
     try:
         owner = await ground.pool("owner", 1)
-    except Exception as error:
-        if "does not exist" not in str(error):
-            raise
+    except LOGIN_REFUSED:
         return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
     try:
         async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:

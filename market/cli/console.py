@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from events.connections import DATABASE_AWAY, UnsafeDatabase
+from events.connections import DATABASE_AWAY, LOGIN_REFUSED, UnsafeDatabase
 from events.journal import NotInitialised
 from events.refusal import RecordUnavailable
 from market.local import LocalServerError
@@ -90,6 +90,8 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
             return runner.run(main)
     except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
+    except LOGIN_REFUSED as error:
+        raise CommandFailed(Exit.UNAVAILABLE, f"PostgreSQL refuses the login: {error}") from error
     except SERVER_AWAY as error:
         raise CommandFailed(Exit.UNAVAILABLE, f"a server is away: {error!r}") from error
     except KeyboardInterrupt:

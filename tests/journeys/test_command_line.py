@@ -170,6 +170,20 @@ async def test_a_lane_a_reader_or_a_topic_that_is_not_there_is_said_so(
             assert "Traceback" not in err
 
 
+async def test_a_role_that_may_not_log_in_is_said_so(database: Any, kafka_bootstrap: str) -> None:
+    stranger = database.admin_dsn.replace("postgres@", "nobody_known@", 1)
+    assert stranger != database.admin_dsn
+    environment = {
+        "LODESTONE_DATABASE_URL": database.admin_dsn,
+        "LODESTONE_WRITER_URL": stranger,
+        "LODESTONE_KAFKA_BOOTSTRAP": kafka_bootstrap,
+    }
+    code, _, err = await ran_with(environment, "run", "relay")
+    assert Exit.UNAVAILABLE == code, err
+    assert 'error: PostgreSQL refuses the login: role "nobody_known" does not exist' in err
+    assert "Traceback" not in err
+
+
 async def test_the_doctor_lets_the_relay_go_on(
     database: Any, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
