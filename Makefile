@@ -64,4 +64,4 @@ bench-clearing: setup ## a round and its solver against OR-tools, networkx and g
 	@$(BIN)/python bench/clearing.py
 
 clean: ## remove .venv, caches and ALL local data
-	rm -rf .venv .lodestone .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .lodestone .lodestone-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .schemathesis schemathesis-report
