@@ -9,6 +9,7 @@ from events.market_terms import (
     MarketInput,
     MarketTerms,
     Member,
+    Multiplier,
     OrderDual,
     RequirementTerms,
     RuleSet,
@@ -236,6 +237,7 @@ class ClearingEvidence(Struct, frozen=True, kw_only=True):
     section: Code
     waterfalls: tuple[Waterfall, ...] = ()
     duals: tuple[OrderDual, ...] = ()
+    multipliers: tuple[Multiplier, ...] = ()
 
 
 class ClearingCompleted(Struct, frozen=True, kw_only=True):

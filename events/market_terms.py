@@ -397,7 +397,12 @@ class Waterfall(Struct, frozen=True, kw_only=True):
 
 
 class OrderDual(Struct, frozen=True, kw_only=True):
-    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along."""
+    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along.
+
+    `effective_g` is what the final problem lets it trade: its capacity, or for `effective_reason` its fill
+    or nothing. `dual`, `rank_dual` and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual`
+    the bound of the problem with every edge and whole capacities, `plain_dual` that bound with S = 0.
+    """
 
     order: UUID
     tranche: Count = 0
@@ -410,10 +415,32 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     rank_dual: BigInteger
     tiebreak_dual: BigInteger
     marginal: bool
+    effective_g: MassG | None = None
+    effective_reason: Code | None = None
+    dual_ueur_per_kg: ValueUeurPerKg | None = None
+    relaxed_dual_ueur_per_kg: ValueUeurPerKg | None = None
+    plain_dual_ueur_per_kg: ValueUeurPerKg | None = None
+
+
+class Multiplier(Struct, frozen=True, kw_only=True):
+    """The price of one portfolio limit of a buyer, micro-EUR per kg of basis, at least 0.
+
+    `limit` names the limit: `recycled_min`, or `third_country_max` with its country.
+    """
+
+    requirement: UUID
+    limit: Code
+    country: CountryCode | None = None
+    ueur_per_kg: ValueUeurPerKg
 
 
 class SectionResult(Struct, frozen=True, kw_only=True):
-    """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg."""
+    """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg.
+
+    No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` is what
+    indivisible lots, minimum quantities and the marginality tolerance cost at most: bound − welfare.
+    `welfare_without_sustainability` is the bound of the same orders with S = 0.
+    """
 
     section: Code
     edge_count: Count
@@ -425,6 +452,9 @@ class SectionResult(Struct, frozen=True, kw_only=True):
     unique: bool
     tries: Annotated[int, Meta(ge=1, le=8)]
     trades: Count
+    relaxed_bound: BigInteger | None = None
+    gap: BigInteger | None = None
+    removed_orders: Count | None = None
 
 
 class TradeReference(Struct, frozen=True, kw_only=True):
