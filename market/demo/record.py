@@ -13,8 +13,8 @@ from events.market_events import ClearingPlanned, MatchStruck
 from events.topics import record_topic
 from market.auditor import AuditReport, audit
 from market.rules.book import Books, fold
+from market.rules.cleared import Trade
 from market.rules.clearing import Clearing, clear
-from market.rules.sections import Trade
 from market.topics import create_topics, open_reading
 
 FORGED_PREFIX = "forged."

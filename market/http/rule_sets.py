@@ -30,7 +30,7 @@ TAG: Final = "Markets"
 COSIGNER: Final = "Cosigner-Authorization"
 EXAMPLE: Final = {
     "version": 1,
-    "algorithm": "lexicographic-1",
+    "algorithm": "lexicographic-2",
     "benchmarks": [
         {
             "form": "separated_oxide",

@@ -24,7 +24,6 @@ from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
 from market.rules.bids import profile_refusals
 from market.rules.book import PublishedRuleSet
 from market.rules.callers import Caller, role_refusals
-from market.rules.clearing import ALGORITHM
 from market.rules.defects import AlgorithmUnknown, FacilityNotOwned, PartyNotMember
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import EUR, NDFEB, NDPR
@@ -44,6 +43,7 @@ from market.rules.refusals import (
     SignaturesMissing,
     refuse,
 )
+from market.rules.rounds import ALGORITHM
 from market.rules.wellformed import duplicate_refusals, malformed
 from market.rules.wording import Text
 

@@ -20,7 +20,7 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, TermHorizon, Tranche
-from market.rules import sections
+from market.rules import posing, sections
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
 from market.rules.clearing import ALGORITHM, clear, conclude, drafts
@@ -365,7 +365,7 @@ def test_an_unknown_algorithm_abandons_the_round() -> None:
     events = lane.round()
     assert ["algorithm_unknown"] == [fact.code for fact in facts_of_type(events, ClearingAbandoned)]
     assert (None, 1) == (lane.book.plan, lane.book.last_round)
-    assert "lexicographic-1" == ALGORITHM
+    assert "lexicographic-2" == ALGORITHM
 
 
 def test_a_round_without_a_unique_result_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +377,7 @@ def test_a_round_without_a_unique_result_is_abandoned(monkeypatch: pytest.Monkey
     # equal rank and no bits of tie-break: nothing tells the two offers apart
     for order in book.supplies.values():
         book.supplies[order.order] = replace(order, rank=1)
-    monkeypatch.setattr(sections, "TIEBREAK_BITS", 0)
+    monkeypatch.setattr(posing, "TIEBREAK_BITS", 0)
     events = lane.round()
     assert ["not_unique"] == [fact.code for fact in facts_of_type(events, ClearingAbandoned)]
 

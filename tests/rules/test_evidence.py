@@ -131,7 +131,7 @@ def test_the_edges_hash_moves_with_every_edge(change: str) -> None:
         lane.offer("seller", "offer" if changed != "ids" else "other", ask=eur(EUR + (changed == "ask")))
         lane.require("buyer", "wanted", limit=eur(2 * EUR + (changed == "limit")))
         cleared = clear(lane.book, lane.plan()).sections[0]
-        assert cleared.edges_sha256 == edges_sha256(cleared.section, edges(cleared.section))
+        assert cleared.edges_sha256 == edges_sha256(cleared.posed.section, edges(cleared.posed.section))
         return cleared.edges_sha256
 
     assert hashed("nothing") == hashed("nothing")

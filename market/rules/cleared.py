@@ -1,0 +1,168 @@
+"""A section's result out of what proves it: effective capacities, bounds, prices and trades; no solver.
+
+A solver finds a `Proof`, a certificate carries one; either way the same section comes of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from market.rules.assignment_bounds import price_bounds
+from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, exact_dot
+from market.rules.eligibility import Delivery
+from market.rules.evidence import edges_sha256
+from market.rules.graph import BuyerNode, Edges, SellerNode, delivery_between
+from market.rules.posing import (
+    Posed,
+    Reasons,
+    Sides,
+    edges_left,
+    held_to_fill,
+    with_effective,
+    without_removed,
+)
+from market.rules.prices import Surpluses, surpluses
+from market.rules.quantities import amount_cents
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Proof:
+    """What proves a section. `relaxed` is the problem of try `tries` with every edge and whole capacities.
+
+    relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: the orders without
+    part in the final problem, and why. `solution`: its flow and duals, of the edges that are left.
+    """
+
+    tries: int
+    relaxed: Problem
+    relaxed_dual: Sides
+    plain_dual: Sides
+    removed: Reasons
+    solution: Solution
+
+    @property
+    def relaxed_bound(self) -> int:
+        return dual_total(self.relaxed, self.relaxed_dual)
+
+    @property
+    def plain_bound(self) -> int:
+        return dual_total(self.relaxed, self.plain_dual)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
+
+    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid.
+    """
+
+    seller: SellerNode
+    buyer: BuyerNode
+    seller_index: int
+    buyer_index: int
+    delivery: Delivery
+    term_total: int
+    value: int
+    quantity_g: int
+    seller_surplus: int
+    buyer_surplus: int
+    price_ueur_per_kg: int
+    paid_cents: int
+    received_cents: int
+    remainder_ueur_g_per_kg: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClearedSection:
+    """A section with its trades. `problem` is the final one, with effective capacities; `held` says why."""
+
+    posed: Posed
+    proof: Proof
+    problem: Problem
+    held: Reasons
+    bounds: Bounds
+    surpluses: Surpluses
+    edges_sha256: str
+    trades: tuple[Trade, ...]
+
+    @property
+    def name(self) -> str:
+        return self.posed.section.name
+
+    @property
+    def solution(self) -> Solution:
+        return self.proof.solution
+
+
+def dual_total(problem: Problem, dual: Sides) -> int:
+    """Σ supply · u + Σ demand · v: no flow of the problem is worth more where u + v covers every edge."""
+    return exact_dot(problem.supply, dual[0]) + exact_dot(problem.demand, dual[1])
+
+
+def final_problem(posed: Posed, proof: Proof) -> tuple[Problem, Reasons]:
+    """What the proof's solution has to be best of, and whose capacity is only what it trades."""
+    left = without_removed(proof.relaxed, proof.removed)
+    held = held_to_fill(left, proof.solution, posed.tolerance_g)
+    return with_effective(left, proof.solution, held), held
+
+
+def priced(posed: Posed, proof: Proof, problem: Problem, held: Reasons, at: datetime) -> ClearedSection:
+    """Bounds, prices and trades of a proof that stands. AssignmentError when it does not.
+
+    problem, held: as `final_problem` gives them. `at`: the cut.
+    """
+    bounds = price_bounds(problem, proof.solution)
+    chosen = surpluses(problem, proof.solution, bounds, posed.anchor)
+    worth = posed.edges
+    left = edges_left(proof.relaxed, proof.removed)
+    return ClearedSection(
+        posed=posed,
+        proof=proof,
+        problem=problem,
+        held=held,
+        bounds=bounds,
+        surpluses=chosen,
+        edges_sha256=edges_sha256(posed.section, worth),
+        trades=tuple(_trades(posed, worth, left, proof.solution.flow, chosen, at)),
+    )
+
+
+def _trades(
+    posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
+) -> list[Trade]:
+    """Both sides' price and amount are computed apart and have to be the same integers."""
+    found = []
+    section, pairs = posed.section, posed.section.pairs
+    traded = np.flatnonzero(flow)
+    for edge, quantity_g in zip(left[traded].tolist(), flow[traded].tolist(), strict=True):
+        pair = int(worth.pair[edge])
+        seller_index, buyer_index = int(worth.seller[edge]), int(worth.buyer[edge])
+        seller, buyer = section.sellers[seller_index], section.buyers[buyer_index]
+        u, v = int(chosen.seller[seller_index]), int(chosen.buyer[buyer_index])
+        term_total = int(pairs.term_total[pair])
+        bid = buyer.order.terms.limit.ueur_per_kg + term_total
+        received = seller.order.terms.ask.ueur_per_kg + u
+        paid = bid - v - (0 if posed.sustainability else int(pairs.sustainability[pair]))
+        assert paid == received
+        paid_cents, _ = amount_cents(quantity_g, paid)
+        received_cents, remainder = amount_cents(quantity_g, received)
+        found.append(
+            Trade(
+                seller=seller,
+                buyer=buyer,
+                seller_index=seller_index,
+                buyer_index=buyer_index,
+                delivery=delivery_between(seller, buyer, at),
+                term_total=term_total,
+                value=int(pairs.value[pair]),
+                quantity_g=quantity_g,
+                seller_surplus=u,
+                buyer_surplus=v,
+                price_ueur_per_kg=received,
+                paid_cents=paid_cents,
+                received_cents=received_cents,
+                remainder_ueur_g_per_kg=remainder,
+            )
+        )
+    return found

@@ -1,0 +1,174 @@
+"""One section made ready: who may trade with whom at what worth, and the problems that are solved or checked.
+
+The relaxed problem has every edge and whole capacities. The final problem is what is left of it without the
+orders that were removed, each order with its effective capacity: all it brought, or what it trades where
+the rest is too little to count.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+
+from events.market_terms import RuleSet
+from events.vocabulary import PPB
+from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution
+from market.rules.graph import BuyerNode, Edges, Section, SellerNode, edges
+from market.rules.prices import Anchor
+
+TIEBREAK_BITS = 44
+TOLERANCE = "marginality_tolerance"
+
+Sides = tuple[Int64s, Int64s]
+"""Of the sellers, of the buyers: one entry a node."""
+Reasons = tuple[Mapping[int, str], Mapping[int, str]]
+"""Seller index → reason code, buyer index → reason code."""
+NO_REASONS: Reasons = ({}, {})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Posed:
+    """A section with its edges and what a solver or a checker needs beside them.
+
+    `plain` are the edges with S = 0. `tolerance_g`: below this many grams a fill does not stand, and a rest
+    does not count. `sustainability` False: `edges` are the plain ones.
+    """
+
+    section: Section
+    edges: Edges
+    plain: Edges
+    ranks: Sides
+    tolerance_g: Sides
+    anchor: Anchor
+    round_number: int
+    sustainability: bool
+
+
+def pose(
+    section: Section,
+    rule_set: RuleSet,
+    round_number: int,
+    anchor_ueur_per_kg: int | None,
+    *,
+    sustainability: bool,
+) -> Posed:
+    """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
+    plain = edges(section, with_sustainability=False)
+    return Posed(
+        section=section,
+        edges=edges(section) if sustainability else plain,
+        plain=plain,
+        ranks=(_ranks(section.sellers), _ranks(section.buyers)),
+        tolerance_g=(
+            _tolerances_g(section.sellers, rule_set.marginality_tolerance_ppb),
+            _tolerances_g(section.buyers, rule_set.marginality_tolerance_ppb),
+        ),
+        anchor=Anchor(
+            seller_groups=[node.group for node in section.sellers],
+            buyer_groups=[node.group for node in section.buyers],
+            asks=[node.order.terms.ask.ueur_per_kg for node in section.sellers],
+            groups_min=rule_set.thin_component_groups,
+            ueur_per_kg=anchor_ueur_per_kg,
+        ),
+        round_number=round_number,
+        sustainability=sustainability,
+    )
+
+
+def relaxed_problem(posed: Posed, attempt: int) -> Problem:
+    """AssignmentError when the section is beyond the guards of the assignment."""
+    section, worth = posed.section, posed.edges
+    return Problem(
+        section.supply,
+        section.demand,
+        worth.seller,
+        worth.buyer,
+        worth.value,
+        posed.ranks,
+        _tiebreak(posed, attempt),
+    )
+
+
+def plain_problem(posed: Posed) -> Problem:
+    """The relaxed problem with S = 0, by value alone."""
+    section, worth = posed.section, posed.plain
+    return Problem(section.supply, section.demand, worth.seller, worth.buyer, worth.value)
+
+
+def edges_left(relaxed: Problem, removed: Reasons) -> Int64s:
+    """The edges of which neither end was removed."""
+    gone: tuple[Mask, Mask] = (
+        np.zeros(len(relaxed.supply), dtype=np.bool_),
+        np.zeros(len(relaxed.demand), dtype=np.bool_),
+    )
+    for side, reasons in zip(gone, removed, strict=True):
+        side[list(reasons)] = True
+    return np.flatnonzero(~(gone[0][relaxed.seller] | gone[1][relaxed.buyer]))
+
+
+def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
+    """The orders stay, so that indices do; those removed have no edge."""
+    left = edges_left(relaxed, removed)
+    return replace(
+        relaxed,
+        seller=relaxed.seller[left],
+        buyer=relaxed.buyer[left],
+        value=relaxed.value[left],
+        tiebreak=None if relaxed.tiebreak is None else relaxed.tiebreak[left],
+    )
+
+
+def fills_g(problem: Problem, flow: Int64s) -> Sides:
+    """What each order trades."""
+    sold = np.zeros(len(problem.supply), dtype=np.int64)
+    bought = np.zeros(len(problem.demand), dtype=np.int64)
+    np.add.at(sold, problem.seller, flow)
+    np.add.at(bought, problem.buyer, flow)
+    return sold, bought
+
+
+def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Reasons:
+    """The orders whose rest is below the tolerance: they count as filled."""
+    found: list[dict[int, str]] = []
+    capacities = problem.supply, problem.demand
+    for capacity, filled, least in zip(capacities, fills_g(problem, solution.flow), tolerance_g, strict=True):
+        rest = capacity - filled
+        found.append(
+            dict.fromkeys(np.flatnonzero((filled > 0) & (rest > 0) & (rest < least)).tolist(), TOLERANCE)
+        )
+    return found[0], found[1]
+
+
+def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Problem:
+    """The problem in which those `held` bring no more than they trade."""
+    capacities = problem.supply.copy(), problem.demand.copy()
+    for capacity, filled, reasons in zip(capacities, fills_g(problem, solution.flow), held, strict=True):
+        capacity[list(reasons)] = filled[list(reasons)]
+    return replace(problem, supply=capacities[0], demand=capacities[1])
+
+
+def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
+    return np.array([node.order.rank for node in nodes], dtype=np.int64)
+
+
+def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_ppb: int) -> Int64s:
+    """Of what each order had to give at the cut, rounded up; 0 for a tolerance of 0."""
+    return np.array([-(-node.capacity_g * tolerance_ppb // PPB) for node in nodes], dtype=np.int64)
+
+
+def _tiebreak(posed: Posed, attempt: int) -> Int64s:
+    """First 44 bits of BLAKE2b(round (8) ‖ try (4) ‖ seller ‖ tranche (4) ‖ buyer), fewer when huge."""
+    section, worth = posed.section, posed.edges
+    nodes = len(section.sellers) + len(section.buyers) + 1
+    bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
+    head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
+    sellers = [key.tobytes() for key in section.seller_key]
+    buyers = [key.tobytes() for key in section.buyer_key]
+    return np.array(
+        [
+            int.from_bytes(blake2b(head + sellers[seller] + buyers[buyer]).digest()[:8], "big") >> (64 - bits)
+            for seller, buyer in zip(worth.seller.tolist(), worth.buyer.tolist(), strict=True)
+        ],
+        dtype=np.int64,
+    )
