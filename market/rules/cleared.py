@@ -100,18 +100,19 @@ def dual_total(problem: Problem, dual: Sides) -> int:
     return exact_dot(problem.supply, dual[0]) + exact_dot(problem.demand, dual[1])
 
 
-def final_problem(posed: Posed, proof: Proof) -> tuple[Problem, Reasons]:
-    """What the proof's solution has to be best of, and whose capacity is only what it trades."""
-    left = without_removed(proof.relaxed, proof.removed)
-    held = held_to_fill(left, proof.solution, posed.tolerance_g)
-    return with_effective(left, proof.solution, held), held
+def left_problem(proof: Proof) -> Problem:
+    """What the proof's solution has to be best of: whole capacities, without the orders that were removed."""
+    return without_removed(proof.relaxed, proof.removed)
 
 
-def priced(posed: Posed, proof: Proof, problem: Problem, held: Reasons, at: datetime) -> ClearedSection:
-    """Bounds, prices and trades of a proof that stands. AssignmentError when it does not.
+def priced(posed: Posed, proof: Proof, at: datetime) -> ClearedSection:
+    """Effective capacities, bounds, prices and trades of a proof that stands; `at`: the cut.
 
-    problem, held: as `final_problem` gives them. `at`: the cut.
+    AssignmentError or AssertionError when it does not stand.
     """
+    whole = left_problem(proof)
+    held = held_to_fill(whole, proof.solution, posed.tolerance_g)
+    problem = with_effective(whole, proof.solution, held)
     bounds = price_bounds(problem, proof.solution)
     chosen = surpluses(problem, proof.solution, bounds, posed.anchor)
     worth = posed.edges

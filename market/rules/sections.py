@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, solve, verify
-from market.rules.cleared import ClearedSection, Proof, final_problem, priced
+from market.rules.cleared import ClearedSection, Proof, left_problem, priced
 from market.rules.posing import (
     TOLERANCE,
     Posed,
@@ -55,10 +55,9 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
         removed=settled.removed,
         solution=settled.last,
     )
-    problem, held = final_problem(posed, proof)
-    violations = verify(problem, proof.solution)
+    violations = verify(left_problem(proof), proof.solution)
     assert violations == [], str(violations[0])
-    return priced(posed, proof, problem, held, at)
+    return priced(posed, proof, at)
 
 
 def _settled(relaxed: Problem, least_g: Sides) -> _Settled | None:

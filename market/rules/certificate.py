@@ -1,0 +1,372 @@
+"""A round checked from its book and its own record, without a solver.
+
+What a solver finds (trades, duals, removals) is read from the evidence and proved in integers; all else
+(edges, effective capacities, bounds, prices, cents, products, hashes) is computed again. The answer is the
+record that the round must have, draft by draft.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from events.envelope import Draft
+from events.market_events import ClearingCompleted, ClearingEvidence
+from events.market_terms import OrderDual, SectionResult, Waterfall
+from events.vocabulary import BIG_INTEGER_PATTERN
+from market.rules.assignment_check import Violation, verify
+from market.rules.assignment_problem import GUARD, AssignmentError, Int64s, Problem, Solution, exact_dot
+from market.rules.cleared import ClearedSection, Proof, left_problem, priced
+from market.rules.graph import Edges
+from market.rules.posing import (
+    TOLERANCE,
+    Posed,
+    Reasons,
+    Sides,
+    edges_left,
+    fills_g,
+    plain_problem,
+    relaxed_problem,
+)
+from market.rules.round_events import drafts
+from market.rules.rounds import Clearing, Round, in_turn
+
+BREACHES_MAX = 100
+REASONS = frozenset({TOLERANCE})
+"""Why an order may have no part in a final problem, or no more than its fill."""
+
+_BIG_INTEGER = re.compile(BIG_INTEGER_PATTERN)
+_DUAL_FIELDS = {
+    "seller_dual": "dual_ueur_per_kg",
+    "buyer_dual": "dual_ueur_per_kg",
+    "seller_dual_rank": "rank_dual",
+    "buyer_dual_rank": "rank_dual",
+    "seller_dual_tiebreak": "tiebreak_dual",
+    "buyer_dual_tiebreak": "tiebreak_dual",
+}
+
+
+class Breach(Struct, frozen=True, kw_only=True):
+    """One thing in a certificate that does not hold: `field` in `section` is `found`, `rule` asks `required`.
+
+    field: a path, as in `duals/3/rank_dual`; several of them where only together they cannot stand.
+    """
+
+    section: str
+    field: str
+    rule: str
+    found: str
+    required: str
+
+    def sentence(self) -> str:
+        place = f"{self.section}: " if self.section else ""
+        return f"{place}{self.field} is {self.found}, {self.rule} requires {self.required}"
+
+
+class CertificateBroken(Exception):
+    """The record proves no round of this book. `breaches`: at most BREACHES_MAX, of one section."""
+
+    def __init__(self, breaches: Sequence[Breach]) -> None:
+        super().__init__("; ".join(breach.sentence() for breach in breaches[:3]))
+        self.breaches = tuple(breaches[:BREACHES_MAX])
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What a round recorded of one section, in the order of its parts."""
+
+    waterfalls: tuple[Waterfall, ...]
+    duals: tuple[OrderDual, ...]
+    result: SectionResult
+
+
+def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
+    """The drafts that the round `of` must have recorded, if `facts` hold what proves it.
+
+    facts: of all its events, in order. CertificateBroken names what does not hold; whatever else the record
+    says differently from these drafts is wrong.
+    """
+    completed = _completed(facts)
+    evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
+    _refuse(_unknown_sections(evidence, completed))
+
+    def prove(posed: Posed, at: datetime) -> ClearedSection:
+        return _proved(posed, _record_of(posed.section.name, evidence, completed), at)
+
+    try:
+        return drafts(Clearing(of, tuple(in_turn(of, prove))))
+    except (AssertionError, AssignmentError, OverflowError, ValueError) as error:
+        told = f"{type(error).__name__}: {error}"[:200]
+        raise CertificateBroken([_breach("", "the record", "computing it again", told, "a round")]) from error
+
+
+def _completed(facts: Sequence[Struct]) -> ClearingCompleted:
+    last = facts[-1] if facts else None
+    if not isinstance(last, ClearingCompleted):
+        found = type(last).__name__ if last is not None else "nothing"
+        raise CertificateBroken([_breach("", "the last event", "a whole round", found, "ClearingCompleted")])
+    return last
+
+
+def _unknown_sections(
+    evidence: Sequence[ClearingEvidence], completed: ClearingCompleted
+) -> Iterator[Breach]:
+    names = [result.section for result in completed.sections]
+    for part in evidence:
+        if part.section not in names:
+            yield _breach("", f"section of part {part.part}", "the result", part.section, f"one of {names}")
+
+
+def _record_of(name: str, evidence: Sequence[ClearingEvidence], completed: ClearingCompleted) -> _Record:
+    results = [result for result in completed.sections if result.section == name]
+    if len(results) != 1:
+        breach = _breach(name, "sections", "one result per section", f"{len(results)} of them", "1 of them")
+        raise CertificateBroken([breach])
+    parts = [part for part in evidence if part.section == name]
+    return _Record(
+        waterfalls=tuple(fall for part in parts for fall in part.waterfalls),
+        duals=tuple(dual for part in parts for dual in part.duals),
+        result=results[0],
+    )
+
+
+def _proved(posed: Posed, record: _Record, at: datetime) -> ClearedSection:
+    name = posed.section.name
+    _refuse(_misplaced(posed, record.duals))
+    relaxed = relaxed_problem(posed, record.result.tries)
+    removed = _removed(record)
+    left = edges_left(relaxed, removed)
+    flow, of_edge = _flow(posed, record.waterfalls, left)
+    columns = _Columns(posed, record.duals)
+    solution = columns.solution(flow, relaxed.value[left])
+    proof = Proof(
+        tries=record.result.tries,
+        relaxed=relaxed,
+        relaxed_dual=columns.sides("relaxed_dual_ueur_per_kg"),
+        plain_dual=columns.sides("plain_dual_ueur_per_kg"),
+        removed=removed,
+        solution=solution,
+    )
+    problem = left_problem(proof)
+    places = _Places(problem, of_edge, len(posed.section.sellers))
+    _refuse(places.breach(name, violation) for violation in verify(problem, solution))
+    _refuse(_reason_breaches(posed, record))
+    _refuse(_bound_breaches(posed, proof, record.result))
+    _refuse(_short_fills(posed, problem, solution))
+    return priced(posed, proof, at)
+
+
+def _refuse(breaches: Iterator[Breach]) -> None:
+    found = [breach for breach, _ in zip(breaches, range(BREACHES_MAX), strict=False)]
+    if found:
+        raise CertificateBroken(found)
+
+
+def _breach(section: str, field: str, rule: str, found: object, required: object) -> Breach:
+    return Breach(section=section, field=field, rule=rule, found=str(found), required=str(required))
+
+
+def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
+    """Every order of the section once: sellers, then buyers, as the book has them at the cut."""
+    section = posed.section
+    wanted: list[dict[str, Any]] = [
+        {"order": node.order.order, "tranche": node.tranche, "side": "seller"} for node in section.sellers
+    ]
+    wanted += [{"order": node.order.order, "tranche": 0, "side": "buyer"} for node in section.buyers]
+    if len(duals) != len(wanted):
+        yield _breach(section.name, "duals", "one per order in the book", len(duals), len(wanted))
+        return
+    for index, (dual, members) in enumerate(zip(duals, wanted, strict=True)):
+        for member, value in members.items():
+            if getattr(dual, member) != value:
+                field = f"duals/{index}/{member}"
+                yield _breach(section.name, field, "the book", getattr(dual, member), value)
+
+
+def _removed(record: _Record) -> Reasons:
+    """Those that give a reason and trade nothing."""
+    trading = {("seller", fall.supply, fall.tranche) for fall in record.waterfalls}
+    trading |= {("buyer", fall.requirement, 0) for fall in record.waterfalls}
+    sellers: dict[int, str] = {}
+    buyers: dict[int, str] = {}
+    first_buyer = sum(dual.side == "seller" for dual in record.duals)
+    for index, dual in enumerate(record.duals):
+        if dual.effective_reason is None or (dual.side, dual.order, dual.tranche) in trading:
+            continue
+        if dual.side == "seller":
+            sellers[index] = dual.effective_reason
+        else:
+            buyers[index - first_buyer] = dual.effective_reason
+    return sellers, buyers
+
+
+def _flow(posed: Posed, waterfalls: Sequence[Waterfall], left: Int64s) -> tuple[Int64s, dict[int, int]]:
+    """Grams on each edge that is left, and which waterfall says so."""
+    edge_of = _edge_finder(posed, posed.edges, left)
+    flow = np.zeros(len(left), dtype=np.int64)
+    of_edge: dict[int, int] = {}
+    breaches = []
+    for index, fall in enumerate(waterfalls):
+        edge = edge_of(fall)
+        if edge is None:
+            fields = ", ".join(f"waterfalls/{index}/{part}" for part in ("supply", "tranche", "requirement"))
+            found = f"{fall.supply}, {fall.tranche}, {fall.requirement}"
+            breaches.append(_breach(posed.section.name, fields, "the edges", found, "an edge of the book"))
+        elif edge in of_edge:
+            field = f"waterfalls/{index}"
+            breaches.append(
+                _breach(posed.section.name, field, "one trade a pair", "a repeat", "another pair")
+            )
+        else:
+            flow[edge] = fall.quantity_basis_g
+            of_edge[edge] = index
+    _refuse(iter(breaches))
+    return flow, of_edge
+
+
+def _edge_finder(posed: Posed, worth: Edges, left: Int64s) -> Callable[[Waterfall], int | None]:
+    section = posed.section
+    sellers = {(node.order.order, node.tranche): index for index, node in enumerate(section.sellers)}
+    buyers = {node.order.order: index for index, node in enumerate(section.buyers)}
+    width = len(section.buyers) + 1
+    keys = worth.seller[left].astype(np.int64) * width + worth.buyer[left]
+
+    def edge_of(fall: Waterfall) -> int | None:
+        seller, buyer = sellers.get((fall.supply, fall.tranche)), buyers.get(fall.requirement)
+        if seller is None or buyer is None:
+            return None
+        place = int(np.searchsorted(keys, seller * width + buyer))
+        return place if place < len(keys) and keys[place] == seller * width + buyer else None
+
+    return edge_of
+
+
+class _Columns:
+    """The duals of a section as arrays. CertificateBroken names every entry that is no integer in range."""
+
+    def __init__(self, posed: Posed, duals: Sequence[OrderDual]) -> None:
+        self._name = posed.section.name
+        self._sellers = len(posed.section.sellers)
+        self._duals = duals
+
+    def sides(self, member: str) -> Sides:
+        values = [getattr(dual, member) for dual in self._duals]
+        numbers = [_integer(value) for value in values]
+        _refuse(
+            _breach(self._name, f"duals/{index}/{member}", "the certificate", value, "an integer below 2**62")
+            for index, (value, number) in enumerate(zip(values, numbers, strict=True))
+            if number is None
+        )
+        column = np.array(numbers, dtype=np.int64)
+        return column[: self._sellers], column[self._sellers :]
+
+    def solution(self, flow: Int64s, value: Int64s) -> Solution:
+        """`unique` is what the record has to say; `verify` finds whether it is so."""
+        dual, rank = self.sides("dual_ueur_per_kg"), self.sides("rank_dual")
+        tiebreak = self.sides("tiebreak_dual")
+        return Solution(
+            flow=flow,
+            seller_dual=dual[0],
+            buyer_dual=dual[1],
+            seller_dual_rank=rank[0],
+            buyer_dual_rank=rank[1],
+            seller_dual_tiebreak=tiebreak[0],
+            buyer_dual_tiebreak=tiebreak[1],
+            welfare=exact_dot(flow, value),
+            unique=True,
+        )
+
+
+def _integer(value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        value = int(value) if _BIG_INTEGER.fullmatch(value) else None
+    return value if value is not None and abs(value) < GUARD else None
+
+
+class _Places:
+    """Says where in the record a violation of the assignment stands."""
+
+    def __init__(self, problem: Problem, of_edge: dict[int, int], sellers: int) -> None:
+        self._problem = problem
+        self._of_edge = of_edge
+        self._sellers = sellers
+
+    def breach(self, section: str, violation: Violation) -> Breach:
+        fields = ", ".join(dict.fromkeys(self._fields(violation)))
+        return _breach(section, fields, violation.rule, violation.found, violation.required)
+
+    def _fields(self, violation: Violation) -> Iterator[str]:
+        index = violation.index
+        if violation.field == "unique":
+            yield "waterfalls, unique"
+        elif violation.field in ("flow of supply", "flow of demand"):
+            ends = self._problem.seller if violation.field == "flow of supply" else self._problem.buyer
+            for edge in np.flatnonzero(ends == index).tolist():
+                if edge in self._of_edge:
+                    yield self._flow_field(edge)
+        else:
+            for name in re.findall(r"[a-z_]+", violation.field):
+                yield from self._member(name, index, of_edge="+" in violation.field)
+
+    def _member(self, name: str, index: int | None, *, of_edge: bool) -> Iterator[str]:
+        if name == "flow":
+            yield "waterfalls/quantity_basis_g" if index is None else self._flow_field(index)
+        elif index is None:
+            yield f"duals/{_DUAL_FIELDS[name]}"
+        else:
+            side = self._problem.seller if name.startswith("seller") else self._problem.buyer
+            node = int(side[index]) if of_edge else index
+            place = node if name.startswith("seller") else node + self._sellers
+            yield f"duals/{place}/{_DUAL_FIELDS[name]}"
+
+    def _flow_field(self, edge: int) -> str:
+        fall = self._of_edge.get(edge)
+        return "waterfalls" if fall is None else f"waterfalls/{fall}/quantity_basis_g"
+
+
+def _reason_breaches(posed: Posed, record: _Record) -> Iterator[Breach]:
+    possible = {TOLERANCE} if any(side.any() for side in posed.tolerance_g) else set()
+    for index, dual in enumerate(record.duals):
+        if dual.effective_reason is not None and dual.effective_reason not in possible:
+            field = f"duals/{index}/effective_reason"
+            required = f"one of {sorted(possible)}" if possible else "none"
+            yield _breach(posed.section.name, field, "the rule set", dual.effective_reason, required)
+
+
+def _bound_breaches(posed: Posed, proof: Proof, result: SectionResult) -> Iterator[Breach]:
+    """Both bounds hold on every edge and are what the result says; nothing removed, nothing lost."""
+    name, section = posed.section.name, posed.section
+    whole = (
+        ("relaxed_dual_ueur_per_kg", proof.relaxed, proof.relaxed_dual, "relaxed_bound"),
+        ("plain_dual_ueur_per_kg", plain_problem(posed), proof.plain_dual, "welfare_without_sustainability"),
+    )
+    totals = proof.relaxed_bound, proof.plain_bound
+    for (member, problem, (sellers, buyers), claim), total in zip(whole, totals, strict=True):
+        column = np.concatenate([sellers, buyers])
+        for index in np.flatnonzero(column < 0).tolist():
+            yield _breach(name, f"duals/{index}/{member}", "dual_feasibility", column[index], "at least 0")
+        reached = sellers[problem.seller] + buyers[problem.buyer]
+        for edge in np.flatnonzero(reached < problem.value).tolist():
+            ends = int(problem.seller[edge]), int(problem.buyer[edge]) + len(section.sellers)
+            fields = ", ".join(f"duals/{end}/{member}" for end in ends)
+            yield _breach(name, fields, "dual_feasibility", reached[edge], f"at least {problem.value[edge]}")
+        if str(total) != getattr(result, claim):
+            fields = f"duals/{member}, sections/{claim}"
+            yield _breach(name, fields, "strong_duality", getattr(result, claim), total)
+    if not any(proof.removed) and proof.relaxed_bound != proof.solution.welfare:
+        fields = "duals/relaxed_dual_ueur_per_kg, sections/gap"
+        gap = proof.relaxed_bound - proof.solution.welfare
+        yield _breach(name, fields, "no order is removed", gap, 0)
+
+
+def _short_fills(posed: Posed, problem: Problem, solution: Solution) -> Iterator[Breach]:
+    """Whoever trades less than the tolerance had to be removed."""
+    found = zip(fills_g(problem, solution.flow), posed.tolerance_g, strict=True)
+    filled, least = (np.concatenate(sides) for sides in zip(*found, strict=True))
+    for index in np.flatnonzero((filled > 0) & (filled < least)).tolist():
+        field = f"duals/{index}/filled_g"
+        yield _breach(posed.section.name, field, TOLERANCE, filled[index], f"at least {least[index]} or 0")

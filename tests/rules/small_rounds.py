@@ -1,0 +1,69 @@
+"""Many small rounds, each from its seed: coarse prices and tight quantities, so that ties abound."""
+
+import random
+from typing import Any
+
+from events.envelope import Draft, Recorded
+from events.market_terms import SustainabilityProfile
+from events.vocabulary import TermHorizon
+from market.rules.clearing import conclude
+from market.rules.rounds import Round, posed_round
+from tests.blotter import EUR, Lane, T, days, eur, member, ndpr_price, rule_set
+
+FORMS = ("swarf", "metal")
+
+
+def small_round(seed: int) -> tuple[Lane, Recorded]:
+    """A lane whose book stands at the plan, with two to eight orders and a tolerance of 0, 1 or 20 %."""
+    rng = random.Random(seed)
+    tolerance_ppb = rng.choice([0, 10_000_000, 200_000_000])
+    groups = rng.choice([1, 3])
+    lane = Lane(rules=rule_set(marginality_tolerance_ppb=tolerance_ppb, thin_component_groups=groups))
+    names = [f"s{k}" for k in range(3)] + [f"b{k}" for k in range(3)]
+    lane.admit(*(member(name) for name in names))
+    if rng.random() < 0.7:
+        lane.record(ndpr_price())
+    for k in range(rng.randint(1, 4)):
+        lane.offer(f"s{rng.randrange(3)}", f"offer {k}", **_offer(rng))
+    for k in range(rng.randint(1, 4)):
+        lane.require(f"b{rng.randrange(3)}", f"wanted {k}", **_requirement(rng))
+    return lane, lane.plan()
+
+
+def posed(lane: Lane, plan: Recorded) -> tuple[Round, tuple[Draft, ...]]:
+    """The round as it is posed and as it was recorded."""
+    return posed_round(lane.book, plan), conclude(lane.book, plan)
+
+
+def _offer(rng: random.Random) -> dict[str, Any]:
+    return {
+        "ask": eur(rng.choice([58, 60, 62]) * EUR),
+        "commitment": _commitment(rng),
+        "form": rng.choice(FORMS),
+        "net_wet_g": rng.choice([5, 10, 25, 26]) * T,
+        "term": _term(rng),
+    }
+
+
+def _requirement(rng: random.Random) -> dict[str, Any]:
+    profile = None
+    if rng.random() < 0.5:
+        profile = SustainabilityProfile(eu_origin_ueur_per_kg=3 * EUR, cap_ueur_per_kg=9 * EUR)
+    return {
+        "limit": eur(rng.choice([58, 60, 62, 66]) * EUR),
+        "commitment": _commitment(rng),
+        "basis_g": rng.choice([1_120_000, 2_240_000, 5_600_000, 5_650_000]),
+        "profile": profile,
+        "term": _term(rng),
+        "window": days(0, 60),
+    }
+
+
+def _commitment(rng: random.Random) -> str:
+    return rng.choice(["firm", "firm", "subject_to_confirmation"])
+
+
+def _term(rng: random.Random) -> TermHorizon | None:
+    if rng.random() < 0.9:
+        return None
+    return TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quotation_period="M+1")

@@ -1,0 +1,225 @@
+"""The check without a solver: it comes to the recorded bytes, and finds whatever of them is changed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
+from market.rules.certificate import CertificateBroken, expected_record
+from market.rules.differences import first_difference
+from market.rules.posing import TOLERANCE
+from market.rules.rounds import Round
+from tests.blotter import EUR, Lane, eur, ident, member, rule_set
+from tests.rules.small_rounds import posed, small_round
+from tests.rules.tampering import Path, leaves, tampered
+
+CERTIFICATES = 1_000
+SHARES = 8
+
+
+def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
+    """The fields that the check names; none when the facts are what the round must have recorded."""
+    try:
+        expected = expected_record(of, facts)
+    except CertificateBroken as broken:
+        return [breach.field for breach in broken.breaches]
+    found = [] if len(expected) == len(facts) else ["number of events"]
+    for draft, fact in zip(expected, facts, strict=False):
+        difference = first_difference(msgspec.to_builtins(fact), msgspec.to_builtins(draft.data))
+        found += [] if difference is None else [difference.field]
+    return found
+
+
+def kind(fact: Struct, path: Path) -> str:
+    """The place of a leaf without its indices."""
+    names = (step for step in path if isinstance(step, str))
+    return f"{type(fact).__name__}/{'/'.join(names)}"
+
+
+def changed(facts: Sequence[Struct], index: int, path: Path) -> list[Struct] | None:
+    bad = tampered(facts[index], path)
+    return None if bad in (None, facts[index]) else [*facts[:index], bad, *facts[index + 1 :]]
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_each_field_of_a_thousand_certificates_changed_by_one_is_found_and_named(share: int) -> None:
+    """Of every certificate the fields of which fewest were changed so far: all kinds get their turn."""
+    done: Counter[str] = Counter()
+    missed = []
+    for seed in range(share, CERTIFICATES, SHARES):
+        of, recorded = posed(*small_round(seed))
+        facts = [draft.data for draft in recorded]
+        assert [] == faults(of, facts)
+        places = [(i, path) for i, fact in enumerate(facts) for path in leaves(msgspec.to_builtins(fact))]
+        random.Random(seed).shuffle(places)
+        places.sort(key=lambda place: done[kind(facts[place[0]], place[1])])
+        for index, path in places[:2]:
+            name = kind(facts[index], path)
+            done[name] += 1
+            bad = changed(facts, index, path)
+            if bad is not None and not any(name.split("/")[-1] in field for field in faults(of, bad)):
+                missed.append((seed, path))
+    assert [] == missed
+    assert len(done) > 55
+
+
+def lone_trade(**rules: Any) -> tuple[Round, list[Struct]]:
+    lane = Lane(rules=rule_set(**rules))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", ask=eur(60 * EUR))
+    lane.require("buyer", "wanted", limit=eur(70 * EUR))
+    of, recorded = posed(lane, lane.plan())
+    return of, [draft.data for draft in recorded]
+
+
+def evidence_with(facts: list[Struct], change: Callable[[ClearingEvidence], ClearingEvidence]) -> list[Any]:
+    return [change(fact) if isinstance(fact, ClearingEvidence) else fact for fact in facts]
+
+
+def with_dual(facts: list[Struct], index: int, **members: Any) -> list[Any]:
+    def change(part: ClearingEvidence) -> ClearingEvidence:
+        duals = list(part.duals)
+        duals[index] = replace(duals[index], **members)
+        return replace(part, duals=tuple(duals))
+
+    return evidence_with(facts, change)
+
+
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ({"rank_dual": "many"}, "duals/0/rank_dual"),
+        ({"tiebreak_dual": "0x1"}, "duals/0/tiebreak_dual"),
+        ({"rank_dual": "9" * 64}, "duals/0/rank_dual"),
+        ({"dual_ueur_per_kg": None}, "duals/0/dual_ueur_per_kg"),
+        ({"relaxed_dual_ueur_per_kg": None}, "duals/0/relaxed_dual_ueur_per_kg"),
+        ({"plain_dual_ueur_per_kg": -1}, "duals/0/plain_dual_ueur_per_kg"),
+        ({"order": ident("stranger")}, "duals/0/order"),
+        ({"side": "buyer"}, "duals/0/side"),
+        ({"effective_reason": "because"}, "duals/0/effective_reason"),
+    ],
+)
+def test_a_bad_entry_is_named(members: dict[str, Any], named: str) -> None:
+    of, facts = lone_trade()
+    assert named in ", ".join(faults(of, with_dual(facts, 0, **members)))
+
+
+def test_no_reason_stands_where_the_rule_set_has_no_tolerance() -> None:
+    of, facts = lone_trade(marginality_tolerance_ppb=0)
+    assert "duals/0/effective_reason" in faults(of, with_dual(facts, 0, effective_reason=TOLERANCE))
+
+
+def test_an_order_left_out_of_the_certificate_is_missed() -> None:
+    of, facts = lone_trade()
+    bad = evidence_with(facts, lambda part: replace(part, duals=part.duals[1:]))
+    assert ["duals"] == faults(of, bad)
+
+
+def test_a_trade_left_out_is_missed_though_all_totals_agree() -> None:
+    """Nothing trades, every sum is 0, every hash is right: the edges of the book say that it should."""
+    of, _ = lone_trade()
+    none = Lane(rules=rule_set())
+    none.admit(member("seller"), member("buyer"))
+    none.offer("seller", "offer", ask=eur(80 * EUR))
+    none.require("buyer", "wanted", limit=eur(70 * EUR))
+    assert any("dual" in field for field in faults(of, [d.data for d in posed(none, none.plan())[1]]))
+
+
+def test_a_trade_twice_and_a_trade_of_strangers_are_named() -> None:
+    of, facts = lone_trade()
+    twice = evidence_with(facts, lambda part: replace(part, waterfalls=part.waterfalls * 2))
+    assert ["waterfalls/1"] == faults(of, twice)
+    strange = evidence_with(
+        facts,
+        lambda part: replace(part, waterfalls=(replace(part.waterfalls[0], supply=ident("stranger")),)),
+    )
+    assert any("waterfalls/0/supply" in field for field in faults(of, strange))
+
+
+@pytest.mark.parametrize("grams", [0, 1, 10**12, 4_000_000])
+def test_other_quantities_are_named(grams: int) -> None:
+    of, facts = lone_trade()
+    bad = evidence_with(
+        facts,
+        lambda part: replace(part, waterfalls=(replace(part.waterfalls[0], quantity_basis_g=grams),)),
+    )
+    assert any("quantity_basis_g" in field for field in faults(of, bad))
+
+
+def test_a_fill_cut_by_less_than_the_tolerance_is_no_optimum() -> None:
+    """Effective capacities follow what trades; what trades is proved with whole capacities."""
+    of, facts = lone_trade(marginality_tolerance_ppb=200_000_000)
+
+    def shaved(part: ClearingEvidence) -> ClearingEvidence:
+        fall = replace(part.waterfalls[0], quantity_basis_g=5_000_000)
+        duals = tuple(replace(dual, filled_g=5_000_000, effective_g=5_000_000) for dual in part.duals)
+        return replace(part, waterfalls=(fall,), duals=duals)
+
+    found = faults(of, evidence_with(facts, shaved))
+    assert any("dual_ueur_per_kg" in field for field in found)
+
+
+def test_an_order_removed_at_will_shows_in_the_gap() -> None:
+    """That a removal was needed takes a solver to prove; what it cost at most does not."""
+    of, facts = lone_trade()
+    bare = evidence_with(
+        facts,
+        lambda part: replace(
+            part,
+            waterfalls=(),
+            duals=tuple(
+                replace(
+                    dual,
+                    effective_reason=TOLERANCE,
+                    dual_ueur_per_kg=0,
+                    rank_dual="0",
+                    tiebreak_dual="0",
+                )
+                for dual in part.duals
+            ),
+        ),
+    )
+    firm = next(fact for fact in bare if isinstance(fact, ClearingEvidence))
+    bare.insert(-1, replace(firm, section="spot-all"))
+    expected = expected_record(of, bare)
+    completed = expected[-1].data
+    assert isinstance(completed, ClearingCompleted)
+    assert str(5_600_000 * 10 * EUR) == completed.sections[0].gap
+    assert "0" == completed.sections[0].welfare
+
+
+@pytest.mark.parametrize("rest", [[], [0], [0, 1]])
+def test_a_record_that_does_not_end_is_no_round(rest: list[int]) -> None:
+    of, facts = lone_trade()
+    assert ["the last event"] == faults(of, [facts[index] for index in rest])
+
+
+def test_events_in_another_order_or_too_many_differ() -> None:
+    of, facts = lone_trade()
+    struck = next(fact for fact in facts if isinstance(fact, MatchStruck))
+    assert [] != faults(of, [facts[1], facts[0], *facts[2:]])
+    assert "number of events" in faults(of, [struck, *facts])
+
+
+def test_the_check_of_a_term_section_knows_its_index() -> None:
+    for seed in range(200):
+        of, recorded = posed(*small_round(seed))
+        struck = [draft.data for draft in recorded if isinstance(draft.data, MatchStruck)]
+        if any(fact.section.startswith("term/") for fact in struck):
+            assert recorded == expected_record(of, [draft.data for draft in recorded])
+            return
+    raise AssertionError("no seed trades a term order")
+
+
+def test_a_sentence_says_where_what_and_why() -> None:
+    of, facts = lone_trade()
+    with pytest.raises(CertificateBroken) as caught:
+        expected_record(of, with_dual(facts, 1, dual_ueur_per_kg=3))
+    sentence = caught.value.breaches[0].sentence()
+    assert sentence.startswith("spot-firm: duals/0/dual_ueur_per_kg, duals/1/dual_ueur_per_kg is 3, ")
