@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from events.market_terms import (
+    CutEdge,
     MarketInput,
     MarketTerms,
     Member,
@@ -237,6 +238,7 @@ class ClearingEvidence(Struct, frozen=True, kw_only=True):
     section: Code
     waterfalls: tuple[Waterfall, ...] = ()
     duals: tuple[OrderDual, ...] = ()
+    cut_edges: tuple[CutEdge, ...] = ()
     multipliers: tuple[Multiplier, ...] = ()
 
 

@@ -434,6 +434,15 @@ class Multiplier(Struct, frozen=True, kw_only=True):
     ueur_per_kg: ValueUeurPerKg
 
 
+class CutEdge(Struct, frozen=True, kw_only=True):
+    """An eligible pair of orders that have a part in the final problem, but none with each other."""
+
+    supply: UUID
+    tranche: Count = 0
+    requirement: UUID
+    reason: Code
+
+
 class SectionResult(Struct, frozen=True, kw_only=True):
     """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg.
 
