@@ -4,7 +4,21 @@ import sys
 
 import rich_click as click
 
-from market.cli import audit, demo, doctor, events, keys, migrate, replay, run, schemas, topics, up
+from market.cli import (
+    audit,
+    clear,
+    demo,
+    doctor,
+    events,
+    keys,
+    migrate,
+    replay,
+    run,
+    schemas,
+    topics,
+    up,
+    verify,
+)
 from market.cli.console import CommandFailed, explain
 
 
@@ -18,7 +32,7 @@ def commands() -> None:
     """
 
 
-for module in (run, up, demo, migrate, topics, keys, replay, audit, events, doctor, schemas):
+for module in (run, up, demo, migrate, topics, keys, replay, audit, clear, verify, events, doctor, schemas):
     commands.add_command(module.command)
 
 

@@ -1,4 +1,4 @@
-"""The anonymised book of a market: bands instead of figures, public ids, nothing below five groups."""
+"""The book of a market: anonymised for every reader, whole for operators and auditors."""
 
 from bisect import bisect_right
 from collections import OrderedDict
@@ -6,23 +6,28 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from events.vocabulary import Commitment, ProductForm
 from market.http import lists
-from market.http.access import READERS
+from market.http.access import OVERSEERS, READERS, require
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.ids import to_text
 from market.http.lists import PageQuery
 from market.http.loading import COST, RATE, BookLoads
+from market.http.logs import write_whole_book_read
 from market.http.markets import TAG
 from market.http.markets import load as load_market
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, PERCENT
 from market.http.paging import Listing
-from market.http.reads import as_caller, as_of
+from market.http.reads import as_caller, as_of, viewer
+from market.rules.book import Book
+from market.rules.exports import BookFile
 from market.rules.tape import OrderTopic, TapeOrder, public_book
-from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.rules.viewers import AuditorViewer, InitiativeViewer, OperatorViewer, PublicViewer
+from market.rules.visibility import see_book
 from market.rules.wording import Code
 from market.store import members
 
@@ -36,11 +41,16 @@ SIDES: Final[dict[OrderTopic, Literal["supply_offer", "recovered_lot", "requirem
 
 
 class BookQuery(PageQuery, frozen=True, kw_only=True):
-    """`initiative`: also orders shown to that initiative only, for its members."""
+    """`initiative`: also orders shown to that initiative only, for its members.
+
+    `format`: `clearing` is the book for `lodestone clear`, for auditors whole, for operators without orders
+    that no cut has taken yet.
+    """
 
     kind: Literal["supply_offer", "recovered_lot", "requirement"] | None = None
     form: ProductForm | None = None
     initiative: Annotated[Code, Meta(description="One of your own initiatives.")] | None = None
+    format: Literal["anonymised", "clearing"] = "anonymised"
 
 
 class KilogramBand(Body, frozen=True, kw_only=True):
@@ -69,6 +79,13 @@ class BookEntry(Body, frozen=True, kw_only=True):
     start_month: str
     end_month: str
     start_year: int | None
+
+
+class ClearingBook(Body, frozen=True, kw_only=True):
+    """Orders with their owners and limits, members, inputs and rule sets, in the words of the events."""
+
+    format: Literal["lodestone-book-1"]
+    book: dict[str, Any]
 
 
 class KeptBooks:
@@ -100,15 +117,19 @@ class KeptBooks:
     summary="Read the anonymised book",
     tag=TAG,
     query=BookQuery,
-    answer=Listing[BookEntry],
+    answer=(Listing[BookEntry], ClearingBook),
     cost=COST,
     description=(
         "Quantities and contents in bands, no price, no owner. A form is shown while enough groups of "
         "companies stand on its side and none holds more than half. `as_of` is the lane position of the "
-        f"book, for traders the newest cut before it. {RATE}"
+        f"book, for traders the newest cut before it. {RATE} "
+        "With `format=clearing` an auditor gets the book whole, an operator without orders that no cut has "
+        "taken yet; every such reading is logged."
     ),
 )
 async def read(call: Call[Nothing, BookQuery]) -> Answer:
+    if call.query.format == "clearing":
+        return await _whole(call)
     await _check_initiative(call)
     position, lines = await _lines(call)
     query, market = call.query, call.ids["market"]
@@ -130,6 +151,27 @@ async def read(call: Call[Nothing, BookQuery]) -> Answer:
         view=_entry,
         as_of={to_text("mkt", market): told},
     )
+
+
+async def _whole(call: Call[Any, BookQuery]) -> Answer:
+    """For `lodestone clear` and `lodestone verify`; each such reading leaves a line of its own in the log."""
+    require(OVERSEERS, call.caller.roles)
+    market = call.ids["market"]
+    row = await load_market(call)
+    loads: BookLoads = call.request.app.state.loads
+    book = await loads.load(call.door.reader, market, at_least=row.position)
+    if book is None:
+        raise not_found()
+    async with as_caller(call) as connection:
+        looking = await viewer(call, connection, market, None)
+    if not isinstance(looking, AuditorViewer | OperatorViewer):
+        raise not_found()
+    write_whole_book_read(call.trace, market, book.position)
+    return Answer(body=await loads.work(partial(_encoded, see_book(book, looking))))
+
+
+def _encoded(book: Book) -> bytes:
+    return msgspec.json.encode(BookFile(format="lodestone-book-1", book=book))
 
 
 async def _check_initiative(call: Call[Any, BookQuery]) -> None:

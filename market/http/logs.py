@@ -11,6 +11,7 @@ log: Final = structlog.stdlib.get_logger("lodestone.http")
 
 EVENT: Final = "http_request"
 EVENT_UNHANDLED: Final = "http_unhandled"
+EVENT_WHOLE_BOOK: Final = "whole_book_read"
 UNROUTED: Final = "unrouted"
 _STATE: Final = "trace"
 
@@ -81,3 +82,16 @@ def write_line(trace: Trace) -> None:
 def write_unhandled(trace: Trace, error: BaseException) -> None:
     """An error that no rule foresaw, with its stack."""
     log.error(EVENT_UNHANDLED, request_id=str(trace.request_id), route=trace.route, exc_info=error)
+
+
+def write_whole_book_read(trace: Trace, market: UUID, position: int) -> None:
+    """Who read the orders of a market with their owners and limits, and as of when."""
+    log.info(
+        EVENT_WHOLE_BOOK,
+        request_id=str(trace.request_id),
+        organisation=str(trace.organisation),
+        key=str(trace.key),
+        roles=",".join(trace.roles),
+        market=str(market),
+        position=position,
+    )

@@ -106,7 +106,7 @@ def problem_statuses(declared: Endpoint) -> tuple[int, ...]:
 
 
 def _is_list(declared: Endpoint) -> bool:
-    return getattr(declared.answer, "__origin__", None) is Listing
+    return any(getattr(kind, "__origin__", None) is Listing for kind in _answers(declared))
 
 
 def _problem_responses(endpoints: Sequence[Endpoint], schemas: dict[str, Any]) -> dict[str, Any]:

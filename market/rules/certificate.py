@@ -112,9 +112,7 @@ def _completed(facts: Sequence[Struct]) -> ClearingCompleted:
     return last
 
 
-def _unknown_sections(
-    evidence: Sequence[ClearingEvidence], completed: ClearingCompleted
-) -> Iterator[Breach]:
+def _unknown_sections(evidence: Sequence[ClearingEvidence], completed: ClearingCompleted) -> Iterator[Breach]:
     names = [result.section for result in completed.sections]
     for part in evidence:
         if part.section not in names:

@@ -39,7 +39,7 @@ from events.market_events import (
 )
 from events.market_terms import Qualification
 from events.vocabulary import MassG, Side
-from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.crowd import Crowd, crowd_of
 from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
 from market.rules.ineligibility import Ineligibility
@@ -123,6 +123,21 @@ def see_order(
             return None
         case _:
             assert_never(viewer)
+
+
+def see_book(book: Book, viewer: AuditorViewer | OperatorViewer) -> Book:
+    """An auditor sees a book whole, an operator without orders that no cut has taken and without answers."""
+    if isinstance(viewer, AuditorViewer):
+        return book
+    return replace(
+        book,
+        supplies={key: order for key, order in book.supplies.items() if order.rank <= viewer.cut},
+        requirements={key: order for key, order in book.requirements.items() if order.rank <= viewer.cut},
+        matches={
+            match: OpenMatch(struck=found.struck, seller=found.seller, buyer=found.buyer)
+            for match, found in book.matches.items()
+        },
+    )
 
 
 def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation | OwnExplanation | None:

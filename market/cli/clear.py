@@ -1,0 +1,101 @@
+"""`lodestone clear`: the round of an exported book, computed here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+import rich_click as click
+from rich.table import Column, Table
+
+from events.envelope import Fact
+from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
+from market.cli.console import CommandFailed, Exit, out, print_json, print_line
+from market.cli.files import read
+from market.http.ids import to_text
+from market.http.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
+from market.rules.clearing import conclude
+from market.rules.exports import BookFile, NoRuleSet, certificate_of, on_paper
+
+TRADES_SHOWN_MAX = 40
+
+
+@click.command("clear")
+@click.argument("book", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on stdout, for `verify`.")
+def command(*, book: Path, as_json: bool) -> None:
+    """Clear BOOK, an exported book, as if its next round were cut at its last event.
+
+    Prints result and certificate. Exit code 3: the file is no book, and every fault of it is named.
+    """
+    given = read(book, BookFile).book
+    try:
+        posed, plan = on_paper(given)
+        drafts = conclude(posed, plan)
+    except NoRuleSet as error:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{book}: no rule set is in effect") from error
+    except (AssertionError, LookupError, ValueError) as error:
+        told = f"{book}: no lane makes such a book ({type(error).__name__}: {error})"
+        raise CommandFailed(Exit.INVALID_INPUT, told) from error
+    if as_json:
+        print_json(certificate_of(given, drafts))
+    else:
+        print_round([draft.data for draft in drafts])
+
+
+def print_round(facts: Sequence[Fact]) -> None:
+    """Sections, trades and totals in words; or why there is no result."""
+    last = facts[-1]
+    if isinstance(last, ClearingAbandoned):
+        print_line(f"round {last.round} has no result: {last.code}: {last.reason}")
+        return
+    assert isinstance(last, ClearingCompleted)
+    print_line(f"market {to_text('mkt', last.market)}, round {last.round}, {last.algorithm}")
+    out.print(_sections(last))
+    struck = [fact for fact in facts if isinstance(fact, MatchStruck)]
+    if struck:
+        out.print(_trades(struck))
+    if len(struck) > TRADES_SHOWN_MAX:
+        print_line(f"and {len(struck) - TRADES_SHOWN_MAX:,} more trades; all of them with --json")
+    paid, received = int(last.buyers_pay_cents_eur), int(last.sellers_receive_cents_eur)
+    print_line(
+        f"buyers pay {EUR_CENTS.text(paid)} EUR, sellers receive {EUR_CENTS.text(received)} EUR, "
+        f"difference {EUR_CENTS.text(paid - received)}"
+    )
+    print_line(f"evidence {len(last.evidence_sha256)} parts, matches sha256 {last.matches_sha256}")
+
+
+def _sections(completed: ClearingCompleted) -> Table:
+    table = Table(
+        "section", "edges", "trades", "basis kg", "welfare EUR", "bound EUR", "gap EUR", "removed",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for result in completed.sections:
+        table.add_row(
+            result.section,
+            f"{result.edge_count:,}",
+            f"{result.trades:,}",
+            KILOGRAMS.text(int(result.traded_basis_g)),
+            WELFARE.text(int(result.welfare)),
+            WELFARE.text(int(result.relaxed_bound or result.dual_bound)),
+            WELFARE.text(int(result.gap or 0)),
+            str(result.removed_orders or 0),
+        )
+    return table
+
+
+def _trades(struck: Sequence[MatchStruck]) -> Table:
+    whole = [Column(name, overflow="fold") for name in ("supply", "requirement")]
+    table = Table(*whole, "basis kg", "EUR/kg", "EUR", box=None, pad_edge=False)
+    for fact in struck[:TRADES_SHOWN_MAX]:
+        table.add_row(
+            _id("offer" if fact.supply_kind == "offer" else "lot", fact.supply),
+            _id("req", fact.requirement),
+            KILOGRAMS.text(fact.quantity_basis_g),
+            EUR_PER_KG.text(fact.price_ueur_per_kg),
+            EUR_CENTS.text(fact.amount_cents_eur),
+        )
+    return table
+
+
+def _id(prefix: str, order: UUID) -> str:
+    return f"{prefix}_{order.hex}"

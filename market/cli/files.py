@@ -1,0 +1,100 @@
+"""Files that a verb reads: every fault of one at once, unknown members included, exit code 3."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from market.cli.console import CommandFailed, Exit
+from market.http.validation import InvalidInputError, convert, decode
+
+FILE_BYTES_MAX = 1024**3
+FAULTS_SHOWN_MAX = 50
+
+T = TypeVar("T")
+
+
+def read(path: Path, shape: type[T]) -> T:
+    """The struct that a JSON file holds. CommandFailed with every fault, by JSON Pointer."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise CommandFailed(Exit.INVALID_INPUT, f"{path}: larger than {FILE_BYTES_MAX:,} bytes")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{path}: {error.strerror or error}") from error
+    faults = list(_unknown(raw, shape))
+    try:
+        value = decode(raw, shape)
+    except InvalidInputError as error:
+        faults += [f"{fault.pointer or '/'}: {fault.detail}" for fault in error.faults]
+    else:
+        if not faults:
+            return value
+    raise _failed(str(path), faults)
+
+
+def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
+    """The struct of a part of a file that names its own type."""
+    faults = [f"{pointer}{place}: there is no such member" for place in unknown_members(value, shape)]
+    try:
+        found = convert(value, shape)
+    except InvalidInputError as error:
+        faults += [f"{pointer}{fault.pointer}: {fault.detail}" for fault in error.faults]
+    else:
+        if not faults:
+            return found
+    raise _failed(str(path), faults)
+
+
+def _failed(name: str, faults: list[str]) -> CommandFailed:
+    shown = list(dict.fromkeys(faults))
+    more = len(shown) - FAULTS_SHOWN_MAX
+    lines = [f"{name}: {len(shown)} faults", *shown[:FAULTS_SHOWN_MAX]]
+    if more > 0:
+        lines.append(f"and {more} more")
+    return CommandFailed(Exit.INVALID_INPUT, "\n  ".join(lines))
+
+
+def _unknown(raw: bytes, shape: type[T]) -> Iterator[str]:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return
+    for pointer in unknown_members(value, shape):
+        yield f"{pointer}: there is no such member"
+
+
+def unknown_members(value: Any, shape: Any) -> Iterator[str]:
+    """JSON Pointers to the members of JSON-like `value` that no struct of `shape` has."""
+    yield from _walk(value, inspect.type_info(shape), "")
+
+
+def _walk(value: Any, kind: inspect.Type, pointer: str) -> Iterator[str]:
+    match kind:
+        case inspect.Metadata():
+            yield from _walk(value, kind.type, pointer)
+        case inspect.UnionType():
+            structs = [part for part in kind.types if not isinstance(part, inspect.NoneType)]
+            chosen = [part for part in structs if _tag(part, value)] or structs[:1]
+            yield from _walk(value, chosen[0], pointer)
+        case inspect.StructType() if isinstance(value, dict):
+            fields = {field.encode_name: field.type for field in kind.fields}
+            for name, member in value.items():
+                if name in fields:
+                    yield from _walk(member, fields[name], f"{pointer}/{name}")
+                elif name != kind.tag_field:
+                    yield f"{pointer}/{name[:100]}"
+        case inspect.DictType() if isinstance(value, dict):
+            for name, member in value.items():
+                yield from _walk(member, kind.value_type, f"{pointer}/{name[:100]}")
+        case inspect.ListType() | inspect.VarTupleType() | inspect.SetType() if isinstance(value, list):
+            for index, member in enumerate(value):
+                yield from _walk(member, kind.item_type, f"{pointer}/{index}")
+
+
+def _tag(kind: inspect.Type, value: Any) -> bool:
+    if not isinstance(kind, inspect.StructType) or kind.tag_field is None or not isinstance(value, dict):
+        return False
+    return bool(value.get(kind.tag_field) == kind.tag)

@@ -1,0 +1,122 @@
+"""`clear` and `verify` on files: no server, the same bytes every time, every fault of a bad file at once."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from market.cli.console import Exit
+from market.rules.exports import BookFile
+from tests.process_support import finish
+from tests.rules.test_clearing import busy_market
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.json"
+    value = BookFile(format="lodestone-book-1", book=busy_market(5).book)
+    path.write_bytes(msgspec.json.encode(value))
+    return path
+
+
+async def ran(*arguments: Any, **environment: str) -> tuple[int, str, str]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "market",
+        *map(str, arguments),
+        env={**os.environ, **environment},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    return await finish(child)
+
+
+def mixed(path: Path) -> Path:
+    """The same book, its members and orders in another order."""
+    value = json.loads(path.read_bytes())
+    book = value["book"]
+    for name in ("members", "supplies", "requirements"):
+        book[name] = dict(reversed(book[name].items()))
+    other = path.with_name("mixed.json")
+    other.write_text(json.dumps({"book": dict(reversed(book.items())), "format": value["format"]}))
+    return other
+
+
+async def test_a_book_is_cleared_and_its_certificate_checked(book: Path, tmp_path: Path) -> None:
+    words, document = await asyncio.gather(ran("clear", book), ran("clear", book, "--json"))
+    assert (Exit.OK, Exit.OK) == (words[0], document[0]), words[2] + document[2]
+    assert "difference 0.00" in words[1]
+    assert "spot-firm" in words[1]
+    certificate = tmp_path / "certificate.json"
+    certificate.write_text(document[1])
+    told, verdict = await asyncio.gather(
+        ran("verify", certificate, book), ran("verify", certificate, book, "--json")
+    )
+    assert Exit.OK == told[0], told[2]
+    assert "proved: no set of trades is better" in told[1]
+    assert {"proved": True, "faults": []} == json.loads(verdict[1])
+
+
+async def test_the_same_certificate_whatever_the_order_and_the_hash_seed(book: Path) -> None:
+    made = await asyncio.gather(
+        ran("clear", book, "--json", PYTHONHASHSEED="1"),
+        ran("clear", mixed(book), "--json", PYTHONHASHSEED="2"),
+    )
+    assert [Exit.OK] * 2 == [code for code, _, _ in made]
+    assert made[0][1] == made[1][1]
+    assert len(made[0][1]) > 10_000
+
+
+async def test_a_changed_certificate_is_a_divergence_that_names_its_field(book: Path, tmp_path: Path) -> None:
+    value = json.loads((await ran("clear", book, "--json"))[1])
+    evidence = next(fact for fact in value["facts"] if fact["type"] == "market.clearing.evidence.v1")
+    evidence["data"]["duals"][0]["dual_ueur_per_kg"] += 1
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(value))
+    code, out, err = await ran("verify", bad, book, "--json")
+    assert Exit.DIVERGENCE == code
+    assert "duals/0/dual_ueur_per_kg" in err
+    assert not json.loads(out)["proved"]
+
+
+async def test_bad_files_tell_all_their_faults_at_once(book: Path, tmp_path: Path) -> None:
+    value = json.loads(book.read_bytes())
+    order = next(iter(value["book"]["supplies"].values()))
+    order["held_g"], order["colour"], value["extra"] = "much", "green", 1
+    value["book"]["terms"]["basis"] = "gold"
+    bad, empty, other = (tmp_path / name for name in ("bad.json", "empty.json", "other.json"))
+    bad.write_text(json.dumps(value))
+    empty.write_bytes(b"")
+    other.write_text('{"format": "lodestone-certificate-1", "book_sha256": "00", "facts": []}')
+    results = await asyncio.gather(
+        ran("clear", bad),
+        ran("clear", empty),
+        ran("clear", tmp_path / "none.json"),
+        ran("verify", other, book),
+        ran("verify", book, book),
+    )
+    assert [Exit.INVALID_INPUT] * 5 == [code for code, _, _ in results]
+    assert [""] * 5 == [out for _, out, _ in results]
+    assert not any("Traceback" in err for _, _, err in results)
+    for named in ("held_g: Expected `int`", "colour: there is no such", "/extra", "terms/basis"):
+        assert named in results[0][2]
+    assert "no JSON text" in results[1][2]
+
+
+async def test_a_book_without_a_rule_set_is_refused(book: Path, tmp_path: Path) -> None:
+    value = json.loads(book.read_bytes())
+    value["book"]["rule_sets"] = []
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(value))
+    code, out, err = await ran("clear", bad)
+    assert (Exit.INVALID_INPUT, "") == (code, out)
+    assert "no rule set is in effect" in err
