@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency bench-clearing
+	bench-write bench-relay bench-reader bench-latency bench-clearing bench-round
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ bench-latency: setup ## from the answer to the record readable on Kafka
 
 bench-clearing: setup ## a round and its solver against OR-tools, networkx and greedy
 	@$(BIN)/python bench/clearing.py
+
+bench-round: setup ## writing a round of 10,000 matches against its bare journal rows
+	@$(BIN)/python bench/round_write.py
 
 clean: ## remove .venv, caches and ALL local data
 	rm -rf .venv .lodestone .lodestone-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .schemathesis schemathesis-report

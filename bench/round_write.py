@@ -1,0 +1,182 @@
+"""`make bench-round`: the lane time of writing a round of 10,000 matches, against its bare journal rows."""
+
+import gc
+import secrets
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import uvloop
+from figures import Report, alternate, arguments, machine, ratio, say, tell
+from msgspec import Struct
+from round_facts import NOW, opening, orders, plan
+from servers import Database, Servers, server_versions, servers
+from uuid_utils.compat import uuid7
+
+from events.connections import Connection, open_pool
+from events.decision import LaneKey
+from events.envelope import Draft, Fact, Recorded, source_of
+from events.heads import Heads, append, lock_lanes
+from events.journal import JournalRow, read_deployment, read_rows
+from market.matcher import NAME
+from market.rules.book import Books, fold
+from market.rules.clearing import conclude
+from market.store import snapshots
+from market.store.applying import apply
+from market.store.snapshots import Snapshot
+
+KEY = LaneKey("market", 0)
+CHUNK = 2_000
+TEMPLATE = "round"
+OURS = "a round's transaction"
+BARE = "its journal rows alone"
+
+BARE_JOURNAL = "create table public.bare (like record.journal including all)"
+BARE_INSERT = """
+insert into public.bare (stream, lane, position, event_id, type, key, body, chain, recorded_at)
+select *, now() from unnest(
+    $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
+)
+"""
+
+
+class Round(Struct):
+    """A round that is computed and not yet written."""
+
+    source: str
+    plan: Recorded
+    drafts: tuple[Draft, ...]
+    books: Books
+
+
+async def main() -> None:
+    parser = arguments(__doc__, repetitions=5)
+    parser.add_argument("--matches", type=int, default=10_000)
+    options = parser.parse_args()
+    async with servers(kafka=False) as running:
+        report = Report(
+            title=f"a round of {options.matches:,} matches",
+            machine=f"{machine()}, {await server_versions(running)}",
+        )
+        await measure(running, report, options.matches, options.repetitions)
+    tell(report, as_json=options.json)
+
+
+async def measure(running: Servers, report: Report, matches: int, repetitions: int) -> None:
+    database = await running.new_database(TEMPLATE)
+    cleared = await _prepared(database, matches)
+    rows: list[JournalRow] = []
+    copies = iter(range(10**6))
+
+    async def ours() -> float:
+        name = f"copy_{next(copies)}"
+        await _copy(running, name)
+        return 1_000 * await _write(_named(database, name), cleared, rows)
+
+    async def bare() -> float:
+        name = f"copy_{next(copies)}"
+        await _copy(running, name)
+        return 1_000 * await _write_bare(_named(database, name), rows)
+
+    found = await alternate([(OURS, ours), (BARE, bare)], repetitions, "ms")
+    report.figures += found.values()
+    report.ratios.append(ratio(found[OURS], found[BARE]))
+    size = sum(len(row.body) for row in rows)
+    report.notes.append(f"{len(rows):,} events, {size / 2**20:.1f} MiB of bodies; aim: 500 ms of lane time")
+
+
+async def _prepared(database: Database, matches: int) -> Round:
+    """Everything before the round on the record, and the round in memory."""
+    pool = await open_pool(database.url("writer"), size=1)
+    books: Books = {}
+    market = uuid7()
+    async with pool.acquire() as connection:
+        source = source_of((await read_deployment(connection)).deployment_id)
+        facts: list[Fact] = [*opening(market), *orders(market, matches)]
+        for start in range(0, len(facts), CHUNK):
+            await _record(connection, source, facts[start : start + CHUNK], books)
+        say(f"{len(facts):,} facts recorded, clearing")
+        [planned] = await _record(connection, source, [plan(market)], books)
+        drafts = conclude(books[market], planned)
+    await pool.close()
+    say(f"{len(drafts):,} events of the round")
+    return Round(source, planned, drafts, books)
+
+
+async def _record(
+    connection: Connection, source: str, facts: Sequence[Fact], books: Books
+) -> tuple[Recorded, ...]:
+    drafts = [Draft(stream="market", lane=KEY.lane, subject="bench", data=fact) for fact in facts]
+    async with connection.transaction():
+        heads = await lock_lanes(connection, [KEY])
+        recorded = await _append(connection, heads, drafts, source)
+    for event in recorded:
+        fold(books, event)
+    return recorded
+
+
+async def _append(
+    connection: Connection, heads: Heads, drafts: Sequence[Draft], source: str
+) -> tuple[Recorded, ...]:
+    return await append(
+        connection,
+        heads,
+        drafts,
+        cause="bench",
+        actor=UUID(int=1),
+        source=source,
+        now=NOW,
+        new_id=uuid7,
+        new_salt=lambda: secrets.token_hex(16),
+        apply=apply,
+    )
+
+
+async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> float:
+    """Seconds from the lane's lock to the commit: what the matcher does in one transaction."""
+    pool = await open_pool(database.url("writer"), size=1)
+    gc.collect()
+    async with pool.acquire() as connection:
+        began_at = time.perf_counter()
+        async with connection.transaction():
+            heads = await lock_lanes(connection, [KEY])
+            await _append(connection, heads, cleared.drafts, cleared.source)
+            body = msgspec.msgpack.encode(cleared.books)
+            snapshot = Snapshot(position=cleared.plan.position, format="bench", body=body)
+            await snapshots.save(connection, NAME, KEY, snapshot)
+        took = time.perf_counter() - began_at
+        if not rows:
+            rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)
+    await pool.close()
+    return took
+
+
+async def _write_bare(database: Database, rows: Sequence[JournalRow]) -> float:
+    """Seconds of one statement with the same rows, bodies and chain ready, and its commit."""
+    connection = await asyncpg.connect(database.admin_url)
+    await connection.execute(BARE_JOURNAL)
+    gc.collect()
+    columns = list(zip(*(row[:8] for row in rows), strict=True))
+    began_at = time.perf_counter()
+    await connection.execute(BARE_INSERT, *columns)
+    took = time.perf_counter() - began_at
+    await connection.close()
+    return took
+
+
+async def _copy(running: Servers, name: str) -> None:
+    connection = await asyncpg.connect(running.admin_url)
+    await connection.execute(f'create database "{name}" template "{TEMPLATE}"')
+    await connection.close()
+
+
+def _named(database: Database, name: str) -> Database:
+    url = urlsplit(database.admin_url)._replace(path=f"/{name}")
+    return Database(database.settings, urlunsplit(url))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
