@@ -15,7 +15,7 @@ from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
-from market.rules.clearing import conclude
+from market.round_audit import BY_CERTIFICATE, BY_SOLVER
 from market.topics import Reading, TopicError, TopicRecord, open_reading
 
 Advance = Callable[[int], None]
@@ -76,16 +76,19 @@ async def audit(
     deployment_id: UUID | None = None,
     expected_ends: Mapping[LaneKey, int] | None = None,
     streams: Sequence[str] = STREAMS,
+    resolve: bool = False,
     told: Callable[[str, int], AbstractContextManager[Advance]] = untold,
 ) -> AuditReport:
     """Read the record topics from their beginning and check all that can be checked without a database.
 
+    Rounds are checked by their certificates; `resolve`: by clearing them again, byte for byte.
     `told(topic, total)` is entered once per stream and is told how many records were read. AuditImpossible
     when the topics cannot be audited as asked.
     """
     ends = dict(expected_ends or {})
     audits: dict[LaneKey, LaneAudit | None] = {}
     found_id = deployment_id
+    rounds = BY_SOLVER if resolve else BY_CERTIFICATE
     async with AsyncExitStack() as stack:
         readings = await _open(stack, bootstrap, streams, prefix)
         _check_lanes(readings, ends)
@@ -98,14 +101,14 @@ async def audit(
                     found_id = found_id or _deployment_in(records)
                     key = LaneKey(stream, lane)
                     check = audits[key] = audits[key] or LaneAudit(
-                        key, found_id or NO_DEPLOYMENT, conclude, ends.get(key)
+                        key, found_id or NO_DEPLOYMENT, rounds, ends.get(key)
                     )
                     for record in records:
                         check.feed(_lane_record(record))
                     advance(len(records))
             await _compare_repeats(bootstrap, prefix, stream, audits)
     verdicts = [
-        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, conclude, ends.get(key))).verdict()
+        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, rounds, ends.get(key))).verdict()
         for key, check in audits.items()
     ]
     return _report(verdicts, found_id, deployment_given=deployment_id is not None)

@@ -1,17 +1,15 @@
-"""One lane checked from its records alone: chain, order, and every clearing computed again; no I/O."""
+"""One lane checked from its records alone: chain, order, and every clearing; no I/O."""
 
-from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from events.chain import genesis, next_head
-from events.codec import Undecodable, decode_envelope, decode_event, encode_event
+from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
-from events.envelope import Draft, Recorded, source_of
+from events.envelope import Recorded, source_of
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -20,19 +18,14 @@ from events.market_events import (
     MatchStruck,
 )
 from market.repeats import Repeats
+from market.round_audit import Entry, RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.rules.book import Book, Books, fold
-from market.rules.clearing import SOLVER_GAVE_UP, abandonment
-from market.rules.sections import ImpossibleCode
+from market.rules.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "clearing", "left_out",
+    "fold", "plan", "unplanned", "certificate", "clearing", "left_out",
 ]  # fmt: skip
-RECLEARED: Final[frozenset[str]] = frozenset(get_args(ImpossibleCode))
-"""Reasons to abandon a round that clearing again gives too; any other one is somebody's word."""
-
-Reclear = Callable[[Book, Recorded], Sequence[Draft]]
-"""What a round must record for a book that stands at the plan: its drafts, or one ClearingAbandoned."""
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
@@ -81,22 +74,13 @@ class LaneRecord(Struct, frozen=True, kw_only=True):
     chain: str
 
 
-class Difference(Struct, frozen=True):
-    field: str
-    recorded: str
-    expected: str
-
-
 class _Open(Struct, kw_only=True):
-    """A planned round and what it must record, in order; `done` of it has been seen.
-
-    `fault`: why it cannot be computed; such a round may only be abandoned.
-    """
+    """A planned round, the book at its plan, and what it has recorded so far."""
 
     plan: Recorded
-    expected: tuple[Draft, ...] = ()
-    fault: str | None = None
-    done: int = 0
+    book: Book
+    offsets: list[int] = []
+    entries: list[Entry] = []
 
 
 class LaneAudit:
@@ -106,14 +90,14 @@ class LaneAudit:
         self,
         key: LaneKey,
         deployment_id: UUID,
-        reclear: Reclear,
+        check: RoundCheck,
         expected_end: int | None = None,
         *,
         repeats: Repeats | None = None,
     ) -> None:
         self._key = key
         self._source = source_of(deployment_id)
-        self._reclear = reclear
+        self._check = check
         self._expected_end = expected_end
         self._head = genesis(deployment_id, key.stream, key.lane)
         self._position = 0
@@ -181,7 +165,7 @@ class LaneAudit:
             self._follow(record, event)
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
-        """Compare what a clearing recorded, then bring the book to the event and clear at each plan."""
+        """Check what a clearing recorded, bring the book to the event, and keep the book of each plan."""
         if not self._as_cleared(record, event):
             return
         try:
@@ -203,14 +187,10 @@ class LaneAudit:
             self._diverge(record, "plan", f"is round {plan.round}, which does not follow the last one", event)
         else:
             self._rounds[plan.market] = plan.round
-            try:
-                opened = _Open(plan=event, expected=tuple(self._reclear(book, event)))
-            except Exception as error:  # noqa: BLE001  whatever it is, only an abandonment may follow
-                opened = _Open(plan=event, fault=f"{type(error).__name__}: {error}")
-            self._open[plan.market] = opened
+            self._open[plan.market] = _Open(plan=event, book=copied(book))
 
     def _as_cleared(self, record: LaneRecord, event: Recorded) -> bool:
-        """Whether the event is what the market's open round must record next, or none of a round at all."""
+        """Whether the event may stand where it does: in its market's open round, or in none at all."""
         fact: Any = event.data
         opened = self._open.get(getattr(fact, "market", None) or UUID(int=0))
         of_round = isinstance(fact, MatchStruck | ClearingEvidence | ClearingCompleted | ClearingAbandoned)
@@ -218,49 +198,40 @@ class LaneAudit:
             if of_round:
                 self._diverge(record, "unplanned", "is the outcome of a round, but no round is open", event)
             return not of_round
-        if isinstance(fact, ClearingAbandoned) and not opened.done and _may_abandon(event, fact, opened):
-            del self._open[fact.market]
-            self._abandoned_unproven += fact.code not in RECLEARED
-            return True
-        if opened.fault is not None:
-            told = f"is the outcome of a round that cannot be computed ({opened.fault})"
-            self._diverge(record, "plan", told, event)
+        if isinstance(fact, ClearingAbandoned):
+            return self._abandoned(record, event, fact, opened)
+        opened.offsets.append(record.offset)
+        opened.entries.append(Entry(body=record.body, event=event))
+        return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
+
+    def _abandoned(self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
+        if opened.entries or not may_abandon(event, fact, opened.book, opened.plan, self._check):
+            told = "gives its round up in a way that the round does not allow"
+            self._diverge(record, "clearing", told, event)
             return False
-        difference = self._difference(event, record.body)
-        if difference is not None:
-            told = "is not what its round gives when it is cleared again"
-            self._diverge(record, "clearing", told, event, difference)
-            return False
-        opened.done += 1
-        self._matches += isinstance(fact, MatchStruck)
-        if isinstance(fact, ClearingCompleted | ClearingAbandoned):
-            return self._close(record, event, opened)
+        del self._open[fact.market]
+        self._abandoned_unproven += not self._check.confirms(opened.book, opened.plan, fact.code)
         return True
 
-    def _close(self, record: LaneRecord, event: Recorded, opened: _Open) -> bool:
-        fact: Any = event.data
-        self._clearings += 1
+    def _completed(self, opened: _Open, fact: ClearingCompleted) -> bool:
         del self._open[fact.market]
-        missing = len(opened.expected) - opened.done
-        if missing:
-            told = f"ends a round that leaves out {missing} events which it has to record"
-            self._diverge(record, "left_out", told, event)
-        return not missing
+        fault = round_fault(opened.entries, opened.book, opened.plan, self._check, self._source)
+        if fault is None:
+            self._clearings += 1
+            self._matches += sum(isinstance(entry.event.data, MatchStruck) for entry in opened.entries)
+            return True
+        entry, offset = opened.entries[fault.index], opened.offsets[fault.index]
+        record = LaneRecord(offset=offset, body=entry.body, chain=entry.event.chain.hex())
+        self._diverge(record, fault.kind, fault.told, entry.event, fault.difference)
+        return False
 
     def _difference(self, event: Recorded, body: bytes) -> Difference | None:
-        """How the event differs from what its market's open round must record next; None when it does not."""
+        """How an event that broke the chain differs from what its round records next, where that is known."""
         opened = self._open.get(getattr(event.data, "market", None) or UUID(int=0))
         if opened is None:
             return None
-        if opened.done >= len(opened.expected):
-            return Difference("type", event.type, "nothing more")
-        draft = opened.expected[opened.done]
-        wanted = _body(draft, event, opened.plan, self._source)
-        if wanted == body:
-            return None
-        return _first_difference("", msgspec.json.decode(body), msgspec.json.decode(wanted)) or Difference(
-            "bytes", sha256(body).hexdigest(), sha256(wanted).hexdigest()
-        )
+        entries = [*opened.entries, Entry(body=body, event=event)]
+        return difference_at(entries, opened.book, opened.plan, self._check, self._source)
 
     def _diverge(
         self,
@@ -270,7 +241,7 @@ class LaneAudit:
         event: Recorded | None = None,
         difference: Difference | None = None,
     ) -> None:
-        position = self._position if event else self._position + 1
+        position = event.position if event else self._position + 1
         what = f"{event.type} {event.id}" if event else "the record"
         place = f"{self._key.stream} lane {self._key.lane}, position {position}, offset {record.offset}"
         sentence = f"{place}: {what} {told}"
@@ -315,59 +286,3 @@ class LaneAudit:
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
         )
-
-
-def _may_abandon(event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
-    """Whether an open round may have been given up so, beside what clearing it again gives.
-
-    The matcher gives a round up for one reason, in the form that derives from the plan. An operator abandons
-    by a command, whose cause is not the plan, and may not give a reason that clearing again refutes.
-    """
-    planned: Any = opened.plan.data
-    if event.cause == str(opened.plan.id):
-        given_up = abandonment(opened.plan, SOLVER_GAVE_UP, fact.reason)
-        return (event.id, event.salt, fact) == (given_up.id, given_up.salt, given_up.data)
-    outcomes = [draft.data.code for draft in opened.expected if isinstance(draft.data, ClearingAbandoned)]
-    refuted = fact.code in RECLEARED and fact.code not in outcomes
-    return not refuted and (fact.plan, fact.round) == (planned.plan, planned.round)
-
-
-def _body(draft: Draft, event: Recorded, plan: Recorded, source: str) -> bytes:
-    """The draft's bytes at the event's position; what a draft leaves to the lane is taken from the event."""
-    return encode_event(
-        event_id=draft.id or event.id,
-        source=source,
-        subject=draft.subject,
-        time=draft.time or event.time,
-        lane=draft.lane,
-        position=event.position,
-        cause=draft.cause or str(plan.id),
-        actor=draft.actor or event.actor,
-        salt=draft.salt or event.salt,
-        data=draft.data,
-    )
-
-
-def _first_difference(path: str, recorded: object, expected: object) -> Difference | None:
-    """The first member, in order of name, in which two JSON values differ; `type` before everything else."""
-    if isinstance(recorded, dict) and isinstance(expected, dict):
-        names = recorded.keys() | expected.keys()
-        for name in sorted(names, key=lambda name: (name != "type", name != "data", name)):
-            found = _first_difference(f"{path}/{name}", recorded.get(name), expected.get(name))
-            if found is not None:
-                return found
-        return None
-    if isinstance(recorded, list) and isinstance(expected, list) and len(recorded) == len(expected):
-        for index, (left, right) in enumerate(zip(recorded, expected, strict=True)):
-            found = _first_difference(f"{path}/{index}", left, right)
-            if found is not None:
-                return found
-        return None
-    if recorded == expected:
-        return None
-    return Difference(path.removeprefix("/data").lstrip("/") or "value", _short(recorded), _short(expected))
-
-
-def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 200 else text[:199] + "…"

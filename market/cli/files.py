@@ -8,7 +8,8 @@ import msgspec
 from msgspec import inspect
 
 from market.cli.console import CommandFailed, Exit
-from market.http.validation import InvalidInputError, convert, decode
+from market.http.faults import InvalidInputError
+from market.http.validation import convert, decode
 
 FILE_BYTES_MAX = 1024**3
 FAULTS_SHOWN_MAX = 50

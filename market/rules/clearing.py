@@ -8,9 +8,20 @@ from market.rules.round_events import draft_of, drafts, planned_of
 from market.rules.rounds import ALGORITHM, Clearing, ClearingImpossible, in_turn, posed_round
 from market.rules.sections import clear_section
 
-__all__ = ["ALGORITHM", "Clearing", "ClearingImpossible", "clear", "conclude", "drafts"]
+__all__ = [
+    "ALGORITHM",
+    "SOLVER_GAVE_UP",
+    "Clearing",
+    "ClearingImpossible",
+    "abandonment",
+    "clear",
+    "conclude",
+    "drafts",
+]
 
 REASON_TEXT_MAX = 200
+SOLVER_GAVE_UP = "solver_gave_up"
+"""Code of a round whose matcher got no result in time: of that machine, not of the round."""
 
 
 def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearing:
@@ -33,11 +44,13 @@ def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
     try:
         return drafts(clear(book, plan))
     except ClearingImpossible as impossible:
-        fact = ClearingAbandoned(
-            market=book.market,
-            plan=planned_of(plan).plan,
-            round=planned_of(plan).round,
-            code=impossible.code,
-            reason=impossible.reason,
-        )
-        return (draft_of(plan, "abandoned", fact, fact.plan),)
+        return (abandonment(plan, impossible.code, impossible.reason),)
+
+
+def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
+    """The end of a round without a result; all but code and reason derives from the plan."""
+    planned = planned_of(plan)
+    fact = ClearingAbandoned(
+        market=planned.market, plan=planned.plan, round=planned.round, code=code, reason=reason
+    )
+    return draft_of(plan, "abandoned", fact, fact.plan)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import numpy as np
 
@@ -22,10 +23,14 @@ INDEX_FLAT_UEUR_PER_KG = 0
 """Term prices are differentials to an index: at the index itself they are nothing."""
 
 
+ImpossibleCode = Literal["algorithm_unknown", "assignment_refused", "not_unique"]
+"""Of rounds that have no result on any machine."""
+
+
 class ClearingImpossible(Exception):
     """The round has no result: `code` and `reason` go into its ClearingAbandoned."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: ImpossibleCode, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
