@@ -97,7 +97,7 @@ def on_paper(book: Book) -> tuple[Book, Recorded]:
         actor=book.market,
         salt=PAPER_SALT,
         data=planned,
-        body_hash=b"",
+        body=b"",
         chain=b"",
     )
     return posed, event
