@@ -18,7 +18,7 @@ from events.market_events import (
     MatchStruck,
 )
 from market.repeats import Repeats
-from market.round_audit import Entry, RoundCheck, copied, difference_at, may_abandon, round_fault
+from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.rules.book import Book, Books, fold
 from market.rules.differences import Difference
 
@@ -80,7 +80,7 @@ class _Open(Struct, kw_only=True):
     plan: Recorded
     book: Book
     offsets: list[int] = []
-    entries: list[Entry] = []
+    events: list[Recorded] = []
 
 
 class LaneAudit:
@@ -160,7 +160,7 @@ class LaneAudit:
             return
         if record.chain != self._head.hex():
             told = "does not continue the chain: its bytes are not those that the chain was computed over"
-            self._diverge(record, "chain", told, event, self._difference(event, record.body))
+            self._diverge(record, "chain", told, event, self._difference(event))
         elif self._key.stream == "market":
             self._follow(record, event)
 
@@ -201,11 +201,11 @@ class LaneAudit:
         if isinstance(fact, ClearingAbandoned):
             return self._abandoned(record, event, fact, opened)
         opened.offsets.append(record.offset)
-        opened.entries.append(Entry(body=record.body, event=event))
+        opened.events.append(event)
         return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
 
     def _abandoned(self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
-        if opened.entries or not may_abandon(event, fact, opened.book, opened.plan, self._check):
+        if opened.events or not may_abandon(event, fact, opened.book, opened.plan, self._check):
             told = "gives its round up in a way that the round does not allow"
             self._diverge(record, "clearing", told, event)
             return False
@@ -215,23 +215,22 @@ class LaneAudit:
 
     def _completed(self, opened: _Open, fact: ClearingCompleted) -> bool:
         del self._open[fact.market]
-        fault = round_fault(opened.entries, opened.book, opened.plan, self._check, self._source)
+        fault = round_fault(opened.events, opened.book, opened.plan, self._check, self._source)
         if fault is None:
             self._clearings += 1
-            self._matches += sum(isinstance(entry.event.data, MatchStruck) for entry in opened.entries)
+            self._matches += sum(isinstance(each.data, MatchStruck) for each in opened.events)
             return True
-        entry, offset = opened.entries[fault.index], opened.offsets[fault.index]
-        record = LaneRecord(offset=offset, body=entry.body, chain=entry.event.chain.hex())
-        self._diverge(record, fault.kind, fault.told, entry.event, fault.difference)
+        event, offset = opened.events[fault.index], opened.offsets[fault.index]
+        record = LaneRecord(offset=offset, body=event.body, chain=event.chain.hex())
+        self._diverge(record, fault.kind, fault.told, event, fault.difference)
         return False
 
-    def _difference(self, event: Recorded, body: bytes) -> Difference | None:
+    def _difference(self, event: Recorded) -> Difference | None:
         """How an event that broke the chain differs from what its round records next, where that is known."""
         opened = self._open.get(getattr(event.data, "market", None) or UUID(int=0))
         if opened is None:
             return None
-        entries = [*opened.entries, Entry(body=body, event=event)]
-        return difference_at(entries, opened.book, opened.plan, self._check, self._source)
+        return difference_at([*opened.events, event], opened.book, opened.plan, self._check, self._source)
 
     def _diverge(
         self,

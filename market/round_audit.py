@@ -24,15 +24,8 @@ Expect = Callable[[Book, Recorded, Sequence[Fact]], Sequence[Draft]]
 """What the round of a plan has to record for a book that stands there, given the facts it did record."""
 
 
-class Entry(Struct, frozen=True, kw_only=True):
-    """An event of a round as it stands on its topic."""
-
-    body: bytes
-    event: Recorded
-
-
 class RoundFault(Struct, frozen=True, kw_only=True):
-    """The first thing that is wrong with a round, at entry `index`."""
+    """The first thing that is wrong with a round, at its event `index`."""
 
     index: int
     kind: Literal["certificate", "clearing", "left_out", "plan"]
@@ -100,12 +93,12 @@ def copied(book: Book) -> Book:
 
 
 def round_fault(
-    entries: Sequence[Entry], book: Book, plan: Recorded, check: RoundCheck, source: str
+    events: Sequence[Recorded], book: Book, plan: Recorded, check: RoundCheck, source: str
 ) -> RoundFault | None:
     """None when every event of the round is, byte for byte, what it has to be; `source`: of all of them."""
-    last = len(entries) - 1
+    last = len(events) - 1
     try:
-        expected = check.expect(book, plan, [entry.event.data for entry in entries])
+        expected = check.expect(book, plan, [event.data for event in events])
     except CertificateBroken as broken:
         first = broken.breaches[0]
         told = f"does not prove its round: {first.sentence()}"
@@ -118,12 +111,12 @@ def round_fault(
     except Exception as error:  # noqa: BLE001  a book that nothing can clear is no book of a market
         told = f"ends a round that cannot be computed ({type(error).__name__}: {error})"
         return RoundFault(index=last, kind="plan", told=told)
-    for index, entry in enumerate(entries):
-        found = _difference(entry, expected, index, plan, source)
+    for index, event in enumerate(events):
+        found = _difference(event, expected, index, plan, source)
         if found is not None:
             told = "is not what its round has to record"
             return RoundFault(index=index, kind="clearing", told=told, difference=found)
-    missing = len(expected) - len(entries)
+    missing = len(expected) - len(events)
     if missing > 0:
         told = f"ends a round that leaves out {missing} events which it has to record"
         return RoundFault(index=last, kind="left_out", told=told)
@@ -131,14 +124,14 @@ def round_fault(
 
 
 def difference_at(
-    entries: Sequence[Entry], book: Book, plan: Recorded, check: RoundCheck, source: str
+    events: Sequence[Recorded], book: Book, plan: Recorded, check: RoundCheck, source: str
 ) -> Difference | None:
-    """How the last entry of a round that goes on differs; None when it does not, or when nobody can tell."""
+    """How the last event of a round that goes on differs; None when it does not, or when nobody can tell."""
     try:
-        expected = check.expect(book, plan, [entry.event.data for entry in entries])
+        expected = check.expect(book, plan, [event.data for event in events])
     except Exception:  # noqa: BLE001  another fault is told already
         return None
-    return _difference(entries[-1], expected, len(entries) - 1, plan, source)
+    return _difference(events[-1], expected, len(events) - 1, plan, source)
 
 
 def may_abandon(
@@ -162,15 +155,15 @@ def may_abandon(
 
 
 def _difference(
-    entry: Entry, expected: Sequence[Draft], index: int, plan: Recorded, source: str
+    event: Recorded, expected: Sequence[Draft], index: int, plan: Recorded, source: str
 ) -> Difference | None:
     if index >= len(expected):
-        return Difference("type", entry.event.type, "nothing more")
-    wanted = _body(expected[index], entry.event, plan, source)
-    if wanted == entry.body:
+        return Difference("type", event.type, "nothing more")
+    wanted = _body(expected[index], event, plan, source)
+    if wanted == event.body:
         return None
-    return first_difference(msgspec.json.decode(entry.body), msgspec.json.decode(wanted)) or Difference(
-        "bytes", sha256(entry.body).hexdigest(), sha256(wanted).hexdigest()
+    return first_difference(msgspec.json.decode(event.body), msgspec.json.decode(wanted)) or Difference(
+        "bytes", sha256(event.body).hexdigest(), sha256(wanted).hexdigest()
     )
 
 
