@@ -21,7 +21,7 @@ from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
 from events.heads import Heads, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
-from market.matcher import NAME
+from market.matcher import NAME, encoded
 from market.rules.book import Books, fold
 from market.rules.clearing import conclude
 from market.store import snapshots
@@ -100,7 +100,7 @@ async def _prepared(database: Database, matches: int) -> Round:
             await _record(connection, source, facts[start : start + CHUNK], books)
         say(f"{len(facts):,} facts recorded, clearing")
         [planned] = await _record(connection, source, [plan(market)], books)
-        drafts = conclude(books[market], planned)
+        drafts = encoded(conclude(books[market], planned))
     await pool.close()
     say(f"{len(drafts):,} events of the round")
     return Round(source, planned, drafts, books)
@@ -139,6 +139,7 @@ async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> 
     """Seconds from the lane's lock to the commit: what the matcher does in one transaction."""
     pool = await open_pool(database.url("writer"), size=1)
     gc.collect()
+    gc.freeze()
     async with pool.acquire() as connection:
         began_at = time.perf_counter()
         async with connection.transaction():

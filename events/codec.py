@@ -58,8 +58,9 @@ def encode_event(
     actor: UUID,
     salt: str,
     data: Fact,
+    encoded: bytes | None = None,
 ) -> bytes:
-    """The body of an event: canonical JSON, at most 512 KiB.
+    """The body of an event: canonical JSON, at most 512 KiB. `encoded`: what `encode_fact` gave for `data`.
 
     What a reader could not decode is refused here (ValueError), so it never enters the journal. `source` and
     `subject` are printable ASCII without quote and backslash, `time` is UTC.
@@ -69,13 +70,7 @@ def encode_event(
         raise ValueError(f"{name}: subject {subject!r} or source {source!r} is not plain ASCII text")
     if time.utcoffset() != _UTC:
         raise ValueError(f"{name}: time {time!r} is not UTC")
-    raw = _encoder.encode(data)
-    if holds_control(raw):
-        raise ValueError(f"{name}: a text holds a control character")
-    try:
-        _decoders[name].decode(raw)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise ValueError(f"{name}: no reader could decode this fact: {error}") from error
+    raw = encode_fact(data) if encoded is None else encoded
     body = _encoder.encode(
         Envelope(
             id=event_id,
@@ -95,6 +90,19 @@ def encode_event(
     if len(body) > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{name}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
     return body
+
+
+def encode_fact(data: Fact) -> bytes:
+    """The canonical JSON of a fact that every reader can decode; ValueError for any other."""
+    name = type_of(data)
+    raw = _encoder.encode(data)
+    if holds_control(raw):
+        raise ValueError(f"{name}: a text holds a control character")
+    try:
+        _decoders[name].decode(raw)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ValueError(f"{name}: no reader could decode this fact: {error}") from error
+    return raw
 
 
 def holds_control(encoded: bytes) -> bool:

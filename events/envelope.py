@@ -46,6 +46,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     """A decided fact without a position. The lane fills in what is None; cause and actor are the command's.
 
     A given `time` is kept: events of a clearing take the cut time, so that a repeat gives the same bytes.
+    `encoded` is the fact's JSON from `codec.encode_fact`, made before the lane was locked.
     """
 
     stream: str
@@ -57,6 +58,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     time: datetime | None = None
     cause: str | None = None
     actor: UUID | None = None
+    encoded: bytes | None = None
 
 
 class Recorded(Struct, frozen=True, kw_only=True):

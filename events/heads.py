@@ -158,6 +158,7 @@ def _record(draft: Draft, head: Head, stamp: Stamp) -> tuple[Recorded, JournalRo
         actor=actor,
         salt=salt,
         data=draft.data,
+        encoded=draft.encoded,
     )
     chain = next_head(head.head, body)
     recorded = Recorded(

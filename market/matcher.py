@@ -1,14 +1,17 @@
 """PROCESS lane → book → clearing → record. The book is a pure fold of the lane, never the live tables."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
+from events.codec import encode_fact
 from events.connections import ACQUIRE_SECONDS_MAX, Connection, Pool
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
@@ -81,7 +84,7 @@ class Matcher:
         """One transaction: the round's events and state, the reader's position, a snapshot of the books."""
         crash_point("matcher.planned")
         started = time.perf_counter()
-        drafts = await self._drafts(event, plan, memory)
+        drafts = await asyncio.to_thread(encoded, await self._drafts(event, plan, memory))
         seconds = time.perf_counter() - started
         crash_point("matcher.cleared")
         async with batch.transaction(count) as connection:
@@ -156,6 +159,11 @@ class Matcher:
             events=len(drafts),
             seconds=round(seconds, 4),
         )
+
+
+def encoded(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+    """A large round takes longer to encode than a transaction may idle: done before the lane is locked."""
+    return tuple(replace(draft, encoded=encode_fact(draft.data)) for draft in drafts)
 
 
 def _no_books() -> Books:

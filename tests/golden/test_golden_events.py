@@ -22,6 +22,7 @@ from events.codec import (
     decode_envelope,
     decode_event,
     encode_event,
+    encode_fact,
     headers,
 )
 from events.envelope import deployment_of, source_of
@@ -114,10 +115,12 @@ def test_the_cloudevents_sdk_reads_headers_and_value(path: Path) -> None:
     assert value == event.get_data()
 
 
+@pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("name", FACT_TYPES)
-def test_a_fact_comes_back_as_it_was_written(name: str) -> None:
+def test_a_fact_comes_back_as_it_was_written(name: str, ahead: bool) -> None:
     for body in sample_bodies(name):
         event = decode_event(body, CHAIN)
+        encoded = encode_fact(event.data) if ahead else None
         again = encode_event(
             event_id=event.id,
             source=source_of(DEPLOYMENT_ID),
@@ -129,6 +132,7 @@ def test_a_fact_comes_back_as_it_was_written(name: str) -> None:
             actor=event.actor,
             salt=event.salt,
             data=event.data,
+            encoded=encoded,
         )
         assert body == again
 

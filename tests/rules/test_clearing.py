@@ -277,6 +277,36 @@ def test_a_thin_term_component_moves_towards_its_index(limit: int, expected: int
     assert [expected] == [price for *_, price in trades(lane)]
 
 
+def term(index: str = "USGS-NdPr", year: int = 2027, profile: tuple[int, ...] = (10**9,)) -> TermHorizon:
+    return TermHorizon(start_year=year, profile_ppb=profile, index=index, quotation_period="M+1")
+
+
+def test_spot_and_every_index_and_start_year_clear_apart_each_with_its_proof() -> None:
+    lane = market("seller", "buyer")
+    ramp = (10**9 // 2, 10**9)
+    for place, horizon in enumerate([None, term(), term(year=2028), term("SMM-NdPr", profile=ramp)]):
+        ask, limit = (60, 70) if horizon is None else (-3, 1 + 2 * place)
+        lane.offer("seller", f"offer {place}", term=horizon, ask=eur(ask * EUR))
+        lane.require("buyer", f"wanted {place}", term=horizon, limit=eur(limit * EUR))
+    events = lane.round()
+    assert [
+        ("spot-firm", 65 * EUR),
+        ("term/SMM-NdPr/2027-firm", 2 * EUR),
+        ("term/USGS-NdPr/2027-firm", 0),
+        ("term/USGS-NdPr/2028-firm", EUR),
+    ] == [(struck.section, struck.price_ueur_per_kg) for struck in facts_of_type(events, MatchStruck)]
+    results = facts_of_type(events, ClearingCompleted)[0].sections
+    assert ["0"] * 8 == [result.gap for result in results]
+    assert {5_600_000} == {struck.quantity_basis_g for struck in facts_of_type(events, MatchStruck)}
+
+
+def test_yearly_profiles_that_disagree_do_not_meet() -> None:
+    lane = market("seller", "buyer")
+    lane.offer("seller", "offer", term=term(profile=(10**9, 10**9)), ask=eur(-EUR))
+    lane.require("buyer", "wanted", term=term(profile=(10**9, 10**9 // 2)), limit=eur(EUR))
+    assert [] == trades(lane)
+
+
 def test_sustainability_decides_who_trades_and_the_round_says_what_it_was_worth() -> None:
     lane = market("clean", "dirty", "buyer")
     lane.offer("dirty", "dirty", ask=eur(60 * EUR), origin=(OriginStep(stage="extraction", country="CN"),))
