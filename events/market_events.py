@@ -5,20 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from events.market_terms import (
-    CutEdge,
-    MarketInput,
-    MarketTerms,
-    Member,
-    Multiplier,
-    OrderDual,
-    RequirementTerms,
-    RuleSet,
-    SectionResult,
-    SupplyTerms,
-    TradeReference,
-    Waterfall,
-)
+from events.clearing_terms import CutEdge, Multiplier, OrderDual, SectionResult, TradeReference, Waterfall
+from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     BigInteger,
     CentsEur,

@@ -8,7 +8,6 @@ from msgspec import Meta, Struct
 
 from events.vocabulary import (
     Assay,
-    BigInteger,
     Code,
     Commitment,
     Composition,
@@ -23,7 +22,6 @@ from events.vocabulary import (
     Footprint,
     FractionPpb,
     Incoterm,
-    InputReference,
     Instant,
     LongText,
     MarketBasis,
@@ -352,126 +350,3 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     marginality_tolerance_ppb: FractionPpb = 10_000_000
     thin_component_groups: Annotated[int, Meta(ge=1, le=100)] = 3
     effective_from: Instant
-
-
-TermKind = Literal[
-    "form",
-    "co_product",
-    "carbon",
-    "recycled",
-    "certificates",
-    "origin",
-    "rex",
-    "sustainability",
-    "penalties",
-    "logistics",
-]
-
-
-class PriceTerm(Struct, frozen=True, kw_only=True):
-    """One line of a waterfall: what rule, from which figures and evidence, gave how much per basis kg."""
-
-    kind: TermKind
-    rule: Code
-    ueur_per_kg: ValueUeurPerKg
-    reason: Text | None = None
-    inputs: dict[str, str] = {}
-    evidence: tuple[str, ...] = ()
-
-
-class Waterfall(Struct, frozen=True, kw_only=True):
-    """limit + terms − ask = value = u + v, the surplus of seller and buyer; P = ask + u; per basis kg."""
-
-    supply: UUID
-    tranche: Count = 0
-    requirement: UUID
-    quantity_basis_g: MassG
-    limit_ueur_per_kg: PriceUeurPerKg
-    ask_ueur_per_kg: PriceUeurPerKg
-    terms: tuple[PriceTerm, ...]
-    term_total_ueur_per_kg: ValueUeurPerKg
-    value_ueur_per_kg: ValueUeurPerKg
-    seller_surplus_ueur_per_kg: ValueUeurPerKg
-    buyer_surplus_ueur_per_kg: ValueUeurPerKg
-    price_ueur_per_kg: ValueUeurPerKg
-
-
-class OrderDual(Struct, frozen=True, kw_only=True):
-    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along.
-
-    `effective_g` is what the final problem lets it trade: its capacity, or for `effective_reason` its fill
-    or nothing. `dual`, `rank_dual` and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual`
-    the bound of the problem with every edge and whole capacities, `plain_dual` that bound with S = 0.
-    """
-
-    order: UUID
-    tranche: Count = 0
-    side: Literal["seller", "buyer"]
-    capacity_g: MassG
-    filled_g: MassG
-    surplus_ueur_per_kg: ValueUeurPerKg
-    low_ueur_per_kg: ValueUeurPerKg
-    high_ueur_per_kg: ValueUeurPerKg
-    rank_dual: BigInteger
-    tiebreak_dual: BigInteger
-    marginal: bool
-    effective_g: MassG | None = None
-    effective_reason: Code | None = None
-    dual_ueur_per_kg: ValueUeurPerKg | None = None
-    relaxed_dual_ueur_per_kg: ValueUeurPerKg | None = None
-    plain_dual_ueur_per_kg: ValueUeurPerKg | None = None
-
-
-class Multiplier(Struct, frozen=True, kw_only=True):
-    """The price of one portfolio limit of a buyer, micro-EUR per kg of basis, at least 0.
-
-    `limit` names the limit: `recycled_min`, or `third_country_max` with its country.
-    """
-
-    requirement: UUID
-    limit: Code
-    country: CountryCode | None = None
-    ueur_per_kg: ValueUeurPerKg
-
-
-class CutEdge(Struct, frozen=True, kw_only=True):
-    """An eligible pair of orders that have a part in the final problem, but none with each other."""
-
-    supply: UUID
-    tranche: Count = 0
-    requirement: UUID
-    reason: Code
-
-
-class SectionResult(Struct, frozen=True, kw_only=True):
-    """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg.
-
-    No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` is what
-    indivisible lots, minimum quantities and the marginality tolerance cost at most: bound − welfare.
-    `welfare_without_sustainability` is the bound of the same orders with S = 0.
-    """
-
-    section: Code
-    edge_count: Count
-    edges_hash: str
-    welfare: BigInteger
-    dual_bound: BigInteger
-    welfare_without_sustainability: BigInteger
-    traded_basis_g: BigInteger
-    unique: bool
-    tries: Annotated[int, Meta(ge=1, le=8)]
-    trades: Count
-    relaxed_bound: BigInteger | None = None
-    gap: BigInteger | None = None
-    removed_orders: Count | None = None
-
-
-class TradeReference(Struct, frozen=True, kw_only=True):
-    """The dated reference price a trade is shown against."""
-
-    code: Code
-    ueur_per_kg: PriceUeurPerKg
-    price: StatedPrice
-    as_of: date
-    fx: InputReference | None = None
-    position: Count

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Final, Literal, Self
 
+from events.clearing_terms import SectionResult
 from events.market_events import ClearingPlanned
-from events.market_terms import SectionResult
 from events.vocabulary import Instant
 from market.commands import clearings as commands
 from market.http import lists

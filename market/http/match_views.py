@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from msgspec import field
 
+from events.clearing_terms import PriceTerm, TradeReference
 from events.market_events import MatchStruck
-from events.market_terms import Member, PriceTerm, TradeReference
+from events.market_terms import Member
 from events.vocabulary import Incoterm, ProductForm, Side
 from market.http.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
 from market.http.material import Body, ExchangeRate, NamedPlace, Price, Window

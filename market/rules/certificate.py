@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from events.clearing_terms import OrderDual, SectionResult, Waterfall
 from events.envelope import Draft
 from events.market_events import ClearingCompleted, ClearingEvidence
-from events.market_terms import OrderDual, SectionResult, Waterfall
 from events.vocabulary import BIG_INTEGER_PATTERN
 from market.rules.assignment_check import Violation, verify
 from market.rules.assignment_problem import GUARD, AssignmentError, Int64s, Problem, Solution, exact_dot

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from events.clearing_terms import OrderDual, Waterfall
 from events.market_events import ClearingEvidence
-from events.market_terms import OrderDual, Waterfall
 from market.rules.graph import Edges, Section
 
 PART_BYTES_MAX = 400 * 1024

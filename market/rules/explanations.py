@@ -9,8 +9,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.clearing_terms import Waterfall
 from events.market_events import MatchStruck
-from events.market_terms import SupplyTerms, Waterfall
+from events.market_terms import SupplyTerms
 from events.vocabulary import MarketBasis, Side
 from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder

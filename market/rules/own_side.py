@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.clearing_terms import PriceTerm, TradeReference
 from events.market_events import MatchStruck
-from events.market_terms import PriceTerm, TradeReference
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
 from market.rules.ineligibility import Ineligibility

@@ -5,7 +5,8 @@ The formulas themselves are in `amounts`.
 
 from collections.abc import Iterable
 
-from events.market_terms import CoProductBid, PriceTerm, SustainabilityProfile
+from events.clearing_terms import PriceTerm
+from events.market_terms import CoProductBid, SustainabilityProfile
 from events.vocabulary import BASIS_ELEMENTS, PPB
 from market.rules.amounts import (
     amounts,

@@ -3,7 +3,8 @@
 from fractions import Fraction
 from functools import lru_cache
 
-from events.market_terms import ReferencePrice, TradeReference
+from events.clearing_terms import TradeReference
+from events.market_terms import ReferencePrice
 from events.vocabulary import BASIS_ELEMENTS, PRICE_UEUR_PER_KG_MAX, TRADED_OXIDE, Denominator, MarketBasis
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.quantities import (

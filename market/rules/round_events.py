@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from events.clearing_terms import OrderDual, SectionResult, Waterfall
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfirmed, MatchStruck
-from events.market_terms import OrderDual, SectionResult, Waterfall
 from events.vocabulary import Side
 from market.rules.cleared import ClearedSection, Trade, dual_total
 from market.rules.eligibility import MarketFacts

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from events.clearing_terms import TradeReference
 from events.envelope import Recorded
 from events.market_events import ClearingPlanned
-from events.market_terms import TradeReference
 from market.rules.book import Book
 from market.rules.cleared import ClearedSection
 from market.rules.eligibility import MarketFacts, facts_of

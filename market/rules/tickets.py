@@ -4,8 +4,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.clearing_terms import TradeReference
 from events.market_events import MatchStruck
-from events.market_terms import SupplyTerms, TradeReference
+from events.market_terms import SupplyTerms
 from events.vocabulary import (
     BASIS_ELEMENTS,
     PPB,

@@ -6,9 +6,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from events.clearing_terms import OrderDual, Waterfall
 from events.connections import Connection
 from events.market_events import MatchStruck
-from events.market_terms import OrderDual, Waterfall
 from events.vocabulary import OrderKind
 from market.rules.book import OrderStatus
 from market.rules.matches import MatchStatus

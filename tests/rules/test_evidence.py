@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from events.clearing_terms import OrderDual, Waterfall
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from events.market_terms import OrderDual, Waterfall
 from events.vocabulary import Tranche
 from market.rules.clearing import clear
 from market.rules.evidence import (

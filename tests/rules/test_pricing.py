@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.clearing_terms import PriceTerm
 from events.market_terms import (
     AcceptedForm,
     Carriage,
@@ -16,7 +17,6 @@ from events.market_terms import (
     CoProductBid,
     MemberCertificate,
     PenaltyRule,
-    PriceTerm,
     RexAmount,
     SustainabilityProfile,
 )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from events.clearing_terms import OrderDual
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from events.market_terms import OrderDual
 from market.rules.posing import TOLERANCE
 from tests.blotter import EUR, Lane, T, eur, facts_of_type, ident, member, rule_set
 
