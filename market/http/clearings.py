@@ -37,7 +37,11 @@ class AbandonTerms(Body, frozen=True, kw_only=True):
 
 
 class SectionView(Body, frozen=True, kw_only=True):
-    """One section's totals; welfare is Σ quantity × value, in EUR."""
+    """One section's totals; welfare is Σ quantity × value, in EUR.
+
+    No trades within the orders' limits are worth more than `bound_eur`; `gap_eur` is bound − welfare: what
+    the orders that were removed cost at most. Both are null for rounds of before there were bounds.
+    """
 
     section: str
     edges: int
@@ -45,6 +49,9 @@ class SectionView(Body, frozen=True, kw_only=True):
     traded_basis_kg: str
     welfare_eur: str
     welfare_without_sustainability_eur: str
+    bound_eur: str | None
+    gap_eur: str | None
+    removed_orders: int | None
     unique: bool
 
     @classmethod
@@ -56,6 +63,9 @@ class SectionView(Body, frozen=True, kw_only=True):
             traded_basis_kg=KILOGRAMS.text(int(result.traded_basis_g)),
             welfare_eur=WELFARE.text(int(result.welfare)),
             welfare_without_sustainability_eur=WELFARE.text(int(result.welfare_without_sustainability)),
+            bound_eur=None if result.relaxed_bound is None else WELFARE.text(int(result.relaxed_bound)),
+            gap_eur=None if result.gap is None else WELFARE.text(int(result.gap)),
+            removed_orders=result.removed_orders,
             unique=result.unique,
         )
 

@@ -24,10 +24,12 @@ from events.refusal import Refusal, Refusals
 from market.rules import clearings, lots, matches, offers, requirements
 from market.rules.book import RELIABILITY_WINDOW, Books, fold, rule_set_at
 from market.rules.callers import Caller
+from market.rules.certificate import expected_record
 from market.rules.clearing import conclude
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.rounds import posed_round
 from market.rules.supplies import SupplyDraft
 from market.rules.tranches import tranche_shares_g
 from tests.blotter import MARKET, OPERATOR, Lane, ident
@@ -188,7 +190,9 @@ class Desk(Lane):
         for event in self.events[: plan.position]:
             fold(books, event)
         self.open_plan = None
-        return self.append(conclude(books[MARKET], plan))
+        drafts = conclude(books[MARKET], plan)
+        assert drafts == expected_record(posed_round(books[MARKET], plan), [draft.data for draft in drafts])
+        return self.append(drafts)
 
     def answer(self, match: UUID, organisation: UUID, reason: str | None = None) -> list[Recorded]:
         answer: Any = "confirmed" if reason is None else "declined"
