@@ -107,7 +107,7 @@ async def test_bad_files_tell_all_their_faults_at_once(book: Path, tmp_path: Pat
     assert [Exit.INVALID_INPUT] * 5 == [code for code, _, _ in results]
     assert [""] * 5 == [out for _, out, _ in results]
     assert not any("Traceback" in err for _, _, err in results)
-    for named in ("held_g: Expected `int`", "colour: there is no such", "/extra", "terms/basis"):
+    for named in ("held_g: expected an integer", "colour: there is no such", "/extra", "terms/basis"):
         assert named in results[0][2]
     assert "no JSON text" in results[1][2]
 
