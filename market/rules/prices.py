@@ -12,8 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from market.rules import assignment_components
-from market.rules.assignment import Bounds, Problem, Solution
-from market.rules.assignment_problem import Int64s, exact_dot
+from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, exact_dot
 
 
 @dataclass(frozen=True, slots=True)
