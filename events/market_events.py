@@ -79,6 +79,38 @@ class RuleSetPublished(Struct, frozen=True, kw_only=True):
     signed_by: tuple[UUID, ...]
 
 
+class RuleSetRehearsed(Struct, frozen=True, kw_only=True):
+    """A draft rule set tried on a completed round; what it would have changed follows from the record."""
+
+    TYPE: ClassVar[str] = "market.rule-set.rehearsed.v1"
+
+    market: UUID
+    rehearsal: UUID
+    plan: UUID
+    round: Round
+    rule_set: RuleSet
+    rule_set_sha256: Sha256Hex
+
+
+class QuoteAsked(Struct, frozen=True, kw_only=True):
+    """What if this order had stood in a completed round: one of `supply` and `requirement` is given.
+
+    `group` is the asker's group of companies, whose questions of a day are counted together. The answer
+    follows from the record, and nothing else does: no order is opened.
+    """
+
+    TYPE: ClassVar[str] = "market.quote.asked.v1"
+
+    market: UUID
+    quote: UUID
+    organisation: UUID
+    group: UUID
+    plan: UUID
+    round: Round
+    supply: SupplyTerms | None = None
+    requirement: RequirementTerms | None = None
+
+
 class SupplyOffered(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "market.supply-offer.offered.v1"
 
@@ -375,4 +407,6 @@ FACTS: tuple[type[Struct], ...] = (
     MatchConfirmed,
     MatchDeclined,
     MatchLapsed,
+    RuleSetRehearsed,
+    QuoteAsked,
 )

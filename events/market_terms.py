@@ -68,6 +68,7 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
     orders_max: Annotated[int, Meta(ge=1, le=200_000)]
     tick_ueur_per_kg: Annotated[int, Meta(ge=1, le=10**9)]
     public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
+    quotes_per_day: Annotated[int, Meta(ge=0, le=100)] = 5
 
 
 class MemberFacility(Struct, frozen=True, kw_only=True):

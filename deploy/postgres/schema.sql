@@ -312,6 +312,17 @@ CREATE TABLE state.organisation (
     CONSTRAINT organisation_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.quote (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    quote uuid NOT NULL,
+    organisation uuid NOT NULL,
+    company_group uuid NOT NULL,
+    "position" bigint NOT NULL,
+    asked_time timestamp with time zone NOT NULL,
+    CONSTRAINT quote_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE state.requirement (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -520,6 +531,9 @@ ALTER TABLE ONLY state.member
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
 
+ALTER TABLE ONLY state.quote
+    ADD CONSTRAINT quote_pkey PRIMARY KEY (lane, market, quote);
+
 ALTER TABLE ONLY state.requirement
     ADD CONSTRAINT requirement_pkey PRIMARY KEY (lane, market, requirement);
 
@@ -574,6 +588,8 @@ CREATE INDEX match_open ON state.match USING btree (lane, market) WHERE (status 
 CREATE INDEX member_by_organisation ON state.member USING btree (organisation, market);
 
 CREATE INDEX organisation_by_id ON state.organisation USING btree (organisation);
+
+CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
 CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
 
@@ -630,6 +646,8 @@ CREATE POLICY auditor ON state.match FOR SELECT TO lodestone_auditor USING (true
 CREATE POLICY auditor ON state.member FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.quote FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.requirement FOR SELECT TO lodestone_auditor USING (true);
 
@@ -689,11 +707,15 @@ CREATE POLICY own ON state.member FOR SELECT TO lodestone_reader USING ((( SELEC
 
 CREATE POLICY own ON state.organisation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.quote FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.requirement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.rule_set FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR true));
 
 CREATE POLICY own ON state.supply FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+ALTER TABLE state.quote ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.requirement ENABLE ROW LEVEL SECURITY;
 
@@ -726,6 +748,8 @@ CREATE POLICY writer ON state.match TO lodestone_writer USING (true) WITH CHECK 
 CREATE POLICY writer ON state.member TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.quote TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.requirement TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -922,6 +946,10 @@ GRANT SELECT ON TABLE state.member TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;
 GRANT SELECT ON TABLE state.organisation TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE state.quote TO lodestone_writer;
+GRANT SELECT ON TABLE state.quote TO lodestone_reader;
+GRANT SELECT ON TABLE state.quote TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.requirement TO lodestone_writer;
 GRANT SELECT ON TABLE state.requirement TO lodestone_reader;

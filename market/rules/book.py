@@ -23,6 +23,7 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -33,6 +34,7 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
@@ -182,6 +184,8 @@ def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
             _fold_clearing(book, event, fact)
         case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             _fold_match(book, event, fact)
+        case RuleSetRehearsed() | QuoteAsked():
+            pass
         case _:
             assert_never(fact)
 

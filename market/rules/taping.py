@@ -18,6 +18,7 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -28,6 +29,7 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
@@ -73,6 +75,8 @@ MarketFact = (
     | ClearingCompleted
     | ClearingAbandoned
     | MatchFact
+    | RuleSetRehearsed
+    | QuoteAsked
 )
 
 
@@ -112,6 +116,8 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
         case ClearingPlanned() | ClearingEvidence():
             return None
         case MatchAnswered() | MatchDeclined() | MatchLapsed():
+            return None
+        case RuleSetRehearsed() | QuoteAsked():
             return None
         case _:
             assert_never(fact)

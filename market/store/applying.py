@@ -13,6 +13,7 @@ from market.store import (
     matches,
     members,
     parties,
+    quotes,
     requirements,
     reservations,
     supplies,
@@ -61,4 +62,5 @@ async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> N
     await members.write_failings(connection, batch.failings)
     await inputs.write_inputs(connection, list(batch.inputs.values()))
     await inputs.write_rule_sets(connection, batch.rule_sets)
+    await quotes.write(connection, batch.quotes)
     await markets.write(connection, list(batch.markets.values()))

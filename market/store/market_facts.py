@@ -24,6 +24,7 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -34,18 +35,20 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from market.store import bodies, clearings, inputs, matches
+from market.store import bodies, clearings, inputs, matches, quotes
 from market.store.clearings import ClearingChange
 from market.store.inputs import InputRow, RuleSetRow
 from market.store.markets import MarketChange
 from market.store.matches import MatchChange, MatchKey
 from market.store.members import Failing, MemberChange
 from market.store.order_changes import OrderChange, OrderKey, amended, closed, moved, opened
+from market.store.quotes import QuoteRow
 
 MarketFact: TypeAlias = (
     MarketOpened
@@ -76,6 +79,8 @@ MarketFact: TypeAlias = (
     | MatchConfirmed
     | MatchDeclined
     | MatchLapsed
+    | RuleSetRehearsed
+    | QuoteAsked
 )
 OfferFact: TypeAlias = SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired
 LotFact: TypeAlias = RecoveredLotAmended | RecoveredLotGraded | RecoveredLotWithdrawn | RecoveredLotExpired
@@ -163,6 +168,7 @@ class Batch:
         self.rule_sets: list[RuleSetRow] = []
         self.clearings: dict[tuple[UUID, int], ClearingChange] = {}
         self.evidence: list[tuple[Recorded, ClearingEvidence]] = []
+        self.quotes: list[QuoteRow] = []
 
     def pass_over(self, event: Recorded) -> None:
         fact = cast(MarketFact, event.data)
@@ -189,6 +195,10 @@ class Batch:
                 self._strike(event, fact)
             case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
                 self._match(event, fact)
+            case QuoteAsked():
+                self.quotes.append(quotes.quote_row(event, fact))
+            case RuleSetRehearsed():
+                pass
             case _:
                 self._order(event, fact)
 

@@ -21,6 +21,7 @@ STATE: Final = (
     "failing",
     "clearing",
     "lot_reservation",
+    "quote",
 )
 
 VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual")

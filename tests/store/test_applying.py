@@ -37,6 +37,7 @@ def newest_of_each_type(events: list[Recorded]) -> dict[str, Recorded]:
 
 REPEATABLE = {
     "market.clearing.evidence.v1",  # no state
+    "market.rule-set.rehearsed.v1",  # no state
     "materials.lot.reserved.v1",  # a lot that was released may be reserved again
     "market.input.recorded.v1",  # the newest stays the newest
     "market.match.answered.v1",  # the same answer again: the rules refuse it
