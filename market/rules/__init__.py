@@ -13,7 +13,9 @@ In the order of reading, each line from what a command meets first to what it re
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches
-    who sees     visibility; viewers, own_side, explanations, tickets, tape, taping, crowd
+    what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
+    who sees     visibility; viewers, own_side, own_round, explanations, standings, tickets, tape, taping,
+                 crowd
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording

@@ -108,7 +108,7 @@ def publish_rule_set(state: InputState | None, argument: PublishRuleSet, moment:
     reasons = malformed(rule_set)
     if not reasons:
         reasons = _version_refusals(state, rule_set) + _notice_refusals(state, rule_set, moment.now)
-        reasons += _content_refusals(rule_set)
+        reasons += content_refusals(rule_set)
     needed = SIGNATURES_IN_SANDBOX if state.terms.sandbox else SIGNATURES
     given = len(set(argument.signed_by))
     if given < needed:
@@ -227,7 +227,7 @@ def _notice_refusals(state: InputState, rule_set: RuleSet, now: datetime) -> lis
     return [NoticeNotKept(pointer="/effective_from", notice_seconds=notice, earliest=earliest.isoformat())]
 
 
-def _content_refusals(rule_set: RuleSet) -> list[Refusal]:
+def content_refusals(rule_set: RuleSet) -> list[Refusal]:
     reasons = profile_refusals(rule_set.default_profile, "/default_profile")
     if rule_set.algorithm != ALGORITHM:
         algorithm = rule_set.algorithm

@@ -1,6 +1,7 @@
 """One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
 
 from collections.abc import Iterable
+from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,6 +17,15 @@ from market.rules.tickets import Ticket
 
 GROUPS_MIN = 3
 """Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
+
+
+class Weighed(Protocol):
+    """A counter-order, the group of companies behind it, and the reasons against it."""
+
+    @property
+    def counter_group(self) -> UUID: ...
+    @property
+    def reasons(self) -> tuple[Ineligibility, ...]: ...
 
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
@@ -148,8 +158,8 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
     """None for an organisation that does not own the order. `cut` is that of the newest completed round."""
     if organisation != of.organisation:
         return None
-    eligible = [verdict for verdict in of.verdicts if not _told(verdict, of.side)]
-    told = _groups(eligible) >= GROUPS_MIN
+    eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
+    counted = groups(eligible) >= GROUPS_MIN
     return OwnCandidates(
         market=of.market,
         order=of.order,
@@ -157,45 +167,46 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         cut=cut,
         open_g=of.open_g,
         standing=_standing_at_cut(eligible, of.rank, cut) if eligible else of.standing,
-        eligible=len(eligible) if told or not eligible else None,
-        reasons=_own_reasons(of),
+        eligible=len(eligible) if counted or not eligible else None,
+        reasons=own_reasons(of.verdicts, of.side),
     )
 
 
 def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
     """In whole ticks of the others' prices, as the round left them; `eligible`: too few, or not yet cut."""
     taken = [each for each in eligible if each.gap_bands is not None and each.counter_rank <= cut]
-    if rank > cut or _groups(taken) < GROUPS_MIN:
+    if rank > cut or groups(taken) < GROUPS_MIN:
         return "eligible"
     dearer = all(each.gap_bands is not None and each.gap_bands > 0 for each in taken)
     return "all_dearer" if dearer else "in_the_money"
 
 
-def _own_reasons(of: Candidates) -> tuple[OwnReason, ...]:
-    against: dict[tuple[str, str, str], list[Verdict]] = {}
-    for verdict in of.verdicts:
-        for reason in _told(verdict, of.side):
-            figure = reason.seller_figure if of.side == "seller" else reason.buyer_figure
-            against.setdefault((reason.code, reason.subject or "", figure or ""), []).append(verdict)
+def own_reasons(counters: Iterable[Weighed], side: Side) -> tuple[OwnReason, ...]:
+    """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away."""
+    against: dict[tuple[str, str, str], list[Weighed]] = {}
+    for counter in counters:
+        for reason in told(counter, side):
+            figure = reason.seller_figure if side == "seller" else reason.buyer_figure
+            against.setdefault((reason.code, reason.subject or "", figure or ""), []).append(counter)
     return tuple(
         OwnReason(
             code=code,
             subject=subject or None,
             own_figure=figure or None,
-            counter_orders=len(verdicts) if _groups(verdicts) >= GROUPS_MIN else None,
+            counter_orders=len(kept_away) if groups(kept_away) >= GROUPS_MIN else None,
         )
-        for (code, subject, figure), verdicts in sorted(against.items())
+        for (code, subject, figure), kept_away in sorted(against.items())
     )
 
 
-def _told(verdict: Verdict, side: Side) -> tuple[Ineligibility, ...]:
+def told(counter: Weighed, side: Side) -> tuple[Ineligibility, ...]:
     """Without what the other side's price decided; of an order closed by its initiatives only that it is."""
-    closed = tuple(reason for reason in verdict.reasons if reason.code == "initiative_closed")
-    return closed or tuple(reason for reason in verdict.reasons if set(reason.compares_price_of) <= {side})
+    closed = tuple(reason for reason in counter.reasons if reason.code == "initiative_closed")
+    return closed or tuple(reason for reason in counter.reasons if set(reason.compares_price_of) <= {side})
 
 
-def _groups(verdicts: Iterable[Verdict]) -> int:
-    return len({verdict.counter_group for verdict in verdicts})
+def groups(counters: Iterable[Weighed]) -> int:
+    return len({counter.counter_group for counter in counters})
 
 
 def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:

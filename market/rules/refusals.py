@@ -119,6 +119,24 @@ class NotDue(Refusal):
     code = "not_due"
 
 
+class RoundMissing(Refusal):
+    """The market has completed no round yet, so there is nothing to compare with."""
+
+    code = "round_missing"
+
+
+class RoundNotComputable(Refusal):
+    """The round has no result with this change: {reason}"""
+
+    code = "round_not_computable"
+
+
+class QuotesUsed(Refusal):
+    """The group of companies has asked the {most} questions of this day; the next day opens at {opens}."""
+
+    code = "quotes_used"
+
+
 class RuleSetMissing(Refusal):
     """The market has no pricing rule set in effect yet."""
 

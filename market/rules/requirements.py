@@ -156,7 +156,7 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
     """Raises Refusals."""
     known = market_of(state)
     draft = argument.draft
-    refuse(_posting_reasons(known, argument, moment.now))
+    refuse(posting_reasons(known, argument, moment.now))
     requirement = moment.new_id()
     fact = RequirementPosted(
         market=known.market,
@@ -169,11 +169,12 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
 
 def judge(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
-    refuse(_posting_reasons(market_of(state), argument, moment.now))
+    refuse(posting_reasons(market_of(state), argument, moment.now))
     return Decision(drafts=())
 
 
-def _posting_reasons(state: PostingState, argument: PostRequirement, now: datetime) -> list[Refusal]:
+def posting_reasons(state: PostingState, argument: PostRequirement, now: datetime) -> list[Refusal]:
+    """All that keeps a new requirement from being posted."""
     return [
         *posting_refusals(state, argument.caller),
         *judged((lambda: commitment_refusals(state, argument.draft.commitment),)),

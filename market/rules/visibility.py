@@ -22,6 +22,7 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -32,6 +33,7 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
@@ -43,6 +45,7 @@ from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.crowd import Crowd, crowd_of
 from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
 from market.rules.ineligibility import Ineligibility
+from market.rules.own_round import OwnOrderInRound, OwnQuote, own_order_in_round, own_quote
 from market.rules.own_side import (
     OwnCandidates,
     OwnExplanation,
@@ -50,6 +53,8 @@ from market.rules.own_side import (
     own_explanation,
     own_match,
 )
+from market.rules.quotes import Quote
+from market.rules.standings import OrderInRound
 from market.rules.tape import abandoned_line, completed_line, rule_set_line
 from market.rules.taping import MarketFact, on_tape, supply_of
 from market.rules.viewers import (
@@ -69,6 +74,15 @@ class SealedOrder(Struct, frozen=True, kw_only=True):
     order: UUID
     organisation: UUID
     basis_g: MassG
+
+
+class SealedQuote(Struct, frozen=True, kw_only=True):
+    """A question about a round as an operator sees it: whose, not of which order at which price."""
+
+    market: UUID
+    quote: UUID
+    organisation: UUID
+    round: int
 
 
 class OwnOutcome(Struct, frozen=True, kw_only=True):
@@ -169,6 +183,30 @@ def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCa
             assert_never(viewer)
 
 
+def see_order_in_round(of: OrderInRound, viewer: Viewer) -> OrderInRound | OwnOrderInRound | None:
+    """The owner sees its own side, operators and auditors the whole: a completed round took all of it."""
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return of
+        case OrganisationViewer():
+            return own_order_in_round(of, viewer.organisation)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_quote(of: Quote, viewer: Viewer) -> OwnQuote | None:
+    """Only who asked gets an answer, and in bands: nobody is shown how an order would have done exactly."""
+    match viewer:
+        case OrganisationViewer():
+            return own_quote(of, viewer.organisation)
+        case AuditorViewer() | OperatorViewer() | PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
 def _within_cut(candidates: Candidates, cut: int) -> Candidates:
     if candidates.rank > cut:
         cut = 0
@@ -201,7 +239,7 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
             return completed_line(fact)
         case ClearingAbandoned():
             return abandoned_line(fact)
-        case ClearingEvidence():
+        case ClearingEvidence() | RuleSetRehearsed():
             return None
         case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             return _match_for(fact, organisation, book)
@@ -221,6 +259,7 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
             | RequirementAmended()
             | RequirementWithdrawn()
             | RequirementExpired()
+            | QuoteAsked()
         ):
             return fact if fact.organisation == organisation else None
         case _:
@@ -300,6 +339,10 @@ def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book:
                 organisation=fact.organisation,
                 basis_g=fact.terms.basis_g,
             )
+        case QuoteAsked():
+            return SealedQuote(
+                market=fact.market, quote=fact.quote, organisation=fact.organisation, round=fact.round
+            )
         case (
             MarketOpened()
             | MemberAdmitted()
@@ -307,6 +350,7 @@ def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book:
             | MemberSuspended()
             | InputRecorded()
             | RuleSetPublished()
+            | RuleSetRehearsed()
             | SupplyOfferWithdrawn()
             | SupplyOfferExpired()
             | RecoveredLotGraded()

@@ -20,6 +20,7 @@ from events.market_events import (
     MatchStruck,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -28,6 +29,7 @@ from events.market_events import (
     RequirementExpired,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
@@ -53,6 +55,7 @@ from market.rules.viewers import (
 from market.rules.visibility import (
     OwnOutcome,
     SealedOrder,
+    SealedQuote,
     see,
     see_candidates,
     see_match,
@@ -80,6 +83,7 @@ KEY = b"publisher key of a test"
 PUBLIC = PublicViewer(key=KEY)
 REMHUB = InitiativeViewer(initiative="remhub", key=KEY)
 AUDITOR = AuditorViewer()
+QUOTED_UEUR = 77_777_777
 
 
 class Watched(Lane):
@@ -181,6 +185,28 @@ def finish(lane: Watched) -> None:
     lane.add(RequirementExpired(market=MARKET, requirement=ident("more 1"), organisation=ident("buyer1")))
     lane.add(MemberChanged(market=MARKET, member=member("seller5", "FR")))
     lane.add(MemberSuspended(market=MARKET, organisation=ident("seller5"), reason="papers"))
+    last_round = facts_of_type(lane.events, ClearingCompleted)[-1]
+    lane.add(
+        RuleSetRehearsed(
+            market=MARKET,
+            rehearsal=ident("rehearsal"),
+            plan=last_round.plan,
+            round=last_round.round,
+            rule_set=rule_set(version=2, min_value_share_ppb=7),
+            rule_set_sha256="0" * 64,
+        )
+    )
+    lane.add(
+        QuoteAsked(
+            market=MARKET,
+            quote=ident("quote"),
+            organisation=ident("buyer0"),
+            group=ident("group of buyer0"),
+            plan=last_round.plan,
+            round=last_round.round,
+            requirement=requirement_terms("buyer0", limit=eur(QUOTED_UEUR)),
+        )
+    )
     bad = rule_set(version=2, algorithm="greedy-1")
     lane.add(RuleSetPublished(market=MARKET, rule_set=bad, signed_by=(ident("operator"),)))
     lane.round()
@@ -284,6 +310,21 @@ def test_operators_see_prices_after_the_cut_only(market: Watched) -> None:
     assert 4 == after.count(SealedOrder)
     sealed = [each for each in market.seen(OperatorViewer(cut=0)) if isinstance(each, SealedOrder)]
     assert "ueur_per_kg" not in words(sealed)
+
+
+def test_a_question_is_its_askers_and_a_trial_the_operators(market: Watched) -> None:
+    (quoted,) = facts_of_type(market.events, QuoteAsked)
+    (rehearsed,) = facts_of_type(market.events, RuleSetRehearsed)
+    asker, other = (OrganisationViewer(organisation=ident(name)) for name in ("buyer0", "buyer1"))
+    operator = market.seen(OperatorViewer(cut=10**9))
+    sealed = SealedQuote(market=MARKET, quote=quoted.quote, organisation=ident("buyer0"), round=quoted.round)
+    assert (True, True) == (sealed in operator, rehearsed in operator)
+    assert (True, False) == (quoted in market.seen(asker), rehearsed in market.seen(asker))
+    for viewer in (other, OperatorViewer(cut=10**9), PUBLIC, REMHUB):
+        assert str(QUOTED_UEUR) not in words([each for each in market.seen(viewer) if each is not None])
+    for viewer in (other, PUBLIC, REMHUB):
+        shown = market.seen(viewer)
+        assert not [each for each in shown if isinstance(each, QuoteAsked | SealedQuote | RuleSetRehearsed)]
 
 
 def test_qualifications_are_bilateral(market: Watched) -> None:

@@ -1,0 +1,221 @@
+"""What became of an order in a round: whole for auditors, in ticks and counts for its owner."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from events.market_events import ClearingEvidence, ClearingPlanned
+from events.market_terms import AnalyteLimit
+from market.rules.book import Book
+from market.rules.clearing import conclude
+from market.rules.own_round import OwnOrderInRound, own_order_in_round
+from market.rules.standings import OrderInRound, RoundDual, order_in_round
+from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, PublicViewer
+from market.rules.visibility import see_order_in_round
+from tests.blotter import EUR, PPM, Lane, T, assay, cell, days, eur, facts_of_type, ident, member
+
+WANTED, TONNE_G = ident("wanted"), 1_000_000
+
+
+class Round:
+    """A recorded round, with the book as it stood at the cut."""
+
+    def __init__(self, lane: Lane) -> None:
+        plan = lane.plan()
+        assert isinstance(plan.data, ClearingPlanned)
+        self.planned = plan.data
+        self.book = msgspec.msgpack.decode(msgspec.msgpack.encode(lane.book), type=Book)
+        parts = facts_of_type(lane.append(conclude(lane.book, plan)), ClearingEvidence)
+        self.duals = [RoundDual(section=part.section, dual=dual) for part in parts for dual in part.duals]
+        self.trades = [fall for part in parts for fall in part.waterfalls]
+
+    def whole(self, order: UUID) -> OrderInRound:
+        found = order_in_round(self.book, self.planned, self.duals, self.trades, order)
+        assert found is not None
+        return found
+
+    def own(self, order: UUID) -> OwnOrderInRound:
+        whole = self.whole(order)
+        seen = own_order_in_round(whole, whole.organisation)
+        assert seen is not None
+        return seen
+
+
+def lane_of(*asks: int, **supply: Any) -> Lane:
+    """Two buyers, and one seller of 5.6 t of NdPr for each ask in micro-EUR per kg."""
+    lane = Lane()
+    lane.admit(member("buyer"), member("rival"), *(member(f"s{k}") for k in range(len(asks))))
+    for k, ask in enumerate(asks):
+        lane.offer(f"s{k}", f"offer {k}", ask=eur(ask), **supply)
+    return lane
+
+
+def cleared(lane: Lane, **wanted: Any) -> Round:
+    lane.require("buyer", "wanted", **wanted)
+    return Round(lane)
+
+
+def test_a_dearer_market_is_told_in_ticks_of_the_others_prices() -> None:
+    own = cleared(lane_of(72 * EUR + 1, 75 * EUR, 80 * EUR)).own(WANTED)
+    assert ("unmatched", "all_dearer", 3) == (own.outcome, own.why, own.eligible)
+    assert (3, 10) == (own.nearest_ticks, own.three_groups_ticks)
+
+
+def test_below_three_groups_of_companies_no_distance_is_told() -> None:
+    own = cleared(lane_of(72 * EUR, 75 * EUR)).own(WANTED)
+    assert ("unmatched", "eligible", None) == (own.outcome, own.why, own.eligible)
+    assert (None, None) == (own.nearest_ticks, own.three_groups_ticks)
+
+
+def test_orders_of_one_group_are_one_mind() -> None:
+    lane = Lane()
+    one = ident("one owner")
+    lane.admit(member("buyer"), *(member(f"s{k}", group=one) for k in range(4)))
+    for k in range(4):
+        lane.offer(f"s{k}", f"offer {k}", ask=eur(75 * EUR))
+    own = cleared(lane).own(WANTED)
+    assert ("eligible", None, None) == (own.why, own.eligible, own.nearest_ticks)
+
+
+def test_whom_others_pay_more_is_outbid() -> None:
+    lane = lane_of(60 * EUR, 60 * EUR, 60 * EUR, net_wet_g=5 * T)
+    lane.require("rival", "rivals", basis_g=3 * 1_120_000, limit=eur(90 * EUR))
+    done = cleared(lane, limit=eur(70 * EUR))
+    own, whole = done.own(WANTED), done.whole(WANTED)
+    assert ("unmatched", "outbid", 3) == (own.outcome, own.why, own.eligible)
+    prices = {fall.price_ueur_per_kg for fall in done.trades}
+    assert {short for each in whole.alternatives if (short := each.short_ueur_per_kg)} == {
+        price - 70 * EUR for price in prices
+    }
+    assert own.nearest_ticks == max(0, -(-(min(prices) - 70 * EUR) // EUR))
+
+
+def test_a_part_filled_order_is_marginal_and_gains_nothing() -> None:
+    done = cleared(lane_of(50 * EUR, 51 * EUR, 90 * EUR, net_wet_g=5 * T))
+    own = done.own(WANTED)
+    assert ("partly_filled", True, 0) == (own.outcome, own.marginal, own.surplus_ueur_per_kg)
+    assert (5_600_000, 2 * 1_120_000) == (own.capacity_g, own.filled_g)
+    assert ("outbid", 20) == (own.why, own.nearest_ticks)
+
+
+def test_a_filled_order_is_told_how_far_its_next_best_was() -> None:
+    done = cleared(lane_of(50 * EUR, 66 * EUR, 69 * EUR, 80 * EUR), basis_g=2_000_000)
+    own, whole = done.own(WANTED), done.whole(WANTED)
+    assert ("filled", None, 2_000_000) == (own.outcome, own.why, own.filled_g)
+    traded = [each.counter_order for each in whole.alternatives if each.traded_g]
+    assert [ident("offer 0")] == traded
+    price = done.trades[0].price_ueur_per_kg
+    shorts = sorted(each.short_ueur_per_kg or 0 for each in whole.alternatives if not each.traded_g)
+    assert [66 * EUR - price, 69 * EUR - price, 80 * EUR - price] == shorts
+    assert (16, 30) == (own.nearest_ticks, own.three_groups_ticks)
+
+
+def test_reasons_come_with_ones_own_figures_only() -> None:
+    lane = lane_of(60 * EUR, 61 * EUR, 62 * EUR, composition=assay(cell("Th", 120 * PPM)))
+    own = cleared(lane, limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM),)).own(WANTED)
+    assert ("none_eligible", 0, None) == (own.why, own.eligible, own.nearest_ticks)
+    assert [("above_max", "Th", "50 ppm", 3)] == [
+        (each.code, each.subject, each.own_figure, each.counter_orders) for each in own.reasons
+    ]
+
+
+def test_an_order_alone_in_the_market_is_told_so() -> None:
+    assert "no_counter_orders" == cleared(lane_of()).own(WANTED).why
+
+
+def test_an_order_that_had_expired_took_no_part() -> None:
+    lane = lane_of(60 * EUR)
+    lane.require("buyer", "wanted", valid_until=days(0, 1).end)
+    lane.now = days(0, 2).end
+    own = Round(lane).own(WANTED)
+    assert ("absent", None, 0, ()) == (own.outcome, own.why, own.capacity_g, own.reasons)
+
+
+def test_an_order_posted_after_the_cut_is_not_known() -> None:
+    done = cleared(lane_of(60 * EUR))
+    assert None is order_in_round(done.book, done.planned, done.duals, done.trades, ident("later"))
+
+
+def removed(done: Round, order: UUID, reason: str) -> Round:
+    """As if the round had left the order out."""
+    done.duals = [
+        replace(each, dual=replace(each.dual, effective_g=0, effective_reason=reason, filled_g=0))
+        if each.dual.order == order
+        else each
+        for each in done.duals
+    ]
+    return done
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("marginality_tolerance", "Of its 5600.000 kg less than 1 % would have traded: it does not count."),
+        (
+            "minimum_quantity",
+            "Of its 5600.000 kg it would have traded less than the least quantity it states.",
+        ),
+        ("indivisible", "No whole package or parcel was left that fitted its 5600.000 kg."),
+        ("portfolio", "No set of lots kept its limits over everything that it takes."),
+        ("a_rule_to_come", "The round left it out, by its rule a_rule_to_come."),
+    ],
+)
+def test_a_removed_order_is_told_by_which_rule(reason: str, words: str) -> None:
+    own = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), WANTED, reason).own(WANTED)
+    assert own.removed is not None
+    assert ("removed", reason, words) == (own.why, own.removed.code, own.removed.text)
+
+
+def test_a_removed_counter_order_has_no_distance() -> None:
+    done = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), ident("offer 0"), "indivisible")
+    own = done.own(WANTED)
+    assert (5, None) == (own.nearest_ticks, own.three_groups_ticks)
+
+
+def test_owners_see_their_side_and_overseers_the_whole() -> None:
+    whole = cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)).whole(WANTED)
+    assert whole == see_order_in_round(whole, AuditorViewer())
+    assert whole == see_order_in_round(whole, OperatorViewer(cut=0))
+    assert isinstance(
+        see_order_in_round(whole, OrganisationViewer(organisation=ident("buyer"))), OwnOrderInRound
+    )
+    assert None is see_order_in_round(whole, OrganisationViewer(organisation=ident("s0")))
+    assert None is see_order_in_round(whole, PublicViewer(key=b"k"))
+
+
+@given(
+    asks=st.lists(st.integers(71 * EUR + 1, 72 * EUR), min_size=3, max_size=3),
+    limits=st.lists(st.integers(60 * EUR, 71 * EUR), min_size=1, max_size=3),
+)
+def test_no_number_of_own_orders_tells_a_price_finer_than_a_tick(asks: list[int], limits: list[int]) -> None:
+    """Whatever is asked within one tick, any limits of one's own get the same answers."""
+
+    def answers(prices: list[int]) -> list[OwnOrderInRound]:
+        lane = lane_of(*prices)
+        orders = [lane.require("buyer", f"probe {k}", limit=eur(limit)) for k, limit in enumerate(limits)]
+        done = Round(lane)
+        return [done.own(order) for order in orders]
+
+    assert answers([72 * EUR] * 3) == answers(asks)
+
+
+@given(
+    bids=st.lists(st.integers(50 * EUR, 51 * EUR - 1), min_size=3, max_size=3),
+    asks=st.lists(st.integers(51 * EUR, 60 * EUR), min_size=1, max_size=2),
+)
+def test_nor_does_it_tell_a_limit(bids: list[int], asks: list[int]) -> None:
+    def answers(limits: list[int]) -> list[OwnOrderInRound]:
+        lane = Lane()
+        lane.admit(member("seller"), *(member(f"b{k}") for k in range(3)))
+        for k, limit in enumerate(limits):
+            lane.require(f"b{k}", f"wanted {k}", limit=eur(limit))
+        orders = [lane.offer("seller", f"probe {k}", ask=eur(ask)) for k, ask in enumerate(asks)]
+        done = Round(lane)
+        return [done.own(order) for order in orders]
+
+    assert answers([50 * EUR] * 3) == answers(bids)
