@@ -17,11 +17,13 @@ from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
 from events.heads import Apply, append, lock_lanes
-from events.market_events import ClearingPlanned, MatchStruck
+from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
 from events.subscription import Batch
-from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
+from market import round_books
+from market.lane_memory import SNAPSHOT_AFTER_EVENTS
 from market.metrics import CLEARING_SECONDS, CLEARINGS
-from market.rules.book import Book, Books, fold
+from market.round_books import LANE_BOOKS
+from market.rules.book import Books, fold
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment
 from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
@@ -64,7 +66,7 @@ class Matcher:
 
     async def opened(self, key: LaneKey, position: int) -> None:
         """Rebuild the lane's books at `position`; before the first batch and before every retry."""
-        self._lanes[key] = LaneBooks(books=await _memory.recall(self._pool, key, position))
+        self._lanes[key] = LaneBooks(books=await LANE_BOOKS.recall(self._pool, key, position))
 
     async def handle(self, batch: Batch) -> None:
         memory = self._lanes[batch.lane]
@@ -84,7 +86,8 @@ class Matcher:
         """One transaction: the round's events and state, the reader's position, a snapshot of the books."""
         crash_point("matcher.planned")
         started = time.perf_counter()
-        drafts = await asyncio.to_thread(encoded, await self._drafts(event, plan, memory))
+        book = msgspec.msgpack.encode(memory.books[plan.market])
+        drafts = await asyncio.to_thread(encoded, await self._drafts(event, plan, book))
         seconds = time.perf_counter() - started
         crash_point("matcher.cleared")
         async with batch.transaction(count) as connection:
@@ -106,17 +109,18 @@ class Matcher:
                     apply=self._apply,
                 )
             await self._keep(connection, batch, event.position, memory)
+            if is_open and isinstance(drafts[-1].data, ClearingCompleted):
+                await round_books.keep(connection, batch.lane, event, plan.market, book)
             crash_point("matcher.before_commit")
         crash_point("matcher.after_commit")
         self._tell(batch.lane, plan, drafts, seconds, recorded=is_open)
 
-    async def _drafts(self, event: Recorded, plan: ClearingPlanned, memory: LaneBooks) -> tuple[Draft, ...]:
+    async def _drafts(self, event: Recorded, plan: ClearingPlanned, book: bytes) -> tuple[Draft, ...]:
         """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""
         async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
             row = await load_clearing(connection, plan.market, plan.plan)
         if row is not None and row.status != "planned":
             return ()
-        book = msgspec.msgpack.encode(memory.books[plan.market])
         for attempt in range(1, ROUND_TRIES_MAX + 1):
             try:
                 return await self._solver.conclude(book, event)
@@ -134,7 +138,7 @@ class Matcher:
         )
 
     async def _keep(self, connection: Connection, batch: Batch, position: int, memory: LaneBooks) -> None:
-        await _memory.keep(connection, batch.lane, position, memory.books)
+        await LANE_BOOKS.keep(connection, batch.lane, position, memory.books)
         memory.unsaved = 0
 
     def _tell(
@@ -164,10 +168,3 @@ class Matcher:
 def encoded(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     """A large round takes longer to encode than a transaction may idle: done before the lane is locked."""
     return tuple(replace(draft, encoded=encode_fact(draft.data)) for draft in drafts)
-
-
-def _no_books() -> Books:
-    return {}
-
-
-_memory: Final[LaneMemory[Books]] = LaneMemory(NAME, dict[UUID, Book], _no_books, fold)

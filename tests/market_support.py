@@ -52,6 +52,8 @@ from market.commands import (
     members,
     offers,
     parties,
+    quotes,
+    rehearsals,
     requirements,
 )
 from market.commands.desk import Answer, Desk, open_desk
@@ -59,6 +61,7 @@ from market.rules.book import Books, fold
 from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM, conclude
 from market.rules.initiatives import InitiativeDetails, NewInitiative
+from market.rules.offers import PostSupply
 from market.rules.parties import (
     CertificateDetails,
     FacilityDetails,
@@ -66,7 +69,7 @@ from market.rules.parties import (
     LicenceDetails,
     OrganisationDetails,
 )
-from market.rules.requirements import RequirementDraft
+from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
 from market.store import due, views
 from market.store import matches as matches_store
@@ -536,6 +539,7 @@ async def let_time_pass(scene: Scene) -> None:
     sold = await scene.lot(scene.sellers[1], "L-3", **small)
     await scene.require(scene.buyers[1], basis_g=350_000, minimum_parcel_g=1_000)
     await scene.conclude(await scene.plan())
+    await ask_and_try(scene)
     await scene.offer(scene.sellers[0])
     await scene.require(scene.buyers[1])
     await scene.lot(scene.sellers[0], "L-4")
@@ -550,6 +554,18 @@ async def let_time_pass(scene: Scene) -> None:
     assert {"offer", "lot", "requirement"} == {place.kind for place in expiries}
     for place in expiries[:-1]:
         await expire[place.kind](scene.desk, scene.operator, order=place.order)
+
+
+async def ask_and_try(scene: Scene) -> None:
+    """A question of each side about the round, and a draft rule set tried on it."""
+    buyer, seller = scene.buyers[0], scene.sellers[0]
+    for posting in (
+        PostRequirement(caller=buyer.trader, draft=requirement_draft(buyer)),
+        PostSupply(caller=seller.trader, draft=supply_draft(seller)),
+    ):
+        await quotes.ask(scene.desk, posting, market=scene.market)
+    draft = rule_set(version=2, thin_component_groups=1)
+    await rehearsals.rehearse(scene.desk, scene.operator, market=scene.market, rule_set=draft)
 
 
 def two_tranches(net_wet_g: int) -> tuple[Tranche, ...]:

@@ -166,6 +166,21 @@ async def newest_cut(connection: Connection, market: UUID, *, completed_by: int 
     return await connection.fetchval(NEWEST_CUT, market, completed_by) or 0
 
 
+READ_COMPLETED = """
+select lane, market, round, plan, status, version, position, cut, cut_time, planned, ended, ended_sha256
+from clearing where market = $1 and status = 'completed' and ($2::bigint is null or round = $2)
+order by round desc limit 1
+"""
+
+
+async def load_completed(
+    connection: Connection, market: UUID, number: int | None = None
+) -> ClearingRow | None:
+    """The completed round of that number, the newest one without; None when there is none."""
+    row = await connection.fetchrow(READ_COMPLETED, market, number)
+    return None if row is None else _row(row)
+
+
 _planned = msgspec.json.Decoder(ClearingPlanned)
 _completed = msgspec.json.Decoder(ClearingCompleted)
 _abandoned = msgspec.json.Decoder(ClearingAbandoned)

@@ -5,6 +5,7 @@ import signal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -14,7 +15,7 @@ from events.heads import append, lock_lanes
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MatchStruck
 from events.topics import record_topic
 from market.auditor import audit
-from market.rules.book import Books, fold
+from market.rules.book import Book, Books, fold
 from market.rules.clearing import conclude
 from market.rules.clearings import rule_set_sha256
 from market.store import snapshots
@@ -82,6 +83,13 @@ async def test_an_order_becomes_a_match_in_the_journal_and_on_the_topic(
         events = await market_events(scene)
         assert any(isinstance(event.data, MatchStruck) for event in events)
         assert isinstance(events[-1].data, ClearingCompleted)
+        kept = await scene.pool.fetchrow(
+            "select position, body from ops.snapshot where name = $1", f"round/{scene.market}"
+        )
+        assert kept is not None
+        book = msgspec.msgpack.decode(kept["body"], type=Book)
+        assert (events[-1].data.cut, events[-1].data.cut) == (kept["position"], book.position)
+        assert (1, 1) == (len(book.rule_sets), book.last_round)
         bodies = await topic_bodies(kafka_bootstrap, record_topic(topic_prefix, "market"))
         rows = await scene.pool.fetch(
             "select body from record.journal where stream = 'market' and lane = $1 order by position",
