@@ -47,6 +47,9 @@ RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
 BACKLOG: Final = 2048
+WHAT_IF_SECONDS_MAX: Final = 30.0
+WHAT_IFS_AT_ONCE: Final = 1
+"""Rounds that an API process has computed again at the same time, for quotes and trials of rule sets."""
 YOUNG_OBJECTS_MAX: Final = 20_000
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
@@ -244,7 +247,7 @@ async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
 # --- the door
 
 
-def door(wiring: Wiring) -> Door:
+def door(wiring: Wiring, solver: Solver) -> Door:
     """What the HTTP handlers work with."""
     settings = wiring.settings
     return Door(
@@ -261,6 +264,7 @@ def door(wiring: Wiring) -> Door:
             Quota(requests=settings.http_strangers_per_minute, burst=settings.http_strangers_per_minute),
             policy="address",
         ),
+        solver=solver,
         metrics=on_process_registry(),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
@@ -304,8 +308,9 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
         if bound is not None and not bound.done():
             bound.set_exception(error)
         raise
+    solver = Solver(seconds_max=WHAT_IF_SECONDS_MAX, children_max=WHAT_IFS_AT_ONCE)
     config = uvicorn.Config(
-        create_app(door(wiring)),
+        create_app(door(wiring, solver)),
         loop="none",
         http="httptools",
         log_config=None,
@@ -325,6 +330,7 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
             await _until(stop, serve, lambda: setattr(server, "should_exit", True))
         finally:
             telling.cancel()
+            await solver.stop()
 
 
 async def _tell_port(

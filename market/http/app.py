@@ -22,9 +22,12 @@ from market.http import (
     markets,
     matches,
     members,
+    order_explanations,
     organisations,
     papers,
+    quotes,
     recovered_lots,
+    rehearsals,
     requirements,
     rule_sets,
     supply_offers,
@@ -35,6 +38,7 @@ from market.http.endpoint import OPT, Answer, Call, Endpoint, Nothing, endpoint
 from market.http.loading import BookLoads
 from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
+from market.http.rounds import RoundBooks
 
 HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *initiatives.HANDLERS,
@@ -46,11 +50,14 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *members.HANDLERS,
     *inputs.HANDLERS,
     *rule_sets.HANDLERS,
+    *rehearsals.HANDLERS,
     *supply_offers.HANDLERS,
     *recovered_lots.HANDLERS,
     *requirements.HANDLERS,
     *matches.HANDLERS,
     *clearings.HANDLERS,
+    *order_explanations.HANDLERS,
+    *quotes.HANDLERS,
     *book.HANDLERS,
     *health.HANDLERS,
     *documents.HANDLERS,
@@ -75,6 +82,7 @@ def create_app(door: Door) -> Litestar:
                 "books": book.KeptBooks(),
                 "loads": BookLoads(),
                 "probe": health.Probe(),
+                "round_books": RoundBooks(),
             }
         ),
         openapi_config=None,

@@ -99,7 +99,7 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
             open_kg=open_kg,
             standing=seen.standing,
             eligible=seen.eligible,
-            reasons=tuple(map(_reason, seen.reasons)),
+            reasons=tuple(map(reason_view, seen.reasons)),
         )
     return CandidatesView(
         market=market,
@@ -114,7 +114,7 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
     )
 
 
-def _reason(reason: OwnReason) -> ReasonView:
+def reason_view(reason: OwnReason) -> ReasonView:
     return ReasonView(
         code=reason.code,
         subject=reason.subject,

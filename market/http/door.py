@@ -12,6 +12,7 @@ from market.http.access import KeyRing
 from market.http.limits import CallerLimits
 from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
+from market.solver import Solver
 
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else the sentence that says what is not."""
@@ -19,7 +20,8 @@ Check = Callable[[], Awaitable[str | None]]
 
 class Door(Struct, frozen=True, kw_only=True):
     """`public_id_key` makes the ids of the anonymised book; `new_secret` gives the 32 random bytes of an
-    API key; `limits` are of organisations, `strangers` of the addresses of who is not known by a key."""
+    API key; `limits` are of organisations, `strangers` of the addresses of who is not known by a key;
+    `solver` computes what-ifs of rounds."""
 
     desk: Desk
     reader: Pool
@@ -31,6 +33,7 @@ class Door(Struct, frozen=True, kw_only=True):
     seal: CursorSeal
     limits: CallerLimits
     strangers: CallerLimits
+    solver: Solver
     metrics: DoorMetrics
     checks: dict[str, Check]
     body_bytes_max: int

@@ -88,6 +88,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     media_type: str
     headers: dict[str, str]
     judge: Judge | None
+    stand_ins: dict[str, Any] | None
     also: tuple[int, ...]
     metered: bool
     cost: int
@@ -201,13 +202,15 @@ def endpoint(
     media_type: str = JSON,
     headers: dict[str, str] | None = None,
     judge: Judge | None = None,
+    stand_ins: dict[str, Any] | None = None,
     also: tuple[int, ...] = (),
     metered: bool = True,
     cost: int = 1,
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
     """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
-    `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from `example`.
+    `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from
+    `stand_ins`, else from `example`.
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
     """
@@ -230,6 +233,7 @@ def endpoint(
         media_type=media_type,
         headers=headers or {},
         judge=judge,
+        stand_ins=stand_ins or example,
         also=also,
         metered=metered,
         cost=cost,
@@ -284,7 +288,7 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
     if faults:
         refused = []
         if declared.judge is not None:
-            refused = await refused_too(declared.judge, call, call.raw_body, faults, body, declared.example)
+            refused = await refused_too(declared.judge, call, call.raw_body, faults, body, declared.stand_ins)
         raise InvalidInputError(faults, refused)
 
 

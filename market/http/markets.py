@@ -41,9 +41,9 @@ EXAMPLE: Final = {
 class MarketTerms(Body, frozen=True, kw_only=True):
     """How a market runs. Its basis says what a kilogram is: contained Nd+Pr, Dy, Tb or Sm, or whole magnets.
 
-    `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands that the
-    public sees; `public_organisations_min` how many groups of companies have to stand on a side before it
-    sees any.
+    `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands in which
+    the public and quotes see prices; `public_organisations_min` how many groups of companies have to stand on
+    a side before the public sees any; `quotes_per_day` how many questions a group may ask, 0: none.
     """
 
     name: Text
@@ -58,6 +58,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
     orders_max: Annotated[int, Meta(ge=1, le=200_000)]
     tick_eur_per_kg: EurPerKgPositive
     public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
+    quotes_per_day: Annotated[int, Meta(ge=0, le=100)] = 5
 
     def inside(self) -> terms.MarketTerms:
         return terms.MarketTerms(
@@ -73,6 +74,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
             orders_max=self.orders_max,
             tick_ueur_per_kg=EUR_PER_KG.parse(self.tick_eur_per_kg),
             public_organisations_min=self.public_organisations_min,
+            quotes_per_day=self.quotes_per_day,
         )
 
 
@@ -114,6 +116,7 @@ class MarketView(MarketTerms, frozen=True, kw_only=True):
             orders_max=value.orders_max,
             tick_eur_per_kg=EUR_PER_KG.text(value.tick_ueur_per_kg),
             public_organisations_min=value.public_organisations_min,
+            quotes_per_day=value.quotes_per_day,
         )
 
 

@@ -71,6 +71,7 @@ STALE: Final = HTTPStatus.PRECONDITION_FAILED
 CONFLICT: Final = HTTPStatus.CONFLICT
 UNFIT: Final = HTTPStatus.UNPROCESSABLE_ENTITY
 BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
+MANY: Final = HTTPStatus.TOO_MANY_REQUESTS
 
 REFUSED: Final[dict[type[Refusal], int]] = {
     record.IdempotencyKeyReused: UNFIT,
@@ -84,6 +85,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     refusals.NotAMember: FORBIDDEN,
     refusals.MemberSuspended: FORBIDDEN,
     refusals.QualificationOfOther: FORBIDDEN,
+    refusals.QuotesUsed: MANY,
     **dict.fromkeys(
         (
             refusals.MarketUnknown,
@@ -110,6 +112,8 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.CommittedFieldFixed,
             refusals.NotDue,
             refusals.RuleSetMissing,
+            refusals.RoundMissing,
+            refusals.RoundNotComputable,
             refusals.LotAlreadyReserved,
             refusals.LotAlreadySold,
             refusals.OrderStillOpen,
@@ -167,7 +171,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
 """Every reason has its status; what is wrong with the content of a draft (`rules/defects.py`) is 422
 throughout."""
 
-PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, CONFLICT, UNFIT)
+PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""
 
 

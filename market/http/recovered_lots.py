@@ -5,7 +5,7 @@ from typing import Any, Final
 from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
 from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
-from market.http import candidates, order_lists, supplies
+from market.http import candidates, order_explanations, order_lists, supplies
 from market.http.access import READERS, TRADERS
 from market.http.candidates import CandidatesView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
@@ -14,6 +14,7 @@ from market.http.ids import to_uuid
 from market.http.judging import draft_of
 from market.http.loading import COST, RATE
 from market.http.material import Body
+from market.http.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
@@ -190,4 +191,20 @@ async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     return await candidates.answer(call, "lot", row.order.market, row.order.order, row.order.organisation)
 
 
-HANDLERS: Final = (post, index, read, candidates_of, amend, grade, withdraw)
+@endpoint(
+    "GET",
+    "/v1/recovered-lots/{lot}/explanation",
+    roles=READERS,
+    summary="What became of it in a round, and why",
+    tag=TAG,
+    query=RoundQuery,
+    answer=OrderInRoundView,
+    description=EXPLAINED,
+    cost=COST,
+)
+async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
+    order = (await supplies.load(call, "lot")).order
+    return await order_explanations.answer(call, "lot", order.market, order.order, order.organisation)
+
+
+HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, grade, withdraw)

@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 from events.market_events import RequirementAmended, RequirementPosted
 from events.market_terms import RequirementTerms as RecordedTerms
 from market.commands import requirements as commands
-from market.http import candidates, order_lists
+from market.http import candidates, order_explanations, order_lists
 from market.http.access import READERS, TRADERS
 from market.http.candidates import CandidatesView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
@@ -15,6 +15,7 @@ from market.http.judging import draft_of
 from market.http.loading import COST, RATE
 from market.http.material import ExchangeRate
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patch_of, patched
@@ -269,4 +270,20 @@ async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     return await candidates.answer(call, "req", row.order.market, row.order.order, row.order.organisation)
 
 
-HANDLERS: Final = (post, index, read, candidates_of, amend, withdraw)
+@endpoint(
+    "GET",
+    "/v1/requirements/{requirement}/explanation",
+    roles=READERS,
+    summary="What became of it in a round, and why",
+    tag=TAG,
+    query=RoundQuery,
+    answer=OrderInRoundView,
+    description=EXPLAINED,
+    cost=COST,
+)
+async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
+    order = (await load(call)).order
+    return await order_explanations.answer(call, "req", order.market, order.order, order.organisation)
+
+
+HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, withdraw)

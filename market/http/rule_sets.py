@@ -5,7 +5,8 @@ from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from msgspec import Meta
+import msgspec
+from msgspec import Meta, Struct
 
 from events import market_terms as terms
 from events.vocabulary import Denominator, Instant, ProductForm
@@ -22,6 +23,7 @@ from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.http.requirement_terms import Profile
+from market.rules.rule_set_changes import changes
 from market.rules.wording import Code, CountryCode, LongText
 from market.store import inputs as store
 from market.store.inputs import RuleSetRow
@@ -241,14 +243,72 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     etagged=True,
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
-    text = call.text_parameter["version"]
-    if not text.isascii() or not text.isdigit() or len(text) > 7:
-        raise not_found()
-    async with as_caller(call) as connection:
-        row = await store.load_rule_set(connection, call.ids["market"], int(text))
-    if row is None:
-        raise not_found()
+    row = await _load(call, call.text_parameter["version"])
     return Answer(body=RuleSetView.of(row), version=row.rule_set.version)
 
 
-HANDLERS: Final = (publish, index, read)
+async def _load(call: Call[Any, Any], version: str) -> RuleSetRow:
+    if not version.isascii() or not version.isdigit() or len(version) > 7:
+        raise not_found()
+    async with as_caller(call) as connection:
+        row = await store.load_rule_set(connection, call.ids["market"], int(version))
+    if row is None:
+        raise not_found()
+    return row
+
+
+class DiffQuery(Struct, frozen=True, kw_only=True):
+    """`against`: the version that it is compared with, else the one before it."""
+
+    against: Annotated[int, Meta(ge=1, le=10**6)] | None = None
+
+
+class ChangeView(Body, frozen=True, kw_only=True):
+    """A member of the rule set; entries of lists go by their form, scheme or route, or by their own text.
+
+    `before` and `after` as JSON texts, null where the member does not stand.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+class RuleSetDiff(Body, frozen=True, kw_only=True):
+    """What version `after` changed of version `before`."""
+
+    before: int
+    after: int
+    changes: tuple[ChangeView, ...]
+
+
+def rule_set_diff(before: terms.RuleSet, after: terms.RuleSet) -> RuleSetDiff:
+    """In the words and units of this door."""
+    old, new = (msgspec.to_builtins(RuleSetTerms.outside(each)) for each in (before, after))
+    return RuleSetDiff(
+        before=before.version,
+        after=after.version,
+        changes=tuple(
+            ChangeView(path=change.path, before=change.before, after=change.after)
+            for change in changes(old, new)
+        ),
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/markets/{market}/rule-sets/{version}/diff",
+    roles=READERS,
+    summary="What a rule set changed of another",
+    tag=TAG,
+    query=DiffQuery,
+    answer=RuleSetDiff,
+)
+async def diff(call: Call[Nothing, DiffQuery]) -> Answer:
+    after = await _load(call, call.text_parameter["version"])
+    against = after.rule_set.version - 1 if call.query.against is None else call.query.against
+    before = await _load(call, str(against))
+    return Answer(body=rule_set_diff(before.rule_set, after.rule_set))
+
+
+HANDLERS: Final = (publish, index, read, diff)

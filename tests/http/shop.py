@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 from uuid_utils.compat import uuid7
 
 from events.connections import open_pool
-from events.envelope import Recorded
 from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.access import KeyRing, mint, secret_sha256
@@ -30,8 +29,8 @@ from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
 from market.rules.parties import KeyDetails
 from market.services import find_credential
-from market.store import views
-from tests.market_support import Firm, Scene, scene_on
+from market.solver import Solver
+from tests.market_support import Firm, Scene, project, scene_on
 
 AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
 secrets_made = count(1)
@@ -46,7 +45,6 @@ class Shop:
     client: httpx.AsyncClient
     tokens: dict[tuple[UUID, frozenset[KeyRole]], str] = field(default_factory=dict)
     keys: "count[int]" = field(default_factory=lambda: count(1))
-    shown: int = 0
 
     @property
     def market(self) -> str:
@@ -110,11 +108,8 @@ class Shop:
             }
 
     async def project(self) -> None:
-        """What the projector does: the views, brought to the end of the market's lane."""
-        events: list[Recorded] = await self.scene.events("market")
-        async with self.scene.pool.acquire() as connection, connection.transaction():
-            await views.apply(connection, events[self.shown :])
-        self.shown = len(events)
+        """What the projector does: the views, brought to the end of every lane."""
+        await project(self.scene)
 
     def offer_body(self, firm: Firm, **changes: Any) -> dict[str, Any]:
         return self._body(OFFER, firm, changes)
@@ -148,6 +143,7 @@ async def shop_on(
 ) -> AsyncIterator[Shop]:
     async with scene_on(database) as scene:
         reader = await open_pool(database.dsn("reader"), size=4)
+        solver = Solver(children_max=1)
         try:
             app = create_app(
                 Door(
@@ -161,6 +157,7 @@ async def shop_on(
                     seal=CursorSeal("c" * 32),
                     limits=CallerLimits(quota),
                     strangers=CallerLimits(strangers, policy="address"),
+                    solver=solver,
                     metrics=DoorMetrics(CollectorRegistry()),
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,
@@ -170,4 +167,5 @@ async def shop_on(
             async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
                 yield Shop(scene=scene, app=app, client=client)
         finally:
+            await solver.stop()
             await reader.close()

@@ -230,9 +230,10 @@ def addresses(street_: Street, e: Endpoint) -> list[str]:
 
 
 def with_queries(street_: Street, e: Endpoint) -> list[str]:
-    """Each address bare, by one item a page, of the market, and of the initiative that all belong to."""
+    """Each address bare, by one item a page, of the market, of the round, and of the initiative of all."""
     fields = e.query.__struct_fields__
-    queries = [""]
+    queries = ["", "?against=1"] if "against" in fields else [""]
+    queries += ["?round=1"] if "round" in fields else []
     queries += ["?limit=1"] if "limit" in fields else []
     queries += [f"?market={street_.shop.market}"] if "market" in fields else []
     queries += ["?initiative=remhub"] if "initiative" in fields else []
@@ -341,6 +342,30 @@ async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: 
     await laid.bring_to("answered")
     shop.scene.clock.pass_seconds(1)
     assert before == await everything()
+
+
+@pytest.mark.parametrize("limit", ["11.00", "250.00"])
+async def test_no_question_finds_anything_of_another_party(shop: Shop, limit: str) -> None:
+    """Neither of who would meet the order nor of who would outbid it."""
+    laid = await street(shop)
+    for who, reader in laid.parties.items():
+        sides = {
+            "requirement": shop.requirement_body(
+                reader.firm,
+                kind="requirement",
+                forms=[{"form": "metal"}],
+                limit={"amount": limit, "currency": "EUR", "per": "element"},
+            ),
+            "supply_offer": shop.offer_body(
+                reader.firm,
+                kind="supply_offer",
+                ask={"amount": limit, "currency": "EUR", "per": "element"},
+            ),
+        }
+        for body in sides.values():
+            answer = await shop.ask("POST", "/v1/quotes", by=reader.firm, body=body)
+            assert 200 == answer.status_code, answer.text
+            assert [] == found(hidden_from(who, laid, "struck"), told(answer)), (who, answer.text)
 
 
 async def test_no_tenant_reads_the_metrics(shop: Shop) -> None:
