@@ -13,6 +13,7 @@ from market.cli import (
     keys,
     migrate,
     replay,
+    rules,
     run,
     schemas,
     topics,
@@ -32,7 +33,22 @@ def commands() -> None:
     """
 
 
-for module in (run, up, demo, migrate, topics, keys, replay, audit, clear, verify, events, doctor, schemas):
+for module in (
+    run,
+    up,
+    demo,
+    migrate,
+    topics,
+    keys,
+    rules,
+    replay,
+    audit,
+    clear,
+    verify,
+    events,
+    doctor,
+    schemas,
+):
     commands.add_command(module.command)
 
 

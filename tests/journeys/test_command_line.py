@@ -8,15 +8,18 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from events.decision import LaneKey
 from events.topics import record_topic
 from market.cli.console import Exit
+from market.commands import inputs
 from market.ground import Wiring
+from market.http.ids import to_text
 from market.services import SERVICES
-from tests.market_support import LANES, bare_scene_on, scene_on
+from tests.market_support import LANES, bare_scene_on, rule_set, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
 
@@ -199,6 +202,37 @@ async def test_the_doctor_lets_the_relay_go_on(
         assert Exit.OK == code, err
         stopped = "select count(*) from record.relay where stopped_reason is not null"
         assert 0 == await wiring.relay.fetchval(stopped)
+
+
+async def test_rule_sets_are_listed_and_compared(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        market = to_text("mkt", scene.market)
+        code, _, err = await ran(*servers, "rules", "diff", market)
+        assert (Exit.INVALID_INPUT, True) == (code, "no rule set of version 0" in err)
+        await inputs.publish_rule_set(
+            scene.desk,
+            scene.operator,
+            market=scene.market,
+            rule_set=rule_set(version=2, eu_countries=("FR", "DE", "PL")),
+            signed_by=(scene.operator.organisation,),
+        )
+        code, out, _ = await ran(*servers, "rules", "list", market, "--json")
+        assert (Exit.OK, [1, 2]) == (code, [each["version"] for each in json.loads(out)])
+        code, out, _ = await ran(*servers, "rules", "diff", market, "--json")
+        assert [("/eu_countries/PL", None, '"PL"'), ("/version", "1", "2")] == [
+            (each["path"], each["before"], each["after"]) for each in json.loads(out)["changes"]
+        ]
+        told = [(await ran(*servers, "rules", verb, market))[1] for verb in ("list", "diff")]
+        assert "lexicographic" in told[0]
+        assert "eu_countries/PL" in told[1]
+        code, _, err = await ran(*servers, "rules", "diff", market, "--after", "7")
+        assert (Exit.INVALID_INPUT, True) == (code, "no rule set of version 7" in err)
+        code, _, err = await ran(*servers, "rules", "list", to_text("mkt", UUID(int=7)))
+        assert (Exit.INVALID_INPUT, True) == (code, "no rule set of a market" in err)
+        assert Exit.USAGE == (await ran(*servers, "rules", "list", "mkt_x"))[0]
 
 
 async def test_replay_names_the_row_that_somebody_changed(
