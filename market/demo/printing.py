@@ -32,7 +32,7 @@ out.width = min(out.width, WIDTH_CHARACTERS) if out.is_terminal else WIDTH_CHARA
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):
-    """An order that did not trade whole, as its owner and as an auditor read its candidates."""
+    """An order that did not trade whole: what its owner is told of the round, and an auditor's candidates."""
 
     firm: str
     what: str
@@ -176,12 +176,14 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
     for row in rows:
         table.add_row(
             f"{row.firm}: {row.what}",
-            f"{Decimal(row.own['open_kg']):,.3f}",
+            f"{Decimal(row.whole['open_kg']):,.3f}",
             _standing(row.whole, tick),
             _told(row.own),
         )
     out.print(table)
-    out.print(f"[dim]gaps are in bands of {tick:.2f} EUR per kg; an owner learns none")
+    out.print(
+        f"[dim]a tick is {tick:.2f} EUR per kg; an owner learns of prices where three groups of companies fit"
+    )
 
 
 def _standing(whole: Body, tick: Decimal) -> str:
@@ -194,15 +196,34 @@ def _standing(whole: Body, tick: Decimal) -> str:
 
 
 def _told(own: Body) -> str:
-    match own["standing"]:
+    nearest = "" if own["nearest_ticks"] is None else f", the next trade {_ticks(own['nearest_ticks'])} away"
+    match own["why"]:
         case "eligible":
             return "somebody fits; whether the price does is not told"
         case "all_dearer":
-            return f"{own['eligible']} fit, in the last round all were outpriced"
+            return f"{own['eligible']} fit, all dearer{nearest}"
+        case "outbid":
+            return f"{own['eligible']} fit, others made the better offers{nearest}"
         case "none_eligible":
             return f"nobody fits: {_reasons(own['reasons'])}"
-        case standing:
-            return str(standing).replace("_", " ")
+        case "removed":
+            return str(own["removed"]["text"])
+        case why:
+            return str(why or own["outcome"]).replace("_", " ")
+
+
+def next_best(name: str, own: Body) -> None:
+    """How far the trades were that an order did not get, as its owner is told."""
+    if own["nearest_ticks"] is None:
+        out.print(f"  {name}: too few fit to tell")
+        return
+    third = own["three_groups_ticks"]
+    more = "" if third is None else f", three groups of companies stood within {_ticks(third)}"
+    out.print(f"  {name}: {own['eligible']} fit; the nearest was {_ticks(own['nearest_ticks'])} away{more}")
+
+
+def _ticks(count: int) -> str:
+    return "1 tick" if count == 1 else f"{count} ticks"
 
 
 def _gap(bands: int, tick: Decimal) -> str:

@@ -66,19 +66,26 @@ async def side_view(traded: Traded, match: Body, side: str) -> Body:
     return await player.door.get(f"/v1/matches/{match['id']}")
 
 
-async def own_candidates(traded: Traded, order: str, firm: str) -> Body:
-    """What an order's owner may know of who fits it."""
-    return await traded.stage.players[firm].door.get(_candidates_path(order))
+async def own_explanation(traded: Traded, order: str, firm: str) -> Body:
+    """What the newest round made of an order, as its owner is told. TimeoutError when no view holds it."""
+    async with asyncio.timeout(ROUND_SECONDS_MAX):
+        while True:
+            try:
+                return await traded.stage.players[firm].door.get(_path(order, "explanation"))
+            except DemoError as error:
+                if " 503 " not in str(error):
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def all_candidates(place: Running, order: str) -> Body:
     """What an accredited auditor sees, before the cut too: every counter-order, all reasons and figures."""
-    return await place.auditor.get(_candidates_path(order))
+    return await place.auditor.get(_path(order, "candidates"))
 
 
-def _candidates_path(order: str) -> str:
+def _path(order: str, part: str) -> str:
     collection = {"offer": "supply-offers", "lot": "recovered-lots", "req": "requirements"}
-    return f"/v1/{collection[order.partition('_')[0]]}/{order}/candidates"
+    return f"/v1/{collection[order.partition('_')[0]]}/{order}/{part}"
 
 
 def refusals(verdicts: dict[str, Any], codes: tuple[str, ...]) -> list[tuple[str, str]]:

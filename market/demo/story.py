@@ -14,7 +14,7 @@ from market.demo.round import (
     all_candidates,
     confirm_all,
     hold_round,
-    own_candidates,
+    own_explanation,
     refusals,
     side_view,
 )
@@ -104,6 +104,11 @@ async def _tell_waterfalls(traded: Traded, held: Round) -> None:
     printing.paragraph("\nA trade whose price others set, so that both sides gain:")
     _show_whole(traded, shared)
     await _show_sides(traded, shared)
+    printing.paragraph("\nAnd what each would have had next best:")
+    for side in ("seller", "buyer"):
+        name = names[shared["whole"][side]]
+        view = await side_view(traded, shared, side)
+        printing.next_best(name, await own_explanation(traded, view["own_order"], name))
 
 
 def _show_whole(traded: Traded, match: Body) -> None:
@@ -158,7 +163,7 @@ async def _open_orders(place: Running, traded: Traded) -> list[printing.OpenOrde
         printing.OpenOrder(
             firm=posted.firm,
             what=posted.what,
-            own=await own_candidates(traded, posted.order, posted.firm),
+            own=await own_explanation(traded, posted.order, posted.firm),
             whole=await all_candidates(place, posted.order),
         )
         for posted in traded.orders
