@@ -1,5 +1,371 @@
-"""Facts of the `contracts` stream: none yet; a market's confirmed matches grow into agreements here."""
+"""Facts of the `contracts` stream: agreements, nominations, deliveries, settlements. Lane key: the market.
+
+`IndexPublished` stands in the lane of its index code; an agreement's settlement carries every value it
+used, so that its own lane alone gives the same figures again.
+"""
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
 
 from msgspec import Struct
 
-FACTS: tuple[type[Struct], ...] = ()
+from events.contract_terms import (
+    AgreementKind,
+    AgreementStatus,
+    AgreementTerms,
+    AnalyteResult,
+    Cents,
+    ContractYear,
+    Evidence,
+    IndexValue,
+    InvoiceLine,
+    NominatedPart,
+    NominationLevel,
+    SettledAnalyte,
+    YearLedger,
+)
+from events.vocabulary import (
+    Code,
+    Count,
+    CurrencyCode,
+    Denominator,
+    FractionPpb,
+    Instant,
+    LongText,
+    MassG,
+    Period,
+    ProductForm,
+    Sha256Hex,
+    Side,
+    Text,
+    Version,
+)
+
+
+class AgreementDrafted(Struct, frozen=True, kw_only=True):
+    """Proposal 1 of an agreement; `match` when it grew from one, and then a spot contract stands at once."""
+
+    TYPE: ClassVar[str] = "contracts.agreement.drafted.v1"
+
+    market: UUID
+    agreement: UUID
+    kind: AgreementKind
+    seller: UUID
+    buyer: UUID
+    match: UUID | None = None
+    proposed_by: Side
+    terms: AgreementTerms
+
+
+class AgreementProposed(Struct, frozen=True, kw_only=True):
+    """A counter-proposal, or while the agreement stands an amendment; it replaces the open proposal."""
+
+    TYPE: ClassVar[str] = "contracts.agreement.proposed.v1"
+
+    market: UUID
+    agreement: UUID
+    proposal: Version
+    proposed_by: Side
+    terms: AgreementTerms
+    note: LongText | None = None
+
+
+class ProposalWithdrawn(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "contracts.proposal.withdrawn.v1"
+
+    market: UUID
+    agreement: UUID
+    proposal: Version
+    by: Side
+
+
+class AgreementSigned(Struct, frozen=True, kw_only=True):
+    """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is what it put its name to."""
+
+    TYPE: ClassVar[str] = "contracts.agreement.signed.v1"
+
+    market: UUID
+    agreement: UUID
+    proposal: Version
+    side: Side
+    organisation: UUID
+    binding: bool
+    terms_sha256: Sha256Hex
+
+
+class AgreementAdvanced(Struct, frozen=True, kw_only=True):
+    """The agreement's status changed; with `starts_on` the contract years are fixed."""
+
+    TYPE: ClassVar[str] = "contracts.agreement.advanced.v1"
+
+    market: UUID
+    agreement: UUID
+    status: AgreementStatus
+    reason: Code
+    proposal: Version
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+
+class ConditionSettled(Struct, frozen=True, kw_only=True):
+    """A condition precedent is met with evidence, or waived by the side that it protects."""
+
+    TYPE: ClassVar[str] = "contracts.condition.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    condition: Code
+    outcome: Literal["met", "waived"]
+    by: Side
+    on: date
+    evidence: tuple[Evidence, ...] = ()
+
+
+class AgreementExtended(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "contracts.agreement.extended.v1"
+
+    market: UUID
+    agreement: UUID
+    extension: Count
+    by: Side
+    ends_on: date
+
+
+class ForceMajeureDeclared(Struct, frozen=True, kw_only=True):
+    """Deliveries rest for the period; its share of the year's ACQ lowers what has to be taken."""
+
+    TYPE: ClassVar[str] = "contracts.force-majeure.declared.v1"
+
+    market: UUID
+    agreement: UUID
+    by: Side
+    period: Period
+    reason: LongText
+
+
+class ForceMajeureEnded(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "contracts.force-majeure.ended.v1"
+
+    market: UUID
+    agreement: UUID
+    ended_at: Instant
+
+
+class AgreementTerminated(Struct, frozen=True, kw_only=True):
+    """`by` None: the time ran out (`long_stop_passed`)."""
+
+    TYPE: ClassVar[str] = "contracts.agreement.terminated.v1"
+
+    market: UUID
+    agreement: UUID
+    by: Side | None = None
+    reason: Code
+    note: LongText | None = None
+
+
+class OutputDeclared(Struct, frozen=True, kw_only=True):
+    """The seller's output of a contract year, of which the buyer has its share."""
+
+    TYPE: ClassVar[str] = "contracts.output.declared.v1"
+
+    market: UUID
+    agreement: UUID
+    year: ContractYear
+    output_g: MassG
+
+
+class QuantityNominated(Struct, frozen=True, kw_only=True):
+    """A nomination for one year, quarter or month; `silent`: made by rule when nobody spoke in time."""
+
+    TYPE: ClassVar[str] = "contracts.quantity.nominated.v1"
+
+    market: UUID
+    agreement: UUID
+    nomination: UUID
+    level: NominationLevel
+    year: ContractYear
+    part: NominatedPart
+    silent: bool = False
+
+
+class ShortfallNotified(Struct, frozen=True, kw_only=True):
+    """The seller will not deliver this much of a year: the buyer need not take it."""
+
+    TYPE: ClassVar[str] = "contracts.shortfall.notified.v1"
+
+    market: UUID
+    agreement: UUID
+    year: ContractYear
+    quantity_g: MassG
+    reason: LongText
+
+
+class DeliveryShipped(Struct, frozen=True, kw_only=True):
+    """A call-off leaves: its lot, what the seller states of it, and the provisional invoice."""
+
+    TYPE: ClassVar[str] = "contracts.delivery.shipped.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    nomination: UUID | None = None
+    year: ContractYear
+    lot_number: Code
+    passport: UUID | None = None
+    form: ProductForm
+    shipped_on: date
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    stated: tuple[AnalyteResult, ...]
+    quantity_g: MassG
+    invoice: UUID
+    currency: CurrencyCode
+    lines: tuple[InvoiceLine, ...]
+
+
+class DeliveryWeighed(Struct, frozen=True, kw_only=True):
+    """Net mass as received: from here the days of the assay exchange run."""
+
+    TYPE: ClassVar[str] = "contracts.delivery.weighed.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    weighed_on: date
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    exchange_by: Instant
+
+
+class AssayLodged(Struct, frozen=True, kw_only=True):
+    """One side's sealed results; the other sees them only when both are in or the time is out."""
+
+    TYPE: ClassVar[str] = "contracts.assay.lodged.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    side: Side
+    laboratory: Text
+    reference: Text
+    results: tuple[AnalyteResult, ...]
+
+
+class AssaysExchanged(Struct, frozen=True, kw_only=True):
+    """Analytes that the two assays settle; `to_umpire` differ by more than their splitting limit."""
+
+    TYPE: ClassVar[str] = "contracts.assays.exchanged.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    settled: tuple[SettledAnalyte, ...]
+    to_umpire: tuple[Code, ...] = ()
+    silent: tuple[Side, ...] = ()
+
+
+class UmpireDecided(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "contracts.umpire.decided.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    laboratory: Text
+    reference: Text
+    settled: tuple[SettledAnalyte, ...]
+    cost_cents: Cents
+
+
+class DeliveryAccepted(Struct, frozen=True, kw_only=True):
+    """Title passes for the settled quantity, in grams of basis."""
+
+    TYPE: ClassVar[str] = "contracts.delivery.accepted.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    year: ContractYear
+    quantity_g: MassG
+    make_up_g: MassG = 0
+    title_passed_on: date
+
+
+class DeliveryRejected(Struct, frozen=True, kw_only=True):
+    """Off-spec, with the limits it breaks; the quantity lowers what the year has to take."""
+
+    TYPE: ClassVar[str] = "contracts.delivery.rejected.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    year: ContractYear
+    quantity_g: MassG
+    reasons: tuple[Text, ...]
+
+
+class InvoiceSettled(Struct, frozen=True, kw_only=True):
+    """A final invoice, a restatement's difference, a quarter's difference to a strike, a year's shortfall.
+
+    Its lines carry every input. It never changes: a restatement makes another.
+    """
+
+    TYPE: ClassVar[str] = "contracts.invoice.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    invoice: UUID
+    delivery: UUID | None = None
+    year: ContractYear | None = None
+    settles: Code
+    currency: CurrencyCode
+    lines: tuple[InvoiceLine, ...]
+    total_cents: Cents
+
+
+class YearAssessed(Struct, frozen=True, kw_only=True):
+    """Take or pay of a contract year that has ended, with what is owed by whom."""
+
+    TYPE: ClassVar[str] = "contracts.year.assessed.v1"
+
+    market: UUID
+    agreement: UUID
+    ledger: YearLedger
+
+
+class IndexPublished(Struct, frozen=True, kw_only=True):
+    """Values of an index; the newest `published_at` of a period is the one that counts from then on."""
+
+    TYPE: ClassVar[str] = "contracts.index.published.v1"
+
+    index: Code
+    currency: CurrencyCode
+    per: Denominator
+    values: tuple[IndexValue, ...]
+
+
+FACTS: tuple[type[Struct], ...] = (
+    AgreementDrafted,
+    AgreementProposed,
+    ProposalWithdrawn,
+    AgreementSigned,
+    AgreementAdvanced,
+    ConditionSettled,
+    AgreementExtended,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    AgreementTerminated,
+    OutputDeclared,
+    QuantityNominated,
+    ShortfallNotified,
+    DeliveryShipped,
+    DeliveryWeighed,
+    AssayLodged,
+    AssaysExchanged,
+    UmpireDecided,
+    DeliveryAccepted,
+    DeliveryRejected,
+    InvoiceSettled,
+    YearAssessed,
+    IndexPublished,
+)

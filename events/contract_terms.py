@@ -1,0 +1,356 @@
+"""What the facts of an agreement carry: its clauses, and the figures of deliveries, invoices and ledgers.
+
+Quantities are grams of the market's basis. Money is millionths (`micro`) of the agreement's currency per kg
+of basis, and whole cents of it on invoices.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from events.market_terms import (
+    AnalyteLimit,
+    PenaltyRule,
+    PriceTerm,
+    PurityFloor,
+    RuleSet,
+    SustainabilityProfile,
+)
+from events.vocabulary import (
+    Code,
+    CurrencyCode,
+    Denominator,
+    FractionPpb,
+    Incoterm,
+    Instant,
+    LongText,
+    MarketBasis,
+    MassG,
+    MicroAmount,
+    Packaging,
+    Period,
+    Place,
+    ProductForm,
+    RatioPpb,
+    Sha256Hex,
+    Side,
+    Text,
+)
+
+AgreementKind = Literal["spot", "offtake"]
+AgreementStatus = Literal[
+    "draft",
+    "term_sheet",
+    "binding_subject_to_cp",
+    "effective",
+    "suspended_fm",
+    "expired",
+    "terminated",
+]
+QuotationPeriod = Literal[
+    "month_before_shipment",
+    "month_of_shipment",
+    "month_after_shipment",
+    "quarter_of_shipment",
+]
+NominationLevel = Literal["annual", "quarterly", "monthly"]
+NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
+ConditionKind = Literal["fid", "financing", "permit", "qualification", "other"]
+Years = Annotated[int, Meta(ge=1, le=40)]
+Days = Annotated[int, Meta(ge=0, le=3650)]
+Cents = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+ContractYear = Annotated[int, Meta(ge=1, le=60)]
+
+
+class ProductClause(Struct, frozen=True, kw_only=True):
+    """What is delivered; the buyer may nominate one of `buyer_option_forms` instead."""
+
+    basis: MarketBasis
+    form: ProductForm
+    buyer_option_forms: Annotated[tuple[ProductForm, ...], Meta(max_length=8)] = ()
+    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
+    purity: PurityFloor | None = None
+    post_consumer_min_ppb: FractionPpb = 0
+
+
+class TermClause(Struct, frozen=True, kw_only=True):
+    """Contract years run from `starts_on`, or from the day the last condition is met when that is None."""
+
+    starts_on: date | None = None
+    years: Years
+    extension_years: Annotated[int, Meta(ge=0, le=20)] = 0
+    extensions_max: Annotated[int, Meta(ge=0, le=5)] = 0
+    long_stop_on: date | None = None
+
+
+class FixedVolume(Struct, frozen=True, kw_only=True, tag="fixed"):
+    """Annual contract quantity (ACQ) of each contract year, so a ramp is the table itself."""
+
+    acq_g: Annotated[tuple[MassG, ...], Meta(min_length=1, max_length=60)]
+    tolerance_ppb: FractionPpb = 0
+
+
+class ShareOfOutput(Struct, frozen=True, kw_only=True, tag="share_of_output"):
+    """A share of what the seller's facility puts out; the ACQ is declared for each contract year."""
+
+    share_ppb: FractionPpb
+    expected_output_g: Annotated[tuple[MassG, ...], Meta(min_length=1, max_length=60)]
+    tolerance_ppb: FractionPpb = 0
+
+
+VolumeClause = FixedVolume | ShareOfOutput
+
+
+class NominationRule(Struct, frozen=True, kw_only=True):
+    """How early a level is nominated, and how far it may move from its share of the level above."""
+
+    level: NominationLevel
+    notice_days: Days
+    band_ppb: FractionPpb
+
+
+class TakeOrPayClause(Struct, frozen=True, kw_only=True):
+    """`top_ppb` of the ACQ is paid for, taken or not; what lacks to `deliver_ppb` the seller pays for.
+
+    A deficiency is paid at `deficiency_price_ppb` of the year's price and made up within `makeup_years`.
+    What is taken above the ACQ is carried forward for `carry_forward_years`, in a year at most
+    `carry_forward_max_ppb` of its ACQ.
+    """
+
+    top_ppb: FractionPpb
+    deficiency_price_ppb: FractionPpb
+    makeup_years: Annotated[int, Meta(ge=0, le=20)] = 0
+    carry_forward_years: Annotated[int, Meta(ge=0, le=20)] = 0
+    carry_forward_max_ppb: FractionPpb = 0
+    deliver_ppb: FractionPpb = 0
+    deliver_price_ppb: FractionPpb = 0
+
+
+class IndexReference(Struct, frozen=True, kw_only=True):
+    """A published index: what its kilogram is counted of, its quotation period, and what stands in for a gap.
+
+    Without `fallback_code` the last value before the period serves, at most `stale_days_max` old.
+    """
+
+    code: Code
+    currency: CurrencyCode
+    per: Denominator
+    quotation_period: QuotationPeriod
+    fallback_code: Code | None = None
+    stale_days_max: Days = 0
+
+
+class SharingBand(Struct, frozen=True, kw_only=True):
+    """Of what the index is above `above_micro_per_kg`, the seller keeps `seller_ppb`."""
+
+    above_micro_per_kg: MicroAmount
+    seller_ppb: FractionPpb
+
+
+class SustainabilityClause(Struct, frozen=True, kw_only=True):
+    """Amounts that the buyer pays for evidence, by the formulas of a market's rule set."""
+
+    profile: SustainabilityProfile
+    rule_set: RuleSet
+
+
+class FlatPrice(Struct, frozen=True, kw_only=True, tag="flat"):
+    price_micro_per_kg: MicroAmount
+
+
+class MatchedPrice(Struct, frozen=True, kw_only=True, tag="matched"):
+    """A match's price and terms: only what assay and evidence change moves it, and nothing is paid twice."""
+
+    match: UUID
+    price_micro_per_kg: MicroAmount
+    terms: tuple[PriceTerm, ...]
+
+
+class IndexedPrice(Struct, frozen=True, kw_only=True, tag="indexed"):
+    """clamp(index × FX), shared, × payable × form factor − conversion − penalties + S + differential.
+
+    Floor, cap and sharing are in the agreement's currency per kg of the index; all else per kg of basis.
+    `form_factor_ppb` is kg of the index's unit in one kg of basis.
+    """
+
+    index: IndexReference
+    differential_micro_per_kg: MicroAmount = 0
+    floor_micro_per_kg: MicroAmount | None = None
+    cap_micro_per_kg: MicroAmount | None = None
+    sharing: SharingBand | None = None
+    payable_ppb: FractionPpb = 1_000_000_000
+    form_factor_ppb: RatioPpb = 1_000_000_000
+    conversion_micro_per_kg: MicroAmount = 0
+    sustainability: SustainabilityClause | None = None
+
+
+class ContractForDifference(Struct, frozen=True, kw_only=True, tag="contract_for_difference"):
+    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it."""
+
+    index: IndexReference
+    strike_micro_per_kg: MicroAmount
+    upside_ppb: FractionPpb
+
+
+class CostPlusPrice(Struct, frozen=True, kw_only=True, tag="cost_plus"):
+    """Declared cost plus the seller's share of what the index is above it; never below cost."""
+
+    index: IndexReference
+    cost_micro_per_kg: MicroAmount
+    margin_ppb: FractionPpb
+    form_factor_ppb: RatioPpb = 1_000_000_000
+
+
+PriceClause = FlatPrice | MatchedPrice | IndexedPrice | ContractForDifference | CostPlusPrice
+
+
+class ConditionPrecedent(Struct, frozen=True, kw_only=True):
+    code: Code
+    kind: ConditionKind
+    description: LongText
+    due_on: date
+    by: Side
+
+
+class DeliveryClause(Struct, frozen=True, kw_only=True):
+    incoterm: Incoterm
+    place: Place
+    lot_wet_g: MassG
+    packaging: Packaging
+    delivery: Period | None = None
+
+
+class SplittingLimit(Struct, frozen=True, kw_only=True):
+    """How far the two assays of an analyte may differ and still be averaged, ppb of the dry sample."""
+
+    analyte: Code
+    limit_ppb: FractionPpb
+
+
+class AssayClause(Struct, frozen=True, kw_only=True):
+    """Analytes that are exchanged, by when after the weighing, and who decides when they differ too far."""
+
+    splitting: Annotated[tuple[SplittingLimit, ...], Meta(max_length=64)] = ()
+    exchange_days: Days = 14
+    umpire: Text
+
+
+class PaymentClause(Struct, frozen=True, kw_only=True):
+    currency: CurrencyCode
+    provisional_ppb: FractionPpb
+    due_days: Days
+
+
+class AgreementTerms(Struct, frozen=True, kw_only=True):
+    """All clauses of an agreement, as one side proposes them or as both have signed them."""
+
+    product: ProductClause
+    term: TermClause
+    volume: VolumeClause
+    nominations: Annotated[tuple[NominationRule, ...], Meta(max_length=3)] = ()
+    take_or_pay: TakeOrPayClause | None = None
+    price: PriceClause
+    penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
+    conditions: Annotated[tuple[ConditionPrecedent, ...], Meta(max_length=32)] = ()
+    delivery: DeliveryClause
+    assay: AssayClause
+    payment: PaymentClause
+    shortfall_notice_days: Days = 0
+
+
+class IndexValue(Struct, frozen=True, kw_only=True):
+    """What a publisher assessed for a day or a period; a restatement is a later `published_at`."""
+
+    period: Period
+    amount_micro: MicroAmount
+    as_of: date
+    published_at: Instant
+    source: LongText
+
+
+class FormulaTerm(Struct, frozen=True, kw_only=True):
+    """One line of a price: the rule, its inputs in words and numbers, and the price after it, per kg."""
+
+    rule: Code
+    micro_per_kg: MicroAmount
+    after_micro_per_kg: MicroAmount
+    inputs: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+
+class InvoiceLine(Struct, frozen=True, kw_only=True):
+    """quantity × price = amount, rounded half to even to cents; a flat amount has no quantity."""
+
+    kind: Literal[
+        "provisional",
+        "final",
+        "provisional_credit",
+        "difference",
+        "contract_for_difference",
+        "deficiency",
+        "make_up_credit",
+        "deliver_or_pay",
+        "umpire_cost",
+    ]
+    quantity_g: MassG = 0
+    price_micro_per_kg: MicroAmount = 0
+    amount_cents: Cents
+    terms: tuple[FormulaTerm, ...] = ()
+
+
+class AnalyteResult(Struct, frozen=True, kw_only=True):
+    analyte: Code
+    fraction_ppb: FractionPpb
+
+
+class SettledAnalyte(Struct, frozen=True, kw_only=True):
+    """How an analyte's figure came about; a side's figure is None where it kept silent."""
+
+    analyte: Code
+    seller_ppb: FractionPpb | None
+    buyer_ppb: FractionPpb | None
+    umpire_ppb: FractionPpb | None = None
+    settled_ppb: FractionPpb
+    by: Literal["mean", "umpire", "nearer_party", "silence_binds"]
+    pays_umpire: Side | None = None
+
+
+class YearLedger(Struct, frozen=True, kw_only=True):
+    """One contract year of take or pay, in grams; balances are those at its end."""
+
+    year: ContractYear
+    acq_g: MassG
+    taken_g: MassG
+    force_majeure_g: MassG = 0
+    seller_shortfall_g: MassG = 0
+    off_spec_g: MassG = 0
+    take_or_pay_g: MassG
+    carry_forward_used_g: MassG = 0
+    carry_forward_earned_g: MassG = 0
+    make_up_drawn_g: MassG = 0
+    deficiency_g: MassG
+    deficiency_price_micro_per_kg: MicroAmount = 0
+    deficiency_cents: Cents = 0
+    deliver_or_pay_g: MassG = 0
+    deliver_or_pay_cents: Cents = 0
+    make_up_balance_g: MassG
+    make_up_expired_g: MassG = 0
+    carry_forward_balance_g: MassG
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """A document that stays with its owner; the record holds what it is and its hash."""
+
+    title: Text
+    sha256: Sha256Hex
+    dated_on: date
+
+
+class NominatedPart(Struct, frozen=True, kw_only=True):
+    """A quantity for a half-open period, in the form that the buyer chose."""
+
+    period: Period
+    quantity_g: MassG
+    form: ProductForm
