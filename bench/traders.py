@@ -13,6 +13,7 @@ from msgspec import Struct
 from servers import Database
 from uuid_utils.compat import uuid7
 
+from events.callers import Caller
 from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, SustainabilityProfile
 from events.vocabulary import StatedPrice, lane_of
 from market.commands import inputs, markets, members, parties
@@ -21,7 +22,6 @@ from market.http.access import SECRET_BYTES
 from market.http.examples import OFFER
 from market.http.ids import to_text
 from market.operators import ensure_operator, issue_key
-from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails
 from market.store.party_reads import list_facilities

@@ -1,5 +1,6 @@
 """Why a command was not accepted: one class per reason, its docstring is the sentence the caller reads."""
 
+from collections.abc import Sequence
 from inspect import cleandoc
 from typing import ClassVar
 
@@ -25,6 +26,12 @@ class Refusals(Exception):
     def __init__(self, refusals: tuple[Refusal, ...]) -> None:
         super().__init__("; ".join(str(refusal) for refusal in refusals))
         self.refusals = refusals
+
+
+def refuse(reasons: Sequence[Refusal]) -> None:
+    """Raise `Refusals` with all reasons at once; nothing when there is none."""
+    if reasons:
+        raise Refusals(tuple(reasons))
 
 
 class IdempotencyKeyReused(Refusal):
@@ -61,3 +68,45 @@ class OutcomeUnknown(Refusal):
     """The connection was lost while committing; the same request with the same key tells the outcome."""
 
     code = "outcome_unknown"
+
+
+class RoleMissing(Refusal):
+    """This needs the role {role}."""
+
+    code = "role_missing"
+
+
+class VersionStale(Refusal):
+    """The object stands at version {current}, not {expected}: read it again."""
+
+    code = "version_stale"
+
+
+class NoChange(Refusal):
+    """The amendment changes nothing."""
+
+    code = "no_change"
+
+
+class NotDue(Refusal):
+    """This is not due before {due}."""
+
+    code = "not_due"
+
+
+class IdTaken(Refusal):
+    """This id is in use already."""
+
+    code = "id_taken"
+
+
+class MalformedMember(Refusal):
+    """{problem}"""
+
+    code = "malformed_member"
+
+
+class DuplicateEntry(Refusal):
+    """{entry} is stated more than once."""
+
+    code = "duplicate_entry"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller
 from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, SustainabilityProfile
 from events.publishing import derived_id
 from events.vocabulary import MICRO, PartyRole, StatedPrice, ValueChainStage
@@ -14,7 +15,6 @@ from market.commands import inputs, markets, members, parties
 from market.commands.desk import Desk
 from market.data import rows
 from market.operators import SCREENED, ensure_organisation
-from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails
 from market.rules.refusals import AlreadyMember

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import structlog
 
+from events.callers import Caller
 from events.refusal import Refusal, Refusals
 from market.commands import clearings, lots, matches, offers, requirements
 from market.commands.desk import Answer, Desk
 from market.metrics import TIMER_COMMANDS
-from market.rules.callers import Caller
 from market.store.due import (
     BEGINNING,
     START,

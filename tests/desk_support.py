@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from events.callers import Caller
 from events.codec import encode_event
 from events.decision import Decision, Moment
 from events.envelope import Fact
@@ -39,7 +40,6 @@ from events.vocabulary import (
     Tranche,
 )
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.offers import AmendSupply, PostSupply

@@ -10,6 +10,7 @@ import asyncpg
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from events.callers import Caller
 from events.codec import decode_event
 from events.connections import Connection, Pool, open_pool
 from events.decision import LaneKey
@@ -58,7 +59,6 @@ from market.commands import (
 )
 from market.commands.desk import Answer, Desk, open_desk
 from market.rules.book import Books, fold
-from market.rules.callers import Caller
 from market.rules.clearing import ALGORITHM, conclude
 from market.rules.initiatives import InitiativeDetails, NewInitiative
 from market.rules.offers import PostSupply

@@ -9,6 +9,7 @@ from uuid import UUID
 import rich_click as click
 from msgspec import Struct
 
+from events.callers import Caller
 from events.migrations import MigrationError
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
@@ -20,7 +21,6 @@ from market.http.ids import to_text
 from market.logs import configure
 from market.operators import ensure_operator, issue_key, revoke_labelled, told
 from market.provision import ProvisionError
-from market.rules.callers import Caller
 from market.sandbox import ensure_sandbox
 from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
+from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
 from events.vocabulary import Instant
 from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import clearings as rules
-from market.rules.callers import Caller
 from market.rules.clearings import AbandonClearing, PlanClearing, PlanState
 from market.store import inputs, markets
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller
 from events.connections import ACQUIRE_SECONDS_MAX, DATABASE_AWAY, Connection, Pool
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft
@@ -16,7 +17,6 @@ from events.journal import read_deployment
 from events.lane import Command, LaneWriter, Outcome
 from events.refusal import RecordUnavailable
 from events.vocabulary import Stream, lane_of
-from market.rules.callers import Caller
 
 A = TypeVar("A")
 S = TypeVar("S")

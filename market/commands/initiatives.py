@@ -5,11 +5,11 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, Moment, Request
 from market.commands.desk import Answer, Desk, Operation, submit
 from market.rules import initiatives as rules
-from market.rules.callers import Caller
 from market.rules.initiatives import (
     ChangeInitiative,
     InitiativeDetails,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
+from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import matches as rules
-from market.rules.callers import Caller
 from market.rules.matches import AnswerMatch, LapseMatch, MatchState
 from market.rules.refusals import MatchUnknown
 from market.store import matches

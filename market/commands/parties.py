@@ -8,13 +8,13 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.refusal import LaneBusy
 from market.commands.desk import Answer, Desk, Operation, submit
 from market.rules import keys, papers
 from market.rules import parties as rules
-from market.rules.callers import Caller
 from market.rules.keys import IssueKey, RevokeKey
 from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties import (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
 from events.market_terms import RuleSet
@@ -10,7 +11,6 @@ from market.commands import inputs
 from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.commands.quotes import last_round
 from market.rules import rehearsals as rules
-from market.rules.callers import Caller
 from market.rules.inputs import PublishRuleSet
 from market.rules.rehearsals import RehearsalState, RehearseRuleSet
 

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
+from events.callers import Caller
 from events.decision import Request
 from market.commands.desk import Answer, Desk, in_market
 from market.commands.orders import find, load_posting, load_requirements, submit_change, submit_posting
 from market.rules import requirements
-from market.rules.callers import Caller
 from market.rules.orders import Expire, Withdraw
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
 

@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from events.callers import Caller
 from events.decision import Request as IdempotentRequest
 from events.vocabulary import KeyRole
 from market.http.access import PUBLIC, Credential, require
@@ -31,7 +32,6 @@ from market.http.limits import CallerLimits, site_of
 from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
 from market.http.validation import decode, parse_query
-from market.rules.callers import Caller
 
 B = TypeVar("B")
 Q = TypeVar("Q")

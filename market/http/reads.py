@@ -4,10 +4,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
+from events.callers import Caller
 from events.connections import Connection
 from market.http.access import OVERSEERS
 from market.http.endpoint import Call
-from market.rules.callers import Caller
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.store import clearings
 from market.store import lists as views

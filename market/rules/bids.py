@@ -20,6 +20,7 @@ from events.vocabulary import (
     TRADED_OXIDE,
     MarketBasis,
 )
+from events.wellformed import duplicate_refusals
 from market.rules.defects import (
     AmountNegative,
     AmountOutOfRange,
@@ -36,7 +37,6 @@ from market.rules.market_inputs import MarketInputs
 from market.rules.quantities import EUR
 from market.rules.references import is_price_of
 from market.rules.refusals import FxMissing, ReferenceUnknown
-from market.rules.wellformed import duplicate_refusals
 
 
 def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[Refusal]:

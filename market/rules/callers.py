@@ -1,27 +1,11 @@
-"""Who asks: an organisation, with the roles of the key it used."""
+"""For whom a caller may act here."""
 
 from uuid import UUID
 
-from msgspec import Struct
-
+from events.callers import Caller, role_refusals
 from events.refusal import Refusal
 from events.vocabulary import KeyRole
-from market.rules.refusals import OrganisationUnknown, RoleMissing
-
-
-class Caller(Struct, frozen=True, kw_only=True):
-    """`operator` acts for the market as a whole; every other role reaches its own organisation only."""
-
-    organisation: UUID
-    roles: frozenset[KeyRole]
-    key: UUID | None = None
-
-
-def role_refusals(caller: Caller, *accepted: KeyRole) -> list[Refusal]:
-    """Empty when the caller has one of the accepted roles."""
-    if caller.roles.intersection(accepted):
-        return []
-    return [RoleMissing(role=" or ".join(accepted))]
+from market.rules.refusals import OrganisationUnknown
 
 
 def party_refusals(caller: Caller, organisation: UUID, *accepted: KeyRole) -> list[Refusal]:

@@ -8,26 +8,24 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import ClearingAbandoned, ClearingPlanned
 from events.market_terms import MarketTerms, RuleSet
-from events.refusal import Refusal
+from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import Instant
+from events.wellformed import malformed
 from market.rules.book import PublishedRuleSet, rule_set_at
-from market.rules.callers import Caller, role_refusals
 from market.rules.orders import RETRY_AFTER_SECONDS
 from market.rules.refusals import (
     MarketUnknown,
-    NotDue,
     NoticeNotKept,
     OnDemandOnly,
     PlanNotOpen,
     PlanOpen,
     RuleSetMissing,
-    refuse,
 )
-from market.rules.wellformed import malformed
 from market.rules.wording import Code, Text
 
 

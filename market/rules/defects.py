@@ -3,12 +3,6 @@
 from events.refusal import Refusal
 
 
-class MalformedMember(Refusal):
-    """{problem}"""
-
-    code = "malformed_member"
-
-
 class DenominatorNotConvertible(Refusal):
     """A price per kg {per} cannot be converted to this market's basis {basis}: state it per kg {accepted}."""
 
@@ -103,12 +97,6 @@ class OxideNotOfElement(Refusal):
     """{reported_as} is an oxide of {element}, not of {analyte}."""
 
     code = "oxide_not_of_element"
-
-
-class DuplicateEntry(Refusal):
-    """{entry} is stated more than once."""
-
-    code = "duplicate_entry"
 
 
 class AssayMissing(Refusal):

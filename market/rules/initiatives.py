@@ -10,14 +10,14 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
-from events.refusal import Refusal
-from market.rules.callers import Caller, role_refusals
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.wellformed import malformed
 from market.rules.defects import InitiativeUnknown
-from market.rules.refusals import InitiativeAbsent, InitiativeExists, NoChange, VersionStale, refuse
-from market.rules.wellformed import malformed
+from market.rules.refusals import InitiativeAbsent, InitiativeExists
 from market.rules.wording import InitiativeCode, Text
 
 

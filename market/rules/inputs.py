@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft
 from events.market_events import InputRecorded, RuleSetPublished
@@ -19,11 +20,11 @@ from events.market_terms import (
     ReferencePrice,
     RuleSet,
 )
-from events.refusal import Refusal
+from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
+from events.wellformed import duplicate_refusals, malformed
 from market.rules.bids import profile_refusals
 from market.rules.book import PublishedRuleSet
-from market.rules.callers import Caller, role_refusals
 from market.rules.defects import AlgorithmUnknown, FacilityNotOwned, PartyNotMember
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import EUR, NDFEB, NDPR
@@ -36,15 +37,12 @@ from market.rules.refusals import (
     InputInFuture,
     InputOlder,
     MarketUnknown,
-    NoChange,
     NoticeNotKept,
     QualificationOfOther,
     RuleSetVersionWrong,
     SignaturesMissing,
-    refuse,
 )
 from market.rules.rounds import ALGORITHM
-from market.rules.wellformed import duplicate_refusals, malformed
 from market.rules.wording import Text
 
 SIGNATURES = 2

@@ -5,13 +5,15 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.party_events import ApiKeyIssued, ApiKeyRevoked
+from events.refusal import IdTaken, refuse
 from events.vocabulary import KeyRole
-from market.rules.callers import Caller, party_refusals, role_refusals
+from events.wellformed import duplicate_refusals, malformed
+from market.rules.callers import party_refusals
 from market.rules.parties import ApiKey, KeyDetails, OrganisationState, decision, registered
-from market.rules.refusals import EntriesMax, ExpiryPast, IdTaken, KeysMax, KeyUnknown, refuse
-from market.rules.wellformed import duplicate_refusals, malformed
+from market.rules.refusals import EntriesMax, ExpiryPast, KeysMax, KeyUnknown
 
 LIVE_WITH_ONE_LABEL_MAX = 2
 KEYS_MAX = 100

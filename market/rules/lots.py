@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.market_events import (
     RecoveredLotAmended,
@@ -13,11 +14,11 @@ from events.market_events import (
     RecoveredLotListed,
     RecoveredLotWithdrawn,
 )
-from events.refusal import Refusal
+from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import ConditionGrade
+from events.wellformed import malformed
 from market.rules import reservations
 from market.rules.book import SupplyOrder
-from market.rules.callers import Caller, role_refusals
 from market.rules.defects import PhysicalLotMissing, RexRouteMissing
 from market.rules.offers import (
     AmendSupply,
@@ -41,17 +42,9 @@ from market.rules.orders import (
     owned,
     trader_refusals,
 )
-from market.rules.refusals import (
-    ConditionByGrading,
-    NoChange,
-    OrderStillOpen,
-    OrderUnknown,
-    ReservationUnknown,
-    refuse,
-)
+from market.rules.refusals import ConditionByGrading, OrderStillOpen, OrderUnknown, ReservationUnknown
 from market.rules.supplies import SupplyDraft
 from market.rules.unread import judged
-from market.rules.wellformed import malformed
 from market.rules.wording import Text
 
 

@@ -6,25 +6,23 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed
-from events.refusal import Refusal
+from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import Side
+from events.wellformed import malformed
 from market.rules.book import OpenMatch
-from market.rules.callers import Caller, role_refusals
 from market.rules.refusals import (
     AlreadyAnswered,
     AnswerNotNeeded,
     ConfirmationOver,
     MatchDecided,
     MatchUnknown,
-    NotDue,
     ReasonMissing,
     ReasonUnexpected,
-    refuse,
 )
-from market.rules.wellformed import malformed
 from market.rules.wording import Code
 
 MatchStatus = Literal["open", "confirmed", "declined", "lapsed"]

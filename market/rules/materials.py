@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from events.market_terms import MarketTerms, RuleSet
-from events.refusal import Refusal
+from events.refusal import DuplicateEntry, Refusal
 from events.vocabulary import (
     ANALYTES,
     BASIS_ELEMENTS,
@@ -25,7 +25,6 @@ from market.rules.defects import (
     BasisBelowMarketMinimum,
     CompositionOverWhole,
     DetectionLimitMissing,
-    DuplicateEntry,
     FormNotOfMarket,
     MoistureWhole,
     OxideNotOfElement,

@@ -4,24 +4,17 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MarketOpened, MemberAdmitted, MemberSuspended
 from events.market_terms import MarketTerms, Member
-from events.refusal import Refusal
-from market.rules.callers import Caller, role_refusals
+from events.refusal import Refusal, refuse
+from events.wellformed import malformed
 from market.rules.defects import AmountOutOfRange
 from market.rules.parties import OrganisationState, member_copy
-from market.rules.refusals import (
-    AlreadyMember,
-    MarketExists,
-    MarketUnknown,
-    NotAMember,
-    OrganisationUnknown,
-    refuse,
-)
+from market.rules.refusals import AlreadyMember, MarketExists, MarketUnknown, NotAMember, OrganisationUnknown
 from market.rules.refusals import MemberSuspended as AlreadySuspended
-from market.rules.wellformed import malformed
 from market.rules.wording import Text
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.callers import Caller
 from events.decision import Decision, Moment
 from events.market_events import (
     SupplyOfferAmended,
@@ -15,11 +16,10 @@ from events.market_events import (
     SupplyOfferWithdrawn,
 )
 from events.market_terms import SupplyTerms
-from events.refusal import Refusal
+from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
-from market.rules.callers import Caller
 from market.rules.ineligibility import kg_text
 from market.rules.orders import (
     Expire,
@@ -37,13 +37,7 @@ from market.rules.orders import (
     quantity_refusals,
     trader_refusals,
 )
-from market.rules.refusals import (
-    CommittedFieldFixed,
-    NoChange,
-    PhysicalLotFixed,
-    QuantityBelowCommitted,
-    refuse,
-)
+from market.rules.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
 from market.rules.unread import judged

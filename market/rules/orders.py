@@ -6,12 +6,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller, role_refusals
 from events.envelope import Draft, Fact
 from events.market_terms import MarketTerms, Member, RuleSet
-from events.refusal import Refusal
+from events.refusal import NotDue, Refusal, VersionStale, refuse
 from events.vocabulary import Commitment
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.callers import Caller, role_refusals
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.refusals import (
@@ -20,14 +20,11 @@ from market.rules.refusals import (
     MarketUnknown,
     MemberSuspended,
     NotAMember,
-    NotDue,
     OrderClosed,
     OrdersMax,
     OrderUnknown,
     QuantityBelowCommitted,
     RuleSetMissing,
-    VersionStale,
-    refuse,
 )
 
 RETRY_AFTER_SECONDS = 1

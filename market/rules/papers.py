@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from events.callers import Caller
 from events.decision import Decision, Moment
 from events.party_events import (
     CertificateRegistered,
@@ -13,8 +14,9 @@ from events.party_events import (
     LicenceRegistered,
     LicenceRevoked,
 )
-from events.refusal import Refusal
-from market.rules.callers import Caller, party_refusals
+from events.refusal import Refusal, refuse
+from events.wellformed import duplicate_refusals, malformed
+from market.rules.callers import party_refusals
 from market.rules.defects import EwcCodeMalformed, FacilityNotOwned, WindowEmpty
 from market.rules.parties import (
     Certificate,
@@ -25,15 +27,8 @@ from market.rules.parties import (
     decision,
     registered,
 )
-from market.rules.refusals import (
-    CertificateUnknown,
-    EntriesMax,
-    ExpiryPast,
-    LicenceUnknown,
-    refuse,
-)
+from market.rules.refusals import CertificateUnknown, EntriesMax, ExpiryPast, LicenceUnknown
 from market.rules.supplies import is_ewc_code
-from market.rules.wellformed import duplicate_refusals, malformed
 
 PAPERS_MAX = 400
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MemberChanged
@@ -19,21 +20,18 @@ from events.party_events import (
     OrganisationChanged,
     OrganisationRegistered,
 )
-from events.refusal import Refusal
+from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import FacilityScale, Instant, KeyRole, PartyRole, ValueChainStage, WasteStatus
-from market.rules.callers import Caller, party_refusals, role_refusals
+from events.wellformed import duplicate_refusals, malformed
+from market.rules.callers import party_refusals
 from market.rules.initiatives import initiative_refusals
 from market.rules.refusals import (
     EntriesMax,
     FacilityInUse,
     FacilityUnknown,
-    NoChange,
     OrganisationExists,
     OrganisationUnknown,
-    VersionStale,
-    refuse,
 )
-from market.rules.wellformed import duplicate_refusals, malformed
 from market.rules.wording import Code, CountryCode, Sha256Hex, Text
 
 FACILITIES_MAX = 200

@@ -14,19 +14,19 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.callers import Caller
 from events.clearing_terms import Waterfall
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingAbandoned, ClearingEvidence, ClearingPlanned, QuoteAsked
 from events.market_terms import RequirementTerms, SupplyTerms
-from events.refusal import Refusal
+from events.refusal import Refusal, refuse
 from market.rules import offers, requirements
 from market.rules.book import Book, RequirementOrder, SupplyOrder
-from market.rules.callers import Caller
 from market.rules.evidence import derived_id
 from market.rules.offers import PostSupply
 from market.rules.orders import PostingState, market_draft, market_of
-from market.rules.refusals import QuotesUsed, RoundMissing, RoundNotComputable, refuse
+from market.rules.refusals import QuotesUsed, RoundMissing, RoundNotComputable
 from market.rules.requirements import PostRequirement
 from market.rules.rounds_again import again
 from market.rules.standings import OrderInRound, RoundDual, order_in_round

@@ -1,14 +1,6 @@
 """Why the desk says no: one class per reason; the docstring is the sentence its reader gets."""
 
-from collections.abc import Sequence
-
-from events.refusal import Refusal, Refusals
-
-
-def refuse(reasons: Sequence[Refusal]) -> None:
-    """Raise `Refusals` with all reasons at once; nothing when there is none."""
-    if reasons:
-        raise Refusals(tuple(reasons))
+from events.refusal import Refusal
 
 
 class MarketUnknown(Refusal):
@@ -41,12 +33,6 @@ class MemberSuspended(Refusal):
     code = "member_suspended"
 
 
-class RoleMissing(Refusal):
-    """This needs the role {role}."""
-
-    code = "role_missing"
-
-
 class OrdersMax(Refusal):
     """The market holds {open_orders} open orders, its maximum is {orders_max}."""
 
@@ -71,22 +57,10 @@ class OrderClosed(Refusal):
     code = "order_closed"
 
 
-class VersionStale(Refusal):
-    """The object stands at version {current}, not {expected}: read it again."""
-
-    code = "version_stale"
-
-
 class ClearingInProgress(Refusal):
     """The order takes part in a clearing that is being computed; try again in {retry_after_seconds} s."""
 
     code = "clearing_in_progress"
-
-
-class NoChange(Refusal):
-    """The amendment changes nothing."""
-
-    code = "no_change"
 
 
 class QuantityBelowCommitted(Refusal):
@@ -111,12 +85,6 @@ class ConditionByGrading(Refusal):
     """The condition of a listed lot changes by grading only."""
 
     code = "condition_by_grading"
-
-
-class NotDue(Refusal):
-    """This is not due before {due}."""
-
-    code = "not_due"
 
 
 class RoundMissing(Refusal):
@@ -369,12 +337,6 @@ class EntriesMax(Refusal):
     """The organisation has the most {kind} there may be: {most}."""
 
     code = "entries_max"
-
-
-class IdTaken(Refusal):
-    """This id is in use already."""
-
-    code = "id_taken"
 
 
 class KeyUnknown(Refusal):

@@ -6,18 +6,19 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck, RuleSetRehearsed
 from events.market_terms import RuleSet
+from events.refusal import refuse
 from events.vocabulary import OrderKind
+from events.wellformed import malformed
 from market.rules.book import Book
-from market.rules.callers import Caller, role_refusals
 from market.rules.clearings import rule_set_sha256
 from market.rules.inputs import InputState, content_refusals
 from market.rules.quotes import LastRound
-from market.rules.refusals import MarketUnknown, RoundMissing, RoundNotComputable, refuse
-from market.rules.wellformed import malformed
+from market.rules.refusals import MarketUnknown, RoundMissing, RoundNotComputable
 
 Kind = Literal["gained", "lost", "changed"]
 PairKey = tuple[UUID, int, UUID]

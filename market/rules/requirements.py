@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
+from events.callers import Caller
 from events.decision import Decision, Moment
 from events.market_events import (
     RequirementAmended,
@@ -28,7 +29,7 @@ from events.market_terms import (
     RequirementTerms,
     SustainabilityProfile,
 )
-from events.refusal import Refusal
+from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import (
     BASIS_ELEMENTS,
     Commitment,
@@ -44,6 +45,7 @@ from events.vocabulary import (
     StatedPrice,
     TermHorizon,
 )
+from events.wellformed import duplicate_refusals
 from market.rules.bids import (
     carriage_refusals,
     co_product_refusals,
@@ -54,7 +56,6 @@ from market.rules.bids import (
     purity_refusals,
 )
 from market.rules.book import RequirementOrder
-from market.rules.callers import Caller
 from market.rules.defects import (
     CreditLimitMissing,
     CreditLimitUnexpected,
@@ -89,10 +90,10 @@ from market.rules.orders import (
     trader_refusals,
 )
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
-from market.rules.refusals import CommittedFieldFixed, FxMissing, NoChange, refuse
+from market.rules.refusals import CommittedFieldFixed, FxMissing
 from market.rules.supplies import minimum_caution, minimum_refusals, range_refusals
 from market.rules.unread import judged
-from market.rules.wellformed import duplicate_refusals, readable
+from market.rules.wellformed import readable
 from market.rules.wording import Code, CountryCode
 
 COMMITTED_FIELDS = ("term", "facility")

@@ -37,6 +37,7 @@ from events.vocabulary import (
     Tranche,
     WasteStatus,
 )
+from events.wellformed import duplicate_refusals
 from market.rules.defects import (
     AmountOutOfRange,
     AskNegative,
@@ -78,7 +79,7 @@ from market.rules.quantities import (
 )
 from market.rules.refusals import CertificateExpired, FxMissing
 from market.rules.unread import judged
-from market.rules.wellformed import duplicate_refusals, readable
+from market.rules.wellformed import readable
 from market.rules.wording import Code, Text
 
 EWC_DIGITS = 6

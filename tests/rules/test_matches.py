@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.callers import Caller
 from events.market_events import (
     MatchAnswered,
     MatchConfirmed,
@@ -18,7 +19,6 @@ from events.market_events import (
 from events.vocabulary import Place
 from market.rules import matches
 from market.rules.book import OpenMatch
-from market.rules.callers import Caller
 from market.rules.matches import AnswerMatch, LapseMatch, MatchState
 from tests.desk_support import (
     BUYER,

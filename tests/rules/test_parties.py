@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import asdict, replace
 
+from events.callers import Caller
 from events.decision import Decision
 from events.market_events import MemberChanged
 from events.party_events import (
@@ -21,7 +22,6 @@ from events.party_events import (
     OrganisationRegistered,
 )
 from market.rules import keys, papers, parties
-from market.rules.callers import Caller
 from market.rules.keys import IssueKey, RevokeKey
 from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties import (

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from events.callers import Caller
 from events.codec import decode_event
 from events.decision import Decision, Moment
 from events.envelope import Recorded
@@ -23,7 +24,6 @@ from events.market_terms import RequirementTerms, SupplyTerms
 from events.refusal import Refusal, Refusals
 from market.rules import clearings, lots, matches, offers, requirements
 from market.rules.book import RELIABILITY_WINDOW, Books, fold, rule_set_at
-from market.rules.callers import Caller
 from market.rules.certificate import expected_record
 from market.rules.clearing import conclude
 from market.rules.offers import AmendSupply, PostSupply

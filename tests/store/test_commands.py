@@ -13,7 +13,7 @@ from events.decision import Request
 from events.lane import Outcome
 from events.market_events import MatchStruck, MemberChanged
 from events.material_events import LotReleased, LotReserved
-from events.refusal import IdempotencyKeyReused, Refusal, Refusals
+from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
 from market.rules.refusals import (
     LotAlreadyReserved,
@@ -23,7 +23,6 @@ from market.rules.refusals import (
     OrdersMax,
     OrderUnknown,
     ReservationUnknown,
-    VersionStale,
 )
 from market.store import due, party_reads
 from market.store.markets import load_market

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from events.lane import Outcome
 from events.party_events import InitiativeRevoked, OrganisationChanged, OrganisationRegistered
-from events.refusal import Refusals
+from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties
 from market.rules.initiatives import Initiative, InitiativeDetails
-from market.rules.refusals import InitiativeAbsent, VersionStale
+from market.rules.refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.market_support import Scene, done, initiative, organisation_details, scene_on
 

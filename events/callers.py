@@ -1,0 +1,23 @@
+"""Who asks: an organisation, with the roles of the key it used."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.refusal import Refusal, RoleMissing
+from events.vocabulary import KeyRole
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """`operator` acts for the market as a whole; every other role reaches its own organisation only."""
+
+    organisation: UUID
+    roles: frozenset[KeyRole]
+    key: UUID | None = None
+
+
+def role_refusals(caller: Caller, *accepted: KeyRole) -> list[Refusal]:
+    """Empty when the caller has one of the accepted roles."""
+    if caller.roles.intersection(accepted):
+        return []
+    return [RoleMissing(role=" or ".join(accepted))]

@@ -1,0 +1,56 @@
+"""A struct built by keyword is not validated: this holds it against the bounds of its own types."""
+
+import re
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from events.codec import holds_control
+from events.refusal import DuplicateEntry, MalformedMember, Refusal
+
+_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_UNENCODABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
+
+
+def malformed(value: Struct) -> list[Refusal]:
+    """One refusal for each member that breaks its type: naive times, control characters, wide integers."""
+    return list(malformed_members(value).values())
+
+
+def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> dict[str, Refusal]:
+    """The refusals of `malformed` by member; those in `without` are not looked at."""
+    if not without and _problem(value, type(value)) is None:
+        return {}
+    refusals: dict[str, Refusal] = {}
+    for field in msgspec.structs.fields(value):
+        problem = None if field.name in without else _problem(getattr(value, field.name), field.type)
+        if problem is not None:
+            text, pointer = problem
+            refusals[field.name] = MalformedMember(pointer=f"/{field.name}{pointer}", problem=text)
+    return refusals
+
+
+def _problem(value: object, kind: Any) -> tuple[str, str] | None:
+    try:
+        encoded = msgspec.json.encode(value)
+        msgspec.json.decode(encoded, type=kind)
+    except _UNENCODABLE as error:
+        found = _PATH.match(str(error))
+        assert found is not None
+        steps = _STEP.findall(found["path"] or "")
+        return found["problem"], "".join(f"/{name or index}" for name, index in steps)
+    return ("Expected text without control characters", "") if holds_control(encoded) else None
+
+
+def duplicate_refusals(pointer: str, entries: Iterable[Hashable]) -> list[Refusal]:
+    """One refusal for each entry that was there before."""
+    seen: set[Hashable] = set()
+    reasons: list[Refusal] = []
+    for index, entry in enumerate(entries):
+        if entry in seen:
+            reasons.append(DuplicateEntry(pointer=f"{pointer}/{index}", entry=entry))
+        seen.add(entry)
+    return reasons
