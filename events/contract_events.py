@@ -5,10 +5,10 @@ used, so that its own lane alone gives the same figures again.
 """
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from events.contract_terms import (
     AgreementKind,
@@ -27,7 +27,6 @@ from events.contract_terms import (
 )
 from events.vocabulary import (
     Code,
-    Count,
     CurrencyCode,
     Denominator,
     FractionPpb,
@@ -44,7 +43,7 @@ from events.vocabulary import (
 
 
 class AgreementDrafted(Struct, frozen=True, kw_only=True):
-    """Proposal 1 of an agreement; `match` when it grew from one, and then a spot contract stands at once."""
+    """Proposal 1 of an agreement; of a `match` it is nobody's, and a spot contract stands at once."""
 
     TYPE: ClassVar[str] = "contracts.agreement.drafted.v1"
 
@@ -54,7 +53,7 @@ class AgreementDrafted(Struct, frozen=True, kw_only=True):
     seller: UUID
     buyer: UUID
     match: UUID | None = None
-    proposed_by: Side
+    proposed_by: Side | None = None
     terms: AgreementTerms
 
 
@@ -95,7 +94,10 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
 
 
 class AgreementAdvanced(Struct, frozen=True, kw_only=True):
-    """The agreement's status changed; with `starts_on` the contract years are fixed."""
+    """What follows when enough was signed or met: a status, the proposal that stands, the term it runs.
+
+    `starts_on` fixes the contract years; `ends_on` is the first day after them.
+    """
 
     TYPE: ClassVar[str] = "contracts.agreement.advanced.v1"
 
@@ -123,11 +125,13 @@ class ConditionSettled(Struct, frozen=True, kw_only=True):
 
 
 class AgreementExtended(Struct, frozen=True, kw_only=True):
+    """`extension` counts them from 1; `ends_on` is the first day after the agreement's new term."""
+
     TYPE: ClassVar[str] = "contracts.agreement.extended.v1"
 
     market: UUID
     agreement: UUID
-    extension: Count
+    extension: Annotated[int, Meta(ge=1, le=5)]
     by: Side
     ends_on: date
 
@@ -153,7 +157,7 @@ class ForceMajeureEnded(Struct, frozen=True, kw_only=True):
 
 
 class AgreementTerminated(Struct, frozen=True, kw_only=True):
-    """`by` None: the time ran out (`long_stop_passed`)."""
+    """`by` None: the time ran out (`long_stop_passed`); what was delivered before is settled all the same."""
 
     TYPE: ClassVar[str] = "contracts.agreement.terminated.v1"
 

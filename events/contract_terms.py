@@ -76,17 +76,23 @@ class ProductClause(Struct, frozen=True, kw_only=True):
 
 
 class TermClause(Struct, frozen=True, kw_only=True):
-    """Contract years run from `starts_on`, or from the day the last condition is met when that is None."""
+    """Contract years run from the later of `starts_on` and the day the last condition is met.
+
+    Up to `extensions_max` times `extended_by` (None: either side) may add `extension_years`, at least
+    `extension_notice_days` before the end. Days are UTC.
+    """
 
     starts_on: date | None = None
     years: Years
     extension_years: Annotated[int, Meta(ge=0, le=20)] = 0
     extensions_max: Annotated[int, Meta(ge=0, le=5)] = 0
+    extended_by: Side | None = None
+    extension_notice_days: Days = 0
     long_stop_on: date | None = None
 
 
 class FixedVolume(Struct, frozen=True, kw_only=True, tag="fixed"):
-    """Annual contract quantity (ACQ) of each contract year, so a ramp is the table itself."""
+    """Annual contract quantity (ACQ) of each contract year, those of extensions too: a ramp is this table."""
 
     acq_g: Annotated[tuple[MassG, ...], Meta(min_length=1, max_length=60)]
     tolerance_ppb: FractionPpb = 0

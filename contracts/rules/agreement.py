@@ -1,0 +1,265 @@
+"""An agreement as its events have made it: a pure fold, the same in the tables, in a replay, in an audit."""
+
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias, assert_never
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementExtended,
+    AgreementProposed,
+    AgreementSigned,
+    AgreementTerminated,
+    ConditionSettled,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    ProposalWithdrawn,
+)
+from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, Evidence
+from events.envelope import Recorded
+from events.vocabulary import Period, Side
+
+SignatureLevel = Literal["term_sheet", "binding"]
+SIDES: Final[tuple[Side, Side]] = ("seller", "buyer")
+BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
+"""Both sides have signed as binding, and the agreement has not ended."""
+ENDED: Final[frozenset[AgreementStatus]] = frozenset({"expired", "terminated"})
+
+LifecycleFact: TypeAlias = (
+    AgreementDrafted
+    | AgreementProposed
+    | ProposalWithdrawn
+    | AgreementSigned
+    | AgreementAdvanced
+    | ConditionSettled
+    | AgreementExtended
+    | ForceMajeureDeclared
+    | ForceMajeureEnded
+    | AgreementTerminated
+)
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """Terms on the table, and how far each side has put its name to them; `by` None: they came of a match."""
+
+    number: int
+    by: Side | None
+    terms: AgreementTerms
+    note: str | None = None
+    seller: SignatureLevel | None = None
+    buyer: SignatureLevel | None = None
+
+    def signed(self, side: Side) -> SignatureLevel | None:
+        return self.seller if side == "seller" else self.buyer
+
+    @property
+    def signed_by_both(self) -> SignatureLevel | None:
+        """The level that both have reached."""
+        if self.seller is None or self.buyer is None:
+            return None
+        return "binding" if self.seller == self.buyer == "binding" else "term_sheet"
+
+
+class SettledCondition(Struct, frozen=True, kw_only=True):
+    code: str
+    outcome: Literal["met", "waived"]
+    by: Side
+    on: date
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Suspension(Struct, frozen=True, kw_only=True):
+    """Force majeure as declared; `ended_at` once deliveries were taken up again."""
+
+    by: Side
+    period: Period
+    reason: str
+    ended_at: datetime | None = None
+
+    @property
+    def rested(self) -> Period:
+        """What the suspension lasted, as far as it is known."""
+        if self.ended_at is None or self.ended_at <= self.period.start:
+            return self.period
+        return Period(start=self.period.start, end=self.ended_at)
+
+
+class Agreement(Struct, frozen=True, kw_only=True):
+    """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
+
+    `starts_on` and `ends_on` (the first day after) are set once the agreement is effective.
+    """
+
+    lane: int
+    market: UUID
+    agreement: UUID
+    kind: AgreementKind
+    seller: UUID
+    buyer: UUID
+    match: UUID | None
+    status: AgreementStatus
+    version: int
+    position: int
+    proposals: int
+    table: Proposal | None
+    standing: Proposal | None = None
+    conditions: tuple[SettledCondition, ...] = ()
+    starts_on: date | None = None
+    ends_on: date | None = None
+    extensions: int = 0
+    suspensions: tuple[Suspension, ...] = ()
+    ended_reason: str | None = None
+
+    @property
+    def terms(self) -> AgreementTerms:
+        """What both have signed. LookupError before they did."""
+        if self.standing is None:
+            raise LookupError(f"agreement {self.agreement}: nothing is signed by both sides")
+        return self.standing.terms
+
+    def side_of(self, organisation: UUID) -> Side | None:
+        if organisation == self.seller:
+            return "seller"
+        return "buyer" if organisation == self.buyer else None
+
+    def organisation_of(self, side: Side) -> UUID:
+        return self.seller if side == "seller" else self.buyer
+
+
+def other_side(side: Side) -> Side:
+    return "buyer" if side == "seller" else "seller"
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def terms_sha256(terms: AgreementTerms) -> str:
+    """SHA-256 of the terms as canonical JSON: members in the order of their names, no spaces."""
+    return sha256(_encoder.encode(terms)).hexdigest()
+
+
+def open_conditions(terms: AgreementTerms, settled: tuple[SettledCondition, ...]) -> tuple[str, ...]:
+    """Codes of the conditions precedent that are neither met nor waived, in the order of the terms."""
+    done = {condition.code for condition in settled}
+    return tuple(condition.code for condition in terms.conditions if condition.code not in done)
+
+
+def years_later(day: date, years: int) -> date:
+    """The same day `years` on; 28 February where the year has no 29th."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
+def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> Agreement:
+    """The agreement after `event`, whose data is `fact`.
+
+    LookupError when the event does not fit what came before it: a broken record.
+    """
+    if isinstance(fact, AgreementDrafted):
+        if agreement is not None:
+            raise LookupError(f"agreement {fact.agreement} was drafted twice")
+        return _drafted(event, fact)
+    if agreement is None or agreement.agreement != fact.agreement:
+        raise LookupError(f"agreement {fact.agreement} was never drafted")
+    return replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
+
+
+def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:
+    return Agreement(
+        lane=event.lane,
+        market=fact.market,
+        agreement=fact.agreement,
+        kind=fact.kind,
+        seller=fact.seller,
+        buyer=fact.buyer,
+        match=fact.match,
+        status="draft",
+        version=1,
+        position=event.position,
+        proposals=1,
+        table=Proposal(number=1, by=fact.proposed_by, terms=fact.terms),
+    )
+
+
+def _after(
+    agreement: Agreement,
+    fact: (
+        AgreementProposed
+        | ProposalWithdrawn
+        | AgreementSigned
+        | AgreementAdvanced
+        | ConditionSettled
+        | AgreementExtended
+        | ForceMajeureDeclared
+        | ForceMajeureEnded
+        | AgreementTerminated
+    ),
+) -> Agreement:
+    match fact:
+        case AgreementProposed():
+            proposal = Proposal(number=fact.proposal, by=fact.proposed_by, terms=fact.terms, note=fact.note)
+            return replace(agreement, table=proposal, proposals=fact.proposal)
+        case ProposalWithdrawn():
+            _tabled(agreement, fact.proposal)
+            return replace(agreement, table=None)
+        case AgreementSigned():
+            return replace(agreement, table=with_signature(_tabled(agreement, fact.proposal), fact))
+        case AgreementAdvanced():
+            return _advanced(agreement, fact)
+        case ConditionSettled():
+            settled = SettledCondition(
+                code=fact.condition, outcome=fact.outcome, by=fact.by, on=fact.on, evidence=fact.evidence
+            )
+            return replace(agreement, conditions=(*agreement.conditions, settled))
+        case AgreementExtended():
+            return replace(agreement, extensions=fact.extension, ends_on=fact.ends_on)
+        case ForceMajeureDeclared():
+            suspension = Suspension(by=fact.by, period=fact.period, reason=fact.reason)
+            return replace(agreement, status="suspended_fm", suspensions=(*agreement.suspensions, suspension))
+        case ForceMajeureEnded():
+            ended = replace(agreement.suspensions[-1], ended_at=fact.ended_at)
+            return replace(agreement, status="effective", suspensions=(*agreement.suspensions[:-1], ended))
+        case AgreementTerminated():
+            return replace(agreement, status="terminated", table=None, ended_reason=fact.reason)
+        case _:
+            assert_never(fact)
+
+
+def with_signature(proposal: Proposal, fact: AgreementSigned) -> Proposal:
+    level: SignatureLevel = "binding" if fact.binding else "term_sheet"
+    if fact.side == "seller":
+        return replace(proposal, seller=level)
+    return replace(proposal, buyer=level)
+
+
+def _advanced(agreement: Agreement, fact: AgreementAdvanced) -> Agreement:
+    """What is on the table stands from here; a term sheet may still be signed as binding."""
+    after = replace(agreement, status=fact.status)
+    if fact.starts_on is not None:
+        after = replace(after, starts_on=fact.starts_on, ends_on=fact.ends_on)
+    if fact.status in ENDED:
+        return replace(after, table=None, ended_reason=fact.reason)
+    if _stands_untabled(agreement, fact.proposal):
+        return after
+    standing = _tabled(agreement, fact.proposal)
+    return replace(after, standing=standing, table=standing if fact.status == "term_sheet" else None)
+
+
+def _stands_untabled(agreement: Agreement, number: int) -> bool:
+    """Whether the proposal stands already, and what is on the table is another one."""
+    standing, table = agreement.standing, agreement.table
+    return standing is not None and standing.number == number and (table is None or table.number != number)
+
+
+def _tabled(agreement: Agreement, number: int) -> Proposal:
+    if agreement.table is None or agreement.table.number != number:
+        raise LookupError(f"agreement {agreement.agreement}: proposal {number} is not on the table")
+    return agreement.table

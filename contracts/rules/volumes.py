@@ -1,0 +1,102 @@
+"""What has been nominated, delivered and missed of each contract year: a pure fold beside the agreement's."""
+
+from typing import TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.contract_events import (
+    DeliveryAccepted,
+    DeliveryRejected,
+    OutputDeclared,
+    QuantityNominated,
+    ShortfallNotified,
+    YearAssessed,
+)
+from events.contract_terms import NominatedPart, NominationLevel, YearLedger
+
+VolumeFact: TypeAlias = (
+    OutputDeclared
+    | QuantityNominated
+    | ShortfallNotified
+    | DeliveryAccepted
+    | DeliveryRejected
+    | YearAssessed
+)
+
+
+class Nomination(Struct, frozen=True, kw_only=True):
+    """The newest word on one year, quarter or month; `silent`: a rule spoke for a buyer that did not."""
+
+    nomination: UUID
+    level: NominationLevel
+    year: int
+    part: NominatedPart
+    silent: bool
+
+
+class YearVolume(Struct, frozen=True, kw_only=True):
+    """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
+
+    `taken_g` is what was accepted, `make_up_g` the part of it that draws on earlier years' make-up.
+    """
+
+    year: int
+    output_g: int | None = None
+    seller_shortfall_g: int = 0
+    taken_g: int = 0
+    make_up_g: int = 0
+    off_spec_g: int = 0
+    ledger: YearLedger | None = None
+
+
+class Volumes(Struct, frozen=True, kw_only=True):
+    """By contract year, and nominations by (level, start of the period as ISO text)."""
+
+    years: dict[int, YearVolume] = {}
+    nominations: dict[tuple[str, str], Nomination] = {}
+
+    def year(self, year: int) -> YearVolume:
+        return self.years.get(year) or YearVolume(year=year)
+
+
+def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
+    """A nomination of the same level and period replaces the one before it; everything else adds up."""
+    match fact:
+        case QuantityNominated():
+            nomination = Nomination(
+                nomination=fact.nomination,
+                level=fact.level,
+                year=fact.year,
+                part=fact.part,
+                silent=fact.silent,
+            )
+            place = (fact.level, fact.part.period.start.isoformat())
+            return replace(volumes, nominations={**volumes.nominations, place: nomination})
+        case YearAssessed():
+            return _with_year(volumes, replace(volumes.year(fact.ledger.year), ledger=fact.ledger))
+        case OutputDeclared():
+            return _with_year(volumes, replace(volumes.year(fact.year), output_g=fact.output_g))
+        case ShortfallNotified():
+            year = volumes.year(fact.year)
+            return _with_year(
+                volumes, replace(year, seller_shortfall_g=year.seller_shortfall_g + fact.quantity_g)
+            )
+        case DeliveryAccepted():
+            year = volumes.year(fact.year)
+            return _with_year(
+                volumes,
+                replace(
+                    year, taken_g=year.taken_g + fact.quantity_g, make_up_g=year.make_up_g + fact.make_up_g
+                ),
+            )
+        case DeliveryRejected():
+            year = volumes.year(fact.year)
+            return _with_year(volumes, replace(year, off_spec_g=year.off_spec_g + fact.quantity_g))
+        case _:
+            assert_never(fact)
+
+
+def _with_year(volumes: Volumes, year: YearVolume) -> Volumes:
+    return replace(volumes, years={**volumes.years, year.year: year})
