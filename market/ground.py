@@ -24,11 +24,11 @@ from events.connections import (
     open_producer,
 )
 from events.decision import LaneKey
+from events.desk import Desk, open_desk
 from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migrations import pending
-from market.commands.desk import Desk, open_desk
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.settings import DEVELOPMENT_SECRET, Role, Settings

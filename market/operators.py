@@ -7,10 +7,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.callers import Caller
+from events.desk import Desk
 from events.refusal import Refusal
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.commands.desk import Desk
 from market.http.access import SECRET_BYTES, mint, secret_sha256
 from market.rules.parties import KeyDetails, OrganisationDetails
 from market.store.party_reads import list_keys, load_organisation

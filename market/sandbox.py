@@ -8,11 +8,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.callers import Caller
+from events.desk import Desk
 from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, SustainabilityProfile
 from events.publishing import derived_id
 from events.vocabulary import MICRO, PartyRole, StatedPrice, ValueChainStage
 from market.commands import inputs, markets, members, parties
-from market.commands.desk import Desk
 from market.data import rows
 from market.operators import SCREENED, ensure_organisation
 from market.rules.clearing import ALGORITHM

@@ -14,9 +14,9 @@ from uuid import UUID
 import structlog
 
 from events.callers import Caller
+from events.desk import Answer, Desk
 from events.refusal import Refusal, Refusals
 from market.commands import clearings, lots, matches, offers, requirements
-from market.commands.desk import Answer, Desk
 from market.metrics import TIMER_COMMANDS
 from market.store.due import (
     BEGINNING,

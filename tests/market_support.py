@@ -14,6 +14,7 @@ from events.callers import Caller
 from events.codec import decode_event
 from events.connections import Connection, Pool, open_pool
 from events.decision import LaneKey
+from events.desk import Answer, Desk, open_desk
 from events.envelope import Recorded
 from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
@@ -57,7 +58,6 @@ from market.commands import (
     rehearsals,
     requirements,
 )
-from market.commands.desk import Answer, Desk, open_desk
 from market.rules.book import Books, fold
 from market.rules.clearing import ALGORITHM, conclude
 from market.rules.initiatives import InitiativeDetails, NewInitiative

@@ -7,8 +7,8 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.vocabulary import Instant
-from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import clearings as rules
 from market.rules.clearings import AbandonClearing, PlanClearing, PlanState
 from market.store import inputs, markets

@@ -8,7 +8,7 @@ from msgspec import Struct
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, Moment, Request
-from market.commands.desk import Answer, Desk, Operation, submit
+from events.desk import Answer, Desk, Operation, submit
 from market.rules import initiatives as rules
 from market.rules.initiatives import (
     ChangeInitiative,

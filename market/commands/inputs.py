@@ -6,8 +6,8 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.market_terms import MarketInput, Qualification, RuleSet
-from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import inputs as rules
 from market.rules.inputs import InputState, PublishRuleSet, RecordInput
 from market.store import inputs, markets, members

@@ -7,8 +7,8 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
+from events.desk import Answer, Desk, InMarket, in_market, submit
 from events.vocabulary import ConditionGrade, lane_of
-from market.commands.desk import Answer, Desk, InMarket, in_market, submit
 from market.commands.orders import find, load_posting, load_supplies, lot_of, submit_change, submit_posting
 from market.rules import lots
 from market.rules.lots import GradeLot, ReleaseLot, ReleaseState

@@ -7,7 +7,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
-from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import matches as rules
 from market.rules.matches import AnswerMatch, LapseMatch, MatchState
 from market.rules.refusals import MatchUnknown

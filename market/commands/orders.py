@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
+from events.desk import Answer, Desk, InMarket, Operation, submit
 from events.vocabulary import OrderKind, PhysicalLot, lane_of
-from market.commands.desk import Answer, Desk, InMarket, Operation, submit
 from market.rules.lots import GradeLot
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
+from events.desk import Answer, Desk, Operation, submit
 from events.refusal import LaneBusy
-from market.commands.desk import Answer, Desk, Operation, submit
 from market.rules import keys, papers
 from market.rules import parties as rules
 from market.rules.keys import IssueKey, RevokeKey

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from events.connections import Connection
 from events.decision import Moment, Request
-from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.commands.orders import load_posting
 from market.rules import quotes as rules
 from market.rules.offers import PostSupply

@@ -6,9 +6,9 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.market_terms import RuleSet
 from market.commands import inputs
-from market.commands.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.commands.quotes import last_round
 from market.rules import rehearsals as rules
 from market.rules.inputs import PublishRuleSet

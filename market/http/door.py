@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.connections import Pool
-from market.commands.desk import Desk
+from events.desk import Desk
 from market.http.access import KeyRing
 from market.http.limits import CallerLimits
 from market.http.metrics import DoorMetrics

@@ -12,9 +12,9 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned
+from events.row_counts import expect_rows
 from market.store import bodies
 from market.store.reading import Page, page
-from market.store.row_counts import expect_rows
 
 ClearingStatus = Literal["planned", "completed", "abandoned"]
 RoundKey = tuple[int, UUID, int]

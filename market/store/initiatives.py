@@ -9,10 +9,10 @@ import msgspec
 from events.connections import Connection
 from events.envelope import Recorded
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
+from events.row_counts import expect_rows
 from market.rules.initiatives import Initiative, InitiativeDetails
 from market.store import bodies
 from market.store.reading import Page, page
-from market.store.row_counts import expect_rows
 
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
 

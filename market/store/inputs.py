@@ -20,11 +20,11 @@ from events.market_terms import (
     ReferencePrice,
     RuleSet,
 )
+from events.row_counts import expect_rows
 from market.rules.book import PublishedRuleSet
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference, qualification_key
 from market.store import bodies
 from market.store.reading import Page, page
-from market.store.row_counts import expect_rows
 
 
 class InputRow(Struct, frozen=True, kw_only=True):

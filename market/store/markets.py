@@ -11,9 +11,9 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MarketOpened
 from events.market_terms import MarketTerms
+from events.row_counts import expect_rows
 from market.store import bodies
 from market.store.reading import Page, page
-from market.store.row_counts import expect_rows
 
 
 class MarketRow(Struct, frozen=True, kw_only=True):

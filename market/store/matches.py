@@ -12,10 +12,10 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed, MatchStruck
+from events.row_counts import expect_rows
 from market.rules.book import OpenMatch
 from market.rules.matches import MatchStatus
 from market.store import bodies
-from market.store.row_counts import expect_rows
 
 Answer = Literal["confirmed", "declined"]
 MatchKey = tuple[int, UUID, UUID]

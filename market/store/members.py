@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.market_terms import Member
+from events.row_counts import expect_rows
 from market.store import bodies
 from market.store.reading import Page, page
-from market.store.row_counts import expect_rows
 
 
 class MemberRow(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from events.party_events import (
     OrganisationChanged,
     OrganisationRegistered,
 )
+from events.row_counts import expect_rows
 from market.rules.parties import (
     ApiKey,
     Certificate,
@@ -36,7 +37,6 @@ from market.rules.parties import (
     OrganisationDetails,
 )
 from market.store import bodies
-from market.store.row_counts import expect_rows
 
 PartyFact: TypeAlias = (
     OrganisationRegistered

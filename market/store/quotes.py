@@ -9,7 +9,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import QuoteAsked
-from market.store.row_counts import expect_rows
+from events.row_counts import expect_rows
 
 
 class QuoteRow(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,10 @@ import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
+from events.row_counts import expect_rows
 from market.rules.book import RequirementOrder
 from market.store import bodies
 from market.store.order_changes import OrderChange, OrderKey
-from market.store.row_counts import expect_rows
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.material_events import LotReleased, LotReserved
+from events.row_counts import expect_rows
 from events.vocabulary import PhysicalLot
 from market.rules.orders import Reservation
 from market.store import bodies
-from market.store.row_counts import expect_rows
 
 MaterialFact = LotReserved | LotReleased
 

@@ -8,11 +8,11 @@ import asyncpg
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingEvidence
+from events.row_counts import expect_rows
 from market.store import bodies
 from market.store.market_facts import Batch, Named
 from market.store.matches import MatchChange, MatchKey
 from market.store.order_changes import OrderChange, OrderKey
-from market.store.row_counts import expect_rows
 
 PROJECTOR = "projector"
 """The reader's name, under which its positions stand."""

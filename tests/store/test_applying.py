@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from events.connections import Connection
 from events.envelope import Recorded
 from events.material_events import LotReserved
+from events.row_counts import RowCountWrong, expect_rows
 from market.store import views
 from market.store.applying import apply
-from market.store.row_counts import RowCountWrong, expect_rows
 from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
 
 PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstraintViolationError)
