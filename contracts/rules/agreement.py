@@ -23,7 +23,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, Evidence
 from events.envelope import Recorded
-from events.vocabulary import Period, Side
+from events.vocabulary import MarketBasis, Period, Side
 
 SignatureLevel = Literal["term_sheet", "binding"]
 SIDES: Final[tuple[Side, Side]] = ("seller", "buyer")
@@ -100,6 +100,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     market: UUID
     agreement: UUID
     kind: AgreementKind
+    basis: MarketBasis
     seller: UUID
     buyer: UUID
     match: UUID | None
@@ -178,6 +179,7 @@ def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:
         market=fact.market,
         agreement=fact.agreement,
         kind=fact.kind,
+        basis=fact.terms.product.basis,
         seller=fact.seller,
         buyer=fact.buyer,
         match=fact.match,

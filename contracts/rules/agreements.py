@@ -1,0 +1,392 @@
+"""How an agreement comes to stand: draft, propose and counter-propose, withdraw, sign and amend by both."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import (
+    BOUND,
+    ENDED,
+    Agreement,
+    Proposal,
+    open_conditions,
+    terms_sha256,
+    with_signature,
+    years_later,
+)
+from contracts.rules.clauses import clause_refusals
+from contracts.rules.refusals import (
+    AgreementEnded,
+    AgreementUnknown,
+    AlreadySigned,
+    BasisNotOfMarket,
+    BindingOnly,
+    CounterpartySame,
+    FieldFixed,
+    NothingProposed,
+    OtherSideSigns,
+    OwnProposal,
+    PartyNotInMarket,
+    PriceOfMatchOnly,
+    ProposalOfOther,
+    ProposalReplaced,
+    ProposalsMax,
+    ProposalStands,
+    TermOver,
+)
+from events.callers import Caller, role_refusals
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementProposed,
+    AgreementSigned,
+    ProposalWithdrawn,
+)
+from events.contract_terms import (
+    AgreementKind,
+    AgreementStatus,
+    AgreementTerms,
+    FixedVolume,
+    MatchedPrice,
+    ShareOfOutput,
+    VolumeClause,
+)
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.vocabulary import MarketBasis, Side
+from events.wellformed import malformed
+
+PROPOSALS_MAX: Final = 200
+
+
+class AgreementState(Struct, frozen=True, kw_only=True):
+    """An agreement in its lane; None when there is none, or none of that match yet."""
+
+    lane: int
+    agreement: Agreement | None = None
+
+
+class DraftAgreement(Struct, frozen=True, kw_only=True):
+    """The caller's organisation is `side`. `basis` and `members` are the market's when the caller asked."""
+
+    caller: Caller
+    market: UUID
+    kind: AgreementKind
+    side: Side
+    counterparty: UUID
+    basis: MarketBasis
+    members: frozenset[UUID]
+    terms: AgreementTerms
+
+
+class ProposeTerms(Struct, frozen=True, kw_only=True):
+    """All clauses as they shall stand; a counter-proposal, or an amendment of what stands."""
+
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    terms: AgreementTerms
+    note: str | None = None
+
+
+class WithdrawProposal(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    proposal: int
+
+
+class SignProposal(Struct, frozen=True, kw_only=True):
+    """`side`: for whom the caller means to sign; None: for its own side."""
+
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    proposal: int
+    binding: bool
+    side: Side | None = None
+
+
+def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> Decision:
+    """Proposal 1, unsigned. Raises Refusals."""
+    refuse(role_refusals(argument.caller, "trader"))
+    parties = {argument.side: argument.caller.organisation}
+    parties["buyer" if argument.side == "seller" else "seller"] = argument.counterparty
+    reasons: list[Refusal] = []
+    if argument.counterparty == argument.caller.organisation:
+        reasons.append(CounterpartySame(pointer="/counterparty"))
+    for side, organisation in parties.items():
+        if organisation not in argument.members:
+            pointer = None if side == argument.side else "/counterparty"
+            reasons.append(PartyNotInMarket(pointer=pointer, side=side))
+    reasons += in_terms(clause_refusals(argument.terms, argument.kind, day_of(moment.now)))
+    if argument.terms.product.basis != argument.basis:
+        reasons.append(
+            BasisNotOfMarket(
+                pointer="/terms/product/basis", expected=argument.basis, basis=argument.terms.product.basis
+            )
+        )
+    if isinstance(argument.terms.price, MatchedPrice):
+        reasons.append(PriceOfMatchOnly(pointer="/terms/price"))
+    refuse(reasons)
+    fact = AgreementDrafted(
+        market=argument.market,
+        agreement=moment.new_id(),
+        kind=argument.kind,
+        seller=parties["seller"],
+        buyer=parties["buyer"],
+        proposed_by=argument.side,
+        terms=argument.terms,
+    )
+    return Decision(drafts=(fact_draft(state.lane, fact.agreement, fact),))
+
+
+def propose(state: AgreementState, argument: ProposeTerms, moment: Moment) -> Decision:
+    """Replaces what is on the table, and with it the signatures that it had. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    if agreement.proposals >= PROPOSALS_MAX:
+        reasons.append(ProposalsMax(most=PROPOSALS_MAX))
+    reasons += _proposable(agreement, argument.terms, day_of(moment.now))
+    compared = agreement.table or agreement.standing
+    if compared is not None and compared.terms == argument.terms:
+        reasons.append(NoChange(pointer="/terms"))
+    fact = AgreementProposed(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        proposal=agreement.proposals + 1,
+        proposed_by=side,
+        terms=argument.terms,
+        note=argument.note,
+    )
+    refuse(reasons or malformed(fact))
+    return decision(agreement, fact)
+
+
+def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    proposal, missing = _on_table(agreement, argument.proposal)
+    reasons += missing
+    if proposal is not None and proposal.by != side:
+        reasons.append(ProposalOfOther())
+    if proposal is not None and agreement.standing == proposal:
+        reasons.append(ProposalStands())
+    refuse(reasons)
+    fact = ProposalWithdrawn(
+        market=agreement.market, agreement=agreement.agreement, proposal=argument.proposal, by=side
+    )
+    return decision(agreement, fact)
+
+
+def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decision:
+    """The second signature of a level brings the agreement there. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    if argument.side not in (None, side):
+        reasons.append(OtherSideSigns(pointer="/side", side=side))
+    if agreement.status in BOUND and not argument.binding:
+        reasons.append(BindingOnly(pointer="/binding"))
+    proposal, missing = _on_table(agreement, argument.proposal)
+    reasons += missing
+    if proposal is not None:
+        reasons += _signature_refusals(proposal, side, binding=argument.binding)
+        reasons += _proposable(agreement, proposal.terms, day_of(moment.now))
+    refuse(reasons)
+    assert proposal is not None
+    fact = AgreementSigned(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        proposal=proposal.number,
+        side=side,
+        organisation=argument.caller.organisation,
+        binding=argument.binding,
+        terms_sha256=terms_sha256(proposal.terms),
+    )
+    followed = _what_follows(agreement, with_signature(proposal, fact), day_of(moment.now))
+    return decision(agreement, fact, *followed)
+
+
+def _signature_refusals(proposal: Proposal, side: Side, *, binding: bool) -> list[Refusal]:
+    signed = proposal.signed(side)
+    if signed is None or (signed == "term_sheet" and binding):
+        return []
+    if proposal.by == side:
+        return [OwnProposal(pointer="/proposal", side=side)]
+    return [AlreadySigned(pointer="/proposal", side=side, proposal=proposal.number)]
+
+
+def _what_follows(agreement: Agreement, proposal: Proposal, day: date) -> Sequence[AgreementAdvanced]:
+    """Nothing until both have signed at a level that the agreement has not reached with this proposal."""
+    level = proposal.signed_by_both
+    standing = None if agreement.standing is None else agreement.standing.number
+    if level is None or (level == "term_sheet" and standing == proposal.number):
+        return ()
+    if level == "term_sheet":
+        return (advanced(agreement, "term_sheet", "signed_by_both", proposal=proposal.number),)
+    if agreement.starts_on is not None:
+        ends_on = end_of(proposal.terms, agreement.starts_on, agreement.extensions)
+        return (
+            advanced(
+                agreement,
+                agreement.status,
+                "amended",
+                proposal=proposal.number,
+                starts_on=agreement.starts_on,
+                ends_on=ends_on,
+            ),
+        )
+    if open_conditions(proposal.terms, agreement.conditions):
+        reason = "signed_by_both" if agreement.status not in BOUND else "amended"
+        return (advanced(agreement, "binding_subject_to_cp", reason, proposal=proposal.number),)
+    return (effective(agreement, proposal.terms, "signed_by_both", day, proposal=proposal.number),)
+
+
+def effective(
+    agreement: Agreement, terms: AgreementTerms, reason: str, day: date, *, proposal: int
+) -> AgreementAdvanced:
+    """From `day`, or from the later start that the terms name, the contract years run."""
+    starts_on = max(terms.term.starts_on or day, day)
+    return advanced(
+        agreement,
+        "effective",
+        reason,
+        proposal=proposal,
+        starts_on=starts_on,
+        ends_on=end_of(terms, starts_on, agreement.extensions),
+    )
+
+
+def end_of(terms: AgreementTerms, starts_on: date, extensions: int) -> date:
+    """The first day after the term with that many extensions."""
+    return years_later(starts_on, terms.term.years + extensions * terms.term.extension_years)
+
+
+def advanced(
+    agreement: Agreement,
+    status: AgreementStatus,
+    reason: str,
+    *,
+    proposal: int,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+) -> AgreementAdvanced:
+    return AgreementAdvanced(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        status=status,
+        reason=reason,
+        proposal=proposal,
+        starts_on=starts_on,
+        ends_on=ends_on,
+    )
+
+
+def party(state: AgreementState, caller: Caller) -> tuple[Agreement, Side]:
+    """The agreement and whose side the caller is. To anyone but its parties it does not exist.
+
+    Raises Refusals or AgreementUnknown.
+    """
+    refuse(role_refusals(caller, "trader"))
+    side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
+    if state.agreement is None or side is None:
+        raise AgreementUnknown
+    return state.agreement, side
+
+
+def step_refusals(agreement: Agreement, expected_version: int) -> list[Refusal]:
+    """Whether the agreement still takes steps, and stands as its reader saw it."""
+    reasons: list[Refusal] = []
+    if agreement.status in ENDED:
+        reasons.append(AgreementEnded(status=agreement.status))
+    if agreement.version != expected_version:
+        reasons.append(VersionStale(expected=expected_version, current=agreement.version))
+    return reasons
+
+
+def day_of(now: datetime) -> date:
+    """Days of an agreement are days of UTC."""
+    return now.astimezone(UTC).date()
+
+
+def decision(agreement: Agreement, *facts: Fact) -> Decision:
+    return Decision(drafts=tuple(fact_draft(agreement.lane, agreement.agreement, fact) for fact in facts))
+
+
+def fact_draft(lane: int, agreement: UUID, fact: Fact) -> Draft:
+    return Draft(stream="contracts", lane=lane, subject=str(agreement), data=fact)
+
+
+def in_terms(reasons: Sequence[Refusal]) -> list[Refusal]:
+    """The refusals of clauses with pointers into a body whose member `terms` they are."""
+    for reason in reasons:
+        reason.pointer = f"/terms{reason.pointer or ''}"
+    return list(reasons)
+
+
+def _on_table(agreement: Agreement, number: int) -> tuple[Proposal | None, list[Refusal]]:
+    if agreement.table is None:
+        return None, [NothingProposed()]
+    if agreement.table.number != number:
+        return None, [ProposalReplaced(pointer="/proposal", given=number, current=agreement.table.number)]
+    return agreement.table, []
+
+
+def _proposable(agreement: Agreement, terms: AgreementTerms, day: date) -> list[Refusal]:
+    """What keeps terms from being proposed, or signed, as the agreement stands on `day`."""
+    settled = {condition.code for condition in agreement.conditions}
+    starts_on = agreement.starts_on
+    reasons = clause_refusals(terms, agreement.kind, day if starts_on is None else None, settled)
+    reasons += _fixed(agreement, terms)
+    if starts_on is not None:
+        ends_on = end_of(terms, starts_on, agreement.extensions)
+        if ends_on <= day:
+            reasons.append(TermOver(pointer="/term/years", ends_on=ends_on.isoformat()))
+        reasons += _begun_years(agreement.terms.volume, terms.volume, starts_on, day)
+    return in_terms(reasons)
+
+
+def _fixed(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]:
+    """What no proposal may change: the basis; once both are bound the currency; once effective the start."""
+    reasons: list[Refusal] = []
+    if terms.product.basis != agreement.basis:
+        reasons.append(FieldFixed(pointer="/product/basis", why="it is the market's"))
+    if isinstance(terms.price, MatchedPrice) and not _is_price_of(agreement, terms.price):
+        reasons.append(PriceOfMatchOnly(pointer="/price"))
+    if agreement.standing is None or agreement.status not in BOUND:
+        return reasons
+    if terms.payment.currency != agreement.terms.payment.currency:
+        reasons.append(FieldFixed(pointer="/payment/currency", why="both are bound"))
+    if agreement.starts_on is not None and terms.term.starts_on != agreement.terms.term.starts_on:
+        reasons.append(FieldFixed(pointer="/term/starts_on", why="the contract years run"))
+    if agreement.starts_on is not None and terms.conditions != agreement.terms.conditions:
+        reasons.append(FieldFixed(pointer="/conditions", why="the agreement is effective"))
+    return reasons
+
+
+def _is_price_of(agreement: Agreement, price: MatchedPrice) -> bool:
+    """Whether it is the very price that stands in the agreement already."""
+    known = [
+        proposal.terms.price for proposal in (agreement.standing, agreement.table) if proposal is not None
+    ]
+    return price.match == agreement.match and price in known
+
+
+def _begun_years(before: VolumeClause, after: VolumeClause, starts_on: date, day: date) -> list[Refusal]:
+    """Contract years that have begun keep their quantities."""
+    if type(before) is not type(after):
+        return [FieldFixed(pointer="/volume", why="the contract years run")]
+    fixed = sum(years_later(starts_on, year) <= day for year in range(len(_grams(before))))
+    if _grams(before)[:fixed] == _grams(after)[:fixed]:
+        return []
+    return [FieldFixed(pointer="/volume", why=f"{fixed} contract years have begun")]
+
+
+def _grams(volume: FixedVolume | ShareOfOutput) -> tuple[int, ...]:
+    return volume.acq_g if isinstance(volume, FixedVolume) else volume.expected_output_g

@@ -1,0 +1,179 @@
+"""What can be wrong with the clauses of an agreement, all of it told at once; pointers are into the terms."""
+
+from collections.abc import Collection, Iterator
+from datetime import date
+from typing import Final, assert_never
+
+from contracts.rules.refusals import (
+    AmountBelowZero,
+    ConditionsWithoutLongStop,
+    DatesOutOfOrder,
+    FloorAboveCap,
+    FormNotOption,
+    LimitsCrossed,
+    NominationsOutOfOrder,
+    QuantityZero,
+    TakeOrPayOfSpot,
+    YearsDiffer,
+    YearsMax,
+)
+from events.contract_terms import (
+    NOMINATION_LADDER,
+    AgreementKind,
+    AgreementTerms,
+    ContractForDifference,
+    CostPlusPrice,
+    FixedVolume,
+    FlatPrice,
+    IndexedPrice,
+    MatchedPrice,
+    ShareOfOutput,
+    TermClause,
+)
+from events.refusal import Refusal
+from events.vocabulary import MicroAmount
+from events.wellformed import duplicate_refusals, malformed
+
+CONTRACT_YEARS_MAX: Final = 60
+
+
+def years_in_all(term: TermClause) -> int:
+    """Contract years, those of every extension included."""
+    return term.years + term.extension_years * term.extensions_max
+
+
+def clause_refusals(
+    terms: AgreementTerms, kind: AgreementKind, day: date | None, settled: Collection[str] = ()
+) -> list[Refusal]:
+    """Everything that keeps the terms from being proposed on `day`; None once the agreement is effective.
+
+    `settled` are the codes of conditions that are met or waived, whatever their day.
+    """
+    reasons = malformed(terms)
+    if reasons:
+        return reasons
+    return [
+        *_product(terms),
+        *_term(terms.term, day),
+        *_volume(terms),
+        *_nominations(terms),
+        *_price(terms),
+        *_conditions(terms, day, settled),
+        *_assay(terms),
+        *_kind(terms, kind),
+    ]
+
+
+def _product(terms: AgreementTerms) -> Iterator[Refusal]:
+    product = terms.product
+    yield from duplicate_refusals("/product/buyer_option_forms", product.buyer_option_forms)
+    for place, form in enumerate(product.buyer_option_forms):
+        if form == product.form:
+            yield FormNotOption(pointer=f"/product/buyer_option_forms/{place}", form=form)
+    yield from duplicate_refusals("/product/limits", [limit.analyte for limit in product.limits])
+    for place, limit in enumerate(product.limits):
+        if limit.min_ppb is not None and limit.max_ppb is not None and limit.min_ppb > limit.max_ppb:
+            yield LimitsCrossed(pointer=f"/product/limits/{place}/min_ppb", analyte=limit.analyte)
+    yield from duplicate_refusals("/penalties", [rule.analyte for rule in terms.penalties])
+
+
+def _term(term: TermClause, day: date | None) -> Iterator[Refusal]:
+    years = years_in_all(term)
+    if years > CONTRACT_YEARS_MAX:
+        yield YearsMax(pointer="/term/years", given=years, most=CONTRACT_YEARS_MAX)
+    if (term.extension_years == 0) != (term.extensions_max == 0):
+        yield YearsDiffer(pointer="/term/extensions_max", expected=term.years, given=years)
+    if day is not None and term.long_stop_on is not None and term.long_stop_on < day:
+        yield DatesOutOfOrder(pointer="/term/long_stop_on", later="the long-stop date", earlier="today")
+
+
+def _volume(terms: AgreementTerms) -> Iterator[Refusal]:
+    expected = years_in_all(terms.term)
+    match terms.volume:
+        case FixedVolume():
+            grams, pointer = terms.volume.acq_g, "/volume/acq_g"
+        case ShareOfOutput():
+            grams, pointer = terms.volume.expected_output_g, "/volume/expected_output_g"
+            if terms.volume.share_ppb == 0:
+                yield QuantityZero(pointer="/volume/share_ppb")
+        case _:
+            assert_never(terms.volume)
+    if len(grams) != expected:
+        yield YearsDiffer(pointer=pointer, expected=expected, given=len(grams))
+    if not any(grams):
+        yield QuantityZero(pointer=pointer)
+
+
+def _nominations(terms: AgreementTerms) -> Iterator[Refusal]:
+    levels = tuple(rule.level for rule in terms.nominations)
+    if levels != tuple(level for level in NOMINATION_LADDER if level in levels):
+        yield NominationsOutOfOrder(pointer="/nominations")
+    for place, rule in enumerate(terms.nominations[1:], 1):
+        if rule.notice_days > terms.nominations[place - 1].notice_days:
+            yield DatesOutOfOrder(
+                pointer=f"/nominations/{place}/notice_days",
+                later=f"the {rule.level} nomination",
+                earlier=f"the {terms.nominations[place - 1].level} one",
+            )
+
+
+def _price(terms: AgreementTerms) -> Iterator[Refusal]:
+    price = terms.price
+    match price:
+        case FlatPrice():
+            yield from _not_below_zero("price_micro_per_kg", price.price_micro_per_kg)
+        case MatchedPrice():
+            pass
+        case IndexedPrice():
+            floor, cap = price.floor_micro_per_kg, price.cap_micro_per_kg
+            if floor is not None and cap is not None and floor > cap:
+                yield FloorAboveCap(pointer="/price/floor_micro_per_kg")
+            yield from _not_below_zero("floor_micro_per_kg", floor)
+            yield from _not_below_zero("cap_micro_per_kg", cap)
+            yield from _not_below_zero("conversion_micro_per_kg", price.conversion_micro_per_kg)
+            if price.sharing is not None:
+                yield from _not_below_zero("sharing/above_micro_per_kg", price.sharing.above_micro_per_kg)
+        case ContractForDifference():
+            yield from _not_below_zero("strike_micro_per_kg", price.strike_micro_per_kg)
+        case CostPlusPrice():
+            yield from _not_below_zero("cost_micro_per_kg", price.cost_micro_per_kg)
+        case _:
+            assert_never(price)
+
+
+def _not_below_zero(name: str, amount_micro: MicroAmount | None) -> Iterator[Refusal]:
+    if amount_micro is not None and amount_micro < 0:
+        yield AmountBelowZero(pointer=f"/price/{name}")
+
+
+def _conditions(terms: AgreementTerms, day: date | None, settled: Collection[str]) -> Iterator[Refusal]:
+    yield from duplicate_refusals("/conditions", [condition.code for condition in terms.conditions])
+    long_stop = terms.term.long_stop_on
+    if terms.conditions and long_stop is None:
+        yield ConditionsWithoutLongStop(pointer="/term/long_stop_on")
+    for place, condition in enumerate(terms.conditions):
+        if long_stop is not None and condition.due_on > long_stop:
+            yield DatesOutOfOrder(
+                pointer=f"/conditions/{place}/due_on",
+                later="the long-stop date",
+                earlier="the day that a condition is due",
+            )
+        if day is not None and condition.due_on < day and condition.code not in settled:
+            yield DatesOutOfOrder(
+                pointer=f"/conditions/{place}/due_on", later="the day that it is due", earlier="today"
+            )
+
+
+def _assay(terms: AgreementTerms) -> Iterator[Refusal]:
+    yield from duplicate_refusals("/assay/splitting", [limit.analyte for limit in terms.assay.splitting])
+
+
+def _kind(terms: AgreementTerms, kind: AgreementKind) -> Iterator[Refusal]:
+    if kind == "offtake":
+        return
+    if terms.take_or_pay is not None:
+        yield TakeOrPayOfSpot(pointer="/take_or_pay")
+    if terms.nominations:
+        yield TakeOrPayOfSpot(pointer="/nominations")
+    if terms.term.extensions_max:
+        yield TakeOrPayOfSpot(pointer="/term/extensions_max")

@@ -1,0 +1,273 @@
+"""Why agreements refuse a step: one class per reason; the docstring is the sentence its reader gets."""
+
+from events.refusal import Refusal
+
+
+class AgreementUnknown(Refusal):
+    """There is no such agreement."""
+
+    code = "agreement_unknown"
+
+
+class CounterpartySame(Refusal):
+    """An agreement needs two organisations."""
+
+    code = "counterparty_same"
+
+
+class PartyNotInMarket(Refusal):
+    """The {side} is not an active member of this market."""
+
+    code = "party_not_in_market"
+
+
+class BasisNotOfMarket(Refusal):
+    """The market counts {expected}, not {basis}."""
+
+    code = "basis_not_of_market"
+
+
+class AgreementEnded(Refusal):
+    """The agreement is {status} and takes no further step."""
+
+    code = "agreement_ended"
+
+
+class StatusUnfit(Refusal):
+    """The agreement is {status}; this needs one that is {needed}."""
+
+    code = "status_unfit"
+
+
+class ProposalsMax(Refusal):
+    """An agreement takes {most} proposals; end it and draft another."""
+
+    code = "proposals_max"
+
+
+class NothingProposed(Refusal):
+    """No proposal is on the table."""
+
+    code = "nothing_proposed"
+
+
+class ProposalReplaced(Refusal):
+    """Proposal {given} is not on the table, {current} is."""
+
+    code = "proposal_replaced"
+
+
+class ProposalUnknown(Refusal):
+    """There is no such proposal."""
+
+    code = "proposal_unknown"
+
+
+class ProposalOfOther(Refusal):
+    """Only the side that made a proposal withdraws it."""
+
+    code = "proposal_of_other"
+
+
+class ProposalStands(Refusal):
+    """Both sides have signed this proposal: it can be replaced, but not withdrawn."""
+
+    code = "proposal_stands"
+
+
+class OtherSideSigns(Refusal):
+    """This organisation is the {side}: it signs for nobody else."""
+
+    code = "other_side_signs"
+
+
+class OwnProposal(Refusal):
+    """The {side} made this proposal and has signed it: now the other side has to sign."""
+
+    code = "own_proposal"
+
+
+class AlreadySigned(Refusal):
+    """The {side} has signed proposal {proposal} already."""
+
+    code = "already_signed"
+
+
+class BindingOnly(Refusal):
+    """The agreement binds already: an amendment is signed as binding."""
+
+    code = "binding_only"
+
+
+class ConditionUnknown(Refusal):
+    """The agreement has no condition {condition}."""
+
+    code = "condition_unknown"
+
+
+class ConditionDone(Refusal):
+    """The condition {condition} is settled already."""
+
+    code = "condition_done"
+
+
+class ConditionOfOther(Refusal):
+    """The {side} brings the evidence for {condition}, and the other side may waive it."""
+
+    code = "condition_of_other"
+
+
+class ConditionOverdue(Refusal):
+    """{condition} was due on {due_on}: the other side may waive it, or both amend the date."""
+
+    code = "condition_overdue"
+
+
+class EvidenceMissing(Refusal):
+    """A condition that is met needs evidence."""
+
+    code = "evidence_missing"
+
+
+class LongStopPassed(Refusal):
+    """The long-stop date {long_stop_on} has passed."""
+
+    code = "long_stop_passed"
+
+
+class DateInFuture(Refusal):
+    """{day} has not come yet."""
+
+    code = "date_in_future"
+
+
+class DatesOutOfOrder(Refusal):
+    """{later} cannot be before {earlier}."""
+
+    code = "dates_out_of_order"
+
+
+class ExtensionsUsed(Refusal):
+    """The agreement can be extended {most} times, and was."""
+
+    code = "extensions_used"
+
+
+class ExtensionOfOther(Refusal):
+    """The extension is the option of the {side}."""
+
+    code = "extension_of_other"
+
+
+class ExtensionLate(Refusal):
+    """The last day to extend was {last_day}."""
+
+    code = "extension_late"
+
+
+class PeriodNotNow(Refusal):
+    """Force majeure is declared while it lasts: from {start} to {end} it does not."""
+
+    code = "period_not_now"
+
+
+class PeriodsOverlap(Refusal):
+    """The period overlaps one that was declared before, from {start} to {end}."""
+
+    code = "periods_overlap"
+
+
+class BeforeEffect(Refusal):
+    """The agreement has been effective since {starts_on} only."""
+
+    code = "before_effect"
+
+
+class SuspensionOfOther(Refusal):
+    """The side that declared force majeure ends it."""
+
+    code = "suspension_of_other"
+
+
+class ReasonUnfit(Refusal):
+    """{reason} does not end an agreement that is {status}."""
+
+    code = "reason_unfit"
+
+
+class FieldFixed(Refusal):
+    """This can no longer change, since {why}."""
+
+    code = "field_fixed"
+
+
+class TermOver(Refusal):
+    """The agreement would end on {ends_on}, which is over."""
+
+    code = "term_over"
+
+
+class YearsDiffer(Refusal):
+    """The term has {expected} contract years, extensions included; {given} are stated."""
+
+    code = "years_differ"
+
+
+class YearsMax(Refusal):
+    """{given} contract years with extensions are more than {most}."""
+
+    code = "years_max"
+
+
+class QuantityZero(Refusal):
+    """The agreement states no quantity in any year."""
+
+    code = "quantity_zero"
+
+
+class ConditionsWithoutLongStop(Refusal):
+    """Conditions precedent need a long-stop date."""
+
+    code = "conditions_without_long_stop"
+
+
+class FormNotOption(Refusal):
+    """The buyer's options cannot name the agreed form {form} again."""
+
+    code = "form_not_option"
+
+
+class FloorAboveCap(Refusal):
+    """The floor is above the cap."""
+
+    code = "floor_above_cap"
+
+
+class AmountBelowZero(Refusal):
+    """This amount cannot be below zero."""
+
+    code = "amount_below_zero"
+
+
+class LimitsCrossed(Refusal):
+    """The least of {analyte} is above its most."""
+
+    code = "limits_crossed"
+
+
+class PriceOfMatchOnly(Refusal):
+    """A matched price belongs to the agreement of its match, unchanged."""
+
+    code = "price_of_match_only"
+
+
+class NominationsOutOfOrder(Refusal):
+    """Nominations go from year to quarter to month, each level once."""
+
+    code = "nominations_out_of_order"
+
+
+class TakeOrPayOfSpot(Refusal):
+    """A spot contract has one delivery: no take-or-pay, nominations or extensions."""
+
+    code = "take_or_pay_of_spot"

@@ -1,0 +1,338 @@
+"""What happens to an agreement that both have signed: conditions, extension, force majeure, its end."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import (
+    BOUND,
+    Agreement,
+    Suspension,
+    open_conditions,
+    other_side,
+)
+from contracts.rules.agreements import (
+    AgreementState,
+    advanced,
+    day_of,
+    decision,
+    effective,
+    end_of,
+    party,
+    step_refusals,
+)
+from contracts.rules.refusals import (
+    AgreementUnknown,
+    BeforeEffect,
+    ConditionDone,
+    ConditionOfOther,
+    ConditionOverdue,
+    ConditionUnknown,
+    DateInFuture,
+    DatesOutOfOrder,
+    EvidenceMissing,
+    ExtensionLate,
+    ExtensionOfOther,
+    ExtensionsUsed,
+    LongStopPassed,
+    PeriodNotNow,
+    PeriodsOverlap,
+    ReasonUnfit,
+    StatusUnfit,
+    SuspensionOfOther,
+)
+from events.callers import Caller, role_refusals
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementExtended,
+    AgreementTerminated,
+    ConditionSettled,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+)
+from events.contract_terms import AgreementStatus, ConditionPrecedent, Evidence
+from events.decision import Decision, Moment
+from events.refusal import NotDue, Refusal, refuse
+from events.vocabulary import Period, Side
+from events.wellformed import malformed
+
+TerminationReason = Literal[
+    "negotiation_failed",
+    "condition_failed",
+    "breach",
+    "insolvency",
+    "prolonged_force_majeure",
+    "sanctions",
+]
+REASONS: Final[dict[TerminationReason, frozenset[AgreementStatus]]] = {
+    "negotiation_failed": frozenset({"draft", "term_sheet"}),
+    "condition_failed": frozenset({"binding_subject_to_cp"}),
+    "breach": BOUND,
+    "insolvency": BOUND,
+    "prolonged_force_majeure": frozenset({"suspended_fm"}),
+    "sanctions": frozenset({"draft", "term_sheet", *BOUND}),
+}
+"""Which statuses a side may end for a reason. Whether it was right to is for its courts."""
+RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_fm"})
+
+
+class SettleCondition(Struct, frozen=True, kw_only=True):
+    """`on`: the day the condition was met, or waived."""
+
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    condition: str
+    outcome: Literal["met", "waived"]
+    on: date
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Extend(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+
+
+class Suspend(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    period: Period
+    reason: str
+
+
+class Resume(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+
+
+class Terminate(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    agreement: UUID
+    expected_version: int
+    reason: TerminationReason
+    note: str | None = None
+
+
+class PassTime(Struct, frozen=True, kw_only=True):
+    """A timer with the operator's role asks what the clock has made of an agreement."""
+
+    caller: Caller
+    agreement: UUID
+
+
+def settle_condition(state: AgreementState, argument: SettleCondition, moment: Moment) -> Decision:
+    """The last condition makes the agreement effective. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    day = day_of(moment.now)
+    reasons = step_refusals(agreement, argument.expected_version)
+    reasons += _status_refusals(agreement, "binding_subject_to_cp")
+    if not reasons:
+        reasons += _condition_refusals(agreement, argument, side, day)
+    fact = ConditionSettled(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        condition=argument.condition,
+        outcome=argument.outcome,
+        by=side,
+        on=argument.on,
+        evidence=argument.evidence,
+    )
+    refuse(reasons or malformed(fact))
+    if set(open_conditions(agreement.terms, agreement.conditions)) - {argument.condition}:
+        return decision(agreement, fact)
+    assert agreement.standing is not None
+    proposal = agreement.standing.number
+    return decision(
+        agreement, fact, effective(agreement, agreement.terms, "conditions_met", day, proposal=proposal)
+    )
+
+
+def _condition_refusals(
+    agreement: Agreement, argument: SettleCondition, side: Side, day: date
+) -> list[Refusal]:
+    named = {condition.code: condition for condition in agreement.terms.conditions}
+    condition = named.get(argument.condition)
+    if condition is None:
+        return [ConditionUnknown(condition=argument.condition)]
+    reasons: list[Refusal] = []
+    if condition.code not in open_conditions(agreement.terms, agreement.conditions):
+        reasons.append(ConditionDone(condition=condition.code))
+    if side != (condition.by if argument.outcome == "met" else other_side(condition.by)):
+        reasons.append(ConditionOfOther(side=condition.by, condition=condition.code))
+    long_stop = agreement.terms.term.long_stop_on
+    if long_stop is not None and day > long_stop:
+        reasons.append(LongStopPassed(long_stop_on=long_stop.isoformat()))
+    if argument.on > day:
+        reasons.append(DateInFuture(pointer="/on", day=argument.on.isoformat()))
+    return reasons + (_met_refusals(condition, argument) if argument.outcome == "met" else [])
+
+
+def _met_refusals(condition: ConditionPrecedent, argument: SettleCondition) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if not argument.evidence:
+        reasons.append(EvidenceMissing(pointer="/evidence"))
+    if argument.on > condition.due_on:
+        reasons.append(
+            ConditionOverdue(pointer="/on", condition=condition.code, due_on=condition.due_on.isoformat())
+        )
+    for place, evidence in enumerate(argument.evidence):
+        if evidence.dated_on > argument.on:
+            reasons.append(
+                DatesOutOfOrder(
+                    pointer=f"/evidence/{place}/dated_on",
+                    later="the day that the condition was met",
+                    earlier="its evidence",
+                )
+            )
+    return reasons
+
+
+def extend(state: AgreementState, argument: Extend, moment: Moment) -> Decision:
+    """One more extension by the side whose option it is. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    reasons += _status_refusals(agreement, *RUNNING)
+    refuse(reasons)
+    term = agreement.terms.term
+    assert agreement.starts_on is not None
+    assert agreement.ends_on is not None
+    if agreement.extensions >= term.extensions_max:
+        reasons.append(ExtensionsUsed(most=term.extensions_max))
+    if term.extended_by not in (None, side):
+        reasons.append(ExtensionOfOther(side=term.extended_by))
+    last_day = agreement.ends_on - timedelta(days=term.extension_notice_days + 1)
+    if day_of(moment.now) > last_day:
+        reasons.append(ExtensionLate(last_day=last_day.isoformat()))
+    refuse(reasons)
+    extension = agreement.extensions + 1
+    fact = AgreementExtended(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        extension=extension,
+        by=side,
+        ends_on=end_of(agreement.terms, agreement.starts_on, extension),
+    )
+    return decision(agreement, fact)
+
+
+def suspend(state: AgreementState, argument: Suspend, moment: Moment) -> Decision:
+    """Force majeure, declared while it lasts; what lasts longer is declared again. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    reasons += _status_refusals(agreement, "effective")
+    fact = ForceMajeureDeclared(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        by=side,
+        period=argument.period,
+        reason=argument.reason,
+    )
+    reasons += malformed(fact)
+    refuse(reasons)
+    period, starts_on = argument.period, agreement.starts_on
+    assert starts_on is not None
+    if not period.start <= moment.now < period.end:
+        reasons.append(
+            PeriodNotNow(pointer="/period", start=period.start.isoformat(), end=period.end.isoformat())
+        )
+    if day_of(period.start) < starts_on:
+        reasons.append(BeforeEffect(pointer="/period/start", starts_on=starts_on.isoformat()))
+    reasons += [_overlap(before.rested) for before in agreement.suspensions if _shared(before, period)]
+    refuse(reasons)
+    return decision(agreement, fact)
+
+
+def _shared(suspension: Suspension, period: Period) -> bool:
+    return suspension.rested.start < period.end and period.start < suspension.rested.end
+
+
+def _overlap(period: Period) -> Refusal:
+    return PeriodsOverlap(pointer="/period", start=period.start.isoformat(), end=period.end.isoformat())
+
+
+def resume(state: AgreementState, argument: Resume, moment: Moment) -> Decision:
+    """Deliveries are taken up again before the declared period is over. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    reasons += _status_refusals(agreement, "suspended_fm")
+    if not reasons and agreement.suspensions[-1].by != side:
+        reasons.append(SuspensionOfOther())
+    refuse(reasons)
+    return decision(agreement, _resumed(agreement, moment.now))
+
+
+def terminate(state: AgreementState, argument: Terminate, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    agreement, side = party(state, argument.caller)
+    reasons = step_refusals(agreement, argument.expected_version)
+    if not reasons and agreement.status not in REASONS[argument.reason]:
+        reasons.append(ReasonUnfit(pointer="/reason", reason=argument.reason, status=agreement.status))
+    fact = AgreementTerminated(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        by=side,
+        reason=argument.reason,
+        note=argument.note,
+    )
+    refuse(reasons or malformed(fact))
+    return decision(agreement, fact)
+
+
+def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Decision:
+    """What is due by the clock alone: the long-stop date, the end of a suspension, the end of the term.
+
+    Raises Refusals, or NotDue when nothing is.
+    """
+    refuse(role_refusals(argument.caller, "operator"))
+    agreement = state.agreement
+    if agreement is None:
+        raise AgreementUnknown
+    due = next_due(agreement)
+    if due is None or moment.now < due:
+        raise NotDue(due="an event" if due is None else due.isoformat())
+    return decision(agreement, _by_the_clock(agreement, moment.now))
+
+
+def next_due(agreement: Agreement) -> datetime | None:
+    """From when on `pass_time` changes the agreement; None: by the clock nothing does."""
+    if agreement.status == "binding_subject_to_cp":
+        long_stop = agreement.terms.term.long_stop_on
+        return None if long_stop is None else _midnight(long_stop + timedelta(days=1))
+    if agreement.status not in RUNNING or agreement.ends_on is None:
+        return None
+    ends = _midnight(agreement.ends_on)
+    return min(ends, agreement.suspensions[-1].period.end) if agreement.status == "suspended_fm" else ends
+
+
+def _by_the_clock(
+    agreement: Agreement, now: datetime
+) -> AgreementTerminated | AgreementAdvanced | ForceMajeureEnded:
+    assert agreement.standing is not None
+    if agreement.status == "binding_subject_to_cp":
+        return AgreementTerminated(
+            market=agreement.market, agreement=agreement.agreement, reason="long_stop_passed"
+        )
+    assert agreement.ends_on is not None
+    if now >= _midnight(agreement.ends_on):
+        return advanced(agreement, "expired", "term_over", proposal=agreement.standing.number)
+    return _resumed(agreement, agreement.suspensions[-1].period.end)
+
+
+def _resumed(agreement: Agreement, at: datetime) -> ForceMajeureEnded:
+    return ForceMajeureEnded(market=agreement.market, agreement=agreement.agreement, ended_at=at)
+
+
+def _status_refusals(agreement: Agreement, *needed: AgreementStatus) -> list[Refusal]:
+    if agreement.status in needed:
+        return []
+    return [StatusUnfit(status=agreement.status, needed=" or ".join(sorted(needed)))]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
