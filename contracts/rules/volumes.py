@@ -35,6 +35,11 @@ class Nomination(Struct, frozen=True, kw_only=True):
     part: NominatedPart
     silent: bool
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """What a later nomination takes over from it: level, and start of the period as ISO text."""
+        return self.level, self.part.period.start.isoformat()
+
 
 class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
@@ -52,7 +57,7 @@ class YearVolume(Struct, frozen=True, kw_only=True):
 
 
 class Volumes(Struct, frozen=True, kw_only=True):
-    """By contract year, and nominations by (level, start of the period as ISO text)."""
+    """Sums by contract year, and nominations by their place."""
 
     years: dict[int, YearVolume] = {}
     nominations: dict[tuple[str, str], Nomination] = {}
@@ -72,8 +77,7 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
                 part=fact.part,
                 silent=fact.silent,
             )
-            place = (fact.level, fact.part.period.start.isoformat())
-            return replace(volumes, nominations={**volumes.nominations, place: nomination})
+            return replace(volumes, nominations={**volumes.nominations, nomination.place: nomination})
         case YearAssessed():
             return _with_year(volumes, replace(volumes.year(fact.ledger.year), ledger=fact.ledger))
         case OutputDeclared():

@@ -3,6 +3,7 @@ rebuild."""
 
 from collections.abc import Sequence
 
+from contracts.store import applying as contracts
 from events.connections import Connection
 from events.envelope import Recorded
 from market.store import (
@@ -34,6 +35,8 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         match stream:
             case "market":
                 await _apply_market(connection, part)
+            case "contracts":
+                await contracts.apply(connection, part)
             case "materials":
                 await reservations.apply(connection, part)
             case "parties":

@@ -4,6 +4,8 @@ operational tables are listed here and backed up."""
 
 from typing import Final
 
+from contracts.store import tables as contracts
+
 STATE: Final = (
     "organisation",
     "facility",
@@ -22,6 +24,7 @@ STATE: Final = (
     "clearing",
     "lot_reservation",
     "quote",
+    *contracts.STATE,
 )
 
 VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual")

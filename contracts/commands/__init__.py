@@ -1,0 +1,1 @@
+"""Commands of agreements: one function per command, each one lane transaction."""

@@ -1,0 +1,1 @@
+"""SQL of agreements, one module per family of tables; events alone write."""

@@ -1,0 +1,10 @@
+"""The `body` columns: a struct as canonical JSON, so that the same state is the same bytes."""
+
+import msgspec
+from msgspec import Struct
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def encode(value: Struct) -> bytes:
+    return _encoder.encode(value)

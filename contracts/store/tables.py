@@ -1,0 +1,5 @@
+"""Tables of the contracts stream, all of them state: rebuilt from the record and compared."""
+
+from typing import Final
+
+STATE: Final = ("agreement", "agreement_proposal", "nomination", "contract_year")

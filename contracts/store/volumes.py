@@ -1,0 +1,147 @@
+"""What was nominated, delivered and missed: tables `nomination` and `contract_year`."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.volumes import Nomination, VolumeFact, Volumes, YearVolume, fold_volume
+from contracts.store import bodies
+from contracts.store.agreements import AgreementKey, load_agreements
+from events.connections import Connection
+from events.envelope import Recorded
+from events.row_counts import expect_rows
+
+
+async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFact]]) -> None:
+    """Fold the volumes of the agreements that the events name. LookupError when an agreement is missing."""
+    keys = sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
+    agreements = await load_agreements(connection, keys)
+    if len(agreements) != len(keys):
+        raise LookupError(f"agreement: {len(agreements)} rows of {len(keys)} that events name")
+    before = await load_volumes(connection, keys)
+    volumes, positions = dict(before), {}
+    for event, fact in steps:
+        volumes[fact.agreement] = fold_volume(volumes[fact.agreement], fact)
+        positions[fact.agreement] = event.position
+    await _write_nominations(connection, agreements, before, volumes, positions)
+    await _write_years(connection, agreements, before, volumes, positions)
+
+
+UPSERT_NOMINATIONS = """
+insert into nomination (
+    lane, market, agreement, level, period_start, seller, buyer, nomination, contract_year, position, body
+)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[], $7::uuid[], $8::uuid[],
+    $9::bigint[], $10::bigint[], $11::bytea[]
+)
+on conflict (lane, market, agreement, level, period_start) do update set
+    nomination = excluded.nomination, contract_year = excluded.contract_year, position = excluded.position,
+    body = excluded.body
+"""
+
+
+async def _write_nominations(
+    connection: Connection,
+    agreements: dict[UUID, Agreement],
+    before: dict[UUID, Volumes],
+    after: dict[UUID, Volumes],
+    positions: dict[UUID, int],
+) -> None:
+    rows = [
+        (
+            of.lane,
+            of.market,
+            of.agreement,
+            nomination.level,
+            nomination.part.period.start,
+            of.seller,
+            of.buyer,
+            nomination.nomination,
+            nomination.year,
+            positions[of.agreement],
+            bodies.encode(nomination),
+        )
+        for of in agreements.values()
+        for place, nomination in after[of.agreement].nominations.items()
+        if before[of.agreement].nominations.get(place) != nomination
+    ]
+    if rows:
+        status = await connection.execute(UPSERT_NOMINATIONS, *zip(*rows, strict=True))
+        expect_rows(status, len(rows), "nomination upsert")
+
+
+UPSERT_YEARS = """
+insert into contract_year (lane, market, agreement, contract_year, seller, buyer, position, body)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bytea[]
+)
+on conflict (lane, market, agreement, contract_year) do update set
+    position = excluded.position, body = excluded.body
+"""
+
+
+async def _write_years(
+    connection: Connection,
+    agreements: dict[UUID, Agreement],
+    before: dict[UUID, Volumes],
+    after: dict[UUID, Volumes],
+    positions: dict[UUID, int],
+) -> None:
+    rows = [
+        (
+            of.lane,
+            of.market,
+            of.agreement,
+            year.year,
+            of.seller,
+            of.buyer,
+            positions[of.agreement],
+            bodies.encode(year),
+        )
+        for of in agreements.values()
+        for year in after[of.agreement].years.values()
+        if before[of.agreement].years.get(year.year) != year
+    ]
+    if rows:
+        status = await connection.execute(UPSERT_YEARS, *zip(*rows, strict=True))
+        expect_rows(status, len(rows), "contract_year upsert")
+
+
+READ_NOMINATIONS = """
+select n.agreement, n.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as k (lane, market, agreement)
+join nomination n on n.lane = k.lane and n.market = k.market and n.agreement = k.agreement
+order by n.level, n.period_start
+"""
+
+READ_YEARS = """
+select y.agreement, y.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as k (lane, market, agreement)
+join contract_year y on y.lane = k.lane and y.market = k.market and y.agreement = k.agreement
+order by y.contract_year
+"""
+
+
+async def load_volumes(connection: Connection, keys: Sequence[AgreementKey]) -> dict[UUID, Volumes]:
+    """Of every key, empty where nothing was nominated or delivered yet."""
+    if not keys:
+        return {}
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    nominations: dict[UUID, dict[tuple[str, str], Nomination]] = {key[2]: {} for key in keys}
+    years: dict[UUID, dict[int, YearVolume]] = {key[2]: {} for key in keys}
+    for row in await connection.fetch(READ_NOMINATIONS, *columns):
+        nomination = _nominations.decode(row["body"])
+        nominations[row["agreement"]][nomination.place] = nomination
+    for row in await connection.fetch(READ_YEARS, *columns):
+        year = _years.decode(row["body"])
+        years[row["agreement"]][year.year] = year
+    return {
+        agreement: Volumes(years=years[agreement], nominations=nominations[agreement]) for agreement in years
+    }
+
+
+_nominations = msgspec.json.Decoder(Nomination)
+_years = msgspec.json.Decoder(YearVolume)
