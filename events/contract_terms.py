@@ -10,10 +10,10 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from events.clearing_terms import PriceTerm
 from events.market_terms import (
     AnalyteLimit,
     PenaltyRule,
-    PriceTerm,
     PurityFloor,
     RuleSet,
     SustainabilityProfile,

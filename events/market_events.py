@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from events.clearing_terms import CutEdge, Multiplier, OrderDual, SectionResult, TradeReference, Waterfall
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
+from events.match_terms import MatchTerms
 from events.vocabulary import (
     BigInteger,
     CentsEur,
@@ -342,7 +343,10 @@ class MatchAnswered(Struct, frozen=True, kw_only=True):
 
 
 class MatchConfirmed(Struct, frozen=True, kw_only=True):
-    """Both sides stand by the match: names are exchanged, the hold becomes a sale."""
+    """Both sides stand by the match: names are exchanged, the hold becomes a sale.
+
+    `contract` is what their agreement begins with; records of before there were agreements have none.
+    """
 
     TYPE: ClassVar[str] = "market.match.confirmed.v1"
 
@@ -353,6 +357,7 @@ class MatchConfirmed(Struct, frozen=True, kw_only=True):
     seller: UUID
     buyer: UUID
     quantity_basis_g: MassG
+    contract: MatchTerms | None = None
 
 
 class MatchDeclined(Struct, frozen=True, kw_only=True):

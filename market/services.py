@@ -14,6 +14,8 @@ from uuid import UUID
 import structlog
 import uvicorn
 
+from contracts.follower import NAME as FOLLOWER
+from contracts.follower import Follower
 from events.connections import Pool
 from events.decision import LaneKey
 from events.publishing import TopicWriter
@@ -42,7 +44,7 @@ from market.watch import checks, watch
 
 log = structlog.get_logger("lodestone.services")
 
-SERVICES: Final = ("api", "relay", "matcher", "timers", "projector", "publisher", "auditor")
+SERVICES: Final = ("api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor")
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
@@ -212,6 +214,11 @@ async def _run_matcher(wiring: Wiring, stop: asyncio.Event) -> None:
         await solver.stop()
 
 
+async def _run_follower(wiring: Wiring, stop: asyncio.Event) -> None:
+    follower = Follower(apply=apply, source=wiring.source, new_id=new_id, new_salt=new_salt)
+    await _run_all(stop, [subscription(wiring, FOLLOWER, "market", follower)])
+
+
 async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
     await Timers(wiring.desk, wiring.deployment.deployment_id, clock=clock).run(stop)
 
@@ -347,6 +354,7 @@ async def _tell_port(
 _BUILDERS: Final[dict[str, Service]] = {
     "relay": _run_relay,
     "matcher": _run_matcher,
+    "follower": _run_follower,
     "timers": _run_timers,
     "projector": _run_projector,
     "publisher": _run_publisher,

@@ -9,9 +9,10 @@ from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.rules import matches as rules
-from market.rules.matches import AnswerMatch, LapseMatch, MatchState
+from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
 from market.rules.refusals import MatchUnknown
-from market.store import matches
+from market.store import evidence, inputs, markets, matches, requirements, supplies
+from market.store.matches import MatchRow
 
 
 async def load(
@@ -19,6 +20,11 @@ async def load(
 ) -> Sequence[MatchState]:
     del moment
     rows = await matches.load_matches(connection, [(a.lane, a.market, a.argument.match) for a in asked])
+    grounds: dict[UUID, MatchGround] = {}
+    for lane in {ask.lane for ask in asked}:
+        grounds |= await _grounds(
+            connection, lane, [row for row in rows.values() if row.lane == lane and row.status == "open"]
+        )
     states = []
     for ask in asked:
         row = rows.get(ask.argument.match)
@@ -27,9 +33,35 @@ async def load(
                 lane=ask.lane,
                 match=None if row is None else row.match,
                 status="open" if row is None else row.status,
+                ground=grounds.get(ask.argument.match),
             )
         )
     return states
+
+
+async def _grounds(connection: Connection, lane: int, rows: Sequence[MatchRow]) -> dict[UUID, MatchGround]:
+    """What open matches of a lane were struck on."""
+    if not rows:
+        return {}
+    struck = [row.match.struck for row in rows]
+    homes = {fact.market for fact in struck}
+    sold = await supplies.load_orders(connection, [(lane, fact.market, fact.supply) for fact in struck])
+    bought = await requirements.load_orders(
+        connection, [(lane, fact.market, fact.requirement) for fact in struck]
+    )
+    lines = await evidence.load_lines(connection, lane, struck)
+    opened = await markets.load_markets(connection, [(lane, market) for market in homes])
+    given = await inputs.load_inputs(connection, lane, list(homes))
+    return {
+        fact.match: MatchGround(
+            supply=sold[fact.supply].order.terms,
+            requirement=bought[fact.requirement].order.terms,
+            lines=lines[fact.match],
+            basis=opened[fact.market].terms.basis,
+            inputs=given[fact.market],
+        )
+        for fact in struck
+    }
 
 
 ANSWER: Operation[InMarket[AnswerMatch], MatchState] = in_market("match.answer", load, rules.answer)

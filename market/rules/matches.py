@@ -7,13 +7,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
+from events.clearing_terms import PriceTerm
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed
+from events.market_terms import RequirementTerms, SupplyTerms
 from events.refusal import NotDue, Refusal, refuse
-from events.vocabulary import Side
+from events.vocabulary import MarketBasis, Side
 from events.wellformed import malformed
 from market.rules.book import OpenMatch
+from market.rules.market_inputs import MarketInputs
+from market.rules.match_terms import match_terms
 from market.rules.refusals import (
     AlreadyAnswered,
     AnswerNotNeeded,
@@ -29,12 +33,23 @@ MatchStatus = Literal["open", "confirmed", "declined", "lapsed"]
 SIDES: tuple[Side, ...] = ("seller", "buyer")
 
 
+class MatchGround(Struct, frozen=True, kw_only=True):
+    """What a match was struck on, for the contract that follows: both orders, and its whole waterfall."""
+
+    supply: SupplyTerms
+    requirement: RequirementTerms
+    lines: tuple[PriceTerm, ...]
+    basis: MarketBasis
+    inputs: MarketInputs
+
+
 class MatchState(Struct, frozen=True, kw_only=True):
-    """`match` as it stands, or as it stood when it was decided."""
+    """`match` as it stands, or as it stood when it was decided; `ground` of those that are open."""
 
     lane: int
     match: OpenMatch | None
     status: MatchStatus
+    ground: MatchGround | None = None
 
 
 class AnswerMatch(Struct, frozen=True, kw_only=True):
@@ -88,7 +103,7 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
     answered = with_answer(match, side, argument)
     facts: list[Fact] = [fact]
     if not silent_sides(answered):
-        facts.append(_decided(answered))
+        facts.append(_decided(answered, state.ground))
     return Decision(drafts=tuple(_draft(state, match, fact) for fact in facts))
 
 
@@ -105,7 +120,7 @@ def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
     struck, silent = match.struck, silent_sides(match)
     declined = any(answer_of(match, side) == "declined" for side in SIDES)
     if declined or not silent:
-        return Decision(drafts=(_draft(state, match, _decided(match)),))
+        return Decision(drafts=(_draft(state, match, _decided(match, state.ground)),))
     fact = MatchLapsed(
         market=struck.market,
         match=struck.match,
@@ -142,7 +157,7 @@ def with_answer(match: OpenMatch, side: Side, argument: AnswerMatch) -> OpenMatc
     return replace(match, buyer_answer=argument.answer, buyer_reason=argument.reason)
 
 
-def _decided(match: OpenMatch) -> MatchConfirmed | MatchDeclined:
+def _decided(match: OpenMatch, ground: MatchGround | None) -> MatchConfirmed | MatchDeclined:
     struck = match.struck
     declined_by = tuple(side for side in SIDES if answer_of(match, side) == "declined")
     if not declined_by:
@@ -154,6 +169,11 @@ def _decided(match: OpenMatch) -> MatchConfirmed | MatchDeclined:
             seller=match.seller,
             buyer=match.buyer,
             quantity_basis_g=struck.quantity_basis_g,
+            contract=None
+            if ground is None
+            else match_terms(
+                struck, ground.supply, ground.requirement, ground.lines, ground.basis, ground.inputs
+            ),
         )
     reasons = {"seller": match.seller_reason, "buyer": match.buyer_reason}
     return MatchDeclined(

@@ -96,7 +96,7 @@ from market.rules.unread import judged
 from market.rules.wellformed import readable
 from market.rules.wording import Code, CountryCode
 
-COMMITTED_FIELDS = ("term", "facility")
+COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb")
 _ONE_DAY = timedelta(days=1)
 
 

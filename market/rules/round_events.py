@@ -11,6 +11,7 @@ from market.rules.cleared import ClearedSection, Trade, dual_total
 from market.rules.eligibility import MarketFacts
 from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
 from market.rules.graph import BuyerNode, SellerNode
+from market.rules.match_terms import match_terms
 from market.rules.posing import fills_g
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import largest_remainder, net_dry_g, product_g, round_half_even
@@ -30,7 +31,7 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
             struck.append(draft_of(plan, f"struck/{fact.section}", fact, fact.match, *parts))
             found.append(struck[-1])
             if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-                confirmed = _confirmed(fact, trade)
+                confirmed = _confirmed(fact, trade, clearing.round.facts)
                 found.append(draft_of(plan, f"confirmed/{fact.section}", confirmed, fact.match, *parts))
     parts_of_evidence = evidence_parts(
         planned.market,
@@ -209,7 +210,9 @@ def _struck(of: Round, cleared: ClearedSection, trade: Trade, product: tuple[int
     )
 
 
-def _confirmed(struck: MatchStruck, trade: Trade) -> MatchConfirmed:
+def _confirmed(struck: MatchStruck, trade: Trade, facts: MarketFacts) -> MatchConfirmed:
+    supply, requirement = trade.seller.order, trade.buyer.order
+    lines = price_terms(supply, requirement, facts, trade.delivery)
     return MatchConfirmed(
         market=struck.market,
         match=struck.match,
@@ -218,6 +221,7 @@ def _confirmed(struck: MatchStruck, trade: Trade) -> MatchConfirmed:
         seller=trade.seller.order.organisation,
         buyer=trade.buyer.order.organisation,
         quantity_basis_g=struck.quantity_basis_g,
+        contract=match_terms(struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs),
     )
 
 

@@ -102,7 +102,9 @@ async def test_what_changes_a_row_needs_the_row(scene: Scene, connection: Connec
 
 async def test_a_stream_without_tables_is_refused(scene: Scene, connection: Connection) -> None:
     event = (await scene.events("market"))[0]
-    with pytest.raises(ValueError, match="contracts"):
+    with pytest.raises(ValueError, match="no table is placed"):
+        await apply(connection, [replace(event, stream="elsewhere")])
+    with pytest.raises(ValueError, match="no table is placed for market"):
         await apply(connection, [replace(event, stream="contracts")])
 
 

@@ -1,0 +1,96 @@
+"""PROCESS record.market.v1 → agreements: of a confirmed match a spot contract, or the draft of an offtake."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+from msgspec.structs import replace
+
+from contracts.rules.matched import from_match
+from contracts.store.agreements import matched
+from events.connections import Connection
+from events.contract_events import AgreementDrafted
+from events.decision import LaneKey, Moment
+from events.envelope import Draft, Recorded
+from events.faults import crash_point
+from events.heads import Apply, append, lock_lanes
+from events.market_events import MatchConfirmed
+from events.subscription import Batch
+
+log = structlog.get_logger("lodestone.follower")
+
+NAME: Final = "follower"
+
+
+class Follower:
+    """Handler of the market stream: agreements of a match and the reader's position are one transaction."""
+
+    def __init__(
+        self,
+        *,
+        apply: Apply,
+        source: str,
+        new_id: Callable[[], UUID],
+        new_salt: Callable[[], str],
+    ) -> None:
+        self._apply = apply
+        self._source = source
+        self._new_id = new_id
+        self._new_salt = new_salt
+
+    async def handle(self, batch: Batch) -> None:
+        """All matches of the batch at once; events without consequence only move the position."""
+        confirmed = [event for event in batch.events if isinstance(event.data, MatchConfirmed)]
+        async with batch.transaction() as connection:
+            drafts = await self._follow(connection, batch.lane, confirmed) if confirmed else ()
+            crash_point("follower.before_commit")
+        crash_point("follower.after_commit")
+        for draft in drafts:
+            if isinstance(draft.data, AgreementDrafted):
+                self._tell(batch.lane, draft.data)
+
+    async def _follow(
+        self, connection: Connection, lane: LaneKey, confirmed: Sequence[Recorded]
+    ) -> tuple[Draft, ...]:
+        """In the lane of the same number. A match that has its agreement gets no other."""
+        heads = await lock_lanes(connection, [LaneKey("contracts", lane.lane)])
+        known = await matched(connection, lane.lane, [match_of(event).match for event in confirmed])
+        drafts: list[Draft] = []
+        for event in confirmed:
+            match = match_of(event)
+            if match.match not in known:
+                known.add(match.match)
+                moment = Moment(now=event.time, new_id=self._new_id)
+                found = from_match(lane.lane, match, moment).drafts
+                drafts += [replace(draft, cause=str(event.id), actor=event.actor) for draft in found]
+        if drafts:
+            last = confirmed[-1]
+            await append(
+                connection,
+                heads,
+                drafts,
+                cause=str(last.id),
+                actor=last.actor,
+                source=self._source,
+                now=last.time,
+                new_id=self._new_id,
+                new_salt=self._new_salt,
+                apply=self._apply,
+            )
+        return tuple(drafts)
+
+    def _tell(self, lane: LaneKey, drafted: AgreementDrafted) -> None:
+        log.info(
+            "match_followed",
+            market=str(drafted.market),
+            match=str(drafted.match),
+            agreement=str(drafted.agreement),
+            kind=drafted.kind,
+            lane=lane.lane,
+        )
+
+
+def match_of(event: Recorded) -> MatchConfirmed:
+    assert isinstance(event.data, MatchConfirmed)
+    return event.data

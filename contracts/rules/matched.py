@@ -1,0 +1,146 @@
+"""The agreement that grows from a confirmed match: a spot contract that stands, or a draft of an offtake."""
+
+from datetime import date
+from typing import Final, get_args
+
+from contracts.rules.agreements import day_of, end_of, fact_draft
+from events.contract_events import AgreementAdvanced, AgreementDrafted
+from events.contract_terms import (
+    AgreementTerms,
+    AssayClause,
+    DeliveryClause,
+    FixedVolume,
+    IndexedPrice,
+    IndexReference,
+    MatchedPrice,
+    PaymentClause,
+    ProductClause,
+    QuotationPeriod,
+    SplittingLimit,
+    TermClause,
+    VolumeClause,
+)
+from events.decision import Decision, Moment
+from events.market_events import MatchConfirmed
+from events.match_terms import MatchTerms
+from events.vocabulary import BASIS_ELEMENTS, PPB, TermHorizon
+
+CURRENCY: Final = "EUR"
+PROVISIONAL_PPB: Final = 900_000_000
+DUE_DAYS: Final = 30
+UMPIRE: Final = "a laboratory that both parties name"
+SPLITTING_PPB: Final = 5_000_000
+QUOTATION_PERIOD: Final[QuotationPeriod] = "month_of_shipment"
+"""Where a match says nothing: practitioners' usual values, which both sides may amend."""
+
+
+def from_match(lane: int, confirmed: MatchConfirmed, moment: Moment) -> Decision:
+    """Nothing when the match carries no terms: a record of before there were any.
+
+    A spot contract stands at once, since both have confirmed: P, and nothing for sustainability beside it.
+    """
+    given = confirmed.contract
+    if given is None:
+        return Decision(drafts=())
+    drafted = AgreementDrafted(
+        market=confirmed.market,
+        agreement=moment.new_id(),
+        kind="spot" if given.horizon is None else "offtake",
+        seller=confirmed.seller,
+        buyer=confirmed.buyer,
+        match=confirmed.match,
+        terms=terms_of(confirmed, given),
+    )
+    first = fact_draft(lane, drafted.agreement, drafted)
+    if given.horizon is not None:
+        return Decision(drafts=(first,))
+    stands = _standing(drafted, day_of(moment.now))
+    return Decision(drafts=(first, fact_draft(lane, drafted.agreement, stands)))
+
+
+def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
+    return AgreementTerms(
+        product=ProductClause(
+            basis=given.basis,
+            form=given.form,
+            limits=given.limits,
+            purity=given.purity,
+            post_consumer_min_ppb=given.recycled_min_ppb or 0,
+        ),
+        term=TermClause(years=1) if given.horizon is None else _term(given.horizon),
+        volume=_volume(confirmed.quantity_basis_g, given.horizon),
+        price=_price(confirmed, given),
+        penalties=given.penalties,
+        delivery=DeliveryClause(
+            incoterm=given.incoterm,
+            place=given.place,
+            lot_wet_g=given.product_wet_g,
+            packaging=given.packaging,
+            delivery=given.delivery,
+        ),
+        assay=AssayClause(splitting=_splitting(given), umpire=UMPIRE),
+        payment=PaymentClause(currency=CURRENCY, provisional_ppb=PROVISIONAL_PPB, due_days=DUE_DAYS),
+    )
+
+
+def _standing(drafted: AgreementDrafted, day: date) -> AgreementAdvanced:
+    return AgreementAdvanced(
+        market=drafted.market,
+        agreement=drafted.agreement,
+        status="effective",
+        reason="match_confirmed",
+        proposal=1,
+        starts_on=day,
+        ends_on=end_of(drafted.terms, day, 0),
+    )
+
+
+def _term(horizon: TermHorizon) -> TermClause:
+    return TermClause(starts_on=date(horizon.start_year, 1, 1), years=len(horizon.profile_ppb))
+
+
+def _volume(quantity_g: int, horizon: TermHorizon | None) -> VolumeClause:
+    """The quantity of a term match is that of its plateau."""
+    if horizon is None:
+        return FixedVolume(acq_g=(quantity_g,))
+    return FixedVolume(
+        acq_g=tuple(quantity_g * share_ppb // PPB for share_ppb in horizon.profile_ppb),
+        tolerance_ppb=horizon.profile_tolerance_ppb,
+    )
+
+
+def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | IndexedPrice:
+    """P of a spot match; of a term match its index and P as the differential to it.
+
+    An index that the market could not count per kg of basis is named with a factor of one, for both to mend.
+    """
+    horizon, index = given.horizon, given.index
+    if horizon is None:
+        return MatchedPrice(
+            match=confirmed.match, price_micro_per_kg=given.price_ueur_per_kg, terms=given.terms
+        )
+    return IndexedPrice(
+        index=IndexReference(
+            code=horizon.index,
+            currency=CURRENCY if index is None else index.currency,
+            per="element" if index is None else index.per,
+            quotation_period=_quotation_period(horizon.quotation_period),
+        ),
+        differential_micro_per_kg=given.price_ueur_per_kg,
+        form_factor_ppb=PPB if index is None else index.form_factor_ppb,
+    )
+
+
+def _quotation_period(code: str) -> QuotationPeriod:
+    """Orders name theirs in their own words; what is no word of contracts becomes the month of shipment."""
+    known: tuple[QuotationPeriod, ...] = get_args(QuotationPeriod)
+    return next((period for period in known if period == code), QUOTATION_PERIOD)
+
+
+def _splitting(given: MatchTerms) -> tuple[SplittingLimit, ...]:
+    """The elements that are paid for, and what is penalised: a tenth of its threshold."""
+    paid = dict.fromkeys(BASIS_ELEMENTS[given.basis], SPLITTING_PPB)
+    fined = {rule.analyte: max(rule.threshold_ppb // 10, 1) for rule in given.penalties}
+    return tuple(
+        SplittingLimit(analyte=analyte, limit_ppb=limit_ppb) for analyte, limit_ppb in (fined | paid).items()
+    )

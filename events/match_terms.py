@@ -1,0 +1,58 @@
+"""What a confirmed match hands on to the contract that grows from it."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from events.clearing_terms import PriceTerm
+from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
+from events.vocabulary import (
+    Code,
+    CurrencyCode,
+    Denominator,
+    FractionPpb,
+    Incoterm,
+    MarketBasis,
+    MassG,
+    Packaging,
+    Period,
+    Place,
+    ProductForm,
+    RatioPpb,
+    TermHorizon,
+    ValueUeurPerKg,
+)
+
+
+class MatchedIndex(Struct, frozen=True, kw_only=True):
+    """The index of a term match; `form_factor_ppb` is kg of its unit that carry one kg of basis."""
+
+    code: Code
+    currency: CurrencyCode
+    per: Denominator
+    form_factor_ppb: RatioPpb
+
+
+class MatchTerms(Struct, frozen=True, kw_only=True):
+    """What the contract of a match takes over, and both sides may know once both have confirmed.
+
+    `price_ueur_per_kg` is P per kg of basis, of a term match its differential to `index`. `terms` are the
+    lines of T that a final assay moves, as they stood at the cut. `horizon` is the buyer's profile with the
+    smaller tolerance and the seller's floor.
+    """
+
+    basis: MarketBasis
+    form: ProductForm
+    packaging: Packaging
+    product_wet_g: MassG
+    price_ueur_per_kg: ValueUeurPerKg
+    terms: tuple[PriceTerm, ...] = ()
+    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
+    purity: PurityFloor | None = None
+    recycled_min_ppb: FractionPpb | None = None
+    penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
+    delivery: Period
+    incoterm: Incoterm
+    place: Place
+    horizon: TermHorizon | None = None
+    index: MatchedIndex | None = None

@@ -1,0 +1,73 @@
+"""What the contract of a match takes over from its two orders and from its price at the cut."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from events.clearing_terms import PriceTerm, TermKind
+from events.market_events import MatchStruck
+from events.market_terms import RequirementTerms, SupplyTerms
+from events.match_terms import MatchedIndex, MatchTerms
+from events.vocabulary import PPB, MarketBasis, TermHorizon
+from market.rules.market_inputs import MarketInputs
+from market.rules.quantities import round_half_even
+from market.rules.references import reference_kg_per_kg
+
+MOVED_BY_ASSAYS: Final[frozenset[TermKind]] = frozenset({"co_product", "penalties"})
+
+
+def match_terms(
+    struck: MatchStruck,
+    supply: SupplyTerms,
+    requirement: RequirementTerms,
+    lines: Iterable[PriceTerm],
+    basis: MarketBasis,
+    inputs: MarketInputs,
+) -> MatchTerms:
+    """`lines` is the match's whole waterfall; S, carriage and the form's differential stay the buyer's."""
+    horizon = _horizon(supply.term, requirement.term)
+    return MatchTerms(
+        basis=basis,
+        form=struck.form,
+        packaging=supply.packaging,
+        product_wet_g=struck.product_wet_g,
+        price_ueur_per_kg=struck.price_ueur_per_kg,
+        terms=tuple(line for line in lines if line.kind in MOVED_BY_ASSAYS),
+        limits=requirement.limits,
+        purity=requirement.purity,
+        recycled_min_ppb=requirement.recycled_min_ppb,
+        penalties=requirement.penalties,
+        delivery=struck.delivery,
+        incoterm=struck.incoterm,
+        place=struck.place,
+        horizon=horizon,
+        index=None if horizon is None else _index(horizon, inputs),
+    )
+
+
+def _horizon(sold: TermHorizon | None, bought: TermHorizon | None) -> TermHorizon | None:
+    if sold is None or bought is None:
+        return None
+    return replace(
+        bought,
+        profile_tolerance_ppb=min(sold.profile_tolerance_ppb, bought.profile_tolerance_ppb),
+        floor_ueur_per_kg=sold.floor_ueur_per_kg,
+    )
+
+
+def _index(horizon: TermHorizon, inputs: MarketInputs) -> MatchedIndex | None:
+    """None where the reference price cannot be counted per kg of element or magnet."""
+    recorded = inputs.references.get(horizon.index)
+    if recorded is None:
+        return None
+    price = recorded.value.price
+    kg = reference_kg_per_kg(recorded.value.analyte, price.per)
+    if kg is None:
+        return None
+    return MatchedIndex(
+        code=horizon.index,
+        currency=price.currency,
+        per=price.per,
+        form_factor_ppb=round_half_even(kg.numerator * PPB, kg.denominator),
+    )

@@ -1,0 +1,46 @@
+"""The evidence of rounds as the journal holds it, for what is decided on a match after its round."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from events.clearing_terms import PriceTerm
+from events.codec import decode_event
+from events.connections import Connection
+from events.market_events import ClearingEvidence, MatchStruck
+
+# Between the plan and the end of each round lie its matches and its evidence and nothing else of note.
+READ = """
+select j.body, j.chain
+from clearing c
+join record.journal j on j.stream = 'market' and j.lane = c.lane and j.position > c.cut
+    and j.position < c.position
+where c.lane = $1 and c.market = any($2::uuid[]) and c.plan = any($3::uuid[])
+    and j.type = 'market.clearing.evidence.v1'
+"""
+
+
+async def load_lines(
+    connection: Connection, lane: int, struck: Sequence[MatchStruck]
+) -> dict[UUID, tuple[PriceTerm, ...]]:
+    """The price terms of matches of one lane, by match, as their rounds recorded them."""
+    if not struck:
+        return {}
+    wanted = {_place(fact.plan, fact.section, fact): fact.match for fact in struck}
+    rows = await connection.fetch(
+        READ, lane, list({fact.market for fact in struck}), list({fact.plan for fact in struck})
+    )
+    lines: dict[UUID, tuple[PriceTerm, ...]] = {}
+    for row in rows:
+        fact = decode_event(row["body"], row["chain"]).data
+        assert isinstance(fact, ClearingEvidence)
+        for waterfall in fact.waterfalls:
+            match = wanted.get(
+                (fact.plan, fact.section, waterfall.supply, waterfall.tranche, waterfall.requirement)
+            )
+            if match is not None:
+                lines[match] = waterfall.terms
+    return lines
+
+
+def _place(plan: UUID, section: str, fact: MatchStruck) -> tuple[UUID, str, UUID, int, UUID]:
+    return plan, section, fact.supply, fact.tranche, fact.requirement
