@@ -13,6 +13,7 @@ from contracts.rules.agreement import (
     Agreement,
     Proposal,
     open_conditions,
+    other_side,
     terms_sha256,
     with_signature,
     years_later,
@@ -115,14 +116,11 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
     """Proposal 1, unsigned. Raises Refusals."""
     refuse(role_refusals(argument.caller, "trader"))
     parties = {argument.side: argument.caller.organisation}
-    parties["buyer" if argument.side == "seller" else "seller"] = argument.counterparty
+    parties[other_side(argument.side)] = argument.counterparty
     reasons: list[Refusal] = []
     if argument.counterparty == argument.caller.organisation:
         reasons.append(CounterpartySame(pointer="/counterparty"))
-    for side, organisation in parties.items():
-        if organisation not in argument.members:
-            pointer = None if side == argument.side else "/counterparty"
-            reasons.append(PartyNotInMarket(pointer=pointer, side=side))
+    reasons += _absent(argument)
     reasons += in_terms(clause_refusals(argument.terms, argument.kind, day_of(moment.now)))
     if argument.terms.product.basis != argument.basis:
         reasons.append(
@@ -143,6 +141,15 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
         terms=argument.terms,
     )
     return Decision(drafts=(fact_draft(state.lane, fact.agreement, fact),))
+
+
+def _absent(argument: DraftAgreement) -> list[Refusal]:
+    """Who is no member learns nothing of who else is."""
+    if argument.caller.organisation not in argument.members:
+        return [PartyNotInMarket(side=argument.side)]
+    if argument.counterparty not in argument.members:
+        return [PartyNotInMarket(pointer="/counterparty", side=other_side(argument.side))]
+    return []
 
 
 def propose(state: AgreementState, argument: ProposeTerms, moment: Moment) -> Decision:

@@ -57,12 +57,6 @@ class ProposalReplaced(Refusal):
     code = "proposal_replaced"
 
 
-class ProposalUnknown(Refusal):
-    """There is no such proposal."""
-
-    code = "proposal_unknown"
-
-
 class ProposalOfOther(Refusal):
     """Only the side that made a proposal withdraws it."""
 

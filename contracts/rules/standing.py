@@ -12,6 +12,7 @@ from contracts.rules.agreement import (
     Suspension,
     open_conditions,
     other_side,
+    years_later,
 )
 from contracts.rules.agreements import (
     AgreementState,
@@ -52,7 +53,7 @@ from events.contract_events import (
     ForceMajeureDeclared,
     ForceMajeureEnded,
 )
-from events.contract_terms import AgreementStatus, ConditionPrecedent, Evidence
+from events.contract_terms import AgreementStatus, ConditionPrecedent, Evidence, FixedVolume
 from events.decision import Decision, Moment
 from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import Period, Side
@@ -308,6 +309,16 @@ def next_due(agreement: Agreement) -> datetime | None:
         return None
     ends = _midnight(agreement.ends_on)
     return min(ends, agreement.suspensions[-1].period.end) if agreement.status == "suspended_fm" else ends
+
+
+def phase(agreement: Agreement, day: date) -> Literal["ramp_up", "steady"] | None:
+    """Of an agreement whose contract years run: before its greatest year, or from then on."""
+    if agreement.status not in RUNNING or agreement.starts_on is None:
+        return None
+    volume = agreement.terms.volume
+    grams = volume.acq_g if isinstance(volume, FixedVolume) else volume.expected_output_g
+    full = years_later(agreement.starts_on, grams.index(max(grams)))
+    return "ramp_up" if day < full else "steady"
 
 
 def _by_the_clock(

@@ -11,6 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http import (
+    agreement_steps,
+    agreements,
     book,
     clearings,
     documents,
@@ -55,6 +57,8 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *recovered_lots.HANDLERS,
     *requirements.HANDLERS,
     *matches.HANDLERS,
+    *agreements.HANDLERS,
+    *agreement_steps.HANDLERS,
     *clearings.HANDLERS,
     *order_explanations.HANDLERS,
     *quotes.HANDLERS,

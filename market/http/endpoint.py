@@ -52,6 +52,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "requirement": "req",
     "plan": "plan",
     "match": "match",
+    "agreement": "agr",
 }
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _encoder: Final = msgspec.json.Encoder()

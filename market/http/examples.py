@@ -4,6 +4,7 @@ from typing import Any, Final
 
 MARKET: Final = "mkt_0199b3c2d4e57f60a1b2c3d4e5f60718"
 FACILITY: Final = "fac_0199b3c2d4e57f60a1b2c3d4e5f60718"
+ORGANISATION: Final = "org_0199b3c2d4e57f60a1b2c3d4e5f60718"
 
 _WINDOW: Final = {"start": "2027-04-01T00:00:00Z", "end": "2027-07-01T00:00:00Z"}
 
@@ -140,4 +141,68 @@ REQUIREMENT: Final[dict[str, Any]] = {
         "pre_consumer_eur_per_kg": "0.50",
         "cap_eur_per_kg": "8.00",
     },
+}
+
+AGREEMENT_TERMS: Final[dict[str, Any]] = {
+    "product": {"basis": "ndpr", "form": "separated_oxide", "buyer_option_forms": ["metal"]},
+    "term": {
+        "starts_on": "2028-01-01",
+        "years": 3,
+        "extension_years": 1,
+        "extensions_max": 1,
+        "extended_by": "buyer",
+        "extension_notice_days": 90,
+        "long_stop_on": "2028-06-30",
+    },
+    "volume": {
+        "kind": "fixed",
+        "acq_kg": ["600000.000", "900000.000", "1500000.000", "1500000.000"],
+        "tolerance_percent": "5",
+    },
+    "nominations": [
+        {"level": "annual", "notice_days": 90, "band_percent": "10"},
+        {"level": "monthly", "notice_days": 20, "band_percent": "10"},
+    ],
+    "take_or_pay": {"top_percent": "80", "deficiency_price_percent": "100", "makeup_years": 2},
+    "price": {
+        "kind": "indexed",
+        "index": {
+            "code": "ndpr-oxide-cn",
+            "currency": "USD",
+            "per": "oxide",
+            "quotation_period": "month_of_shipment",
+            "stale_days_max": 31,
+        },
+        "floor_per_kg": "75.00",
+        "payable_percent": "97.5",
+        "form_factor": "1.1755",
+    },
+    "conditions": [
+        {
+            "code": "permit",
+            "kind": "permit",
+            "description": "Environmental permit of the separation plant",
+            "due_on": "2027-12-31",
+            "by": "seller",
+        }
+    ],
+    "delivery": {
+        "incoterm": "FCA",
+        "place": {"country": "EE", "name": "Narva"},
+        "lot_wet_t": "20.000",
+        "packaging": {"unit": "big_bag", "package_wet_kg": "1000.000"},
+    },
+    "assay": {
+        "splitting": [{"analyte": "Nd", "limit": {"unit": "percent", "amount": "0.5"}}],
+        "umpire": "a laboratory that both parties name",
+    },
+    "payment": {"currency": "EUR", "provisional_percent": "90", "due_days": 30},
+}
+
+AGREEMENT: Final[dict[str, Any]] = {
+    "market": MARKET,
+    "kind": "offtake",
+    "side": "seller",
+    "counterparty": ORGANISATION,
+    "terms": AGREEMENT_TERMS,
 }

@@ -9,7 +9,7 @@ from msgspec import Meta
 from market.http.numbers import END
 
 Prefix = Literal[
-    "org", "fac", "cert", "lic", "key", "mkt", "offer", "lot", "req", "plan", "match", "evt", "pass"
+    "org", "fac", "cert", "lic", "key", "mkt", "offer", "lot", "req", "plan", "match", "agr", "evt", "pass"
 ]
 
 _FORMS: Final[dict[str, re.Pattern[str]]] = {}
@@ -40,6 +40,7 @@ LotId = Annotated[str, _meta("lot", "a recovered lot")]
 RequirementId = Annotated[str, _meta("req", "a requirement")]
 PlanId = Annotated[str, _meta("plan", "a clearing's plan")]
 MatchId = Annotated[str, _meta("match", "a match")]
+AgreementId = Annotated[str, _meta("agr", "an agreement")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 SupplyId = Annotated[

@@ -1,5 +1,5 @@
-"""One canonical line per request. Of what a client sent only checked ids stand in it: no header, body or
-query."""
+"""One canonical line per request. Of what a client sent only checked ids stand in it, and an auditor's
+reason, which is a code: no header, body or query."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -38,6 +38,7 @@ class Trace(Struct):
     validate_only: bool = False
     rate_limit: tuple[tuple[bytes, bytes], ...] = ()
     head: bool = False
+    reason: str | None = None
 
 
 def begin_trace(scope: Any, request_id: UUID) -> Trace:
@@ -68,6 +69,8 @@ def write_line(trace: Trace) -> None:
         fields["roles"] = ",".join(trace.roles)
     if trace.objects:
         fields["objects"] = {name: str(identity) for name, identity in trace.objects.items()}
+    if trace.reason is not None:
+        fields["reason"] = trace.reason
     if trace.codes:
         fields["codes"] = ",".join(trace.codes)
     if trace.position is not None:

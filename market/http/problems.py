@@ -1,5 +1,5 @@
 """The catalogue of problems (RFC 9457): every refusal and fault of a request. HTTP statuses stand only
-here."""
+here, those of agreements in `contract_problems`."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from events import refusal as record
 from events.refusal import Refusal, Refusals
+from market.http.contract_problems import CONTRACT_REFUSED, CONTRACT_RENAMED
 from market.http.faults import Fault, InvalidInputError
 from market.http.logs import trace_of, write_unhandled
 from market.rules import defects, refusals
@@ -161,6 +162,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
         ),
         UNFIT,
     ),
+    **CONTRACT_REFUSED,
     **dict.fromkeys(
         (
             found
@@ -326,6 +328,7 @@ _RENAMED: Final[dict[str, str]] = {
     "min_value_share_ppb": "min_value_share_percent",
     "self_declared_improvement_ppb": "self_declared_improvement_percent",
     "marginality_tolerance_ppb": "marginality_tolerance_percent",
+    **CONTRACT_RENAMED,
 }
 
 
@@ -343,6 +346,7 @@ def wire_name(part: str) -> str:
         ("ueur_per_kg", "eur_per_kg"),
         ("g_co2e_per_kg", "kg_co2e_per_kg"),
         ("_mbq_per_g", "_bq_per_g"),
+        ("_micro_per_kg", "_per_kg"),
     ):
         if inside in renamed and outside not in renamed:
             renamed = renamed.replace(inside, outside)

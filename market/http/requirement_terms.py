@@ -203,8 +203,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             basis_g=KILOGRAMS.parse(self.basis_kg),
             minimum_parcel_g=KILOGRAMS.parse(self.minimum_parcel_kg),
             limit=self.limit.inside(),
-            limits=tuple(_limit_inside(limit) for limit in self.limits),
-            purity=None if self.purity is None else _purity_inside(self.purity),
+            limits=tuple(limit_inside(limit) for limit in self.limits),
+            purity=None if self.purity is None else purity_inside(self.purity),
             th_max_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.th_max_bq_per_g),
             u_max_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.u_max_bq_per_g),
             window=self.window.inside(),
@@ -223,7 +223,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             organisations_excluded=tuple(to_uuid(excluded) for excluded in self.organisations_excluded),
             rex_route=self.rex_route,
             co_products=tuple(_co_product_inside(bid) for bid in self.co_products),
-            penalties=tuple(_penalty_inside(rule) for rule in self.penalties),
+            penalties=tuple(penalty_inside(rule) for rule in self.penalties),
             carriage=tuple(
                 terms.Carriage(
                     country=cost.country, per=cost.per, ueur_per_kg=SIGNED_EUR_PER_KG.parse(cost.eur_per_kg)
@@ -250,8 +250,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             basis_kg=KILOGRAMS.text(value.basis_g),
             minimum_parcel_kg=KILOGRAMS.text(value.minimum_parcel_g),
             limit=Price.outside(value.limit.stated),
-            limits=tuple(_limit_outside(limit) for limit in value.limits),
-            purity=None if value.purity is None else _purity_outside(value.purity),
+            limits=tuple(limit_outside(limit) for limit in value.limits),
+            purity=None if value.purity is None else purity_outside(value.purity),
             th_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.th_max_mbq_per_g),
             u_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.u_max_mbq_per_g),
             window=Window.outside(value.window),
@@ -270,7 +270,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             organisations_excluded=tuple(to_text("org", found) for found in value.organisations_excluded),
             rex_route=value.rex_route,
             co_products=tuple(_co_product_outside(bid) for bid in value.co_products),
-            penalties=tuple(_penalty_outside(rule) for rule in value.penalties),
+            penalties=tuple(penalty_outside(rule) for rule in value.penalties),
             carriage=tuple(
                 Carriage(
                     country=cost.country, per=cost.per, eur_per_kg=SIGNED_EUR_PER_KG.text(cost.ueur_per_kg)
@@ -293,23 +293,23 @@ def _fraction_or_none(ppb: int | None) -> Fraction | None:
     return None if ppb is None else to_fraction(ppb)
 
 
-def _limit_inside(limit: AnalyteLimit) -> terms.AnalyteLimit:
+def limit_inside(limit: AnalyteLimit) -> terms.AnalyteLimit:
     return terms.AnalyteLimit(
         analyte=limit.analyte, min_ppb=_ppb_or_none(limit.min), max_ppb=_ppb_or_none(limit.max)
     )
 
 
-def _limit_outside(limit: terms.AnalyteLimit) -> AnalyteLimit:
+def limit_outside(limit: terms.AnalyteLimit) -> AnalyteLimit:
     return AnalyteLimit(
         analyte=limit.analyte, min=_fraction_or_none(limit.min_ppb), max=_fraction_or_none(limit.max_ppb)
     )
 
 
-def _purity_inside(purity: PurityFloor) -> terms.PurityFloor:
+def purity_inside(purity: PurityFloor) -> terms.PurityFloor:
     return terms.PurityFloor(elements=purity.elements, min_ppb=PERCENT.parse(purity.min_percent))
 
 
-def _purity_outside(purity: terms.PurityFloor) -> PurityFloor:
+def purity_outside(purity: terms.PurityFloor) -> PurityFloor:
     return PurityFloor(elements=purity.elements, min_percent=PERCENT.text(purity.min_ppb))
 
 
@@ -333,7 +333,7 @@ def _co_product_outside(bid: terms.CoProductBid) -> CoProductBid:
     )
 
 
-def _penalty_inside(rule: PenaltyRule) -> terms.PenaltyRule:
+def penalty_inside(rule: PenaltyRule) -> terms.PenaltyRule:
     return terms.PenaltyRule(
         analyte=rule.analyte,
         threshold_ppb=to_ppb(rule.threshold),
@@ -342,7 +342,7 @@ def _penalty_inside(rule: PenaltyRule) -> terms.PenaltyRule:
     )
 
 
-def _penalty_outside(rule: terms.PenaltyRule) -> PenaltyRule:
+def penalty_outside(rule: terms.PenaltyRule) -> PenaltyRule:
     return PenaltyRule(
         analyte=rule.analyte,
         threshold=to_fraction(rule.threshold_ppb),

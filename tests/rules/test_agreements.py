@@ -54,7 +54,7 @@ def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
     [
         ({"counterparty": SELLER}, [("counterparty_same", "/counterparty")]),
         ({"counterparty": STRANGER}, [("party_not_in_market", "/counterparty")]),
-        ({"members": frozenset()}, [("party_not_in_market", None), ("party_not_in_market", "/counterparty")]),
+        ({"members": frozenset()}, [("party_not_in_market", None)]),
         ({"caller": READER}, [("role_missing", None)]),
         ({"basis": "dy"}, [("basis_not_of_market", "/terms/product/basis")]),
         (

@@ -1,0 +1,100 @@
+"""What the catalogue of problems says of agreements: statuses of refusals, and names of members on the wire."""
+
+from http import HTTPStatus
+from typing import Final
+
+from contracts.rules import refusals
+from events.refusal import Refusal
+
+CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
+    **dict.fromkeys(
+        (
+            refusals.AgreementUnknown,
+            refusals.ConditionUnknown,
+        ),
+        HTTPStatus.NOT_FOUND,
+    ),
+    **dict.fromkeys(
+        (
+            refusals.OtherSideSigns,
+            refusals.ProposalOfOther,
+            refusals.ConditionOfOther,
+            refusals.ExtensionOfOther,
+            refusals.SuspensionOfOther,
+        ),
+        HTTPStatus.FORBIDDEN,
+    ),
+    **dict.fromkeys(
+        (
+            refusals.AgreementEnded,
+            refusals.StatusUnfit,
+            refusals.ProposalsMax,
+            refusals.NothingProposed,
+            refusals.ProposalReplaced,
+            refusals.ProposalStands,
+            refusals.OwnProposal,
+            refusals.AlreadySigned,
+            refusals.BindingOnly,
+            refusals.ConditionDone,
+            refusals.LongStopPassed,
+            refusals.ExtensionsUsed,
+            refusals.ExtensionLate,
+        ),
+        HTTPStatus.CONFLICT,
+    ),
+    **dict.fromkeys(
+        (
+            refusals.PartyNotInMarket,
+            refusals.CounterpartySame,
+            refusals.BasisNotOfMarket,
+            refusals.ConditionOverdue,
+            refusals.EvidenceMissing,
+            refusals.DateInFuture,
+            refusals.DatesOutOfOrder,
+            refusals.PeriodNotNow,
+            refusals.PeriodsOverlap,
+            refusals.BeforeEffect,
+            refusals.ReasonUnfit,
+            refusals.FieldFixed,
+            refusals.TermOver,
+            refusals.YearsDiffer,
+            refusals.YearsMax,
+            refusals.QuantityZero,
+            refusals.ConditionsWithoutLongStop,
+            refusals.FormNotOption,
+            refusals.FloorAboveCap,
+            refusals.AmountBelowZero,
+            refusals.LimitsCrossed,
+            refusals.PriceOfMatchOnly,
+            refusals.NominationsOutOfOrder,
+            refusals.TakeOrPayOfSpot,
+        ),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
+}
+
+CONTRACT_RENAMED: Final[dict[str, str]] = {
+    "acq_g": "acq_kg",
+    "expected_output_g": "expected_output_kg",
+    "lot_wet_g": "lot_wet_t",
+    "limit_ppb": "limit",
+    "form_factor_ppb": "form_factor",
+    **{
+        f"{name}_ppb": f"{name}_percent"
+        for name in (
+            "band",
+            "carry_forward_max",
+            "deficiency_price",
+            "deliver",
+            "deliver_price",
+            "margin",
+            "post_consumer_min",
+            "provisional",
+            "seller",
+            "share",
+            "tolerance",
+            "top",
+            "upside",
+        )
+    },
+}
