@@ -4,8 +4,9 @@ The place on the tape follows from the lane alone, so what is sent again after a
 """
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,10 @@ from events.subscription import Batch
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
 from market.rules.book import Books
+from market.rules.contract_visibility import see_contract
 from market.rules.crowd import Crowds, fold_crowd
+from market.rules.deal_tape import TapeAgreement
+from market.rules.deals import Deals, fold_deal
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
 from market.rules.visibility import see
@@ -49,21 +53,49 @@ class Tape(Struct, kw_only=True):
     sequences: dict[str, int] = {}
 
 
+class DealTape(Struct, kw_only=True):
+    """As `Tape`, of a lane of agreements."""
+
+    deals: Deals = {}
+    sequences: dict[str, int] = {}
+
+
+T = TypeVar("T", Tape, DealTape)
+PublicLine: TypeAlias = TapeLine | TapeAgreement
+Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Struct | None]
+"""Brings a tape past an event and tells what the public may see of it."""
+
+
+def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Struct | None:
+    market: UUID = event.data.market  # type: ignore[attr-defined]
+    seen = see(event, viewer, tape.books.get(market), tape.crowds.get(market))
+    fold_crowd(tape.books, tape.crowds, event, viewer)
+    return seen
+
+
+def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Struct | None:
+    seen = see_contract(event, viewer, tape.deals)
+    fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
+    return seen
+
+
 class Line(Struct, frozen=True):
     """A line with its place on the tape of its topic and market."""
 
     event: Recorded
-    line: TapeLine
+    line: PublicLine
     sequence: int
 
 
-class Publisher:
-    """Handler of the market stream; sends, then moves its position: at least once, with the same ids."""
+class Publisher(Generic[T]):
+    """Handler of one stream; sends, then moves its position: at least once, with the same ids."""
 
     def __init__(
         self,
         pool: Pool,
         topics: TopicWriter,
+        shape: type[T],
+        show: Show[T],
         *,
         public_id_key: bytes,
         topic_prefix: str = "",
@@ -74,8 +106,9 @@ class Publisher:
         self._viewer = PublicViewer(key=public_id_key)
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
-        self._memory: LaneMemory[Tape] = LaneMemory(NAME, Tape, Tape, self._step)
-        self._lanes: dict[LaneKey, Tape] = {}
+        self._show: Show[T] = show
+        self._memory: LaneMemory[T] = LaneMemory(NAME, shape, shape, self._step)
+        self._lanes: dict[LaneKey, T] = {}
         self._unsaved: dict[LaneKey, int] = {}
 
     async def opened(self, key: LaneKey, position: int) -> None:
@@ -92,14 +125,12 @@ class Publisher:
             if self._unsaved[batch.lane] >= self._snapshot_after_events:
                 await self._keep(connection, batch, tape)
 
-    def _step(self, tape: Tape, event: Recorded) -> Line | None:
+    def _step(self, tape: T, event: Recorded) -> Line | None:
         """Bring the tape past the event; its line, if the public may see one."""
-        market: UUID = event.data.market  # type: ignore[attr-defined]
-        seen = see(event, self._viewer, tape.books.get(market), tape.crowds.get(market))
-        fold_crowd(tape.books, tape.crowds, event, self._viewer)
+        seen = self._show(tape, event, self._viewer)
         if seen is None:
             return None
-        assert isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
+        assert isinstance(seen, PublicLine), f"the public may not see {type(seen).__name__}"
         place = f"{seen.topic} {seen.market}"
         tape.sequences[place] = tape.sequences.get(place, 0) + 1
         return Line(event, seen, tape.sequences[place])
@@ -129,13 +160,15 @@ class Publisher:
                 TAPE_RECORDS.labels(message.topic).inc()
             return
 
-    async def _keep(self, connection: Connection, batch: Batch, tape: Tape) -> None:
+    async def _keep(self, connection: Connection, batch: Batch, tape: T) -> None:
         await self._memory.keep(connection, batch.lane, batch.events[-1].position, tape)
         self._unsaved[batch.lane] = 0
 
 
-def _kind(line: TapeLine) -> str:
+def _kind(line: PublicLine) -> str:
     match line:
+        case TapeAgreement():
+            return f"offtake-agreement.{line.action}"
         case TapeOrder():
             return f"{line.topic.removeprefix('public.').removesuffix('s.v1')}.{line.action}"
         case TapeTrade():
@@ -146,9 +179,9 @@ def _kind(line: TapeLine) -> str:
             return "pricing-rule.published"
 
 
-def _subject(line: TapeLine) -> str:
+def _subject(line: PublicLine) -> str:
     match line:
-        case TapeOrder() | TapeTrade():
+        case TapeOrder() | TapeTrade() | TapeAgreement():
             return line.id
         case TapeClearing():
             return str(line.plan)
@@ -156,7 +189,7 @@ def _subject(line: TapeLine) -> str:
             return str(line.market)
 
 
-def wire(line: TapeLine, sequence: int) -> dict[str, Any]:
+def wire(line: PublicLine, sequence: int) -> dict[str, Any]:
     """The JSON members of a public record: decimal strings with the unit in the name, and the sequence."""
     members: dict[str, Any] = public_units(msgspec.to_builtins(line))
     members.pop("topic")

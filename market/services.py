@@ -33,7 +33,7 @@ from market.http.paging import CursorSeal
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.projector import Projector
-from market.publisher import Publisher
+from market.publisher import DealTape, Publisher, Tape, show_contracts, show_market
 from market.solver import Solver
 from market.store.applying import apply
 from market.store.party_reads import find_key
@@ -229,15 +229,19 @@ async def _run_projector(wiring: Wiring, stop: asyncio.Event) -> None:
 
 async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
     tape = TopicWriter(wiring.ground.producer)
+    given: dict[str, Any] = {
+        "public_id_key": publisher_key(wiring.settings),
+        "topic_prefix": wiring.prefix,
+    }
     try:
-        publisher = Publisher(
-            wiring.writer,
-            tape,
-            public_id_key=publisher_key(wiring.settings),
-            topic_prefix=wiring.prefix,
-        )
+        market = Publisher(wiring.writer, tape, Tape, show_market, **given)
+        contracts = Publisher(wiring.writer, tape, DealTape, show_contracts, **given)
         await _run_all(
-            stop, [subscription(wiring, "publisher", "market", publisher, opened=publisher.opened)]
+            stop,
+            [
+                subscription(wiring, "publisher", "market", market, opened=market.opened),
+                subscription(wiring, "publisher", "contracts", contracts, opened=contracts.opened),
+            ],
         )
     finally:
         await tape.close()

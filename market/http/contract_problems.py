@@ -1,4 +1,4 @@
-"""What the catalogue of problems says of agreements: statuses of refusals, and names of members on the wire."""
+"""What the catalogue of problems says of agreements: statuses of refusals, names of members on the wire."""
 
 from http import HTTPStatus
 from typing import Final

@@ -1,0 +1,136 @@
+"""Agreements as far as the public tape has to know them: a pure fold of a lane of the contracts stream."""
+
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementExtended,
+    AgreementProposed,
+    AgreementSigned,
+    AgreementTerminated,
+    AssayLodged,
+    AssaysExchanged,
+    ConditionSettled,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWeighed,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    IndexPublished,
+    InvoiceSettled,
+    OutputDeclared,
+    ProposalWithdrawn,
+    QuantityNominated,
+    ShortfallNotified,
+    UmpireDecided,
+    YearAssessed,
+)
+from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, FixedVolume
+from events.vocabulary import MassG, ProductForm
+
+ContractFact: TypeAlias = (
+    AgreementDrafted
+    | AgreementProposed
+    | ProposalWithdrawn
+    | AgreementSigned
+    | AgreementAdvanced
+    | ConditionSettled
+    | AgreementExtended
+    | ForceMajeureDeclared
+    | ForceMajeureEnded
+    | AgreementTerminated
+    | OutputDeclared
+    | QuantityNominated
+    | ShortfallNotified
+    | DeliveryShipped
+    | DeliveryWeighed
+    | AssayLodged
+    | AssaysExchanged
+    | UmpireDecided
+    | DeliveryAccepted
+    | DeliveryRejected
+    | InvoiceSettled
+    | YearAssessed
+    | IndexPublished
+)
+
+STANDING: Final[frozenset[AgreementStatus]] = frozenset(
+    {"term_sheet", "binding_subject_to_cp", "effective", "suspended_fm"}
+)
+
+UNCHANGED: Final = frozenset({"conditions_met", "term_over"})
+"""Reasons of an advance that leaves the terms as they were."""
+
+
+class DealTerms(Struct, frozen=True, kw_only=True):
+    """`yearly_g`: of the greatest contract year, in grams of basis; `price` names the kind of its formula."""
+
+    form: ProductForm
+    yearly_g: MassG
+    years: int
+    start_year: int | None
+    price: str
+
+
+class Deal(Struct, frozen=True, kw_only=True):
+    """`table` is the newest proposal, `terms` what both have signed."""
+
+    market: UUID
+    kind: AgreementKind
+    seller: UUID
+    buyer: UUID
+    status: AgreementStatus
+    table: DealTerms
+    terms: DealTerms | None = None
+
+
+Deals = dict[UUID, Deal]
+"""By agreement. Those that have ended stay: their last invoices come after."""
+
+
+def deal_terms(terms: AgreementTerms) -> DealTerms:
+    volume = terms.volume
+    grams = volume.acq_g if isinstance(volume, FixedVolume) else volume.expected_output_g
+    share_ppb = None if isinstance(volume, FixedVolume) else volume.share_ppb
+    most_g = max(grams)
+    return DealTerms(
+        form=terms.product.form,
+        yearly_g=most_g if share_ppb is None else most_g * share_ppb // 10**9,
+        years=terms.term.years,
+        start_year=None if terms.term.starts_on is None else terms.term.starts_on.year,
+        price=str(type(terms.price).__struct_config__.tag),
+    )
+
+
+def fold_deal(deals: Deals, fact: ContractFact) -> None:
+    """Raises KeyError when the fact names an agreement that the lane never drafted: a broken record."""
+    match fact:
+        case AgreementDrafted():
+            deals[fact.agreement] = Deal(
+                market=fact.market,
+                kind=fact.kind,
+                seller=fact.seller,
+                buyer=fact.buyer,
+                status="draft",
+                table=deal_terms(fact.terms),
+            )
+        case AgreementProposed():
+            deals[fact.agreement] = replace(deals[fact.agreement], table=deal_terms(fact.terms))
+        case AgreementAdvanced():
+            deal = deals[fact.agreement]
+            terms = deal.terms if fact.reason in UNCHANGED else deal.table
+            deals[fact.agreement] = replace(deal, status=fact.status, terms=terms)
+        case AgreementTerminated():
+            deals[fact.agreement] = replace(deals[fact.agreement], status="terminated")
+        case ForceMajeureDeclared():
+            deals[fact.agreement] = replace(deals[fact.agreement], status="suspended_fm")
+        case ForceMajeureEnded():
+            deals[fact.agreement] = replace(deals[fact.agreement], status="effective")
+        case _:
+            pass
