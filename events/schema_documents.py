@@ -153,7 +153,8 @@ def events_page() -> str:
         "Generated from the types by `make schemas`; do not edit. An event is a CloudEvent: envelope and",
         "fact are one JSON value, in `events/schemas/<type>.json`; `asyncapi.json` has the headers.",
         "Whole numbers carry their unit in the name: `_g` grams, `_ueur_per_kg` millionths of a euro per kg,",
-        "`_ppb` parts per billion, `_cents_eur` euro cents.",
+        "`_ppb` parts per billion, `_cents_eur` euro cents; `_micro_per_kg` and `_cents` are of the currency",
+        "that an agreement names.",
     ]
     for stream in STREAMS:
         names = [name for name in FACT_TYPES if stream_of(name) == stream]

@@ -6,8 +6,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.rules.agreement import Agreement, LifecycleFact
+from contracts.rules.agreement import fold as fold_agreement
 from events.chain import genesis, next_head
 from events.codec import Undecodable, decode_envelope, decode_event
+from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
 from events.market_events import (
@@ -107,6 +110,7 @@ class LaneAudit:
         self._matches = 0
         self._abandoned_unproven = 0
         self._books: Books = {}
+        self._agreements: dict[UUID, Agreement] = {}
         self._open: dict[UUID, _Open] = {}
         self._rounds: dict[UUID, int] = {}
         self.divergence: Divergence | None = None
@@ -163,6 +167,8 @@ class LaneAudit:
             self._diverge(record, "chain", told, event, self._difference(event))
         elif self._key.stream == "market":
             self._follow(record, event)
+        elif self._key.stream == "contracts":
+            self._follow_agreement(record, event)
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
         """Check what a clearing recorded, bring the book to the event, and keep the book of each plan."""
@@ -176,6 +182,22 @@ class LaneAudit:
             return
         if isinstance(event.data, ClearingPlanned):
             self._plan(record, event, event.data)
+
+    def _follow_agreement(self, record: LaneRecord, event: Recorded) -> None:
+        """Fold the lane's agreements: each is drafted first, and what is signed is what was on the table."""
+        fact: Any = event.data
+        try:
+            if isinstance(fact, LifecycleFact):
+                self._agreements[fact.agreement] = fold_agreement(
+                    self._agreements.get(fact.agreement), event, fact
+                )
+            elif not isinstance(fact, IndexPublished):
+                self._agreements[fact.agreement]
+        except LookupError as error:
+            told = (
+                f"does not fit the agreement that the lane made before it ({type(error).__name__}: {error})"
+            )
+            self._diverge(record, "fold", told, event)
 
     def _plan(self, record: LaneRecord, event: Recorded, plan: ClearingPlanned) -> None:
         book = self._books[plan.market]

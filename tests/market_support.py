@@ -8,14 +8,24 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
+from contracts.commands import agreements
 from events.callers import Caller
 from events.codec import decode_event
 from events.connections import Connection, Pool, open_pool
+from events.contract_events import (
+    DeliveryAccepted,
+    DeliveryRejected,
+    OutputDeclared,
+    QuantityNominated,
+    ShortfallNotified,
+)
+from events.contract_terms import Evidence, NominatedPart
 from events.decision import LaneKey
 from events.desk import Answer, Desk, open_desk
-from events.envelope import Recorded
+from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
 from events.lane import LaneWriter, Outcome
@@ -74,6 +84,7 @@ from market.rules.supplies import SupplyDraft
 from market.store import due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
+from tests.contract_support import PERMIT, agreement_terms
 from tests.record_support import new_salt
 
 LANES = 3
@@ -185,6 +196,46 @@ class Scene:
                 drafts,
                 cause=str(plan.id),
                 actor=plan.actor,
+                source="urn:lodestone:" + str(UUID(int=1)),
+                now=self.clock.now,
+                new_id=uuid7,
+                new_salt=new_salt,
+                apply=apply,
+            )
+
+    async def record_volumes(self, agreement: UUID) -> None:
+        """What is nominated, declared and delivered of two contract years, straight into the record."""
+        key = self.desk.lane("contracts", self.market)
+        named: dict[str, Any] = {"market": self.market, "agreement": agreement}
+        facts = (
+            OutputDeclared(**named, year=1, output_g=900 * TONNE_G),
+            *[
+                QuantityNominated(
+                    **named,
+                    nomination=uuid4(),
+                    level="annual",
+                    year=1,
+                    part=NominatedPart(period=DELIVERY, quantity_g=grams, form="separated_oxide"),
+                )
+                for grams in (500 * TONNE_G, 550 * TONNE_G)
+            ],
+            ShortfallNotified(**named, year=2, quantity_g=TONNE_G, reason="a kiln is down"),
+            DeliveryAccepted(
+                **named, delivery=uuid4(), year=1, quantity_g=20 * TONNE_G, title_passed_on=date(2026, 6, 1)
+            ),
+            DeliveryRejected(**named, delivery=uuid4(), year=1, quantity_g=TONNE_G, reasons=("Th",)),
+        )
+        drafts = [
+            Draft(stream=key.stream, lane=key.lane, subject=str(agreement), data=fact) for fact in facts
+        ]
+        async with self.pool.acquire() as connection, connection.transaction():
+            heads = await lock_lanes(connection, [key])
+            await append(
+                connection,
+                heads,
+                drafts,
+                cause="test",
+                actor=self.operator.organisation,
                 source="urn:lodestone:" + str(UUID(int=1)),
                 now=self.clock.now,
                 new_id=uuid7,
@@ -387,6 +438,52 @@ async def trade_for_a_while(scene: Scene) -> None:
     await post_and_change_orders(scene)
     await clear_and_answer(scene)
     await let_time_pass(scene)
+    await agree_for_a_while(scene)
+
+
+async def agree_for_a_while(scene: Scene) -> None:
+    """An offtake through every step and two years' volumes; a draft that is withdrawn and ended."""
+    sides = {"seller": scene.sellers[0].trader, "buyer": scene.buyers[0].trader}
+    seller, buyer = sides["seller"], sides["buyer"]
+    today = scene.clock.now.date()
+    evidence = (Evidence(title="Permit", sha256="ab" * 32, dated_on=today),)
+    terms = agreement_terms(
+        term=replace(agreement_terms().term, starts_on=today, extended_by=None), conditions=(PERMIT,)
+    )
+    other = replace(terms, shortfall_notice_days=7)
+    found: list[tuple[UUID, int]] = []
+    for first in (terms, other):
+        drafted = await agreements.draft(
+            scene.desk,
+            seller,
+            market=scene.market,
+            kind="offtake",
+            side="seller",
+            counterparty=buyer.organisation,
+            basis="ndpr",
+            members=frozenset({seller.organisation, buyer.organisation}),
+            terms=first,
+        )
+        found.append((done(drafted).events[0].data.agreement, 1))  # type: ignore[attr-defined]
+
+    async def step(place: int, command: Any, by: Caller, **given: Any) -> None:
+        agreement, version = found[place]
+        answer = await command(scene.desk, by, agreement=agreement, expected_version=version, **given)
+        found[place] = (agreement, version + len(done(answer).events))
+
+    await step(1, agreements.withdraw, seller, proposal=1)
+    await step(1, agreements.terminate, buyer, reason="negotiation_failed")
+    await step(0, agreements.propose, buyer, terms=other, note="a week of notice")
+    for by in (seller, buyer):
+        await step(0, agreements.sign, by, proposal=2, binding=True)
+    settled = {"condition": "permit", "outcome": "met", "on": today, "evidence": evidence}
+    await step(0, agreements.settle_condition, seller, **settled)
+    period = Period(start=scene.clock.now, end=scene.clock.now + timedelta(days=3))
+    await step(0, agreements.suspend, seller, period=period, reason="flood")
+    scene.clock.pass_seconds(86_400)
+    await step(0, agreements.resume, seller)
+    await step(0, agreements.extend, buyer)
+    await scene.record_volumes(found[0][0])
 
 
 async def change_the_parties(scene: Scene) -> None:

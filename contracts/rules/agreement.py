@@ -213,7 +213,12 @@ def _after(
             _tabled(agreement, fact.proposal)
             return replace(agreement, table=None)
         case AgreementSigned():
-            return replace(agreement, table=with_signature(_tabled(agreement, fact.proposal), fact))
+            tabled = _tabled(agreement, fact.proposal)
+            if fact.terms_sha256 != terms_sha256(tabled.terms):
+                raise LookupError(
+                    f"agreement {agreement.agreement}: the terms on the table are not those signed"
+                )
+            return replace(agreement, table=with_signature(tabled, fact))
         case AgreementAdvanced():
             return _advanced(agreement, fact)
         case ConditionSettled():

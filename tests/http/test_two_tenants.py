@@ -5,11 +5,14 @@ import itertools
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 
+from contracts.commands import agreements
+from events.contract_terms import AssayClause, FixedVolume, FlatPrice, TermClause
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
 from events.vocabulary import Footprint, KeyRole, OriginStep, StatedPrice
 from market.commands import inputs, matches, parties
@@ -18,6 +21,7 @@ from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
 from market.http.ids import to_text
 from market.rules.parties import CertificateDetails, LicenceDetails
+from tests.contract_support import PERMIT, agreement_terms
 from tests.http.shop import Shop
 from tests.market_support import START, Firm, done, rule_set
 from tests.sentinels import figure, found, identity
@@ -123,8 +127,35 @@ async def street(shop: Shop) -> Street:
         "version": ["1", "2"],
         "initiative": ["remhub"],
         "file": ["swagger-ui.css"],
+        "agreement": [to_text("agr", await agree(shop, outsider, late))],
+        "proposal": ["1"],
+        "condition": ["permit"],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
+
+
+async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
+    """A draft with a price, a laboratory and a permit that stand nowhere else."""
+    scene = shop.scene
+    terms = agreement_terms(
+        term=TermClause(years=1, long_stop_on=date(2026, 12, 31)),
+        volume=FixedVolume(acq_g=(1,)),
+        price=FlatPrice(price_micro_per_kg=73_313_777),
+        assay=AssayClause(umpire="SENTINEL-UMPIRE"),
+        conditions=(PERMIT,),
+    )
+    drafted = await agreements.draft(
+        scene.desk,
+        seller.trader,
+        market=scene.market,
+        kind="offtake",
+        side="seller",
+        counterparty=buyer.organisation,
+        basis="ndpr",
+        members=frozenset({seller.organisation, buyer.organisation}),
+        terms=terms,
+    )
+    return done(drafted).events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
 
 
 async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID]:
@@ -198,6 +229,8 @@ def price(micro: int) -> StatedPrice:
     return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
+AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE"]
+CONTRACTED = ("outsider", "late")
 NAMES = {"seller": "seller-0", "outsider": "seller-1", "buyer": "buyer-0", "late": "buyer-1"}
 FIGURES = {
     "seller": (61_377_301, 99_913_907),
@@ -232,12 +265,17 @@ def addresses(street_: Street, e: Endpoint) -> list[str]:
 def with_queries(street_: Street, e: Endpoint) -> list[str]:
     """Each address bare, by one item a page, of the market, of the round, and of the initiative of all."""
     fields = e.query.__struct_fields__
-    queries = ["", "?against=1"] if "against" in fields else [""]
-    queries += ["?round=1"] if "round" in fields else []
-    queries += ["?limit=1"] if "limit" in fields else []
-    queries += [f"?market={street_.shop.market}"] if "market" in fields else []
-    queries += ["?initiative=remhub"] if "initiative" in fields else []
-    return [path + query for path in addresses(street_, e) for query in queries]
+    queries = ["", "&against=1"] if "against" in fields else [""]
+    queries += ["&round=1"] if "round" in fields else []
+    queries += ["&limit=1"] if "limit" in fields else []
+    queries += [f"&market={street_.shop.market}"] if "market" in fields else []
+    queries += ["&initiative=remhub"] if "initiative" in fields else []
+    first = "?reason=crawl" if "reason" in fields else ""
+    return [path + _query(first + query) for path in addresses(street_, e) for query in queries]
+
+
+def _query(text: str) -> str:
+    return text if text.startswith("?") else text.replace("&", "?", 1)
 
 
 def told(answer: Any) -> str:
@@ -254,6 +292,12 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
         if name != who:
             hidden += other.secret
             hidden += [] if exchanged and name in parties_of_the_match else other.named
+    if who in CONTRACTED:
+        for name in CONTRACTED:
+            known = set(identity(laid.parties[name].firm.organisation))
+            hidden = [text for text in hidden if text not in known]
+    else:
+        hidden += AGREED
     return hidden
 
 
@@ -286,6 +330,7 @@ async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, state: State) 
         wanted = [figure(each)[1] for each in FIGURES[who]]
         wanted += [each.partition("_")[2] for each in laid.ids["organisation"] if each[4:] in reader.named]
         assert wanted == found(wanted, texts), who
+        assert (AGREED[1:] if who in CONTRACTED else []) == found(AGREED, texts), who
     match = f"/v1/matches/{laid.ids['match'][0]}"
     bought = (await shop.ask("GET", match, by=laid.parties["buyer"].firm)).text
     names = ["seller-0", "extraction:NO", "15739"]
@@ -383,6 +428,8 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
         if name not in ("market", "version", "initiative", "plan")
     }
     laid.ids.update(foreign)
+    seller, buyer = laid.parties["seller"].firm, laid.parties["buyer"].firm
+    laid.ids["agreement"] = [to_text("agr", await agree(shop, seller, buyer))]
     tried = 0
     before = await shop.rows()
     for e in ENDPOINTS:
