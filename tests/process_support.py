@@ -118,15 +118,16 @@ async def published(scene: Scene) -> bool:
     return bool(await scene.pool.fetchval(behind))
 
 
-async def caught_up(scene: Scene, reader: str) -> bool:
-    """Whether the reader has applied all of the market's lane."""
+async def caught_up(scene: Scene, reader: str, stream: str = "market") -> bool:
+    """Whether the reader has applied all of the market's lane in the stream."""
     position = await scene.pool.fetchval(
         """
         select c.position = l.next_position - 1 from record.consumer c join record.lane l using (stream, lane)
-        where c.name = $1 and c.stream = 'market' and c.lane = $2
+        where c.name = $1 and c.stream = $3 and c.lane = $2
         """,
         reader,
         scene.lane.lane,
+        stream,
     )
     return bool(position)
 

@@ -2,18 +2,22 @@
 
 import re
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec import Struct
 
+from contracts.commands import agreements
+from events.contract_terms import AssayClause
 from events.envelope import Recorded
 from events.market_events import MatchStruck, SupplyOffered
 from market.publisher import public_units, tape_id
 from market.rules.viewers import public_id
 from market.topics import TopicRecord, open_reading
-from tests.market_support import Scene, scene_on
+from tests.contract_support import spot_terms
+from tests.market_support import Firm, Scene, done, scene_on
 from tests.process_support import (
     caught_up,
     eventually,
@@ -47,9 +51,9 @@ class Read(Struct, frozen=True):
     raw: bytes
 
 
-async def read_tape(bootstrap: str, prefix: str) -> list[Read]:
+async def read_tape(bootstrap: str, prefix: str, topics: Sequence[str] = TOPICS) -> list[Read]:
     found: list[Read] = []
-    for topic in TOPICS:
+    for topic in topics:
         async with open_reading(bootstrap, prefix + topic) as reading:
             async for _, records in reading.batches():
                 found += [_read(topic, record) for record in records]
@@ -201,3 +205,46 @@ def test_public_figures_are_decimal_strings_of_a_public_unit() -> None:
         "version": 1,
     }
     assert expected == public_units(inside)
+
+
+async def test_agreements_show_their_steps_in_bands_and_nobody(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    async with (
+        scene_on(database, sellers=FIRMS, buyers=FIRMS) as scene,
+        wired(database, kafka_bootstrap, topic_prefix) as wiring,
+    ):
+        for seller, buyer in zip(scene.sellers, scene.buyers, strict=True):
+            await sign_a_contract(scene, seller, buyer)
+        async with serving(wiring, "relay", "publisher"):
+            await eventually("the topics", lambda: published(scene))
+            await eventually("the tape", lambda: caught_up(scene, "publisher", "contracts"))
+        tape = await read_tape(kafka_bootstrap, topic_prefix, ("public.offtake-agreements.v1",))
+        assert ["public.offtake-agreement.effective.v1"] * (FIRMS - 5) == [record.type for record in tape]
+        assert list(range(1, FIRMS - 4)) == [record.data["sequence"] for record in tape]
+        assert {"low": "10000", "high": "20000"} == tape[0].data["yearly_basis_kg"]
+        secrets = [str(firm.organisation) for firm in (*scene.sellers, *scene.buyers)]
+        secrets += [event.subject for event in await scene.events("contracts")]
+        secrets += ["110000000", "110.00", "SENTINEL"]
+        told = "".join(record.raw.decode() for record in tape)
+        assert [] == [secret for secret in secrets if secret in told]
+
+
+async def sign_a_contract(scene: Scene, seller: Firm, buyer: Firm) -> None:
+    """An offtake of 20 t a year without conditions, effective with the second signature."""
+    drafted = await agreements.draft(
+        scene.desk,
+        seller.trader,
+        market=scene.market,
+        kind="offtake",
+        side="seller",
+        counterparty=buyer.organisation,
+        basis="ndpr",
+        members=frozenset({seller.organisation, buyer.organisation}),
+        terms=spot_terms(assay=AssayClause(umpire="SENTINEL")),
+    )
+    agreement = done(drafted).events[0].data.agreement  # type: ignore[attr-defined]
+    for version, firm in enumerate((seller, buyer), 1):
+        await agreements.sign(
+            scene.desk, firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
+        )

@@ -1,0 +1,149 @@
+"""Agreements on a real PostgreSQL: who finds them, who comes second, what the clock finds due."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts.commands import agreements
+from contracts.rules.refusals import AgreementUnknown
+from contracts.store import agreements as store
+from contracts.store.applying import apply
+from contracts.store.volumes import load_volumes
+from events.callers import Caller
+from events.contract_terms import AgreementTerms
+from events.refusal import NotDue, Refusals
+from tests.contract_support import agreement_terms, spot_terms
+from tests.market_support import Scene, agree_for_a_while, done, scene_on
+
+
+@pytest.fixture
+async def scene(database: Any) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+async def drafted(scene: Scene, terms: AgreementTerms, kind: Any = "offtake") -> UUID:
+    seller, buyer = scene.sellers[0].organisation, scene.buyers[0].organisation
+    answer = await agreements.draft(
+        scene.desk,
+        scene.sellers[0].trader,
+        market=scene.market,
+        kind=kind,
+        side="seller",
+        counterparty=buyer,
+        basis="ndpr",
+        members=frozenset({seller, buyer}),
+        terms=terms,
+    )
+    return done(answer).events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
+
+
+async def signed(scene: Scene, terms: AgreementTerms, kind: Any = "offtake") -> UUID:
+    agreement = await drafted(scene, terms, kind)
+    for version, firm in enumerate((scene.sellers[0], scene.buyers[0]), 1):
+        await agreements.sign(
+            scene.desk, firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
+        )
+    return agreement
+
+
+async def test_who_is_no_party_finds_no_agreement(scene: Scene) -> None:
+    agreement = await drafted(scene, agreement_terms())
+    strangers: list[Caller] = [firm.trader for firm in (scene.sellers[1], scene.buyers[1])]
+    for caller in strangers:
+        with pytest.raises(AgreementUnknown):
+            await agreements.find(scene.desk, caller, agreement)
+    with pytest.raises(AgreementUnknown):
+        await agreements.find(scene.desk, scene.sellers[0].trader, uuid4())
+    place = await agreements.find(scene.desk, scene.buyers[0].trader, agreement)
+    assert (scene.desk.lane("contracts", scene.market).lane, scene.market) == (place.lane, place.market)
+    assert scene.lane.lane == place.lane
+
+
+async def test_of_two_signatures_at_once_one_reads_again(scene: Scene) -> None:
+    agreement = await drafted(scene, agreement_terms())
+
+    async def sign(caller: Caller) -> str:
+        try:
+            await agreements.sign(
+                scene.desk, caller, agreement=agreement, expected_version=1, proposal=1, binding=True
+            )
+        except Refusals as refused:
+            return refused.refusals[0].code
+        return "signed"
+
+    outcomes = await asyncio.gather(sign(scene.sellers[0].trader), sign(scene.buyers[0].trader))
+    assert ["signed", "version_stale"] == sorted(outcomes)
+
+
+async def test_a_refused_step_takes_no_number(scene: Scene) -> None:
+    agreement = await drafted(scene, agreement_terms())
+    before = len(await scene.events("contracts"))
+    with pytest.raises(Refusals):
+        await agreements.extend(scene.desk, scene.buyers[0].trader, agreement=agreement, expected_version=1)
+    assert before == len(await scene.events("contracts"))
+
+
+async def test_the_clock_finds_what_is_due_and_no_more(scene: Scene) -> None:
+    conditional = await signed(scene, agreement_terms())
+    spot = await signed(scene, spot_terms(), "spot")
+    await drafted(scene, agreement_terms())
+
+    async def due(now: datetime) -> list[UUID]:
+        async with scene.pool.acquire() as connection:
+            return [place.agreement for place in await store.due_agreements(connection, now, 10)]
+
+    assert [] == await due(datetime(2026, 12, 31, tzinfo=UTC))
+    with pytest.raises(NotDue):
+        await agreements.pass_time(scene.desk, scene.operator, agreement=conditional)
+    scene.clock.now = datetime(2027, 3, 2, tzinfo=UTC)
+    assert [conditional, spot] == await due(scene.clock.now)
+    for agreement in (conditional, spot):
+        await agreements.pass_time(scene.desk, scene.operator, agreement=agreement)
+    assert [] == await due(scene.clock.now)
+    async with scene.pool.acquire() as connection:
+        found = await store.list_agreements(connection, scene.buyers[0].organisation, limit=10)
+    assert {"terminated", "expired", "draft"} == {each.status for each in found}
+
+
+async def test_volumes_add_up_and_the_newest_nomination_counts(scene: Scene) -> None:
+    await agree_for_a_while(scene)
+    (place, *_) = [
+        (event.lane, event.data.market, event.data.agreement)  # type: ignore[attr-defined]
+        for event in await scene.events("contracts")
+        if event.type == "contracts.output.declared.v1"
+    ]
+    async with scene.pool.acquire() as connection:
+        volumes = (await load_volumes(connection, [place]))[place[2]]
+        assert {} == await load_volumes(connection, [])
+    first, second = volumes.year(1), volumes.year(2)
+    assert (900_000_000, 20_000_000, 1_000_000) == (first.output_g, first.taken_g, first.off_spec_g)
+    assert (None, 1_000_000, 0) == (second.output_g, second.seller_shortfall_g, second.taken_g)
+    (nomination,) = volumes.nominations.values()
+    assert 550_000_000 == nomination.part.quantity_g
+
+
+async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: Scene) -> None:
+    await agree_for_a_while(scene)
+    events = await scene.events("contracts")
+    tables = ("agreement", "agreement_proposal", "nomination", "contract_year")
+    async with scene.pool.acquire() as connection:
+        live = {name: await connection.fetch(f"select * from {name} order by 1, 2, 3, 4") for name in tables}
+        assert all(live.values())
+        for cut in (1, len(events)):
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("set local search_path = pg_temp")
+            for name in tables:
+                await connection.execute(
+                    f"create temp table {name} (like state.{name} including all) on commit drop"
+                )
+            for start in range(0, len(events), cut):
+                await apply(connection, events[start : start + cut])
+            for name in tables:
+                assert live[name] == await connection.fetch(f"select * from {name} order by 1, 2, 3, 4")
+            await transaction.rollback()
