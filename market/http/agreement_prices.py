@@ -77,8 +77,8 @@ class MatchedTerm(Body, frozen=True, kw_only=True):
     rule: Code
     eur_per_kg: SignedEurPerKg
     reason: Text | None = None
-    inputs: dict[str, str] = field(default_factory=dict)
-    evidence: tuple[str, ...] = ()
+    inputs: Annotated[dict[Code, Text], Meta(max_length=256)] = field(default_factory=dict)
+    evidence: Annotated[tuple[Text, ...], Meta(max_length=256)] = ()
 
 
 class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="kind"):
