@@ -27,6 +27,10 @@ CREATE FUNCTION state.reader_sees_all() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (COALESCE(current_setting('lodestone.role'::text, true), ''::text) = ANY (ARRAY['operator'::text, 'auditor'::text, 'desk'::text]));
 
+CREATE FUNCTION state.reader_sees_contracts() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (COALESCE(current_setting('lodestone.role'::text, true), ''::text) = ANY (ARRAY['auditor'::text, 'desk'::text]));
+
 CREATE TABLE ops.migration (
     name text NOT NULL,
     sha256 text NOT NULL,
@@ -121,6 +125,44 @@ CREATE TABLE record.request (
     CONSTRAINT request_body_hash_check CHECK ((octet_length(body_hash) = 32))
 );
 
+CREATE TABLE state.agreement (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    kind text NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    match uuid,
+    status text NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    due_time timestamp with time zone,
+    body bytea NOT NULL,
+    CONSTRAINT agreement_check CHECK ((seller <> buyer)),
+    CONSTRAINT agreement_kind_check CHECK ((kind = ANY (ARRAY['spot'::text, 'offtake'::text]))),
+    CONSTRAINT agreement_position_check CHECK (("position" >= 1)),
+    CONSTRAINT agreement_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'term_sheet'::text, 'binding_subject_to_cp'::text, 'effective'::text, 'suspended_fm'::text, 'expired'::text, 'terminated'::text]))),
+    CONSTRAINT agreement_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE state.agreement_proposal (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    proposal bigint NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    "position" bigint NOT NULL,
+    proposed_time timestamp with time zone NOT NULL,
+    proposed_by text,
+    note text,
+    body bytea NOT NULL,
+    CONSTRAINT agreement_proposal_position_check CHECK (("position" >= 1)),
+    CONSTRAINT agreement_proposal_proposal_check CHECK ((proposal >= 1)),
+    CONSTRAINT agreement_proposal_proposed_by_check CHECK ((proposed_by = ANY (ARRAY['seller'::text, 'buyer'::text])))
+);
+
 CREATE TABLE state.api_key (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -165,6 +207,20 @@ CREATE TABLE state.clearing (
     CONSTRAINT clearing_status_check CHECK ((status = ANY (ARRAY['planned'::text, 'completed'::text, 'abandoned'::text]))),
     CONSTRAINT clearing_version_check CHECK ((version >= 1))
 );
+
+CREATE TABLE state.contract_year (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    contract_year bigint NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT contract_year_contract_year_check CHECK ((contract_year >= 1)),
+    CONSTRAINT contract_year_position_check CHECK (("position" >= 1))
+)
+WITH (fillfactor='80');
 
 CREATE TABLE state.facility (
     lane bigint NOT NULL,
@@ -300,6 +356,23 @@ CREATE TABLE state.member (
     body bytea NOT NULL,
     CONSTRAINT member_position_check CHECK (("position" >= 1)),
     CONSTRAINT member_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.nomination (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    level text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    nomination uuid NOT NULL,
+    contract_year bigint NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT nomination_contract_year_check CHECK ((contract_year >= 1)),
+    CONSTRAINT nomination_level_check CHECK ((level = ANY (ARRAY['annual'::text, 'quarterly'::text, 'monthly'::text]))),
+    CONSTRAINT nomination_position_check CHECK (("position" >= 1))
 );
 
 CREATE TABLE state.organisation (
@@ -492,6 +565,12 @@ ALTER TABLE ONLY record.relay
 ALTER TABLE ONLY record.request
     ADD CONSTRAINT request_pkey PRIMARY KEY (organisation, route, key);
 
+ALTER TABLE ONLY state.agreement
+    ADD CONSTRAINT agreement_pkey PRIMARY KEY (lane, market, agreement);
+
+ALTER TABLE ONLY state.agreement_proposal
+    ADD CONSTRAINT agreement_proposal_pkey PRIMARY KEY (lane, market, agreement, proposal);
+
 ALTER TABLE ONLY state.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (lane, organisation, api_key);
 
@@ -500,6 +579,9 @@ ALTER TABLE ONLY state.certificate
 
 ALTER TABLE ONLY state.clearing
     ADD CONSTRAINT clearing_pkey PRIMARY KEY (lane, market, round);
+
+ALTER TABLE ONLY state.contract_year
+    ADD CONSTRAINT contract_year_pkey PRIMARY KEY (lane, market, agreement, contract_year);
 
 ALTER TABLE ONLY state.facility
     ADD CONSTRAINT facility_pkey PRIMARY KEY (lane, organisation, facility);
@@ -528,6 +610,9 @@ ALTER TABLE ONLY state.match
 ALTER TABLE ONLY state.member
     ADD CONSTRAINT member_pkey PRIMARY KEY (lane, market, organisation);
 
+ALTER TABLE ONLY state.nomination
+    ADD CONSTRAINT nomination_pkey PRIMARY KEY (lane, market, agreement, level, period_start);
+
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
 
@@ -555,6 +640,18 @@ ALTER TABLE ONLY view.order_entry
 ALTER TABLE ONLY view.waterfall
     ADD CONSTRAINT waterfall_pkey PRIMARY KEY (lane, market, plan, section, supply, tranche, requirement);
 
+CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
+
+CREATE INDEX agreement_due ON state.agreement USING btree (due_time) WHERE (due_time IS NOT NULL);
+
+CREATE INDEX agreement_of_buyer ON state.agreement USING btree (buyer, agreement);
+
+CREATE INDEX agreement_of_seller ON state.agreement USING btree (seller, agreement);
+
+CREATE UNIQUE INDEX agreement_one_of_match ON state.agreement USING btree (lane, match) WHERE (match IS NOT NULL);
+
+CREATE INDEX agreement_proposal_of ON state.agreement_proposal USING btree (agreement, proposal);
+
 CREATE INDEX api_key_by_id ON state.api_key USING btree (api_key);
 
 CREATE INDEX api_key_by_organisation ON state.api_key USING btree (organisation, api_key);
@@ -566,6 +663,8 @@ CREATE INDEX clearing_by_market ON state.clearing USING btree (market, round);
 CREATE INDEX clearing_by_plan ON state.clearing USING btree (plan);
 
 CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, market) WHERE (status = 'planned'::text);
+
+CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, contract_year);
 
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
@@ -586,6 +685,8 @@ CREATE INDEX match_due ON state.match USING btree (confirm_by) WHERE (status = '
 CREATE INDEX match_open ON state.match USING btree (lane, market) WHERE (status = 'open'::text);
 
 CREATE INDEX member_by_organisation ON state.member USING btree (organisation, market);
+
+CREATE INDEX nomination_of ON state.nomination USING btree (agreement, level, period_start);
 
 CREATE INDEX organisation_by_id ON state.organisation USING btree (organisation);
 
@@ -619,13 +720,23 @@ CREATE INDEX order_entry_of_organisation ON view.order_entry USING btree (organi
 
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON record.journal FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 
+ALTER TABLE state.agreement ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.agreement_proposal ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.api_key ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auditor ON state.agreement FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.agreement_proposal FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.api_key FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.certificate FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.clearing FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.contract_year FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.facility FOR SELECT TO lodestone_auditor USING (true);
 
@@ -645,6 +756,8 @@ CREATE POLICY auditor ON state.match FOR SELECT TO lodestone_auditor USING (true
 
 CREATE POLICY auditor ON state.member FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.nomination FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.quote FOR SELECT TO lodestone_auditor USING (true);
@@ -658,6 +771,8 @@ CREATE POLICY auditor ON state.supply FOR SELECT TO lodestone_auditor USING (tru
 ALTER TABLE state.certificate ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.clearing ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.contract_year ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY door ON state.api_key FOR SELECT TO lodestone_reader USING ((api_key = ( SELECT state.reader_key() AS reader_key)));
 
@@ -678,6 +793,8 @@ ALTER TABLE state.market_input ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.match ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.member ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.nomination ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.organisation ENABLE ROW LEVEL SECURITY;
 
@@ -715,6 +832,14 @@ CREATE POLICY own ON state.rule_set FOR SELECT TO lodestone_reader USING ((( SEL
 
 CREATE POLICY own ON state.supply FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY parties ON state.agreement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+CREATE POLICY parties ON state.agreement_proposal FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+CREATE POLICY parties ON state.contract_year FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
 ALTER TABLE state.quote ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.requirement ENABLE ROW LEVEL SECURITY;
@@ -723,11 +848,17 @@ ALTER TABLE state.rule_set ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.supply ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY writer ON state.agreement TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.agreement_proposal TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.api_key TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.certificate TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.contract_year TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.facility TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -746,6 +877,8 @@ CREATE POLICY writer ON state.market_input TO lodestone_writer USING (true) WITH
 CREATE POLICY writer ON state.match TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.member TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.nomination TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -818,6 +951,10 @@ GRANT ALL ON FUNCTION state.reader_organisation() TO lodestone_auditor;
 GRANT ALL ON FUNCTION state.reader_sees_all() TO lodestone_writer;
 GRANT ALL ON FUNCTION state.reader_sees_all() TO lodestone_reader;
 GRANT ALL ON FUNCTION state.reader_sees_all() TO lodestone_auditor;
+
+GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_writer;
+GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_reader;
+GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_auditor;
 
 GRANT SELECT ON TABLE ops.migration TO lodestone_writer;
 GRANT SELECT ON TABLE ops.migration TO lodestone_reader;
@@ -895,6 +1032,14 @@ GRANT UPDATE(stopped_reason) ON TABLE record.relay TO lodestone_relay;
 
 GRANT SELECT,INSERT ON TABLE record.request TO lodestone_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.agreement TO lodestone_writer;
+GRANT SELECT ON TABLE state.agreement TO lodestone_reader;
+GRANT SELECT ON TABLE state.agreement TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.agreement_proposal TO lodestone_writer;
+GRANT SELECT ON TABLE state.agreement_proposal TO lodestone_reader;
+GRANT SELECT ON TABLE state.agreement_proposal TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.api_key TO lodestone_writer;
 GRANT SELECT ON TABLE state.api_key TO lodestone_reader;
 GRANT SELECT ON TABLE state.api_key TO lodestone_auditor;
@@ -906,6 +1051,10 @@ GRANT SELECT ON TABLE state.certificate TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.clearing TO lodestone_writer;
 GRANT SELECT ON TABLE state.clearing TO lodestone_reader;
 GRANT SELECT ON TABLE state.clearing TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.contract_year TO lodestone_writer;
+GRANT SELECT ON TABLE state.contract_year TO lodestone_reader;
+GRANT SELECT ON TABLE state.contract_year TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.facility TO lodestone_writer;
 GRANT SELECT ON TABLE state.facility TO lodestone_reader;
@@ -942,6 +1091,10 @@ GRANT SELECT ON TABLE state.match TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.member TO lodestone_writer;
 GRANT SELECT ON TABLE state.member TO lodestone_reader;
 GRANT SELECT ON TABLE state.member TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.nomination TO lodestone_writer;
+GRANT SELECT ON TABLE state.nomination TO lodestone_reader;
+GRANT SELECT ON TABLE state.nomination TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;

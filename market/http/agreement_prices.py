@@ -5,8 +5,8 @@ from typing import Annotated, Self, TypeAlias, assert_never
 from msgspec import Meta, field
 
 from events import contract_terms as clauses
+from events.clearing_terms import PriceTerm, TermKind
 from events.contract_terms import Days, QuotationPeriod
-from events.market_terms import PriceTerm, TermKind
 from events.vocabulary import Denominator
 from market.http.ids import MatchId, to_text, to_uuid
 from market.http.material import Body
