@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
 from contracts.rules.standing import next_due
+from contracts.rules.volumes import VolumeFact
 from contracts.store import bodies
 from events.connections import Connection
 from events.contract_events import AgreementDrafted, AgreementProposed
@@ -65,7 +66,7 @@ async def apply(connection: Connection, steps: Sequence[Step]) -> None:
     await _write_proposals(connection, proposals)
 
 
-def key_of(event: Recorded, fact: LifecycleFact) -> AgreementKey:
+def key_of(event: Recorded, fact: LifecycleFact | VolumeFact) -> AgreementKey:
     return event.lane, fact.market, fact.agreement
 
 

@@ -8,7 +8,7 @@ import msgspec
 from contracts.rules.agreement import Agreement
 from contracts.rules.volumes import Nomination, VolumeFact, Volumes, YearVolume, fold_volume
 from contracts.store import bodies
-from contracts.store.agreements import AgreementKey, load_agreements
+from contracts.store.agreements import AgreementKey, key_of, load_agreements
 from events.connections import Connection
 from events.envelope import Recorded
 from events.row_counts import expect_rows
@@ -16,17 +16,27 @@ from events.row_counts import expect_rows
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFact]]) -> None:
     """Fold the volumes of the agreements that the events name. LookupError when an agreement is missing."""
-    keys = sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
+    keys = sorted({key_of(event, fact) for event, fact in steps})
     agreements = await load_agreements(connection, keys)
     if len(agreements) != len(keys):
         raise LookupError(f"agreement: {len(agreements)} rows of {len(keys)} that events name")
     before = await load_volumes(connection, keys)
-    volumes, positions = dict(before), {}
+    volumes = dict(before)
+    positions: dict[tuple[UUID, object], int] = {}
     for event, fact in steps:
-        volumes[fact.agreement] = fold_volume(volumes[fact.agreement], fact)
-        positions[fact.agreement] = event.position
-    await _write_nominations(connection, agreements, before, volumes, positions)
-    await _write_years(connection, agreements, before, volumes, positions)
+        after = fold_volume(volumes[fact.agreement], fact)
+        for place in _changed(volumes[fact.agreement], after):
+            positions[fact.agreement, place] = event.position
+        volumes[fact.agreement] = after
+    await _write_nominations(connection, agreements, volumes, positions)
+    await _write_years(connection, agreements, volumes, positions)
+
+
+def _changed(before: Volumes, after: Volumes) -> list[object]:
+    """Places of nominations and numbers of years that a fact has changed."""
+    places = [place for place, row in after.nominations.items() if before.nominations.get(place) is not row]
+    years = [year for year, row in after.years.items() if before.years.get(year) is not row]
+    return [*places, *years]
 
 
 UPSERT_NOMINATIONS = """
@@ -46,9 +56,8 @@ on conflict (lane, market, agreement, level, period_start) do update set
 async def _write_nominations(
     connection: Connection,
     agreements: dict[UUID, Agreement],
-    before: dict[UUID, Volumes],
     after: dict[UUID, Volumes],
-    positions: dict[UUID, int],
+    positions: dict[tuple[UUID, object], int],
 ) -> None:
     rows = [
         (
@@ -61,12 +70,12 @@ async def _write_nominations(
             of.buyer,
             nomination.nomination,
             nomination.year,
-            positions[of.agreement],
+            positions[of.agreement, place],
             bodies.encode(nomination),
         )
         for of in agreements.values()
         for place, nomination in after[of.agreement].nominations.items()
-        if before[of.agreement].nominations.get(place) != nomination
+        if (of.agreement, place) in positions
     ]
     if rows:
         status = await connection.execute(UPSERT_NOMINATIONS, *zip(*rows, strict=True))
@@ -86,9 +95,8 @@ on conflict (lane, market, agreement, contract_year) do update set
 async def _write_years(
     connection: Connection,
     agreements: dict[UUID, Agreement],
-    before: dict[UUID, Volumes],
     after: dict[UUID, Volumes],
-    positions: dict[UUID, int],
+    positions: dict[tuple[UUID, object], int],
 ) -> None:
     rows = [
         (
@@ -98,12 +106,12 @@ async def _write_years(
             year.year,
             of.seller,
             of.buyer,
-            positions[of.agreement],
+            positions[of.agreement, year.year],
             bodies.encode(year),
         )
         for of in agreements.values()
         for year in after[of.agreement].years.values()
-        if before[of.agreement].years.get(year.year) != year
+        if (of.agreement, year.year) in positions
     ]
     if rows:
         status = await connection.execute(UPSERT_YEARS, *zip(*rows, strict=True))

@@ -12,10 +12,10 @@ In the order of reading, each line from what a command meets first to what it re
     whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
-    a match      matches
+    a match      matches; match_terms (for its contract)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     who sees     visibility; viewers, own_side, own_round, explanations, standings, tickets, tape, taping,
-                 crowd
+                 crowd; contract_visibility, deal_tape, deals
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording

@@ -222,7 +222,7 @@ async def test_agreements_show_their_steps_in_bands_and_nobody(
         tape = await read_tape(kafka_bootstrap, topic_prefix, ("public.offtake-agreements.v1",))
         assert ["public.offtake-agreement.effective.v1"] * (FIRMS - 5) == [record.type for record in tape]
         assert list(range(1, FIRMS - 4)) == [record.data["sequence"] for record in tape]
-        assert {"low": "10000", "high": "20000"} == tape[0].data["yearly_basis_kg"]
+        assert {"low": "20000", "high": "50000"} == tape[0].data["yearly_basis_kg"]
         secrets = [str(firm.organisation) for firm in (*scene.sellers, *scene.buyers)]
         secrets += [event.subject for event in await scene.events("contracts")]
         secrets += ["110000000", "110.00", "SENTINEL"]
