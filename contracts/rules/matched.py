@@ -119,6 +119,7 @@ def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | Index
         return MatchedPrice(
             match=confirmed.match, price_micro_per_kg=given.price_ueur_per_kg, terms=given.terms
         )
+    form_factor_ppb = PPB if index is None else index.form_factor_ppb
     return IndexedPrice(
         index=IndexReference(
             code=horizon.index,
@@ -127,8 +128,16 @@ def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | Index
             quotation_period=_quotation_period(horizon.quotation_period),
         ),
         differential_micro_per_kg=given.price_ueur_per_kg,
-        form_factor_ppb=PPB if index is None else index.form_factor_ppb,
+        floor_micro_per_kg=_index_floor(horizon, given.price_ueur_per_kg, form_factor_ppb),
+        form_factor_ppb=form_factor_ppb,
     )
+
+
+def _index_floor(horizon: TermHorizon, differential: int, form_factor_ppb: int) -> int | None:
+    """The seller's floor per kg of basis as one per kg of the index, rounded up: never less is paid."""
+    if horizon.floor_ueur_per_kg is None:
+        return None
+    return max(-(-(horizon.floor_ueur_per_kg - differential) * PPB // form_factor_ppb), 0)
 
 
 def _quotation_period(code: str) -> QuotationPeriod:
