@@ -17,12 +17,14 @@ from events.contract_terms import (
     AnalyteResult,
     Cents,
     ContractYear,
+    DeliveryEvidence,
     Evidence,
     IndexValue,
     InvoiceLine,
     NominatedPart,
     NominationLevel,
     SettledAnalyte,
+    Settles,
     YearLedger,
 )
 from events.vocabulary import (
@@ -222,6 +224,7 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
     net_wet_g: MassG
     moisture_ppb: FractionPpb
     stated: tuple[AnalyteResult, ...]
+    evidence: DeliveryEvidence = DeliveryEvidence()
     quantity_g: MassG
     invoice: UUID
     currency: CurrencyCode
@@ -311,7 +314,8 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
 class InvoiceSettled(Struct, frozen=True, kw_only=True):
     """A final invoice, a restatement's difference, a quarter's difference to a strike, a year's shortfall.
 
-    Its lines carry every input. It never changes: a restatement makes another.
+    Its lines carry every input. It never changes: a restatement makes another, which names the one that it
+    `restates`. `period` is the quarter of a difference to a strike.
     """
 
     TYPE: ClassVar[str] = "contracts.invoice.settled.v1"
@@ -321,7 +325,9 @@ class InvoiceSettled(Struct, frozen=True, kw_only=True):
     invoice: UUID
     delivery: UUID | None = None
     year: ContractYear | None = None
-    settles: Code
+    period: Period | None = None
+    restates: UUID | None = None
+    settles: Settles
     currency: CurrencyCode
     lines: tuple[InvoiceLine, ...]
     total_cents: Cents
@@ -338,14 +344,18 @@ class YearAssessed(Struct, frozen=True, kw_only=True):
 
 
 class IndexPublished(Struct, frozen=True, kw_only=True):
-    """Values of an index; the newest `published_at` of a period is the one that counts from then on."""
+    """Values of an index; the newest `published_at` of a period is the one that counts from then on.
+
+    In millionths of `currency` per kg of `per`, or for an exchange rate per unit of the currency `rate_of`.
+    """
 
     TYPE: ClassVar[str] = "contracts.index.published.v1"
 
     index: Code
     currency: CurrencyCode
-    per: Denominator
-    values: tuple[IndexValue, ...]
+    per: Denominator | None = None
+    rate_of: CurrencyCode | None = None
+    values: Annotated[tuple[IndexValue, ...], Meta(max_length=500)]
 
 
 FACTS: tuple[type[Struct], ...] = (

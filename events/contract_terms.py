@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 from events.clearing_terms import PriceTerm
 from events.market_terms import (
     AnalyteLimit,
+    CoProductBid,
+    MemberCertificate,
     PenaltyRule,
     PurityFloor,
     RuleSet,
@@ -20,8 +22,10 @@ from events.market_terms import (
 )
 from events.vocabulary import (
     Code,
+    CountryCode,
     CurrencyCode,
     Denominator,
+    Footprint,
     FractionPpb,
     Incoterm,
     Instant,
@@ -29,11 +33,14 @@ from events.vocabulary import (
     MarketBasis,
     MassG,
     MicroAmount,
+    OriginStep,
     Packaging,
     Period,
     Place,
     ProductForm,
     RatioPpb,
+    RecycledContent,
+    RexRoute,
     Sha256Hex,
     Side,
     Text,
@@ -55,6 +62,18 @@ QuotationPeriod = Literal[
     "month_after_shipment",
     "quarter_of_shipment",
 ]
+LineKind = Literal[
+    "provisional",
+    "final",
+    "provisional_credit",
+    "difference",
+    "contract_for_difference",
+    "deficiency",
+    "make_up_credit",
+    "deliver_or_pay",
+    "umpire_cost",
+]
+Settles = Literal["final", "rejection", "restatement", "contract_for_difference", "shortfall"]
 NominationLevel = Literal["annual", "quarterly", "monthly"]
 NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
 ConditionKind = Literal["fid", "financing", "permit", "qualification", "other"]
@@ -137,7 +156,9 @@ class TakeOrPayClause(Struct, frozen=True, kw_only=True):
 class IndexReference(Struct, frozen=True, kw_only=True):
     """A published index: what its kilogram is counted of, its quotation period, and what stands in for a gap.
 
-    Without `fallback_code` the last value before the period serves, at most `stale_days_max` old.
+    A gap is a stretch of more than `stale_days_max` days without a value. `fallback_code` names the index
+    that then serves; without it the last value before the period does, if no more days lie after it.
+    `fx_code` is the exchange rate into the agreement's currency, read over the same period.
     """
 
     code: Code
@@ -145,21 +166,35 @@ class IndexReference(Struct, frozen=True, kw_only=True):
     per: Denominator
     quotation_period: QuotationPeriod
     fallback_code: Code | None = None
+    fx_code: Code | None = None
     stale_days_max: Days = 0
 
 
 class SharingBand(Struct, frozen=True, kw_only=True):
-    """Of what the index is above `above_micro_per_kg`, the seller keeps `seller_ppb`."""
+    """Of what the clamped index is above `above_micro_per_kg`, the seller has `seller_ppb`."""
 
     above_micro_per_kg: MicroAmount
     seller_ppb: FractionPpb
 
 
 class SustainabilityClause(Struct, frozen=True, kw_only=True):
-    """Amounts that the buyer pays for evidence, by the formulas of a market's rule set."""
+    """Amounts that the buyer pays for evidence, by the formulas of a market's rule set.
+
+    `concentrated_origins` are the listed countries whose deduction the profile states.
+    """
 
     profile: SustainabilityProfile
     rule_set: RuleSet
+    concentrated_origins: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    rex_route: RexRoute | None = None
+
+
+class FormPrice(Struct, frozen=True, kw_only=True):
+    """What differs for a form that the buyer may choose; a conversion below zero is a premium."""
+
+    form: ProductForm
+    form_factor_ppb: RatioPpb
+    conversion_micro_per_kg: MicroAmount = 0
 
 
 class FlatPrice(Struct, frozen=True, kw_only=True, tag="flat"):
@@ -167,18 +202,24 @@ class FlatPrice(Struct, frozen=True, kw_only=True, tag="flat"):
 
 
 class MatchedPrice(Struct, frozen=True, kw_only=True, tag="matched"):
-    """A match's price and terms: only what assay and evidence change moves it, and nothing is paid twice."""
+    """A match's price and terms: only what assay and evidence change moves it, and nothing is paid twice.
+
+    P_final = P + (T_final − T_match). `co_products` have the prices of the cut; a kind of term whose bids
+    are not stated here or in the penalties stays as it was matched.
+    """
 
     match: UUID
     price_micro_per_kg: MicroAmount
     terms: tuple[PriceTerm, ...]
+    co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
+    sustainability: SustainabilityClause | None = None
 
 
 class IndexedPrice(Struct, frozen=True, kw_only=True, tag="indexed"):
     """clamp(index × FX), shared, × payable × form factor − conversion − penalties + S + differential.
 
     Floor, cap and sharing are in the agreement's currency per kg of the index; all else per kg of basis.
-    `form_factor_ppb` is kg of the index's unit in one kg of basis.
+    `form_factor_ppb` is kg of the index's unit in one kg of basis; `by_form` holds what differs by form.
     """
 
     index: IndexReference
@@ -189,15 +230,22 @@ class IndexedPrice(Struct, frozen=True, kw_only=True, tag="indexed"):
     payable_ppb: FractionPpb = 1_000_000_000
     form_factor_ppb: RatioPpb = 1_000_000_000
     conversion_micro_per_kg: MicroAmount = 0
+    by_form: Annotated[tuple[FormPrice, ...], Meta(max_length=8)] = ()
     sustainability: SustainabilityClause | None = None
 
 
 class ContractForDifference(Struct, frozen=True, kw_only=True, tag="contract_for_difference"):
-    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it."""
+    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it.
+
+    Strike in the agreement's currency per kg of the index. With `delivered_at_index` a delivery itself is
+    paid at the index; without it the product is sold elsewhere and only differences are settled here.
+    """
 
     index: IndexReference
     strike_micro_per_kg: MicroAmount
     upside_ppb: FractionPpb
+    form_factor_ppb: RatioPpb = 1_000_000_000
+    delivered_at_index: bool = True
 
 
 class CostPlusPrice(Struct, frozen=True, kw_only=True, tag="cost_plus"):
@@ -287,26 +335,32 @@ class FormulaTerm(Struct, frozen=True, kw_only=True):
 
 
 class InvoiceLine(Struct, frozen=True, kw_only=True):
-    """quantity × price = amount, rounded half to even to cents; a flat amount has no quantity."""
+    """quantity × price = amount, rounded half to even to cents; a flat amount has no quantity.
 
-    kind: Literal[
-        "provisional",
-        "final",
-        "provisional_credit",
-        "difference",
-        "contract_for_difference",
-        "deficiency",
-        "make_up_credit",
-        "deliver_or_pay",
-        "umpire_cost",
-    ]
+    `remainder_micro_g_per_kg` is what rounding left, in gram·micro per kg. Below zero the seller pays.
+    """
+
+    kind: LineKind
     quantity_g: MassG = 0
     price_micro_per_kg: MicroAmount = 0
     amount_cents: Cents
+    remainder_micro_g_per_kg: MicroAmount = 0
     terms: tuple[FormulaTerm, ...] = ()
 
 
+class DeliveryEvidence(Struct, frozen=True, kw_only=True):
+    """What is stated of a delivered lot beside its assay; certificates as the seller's site held them."""
+
+    footprint: Footprint | None = None
+    recycled: RecycledContent | None = None
+    origin: Annotated[tuple[OriginStep, ...], Meta(max_length=16)] = ()
+    certificates: Annotated[tuple[MemberCertificate, ...], Meta(max_length=32)] = ()
+    rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+
+
 class AnalyteResult(Struct, frozen=True, kw_only=True):
+    """An analyte as element, ppb of the dry sample."""
+
     analyte: Code
     fraction_ppb: FractionPpb
 
