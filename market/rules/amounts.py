@@ -1,26 +1,40 @@
 """What a buyer's bid adds to its limit for one supply: T, term by term, in micro-EUR per kg of basis.
 
 Every term is the buyer's own bid, rounded down once: nobody pays a part of a micro-EUR that it did not bid.
-Here are the formulas alone, for every pair of a round; `pricing` says where the figures come from.
+Here are the figures alone, for every pair of a round; `pricing` says where they come from. What an agreement
+pays by the same formulas is in `contracts.rules.price_terms`.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
-from events.market_terms import CoProductBid, FootprintBenchmark, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, PPB, Footprint
+from contracts.rules.price_terms import (
+    MICRO_G_PER_KG_PER_CENT,
+    benchmark_for,
+    carbon_ueur,
+    certificates_paid,
+    clamped,
+    co_product_ueur,
+    footprint_defect,
+    listed_origins,
+    origin_ueur,
+    penalty_steps,
+    recycled_ueur,
+    rex_ueur,
+)
+from events.market_terms import CoProductBid, SustainabilityProfile
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.delivery_papers import benchmark_for, footprint_defect, valid_certificates
+from market.rules.delivery_papers import valid_certificates
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.ineligibility import Ineligibility
-from market.rules.quantities import EUR, UEUR_G_PER_KG_PER_CENT, fx_for, round_to
+from market.rules.quantities import EUR, fx_for
 from market.rules.readings import Reading, reading_of
 from market.rules.references import is_price_of, reference_ueur_per_kg
 
 VALUE_UEUR_PER_KG_MAX = 10**12
-AMOUNT_UEUR_G_PER_KG_MAX = INTEGER_MAX * UEUR_G_PER_KG_PER_CENT
-CENTS_G_PER_T_KG_PER_UEUR = 100
-"""EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""
+AMOUNT_UEUR_G_PER_KG_MAX = INTEGER_MAX * MICRO_G_PER_KG_PER_CENT
 
 
 class Amounts(NamedTuple):
@@ -52,24 +66,29 @@ def amounts(
     """ValueError for a pair that cannot be eligible: a form not accepted, a supply without basis."""
     reading = reading_of(supply.terms, facts.basis)
     profile = profile_of(requirement, facts)
-    recycled, rex = recycled_ueur(supply, profile), rex_ueur(supply, requirement, profile)
-    if facts.rule_set.only_larger_of_recycled_and_rex and recycled > 0 and rex > 0:
-        # one fact is not paid twice
-        recycled, rex = (recycled, 0) if recycled >= rex else (0, rex)
-    carbon = carbon_ueur(supply, profile, reading, facts, delivery)
-    certificates = sum(worth for _, worth, _ in certificates_paid(supply, profile, facts, delivery))
-    origin = origin_ueur(supply, profile, facts)
-    wanted = carbon + recycled + certificates + origin + rex
+    carbon = _carbon_ueur(supply, profile, reading, facts, delivery)
+    held = certificates_held(supply, facts, delivery)
+    certificates = sum(worth for _, worth, _ in certificates_paid(profile, facts.rule_set, held))
+    listed = concentrated_origins(supply, facts) if profile.concentrated_origin_deduction_ueur_per_kg else ()
+    origin = origin_ueur(supply.terms.origin, listed, profile, facts.rule_set)
+    recycled, rex, clamp = clamped(
+        profile,
+        facts.rule_set,
+        others=carbon + certificates + origin,
+        recycled=recycled_ueur(supply.terms.recycled, profile),
+        rex=rex_ueur(requirement.terms.rex_route, supply.terms.rex_routes, profile),
+    )
+    penalties = penalty_steps(requirement.terms.penalties, most_of(reading))
     return Amounts(
         form=form_ueur(supply, requirement),
-        co_product=co_product_ueur(requirement, reading, facts),
+        co_product=_co_product_ueur(requirement, reading, facts),
         carbon=carbon,
         recycled=recycled,
         certificates=certificates,
         origin=origin,
         rex=rex,
-        sustainability=max(profile.floor_ueur_per_kg, min(wanted, profile.cap_ueur_per_kg)) - wanted,
-        penalties=-sum(worth for _, _, worth in penalty_steps(requirement, reading)),
+        sustainability=clamp,
+        penalties=-sum(worth for _, _, worth in penalties),
         logistics=logistics_ueur(supply, requirement, reading),
     )
 
@@ -101,20 +120,9 @@ def form_ueur(supply: SupplyOrder, requirement: RequirementOrder) -> int:
     raise ValueError(f"the form {supply.terms.form} is not accepted: an eligible pair was expected")
 
 
-def co_product_ueur(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> int:
-    """What is not measured, or has no price, counts nothing."""
-    whole, parts = 0, Fraction(0)
-    for bid in requirement.terms.co_products:
-        ratio_ppb = reading.ratio_ppb.get(bid.analyte)
-        if ratio_ppb is None or bid.analyte in BASIS_ELEMENTS[facts.basis]:
-            continue
-        paid_ppb2 = min(ratio_ppb, bid.max_ratio_ppb) * bid.payable_ppb
-        price = co_product_price(bid, facts)
-        if isinstance(price, int):
-            whole += paid_ppb2 * price
-        elif price is not None:
-            parts += paid_ppb2 * price
-    return round_to((whole + parts) / PPB**2, "down") if parts else whole // PPB**2
+def _co_product_ueur(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> int:
+    bids = [bid for bid in requirement.terms.co_products if bid.analyte not in BASIS_ELEMENTS[facts.basis]]
+    return co_product_ueur(bids, reading.ratio_ppb, lambda bid: co_product_price(bid, facts))
 
 
 def co_product_price(bid: CoProductBid, facts: MarketFacts) -> Fraction | int | None:
@@ -129,98 +137,42 @@ def co_product_price(bid: CoProductBid, facts: MarketFacts) -> Fraction | int | 
     return None if fx is None and currency != EUR else reference_ueur_per_kg(recorded.value, fx)
 
 
-def carbon_ueur(
+def _carbon_ueur(
     supply: SupplyOrder,
     profile: SustainabilityProfile,
     reading: Reading,
     facts: MarketFacts,
     delivery: Delivery,
 ) -> int:
-    """λ · (benchmark − effective footprint); silence is priced at the worst value that may be declared."""
     if profile.carbon_cents_per_t == 0:
         return 0
-    benchmark = benchmark_for(supply.terms, facts.rule_set)
+    benchmark = benchmark_for(supply.terms.form, facts.rule_set)
     kg = None if benchmark is None else reading.kg_per_basis_kg[benchmark.declared_unit]
-    if benchmark is None or kg is None:
-        return 0
-    defect = footprint_defect(supply.terms, facts.rule_set, delivery.papers_until)
-    effective = effective_g_ppb(None if defect else supply.terms.footprint, benchmark, facts)
-    gain_ppb = profile.carbon_cents_per_t * (benchmark.benchmark_g_co2e_per_kg * PPB - effective)
-    return gain_ppb * kg.numerator // (kg.denominator * CENTS_G_PER_T_KG_PER_UEUR * PPB)
+    defect = footprint_defect(supply.terms.footprint, benchmark, delivery.papers_until)
+    return carbon_ueur(profile, facts.rule_set, benchmark, kg, None if defect else supply.terms.footprint)
 
 
-def effective_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
-    """Grams CO2e per kg that count, in parts per billion of a gram."""
-    base = benchmark.benchmark_g_co2e_per_kg
-    worst = max(benchmark.worst_g_co2e_per_kg, base)
-    if footprint is None:
-        return worst * PPB
-    improvement = base - footprint.g_co2e_per_kg
-    if improvement > 0 and not footprint.verified:
-        return base * PPB - improvement * facts.rule_set.self_declared_improvement_ppb
-    # a value worse than the worst costs no more than silence would
-    return min(footprint.g_co2e_per_kg, worst) * PPB
+def certificates_held(
+    supply: SupplyOrder, facts: MarketFacts, delivery: Delivery
+) -> Callable[[str], tuple[str, ...]]:
+    """Scheme → certificates of the supply's site that are valid to the end of delivery."""
 
+    def held(scheme: str) -> tuple[str, ...]:
+        seller = facts.members[supply.organisation]
+        found = valid_certificates(supply.terms, seller, scheme, facts.at, delivery.papers_until)
+        return tuple(map(str, sorted(found)))
 
-def recycled_ueur(supply: SupplyOrder, profile: SustainabilityProfile) -> int:
-    content = supply.terms.recycled
-    if content is None:
-        return 0
-    post = content.post_consumer_ppb * profile.post_consumer_ueur_per_kg
-    return (post + content.pre_consumer_ppb * profile.pre_consumer_ueur_per_kg) // PPB
-
-
-def certificates_paid(
-    supply: SupplyOrder, profile: SustainabilityProfile, facts: MarketFacts, delivery: Delivery
-) -> list[tuple[str, int, tuple[str, ...]]]:
-    """(scheme, amount, certificates) of each recognised scheme that the site is certified for."""
-    found = []
-    for bid in profile.certificates:
-        if bid.scheme in facts.rule_set.recognised_certificates:
-            seller = facts.members[supply.organisation]
-            held = valid_certificates(supply.terms, seller, bid.scheme, facts.at, delivery.papers_until)
-            if held:
-                found.append((bid.scheme, bid.ueur_per_kg, tuple(map(str, sorted(held)))))
-    return found
-
-
-def origin_ueur(supply: SupplyOrder, profile: SustainabilityProfile, facts: MarketFacts) -> int:
-    """EU amount: every stage in the EU or a strategic project; deduction: any listed country."""
-    worth = profile.eu_origin_ueur_per_kg if is_european(supply, facts) else 0
-    if profile.concentrated_origin_deduction_ueur_per_kg and concentrated_origins(supply, facts):
-        worth -= profile.concentrated_origin_deduction_ueur_per_kg
-    return worth
-
-
-def is_european(supply: SupplyOrder, facts: MarketFacts) -> bool:
-    european = facts.rule_set.eu_countries
-    return all(step.strategic_project or step.country in european for step in supply.terms.origin)
+    return held
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
     listed = facts.inputs.concentrated
-    if listed is None:
-        return ()
-    return tuple(sorted({step.country for step in supply.terms.origin} & set(listed.countries)))
+    return () if listed is None else listed_origins(supply.terms.origin, listed.countries)
 
 
-def rex_ueur(supply: SupplyOrder, requirement: RequirementOrder, profile: SustainabilityProfile) -> int:
-    """The step of the route that the buyer declares, for a lot that is fit for it."""
-    route = requirement.terms.rex_route
-    if route is None or route not in supply.terms.rex_routes:
-        return 0
-    return next((bid.ueur_per_kg for bid in profile.rex if bid.route == route), 0)
-
-
-def penalty_steps(requirement: RequirementOrder, reading: Reading) -> list[tuple[int, int, int]]:
-    """(index of the rule, full or begun steps above its threshold, their amount)."""
-    found = []
-    for index, rule in enumerate(requirement.terms.penalties):
-        excess_ppb = reading.analytes[rule.analyte].high_ppb - rule.threshold_ppb
-        if excess_ppb > 0:
-            steps = -(-excess_ppb // rule.step_ppb)
-            found.append((index, steps, steps * rule.ueur_per_kg_per_step))
-    return found
+def most_of(reading: Reading) -> Callable[[str], int]:
+    """Analyte → the most it can be in the dry sample, ppb. KeyError without a figure."""
+    return lambda analyte: reading.analytes[analyte].high_ppb
 
 
 def logistics_ueur(supply: SupplyOrder, requirement: RequirementOrder, reading: Reading) -> int:

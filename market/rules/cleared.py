@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from contracts.rules.price_terms import amount_cents
 from market.rules.assignment_bounds import price_bounds
 from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, exact_dot
 from market.rules.eligibility import Delivery
@@ -23,7 +24,6 @@ from market.rules.posing import (
     without_removed,
 )
 from market.rules.prices import Surpluses, surpluses
-from market.rules.quantities import amount_cents
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,44 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+from contracts.rules.price_terms import benchmark_for, footprint_defect
 from events.market_terms import (
-    FootprintBenchmark,
     Member,
     MemberLicence,
     RequirementTerms,
     RuleSet,
     SupplyTerms,
 )
-from events.vocabulary import Footprint
 from market.rules.ineligibility import Ineligibility, day_text
 
 SHIPMENT_CONSENT = "shipment_consent"
 LICENSED_WASTE_STATUSES = frozenset({"waste"})
-
-
-def benchmark_for(supply: SupplyTerms, rule_set: RuleSet) -> FootprintBenchmark | None:
-    for benchmark in rule_set.benchmarks:
-        if benchmark.form == supply.form:
-            return benchmark
-    return None
-
-
-def footprint_defect(supply: SupplyTerms, rule_set: RuleSet, papers_until: datetime) -> str | None:
-    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
-    footprint = supply.footprint
-    if footprint is None or footprint.valid_until < papers_until:
-        return "pcf_missing"
-    return None if footprint_comparable(supply, footprint, rule_set) else "pcf_not_comparable"
-
-
-def footprint_comparable(supply: SupplyTerms, footprint: Footprint, rule_set: RuleSet) -> bool:
-    """Whether it is stated as the benchmark of the form is; without a benchmark every one is."""
-    benchmark = benchmark_for(supply, rule_set)
-    if benchmark is None:
-        return True
-    stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
-    asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
-    return stated == asked
 
 
 def site_country(member: Member, facility: UUID, otherwise: str) -> str:
@@ -93,8 +67,8 @@ def valid_certificates(
 def _footprint_reasons(
     supply: SupplyTerms, cap_g_per_kg: int, rule_set: RuleSet, until: datetime
 ) -> Iterator[Ineligibility]:
-    defect = footprint_defect(supply, rule_set, until)
     footprint = supply.footprint
+    defect = footprint_defect(footprint, benchmark_for(supply.form, rule_set), until)
     if defect is not None or footprint is None:
         yield Ineligibility(code=defect or "pcf_missing")
     elif footprint.g_co2e_per_kg > cap_g_per_kg:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     QUALIFICATION_LADDER,
@@ -28,7 +29,7 @@ from market.rules.ineligibility import (
     ppb_text,
 )
 from market.rules.market_inputs import MarketInputs, qualification_key
-from market.rules.quantities import FULL_PANEL, UEUR_G_PER_KG_PER_CENT, DryAnalyte, purity_ppb
+from market.rules.quantities import FULL_PANEL, DryAnalyte, purity_ppb
 from market.rules.readings import reading_of
 
 
@@ -378,7 +379,7 @@ def _commercial_reasons(supply: SupplyOrder, requirement: RequirementOrder) -> I
     if bought.payment == "credit" and bought.term is None:
         credit_cents = bought.credit_limit_cents_eur or 0
         least_ueur_g_per_kg = max(parcel_g, 1) * bought.limit.ueur_per_kg
-        if credit_cents * UEUR_G_PER_KG_PER_CENT < least_ueur_g_per_kg:
+        if credit_cents * MICRO_G_PER_KG_PER_CENT < least_ueur_g_per_kg:
             yield Ineligibility(
                 code="credit_exceeded",
                 seller_figure=kg_text(seller_parcel_g(sold)),

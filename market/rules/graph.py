@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.assay_columns import AssayColumns
 from market.rules.assignment_problem import Int32s, Int64s, Mask
 from market.rules.book import Book, RequirementOrder, SupplyOrder
@@ -21,7 +22,6 @@ from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
 from market.rules.eligibility import Delivery, MarketFacts, deliveries
 from market.rules.paper_columns import PaperColumns, paper_screens
-from market.rules.quantities import UEUR_G_PER_KG_PER_CENT
 from market.rules.screening import asked_analytes, fit_orders, screens
 from market.rules.valuation import Valuation, paid_analytes
 
@@ -269,7 +269,7 @@ def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
     terms = order.terms
     if terms.payment != "credit" or terms.term is not None or worth_ueur_per_kg <= 0:
         return order.available_g
-    paid_for_g = (terms.credit_limit_cents_eur or 0) * UEUR_G_PER_KG_PER_CENT // worth_ueur_per_kg
+    paid_for_g = (terms.credit_limit_cents_eur or 0) * MICRO_G_PER_KG_PER_CENT // worth_ueur_per_kg
     return max(0, min(order.available_g, paid_for_g - order.held_g - order.filled_g))
 
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import PriceTerm, TermKind
 from events.market_events import MatchStruck
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.match_terms import MatchedIndex, MatchTerms
 from events.vocabulary import PPB, MarketBasis, TermHorizon
 from market.rules.market_inputs import MarketInputs
-from market.rules.quantities import round_half_even
 from market.rules.references import reference_kg_per_kg
 
 MOVED_BY_ASSAYS: Final[frozenset[TermKind]] = frozenset({"co_product", "penalties"})

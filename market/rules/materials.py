@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
+from contracts.rules.price_terms import round_to
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import DuplicateEntry, Refusal
 from events.vocabulary import (
@@ -36,7 +37,7 @@ from market.rules.defects import (
 from market.rules.ineligibility import ppb_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders import Caution
-from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb, round_to
+from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb
 from market.rules.refusals import ReferenceMissing
 from market.rules.value_shares import value_share
 

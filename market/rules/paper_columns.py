@@ -5,12 +5,13 @@ from uuid import UUID
 
 import numpy as np
 
+from contracts.rules.price_terms import benchmark_for, footprint_comparable
 from events.market_terms import Member
 from market.rules.assignment_problem import Int64s, Mask
 from market.rules.book import SupplyOrder
 from market.rules.candidates import Candidates
 from market.rules.columns import BEYOND, NEVER, Codes, Slots, int64s, microseconds
-from market.rules.delivery_papers import LICENSED_WASTE_STATUSES, footprint_comparable, waste_papers_until
+from market.rules.delivery_papers import LICENSED_WASTE_STATUSES, waste_papers_until
 from market.rules.eligibility import MarketFacts
 from market.rules.screening import Requirements, Screen, Supplies
 
@@ -61,7 +62,8 @@ def paper_screens(
 
 def _footprint_until(order: SupplyOrder, facts: MarketFacts) -> int:
     footprint = order.terms.footprint
-    if footprint is None or not footprint_comparable(order.terms, footprint, facts.rule_set):
+    benchmark = benchmark_for(order.terms.form, facts.rule_set)
+    if footprint is None or not footprint_comparable(footprint, benchmark):
         return NEVER
     return microseconds(footprint.valid_until)
 

@@ -9,10 +9,10 @@ Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
-from typing import Literal
 
 from msgspec import Struct
 
+from contracts.rules.price_terms import Rounding, round_half_even, round_to
 from events.vocabulary import (
     BASIS_ELEMENTS,
     MICRO,
@@ -33,7 +33,6 @@ NDPR = "NdPr"
 NDFEB = "NdFeB"
 ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 """Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
-UEUR_G_PER_KG_PER_CENT = 10**7
 SHARE_SCALE = PPB**3
 OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
@@ -41,8 +40,6 @@ OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
 EUR = "EUR"
 FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 """Rare earths that an assay has to measure before their sum counts as TREO."""
-
-Rounding = Literal["up", "down"]
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -62,31 +59,6 @@ class DryAnalyte(Struct, frozen=True, kw_only=True):
     low_ppb: int
     high_ppb: int
     below_detection: bool
-
-
-def round_half_even(numerator: int, denominator: int) -> int:
-    """The one rounding function. ValueError unless the denominator is positive."""
-    if denominator <= 0:
-        raise ValueError(f"the denominator has to be positive, not {denominator}")
-    quotient, remainder = divmod(numerator, denominator)
-    doubled = 2 * remainder
-    if doubled > denominator or (doubled == denominator and quotient % 2):
-        return quotient + 1
-    return quotient
-
-
-def round_to(value: Fraction, rounding: Rounding) -> int:
-    """Towards plus infinity when up, towards minus infinity when down."""
-    if rounding == "up":
-        return -(-value.numerator // value.denominator)
-    return value.numerator // value.denominator
-
-
-def amount_cents(quantity_g: int, price_ueur_per_kg: int) -> tuple[int, int]:
-    """(cents, remainder): the invoice half to even, and what rounding left in gram·micro-EUR per kg."""
-    exact = quantity_g * price_ueur_per_kg
-    cents = round_half_even(exact, UEUR_G_PER_KG_PER_CENT)
-    return cents, exact - cents * UEUR_G_PER_KG_PER_CENT
 
 
 def largest_remainder(whole: int, weights: Sequence[int]) -> tuple[int, ...]:

@@ -3,20 +3,12 @@
 from fractions import Fraction
 from functools import lru_cache
 
+from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
 from events.market_terms import ReferencePrice
 from events.vocabulary import BASIS_ELEMENTS, PRICE_UEUR_PER_KG_MAX, TRADED_OXIDE, Denominator, MarketBasis
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
-from market.rules.quantities import (
-    EUR,
-    NDFEB,
-    NDPR,
-    fx_for,
-    fx_reference,
-    in_ueur,
-    round_half_even,
-    traded_metal_share,
-)
+from market.rules.quantities import EUR, NDFEB, NDPR, fx_for, fx_reference, in_ueur, traded_metal_share
 
 REFERENCES_REMEMBERED = 1_024
 BASIS_REFERENCE: dict[MarketBasis, tuple[str, ...]] = {

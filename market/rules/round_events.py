@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import OrderDual, SectionResult, Waterfall
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfirmed, MatchStruck
@@ -14,7 +15,7 @@ from market.rules.graph import BuyerNode, SellerNode
 from market.rules.match_terms import match_terms
 from market.rules.posing import fills_g
 from market.rules.pricing import price_terms, total
-from market.rules.quantities import largest_remainder, net_dry_g, product_g, round_half_even
+from market.rules.quantities import largest_remainder, net_dry_g, product_g
 from market.rules.rounds import Clearing, Round
 
 

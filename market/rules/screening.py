@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from events.vocabulary import QUALIFICATION_LADDER
 from market.rules.assay_columns import NO_FIGURE, AssayColumns, purity_or_no_figure
 from market.rules.assignment_problem import Mask
@@ -21,7 +22,6 @@ from market.rules.columns import (
     share_a_bit,
 )
 from market.rules.eligibility import MarketFacts, seller_parcel_g
-from market.rules.quantities import UEUR_G_PER_KG_PER_CENT
 
 Supplies = Sequence[SupplyOrder]
 Requirements = Sequence[RequirementOrder]
@@ -163,7 +163,7 @@ def _paid_for_g(order: RequirementOrder) -> int:
     limit = terms.limit.ueur_per_kg
     if terms.payment != "credit" or terms.term is not None or limit <= 0:
         return BEYOND
-    return min(BEYOND, (terms.credit_limit_cents_eur or 0) * UEUR_G_PER_KG_PER_CENT // limit)
+    return min(BEYOND, (terms.credit_limit_cents_eur or 0) * MICRO_G_PER_KG_PER_CENT // limit)
 
 
 def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:

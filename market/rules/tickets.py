@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms
@@ -22,7 +23,7 @@ from events.vocabulary import (
     StatedPrice,
 )
 from market.rules.ineligibility import period_text, ppb_text
-from market.rules.quantities import element_fractions, round_half_even, ueur_per_product_kg
+from market.rules.quantities import element_fractions, ueur_per_product_kg
 
 
 class TicketAnalyte(Struct, frozen=True, kw_only=True):

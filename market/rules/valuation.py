@@ -7,16 +7,14 @@ from math import gcd
 
 import numpy as np
 
+from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR, effective_g_ppb, is_european
 from events.market_terms import FootprintBenchmark, SustainabilityProfile
 from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY, Footprint
 from market.rules.amounts import (
     AMOUNT_UEUR_G_PER_KG_MAX,
-    CENTS_G_PER_T_KG_PER_UEUR,
     VALUE_UEUR_PER_KG_MAX,
     co_product_price,
     concentrated_origins,
-    effective_g_ppb,
-    is_european,
     profile_of,
 )
 from market.rules.assay_columns import AssayColumns
@@ -203,7 +201,7 @@ def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, 
 
 
 def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
-    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts)
+    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts.rule_set)
 
 
 def _ueur_per_cent_and_gain(
@@ -262,7 +260,7 @@ def _certificates(
 
 
 def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts: MarketFacts) -> Term:
-    european = int64s((is_european(order, facts) for order in supplies), len(supplies))
+    european = int64s((is_european(order.terms.origin, facts.rule_set) for order in supplies), len(supplies))
     concentrated = int64s((bool(concentrated_origins(order, facts)) for order in supplies), len(supplies))
     bid = int64s((profile.eu_origin_ueur_per_kg for profile in profiles), len(profiles))
     deducted = int64s(

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from contracts.rules.price_terms import round_to
 from events.vocabulary import (
     BASIS_ELEMENTS,
     MICRO,
@@ -16,7 +17,7 @@ from events.vocabulary import (
     StatedPrice,
 )
 from market.rules.market_inputs import MarketInputs
-from market.rules.quantities import EUR, NDPR, round_to, scaled_shares
+from market.rules.quantities import EUR, NDPR, scaled_shares
 from market.rules.references import reference_kg_per_kg
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.rules.price_terms import amount_cents, round_half_even, round_to
 from events.vocabulary import PPB, Cell, Composition, Denominator, MarketBasis, StatedPrice
 from market.rules.quantities import (
-    amount_cents,
     basis_g,
     basis_steps,
     dry_analytes,
@@ -19,8 +19,6 @@ from market.rules.quantities import (
     purity_ppb,
     reo_sum_ppb,
     requirement_kg_per_basis_kg,
-    round_half_even,
-    round_to,
     supply_kg_per_basis_kg,
     to_ueur_per_basis_kg,
     ueur_per_product_kg,

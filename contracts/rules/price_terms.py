@@ -1,0 +1,380 @@
+"""What a market and an agreement price alike: rounding, sustainability amounts, co-products, penalties.
+
+Amounts are micro-EUR per kg of basis, rounded down once: nobody pays a part of a micro-EUR that it did not
+promise. `sustainability_terms` says where each figure comes from; the functions above it are the formulas
+alone.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from events.clearing_terms import PriceTerm
+from events.market_terms import (
+    CoProductBid,
+    FootprintBenchmark,
+    PenaltyRule,
+    RuleSet,
+    SustainabilityProfile,
+)
+from events.vocabulary import (
+    PPB,
+    Denominator,
+    Footprint,
+    OriginStep,
+    ProductForm,
+    RecycledContent,
+    RexRoute,
+)
+
+MICRO_G_PER_KG_PER_CENT = 10**7
+CENTS_G_PER_T_KG_PER_UEUR = 100
+"""EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""
+
+Rounding = Literal["up", "down"]
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """The one rounding function. ValueError unless the denominator is positive."""
+    if denominator <= 0:
+        raise ValueError(f"the denominator has to be positive, not {denominator}")
+    quotient, remainder = divmod(numerator, denominator)
+    doubled = 2 * remainder
+    if doubled > denominator or (doubled == denominator and quotient % 2):
+        return quotient + 1
+    return quotient
+
+
+def round_to(value: Fraction, rounding: Rounding) -> int:
+    """Towards plus infinity when up, towards minus infinity when down."""
+    if rounding == "up":
+        return -(-value.numerator // value.denominator)
+    return value.numerator // value.denominator
+
+
+def amount_cents(quantity_g: int, price_micro_per_kg: int) -> tuple[int, int]:
+    """(cents, remainder): the invoice half to even, and what rounding left in gram·micro per kg."""
+    exact = quantity_g * price_micro_per_kg
+    cents = round_half_even(exact, MICRO_G_PER_KG_PER_CENT)
+    return cents, exact - cents * MICRO_G_PER_KG_PER_CENT
+
+
+class Clamped(NamedTuple):
+    """Recycled and Re-X as they are paid, and what floor and cap of S add or take."""
+
+    recycled: int
+    rex: int
+    clamp: int
+
+
+def clamped(
+    profile: SustainabilityProfile, rule_set: RuleSet, *, others: int, recycled: int, rex: int
+) -> Clamped:
+    """`others`: carbon, certificates and origin. Of recycled and Re-X only the larger may count."""
+    if rule_set.only_larger_of_recycled_and_rex and recycled > 0 and rex > 0:
+        # one fact is not paid twice
+        recycled, rex = (recycled, 0) if recycled >= rex else (0, rex)
+    wanted = others + recycled + rex
+    clamp = max(profile.floor_ueur_per_kg, min(wanted, profile.cap_ueur_per_kg)) - wanted
+    return Clamped(recycled, rex, clamp)
+
+
+def benchmark_for(form: ProductForm, rule_set: RuleSet) -> FootprintBenchmark | None:
+    for benchmark in rule_set.benchmarks:
+        if benchmark.form == form:
+            return benchmark
+    return None
+
+
+def footprint_defect(
+    footprint: Footprint | None, benchmark: FootprintBenchmark | None, papers_until: datetime
+) -> str | None:
+    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
+    if footprint is None or footprint.valid_until < papers_until:
+        return "pcf_missing"
+    return None if footprint_comparable(footprint, benchmark) else "pcf_not_comparable"
+
+
+def footprint_comparable(footprint: Footprint, benchmark: FootprintBenchmark | None) -> bool:
+    """Whether it is stated as the benchmark of the form is; without a benchmark every one is."""
+    if benchmark is None:
+        return True
+    stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
+    asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
+    return stated == asked
+
+
+def carbon_ueur(
+    profile: SustainabilityProfile,
+    rule_set: RuleSet,
+    benchmark: FootprintBenchmark | None,
+    kg_per_basis_kg: Fraction | None,
+    counted: Footprint | None,
+) -> int:
+    """λ · (benchmark − effective footprint); silence is priced at the worst value that may be declared.
+
+    `kg_per_basis_kg`: of the benchmark's unit. `counted` is None for a footprint with a defect.
+    """
+    if profile.carbon_cents_per_t == 0 or benchmark is None or kg_per_basis_kg is None:
+        return 0
+    effective = effective_g_ppb(counted, benchmark, rule_set)
+    gain_ppb = profile.carbon_cents_per_t * (benchmark.benchmark_g_co2e_per_kg * PPB - effective)
+    return (
+        gain_ppb
+        * kg_per_basis_kg.numerator
+        // (kg_per_basis_kg.denominator * CENTS_G_PER_T_KG_PER_UEUR * PPB)
+    )
+
+
+def effective_g_ppb(counted: Footprint | None, benchmark: FootprintBenchmark, rule_set: RuleSet) -> int:
+    """Grams CO2e per kg that count, in parts per billion of a gram."""
+    base = benchmark.benchmark_g_co2e_per_kg
+    worst = max(benchmark.worst_g_co2e_per_kg, base)
+    if counted is None:
+        return worst * PPB
+    improvement = base - counted.g_co2e_per_kg
+    if improvement > 0 and not counted.verified:
+        return base * PPB - improvement * rule_set.self_declared_improvement_ppb
+    # a value worse than the worst costs no more than silence would
+    return min(counted.g_co2e_per_kg, worst) * PPB
+
+
+def recycled_ueur(content: RecycledContent | None, profile: SustainabilityProfile) -> int:
+    if content is None:
+        return 0
+    post = content.post_consumer_ppb * profile.post_consumer_ueur_per_kg
+    return (post + content.pre_consumer_ppb * profile.pre_consumer_ueur_per_kg) // PPB
+
+
+def certificates_paid(
+    profile: SustainabilityProfile, rule_set: RuleSet, held: Callable[[str], tuple[str, ...]]
+) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """(scheme, amount, certificates) of each recognised scheme of which `held` names certificates."""
+    for bid in profile.certificates:
+        if bid.scheme in rule_set.recognised_certificates:
+            certificates = held(bid.scheme)
+            if certificates:
+                yield bid.scheme, bid.ueur_per_kg, certificates
+
+
+def origin_ueur(
+    steps: Sequence[OriginStep],
+    concentrated: Sequence[str],
+    profile: SustainabilityProfile,
+    rule_set: RuleSet,
+) -> int:
+    """EU amount: every stage in the EU or a strategic project; deduction: any listed country."""
+    worth = profile.eu_origin_ueur_per_kg if is_european(steps, rule_set) else 0
+    if profile.concentrated_origin_deduction_ueur_per_kg and concentrated:
+        worth -= profile.concentrated_origin_deduction_ueur_per_kg
+    return worth
+
+
+def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
+    return all(step.strategic_project or step.country in rule_set.eu_countries for step in steps)
+
+
+def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:
+    """The countries of a list through which the material went."""
+    return tuple(sorted({step.country for step in steps} & set(countries)))
+
+
+def rex_ueur(route: RexRoute | None, fit_for: Sequence[RexRoute], profile: SustainabilityProfile) -> int:
+    """The step of the route that the buyer declares, for a lot that is fit for it."""
+    if route is None or route not in fit_for:
+        return 0
+    return next((bid.ueur_per_kg for bid in profile.rex if bid.route == route), 0)
+
+
+def co_product_ueur(
+    bids: Iterable[CoProductBid],
+    ratio_ppb: Mapping[str, int],
+    price: Callable[[CoProductBid], Fraction | int | None],
+) -> int:
+    """Σ min(ratio, most) · price · payable; what is not measured, or has no price, counts nothing.
+
+    `ratio_ppb`: kg of an analyte per kg of basis. `price`: micro-EUR per kg of element.
+    """
+    whole, parts = 0, Fraction(0)
+    for bid in bids:
+        ratio = ratio_ppb.get(bid.analyte)
+        if ratio is None:
+            continue
+        paid_ppb2 = min(ratio, bid.max_ratio_ppb) * bid.payable_ppb
+        found = price(bid)
+        if isinstance(found, int):
+            whole += paid_ppb2 * found
+        elif found is not None:
+            parts += paid_ppb2 * found
+    return round_to((whole + parts) / PPB**2, "down") if parts else whole // PPB**2
+
+
+def penalty_steps(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> list[tuple[int, int, int]]:
+    """(index of the rule, full or begun steps above its threshold, their amount)."""
+    found = []
+    for index, rule in enumerate(rules):
+        excess_ppb = high_ppb(rule.analyte) - rule.threshold_ppb
+        if excess_ppb > 0:
+            steps = -(-excess_ppb // rule.step_ppb)
+            found.append((index, steps, steps * rule.ueur_per_kg_per_step))
+    return found
+
+
+def penalty_term(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> PriceTerm:
+    taken = penalty_steps(rules, high_ppb)
+    return PriceTerm(
+        kind="penalties",
+        rule="penalties.1",
+        ueur_per_kg=-sum(worth for _, _, worth in taken),
+        inputs={
+            f"{rules[index].analyte}_above_{rules[index].threshold_ppb}_ppb": (
+                f"{steps} × {rules[index].ueur_per_kg_per_step} ueur_per_kg"
+            )
+            for index, steps, _ in taken
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is stated and proved of a material. `certificates`: scheme → ids valid to the end of delivery.
+
+    `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
+    `concentrated`: listed countries through which it went. `rex_route`: what the buyer declares it will run.
+    """
+
+    form: ProductForm
+    footprint: Footprint | None
+    recycled: RecycledContent | None
+    origin: Sequence[OriginStep]
+    concentrated: Sequence[str]
+    concentrated_evidence: tuple[str, ...]
+    certificates: Callable[[str], tuple[str, ...]]
+    rex_route: RexRoute | None
+    rex_routes: Sequence[RexRoute]
+    kg_per_basis_kg: Mapping[Denominator, Fraction | None]
+    papers_until: datetime
+
+
+def sustainability_terms(
+    profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims
+) -> tuple[PriceTerm, ...]:
+    """The parts of S and what its floor and cap add or take; their sum is S."""
+    carbon = _carbon(profile, rule_set, claims)
+    certificates = _certificates(profile, rule_set, claims)
+    origin = _origin(profile, rule_set, claims)
+    recycled = recycled_ueur(claims.recycled, profile)
+    rex = rex_ueur(claims.rex_route, claims.rex_routes, profile)
+    others = carbon.ueur_per_kg + certificates.ueur_per_kg + origin.ueur_per_kg
+    paid = clamped(profile, rule_set, others=others, recycled=recycled, rex=rex)
+    return (
+        carbon,
+        _recycled(paid.recycled, recycled, claims.recycled, profile),
+        certificates,
+        origin,
+        _rex(paid.rex, rex, claims),
+        _clamp(paid.clamp, others + paid.recycled + paid.rex, profile),
+    )
+
+
+def _carbon(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    if profile.carbon_cents_per_t == 0:
+        return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
+    inputs = {"carbon_cents_per_t": str(profile.carbon_cents_per_t)}
+    benchmark = benchmark_for(claims.form, rule_set)
+    kg = None if benchmark is None else claims.kg_per_basis_kg[benchmark.declared_unit]
+    if benchmark is None or kg is None:
+        return PriceTerm(
+            kind="carbon", rule="carbon.1", ueur_per_kg=0, reason="benchmark_missing", inputs=inputs
+        )
+    defect = footprint_defect(claims.footprint, benchmark, claims.papers_until)
+    counted = None if defect else claims.footprint
+    inputs |= {
+        "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
+        "effective_g_co2e_per_kg": str(-(-effective_g_ppb(counted, benchmark, rule_set) // PPB)),
+        f"kg_{benchmark.declared_unit}_per_basis_kg_ppb": str(round_to(kg * PPB, "down")),
+    }
+    if claims.footprint is not None:
+        inputs |= {
+            "declared_g_co2e_per_kg": str(claims.footprint.g_co2e_per_kg),
+            "verified": "yes" if claims.footprint.verified else "no",
+        }
+    return PriceTerm(
+        kind="carbon",
+        rule="carbon.1",
+        ueur_per_kg=carbon_ueur(profile, rule_set, benchmark, kg, counted),
+        reason=defect,
+        inputs=inputs,
+        evidence=() if counted is None else (f"footprint:{counted.standard}",),
+    )
+
+
+def _recycled(
+    ueur_per_kg: int, alone: int, content: RecycledContent | None, profile: SustainabilityProfile
+) -> PriceTerm:
+    post, pre = (0, 0) if content is None else (content.post_consumer_ppb, content.pre_consumer_ppb)
+    inputs = {
+        "post_consumer_ppb": str(post),
+        "post_consumer_ueur_per_kg": str(profile.post_consumer_ueur_per_kg),
+        "pre_consumer_ppb": str(pre),
+        "pre_consumer_ueur_per_kg": str(profile.pre_consumer_ueur_per_kg),
+    }
+    reason = None
+    if alone != ueur_per_kg:
+        reason = "smaller_than_rex"
+        inputs["would_be_ueur_per_kg"] = str(alone)
+    return PriceTerm(
+        kind="recycled", rule="recycled.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs
+    )
+
+
+def _certificates(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    paid = list(certificates_paid(profile, rule_set, claims.certificates))
+    return PriceTerm(
+        kind="certificates",
+        rule="certificates.1",
+        ueur_per_kg=sum(worth for _, worth, _ in paid),
+        inputs={scheme: str(worth) for scheme, worth, _ in paid},
+        evidence=tuple(f"certificate:{certificate}" for _, _, held in paid for certificate in held),
+    )
+
+
+def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in claims.origin)}
+    if claims.concentrated:
+        inputs["concentrated"] = ",".join(claims.concentrated)
+    return PriceTerm(
+        kind="origin",
+        rule="origin.1",
+        ueur_per_kg=origin_ueur(claims.origin, claims.concentrated, profile, rule_set),
+        inputs=inputs,
+        evidence=claims.concentrated_evidence,
+    )
+
+
+def _rex(ueur_per_kg: int, alone: int, claims: Claims) -> PriceTerm:
+    route = claims.rex_route
+    if route is None:
+        return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg)
+    inputs: dict[str, str] = {"route": route}
+    reason = None if route in claims.rex_routes else "route_not_offered"
+    if alone != ueur_per_kg:
+        reason = "smaller_than_recycled"
+        inputs["would_be_ueur_per_kg"] = str(alone)
+    return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs)
+
+
+def _clamp(ueur_per_kg: int, wanted: int, profile: SustainabilityProfile) -> PriceTerm:
+    return PriceTerm(
+        kind="sustainability",
+        rule="clamp.1",
+        ueur_per_kg=ueur_per_kg,
+        reason=None if ueur_per_kg == 0 else "capped" if ueur_per_kg < 0 else "floored",
+        inputs={
+            "sum_ueur_per_kg": str(wanted),
+            "floor_ueur_per_kg": str(profile.floor_ueur_per_kg),
+            "cap_ueur_per_kg": str(profile.cap_ueur_per_kg),
+        },
+    )
