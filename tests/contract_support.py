@@ -94,7 +94,11 @@ def agreement_terms(**changes: Any) -> AgreementTerms:
         ),
         price=IndexedPrice(
             index=IndexReference(
-                code="ndpr-oxide-cn", currency="USD", per="oxide", quotation_period="month_of_shipment"
+                code="ndpr-oxide-cn",
+                currency="USD",
+                per="oxide",
+                quotation_period="month_of_shipment",
+                fx_code="usd-eur",
             ),
             floor_micro_per_kg=110 * MICRO,
         ),

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Final, assert_never
 
+from contracts.rules.delivery_refusals import EuroOnly, RateMissing
+from contracts.rules.prices import index_of
 from contracts.rules.refusals import (
     AmountBelowZero,
     ConditionsWithoutLongStop,
@@ -58,6 +60,7 @@ def clause_refusals(
         *_volume(terms),
         *_nominations(terms),
         *_price(terms),
+        *_money(terms),
         *_conditions(terms, day, settled),
         *_assay(terms),
         *_kind(terms, kind),
@@ -139,6 +142,18 @@ def _price(terms: AgreementTerms) -> Iterator[Refusal]:
             yield from _not_below_zero("cost_micro_per_kg", price.cost_micro_per_kg)
         case _:
             assert_never(price)
+
+
+def _money(terms: AgreementTerms) -> Iterator[Refusal]:
+    """One currency throughout, or a named rate; amounts of a market's rule sets are in EUR."""
+    currency, index = terms.payment.currency, index_of(terms.price)
+    if index is not None and (index.currency == currency) != (index.fx_code is None):
+        yield RateMissing(pointer="/price/index/fx_code", given=index.currency, expected=currency)
+    sustainability = isinstance(terms.price, MatchedPrice) or (
+        isinstance(terms.price, IndexedPrice) and terms.price.sustainability is not None
+    )
+    if currency != "EUR" and (terms.penalties or sustainability):
+        yield EuroOnly(pointer="/payment/currency")
 
 
 def _not_below_zero(name: str, amount_micro: MicroAmount | None) -> Iterator[Refusal]:

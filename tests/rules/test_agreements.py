@@ -42,7 +42,7 @@ from tests.desk_support import (
 )
 
 CHEAPER = agreement_terms(payment=PaymentClause(currency="EUR", provisional_ppb=800_000_000, due_days=60))
-INDEX = IndexReference(code="x", currency="USD", per="oxide", quotation_period="month_of_shipment")
+INDEX = IndexReference(code="x", currency="EUR", per="oxide", quotation_period="month_of_shipment")
 
 
 def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
@@ -290,7 +290,10 @@ def test_an_amendment_binds_when_both_have_signed_it() -> None:
     ("changes", "expected"),
     [
         (
-            {"payment": PaymentClause(currency="USD", provisional_ppb=0, due_days=0)},
+            {
+                "payment": PaymentClause(currency="USD", provisional_ppb=0, due_days=0),
+                "price": FlatPrice(price_micro_per_kg=1),
+            },
             "/terms/payment/currency",
         ),
         ({"term": replace(TERM, starts_on=date(2027, 2, 1))}, "/terms/term/starts_on"),

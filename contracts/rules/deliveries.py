@@ -1,0 +1,301 @@
+"""A delivery from shipment to title: shipped with a provisional invoice, weighed, accepted or rejected.
+
+What lies between the weighing and the acceptance is in `results`, what follows it in `settlements`.
+"""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contracts.rules import assays
+from contracts.rules.agreement import years_later
+from contracts.rules.agreements import decision
+from contracts.rules.delivery import (
+    Delivery,
+    DeliveryState,
+    date_refusals,
+    known,
+    midnight,
+    party_of,
+    side_refusals,
+    status_refusals,
+)
+from contracts.rules.delivery_refusals import (
+    AgreementIneffective,
+    DeliveredFormUnfit,
+    LotDelivered,
+    NothingShipped,
+    OutsideContractYears,
+    RecycledShareTooLow,
+    WithinSpecification,
+)
+from contracts.rules.invoices import credit, line, total_cents
+from contracts.rules.materials import Material
+from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
+from contracts.rules.quotation import IndexValues, provisional, provisional_rate
+from contracts.rules.results import figure_refusals, moisture_refusals
+from events.callers import Caller
+from events.contract_events import (
+    AssaysExchanged,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWeighed,
+    InvoiceSettled,
+)
+from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, InvoiceLine
+from events.decision import Decision, Moment
+from events.refusal import Refusal, refuse
+from events.vocabulary import BASIS_ELEMENTS, ProductForm
+from events.wellformed import malformed
+
+
+class Ship(Struct, frozen=True, kw_only=True):
+    """`stated` are the seller's figures as element in the dry sample."""
+
+    caller: Caller
+    agreement: UUID
+    nomination: UUID | None = None
+    lot_number: str
+    passport: UUID | None = None
+    form: ProductForm
+    shipped_on: date
+    net_wet_g: int
+    moisture_ppb: int
+    stated: tuple[AnalyteResult, ...]
+    evidence: DeliveryEvidence = DeliveryEvidence()
+
+
+class Weigh(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    delivery: UUID
+    weighed_on: date
+    net_wet_g: int
+    moisture_ppb: int
+
+
+class Accept(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    delivery: UUID
+    title_passed_on: date
+
+
+class Reject(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    delivery: UUID
+
+
+def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
+    """The lot leaves, and the provisional invoice with it. Raises Refusals."""
+    agreement, side = party_of(state, argument.caller)
+    if agreement.status != "effective" or agreement.starts_on is None or agreement.ends_on is None:
+        raise AgreementIneffective(status=agreement.status)
+    terms = agreement.terms
+    delivery, invoice = moment.new_id(), moment.new_id()
+    shipped = DeliveryShipped(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=delivery,
+        nomination=argument.nomination,
+        year=_contract_year(agreement.starts_on, argument.shipped_on),
+        lot_number=argument.lot_number,
+        passport=argument.passport,
+        form=argument.form,
+        shipped_on=argument.shipped_on,
+        net_wet_g=argument.net_wet_g,
+        moisture_ppb=argument.moisture_ppb,
+        stated=argument.stated,
+        evidence=argument.evidence,
+        quantity_g=0,
+        invoice=invoice,
+        currency=terms.payment.currency,
+        lines=(),
+    )
+    refuse(malformed(replace(shipped, year=max(1, shipped.year))))
+    reasons: list[Refusal] = side_refusals(side, "seller")
+    reasons += _term_refusals(agreement.starts_on, agreement.ends_on, argument.shipped_on)
+    reasons += date_refusals(
+        argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
+    )
+    refuse(reasons + _lot_refusals(state, terms, argument))
+    material = Delivery(version=1, position=1, shipped=shipped).material(terms)
+    if material.basis_g == 0:
+        raise NothingShipped(pointer="/stated")
+    invoiced = _provisional(terms, material, argument.shipped_on, state.values, moment.now)
+    return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=(invoiced,)))
+
+
+def _contract_year(starts_on: date, day: date) -> int:
+    """1 in the first year; 0 before it."""
+    year = day.year - starts_on.year
+    return year + 1 if day >= years_later(starts_on, year) else year
+
+
+def _term_refusals(starts_on: date, ends_on: date, day: date) -> list[Refusal]:
+    if day < ends_on:
+        return []
+    return [
+        OutsideContractYears(
+            pointer="/shipped_on",
+            day=day.isoformat(),
+            starts_on=starts_on.isoformat(),
+            ends_on=ends_on.isoformat(),
+        )
+    ]
+
+
+def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    forms = (terms.product.form, *terms.product.buyer_option_forms)
+    if argument.form not in forms:
+        reasons.append(DeliveredFormUnfit(pointer="/form", form=argument.form, agreed=", ".join(forms)))
+    if argument.lot_number in state.lots:
+        reasons.append(LotDelivered(pointer="/lot_number", lot_number=argument.lot_number))
+    reasons += figure_refusals(argument.stated, needed_analytes(terms), "/stated")
+    reasons += moisture_refusals(argument.moisture_ppb)
+    recycled = argument.evidence.recycled
+    shown = 0 if recycled is None else recycled.post_consumer_ppb
+    if shown < terms.product.post_consumer_min_ppb:
+        least = terms.product.post_consumer_min_ppb
+        reasons.append(RecycledShareTooLow(pointer="/evidence/recycled", least_ppb=least, stated_ppb=shown))
+    return reasons
+
+
+def needed_analytes(terms: AgreementTerms) -> tuple[str, ...]:
+    """Analytes without whose figures a delivery can be neither priced nor judged."""
+    named = [
+        *BASIS_ELEMENTS[terms.product.basis],
+        *(limit.analyte for limit in terms.assay.splitting),
+        *(rule.analyte for rule in terms.penalties),
+        *(limit.analyte for limit in terms.product.limits),
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _provisional(
+    terms: AgreementTerms, material: Material, shipped_on: date, values: IndexValues, now: datetime
+) -> InvoiceLine:
+    reference, quotation = index_of(terms.price), None
+    if reference is not None:
+        quoted = provisional(values, reference, shipped_on, now)
+        quotation = Quotation(quoted, provisional_rate(values, reference, quoted.days, now))
+    price = delivery_price(terms, material, quotation)
+    return line("provisional", material.basis_g, provisional_share(price, terms.payment.provisional_ppb))
+
+
+def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
+    """Net mass as received. Where nothing is exchanged, what was stated stands. Raises Refusals."""
+    agreement, side = party_of(state, argument.caller)
+    delivery = known(state)
+    shipped = delivery.shipped
+    terms = agreement.terms
+    last_day = argument.weighed_on + timedelta(days=terms.assay.exchange_days)
+    fact = DeliveryWeighed(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=shipped.delivery,
+        weighed_on=argument.weighed_on,
+        net_wet_g=argument.net_wet_g,
+        moisture_ppb=argument.moisture_ppb,
+        exchange_by=midnight(last_day + timedelta(days=1)),
+    )
+    refuse(malformed(fact))
+    reasons: list[Refusal] = side_refusals(side, "buyer")
+    reasons += status_refusals(delivery, "shipped")
+    reasons += date_refusals(
+        argument.weighed_on, "/weighed_on", moment.now, shipped.shipped_on, "the weighing", "the shipment"
+    )
+    refuse(reasons + moisture_refusals(argument.moisture_ppb))
+    if terms.assay.splitting:
+        return decision(agreement, fact)
+    found = assays.exchange((), None, None, {})
+    nothing = AssaysExchanged(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=shipped.delivery,
+        settled=found.settled,
+    )
+    return decision(agreement, fact, nothing)
+
+
+def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
+    """Title passes for the settled quantity, within the limits or not. Raises Refusals."""
+    agreement, side = party_of(state, argument.caller)
+    delivery = known(state)
+    reasons: list[Refusal] = side_refusals(side, "buyer")
+    reasons += status_refusals(delivery, "assayed")
+    if delivery.weighed is not None:
+        reasons += date_refusals(
+            argument.title_passed_on,
+            "/title_passed_on",
+            moment.now,
+            delivery.weighed.weighed_on,
+            "the passing of title",
+            "the weighing",
+        )
+    refuse(reasons)
+    shipped = delivery.shipped
+    fact = DeliveryAccepted(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=shipped.delivery,
+        year=shipped.year,
+        quantity_g=delivery.material(agreement.terms).basis_g,
+        title_passed_on=argument.title_passed_on,
+    )
+    return decision(agreement, fact)
+
+
+def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
+    """Off-spec by settled figures; what was paid on documents comes back. Raises Refusals."""
+    agreement, side = party_of(state, argument.caller)
+    delivery = known(state)
+    reasons: list[Refusal] = side_refusals(side, "buyer")
+    refuse(reasons + status_refusals(delivery, "assayed"))
+    material = delivery.material(agreement.terms)
+    broken = off_spec(agreement.terms, material)
+    if not broken:
+        raise WithinSpecification
+    shipped = delivery.shipped
+    fact = DeliveryRejected(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=shipped.delivery,
+        year=shipped.year,
+        quantity_g=material.basis_g,
+        reasons=broken,
+    )
+    lines = tuple(credit(each) for each in shipped.lines)
+    invoice = InvoiceSettled(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        invoice=moment.new_id(),
+        delivery=shipped.delivery,
+        year=shipped.year,
+        settles="rejection",
+        currency=shipped.currency,
+        lines=lines,
+        total_cents=total_cents(lines),
+    )
+    return decision(agreement, fact, invoice)
+
+
+def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
+    """Which agreed limits the figures break, with both."""
+    found: list[str] = []
+    for limit in terms.product.limits:
+        ppb = material.fractions_ppb.get(limit.analyte)
+        if ppb is None:
+            continue  # agreed after the shipment, which does not state it
+        if limit.max_ppb is not None and ppb > limit.max_ppb:
+            found.append(f"above_max:{limit.analyte} {ppb} ppb > {limit.max_ppb} ppb")
+        if limit.min_ppb is not None and ppb < limit.min_ppb:
+            found.append(f"below_min:{limit.analyte} {ppb} ppb < {limit.min_ppb} ppb")
+    purity = terms.product.purity
+    if purity is not None:
+        share_ppb = material.purity_ppb(purity.elements) or 0
+        if share_ppb < purity.min_ppb:
+            found.append(f"purity:{'+'.join(purity.elements)} {share_ppb} ppb < {purity.min_ppb} ppb")
+    return tuple(found)

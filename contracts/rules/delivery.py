@@ -1,0 +1,171 @@
+"""A delivery as its facts have made it: a pure fold, and what every decision on one asks first."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Final, Literal, TypeAlias, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.agreements import day_of
+from contracts.rules.delivery_refusals import BuyerOnly, DeliveryStatusUnfit, DeliveryUnknown, SellerOnly
+from contracts.rules.materials import Material, figures
+from contracts.rules.quotation import IndexValues
+from contracts.rules.refusals import AgreementUnknown, DateInFuture, DatesOutOfOrder
+from events.callers import Caller, role_refusals
+from events.contract_events import (
+    AssayLodged,
+    AssaysExchanged,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWeighed,
+    InvoiceSettled,
+    UmpireDecided,
+)
+from events.contract_terms import AgreementTerms
+from events.refusal import Refusal, refuse
+from events.vocabulary import Side
+
+DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
+Change: TypeAlias = (
+    DeliveryWeighed | AssayLodged | AssaysExchanged | UmpireDecided | DeliveryAccepted | DeliveryRejected
+)
+DeliveryFact: TypeAlias = DeliveryShipped | Change
+OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A delivery as its facts have made it; `version` counts them."""
+
+    version: int
+    position: int
+    shipped: DeliveryShipped
+    weighed: DeliveryWeighed | None = None
+    seller_assay: AssayLodged | None = None
+    buyer_assay: AssayLodged | None = None
+    exchanged: AssaysExchanged | None = None
+    umpire: UmpireDecided | None = None
+    accepted: DeliveryAccepted | None = None
+    rejected: DeliveryRejected | None = None
+
+    @property
+    def status(self) -> DeliveryStatus:
+        if self.rejected is not None:
+            return "rejected"
+        if self.accepted is not None:
+            return "accepted"
+        if self.exchanged is not None:
+            decided = not self.exchanged.to_umpire or self.umpire is not None
+            return "assayed" if decided else "before_umpire"
+        return "shipped" if self.weighed is None else "weighed"
+
+    def lodged(self, side: Side) -> AssayLodged | None:
+        return self.seller_assay if side == "seller" else self.buyer_assay
+
+    @property
+    def fractions_ppb(self) -> dict[str, int]:
+        """Figures that count: what was stated, replaced by what has been settled."""
+        settled = () if self.exchanged is None else self.exchanged.settled
+        settled += () if self.umpire is None else self.umpire.settled
+        return figures(self.shipped.stated) | {each.analyte: each.settled_ppb for each in settled}
+
+    def material(self, terms: AgreementTerms) -> Material:
+        """As shipped, or as weighed and settled so far."""
+        mass = self.shipped if self.weighed is None else self.weighed
+        return Material(
+            basis=terms.product.basis,
+            form=self.shipped.form,
+            net_wet_g=mass.net_wet_g,
+            moisture_ppb=mass.moisture_ppb,
+            fractions_ppb=self.fractions_ppb,
+            evidence=self.shipped.evidence,
+            papers_until=midnight(self.shipped.shipped_on),
+        )
+
+
+class DeliveryState(Struct, frozen=True, kw_only=True):
+    """The agreement, the delivery that is asked about, and what else a decision on it reads.
+
+    `lots` are the lot numbers shipped under the agreement, `invoices` those of this delivery in order.
+    """
+
+    lane: int
+    agreement: Agreement | None
+    delivery: Delivery | None = None
+    lots: frozenset[str] = frozenset()
+    invoices: tuple[InvoiceSettled, ...] = ()
+    values: IndexValues = {}
+
+
+def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:
+    """The delivery after `fact`. LookupError when it was never shipped, or shipped twice."""
+    if isinstance(fact, DeliveryShipped):
+        if delivery is not None:
+            raise LookupError(f"delivery {fact.delivery} was shipped twice")
+        return Delivery(version=1, position=position, shipped=fact)
+    if delivery is None or delivery.shipped.delivery != fact.delivery:
+        raise LookupError(f"delivery {fact.delivery} was never shipped")
+    return replace(delivery, version=delivery.version + 1, position=position, **_changes(fact))
+
+
+def _changes(fact: Change) -> Mapping[str, Struct]:
+    match fact:
+        case DeliveryWeighed():
+            return {"weighed": fact}
+        case AssayLodged():
+            return {f"{fact.side}_assay": fact}
+        case AssaysExchanged():
+            return {"exchanged": fact}
+        case UmpireDecided():
+            return {"umpire": fact}
+        case DeliveryAccepted():
+            return {"accepted": fact}
+        case DeliveryRejected():
+            return {"rejected": fact}
+        case _:
+            assert_never(fact)
+
+
+def party_of(state: DeliveryState, caller: Caller) -> tuple[Agreement, Side]:
+    """Whose side the caller is. To anyone but its parties nothing of an agreement exists."""
+    refuse(role_refusals(caller, "trader"))
+    side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
+    if state.agreement is None or side is None:
+        raise AgreementUnknown
+    return state.agreement, side
+
+
+def known(state: DeliveryState) -> Delivery:
+    if state.delivery is None:
+        raise DeliveryUnknown
+    return state.delivery
+
+
+def status_refusals(delivery: Delivery, *needed: DeliveryStatus) -> list[Refusal]:
+    if delivery.status in needed:
+        return []
+    return [DeliveryStatusUnfit(status=delivery.status, needed=" or ".join(needed))]
+
+
+def date_refusals(
+    day: date, pointer: str, now: datetime, earlier: date, what: str, than: str
+) -> list[Refusal]:
+    """Days come in order, and not before they are."""
+    reasons: list[Refusal] = []
+    if day > day_of(now):
+        reasons.append(DateInFuture(pointer=pointer, day=day.isoformat()))
+    if day < earlier:
+        reasons.append(DatesOutOfOrder(pointer=pointer, later=what, earlier=than))
+    return reasons
+
+
+def side_refusals(side: Side, needed: Side) -> list[Refusal]:
+    if side == needed:
+        return []
+    return [SellerOnly() if needed == "seller" else BuyerOnly()]
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)

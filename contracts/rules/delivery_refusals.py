@@ -1,0 +1,255 @@
+"""Why indices, deliveries, assays and invoices refuse: one class per reason, told as its docstring."""
+
+from events.refusal import Refusal
+
+
+class IndexUnitDiffers(Refusal):
+    """The index {index} is stated in {expected}, not in {given}."""
+
+    code = "index_unit_differs"
+
+
+class IndexUnitMissing(Refusal):
+    """An index counts kilograms of something, or is a rate of a currency: state exactly one of the two."""
+
+    code = "index_unit_missing"
+
+
+class IndexPeriodsOverlap(Refusal):
+    """The period from {start} to {end} overlaps another of this index that it does not restate."""
+
+    code = "index_periods_overlap"
+
+
+class IndexRestatementStale(Refusal):
+    """A value of this period published at {published_at} is there already: a restatement comes later."""
+
+    code = "index_restatement_stale"
+
+
+class IndexValueInFuture(Refusal):
+    """A value cannot be published before it is known: {moment} has not come yet."""
+
+    code = "index_value_in_future"
+
+
+class IndexPeriodNotDays(Refusal):
+    """A value is of whole days: its period starts and ends at midnight UTC."""
+
+    code = "index_period_not_days"
+
+
+class IndexValueEmpty(Refusal):
+    """An index value has to be above zero."""
+
+    code = "index_value_empty"
+
+
+class IndexGap(Refusal):
+    """{index} has no usable value from {first} to {last}, and nothing stands in for it."""
+
+    code = "index_gap"
+
+
+class QuotationPeriodOpen(Refusal):
+    """The quotation period of {index} runs until {last}: the final price cannot be told before."""
+
+    code = "quotation_period_open"
+
+
+class NothingPublished(Refusal):
+    """State at least one value."""
+
+    code = "nothing_published"
+
+
+class DeliveryUnknown(Refusal):
+    """There is no such delivery."""
+
+    code = "delivery_unknown"
+
+
+class AgreementIneffective(Refusal):
+    """The agreement is {status}: deliveries need one that is effective."""
+
+    code = "agreement_ineffective"
+
+
+class OutsideContractYears(Refusal):
+    """{day} is not within the contract years, which run from {starts_on} to before {ends_on}."""
+
+    code = "outside_contract_years"
+
+
+class DeliveryStatusUnfit(Refusal):
+    """The delivery is {status}; this needs one that is {needed}."""
+
+    code = "delivery_status_unfit"
+
+
+class LotDelivered(Refusal):
+    """Lot {lot_number} was shipped under this agreement before."""
+
+    code = "lot_delivered"
+
+
+class DeliveredFormUnfit(Refusal):
+    """{form} is not among the agreed forms: {agreed}."""
+
+    code = "delivered_form_unfit"
+
+
+class ResultUnknown(Refusal):
+    """{analyte} is no analyte."""
+
+    code = "result_unknown"
+
+
+class AnalyteNotExchanged(Refusal):
+    """{analyte} is not exchanged under this agreement: {exchanged} are."""
+
+    code = "analyte_not_exchanged"
+
+
+class AnalyteMissing(Refusal):
+    """The agreement needs a figure of {analyte}."""
+
+    code = "analyte_missing"
+
+
+class ResultsOverWhole(Refusal):
+    """The results add up to {sum_ppb} ppb, more than the whole sample."""
+
+    code = "results_over_whole"
+
+
+class DeliveryMoistureWhole(Refusal):
+    """Moisture has to be below 100 %."""
+
+    code = "delivery_moisture_whole"
+
+
+class NothingShipped(Refusal):
+    """The lot carries no basis that could be paid for."""
+
+    code = "nothing_shipped"
+
+
+class RecycledShareTooLow(Refusal):
+    """The agreement asks for {least_ppb} ppb of post-consumer content; the evidence shows {stated_ppb}."""
+
+    code = "recycled_share_too_low"
+
+
+class SellerOnly(Refusal):
+    """This is the seller's to do."""
+
+    code = "seller_only"
+
+
+class BuyerOnly(Refusal):
+    """This is the buyer's to do."""
+
+    code = "buyer_only"
+
+
+class AssayLodgedBefore(Refusal):
+    """The {side} has lodged its assay: sealed results do not change."""
+
+    code = "assay_lodged_before"
+
+
+class ExchangeOver(Refusal):
+    """The exchange was over at {exchange_by}: the other side's assay binds."""
+
+    code = "exchange_over"
+
+
+class ExchangeNotDue(Refusal):
+    """The {silent} may still lodge an assay until {exchange_by}."""
+
+    code = "exchange_not_due"
+
+
+class NothingForUmpire(Refusal):
+    """{analyte} does not stand before the umpire."""
+
+    code = "nothing_for_umpire"
+
+
+class UmpireNotAgreed(Refusal):
+    """The agreed umpire is {umpire}."""
+
+    code = "umpire_not_agreed"
+
+
+class WithinSpecification(Refusal):
+    """Every settled figure is within the agreed limits: the delivery cannot be rejected."""
+
+    code = "within_specification"
+
+
+class AlreadySettled(Refusal):
+    """This was settled before, by invoice {invoice}."""
+
+    code = "already_settled"
+
+
+class NothingRestated(Refusal):
+    """Today's values give the price that was settled."""
+
+    code = "nothing_restated"
+
+
+class QuarterNotOver(Refusal):
+    """The quarter ends on {last}: its difference cannot be settled before."""
+
+    code = "quarter_not_over"
+
+
+class QuarterStart(Refusal):
+    """A quarter begins on the first day of January, April, July or October."""
+
+    code = "quarter_start"
+
+
+class NoContractForDifference(Refusal):
+    """The price of this agreement is no contract for difference."""
+
+    code = "no_contract_for_difference"
+
+
+class NothingDelivered(Refusal):
+    """Nothing was accepted in this quarter."""
+
+    code = "nothing_delivered"
+
+
+class QuarterUndecided(Refusal):
+    """A delivery shipped in this quarter is neither accepted nor rejected."""
+
+    code = "quarter_undecided"
+
+
+class RateMissing(Refusal):
+    """The index is in {given}, the agreement in {expected}: name the exchange rate, and no other."""
+
+    code = "rate_missing"
+
+
+class EuroOnly(Refusal):
+    """Penalties and sustainability amounts are in EUR: so has the agreement to be."""
+
+    code = "euro_only"
+
+
+class AmountTooLarge(Refusal):
+    """The agreed terms give {figure}, which no record holds."""
+
+    code = "amount_too_large"
+
+
+class NotSettledYet(Refusal):
+    """The delivery has no final invoice yet."""
+
+    code = "not_settled_yet"

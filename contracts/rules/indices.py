@@ -1,0 +1,127 @@
+"""Index values as they are published: whole days, never overlapping, restated by what is published later."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+
+from msgspec import Struct
+
+from contracts.rules.delivery_refusals import (
+    IndexPeriodNotDays,
+    IndexPeriodsOverlap,
+    IndexRestatementStale,
+    IndexUnitDiffers,
+    IndexUnitMissing,
+    IndexValueEmpty,
+    IndexValueInFuture,
+    NothingPublished,
+)
+from contracts.rules.refusals import DatesOutOfOrder
+from events.callers import Caller, role_refusals
+from events.contract_events import IndexPublished
+from events.contract_terms import IndexValue
+from events.decision import Decision, Moment
+from events.envelope import Draft
+from events.refusal import Refusal, refuse
+from events.vocabulary import Denominator, Period
+from events.wellformed import malformed
+
+
+class IndexUnit(Struct, frozen=True, kw_only=True):
+    """Millionths of `currency` per kg of `per`, or for an exchange rate per unit of `rate_of`."""
+
+    currency: str
+    per: Denominator | None = None
+    rate_of: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.currency} per {self.rate_of or f'kg {self.per}'}"
+
+
+class IndexState(Struct, frozen=True, kw_only=True):
+    """`unit` None: nothing was published yet. `values`: all whose periods touch the new ones."""
+
+    lane: int
+    unit: IndexUnit | None = None
+    values: tuple[IndexValue, ...] = ()
+
+
+class PublishIndex(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    index: str
+    unit: IndexUnit
+    values: tuple[IndexValue, ...]
+
+
+def publish(state: IndexState, argument: PublishIndex, moment: Moment) -> Decision:
+    """All values or none; every fault of every value at once. Raises Refusals."""
+    refuse(role_refusals(argument.caller, "operator"))
+    fact = IndexPublished(
+        index=argument.index,
+        currency=argument.unit.currency,
+        per=argument.unit.per,
+        rate_of=argument.unit.rate_of,
+        values=argument.values,
+    )
+    refuse(malformed(fact))
+    reasons: list[Refusal] = []
+    if (argument.unit.per is None) == (argument.unit.rate_of is None):
+        reasons.append(IndexUnitMissing(pointer="/per"))
+    if state.unit is not None and state.unit != argument.unit:
+        reasons.append(
+            IndexUnitDiffers(
+                pointer="/currency", index=argument.index, expected=state.unit, given=argument.unit
+            )
+        )
+    if not argument.values:
+        reasons.append(NothingPublished(pointer="/values"))
+    for place, value in enumerate(argument.values):
+        pointer = f"/values/{place}"
+        reasons += _value_refusals(value, pointer, moment.now)
+        reasons += _place_refusals(value, (*state.values, *argument.values[:place]), pointer)
+    refuse(reasons)
+    draft = Draft(stream="contracts", lane=state.lane, subject=f"index:{argument.index}", data=fact)
+    return Decision(drafts=(draft,))
+
+
+def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if value.amount_micro <= 0:
+        reasons.append(IndexValueEmpty(pointer=f"{pointer}/amount_micro"))
+    if not _whole_days(value.period):
+        reasons.append(IndexPeriodNotDays(pointer=f"{pointer}/period"))
+    if value.published_at > now:
+        moment = value.published_at.isoformat()
+        reasons.append(IndexValueInFuture(pointer=f"{pointer}/published_at", moment=moment))
+    if datetime.combine(value.as_of, time(), tzinfo=UTC) > value.published_at:
+        reasons.append(
+            DatesOutOfOrder(
+                pointer=f"{pointer}/published_at", later="publication", earlier="the day of the assessment"
+            )
+        )
+    return reasons
+
+
+def _place_refusals(value: IndexValue, known: Sequence[IndexValue], pointer: str) -> list[Refusal]:
+    """A period is restated whole, or lies apart from every other."""
+    reasons: list[Refusal] = []
+    period = value.period
+    for other in known:
+        if other.period == period:
+            if other.published_at >= value.published_at:
+                published_at = other.published_at.isoformat()
+                reasons.append(
+                    IndexRestatementStale(pointer=f"{pointer}/published_at", published_at=published_at)
+                )
+        elif other.period.start < period.end and period.start < other.period.end:
+            reasons.append(
+                IndexPeriodsOverlap(
+                    pointer=f"{pointer}/period",
+                    start=period.start.date().isoformat(),
+                    end=period.end.date().isoformat(),
+                )
+            )
+    return reasons[:1]
+
+
+def _whole_days(period: Period) -> bool:
+    return all(edge.astimezone(UTC).time() == time() for edge in (period.start, period.end))

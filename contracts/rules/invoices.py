@@ -1,0 +1,79 @@
+"""Lines of invoices: quantity × price to cents, half to even, with what the rounding left.
+
+For every line with a quantity: quantity × price = cents × 10⁷ + remainder, in gram·micro per kg.
+"""
+
+from collections.abc import Iterable
+
+from contracts.rules.delivery_refusals import AmountTooLarge
+from contracts.rules.price_terms import amount_cents
+from contracts.rules.prices import Priced
+from events.contract_events import InvoiceSettled
+from events.contract_terms import InvoiceLine, LineKind
+from events.vocabulary import INTEGER_MAX
+
+
+def line(kind: LineKind, quantity_g: int, price: Priced) -> InvoiceLine:
+    """AmountTooLarge when it does not fit the record."""
+    cents, remainder = amount_cents(quantity_g, price.micro_per_kg)
+    if abs(cents) > INTEGER_MAX:
+        raise AmountTooLarge(figure=f"{cents} cents")
+    return InvoiceLine(
+        kind=kind,
+        quantity_g=quantity_g,
+        price_micro_per_kg=price.micro_per_kg,
+        amount_cents=cents,
+        remainder_micro_g_per_kg=remainder,
+        terms=price.terms,
+    )
+
+
+def credit(provisional: InvoiceLine) -> InvoiceLine:
+    """The line that takes a provisional one back."""
+    return InvoiceLine(
+        kind="provisional_credit",
+        quantity_g=provisional.quantity_g,
+        price_micro_per_kg=-provisional.price_micro_per_kg,
+        amount_cents=-provisional.amount_cents,
+        remainder_micro_g_per_kg=-provisional.remainder_micro_g_per_kg,
+    )
+
+
+def umpire_cost(buyer_cents: int) -> tuple[InvoiceLine, ...]:
+    """The seller pays the umpire; the buyer's share stands on the invoice."""
+    return (InvoiceLine(kind="umpire_cost", amount_cents=buyer_cents),) if buyer_cents else ()
+
+
+def difference(settled: InvoiceLine, price: Priced) -> InvoiceLine:
+    """What a restated price adds to a settled line: together they are what that price alone gives."""
+    restated = line("difference", settled.quantity_g, price)
+    return InvoiceLine(
+        kind="difference",
+        quantity_g=settled.quantity_g,
+        price_micro_per_kg=price.micro_per_kg - settled.price_micro_per_kg,
+        amount_cents=restated.amount_cents - settled.amount_cents,
+        remainder_micro_g_per_kg=restated.remainder_micro_g_per_kg - settled.remainder_micro_g_per_kg,
+        terms=price.terms,
+    )
+
+
+def total_cents(lines: Iterable[InvoiceLine]) -> int:
+    return sum(each.amount_cents for each in lines)
+
+
+def settled_line(invoices: Iterable[InvoiceSettled], kind: LineKind) -> InvoiceLine | None:
+    """A priced line as every invoice since has left it: the first, with all differences on it."""
+    found: InvoiceLine | None = None
+    for invoice in invoices:
+        for each in invoice.lines:
+            if each.kind == kind:
+                found = each
+            elif each.kind == "difference" and found is not None:
+                found = InvoiceLine(
+                    kind=kind,
+                    quantity_g=found.quantity_g,
+                    price_micro_per_kg=found.price_micro_per_kg + each.price_micro_per_kg,
+                    amount_cents=found.amount_cents + each.amount_cents,
+                    remainder_micro_g_per_kg=found.remainder_micro_g_per_kg + each.remainder_micro_g_per_kg,
+                )
+    return found

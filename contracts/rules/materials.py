@@ -1,0 +1,96 @@
+"""What a delivered lot is priced by: its mass, its figures, and what is proved of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+
+from msgspec import Struct
+
+from contracts.rules.price_terms import Claims, listed_origins, round_to
+from events.contract_terms import AnalyteResult, DeliveryEvidence, SustainabilityClause
+from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, MarketBasis, ProductForm
+
+
+class Material(Struct, frozen=True, kw_only=True):
+    """`fractions_ppb`: analyte → element in the dry sample. Papers have to be valid to `papers_until`."""
+
+    basis: MarketBasis
+    form: ProductForm
+    net_wet_g: int
+    moisture_ppb: int
+    fractions_ppb: dict[str, int]
+    evidence: DeliveryEvidence
+    papers_until: datetime
+
+    @property
+    def basis_g(self) -> int:
+        """Grams of basis, rounded down; whole magnets count by their net mass."""
+        return round_to(self.net_wet_g * self.basis_share, "down")
+
+    @property
+    def basis_share(self) -> Fraction:
+        """Mass of basis per mass of wet product."""
+        elements = BASIS_ELEMENTS[self.basis]
+        if not elements:
+            return Fraction(1)
+        metal_ppb = sum(self.fractions_ppb.get(element, 0) for element in elements)
+        return Fraction(metal_ppb * (PPB - self.moisture_ppb), PPB**2)
+
+    def kg_per_basis_kg(self) -> dict[Denominator, Fraction | None]:
+        """Kilograms of each denominator that carry one of basis; None where that cannot be said."""
+        share, elements = self.basis_share, BASIS_ELEMENTS[self.basis]
+        wet = 1 / share if share else None
+        metal_ppb = sum(self.fractions_ppb.get(element, 0) for element in elements)
+        oxide_ppb = sum((self._oxide_ppb(element) for element in elements), Fraction(0))
+        return {
+            "wet": wet,
+            "dry": None if wet is None else wet * Fraction(PPB - self.moisture_ppb, PPB),
+            "oxide": oxide_ppb / metal_ppb if metal_ppb else None,
+            "element": Fraction(1) if elements else None,
+        }
+
+    def _oxide_ppb(self, element: str) -> Fraction:
+        return Fraction(self.fractions_ppb.get(element, 0) * PPB, OXIDES[TRADED_OXIDE[element]][1])
+
+    def ratio_ppb(self) -> dict[str, int]:
+        """Kilograms of each analyte per kg of basis, rounded down; empty where there is no basis."""
+        dry = self.kg_per_basis_kg()["dry"]
+        if dry is None:
+            return {}
+        return {analyte: round_to(ppb * dry, "down") for analyte, ppb in self.fractions_ppb.items()}
+
+    def purity_ppb(self, elements: Iterable[str]) -> int | None:
+        """Share of these rare earths, as traded oxides, in all that have a figure; None without any."""
+        oxides = {element: self._oxide_ppb(element) for element in TRADED_OXIDE}
+        whole = sum(oxides.values(), Fraction(0))
+        named = sum((oxides[element] for element in elements if element in oxides), Fraction(0))
+        return round_to(named / whole * PPB, "down") if whole else None
+
+    def claims(self, clause: SustainabilityClause) -> Claims:
+        """What the rules of a market read of it."""
+
+        def certificates(scheme: str) -> tuple[str, ...]:
+            held = (
+                certificate.certificate
+                for certificate in self.evidence.certificates
+                if certificate.scheme == scheme and certificate.valid_until >= self.papers_until
+            )
+            return tuple(map(str, sorted(held)))
+
+        return Claims(
+            form=self.form,
+            footprint=self.evidence.footprint,
+            recycled=self.evidence.recycled,
+            origin=self.evidence.origin,
+            concentrated=listed_origins(self.evidence.origin, clause.concentrated_origins),
+            concentrated_evidence=(),
+            certificates=certificates,
+            rex_route=clause.rex_route,
+            rex_routes=self.evidence.rex_routes,
+            kg_per_basis_kg=self.kg_per_basis_kg(),
+            papers_until=self.papers_until,
+        )
+
+
+def figures(stated: Iterable[AnalyteResult]) -> dict[str, int]:
+    return {result.analyte: result.fraction_ppb for result in stated}

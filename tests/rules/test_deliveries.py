@@ -1,0 +1,341 @@
+"""A delivery from shipment to title, every refusal first."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from contracts.rules.delivery import fold
+from events.contract_events import DeliveryWeighed
+from events.contract_terms import AssayClause, DeliveryEvidence, ProductClause, SplittingLimit
+from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
+from events.vocabulary import RecycledContent
+from tests.contract_support import TONNE_G
+from tests.delivery_support import FLAT, PPM_PPB, UMPIRE, Deliveries, figures
+from tests.desk_support import (
+    BUYER_TRADER,
+    OPERATOR_CALLER,
+    PERCENT_PPB,
+    READER,
+    STRANGER_TRADER,
+    blotter,
+    numbered,
+)
+
+SHIPPED = date(2027, 3, 1)
+SPEC = replace(
+    FLAT,
+    product=ProductClause(
+        basis="ndpr",
+        form="separated_oxide",
+        limits=(
+            AnalyteLimit(analyte="Th", max_ppb=50 * PPM_PPB),
+            AnalyteLimit(analyte="Nd", min_ppb=55 * PERCENT_PPB),
+        ),
+        purity=PurityFloor(elements=("Nd", "Pr"), min_ppb=99 * PERCENT_PPB),
+    ),
+)
+CLEAN = {"Nd": 60 * PERCENT_PPB, "Pr": 20 * PERCENT_PPB, "Th": 10 * PPM_PPB}
+
+
+def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
+    return blotter(step)
+
+
+def begun(terms: Any = FLAT) -> Deliveries:
+    return Deliveries(terms).on(SHIPPED)
+
+
+SHIPMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
+    "by the buyer": ({"caller": BUYER_TRADER}, [("seller_only", None)]),
+    "by a stranger": ({"caller": STRANGER_TRADER}, [("agreement_unknown", None)]),
+    "by a reader": ({"caller": READER}, [("role_missing", None)]),
+    "tomorrow": ({"shipped_on": SHIPPED + timedelta(days=1)}, [("date_in_future", "/shipped_on")]),
+    "before the first day": ({"shipped_on": date(2026, 12, 31)}, [("dates_out_of_order", "/shipped_on")]),
+    "another form": ({"form": "swarf"}, [("delivered_form_unfit", "/form")]),
+    "nothing but water": ({"moisture_ppb": 10**9}, [("delivery_moisture_whole", "/moisture_ppb")]),
+    "no praseodymium": ({"stated": figures(Nd=1)}, [("analyte_missing", "/stated")]),
+    "an unknown analyte": (
+        {"stated": figures(Nd=1, Pr=1, Xx=1)},
+        [("result_unknown", "/stated/2/analyte")],
+    ),
+    "neodymium twice": (
+        {"stated": (*figures(Nd=1, Pr=1), *figures(Nd=2))},
+        [("duplicate_entry", "/stated/2")],
+    ),
+    "more than the whole": (
+        {"stated": figures(Nd=90 * PERCENT_PPB, Pr=20 * PERCENT_PPB)},
+        [("results_over_whole", "/stated")],
+    ),
+    "no basis at all": ({"stated": figures(Nd=0, Pr=0)}, [("nothing_shipped", "/stated")]),
+    "no mass": ({"net_wet_g": 0}, [("nothing_shipped", "/stated")]),
+    "a mass below zero": ({"net_wet_g": -1}, [("malformed_member", "/net_wet_g")]),
+    "everything at once": (
+        {"form": "swarf", "moisture_ppb": 10**9, "stated": figures(Nd=1), "caller": BUYER_TRADER},
+        [
+            ("seller_only", None),
+            ("delivered_form_unfit", "/form"),
+            ("analyte_missing", "/stated"),
+            ("delivery_moisture_whole", "/moisture_ppb"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), SHIPMENTS.values(), ids=SHIPMENTS)
+def test_what_cannot_be_shipped(changes: dict[str, Any], expected: list[tuple[str, str | None]]) -> None:
+    assert expected == refused(lambda: begun().ship(**changes))
+
+
+def test_nothing_is_delivered_before_the_agreement_is_effective_or_after_it() -> None:
+    before = begun()
+    before.paper.agreement = replace(before.paper.stands, status="binding_subject_to_cp", starts_on=None)
+    assert [("agreement_ineffective", None)] == refused(before.ship)
+    suspended = begun()
+    suspended.paper.suspend("seller")
+    assert [("agreement_ineffective", None)] == refused(suspended.ship)
+    late = begun().on(date(2028, 1, 1))
+    assert [("outside_contract_years", "/shipped_on")] == refused(late.ship)
+
+
+def test_a_lot_is_delivered_once() -> None:
+    assert [("lot_delivered", "/lot_number")] == refused(lambda: begun().ship().ship(lot_number="L1"))
+
+
+def test_every_figure_that_the_price_and_the_limits_need_is_stated() -> None:
+    dirty = PenaltyRule(analyte="U", threshold_ppb=0, step_ppb=1, ueur_per_kg_per_step=1)
+    terms = replace(SPEC, penalties=(dirty,))
+    assert [("analyte_missing", "/stated")] * 2 == refused(begun(terms).ship)
+
+
+def test_36_percent_recycled_has_to_be_shown() -> None:
+    """Stellantis and Carester: the agreed share of post-consumer content, by evidence of the lot."""
+    terms = replace(FLAT, product=replace(FLAT.product, post_consumer_min_ppb=36 * PERCENT_PPB))
+    expected = [("recycled_share_too_low", "/evidence/recycled")]
+    assert expected == refused(begun(terms).ship)
+    short = DeliveryEvidence(
+        recycled=RecycledContent(post_consumer_ppb=36 * PERCENT_PPB - 1, pre_consumer_ppb=50 * PERCENT_PPB)
+    )
+    assert expected == refused(lambda: begun(terms).ship(evidence=short))
+    shown = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=36 * PERCENT_PPB))
+    assert shown == begun(terms).ship(evidence=shown).delivery.shipped.evidence
+
+
+def test_a_shipment_is_invoiced_at_90_percent_on_documents() -> None:
+    """10 t at 80 % NdPr are 8 t; 8,000 kg × 100 EUR × 90 % = 720,000 EUR."""
+    shipped = begun().ship().delivery.shipped
+    assert (8_000_000, 1, "EUR") == (shipped.quantity_g, shipped.year, shipped.currency)
+    (line,) = shipped.lines
+    assert ("provisional", 8_000_000, 90_000_000, 72_000_000) == (
+        line.kind,
+        line.quantity_g,
+        line.price_micro_per_kg,
+        line.amount_cents,
+    )
+    assert ["flat.1", "provisional.1"] == [term.rule for term in line.terms]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"by": "seller"}, [("buyer_only", None)]),
+        ({"weighed_on": date(2027, 2, 28)}, [("dates_out_of_order", "/weighed_on")]),
+        ({"weighed_on": date(2027, 3, 2)}, [("date_in_future", "/weighed_on")]),
+        ({"moisture_ppb": 10**9}, [("delivery_moisture_whole", "/moisture_ppb")]),
+        ({"net_wet_g": 10**13}, [("malformed_member", "/net_wet_g")]),
+        ({"delivery": numbered(9), "caller": STRANGER_TRADER}, [("agreement_unknown", None)]),
+    ],
+)
+def test_what_cannot_be_weighed(changes: Any, expected: Any) -> None:
+    assert expected == refused(lambda: begun().ship().weigh(**changes))
+
+
+def test_steps_come_in_order_and_once() -> None:
+    assert [("delivery_unknown", None)] == refused(begun().weigh)
+    unfit = [("delivery_status_unfit", None)]
+    shipped = begun().ship()
+    for step in (lambda: shipped.lodge("seller"), shipped.exchange, shipped.umpire, shipped.accept):
+        assert unfit == refused(step)
+    assert unfit == refused(shipped.reject)
+    assert unfit == refused(shipped.settle)
+    weighed = shipped.weigh()
+    assert unfit == refused(weighed.weigh)
+    accepted = weighed.lodge("seller").lodge("buyer").accept()
+    for step in (accepted.accept, accepted.reject, accepted.exchange, accepted.umpire):
+        assert unfit == refused(step)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"results": figures(Nd=1)}, [("analyte_missing", "/results")]),
+        ({"results": figures(Nd=1, Pr=1, Xx=1)}, [("result_unknown", "/results/2/analyte")]),
+        ({"results": figures(Nd=1, Pr=1, Fe=1)}, [("analyte_not_exchanged", "/results/2/analyte")]),
+        (
+            {"results": figures(Nd=10**9, Pr=1)},
+            [("results_over_whole", "/results")],
+        ),
+        ({"laboratory": ""}, [("malformed_member", "/laboratory")]),
+    ],
+)
+def test_what_cannot_be_lodged(changes: Any, expected: Any) -> None:
+    assert expected == refused(lambda: begun().ship().weigh().lodge("seller", **changes))
+
+
+def test_a_sealed_assay_does_not_change_and_comes_in_time() -> None:
+    weighed = begun().ship().weigh()
+    weighed.lodge("seller")
+    assert [("assay_lodged_before", None)] == refused(lambda: weighed.lodge("seller"))
+    weighed.on(date(2027, 3, 16))
+    assert [("exchange_over", None)] == refused(lambda: weighed.lodge("buyer"))
+
+
+def test_the_exchange_waits_for_both_or_for_the_time_to_be_out() -> None:
+    """14 days after the weighing on 1 March: until the end of 15 March."""
+    weighed = begun().ship().weigh()
+    assert weighed.delivery.weighed is not None
+    assert datetime(2027, 3, 16, tzinfo=UTC) == weighed.delivery.weighed.exchange_by
+    weighed.lodge("seller").on(date(2027, 3, 15))
+    assert [("exchange_not_due", None)] == refused(weighed.exchange)
+    assert [("agreement_unknown", None)] == refused(lambda: weighed.exchange(caller=STRANGER_TRADER))
+    weighed.on(date(2027, 3, 16)).exchange(caller=OPERATOR_CALLER)
+    exchanged = weighed.delivery.exchanged
+    assert exchanged is not None
+    assert (("buyer",), {"silence_binds"}) == (exchanged.silent, {each.by for each in exchanged.settled})
+    assert "assayed" == weighed.delivery.status
+
+
+def test_when_both_keep_silent_what_was_stated_stands() -> None:
+    silent = begun().ship().weigh().on(date(2027, 3, 16)).exchange()
+    assert silent.delivery.exchanged is not None
+    assert ("seller", "buyer") == silent.delivery.exchanged.silent
+    assert {"Nd": 60 * PERCENT_PPB, "Pr": 20 * PERCENT_PPB} == silent.delivery.fractions_ppb
+
+
+def test_without_an_agreed_exchange_the_weighing_settles() -> None:
+    terms = replace(FLAT, assay=AssayClause(umpire=UMPIRE))
+    weighed = begun(terms).ship().weigh(net_wet_g=9 * TONNE_G)
+    assert "assayed" == weighed.delivery.status
+    assert 7_200_000 == weighed.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]
+
+
+def disputed() -> Deliveries:
+    """Nd 62 % against 58 %: beyond 0.5 %. Pr 20.4 % against 20 %: within."""
+    seller = figures(Nd=62 * PERCENT_PPB, Pr=204_000_000)
+    buyer = figures(Nd=58 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
+    return begun().ship().weigh().lodge("seller", results=seller).lodge("buyer", results=buyer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"results": figures()}, [("analyte_missing", "/results")]),
+        ({"results": figures(Nd=1, Pr=1)}, [("nothing_for_umpire", "/results/1/analyte")]),
+        ({"results": figures(Nd=1), "laboratory": "SGS"}, [("umpire_not_agreed", "/laboratory")]),
+        ({"results": figures(Nd=1), "cost_cents": -1}, [("amount_below_zero", "/cost_cents")]),
+        ({"results": figures(Nd=1), "caller": STRANGER_TRADER}, [("agreement_unknown", None)]),
+        ({"results": figures(Nd=1), "reference": ""}, [("malformed_member", "/reference")]),
+    ],
+)
+def test_what_is_no_word_of_the_umpire(changes: Any, expected: Any) -> None:
+    assert expected == refused(lambda: disputed().umpire(**changes))
+
+
+def test_the_umpire_settles_what_the_two_could_not() -> None:
+    """61 % lies between: 8.12 t instead of 8 t of basis, the buyer was farther off."""
+    before = disputed()
+    assert "before_umpire" == before.delivery.status
+    assert [("delivery_status_unfit", None)] == refused(before.accept)
+    decided = before.umpire(results=figures(Nd=61 * PERCENT_PPB), cost_cents=120_000).delivery
+    assert decided.umpire is not None
+    assert "buyer" == decided.umpire.settled[0].pays_umpire
+    assert {"Nd": 61 * PERCENT_PPB, "Pr": 202_000_000} == decided.fractions_ppb
+    assert 8_120_000 == before.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"by": "seller"}, [("buyer_only", None)]),
+        ({"title_passed_on": date(2027, 2, 28)}, [("dates_out_of_order", "/title_passed_on")]),
+        ({"title_passed_on": date(2027, 3, 2)}, [("date_in_future", "/title_passed_on")]),
+    ],
+)
+def test_what_cannot_be_accepted(changes: Any, expected: Any) -> None:
+    assert expected == refused(lambda: begun().assayed().accept(**changes))
+
+
+def test_what_is_within_its_limits_cannot_be_rejected() -> None:
+    clean = begun(SPEC).assayed(stated=figures(**CLEAN))
+    assert [("within_specification", None)] == refused(clean.reject)
+    assert [("buyer_only", None)] == refused(lambda: clean.reject("seller"))
+
+
+def test_a_rejection_names_the_broken_limits_and_gives_the_money_back() -> None:
+    found = figures(Nd=50 * PERCENT_PPB, Pr=20 * PERCENT_PPB, Th=60 * PPM_PPB, Ce=10 * PERCENT_PPB)
+    rejected = begun(SPEC).assayed(stated=found).reject()
+    fact = rejected.delivery.rejected
+    assert fact is not None
+    assert 7_000_000 == fact.quantity_g
+    assert ["above_max:Th", "below_min:Nd", "purity:Nd+Pr"] == [each.split(" ")[0] for each in fact.reasons]
+    (invoice,) = rejected.invoices
+    paid = rejected.delivery.shipped.lines
+    assert ("rejection", -sum(line.amount_cents for line in paid)) == (invoice.settles, invoice.total_cents)
+    assert "rejected" == rejected.delivery.status
+
+
+def test_without_a_purity_only_limits_can_be_broken() -> None:
+    terms = replace(SPEC, product=replace(SPEC.product, purity=None))
+    found = figures(Nd=50 * PERCENT_PPB, Pr=20 * PERCENT_PPB, Th=0)
+    fact = begun(terms).assayed(stated=found).reject().delivery.rejected
+    assert fact is not None
+    assert 1 == len(fact.reasons)
+
+
+def amended(of: Deliveries, terms: Any) -> Deliveries:
+    """What both have signed is replaced while a delivery is under way."""
+    standing = of.paper.stands.standing
+    assert standing is not None
+    of.paper.agreement = replace(of.paper.stands, standing=replace(standing, terms=terms))
+    return of
+
+
+def test_what_is_agreed_after_a_shipment_is_not_asked_of_it() -> None:
+    more = replace(
+        SPEC,
+        assay=replace(
+            SPEC.assay, splitting=(*SPEC.assay.splitting, SplittingLimit(analyte="Dy", limit_ppb=1))
+        ),
+    )
+    of = amended(begun().ship().weigh().lodge("seller"), more).lodge("buyer")
+    assert of.delivery.exchanged is not None
+    assert ["Nd", "Pr"] == [each.analyte for each in of.delivery.exchanged.settled]
+    assert [("within_specification", None)] == refused(of.reject)
+
+
+def test_a_delivery_folds_from_its_own_facts_only() -> None:
+    shipped = begun().ship().delivery
+    with pytest.raises(LookupError, match="shipped twice"):
+        fold(shipped, 2, shipped.shipped)
+    weighed = DeliveryWeighed(
+        market=shipped.shipped.market,
+        agreement=shipped.shipped.agreement,
+        delivery=numbered(9),
+        weighed_on=SHIPPED,
+        net_wet_g=1,
+        moisture_ppb=0,
+        exchange_by=datetime(2027, 3, 1, tzinfo=UTC),
+    )
+    with pytest.raises(LookupError, match="never shipped"):
+        fold(shipped, 2, weighed)
+    after = fold(shipped, 7, replace(weighed, delivery=shipped.shipped.delivery))
+    assert (2, 7) == (after.version, after.position)
+
+
+def test_a_splitting_limit_may_be_nothing() -> None:
+    exact = AssayClause(splitting=(SplittingLimit(analyte="Nd", limit_ppb=0),), umpire=UMPIRE)
+    both = begun(replace(FLAT, assay=exact)).ship().weigh()
+    both.lodge("seller", results=figures(Nd=5)).lodge("buyer", results=figures(Nd=5))
+    assert "assayed" == both.delivery.status
