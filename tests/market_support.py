@@ -11,18 +11,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from contracts.commands import agreements
+from contracts.commands import agreements, indices
+from contracts.rules.indices import IndexUnit
 from events.callers import Caller
 from events.codec import decode_event
 from events.connections import Connection, Pool, open_pool
 from events.contract_events import (
     DeliveryAccepted,
     DeliveryRejected,
+    DeliveryShipped,
+    InvoiceSettled,
     OutputDeclared,
     QuantityNominated,
     ShortfallNotified,
 )
-from events.contract_terms import Evidence, NominatedPart
+from events.contract_terms import Evidence, IndexValue, NominatedPart
 from events.decision import LaneKey
 from events.desk import Answer, Desk, open_desk
 from events.envelope import Draft, Recorded
@@ -207,6 +210,8 @@ class Scene:
         """What is nominated, declared and delivered of two contract years, straight into the record."""
         key = self.desk.lane("contracts", self.market)
         named: dict[str, Any] = {"market": self.market, "agreement": agreement}
+        taken, returned = uuid4(), uuid4()
+        totals: dict[str, Any] = {"currency": "EUR", "lines": ()}
         facts = (
             OutputDeclared(**named, year=1, output_g=900 * TONNE_G),
             *[
@@ -220,10 +225,30 @@ class Scene:
                 for grams in (500 * TONNE_G, 550 * TONNE_G)
             ],
             ShortfallNotified(**named, year=2, quantity_g=TONNE_G, reason="a kiln is down"),
+            *[
+                DeliveryShipped(
+                    **named,
+                    **totals,
+                    delivery=delivery,
+                    year=1,
+                    lot_number=str(delivery),
+                    form="separated_oxide",
+                    shipped_on=date(2026, 5, 1),
+                    net_wet_g=grams,
+                    moisture_ppb=0,
+                    stated=(),
+                    quantity_g=grams,
+                    invoice=uuid4(),
+                )
+                for delivery, grams in ((taken, 20 * TONNE_G), (returned, TONNE_G))
+            ],
             DeliveryAccepted(
-                **named, delivery=uuid4(), year=1, quantity_g=20 * TONNE_G, title_passed_on=date(2026, 6, 1)
+                **named, delivery=taken, year=1, quantity_g=20 * TONNE_G, title_passed_on=date(2026, 6, 1)
             ),
-            DeliveryRejected(**named, delivery=uuid4(), year=1, quantity_g=TONNE_G, reasons=("Th",)),
+            DeliveryRejected(**named, delivery=returned, year=1, quantity_g=TONNE_G, reasons=("Th",)),
+            InvoiceSettled(
+                **named, **totals, invoice=uuid4(), delivery=taken, settles="final", total_cents=0
+            ),
         )
         drafts = [
             Draft(stream=key.stream, lane=key.lane, subject=str(agreement), data=fact) for fact in facts
@@ -484,6 +509,27 @@ async def agree_for_a_while(scene: Scene) -> None:
     await step(0, agreements.resume, seller)
     await step(0, agreements.extend, buyer)
     await scene.record_volumes(found[0][0])
+    await publish_values(scene)
+
+
+async def publish_values(scene: Scene) -> None:
+    """A month's value of an index, and its restatement."""
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    first = IndexValue(
+        period=Period(start=start, end=end),
+        amount_micro=69_000_000,
+        as_of=date(2026, 1, 31),
+        published_at=end,
+        source="entered by the operator",
+    )
+    for value in (first, replace(first, amount_micro=70_000_000, published_at=end + timedelta(days=1))):
+        await indices.publish(
+            scene.desk,
+            scene.operator,
+            index="ndpr-oxide-cn",
+            unit=IndexUnit(currency="USD", per="oxide"),
+            values=(value,),
+        )
 
 
 async def change_the_parties(scene: Scene) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from contracts.rules.agreement import LifecycleFact
+from contracts.rules.delivery import DeliveryFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, volumes
+from contracts.store import agreements, deliveries, indices, volumes
 from events.connections import Connection
+from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
 
 
@@ -17,10 +19,20 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """
     lifecycle = [(event, event.data) for event in events if isinstance(event.data, LifecycleFact)]
     volume = [(event, event.data) for event in events if isinstance(event.data, VolumeFact)]
-    unplaced = {event.type for event in events if not isinstance(event.data, LifecycleFact | VolumeFact)}
+    delivery = [(event, event.data) for event in events if isinstance(event.data, DeliveryFact)]
+    invoice = [(event, event.data) for event in events if isinstance(event.data, InvoiceSettled)]
+    index = [(event, event.data) for event in events if isinstance(event.data, IndexPublished)]
+    placed = LifecycleFact | VolumeFact | DeliveryFact | InvoiceSettled | IndexPublished
+    unplaced = {event.type for event in events if not isinstance(event.data, placed)}
     if unplaced:
         raise ValueError(f"no table is placed for {', '.join(sorted(unplaced))}")
     if lifecycle:
         await agreements.apply(connection, lifecycle)
     if volume:
         await volumes.apply(connection, volume)
+    if delivery:
+        await deliveries.apply(connection, delivery)
+    if invoice:
+        await deliveries.apply_invoices(connection, invoice)
+    if index:
+        await indices.apply(connection, index)

@@ -2,4 +2,13 @@
 
 from typing import Final
 
-STATE: Final = ("agreement", "agreement_proposal", "nomination", "contract_year")
+STATE: Final = (
+    "agreement",
+    "agreement_proposal",
+    "nomination",
+    "contract_year",
+    "delivery",
+    "invoice",
+    "price_index",
+    "index_value",
+)

@@ -222,6 +222,26 @@ CREATE TABLE state.contract_year (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE state.delivery (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    delivery uuid NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    lot_number text NOT NULL,
+    shipped_on date NOT NULL,
+    status text NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    due_time timestamp with time zone,
+    body bytea NOT NULL,
+    CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
+    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
+    CONSTRAINT delivery_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE state.facility (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -243,6 +263,21 @@ CREATE TABLE state.failing (
     CONSTRAINT failing_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.index_value (
+    lane bigint NOT NULL,
+    code text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    amount_micro bigint NOT NULL,
+    as_of date NOT NULL,
+    source text NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT index_value_amount_micro_check CHECK ((amount_micro > 0)),
+    CONSTRAINT index_value_check CHECK ((period_end > period_start)),
+    CONSTRAINT index_value_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE state.initiative (
     lane bigint NOT NULL,
     initiative text NOT NULL COLLATE pg_catalog."C",
@@ -252,6 +287,22 @@ CREATE TABLE state.initiative (
     body bytea NOT NULL,
     CONSTRAINT initiative_position_check CHECK (("position" >= 1)),
     CONSTRAINT initiative_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.invoice (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    invoice uuid NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    delivery uuid,
+    period_start timestamp with time zone,
+    settles text NOT NULL,
+    "position" bigint NOT NULL,
+    settled_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT invoice_position_check CHECK (("position" >= 1))
 );
 
 CREATE TABLE state.licence (
@@ -383,6 +434,17 @@ CREATE TABLE state.organisation (
     body bytea NOT NULL,
     CONSTRAINT organisation_position_check CHECK (("position" >= 1)),
     CONSTRAINT organisation_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.price_index (
+    lane bigint NOT NULL,
+    code text NOT NULL,
+    currency text NOT NULL,
+    per text,
+    rate_of text,
+    "position" bigint NOT NULL,
+    CONSTRAINT price_index_check CHECK (((per IS NULL) <> (rate_of IS NULL))),
+    CONSTRAINT price_index_position_check CHECK (("position" >= 1))
 );
 
 CREATE TABLE state.quote (
@@ -583,14 +645,26 @@ ALTER TABLE ONLY state.clearing
 ALTER TABLE ONLY state.contract_year
     ADD CONSTRAINT contract_year_pkey PRIMARY KEY (lane, market, agreement, contract_year);
 
+ALTER TABLE ONLY state.delivery
+    ADD CONSTRAINT delivery_lane_market_agreement_lot_number_key UNIQUE (lane, market, agreement, lot_number);
+
+ALTER TABLE ONLY state.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (lane, market, agreement, delivery);
+
 ALTER TABLE ONLY state.facility
     ADD CONSTRAINT facility_pkey PRIMARY KEY (lane, organisation, facility);
 
 ALTER TABLE ONLY state.failing
     ADD CONSTRAINT failing_pkey PRIMARY KEY (lane, market, organisation, "position");
 
+ALTER TABLE ONLY state.index_value
+    ADD CONSTRAINT index_value_pkey PRIMARY KEY (lane, code, period_start, published_at);
+
 ALTER TABLE ONLY state.initiative
     ADD CONSTRAINT initiative_pkey PRIMARY KEY (lane, initiative);
+
+ALTER TABLE ONLY state.invoice
+    ADD CONSTRAINT invoice_pkey PRIMARY KEY (lane, market, agreement, invoice);
 
 ALTER TABLE ONLY state.licence
     ADD CONSTRAINT licence_pkey PRIMARY KEY (lane, organisation, licence);
@@ -615,6 +689,9 @@ ALTER TABLE ONLY state.nomination
 
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
+
+ALTER TABLE ONLY state.price_index
+    ADD CONSTRAINT price_index_pkey PRIMARY KEY (lane, code);
 
 ALTER TABLE ONLY state.quote
     ADD CONSTRAINT quote_pkey PRIMARY KEY (lane, market, quote);
@@ -666,9 +743,23 @@ CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, 
 
 CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, contract_year);
 
+CREATE INDEX delivery_by_id ON state.delivery USING btree (delivery);
+
+CREATE INDEX delivery_due ON state.delivery USING btree (due_time) WHERE (due_time IS NOT NULL);
+
+CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);
+
+CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
+
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
 CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);
+
+CREATE INDEX invoice_of ON state.invoice USING btree (agreement, invoice);
+
+CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agreement, delivery, "position") WHERE (delivery IS NOT NULL);
+
+CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
 
 CREATE INDEX licence_by_organisation ON state.licence USING btree (organisation, licence);
 
@@ -738,11 +829,17 @@ CREATE POLICY auditor ON state.clearing FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.contract_year FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.delivery FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.facility FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.failing FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.index_value FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.initiative FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.invoice FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.licence FOR SELECT TO lodestone_auditor USING (true);
 
@@ -760,6 +857,8 @@ CREATE POLICY auditor ON state.nomination FOR SELECT TO lodestone_auditor USING 
 
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.quote FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.requirement FOR SELECT TO lodestone_auditor USING (true);
@@ -774,13 +873,23 @@ ALTER TABLE state.clearing ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.contract_year ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.delivery ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY door ON state.api_key FOR SELECT TO lodestone_reader USING ((api_key = ( SELECT state.reader_key() AS reader_key)));
+
+CREATE POLICY everybody ON state.index_value FOR SELECT TO lodestone_reader USING (true);
+
+CREATE POLICY everybody ON state.price_index FOR SELECT TO lodestone_reader USING (true);
 
 ALTER TABLE state.facility ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.failing ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.index_value ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.initiative ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.invoice ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.licence ENABLE ROW LEVEL SECURITY;
 
@@ -838,7 +947,13 @@ CREATE POLICY parties ON state.agreement_proposal FOR SELECT TO lodestone_reader
 
 CREATE POLICY parties ON state.contract_year FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
+CREATE POLICY parties ON state.delivery FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+CREATE POLICY parties ON state.invoice FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
 CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+ALTER TABLE state.price_index ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.quote ENABLE ROW LEVEL SECURITY;
 
@@ -860,11 +975,17 @@ CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHE
 
 CREATE POLICY writer ON state.contract_year TO lodestone_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY writer ON state.delivery TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.facility TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.failing TO lodestone_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY writer ON state.index_value TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.initiative TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.invoice TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.licence TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -881,6 +1002,8 @@ CREATE POLICY writer ON state.member TO lodestone_writer USING (true) WITH CHECK
 CREATE POLICY writer ON state.nomination TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.price_index TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.quote TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1056,6 +1179,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.contract_year TO lodestone_writer;
 GRANT SELECT ON TABLE state.contract_year TO lodestone_reader;
 GRANT SELECT ON TABLE state.contract_year TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.delivery TO lodestone_writer;
+GRANT SELECT ON TABLE state.delivery TO lodestone_reader;
+GRANT SELECT ON TABLE state.delivery TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.facility TO lodestone_writer;
 GRANT SELECT ON TABLE state.facility TO lodestone_reader;
 GRANT SELECT ON TABLE state.facility TO lodestone_auditor;
@@ -1064,9 +1191,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.failing TO lodestone_writer;
 GRANT SELECT ON TABLE state.failing TO lodestone_reader;
 GRANT SELECT ON TABLE state.failing TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.index_value TO lodestone_writer;
+GRANT SELECT ON TABLE state.index_value TO lodestone_reader;
+GRANT SELECT ON TABLE state.index_value TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.initiative TO lodestone_writer;
 GRANT SELECT ON TABLE state.initiative TO lodestone_reader;
 GRANT SELECT ON TABLE state.initiative TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.invoice TO lodestone_writer;
+GRANT SELECT ON TABLE state.invoice TO lodestone_reader;
+GRANT SELECT ON TABLE state.invoice TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.licence TO lodestone_writer;
 GRANT SELECT ON TABLE state.licence TO lodestone_reader;
@@ -1099,6 +1234,10 @@ GRANT SELECT ON TABLE state.nomination TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;
 GRANT SELECT ON TABLE state.organisation TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.price_index TO lodestone_writer;
+GRANT SELECT ON TABLE state.price_index TO lodestone_reader;
+GRANT SELECT ON TABLE state.price_index TO lodestone_auditor;
 
 GRANT SELECT,INSERT ON TABLE state.quote TO lodestone_writer;
 GRANT SELECT ON TABLE state.quote TO lodestone_reader;

@@ -1,0 +1,98 @@
+"""Values of indices: published in the lane of their code, and read for the prices of agreements."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from msgspec import Struct
+
+from contracts.rules import indices as rules
+from contracts.rules.delivery import midnight
+from contracts.rules.indices import IndexState, IndexUnit, PublishIndex
+from contracts.rules.prices import index_of
+from contracts.rules.quotation import price_window
+from contracts.store import indices as store
+from contracts.store.indices import Window
+from events.callers import Caller
+from events.connections import Connection
+from events.contract_terms import AgreementTerms, IndexValue
+from events.decision import Decision, Moment, Request
+from events.desk import Answer, Desk, Operation, submit
+from events.vocabulary import lane_of
+
+
+class InIndex(Struct, frozen=True, kw_only=True):
+    lane: int
+    argument: PublishIndex
+
+
+async def _load(connection: Connection, asked: Sequence[InIndex], moment: Moment) -> Sequence[IndexState]:
+    """Alone on its lane, so one at a time."""
+    del moment
+    states = []
+    for ask in asked:
+        argument = ask.argument
+        units = await store.load_units(connection, ask.lane, [argument.index])
+        windows = [
+            Window(ask.lane, argument.index, value.period.start, value.period.end)
+            for value in argument.values
+        ]
+        values = await store.load_values(connection, windows)
+        states.append(
+            IndexState(
+                lane=ask.lane,
+                unit=units.get(argument.index),
+                values=tuple(values.get(argument.index, ())),
+            )
+        )
+    return states
+
+
+def _publish(state: IndexState, asked: InIndex, moment: Moment) -> Decision:
+    return rules.publish(state, asked.argument, moment)
+
+
+PUBLISH: Operation[InIndex, IndexState] = Operation("index.publish", _load, _publish)
+
+
+async def publish(
+    desk: Desk,
+    caller: Caller,
+    *,
+    index: str,
+    unit: IndexUnit,
+    values: tuple[IndexValue, ...],
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("contracts", index)
+    argument = PublishIndex(caller=caller, index=index, unit=unit, values=values)
+    return await submit(
+        desk,
+        PUBLISH,
+        InIndex(lane=lane.lane, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+def windows_of(terms: AgreementTerms, days: Iterable[date], lanes: int) -> list[Window]:
+    """Where the values lie that deliveries shipped on these days are priced by.
+
+    They may stand in other lanes: values are only ever added, and a settlement carries those that it used.
+    """
+    reference = index_of(terms.price)
+    if reference is None:
+        return []
+    codes = (reference.code, reference.fallback_code, reference.fx_code)
+    found: list[Window] = []
+    for day in days:
+        window = price_window(reference, day)
+        found += [
+            Window(lane_of(code, lanes), code, midnight(window.start), midnight(window.end))
+            for code in codes
+            if code is not None
+        ]
+    return found

@@ -1,0 +1,291 @@
+"""Deliveries and invoices: tables `delivery` and `invoice`."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from contracts.rules.delivery import Delivery, DeliveryFact, fold
+from contracts.store import bodies
+from contracts.store.agreements import AgreementKey, load_agreements
+from events.connections import Connection
+from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.envelope import Recorded
+from events.row_counts import expect_rows
+
+DeliveryKey: TypeAlias = tuple[int, UUID, UUID]
+"""lane, market, delivery."""
+
+
+class DeliveryPlace(Struct, frozen=True, kw_only=True):
+    """What never changes of a delivery."""
+
+    lane: int
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    shipped_on: date
+
+
+async def apply(connection: Connection, steps: Sequence[tuple[Recorded, DeliveryFact]]) -> None:
+    """Fold the deliveries that the events name, and write each once. LookupError when one is missing."""
+    named = {key_of(event, fact) for event, fact in steps}
+    shipped = {key_of(event, fact) for event, fact in steps if isinstance(fact, DeliveryShipped)}
+    before = await load_deliveries(connection, sorted(named - shipped))
+    after = dict(before)
+    keys: dict[UUID, DeliveryKey] = {}
+    for event, fact in steps:
+        keys[fact.delivery] = key_of(event, fact)
+        after[fact.delivery] = fold(after.get(fact.delivery), event.position, fact)
+    await _insert(connection, [(keys[each], after[each]) for each in keys if each not in before])
+    await _update(connection, [(keys[each], after[each]) for each in keys if each in before])
+
+
+def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
+    return event.lane, fact.market, fact.delivery
+
+
+INSERT = """
+insert into delivery (
+    lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, status, version, position,
+    due_time, body
+)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
+    $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bytea[]
+)
+"""
+
+
+async def _insert(connection: Connection, new: Sequence[tuple[DeliveryKey, Delivery]]) -> None:
+    if not new:
+        return
+    named = sorted({(lane, market, of.shipped.agreement) for (lane, market, _), of in new})
+    agreements = await load_agreements(connection, named)
+    rows = [
+        (
+            lane,
+            market,
+            of.shipped.agreement,
+            delivery,
+            agreements[of.shipped.agreement].seller,
+            agreements[of.shipped.agreement].buyer,
+            of.shipped.lot_number,
+            of.shipped.shipped_on,
+            *_changing(of),
+        )
+        for (lane, market, delivery), of in new
+    ]
+    status = await connection.execute(INSERT, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "delivery insert")
+
+
+UPDATE = """
+update delivery d set
+    status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
+    $8::timestamptz[], $9::bytea[]
+) as n (lane, market, agreement, delivery, status, version, position, due_time, body)
+where d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.delivery = n.delivery
+"""
+
+
+async def _update(connection: Connection, old: Sequence[tuple[DeliveryKey, Delivery]]) -> None:
+    if not old:
+        return
+    rows = [
+        (lane, market, of.shipped.agreement, delivery, *_changing(of)) for (lane, market, delivery), of in old
+    ]
+    status = await connection.execute(UPDATE, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "delivery update")
+
+
+def _changing(of: Delivery) -> tuple[object, ...]:
+    due = of.weighed.exchange_by if of.status == "weighed" and of.weighed is not None else None
+    return of.status, of.version, of.position, due, bodies.encode(of)
+
+
+INSERT_INVOICES = """
+insert into invoice (
+    lane, market, agreement, invoice, seller, buyer, delivery, period_start, settles, position, settled_time,
+    body
+)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
+    $9::text[], $10::bigint[], $11::timestamptz[], $12::bytea[]
+)
+"""
+
+
+async def apply_invoices(connection: Connection, steps: Sequence[tuple[Recorded, InvoiceSettled]]) -> None:
+    keys = sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
+    agreements = await load_agreements(connection, keys)
+    rows = [
+        (
+            event.lane,
+            fact.market,
+            fact.agreement,
+            fact.invoice,
+            agreements[fact.agreement].seller,
+            agreements[fact.agreement].buyer,
+            fact.delivery,
+            None if fact.period is None else fact.period.start,
+            fact.settles,
+            event.position,
+            event.time,
+            bodies.encode(fact),
+        )
+        for event, fact in steps
+    ]
+    status = await connection.execute(INSERT_INVOICES, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "invoice insert")
+
+
+READ_STATES = """
+select d.delivery, d.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as n (lane, market, delivery)
+join delivery d on d.delivery = n.delivery and d.lane = n.lane and d.market = n.market
+"""
+
+
+async def load_deliveries(connection: Connection, keys: Sequence[DeliveryKey]) -> dict[UUID, Delivery]:
+    """Those of the keys that exist; under their lane for what is decided on them."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(READ_STATES, *(list(column) for column in zip(*keys, strict=True)))
+    return {row["delivery"]: _deliveries.decode(row["body"]) for row in rows}
+
+
+READ_LOTS = """
+select d.agreement, d.lot_number
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[]) as n (lane, market, agreement, lot_number)
+join delivery d
+    on d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.lot_number = n.lot_number
+"""
+
+
+async def known_lots(
+    connection: Connection, lots: Sequence[tuple[int, UUID, UUID, str]]
+) -> set[tuple[UUID, str]]:
+    """(agreement, lot number) of those that were shipped."""
+    if not lots:
+        return set()
+    rows = await connection.fetch(READ_LOTS, *(list(column) for column in zip(*lots, strict=True)))
+    return {(row["agreement"], row["lot_number"]) for row in rows}
+
+
+READ_SHIPPED = """
+select body from delivery
+where lane = $1 and market = $2 and agreement = $3 and shipped_on >= $4 and shipped_on < $5
+order by shipped_on, delivery
+"""
+
+
+async def shipped_between(
+    connection: Connection, key: AgreementKey, start: date, end: date
+) -> tuple[Delivery, ...]:
+    rows = await connection.fetch(READ_SHIPPED, *key, start, end)
+    return tuple(_deliveries.decode(row["body"]) for row in rows)
+
+
+READ_INVOICES = """
+select i.delivery, i.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, delivery)
+join invoice i
+    on i.lane = n.lane and i.market = n.market and i.agreement = n.agreement and i.delivery = n.delivery
+order by i.position
+"""
+
+
+async def load_invoices(
+    connection: Connection, keys: Sequence[tuple[int, UUID, UUID, UUID]]
+) -> dict[UUID, list[InvoiceSettled]]:
+    """Of every delivery asked for (lane, market, agreement, delivery), in the order of the record."""
+    found: dict[UUID, list[InvoiceSettled]] = {key[3]: [] for key in keys}
+    if keys:
+        for row in await connection.fetch(READ_INVOICES, *(list(col) for col in zip(*keys, strict=True))):
+            found[row["delivery"]].append(_invoices.decode(row["body"]))
+    return found
+
+
+READ_PERIOD_INVOICES = """
+select body from invoice where lane = $1 and market = $2 and agreement = $3 and period_start = $4
+order by position
+"""
+
+
+async def invoices_of_period(
+    connection: Connection, key: AgreementKey, start: datetime
+) -> tuple[InvoiceSettled, ...]:
+    rows = await connection.fetch(READ_PERIOD_INVOICES, *key, start)
+    return tuple(_invoices.decode(row["body"]) for row in rows)
+
+
+LOCATE = """
+select lane, market, agreement, delivery, shipped_on from delivery
+where delivery = $1 and ($2::uuid is null or $2 in (seller, buyer))
+"""
+
+
+async def locate(connection: Connection, organisation: UUID | None, delivery: UUID) -> DeliveryPlace | None:
+    """None when the delivery is unknown or the organisation is no party to it; None: anyone's."""
+    row = await connection.fetchrow(LOCATE, delivery, organisation)
+    return None if row is None else DeliveryPlace(**row)
+
+
+READ_ONE = """
+select body from delivery where delivery = $1
+"""
+
+
+async def load_delivery(connection: Connection, delivery: UUID) -> Delivery | None:
+    """As row-level security shows it to the reader."""
+    body = await connection.fetchval(READ_ONE, delivery)
+    return None if body is None else _deliveries.decode(body)
+
+
+READ_PAGE = """
+select body from delivery where agreement = $1 and ($2::uuid is null or delivery < $2)
+order by delivery desc limit $3
+"""
+
+
+async def list_deliveries(
+    connection: Connection, agreement: UUID, *, after: UUID | None, limit: int
+) -> list[Delivery]:
+    """At most `limit`, the newest first."""
+    rows = await connection.fetch(READ_PAGE, agreement, after, limit)
+    return [_deliveries.decode(row["body"]) for row in rows]
+
+
+READ_INVOICE_PAGE = """
+select body from invoice where agreement = $1 and ($2::uuid is null or invoice < $2)
+order by invoice desc limit $3
+"""
+
+
+async def list_invoices(
+    connection: Connection, agreement: UUID, *, after: UUID | None, limit: int
+) -> list[InvoiceSettled]:
+    """At most `limit`, the newest first."""
+    rows = await connection.fetch(READ_INVOICE_PAGE, agreement, after, limit)
+    return [_invoices.decode(row["body"]) for row in rows]
+
+
+READ_DUE = """
+select lane, market, agreement, delivery, shipped_on from delivery
+where due_time <= $1 order by due_time, delivery limit $2
+"""
+
+
+async def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[DeliveryPlace]:
+    """Deliveries whose time to lodge an assay is out, the longest overdue first."""
+    return [DeliveryPlace(**row) for row in await connection.fetch(READ_DUE, now, limit)]
+
+
+_deliveries = msgspec.json.Decoder(Delivery)
+_invoices = msgspec.json.Decoder(InvoiceSettled)

@@ -1,0 +1,148 @@
+"""Values of indices: tables `price_index` and `index_value`, in the lane of the index code."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+from msgspec import Struct
+
+from contracts.rules.indices import IndexUnit
+from events.connections import Connection
+from events.contract_events import IndexPublished
+from events.contract_terms import IndexValue
+from events.envelope import Recorded
+from events.row_counts import expect_rows
+from events.vocabulary import Period
+
+
+class IndexRow(Struct, frozen=True, kw_only=True):
+    code: str
+    unit: IndexUnit
+    position: int
+
+
+class Window(NamedTuple):
+    """Values of an index that end after `start` and begin before `end`."""
+
+    lane: int
+    code: str
+    start: datetime
+    end: datetime
+
+
+UPSERT_INDICES = """
+insert into price_index (lane, code, currency, per, rate_of, position)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+on conflict (lane, code) do update set position = excluded.position
+"""
+
+INSERT_VALUES = """
+insert into index_value (
+    lane, code, period_start, period_end, published_at, amount_micro, as_of, source, position
+)
+select * from unnest(
+    $1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[],
+    $7::date[], $8::text[], $9::bigint[]
+)
+"""
+
+
+async def apply(connection: Connection, steps: Sequence[tuple[Recorded, IndexPublished]]) -> None:
+    indices = {
+        fact.index: (event.lane, fact.index, fact.currency, fact.per, fact.rate_of, event.position)
+        for event, fact in steps
+    }
+    status = await connection.execute(UPSERT_INDICES, *zip(*indices.values(), strict=True))
+    expect_rows(status, len(indices), "price_index upsert")
+    rows = [
+        (
+            event.lane,
+            fact.index,
+            value.period.start,
+            value.period.end,
+            value.published_at,
+            value.amount_micro,
+            value.as_of,
+            value.source,
+            event.position,
+        )
+        for event, fact in steps
+        for value in fact.values
+    ]
+    status = await connection.execute(INSERT_VALUES, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "index_value insert")
+
+
+READ_UNITS = """
+select code, currency, per, rate_of, position from price_index where lane = $1 and code = any($2::text[])
+"""
+
+
+async def load_units(connection: Connection, lane: int, codes: Sequence[str]) -> dict[str, IndexUnit]:
+    rows = await connection.fetch(READ_UNITS, lane, list(codes))
+    return {row["code"]: _row(row).unit for row in rows}
+
+
+READ_VALUES = """
+select v.code, v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source
+from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (lane, code, start, "end")
+join index_value v
+    on v.lane = n.lane and v.code = n.code and v.period_end > n.start and v.period_start < n."end"
+order by v.code, v.period_start, v.published_at
+"""
+
+
+async def load_values(connection: Connection, windows: Sequence[Window]) -> dict[str, list[IndexValue]]:
+    """Of every code that is asked for; where windows of a code overlap, each value once."""
+    found: dict[str, list[IndexValue]] = {window.code: [] for window in windows}
+    if not windows:
+        return found
+    seen: set[tuple[str, datetime, datetime]] = set()
+    for row in await connection.fetch(READ_VALUES, *(list(column) for column in zip(*windows, strict=True))):
+        place = (row["code"], row["period_start"], row["published_at"])
+        if place not in seen:
+            seen.add(place)
+            found[row["code"]].append(_value(row))
+    return found
+
+
+READ_INDEX = """
+select code, currency, per, rate_of, position from price_index where lane = $1 and code = $2
+"""
+
+
+async def load_index(connection: Connection, lane: int, code: str) -> IndexRow | None:
+    row = await connection.fetchrow(READ_INDEX, lane, code)
+    return None if row is None else _row(row)
+
+
+READ_VALUE_PAGE = """
+select code, period_start, period_end, published_at, amount_micro, as_of, source from index_value
+where lane = $1 and code = $2 and ($3::timestamptz is null or (period_start, published_at) > ($3, $4))
+order by period_start, published_at limit $5
+"""
+
+
+async def list_values(
+    connection: Connection, lane: int, code: str, *, after: tuple[datetime, datetime] | None, limit: int
+) -> list[IndexValue]:
+    """At most `limit`, by start of period and time of publication."""
+    start, published_at = (None, None) if after is None else after
+    rows = await connection.fetch(READ_VALUE_PAGE, lane, code, start, published_at, limit)
+    return [_value(row) for row in rows]
+
+
+def _row(row: asyncpg.Record) -> IndexRow:
+    unit = IndexUnit(currency=row["currency"], per=row["per"], rate_of=row["rate_of"])
+    return IndexRow(code=row["code"], unit=unit, position=row["position"])
+
+
+def _value(row: asyncpg.Record) -> IndexValue:
+    return IndexValue(
+        period=Period(start=row["period_start"], end=row["period_end"]),
+        amount_micro=row["amount_micro"],
+        as_of=row["as_of"],
+        published_at=row["published_at"],
+        source=row["source"],
+    )

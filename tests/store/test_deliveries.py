@@ -1,0 +1,293 @@
+"""A delivery on a real PostgreSQL: every step recorded and read back, tables rebuilt from the record."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from contracts.commands import agreements, deliveries, indices
+from contracts.rules.deliveries import Accept, Ship, Weigh
+from contracts.rules.indices import IndexUnit
+from contracts.rules.results import ExchangeAssays, LodgeAssay
+from contracts.rules.settlements import Restate, Settle, SettleQuarter
+from contracts.store import deliveries as store
+from contracts.store import indices as index_store
+from events.contract_events import AgreementDrafted, DeliveryShipped, InvoiceSettled
+from events.contract_terms import IndexedPrice
+from events.decision import LaneKey
+from events.replay import from_journal
+from events.vocabulary import lane_of
+from market.rebuild import compare_with_record
+from tests.contract_support import MICRO, TONNE_G
+from tests.delivery_support import CFD, INDEX, delivery_terms, figures, midnight, quoted
+from tests.desk_support import PERCENT_PPB, blotter
+from tests.market_support import Firm, Scene, done, scene_on
+
+FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
+MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
+EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
+
+
+class Yard:
+    """An effective spot contract between the first seller and the first buyer of a scene."""
+
+    def __init__(self, scene: Scene, agreement: UUID) -> None:
+        self.scene = scene
+        self.agreement = agreement
+        self.seller, self.buyer = scene.sellers[0], scene.buyers[0]
+
+    def on(self, day: date) -> None:
+        self.scene.clock.now = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+
+    async def publish(self, *values: Any) -> None:
+        await indices.publish(
+            self.scene.desk, self.scene.operator, index=INDEX.code, unit=EUR_OXIDE, values=values
+        )
+
+    async def ship(self, lot: str = "L1", day: date = MARCH, by: Firm | None = None) -> UUID:
+        answer = await deliveries.ship(
+            self.scene.desk,
+            Ship(
+                caller=(by or self.seller).trader,
+                agreement=self.agreement,
+                lot_number=lot,
+                form="separated_oxide",
+                shipped_on=day,
+                net_wet_g=10 * TONNE_G,
+                moisture_ppb=0,
+                stated=FIGURES,
+            ),
+        )
+        (event,) = done(answer).events
+        assert isinstance(event.data, DeliveryShipped)
+        return event.data.delivery
+
+    async def weigh(self, delivery: UUID, day: date = MARCH) -> None:
+        argument = Weigh(
+            caller=self.buyer.trader,
+            delivery=delivery,
+            weighed_on=day,
+            net_wet_g=10 * TONNE_G,
+            moisture_ppb=0,
+        )
+        await deliveries.weigh(self.scene.desk, argument)
+
+    async def lodge(self, delivery: UUID, by: Firm) -> None:
+        argument = LodgeAssay(
+            caller=by.trader, delivery=delivery, laboratory="AHK", reference="1", results=FIGURES
+        )
+        await deliveries.lodge(self.scene.desk, argument)
+
+    async def accept(self, delivery: UUID, day: date = MARCH) -> None:
+        argument = Accept(caller=self.buyer.trader, delivery=delivery, title_passed_on=day)
+        await deliveries.accept(self.scene.desk, argument)
+
+    async def settle(self, delivery: UUID) -> InvoiceSettled:
+        answer = await deliveries.settle(
+            self.scene.desk, Settle(caller=self.seller.trader, delivery=delivery)
+        )
+        return _invoice(answer)
+
+
+def _invoice(answer: Any) -> InvoiceSettled:
+    fact = done(answer).events[-1].data
+    assert isinstance(fact, InvoiceSettled)
+    return fact
+
+
+async def yard_on(scene: Scene, terms: Any) -> Yard:
+    scene.clock.now = midnight(date(2027, 1, 1))
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    drafted = done(
+        await agreements.draft(
+            scene.desk,
+            seller.trader,
+            market=scene.market,
+            kind="spot",
+            side="seller",
+            counterparty=buyer.organisation,
+            basis="ndpr",
+            members=frozenset({seller.organisation, buyer.organisation}),
+            terms=terms,
+        )
+    ).events[0]
+    assert isinstance(drafted.data, AgreementDrafted)
+    agreement = drafted.data.agreement
+    for version, firm in enumerate((seller, buyer), start=1):
+        await agreements.sign(
+            scene.desk,
+            firm.trader,
+            agreement=agreement,
+            expected_version=version,
+            proposal=1,
+            binding=True,
+        )
+    return Yard(scene, agreement)
+
+
+@pytest.fixture
+async def scene(database: Any) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def yard(scene: Scene) -> Yard:
+    made = await yard_on(scene, delivery_terms(IndexedPrice(index=INDEX)))
+    made.on(MARCH)
+    await made.publish(quoted(date(2027, 2, 1), 50 * MICRO))
+    return made
+
+
+async def refused(call: Any) -> list[str]:
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001  the code is what is asked for
+        raised = error
+    else:
+        return []
+
+    def again() -> Any:
+        raise raised
+
+    return [code for code, _ in blotter(again)]
+
+
+async def test_a_delivery_from_shipment_to_a_restated_settlement(yard: Yard) -> None:
+    delivery = await yard.ship()
+    await yard.weigh(delivery)
+    await yard.lodge(delivery, yard.seller)
+    await yard.lodge(delivery, yard.buyer)
+    await yard.accept(delivery)
+    assert ["quotation_period_open"] == await refused(yard.settle(delivery))
+    yard.on(APRIL)
+    assert ["index_gap"] == await refused(yard.settle(delivery))
+    await yard.publish(quoted(MARCH, 60 * MICRO))
+    first = await yard.settle(delivery)
+    # 8,000 kg × 60 EUR less 8,000 × 50 × 90 %
+    assert 12_000_000 == first.total_cents
+    assert ["already_settled"] == await refused(yard.settle(delivery))
+    yard.on(date(2027, 5, 2))
+    await yard.publish(quoted(MARCH, 61 * MICRO, published=date(2027, 5, 1)))
+    answer = await deliveries.restate(yard.scene.desk, Restate(caller=yard.buyer.trader, delivery=delivery))
+    second = _invoice(answer)
+    assert (800_000, first.invoice) == (second.total_cents, second.restates)
+    async with yard.scene.pool.acquire() as connection:
+        kept = await store.list_invoices(connection, yard.agreement, after=None, limit=10)
+        (shown,) = await store.list_deliveries(connection, yard.agreement, after=None, limit=10)
+    assert [second, first] == kept
+    assert "accepted" == shown.status
+
+
+async def test_a_refused_step_stores_nothing(yard: Yard) -> None:
+    before = len(await yard.scene.events("contracts"))
+    assert ["seller_only"] == await refused(yard.ship(by=yard.buyer))
+    assert ["agreement_unknown"] == await refused(yard.ship(by=yard.scene.sellers[1]))
+    delivery = await yard.ship()
+    assert ["lot_delivered"] == await refused(yard.ship())
+    assert ["delivery_unknown"] == await refused(yard.lodge(delivery, yard.scene.sellers[1]))
+    assert ["delivery_status_unfit"] == await refused(yard.lodge(delivery, yard.seller))
+    assert before + 1 == len(await yard.scene.events("contracts"))
+
+
+async def test_the_timer_finds_the_deliveries_whose_exchange_is_over(yard: Yard) -> None:
+    delivery = await yard.ship()
+    await yard.weigh(delivery)
+    await yard.lodge(delivery, yard.seller)
+    over = midnight(date(2027, 3, 16))
+    async with yard.scene.pool.acquire() as connection:
+        assert [] == await store.due_deliveries(connection, midnight(date(2027, 3, 15)), 10)
+        (place,) = await store.due_deliveries(connection, over, 10)
+    assert delivery == place.delivery
+    yard.scene.clock.now = over
+    argument = ExchangeAssays(caller=yard.scene.operator, delivery=delivery)
+    await deliveries.exchange(yard.scene.desk, argument)
+    async with yard.scene.pool.acquire() as connection:
+        assert [] == await store.due_deliveries(connection, over, 10)
+    assert ["delivery_status_unfit"] == await refused(deliveries.exchange(yard.scene.desk, argument))
+
+
+async def test_a_quarter_is_settled_over_its_deliveries(scene: Scene) -> None:
+    """8 t × (110 − 62) EUR; the second time it was settled before."""
+    clause = replace(CFD, index=replace(INDEX, quotation_period="quarter_of_shipment"))
+    yard = await yard_on(scene, delivery_terms(clause))
+    yard.on(date(2027, 2, 10))
+    await yard.publish(quoted(date(2027, 1, 1), 62 * MICRO))
+    delivery = await yard.ship(day=date(2027, 2, 10))
+    await yard.weigh(delivery, date(2027, 2, 10))
+    await yard.lodge(delivery, yard.seller)
+    await yard.lodge(delivery, yard.buyer)
+    await yard.accept(delivery, date(2027, 2, 10))
+    yard.on(APRIL)
+    await yard.publish(quoted(date(2027, 2, 1), 62 * MICRO), quoted(MARCH, 62 * MICRO))
+    argument = SettleQuarter(caller=yard.buyer.trader, agreement=yard.agreement, quarter=date(2027, 1, 1))
+    invoice = _invoice(await deliveries.settle_quarter(scene.desk, argument))
+    assert 38_400_000 == invoice.total_cents
+    assert ["already_settled"] == await refused(deliveries.settle_quarter(scene.desk, argument))
+
+
+async def test_values_of_an_index_stay_beside_their_restatements(yard: Yard) -> None:
+    yard.on(date(2027, 5, 2))
+    first, second = quoted(MARCH, 60 * MICRO), quoted(MARCH, 61 * MICRO, published=date(2027, 5, 1))
+    await yard.publish(first)
+    await yard.publish(second)
+    assert ["index_restatement_stale"] == await refused(yard.publish(first))
+    assert ["index_periods_overlap"] == await refused(yard.publish(quoted(MARCH, 1, days=5)))
+    lane = lane_of(INDEX.code, yard.scene.desk.lanes)
+    async with yard.scene.pool.acquire() as connection:
+        row = await index_store.load_index(connection, lane, INDEX.code)
+        values = await index_store.list_values(connection, lane, INDEX.code, after=None, limit=10)
+        rest = await index_store.list_values(
+            connection, lane, INDEX.code, after=(MARCH_START, first.published_at), limit=10
+        )
+    assert row is not None
+    assert EUR_OXIDE == row.unit
+    assert [50 * MICRO, 60 * MICRO, 61 * MICRO] == [value.amount_micro for value in values]
+    assert [second] == rest
+
+
+MARCH_START = midnight(MARCH)
+
+
+async def test_rows_of_deliveries_are_their_parties_alone(database: Any, yard: Yard) -> None:
+    await yard.ship()
+    reader = await asyncpg.connect(database.dsn("reader"))
+    try:
+        for firm, expected in ((yard.seller, 1), (yard.buyer, 1), (yard.scene.sellers[1], 0)):
+            async with reader.transaction():
+                await reader.execute(
+                    "select set_config('lodestone.organisation', $1, true)", str(firm.organisation)
+                )
+                assert expected == await reader.fetchval("select count(*) from state.delivery")
+    finally:
+        await reader.close()
+
+
+async def test_tables_of_deliveries_are_rebuilt_from_the_record(database: Any, yard: Yard) -> None:
+    delivery = await yard.ship()
+    await yard.weigh(delivery)
+    await yard.lodge(delivery, yard.seller)
+    await yard.lodge(delivery, yard.buyer)
+    await yard.accept(delivery)
+    yard.on(APRIL)
+    await yard.publish(quoted(MARCH, 60 * MICRO))
+    await yard.settle(delivery)
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    try:
+        report = await compare_with_record(owner, _feed(yard.scene), None)
+    finally:
+        await owner.close()
+    assert [] == [table for table in report.tables if table.differences]
+    filled = {table.table for table in report.tables if table.rows}
+    assert {"state.delivery", "state.invoice", "state.price_index", "state.index_value"} <= filled
+
+
+def _feed(scene: Scene) -> Any:
+    def read(key: LaneKey, upto: int) -> Any:
+        return from_journal(scene.pool, key, upto=upto)
+
+    return read
