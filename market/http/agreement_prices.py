@@ -7,7 +7,8 @@ from msgspec import Meta, field
 from events import contract_terms as clauses
 from events.clearing_terms import PriceTerm, TermKind
 from events.contract_terms import Days, QuotationPeriod
-from events.vocabulary import Denominator
+from events.market_terms import CoProductBid
+from events.vocabulary import Denominator, ProductForm, RexRoute
 from market.http.ids import MatchId, to_text, to_uuid
 from market.http.material import Body
 from market.http.numbers import (
@@ -22,17 +23,21 @@ from market.http.numbers import (
 )
 from market.http.requirement_terms import Profile
 from market.http.rule_sets import RuleSetTerms
-from market.rules.wording import Code, CurrencyCode, Text
+from market.rules.wording import Code, CountryCode, CurrencyCode, Text
 
 
 class IndexReference(Body, frozen=True, kw_only=True):
-    """A published index. Without a fallback the last value before the period serves, if not older."""
+    """A published index. Without a fallback the last value before the period serves, if not older.
+
+    `fx_code` is the exchange rate into the agreement's currency, where that is another.
+    """
 
     code: Code
     currency: CurrencyCode
     per: Denominator
     quotation_period: QuotationPeriod
     fallback_code: Code | None = None
+    fx_code: Code | None = None
     stale_days_max: Days = 0
 
     def inside(self) -> clauses.IndexReference:
@@ -42,6 +47,7 @@ class IndexReference(Body, frozen=True, kw_only=True):
             per=self.per,
             quotation_period=self.quotation_period,
             fallback_code=self.fallback_code,
+            fx_code=self.fx_code,
             stale_days_max=self.stale_days_max,
         )
 
@@ -53,6 +59,7 @@ class IndexReference(Body, frozen=True, kw_only=True):
             per=value.per,
             quotation_period=value.quotation_period,
             fallback_code=value.fallback_code,
+            fx_code=value.fx_code,
             stale_days_max=value.stale_days_max,
         )
 
@@ -68,6 +75,61 @@ class FlatPrice(Body, frozen=True, kw_only=True, tag="flat", tag_field="kind"):
     @classmethod
     def outside(cls, value: clauses.FlatPrice) -> Self:
         return cls(price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg))
+
+
+class SustainabilityClause(Body, frozen=True, kw_only=True):
+    """Amounts that the buyer pays for evidence, by the formulas of a rule set that stands here whole.
+
+    `concentrated_origins`: the listed countries whose deduction the profile states.
+    """
+
+    profile: Profile
+    rule_set: RuleSetTerms
+    concentrated_origins: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    rex_route: RexRoute | None = None
+
+    def inside(self) -> clauses.SustainabilityClause:
+        return clauses.SustainabilityClause(
+            profile=self.profile.inside(),
+            rule_set=self.rule_set.inside(),
+            concentrated_origins=self.concentrated_origins,
+            rex_route=self.rex_route,
+        )
+
+    @classmethod
+    def outside(cls, value: clauses.SustainabilityClause) -> Self:
+        return cls(
+            profile=Profile.outside(value.profile),
+            rule_set=RuleSetTerms.outside(value.rule_set),
+            concentrated_origins=value.concentrated_origins,
+            rex_route=value.rex_route,
+        )
+
+
+class MatchedCoProduct(Body, frozen=True, kw_only=True):
+    """A co-element that the match pays for, at the price of its cut."""
+
+    analyte: Code
+    price_per_kg: SignedAmount
+    payable_percent: Percent
+    max_ratio: Ratio
+
+    def inside(self) -> CoProductBid:
+        return CoProductBid(
+            analyte=self.analyte,
+            price_ueur_per_kg=SIGNED_PRICE.parse(self.price_per_kg),
+            payable_ppb=PERCENT.parse(self.payable_percent),
+            max_ratio_ppb=RATIO.parse(self.max_ratio),
+        )
+
+    @classmethod
+    def outside(cls, value: CoProductBid) -> Self:
+        return cls(
+            analyte=value.analyte,
+            price_per_kg=SIGNED_PRICE.text(value.price_ueur_per_kg or 0),
+            payable_percent=PERCENT.text(value.payable_ppb),
+            max_ratio=RATIO.text(value.max_ratio_ppb),
+        )
 
 
 class MatchedTerm(Body, frozen=True, kw_only=True):
@@ -87,6 +149,8 @@ class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="ki
     match: MatchId
     price_per_kg: SignedAmount
     terms: Annotated[tuple[MatchedTerm, ...], Meta(max_length=16)] = ()
+    co_products: Annotated[tuple[MatchedCoProduct, ...], Meta(max_length=32)] = ()
+    sustainability: SustainabilityClause | None = None
 
     def inside(self) -> clauses.MatchedPrice:
         return clauses.MatchedPrice(
@@ -103,10 +167,13 @@ class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="ki
                 )
                 for line in self.terms
             ),
+            co_products=tuple(each.inside() for each in self.co_products),
+            sustainability=None if self.sustainability is None else self.sustainability.inside(),
         )
 
     @classmethod
     def outside(cls, value: clauses.MatchedPrice) -> Self:
+        paid = value.sustainability
         return cls(
             match=to_text("match", value.match),
             price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg),
@@ -121,6 +188,8 @@ class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="ki
                 )
                 for line in value.terms
             ),
+            co_products=tuple(map(MatchedCoProduct.outside, value.co_products)),
+            sustainability=None if paid is None else SustainabilityClause.outside(paid),
         )
 
 
@@ -131,18 +200,34 @@ class SharingBand(Body, frozen=True, kw_only=True):
     seller_percent: Percent
 
 
-class SustainabilityClause(Body, frozen=True, kw_only=True):
-    """Amounts that the buyer pays for evidence, by the formulas of a rule set that stands here whole."""
+class FormPrice(Body, frozen=True, kw_only=True):
+    """What differs for a form that the buyer may choose; a conversion below zero is a premium."""
 
-    profile: Profile
-    rule_set: RuleSetTerms
+    form: ProductForm
+    form_factor: Ratio
+    conversion_per_kg: SignedAmount = "0.00"
+
+    def inside(self) -> clauses.FormPrice:
+        return clauses.FormPrice(
+            form=self.form,
+            form_factor_ppb=RATIO.parse(self.form_factor),
+            conversion_micro_per_kg=SIGNED_PRICE.parse(self.conversion_per_kg),
+        )
+
+    @classmethod
+    def outside(cls, value: clauses.FormPrice) -> Self:
+        return cls(
+            form=value.form,
+            form_factor=RATIO.text(value.form_factor_ppb),
+            conversion_per_kg=SIGNED_PRICE.text(value.conversion_micro_per_kg),
+        )
 
 
 class IndexedPrice(Body, frozen=True, kw_only=True, tag="indexed", tag_field="kind"):
     """clamp(index × FX), shared, × payable × form factor − conversion − penalties + S + differential.
 
     Floor, cap and band are per kg of the index, all else per kg of basis; `form_factor` is kg of the index's
-    unit in one kg of basis.
+    unit in one kg of basis; `by_form` holds what differs by form.
     """
 
     index: IndexReference
@@ -153,10 +238,11 @@ class IndexedPrice(Body, frozen=True, kw_only=True, tag="indexed", tag_field="ki
     payable_percent: Percent = "100"
     form_factor: Ratio = "1"
     conversion_per_kg: SignedAmount = "0.00"
+    by_form: Annotated[tuple[FormPrice, ...], Meta(max_length=8)] = ()
     sustainability: SustainabilityClause | None = None
 
     def inside(self) -> clauses.IndexedPrice:
-        money, sharing, paid = SIGNED_PRICE.parse, self.sharing, self.sustainability
+        money, sharing = SIGNED_PRICE.parse, self.sharing
         return clauses.IndexedPrice(
             index=self.index.inside(),
             differential_micro_per_kg=money(self.differential_per_kg),
@@ -171,9 +257,8 @@ class IndexedPrice(Body, frozen=True, kw_only=True, tag="indexed", tag_field="ki
             payable_ppb=PERCENT.parse(self.payable_percent),
             form_factor_ppb=RATIO.parse(self.form_factor),
             conversion_micro_per_kg=money(self.conversion_per_kg),
-            sustainability=None
-            if paid is None
-            else clauses.SustainabilityClause(profile=paid.profile.inside(), rule_set=paid.rule_set.inside()),
+            by_form=tuple(each.inside() for each in self.by_form),
+            sustainability=None if self.sustainability is None else self.sustainability.inside(),
         )
 
     @classmethod
@@ -193,26 +278,30 @@ class IndexedPrice(Body, frozen=True, kw_only=True, tag="indexed", tag_field="ki
             payable_percent=PERCENT.text(value.payable_ppb),
             form_factor=RATIO.text(value.form_factor_ppb),
             conversion_per_kg=money(value.conversion_micro_per_kg),
-            sustainability=None
-            if paid is None
-            else SustainabilityClause(
-                profile=Profile.outside(paid.profile), rule_set=RuleSetTerms.outside(paid.rule_set)
-            ),
+            by_form=tuple(map(FormPrice.outside, value.by_form)),
+            sustainability=None if paid is None else SustainabilityClause.outside(paid),
         )
 
 
 class ContractForDifference(Body, frozen=True, kw_only=True, tag="contract_for_difference", tag_field="kind"):
-    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it."""
+    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it.
+
+    `delivered_at_index` false: the product is sold elsewhere, and only differences are settled here.
+    """
 
     index: IndexReference
     strike_per_kg: SignedAmount
     upside_percent: Percent
+    form_factor: Ratio = "1"
+    delivered_at_index: bool = True
 
     def inside(self) -> clauses.ContractForDifference:
         return clauses.ContractForDifference(
             index=self.index.inside(),
             strike_micro_per_kg=SIGNED_PRICE.parse(self.strike_per_kg),
             upside_ppb=PERCENT.parse(self.upside_percent),
+            form_factor_ppb=RATIO.parse(self.form_factor),
+            delivered_at_index=self.delivered_at_index,
         )
 
     @classmethod
@@ -221,6 +310,8 @@ class ContractForDifference(Body, frozen=True, kw_only=True, tag="contract_for_d
             index=IndexReference.outside(value.index),
             strike_per_kg=SIGNED_PRICE.text(value.strike_micro_per_kg),
             upside_percent=PERCENT.text(value.upside_ppb),
+            form_factor=RATIO.text(value.form_factor_ppb),
+            delivered_at_index=value.delivered_at_index,
         )
 
 

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
+from contracts.rules import delivery_refusals as of_deliveries
 from contracts.rules import refusals
 from events.refusal import Refusal
 
@@ -71,6 +72,66 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
         ),
         HTTPStatus.UNPROCESSABLE_ENTITY,
     ),
+    **dict.fromkeys(
+        (of_deliveries.DeliveryUnknown,),
+        HTTPStatus.NOT_FOUND,
+    ),
+    **dict.fromkeys(
+        (
+            of_deliveries.SellerOnly,
+            of_deliveries.BuyerOnly,
+        ),
+        HTTPStatus.FORBIDDEN,
+    ),
+    **dict.fromkeys(
+        (
+            of_deliveries.IndexUnitDiffers,
+            of_deliveries.IndexRestatementStale,
+            of_deliveries.IndexGap,
+            of_deliveries.QuotationPeriodOpen,
+            of_deliveries.AgreementIneffective,
+            of_deliveries.DeliveryStatusUnfit,
+            of_deliveries.LotDelivered,
+            of_deliveries.AssayLodgedBefore,
+            of_deliveries.ExchangeOver,
+            of_deliveries.ExchangeNotDue,
+            of_deliveries.AlreadySettled,
+            of_deliveries.NothingRestated,
+            of_deliveries.QuarterNotOver,
+            of_deliveries.NothingDelivered,
+            of_deliveries.QuarterUndecided,
+            of_deliveries.NotSettledYet,
+        ),
+        HTTPStatus.CONFLICT,
+    ),
+    **dict.fromkeys(
+        (
+            of_deliveries.IndexUnitMissing,
+            of_deliveries.IndexPeriodsOverlap,
+            of_deliveries.IndexValueInFuture,
+            of_deliveries.IndexPeriodNotDays,
+            of_deliveries.IndexValueEmpty,
+            of_deliveries.NothingPublished,
+            of_deliveries.OutsideContractYears,
+            of_deliveries.DeliveredFormUnfit,
+            of_deliveries.ResultUnknown,
+            of_deliveries.AnalyteNotExchanged,
+            of_deliveries.AnalyteMissing,
+            of_deliveries.ResultsOverWhole,
+            of_deliveries.DeliveryMoistureWhole,
+            of_deliveries.NothingShipped,
+            of_deliveries.RecycledShareTooLow,
+            of_deliveries.NothingForUmpire,
+            of_deliveries.UmpireNotAgreed,
+            of_deliveries.WithinSpecification,
+            of_deliveries.QuarterStart,
+            of_deliveries.NoContractForDifference,
+            of_deliveries.RateMissing,
+            of_deliveries.EuroOnly,
+            of_deliveries.AmountTooLarge,
+        ),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
 }
 
 CONTRACT_RENAMED: Final[dict[str, str]] = {
@@ -78,6 +139,7 @@ CONTRACT_RENAMED: Final[dict[str, str]] = {
     "expected_output_g": "expected_output_kg",
     "lot_wet_g": "lot_wet_t",
     "limit_ppb": "limit",
+    "cost_cents": "cost",
     "form_factor_ppb": "form_factor",
     **{
         f"{name}_ppb": f"{name}_percent"

@@ -53,6 +53,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "plan": "plan",
     "match": "match",
     "agreement": "agr",
+    "delivery": "del",
 }
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _encoder: Final = msgspec.json.Encoder()
@@ -92,6 +93,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     stand_ins: dict[str, Any] | None
     also: tuple[int, ...]
     metered: bool
+    takes: tuple[str, ...]
     cost: int
 
 
@@ -168,6 +170,11 @@ class Call(Generic[B, Q]):
         )
 
     @property
+    def media_type(self) -> str:
+        """What the body is sent as, without parameters."""
+        return str(self.request.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+    @property
     def text_parameter(self) -> dict[str, str]:
         """Path parameters that are no ids, as they were sent."""
         return {name: str(value) for name, value in self.request.path_params.items() if name not in self.ids}
@@ -207,6 +214,7 @@ def endpoint(
     also: tuple[int, ...] = (),
     metered: bool = True,
     cost: int = 1,
+    takes: tuple[str, ...] = (),
 ) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
     """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -214,6 +222,7 @@ def endpoint(
     `stand_ins`, else from `example`.
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
+    `takes`: media types of a file that the handler reads from `raw_body`.
     """
     declared = Endpoint(
         method=method,
@@ -238,6 +247,7 @@ def endpoint(
         also=also,
         metered=metered,
         cost=cost,
+        takes=takes,
     )
 
     def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
@@ -345,16 +355,23 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
         return body()
     call.raw_body = await call.request.body()
     call.trace.bytes_in = len(call.raw_body)
+    if declared.takes:
+        _check_media_type(call, declared.takes)
+        return body()
     if declared.body is None:
         if call.raw_body:
             raise InvalidInputError(
                 [Fault(code="body_unexpected", detail="this route takes no body", pointer="")]
             )
         return body()
-    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise DoorError("unsupported_media_type", f"send {JSON}", headers={"Accept": JSON})
+    _check_media_type(call, (JSON,))
     return decode(call.raw_body, body)
+
+
+def _check_media_type(call: Call[Any, Any], accepted: tuple[str, ...]) -> None:
+    if call.media_type not in accepted:
+        named = ", ".join(accepted)
+        raise DoorError("unsupported_media_type", f"send {named}", headers={"Accept": named})
 
 
 def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendered:

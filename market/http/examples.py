@@ -171,6 +171,7 @@ AGREEMENT_TERMS: Final[dict[str, Any]] = {
             "currency": "USD",
             "per": "oxide",
             "quotation_period": "month_of_shipment",
+            "fx_code": "usd-eur",
             "stale_days_max": 31,
         },
         "floor_per_kg": "75.00",

@@ -9,7 +9,22 @@ from msgspec import Meta
 from market.http.numbers import END
 
 Prefix = Literal[
-    "org", "fac", "cert", "lic", "key", "mkt", "offer", "lot", "req", "plan", "match", "agr", "evt", "pass"
+    "org",
+    "fac",
+    "cert",
+    "lic",
+    "key",
+    "mkt",
+    "offer",
+    "lot",
+    "req",
+    "plan",
+    "match",
+    "agr",
+    "del",
+    "inv",
+    "evt",
+    "pass",
 ]
 
 _FORMS: Final[dict[str, re.Pattern[str]]] = {}
@@ -41,6 +56,8 @@ RequirementId = Annotated[str, _meta("req", "a requirement")]
 PlanId = Annotated[str, _meta("plan", "a clearing's plan")]
 MatchId = Annotated[str, _meta("match", "a match")]
 AgreementId = Annotated[str, _meta("agr", "an agreement")]
+DeliveryId = Annotated[str, _meta("del", "a delivery")]
+InvoiceId = Annotated[str, _meta("inv", "an invoice")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 SupplyId = Annotated[

@@ -161,6 +161,17 @@ WELFARE = DecimalKind(unit="EUR", digits=60, decimals=9, shown=2, signed=True, e
 """From gram·micro-EUR per kg."""
 PIECES = DecimalKind(unit="packages", digits=9, decimals=3, example="25")
 
+INDEX_AMOUNT = DecimalKind(
+    unit="currency per unit of the index", digits=9, decimals=6, shown=2, positive=True, example="69.00"
+)
+SIGNED_CENTS = DecimalKind(
+    unit="the invoice's currency", digits=14, decimals=2, shown=2, signed=True, example="720000.00"
+)
+EXACT_CENTS = DecimalKind(
+    unit="the invoice's currency", digits=14, decimals=9, shown=2, signed=True, example="0.003200000"
+)
+"""From gram·micro per kg."""
+
 Tonnes = Annotated[str, TONNES.meta()]
 TonnesPositive = Annotated[str, TONNES_POSITIVE.meta()]
 Kilograms = Annotated[str, KILOGRAMS.meta()]
@@ -169,6 +180,9 @@ Percent = Annotated[str, PERCENT.meta()]
 Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]
 Ratio = Annotated[str, RATIO.meta()]
+SignedCents = Annotated[str, SIGNED_CENTS.meta()]
+ExactCents = Annotated[str, EXACT_CENTS.meta()]
+IndexAmount = Annotated[str, INDEX_AMOUNT.meta()]
 Amount = Annotated[str, PRICE.meta("Decimal string, units of `currency` per kg of `per`.")]
 SignedAmount = Annotated[
     str, SIGNED_PRICE.meta("Decimal string, `currency` per kg of `per`; below zero only as a differential.")

@@ -149,6 +149,9 @@ def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         if declared.example is not None:
             content["example"] = declared.example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if declared.takes:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(declared.takes, file)}
     return operation
 
 

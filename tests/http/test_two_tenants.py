@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from contracts.commands import agreements
+from contracts.commands import agreements, deliveries
+from contracts.rules.deliveries import Ship
 from events.contract_terms import AssayClause, FixedVolume, FlatPrice, TermClause
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
 from events.vocabulary import Footprint, KeyRole, OriginStep, StatedPrice
@@ -22,8 +23,9 @@ from market.http.endpoint import Endpoint
 from market.http.ids import to_text
 from market.rules.parties import CertificateDetails, LicenceDetails
 from tests.contract_support import PERMIT, agreement_terms
+from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.shop import Shop
-from tests.market_support import START, Firm, done, rule_set
+from tests.market_support import START, Firm, done, publish_values, rule_set
 from tests.sentinels import figure, found, identity
 
 ENDPOINTS = declared(HANDLERS)
@@ -99,6 +101,7 @@ async def street(shop: Shop) -> Street:
     events = await scene.conclude(plan)
     [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
     await shop.project()
+    await publish_values(scene)
     firms = {"seller": seller, "buyer": buyer, "outsider": outsider, "late": late}
     for firm in firms.values():
         await shop.token(firm, *TENANT_ROLES)
@@ -130,6 +133,8 @@ async def street(shop: Shop) -> Street:
         "agreement": [to_text("agr", await agree(shop, outsider, late))],
         "proposal": ["1"],
         "condition": ["permit"],
+        "delivery": [to_text("del", await deliver(shop, outsider, late))],
+        "code": ["ndpr-oxide-cn"],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
 
@@ -156,6 +161,44 @@ async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
         terms=terms,
     )
     return done(drafted).events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
+
+
+async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
+    """A shipment under a spot contract, of a lot whose number stands nowhere else."""
+    scene, today = shop.scene, shop.scene.clock.now.date()
+    drafted = await agreements.draft(
+        scene.desk,
+        seller.trader,
+        market=scene.market,
+        kind="spot",
+        side="seller",
+        counterparty=buyer.organisation,
+        basis="ndpr",
+        members=frozenset({seller.organisation, buyer.organisation}),
+        terms=FLAT,
+    )
+    agreement = done(drafted).events[0].data.agreement  # type: ignore[attr-defined]
+    for version, firm in enumerate((seller, buyer), start=1):
+        await agreements.sign(
+            scene.desk,
+            firm.trader,
+            agreement=agreement,
+            expected_version=version,
+            proposal=1,
+            binding=True,
+        )
+    shipment = Ship(
+        caller=seller.trader,
+        agreement=agreement,
+        lot_number="SENTINEL-DELIVERED",
+        form="separated_oxide",
+        shipped_on=today,
+        net_wet_g=10**7,
+        moisture_ppb=0,
+        stated=figures(**NDPR),
+    )
+    shipped = await deliveries.ship(scene.desk, shipment)
+    return done(shipped).events[0].data.delivery  # type: ignore[attr-defined, no-any-return]
 
 
 async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID]:
@@ -229,7 +272,7 @@ def price(micro: int) -> StatedPrice:
     return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
-AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE"]
+AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE", "SENTINEL-DELIVERED"]
 CONTRACTED = ("outsider", "late")
 NAMES = {"seller": "seller-0", "outsider": "seller-1", "buyer": "buyer-0", "late": "buyer-1"}
 FIGURES = {
@@ -430,6 +473,7 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
     laid.ids.update(foreign)
     seller, buyer = laid.parties["seller"].firm, laid.parties["buyer"].firm
     laid.ids["agreement"] = [to_text("agr", await agree(shop, seller, buyer))]
+    laid.ids["delivery"] = [to_text("del", await deliver(shop, seller, buyer))]
     tried = 0
     before = await shop.rows()
     for e in ENDPOINTS:

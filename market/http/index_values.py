@@ -1,0 +1,50 @@
+"""A value of an index on the wire."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
+
+from events import contract_terms as terms
+from events.vocabulary import Instant, Period
+from market.http.material import Body, utc
+from market.http.numbers import INDEX_AMOUNT, IndexAmount
+from market.rules.wording import LongText
+
+_DAY = timedelta(days=1)
+
+
+class ValueBody(Body, frozen=True, kw_only=True):
+    """What was assessed for whole days of UTC, `last_day` included; a later `published_at` restates it."""
+
+    first_day: date
+    last_day: date
+    amount: IndexAmount
+    as_of: date
+    published_at: Instant
+    source: LongText
+
+    def __post_init__(self) -> None:
+        if self.last_day < self.first_day:
+            raise ValueError("the last day cannot be before the first")
+
+    def inside(self) -> terms.IndexValue:
+        return terms.IndexValue(
+            period=Period(
+                start=datetime.combine(self.first_day, time(), tzinfo=UTC),
+                end=utc(datetime.combine(self.last_day, time(), tzinfo=UTC)) + _DAY,
+            ),
+            amount_micro=INDEX_AMOUNT.parse(self.amount),
+            as_of=self.as_of,
+            published_at=utc(self.published_at),
+            source=self.source,
+        )
+
+    @classmethod
+    def outside(cls, value: terms.IndexValue) -> Self:
+        return cls(
+            first_day=value.period.start.date(),
+            last_day=(value.period.end - _DAY).date(),
+            amount=INDEX_AMOUNT.text(value.amount_micro),
+            as_of=value.as_of,
+            published_at=value.published_at,
+            source=value.source,
+        )

@@ -1,0 +1,124 @@
+"""Invoices of an agreement: settle a delivery or a quarter, settle what was restated, read them all."""
+
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from contracts.commands import deliveries as commands
+from contracts.rules.settlements import Restate, Settle, SettleQuarter
+from contracts.store import deliveries as store
+from events.contract_events import InvoiceSettled
+from market.http import lists
+from market.http.access import READERS, TRADERS
+from market.http.contract_reads import ReasonedPage, as_party, load
+from market.http.delivery_views import InvoiceView
+from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.material import Body
+from market.http.paging import Listing
+from market.http.receipts import Accepted, Result, done
+
+TAG: Final = "Invoices"
+
+
+class Quarter(Body, frozen=True, kw_only=True):
+    """`quarter`: its first day."""
+
+    quarter: date
+
+
+class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
+    """The invoice as it was settled, or as a rehearsal would settle it."""
+
+    invoice: InvoiceView
+
+
+def _settled(call: Call[Any, DryRun], result: Result) -> Answer:
+    outcome = done(call, result)
+    invoice = InvoiceView.outside(outcome.fact(InvoiceSettled))
+    return Answer(
+        body=InvoiceAccepted(invoice=invoice, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+    )
+
+
+@endpoint(
+    "POST",
+    "/v1/deliveries/{delivery}/settlement",
+    roles=TRADERS,
+    summary="Settle an accepted delivery",
+    tag=TAG,
+    query=DryRun,
+    answer=InvoiceAccepted,
+    status=201,
+    idempotent=True,
+    description="Once, when its quotation period is over: final price less what was paid on documents.",
+)
+async def settle(call: Call[Nothing, DryRun]) -> Answer:
+    argument = Settle(caller=call.caller, delivery=call.ids["delivery"])
+    request, dry_run = call.idempotent_request(), call.query.validate_only
+    return _settled(call, await commands.settle(call.door.desk, argument, request=request, dry_run=dry_run))
+
+
+@endpoint(
+    "POST",
+    "/v1/deliveries/{delivery}/restatements",
+    roles=TRADERS,
+    summary="Settle what restated index values change",
+    tag=TAG,
+    query=DryRun,
+    answer=InvoiceAccepted,
+    status=201,
+    idempotent=True,
+    description="The settled invoice stays as it is; the difference is an invoice of its own.",
+)
+async def restate(call: Call[Nothing, DryRun]) -> Answer:
+    argument = Restate(caller=call.caller, delivery=call.ids["delivery"])
+    request, dry_run = call.idempotent_request(), call.query.validate_only
+    return _settled(call, await commands.restate(call.door.desk, argument, request=request, dry_run=dry_run))
+
+
+@endpoint(
+    "POST",
+    "/v1/agreements/{agreement}/quarters",
+    roles=TRADERS,
+    summary="Settle a quarter of a contract for difference",
+    tag=TAG,
+    body=Quarter,
+    query=DryRun,
+    answer=InvoiceAccepted,
+    status=201,
+    idempotent=True,
+    description="Over all that was accepted of the quarter's shipments; again where its index was restated.",
+    example={"quarter": "2028-01-01"},
+)
+async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
+    argument = SettleQuarter(caller=call.caller, agreement=call.ids["agreement"], quarter=call.body.quarter)
+    request, dry_run = call.idempotent_request(), call.query.validate_only
+    return _settled(
+        call, await commands.settle_quarter(call.door.desk, argument, request=request, dry_run=dry_run)
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/invoices",
+    roles=READERS,
+    summary="List the invoices of an agreement",
+    tag=TAG,
+    query=ReasonedPage,
+    answer=Listing[InvoiceView],
+    description="Final ones, differences and rejections, newest first; provisional ones stand in deliveries.",
+)
+async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
+    agreement, limit = await load(call), lists.limit(call)
+    async with as_party(call) as (connection, _):
+        rows = await store.list_invoices(
+            connection, agreement.agreement, after=lists.after(call, UUID), limit=limit + 1
+        )
+    return lists.answer(
+        call, rows[:limit], more=len(rows) > limit, key=lambda row: row.invoice, view=InvoiceView.outside
+    )
+
+
+HANDLERS: Final = (settle, restate, settle_quarter, index)

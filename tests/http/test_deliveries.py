@@ -1,0 +1,344 @@
+"""Index values, deliveries and invoices through the door: every refusal, sealed assays, a whole delivery."""
+
+from datetime import UTC, date, datetime
+from io import BytesIO
+from typing import Any
+
+import httpx
+import pytest
+import xlsxwriter
+
+from market.http.examples import AGREEMENT_TERMS
+from market.http.ids import to_text
+from market.http.index_files import CSV, XLSX
+from tests.http.shop import Shop
+from tests.market_support import Firm
+
+COLUMNS = "first_day,last_day,amount,as_of,published_at,source"
+VALUES = "/v1/indices/ndpr-oxide/values"
+FILES = "/v1/indices/ndpr-oxide/files?currency=EUR&per=oxide"
+FIGURES = [
+    {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "60"}},
+    {"analyte": "Pr", "fraction": {"unit": "percent", "amount": "20"}},
+]
+TERMS = {
+    **AGREEMENT_TERMS,
+    "term": {"years": 1},
+    "volume": {"kind": "fixed", "acq_kg": ["20000.000"]},
+    "nominations": [],
+    "take_or_pay": None,
+    "conditions": [],
+    "price": {
+        "kind": "indexed",
+        "index": {
+            "code": "ndpr-oxide",
+            "currency": "EUR",
+            "per": "oxide",
+            "quotation_period": "month_of_shipment",
+        },
+    },
+}
+
+
+def month(number: int, amount: str, published: str | None = None) -> dict[str, str]:
+    following = date(2027, number + 1, 1)
+    return {
+        "first_day": f"2027-{number:02}-01",
+        "last_day": date.fromordinal(following.toordinal() - 1).isoformat(),
+        "amount": amount,
+        "as_of": date.fromordinal(following.toordinal() - 1).isoformat(),
+        "published_at": published or f"{following.isoformat()}T00:00:00Z",
+        "source": "entered by the operator",
+    }
+
+
+def values(*rows: dict[str, str], **changes: Any) -> dict[str, Any]:
+    return {"currency": "EUR", "per": "oxide", "values": list(rows)} | changes
+
+
+def on(shop: Shop, day: date) -> None:
+    shop.scene.clock.now = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+
+
+async def post(shop: Shop, path: str, by: Firm, body: Any = None, **more: Any) -> httpx.Response:
+    return await shop.ask("POST", path, by=by, body=body, **more)
+
+
+async def publish(shop: Shop, *rows: dict[str, str], path: str = VALUES, **changes: Any) -> httpx.Response:
+    return await post(shop, path, shop.scene.sellers[1], values(*rows, **changes), roles=("operator",))
+
+
+async def upload(shop: Shop, content: bytes, kind: str = CSV, path: str = FILES) -> httpx.Response:
+    headers = {"Content-Type": kind}
+    return await post(shop, path, shop.scene.sellers[1], content, roles=("operator",), headers=headers)
+
+
+def faults(answer: httpx.Response) -> list[tuple[str, str | None]]:
+    return [(fault["code"], fault.get("pointer")) for fault in answer.json()["errors"]]
+
+
+async def effective(shop: Shop) -> tuple[str, Firm, Firm]:
+    """A spot contract between the first seller and the first buyer, signed by both."""
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    body = {
+        "market": shop.market,
+        "kind": "spot",
+        "side": "seller",
+        "counterparty": to_text("org", buyer.organisation),
+        "terms": TERMS,
+    }
+    made = await post(shop, "/v1/agreements", seller, body)
+    assert 201 == made.status_code, made.text
+    path = made.headers["location"]
+    for firm in (seller, buyer):
+        etag = (await shop.ask("GET", path, by=firm)).headers["etag"]
+        signed = await post(shop, f"{path}/signatures", firm, {"proposal": 1, "binding": True}, version=etag)
+        assert 201 == signed.status_code, signed.text
+    return path, seller, buyer
+
+
+def lot(**changes: Any) -> dict[str, Any]:
+    return {
+        "lot_number": "L1",
+        "form": "separated_oxide",
+        "shipped_on": "2027-03-10",
+        "net_wet_t": "10",
+        "stated": FIGURES,
+    } | changes
+
+
+async def test_values_are_the_operators_and_told_all_at_once(shop: Shop) -> None:
+    on(shop, date(2027, 3, 10))
+    by_trader = await post(shop, VALUES, shop.scene.sellers[0], values(month(1, "50")))
+    assert 403 == by_trader.status_code
+    bad = await publish(shop, month(1, "5e1"), {**month(2, "50"), "last_day": "2027-01-31"})
+    assert 400 == bad.status_code
+    assert ("not_decimal", "/values/0/amount") in faults(bad)
+    late = await publish(shop, month(3, "50"), {**month(2, "50"), "as_of": "2027-03-02"}, per="element")
+    assert 422 == late.status_code
+    assert [
+        ("index_value_in_future", "/values/0/published_at"),
+        ("dates_out_of_order", "/values/1/published_at"),
+    ] == faults(late)
+    assert 404 == (await shop.ask("GET", "/v1/indices/ndpr-oxide", by=shop.scene.sellers[0])).status_code
+    assert 404 == (await publish(shop, month(1, "50"), path="/v1/indices/-bad/values")).status_code
+
+
+async def test_values_are_published_restated_and_listed(shop: Shop) -> None:
+    on(shop, date(2027, 5, 10))
+    first = await publish(shop, month(2, "50.00"), month(3, "60.00"))
+    assert (201, 2) == (first.status_code, first.json()["values"])
+    again = await publish(shop, month(3, "60.00"))
+    assert (409, "index_restatement_stale") == (again.status_code, again.json()["errors"][0]["code"])
+    other = await publish(shop, month(4, "60.00"), currency="USD")
+    assert (409, "index_unit_differs") == (other.status_code, other.json()["errors"][0]["code"])
+    await publish(shop, month(3, "61.00", "2027-05-01T00:00:00Z"))
+    reader = shop.scene.buyers[0]
+    shown = (await shop.ask("GET", "/v1/indices/ndpr-oxide", by=reader)).json()
+    assert ("EUR", "oxide", None) == (shown["currency"], shown["per"], shown["rate_of"])
+    page = (await shop.ask("GET", f"{VALUES}?limit=2", by=reader)).json()
+    rest = (await shop.ask("GET", f"{VALUES}?limit=2&cursor={page['next_cursor']}", by=reader)).json()
+    amounts = [value["amount"] for value in (*page["items"], *rest["items"])]
+    assert ["50.00", "60.00", "61.00"] == amounts
+    assert month(2, "50.00")["last_day"] == page["items"][0]["last_day"]
+
+
+def csv_of(*rows: dict[str, str], delimiter: str = ",") -> bytes:
+    lines = [delimiter.join(COLUMNS.split(",")), *(delimiter.join(row.values()) for row in rows)]
+    return "\r\n".join(lines).encode("utf-8-sig")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_values_come_from_csv(shop: Shop, delimiter: str) -> None:
+    on(shop, date(2027, 5, 10))
+    answer = await upload(shop, csv_of(month(2, "50.00"), month(3, "60.5"), delimiter=delimiter))
+    assert (201, 2) == (answer.status_code, answer.json()["values"]), answer.text
+
+
+def workbook(rows: list[list[Any]]) -> bytes:
+    content = BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
+        sheet = book.add_worksheet()
+        for place, row in enumerate(rows):
+            sheet.write_row(place, 0, row)
+    return content.getvalue()
+
+
+HEAD: list[Any] = COLUMNS.split(",")
+NINE_THIRTY = datetime(2027, 4, 1, 9, 30, tzinfo=UTC).replace(tzinfo=None)
+
+
+async def test_values_come_from_a_workbook_with_numbers_and_dates(shop: Shop) -> None:
+    on(shop, date(2027, 5, 10))
+    february = [date(2027, 2, 1), date(2027, 2, 28), 50, date(2027, 2, 28), "2027-03-01T00:00:00Z", "own"]
+    march = [
+        date(2027, 3, 1),
+        date(2027, 3, 31),
+        60.25,
+        date(2027, 3, 31),
+        NINE_THIRTY,
+        "own",
+    ]
+    answer = await upload(shop, workbook([HEAD, february, march]), XLSX)
+    assert 201 == answer.status_code, answer.text
+    listed = (await shop.ask("GET", VALUES, by=shop.scene.sellers[0])).json()["items"]
+    assert [("50.00", "2027-02-28"), ("60.25", "2027-03-31")] == [
+        (value["amount"], value["last_day"]) for value in listed
+    ]
+    assert "2027-04-01T09:30:00Z" == listed[1]["published_at"]
+
+
+async def test_every_fault_of_a_file_names_row_and_column(shop: Shop) -> None:
+    on(shop, date(2027, 5, 10))
+    bad = csv_of(month(1, "5e1"), month(2, "50"), {**month(3, "60"), "as_of": "yesterday", "source": ""})
+    answer = await upload(shop, bad)
+    assert 400 == answer.status_code
+    assert ["/rows/2/amount", "/rows/4/as_of", "/rows/4/source"] == sorted(
+        pointer or "" for _, pointer in faults(answer)
+    )
+    sheet = workbook([HEAD, ["x", 2, "50", 4, 5, "own"]])
+    rows = {pointer for _, pointer in faults(await upload(shop, sheet, XLSX))}
+    assert {"/rows/2/first_day", "/rows/2/last_day", "/rows/2/as_of", "/rows/2/published_at"} == rows
+
+
+async def test_what_the_rules_refuse_of_a_file_names_its_row_too(shop: Shop) -> None:
+    on(shop, date(2027, 5, 10))
+    empty_line = (
+        csv_of(month(1, "50")) + b"\r\n\r\n" + csv_of(month(1, "51"), month(6, "52")).split(b"\r\n", 1)[1]
+    )
+    answer = await upload(shop, empty_line)
+    assert [
+        ("index_restatement_stale", "/rows/4/published_at"),
+        ("index_value_in_future", "/rows/5/published_at"),
+    ] == faults(answer)
+    assert [] == (await shop.ask("GET", VALUES, by=shop.scene.sellers[0])).json()["items"]
+    twice = await upload(shop, csv_of(month(1, "50")), path="/v1/indices/ndpr-oxide/files?currency=EUR")
+    assert (422, "index_unit_missing") == (twice.status_code, twice.json()["errors"][0]["code"])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "code"),
+    [
+        (b"", CSV, "file_empty"),
+        (b"first_day,last_day\n", CSV, "column_missing"),
+        ((COLUMNS + ",colour\n").encode(), CSV, "unknown_column"),
+        (b"\xff\xfe\x00", CSV, "file_unreadable"),
+        ((COLUMNS + '\n"2027').encode(), CSV, "file_unreadable"),
+        (b"PK no workbook", XLSX, "file_unreadable"),
+        ((COLUMNS + "\n" + "x\n" * 501).encode(), CSV, "too_many_rows"),
+    ],
+)
+async def test_what_is_no_file_of_values(shop: Shop, content: bytes, kind: str, code: str) -> None:
+    answer = await upload(shop, content, kind)
+    assert 400 == answer.status_code
+    assert code in [fault for fault, _ in faults(answer)]
+
+
+async def test_a_file_has_its_media_type(shop: Shop) -> None:
+    answer = await upload(shop, b"{}", "application/json")
+    assert (415, f"{CSV}, {XLSX}") == (answer.status_code, answer.headers["accept"])
+
+
+async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    shipped = await post(shop, f"{path}/deliveries", seller, lot())
+    assert 201 == shipped.status_code, shipped.text
+    delivery = shipped.headers["location"]
+    shown = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert ("shipped", "8000.000", "360000.00") == (
+        shown["status"],
+        shown["quantity_kg"],
+        shown["provisional"][0]["amount"],
+    )
+    weighed = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
+    assert 201 == weighed.status_code, weighed.text
+    assay = {"laboratory": "AHK", "reference": "1", "results": FIGURES[:1]}
+    assert 201 == (await post(shop, f"{delivery}/assays", seller, assay)).status_code
+    sealed = (await shop.ask("GET", delivery, by=buyer)).json()["seller_assay"]
+    assert {"laboratory": None, "reference": None, "results": [], "sealed": True} == sealed
+    own = (await shop.ask("GET", delivery, by=seller)).json()["seller_assay"]
+    assert ("AHK", True) == (own["laboratory"], own["sealed"])
+    assert 201 == (await post(shop, f"{delivery}/assays", buyer, assay)).status_code
+    opened = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert ("assayed", False, "mean") == (
+        opened["status"],
+        opened["seller_assay"]["sealed"],
+        opened["settled"][0]["by"],
+    )
+    taken = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    assert 201 == taken.status_code, taken.text
+    early = await post(shop, f"{delivery}/settlement", seller)
+    assert (409, "quotation_period_open") == (early.status_code, early.json()["code"])
+    on(shop, date(2027, 5, 10))
+    gap = await post(shop, f"{delivery}/settlement", seller)
+    assert (409, "index_gap") == (gap.status_code, gap.json()["code"])
+    await publish(shop, month(3, "60.00"))
+    rehearsed = await post(shop, f"{delivery}/settlement?validate_only=true", seller)
+    assert (200, "120000.00") == (rehearsed.status_code, rehearsed.json()["invoice"]["total"])
+    settled = await post(shop, f"{delivery}/settlement", seller)
+    assert (201, "120000.00") == (settled.status_code, settled.json()["invoice"]["total"]), settled.text
+    twice = await post(shop, f"{delivery}/settlement", buyer)
+    assert (409, "already_settled") == (twice.status_code, twice.json()["code"])
+    await publish(shop, month(3, "61.00", "2027-05-01T00:00:00Z"))
+    restated = (await post(shop, f"{delivery}/restatements", buyer)).json()["invoice"]
+    assert ("8000.00", settled.json()["invoice"]["invoice"]) == (restated["total"], restated["restates"])
+    invoices = (await shop.ask("GET", f"{path}/invoices", by=buyer)).json()["items"]
+    assert ["restatement", "final"] == [invoice["settles"] for invoice in invoices]
+    line = invoices[1]["lines"][0]
+    assert ["index.1", "payable.1", "form_factor.1", "conversion.1", "differential.1"] == [
+        term["rule"] for term in line["terms"]
+    ]
+    assert "2027-03-01/2027-03-31" == line["terms"][0]["inputs"]["index_period"]
+    listed = (await shop.ask("GET", f"{path}/deliveries", by=seller)).json()["items"]
+    assert ["accepted"] == [each["status"] for each in listed]
+
+
+async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, _ = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    delivery = (await post(shop, f"{path}/deliveries", seller, lot())).headers["location"]
+    outsider = shop.scene.sellers[1]
+    for address in (delivery, f"{path}/deliveries", f"{path}/invoices"):
+        assert 404 == (await shop.ask("GET", address, by=outsider)).status_code
+    before = await shop.rows()
+    steps: list[tuple[str, Any]] = [
+        (f"{path}/deliveries", lot(lot_number="L2")),
+        (f"{delivery}/weighing", {"weighed_on": "2027-03-10", "net_wet_t": "10"}),
+        (f"{delivery}/assays", {"laboratory": "A", "reference": "1", "results": FIGURES}),
+        (f"{delivery}/exchange", None),
+        (f"{delivery}/umpire", {"laboratory": "A", "reference": "1", "results": FIGURES}),
+        (f"{delivery}/acceptance", {"title_passed_on": "2027-03-10"}),
+        (f"{delivery}/rejection", None),
+        (f"{delivery}/settlement", None),
+        (f"{delivery}/restatements", None),
+        (f"{path}/quarters", {"quarter": "2027-01-01"}),
+    ]
+    for address, body in steps:
+        assert 404 == (await post(shop, address, outsider, body)).status_code, address
+    assert before == await shop.rows()
+    reason = await shop.ask("GET", delivery, by=outsider, roles=("auditor",))
+    assert 400 == reason.status_code
+    audited = await shop.ask("GET", f"{delivery}?reason=case-1", by=outsider, roles=("auditor",))
+    assert 200 == audited.status_code
+
+
+async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, _ = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    body = lot(form="swarf", moisture_percent="100", stated=FIGURES[:1], shipped_on="2027-03-11")
+    refused = await post(shop, f"{path}/deliveries", seller, body)
+    assert 422 == refused.status_code
+    assert [
+        ("date_in_future", "/shipped_on"),
+        ("delivered_form_unfit", "/form"),
+        ("analyte_missing", "/stated"),
+        ("delivery_moisture_whole", "/moisture_percent"),
+    ] == faults(refused)
+    unknown = await post(shop, f"{path}/deliveries", seller, lot(certificates=["cert_" + "0" * 32]))
+    assert (404, "certificate_unknown") == (unknown.status_code, unknown.json()["code"])
