@@ -294,7 +294,6 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
     delivery: UUID
     year: ContractYear
     quantity_g: MassG
-    make_up_g: MassG = 0
     title_passed_on: date
 
 

@@ -377,8 +377,23 @@ class SettledAnalyte(Struct, frozen=True, kw_only=True):
     pays_umpire: Side | None = None
 
 
+class BalanceLot(Struct, frozen=True, kw_only=True):
+    """What is left of one contract year's deficiency or surplus, and the last year that may draw on it.
+
+    `paid_cents` is what was paid for it and not credited yet.
+    """
+
+    from_year: ContractYear
+    through_year: Annotated[int, Meta(ge=1, le=100)]
+    quantity_g: MassG
+    paid_cents: Cents = 0
+
+
 class YearLedger(Struct, frozen=True, kw_only=True):
-    """One contract year of take or pay, in grams; balances are those at its end."""
+    """One contract year of take or pay, in grams and cents; balances and their lots are those at its end.
+
+    A credit is what the buyer had paid for the make-up that it drew; what expired is lost to it.
+    """
 
     year: ContractYear
     acq_g: MassG
@@ -387,17 +402,25 @@ class YearLedger(Struct, frozen=True, kw_only=True):
     seller_shortfall_g: MassG = 0
     off_spec_g: MassG = 0
     take_or_pay_g: MassG
+    price_micro_per_kg: MicroAmount = 0
     carry_forward_used_g: MassG = 0
     carry_forward_earned_g: MassG = 0
-    make_up_drawn_g: MassG = 0
+    carry_forward_expired_g: MassG = 0
+    carry_forward_balance_g: MassG = 0
+    carry_forward: Annotated[tuple[BalanceLot, ...], Meta(max_length=64)] = ()
     deficiency_g: MassG
     deficiency_price_micro_per_kg: MicroAmount = 0
     deficiency_cents: Cents = 0
-    deliver_or_pay_g: MassG = 0
-    deliver_or_pay_cents: Cents = 0
-    make_up_balance_g: MassG
+    make_up_drawn_g: MassG = 0
+    make_up_credit_cents: Cents = 0
     make_up_expired_g: MassG = 0
-    carry_forward_balance_g: MassG
+    make_up_expired_cents: Cents = 0
+    make_up_balance_g: MassG = 0
+    make_up_balance_cents: Cents = 0
+    make_up: Annotated[tuple[BalanceLot, ...], Meta(max_length=64)] = ()
+    deliver_or_pay_g: MassG = 0
+    deliver_or_pay_price_micro_per_kg: MicroAmount = 0
+    deliver_or_pay_cents: Cents = 0
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -409,8 +432,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class NominatedPart(Struct, frozen=True, kw_only=True):
-    """A quantity for a half-open period, in the form that the buyer chose."""
+    """A quantity for a half-open period, in the form that the buyer chose.
+
+    `make_up_g` comes on top of it, from what earlier years have paid for.
+    """
 
     period: Period
     quantity_g: MassG
+    make_up_g: MassG = 0
     form: ProductForm

@@ -16,6 +16,7 @@ import uvicorn
 
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
+from contracts.timers import Timers as AgreementTimers
 from events.connections import Pool
 from events.decision import LaneKey
 from events.publishing import TopicWriter
@@ -39,7 +40,7 @@ from market.store.applying import apply
 from market.store.party_reads import find_key
 from market.store.reading import reading
 from market.store.views import PROJECTOR
-from market.timers import Timers
+from market.timers import Timers, count_command
 from market.watch import checks, watch
 
 log = structlog.get_logger("lodestone.services")
@@ -220,7 +221,10 @@ async def _run_follower(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
-    await Timers(wiring.desk, wiring.deployment.deployment_id, clock=clock).run(stop)
+    operator = wiring.deployment.deployment_id
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Timers(wiring.desk, operator, clock=clock).run(stop))
+        group.create_task(AgreementTimers(wiring.desk, operator, count_command, clock=clock).run(stop))
 
 
 async def _run_projector(wiring: Wiring, stop: asyncio.Event) -> None:

@@ -4,23 +4,26 @@ Two timers, or one started again, give the same command twice; the rules refuse 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
-import structlog
-
 from events.callers import Caller
-from events.desk import Answer, Desk
-from events.refusal import Refusal, Refusals
+from events.desk import Desk
+from events.timetable import (
+    BEGINNING,
+    COMMANDS_PER_TICK_MAX,
+    FAILURES_REMEMBERED_MAX,
+    START,
+    TICK_SECONDS,
+    Due,
+    Timetable,
+)
 from market.commands import clearings, lots, matches, offers, requirements
 from market.metrics import TIMER_COMMANDS
 from market.store.due import (
-    BEGINNING,
-    START,
     MarketClock,
     clearing_clocks,
     due_expiries,
@@ -29,22 +32,7 @@ from market.store.due import (
 )
 from market.store.orders import OrderPlace
 
-log = structlog.get_logger("lodestone.timers")
-
-TICK_SECONDS: Final = 0.5
-COMMANDS_PER_TICK_MAX: Final = 256
 RESERVATIONS_PER_TICK_MAX: Final = 1_024
-REFUSED_PAUSE: Final = timedelta(seconds=5)
-FAILED_PAUSE: Final = timedelta(seconds=60)
-FAILURES_REMEMBERED_MAX: Final = 1_024
-
-
-class Due(NamedTuple):
-    """A command whose time has come; `subject` is the order, match or market it is about."""
-
-    kind: str
-    subject: UUID
-    give: Callable[[], Awaitable[Answer]]
 
 
 class Timers:
@@ -63,39 +51,30 @@ class Timers:
         """`commands_max`: of a kind, in a tick; `remembered_max`: failures told before any is told again."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
-        self._clock = clock
-        self._tick_seconds = tick_seconds
         self._commands_max = commands_max
-        self._remembered_max = remembered_max
-        self._not_before: dict[tuple[str, UUID], datetime] = {}
-        self._failed: set[tuple[str, UUID]] = set()
         self._expiry_mark = START
         self._lapse_mark = START
         self._reservation = BEGINNING
+        self._table = Timetable(
+            self._due,
+            count_command,
+            clock=clock,
+            tick_seconds=tick_seconds,
+            commands_max=commands_max,
+            remembered_max=remembered_max,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until the event is set. What is away, refused or fails is tried again at a later tick."""
-        while not stop.is_set():
-            try:
-                full = await self.tick() >= self._commands_max
-            except Refusal as error:
-                full = False
-                log.warning("timers_wait", reason=str(error))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.0 if full else self._tick_seconds)
+        """As `Timetable.run`."""
+        await self._table.run(stop)
 
     async def tick(self) -> int:
-        """Give the commands that are due; the number given.
+        """As `Timetable.tick`.
 
         Each kind goes on from tick to tick through all that is due, so that what is refused again and again
-        holds up nothing behind it; releases are looked for among the next 1,024 reservations. Raises
-        RecordUnavailable when the database is away.
+        holds up nothing behind it; releases are looked for among the next 1,024 reservations.
         """
-        now = self._clock()
-        self._not_before = {key: at for key, at in self._not_before.items() if at > now}
-        due = [entry for entry in await self._due(now) if (entry.kind, entry.subject) not in self._not_before]
-        await asyncio.gather(*(self._give(entry, now) for entry in due))
-        return len(due)
+        return await self._table.tick()
 
     async def _due(self, now: datetime) -> Sequence[Due]:
         async with self._desk.looking() as connection:
@@ -129,28 +108,9 @@ class Timers:
             lambda: clearings.plan(self._desk, self._caller, market=market, trigger="interval"),
         )
 
-    async def _give(self, due: Due, now: datetime) -> None:
-        """A command that fails in a way that no rule foresaw is told once, and again after it went well."""
-        key = (due.kind, due.subject)
-        try:
-            await due.give()
-        except (Refusal, Refusals) as error:
-            self._not_before[key] = now + REFUSED_PAUSE
-            outcome = "refused"
-            log.info("timer_refused", kind=due.kind, subject=str(due.subject), reason=str(error))
-        except Exception:
-            self._not_before[key] = now + FAILED_PAUSE
-            outcome = "failed"
-            if key not in self._failed:
-                if len(self._failed) >= self._remembered_max:
-                    self._failed.clear()
-                self._failed.add(key)
-                log.exception("timer_failed", kind=due.kind, subject=str(due.subject))
-        else:
-            self._failed.discard(key)
-            outcome = "accepted"
-            log.info("timer_fired", kind=due.kind, subject=str(due.subject))
-        TIMER_COMMANDS.labels(due.kind, outcome).inc()
+
+def count_command(kind: str, outcome: str) -> None:
+    TIMER_COMMANDS.labels(kind, outcome).inc()
 
 
 def is_due(clock: MarketClock, now: datetime) -> bool:

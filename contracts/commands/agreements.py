@@ -34,7 +34,7 @@ from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.vocabulary import MarketBasis, Period, Side
 
 
-class _Step(Protocol):
+class Step(Protocol):
     """What is asked of one agreement."""
 
     @property
@@ -44,7 +44,8 @@ class _Step(Protocol):
     def agreement(self) -> UUID: ...
 
 
-S = TypeVar("S", bound=_Step)
+S = TypeVar("S", bound=Step)
+T = TypeVar("T", bound=AgreementState)
 
 
 async def _none_yet(
@@ -137,7 +138,7 @@ async def propose(
     argument = ProposeTerms(
         caller=caller, agreement=agreement, expected_version=expected_version, terms=terms, note=note
     )
-    return await _step(desk, PROPOSE, argument, request=request, dry_run=dry_run)
+    return await step(desk, PROPOSE, argument, request=request, dry_run=dry_run)
 
 
 async def withdraw(
@@ -153,7 +154,7 @@ async def withdraw(
     argument = WithdrawProposal(
         caller=caller, agreement=agreement, expected_version=expected_version, proposal=proposal
     )
-    return await _step(desk, WITHDRAW, argument, request=request, dry_run=dry_run)
+    return await step(desk, WITHDRAW, argument, request=request, dry_run=dry_run)
 
 
 async def sign(
@@ -176,7 +177,7 @@ async def sign(
         binding=binding,
         side=side,
     )
-    return await _step(desk, SIGN, argument, request=request, dry_run=dry_run)
+    return await step(desk, SIGN, argument, request=request, dry_run=dry_run)
 
 
 async def settle_condition(
@@ -201,7 +202,7 @@ async def settle_condition(
         on=on,
         evidence=evidence,
     )
-    return await _step(desk, SETTLE, argument, request=request, dry_run=dry_run)
+    return await step(desk, SETTLE, argument, request=request, dry_run=dry_run)
 
 
 async def extend(
@@ -214,7 +215,7 @@ async def extend(
     dry_run: bool = False,
 ) -> Answer:
     argument = Extend(caller=caller, agreement=agreement, expected_version=expected_version)
-    return await _step(desk, EXTEND, argument, request=request, dry_run=dry_run)
+    return await step(desk, EXTEND, argument, request=request, dry_run=dry_run)
 
 
 async def suspend(
@@ -231,7 +232,7 @@ async def suspend(
     argument = Suspend(
         caller=caller, agreement=agreement, expected_version=expected_version, period=period, reason=reason
     )
-    return await _step(desk, SUSPEND, argument, request=request, dry_run=dry_run)
+    return await step(desk, SUSPEND, argument, request=request, dry_run=dry_run)
 
 
 async def resume(
@@ -244,7 +245,7 @@ async def resume(
     dry_run: bool = False,
 ) -> Answer:
     argument = Resume(caller=caller, agreement=agreement, expected_version=expected_version)
-    return await _step(desk, RESUME, argument, request=request, dry_run=dry_run)
+    return await step(desk, RESUME, argument, request=request, dry_run=dry_run)
 
 
 async def terminate(
@@ -261,15 +262,15 @@ async def terminate(
     argument = Terminate(
         caller=caller, agreement=agreement, expected_version=expected_version, reason=reason, note=note
     )
-    return await _step(desk, TERMINATE, argument, request=request, dry_run=dry_run)
+    return await step(desk, TERMINATE, argument, request=request, dry_run=dry_run)
 
 
 async def pass_time(
     desk: Desk, caller: Caller, *, agreement: UUID, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    """What the clock alone makes of it: `store.agreements.due_agreements` tells of which agreements."""
+    """What the clock alone makes of it: `store.due.due_agreements` tells of which agreements."""
     argument = PassTime(caller=caller, agreement=agreement)
-    return await _step(desk, PASS_TIME, argument, request=request, dry_run=dry_run)
+    return await step(desk, PASS_TIME, argument, request=request, dry_run=dry_run)
 
 
 async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:
@@ -287,14 +288,15 @@ def touches(agreement: UUID) -> frozenset[str]:
     return frozenset({f"agreement:{agreement}"})
 
 
-async def _step(
+async def step(
     desk: Desk,
-    operation: Operation[InMarket[S], AgreementState],
+    operation: Operation[InMarket[S], T],
     argument: S,
     *,
     request: Request | None,
     dry_run: bool,
 ) -> Answer:
+    """One lane transaction on an agreement that exists for who asks."""
     place = await find(desk, argument.caller, argument.agreement)
     return await submit(
         desk,

@@ -182,7 +182,7 @@ async def lodge(
 async def exchange(
     desk: Desk, argument: ExchangeAssays, *, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    """`store.deliveries.due_deliveries` tells of which deliveries the time is out."""
+    """`store.due.due_deliveries` tells of which deliveries the time is out."""
     return await _of_delivery(desk, EXCHANGE, argument, request=request, dry_run=dry_run)
 
 

@@ -1,6 +1,14 @@
 """Pure rules of agreements: state, commands, times and ids in; events or refusals out.
 
-In the order of reading: agreement (what its events have made of it), agreements (how it comes to stand),
-clauses (what can be wrong with its terms), standing (what happens while it does), matched (what a match
-becomes), volumes (sums of its years), differences (between proposals), refusals.
+In the order of reading, each line from what a command meets first to what it rests on:
+
+    an agreement   agreement (what its events have made of it), agreements (how it comes to stand), clauses
+                   (what can be wrong with its terms), standing (what happens while it does), matched (what a
+                   match becomes), differences (between proposals)
+    volumes        nominations, contract_years, volumes (sums of its years), volume_clock (what time makes due)
+    a delivery     deliveries, delivery (its fold); results, assays, materials
+    a price        prices, quotation, indices, price_terms (shared with the market)
+    an invoice     settlements, invoices
+    a year         shortfall (its ledger), year_accounts, year_prices, statements
+    saying no      refusals, delivery_refusals, volume_refusals
 """

@@ -93,7 +93,8 @@ class Suspension(Struct, frozen=True, kw_only=True):
 class Agreement(Struct, frozen=True, kw_only=True):
     """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
 
-    `starts_on` and `ends_on` (the first day after) are set once the agreement is effective.
+    `starts_on` and `ends_on` (the first day after) are set once the agreement is effective, `ended_at` when
+    it ended before or with its term.
     """
 
     lane: int
@@ -116,6 +117,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     extensions: int = 0
     suspensions: tuple[Suspension, ...] = ()
     ended_reason: str | None = None
+    ended_at: datetime | None = None
 
     @property
     def terms(self) -> AgreementTerms:
@@ -170,7 +172,8 @@ def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> A
         return _drafted(event, fact)
     if agreement is None or agreement.agreement != fact.agreement:
         raise LookupError(f"agreement {fact.agreement} was never drafted")
-    return replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
+    after = replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
+    return replace(after, ended_at=event.time) if after.status in ENDED else after
 
 
 def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from events.contract_events import (
     DeliveryAccepted,
     DeliveryRejected,
+    DeliveryShipped,
+    InvoiceSettled,
     OutputDeclared,
     QuantityNominated,
     ShortfallNotified,
@@ -20,8 +22,10 @@ VolumeFact: TypeAlias = (
     OutputDeclared
     | QuantityNominated
     | ShortfallNotified
+    | DeliveryShipped
     | DeliveryAccepted
     | DeliveryRejected
+    | InvoiceSettled
     | YearAssessed
 )
 
@@ -44,15 +48,19 @@ class Nomination(Struct, frozen=True, kw_only=True):
 class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
 
-    `taken_g` is what was accepted, `make_up_g` the part of it that draws on earlier years' make-up.
+    `taken_g` is what was accepted: the ledger says how much of it draws on earlier years' make-up.
+    `unsettled` counts deliveries that left and are neither rejected nor finally invoiced. `invoiced` is what
+    final invoices have charged for product, differences of restated prices included.
     """
 
     year: int
     output_g: int | None = None
     seller_shortfall_g: int = 0
     taken_g: int = 0
-    make_up_g: int = 0
     off_spec_g: int = 0
+    unsettled: int = 0
+    invoiced_g: int = 0
+    invoiced_cents: int = 0
     ledger: YearLedger | None = None
 
 
@@ -87,19 +95,33 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
             return _with_year(
                 volumes, replace(year, seller_shortfall_g=year.seller_shortfall_g + fact.quantity_g)
             )
+        case DeliveryShipped():
+            year = volumes.year(fact.year)
+            return _with_year(volumes, replace(year, unsettled=year.unsettled + 1))
         case DeliveryAccepted():
             year = volumes.year(fact.year)
-            return _with_year(
-                volumes,
-                replace(
-                    year, taken_g=year.taken_g + fact.quantity_g, make_up_g=year.make_up_g + fact.make_up_g
-                ),
-            )
+            return _with_year(volumes, replace(year, taken_g=year.taken_g + fact.quantity_g))
         case DeliveryRejected():
             year = volumes.year(fact.year)
-            return _with_year(volumes, replace(year, off_spec_g=year.off_spec_g + fact.quantity_g))
+            off_spec_g = year.off_spec_g + fact.quantity_g
+            return _with_year(volumes, replace(year, off_spec_g=off_spec_g, unsettled=year.unsettled - 1))
+        case InvoiceSettled():
+            return volumes if fact.year is None else _with_year(volumes, _invoiced(volumes, fact, fact.year))
         case _:
             assert_never(fact)
+
+
+def _invoiced(volumes: Volumes, fact: InvoiceSettled, number: int) -> YearVolume:
+    """A difference restates the price of grams that were invoiced before."""
+    year = volumes.year(number)
+    final_g = sum(line.quantity_g for line in fact.lines if line.kind == "final")
+    product_cents = sum(line.amount_cents for line in fact.lines if line.kind in {"final", "difference"})
+    return replace(
+        year,
+        unsettled=year.unsettled - (fact.settles == "final"),
+        invoiced_g=year.invoiced_g + final_g,
+        invoiced_cents=year.invoiced_cents + product_cents,
+    )
 
 
 def _with_year(volumes: Volumes, year: YearVolume) -> Volumes:

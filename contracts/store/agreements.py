@@ -249,17 +249,6 @@ async def load_proposals(
     return [_proposal(row) for row in rows]
 
 
-READ_DUE = """
-select lane, market, agreement, seller, buyer from agreement
-where due_time <= $1 order by due_time, agreement limit $2
-"""
-
-
-async def due_agreements(connection: Connection, now: datetime, limit: int) -> list[AgreementPlace]:
-    """What the clock alone changes by now, the longest overdue first."""
-    return [AgreementPlace(**row) for row in await connection.fetch(READ_DUE, now, limit)]
-
-
 _agreements = msgspec.json.Decoder(Agreement)
 _terms = msgspec.json.Decoder(AgreementTerms)
 

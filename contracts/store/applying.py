@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, deliveries, indices, volumes
+from contracts.store import agreements, deliveries, due, indices, volumes
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
@@ -36,3 +36,6 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         await deliveries.apply_invoices(connection, invoice)
     if index:
         await indices.apply(connection, index)
+    changed = {agreements.key_of(event, fact) for event, fact in (*lifecycle, *volume)}
+    if changed:
+        await due.apply(connection, changed)

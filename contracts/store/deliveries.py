@@ -276,16 +276,5 @@ async def list_invoices(
     return [_invoices.decode(row["body"]) for row in rows]
 
 
-READ_DUE = """
-select lane, market, agreement, delivery, shipped_on from delivery
-where due_time <= $1 order by due_time, delivery limit $2
-"""
-
-
-async def due_deliveries(connection: Connection, now: datetime, limit: int) -> list[DeliveryPlace]:
-    """Deliveries whose time to lodge an assay is out, the longest overdue first."""
-    return [DeliveryPlace(**row) for row in await connection.fetch(READ_DUE, now, limit)]
-
-
 _deliveries = msgspec.json.Decoder(Delivery)
 _invoices = msgspec.json.Decoder(InvoiceSettled)

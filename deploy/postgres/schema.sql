@@ -137,6 +137,7 @@ CREATE TABLE state.agreement (
     version bigint NOT NULL,
     "position" bigint NOT NULL,
     due_time timestamp with time zone,
+    volume_due_time timestamp with time zone,
     body bytea NOT NULL,
     CONSTRAINT agreement_check CHECK ((seller <> buyer)),
     CONSTRAINT agreement_kind_check CHECK ((kind = ANY (ARRAY['spot'::text, 'offtake'::text]))),
@@ -719,7 +720,7 @@ ALTER TABLE ONLY view.waterfall
 
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 
-CREATE INDEX agreement_due ON state.agreement USING btree (due_time) WHERE (due_time IS NOT NULL);
+CREATE INDEX agreement_due ON state.agreement USING btree (due_time, agreement) WHERE (due_time IS NOT NULL);
 
 CREATE INDEX agreement_of_buyer ON state.agreement USING btree (buyer, agreement);
 
@@ -728,6 +729,8 @@ CREATE INDEX agreement_of_seller ON state.agreement USING btree (seller, agreeme
 CREATE UNIQUE INDEX agreement_one_of_match ON state.agreement USING btree (lane, match) WHERE (match IS NOT NULL);
 
 CREATE INDEX agreement_proposal_of ON state.agreement_proposal USING btree (agreement, proposal);
+
+CREATE INDEX agreement_volume_due ON state.agreement USING btree (volume_due_time, agreement) WHERE (volume_due_time IS NOT NULL);
 
 CREATE INDEX api_key_by_id ON state.api_key USING btree (api_key);
 
@@ -745,7 +748,7 @@ CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, con
 
 CREATE INDEX delivery_by_id ON state.delivery USING btree (delivery);
 
-CREATE INDEX delivery_due ON state.delivery USING btree (due_time) WHERE (due_time IS NOT NULL);
+CREATE INDEX delivery_due ON state.delivery USING btree (due_time, delivery) WHERE (due_time IS NOT NULL);
 
 CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);
 

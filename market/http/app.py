@@ -18,6 +18,7 @@ from market.http import (
     deliveries,
     documents,
     facilities,
+    funnel,
     health,
     indices,
     initiatives,
@@ -26,6 +27,7 @@ from market.http import (
     markets,
     matches,
     members,
+    nominations,
     order_explanations,
     organisations,
     papers,
@@ -35,6 +37,7 @@ from market.http import (
     requirements,
     rule_sets,
     settlements,
+    statements,
     supply_offers,
 )
 from market.http.access import PUBLIC
@@ -65,6 +68,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *deliveries.HANDLERS,
     *settlements.HANDLERS,
     *indices.HANDLERS,
+    *nominations.HANDLERS,
+    *statements.HANDLERS,
+    *funnel.HANDLERS,
     *clearings.HANDLERS,
     *order_explanations.HANDLERS,
     *quotes.HANDLERS,

@@ -136,6 +136,9 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
 
 CONTRACT_RENAMED: Final[dict[str, str]] = {
     "acq_g": "acq_kg",
+    "output_g": "output_kg",
+    "quantity_g": "quantity_kg",
+    "make_up_g": "make_up_kg",
     "expected_output_g": "expected_output_kg",
     "lot_wet_g": "lot_wet_t",
     "limit_ppb": "limit",

@@ -23,6 +23,7 @@ Prefix = Literal[
     "agr",
     "del",
     "inv",
+    "nom",
     "evt",
     "pass",
 ]
@@ -58,6 +59,7 @@ MatchId = Annotated[str, _meta("match", "a match")]
 AgreementId = Annotated[str, _meta("agr", "an agreement")]
 DeliveryId = Annotated[str, _meta("del", "a delivery")]
 InvoiceId = Annotated[str, _meta("inv", "an invoice")]
+NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 SupplyId = Annotated[

@@ -1,5 +1,5 @@
 """The catalogue of problems (RFC 9457): every refusal and fault of a request. HTTP statuses stand only
-here, those of agreements in `contract_problems`."""
+here, those of agreements in `contract_problems` and `volume_problems`."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from events.refusal import Refusal, Refusals
 from market.http.contract_problems import CONTRACT_REFUSED, CONTRACT_RENAMED
 from market.http.faults import Fault, InvalidInputError
 from market.http.logs import trace_of, write_unhandled
+from market.http.volume_problems import VOLUME_REFUSED
 from market.rules import defects, refusals
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -163,6 +164,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
         UNFIT,
     ),
     **CONTRACT_REFUSED,
+    **VOLUME_REFUSED,
     **dict.fromkeys(
         (
             found

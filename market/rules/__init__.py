@@ -12,7 +12,7 @@ In the order of reading, each line from what a command meets first to what it re
     whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
-    a match      matches; match_terms (for its contract)
+    a match      matches; match_terms (for its contract), funnel (what became of all)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     who sees     visibility; viewers, own_side, own_round, explanations, standings, tickets, tape, taping,
                  crowd; contract_visibility, deal_tape, deals

@@ -1,19 +1,19 @@
 """What timers look for: orders whose validity is over, matches nobody answered, lots to release, rounds by
 the clock."""
 
-from datetime import UTC, datetime
-from typing import Final, Generic, NamedTuple, TypeVar
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from events.connections import Connection
 from events.market_terms import MarketTerms
+from events.timetable import BEGINNING, START, Found, Mark
 from market.store import bodies
 from market.store.matches import MatchPlace
 from market.store.orders import OrderPlace
 
-BEGINNING: Final = UUID(int=0)
 END: Final = UUID(int=2**128 - 1)
 
 
@@ -27,24 +27,6 @@ class MarketClock(Struct, frozen=True, kw_only=True):
     last_round: int
     last_cut_time: datetime | None
     last_time: datetime
-
-
-class Mark(NamedTuple):
-    """How far a look reached, to go on after."""
-
-    time: datetime
-    id: UUID
-
-
-START: Final = Mark(datetime(1970, 1, 1, tzinfo=UTC), BEGINNING)
-P = TypeVar("P")
-
-
-class Found(Struct, Generic[P], frozen=True, kw_only=True):
-    """The longest due first; `reached` is START when nothing is due after these."""
-
-    places: tuple[P, ...]
-    reached: Mark
 
 
 # Orders in a book whose plan is open wait, and so do those of a stopped lane: both would only be refused.

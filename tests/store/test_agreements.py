@@ -12,6 +12,7 @@ from contracts.commands import agreements
 from contracts.rules.refusals import AgreementUnknown
 from contracts.store import agreements as store
 from contracts.store.applying import apply
+from contracts.store.due import due_agreements
 from contracts.store.volumes import load_volumes
 from events.callers import Caller
 from events.contract_terms import AgreementTerms
@@ -95,7 +96,7 @@ async def test_the_clock_finds_what_is_due_and_no_more(scene: Scene) -> None:
 
     async def due(now: datetime) -> list[UUID]:
         async with scene.pool.acquire() as connection:
-            return [place.agreement for place in await store.due_agreements(connection, now, 10)]
+            return [place.agreement for place in (await due_agreements(connection, now, 10)).places]
 
     assert [] == await due(datetime(2026, 12, 31, tzinfo=UTC))
     with pytest.raises(NotDue):
@@ -130,10 +131,19 @@ async def test_volumes_add_up_and_the_newest_nomination_counts(scene: Scene) -> 
 async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: Scene) -> None:
     await agree_for_a_while(scene)
     events = await scene.events("contracts")
-    tables = ("agreement", "agreement_proposal", "nomination", "contract_year")
+    tables = (
+        "agreement",
+        "agreement_proposal",
+        "nomination",
+        "contract_year",
+        "delivery",
+        "invoice",
+        "price_index",
+        "index_value",
+    )
     async with scene.pool.acquire() as connection:
         live = {name: await connection.fetch(f"select * from {name} order by 1, 2, 3, 4") for name in tables}
-        assert all(live.values())
+        assert all(live[name] for name in tables[:4])
         for cut in (1, len(events)):
             transaction = connection.transaction()
             await transaction.start()

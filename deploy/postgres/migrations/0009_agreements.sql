@@ -2,7 +2,7 @@
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 
--- due_time: from when on the clock alone changes the agreement.
+-- due_time: from when on the clock alone changes the agreement, volume_due_time: its volumes.
 CREATE TABLE state.agreement (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -19,6 +19,7 @@ CREATE TABLE state.agreement (
     version bigint NOT NULL CHECK (version >= 1),
     position bigint NOT NULL CHECK (position >= 1),
     due_time timestamptz,
+    volume_due_time timestamptz,
     body bytea NOT NULL,
     PRIMARY KEY (lane, market, agreement),
     CHECK (seller <> buyer)
@@ -26,7 +27,8 @@ CREATE TABLE state.agreement (
 CREATE INDEX agreement_by_id ON state.agreement (agreement);
 CREATE INDEX agreement_of_seller ON state.agreement (seller, agreement);
 CREATE INDEX agreement_of_buyer ON state.agreement (buyer, agreement);
-CREATE INDEX agreement_due ON state.agreement (due_time) WHERE due_time IS NOT NULL;
+CREATE INDEX agreement_due ON state.agreement (due_time, agreement) WHERE due_time IS NOT NULL;
+CREATE INDEX agreement_volume_due ON state.agreement (volume_due_time, agreement) WHERE volume_due_time IS NOT NULL;
 CREATE UNIQUE INDEX agreement_one_of_match ON state.agreement (lane, match) WHERE match IS NOT NULL;
 
 -- Terms as they were proposed; none of it ever changes.

@@ -25,7 +25,7 @@ CREATE TABLE state.delivery (
 CREATE INDEX delivery_by_id ON state.delivery (delivery);
 CREATE INDEX delivery_of ON state.delivery (agreement, delivery);
 CREATE INDEX delivery_in_time ON state.delivery (lane, market, agreement, shipped_on);
-CREATE INDEX delivery_due ON state.delivery (due_time) WHERE due_time IS NOT NULL;
+CREATE INDEX delivery_due ON state.delivery (due_time, delivery) WHERE due_time IS NOT NULL;
 
 -- None of it ever changes: a restatement makes another row.
 CREATE TABLE state.invoice (

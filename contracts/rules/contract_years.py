@@ -1,0 +1,128 @@
+"""Contract years: their periods, quarters and months, and the annual contract quantity (ACQ) of each.
+
+Days begin at midnight UTC; a period is half-open. A part of a level is numbered from 0 within its year.
+"""
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Final
+
+from msgspec import Struct
+
+from contracts.rules.agreement import Agreement, years_later
+from contracts.rules.price_terms import round_half_even
+from events.contract_terms import NominationLevel, ShareOfOutput, VolumeClause
+from events.vocabulary import PPB, Period
+
+PARTS_IN_YEAR: Final[dict[NominationLevel, int]] = {"annual": 1, "quarterly": 4, "monthly": 12}
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A year, quarter or month of a contract year."""
+
+    level: NominationLevel
+    year: int
+    index: int
+    period: Period
+
+
+class Band(Struct, frozen=True, kw_only=True):
+    """From `low_g` to `high_g`, both in; `share_g` is the middle it was laid around."""
+
+    share_g: int
+    low_g: int
+    high_g: int
+
+    def holds(self, quantity_g: int) -> bool:
+        return self.low_g <= quantity_g <= self.high_g
+
+
+def years_in(agreement: Agreement) -> int:
+    """Contract years, extensions that were taken up included; 0 before the agreement is effective."""
+    if agreement.starts_on is None or agreement.ends_on is None:
+        return 0
+    years = agreement.ends_on.year - agreement.starts_on.year
+    assert years_later(agreement.starts_on, years) == agreement.ends_on
+    return years
+
+
+def year_period(starts_on: date, year: int) -> Period:
+    """Contract year 1 begins on `starts_on`."""
+    return Period(
+        start=midnight(years_later(starts_on, year - 1)), end=midnight(years_later(starts_on, year))
+    )
+
+
+def year_on(agreement: Agreement, day: date) -> int | None:
+    """The contract year that `day` falls in; None outside the term."""
+    if agreement.starts_on is None or not midnight(agreement.starts_on) <= midnight(day):
+        return None
+    for year in range(1, years_in(agreement) + 1):
+        if day < years_later(agreement.starts_on, year):
+            return year
+    return None
+
+
+def parts_of_year(starts_on: date, year: int, level: NominationLevel) -> Sequence[Part]:
+    """Quarters and months begin on the day of the month that the year began on, or on the month's last."""
+    count = PARTS_IN_YEAR[level]
+    first, months = (year - 1) * 12, 12 // count
+    edges = [midnight(months_later(starts_on, first + months * index)) for index in range(count + 1)]
+    return [
+        Part(level=level, year=year, index=index, period=Period(start=start, end=end))
+        for index, (start, end) in enumerate(pairwise(edges))
+    ]
+
+
+def acq_g(volume: VolumeClause, year: int, output_g: int | None) -> int:
+    """ACQ of a contract year; a share of output counts what was declared, before that what is expected."""
+    if isinstance(volume, ShareOfOutput):
+        whole_g = volume.expected_output_g[year - 1] if output_g is None else output_g
+        return round_half_even(whole_g * volume.share_ppb, PPB)
+    return volume.acq_g[year - 1]
+
+
+def band(whole_g: int, of: int, index: int, tolerance_ppb: int) -> Band:
+    """Around the `index`-th of `of` equal shares; its edges are rounded outwards, so a share is always in."""
+    return Band(
+        share_g=share(whole_g, of, index),
+        low_g=whole_g * (PPB - tolerance_ppb) // (of * PPB),
+        high_g=-(-whole_g * (PPB + tolerance_ppb) // (of * PPB)),
+    )
+
+
+def share(whole_g: int, of: int, index: int) -> int:
+    """Equal shares that add up to the whole, gram by gram."""
+    return whole_g * (index + 1) // of - whole_g * index // of
+
+
+def notice_ends(period: Period, notice_days: int) -> datetime:
+    """From this instant on a nomination for the period is late."""
+    return period.start - timedelta(days=notice_days)
+
+
+def rested_ppb(periods: Sequence[Period], year: Period) -> int:
+    """The share of the year in which deliveries rested; days declared twice count once."""
+    rested, reached = timedelta(), year.start
+    for period in sorted(periods, key=lambda period: period.start):
+        start, end = max(period.start, reached), min(period.end, year.end)
+        if start < end:
+            rested, reached = rested + (end - start), end
+    return round_half_even(_microseconds(rested) * PPB, _microseconds(year.end - year.start))
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day of the month `months` on, or the last day of a month that has none."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _microseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)

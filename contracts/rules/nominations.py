@@ -1,0 +1,319 @@
+"""Nominations: annual, then quarterly, then monthly, each in a band around its share of the level above.
+
+The buyer speaks before notice is over; what it says replaces what it said before. When it keeps silent, the
+share itself is nominated in the form of the level above. A call-off within a month is a shipment.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.agreements import AgreementState, decision, party
+from contracts.rules.contract_years import (
+    PARTS_IN_YEAR,
+    Band,
+    Part,
+    acq_g,
+    band,
+    notice_ends,
+    parts_of_year,
+    years_in,
+)
+from contracts.rules.refusals import AgreementUnknown, PeriodsOverlap, StatusUnfit
+from contracts.rules.standing import RUNNING
+from contracts.rules.volume_refusals import (
+    FormNotAgreed,
+    LevelAboveMissing,
+    LevelNotAgreed,
+    MakeUpExceeded,
+    NominatedAlready,
+    NoticeOver,
+    OutsideBand,
+    PartsNominated,
+    PeriodNotAPart,
+    SideWrong,
+    YearClosed,
+    YearUnknown,
+)
+from contracts.rules.volumes import Nomination, Volumes
+from events.callers import Caller, role_refusals
+from events.contract_events import QuantityNominated
+from events.contract_terms import NominatedPart, NominationLevel, NominationRule
+from events.decision import Decision, Moment
+from events.refusal import NotDue, Refusal, refuse
+from events.vocabulary import GRAMS_PER_KG, Period, ProductForm
+from events.wellformed import malformed
+
+
+class VolumeState(AgreementState, frozen=True, kw_only=True):
+    """An agreement in its lane, and its volumes."""
+
+    volumes: Volumes = Volumes()
+
+
+class NominateQuantity(Struct, frozen=True, kw_only=True):
+    """The caller's organisation is the buyer; the contract year follows from the period."""
+
+    caller: Caller
+    agreement: UUID
+    level: NominationLevel
+    part: NominatedPart
+
+
+class NominateBySilence(Struct, frozen=True, kw_only=True):
+    """A timer with the operator's role speaks for a buyer whose notice is over; `start` is the period's."""
+
+    caller: Caller
+    agreement: UUID
+    level: NominationLevel
+    start: datetime
+
+
+def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> Decision:
+    """Raises Refusals: all that is wrong, with the figures of the band."""
+    agreement, side = party(state, argument.caller)
+    reasons = _speaker_refusals(agreement, argument, side)
+    fact = QuantityNominated(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        nomination=moment.new_id(),
+        level=argument.level,
+        year=1,
+        part=argument.part,
+    )
+    refuse(reasons or malformed(fact))
+    rule, part = rule_of(agreement, argument.level), _part(agreement, argument.level, argument.part.period)
+    assert rule is not None
+    if part is None:
+        refuse([_no_part(agreement, argument.level, argument.part.period)])
+    assert part is not None
+    refuse(
+        [
+            *_timing_refusals(state.volumes, rule, part, moment.now),
+            *_quantity_refusals(agreement, state.volumes, rule, part, argument.part),
+            *_form_refusals(agreement, argument.part.form),
+        ]
+    )
+    return decision(agreement, _nominated(agreement, fact.nomination, part, argument.part, silent=False))
+
+
+def nominate_by_silence(state: VolumeState, argument: NominateBySilence, moment: Moment) -> Decision:
+    """The share of the level above, or of the ACQ. Raises Refusals, or NotDue while the buyer may speak."""
+    refuse(role_refusals(argument.caller, "operator"))
+    agreement = state.agreement
+    if agreement is None:
+        raise AgreementUnknown
+    rule = rule_of(agreement, argument.level) if agreement.status in RUNNING else None
+    part = _starting_at(agreement, argument.level, argument.start)
+    if rule is None or part is None:
+        raise LevelNotAgreed(level=argument.level)
+    if nomination_of(state.volumes, part) is not None:
+        raise NominatedAlready
+    due = notice_ends(part.period, rule.notice_days)
+    if moment.now < due:
+        raise NotDue(due=due.isoformat())
+    if state.volumes.year(part.year).ledger is not None:
+        raise YearClosed(year=part.year)
+    spoken = NominatedPart(
+        period=part.period,
+        quantity_g=band_of(agreement, state.volumes, rule, part).share_g,
+        form=_form_above(agreement, state.volumes, part),
+    )
+    return decision(agreement, _nominated(agreement, moment.new_id(), part, spoken, silent=True))
+
+
+def next_silence(agreement: Agreement, volumes: Volumes) -> tuple[datetime, Part] | None:
+    """When notice is over for the earliest part that nobody has nominated; None when all are."""
+    if agreement.status not in RUNNING or agreement.starts_on is None:
+        return None
+    open_parts = [
+        (notice_ends(part.period, rule.notice_days), place, part)
+        for place, rule in enumerate(agreement.terms.nominations)
+        if (part := _first_open(agreement, volumes, rule.level)) is not None
+    ]
+    if not open_parts:
+        return None
+    due, _, part = min(open_parts, key=lambda entry: (entry[0], entry[1]))
+    return due, part
+
+
+def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: Part) -> Band:
+    """Around this part's share of what is nominated above it; without a level above, of the ACQ."""
+    above = _above(agreement, volumes, part)
+    if above is None:
+        whole_g = acq_g(agreement.terms.volume, part.year, volumes.year(part.year).output_g)
+        return band(whole_g, PARTS_IN_YEAR[part.level], part.index, rule.band_ppb)
+    of = PARTS_IN_YEAR[part.level] // PARTS_IN_YEAR[above.level]
+    return band(above.part.quantity_g, of, part.index % of, rule.band_ppb)
+
+
+def rule_of(agreement: Agreement, level: NominationLevel) -> NominationRule | None:
+    return next((rule for rule in agreement.terms.nominations if rule.level == level), None)
+
+
+def nomination_of(volumes: Volumes, part: Part) -> Nomination | None:
+    return volumes.nominations.get((part.level, part.period.start.isoformat()))
+
+
+def in_order(volumes: Volumes) -> list[Nomination]:
+    """By the start of their periods, the longer first."""
+    return sorted(
+        volumes.nominations.values(),
+        key=lambda nomination: (nomination.part.period.start, PARTS_IN_YEAR[nomination.level]),
+    )
+
+
+def make_up_left_g(volumes: Volumes, year: int, *, but: Part) -> int:
+    """What earlier years have paid for and `year` may draw, less what its other parts of the level do."""
+    before = volumes.year(year - 1).ledger if year > 1 else None
+    balance_g = 0 if before is None else before.make_up_balance_g
+    return balance_g - sum(
+        nomination.part.make_up_g
+        for nomination in volumes.nominations.values()
+        if nomination.year == year
+        and nomination.level == but.level
+        and nomination.part.period.start != but.period.start
+    )
+
+
+def _speaker_refusals(agreement: Agreement, argument: NominateQuantity, side: str) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if side != "buyer":
+        reasons.append(SideWrong(side="buyer"))
+    if agreement.status not in RUNNING:
+        reasons.append(StatusUnfit(status=agreement.status, needed="effective"))
+    elif rule_of(agreement, argument.level) is None:
+        reasons.append(LevelNotAgreed(pointer="/level", level=argument.level))
+    return reasons
+
+
+def _timing_refusals(volumes: Volumes, rule: NominationRule, part: Part, now: datetime) -> Iterator[Refusal]:
+    if volumes.year(part.year).ledger is not None:
+        yield YearClosed(pointer="/period", year=part.year)
+    due = notice_ends(part.period, rule.notice_days)
+    if now >= due:
+        yield NoticeOver(
+            pointer="/period", level=part.level, due=due.isoformat(), notice_days=rule.notice_days
+        )
+    if any(_lies_in(nomination, part) for nomination in volumes.nominations.values()):
+        yield PartsNominated(pointer="/period")
+
+
+def _quantity_refusals(
+    agreement: Agreement, volumes: Volumes, rule: NominationRule, part: Part, asked: NominatedPart
+) -> Iterator[Refusal]:
+    if _level_above(agreement, part) is not None and _above(agreement, volumes, part) is None:
+        yield LevelAboveMissing(pointer="/level", level=_level_above(agreement, part))
+        return
+    around = band_of(agreement, volumes, rule, part)
+    if not around.holds(asked.quantity_g):
+        yield OutsideBand(
+            pointer="/quantity_g",
+            asked_kg=in_kg(asked.quantity_g),
+            low_kg=in_kg(around.low_g),
+            high_kg=in_kg(around.high_g),
+            share_kg=in_kg(around.share_g),
+        )
+    remaining_g = make_up_left_g(volumes, part.year, but=part)
+    if asked.make_up_g > remaining_g:
+        yield MakeUpExceeded(
+            pointer="/make_up_g", asked_kg=in_kg(asked.make_up_g), remaining_kg=in_kg(max(0, remaining_g))
+        )
+
+
+def _form_refusals(agreement: Agreement, form: ProductForm) -> Iterator[Refusal]:
+    product = agreement.terms.product
+    forms = (product.form, *product.buyer_option_forms)
+    if form not in forms:
+        yield FormNotAgreed(pointer="/form", form=form, forms=", ".join(forms))
+
+
+def _parts(agreement: Agreement, level: NominationLevel) -> Iterator[Part]:
+    if agreement.starts_on is not None:
+        for year in range(1, years_in(agreement) + 1):
+            yield from parts_of_year(agreement.starts_on, year, level)
+
+
+def _part(agreement: Agreement, level: NominationLevel, period: Period) -> Part | None:
+    return next((part for part in _parts(agreement, level) if part.period == period), None)
+
+
+def _starting_at(agreement: Agreement, level: NominationLevel, start: datetime) -> Part | None:
+    return next((part for part in _parts(agreement, level) if part.period.start == start), None)
+
+
+def _first_open(agreement: Agreement, volumes: Volumes, level: NominationLevel) -> Part | None:
+    return next(
+        (
+            part
+            for part in _parts(agreement, level)
+            if nomination_of(volumes, part) is None and volumes.year(part.year).ledger is None
+        ),
+        None,
+    )
+
+
+def _no_part(agreement: Agreement, level: NominationLevel, period: Period) -> Refusal:
+    met = [
+        part
+        for part in _parts(agreement, level)
+        if part.period.start < period.end and period.start < part.period.end
+    ]
+    if not met:
+        return YearUnknown(pointer="/period", years=years_in(agreement))
+    start, end = met[0].period.start.isoformat(), met[0].period.end.isoformat()
+    if len(met) > 1:
+        return PeriodsOverlap(pointer="/period", start=start, end=end)
+    return PeriodNotAPart(pointer="/period", level=level, start=start, end=end)
+
+
+def _level_above(agreement: Agreement, part: Part) -> NominationLevel | None:
+    levels = [rule.level for rule in agreement.terms.nominations]
+    place = levels.index(part.level)
+    return levels[place - 1] if place else None
+
+
+def _above(agreement: Agreement, volumes: Volumes, part: Part) -> Nomination | None:
+    """The nomination of the level above whose period holds this part."""
+    level = _level_above(agreement, part)
+    if level is None or agreement.starts_on is None:
+        return None
+    index = part.index * PARTS_IN_YEAR[level] // PARTS_IN_YEAR[part.level]
+    return nomination_of(volumes, parts_of_year(agreement.starts_on, part.year, level)[index])
+
+
+def _form_above(agreement: Agreement, volumes: Volumes, part: Part) -> ProductForm:
+    above = _above(agreement, volumes, part)
+    return agreement.terms.product.form if above is None else above.part.form
+
+
+def _lies_in(nomination: Nomination, part: Part) -> bool:
+    period = nomination.part.period
+    return (
+        nomination.level != part.level
+        and part.period.start <= period.start
+        and period.end <= part.period.end
+        and PARTS_IN_YEAR[nomination.level] > PARTS_IN_YEAR[part.level]
+    )
+
+
+def _nominated(
+    agreement: Agreement, nomination: UUID, part: Part, spoken: NominatedPart, *, silent: bool
+) -> QuantityNominated:
+    return QuantityNominated(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        nomination=nomination,
+        level=part.level,
+        year=part.year,
+        part=spoken,
+        silent=silent,
+    )
+
+
+def in_kg(quantity_g: int) -> str:
+    whole, grams = divmod(quantity_g, GRAMS_PER_KG)
+    return f"{whole}.{grams:03}"

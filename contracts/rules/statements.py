@@ -1,0 +1,84 @@
+"""The statement of an agreement: each contract year's quantities and money, from its folds alone.
+
+The same folds come from the tables and from a reading of the record, so that the two can be compared.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.contract_years import acq_g, parts_of_year, year_period, years_in
+from contracts.rules.nominations import nomination_of
+from contracts.rules.volumes import Volumes
+from events.contract_terms import AgreementStatus, YearLedger
+from events.vocabulary import CurrencyCode, MarketBasis, Period
+
+YearStatus = Literal["open", "assessed"]
+
+
+class StatementYear(Struct, frozen=True, kw_only=True):
+    """Grams of basis and cents of the agreement's currency; without a ledger as far as the year has come."""
+
+    year: int
+    period: Period
+    status: YearStatus
+    acq_g: int
+    nominated_g: int | None
+    taken_g: int
+    seller_shortfall_g: int
+    off_spec_g: int
+    unsettled: int
+    invoiced_g: int
+    invoiced_cents: int
+    ledger: YearLedger | None
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """`years` is empty before the agreement is effective; `currency` and `basis` are those of its terms."""
+
+    agreement: UUID
+    market: UUID
+    seller: UUID
+    buyer: UUID
+    status: AgreementStatus
+    basis: MarketBasis
+    currency: CurrencyCode | None
+    years: tuple[StatementYear, ...]
+
+
+def statement(agreement: Agreement, volumes: Volumes) -> Statement:
+    years = range(1, years_in(agreement) + 1)
+    return Statement(
+        agreement=agreement.agreement,
+        market=agreement.market,
+        seller=agreement.seller,
+        buyer=agreement.buyer,
+        status=agreement.status,
+        basis=agreement.basis,
+        currency=None if agreement.standing is None else agreement.terms.payment.currency,
+        years=tuple(_year(agreement, volumes, year) for year in years),
+    )
+
+
+def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
+    assert agreement.starts_on is not None
+    volume = volumes.year(year)
+    (whole,) = parts_of_year(agreement.starts_on, year, "annual")
+    nominated = nomination_of(volumes, whole)
+    counted_g = acq_g(agreement.terms.volume, year, volume.output_g)
+    return StatementYear(
+        year=year,
+        period=year_period(agreement.starts_on, year),
+        status="open" if volume.ledger is None else "assessed",
+        acq_g=counted_g if volume.ledger is None else volume.ledger.acq_g,
+        nominated_g=None if nominated is None else nominated.part.quantity_g,
+        taken_g=volume.taken_g,
+        seller_shortfall_g=volume.seller_shortfall_g,
+        off_spec_g=volume.off_spec_g,
+        unsettled=volume.unsettled,
+        invoiced_g=volume.invoiced_g,
+        invoiced_cents=volume.invoiced_cents,
+        ledger=volume.ledger,
+    )

@@ -1,0 +1,245 @@
+"""The account of a contract year: output declared, shortfall told in time, take or pay assessed."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.agreements import decision, party
+from contracts.rules.contract_years import acq_g, rested_ppb, year_period, years_in
+from contracts.rules.nominations import VolumeState, in_kg
+from contracts.rules.price_terms import round_half_even
+from contracts.rules.prices import Priced
+from contracts.rules.refusals import AgreementUnknown, StatusUnfit
+from contracts.rules.shortfall import YearFacts, assess, shortfall_lines
+from contracts.rules.standing import RUNNING
+from contracts.rules.volume_refusals import (
+    DeliveriesUnsettled,
+    EarlierYearOpen,
+    NoTakeOrPay,
+    NoticeOver,
+    OutputNotShared,
+    ShortfallEmpty,
+    ShortfallTooLarge,
+    SideWrong,
+    YearAssessedAlready,
+    YearClosed,
+    YearNotOpen,
+    YearUnknown,
+    YearUnpriced,
+)
+from contracts.rules.volumes import Volumes
+from contracts.rules.year_prices import mean_price
+from events.callers import Caller, role_refusals
+from events.contract_events import InvoiceSettled, OutputDeclared, ShortfallNotified, YearAssessed
+from events.contract_terms import ShareOfOutput, YearLedger
+from events.decision import Decision, Moment
+from events.envelope import Fact
+from events.refusal import NotDue, Refusal, refuse
+from events.vocabulary import PPB, Side
+from events.wellformed import malformed
+
+
+class DeclareOutput(Struct, frozen=True, kw_only=True):
+    """What the seller's facility put out in a contract year; said again it replaces what was said before."""
+
+    caller: Caller
+    agreement: UUID
+    year: int
+    output_g: int
+
+
+class NotifyShortfall(Struct, frozen=True, kw_only=True):
+    """The seller will not deliver this much more of a year."""
+
+    caller: Caller
+    agreement: UUID
+    year: int
+    quantity_g: int
+    reason: str
+
+
+class AssessYear(Struct, frozen=True, kw_only=True):
+    """A timer with the operator's role closes a contract year that has ended."""
+
+    caller: Caller
+    agreement: UUID
+    year: int
+
+
+class AccountState(VolumeState, frozen=True, kw_only=True):
+    """`formula`: what the price clause gives at the end of a year in which nothing was invoiced, or None."""
+
+    formula: Priced | None = None
+
+
+def declare_output(state: VolumeState, argument: DeclareOutput, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = [
+        *_seller_refusals(agreement, side),
+        *_year_refusals(state.volumes, agreement, argument.year, moment.now),
+    ]
+    if not reasons and not isinstance(agreement.terms.volume, ShareOfOutput):
+        reasons.append(OutputNotShared())
+    fact = OutputDeclared(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        year=argument.year,
+        output_g=argument.output_g,
+    )
+    refuse(reasons or malformed(fact))
+    return decision(agreement, fact)
+
+
+def notify_shortfall(state: VolumeState, argument: NotifyShortfall, moment: Moment) -> Decision:
+    """As early as the agreement asks, and no more than the year still lacks. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    reasons = [
+        *_seller_refusals(agreement, side),
+        *_year_refusals(state.volumes, agreement, argument.year, moment.now),
+    ]
+    fact = ShortfallNotified(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        year=argument.year,
+        quantity_g=argument.quantity_g,
+        reason=argument.reason,
+    )
+    refuse(reasons or malformed(fact))
+    assert agreement.starts_on is not None
+    notice_days = agreement.terms.shortfall_notice_days
+    due = year_period(agreement.starts_on, argument.year).end - timedelta(days=notice_days)
+    if moment.now >= due:
+        reasons.append(NoticeOver(level="shortfall", due=due.isoformat(), notice_days=notice_days))
+    year = state.volumes.year(argument.year)
+    lacking_g = acq_g(agreement.terms.volume, argument.year, year.output_g) - year.taken_g
+    remaining_g = max(0, lacking_g - year.seller_shortfall_g)
+    if argument.quantity_g == 0:
+        reasons.append(ShortfallEmpty(pointer="/quantity_g"))
+    if argument.quantity_g > remaining_g:
+        reasons.append(
+            ShortfallTooLarge(
+                pointer="/quantity_g", asked_kg=in_kg(argument.quantity_g), remaining_kg=in_kg(remaining_g)
+            )
+        )
+    refuse(reasons)
+    return decision(agreement, fact)
+
+
+def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> Decision:
+    """The ledger of the year, and the invoice of what it leaves owing. Raises Refusals, or NotDue."""
+    refuse(role_refusals(argument.caller, "operator"))
+    agreement = state.agreement
+    if agreement is None:
+        raise AgreementUnknown
+    refuse(list(_assessment_refusals(state, agreement, argument.year)))
+    assert agreement.starts_on is not None
+    ends = year_period(agreement.starts_on, argument.year).end
+    if moment.now < ends:
+        raise NotDue(due=ends.isoformat())
+    price = mean_price(state.volumes.year(argument.year)) or state.formula
+    ledger = ledger_of(agreement, state.volumes, argument.year, None if price is None else price.micro_per_kg)
+    if ledger is None:
+        raise YearUnpriced(year=argument.year)
+    facts: list[Fact] = [YearAssessed(market=agreement.market, agreement=agreement.agreement, ledger=ledger)]
+    assert agreement.terms.take_or_pay is not None
+    lines = shortfall_lines(agreement.terms.take_or_pay, ledger, () if price is None else price.terms)
+    if lines:
+        facts.append(
+            InvoiceSettled(
+                market=agreement.market,
+                agreement=agreement.agreement,
+                invoice=moment.new_id(),
+                year=argument.year,
+                settles="shortfall",
+                currency=agreement.terms.payment.currency,
+                lines=lines,
+                total_cents=sum(line.amount_cents for line in lines),
+            )
+        )
+    return decision(agreement, *facts)
+
+
+def ledger_of(
+    agreement: Agreement, volumes: Volumes, year: int, price_micro_per_kg: int | None
+) -> YearLedger | None:
+    """The take-or-pay ledger of a year from its facts; None when money is owed and there is no price."""
+    clause = agreement.terms.take_or_pay
+    assert clause is not None
+    assert agreement.starts_on is not None
+    volume = volumes.year(year)
+    whole_g = acq_g(agreement.terms.volume, year, volume.output_g)
+    rested = rested_ppb(
+        [suspension.rested for suspension in agreement.suspensions], year_period(agreement.starts_on, year)
+    )
+    ledger = assess(
+        clause,
+        YearFacts(
+            year=year,
+            acq_g=whole_g,
+            taken_g=volume.taken_g,
+            force_majeure_g=round_half_even(whole_g * rested, PPB),
+            seller_shortfall_g=volume.seller_shortfall_g,
+            off_spec_g=volume.off_spec_g,
+            price_micro_per_kg=price_micro_per_kg or 0,
+        ),
+        volumes.year(year - 1).ledger if year > 1 else None,
+    )
+    owing_g = ledger.deficiency_g + ledger.deliver_or_pay_g
+    return None if owing_g and price_micro_per_kg is None else ledger
+
+
+def next_year_end(agreement: Agreement, volumes: Volumes) -> tuple[datetime, int] | None:
+    """When the first year that is not assessed ends. None: no clause, or no year that ends is left.
+
+    A year that a termination broke off is not assessed: what it owes is for the parties, or their courts.
+    """
+    if agreement.standing is None or agreement.terms.take_or_pay is None or agreement.starts_on is None:
+        return None
+    for year in range(1, years_in(agreement) + 1):
+        if volumes.year(year).ledger is None:
+            ends = year_period(agreement.starts_on, year).end
+            broken_off = agreement.ended_at is not None and agreement.ended_at < ends
+            return None if broken_off else (ends, year)
+    return None
+
+
+def _assessment_refusals(state: AccountState, agreement: Agreement, year: int) -> Iterator[Refusal]:
+    if agreement.standing is None or agreement.terms.take_or_pay is None:
+        yield NoTakeOrPay()
+        return
+    if not 1 <= year <= years_in(agreement):
+        yield YearUnknown(pointer="/year", years=years_in(agreement))
+        return
+    if state.volumes.year(year).ledger is not None:
+        yield YearAssessedAlready(year=year)
+        return
+    following = next_year_end(agreement, state.volumes)
+    if following is None:
+        yield StatusUnfit(status=agreement.status, needed="effective")
+    elif following[1] != year:
+        yield EarlierYearOpen(year=following[1])
+    unsettled = state.volumes.year(year).unsettled
+    if unsettled:
+        yield DeliveriesUnsettled(count=unsettled, year=year)
+
+
+def _seller_refusals(agreement: Agreement, side: Side) -> Iterator[Refusal]:
+    if side != "seller":
+        yield SideWrong(side="seller")
+    if agreement.status not in RUNNING:
+        yield StatusUnfit(status=agreement.status, needed="effective")
+
+
+def _year_refusals(volumes: Volumes, agreement: Agreement, year: int, now: datetime) -> Iterator[Refusal]:
+    if agreement.starts_on is None or not 1 <= year <= years_in(agreement):
+        yield YearUnknown(pointer="/year", years=years_in(agreement))
+        return
+    if volumes.year(year).ledger is not None:
+        yield YearClosed(pointer="/year", year=year)
+    start = year_period(agreement.starts_on, year).start
+    if now < start:
+        yield YearNotOpen(pointer="/year", year=year, start=start.isoformat())

@@ -1,0 +1,64 @@
+"""The price of a contract year, by which what was not taken or not delivered is paid for."""
+
+from datetime import date, datetime
+from fractions import Fraction
+
+from msgspec.structs import replace
+
+from contracts.rules.delivery_refusals import IndexGap
+from contracts.rules.materials import Material
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, round_half_even
+from contracts.rules.prices import Priced, Quotation, delivery_price, index_of
+from contracts.rules.quotation import IndexValues, provisional, provisional_rate
+from contracts.rules.volumes import YearVolume
+from events.contract_terms import AgreementTerms, DeliveryEvidence, FormulaTerm, IndexedPrice, MatchedPrice
+from events.vocabulary import BASIS_ELEMENTS, GRAMS_PER_KG, PPB
+
+
+def mean_price(volume: YearVolume) -> Priced | None:
+    """What the year's product cost per kg; None when nothing was invoiced."""
+    if volume.invoiced_g == 0:
+        return None
+    mean = round_half_even(volume.invoiced_cents * MICRO_G_PER_KG_PER_CENT, volume.invoiced_g)
+    inputs = {"invoiced_cents": str(volume.invoiced_cents), "invoiced_g": str(volume.invoiced_g)}
+    return Priced(mean, (_term("mean-of-year.1", 0, mean, inputs),))
+
+
+def formula_price(terms: AgreementTerms, last_day: date, values: IndexValues, at: datetime) -> Priced | None:
+    """What a spotless lot shipped on the year's last day would cost, as far as is known `at`.
+
+    Without penalties and without sustainability amounts, since nothing was delivered that could have
+    either. None when no value of the index is known.
+    """
+    price = terms.price
+    if isinstance(price, MatchedPrice):
+        matched = price.price_micro_per_kg
+        return Priced(matched, (_term("matched.1", 0, matched, {"match": str(price.match)}),))
+    reference, quotation = index_of(price), None
+    if reference is not None:
+        try:
+            quoted = provisional(values, reference, last_day, at)
+            quotation = Quotation(quoted, provisional_rate(values, reference, quoted.days, at))
+        except IndexGap:
+            return None
+    if isinstance(price, IndexedPrice):
+        price = replace(price, sustainability=None)
+    return delivery_price(replace(terms, price=price, penalties=()), _basis_alone(terms, at), quotation)
+
+
+def _term(rule: str, before: int, after: int, inputs: dict[str, str]) -> FormulaTerm:
+    return FormulaTerm(rule=rule, micro_per_kg=after - before, after_micro_per_kg=after, inputs=inputs)
+
+
+def _basis_alone(terms: AgreementTerms, at: datetime) -> Material:
+    """A dry kilogram of the basis elements in equal parts."""
+    elements = BASIS_ELEMENTS[terms.product.basis]
+    return Material(
+        basis=terms.product.basis,
+        form=terms.product.form,
+        net_wet_g=GRAMS_PER_KG,
+        moisture_ppb=0,
+        fractions_ppb={element: int(Fraction(PPB, len(elements))) for element in elements},
+        evidence=DeliveryEvidence(),
+        papers_until=at,
+    )

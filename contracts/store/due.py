@@ -1,0 +1,102 @@
+"""What the clock alone changes: agreements by their status, their volumes, and assays nobody lodged."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from contracts.rules.volume_clock import next_volume_due
+from contracts.store.agreements import AgreementKey, AgreementPlace, load_agreements
+from contracts.store.deliveries import DeliveryPlace
+from contracts.store.volumes import load_volumes
+from events.connections import Connection
+from events.row_counts import expect_rows
+from events.timetable import START, Found, Mark
+
+UPDATE_VOLUME_DUE = """
+update agreement a set volume_due_time = n.due_time
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::timestamptz[]) as n (lane, market, agreement, due_time)
+where a.lane = n.lane and a.market = n.market and a.agreement = n.agreement
+"""
+
+
+async def apply(connection: Connection, changed: Collection[AgreementKey]) -> None:
+    """Set when the clock next changes the volumes of agreements that have just changed."""
+    keys = sorted(changed)
+    agreements = await load_agreements(connection, keys)
+    volumes = await load_volumes(connection, keys)
+    rows = [(*key, next_volume_due(agreements[key[2]], volumes[key[2]])) for key in keys]
+    status = await connection.execute(UPDATE_VOLUME_DUE, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "agreement volume_due_time")
+
+
+# Agreements of a stopped lane wait: a command for them would only be refused.
+READ_DUE = """
+select lane, market, agreement, seller, buyer, due_time from agreement
+where due_time <= $1 and (due_time, agreement) > ($3, $4)
+  and lane not in (select lane from record.lane where stream = 'contracts' and stopped_reason is not null)
+order by due_time, agreement limit $2
+"""
+
+READ_VOLUME_DUE = """
+select lane, market, agreement, seller, buyer, volume_due_time as due_time from agreement
+where volume_due_time <= $1 and (volume_due_time, agreement) > ($3, $4)
+  and lane not in (select lane from record.lane where stream = 'contracts' and stopped_reason is not null)
+order by volume_due_time, agreement limit $2
+"""
+
+
+READ_DELIVERY_DUE = """
+select lane, market, agreement, delivery, shipped_on, due_time from delivery
+where due_time <= $1 and (due_time, delivery) > ($3, $4)
+  and lane not in (select lane from record.lane where stream = 'contracts' and stopped_reason is not null)
+order by due_time, delivery limit $2
+"""
+
+
+async def due_agreements(
+    connection: Connection, now: datetime, limit: int, *, after: Mark = START
+) -> Found[AgreementPlace]:
+    """A long-stop date passed, a suspension is over, or a term."""
+    rows = await connection.fetch(READ_DUE, now, limit, *after)
+    return Found(places=tuple(_agreement(row) for row in rows), reached=_reached(rows, limit, "agreement"))
+
+
+async def due_volumes(
+    connection: Connection, now: datetime, limit: int, *, after: Mark = START
+) -> Found[AgreementPlace]:
+    """Notice of a nomination is over, or a contract year."""
+    rows = await connection.fetch(READ_VOLUME_DUE, now, limit, *after)
+    return Found(places=tuple(_agreement(row) for row in rows), reached=_reached(rows, limit, "agreement"))
+
+
+async def due_deliveries(
+    connection: Connection, now: datetime, limit: int, *, after: Mark = START
+) -> Found[DeliveryPlace]:
+    """The time to lodge an assay is out."""
+    rows = await connection.fetch(READ_DELIVERY_DUE, now, limit, *after)
+    places = tuple(
+        DeliveryPlace(
+            lane=row["lane"],
+            market=row["market"],
+            agreement=row["agreement"],
+            delivery=row["delivery"],
+            shipped_on=row["shipped_on"],
+        )
+        for row in rows
+    )
+    return Found(places=places, reached=_reached(rows, limit, "delivery"))
+
+
+def _agreement(row: asyncpg.Record) -> AgreementPlace:
+    return AgreementPlace(
+        lane=row["lane"],
+        market=row["market"],
+        agreement=row["agreement"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+    )
+
+
+def _reached(rows: Sequence[asyncpg.Record], limit: int, subject: str) -> Mark:
+    return Mark(rows[-1]["due_time"], rows[-1][subject]) if len(rows) == limit else START

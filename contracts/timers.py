@@ -1,0 +1,82 @@
+"""What the clock alone makes of agreements: long-stop dates, terms, silence of either side, year ends.
+
+Runs in the process of the market's timers; two of them, or one started again, find nothing due twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from contracts.commands import agreements, deliveries, volumes
+from contracts.rules.results import ExchangeAssays
+from contracts.store.agreements import AgreementPlace
+from contracts.store.deliveries import DeliveryPlace
+from contracts.store.due import due_agreements, due_deliveries, due_volumes
+from events.callers import Caller
+from events.desk import Desk
+from events.timetable import COMMANDS_PER_TICK_MAX, START, TICK_SECONDS, Due, Timetable
+
+
+class Timers:
+    """Looks for what is due and gives the commands as the operator."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        operator: UUID,
+        count: Callable[[str, str], None],
+        *,
+        clock: Callable[[], datetime],
+        tick_seconds: float = TICK_SECONDS,
+        commands_max: int = COMMANDS_PER_TICK_MAX,
+    ) -> None:
+        """`count` is told kind and outcome of each command; `commands_max`: of a kind, in a tick."""
+        self._desk = desk
+        self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
+        self._commands_max = commands_max
+        self._agreement_mark = START
+        self._volume_mark = START
+        self._delivery_mark = START
+        self._table = Timetable(
+            self._due, count, clock=clock, tick_seconds=tick_seconds, commands_max=commands_max
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """As `Timetable.run`."""
+        await self._table.run(stop)
+
+    async def tick(self) -> int:
+        """As `Timetable.tick`; each kind goes on from tick to tick through all that is due."""
+        return await self._table.tick()
+
+    async def _due(self, now: datetime) -> Sequence[Due]:
+        async with self._desk.looking() as connection:
+            stands = await due_agreements(connection, now, self._commands_max, after=self._agreement_mark)
+            counts = await due_volumes(connection, now, self._commands_max, after=self._volume_mark)
+            assays = await due_deliveries(connection, now, self._commands_max, after=self._delivery_mark)
+        self._agreement_mark, self._volume_mark = stands.reached, counts.reached
+        self._delivery_mark = assays.reached
+        return [
+            *(self._agreement(place) for place in stands.places),
+            *(self._volumes(place) for place in counts.places),
+            *(self._assays(place) for place in assays.places),
+        ]
+
+    def _agreement(self, place: AgreementPlace) -> Due:
+        return Due(
+            "agreement",
+            place.agreement,
+            lambda: agreements.pass_time(self._desk, self._caller, agreement=place.agreement),
+        )
+
+    def _volumes(self, place: AgreementPlace) -> Due:
+        return Due(
+            "volumes",
+            place.agreement,
+            lambda: volumes.pass_volume_time(self._desk, self._caller, agreement=place.agreement),
+        )
+
+    def _assays(self, place: DeliveryPlace) -> Due:
+        argument = ExchangeAssays(caller=self._caller, delivery=place.delivery)
+        return Due("assays", place.delivery, lambda: deliveries.exchange(self._desk, argument))

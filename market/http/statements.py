@@ -1,0 +1,51 @@
+"""The statement of an agreement, year by year: JSON, or a file of one line per contract year."""
+
+from typing import Final, Literal
+
+from contracts.rules.statements import statement
+from contracts.store.agreements import load_agreement
+from contracts.store.volumes import load_volumes
+from market.http.access import READERS
+from market.http.agreements import TAG
+from market.http.contract_reads import ReasonQuery, as_party
+from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.statement_views import StatementView, as_csv, as_xlsx
+
+CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
+    format: Literal["json", "csv", "xlsx"] = "json"
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/statement",
+    roles=READERS,
+    summary="Read the statement of an agreement",
+    tag=TAG,
+    query=StatementQuery,
+    answer=StatementView,
+    description=(
+        "Quantities and money of each contract year, and its take-or-pay ledger once it was assessed. "
+        "`format=csv` and `format=xlsx` answer a file with the same figures, one line per year."
+    ),
+)
+async def read(call: Call[Nothing, StatementQuery]) -> Answer:
+    async with as_party(call) as (connection, organisation):
+        agreement = await load_agreement(connection, organisation, call.ids["agreement"])
+        if agreement is None:
+            raise not_found()
+        key = (agreement.lane, agreement.market, agreement.agreement)
+        volumes = (await load_volumes(connection, [key]))[agreement.agreement]
+    view = StatementView.of(statement(agreement, volumes))
+    if call.query.format == "json":
+        return Answer(body=view, hashed=True)
+    content, media_type = (as_csv(view), CSV) if call.query.format == "csv" else (as_xlsx(view), XLSX)
+    name = f"{view.agreement}.{call.query.format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Answer(body=content, media_type=media_type, headers=headers)
+
+
+HANDLERS: Final = (read,)

@@ -1,0 +1,51 @@
+"""The statement of an agreement: what each contract year has come to, from its folds."""
+
+from contracts.rules.statements import statement
+from contracts.rules.volumes import Volumes, YearVolume, fold_volume
+from contracts.rules.year_accounts import ledger_of
+from events.contract_events import QuantityNominated, YearAssessed
+from events.contract_terms import NominatedPart
+from tests.desk_support import MARKET, MILLION, TONNE_G, numbered
+from tests.volume_support import AGREEMENT, STARTS_ON, agreement, at, days
+
+
+def test_a_year_is_open_until_it_was_assessed() -> None:
+    running = agreement()
+    volumes = Volumes(years={1: YearVolume(year=1, taken_g=500 * TONNE_G, unsettled=1)})
+    part = NominatedPart(
+        period=days(STARTS_ON, STARTS_ON.replace(year=2029)), quantity_g=610 * TONNE_G, form="metal"
+    )
+    volumes = fold_volume(
+        volumes,
+        QuantityNominated(
+            market=MARKET, agreement=AGREEMENT, nomination=numbered(7), level="annual", year=1, part=part
+        ),
+    )
+    shown = statement(running, volumes)
+    assert 10 == len(shown.years)
+    first, second = shown.years[:2]
+    assert ("open", 600, 610, 500, 1) == (
+        first.status,
+        first.acq_g // TONNE_G,
+        (first.nominated_g or 0) // TONNE_G,
+        first.taken_g // TONNE_G,
+        first.unsettled,
+    )
+    assert ("open", 900, None, at(2029, 7, 1)) == (
+        second.status,
+        second.acq_g // TONNE_G,
+        second.nominated_g,
+        second.period.start,
+    )
+    ledger = ledger_of(running, volumes, 1, 75 * MILLION)
+    assert ledger is not None
+    after = fold_volume(volumes, YearAssessed(market=MARKET, agreement=AGREEMENT, ledger=ledger))
+    assert ("assessed", ledger) == (
+        statement(running, after).years[0].status,
+        statement(running, after).years[0].ledger,
+    )
+
+
+def test_nothing_is_shown_before_an_agreement_runs() -> None:
+    waiting = statement(agreement(starts_on=None, ends_on=None, standing=None, status="draft"), Volumes())
+    assert (None, (), "draft") == (waiting.currency, waiting.years, waiting.status)

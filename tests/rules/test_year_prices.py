@@ -1,0 +1,56 @@
+"""The price of a contract year: the mean of its final invoices, else what the formula gives at its end."""
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from contracts.rules.prices import Priced
+from contracts.rules.volumes import YearVolume
+from contracts.rules.year_prices import formula_price, mean_price
+from events.contract_terms import IndexedPrice, IndexReference, IndexValue, MatchedPrice
+from events.market_terms import PenaltyRule
+from tests.desk_support import MATCH, MILLION, TONNE_G
+from tests.volume_support import TERMS, at, days
+
+LAST_DAY = date(2029, 6, 30)
+INDEX = IndexReference(code="ndpr-cif", currency="USD", per="element", quotation_period="month_of_shipment")
+INDEXED = replace(
+    TERMS,
+    price=IndexedPrice(index=INDEX, floor_micro_per_kg=70 * MILLION),
+    penalties=(PenaltyRule(analyte="Th", threshold_ppb=1, step_ppb=1, ueur_per_kg_per_step=MILLION),),
+)
+VALUE = IndexValue(
+    period=days(date(2029, 6, 1), date(2029, 7, 1)),
+    amount_micro=82 * MILLION,
+    as_of=date(2029, 6, 30),
+    published_at=at(2029, 7, 1),
+    source="test",
+)
+
+
+def micro(price: Priced | None) -> int | None:
+    return None if price is None else price.micro_per_kg
+
+
+def test_the_mean_of_a_year_is_its_invoices_over_its_grams() -> None:
+    assert None is mean_price(YearVolume(year=1))
+    mean = mean_price(YearVolume(year=1, invoiced_g=300 * TONNE_G, invoiced_cents=2_300_000_000))
+    assert mean is not None
+    assert 76_666_667 == mean.micro_per_kg
+    assert {"invoiced_cents": "2300000000", "invoiced_g": "300000000"} == mean.terms[0].inputs
+
+
+def test_a_fixed_price_needs_no_index() -> None:
+    matched = replace(TERMS, price=MatchedPrice(match=MATCH, price_micro_per_kg=60 * MILLION, terms=()))
+    assert [75 * MILLION, 60 * MILLION] == [
+        micro(formula_price(terms, LAST_DAY, {}, at(2029, 7, 1))) for terms in (TERMS, matched)
+    ]
+
+
+def test_an_index_gives_the_price_of_a_spotless_lot_on_the_last_day() -> None:
+    known = {"ndpr-cif": (VALUE,)}
+    low = {"ndpr-cif": (replace(VALUE, amount_micro=50 * MILLION),)}
+    prices = [formula_price(INDEXED, LAST_DAY, values, at(2029, 7, 2)) for values in (known, low, {})]
+    assert [82 * MILLION, 70 * MILLION, None] == [micro(price) for price in prices]
+    assert prices[0] is not None
+    assert prices[0].terms[-1].after_micro_per_kg == prices[0].micro_per_kg
