@@ -47,7 +47,10 @@ class LaneMemory(Generic[M]):
             raise BrokenRecord(f"the journal of {key.stream}/{key.lane} ends at {position}, before {upto}")
         return memory
 
-    async def keep(self, connection: Connection, key: LaneKey, position: int, memory: M) -> None:
-        """In the transaction that moves the reader to `position`."""
-        snapshot = Snapshot(position=position, format=self._format, body=msgspec.msgpack.encode(memory))
+    def snapshot(self, position: int, memory: M) -> Snapshot:
+        """Before the transaction that keeps it, which must not stand idle while a large memory is encoded."""
+        return Snapshot(position=position, format=self._format, body=msgspec.msgpack.encode(memory))
+
+    async def keep(self, connection: Connection, key: LaneKey, snapshot: Snapshot) -> None:
+        """In the transaction that moves the reader to the snapshot's position."""
         await snapshots.save(connection, self._name, key, snapshot)

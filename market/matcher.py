@@ -27,6 +27,7 @@ from market.rules.book import Books, fold
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment
 from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
+from market.store.snapshots import Snapshot
 
 log = structlog.get_logger("lodestone.matcher")
 
@@ -76,9 +77,11 @@ class Matcher:
             if isinstance(event.data, ClearingPlanned):
                 await self._clear(batch, count, event, event.data, memory)
         if batch.done < len(batch.events):
+            due = memory.unsaved >= self._snapshot_after_events
+            snapshot = LANE_BOOKS.snapshot(batch.events[-1].position, memory.books) if due else None
             async with batch.transaction() as connection:
-                if memory.unsaved >= self._snapshot_after_events:
-                    await self._keep(connection, batch, batch.events[-1].position, memory)
+                if snapshot is not None:
+                    await self._keep(connection, batch, snapshot, memory)
 
     async def _clear(
         self, batch: Batch, count: int, event: Recorded, plan: ClearingPlanned, memory: LaneBooks
@@ -89,6 +92,7 @@ class Matcher:
         book = msgspec.msgpack.encode(memory.books[plan.market])
         drafts = await asyncio.to_thread(encoded, await self._drafts(event, plan, book))
         seconds = time.perf_counter() - started
+        snapshot = LANE_BOOKS.snapshot(event.position, memory.books)
         crash_point("matcher.cleared")
         async with batch.transaction(count) as connection:
             heads = await lock_lanes(connection, [batch.lane])
@@ -108,7 +112,7 @@ class Matcher:
                     new_salt=self._new_salt,
                     apply=self._apply,
                 )
-            await self._keep(connection, batch, event.position, memory)
+            await self._keep(connection, batch, snapshot, memory)
             if is_open and isinstance(drafts[-1].data, ClearingCompleted):
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
             crash_point("matcher.before_commit")
@@ -137,8 +141,10 @@ class Matcher:
             abandonment(event, SOLVER_GAVE_UP, f"The round had no result after {ROUND_TRIES_MAX} tries."),
         )
 
-    async def _keep(self, connection: Connection, batch: Batch, position: int, memory: LaneBooks) -> None:
-        await LANE_BOOKS.keep(connection, batch.lane, position, memory.books)
+    async def _keep(
+        self, connection: Connection, batch: Batch, snapshot: Snapshot, memory: LaneBooks
+    ) -> None:
+        await LANE_BOOKS.keep(connection, batch.lane, snapshot)
         memory.unsaved = 0
 
     def _tell(

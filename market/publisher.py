@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from events.connections import Connection, Pool
+from events.connections import Pool
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.publishing import Message, NotPublished, TopicWriter, derived_id
@@ -121,9 +121,12 @@ class Publisher(Generic[T]):
         lines = [line for event in batch.events if (line := self._step(tape, event)) is not None]
         await self._publish([self._message(line) for line in lines])
         self._unsaved[batch.lane] += len(batch.events)
+        due = self._unsaved[batch.lane] >= self._snapshot_after_events
+        snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
         async with batch.transaction() as connection:
-            if self._unsaved[batch.lane] >= self._snapshot_after_events:
-                await self._keep(connection, batch, tape)
+            if snapshot is not None:
+                await self._memory.keep(connection, batch.lane, snapshot)
+                self._unsaved[batch.lane] = 0
 
     def _step(self, tape: T, event: Recorded) -> Line | None:
         """Bring the tape past the event; its line, if the public may see one."""
@@ -159,10 +162,6 @@ class Publisher(Generic[T]):
             for message in messages:
                 TAPE_RECORDS.labels(message.topic).inc()
             return
-
-    async def _keep(self, connection: Connection, batch: Batch, tape: T) -> None:
-        await self._memory.keep(connection, batch.lane, batch.events[-1].position, tape)
-        self._unsaved[batch.lane] = 0
 
 
 def _kind(line: PublicLine) -> str:

@@ -71,7 +71,7 @@ from market.commands import (
     rehearsals,
     requirements,
 )
-from market.rules.book import Books, fold
+from market.rules.book import Book, Books, fold
 from market.rules.clearing import ALGORITHM, conclude
 from market.rules.initiatives import InitiativeDetails, NewInitiative
 from market.rules.offers import PostSupply
@@ -84,7 +84,7 @@ from market.rules.parties import (
 )
 from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
-from market.store import due, views
+from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
 from tests.contract_support import PERMIT, agreement_terms
@@ -279,6 +279,11 @@ async def journal_events(connection: Connection, stream: str) -> list[Recorded]:
         "select body, chain from record.journal where stream = $1 order by lane, position", stream
     )
     return [decode_event(row["body"], row["chain"]) for row in rows]
+
+
+async def load_book(connection: Connection, market: UUID) -> Book | None:
+    rows = await books.read(connection, market)
+    return None if rows is None else books.decode(rows)
 
 
 def done(answer: Answer) -> Outcome:

@@ -1,7 +1,9 @@
 """The book of a market: anonymised for every reader, whole for operators and auditors."""
 
+import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -135,11 +137,7 @@ async def read(call: Call[Nothing, BookQuery]) -> Answer:
     query, market = call.query, call.ids["market"]
     async with as_caller(call) as connection:
         told = await as_of(call, connection, market, position)
-    wanted = [
-        line
-        for line in lines
-        if query.kind in (None, SIDES[line.topic]) and (query.form is None or query.form in line.forms)
-    ]
+    wanted = await asyncio.to_thread(_wanted, lines, query)
     after = lists.after(call, tuple[str, str])
     start = 0 if after is None else bisect_right(wanted, after, key=_key)
     size = lists.limit(call)
@@ -151,6 +149,14 @@ async def read(call: Call[Nothing, BookQuery]) -> Answer:
         view=_entry,
         as_of={to_text("mkt", market): told},
     )
+
+
+def _wanted(lines: Sequence[TapeOrder], query: BookQuery) -> list[TapeOrder]:
+    return [
+        line
+        for line in lines
+        if query.kind in (None, SIDES[line.topic]) and (query.form is None or query.form in line.forms)
+    ]
 
 
 async def _whole(call: Call[Any, BookQuery]) -> Answer:
@@ -167,11 +173,11 @@ async def _whole(call: Call[Any, BookQuery]) -> Answer:
     if not isinstance(looking, AuditorViewer | OperatorViewer):
         raise not_found()
     write_whole_book_read(call.trace, market, book.position)
-    return Answer(body=await loads.work(partial(_encoded, see_book(book, looking))))
+    return Answer(body=await loads.work(partial(_encoded, book, looking)))
 
 
-def _encoded(book: Book) -> bytes:
-    return msgspec.json.encode(BookFile(format="lodestone-book-1", book=book))
+def _encoded(book: Book, looking: AuditorViewer | OperatorViewer) -> bytes:
+    return msgspec.json.encode(BookFile(format="lodestone-book-1", book=see_book(book, looking)))
 
 
 async def _check_initiative(call: Call[Any, BookQuery]) -> None:

@@ -1,6 +1,7 @@
 """Who would fit an order and who would not, and why: the order's own side only, through
 `rules.visibility`."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,12 +14,13 @@ from market.http.material import Body
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.reads import as_caller, viewer
 from market.rules import explanations
-from market.rules.book import rule_set_at
+from market.rules.book import Book, rule_set_at
 from market.rules.eligibility import facts_of
 from market.rules.explanations import Candidates, Standing, Verdict
 from market.rules.ineligibility import Ineligibility
 from market.rules.own_side import OwnCandidates, OwnReason
 from market.rules.refusals import RuleSetMissing
+from market.rules.viewers import Viewer
 from market.rules.visibility import see_candidates
 from market.store import markets
 
@@ -76,16 +78,20 @@ async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, o
     book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()
-    now = call.door.clock()
+    body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
+    if body is None:
+        raise not_found()
+    return Answer(body=body)
+
+
+def _body(book: Book, order: UUID, prefix: str, looking: Viewer, now: datetime) -> CandidatesView | None:
+    """Raises RuleSetMissing."""
     rule_set = rule_set_at(book.rule_sets, now)
     if rule_set is None:
         raise RuleSetMissing
-    facts = facts_of(book, rule_set, now)
-    found = await loads.work(partial(explanations.candidates, book, facts, order))
+    found = explanations.candidates(book, facts_of(book, rule_set, now), order)
     seen = None if found is None else see_candidates(found, looking)
-    if seen is None:
-        raise not_found()
-    return Answer(body=_view(seen, f"{prefix}_{order.hex}"))
+    return None if seen is None else _view(seen, f"{prefix}_{order.hex}")
 
 
 def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:

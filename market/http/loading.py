@@ -54,5 +54,7 @@ class BookLoads:
 
     async def _load(self, reader: Pool, market: UUID) -> Book | None:
         """Seen by nobody as it is: what is read from it passes `rules.visibility`."""
-        async with self._free, reading(reader, organisation=None, role="desk") as connection:
-            return await books.load(connection, market)
+        async with self._free:
+            async with reading(reader, organisation=None, role="desk") as connection:
+                rows = await books.read(connection, market)
+            return None if rows is None else await asyncio.to_thread(books.decode, rows)

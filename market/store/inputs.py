@@ -1,7 +1,7 @@
 """What a market's lane holds from elsewhere: `market_input`, the newest of each dated input, and `rule_set`,
 every version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -160,15 +160,19 @@ async def write_rule_sets(connection: Connection, rows: Sequence[RuleSetRow]) ->
 
 READ_INPUTS = """
 select lane, market, kind, key, position, recorded_time, organisation, source_id, source_position, body
-from market_input where lane = $1 and market = any($2::uuid[])
+from market_input where lane = $1 and market = $2
 """
 
 
-async def load_inputs(connection: Connection, lane: int, markets: Sequence[UUID]) -> dict[UUID, MarketInputs]:
-    """What decisions and the book read, for markets of one lane."""
-    found = {market: MarketInputs(references={}, fx={}, qualifications={}) for market in markets}
-    for row in await connection.fetch(READ_INPUTS, lane, list(markets)):
-        keep_input(found[row["market"]], bodies.market_input(row["body"]), row["position"])
+async def read_inputs(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_INPUTS, lane, market)
+
+
+def decode_inputs(rows: Iterable[asyncpg.Record]) -> MarketInputs:
+    """What decisions and the book read of one market."""
+    found = MarketInputs(references={}, fx={}, qualifications={})
+    for row in rows:
+        keep_input(found, bodies.market_input(row["body"]), row["position"])
     return found
 
 

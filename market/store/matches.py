@@ -245,8 +245,12 @@ from match where lane = $1 and market = $2 and status = 'open'
 """
 
 
-async def load_open(connection: Connection, lane: int, market: UUID) -> dict[UUID, OpenMatch]:
-    return {row["match"]: match_row(row).match for row in await connection.fetch(READ_BOOK, lane, market)}
+async def read_open(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_BOOK, lane, market)
+
+
+def decode_open(rows: Iterable[asyncpg.Record]) -> dict[UUID, OpenMatch]:
+    return {row["match"]: match_row(row).match for row in rows}
 
 
 _facts = msgspec.json.Decoder(MatchStruck)

@@ -1,7 +1,7 @@
 """Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, what
 they let fall."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -127,8 +127,12 @@ READ_BOOK = (
 )
 
 
-async def load_all(connection: Connection, lane: int, market: UUID) -> list[MemberRow]:
-    return [_row(row) for row in await connection.fetch(READ_BOOK, lane, market)]
+async def read_all(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_BOOK, lane, market)
+
+
+def decode_all(rows: Iterable[asyncpg.Record]) -> list[MemberRow]:
+    return [_row(row) for row in rows]
 
 
 READ_SOME = """
@@ -163,11 +167,15 @@ where failed_time > newest - $3::interval order by position
 """
 
 
-async def load_failings(
+async def read_failings(
     connection: Connection, lane: int, market: UUID, window: timedelta
-) -> dict[UUID, list[datetime]]:
+) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_FAILINGS, lane, market, window)
+
+
+def decode_failings(rows: Iterable[asyncpg.Record]) -> dict[UUID, list[datetime]]:
     failings: dict[UUID, list[datetime]] = {}
-    for row in await connection.fetch(READ_FAILINGS, lane, market, window):
+    for row in rows:
         failings.setdefault(row["organisation"], []).append(row["failed_time"])
     return failings
 

@@ -131,11 +131,12 @@ from requirement where lane = $1 and market = $2 and in_book
 """
 
 
-async def load_in_book(connection: Connection, lane: int, market: UUID) -> dict[UUID, RequirementOrder]:
-    return {
-        row["requirement"]: _order(row, row["requirement"])
-        for row in await connection.fetch(READ_BOOK, lane, market)
-    }
+async def read_in_book(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_BOOK, lane, market)
+
+
+def decode_in_book(rows: Iterable[asyncpg.Record]) -> dict[UUID, RequirementOrder]:
+    return {row["requirement"]: _order(row, row["requirement"]) for row in rows}
 
 
 READ_STATES = """

@@ -1,36 +1,38 @@
 """Whole books for one request: one load in flight per market, never older than what the request saw."""
 
 import asyncio
+import threading
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from events.market_terms import SupplyTerms
 from market.http.book import BOOKS_KEPT, KeptBooks
 from market.http.loading import AT_ONCE, BookLoads
-from market.rules.book import Book
-from market.store import books
+from market.store import bodies, books
+from market.store.books import BookRows
 from tests.http.shop import Shop
 
 
 class Counted:
-    """The store's own load, held until it may begin; counts how many began and how many ran at once."""
+    """The store's own reading, held until it may go on; counts how many began and how many ran at once."""
 
     def __init__(self) -> None:
-        self.load = books.load
+        self.read = books.read
         self.began = self.running = self.at_once = 0
         self.starts = asyncio.Semaphore(0)
         self.may_go = asyncio.Event()
 
-    async def __call__(self, connection: Any, market: Any) -> Book | None:
+    async def __call__(self, connection: Any, market: Any) -> BookRows | None:
         self.began += 1
         self.starts.release()
         self.running += 1
         self.at_once = max(self.at_once, self.running)
         try:
-            book = await self.load(connection, market)
+            rows = await self.read(connection, market)
             await self.may_go.wait()
-            return book
+            return rows
         finally:
             self.running -= 1
 
@@ -38,7 +40,7 @@ class Counted:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     made = Counted()
-    monkeypatch.setattr(books, "load", made)
+    monkeypatch.setattr(books, "read", made)
     return made
 
 
@@ -87,10 +89,10 @@ async def test_books_of_several_markets_load_a_few_at_once(shop: Shop, counted: 
 
 
 async def test_a_failed_load_is_everybodys_who_waits_and_forgotten(shop: Shop, counted: Counted) -> None:
-    async def broken(connection: Any, market: Any) -> Book | None:
+    async def broken(connection: Any, market: Any) -> BookRows | None:
         raise ConnectionResetError
 
-    store_load, counted.load = counted.load, broken
+    store_read, counted.read = counted.read, broken
     loads, reader = BookLoads(), shop.app.state.door.reader
     counted.may_go.set()
     failed = await asyncio.gather(
@@ -98,8 +100,25 @@ async def test_a_failed_load_is_everybodys_who_waits_and_forgotten(shop: Shop, c
     )
     assert 1 == len(set(map(type, failed)))
     assert all(isinstance(each, Exception) for each in failed)
-    counted.load = store_load
+    counted.read = store_read
     assert None is not await loads.load(reader, shop.scene.market, at_least=1)
+
+
+async def test_terms_are_decoded_on_no_event_loop_and_in_no_transaction(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, decode = shop.app.state.door.reader, bodies.supply_terms
+    seen: list[tuple[bool, int]] = []
+
+    def watched(body: bytes) -> SupplyTerms:
+        on_loop = threading.current_thread() is threading.main_thread()
+        seen.append((on_loop, reader.get_size() - reader.get_idle_size()))
+        return decode(body)
+
+    await shop.scene.offer(shop.scene.sellers[0])
+    monkeypatch.setattr(bodies, "supply_terms", watched)
+    assert await BookLoads().load(reader, shop.scene.market, at_least=1) is not None
+    assert [(False, 0)] == seen
 
 
 def test_of_each_market_only_the_newest_book_is_kept() -> None:

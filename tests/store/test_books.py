@@ -7,8 +7,7 @@ import pytest
 
 from events.catalog import FACT_TYPES
 from market.rules.book import Books, fold
-from market.store import books
-from tests.market_support import Scene, scene_on, trade_for_a_while
+from tests.market_support import Scene, load_book, scene_on, trade_for_a_while
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ async def assert_tables_hold_the_fold(scene: Scene) -> None:
         fold(folded, event)
     async with scene.pool.acquire() as connection:
         for market, expected in folded.items():
-            assert expected == await books.load(connection, market)
+            assert expected == await load_book(connection, market)
 
 
 async def test_posted_orders_stand_in_the_book(scene: Scene) -> None:

@@ -21,12 +21,12 @@ from market.commands import matches, offers, requirements
 from market.rebuild import compare_with_record
 from market.rules.book import Books, fold
 from market.rules.refusals import ClearingInProgress
-from market.store import books
 from market.store.markets import load_market
 from tests.market_support import (
     TONNE_G,
     VALID_UNTIL,
     Scene,
+    load_book,
     requirement_draft,
     scene_on,
     supply_draft,
@@ -106,7 +106,7 @@ async def assert_consistent(database: Any, scene: Scene) -> None:
     for event in await scene.events("market"):
         fold(folded, event)
     async with scene.pool.acquire() as connection:
-        loaded = await books.load(connection, scene.market)
+        loaded = await load_book(connection, scene.market)
     assert folded[scene.market] == loaded
     assert loaded is not None
     assert loaded.plan is None
@@ -218,7 +218,7 @@ def allow_refusals(answers: list[Any]) -> None:
 async def _answer_open_matches(scene: Scene, random_source: random.Random, declined: set[UUID]) -> None:
     """Each organisation declines once at most, since after two it may place firm orders only."""
     async with scene.pool.acquire() as connection:
-        book = await books.load(connection, scene.market)
+        book = await load_book(connection, scene.market)
     assert book is not None
     traders = {firm.organisation: firm.trader for firm in (*scene.sellers, *scene.buyers)}
     works = []
