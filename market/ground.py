@@ -15,9 +15,9 @@ from uuid_utils.compat import uuid7
 
 from events import positions, watermarks
 from events.connections import (
-    ACQUIRE_SECONDS_MAX,
     LOGIN_REFUSED,
     Pool,
+    acquire,
     cluster_id,
     open_consumer,
     open_pool,
@@ -127,7 +127,7 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
     applied = await prepare_database(ground.settings, ground.admin_url)
     owner = await ground.pool("owner", 1)
     try:
-        async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(owner) as connection:
             existing = await connection.fetchval("select lanes from record.deployment")
             if lanes is not None and existing not in (None, lanes):
                 raise ProvisionError(f"this record has {existing} lanes per stream and keeps them for life")
@@ -143,7 +143,7 @@ async def pending_migrations(ground: Ground) -> tuple[str, ...]:
     except LOGIN_REFUSED:
         return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
     try:
-        async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(owner) as connection:
             return await pending(connection, MIGRATIONS)
     finally:
         await close_pool(owner)
@@ -190,12 +190,12 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
         False when there is no such reader of that lane.
         """
-        async with self.writer.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(self.writer) as connection:
             return await (positions.reread if again else positions.resume)(connection, name, key)
 
     async def resume_relay(self, key: LaneKey) -> bool:
         """An operator's word that topic and journal may be compared again; False when there is no lane."""
-        async with self.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(self.relay) as connection:
             return await watermarks.resume(connection, key)
 
 
@@ -208,7 +208,7 @@ async def wire(ground: Ground) -> AsyncIterator[Wiring]:
             pool = await ground.pool(role, size)
             pools[role] = pool
             stack.push_async_callback(close_pool, pool)
-        async with pools["writer"].acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(pools["writer"]) as connection:
             deployment = await read_deployment(connection)
         writer = LaneWriter(pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt)
         await writer.start()

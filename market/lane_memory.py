@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from events.connections import ACQUIRE_SECONDS_MAX, Connection, Pool
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.replay import BrokenRecord, from_journal
@@ -33,7 +33,7 @@ class LaneMemory(Generic[M]):
 
     async def recall(self, pool: Pool, key: LaneKey, upto: int) -> M:
         """The memory at lane position `upto`. BrokenRecord when the journal does not reach it."""
-        async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(pool) as connection:
             snapshot = await snapshots.load(connection, self._name, key)
         memory, position = self._empty(), 0
         if snapshot is not None and snapshot.format == self._format and snapshot.position <= upto:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.codec import encode_fact
-from events.connections import ACQUIRE_SECONDS_MAX, Connection, Pool
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
@@ -121,7 +121,7 @@ class Matcher:
 
     async def _drafts(self, event: Recorded, plan: ClearingPlanned, book: bytes) -> tuple[Draft, ...]:
         """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""
-        async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+        async with acquire(self._pool) as connection:
             row = await load_clearing(connection, plan.market, plan.plan)
         if row is not None and row.status != "planned":
             return ()

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from events.connections import ACQUIRE_SECONDS_MAX
+from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
 from market.ground import Wiring
@@ -32,7 +32,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def database() -> str | None:
         try:
-            async with wiring.reader.acquire(timeout=READY_SECONDS_MAX) as connection:
+            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
                 await connection.fetchval("select 1", timeout=READY_SECONDS_MAX)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the database does not answer: {type(error).__name__}"
@@ -40,7 +40,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def migrations() -> str | None:
         try:
-            async with wiring.reader.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(wiring.reader) as connection:
                 missing = await pending(connection, MIGRATIONS)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
@@ -48,7 +48,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def relay() -> str | None:
         try:
-            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(wiring.relay) as connection:
                 age = await oldest_unpublished_seconds(connection)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the relay's watermarks cannot be read: {type(error).__name__}"
@@ -75,7 +75,7 @@ async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
     """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
     while not stop.is_set():
         try:
-            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(wiring.relay) as connection:
                 RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
                 rows = await connection.fetch(LAGS)
             for row in rows:

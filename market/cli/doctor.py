@@ -8,7 +8,7 @@ from typing import Final, Literal
 import rich_click as click
 from msgspec import Struct
 
-from events.connections import ACQUIRE_SECONDS_MAX, Connection, cluster_id
+from events.connections import Connection, acquire, cluster_id
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
 from events.watermarks import oldest_unpublished_seconds
@@ -131,7 +131,7 @@ async def _findings(settings: Settings) -> list[Finding]:
         return findings
     async with (
         ground.opened_pool("relay", 1) as pool,
-        pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+        acquire(pool) as connection,
     ):
         deployment = await read_deployment(connection)
         findings += [finding async for finding in _record(connection, deployment)]

@@ -5,7 +5,7 @@ from functools import partial
 
 import rich_click as click
 
-from events.connections import ACQUIRE_SECONDS_MAX, Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.replay import BrokenRecord, from_journal, restore_lane
@@ -65,7 +65,7 @@ async def _replay(settings: Settings) -> Report:
                 advance(done - seen)
                 seen = done
 
-            async with owner.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(owner) as connection:
                 return await compare_with_record(connection, partial(_feed, owner), told)
 
 

@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from events.connections import ACQUIRE_SECONDS_MAX
+from events.connections import acquire
 from events.decision import LaneKey
 from events.watermarks import republish
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
@@ -42,7 +42,7 @@ async def _topics(settings: Settings, lost: LaneKey | None, *, dry_run: bool) ->
         before = await inspect_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
         created = set() if dry_run else await _create(ground, lanes)
         if lost is not None and not dry_run:
-            async with wiring.relay.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(wiring.relay) as connection:
                 await republish(connection, lost)
     return [
         {

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from events.connections import ACQUIRE_SECONDS_MAX, DATABASE_AWAY, Connection, Pool
+from events.connections import DATABASE_AWAY, Connection, Pool, acquire
 from events.refusal import RecordUnavailable
 
 ReaderRole = Literal["tenant", "operator", "auditor", "desk", "door"]
@@ -50,7 +50,7 @@ async def reading(
     """
     try:
         async with (
-            pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+            acquire(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))
