@@ -7,13 +7,19 @@ from events.decision import LaneKey, Request
 
 
 class Waiting(Protocol):
-    """A command as the choice sees it; `scope` is the request's organisation, route and key."""
+    """A command as the choice sees it: `alone` on its lanes, else with the keys it reads and adds to."""
 
     @property
     def lanes(self) -> tuple[LaneKey, ...]: ...
 
     @property
-    def touches(self) -> frozenset[str] | None: ...
+    def alone(self) -> bool: ...
+
+    @property
+    def reads(self) -> frozenset[str]: ...
+
+    @property
+    def adds(self) -> frozenset[str]: ...
 
     @property
     def request(self) -> Request | None: ...
@@ -27,13 +33,14 @@ def choose(
 ) -> tuple[list[W], list[W]]:
     """(batch, looked at but deferred), both in order; at most `look_max` are looked at.
 
-    A command is deferred when it shares a touched key, a request scope or an exclusively used lane with an
-    earlier one, taken or deferred, so that the order of what depends on each other is kept; and when it wants
-    a lane that is not among those `held`.
+    A command is deferred when it reads a key that an earlier one, taken or deferred, adds to, or the other
+    way round, or shares its request scope or an exclusively used lane, so that the order of what depends on
+    each other is kept; and when it wants a lane that is not among those `held`.
     """
     batch: list[W] = []
     deferred: list[W] = []
-    touched: set[str] = set()
+    read: set[str] = set()
+    added: set[str] = set()
     scopes: set[tuple[object, str, str]] = set()
     used: set[LaneKey] = set()
     exclusive: set[LaneKey] = set()
@@ -42,12 +49,17 @@ def choose(
             break
         request = command.request
         scope = None if request is None else (request.organisation, request.route, request.key)
-        if command.touches is None:
+        if command.alone:
             clash = not used.isdisjoint(command.lanes)
             exclusive.update(command.lanes)
         else:
-            clash = not (exclusive.isdisjoint(command.lanes) and touched.isdisjoint(command.touches))
-            touched |= command.touches
+            clash = not (
+                exclusive.isdisjoint(command.lanes)
+                and added.isdisjoint(command.reads)
+                and read.isdisjoint(command.adds)
+            )
+            read |= command.reads
+            added |= command.adds
         clash = clash or scope in scopes
         clash = clash or (held is not None and any(lane not in held for lane in command.lanes))
         used.update(command.lanes)

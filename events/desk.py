@@ -10,11 +10,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.callers import Caller
-from events.connections import ACQUIRE_SECONDS_MAX, DATABASE_AWAY, Connection, Pool
+from events.command import Command, Outcome
+from events.connections import DATABASE_AWAY, Connection, Pool, acquire
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft
 from events.journal import read_deployment
-from events.lane import Command, LaneWriter, Outcome
+from events.lane import LaneWriter
 from events.refusal import RecordUnavailable
 from events.vocabulary import Stream, lane_of
 
@@ -40,7 +41,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     async def looking(self) -> AsyncIterator[Connection]:
         """A connection for a look before a command. RecordUnavailable when the database is away."""
         try:
-            async with self.pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with acquire(self.pool) as connection:
                 yield connection
         except DATABASE_AWAY as error:
             raise RecordUnavailable from error
@@ -52,7 +53,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
     """NotInitialised when the record is not there yet."""
-    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+    async with acquire(pool) as connection:
         deployment = await read_deployment(connection)
     return Desk(writer=writer, pool=pool, lanes=deployment.lanes, new_id=new_id)
 
@@ -107,10 +108,12 @@ async def submit(
     caller: Caller,
     lanes: Sequence[LaneKey],
     touches: frozenset[str] | None,
+    reads: frozenset[str] = frozenset(),
+    adds: frozenset[str] = frozenset(),
     request: Request | None,
     dry_run: bool,
 ) -> Answer:
-    """Raises what the decision raised, or a refusal of the lane."""
+    """Keys as of `events.command.Command`. Raises what the decision raised, or a refusal of the lane."""
     command = Command(
         operation=operation,
         argument=argument,
@@ -119,6 +122,8 @@ async def submit(
         cause=_cause(operation.name, request),
         request=request,
         touches=touches,
+        reads=reads,
+        adds=adds,
     )
     return await (desk.writer.rehearse(command) if dry_run else desk.writer.execute(command))
 

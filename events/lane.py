@@ -8,16 +8,24 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from itertools import chain, groupby
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
-from msgspec import Struct
 
 from events.batching import choose
-from events.connections import DATABASE_AWAY, DATABASE_ERRORS, DATABASE_LOST, Connection, Pool
-from events.decision import Decision, LaneKey, Moment, Request
+from events.command import Command, Outcome
+from events.connections import (
+    ACQUIRE_SECONDS_MAX,
+    DATABASE_AWAY,
+    DATABASE_ERRORS,
+    DATABASE_LOST,
+    Connection,
+    Pool,
+    acquire,
+)
+from events.decision import LaneKey, Moment
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
 from events.heads import Apply, Heads, RequestRaced, Stamp, find_requests, lock_lanes
@@ -36,59 +44,21 @@ log = structlog.get_logger("lane")
 
 A = TypeVar("A")
 S = TypeVar("S")
-A_contra = TypeVar("A_contra", contravariant=True)
-
-
-class Operation(Protocol[A_contra, S]):
-    """A command's two halves: one set-based read under the lane lock, and the pure decision."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def load(
-        self, connection: Connection, arguments: Sequence[A_contra], moment: Moment
-    ) -> Sequence[S]:
-        """One state per argument, in the same order, in a constant number of statements."""
-        ...
-
-    def decide(self, state: S, argument: A_contra, moment: Moment) -> Decision:
-        """Raises Refusal or Refusals."""
-        ...
-
-
-class Command(Struct, Generic[A, S], kw_only=True, frozen=True):
-    """One call of an operation.
-
-    `lanes` are all lanes it may write. `touches` are keys of the state it reads and changes: two commands
-    with a common key are never decided in the same batch; None means alone on its lanes.
-    """
-
-    operation: Operation[A, S]
-    argument: A
-    lanes: tuple[LaneKey, ...]
-    actor: UUID
-    cause: str
-    request: Request | None = None
-    touches: frozenset[str] | None = None
-
-
-class Outcome(Struct, kw_only=True, frozen=True):
-    """The command's events in order; `replayed` when an earlier request with the same key recorded them."""
-
-    events: tuple[Recorded, ...]
-    replayed: bool
 
 
 class _Waiting:
     """A command in the queue and the future its caller awaits."""
 
-    __slots__ = ("command", "future", "lanes", "operation", "request", "touches")
+    __slots__ = ("adds", "alone", "command", "future", "lanes", "reads", "request")
 
     def __init__(self, command: Command[Any, Any], future: asyncio.Future[Outcome]) -> None:
         self.command = command
         self.future = future
         self.lanes = command.lanes
-        self.touches = command.touches
+        touched = command.touches or frozenset()
+        self.alone = command.touches is None
+        self.reads = command.reads | touched
+        self.adds = command.adds | touched
         self.request = command.request
 
     def fail(self, error: BaseException) -> None:
@@ -115,7 +85,7 @@ class LaneWriter:
         waiting_max: int = 4096,
         look_max: int = 1024,
         rehearsals_max: int = 2,
-        acquire_timeout_seconds: float = 5.0,
+        acquire_seconds_max: float = ACQUIRE_SECONDS_MAX,
     ) -> None:
         self._pool = pool
         self._apply = apply
@@ -125,7 +95,7 @@ class LaneWriter:
         self._batch_max = batch_max
         self._waiting_max = waiting_max
         self._look_max = look_max
-        self._acquire_timeout_seconds = acquire_timeout_seconds
+        self._acquire_seconds_max = acquire_seconds_max
         self._rehearsals = asyncio.Semaphore(rehearsals_max)
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
@@ -134,7 +104,7 @@ class LaneWriter:
         self._source = ""
 
     async def start(self) -> None:
-        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+        async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
             self._source = source_of((await read_deployment(connection)).deployment_id)
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")
@@ -171,11 +141,11 @@ class LaneWriter:
         A few at once, since each waits for its lanes with a connection of the pool that records.
         """
         try:
-            await asyncio.wait_for(self._rehearsals.acquire(), self._acquire_timeout_seconds)
+            await asyncio.wait_for(self._rehearsals.acquire(), self._acquire_seconds_max)
         except TimeoutError:
             raise LaneBusy from None
         try:
-            async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+            async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
@@ -290,7 +260,7 @@ class LaneWriter:
         """One transaction. The futures are resolved after the commit, whatever happens to the connection."""
         if not batch:
             return
-        async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
+        async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:

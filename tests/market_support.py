@@ -15,6 +15,7 @@ from contracts.commands import agreements, indices
 from contracts.rules.indices import IndexUnit
 from events.callers import Caller
 from events.codec import decode_event
+from events.command import Outcome
 from events.connections import Connection, Pool, open_pool
 from events.contract_events import (
     DeliveryAccepted,
@@ -31,7 +32,7 @@ from events.desk import Answer, Desk, open_desk
 from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
-from events.lane import LaneWriter, Outcome
+from events.lane import LaneWriter
 from events.market_events import MatchStruck
 from events.market_terms import (
     AcceptedForm,

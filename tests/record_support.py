@@ -18,11 +18,12 @@ from aiokafka.errors import TopicAlreadyExistsError
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from events.command import Command
 from events.connections import Connection, Pool, cluster_id, open_consumer, open_pool, open_producer
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft, Recorded
 from events.journal import Deployment, initialise
-from events.lane import Command, LaneWriter
+from events.lane import LaneWriter
 from events.party_events import FacilityRevoked
 from events.refusal import Refusal
 from events.relay import Limits as RelayLimits

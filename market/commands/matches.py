@@ -8,6 +8,7 @@ from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from market.commands.orders import failings
 from market.rules import matches as rules
 from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
 from market.rules.refusals import MatchUnknown
@@ -91,6 +92,7 @@ async def answer(
         caller=caller,
         lanes=[LaneKey("market", place.lane)],
         touches=_touches(place),
+        adds=frozenset(failings(place.market, party) for party in (place.seller, place.buyer)),
         request=request,
         dry_run=dry_run,
     )
@@ -112,6 +114,7 @@ async def lapse(
         caller=caller,
         lanes=[LaneKey("market", place.lane)],
         touches=_touches(place),
+        adds=frozenset(failings(place.market, party) for party in (place.seller, place.buyer)),
         request=request,
         dry_run=dry_run,
     )

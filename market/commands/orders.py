@@ -31,6 +31,11 @@ A = TypeVar("A")
 S = TypeVar("S")
 
 
+def failings(market: UUID, organisation: UUID) -> str:
+    """Key of what an organisation let fall in a market: orders read it, the ends of matches add to it."""
+    return f"failings:{market}:{organisation}"
+
+
 async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> OrderPlace:
     """The place of the caller's own order, of anyone's for an operator. Raises OrderUnknown."""
     owner = None if "operator" in caller.roles else caller.organisation
@@ -61,6 +66,7 @@ async def submit_posting(
         caller=caller,
         lanes=[lane] if lot is None else [lane, desk.lane("materials", lot)],
         touches=frozenset() if lot is None else frozenset({f"lot:{lot}"}),
+        reads=frozenset({failings(market, caller.organisation)}),
         request=request,
         dry_run=dry_run,
     )
@@ -89,6 +95,7 @@ async def submit_change(
         caller=caller,
         lanes=lanes,
         touches=frozenset(touches),
+        reads=frozenset({failings(place.market, caller.organisation)}),
         request=request,
         dry_run=dry_run,
     )

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec import Struct
 
 from events.catalog import type_of
+from events.command import Outcome
 from events.envelope import Draft, Fact, Recorded
-from events.lane import Outcome
 from market.http.endpoint import Call, DryRun
 from market.http.ids import EventId, to_text
 from market.http.material import Body

@@ -15,16 +15,18 @@ ORGANISATION = UUID(int=1)
 class Waiting(NamedTuple):
     number: int
     lanes: tuple[LaneKey, ...]
-    touches: frozenset[str] | None
+    alone: bool
+    reads: frozenset[str]
+    adds: frozenset[str]
     request: Request | None
 
 
 def depends(earlier: Waiting, later: Waiting) -> bool:
     if earlier.request is not None and later.request is not None and earlier.request.key == later.request.key:
         return True
-    if earlier.touches is None or later.touches is None:
+    if earlier.alone or later.alone:
         return not set(earlier.lanes).isdisjoint(later.lanes)
-    return not earlier.touches.isdisjoint(later.touches)
+    return not (earlier.reads.isdisjoint(later.adds) and earlier.adds.isdisjoint(later.reads))
 
 
 @st.composite
@@ -32,12 +34,13 @@ def queues(draw: st.DrawFn) -> list[Waiting]:
     lanes = st.lists(st.integers(0, 3), min_size=1, max_size=2, unique=True).map(
         lambda numbers: tuple(LaneKey("market", number) for number in sorted(numbers))
     )
-    touches = st.none() | st.frozensets(st.sampled_from("abcdef"), max_size=2)
+    alone = st.sampled_from((False, False, True))
+    keys = st.frozensets(st.sampled_from("abcdef"), max_size=2)
     requests = st.none() | st.sampled_from("xyz").map(
         lambda key: Request(organisation=ORGANISATION, route="r", key=key, body_hash=b"")
     )
     return [
-        Waiting(number, draw(lanes), draw(touches), draw(requests))
+        Waiting(number, draw(lanes), draw(alone), draw(keys), draw(keys), draw(requests))
         for number in range(draw(st.integers(0, 12)))
     ]
 
@@ -90,5 +93,17 @@ def test_taking_batches_ends_and_keeps_the_order_of_what_depends(queue: list[Wai
 
 def test_without_dependencies_everything_goes_at_once() -> None:
     lane = (LaneKey("market", 0),)
-    queue = [Waiting(number, lane, frozenset({str(number)}), None) for number in range(5)]
+    queue = [
+        Waiting(number, lane, alone=False, reads=own, adds=own, request=None)
+        for number in range(5)
+        for own in [frozenset({str(number)})]
+    ]
     assert (queue, []) == choose(queue, 128, 1024)
+
+
+def test_who_only_reads_and_who_only_adds_go_together_but_not_with_each_other() -> None:
+    lane, key, none = (LaneKey("market", 0),), frozenset({"failings"}), frozenset[str]()
+    readers = [Waiting(number, lane, alone=False, reads=key, adds=none, request=None) for number in (0, 1)]
+    adders = [Waiting(number, lane, alone=False, reads=none, adds=key, request=None) for number in (2, 3)]
+    assert (readers, adders) == choose([*readers, *adders], 128, 1024)
+    assert (adders, readers) == choose([*adders, *readers], 128, 1024)

@@ -7,10 +7,12 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
+from events.command import Outcome
 from events.decision import Request
-from events.lane import Outcome
+from events.heads import lock_lanes
 from events.market_events import MatchStruck, MemberChanged
 from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
@@ -41,12 +43,16 @@ from tests.market_support import (
     scene_on,
     supply_draft,
 )
+from tests.record_support import eventually
 
 
 @pytest.fixture
 async def scene(database: Any) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
+
+
+WAITS_FOR_A_LANE = "select exists (select from pg_locks where not granted)"
 
 
 def codes(error: BaseException) -> set[str]:
@@ -358,6 +364,36 @@ async def test_orders_past_their_validity_are_found_and_expired(scene: Scene) ->
         row = await load_supply(connection, None, later)
     assert row is not None
     assert "open" == row.order.status
+
+
+async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scene: Scene) -> None:
+    """The decline waits for its lane, and the batch it is in takes what comes meanwhile."""
+    seller = scene.sellers[0]
+    await scene.offer(seller, commitment="subject_to_confirmation")
+    for buyer in scene.buyers:
+        await scene.require(buyer)
+    events = await scene.conclude(await scene.plan())
+    first, second = (event.data.match for event in events if isinstance(event.data, MatchStruck))
+    await _decline(scene, first)
+    holder = await asyncpg.connect(database.dsn("writer"))
+    try:
+        async with holder.transaction():
+            await lock_lanes(holder, [scene.lane])
+            declining = asyncio.create_task(_decline(scene, second))
+            await eventually(lambda: holder.fetchval(WAITS_FOR_A_LANE))
+            posting = asyncio.create_task(scene.offer(seller, commitment="subject_to_confirmation"))
+            await asyncio.sleep(0)
+            assert 1 == scene.desk.writer.waiting
+        await declining
+        with pytest.raises(Refusals) as caught:
+            await posting
+    finally:
+        await holder.close()
+    assert {"firm_only"} == codes(caught.value)
+
+
+async def _decline(scene: Scene, match: UUID) -> None:
+    await matches.answer(scene.desk, scene.sellers[0].trader, match=match, answer="declined", reason="price")
 
 
 async def test_clocks_tell_open_plans(scene: Scene) -> None:

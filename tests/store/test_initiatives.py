@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from events.lane import Outcome
+from events.command import Outcome
 from events.party_events import InitiativeRevoked, OrganisationChanged, OrganisationRegistered
 from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties

@@ -14,12 +14,13 @@ import pytest
 
 from events.chain import genesis, next_head
 from events.codec import decode_event
+from events.command import Outcome
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import lock_lanes
 from events.journal import Deployment, read_events, read_head, read_rows
-from events.lane import LaneWriter, Outcome
+from events.lane import LaneWriter
 from events.refusal import (
     IdempotencyKeyReused,
     LaneBusy,

@@ -6,13 +6,15 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from events.command import Outcome
 from events.connections import Connection, Pool
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import lock_lanes
 from events.journal import Deployment, read_head
-from events.lane import LaneWriter, Outcome
+from events.lane import LaneWriter
 from events.refusal import (
     IdempotencyKeyReused,
     LaneBusy,
@@ -149,7 +151,7 @@ async def test_a_command_that_cannot_be_batched_fails_and_the_writer_goes_on(
     writer = writer_on(pool)
     await writer.start()
     with pytest.raises(RecordUnavailable):
-        await writer.execute(note("bad", touches=[["unhashable"]]))  # type: ignore[arg-type]
+        await writer.execute(replace(note("bad"), lanes=(["unhashable"],)))
     await writer.execute(note("good"))
     await writer.stop()
     assert ["good"] == await effects(connection)
