@@ -25,7 +25,7 @@ class Moment(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """The scope of an idempotency key, and SHA-256 of the request body it came with."""
+    """The scope of an idempotency key, and SHA-256 of what it came with: the body, and If-Match if any."""
 
     organisation: UUID
     route: str

@@ -35,7 +35,7 @@ def refuse(reasons: Sequence[Refusal]) -> None:
 
 
 class IdempotencyKeyReused(Refusal):
-    """This idempotency key was used before with another request body."""
+    """This idempotency key was used before for a request with another body or another If-Match."""
 
     code = "idempotency_key_reused"
 

@@ -181,9 +181,13 @@ class Call(Generic[B, Q]):
 
     def idempotent_request(self) -> IdempotentRequest:
         """The scope of this request's idempotency key, which the gates have checked."""
-        key = self.request.headers[HEADER]
         return request_of(
-            self.caller.organisation, self.request.method, self.request.scope["path"], key, self.raw_body
+            self.caller.organisation,
+            self.request.method,
+            self.request.scope["path"],
+            self.request.headers[HEADER],
+            self.raw_body,
+            self.expected_version,
         )
 
 

@@ -25,8 +25,15 @@ def parse_key(header: str | None) -> str | Fault:
     return header
 
 
-def request_of(organisation: UUID, method: str, path: str, key: str, body: bytes) -> Request:
-    """Scope of the key: organisation, method and whole path; the same key on another route is another key."""
+def request_of(
+    organisation: UUID, method: str, path: str, key: str, body: bytes, expected_version: int
+) -> Request:
+    """Scope of the key: organisation, method and whole path; the same key on another route is another key.
+
+    `expected_version` of If-Match is part of what was asked, 0 where a request has none: its answer names
+    the version that follows.
+    """
+    asked = body if expected_version == 0 else b"%b\nIf-Match: %d" % (body, expected_version)
     return Request(
-        organisation=organisation, route=f"{method} {path}", key=key, body_hash=sha256(body).digest()
+        organisation=organisation, route=f"{method} {path}", key=key, body_hash=sha256(asked).digest()
     )

@@ -46,18 +46,18 @@ def answer(
     *,
     more: bool,
     key: Callable[[Row], Any],
-    view: Callable[[Row], Item],
+    view: Callable[[Row], Item | None],
     as_of: dict[str, int] | None = None,
 ) -> Answer:
+    """The next page follows the last row read, also when `view` shows nothing of it (None)."""
     headers: dict[str, str] = {}
     cursor = None
     if more and rows:
         cursor = call.door.seal.seal(key(rows[-1]), _scope(call))
         parameters = {**filters(call), "limit": str(limit(call))}
         headers["Link"] = link_next(call.request.scope["path"], parameters, cursor)
-    return Answer(
-        body=Listing(items=tuple(map(view, rows)), next_cursor=cursor, as_of=as_of or {}), headers=headers
-    )
+    items = tuple(item for row in rows if (item := view(row)) is not None)
+    return Answer(body=Listing(items=items, next_cursor=cursor, as_of=as_of or {}), headers=headers)
 
 
 def _scope(call: Call[Any, Any]) -> str:

@@ -1,5 +1,6 @@
 """Lists of orders, from the views: one's own, or all for operators and auditors, as far as they may see."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -92,24 +93,35 @@ def entry(kind: OrderKind, seen: Order | SealedOrder) -> OrderEntryView:
 async def index(call: Call[Nothing, OrderQuery], kind: OrderKind) -> Answer:
     viewers: dict[tuple[UUID, bool], Viewer] = {}
     as_of: dict[str, int] = {}
-    shown: list[OrderEntryView] = []
     async with as_caller(call) as connection:
         page = await _page(call, connection, kind)
-        for row in page.items:
+        rows: Sequence[SupplyRow | RequirementRow] = page.items
+        for row in rows:
             order = row.order
-            who = (order.market, order.organisation == call.caller.organisation)
+            who = _who(call, order)
             if who not in viewers:
                 viewers[who] = await viewer(call, connection, order.market, order.organisation)
                 as_of[to_text("mkt", order.market)] = await reads.as_of(call, connection, order.market)
-            seen = see_order(order, viewers[who])
-            if seen is not None:
-                shown.append(entry(kind, seen))
         wanted = call.query.market
         if wanted is not None and wanted not in as_of:
             as_of[wanted] = await reads.as_of(call, connection, to_uuid(wanted))
     return lists.answer(
-        call, shown, more=page.more, key=lambda seen: to_uuid(seen.id), view=lambda seen: seen, as_of=as_of
+        call,
+        rows,
+        more=page.more,
+        key=lambda row: row.order.order,
+        view=lambda row: _shown(kind, row.order, viewers[_who(call, row.order)]),
+        as_of=as_of,
     )
+
+
+def _who(call: Call[Any, Any], order: Order) -> tuple[UUID, bool]:
+    return order.market, order.organisation == call.caller.organisation
+
+
+def _shown(kind: OrderKind, order: Order, looking: Viewer) -> OrderEntryView | None:
+    seen = see_order(order, looking)
+    return None if seen is None else entry(kind, seen)
 
 
 async def _page(

@@ -122,6 +122,7 @@ def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done) -> Answer:
         body=SupplyAccepted(id=to_text(kind, call.ids[kind]), version=version, **outcome.accepted()),
         version=None if outcome.validated_only else version,
         position=outcome.position,
+        replayed=outcome.replayed,
     )
 
 

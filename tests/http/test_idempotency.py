@@ -32,6 +32,23 @@ async def test_the_same_key_with_another_body_is_refused(shop: Shop) -> None:
     assert before == await shop.rows()
 
 
+async def test_a_repeated_grading_names_the_version_it_made_and_no_other(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    lot = (await shop.ask("POST", "/v1/recovered-lots", by=seller, body=shop.lot_body(seller))).headers
+    path = f"{lot['location']}/grade"
+    grade = {"condition": "B", "inspector": "assay house north"}
+    first = await shop.ask("POST", path, by=seller, body=grade, key="once", version='"v1"')
+    again = await shop.ask("POST", path, by=seller, body=grade, key="once", version=lot["etag"])
+    assert (200, first.json(), first.headers["etag"], "true") == (
+        again.status_code,
+        again.json(),
+        again.headers["etag"],
+        again.headers["idempotent-replayed"],
+    )
+    other = await shop.ask("POST", path, by=seller, body=grade, key="once", version='"v7"')
+    assert (422, "idempotency_key_reused") == (other.status_code, other.json()["code"])
+
+
 async def test_concurrent_repeats_have_one_effect(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     await shop.token(seller)

@@ -2,10 +2,16 @@
 
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
+from litestar import Request
 
+from market.http import lists
+from market.http.endpoint import Call, Nothing
+from market.http.lists import PageQuery
+from market.http.logs import Trace
 from tests.http.shop import Shop
 
 
@@ -42,6 +48,21 @@ async def test_a_list_names_the_position_its_view_stands_at(shop: Shop) -> None:
     await shop.project()
     answer = await shop.ask("GET", f"/v1/supply-offers?market={shop.market}", by=seller)
     assert [shop.market] == list(answer.json()["as_of"])
+
+
+async def test_a_page_follows_the_last_row_read_even_when_it_is_not_shown(shop: Shop) -> None:
+    request: Request[Any, Any, Any] = Request({"type": "http", "path": "/v1/orders"})  # type: ignore[typeddict-item]
+    call: Call[Nothing, PageQuery] = Call(
+        request, shop.app.state.door, Trace(request_id=UUID(int=1), method="GET")
+    )
+    call._caller = shop.scene.sellers[0].trader
+    call.query = PageQuery(limit=3)
+    answer = lists.answer(
+        call, [1, 2, 3], more=True, key=lambda row: row, view=lambda row: row if row == 1 else None
+    )
+    assert (1,) == answer.body.items
+    call.query = PageQuery(limit=3, cursor=answer.body.next_cursor)
+    assert 3 == lists.after(call, int)
 
 
 async def test_filters_hold_through_all_pages(shop: Shop) -> None:
