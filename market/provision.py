@@ -1,5 +1,9 @@
 """What a PostgreSQL needs before a service starts: roles, rights on the database, migrations."""
 
+import hashlib
+import hmac
+import secrets
+from base64 import b64encode
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -21,8 +25,11 @@ MAY_CREATE_ROLES = "select rolsuper or rolcreaterole from pg_roles where rolname
 
 EXISTING_ROLES = "select rolname from pg_roles where rolname = any($1::text[])"
 
-# The server quotes, since ALTER ROLE takes no parameters.
+# The server quotes, since ALTER ROLE takes no parameters. It gets a verifier: statements may be logged.
 SET_PASSWORD = "select format('alter role %I password %L', $1::text, $2::text)"  # noqa: S105
+
+SCRAM_ITERATIONS: Final = 4_096
+SCRAM_SALT_BYTES: Final = 16
 
 GRANT_MEMBERSHIP = "grant lodestone_owner to current_user"
 
@@ -97,10 +104,25 @@ async def prepare_roles(settings: Settings, admin_url: str) -> None:
                 url = settings.role_url(role)
                 password = None if url is None else urlsplit(url.get_secret_value()).password
                 if password is not None:
-                    text = await connection.fetchval(SET_PASSWORD, _role_name(role), unquote(password))
+                    verifier = scram_verifier(unquote(password), secrets.token_bytes(SCRAM_SALT_BYTES))
+                    text = await connection.fetchval(SET_PASSWORD, _role_name(role), verifier)
                     await connection.execute(text)
     finally:
         await connection.close()
+
+
+def scram_verifier(password: str, salt: bytes) -> str:
+    """What PostgreSQL keeps of a password under SCRAM-SHA-256 (RFC 5802, RFC 7677); it takes it in its place.
+
+    ProvisionError for a password of other than printable ASCII, which clients would have to normalise alike.
+    """
+    if not (password.isascii() and password.isprintable()):
+        raise ProvisionError("a role's password may hold printable ASCII characters only")
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    encoded_salt, stored_key, server_key = (b64encode(part).decode() for part in (salt, stored, server))
+    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{encoded_salt}${stored_key}:{server_key}"
 
 
 async def _require_roles(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -1,19 +1,26 @@
 """The embedded PostgreSQL, the roles and the per-test database."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
+from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from market.children import LocalServerError
 from market.local import local_postgres
-from market.provision import MIGRATIONS, ProvisionError, prepare_database, prepare_roles, role_url
+from market.provision import (
+    MIGRATIONS,
+    ProvisionError,
+    prepare_database,
+    prepare_roles,
+    role_url,
+    scram_verifier,
+)
 from market.settings import ROLES, Role, Settings, load
 from tests.conftest import Database
+from tests.record_support import eventually
 
 LIMITS = "idle_in_transaction_session_timeout lock_timeout statement_timeout transaction_timeout".split()
 
@@ -88,20 +95,53 @@ async def test_a_second_process_is_a_guest(server_settings: Settings, postgres_a
     await connection.close()
 
 
-async def test_the_password_of_a_roles_url_becomes_the_roles(database: Database) -> None:
-    given = "postgresql://lodestone_auditor:p%40ss@/lodestone"
+@pytest.fixture
+async def asked_for_a_password(server_settings: Settings, database: Database) -> AsyncIterator[Database]:
+    """A database that lodestone_auditor enters with a password only; the server logs what changes roles."""
+    rules = server_settings.instance_dir / "postgres" / "pg_hba.conf"
+    before, name = rules.read_text(), urlsplit(database.admin_dsn).path.removeprefix("/")
     admin = await asyncpg.connect(database.admin_dsn)
-    kept = "select rolpassword from pg_authid where rolname = 'lodestone_auditor'"
     try:
-        await prepare_roles(load(database_url=database.admin_dsn, auditor_url=given), database.admin_dsn)
-        verifier = str(await admin.fetchval(kept))
+        rules.write_text(f"local {name} lodestone_auditor scram-sha-256\n{before}")
+        await admin.execute("alter role postgres set log_statement = ddl")
+        await admin.execute("select pg_reload_conf()")
+        yield database
     finally:
+        rules.write_text(before)
         await admin.execute("alter role lodestone_auditor password null")
+        await admin.execute("alter role postgres reset log_statement")
+        await admin.execute("select pg_reload_conf()")
         await admin.close()
-    iterations, salt, stored = verifier.removeprefix("SCRAM-SHA-256$").replace("$", ":").split(":")[:3]
-    salted = hashlib.pbkdf2_hmac("sha256", b"p@ss", base64.b64decode(salt), int(iterations))
-    client_key = hmac.digest(salted, b"Client Key", "sha256")
-    assert stored == base64.b64encode(hashlib.sha256(client_key).digest()).decode()
+
+
+async def test_a_role_logs_in_with_its_urls_password_which_the_server_never_saw(
+    server_settings: Settings, asked_for_a_password: Database
+) -> None:
+    database = asked_for_a_password
+    given = "postgresql://lodestone_auditor:p%40ss%20word@/lodestone"
+    await prepare_roles(load(database_url=database.admin_dsn, auditor_url=given), database.admin_dsn)
+
+    async def logs_in(password: str) -> bool:
+        try:
+            connection = await asyncpg.connect(database.dsn("auditor"), password=password)
+        except asyncpg.InvalidPasswordError:
+            return False
+        await connection.close()
+        return True
+
+    async def rules_are_read() -> bool:
+        return not await logs_in("another")
+
+    await eventually(rules_are_read)
+    assert await logs_in("p@ss word")
+    logged = (server_settings.instance_dir / "postgres.log").read_text()
+    assert (True, False) == ("SCRAM-SHA-256$4096:" in logged, "p@ss word" in logged)
+
+
+@pytest.mark.parametrize("password", ["pass\u00ad", "naïve", "line\nbreak"])
+def test_a_password_that_clients_may_read_differently_is_refused(password: str) -> None:
+    with pytest.raises(ProvisionError, match="printable ASCII"):
+        scram_verifier(password, b"salt")
 
 
 def test_role_urls_carry_no_secret_of_the_administrator() -> None:
