@@ -4,6 +4,7 @@ import sys
 
 import rich_click as click
 
+from market import __version__
 from market.cli import (
     audit,
     clear,
@@ -25,7 +26,7 @@ from market.cli.console import CommandFailed, explain
 
 
 @click.group("lodestone", context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lodestone")
+@click.version_option(__version__)
 def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.
 

@@ -8,6 +8,7 @@ import shutil
 import string
 import subprocess
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,7 +16,10 @@ from xml.etree import ElementTree as ET
 import jsonschema_rs
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from market import __version__
+from market.__main__ import commands
 from market.settings import load
 
 CHECKOUT = Path(__file__).parents[2]
@@ -107,6 +111,17 @@ def test_image_copies_only_what_the_build_context_lets_through() -> None:
     copied = set(re.findall(r"^COPY (?!--from)(\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
     assert copied == allowed
     assert [] == [path for path in copied if not (CHECKOUT / path).exists()]
+
+
+def test_the_version_is_told_where_the_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image, which holds the folders only."""
+
+    def not_installed(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", not_installed)
+    told = CliRunner().invoke(commands, ["--version"])
+    assert (0, f"lodestone, version {__version__}\n") == (told.exit_code, told.output)
 
 
 def test_every_requirement_is_pinned_with_hashes_and_names_no_host() -> None:
