@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from market.children import exclusive_lock, stop_orphan
 from market.local import local_kafka, local_postgres
 from market.provision import prepare_database, role_url
 from market.settings import Role, Settings, load
+from tests.market_support import OpenMarket, scene_on
 
 # A test database is thrown away: what an operating system crash would lose does not matter.
 POSTGRES_CONF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
@@ -31,10 +32,11 @@ counter = itertools.count(1)
 
 @dataclass(frozen=True)
 class Database:
-    """A migrated database of one test; dropped after it."""
+    """A migrated database of one test, dropped after it; `market` is open in it, if any."""
 
     settings: Settings
     admin_dsn: str
+    market: OpenMarket | None = None
 
     def dsn(self, role: Role) -> str:
         return role_url(self.settings, self.admin_dsn, role)
@@ -71,12 +73,29 @@ async def database(
     server_settings: Settings, postgres_admin_dsn: str, template_database: str
 ) -> AsyncIterator[Database]:
     """A fresh migrated database."""
-    name = f"lodestone_test_{os.getpid()}_{next(counter)}"
-    await _execute(
-        postgres_admin_dsn, f"create database {name} template {template_database} owner lodestone_owner"
-    )
-    yield Database(settings=server_settings, admin_dsn=with_database(postgres_admin_dsn, name))
-    await _execute(postgres_admin_dsn, f"drop database {name} with (force)")
+    async with _copy(postgres_admin_dsn, template_database) as dsn:
+        yield Database(settings=server_settings, admin_dsn=dsn)
+
+
+@pytest.fixture(scope="session")
+async def template_market(
+    server_settings: Settings, postgres_admin_dsn: str, template_database: str
+) -> AsyncIterator[tuple[str, OpenMarket]]:
+    """Name of a database with an open market that is copied for each test that begins there."""
+    async with _copy(postgres_admin_dsn, template_database) as dsn:
+        async with scene_on(Database(settings=server_settings, admin_dsn=dsn)) as scene:
+            known = scene.known()
+        yield urlsplit(dsn).path.removeprefix("/"), known
+
+
+@pytest.fixture
+async def market_database(
+    server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
+) -> AsyncIterator[Database]:
+    """A database in which two sellers and two buyers may trade."""
+    template, market = template_market
+    async with _copy(postgres_admin_dsn, template) as dsn:
+        yield Database(settings=server_settings, admin_dsn=dsn, market=market)
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +112,14 @@ def topic_prefix() -> str:
 
 def with_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@asynccontextmanager
+async def _copy(admin_dsn: str, template: str) -> AsyncIterator[str]:
+    name = f"lodestone_test_{os.getpid()}_{next(counter)}"
+    await _execute(admin_dsn, f"create database {name} template {template} owner lodestone_owner")
+    yield with_database(admin_dsn, name)
+    await _execute(admin_dsn, f"drop database {name} with (force)")
 
 
 async def _execute(dsn: str, statement: str) -> None:

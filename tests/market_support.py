@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -107,6 +107,15 @@ class Firm(Struct, frozen=True, kw_only=True):
     @property
     def trader(self) -> Caller:
         return Caller(organisation=self.organisation, roles=frozenset({"trader", "admin"}))
+
+
+class OpenMarket(NamedTuple):
+    """Who and what a database with an open market holds."""
+
+    operator: Caller
+    market: UUID
+    sellers: tuple[Firm, ...]
+    buyers: tuple[Firm, ...]
 
 
 class Clock:
@@ -269,6 +278,9 @@ class Scene:
                 apply=apply,
             )
 
+    def known(self) -> "OpenMarket":
+        return OpenMarket(self.operator, self.market, tuple(self.sellers), tuple(self.buyers))
+
     async def events(self, stream: str) -> list[Recorded]:
         """Every event of a stream, lane by lane."""
         async with self.pool.acquire() as connection:
@@ -294,7 +306,14 @@ def done(answer: Answer) -> Outcome:
 
 @asynccontextmanager
 async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> AsyncIterator[Scene]:
-    """An open market with members that may trade in it."""
+    """An open market with members that may trade in it: that of the database, if there is one in it."""
+    known: OpenMarket | None = database.market
+    if known is not None:
+        async with _scene(database, known.operator) as scene:
+            scene.market = known.market
+            scene.sellers, scene.buyers = list(known.sellers), list(known.buyers)
+            yield scene
+        return
     async with bare_scene_on(database) as scene:
         scene.market = await scene.open_market()
         scene.sellers = [await scene.register(f"seller-{n}") for n in range(sellers)]
@@ -310,15 +329,20 @@ async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
         await initialise(owner, uuid4(), LANES)
     finally:
         await owner.close()
+    operator = Caller(organisation=uuid7(), roles=frozenset({"operator"}))
+    async with _scene(database, operator) as scene:
+        await initiatives.register(scene.desk, operator, details=initiative("remhub"))
+        yield scene
+
+
+@asynccontextmanager
+async def _scene(database: Any, operator: Caller) -> AsyncIterator[Scene]:
     pool = await open_pool(database.dsn("writer"), size=6)
     clock = Clock()
     writer = LaneWriter(pool, apply, clock=clock, new_id=uuid7, new_salt=new_salt)
     await writer.start()
     try:
-        desk = await open_desk(writer, pool, uuid7)
-        scene = Scene(desk, pool, clock, Caller(organisation=uuid7(), roles=frozenset({"operator"})))
-        await initiatives.register(desk, scene.operator, details=initiative("remhub"))
-        yield scene
+        yield Scene(await open_desk(writer, pool, uuid7), pool, clock, operator)
     finally:
         await writer.stop()
         await pool.close()

@@ -85,22 +85,12 @@ SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-
 def create_app(door: Door) -> Litestar:
     """The ASGI app. RuntimeError when a route declares no roles or a refusal has no status."""
     check_declared(HANDLERS)
-    endpoints = declared(HANDLERS)
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
     app = Litestar(
-        route_handlers=(*options_handlers(endpoints), *HANDLERS),
+        route_handlers=(*options_handlers(declared(HANDLERS)), *HANDLERS),
         exception_handlers={Exception: exception_to_response},
-        state=State(
-            {
-                "door": door,
-                "endpoints": endpoints,
-                "books": book.KeptBooks(),
-                "loads": BookLoads(),
-                "probe": health.Probe(),
-                "round_books": RoundBooks(),
-            }
-        ),
+        state=state_of(door),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=door.body_bytes_max,
@@ -108,6 +98,20 @@ def create_app(door: Door) -> Litestar:
     )
     app.asgi_handler = Outermost(app.asgi_handler, door)
     return app
+
+
+def state_of(door: Door) -> State:
+    """All that the app remembers: nothing of it is kept elsewhere."""
+    return State(
+        {
+            "door": door,
+            "endpoints": declared(HANDLERS),
+            "books": book.KeptBooks(),
+            "loads": BookLoads(),
+            "probe": health.Probe(),
+            "round_books": RoundBooks(),
+        }
+    )
 
 
 def options_handlers(endpoints: Sequence[Endpoint]) -> Iterator[HTTPRouteHandler]:

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Database
 from tests.http.shop import Shop, shop_on
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
 
 
 @pytest.fixture

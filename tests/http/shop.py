@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 from litestar import Litestar
+from litestar.types import ASGIApp
 from prometheus_client import CollectorRegistry
 from uuid_utils.compat import uuid7
 
@@ -20,7 +21,7 @@ from events.connections import open_pool
 from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.access import KeyRing, mint, secret_sha256
-from market.http.app import create_app
+from market.http.app import Outermost, create_app, state_of
 from market.http.door import Check, Door
 from market.http.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
 from market.http.ids import to_text
@@ -133,6 +134,22 @@ class Shop:
         return {**json.loads(text), **changes}
 
 
+made: list[tuple[Litestar, ASGIApp]] = []
+
+
+def app_behind(door: Door) -> Litestar:
+    """As `create_app` makes it. One for all shops, one at a time: its routes, which take longer to make than
+    most tests, remember nothing."""
+    if not made:
+        app = create_app(door)
+        assert isinstance(app.asgi_handler, Outermost)
+        made.append((app, app.asgi_handler._app))
+    app, routes = made[0]
+    app.state = state_of(door)
+    app.asgi_handler = Outermost(routes, door)
+    return app
+
+
 @asynccontextmanager
 async def shop_on(
     database: Any,
@@ -145,7 +162,7 @@ async def shop_on(
         reader = await open_pool(database.dsn("reader"), size=4)
         solver = Solver(children_max=1)
         try:
-            app = create_app(
+            app = app_behind(
                 Door(
                     desk=scene.desk,
                     reader=reader,

@@ -13,13 +13,19 @@ from events.material_events import LotReserved
 from events.row_counts import RowCountWrong, expect_rows
 from market.store import views
 from market.store.applying import apply
+from tests.conftest import Database
 from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
 
 PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstraintViolationError)
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await trade_for_a_while(opened)
         yield opened

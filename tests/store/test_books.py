@@ -1,17 +1,22 @@
 """The book out of the tables is the book folded from the journal, whatever happened to its orders."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from events.catalog import FACT_TYPES
 from market.rules.book import Books, fold
+from tests.conftest import Database
 from tests.market_support import Scene, load_book, scene_on, trade_for_a_while
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
 

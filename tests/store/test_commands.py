@@ -30,6 +30,7 @@ from market.store import due, party_reads
 from market.store.markets import load_market
 from market.store.requirements import load_requirement
 from market.store.supplies import load_supply
+from tests.conftest import Database
 from tests.market_support import (
     DELIVERY,
     TONNE_G,
@@ -47,7 +48,12 @@ from tests.record_support import eventually
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,11 +13,17 @@ from market.commands import initiatives, parties
 from market.rules.initiatives import Initiative, InitiativeDetails
 from market.rules.refusals import InitiativeAbsent
 from market.store import initiatives as store
+from tests.conftest import Database
 from tests.market_support import Scene, done, initiative, organisation_details, scene_on
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
 

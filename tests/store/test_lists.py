@@ -10,11 +10,17 @@ from events.decision import LaneKey
 from market.store import clearings, initiatives, inputs, lists, markets, members, party_reads, snapshots
 from market.store.reading import Page
 from market.store.snapshots import Snapshot
+from tests.conftest import Database
 from tests.market_support import Scene, project, scene_on, trade_for_a_while
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await trade_for_a_while(opened)
         await project(opened)

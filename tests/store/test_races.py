@@ -22,6 +22,7 @@ from market.rebuild import compare_with_record
 from market.rules.book import Books, fold
 from market.rules.refusals import ClearingInProgress
 from market.store.markets import load_market
+from tests.conftest import Database
 from tests.market_support import (
     TONNE_G,
     VALID_UNTIL,
@@ -77,7 +78,12 @@ CHANGES: tuple[Change, ...] = (
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
 

@@ -10,11 +10,17 @@ from events.decision import LaneKey
 from events.replay import from_journal
 from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.store import tables
+from tests.conftest import Database
 from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await trade_for_a_while(opened)
         yield opened

@@ -13,13 +13,19 @@ from market.commands import parties
 from market.rules.parties import KeyDetails
 from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
 from market.store.reading import ReaderRole, reading
+from tests.conftest import Database
 from tests.market_support import Scene, done, project, scene_on, trade_for_a_while
 
 FOR_EVERY_MEMBER = {"market", "rule_set", "clearing", "initiative"}
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await trade_for_a_while(opened)
         await project(opened)
