@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from events.connections import ACQUIRE_SECONDS_MAX, Connection, Pool
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from market.lane_memory import LaneMemory
@@ -44,7 +44,7 @@ async def recall(pool: Pool, key: LaneKey, market: UUID, cut: int) -> Book:
 
     BrokenRecord when the journal does not reach the cut.
     """
-    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+    async with acquire(pool) as connection:
         kept = await snapshots.load(connection, _name(market), key)
     if kept is not None and kept.format == FORMAT and kept.position == cut:
         return _books.decode(kept.body)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from events.connections import ACQUIRE_SECONDS_MAX
+from events.connections import acquire
 from events.market_events import RuleSetRehearsed
 from market.commands import rehearsals as commands
 from market.http import rounds
@@ -152,7 +152,7 @@ async def rehearse(call: Call[RuleSetTerms, DryRun]) -> Answer:
 
 async def _compared(call: Call[Any, Any], fact: RuleSetRehearsed) -> Rehearsal:
     pool = call.door.desk.pool
-    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+    async with acquire(pool) as connection:
         row = await clearings.load_clearing(connection, fact.market, fact.plan)
     assert row is not None, f"trial {fact.rehearsal} names a round that is not there"
     book = await rounds.book_at_cut(call, row)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from events.connections import ACQUIRE_SECONDS_MAX, Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded
 from events.journal import read_events
@@ -52,7 +52,7 @@ async def book_at_cut(call: Call[Any, Any], row: ClearingRow) -> Book:
 
 
 async def plan_event(pool: Pool, row: ClearingRow) -> Recorded:
-    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+    async with acquire(pool) as connection:
         (event,) = await read_events(connection, LaneKey("market", row.lane), row.cut - 1, row.cut, 1)
     return event
 

@@ -21,6 +21,7 @@ from market.rules.requirements import PostRequirement
 from market.rules.standings import order_in_round
 from market.store import clearings, rounds
 from market.store.quotes import count_since
+from tests.conftest import Database
 from tests.market_support import (
     Firm,
     Scene,
@@ -34,7 +35,12 @@ from tests.market_support import (
 
 
 @pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await opened.offer(opened.sellers[0])
         await opened.offer(opened.sellers[1], ask=euro(95))
