@@ -24,6 +24,9 @@ from tests.market_support import OpenMarket, scene_on
 # A test database is thrown away: what an operating system crash would lose does not matter.
 POSTGRES_CONF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
 
+# Files are copied in less time than their blocks are logged.
+COPY = "create database {name} template {template} owner lodestone_owner strategy file_copy"
+
 hypothesis.settings.register_profile("lodestone", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("lodestone")
 
@@ -93,9 +96,17 @@ async def market_database(
     server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
 ) -> AsyncIterator[Database]:
     """A database in which two sellers and two buyers may trade."""
-    template, market = template_market
-    async with _copy(postgres_admin_dsn, template) as dsn:
-        yield Database(settings=server_settings, admin_dsn=dsn, market=market)
+    async with _market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def shared_market_database(
+    server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
+) -> AsyncIterator[Database]:
+    """The same for tests of one file that change nothing in it."""
+    async with _market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -117,9 +128,18 @@ def with_database(dsn: str, name: str) -> str:
 @asynccontextmanager
 async def _copy(admin_dsn: str, template: str) -> AsyncIterator[str]:
     name = f"lodestone_test_{os.getpid()}_{next(counter)}"
-    await _execute(admin_dsn, f"create database {name} template {template} owner lodestone_owner")
+    await _execute(admin_dsn, COPY.format(name=name, template=template))
     yield with_database(admin_dsn, name)
     await _execute(admin_dsn, f"drop database {name} with (force)")
+
+
+@asynccontextmanager
+async def _market_copy(
+    settings: Settings, admin_dsn: str, template_market: tuple[str, OpenMarket]
+) -> AsyncIterator[Database]:
+    template, market = template_market
+    async with _copy(admin_dsn, template) as dsn:
+        yield Database(settings=settings, admin_dsn=dsn, market=market)
 
 
 async def _execute(dsn: str, statement: str) -> None:

@@ -309,6 +309,7 @@ async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> Async
     """An open market with members that may trade in it: that of the database, if there is one in it."""
     known: OpenMarket | None = database.market
     if known is not None:
+        assert (sellers, buyers) == (len(known.sellers), len(known.buyers))
         async with _scene(database, known.operator) as scene:
             scene.market = known.market
             scene.sellers, scene.buyers = list(known.sellers), list(known.buyers)

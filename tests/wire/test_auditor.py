@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.cli.console import Exit
 from market.lane_audit import Divergence
 from market.topics import create_topics
+from tests.conftest import Database
 from tests.market_support import LANES, Scene, scene_on
 from tests.process_support import (
     completed_rounds,
@@ -45,6 +48,7 @@ class Traded:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.deployment_id = deployment_id
+        self.scratches = count(1)
 
     async def tampered(
         self, change: Callable[[Rows], Rows], *, chained: bool, resolve: bool = False
@@ -69,7 +73,7 @@ class Traded:
             after = change(list(rows))
             return rechained(key, self.deployment_id, after) if chained else after
 
-        scratch = f"s{self.prefix}"
+        scratch = f"s{next(self.scratches)}-{self.prefix}"
         await copy_record(self.bootstrap, self.prefix, scratch, changed)
         return scratch
 
@@ -102,9 +106,10 @@ async def _rounds(scene: Scene, wanted: int) -> bool:
     return wanted == await completed_rounds(scene)
 
 
-@pytest.fixture
-async def market(database: Any, kafka_bootstrap: str, topic_prefix: str) -> AsyncIterator[Traded]:
-    async with traded(database, kafka_bootstrap, topic_prefix) as found:
+@pytest.fixture(scope="module")
+async def market(shared_market_database: Database, kafka_bootstrap: str) -> AsyncIterator[Traded]:
+    """One for all: the audit reads, and what is changed is a copy of the topics."""
+    async with traded(shared_market_database, kafka_bootstrap, f"audit-{token_hex(4)}.") as found:
         yield found
 
 

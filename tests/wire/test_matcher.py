@@ -20,6 +20,7 @@ from market.rules.clearing import conclude
 from market.rules.clearings import rule_set_sha256
 from market.store import snapshots
 from market.store.applying import apply
+from tests.conftest import Database
 from tests.market_support import Scene, rule_set, scene_on
 from tests.process_support import (
     caught_up,
@@ -36,6 +37,11 @@ from tests.process_support import (
 from tests.record_support import new_salt
 
 pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
 
 
 async def trade(scene: Scene) -> None:

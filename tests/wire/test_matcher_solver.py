@@ -14,7 +14,13 @@ from events.envelope import Recorded
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import conclude
 from market.solver import Solver, SolverFailed, SolverLost
+from tests.conftest import Database
 from tests.market_support import Scene, scene_on
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
 
 
 async def planned(scene: Scene) -> tuple[Book, Recorded]:

@@ -15,10 +15,16 @@ from events.replay import from_topic
 from market.rebuild import Report, compare_with_record
 from market.store import tables
 from market.store.views import PROJECTOR
+from tests.conftest import Database
 from tests.market_support import DELIVERY, Scene, scene_on, trade_for_a_while
 from tests.process_support import caught_up, eventually, finish, published, serving, start_cli, wired
 
 pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
 
 
 async def compared_with_topics(database: Any, bootstrap: str, prefix: str, scene: Scene) -> Report:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 from structlog.testing import capture_logs
 
 from events.decision import LaneKey
@@ -20,10 +21,16 @@ from events.market_events import (
 from events.material_events import LotReleased
 from market.store.due import MarketClock, clearing_clocks
 from market.timers import Timers, is_due, jitter_seconds
+from tests.conftest import Database
 from tests.market_support import VALID_UNTIL, Scene, scene_on
 from tests.process_support import eventually
 
 WEEKS = 7 * 86_400.0
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
 
 
 def timers_on(scene: Scene, commands_max: int = 256) -> Timers:
