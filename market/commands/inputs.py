@@ -30,7 +30,7 @@ async def load(
                 market=ask.market,
                 lane=ask.lane,
                 terms=found[ask.market].terms,
-                inputs=inputs.decode_inputs(await inputs.read_inputs(connection, ask.lane, ask.market)),
+                inputs=(await inputs.load_inputs(connection, ask.lane, [ask.market]))[ask.market],
                 rule_sets=(await inputs.load_rule_sets(connection, ask.lane, [ask.market]))[ask.market],
                 members={organisation: row.member for organisation, row in known.items()},
             )

@@ -160,20 +160,24 @@ async def write_rule_sets(connection: Connection, rows: Sequence[RuleSetRow]) ->
 
 READ_INPUTS = """
 select lane, market, kind, key, position, recorded_time, organisation, source_id, source_position, body
-from market_input where lane = $1 and market = $2
+from market_input where lane = $1 and market = any($2::uuid[])
 """
 
 
-async def read_inputs(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
-    return await connection.fetch(READ_INPUTS, lane, market)
+async def read_inputs(connection: Connection, lane: int, markets: Sequence[UUID]) -> list[asyncpg.Record]:
+    return await connection.fetch(READ_INPUTS, lane, list(markets))
 
 
-def decode_inputs(rows: Iterable[asyncpg.Record]) -> MarketInputs:
-    """What decisions and the book read of one market."""
-    found = MarketInputs(references={}, fx={}, qualifications={})
+def decode_inputs(rows: Iterable[asyncpg.Record], markets: Sequence[UUID]) -> dict[UUID, MarketInputs]:
+    """What decisions and the book read, for markets of one lane."""
+    found = {market: MarketInputs(references={}, fx={}, qualifications={}) for market in markets}
     for row in rows:
-        keep_input(found, bodies.market_input(row["body"]), row["position"])
+        keep_input(found[row["market"]], bodies.market_input(row["body"]), row["position"])
     return found
+
+
+async def load_inputs(connection: Connection, lane: int, markets: Sequence[UUID]) -> dict[UUID, MarketInputs]:
+    return decode_inputs(await read_inputs(connection, lane, markets), markets)
 
 
 def keep_input(inputs: MarketInputs, value: MarketInput, position: int) -> None:
