@@ -168,7 +168,7 @@ def planned(book: Book) -> Recorded:
         actor=MARKET,
         salt="00" * 16,
         data=fact,
-        body_hash=bytes(32),
+        body=b"",
         chain=bytes(32),
     )
 
