@@ -21,7 +21,7 @@ from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
 from events.heads import Heads, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
-from market.matcher import NAME, encoded
+from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
 from market.rules.clearing import conclude
 from market.store import snapshots
@@ -100,7 +100,7 @@ async def _prepared(database: Database, matches: int) -> Round:
             await _record(connection, source, facts[start : start + CHUNK], books)
         say(f"{len(facts):,} facts recorded, clearing")
         [planned] = await _record(connection, source, [plan(market)], books)
-        drafts = encoded(conclude(books[market], planned))
+        drafts = ahead_of_lock(conclude(books[market], planned), source)
     await pool.close()
     say(f"{len(drafts):,} events of the round")
     return Round(source, planned, drafts, books)
@@ -138,6 +138,8 @@ async def _append(
 async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> float:
     """Seconds from the lane's lock to the commit: what the matcher does in one transaction."""
     pool = await open_pool(database.url("writer"), size=1)
+    body = msgspec.msgpack.encode(cleared.books)
+    snapshot = Snapshot(position=cleared.plan.position, format="bench", body=body)
     gc.collect()
     gc.freeze()
     async with pool.acquire() as connection:
@@ -145,8 +147,6 @@ async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> 
         async with connection.transaction():
             heads = await lock_lanes(connection, [KEY])
             await _append(connection, heads, cleared.drafts, cleared.source)
-            body = msgspec.msgpack.encode(cleared.books)
-            snapshot = Snapshot(position=cleared.plan.position, format="bench", body=body)
             await snapshots.save(connection, NAME, KEY, snapshot)
         took = time.perf_counter() - began_at
         if not rows:

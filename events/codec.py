@@ -8,15 +8,20 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from events.catalog import FACT_TYPES, LIFTS, lift, stream_of, type_of
-from events.envelope import Envelope, Fact, Framed, Recorded
+from events.envelope import Draft, Envelope, Fact, Framed, Recorded, Unplaced
 
 BODY_BYTES_MAX = 512 * 1024
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
 _SPEC_VERSION_HEADER = ("ce_specversion", SPEC_VERSION)
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
+
+_FIRST_POSITION = 1
+_POSITION = b',"position":%d' % _FIRST_POSITION
+"""As it stands in a body at that position; the members before it hold no quote."""
 
 _TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _CONTROL = re.compile(rb"\\(?<!\\\\)(?:\\\\)*(?:[bfnrt]|u00[01])|\x7f|\xc2[\x80-\x9f]")
@@ -58,9 +63,8 @@ def encode_event(
     actor: UUID,
     salt: str,
     data: Fact,
-    encoded: bytes | None = None,
 ) -> bytes:
-    """The body of an event: canonical JSON, at most 512 KiB. `encoded`: what `encode_fact` gave for `data`.
+    """The body of an event: canonical JSON, at most 512 KiB.
 
     What a reader could not decode is refused here (ValueError), so it never enters the journal. `source` and
     `subject` are printable ASCII without quote and backslash, `time` is UTC.
@@ -70,7 +74,6 @@ def encode_event(
         raise ValueError(f"{name}: subject {subject!r} or source {source!r} is not plain ASCII text")
     if time.utcoffset() != _UTC:
         raise ValueError(f"{name}: time {time!r} is not UTC")
-    raw = encode_fact(data) if encoded is None else encoded
     body = _encoder.encode(
         Envelope(
             id=event_id,
@@ -84,9 +87,50 @@ def encode_event(
             cause=cause,
             actor=actor,
             salt=salt,
-            data=Raw(raw),
+            data=Raw(encode_fact(data)),
         )
     )
+    return _within_size(name, body)
+
+
+def encode_ahead(draft: Draft, source: str) -> Draft:
+    """The draft with its body but for the position, so that little is left to do while its lane is locked.
+
+    ValueError as `encode_event`, and for a draft that leaves more to its lane than the position.
+    """
+    if (
+        draft.id is None
+        or draft.time is None
+        or draft.salt is None
+        or draft.cause is None
+        or draft.actor is None
+    ):
+        raise ValueError(f"{type_of(draft.data)}: the draft leaves more than its position open")
+    body = encode_event(
+        event_id=draft.id,
+        source=source,
+        subject=draft.subject,
+        time=draft.time,
+        lane=draft.lane,
+        position=_FIRST_POSITION,
+        cause=draft.cause,
+        actor=draft.actor,
+        salt=draft.salt,
+        data=draft.data,
+    )
+    before, found, after = body.partition(_POSITION)
+    assert found
+    return replace(draft, unplaced=Unplaced(source, before + found[:-1], after))
+
+
+def place(draft: Draft, unplaced: Unplaced, source: str, position: int) -> bytes:
+    """The body of a draft from `encode_ahead` at its position. ValueError for another source."""
+    if unplaced.source != source:
+        raise ValueError(f"a body of {unplaced.source} is none of {source}")
+    return _within_size(type_of(draft.data), b"%b%d%b" % (unplaced.before, position, unplaced.after))
+
+
+def _within_size(name: str, body: bytes) -> bytes:
     if len(body) > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{name}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
     return body

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
@@ -42,11 +42,19 @@ class Envelope(Framed[Raw], frozen=True, kw_only=True):
     """
 
 
+class Unplaced(NamedTuple):
+    """The body of an event of `source` but for its position, which stands between the two parts."""
+
+    source: str
+    before: bytes
+    after: bytes
+
+
 class Draft(Struct, frozen=True, kw_only=True):
     """A decided fact without a position. The lane fills in what is None; cause and actor are the command's.
 
     A given `time` is kept: events of a clearing take the cut time, so that a repeat gives the same bytes.
-    `encoded` is the fact's JSON from `codec.encode_fact`, made before the lane was locked.
+    `unplaced` is its body from `codec.encode_ahead`, made before the lane was locked.
     """
 
     stream: str
@@ -58,7 +66,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     time: datetime | None = None
     cause: str | None = None
     actor: UUID | None = None
-    encoded: bytes | None = None
+    unplaced: Unplaced | None = None
 
 
 class Recorded(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from events.catalog import stream_of, type_of
 from events.chain import next_head
-from events.codec import encode_event
+from events.codec import encode_event, place
 from events.connections import Connection
 from events.decision import LaneKey, Request
 from events.envelope import Draft, Recorded
@@ -147,19 +147,21 @@ def _record(draft: Draft, head: Head, stamp: Stamp) -> tuple[Recorded, JournalRo
     time = draft.time or (stamp.now if head.last_time is None else max(stamp.now, head.last_time))
     salt = draft.salt or stamp.new_salt()
     cause, actor = draft.cause or stamp.cause, draft.actor or stamp.actor
-    body = encode_event(
-        event_id=event_id,
-        source=stamp.source,
-        subject=draft.subject,
-        time=time,
-        lane=draft.lane,
-        position=position,
-        cause=cause,
-        actor=actor,
-        salt=salt,
-        data=draft.data,
-        encoded=draft.encoded,
-    )
+    if draft.unplaced is not None:
+        body = place(draft, draft.unplaced, stamp.source, position)
+    else:
+        body = encode_event(
+            event_id=event_id,
+            source=stamp.source,
+            subject=draft.subject,
+            time=time,
+            lane=draft.lane,
+            position=position,
+            cause=cause,
+            actor=actor,
+            salt=salt,
+            data=draft.data,
+        )
     chain = next_head(head.head, body)
     recorded = Recorded(
         id=event_id,

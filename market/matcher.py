@@ -9,9 +9,8 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Struct
-from msgspec.structs import replace
 
-from events.codec import encode_fact
+from events.codec import encode_ahead
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
@@ -90,7 +89,7 @@ class Matcher:
         crash_point("matcher.planned")
         started = time.perf_counter()
         book = msgspec.msgpack.encode(memory.books[plan.market])
-        drafts = await asyncio.to_thread(encoded, await self._drafts(event, plan, book))
+        drafts = await asyncio.to_thread(ahead_of_lock, await self._drafts(event, plan, book), self._source)
         seconds = time.perf_counter() - started
         snapshot = LANE_BOOKS.snapshot(event.position, memory.books)
         crash_point("matcher.cleared")
@@ -171,6 +170,6 @@ class Matcher:
         )
 
 
-def encoded(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+def ahead_of_lock(drafts: Sequence[Draft], source: str) -> tuple[Draft, ...]:
     """A large round takes longer to encode than a transaction may idle: done before the lane is locked."""
-    return tuple(replace(draft, encoded=encode_fact(draft.data)) for draft in drafts)
+    return tuple(encode_ahead(draft, source) for draft in drafts)
