@@ -65,8 +65,9 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along.
 
     `effective_g` is what the final problem lets it trade: its capacity, or for `effective_reason` its fill
-    or nothing. `dual`, `rank_dual` and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual`
-    the bound of the problem with every edge and whole capacities, `plain_dual` that bound with S = 0.
+    or nothing; then `forgone` is what one kg more would still gain at the final prices. `dual`, `rank_dual`
+    and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual` the bound of the problem with
+    every edge and whole capacities, `plain_dual` that bound with S = 0.
     """
 
     order: UUID
@@ -85,6 +86,7 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     dual_ueur_per_kg: ValueUeurPerKg | None = None
     relaxed_dual_ueur_per_kg: ValueUeurPerKg | None = None
     plain_dual_ueur_per_kg: ValueUeurPerKg | None = None
+    forgone_ueur_per_kg: ValueUeurPerKg | None = None
 
 
 class Multiplier(Struct, frozen=True, kw_only=True):

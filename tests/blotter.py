@@ -69,6 +69,8 @@ T = 1_000_000
 EUR = 1_000_000
 PERCENT = 10_000_000
 PPM = 1_000
+BULK = Packaging(unit="bulk", package_wet_g=T)
+"""Product that is divided to the gram; without it `supply_terms` has 25 big bags of 224 kg of NdPr."""
 EU = ("AT", "BE", "DE", "EE", "ES", "FI", "FR", "IT", "NL", "SE", "SI")
 
 

@@ -22,22 +22,22 @@ from market.rules.assignment_check import Violation, verify
 from market.rules.assignment_problem import GUARD, AssignmentError, Int64s, Problem, Solution, exact_dot
 from market.rules.cleared import ClearedSection, Proof, left_problem, priced
 from market.rules.graph import Edges
+from market.rules.packages_check import undivided
 from market.rules.posing import (
     TOLERANCE,
     Posed,
     Reasons,
     Sides,
     edges_left,
-    fills_g,
     plain_problem,
+    reasons_of,
     relaxed_problem,
+    without_removed,
 )
 from market.rules.round_events import drafts
 from market.rules.rounds import Clearing, Round, in_turn
 
 BREACHES_MAX = 100
-REASONS = frozenset({TOLERANCE})
-"""Why an order may have no part in a final problem, or no more than its fill."""
 
 _BIG_INTEGER = re.compile(BIG_INTEGER_PATTERN)
 _DUAL_FIELDS = {
@@ -136,25 +136,27 @@ def _proved(posed: Posed, record: _Record, at: datetime) -> ClearedSection:
     name = posed.section.name
     _refuse(_misplaced(posed, record.duals))
     relaxed = relaxed_problem(posed, record.result.tries)
-    removed = _removed(record)
+    removed, cut = _removed_and_cut(record)
     left = edges_left(relaxed, removed)
     flow, of_edge = _flow(posed, record.waterfalls, left)
     columns = _Columns(posed, record.duals)
-    solution = columns.solution(flow, relaxed.value[left])
+    solution = columns.solution(flow, relaxed.value[left], unique=record.result.unique)
     proof = Proof(
         tries=record.result.tries,
         relaxed=relaxed,
         relaxed_dual=columns.sides("relaxed_dual_ueur_per_kg"),
         plain_dual=columns.sides("plain_dual_ueur_per_kg"),
         removed=removed,
+        cut=cut,
         solution=solution,
     )
     problem = left_problem(proof)
     places = _Places(problem, of_edge, len(posed.section.sellers))
     _refuse(places.breach(name, violation) for violation in verify(problem, solution))
+    whole = without_removed(relaxed, removed)
+    _refuse(places.breach(name, violation) for violation in undivided(whole, flow, posed.terms, frozenset()))
     _refuse(_reason_breaches(posed, record))
     _refuse(_bound_breaches(posed, proof, record.result))
-    _refuse(_short_fills(posed, problem, solution))
     return priced(posed, proof, at)
 
 
@@ -185,21 +187,22 @@ def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
                 yield _breach(section.name, field, "the book", getattr(dual, member), value)
 
 
-def _removed(record: _Record) -> Reasons:
-    """Those that give a reason and trade nothing."""
+def _removed_and_cut(record: _Record) -> tuple[Reasons, Reasons]:
+    """Those that give a reason and trade nothing, and those that say no package fits their rest."""
     trading = {("seller", fall.supply, fall.tranche) for fall in record.waterfalls}
     trading |= {("buyer", fall.requirement, 0) for fall in record.waterfalls}
-    sellers: dict[int, str] = {}
-    buyers: dict[int, str] = {}
+    removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
+    cut: tuple[dict[int, str], dict[int, str]] = ({}, {})
     first_buyer = sum(dual.side == "seller" for dual in record.duals)
     for index, dual in enumerate(record.duals):
-        if dual.effective_reason is None or (dual.side, dual.order, dual.tranche) in trading:
+        if dual.effective_reason is None:
             continue
-        if dual.side == "seller":
-            sellers[index] = dual.effective_reason
-        else:
-            buyers[index - first_buyer] = dual.effective_reason
-    return sellers, buyers
+        side, place = (0, index) if dual.side == "seller" else (1, index - first_buyer)
+        if (dual.side, dual.order, dual.tranche) not in trading:
+            removed[side][place] = dual.effective_reason
+        elif dual.effective_reason != TOLERANCE:
+            cut[side][place] = dual.effective_reason
+    return removed, cut
 
 
 def _flow(posed: Posed, waterfalls: Sequence[Waterfall], left: Int64s) -> tuple[Int64s, dict[int, int]]:
@@ -262,8 +265,8 @@ class _Columns:
         column = np.array(numbers, dtype=np.int64)
         return column[: self._sellers], column[self._sellers :]
 
-    def solution(self, flow: Int64s, value: Int64s) -> Solution:
-        """`unique` is what the record has to say; `verify` finds whether it is so."""
+    def solution(self, flow: Int64s, value: Int64s, *, unique: bool) -> Solution:
+        """`unique` is what the record says; `verify` finds whether it is so."""
         dual, rank = self.sides("dual_ueur_per_kg"), self.sides("rank_dual")
         tiebreak = self.sides("tiebreak_dual")
         return Solution(
@@ -275,7 +278,7 @@ class _Columns:
             seller_dual_tiebreak=tiebreak[0],
             buyer_dual_tiebreak=tiebreak[1],
             welfare=exact_dot(flow, value),
-            unique=True,
+            unique=unique,
         )
 
 
@@ -327,16 +330,18 @@ class _Places:
 
 
 def _reason_breaches(posed: Posed, record: _Record) -> Iterator[Breach]:
-    possible = {TOLERANCE} if any(side.any() for side in posed.tolerance_g) else set()
     for index, dual in enumerate(record.duals):
-        if dual.effective_reason is not None and dual.effective_reason not in possible:
-            field = f"duals/{index}/effective_reason"
-            required = f"one of {sorted(possible)}" if possible else "none"
-            yield _breach(posed.section.name, field, "the rule set", dual.effective_reason, required)
+        if dual.effective_reason is not None:
+            side, place = (0, index) if dual.side == "seller" else (1, index - len(posed.section.sellers))
+            possible = reasons_of(posed, side, place)
+            if dual.effective_reason not in possible:
+                field = f"duals/{index}/effective_reason"
+                required = f"one of {sorted(possible)}" if possible else "none"
+                yield _breach(posed.section.name, field, "the rule set", dual.effective_reason, required)
 
 
 def _bound_breaches(posed: Posed, proof: Proof, result: SectionResult) -> Iterator[Breach]:
-    """Both bounds hold on every edge and are what the result says; nothing removed, nothing lost."""
+    """Both bounds hold on every edge and are what the result says; nothing removed or cut, nothing lost."""
     name, section = posed.section.name, posed.section
     whole = (
         ("relaxed_dual_ueur_per_kg", proof.relaxed, proof.relaxed_dual, "relaxed_bound"),
@@ -355,16 +360,7 @@ def _bound_breaches(posed: Posed, proof: Proof, result: SectionResult) -> Iterat
         if str(total) != getattr(result, claim):
             fields = f"duals/{member}, sections/{claim}"
             yield _breach(name, fields, "strong_duality", getattr(result, claim), total)
-    if not any(proof.removed) and proof.relaxed_bound != proof.solution.welfare:
+    if not any(proof.removed) and not any(proof.cut) and proof.relaxed_bound != proof.solution.welfare:
         fields = "duals/relaxed_dual_ueur_per_kg, sections/gap"
         gap = proof.relaxed_bound - proof.solution.welfare
-        yield _breach(name, fields, "no order is removed", gap, 0)
-
-
-def _short_fills(posed: Posed, problem: Problem, solution: Solution) -> Iterator[Breach]:
-    """Whoever trades less than the tolerance had to be removed."""
-    found = zip(fills_g(problem, solution.flow), posed.tolerance_g, strict=True)
-    filled, least = (np.concatenate(sides) for sides in zip(*found, strict=True))
-    for index in np.flatnonzero((filled > 0) & (filled < least)).tolist():
-        field = f"duals/{index}/filled_g"
-        yield _breach(posed.section.name, field, TOLERANCE, filled[index], f"at least {least[index]} or 0")
+        yield _breach(name, fields, "no order is removed or cut", gap, 0)

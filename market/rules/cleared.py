@@ -14,6 +14,7 @@ from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, e
 from market.rules.eligibility import Delivery
 from market.rules.evidence import edges_sha256
 from market.rules.graph import BuyerNode, Edges, SellerNode, delivery_between
+from market.rules.packages import packages_within
 from market.rules.posing import (
     Posed,
     Reasons,
@@ -31,7 +32,8 @@ class Proof:
     """What proves a section. `relaxed` is the problem of try `tries` with every edge and whole capacities.
 
     relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: the orders without
-    part in the final problem, and why. `solution`: its flow and duals, of the edges that are left.
+    part in the final problem, and why; `cut`: those that count with what they trade, as no package fits
+    their rest. `solution`: flow and duals of the edges that are left.
     """
 
     tries: int
@@ -39,6 +41,7 @@ class Proof:
     relaxed_dual: Sides
     plain_dual: Sides
     removed: Reasons
+    cut: Reasons
     solution: Solution
 
     @property
@@ -72,6 +75,11 @@ class Trade:
     received_cents: int
     remainder_ueur_g_per_kg: int
 
+    @property
+    def packages(self) -> int:
+        """Whole ones; grams of basis where the product is not packed."""
+        return packages_within(self.quantity_g, self.seller.packed.package_g)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClearedSection:
@@ -101,8 +109,8 @@ def dual_total(problem: Problem, dual: Sides) -> int:
 
 
 def left_problem(proof: Proof) -> Problem:
-    """What the proof's solution has to be best of: whole capacities, without the orders that were removed."""
-    return without_removed(proof.relaxed, proof.removed)
+    """What the proof's solution has to be best of: without the orders that were removed, others cut."""
+    return with_effective(without_removed(proof.relaxed, proof.removed), proof.solution, proof.cut)
 
 
 def priced(posed: Posed, proof: Proof, at: datetime) -> ClearedSection:

@@ -77,6 +77,7 @@ def fills(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
 
 
 def _cut(capacity: Int64s, filled: Int64s, duals: list[Int64s]) -> tuple[Int64s, Mask]:
-    """Effective capacities, and who is out; those keep their capacity without edges."""
+    """Effective capacities, at least the fills, and who is out; those keep their capacity without edges."""
+    capacity = np.maximum(capacity, filled)
     priced = np.any([dual != 0 for dual in duals], axis=0) & (filled < capacity)
     return np.where(priced & (filled > 0), filled, capacity), priced & (filled == 0)

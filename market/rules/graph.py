@@ -21,6 +21,8 @@ from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
 from market.rules.eligibility import Delivery, MarketFacts, deliveries
+from market.rules.order_limits import Packed, divisibility, packed
+from market.rules.packages import Divisibility, packages_g, tradable
 from market.rules.paper_columns import PaperColumns, paper_screens
 from market.rules.screening import asked_analytes, fit_orders, screens
 from market.rules.valuation import Valuation, paid_analytes
@@ -41,6 +43,7 @@ class SellerNode:
     tranche: int
     capacity_g: int
     group: UUID
+    packed: Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,11 @@ class HorizonBook:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Section:
-    """One assignment. Pairs index its own sellers and buyers.
+    """One assignment. Pairs index its own sellers and buyers; in each some whole packages fit both sides.
 
     One entry a node: keys as in the HorizonBook, where each stands in it (seller_place, buyer_place: int64),
-    and supply and demand, int64, grams, at least 1.
+    supply and demand, int64, grams, at least 1, and in `terms` how it may be divided. A supply is what the
+    whole packages of its tranche carry.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Section:
     buyer_place: Int64s
     supply: Int64s
     demand: Int64s
+    terms: Divisibility
     pairs: Pairs
 
 
@@ -139,24 +144,43 @@ def section_name(horizon: Horizon, part: Part) -> str:
 def section(
     of: HorizonBook, part: Part, sellers_left_g: Sequence[int] | Int64s, buyers_left_g: Sequence[int] | Int64s
 ) -> Section:
-    """The firm orders alone, or all, with what is left of them; those with nothing left are not in it."""
+    """The firm orders alone, or all, with what is left of them; those with nothing left are not in it.
+
+    Nor is a tranche without one whole package.
+    """
     sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
-    sellers, buyers = _in_part(of.sellers, part, sellers_left), _in_part(of.buyers, part, buyers_left)
-    kept = sellers[of.pairs.seller] & buyers[of.pairs.buyer]
+    whole = (node.packed.left(left) for node, left in zip(of.sellers, sellers_left.tolist(), strict=True))
+    sellers = _in_part(of.sellers, part, int64s(whole, len(of.sellers)))
+    buyers = _in_part(of.buyers, part, buyers_left)
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
+    seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
+    buyer_nodes = tuple(of.buyers[place] for place in buyer_place.tolist())
+    demand = buyers_left[buyers]
+    terms = divisibility(
+        seller_nodes,
+        sellers_left[sellers].tolist(),
+        buyer_nodes,
+        [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
+    )
+    kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
+    seller = _renumbered(sellers)[of.pairs.seller[kept]]
+    buyer = _renumbered(buyers)[of.pairs.buyer[kept]]
+    fit = tradable(terms, demand, seller, buyer)
+    kept = kept[fit]
     return Section(
         name=section_name(of.horizon, part),
-        sellers=tuple(of.sellers[place] for place in seller_place.tolist()),
-        buyers=tuple(of.buyers[place] for place in buyer_place.tolist()),
+        sellers=seller_nodes,
+        buyers=buyer_nodes,
         seller_key=of.seller_key[sellers],
         buyer_key=of.buyer_key[buyers],
         seller_place=seller_place,
         buyer_place=buyer_place,
-        supply=sellers_left[sellers],
-        demand=buyers_left[buyers],
+        supply=int64s(map(packages_g, terms.packages, terms.package_g), len(seller_nodes)),
+        demand=demand,
+        terms=terms,
         pairs=Pairs(
-            seller=_renumbered(sellers)[of.pairs.seller[kept]],
-            buyer=_renumbered(buyers)[of.pairs.buyer[kept]],
+            seller=seller[fit],
+            buyer=buyer[fit],
             term_total=of.pairs.term_total[kept],
             sustainability=of.pairs.sustainability[kept],
             value=of.pairs.value[kept],
@@ -228,7 +252,13 @@ def _horizon_book(
     ]
     groups = {organisation: member.group for organisation, member in facts.members.items()}
     sellers = tuple(
-        SellerNode(supplies[supply], tranche, left_g, groups[supplies[supply].organisation])
+        SellerNode(
+            supplies[supply],
+            tranche,
+            left_g,
+            groups[supplies[supply].organisation],
+            packed(supplies[supply].terms, tranche),
+        )
         for supply, tranche, left_g in places
     )
     nodes = Nodes(

@@ -126,22 +126,6 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     )
 
 
-def forgone_ueur_per_kg(
-    posed: Problem, cuts: Sequence[Cut], seller_surplus: Int64s, buyer_surplus: Int64s
-) -> list[int]:
-    """What each cut would still gain per kg at these prices; above 0 it looks in the money.
-
-    Surpluses are those of the posed problem's nodes, 0 of an order that is out.
-    """
-    sellers, buyers = posed.seller, posed.buyer
-    over = {
-        "seller": _highest(posed.value - buyer_surplus[buyers], sellers, len(posed.supply)),
-        "buyer": _highest(posed.value - seller_surplus[sellers], buyers, len(posed.demand)),
-    }
-    own = {"seller": seller_surplus, "buyer": buyer_surplus}
-    return [int((over if cut.effective_g == 0 else own)[cut.side][cut.index]) for cut in cuts]
-
-
 def _highest(worth: Int64s, ends: Int32s, nodes: int) -> Int64s:
     found = np.zeros(nodes, dtype=np.int64)
     np.maximum.at(found, ends, worth)
@@ -156,7 +140,7 @@ def _settle(search: _Search, admitted: _Admitted, solved: Stage | None = None) -
         stage = solved or search.solve(admitted)
         flow = np.zeros(posed.edges, dtype=np.int64)
         flow[stage.edge] = stage.solution.flow
-        found = whole_packages(posed, admitted.demand, flow, search.terms, search.ratios)
+        found = whole_packages(posed, posed.demand, flow, search.terms, search.ratios)
         short = _below_minimum(search, found)
         if not short:
             return _Settled(admitted, stage, flow, found, _welfare(posed, found))
@@ -289,6 +273,8 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         for edge in np.flatnonzero(best.flow).tolist()
         if terms.buyer_order[posed.buyer[edge]] in held
     }
+    # whose counter-orders are all dropped is not out itself
+    counted = _admitted(search, best.admitted, best.admitted.dropped).edges
     sides: tuple[tuple[Side, Int64s, Int64s, Int32s, Int32s, tuple[int, ...]], ...] = (
         (
             "seller",
@@ -302,7 +288,11 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
     )
     for side, before, after, ends, ends_left, orders in sides:
         has_left = np.bincount(ends_left, minlength=len(before)) > 0
-        out = (np.bincount(ends, minlength=len(before)) > 0) & ~has_left
+        is_dropped = np.array([(side, order) in best.admitted.dropped for order in orders], dtype=np.bool_)
+        out = ~has_left & (
+            np.bincount(ends[counted], minlength=len(before)).astype(np.bool_)
+            | (is_dropped & (np.bincount(ends, minlength=len(before)) > 0))
+        )
         effective_g = np.where(out, 0, after)
         for index in np.flatnonzero(effective_g < before).tolist():
             reason: CutReason = "indivisible"

@@ -30,6 +30,8 @@ class SellerNode(Protocol):
     def order(self) -> SupplyOrder: ...
     @property
     def tranche(self) -> int: ...
+    @property
+    def packed(self) -> "Packed": ...
 
 
 class BuyerNode(Protocol):
@@ -62,10 +64,13 @@ class Share:
 
 
 def packed(terms: SupplyTerms, tranche: int) -> Packed:
-    """Of bulk, and where a package carries less than a gram of basis, one gram is a package."""
+    """Of bulk, and where a package carries less than 2 g of basis, one gram is a package.
+
+    So the grams of a trade tell its packages: of one package more they are at least 2 g more.
+    """
     share_g, wet_g = _tranche(terms, tranche)
     package_wet_g = terms.packaging.package_wet_g
-    if terms.packaging.unit in UNPACKED_UNITS or package_wet_g * share_g < wet_g:
+    if terms.packaging.unit in UNPACKED_UNITS or package_wet_g * share_g < 2 * wet_g:
         return Packed(UNPACKED, share_g, 0)
     package_g = Fraction(package_wet_g * share_g, wet_g)
     packages = wet_g // package_wet_g
@@ -83,7 +88,7 @@ def divisibility(
     buyers_taken_g: what each took earlier in the round. Minima count what was traded before, of the whole
     order. ValueError for a seller without one whole package left: it is no node.
     """
-    tranches = [packed(node.order.terms, node.tranche) for node in sellers]
+    tranches = [node.packed for node in sellers]
     left = [of.left(left_g) for of, left_g in zip(tranches, sellers_left_g, strict=True)]
     if not all(left):
         raise ValueError("a seller without a whole package has no part in a section")
@@ -95,7 +100,7 @@ def divisibility(
         package_g=tuple(of.package_g for of in tranches),
         packages=tuple(left),
         seller_parcel=tuple(
-            _packages(node.order.terms, node.tranche, node.order.terms.minimum_parcel_wet_g)
+            _packages(node.order.terms, node.tranche, node.packed, node.order.terms.minimum_parcel_wet_g)
             for node in sellers
         ),
         buyer_parcel_g=tuple(node.order.terms.minimum_parcel_g for node in buyers),
@@ -175,12 +180,11 @@ def _seller_minimum(terms: SupplyTerms, left: int) -> int:
         return 0
     tranches = 1 if terms.term is not None else len(terms.tranches)
     whole = sum(packed(terms, tranche).packages for tranche in range(tranches))
-    return max(0, _packages(terms, 0, terms.minimum_quantity_wet_g) - (whole - left))
+    return max(0, _packages(terms, 0, packed(terms, 0), terms.minimum_quantity_wet_g) - (whole - left))
 
 
-def _packages(terms: SupplyTerms, tranche: int, wet_g: int) -> int:
+def _packages(terms: SupplyTerms, tranche: int, of: Packed, wet_g: int) -> int:
     """The fewest packages that hold so much product; grams of basis of what is not packed."""
-    of = packed(terms, tranche)
     if of.package_g != UNPACKED:
         return -(-wet_g // terms.packaging.package_wet_g)
     share_g, tranche_wet_g = _tranche(terms, tranche)

@@ -53,6 +53,16 @@ class Divisibility:
             raise AssignmentError(problems)
 
 
+def is_divisible(terms: Divisibility) -> bool:
+    """Whether any flow of grams is one of whole packages, parcels and minima."""
+    return (
+        all(package_g == UNPACKED for package_g in terms.package_g)
+        and max((*terms.seller_parcel, *terms.buyer_parcel_g), default=0) <= 1
+        and not any(terms.seller_minimum)
+        and not any(terms.buyer_minimum_g)
+    )
+
+
 def least_packages(terms: Divisibility, seller: int, buyer: int) -> int:
     """The fewest packages that both sides take as one match."""
     of_buyer = packages_needed(terms.buyer_parcel_g[buyer], terms.package_g[seller])

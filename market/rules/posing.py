@@ -2,7 +2,7 @@
 
 The relaxed problem has every edge and whole capacities. The final problem is what is left of it without the
 orders that were removed, each order with its effective capacity: all it brought, or what it trades where
-the rest is too little to count.
+no package fits its rest or the rest is too little to count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,13 @@ from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution
 from market.rules.graph import BuyerNode, Edges, Section, SellerNode, edges
+from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
 
 TIEBREAK_BITS = 44
 TOLERANCE = "marginality_tolerance"
+MINIMUM = "minimum_quantity"
+INDIVISIBLE = "indivisible"
 
 Sides = tuple[Int64s, Int64s]
 """Of the sellers, of the buyers: one entry a node."""
@@ -31,8 +34,9 @@ NO_REASONS: Reasons = ({}, {})
 class Posed:
     """A section with its edges and what a solver or a checker needs beside them.
 
-    `plain` are the edges with S = 0. `tolerance_g`: below this many grams a fill does not stand, and a rest
-    does not count. `sustainability` False: `edges` are the plain ones.
+    `plain` are the edges with S = 0. `tolerance_g`: below this many grams a rest does not count.
+    `terms`: the section's, with minima that are at least the tolerance. `sustainability` False: `edges` are
+    the plain ones.
     """
 
     section: Section
@@ -40,6 +44,7 @@ class Posed:
     plain: Edges
     ranks: Sides
     tolerance_g: Sides
+    terms: Divisibility
     anchor: Anchor
     round_number: int
     sustainability: bool
@@ -55,15 +60,15 @@ def pose(
 ) -> Posed:
     """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
     plain = edges(section, with_sustainability=False)
+    tolerance_ppb = rule_set.marginality_tolerance_ppb
+    tolerance_g = _tolerances_g(section.sellers, tolerance_ppb), _tolerances_g(section.buyers, tolerance_ppb)
     return Posed(
         section=section,
         edges=edges(section) if sustainability else plain,
         plain=plain,
         ranks=(_ranks(section.sellers), _ranks(section.buyers)),
-        tolerance_g=(
-            _tolerances_g(section.sellers, rule_set.marginality_tolerance_ppb),
-            _tolerances_g(section.buyers, rule_set.marginality_tolerance_ppb),
-        ),
+        tolerance_g=tolerance_g,
+        terms=_tolerant(section, tolerance_ppb, tolerance_g[1]),
         anchor=Anchor(
             seller_groups=[node.group for node in section.sellers],
             buyer_groups=[node.group for node in section.buyers],
@@ -105,6 +110,28 @@ def edges_left(relaxed: Problem, removed: Reasons) -> Int64s:
     for side, reasons in zip(gone, removed, strict=True):
         side[list(reasons)] = True
     return np.flatnonzero(~(gone[0][relaxed.seller] | gone[1][relaxed.buyer]))
+
+
+def minimum_reason(posed: Posed, side: int, index: int) -> str:
+    """Whose minimum an order's is, where it trades at least that or nothing: its own, or the tolerance."""
+    own, all_ = (
+        (terms.seller_minimum, terms.buyer_minimum_g)[side][index]
+        for terms in (posed.section.terms, posed.terms)
+    )
+    return MINIMUM if own == all_ else TOLERANCE
+
+
+def reasons_of(posed: Posed, side: int, index: int) -> set[str]:
+    """Why the order may have no part in the final problem, or no more than its fill."""
+    own, terms = posed.section.terms, posed.terms
+    found = set()
+    if posed.tolerance_g[side][index]:
+        found.add(TOLERANCE)
+    if (own.seller_minimum, own.buyer_minimum_g)[side][index]:
+        found.add(MINIMUM)
+    if not is_divisible(terms):
+        found.add(INDIVISIBLE)
+    return found
 
 
 def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
@@ -150,6 +177,22 @@ def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Probl
 
 def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
     return np.array([node.order.rank for node in nodes], dtype=np.int64)
+
+
+def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisibility:
+    """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
+    terms = section.terms
+    brought: dict[int, int] = {}
+    for node, order in zip(section.sellers, terms.seller_order, strict=True):
+        brought[order] = brought.get(order, 0) + node.packed.left(node.capacity_g)
+    return replace(
+        terms,
+        seller_minimum=tuple(
+            max(own, -(-brought[order] * tolerance_ppb // PPB))
+            for own, order in zip(terms.seller_minimum, terms.seller_order, strict=True)
+        ),
+        buyer_minimum_g=tuple(map(max, terms.buyer_minimum_g, buyers_g.tolist())),
+    )
 
 
 def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_ppb: int) -> Int64s:

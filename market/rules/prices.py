@@ -5,7 +5,7 @@ thin component the middle would tell each side the other's limit: there the dual
 reference price, of a term order towards its index.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -54,6 +54,22 @@ def surpluses(problem: Problem, solution: Solution, bounds: Bounds, anchor: Anch
     chosen = Surpluses(seller, buyer)
     _check(problem, solution, chosen)
     return chosen
+
+
+def forgone(
+    problem: Problem, chosen: Surpluses, removed: tuple[Collection[int], Collection[int]]
+) -> tuple[Int64s, Int64s]:
+    """What one kg more would gain each order at these prices, micro-EUR; above 0 it looks in the money.
+
+    problem: before the orders in `removed` were; of those, with the counter-order that leaves them most.
+    """
+    over = np.zeros_like(chosen.seller), np.zeros_like(chosen.buyer)
+    np.maximum.at(over[0], problem.seller, problem.value - chosen.buyer[problem.buyer])
+    np.maximum.at(over[1], problem.buyer, problem.value - chosen.seller[problem.seller])
+    found = chosen.seller.copy(), chosen.buyer.copy()
+    for side, best, gone in zip(found, over, removed, strict=True):
+        side[list(gone)] = best[list(gone)]
+    return found
 
 
 def components(problem: Problem) -> list[tuple[list[int], list[int]]]:

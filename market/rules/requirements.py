@@ -91,7 +91,7 @@ from market.rules.orders import (
 )
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusals import CommittedFieldFixed, FxMissing
-from market.rules.supplies import minimum_caution, minimum_refusals, range_refusals
+from market.rules.supplies import minimum_refusals, range_refusals
 from market.rules.unread import judged
 from market.rules.wellformed import readable
 from market.rules.wording import Code, CountryCode
@@ -372,8 +372,6 @@ def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
                 pointer="/portfolio",
             )
         )
-    if draft.minimum_quantity_g is not None:
-        found.append(minimum_caution("/minimum_quantity_g"))
     profile = draft.profile
     if profile is None:
         return tuple(found)

@@ -13,7 +13,9 @@ from market.rules.eligibility import MarketFacts
 from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
 from market.rules.graph import BuyerNode, SellerNode
 from market.rules.match_terms import match_terms
+from market.rules.packages import UNPACKED
 from market.rules.posing import fills_g
+from market.rules.prices import forgone
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
 from market.rules.rounds import Clearing, Round
@@ -69,18 +71,21 @@ def trade_parts(trade: Trade) -> tuple[bytes, bytes, bytes]:
 
 
 def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
-    """Wet and dry product of each trade; a lot's trades of the round add up, by largest remainder."""
-    of_lot: dict[UUID, list[tuple[TradeKey, Trade]]] = {}
+    """Wet and dry product of each trade: whole packages; what is not packed adds up over a lot's trades."""
+    of_lot: dict[tuple[UUID, bool], list[tuple[TradeKey, Trade]]] = {}
     for cleared in clearing.sections:
         for trade in cleared.trades:
-            of_lot.setdefault(trade.seller.order.order, []).append((trade_key(cleared, trade), trade))
+            lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
+            of_lot.setdefault(lot, []).append((trade_key(cleared, trade), trade))
     found: dict[TradeKey, tuple[int, int]] = {}
-    for entries in of_lot.values():
+    for (_, unpacked), entries in of_lot.items():
         terms = entries[0][1].seller.order.terms
-        grams = [trade.quantity_g for _, trade in entries]
-        wet_g = product_g(sum(grams), terms.basis_g, terms.net_wet_g)
-        wet = largest_remainder(wet_g, grams)
-        dry = largest_remainder(net_dry_g(wet_g, terms.moisture_ppb), grams)
+        if unpacked:
+            grams = [trade.quantity_g for _, trade in entries]
+            wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
+        else:
+            wet = tuple(trade.packages * terms.packaging.package_wet_g for _, trade in entries)
+        dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
         found |= {key: (wet[index], dry[index]) for index, (key, _) in enumerate(entries)}
     return found
 
@@ -132,11 +137,12 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
         (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at].tolist(),
         proof.relaxed_dual[at].tolist(),
         proof.plain_dual[at].tolist(),
+        forgone(proof.relaxed, chosen, proof.removed)[at].tolist(),
         strict=True,
     )
     for index, (node, column) in enumerate(zip(nodes, columns, strict=True)):
-        surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed_dual, plain_dual = column
-        reason = proof.removed[at].get(index) or cleared.held[at].get(index)
+        surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed_dual, plain_dual, lost = column
+        reason = proof.removed[at].get(index) or proof.cut[at].get(index) or cleared.held[at].get(index)
         yield OrderDual(
             order=node.order.order,
             tranche=node.tranche if isinstance(node, SellerNode) else 0,
@@ -154,6 +160,7 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
             dual_ueur_per_kg=dual,
             relaxed_dual_ueur_per_kg=relaxed_dual,
             plain_dual_ueur_per_kg=plain_dual,
+            forgone_ueur_per_kg=lost if reason else None,
         )
 
 

@@ -60,9 +60,9 @@ def whole_packages(
     bound = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] > 0]
     free = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] == 0]
     flow_g = dict(zip(edges, flow[edges].tolist(), strict=True))
+    for edge in (*bound, *free):
+        left.floor(edge, flow_g[edge])
     for group in (bound, free):
-        for edge in group:
-            left.floor(edge, flow_g[edge])
         left.fill_up(group)
     held: dict[int, list[Ratio]] = {}
     for ratio in ratios:

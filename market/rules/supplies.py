@@ -362,20 +362,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
                 pointer="/footprint/form",
             )
         )
-    if draft.all_or_nothing:
-        found.append(minimum_caution("/all_or_nothing"))
-    if draft.minimum_quantity_wet_g is not None:
-        found.append(minimum_caution("/minimum_quantity_wet_g"))
     return (*found, *_package_cautions(draft))
-
-
-def minimum_caution(pointer: str) -> Caution:
-    """Until a round keeps minima, whoever states one is told."""
-    return Caution(
-        code="minimum_not_enforced",
-        text="A minimum is kept with the order; no clearing holds trades to it yet.",
-        pointer=pointer,
-    )
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
@@ -387,6 +374,6 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
         if rest_g:
             yield Caution(
                 code="package_rest",
-                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)}.",
+                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
                 pointer=f"/tranches/{index}/net_wet_g",
             )

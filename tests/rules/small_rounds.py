@@ -1,16 +1,18 @@
-"""Many small rounds, each from its seed: coarse prices and tight quantities, so that ties abound."""
+"""Many small rounds, each from its seed: coarse prices, packages, minima: ties abound."""
 
 import random
 from typing import Any
 
 from events.envelope import Draft, Recorded
 from events.market_terms import SustainabilityProfile
-from events.vocabulary import TermHorizon
+from events.vocabulary import Packaging, TermHorizon
 from market.rules.clearing import conclude
 from market.rules.rounds import Round, posed_round
-from tests.blotter import EUR, Lane, T, days, eur, member, ndpr_price, rule_set
+from tests.blotter import BULK, EUR, Lane, T, days, eur, member, ndpr_price, rule_set
 
 FORMS = ("swarf", "metal")
+_ODD_DRUM = Packaging(unit="drum", package_wet_g=312_347)
+"""Its grams of basis are no integer."""
 
 
 def small_round(seed: int) -> tuple[Lane, Recorded]:
@@ -42,6 +44,9 @@ def _offer(rng: random.Random) -> dict[str, Any]:
         "form": rng.choice(FORMS),
         "net_wet_g": rng.choice([5, 10, 25, 26]) * T,
         "term": _term(rng),
+        "packaging": rng.choice([BULK, Packaging(unit="big_bag", package_wet_g=T), _ODD_DRUM]),
+        "minimum_parcel_wet_g": rng.choice([1, 1, 3 * T]),
+        **rng.choice([{}, {}, {"all_or_nothing": True}, {"minimum_quantity_wet_g": 4 * T}]),
     }
 
 
@@ -54,6 +59,8 @@ def _requirement(rng: random.Random) -> dict[str, Any]:
         "commitment": _commitment(rng),
         "basis_g": rng.choice([1_120_000, 2_240_000, 5_600_000, 5_650_000]),
         "profile": profile,
+        "minimum_parcel_g": rng.choice([1, 1, 500_000]),
+        "minimum_quantity_g": rng.choice([None, None, 1_100_000]),
         "term": _term(rng),
         "window": days(0, 60),
     }

@@ -20,13 +20,14 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, TermHorizon, Tranche
-from market.rules import posing, sections
+from market.rules import indivisible, posing
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
 from market.rules.clearing import ALGORITHM, clear, conclude, drafts
 from market.rules.prices import Anchor, components, surpluses
 from market.rules.references import trade_reference
 from tests.blotter import (
+    BULK,
     EUR,
     START,
     Lane,
@@ -122,7 +123,8 @@ def test_the_residual_of_firm_orders_meets_the_others() -> None:
     lane.offer("seller", "offer")
     firm = lane.require("firm buyer", "firm", basis_g=5 * T)
     soft = lane.require("soft buyer", "soft", commitment="subject_to_confirmation")
-    assert [(firm, 5 * T), (soft, 600_000)] == [(trade[1], trade[2]) for trade in trades(lane)]
+    # 22 bags of 224 kg fit 5 t, three are left
+    assert [(firm, 4_928_000), (soft, 672_000)] == [(trade[1], trade[2]) for trade in trades(lane)]
 
 
 def test_earlier_orders_come_first_at_equal_value() -> None:
@@ -130,7 +132,8 @@ def test_earlier_orders_come_first_at_equal_value() -> None:
     lane.offer("early", "first")
     lane.offer("late", "second")
     lane.require("buyer", "wanted", basis_g=6 * T)
-    assert [(ident("first"), 5_600_000), (ident("second"), 400_000)] == [
+    # one of the second lot's bags of 224 kg fits what the first leaves of 6 t
+    assert [(ident("first"), 5_600_000), (ident("second"), 224_000)] == [
         (trade[0], trade[2]) for trade in trades(lane)
     ]
 
@@ -224,9 +227,8 @@ def miss(alpha: int, traded: list[tuple[int, int, int, int, int]]) -> int:
 
 def test_products_of_a_lot_add_up_over_its_trades() -> None:
     lane = market("seller", "a", "b", "c")
-    lane.offer(
-        "seller", "offer", net_wet_g=100, basis_g=22, tranches=(Tranche(window=days(10, 40), net_wet_g=100),)
-    )
+    tranches = (Tranche(window=days(10, 40), net_wet_g=100),)
+    lane.offer("seller", "offer", net_wet_g=100, basis_g=22, tranches=tranches, packaging=BULK)
     for name in ("a", "b", "c"):
         lane.require(name, name, basis_g=7)
     struck = facts_of_type(lane.round(), MatchStruck)
@@ -328,8 +330,8 @@ def test_sustainability_decides_who_trades_and_the_round_says_what_it_was_worth(
     )
 
 
-def busy_market(seed: int, *, shuffle: int | None = None) -> Lane:
-    """Coarse prices and equal quantities, so that ties abound."""
+def busy_market(seed: int, *, shuffle: int | None = None, **offer: Any) -> Lane:
+    """Coarse prices and equal quantities, so that ties abound; `offer`: of every offer."""
     rng = random.Random(seed)
     lane = market(*(f"s{k}" for k in range(6)), *(f"b{k}" for k in range(6)))
     for k in range(14):
@@ -340,6 +342,7 @@ def busy_market(seed: int, *, shuffle: int | None = None) -> Lane:
             ask=eur(rng.choice([58, 60, 62]) * EUR),
             commitment=commitment,
             form=rng.choice(["swarf", "metal"]),
+            **offer,
         )
         lane.require(
             f"b{rng.randrange(6)}",
@@ -380,7 +383,7 @@ def test_replay_of_the_bodies_gives_the_same_book() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_pair_with_something_left_is_worth_trading(seed: int) -> None:
-    lane = busy_market(seed)
+    lane = busy_market(seed, packaging=BULK)
     lane.round()
     assert [] == trades(lane)
     completed = [event.data for event in lane.events if isinstance(event.data, ClearingCompleted)]
@@ -444,7 +447,7 @@ def test_evidence_carries_every_order_and_waterfall() -> None:
 
 def test_partly_filled_orders_are_marginal_and_their_surplus_is_nothing() -> None:
     lane = market("seller", "buyer")
-    lane.offer("seller", "offer")
+    lane.offer("seller", "offer", packaging=BULK)
     lane.require("buyer", "wanted", basis_g=T)
     duals = facts_of_type(lane.round(), ClearingEvidence)[0].duals
     assert [(True, 0), (False, 10 * EUR)] == [(each.marginal, each.surplus_ueur_per_kg) for each in duals]
@@ -486,7 +489,7 @@ def test_a_solver_limit_abandons_the_round(monkeypatch: pytest.MonkeyPatch) -> N
     lane = market("seller", "buyer")
     lane.offer("seller", "offer")
     lane.require("buyer", "wanted")
-    monkeypatch.setattr(sections, "solve", functools.partial(solve, pivots_max=0))
+    monkeypatch.setattr(indivisible, "solve", functools.partial(solve, pivots_max=0))
     assert ["assignment_refused"] == [fact.code for fact in facts_of_type(lane.round(), ClearingAbandoned)]
 
 

@@ -16,7 +16,7 @@ from market.rules.graph import HorizonBook, Pairs, edges, horizons, section, sec
 from market.rules.ineligibility import Ineligibility
 from market.rules.quantities import largest_remainder
 from market.rules.tranches import tranche_shares_g
-from tests.blotter import EUR, START, Lane, T, days, eur, facts_of_type, ident, member, supply_terms
+from tests.blotter import BULK, EUR, START, Lane, T, days, eur, facts_of_type, ident, member, supply_terms
 
 
 def market(*names: str) -> Lane:
@@ -97,8 +97,8 @@ def test_nodes_go_by_rank_and_the_book_may_be_in_any_order() -> None:
 
 def test_the_firm_section_has_firm_orders_only() -> None:
     lane = market("seller", "buyer")
-    lane.offer("seller", "firm")
-    lane.offer("seller", "soft", commitment="subject_to_confirmation")
+    lane.offer("seller", "firm", packaging=BULK)
+    lane.offer("seller", "soft", commitment="subject_to_confirmation", packaging=BULK)
     lane.require("buyer", "wanted")
     of = spot(lane)
     firm = section(of, "firm", [7, 8], [9])
@@ -114,8 +114,8 @@ def test_the_firm_section_has_firm_orders_only() -> None:
 
 def test_edges_are_worth_trading_and_zero_counts() -> None:
     lane = market("seller", "buyer")
-    lane.offer("seller", "equal", ask=eur(70 * EUR))
-    lane.offer("seller", "dear", ask=eur(70 * EUR + 1))
+    lane.offer("seller", "equal", ask=eur(70 * EUR), packaging=BULK)
+    lane.offer("seller", "dear", ask=eur(70 * EUR + 1), packaging=BULK)
     profile = SustainabilityProfile(eu_origin_ueur_per_kg=EUR, cap_ueur_per_kg=EUR)
     lane.require("buyer", "plain")
     lane.require("buyer", "green", profile=profile)
@@ -152,7 +152,7 @@ def test_an_amount_that_no_cent_field_holds_is_refused() -> None:
 
 def test_credit_caps_what_a_buyer_asks_for() -> None:
     lane = market("seller", "buyer")
-    lane.offer("seller", "offer")
+    lane.offer("seller", "offer", packaging=BULK)
     lane.require("buyer", "credit", payment="credit", credit_limit_cents_eur=700_050)
     assert [100_007] == [node.capacity_g for node in spot(lane).buyers]
     lane.round()
@@ -169,8 +169,9 @@ def test_what_is_committed_of_a_tranche_stays_committed() -> None:
     lane.require("buyer", "late", window=days(90, 140), basis_g=1_000_000)
     lane.round()
     order = lane.book.supplies[offer]
-    assert (0, 1_000_000) == order.tranche_committed_g
-    assert (1_120_000, 3_480_000) == order.tranche_left_g
+    # four bags of 224 kg
+    assert (0, 896_000) == order.tranche_committed_g
+    assert (1_120_000, 3_584_000) == order.tranche_left_g
 
 
 def test_tranche_shares_add_up() -> None:

@@ -20,6 +20,10 @@ class Seller:
     order: SupplyOrder
     tranche: int = 0
 
+    @property
+    def packed(self) -> Packed:
+        return packed(self.order.terms, self.tranche)
+
 
 @dataclass(frozen=True)
 class Buyer:
@@ -87,9 +91,9 @@ def test_bulk_is_divided_to_the_gram():
     assert Packed(Fraction(1), 5_600_000, 0) == packed(terms, 0)
 
 
-def test_a_package_with_less_than_a_gram_of_basis_counts_as_a_gram():
-    assert Packed(Fraction(1), 5_600_000, 0) == packed(supply_terms(packaging=big_bags(4)), 0)
-    assert Fraction(28, 25) == packed(supply_terms(packaging=big_bags(5)), 0).package_g
+def test_a_package_with_less_than_2_g_of_basis_counts_as_a_gram():
+    assert Packed(Fraction(1), 5_600_000, 0) == packed(supply_terms(packaging=big_bags(8)), 0)
+    assert Fraction(252, 125) == packed(supply_terms(packaging=big_bags(9)), 0).package_g
 
 
 def test_tranches_are_packed_for_themselves():

@@ -402,12 +402,6 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
     assert () == cautions(swarf(), TERMS, inputs())
 
 
-def test_minima_that_no_round_keeps_yet_are_pointed_out() -> None:
-    for stated in ({"all_or_nothing": True}, {"minimum_quantity_wet_g": TONNE_G}):
-        (found,) = cautions(swarf(**stated), TERMS, inputs())
-        assert ("minimum_not_enforced", [f"/{name}" for name in stated]) == (found.code, [found.pointer])
-
-
 def test_whoever_packs_a_rest_is_told() -> None:
     packed = swarf(
         packaging=Packaging(unit="big_bag", package_wet_g=TONNE_G),
@@ -416,7 +410,7 @@ def test_whoever_packs_a_rest_is_told() -> None:
     )
     (found,) = cautions(packed, TERMS, inputs())
     assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)
-    assert "300.000 kg fill no whole package of 1000.000 kg." == found.text
+    assert "300.000 kg fill no whole package of 1000.000 kg and do not trade." == found.text
     assert () == cautions(
         replace(packed, packaging=Packaging(unit="bulk", package_wet_g=TONNE_G)), TERMS, inputs()
     )

@@ -7,7 +7,7 @@ import pytest
 from events.clearing_terms import OrderDual
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from market.rules.posing import TOLERANCE
-from tests.blotter import EUR, Lane, T, eur, facts_of_type, ident, member, rule_set
+from tests.blotter import BULK, EUR, Lane, T, eur, facts_of_type, ident, member, rule_set
 
 KG = 1_000
 
@@ -38,7 +38,7 @@ def test_a_rest_below_the_tolerance_makes_no_marginal_price(
     tolerance_percent: int, wanted_g: int, price: int
 ) -> None:
     lane = market("seller", "buyer", tolerance_percent=tolerance_percent)
-    offer = lane.offer("seller", "offer", ask=eur(60 * EUR))
+    offer = lane.offer("seller", "offer", ask=eur(60 * EUR), packaging=BULK)
     lane.require("buyer", "wanted", limit=eur(70 * EUR), basis_g=wanted_g)
     events = lane.round()
     assert [(wanted_g, price)] == [
@@ -56,8 +56,8 @@ def test_a_rest_below_the_tolerance_makes_no_marginal_price(
 def squeezed(tolerance_percent: int) -> Lane:
     """`dear` would sell 50 kg of its 5.6 t: what `cheap` leaves of the requirement."""
     lane = market("cheap", "dear", "buyer", tolerance_percent=tolerance_percent)
-    lane.offer("cheap", "cheap", ask=eur(60 * EUR))
-    lane.offer("dear", "dear", ask=eur(66 * EUR))
+    lane.offer("cheap", "cheap", ask=eur(60 * EUR), packaging=BULK)
+    lane.offer("dear", "dear", ask=eur(66 * EUR), packaging=BULK)
     lane.require("buyer", "wanted", limit=eur(70 * EUR), basis_g=5_650_000)
     return lane
 
@@ -89,7 +89,7 @@ def test_without_a_tolerance_everything_trades_and_nothing_is_lost() -> None:
 
 def test_a_sliver_left_of_a_firm_order_does_not_trade_in_the_next_part() -> None:
     lane = market("seller", "firm", "other")
-    lane.offer("seller", "offer")
+    lane.offer("seller", "offer", packaging=BULK)
     lane.require("firm", "firm", basis_g=5_550_000)
     lane.require("other", "other", basis_g=T, commitment="subject_to_confirmation")
     events = lane.round()
@@ -103,7 +103,7 @@ def test_removals_that_cause_removals_settle() -> None:
     names = [f"s{k}" for k in range(8)], [f"b{k}" for k in range(8)]
     lane = market(*names[0], *names[1], tolerance_percent=30)
     for k in range(8):
-        lane.offer(f"s{k}", f"offer {k}", ask=eur((60 + k) * EUR))
+        lane.offer(f"s{k}", f"offer {k}", ask=eur((60 + k) * EUR), packaging=BULK)
         lane.require(f"b{k}", f"wanted {k}", limit=eur((75 - k) * EUR), basis_g=4_000_000 + 300_000 * k)
     found = duals(lane.round())
     for dual in found.values():
@@ -113,7 +113,7 @@ def test_removals_that_cause_removals_settle() -> None:
 
 def test_with_every_gram_required_only_whole_orders_trade() -> None:
     lane = market("seller", "a", "b", tolerance_percent=100)
-    lane.offer("seller", "offer")
+    lane.offer("seller", "offer", packaging=BULK)
     lane.require("a", "a", basis_g=3_600_000)
     lane.require("b", "b", basis_g=2_000_000)
     found = duals(lane.round())
