@@ -26,7 +26,7 @@ from market.rules.rounding import Fills, Ratio, whole_packages
 
 ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
-READMISSIONS_MAX = 12
+READMISSIONS_MAX = 4
 
 Side = Literal["seller", "buyer"]
 CutReason = Literal["minimum_quantity", "indivisible", "portfolio"]
