@@ -9,7 +9,8 @@ In the order of reading, each line from what a command meets first to what it re
     its record   round_events, evidence; certificate (checks it without a solver), differences, exports
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
-    whole lots   order_limits; indivisible, portfolio; packages, rounding, effective, offered, portfolio_lp
+    whole lots   order_limits; indivisible, portfolio; packages, packages_check, rounding, effective; offered,
+                 portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches; match_terms (for its contract), funnel (what became of all)

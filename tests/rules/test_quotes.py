@@ -26,6 +26,7 @@ from market.rules.unread import UNREAD
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
 from market.rules.visibility import see_quote
 from tests.blotter import (
+    BULK,
     EUR,
     MARKET,
     Lane,
@@ -173,7 +174,7 @@ def desk(*asks: int, **supply: Any) -> Desk:
 
 
 def test_an_order_that_pays_enough_would_trade_in_a_band_of_quantity_and_price() -> None:
-    seen = desk(60 * EUR, 65 * EUR + 1, 70 * EUR).buy(72 * EUR)
+    seen = desk(60 * EUR, 65 * EUR + 1, 70 * EUR, packaging=BULK).buy(72 * EUR)
     assert (True, True, None, 3) == (seen.present, seen.would_trade, seen.why, seen.eligible)
     assert Band(low=5_000_000, high=10_000_000) == seen.quantity_g
     assert seen.price_ueur_per_kg is not None

@@ -104,9 +104,10 @@ def test_a_part_filled_order_is_marginal_and_gains_nothing() -> None:
 
 
 def test_a_filled_order_is_told_how_far_its_next_best_was() -> None:
-    done = cleared(lane_of(50 * EUR, 66 * EUR, 69 * EUR, 80 * EUR), basis_g=2_000_000)
+    # nine of the cheapest lot's bags of 224 kg
+    done = cleared(lane_of(50 * EUR, 66 * EUR, 69 * EUR, 80 * EUR), basis_g=2_016_000)
     own, whole = done.own(WANTED), done.whole(WANTED)
-    assert ("filled", None, 2_000_000) == (own.outcome, own.why, own.filled_g)
+    assert ("filled", None, 2_016_000) == (own.outcome, own.why, own.filled_g)
     traded = [each.counter_order for each in whole.alternatives if each.traded_g]
     assert [ident("offer 0")] == traded
     price = done.trades[0].price_ueur_per_kg
