@@ -443,7 +443,7 @@ def supply_draft(seller: Firm, **changes: Any) -> SupplyDraft:
         "moisture_ppb": 0,
         "composition": composition(),
         "assay": Assay(laboratory="lab", reference="a-1", sampled_on=date(2026, 2, 1)),
-        "packaging": Packaging(unit="drum", package_wet_g=250_000),
+        "packaging": Packaging(unit="bulk", package_wet_g=250_000),
         "minimum_parcel_wet_g": 250_000,
         "tranches": (Tranche(window=DELIVERY, net_wet_g=net_wet_g),),
         "incoterm": "DAP",
