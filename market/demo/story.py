@@ -186,7 +186,7 @@ async def _record(place: Running, traded: Traded) -> tuple[list[bytes], int]:
 
 async def _tell_audit(place: Running, bodies: list[bytes], lane: int, say: Progress) -> None:
     deployment = place.wiring.deployment
-    async with patiently(say, "reading the topics, clearing the round again"):
+    async with patiently(say, "reading the topics, proving the round by its certificate"):
         report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
     printing.verdict(report)
     _hold(not report.diverged, "the record proves itself")
