@@ -173,6 +173,9 @@ async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SE
         with suppress(Exception):
             await producer.client.close()
         await asyncio.wait([stopping], timeout=CUT_OFF_SECONDS_MAX)
+        # A send that was under way may have connected once more.
+        with suppress(Exception):
+            await producer.client.close()
         if not (stopping.cancel() or stopping.cancelled()):
             stopping.exception()
 
