@@ -16,6 +16,7 @@ from contracts.rules.results import ExchangeAssays, LodgeAssay
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
+from contracts.store.due import due_deliveries
 from events.contract_events import AgreementDrafted, DeliveryShipped, InvoiceSettled
 from events.contract_terms import IndexedPrice
 from events.decision import LaneKey
@@ -200,14 +201,14 @@ async def test_the_timer_finds_the_deliveries_whose_exchange_is_over(yard: Yard)
     await yard.lodge(delivery, yard.seller)
     over = midnight(date(2027, 3, 16))
     async with yard.scene.pool.acquire() as connection:
-        assert [] == await store.due_deliveries(connection, midnight(date(2027, 3, 15)), 10)
-        (place,) = await store.due_deliveries(connection, over, 10)
+        assert () == (await due_deliveries(connection, midnight(date(2027, 3, 15)), 10)).places
+        (place,) = (await due_deliveries(connection, over, 10)).places
     assert delivery == place.delivery
     yard.scene.clock.now = over
     argument = ExchangeAssays(caller=yard.scene.operator, delivery=delivery)
     await deliveries.exchange(yard.scene.desk, argument)
     async with yard.scene.pool.acquire() as connection:
-        assert [] == await store.due_deliveries(connection, over, 10)
+        assert () == (await due_deliveries(connection, over, 10)).places
     assert ["delivery_status_unfit"] == await refused(deliveries.exchange(yard.scene.desk, argument))
 
 
