@@ -8,10 +8,11 @@ from msgspec import Struct
 from contracts.rules.contract_years import months_later
 from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint
-from market.http.faults import Fault, InvalidInputError
+from market.http.faults import Fault
 from market.http.ids import MarketId, to_text, to_uuid
 from market.http.material import Body
 from market.http.numbers import DecimalKind
+from market.http.problems import DoorError
 from market.http.reads import as_desk, own
 from market.rules import funnel as rules
 from market.rules.funnel import Stage
@@ -98,6 +99,7 @@ class FunnelsView(Body, frozen=True, kw_only=True):
     query=FunnelQuery,
     answer=FunnelsView,
     cost=5,
+    problems=(422,),
     description="By market and month, with reasons of what dropped out. A party gets its own trades only.",
 )
 async def read(call: Call[Nothing, FunnelQuery]) -> Answer:
@@ -116,7 +118,7 @@ async def read(call: Call[Nothing, FunnelQuery]) -> Answer:
 
 
 def _months(query: FunnelQuery, now: datetime) -> tuple[date, date]:
-    """The first day in and the first day out. InvalidInputError for what is no span of months."""
+    """The first day in and the first day out. DoorError for what is no span of months."""
     this_month = now.astimezone(UTC).date().replace(day=1)
     until = query.until or months_later(this_month, 1)
     since = query.since or months_later(until, -MONTHS_SHOWN)
@@ -129,7 +131,7 @@ def _months(query: FunnelQuery, now: datetime) -> tuple[date, date]:
         detail = f"`until` comes after `since`, at most {MONTHS_MAX} months"
         faults.append(Fault(code="out_of_range", detail=detail, parameter="until"))
     if faults:
-        raise InvalidInputError(faults)
+        raise DoorError("inconsistent", "These months are no period of the funnel.", faults=faults)
     return since, until
 
 

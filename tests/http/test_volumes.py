@@ -167,13 +167,14 @@ async def test_the_funnel_shows_the_operator_all_and_a_party_its_own(shop: Shop)
 
 
 async def test_a_funnel_is_of_whole_months_and_of_few(shop: Shop) -> None:
-    for query in (
-        "since=2026-04-02",
-        "since=2026-04-01&until=2026-04-01",
-        "since=2020-01-01&until=2026-04-01",
-        "market=mkt_1",
+    for query, status in (
+        ("since=2026-04-02", 422),
+        ("since=2026-04-01&until=2026-04-01", 422),
+        ("since=2020-01-01&until=2026-04-01", 422),
+        ("market=mkt_1", 400),
     ):
-        assert 400 == (await shop.ask("GET", f"/v1/funnel?{query}", by=shop.scene.sellers[0])).status_code
+        answer = await shop.ask("GET", f"/v1/funnel?{query}", by=shop.scene.sellers[0])
+        assert status == answer.status_code
     nowhere = to_text("mkt", UUID(int=7))
     empty = await shop.ask("GET", f"/v1/funnel?market={nowhere}", by=shop.scene.sellers[0])
     assert (200, []) == (empty.status_code, empty.json()["items"])
