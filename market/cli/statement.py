@@ -11,7 +11,7 @@ from contracts.rules.statements import Statement, statement
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
 from contracts.store.agreements import load_agreement
 from contracts.store.volumes import load_volumes
-from events.connections import ACQUIRE_SECONDS_MAX, Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.journal import read_head
 from events.replay import BrokenRecord, from_journal
@@ -73,7 +73,7 @@ async def _statements(settings: Settings, agreement: UUID) -> tuple[Statement, S
     """As the tables have it, and as the record gives it up to the same position of its lane."""
     async with stand_on_database(settings) as ground, ground.opened_pool("owner", 2) as pool:
         async with (
-            pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+            acquire(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             known = await load_agreement(connection, None, agreement)

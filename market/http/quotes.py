@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from events.connections import ACQUIRE_SECONDS_MAX
+from events.connections import acquire
 from events.envelope import Recorded
 from events.market_events import QuoteAsked
 from events.vocabulary import Side
@@ -140,7 +140,7 @@ async def ask(call: Call[Asked, DryRun]) -> Answer:
 async def _answered(call: Call[Any, Any], event: Recorded, asked: QuoteAsked) -> OwnQuote:
     """The same for every repeat: all of it follows from the record."""
     pool = call.door.desk.pool
-    async with pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+    async with acquire(pool) as connection:
         row = await clearings.load_clearing(connection, asked.market, asked.plan)
     assert row is not None, f"{event.id} asks about a round that is not there"
     book = await rounds.book_at_cut(call, row)
