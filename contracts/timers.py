@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from contracts.commands import agreements, deliveries, volumes
+from contracts.commands import deliveries, volumes
 from contracts.rules.results import ExchangeAssays
 from contracts.store.agreements import AgreementPlace
 from contracts.store.deliveries import DeliveryPlace
@@ -58,23 +58,17 @@ class Timers:
         self._agreement_mark, self._volume_mark = stands.reached, counts.reached
         self._delivery_mark = assays.reached
         return [
-            *(self._agreement(place) for place in stands.places),
-            *(self._volumes(place) for place in counts.places),
+            *(self._passing("agreement", place) for place in stands.places),
+            *(self._passing("volumes", place) for place in counts.places),
             *(self._assays(place) for place in assays.places),
         ]
 
-    def _agreement(self, place: AgreementPlace) -> Due:
+    def _passing(self, kind: str, place: AgreementPlace) -> Due:
+        """Found by its status or by its volumes, an agreement passes whatever is due first."""
         return Due(
-            "agreement",
+            kind,
             place.agreement,
-            lambda: agreements.pass_time(self._desk, self._caller, agreement=place.agreement),
-        )
-
-    def _volumes(self, place: AgreementPlace) -> Due:
-        return Due(
-            "volumes",
-            place.agreement,
-            lambda: volumes.pass_volume_time(self._desk, self._caller, agreement=place.agreement),
+            lambda: volumes.pass_time(self._desk, self._caller, agreement=place.agreement),
         )
 
     def _assays(self, place: DeliveryPlace) -> Due:

@@ -17,7 +17,6 @@ from contracts.rules.agreements import (
 from contracts.rules.refusals import AgreementUnknown
 from contracts.rules.standing import (
     Extend,
-    PassTime,
     Resume,
     SettleCondition,
     Suspend,
@@ -80,9 +79,6 @@ SUSPEND: Operation[InMarket[Suspend], AgreementState] = in_market("agreement.sus
 RESUME: Operation[InMarket[Resume], AgreementState] = in_market("agreement.resume", load, standing.resume)
 TERMINATE: Operation[InMarket[Terminate], AgreementState] = in_market(
     "agreement.terminate", load, standing.terminate
-)
-PASS_TIME: Operation[InMarket[PassTime], AgreementState] = in_market(
-    "agreement.pass-time", load, standing.pass_time
 )
 
 
@@ -263,14 +259,6 @@ async def terminate(
         caller=caller, agreement=agreement, expected_version=expected_version, reason=reason, note=note
     )
     return await step(desk, TERMINATE, argument, request=request, dry_run=dry_run)
-
-
-async def pass_time(
-    desk: Desk, caller: Caller, *, agreement: UUID, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    """What the clock alone makes of it: `store.due.due_agreements` tells of which agreements."""
-    argument = PassTime(caller=caller, agreement=agreement)
-    return await step(desk, PASS_TIME, argument, request=request, dry_run=dry_run)
 
 
 async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:

@@ -1,6 +1,6 @@
 """Deliveries under an agreement: one function per step, each one lane transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -13,13 +13,22 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import DeliveryState, midnight
 from contracts.rules.delivery_refusals import DeliveryUnknown
-from contracts.rules.quotation import quarter_of
+from contracts.rules.quotation import Days, quarter_of
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
-from contracts.rules.settlements import QuarterState, Restate, Settle, SettleQuarter
+from contracts.rules.settlements import (
+    QuarterState,
+    Restate,
+    Settle,
+    SettleQuarter,
+    settles_quarterly,
+    terms_between,
+)
 from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
+from contracts.store.agreements import AgreementKey
 from contracts.store.deliveries import DeliveryPlace
+from contracts.store.volumes import load_years
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
@@ -48,6 +57,7 @@ async def _load_shipping(
     lots = await store.known_lots(
         connection, [(*key, ask.argument.lot_number) for key, ask in zip(keys, asked, strict=True)]
     )
+    years = await load_years(connection, keys)
     windows = [
         window
         for ask in asked
@@ -59,10 +69,22 @@ async def _load_shipping(
             lane=ask.lane,
             agreement=agreements.get(ask.argument.agreement),
             lots=frozenset(lot for agreement, lot in lots if agreement == ask.argument.agreement),
+            closed_years=frozenset(
+                year.year for year in years[ask.argument.agreement].values() if year.ledger is not None
+            ),
+            quarter_settled=await _quarter_settled(connection, key, agreements, ask.argument.shipped_on),
             values=values,
         )
-        for ask in asked
+        for key, ask in zip(keys, asked, strict=True)
     ]
+
+
+async def _quarter_settled(
+    connection: Connection, key: AgreementKey, agreements: Mapping[UUID, Agreement], day: date
+) -> bool:
+    if not settles_quarterly(agreements.get(key[2]), day):
+        return False
+    return bool(await store.invoices_of_period(connection, key, midnight(quarter_of(day).start)))
 
 
 async def _load(
@@ -112,7 +134,7 @@ async def _load_quarter(
         key = (ask.lane, ask.market, ask.argument.agreement)
         agreement = (await agreement_store.load_agreements(connection, [key])).get(ask.argument.agreement)
         days = quarter_of(ask.argument.quarter)
-        windows = _windows(agreement, days.start, ask.lanes) + _windows(agreement, days.last, ask.lanes)
+        windows = [] if agreement is None else _quarter_windows(agreement, days, ask.lanes)
         states.append(
             QuarterState(
                 lane=ask.lane,
@@ -128,7 +150,17 @@ async def _load_quarter(
 def _windows(agreement: Agreement | None, day: date, lanes: int) -> list[index_store.Window]:
     if agreement is None or agreement.standing is None:
         return []
-    return windows_of(agreement.terms, [day], lanes)
+    return windows_of(agreement.terms_on(day), [day], lanes)
+
+
+def _quarter_windows(agreement: Agreement, days: Days, lanes: int) -> list[index_store.Window]:
+    if agreement.standing is None:
+        return []
+    return [
+        window
+        for terms, _ in terms_between(agreement, days)
+        for window in windows_of(terms, [days.start, days.last], lanes)
+    ]
 
 
 SHIP: Operation[InMarket[Ship], DeliveryState] = in_market("delivery.ship", _load_shipping, rules.ship)

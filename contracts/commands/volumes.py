@@ -1,15 +1,14 @@
 """Volumes of agreements: what a side says of a quantity, and what the clock makes of it."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from uuid import UUID
 
 from contracts.commands.agreements import S, step
 from contracts.commands.indices import windows_of
-from contracts.rules import nominations, volume_clock, year_accounts
+from contracts.rules import clock, nominations, year_accounts
 from contracts.rules.nominations import NominateQuantity, VolumeState
-from contracts.rules.volume_clock import PassVolumeTime
-from contracts.rules.year_accounts import AccountState, DeclareOutput, NotifyShortfall, next_year_end
+from contracts.rules.standing import PassTime
+from contracts.rules.year_accounts import AccountState, DeclareOutput, NotifyShortfall, unpriced_day
 from contracts.rules.year_prices import formula_price
 from contracts.store.agreements import load_agreements
 from contracts.store.indices import load_values
@@ -37,28 +36,22 @@ async def load(connection: Connection, asked: Sequence[InMarket[S]], moment: Mom
 
 
 async def load_accounts(
-    connection: Connection, asked: Sequence[InMarket[PassVolumeTime]], moment: Moment
+    connection: Connection, asked: Sequence[InMarket[PassTime]], moment: Moment
 ) -> Sequence[AccountState]:
     """With the formula's price of a year that is due and in which nothing was invoiced."""
     states = []
     for ask, state in zip(asked, await load(connection, asked, moment), strict=True):
-        last_day, formula = _unpriced(state, moment), None
+        last_day, formula = None, None
+        if state.agreement is not None:
+            last_day = unpriced_day(state.agreement, state.volumes, moment.now)
         if last_day is not None and state.agreement is not None:
-            terms = state.agreement.terms
+            terms = state.agreement.terms_on(last_day)
             values = await load_values(connection, windows_of(terms, [last_day], ask.lanes))
             formula = formula_price(terms, last_day, values, moment.now)
         states.append(
             AccountState(lane=ask.lane, agreement=state.agreement, volumes=state.volumes, formula=formula)
         )
     return states
-
-
-def _unpriced(state: VolumeState, moment: Moment) -> date | None:
-    """The last day of the year that is to be assessed without an invoice."""
-    found = None if state.agreement is None else next_year_end(state.agreement, state.volumes)
-    if found is None or moment.now < found[0] or state.volumes.year(found[1]).invoiced_g:
-        return None
-    return (found[0] - timedelta(days=1)).date()
 
 
 NOMINATE: Operation[InMarket[NominateQuantity], VolumeState] = in_market(
@@ -70,8 +63,8 @@ DECLARE_OUTPUT: Operation[InMarket[DeclareOutput], VolumeState] = in_market(
 NOTIFY_SHORTFALL: Operation[InMarket[NotifyShortfall], VolumeState] = in_market(
     "agreement.notify-shortfall", load, year_accounts.notify_shortfall
 )
-PASS_VOLUME_TIME: Operation[InMarket[PassVolumeTime], AccountState] = in_market(
-    "agreement.pass-volume-time", load_accounts, volume_clock.pass_volume_time
+PASS_TIME: Operation[InMarket[PassTime], AccountState] = in_market(
+    "agreement.pass-time", load_accounts, clock.pass_time
 )
 
 
@@ -120,9 +113,9 @@ async def notify_shortfall(
     return await step(desk, NOTIFY_SHORTFALL, argument, request=request, dry_run=dry_run)
 
 
-async def pass_volume_time(
+async def pass_time(
     desk: Desk, caller: Caller, *, agreement: UUID, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    """What the clock alone makes of volumes: `store.due.due_volumes` tells of which agreements."""
-    argument = PassVolumeTime(caller=caller, agreement=agreement)
-    return await step(desk, PASS_VOLUME_TIME, argument, request=request, dry_run=dry_run)
+    """What the clock alone makes of an agreement: `store.due` tells of which."""
+    argument = PassTime(caller=caller, agreement=agreement)
+    return await step(desk, PASS_TIME, argument, request=request, dry_run=dry_run)

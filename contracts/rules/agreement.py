@@ -1,6 +1,6 @@
 """An agreement as its events have made it: a pure fold, the same in the tables, in a replay, in an audit."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
@@ -90,11 +90,18 @@ class Suspension(Struct, frozen=True, kw_only=True):
         return Period(start=self.period.start, end=self.ended_at)
 
 
+class Superseded(Struct, frozen=True, kw_only=True):
+    """Terms of a running agreement, and the day on which both had signed others in their place."""
+
+    until: date
+    terms: AgreementTerms
+
+
 class Agreement(Struct, frozen=True, kw_only=True):
     """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
 
     `starts_on` and `ends_on` (the first day after) are set once the agreement is effective, `ended_at` when
-    it ended before or with its term.
+    it ended before or with its term. `superseded` is in order of time.
     """
 
     lane: int
@@ -118,6 +125,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     suspensions: tuple[Suspension, ...] = ()
     ended_reason: str | None = None
     ended_at: datetime | None = None
+    superseded: tuple[Superseded, ...] = ()
 
     @property
     def terms(self) -> AgreementTerms:
@@ -125,6 +133,13 @@ class Agreement(Struct, frozen=True, kw_only=True):
         if self.standing is None:
             raise LookupError(f"agreement {self.agreement}: nothing is signed by both sides")
         return self.standing.terms
+
+    def terms_on(self, day: date) -> AgreementTerms:
+        """What a shipment of `day` is priced and judged by; what both sign counts from the day after.
+
+        LookupError before anything was signed.
+        """
+        return next((earlier.terms for earlier in self.superseded if day <= earlier.until), self.terms)
 
     def side_of(self, organisation: UUID) -> Side | None:
         if organisation == self.seller:
@@ -173,6 +188,9 @@ def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> A
     if agreement is None or agreement.agreement != fact.agreement:
         raise LookupError(f"agreement {fact.agreement} was never drafted")
     after = replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
+    if agreement.starts_on is not None and after.standing != agreement.standing:
+        earlier = Superseded(until=event.time.astimezone(UTC).date(), terms=agreement.terms)
+        after = replace(after, superseded=(*agreement.superseded, earlier))
     return replace(after, ended_at=event.time) if after.status in ENDED else after
 
 

@@ -55,6 +55,10 @@ def year_period(starts_on: date, year: int) -> Period:
     )
 
 
+def last_day_of(starts_on: date, year: int) -> date:
+    return years_later(starts_on, year) - timedelta(days=1)
+
+
 def year_on(agreement: Agreement, day: date) -> int | None:
     """The contract year that `day` falls in; None outside the term."""
     if agreement.starts_on is None or not midnight(agreement.starts_on) <= midnight(day):

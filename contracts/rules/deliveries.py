@@ -29,12 +29,14 @@ from contracts.rules.delivery_refusals import (
     NothingShipped,
     OutsideContractYears,
     RecycledShareTooLow,
+    ShippedQuarterSettled,
+    ShippedYearClosed,
     WithinSpecification,
 )
 from contracts.rules.invoices import credit, line, total_cents
 from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
-from contracts.rules.quotation import IndexValues, provisional, provisional_rate
+from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
 from contracts.rules.results import figure_refusals, moisture_refusals
 from events.callers import Caller
 from events.contract_events import (
@@ -92,7 +94,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     agreement, side = party_of(state, argument.caller)
     if agreement.status != "effective" or agreement.starts_on is None or agreement.ends_on is None:
         raise AgreementIneffective(status=agreement.status)
-    terms = agreement.terms
+    terms = agreement.terms_on(argument.shipped_on)
     delivery, invoice = moment.new_id(), moment.new_id()
     shipped = DeliveryShipped(
         market=agreement.market,
@@ -116,6 +118,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     refuse(malformed(replace(shipped, year=max(1, shipped.year))))
     reasons: list[Refusal] = side_refusals(side, "seller")
     reasons += _term_refusals(agreement.starts_on, agreement.ends_on, argument.shipped_on)
+    reasons += _closed_refusals(state, shipped.year, argument.shipped_on)
     reasons += date_refusals(
         argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
     )
@@ -144,6 +147,17 @@ def _term_refusals(starts_on: date, ends_on: date, day: date) -> list[Refusal]:
             ends_on=ends_on.isoformat(),
         )
     ]
+
+
+def _closed_refusals(state: DeliveryState, year: int, day: date) -> list[Refusal]:
+    """What is dated into a time whose account is closed would be in no account."""
+    reasons: list[Refusal] = []
+    if year in state.closed_years:
+        reasons.append(ShippedYearClosed(pointer="/shipped_on", year=year))
+    if state.quarter_settled:
+        first = quarter_of(day).start.isoformat()
+        reasons.append(ShippedQuarterSettled(pointer="/shipped_on", first=first))
+    return reasons
 
 
 def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -> list[Refusal]:
@@ -190,7 +204,7 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     agreement, side = party_of(state, argument.caller)
     delivery = known(state)
     shipped = delivery.shipped
-    terms = agreement.terms
+    terms = agreement.terms_on(shipped.shipped_on)
     last_day = argument.weighed_on + timedelta(days=terms.assay.exchange_days)
     fact = DeliveryWeighed(
         market=agreement.market,
@@ -242,7 +256,7 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
         agreement=agreement.agreement,
         delivery=shipped.delivery,
         year=shipped.year,
-        quantity_g=delivery.material(agreement.terms).basis_g,
+        quantity_g=delivery.material(agreement.terms_on(shipped.shipped_on)).basis_g,
         title_passed_on=argument.title_passed_on,
     )
     return decision(agreement, fact)
@@ -254,11 +268,12 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     refuse(reasons + status_refusals(delivery, "assayed"))
-    material = delivery.material(agreement.terms)
-    broken = off_spec(agreement.terms, material)
+    shipped = delivery.shipped
+    terms = agreement.terms_on(shipped.shipped_on)
+    material = delivery.material(terms)
+    broken = off_spec(terms, material)
     if not broken:
         raise WithinSpecification
-    shipped = delivery.shipped
     fact = DeliveryRejected(
         market=agreement.market,
         agreement=agreement.agreement,
@@ -286,9 +301,7 @@ def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
     """Which agreed limits the figures break, with both."""
     found: list[str] = []
     for limit in terms.product.limits:
-        ppb = material.fractions_ppb.get(limit.analyte)
-        if ppb is None:
-            continue  # agreed after the shipment, which does not state it
+        ppb = material.fractions_ppb[limit.analyte]
         if limit.max_ppb is not None and ppb > limit.max_ppb:
             found.append(f"above_max:{limit.analyte} {ppb} ppb > {limit.max_ppb} ppb")
         if limit.min_ppb is not None and ppb < limit.min_ppb:

@@ -88,13 +88,17 @@ class Delivery(Struct, frozen=True, kw_only=True):
 class DeliveryState(Struct, frozen=True, kw_only=True):
     """The agreement, the delivery that is asked about, and what else a decision on it reads.
 
-    `lots` are the lot numbers shipped under the agreement, `invoices` those of this delivery in order.
+    `lots` are the lot numbers shipped under the agreement, `invoices` those of this delivery in order. Of a
+    shipment `closed_years` are the contract years that were assessed, and `quarter_settled` tells whether the
+    difference of its quarter was.
     """
 
     lane: int
     agreement: Agreement | None
     delivery: Delivery | None = None
     lots: frozenset[str] = frozenset()
+    closed_years: frozenset[int] = frozenset()
+    quarter_settled: bool = False
     invoices: tuple[InvoiceSettled, ...] = ()
     values: IndexValues = {}
 

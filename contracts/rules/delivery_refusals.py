@@ -81,6 +81,18 @@ class OutsideContractYears(Refusal):
     code = "outside_contract_years"
 
 
+class ShippedYearClosed(Refusal):
+    """Contract year {year} was assessed and its ledger is final: agree a contract of its own for this lot."""
+
+    code = "shipped_year_closed"
+
+
+class ShippedQuarterSettled(Refusal):
+    """The difference of the quarter from {first} was settled: agree a contract of its own for this lot."""
+
+    code = "shipped_quarter_settled"
+
+
 class DeliveryStatusUnfit(Refusal):
     """The delivery is {status}; this needs one that is {needed}."""
 

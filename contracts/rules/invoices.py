@@ -61,19 +61,18 @@ def total_cents(lines: Iterable[InvoiceLine]) -> int:
     return sum(each.amount_cents for each in lines)
 
 
-def settled_line(invoices: Iterable[InvoiceSettled], kind: LineKind) -> InvoiceLine | None:
-    """A priced line as every invoice since has left it: the first, with all differences on it."""
-    found: InvoiceLine | None = None
+def settled_lines(invoices: Iterable[InvoiceSettled], kind: LineKind) -> list[InvoiceLine]:
+    """Priced lines as every invoice since has left them: each with the differences at its place on it."""
+    found: list[InvoiceLine] = []
     for invoice in invoices:
-        for each in invoice.lines:
-            if each.kind == kind:
-                found = each
-            elif each.kind == "difference" and found is not None:
-                found = InvoiceLine(
-                    kind=kind,
-                    quantity_g=found.quantity_g,
-                    price_micro_per_kg=found.price_micro_per_kg + each.price_micro_per_kg,
-                    amount_cents=found.amount_cents + each.amount_cents,
-                    remainder_micro_g_per_kg=found.remainder_micro_g_per_kg + each.remainder_micro_g_per_kg,
-                )
+        found += [each for each in invoice.lines if each.kind == kind]
+        differences = [each for each in invoice.lines if each.kind == "difference"]
+        for place, (settled, each) in enumerate(zip(found, differences, strict=False)):
+            found[place] = InvoiceLine(
+                kind=kind,
+                quantity_g=settled.quantity_g,
+                price_micro_per_kg=settled.price_micro_per_kg + each.price_micro_per_kg,
+                amount_cents=settled.amount_cents + each.amount_cents,
+                remainder_micro_g_per_kg=settled.remainder_micro_g_per_kg + each.remainder_micro_g_per_kg,
+            )
     return found

@@ -26,7 +26,7 @@ from contracts.rules.materials import figures
 from contracts.rules.refusals import AmountBelowZero
 from events.callers import Caller
 from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided
-from events.contract_terms import AgreementTerms, AnalyteResult
+from events.contract_terms import AnalyteResult, AssayClause
 from events.decision import Decision, Moment
 from events.refusal import Refusal, refuse
 from events.vocabulary import ANALYTES, PPB
@@ -80,7 +80,7 @@ def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decisio
         reasons.append(AssayLodgedBefore(side=side))
     if delivery.weighed is not None and moment.now >= delivery.weighed.exchange_by:
         reasons.append(ExchangeOver(exchange_by=delivery.weighed.exchange_by.isoformat()))
-    exchanged = _exchanged_analytes(agreement.terms, delivery)
+    exchanged = tuple(limit.analyte for limit in _assay(agreement, delivery).splitting)
     reasons += figure_refusals(argument.results, exchanged, "/results")
     reasons += [
         AnalyteNotExchanged(
@@ -127,7 +127,7 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
         for index, result in enumerate(argument.results)
         if result.analyte in ANALYTES and result.analyte not in open_analytes
     ]
-    agreed = agreement.terms.assay.umpire
+    agreed = _assay(agreement, delivery).umpire
     if argument.laboratory != agreed:
         reasons.append(UmpireNotAgreed(pointer="/laboratory", umpire=agreed))
     if argument.cost_cents < 0:
@@ -171,21 +171,15 @@ def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
     return [DeliveryMoistureWhole(pointer="/moisture_ppb")] if moisture_ppb >= PPB else []
 
 
-def _exchanged_analytes(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
-    """What an amendment added after the shipment is not exchanged for it."""
-    stated = figures(delivery.shipped.stated)
-    return tuple(limit.analyte for limit in terms.assay.splitting if limit.analyte in stated)
+def _assay(agreement: Agreement, delivery: Delivery) -> AssayClause:
+    return agreement.terms_on(delivery.shipped.shipped_on).assay
 
 
 def _exchange(agreement: Agreement, delivery: Delivery) -> AssaysExchanged:
     seller = None if delivery.seller_assay is None else figures(delivery.seller_assay.results)
     buyer = None if delivery.buyer_assay is None else figures(delivery.buyer_assay.results)
     stated = figures(delivery.shipped.stated)
-    lodged = [found for found in (seller, buyer, stated) if found is not None]
-    limits = [
-        limit for limit in agreement.terms.assay.splitting if all(limit.analyte in found for found in lodged)
-    ]
-    found = assays.exchange(limits, seller, buyer, stated)
+    found = assays.exchange(_assay(agreement, delivery).splitting, seller, buyer, stated)
     return AssaysExchanged(
         market=agreement.market,
         agreement=agreement.agreement,

@@ -1,7 +1,7 @@
 """What is paid for a delivery in the end, what a restated index changes, and a quarter's difference."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ from contracts.rules.delivery_refusals import (
     QuarterStart,
     QuarterUndecided,
 )
-from contracts.rules.invoices import credit, difference, line, settled_line, total_cents, umpire_cost
+from contracts.rules.invoices import credit, difference, line, settled_lines, total_cents, umpire_cost
 from contracts.rules.prices import Priced, Quotation, delivery_price, difference_price, index_of
 from contracts.rules.quotation import (
     Days,
@@ -32,7 +32,13 @@ from contracts.rules.quotation import (
 )
 from events.callers import Caller
 from events.contract_events import InvoiceSettled
-from events.contract_terms import ContractForDifference, IndexReference, InvoiceLine, Settles
+from events.contract_terms import (
+    AgreementTerms,
+    ContractForDifference,
+    IndexReference,
+    InvoiceLine,
+    Settles,
+)
 from events.decision import Decision, Moment
 from events.refusal import refuse
 from events.vocabulary import Period
@@ -62,7 +68,7 @@ class SettleQuarter(Struct, frozen=True, kw_only=True):
 
 
 class QuarterState(Struct, frozen=True, kw_only=True):
-    """`deliveries` are those shipped in the quarter, `invoices` the agreement's for it, in order."""
+    """`deliveries` are those shipped in the quarter by day, `invoices` the agreement's for it, in order."""
 
     lane: int
     agreement: Agreement | None
@@ -94,10 +100,10 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
     """The settled invoice stays; the line says what today's values add. Raises Refusals."""
     agreement, _ = party_of(state, argument.caller)
     delivery = known(state)
-    settled = settled_line(state.invoices, "final")
-    if settled is None:
+    settled = settled_lines(state.invoices, "final")
+    if not settled:
         raise NotSettledYet
-    found = difference(settled, _final_price(agreement, delivery, state.values, moment.now))
+    found = difference(settled[0], _final_price(agreement, delivery, state.values, moment.now))
     if found.price_micro_per_kg == 0:
         raise NothingRestated
     invoice = _of_delivery(
@@ -107,41 +113,80 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
 
 
 def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment) -> Decision:
-    """max(0, F − P̄) · Q − u · max(0, P̄ − F) · Q over what was accepted. Raises Refusals."""
+    """max(0, F − P̄) · Q − u · max(0, P̄ − F) · Q over what was accepted; a line for each terms that stood.
+
+    Raises Refusals.
+    """
     agreement, _ = party_of(DeliveryState(lane=state.lane, agreement=state.agreement), argument.caller)
-    clause = agreement.terms.price if agreement.standing is not None else None
-    if not isinstance(clause, ContractForDifference):
-        raise NoContractForDifference
     days = quarter_of(argument.quarter)
+    parts = [] if agreement.standing is None else _quarter_parts(agreement, days, state.deliveries)
+    if not parts:
+        raise NoContractForDifference
     if days.start != argument.quarter:
         raise QuarterStart(pointer="/quarter")
     if moment.now < midnight(days.end):
         raise QuarterNotOver(last=days.last.isoformat())
     if any(delivery.status in OPEN for delivery in state.deliveries):
         raise QuarterUndecided
-    price = difference_price(clause, _quotation(clause.index, days, state.values, moment.now))
-    settled = settled_line(state.invoices, "contract_for_difference")
-    if settled is None:
-        quantity_g = accepted_g(state.deliveries)
-        if quantity_g == 0:
-            raise NothingDelivered
-        found = line("contract_for_difference", quantity_g, price)
-    else:
-        found = difference(settled, price)
-        if found.price_micro_per_kg == 0:
+    prices = [
+        difference_price(clause, _quotation(clause.index, days, state.values, moment.now))
+        for clause, _ in parts
+    ]
+    settled = settled_lines(state.invoices, "contract_for_difference")
+    if settled:
+        lines = [difference(each, price) for each, price in zip(settled, prices, strict=True)]
+        if not any(each.price_micro_per_kg for each in lines):
             raise AlreadySettled(invoice=state.invoices[-1].invoice)
+    else:
+        quantities = [accepted_g(deliveries) for _, deliveries in parts]
+        if not any(quantities):
+            raise NothingDelivered
+        lines = [
+            line("contract_for_difference", quantity_g, price)
+            for quantity_g, price in zip(quantities, prices, strict=True)
+        ]
     invoice = InvoiceSettled(
         market=agreement.market,
         agreement=agreement.agreement,
         invoice=moment.new_id(),
         period=Period(start=midnight(days.start), end=midnight(days.end)),
-        restates=state.invoices[-1].invoice if settled is not None else None,
-        settles="contract_for_difference" if settled is None else "restatement",
+        restates=state.invoices[-1].invoice if settled else None,
+        settles="restatement" if settled else "contract_for_difference",
         currency=agreement.terms.payment.currency,
-        lines=(found,),
-        total_cents=found.amount_cents,
+        lines=tuple(lines),
+        total_cents=total_cents(lines),
     )
     return decision(agreement, invoice)
+
+
+def _quarter_parts(
+    agreement: Agreement, days: Days, deliveries: Sequence[Delivery]
+) -> list[tuple[ContractForDifference, list[Delivery]]]:
+    """Contracts for difference that stood in the quarter, in order, each with what was shipped under it."""
+    parts: list[tuple[ContractForDifference, list[Delivery]]] = []
+    for terms, stretch in terms_between(agreement, days):
+        if isinstance(terms.price, ContractForDifference):
+            shipped = [each for each in deliveries if stretch.start <= each.shipped.shipped_on < stretch.end]
+            parts.append((terms.price, shipped))
+    return parts
+
+
+def terms_between(agreement: Agreement, days: Days) -> list[tuple[AgreementTerms, Days]]:
+    """The terms that stood on some of the days, in order, each with the stretch for which it did."""
+    edges = [each.until + timedelta(days=1) for each in agreement.superseded]
+    inner = sorted({edge for edge in edges if days.start < edge < days.end})
+    starts = [days.start, *inner]
+    return [
+        (agreement.terms_on(start), Days(start, end))
+        for start, end in zip(starts, [*inner, days.end], strict=True)
+    ]
+
+
+def settles_quarterly(agreement: Agreement | None, day: date) -> bool:
+    """Whether what is shipped on `day` has part in the difference of its quarter."""
+    if agreement is None or agreement.standing is None:
+        return False
+    return isinstance(agreement.terms_on(day).price, ContractForDifference)
 
 
 def accepted_g(deliveries: Sequence[Delivery]) -> int:
@@ -149,7 +194,7 @@ def accepted_g(deliveries: Sequence[Delivery]) -> int:
 
 
 def _final_price(agreement: Agreement, delivery: Delivery, values: IndexValues, now: datetime) -> Priced:
-    terms = agreement.terms
+    terms = agreement.terms_on(delivery.shipped.shipped_on)
     reference, quotation = index_of(terms.price), None
     if reference is not None:
         days = quotation_days(reference.quotation_period, delivery.shipped.shipped_on)

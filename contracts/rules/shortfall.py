@@ -43,8 +43,8 @@ class Drawn(NamedTuple):
 
 
 def assess(clause: TakeOrPayClause, facts: YearFacts, before: YearLedger | None) -> YearLedger:
-    """ValueError when `before` is not the ledger of the year before."""
-    if (0 if before is None else before.year) != facts.year - 1:
+    """`before` None: the year before was not assessed. ValueError when it is not the ledger of that year."""
+    if before is not None and before.year != facts.year - 1:
         raise ValueError(f"the ledger before year {facts.year} is not that of year {facts.year - 1}")
     made_up = () if before is None else before.make_up
     carried = () if before is None else before.carry_forward

@@ -1,6 +1,6 @@
 """What happens to an agreement that both have signed: conditions, extension, force majeure, its end."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from contracts.rules.agreements import (
     party,
     step_refusals,
 )
+from contracts.rules.contract_years import midnight
 from contracts.rules.refusals import (
     AgreementUnknown,
     BeforeEffect,
@@ -286,9 +287,9 @@ def terminate(state: AgreementState, argument: Terminate, moment: Moment) -> Dec
 
 
 def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Decision:
-    """What is due by the clock alone: the long-stop date, the end of a suspension, the end of the term.
+    """The next status by the clock alone: long-stop date, end of a suspension, end of the term.
 
-    Raises Refusals, or NotDue when nothing is.
+    `clock.pass_time` says what has to come before it. Raises Refusals, or NotDue when nothing is due.
     """
     refuse(role_refusals(argument.caller, "operator"))
     agreement = state.agreement
@@ -297,17 +298,17 @@ def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Deci
     due = next_due(agreement)
     if due is None or moment.now < due:
         raise NotDue(due="an event" if due is None else due.isoformat())
-    return decision(agreement, _by_the_clock(agreement, moment.now))
+    return decision(agreement, _by_the_clock(agreement))
 
 
 def next_due(agreement: Agreement) -> datetime | None:
     """From when on `pass_time` changes the agreement; None: by the clock nothing does."""
     if agreement.status == "binding_subject_to_cp":
         long_stop = agreement.terms.term.long_stop_on
-        return None if long_stop is None else _midnight(long_stop + timedelta(days=1))
+        return None if long_stop is None else midnight(long_stop + timedelta(days=1))
     if agreement.status not in RUNNING or agreement.ends_on is None:
         return None
-    ends = _midnight(agreement.ends_on)
+    ends = midnight(agreement.ends_on)
     return min(ends, agreement.suspensions[-1].period.end) if agreement.status == "suspended_fm" else ends
 
 
@@ -321,18 +322,18 @@ def phase(agreement: Agreement, day: date) -> Literal["ramp_up", "steady"] | Non
     return "ramp_up" if day < full else "steady"
 
 
-def _by_the_clock(
-    agreement: Agreement, now: datetime
-) -> AgreementTerminated | AgreementAdvanced | ForceMajeureEnded:
+def _by_the_clock(agreement: Agreement) -> AgreementTerminated | AgreementAdvanced | ForceMajeureEnded:
     assert agreement.standing is not None
     if agreement.status == "binding_subject_to_cp":
         return AgreementTerminated(
             market=agreement.market, agreement=agreement.agreement, reason="long_stop_passed"
         )
     assert agreement.ends_on is not None
-    if now >= _midnight(agreement.ends_on):
-        return advanced(agreement, "expired", "term_over", proposal=agreement.standing.number)
-    return _resumed(agreement, agreement.suspensions[-1].period.end)
+    if agreement.status == "suspended_fm" and agreement.suspensions[-1].period.end <= midnight(
+        agreement.ends_on
+    ):
+        return _resumed(agreement, agreement.suspensions[-1].period.end)
+    return advanced(agreement, "expired", "term_over", proposal=agreement.standing.number)
 
 
 def _resumed(agreement: Agreement, at: datetime) -> ForceMajeureEnded:
@@ -343,7 +344,3 @@ def _status_refusals(agreement: Agreement, *needed: AgreementStatus) -> list[Ref
     if agreement.status in needed:
         return []
     return [StatusUnfit(status=agreement.status, needed=" or ".join(sorted(needed)))]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

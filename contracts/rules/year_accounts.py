@@ -1,14 +1,14 @@
 """The account of a contract year: output declared, shortfall told in time, take or pay assessed."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.agreements import decision, party
-from contracts.rules.contract_years import acq_g, rested_ppb, year_period, years_in
+from contracts.rules.contract_years import acq_g, last_day_of, rested_ppb, year_period, years_in
 from contracts.rules.nominations import VolumeState, in_kg
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import Priced
@@ -34,7 +34,7 @@ from contracts.rules.volumes import Volumes
 from contracts.rules.year_prices import mean_price
 from events.callers import Caller, role_refusals
 from events.contract_events import InvoiceSettled, OutputDeclared, ShortfallNotified, YearAssessed
-from events.contract_terms import ShareOfOutput, YearLedger
+from events.contract_terms import ShareOfOutput, TakeOrPayClause, YearLedger
 from events.decision import Decision, Moment
 from events.envelope import Fact
 from events.refusal import NotDue, Refusal, refuse
@@ -145,8 +145,9 @@ def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> De
     if ledger is None:
         raise YearUnpriced(year=argument.year)
     facts: list[Fact] = [YearAssessed(market=agreement.market, agreement=agreement.agreement, ledger=ledger)]
-    assert agreement.terms.take_or_pay is not None
-    lines = shortfall_lines(agreement.terms.take_or_pay, ledger, () if price is None else price.terms)
+    clause = take_or_pay_of(agreement, argument.year)
+    assert clause is not None
+    lines = shortfall_lines(clause, ledger, () if price is None else price.terms)
     if lines:
         facts.append(
             InvoiceSettled(
@@ -167,7 +168,7 @@ def ledger_of(
     agreement: Agreement, volumes: Volumes, year: int, price_micro_per_kg: int | None
 ) -> YearLedger | None:
     """The take-or-pay ledger of a year from its facts; None when money is owed and there is no price."""
-    clause = agreement.terms.take_or_pay
+    clause = take_or_pay_of(agreement, year)
     assert clause is not None
     assert agreement.starts_on is not None
     volume = volumes.year(year)
@@ -192,27 +193,41 @@ def ledger_of(
     return None if owing_g and price_micro_per_kg is None else ledger
 
 
+def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
+    """The clause that stood on the year's last day: what is signed later changes no year that is over."""
+    assert agreement.starts_on is not None
+    return agreement.terms_on(last_day_of(agreement.starts_on, year)).take_or_pay
+
+
 def next_year_end(agreement: Agreement, volumes: Volumes) -> tuple[datetime, int] | None:
     """When the first year that is not assessed ends. None: no clause, or no year that ends is left.
 
     A year that a termination broke off is not assessed: what it owes is for the parties, or their courts.
     """
-    if agreement.standing is None or agreement.terms.take_or_pay is None or agreement.starts_on is None:
+    if agreement.standing is None or agreement.starts_on is None:
         return None
     for year in range(1, years_in(agreement) + 1):
-        if volumes.year(year).ledger is None:
+        if volumes.year(year).ledger is None and take_or_pay_of(agreement, year) is not None:
             ends = year_period(agreement.starts_on, year).end
             broken_off = agreement.ended_at is not None and agreement.ended_at < ends
             return None if broken_off else (ends, year)
     return None
 
 
+def unpriced_day(agreement: Agreement, volumes: Volumes, now: datetime) -> date | None:
+    """The last day of the year that is to be assessed by the formula, since nothing was invoiced in it."""
+    found = next_year_end(agreement, volumes)
+    if found is None or now < found[0] or volumes.year(found[1]).invoiced_g:
+        return None
+    return (found[0] - timedelta(days=1)).date()
+
+
 def _assessment_refusals(state: AccountState, agreement: Agreement, year: int) -> Iterator[Refusal]:
-    if agreement.standing is None or agreement.terms.take_or_pay is None:
-        yield NoTakeOrPay()
-        return
     if not 1 <= year <= years_in(agreement):
         yield YearUnknown(pointer="/year", years=years_in(agreement))
+        return
+    if take_or_pay_of(agreement, year) is None:
+        yield NoTakeOrPay()
         return
     if state.volumes.year(year).ledger is not None:
         yield YearAssessedAlready(year=year)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from contracts.rules.volume_clock import next_volume_due
+from contracts.rules.clock import next_volume_due
 from contracts.store.agreements import AgreementKey, AgreementPlace, load_agreements
 from contracts.store.deliveries import DeliveryPlace
 from contracts.store.volumes import load_volumes

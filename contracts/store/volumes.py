@@ -139,16 +139,25 @@ async def load_volumes(connection: Connection, keys: Sequence[AgreementKey]) -> 
         return {}
     columns = [list(column) for column in zip(*keys, strict=True)]
     nominations: dict[UUID, dict[tuple[str, str], Nomination]] = {key[2]: {} for key in keys}
-    years: dict[UUID, dict[int, YearVolume]] = {key[2]: {} for key in keys}
     for row in await connection.fetch(READ_NOMINATIONS, *columns):
         nomination = _nominations.decode(row["body"])
         nominations[row["agreement"]][nomination.place] = nomination
-    for row in await connection.fetch(READ_YEARS, *columns):
-        year = _years.decode(row["body"])
-        years[row["agreement"]][year.year] = year
+    years = await load_years(connection, keys)
     return {
         agreement: Volumes(years=years[agreement], nominations=nominations[agreement]) for agreement in years
     }
+
+
+async def load_years(
+    connection: Connection, keys: Sequence[AgreementKey]
+) -> dict[UUID, dict[int, YearVolume]]:
+    """Of every key, by contract year; empty where nothing was delivered or declared yet."""
+    years: dict[UUID, dict[int, YearVolume]] = {key[2]: {} for key in keys}
+    columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[], [], []]
+    for row in await connection.fetch(READ_YEARS, *columns):
+        year = _years.decode(row["body"])
+        years[row["agreement"]][year.year] = year
+    return years
 
 
 _nominations = msgspec.json.Decoder(Nomination)

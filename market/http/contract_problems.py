@@ -92,6 +92,8 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.AgreementIneffective,
             of_deliveries.DeliveryStatusUnfit,
             of_deliveries.LotDelivered,
+            of_deliveries.ShippedYearClosed,
+            of_deliveries.ShippedQuarterSettled,
             of_deliveries.AssayLodgedBefore,
             of_deliveries.ExchangeOver,
             of_deliveries.ExchangeNotDue,

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
 from events.contract_events import DeliveryWeighed
-from events.contract_terms import AssayClause, DeliveryEvidence, ProductClause, SplittingLimit
+from events.contract_terms import AssayClause, DeliveryEvidence, FlatPrice, ProductClause, SplittingLimit
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.vocabulary import RecycledContent
-from tests.contract_support import TONNE_G
-from tests.delivery_support import FLAT, PPM_PPB, UMPIRE, Deliveries, figures
+from tests.contract_support import CALLERS, MICRO, TONNE_G
+from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
 from tests.desk_support import (
     BUYER_TRADER,
     OPERATOR_CALLER,
@@ -295,10 +296,8 @@ def test_without_a_purity_only_limits_can_be_broken() -> None:
 
 
 def amended(of: Deliveries, terms: Any) -> Deliveries:
-    """What both have signed is replaced while a delivery is under way."""
-    standing = of.paper.stands.standing
-    assert standing is not None
-    of.paper.agreement = replace(of.paper.stands, standing=replace(standing, terms=terms))
+    """Both sign other terms."""
+    of.paper.propose("seller", terms).sign_both()
     return of
 
 
@@ -313,6 +312,47 @@ def test_what_is_agreed_after_a_shipment_is_not_asked_of_it() -> None:
     assert of.delivery.exchanged is not None
     assert ["Nd", "Pr"] == [each.analyte for each in of.delivery.exchanged.settled]
     assert [("within_specification", None)] == refused(of.reject)
+
+
+def closed(of: Deliveries, **changes: Any) -> list[tuple[str, str | None]]:
+    """What refuses a shipment into what was settled before."""
+    state = replace(of.state, **changes)
+    argument = Ship(
+        caller=CALLERS["seller"],
+        agreement=of.paper.stands.agreement,
+        lot_number="late",
+        form="separated_oxide",
+        shipped_on=of.paper.now.date(),
+        net_wet_g=TONNE_G,
+        moisture_ppb=0,
+        stated=figures(**NDPR),
+    )
+    return refused(lambda: ship(state, argument, of.paper.moment))
+
+
+def test_nothing_is_shipped_into_a_year_or_quarter_whose_account_is_closed() -> None:
+    of = begun()
+    assert [("shipped_year_closed", "/shipped_on")] == closed(of, closed_years=frozenset({1}))
+    assert [("shipped_quarter_settled", "/shipped_on")] == closed(of, quarter_settled=True)
+
+
+def test_an_amendment_prices_what_is_shipped_after_the_day_of_its_signing() -> None:
+    """100.00 per kg until both sign 120.00 on 12 March; 8 t of basis each, by the day of the shipment."""
+    dearer = replace(FLAT, price=FlatPrice(price_micro_per_kg=120 * MICRO))
+    of = Deliveries(FLAT).on(date(2027, 3, 10)).ship()
+    before = of.last
+    amended(of.on(date(2027, 3, 12)), dearer)
+    of.on(date(2027, 3, 15)).ship(shipped_on=date(2027, 3, 12))
+    late = of.last
+    of.ship(shipped_on=date(2027, 3, 13))
+    after = of.last
+    assert [72_000_000, 72_000_000, 86_400_000] == [
+        of.deliveries[each].shipped.lines[0].amount_cents for each in (before, late, after)
+    ]
+    for of.last in (before, late, after):
+        of.weigh().lodge("seller").lodge("buyer").accept().settle()
+    assert [80_000_000, 80_000_000, 96_000_000] == [invoice.lines[0].amount_cents for invoice in of.invoices]
+    assert [8_000_000, 8_000_000, 9_600_000] == [invoice.total_cents for invoice in of.invoices]
 
 
 def test_a_delivery_folds_from_its_own_facts_only() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.rules.delivery import Delivery, fold
-from contracts.rules.invoices import settled_line, total_cents
-from events.contract_terms import AssayClause, IndexedPrice, IndexValue
+from contracts.rules.invoices import settled_lines, total_cents
+from events.contract_terms import AssayClause, ContractForDifference, IndexedPrice, IndexValue
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import (
     CFD,
@@ -113,8 +113,7 @@ def test_a_restated_index_gives_a_difference_line_and_leaves_the_invoice() -> No
     of.values[INDEX.code].append(quoted(MARCH, 55 * MICRO, published=date(2027, 6, 1)))
     of.on(date(2027, 6, 2)).restate()
     assert (second.invoice, -4_800_000) == (of.invoices[2].restates, of.invoices[2].total_cents)
-    whole = settled_line(of.invoices, "final")
-    assert whole is not None
+    (whole,) = settled_lines(of.invoices, "final")
     assert (55 * MICRO, 44_000_000) == (whole.price_micro_per_kg, whole.amount_cents)
 
 
@@ -154,6 +153,22 @@ def test_two_deliveries_of_a_quarter_at_strike_110() -> None:
     assert [("already_settled", None)] == refused(lambda: of.settle_quarter(Q1))
 
 
+def test_a_quarter_with_an_amended_strike_has_a_line_for_each() -> None:
+    """8 t × (110 − 62) + 16 t × (120 − 62) = 384,000 + 928,000 USD; a mean one higher takes 24,000 back."""
+    of = quarter(62 * MICRO, (date(2027, 1, 15), 10))
+    assert isinstance(STRIKE.price, ContractForDifference)
+    amended = replace(STRIKE, price=replace(STRIKE.price, strike_micro_per_kg=120 * MICRO))
+    of.on(date(2027, 2, 12)).paper.propose("seller", amended).sign_both()
+    of.on(date(2027, 3, 31)).ship(net_wet_g=20 * TONNE_G).weigh(net_wet_g=20 * TONNE_G).accept()
+    of.on(APRIL).settle_quarter(Q1)
+    invoice = of.invoices[-1]
+    assert [38_400_000, 92_800_000] == [line.amount_cents for line in invoice.lines]
+    of.values[INDEX.code].append(quoted(MARCH, 65 * MICRO, published=date(2027, 4, 20)))
+    of.on(date(2027, 4, 21)).settle_quarter(Q1)
+    assert [-800_000, -1_600_000] == [line.amount_cents for line in of.invoices[-1].lines]
+    assert (invoice.invoice, -2_400_000) == (of.invoices[-1].restates, of.invoices[-1].total_cents)
+
+
 def test_above_the_strike_the_buyer_gets_30_percent() -> None:
     """24 t × 30 % × (130 − 110) = 144,000 USD from the seller."""
     of = quarter(130 * MICRO, (date(2027, 1, 15), 10), (date(2027, 3, 31), 20)).on(APRIL).settle_quarter(Q1)
@@ -184,8 +199,7 @@ def test_all_invoices_together_are_what_the_last_value_gives(amounts: list[int],
         if refused(of.restate) == [("nothing_restated", None)]:
             continue
     paid = sum(line.amount_cents for line in of.delivery.shipped.lines)
-    whole = settled_line(of.invoices, "final")
-    assert whole is not None
+    (whole,) = settled_lines(of.invoices, "final")
     assert whole.amount_cents == paid + sum(invoice.total_cents for invoice in of.invoices)
     assert all(invoice.total_cents == total_cents(invoice.lines) for invoice in of.invoices)
     assert amounts[-1] == whole.price_micro_per_kg

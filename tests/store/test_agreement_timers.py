@@ -104,6 +104,22 @@ async def test_two_contract_years_go_by_alone(database: Any) -> None:
         assert () == tuple(table for table in report.tables if table.differences)
 
 
+async def test_timers_that_were_down_for_years_leave_nothing_out(database: Any) -> None:
+    """The term was over half a year ago: three timers at once still say all that comes before its end."""
+    async with scene_on(database) as scene:
+        await agreed(scene, **STEADY)
+        scene.clock.now = datetime(2029, 1, 1, tzinfo=UTC)
+        await until_idle(scene)
+        said = [type(event.data).__name__ for event in await scene.events("contracts")]
+        assert {
+            "QuantityNominated": 2 * (1 + 4 + 12),
+            "YearAssessed": 2,
+            "InvoiceSettled": 2,
+            "AgreementAdvanced": 1,
+        } == Counter(said[4:])
+        assert "AgreementAdvanced" == said[-1]
+
+
 async def test_a_word_in_time_is_the_nomination_and_no_rule_speaks(database: Any) -> None:
     async with scene_on(database) as scene:
         agreement = await agreed(scene, **(STEADY | {"nominations": agreement_terms().nominations[:1]}))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from contracts.commands import agreements
+from contracts.commands import agreements, volumes
 from contracts.rules.refusals import AgreementUnknown
 from contracts.store import agreements as store
 from contracts.store.applying import apply
@@ -100,11 +100,11 @@ async def test_the_clock_finds_what_is_due_and_no_more(scene: Scene) -> None:
 
     assert [] == await due(datetime(2026, 12, 31, tzinfo=UTC))
     with pytest.raises(NotDue):
-        await agreements.pass_time(scene.desk, scene.operator, agreement=conditional)
+        await volumes.pass_time(scene.desk, scene.operator, agreement=conditional)
     scene.clock.now = datetime(2027, 3, 2, tzinfo=UTC)
     assert [conditional, spot] == await due(scene.clock.now)
     for agreement in (conditional, spot):
-        await agreements.pass_time(scene.desk, scene.operator, agreement=agreement)
+        await volumes.pass_time(scene.desk, scene.operator, agreement=agreement)
     assert [] == await due(scene.clock.now)
     async with scene.pool.acquire() as connection:
         found = await store.list_agreements(connection, scene.buyers[0].organisation, limit=10)
