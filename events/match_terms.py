@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from events.clearing_terms import PriceTerm
-from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
+from events.market_terms import AnalyteLimit, CoProductBid, PenaltyRule, PurityFloor
 from events.vocabulary import (
     Code,
     CurrencyCode,
@@ -37,7 +37,8 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     """What the contract of a match takes over, and both sides may know once both have confirmed.
 
     `price_ueur_per_kg` is P per kg of basis, of a term match its differential to `index`. `terms` are the
-    lines of T that a final assay moves, as they stood at the cut. `horizon` is the buyer's profile with the
+    lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
+    them, at the prices of the cut. `horizon` is the buyer's profile with the
     smaller tolerance and the seller's floor.
     """
 
@@ -56,3 +57,4 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     place: Place
     horizon: TermHorizon | None = None
     index: MatchedIndex | None = None
+    co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()

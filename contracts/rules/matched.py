@@ -30,6 +30,8 @@ PROVISIONAL_PPB: Final = 900_000_000
 DUE_DAYS: Final = 30
 UMPIRE: Final = "a laboratory that both parties name"
 SPLITTING_PPB: Final = 5_000_000
+CO_PRODUCT_SPLITTING_PPB: Final = 500_000
+STALE_DAYS: Final = 10
 QUOTATION_PERIOD: Final[QuotationPeriod] = "month_of_shipment"
 """Where a match says nothing: practitioners' usual values, which both sides may amend."""
 
@@ -110,27 +112,39 @@ def _volume(quantity_g: int, horizon: TermHorizon | None) -> VolumeClause:
 
 
 def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | IndexedPrice:
-    """P of a spot match; of a term match its index and P as the differential to it.
+    """P of a spot match; of a term match its index, and as the differential to it P without its penalties.
 
-    An index that the market could not count per kg of basis is named with a factor of one, for both to mend.
+    S stands in P alone. An index that the market could not count per kg of basis is named with a factor of
+    one, for both to mend. Its exchange rate is looked for under a code such as `usd-eur`.
     """
     horizon, index = given.horizon, given.index
     if horizon is None:
         return MatchedPrice(
-            match=confirmed.match, price_micro_per_kg=given.price_ueur_per_kg, terms=given.terms
+            match=confirmed.match,
+            price_micro_per_kg=given.price_ueur_per_kg,
+            terms=given.terms,
+            co_products=given.co_products,
         )
     form_factor_ppb = PPB if index is None else index.form_factor_ppb
+    currency = CURRENCY if index is None else index.currency
     return IndexedPrice(
         index=IndexReference(
             code=horizon.index,
-            currency=CURRENCY if index is None else index.currency,
+            currency=currency,
             per="element" if index is None else index.per,
             quotation_period=_quotation_period(horizon.quotation_period),
+            fx_code=None if currency == CURRENCY else f"{currency.lower()}-{CURRENCY.lower()}",
+            stale_days_max=STALE_DAYS,
         ),
-        differential_micro_per_kg=given.price_ueur_per_kg,
+        differential_micro_per_kg=given.price_ueur_per_kg - _penalties_ueur(given),
         floor_micro_per_kg=_index_floor(horizon, given.price_ueur_per_kg, form_factor_ppb),
         form_factor_ppb=form_factor_ppb,
     )
+
+
+def _penalties_ueur(given: MatchTerms) -> int:
+    """What P contains of them: the agreement subtracts them anew, by the assay of each delivery."""
+    return sum(line.ueur_per_kg for line in given.terms if line.kind == "penalties")
 
 
 def _index_floor(horizon: TermHorizon, differential: int, form_factor_ppb: int) -> int | None:
@@ -148,7 +162,8 @@ def _quotation_period(code: str) -> QuotationPeriod:
 
 def _splitting(given: MatchTerms) -> tuple[SplittingLimit, ...]:
     """The elements that are paid for, and what is penalised: a tenth of its threshold."""
-    paid = dict.fromkeys(BASIS_ELEMENTS[given.basis], SPLITTING_PPB)
+    paid = dict.fromkeys((bid.analyte for bid in given.co_products), CO_PRODUCT_SPLITTING_PPB)
+    paid |= dict.fromkeys(BASIS_ELEMENTS[given.basis], SPLITTING_PPB)
     fined = {rule.analyte: max(rule.threshold_ppb // 10, 1) for rule in given.penalties}
     return tuple(
         SplittingLimit(analyte=analyte, limit_ppb=limit_ppb) for analyte, limit_ppb in (fined | paid).items()

@@ -234,7 +234,7 @@ def _moved(price: MatchedPrice, terms: AgreementTerms, material: Material) -> It
             f"{bid.analyte}_kg_per_basis_kg_ppb": str(ratios.get(bid.analyte, 0)) for bid in price.co_products
         }
         final = PriceTerm(kind="co_product", rule="co_product.1", ueur_per_kg=worth, inputs=inputs)
-        yield matched.get("co_product", 0), final
+        yield _co_product_at_cut(price, matched.get("co_product", 0)), final
     if price.sustainability is not None:
         clause = price.sustainability
         for term in sustainability_terms(clause.profile, clause.rule_set, material.claims(clause)):
@@ -243,6 +243,21 @@ def _moved(price: MatchedPrice, terms: AgreementTerms, material: Material) -> It
         rules = terms.penalties
         final = penalty_term(rules, lambda analyte: material.fractions_ppb.get(analyte, 0))
         yield matched.get("penalties", 0), final
+
+
+def _co_product_at_cut(price: MatchedPrice, recorded: int) -> int:
+    """Counted again from the ratios of the cut: its prices are rounded, and an equal assay moves nothing."""
+    shown = {
+        name: figure
+        for term in price.terms
+        if term.kind == "co_product"
+        for name, figure in term.inputs.items()
+    }
+    names = {bid.analyte: f"{bid.analyte}_kg_per_basis_kg_ppb" for bid in price.co_products}
+    if not all(name in shown for name in names.values()):
+        return recorded
+    ratios = {analyte: int(shown[name]) for analyte, name in names.items()}
+    return co_product_ueur(price.co_products, ratios, lambda bid: bid.price_ueur_per_kg)
 
 
 def _cost_plus(

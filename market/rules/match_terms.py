@@ -1,6 +1,6 @@
 """What the contract of a match takes over from its two orders and from its price at the cut."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import PriceTerm, TermKind
 from events.market_events import MatchStruck
-from events.market_terms import RequirementTerms, SupplyTerms
+from events.market_terms import CoProductBid, RequirementTerms, SupplyTerms
 from events.match_terms import MatchedIndex, MatchTerms
 from events.vocabulary import PPB, MarketBasis, TermHorizon
 from market.rules.market_inputs import MarketInputs
 from market.rules.references import reference_kg_per_kg
 
+PRICE_SHOWN: Final = "_price_ueur_per_kg"
 MOVED_BY_ASSAYS: Final[frozenset[TermKind]] = frozenset({"co_product", "penalties"})
 
 
@@ -27,13 +28,14 @@ def match_terms(
 ) -> MatchTerms:
     """`lines` is the match's whole waterfall; S, carriage and the form's differential stay the buyer's."""
     horizon = _horizon(supply.term, requirement.term)
+    moved = tuple(line for line in lines if line.kind in MOVED_BY_ASSAYS)
     return MatchTerms(
         basis=basis,
         form=struck.form,
         packaging=supply.packaging,
         product_wet_g=struck.product_wet_g,
         price_ueur_per_kg=struck.price_ueur_per_kg,
-        terms=tuple(line for line in lines if line.kind in MOVED_BY_ASSAYS),
+        terms=moved,
         limits=requirement.limits,
         purity=requirement.purity,
         recycled_min_ppb=requirement.recycled_min_ppb,
@@ -43,7 +45,24 @@ def match_terms(
         place=struck.place,
         horizon=horizon,
         index=None if horizon is None else _index(horizon, inputs),
+        co_products=tuple(_co_products(moved)),
     )
+
+
+def _co_products(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:
+    """What the cut has counted, by the figures of its line: the buyer may have amended its bid since."""
+    for line in lines:
+        if line.kind != "co_product":
+            continue
+        for name, price in line.inputs.items():
+            analyte = name.removesuffix(PRICE_SHOWN)
+            if analyte != name:
+                yield CoProductBid(
+                    analyte=analyte,
+                    price_ueur_per_kg=int(price),
+                    payable_ppb=int(line.inputs[f"{analyte}_payable_ppb"]),
+                    max_ratio_ppb=int(line.inputs[f"{analyte}_max_ratio_ppb"]),
+                )
 
 
 def _horizon(sold: TermHorizon | None, bought: TermHorizon | None) -> TermHorizon | None:

@@ -1,18 +1,25 @@
 """What becomes of a confirmed match, and what two proposals differ in."""
 
 from datetime import date
+from fractions import Fraction
 
+import pytest
 from msgspec.structs import replace
 
+from contracts.rules.clauses import clause_refusals
 from contracts.rules.differences import Difference, differences
 from contracts.rules.matched import from_match
+from contracts.rules.materials import Material
+from contracts.rules.prices import Quotation, delivery_price
+from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
 from events.contract_events import AgreementAdvanced, AgreementDrafted
-from events.contract_terms import FixedVolume, IndexedPrice, MatchedPrice
+from events.contract_terms import DeliveryEvidence, FixedVolume, IndexedPrice, MatchedPrice
 from events.market_events import MatchConfirmed
-from events.market_terms import PenaltyRule
+from events.market_terms import CoProductBid, PenaltyRule
 from events.match_terms import MatchedIndex, MatchTerms
-from events.vocabulary import PPB, Packaging, Place, TermHorizon
+from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
+from market.rules.match_terms import match_terms
 from tests.desk_support import (
     BUYER,
     LANE,
@@ -23,9 +30,13 @@ from tests.desk_support import (
     SELLER,
     day,
     facts,
+    inputs,
     moment,
     period,
+    requirement_order,
+    supply_order,
 )
+from tests.rules.test_matches import STRUCK
 
 PENALTY = PenaltyRule(analyte="C", threshold_ppb=500_000, step_ppb=100_000, ueur_per_kg_per_step=50_000)
 GIVEN = MatchTerms(
@@ -87,6 +98,95 @@ def test_a_spot_match_is_a_contract_that_stands_at_its_price_with_nothing_beside
     assert (PPB // 2, (PENALTY,)) == (terms.product.post_consumer_min_ppb, terms.penalties)
 
 
+DY = CoProductBid(
+    analyte="Dy", price_ueur_per_kg=300 * MICRO, payable_ppb=800_000_000, max_ratio_ppb=50_000_000
+)
+AT_CUT = (
+    PriceTerm(
+        kind="co_product",
+        rule="co_product.1",
+        ueur_per_kg=7_200_000,
+        inputs={
+            "Dy_kg_per_basis_kg_ppb": "30000000",
+            "Dy_max_ratio_ppb": "50000000",
+            "Dy_price_ueur_per_kg": "300000000",
+            "Dy_payable_ppb": "800000000",
+        },
+    ),
+    PriceTerm(kind="penalties", rule="penalties.1", ueur_per_kg=-50_000),
+)
+
+
+def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:
+    """From its line: what the buyer has amended since, or what had no assay or no price, does not count."""
+    unpriced = replace(AT_CUT[0], inputs={**AT_CUT[0].inputs, "Tb_reason": "assay_missing"})
+    terms = match_terms(
+        STRUCK, supply_order().terms, requirement_order().terms, (unpriced, AT_CUT[1]), "ndpr", inputs()
+    )
+    assert ((DY,), (unpriced, AT_CUT[1])) == (terms.co_products, terms.terms)
+
+
+def delivered(dysprosium_ppb: int, carbon_ppb: int) -> Material:
+    """Swarf with 20 % Nd and 8 % Pr in the dry sample, wholly recycled, from nowhere in Europe."""
+    return Material(
+        basis="ndpr",
+        form="swarf",
+        net_wet_g=25_000_000,
+        moisture_ppb=200_000_000,
+        fractions_ppb={"Nd": 200_000_000, "Pr": 80_000_000, "Dy": dysprosium_ppb, "C": carbon_ppb},
+        evidence=DeliveryEvidence(),
+        papers_until=day(4, 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dysprosium_ppb", "carbon_ppb", "expected"),
+    [
+        (8_400_000, 600_000, 57_421_902),
+        (7_000_000, 600_000, 56_221_902),
+        (8_400_000, 750_000, 57_321_902),
+        (7_000_000, 750_000, 56_121_902),
+        (28_000_000, 400_000, 62_271_902),
+        (0, 500_000, 50_271_902),
+    ],
+    ids=["as matched", "less Dy", "more C", "both", "more Dy than the most, clean", "no Dy"],
+)
+def test_a_spot_price_moves_by_what_the_assay_moves_and_by_nothing_else(
+    dysprosium_ppb: int, carbon_ppb: int, expected: int
+) -> None:
+    """P = 57.421902 with Dy at 0.03 × 300 × 80 % = 7.20 and one step of C at −0.05; what S gave stays in P.
+
+    Dy at 0.025 gives 6.00, at most 0.05 count: 12.00; C at 750 ppm is three steps: −0.15.
+    """
+    given = replace(GIVEN, terms=AT_CUT, co_products=(DY,), penalties=(PENALTY,))
+    (drafted, _) = facts(from_match(LANE, confirmed(given), moment()))
+    assert isinstance(drafted, AgreementDrafted)
+    assert isinstance(drafted.terms.price, MatchedPrice)
+    assert (None, (DY,)) == (drafted.terms.price.sustainability, drafted.terms.price.co_products)
+    found = delivery_price(drafted.terms, delivered(dysprosium_ppb, carbon_ppb), None)
+    assert expected == found.micro_per_kg
+    assert found.micro_per_kg == sum(term.micro_per_kg for term in found.terms)
+
+
+@pytest.mark.parametrize(("carbon_ppb", "expected"), [(600_000, 104_501_902), (750_000, 104_401_902)])
+def test_a_term_price_takes_its_penalties_once(carbon_ppb: int, expected: int) -> None:
+    """Index 50.00 USD/kg × 0.80 × 1.177 + 57.421902 = 104.501902 as matched; P holds its one step already."""
+    given = replace(GIVEN, terms=AT_CUT, horizon=HORIZON, index=INDEX)
+    (drafted,) = facts(from_match(LANE, confirmed(given), moment()))
+    assert isinstance(drafted, AgreementDrafted)
+    price = drafted.terms.price
+    assert isinstance(price, IndexedPrice)
+    assert ("usd-eur", 57_471_902) == (price.index.fx_code, price.differential_micro_per_kg)
+    assert [] == clause_refusals(drafted.terms, "offtake", date(2026, 3, 2))
+    days = quarter_of(date(2028, 4, 1))
+    quotation = Quotation(
+        Quoted(price.index.code, days, Fraction(50 * MICRO), "mean", ()),
+        Quoted("usd-eur", days, Fraction(800_000), "mean", ()),
+    )
+    found = delivery_price(drafted.terms, delivered(8_400_000, carbon_ppb), quotation)
+    assert expected == found.micro_per_kg
+
+
 def test_a_term_match_is_a_draft_with_the_index_and_its_differential() -> None:
     (drafted,) = facts(from_match(LANE, confirmed(replace(GIVEN, horizon=HORIZON, index=INDEX)), moment()))
     assert isinstance(drafted, AgreementDrafted)
@@ -98,7 +198,7 @@ def test_a_term_match_is_a_draft_with_the_index_and_its_differential() -> None:
         drafted.terms.term.years,
     )
     assert FixedVolume(acq_g=(2_800_000, 5_600_000), tolerance_ppb=50_000_000) == drafted.terms.volume
-    assert (57_421_902, 1_177_000_000, None) == (
+    assert (57_471_902, 1_177_000_000, None) == (
         price.differential_micro_per_kg,
         price.form_factor_ppb,
         price.sustainability,
