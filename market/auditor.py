@@ -2,24 +2,29 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, closing, contextmanager, suppress
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from events.codec import Undecodable, decode_envelope
+from events.codec import Undecodable, decode_envelope, decode_event
+from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.envelope import deployment_of
 from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
+from market.audit_shelf import AuditShelf
 from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER
 from market.topics import Reading, TopicError, TopicRecord, open_reading
 
 Advance = Callable[[int], None]
 NO_DEPLOYMENT: Final = UUID(int=0)
+CAUSES_FIRST: Final = ("parties", "market", "contracts", "materials")
+"""An agreement of a match follows on the market's word."""
+INDEX_MARK: Final = IndexPublished.TYPE.encode()
 _END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,15})")
 
 
@@ -40,6 +45,10 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     clearings: int
     matches: int
     abandoned_unproven: int
+    agreements: int
+    deliveries: int
+    invoices: int
+    years: int
     lanes: tuple[LaneVerdict, ...]
 
 
@@ -92,7 +101,11 @@ async def audit(
     async with AsyncExitStack() as stack:
         readings = await _open(stack, bootstrap, streams, prefix)
         _check_lanes(readings, ends)
-        for stream, reading in readings.items():
+        shelf = stack.enter_context(closing(AuditShelf(market_read="market" in readings)))
+        for stream in (stream for stream in CAUSES_FIRST if stream in readings):
+            reading = readings[stream]
+            if stream == "contracts":
+                await _keep_indices(bootstrap, prefix, shelf)
             audits |= {LaneKey(stream, lane): None for lane in range(reading.partitions)}
             with told(record_topic(prefix, stream), reading.total) as advance:
                 async for lane, records in reading.batches():
@@ -101,7 +114,7 @@ async def audit(
                     found_id = found_id or _deployment_in(records)
                     key = LaneKey(stream, lane)
                     check = audits[key] = audits[key] or LaneAudit(
-                        key, found_id or NO_DEPLOYMENT, rounds, ends.get(key)
+                        key, found_id or NO_DEPLOYMENT, rounds, ends.get(key), shelf=shelf
                     )
                     for record in records:
                         check.feed(_lane_record(record))
@@ -109,9 +122,24 @@ async def audit(
             await _compare_repeats(bootstrap, prefix, stream, audits)
     verdicts = [
         (check or LaneAudit(key, found_id or NO_DEPLOYMENT, rounds, ends.get(key))).verdict()
-        for key, check in audits.items()
+        for key, check in sorted(audits.items(), key=lambda entry: entry[0])
     ]
     return _report(verdicts, found_id, deployment_given=deployment_id is not None)
+
+
+async def _keep_indices(bootstrap: str, prefix: str, shelf: AuditShelf) -> None:
+    """All values of all indices, since they stand in other lanes than what is priced by them.
+
+    Read anew: what was relayed since the ends of the contracts' lanes were taken is part of it.
+    """
+    async with open_reading(bootstrap, record_topic(prefix, "contracts")) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                if INDEX_MARK in record.value:
+                    with suppress(Undecodable):
+                        event = decode_event(record.value, b"")
+                        if isinstance(event.data, IndexPublished):
+                            shelf.keep_index(event, event.data)
 
 
 async def _compare_repeats(
@@ -131,8 +159,9 @@ async def _compare_repeats(
 async def _open(
     stack: AsyncExitStack, bootstrap: str, streams: Sequence[str], prefix: str
 ) -> dict[str, Reading]:
+    """Effects before their causes: whatever is read of the one, the end of the other lies behind it."""
     readings: dict[str, Reading] = {}
-    for stream in streams:
+    for stream in (stream for stream in reversed(CAUSES_FIRST) if stream in streams):
         try:
             reading = open_reading(bootstrap, record_topic(prefix, stream))
             readings[stream] = await stack.enter_async_context(reading)
@@ -189,6 +218,10 @@ def _report(
         clearings=sum(verdict.clearings for verdict in verdicts),
         matches=sum(verdict.matches for verdict in verdicts),
         abandoned_unproven=sum(verdict.abandoned_unproven for verdict in verdicts),
+        agreements=sum(verdict.agreements for verdict in verdicts),
+        deliveries=sum(verdict.deliveries for verdict in verdicts),
+        invoices=sum(verdict.invoices for verdict in verdicts),
+        years=sum(verdict.years for verdict in verdicts),
         lanes=tuple(verdicts),
     )
 

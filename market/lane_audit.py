@@ -1,4 +1,4 @@
-"""One lane checked from its records alone: chain, order, and every clearing; no I/O."""
+"""One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
 
 from hashlib import sha256
 from typing import Any, Literal
@@ -6,11 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement, LifecycleFact
-from contracts.rules.agreement import fold as fold_agreement
 from events.chain import genesis, next_head
 from events.codec import Undecodable, decode_envelope, decode_event
-from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
 from events.market_events import (
@@ -18,8 +15,11 @@ from events.market_events import (
     ClearingCompleted,
     ClearingEvidence,
     ClearingPlanned,
+    MatchConfirmed,
     MatchStruck,
 )
+from market.audit_shelf import AuditShelf
+from market.contract_audit import ContractAudit
 from market.repeats import Repeats
 from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.rules.book import Book, Books, fold
@@ -27,7 +27,7 @@ from market.rules.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "certificate", "clearing", "left_out",
+    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract",
 ]  # fmt: skip
 
 
@@ -53,6 +53,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     """What was seen of a lane. `end_proven` only where an expected end was given and reached.
 
     `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
+    From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
     """
 
     stream: str
@@ -64,6 +65,10 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     clearings: int
     matches: int
     abandoned_unproven: int
+    agreements: int
+    deliveries: int
+    invoices: int
+    years: int
     expected_end: int | None
     end_proven: bool
     divergence: Divergence | None
@@ -97,7 +102,9 @@ class LaneAudit:
         expected_end: int | None = None,
         *,
         repeats: Repeats | None = None,
+        shelf: AuditShelf | None = None,
     ) -> None:
+        """`shelf` is shared by all lanes of an audit."""
         self._key = key
         self._source = source_of(deployment_id)
         self._check = check
@@ -110,7 +117,8 @@ class LaneAudit:
         self._matches = 0
         self._abandoned_unproven = 0
         self._books: Books = {}
-        self._agreements: dict[UUID, Agreement] = {}
+        self._shelf = shelf or AuditShelf()
+        self._contracts = ContractAudit(self._shelf)
         self._open: dict[UUID, _Open] = {}
         self._rounds: dict[UUID, int] = {}
         self.divergence: Divergence | None = None
@@ -182,22 +190,13 @@ class LaneAudit:
             return
         if isinstance(event.data, ClearingPlanned):
             self._plan(record, event, event.data)
+        elif isinstance(event.data, MatchConfirmed):
+            self._shelf.keep_match(event, event.data)
 
     def _follow_agreement(self, record: LaneRecord, event: Recorded) -> None:
-        """Fold the lane's agreements: each is drafted first, and what is signed is what was on the table."""
-        fact: Any = event.data
-        try:
-            if isinstance(fact, LifecycleFact):
-                self._agreements[fact.agreement] = fold_agreement(
-                    self._agreements.get(fact.agreement), event, fact
-                )
-            elif not isinstance(fact, IndexPublished):
-                self._agreements[fact.agreement]
-        except LookupError as error:
-            told = (
-                f"does not fit the agreement that the lane made before it ({type(error).__name__}: {error})"
-            )
-            self._diverge(record, "fold", told, event)
+        fault = self._contracts.follow(event)
+        if fault is not None:
+            self._diverge(record, fault.kind, fault.told, event, fault.difference)
 
     def _plan(self, record: LaneRecord, event: Recorded, plan: ClearingPlanned) -> None:
         book = self._books[plan.market]
@@ -262,6 +261,8 @@ class LaneAudit:
         event: Recorded | None = None,
         difference: Difference | None = None,
     ) -> None:
+        if self._key.stream == "market":
+            self._shelf.break_off(self._key.lane)
         position = event.position if event else self._position + 1
         what = f"{event.type} {event.id}" if event else "the record"
         place = f"{self._key.stream} lane {self._key.lane}, position {position}, offset {record.offset}"
@@ -303,6 +304,10 @@ class LaneAudit:
             clearings=self._clearings,
             matches=self._matches,
             abandoned_unproven=self._abandoned_unproven,
+            agreements=self._contracts.agreements,
+            deliveries=self._contracts.deliveries,
+            invoices=self._contracts.invoices,
+            years=self._contracts.years,
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,

@@ -65,9 +65,10 @@ def command(
     resolve: bool,
     as_json: bool,
 ) -> None:
-    """Check chain, completeness and every clearing from the record topics alone; no database is read.
+    """Check chain, completeness, every clearing and every figure of agreements, from the record topics alone.
 
-    A clearing is checked by its certificate: no solver runs, unless --resolve asks for it.
+    No database is read. A clearing is checked by its certificate: no solver runs, unless --resolve asks for
+    it. Invoices, settlements and ledgers are computed again from what they rest on.
     Exit code 0: nothing diverges. 4: something does, and the first of it is named.
     """
     settings = settings_of()
@@ -130,6 +131,10 @@ def print_report(report: AuditReport) -> None:
     print_line(
         f"{report.records:,} records, {report.repeats:,} identical repeats, "
         f"{report.clearings:,} clearings proved, {report.matches:,} matches"
+    )
+    print_line(
+        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
+        f"{report.years:,} contract years computed again"
     )
     if report.abandoned_unproven:
         print_line(

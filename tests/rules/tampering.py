@@ -11,6 +11,11 @@ Path = tuple[str | int, ...]
 HEX = "0123456789abcdef"
 
 
+def json_like(fact: Struct) -> Any:
+    """The fact as objects, arrays and what stands in them."""
+    return msgspec.json.decode(msgspec.json.encode(fact))
+
+
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
     """Paths to everything in JSON-like `value` that is neither object nor array."""
     if isinstance(value, dict):
@@ -23,12 +28,12 @@ def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
-def by_one(value: Any) -> Any:
+def by_one(value: Any, by: int = 1) -> Any:
     """Another value of the same kind, as near as there is; None for what has no neighbour."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return value + 1
+        return value + by
     if not isinstance(value, str):
         return None
     if value.lstrip("-").isdecimal():
@@ -42,13 +47,13 @@ def by_one(value: Any) -> Any:
     return moved.isoformat().replace("+00:00", "Z")
 
 
-def tampered(fact: Struct, path: Path) -> Struct | None:
-    """The fact with one leaf changed; None where its type takes no such change."""
-    value = msgspec.to_builtins(fact)
+def tampered(fact: Struct, path: Path, by: int = 1) -> Struct | None:
+    """The fact with one leaf changed, a number by `by`; None where its type takes no such change."""
+    value = json_like(fact)
     place = value
     for step in path[:-1]:
         place = place[step]
-    changed = by_one(place[path[-1]])
+    changed = by_one(place[path[-1]], by)
     if changed is None:
         return None
     place[path[-1]] = changed

@@ -1,73 +1,277 @@
-"""An audit of a contracts lane: agreements fold, and what does not fit what came before is named."""
+"""An audit of a contracts lane: what follows from what was said is computed again, and named where not."""
 
+import tracemalloc
+from collections import Counter
 from collections.abc import Sequence
-from uuid import UUID
+from datetime import date, timedelta
 
+import msgspec
+import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.matched import from_match
 from events.chain import genesis, next_head
-from events.codec import encode_event
-from events.contract_events import AgreementDrafted, AgreementSigned, OutputDeclared
-from events.decision import LaneKey
-from events.envelope import Fact, source_of
-from market.lane_audit import LaneAudit, LaneRecord
-from tests.contract_support import Paper
-from tests.desk_support import LANE, MARKET, NOW, SELLER, numbered
+from events.contract_events import (
+    FACTS,
+    AgreementDrafted,
+    AgreementSigned,
+    AgreementTerminated,
+    DeliveryShipped,
+    IndexPublished,
+    InvoiceSettled,
+    OutputDeclared,
+    QuantityNominated,
+    YearAssessed,
+)
+from events.contract_terms import (
+    AssayClause,
+    FixedVolume,
+    FlatPrice,
+    MatchedPrice,
+    TermClause,
+)
+from events.envelope import Recorded
+from events.market_events import MatchConfirmed
+from market.audit_shelf import AuditShelf
+from market.lane_audit import Divergence, LaneAudit, LaneRecord
+from market.repeats import Repeats
+from market.round_audit import BY_CERTIFICATE
+from tests.contract_journeys import (
+    IN_EUR,
+    JOURNEYS,
+    OXIDE,
+    SPOT,
+    TAKE_OR_PAY,
+    TERMS,
+    audited,
+    body_of,
+    divergence_of,
+    journey,
+    offtake,
+)
+from tests.contract_lane import DEPLOYMENT, KEY, ContractLane, rechained
+from tests.contract_support import MICRO, TONNE_G, agreement_terms
+from tests.delivery_support import UMPIRE, quoted
+from tests.desk_support import LANE, MARKET, NOW, PERCENT_PPB, numbered
+from tests.rules.test_matched import GIVEN, confirmed
 
-DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")
-KEY = LaneKey("contracts", LANE)
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_a_clean_journey_is_taken(name: str) -> None:
+    lane = journey(name)
+    verdict = audited(lane.records())
+    assert verdict.divergence is None, verdict.divergence.sentence
+    counted = Counter(type(event.data) for event in lane.events)
+    assert (
+        len(lane.events),
+        1,
+        counted[DeliveryShipped],
+        counted[InvoiceSettled],
+        counted[YearAssessed],
+    ) == (verdict.position, verdict.agreements, verdict.deliveries, verdict.invoices, verdict.years)
 
 
-def audited(facts: Sequence[Fact]) -> tuple[str | None, int, str]:
-    """Kind and position of the divergence, and its sentence."""
-    audit = LaneAudit(KEY, DEPLOYMENT, lambda *_: ())
-    head = genesis(DEPLOYMENT, *KEY)
-    for place, fact in enumerate(facts):
-        body = encode_event(
-            event_id=numbered(place + 1),
-            source=source_of(DEPLOYMENT),
-            subject="x",
-            time=NOW,
-            lane=LANE,
-            position=place + 1,
-            cause="test",
-            actor=SELLER,
-            salt="0" * 32,
-            data=fact,
-        )
+def test_the_journeys_hold_every_kind_of_fact() -> None:
+    found = {type(event.data) for name in JOURNEYS for event in journey(name).events}
+    assert set(FACTS) == found
+
+
+def without(records: Sequence[LaneRecord], place: int) -> list[LaneRecord]:
+    """One record left out, those after it moved up and chained anew."""
+    head = bytes.fromhex(records[place - 1].chain)
+    kept = list(records[:place])
+    for record in records[place + 1 :]:
+        envelope = msgspec.json.decode(record.body)
+        body = msgspec.json.encode(envelope | {"position": envelope["position"] - 1})
         head = next_head(head, body)
-        audit.feed(LaneRecord(offset=place, body=body, chain=head.hex()))
-    found = audit.verdict().divergence
-    return (None, 0, "") if found is None else (found.kind, found.position, found.sentence)
+        kept.append(LaneRecord(offset=record.offset - 1, body=body, chain=head.hex()))
+    return kept
+
+
+def test_what_has_to_follow_on_a_decision_is_missed() -> None:
+    """Every event that a command wrote beside its first; what is left out at the very end cannot be told."""
+    missed = 0
+    for name in ("offtake", "share"):
+        events = journey(name).events
+        for place in range(1, len(events) - 1):
+            event, before = events[place], events[place - 1]
+            silent = isinstance(event.data, QuantityNominated)
+            if event.cause == before.cause and not silent:
+                found = divergence_of(without(journey(name).records(), place))
+                told = next(
+                    later.position - 1
+                    for later in events[place + 1 :]
+                    if not isinstance(later.data, IndexPublished)
+                )
+                assert (told, "contract") == (found.position, found.kind)
+                missed += 1
+    assert 12 < missed
 
 
 def test_an_agreement_from_draft_to_extension_is_taken() -> None:
-    paper = Paper().effective().extend("buyer")
-    volume = OutputDeclared(market=MARKET, agreement=paper.stands.agreement, year=1, output_g=1)
-    assert (None, 0, "") == audited([*paper.facts, volume])
-
-
-def test_a_step_of_an_agreement_that_was_never_drafted_is_named() -> None:
-    paper = Paper().effective()
-    rest = [fact for fact in paper.facts if not isinstance(fact, AgreementDrafted)]
-    kind, position, sentence = audited(rest)
-    assert ("fold", 1) == (kind, position)
-    assert "never drafted" in sentence
-    volume = OutputDeclared(market=MARKET, agreement=paper.stands.agreement, year=1, output_g=1)
-    assert ("fold", 1) == audited([volume])[:2]
+    lane = ContractLane().draft(TERMS)
+    never = OutputDeclared(market=MARKET, agreement=numbered(9), year=1, output_g=1)
+    (first, *_) = lane.events
+    kind = divergence_of(rechained(lane.records(), 0, body_of(first, never)))
+    assert ("fold", 1) == (kind.kind, kind.position)
+    assert "never drafted" in kind.sentence
 
 
 def test_a_signature_on_other_terms_is_named() -> None:
-    facts = Paper().draft().sign("buyer").facts
-    signed = facts[-1]
+    lane = ContractLane().draft(TERMS).sign("buyer")
+    signed = lane.events[-1].data
     assert isinstance(signed, AgreementSigned)
-    kind, position, sentence = audited([*facts[:-1], replace(signed, terms_sha256="0" * 64)])
-    assert ("fold", 2) == (kind, position)
-    assert "not those signed" in sentence
+    found = divergence_of(
+        rechained(lane.records(), 1, body_of(lane.events[-1], replace(signed, terms_sha256="0" * 64)))
+    )
+    assert ("terms_sha256", f'"{"0" * 64}"', f'"{signed.terms_sha256}"') == (
+        found.field,
+        found.recorded,
+        found.expected,
+    )
+    other = divergence_of(rechained(lane.records(), 1, body_of(lane.events[-1], replace(signed, proposal=2))))
+    assert "not on the table" in other.sentence
 
 
-def test_a_signature_on_what_is_not_on_the_table_is_named() -> None:
-    paper = Paper().draft().sign("buyer")
-    signed = paper.facts[-1]
-    assert isinstance(signed, AgreementSigned)
-    assert "not on the table" in audited([*paper.facts, replace(signed, proposal=2)])[2]
+def test_what_is_priced_by_an_index_of_another_lane_is_checked_whatever_was_seen_of_it() -> None:
+    """A value that was recorded within the minute may have been seen or not; an older one has to be used."""
+    for seconds, taken in ((30, True), (90, False)):
+        lane = ContractLane()
+        lane.on(date(2027, 1, 1)).draft(SPOT, kind="spot").sign()
+        lane.publish(OXIDE, IN_EUR, quoted(date(2026, 12, 1), 80 * MICRO))
+        lane.on(date(2027, 1, 15)).ship()
+        shelf = AuditShelf()
+        shelf.keep_index(*published_beside(lane, seconds))
+        found = audited(lane.records(), shelf).divergence
+        assert (None if taken else "lines/0/terms/0/after_micro_per_kg") == (
+            None if found is None else found.field
+        )
+
+
+def published_beside(lane: ContractLane, seconds: int) -> tuple[Recorded, IndexPublished]:
+    """A restatement in another lane, so long before the newest event, which did not see it."""
+    restated = quoted(date(2026, 12, 1), 90 * MICRO, published=date(2027, 1, 14))
+    fact = IndexPublished(index=OXIDE, currency="EUR", per="oxide", values=(restated,))
+    newest = lane.events[-1]
+    time = newest.time - timedelta(seconds=seconds)
+    return replace(newest, lane=LANE + 1, position=1, time=time, data=fact), fact
+
+
+def test_the_memory_of_an_audit_does_not_grow_with_the_agreements() -> None:
+    """Of forty agreements as of ten: they stand in the shelf's file."""
+    audit = LaneAudit(KEY, DEPLOYMENT, BY_CERTIFICATE, repeats=Repeats(window=16))
+    head, position = genesis(DEPLOYMENT, *KEY), 0
+    held: list[int] = []
+    tracemalloc.start()
+    try:
+        for number in range(41):
+            for event in journey("difference").events:
+                if number and isinstance(event.data, IndexPublished):
+                    continue
+                position += 1
+                body = event.body.replace(b'"position":%d,' % event.position, b'"position":%d,' % position)
+                body = body.replace(b"00000001388", b"%011x" % (0x1388_0000 + number))
+                head = next_head(head, body)
+                audit.feed(LaneRecord(offset=position, body=body, chain=head.hex()))
+            if number in (10, 40):
+                held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    verdict = audit.verdict()
+    assert (None, 41) == (verdict.divergence, verdict.agreements)
+    assert held[1] - held[0] < 64 * 1024, held
+
+
+def of_match() -> tuple[ContractLane, Recorded, MatchConfirmed]:
+    """A spot contract as the follower makes it, with the event that it follows on."""
+    fact = confirmed(replace(GIVEN, penalties=(), terms=()))
+    lane = ContractLane()
+    cause = replace(offtake().events[0], id=numbered(77), time=NOW, data=fact)
+    lane.record(from_match(LANE, fact, lane.moment), "seller", cause=str(cause.id))
+    return lane, cause, fact
+
+
+def test_a_contract_of_a_match_is_what_the_match_says() -> None:
+    lane, cause, fact = of_match()
+    shelf = AuditShelf(market_read=True)
+    shelf.keep_match(cause, fact)
+    assert audited(lane.records(), shelf).divergence is None
+    again = audited(lane.records(), shelf).divergence
+    assert again is not None
+    assert f"confirms no match {fact.match}" in again.sentence
+
+
+def test_a_price_that_is_not_the_matchs_is_named_with_both() -> None:
+    lane, cause, fact = of_match()
+    drafted = lane.events[0].data
+    assert isinstance(drafted, AgreementDrafted)
+    assert isinstance(drafted.terms.price, MatchedPrice)
+    dearer = replace(drafted.terms, price=replace(drafted.terms.price, price_micro_per_kg=57_421_903))
+    records = rechained(lane.records(), 0, body_of(lane.events[0], replace(drafted, terms=dearer)))
+    shelf = AuditShelf(market_read=True)
+    shelf.keep_match(cause, fact)
+    found = audited(records, shelf).divergence
+    assert found is not None
+    assert ("terms/price/price_micro_per_kg", "57421903", "57421902") == (
+        found.field,
+        found.recorded,
+        found.expected,
+    )
+
+
+def test_a_match_whose_lane_was_not_read_to_its_end_proves_nothing() -> None:
+    lane, _, _ = of_match()
+    broken_off = AuditShelf(market_read=True)
+    broken_off.break_off(LANE)
+    for shelf in (AuditShelf(), broken_off):
+        assert audited(lane.records(), shelf).divergence is None
+
+
+def with_body(lane: ContractLane, place: int, fact: Struct) -> Divergence:
+    return divergence_of(rechained(lane.records(), place, body_of(lane.events[place], fact)))
+
+
+def test_what_no_command_could_have_asked_for_is_named() -> None:
+    lane = ContractLane().draft(TERMS).sign("seller")
+    drafted = lane.events[0].data
+    assert isinstance(drafted, AgreementDrafted)
+    assert "nobody proposed it" in with_body(lane, 0, replace(drafted, proposed_by=None)).sentence
+    assert "drafted twice" in with_body(lane, 1, drafted).sentence
+    ended = journey("offtake")
+    last = ended.events[-1].data
+    assert isinstance(last, AgreementTerminated)
+    bored = with_body(ended, len(ended.events) - 1, replace(last, reason="boredom"))
+    assert "no side ends an agreement for boredom" in bored.sentence
+    place, invoice = next(
+        (place, event.data)
+        for place, event in enumerate(ended.events)
+        if isinstance(event.data, InvoiceSettled) and event.data.settles == "final"
+    )
+    loose = with_body(ended, place, replace(invoice, delivery=None))
+    assert "settles neither a delivery nor a quarter" in loose.sentence
+    unknown = with_body(ended, place, replace(invoice, delivery=numbered(9)))
+    assert "delivery_unknown" in unknown.sentence
+
+
+def test_ten_years_of_monthly_deliveries_are_computed_again() -> None:
+    """1,200 t a year are nominated; 120 lots of 80 t are settled, so that 120 t of each year are owed."""
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=10),
+        volume=FixedVolume(acq_g=(1_200 * TONNE_G,) * 10),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=replace(TAKE_OR_PAY, top_ppb=90 * PERCENT_PPB, makeup_years=1),
+        assay=AssayClause(umpire=UMPIRE),
+        conditions=(),
+    )
+    lane = ContractLane().draft(terms).sign()
+    for year in range(2027, 2037):
+        for month in range(1, 13):
+            lane.on(date(year, month, 15)).pass_time()
+            lane.ship(net_wet_g=100 * TONNE_G).weigh(100 * TONNE_G).accept().settle()
+    verdict = audited(lane.on(date(2037, 1, 1)).pass_time().records())
+    assert verdict.divergence is None, verdict.divergence.sentence
+    assert (120, 120 + 10, 10) == (verdict.deliveries, verdict.invoices, verdict.years)
+    ledgers = [year.ledger for year in lane.volumes.years.values() if year.ledger is not None]
+    assert [120 * TONNE_G] * 10 == [ledger.deficiency_g for ledger in ledgers]
+    assert ("expired", 120 * TONNE_G) == (lane.stands.status, ledgers[-1].make_up_balance_g)

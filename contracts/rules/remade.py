@@ -1,0 +1,370 @@
+"""Every fact of the contracts stream once more: its rule asked again, with what the fact carries.
+
+A fact states what somebody did and what followed from it. A reader of the record alone has the first as
+input and computes the second, so that a figure which does not follow shows without any table.
+"""
+
+from datetime import datetime
+from typing import Any, Final, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules import agreements, deliveries, indices, nominations, results, settlements, standing
+from contracts.rules.agreement import Agreement, LifecycleFact
+from contracts.rules.agreements import AgreementState
+from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
+from contracts.rules.indices import IndexState
+from contracts.rules.matched import from_match
+from contracts.rules.nominations import VolumeState
+from contracts.rules.prices import Priced
+from contracts.rules.quotation import IndexValues
+from contracts.rules.settlements import QuarterState, settles_quarterly
+from contracts.rules.volumes import Volumes
+from contracts.rules.year_accounts import (
+    AccountState,
+    AssessYear,
+    DeclareOutput,
+    NotifyShortfall,
+    assess_year,
+    declare_output,
+    next_year_end,
+    notify_shortfall,
+    unpriced_day,
+)
+from contracts.rules.year_prices import formula_price
+from events.callers import Caller
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementExtended,
+    AgreementProposed,
+    AgreementSigned,
+    AgreementTerminated,
+    AssayLodged,
+    AssaysExchanged,
+    ConditionSettled,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWeighed,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    IndexPublished,
+    InvoiceSettled,
+    OutputDeclared,
+    ProposalWithdrawn,
+    QuantityNominated,
+    ShortfallNotified,
+    UmpireDecided,
+    YearAssessed,
+)
+from events.contract_terms import AnalyteResult
+from events.decision import Decision, Moment
+from events.envelope import Recorded
+from events.market_events import MatchConfirmed
+
+ContractFact: TypeAlias = (
+    LifecycleFact
+    | OutputDeclared
+    | QuantityNominated
+    | ShortfallNotified
+    | DeliveryFact
+    | InvoiceSettled
+    | YearAssessed
+)
+"""What is said of one agreement; an index is nobody's."""
+
+_Step: TypeAlias = (
+    AgreementProposed
+    | ProposalWithdrawn
+    | AgreementSigned
+    | AgreementAdvanced
+    | ConditionSettled
+    | AgreementExtended
+    | ForceMajeureDeclared
+    | ForceMajeureEnded
+    | AgreementTerminated
+)
+
+UNTOLD: Final = UUID(int=0)
+"""Stands for an id that only a fact which is still to come will tell."""
+
+
+class Before(Struct, frozen=True, kw_only=True):
+    """What the record has said before the fact, as far as the rule that made it reads it.
+
+    `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
+    invoice or a shipment. `shipped` are the deliveries of the quarter. `match` is confirmed at `match_time`.
+    """
+
+    agreement: Agreement | None = None
+    volumes: Volumes = Volumes()
+    delivery: Delivery | None = None
+    invoices: tuple[InvoiceSettled, ...] = ()
+    shipped: tuple[Delivery, ...] = ()
+    lots: frozenset[str] = frozenset()
+    values: IndexValues = {}
+    match: MatchConfirmed | None = None
+    match_time: datetime | None = None
+
+
+def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
+    """What the rule decides from the fact's inputs: the fact itself first, if it follows from them.
+
+    Who acted is taken from the event, so that a side which it does not speak for shows too. Raises Refusals
+    or a Refusal when today's rule refuses, LookupError or ValueError for what no command could have asked.
+    """
+    caller = Caller(organisation=event.actor, roles=frozenset({"trader", "operator"}))
+    if isinstance(fact, AgreementDrafted):
+        return _drafted(before, event, fact, caller)
+    assert before.agreement is not None
+    if isinstance(fact, _Step):
+        return _stepped(before.agreement, event, fact, caller)
+    if isinstance(fact, DeliveryFact):
+        return _delivered(before, event, fact, caller)
+    if isinstance(fact, InvoiceSettled):
+        return _invoiced(before, event, fact, caller)
+    return _counted(before, before.agreement, event, fact, caller)
+
+
+def published_again(state: IndexState, event: Recorded, fact: IndexPublished) -> Decision:
+    """As `remade`, of values of an index; `state` holds those that touch the new ones."""
+    caller = Caller(organisation=event.actor, roles=frozenset({"operator"}))
+    unit = indices.IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
+    argument = indices.PublishIndex(caller=caller, index=fact.index, unit=unit, values=fact.values)
+    return indices.publish(state, argument, _moment(event.time))
+
+
+def _moment(now: datetime, *ids: UUID) -> Moment:
+    given = iter(ids)
+    return Moment(now, lambda: next(given, UNTOLD))
+
+
+def _drafted(before: Before, event: Recorded, fact: AgreementDrafted, caller: Caller) -> Decision:
+    if fact.match is not None:
+        if before.match is None or before.match_time is None:
+            raise LookupError(f"the record confirms no match {fact.match} that has no agreement yet")
+        return from_match(event.lane, before.match, _moment(before.match_time, fact.agreement))
+    if fact.proposed_by is None:
+        raise LookupError("it came of no match, and nobody proposed it")
+    argument = agreements.DraftAgreement(
+        caller=caller,
+        market=fact.market,
+        kind=fact.kind,
+        side=fact.proposed_by,
+        counterparty=fact.buyer if fact.proposed_by == "seller" else fact.seller,
+        basis=fact.terms.product.basis,
+        members=frozenset({fact.seller, fact.buyer, event.actor}),
+        terms=fact.terms,
+    )
+    return agreements.draft(AgreementState(lane=event.lane), argument, _moment(event.time, fact.agreement))
+
+
+def _stepped(agreement: Agreement, event: Recorded, fact: _Step, caller: Caller) -> Decision:
+    state, moment = AgreementState(lane=event.lane, agreement=agreement), _moment(event.time)
+    ends = isinstance(fact, ForceMajeureEnded | AgreementTerminated)
+    if isinstance(fact, AgreementAdvanced) or (ends and agreement.side_of(event.actor) is None):
+        by_clock = standing.PassTime(caller=caller, agreement=agreement.agreement)
+        return standing.pass_time(state, by_clock, moment)
+    named: dict[str, Any] = {
+        "caller": caller,
+        "agreement": agreement.agreement,
+        "expected_version": agreement.version,
+    }
+    match fact:
+        case AgreementProposed():
+            proposed = agreements.ProposeTerms(**named, terms=fact.terms, note=fact.note)
+            return agreements.propose(state, proposed, moment)
+        case ProposalWithdrawn():
+            withdrawn = agreements.WithdrawProposal(**named, proposal=fact.proposal)
+            return agreements.withdraw(state, withdrawn, moment)
+        case AgreementSigned():
+            signed = agreements.SignProposal(
+                **named, proposal=fact.proposal, binding=fact.binding
+            )
+            return agreements.sign(state, signed, moment)
+        case ConditionSettled():
+            settled = standing.SettleCondition(
+                **named, condition=fact.condition, outcome=fact.outcome, on=fact.on, evidence=fact.evidence
+            )
+            return standing.settle_condition(state, settled, moment)
+        case AgreementExtended():
+            return standing.extend(state, standing.Extend(**named), moment)
+        case ForceMajeureDeclared():
+            suspended = standing.Suspend(**named, period=fact.period, reason=fact.reason)
+            return standing.suspend(state, suspended, moment)
+        case ForceMajeureEnded():
+            return standing.resume(state, standing.Resume(**named), moment)
+        case AgreementTerminated():
+            reason = _reason(fact)
+            return standing.terminate(
+                state, standing.Terminate(**named, reason=reason, note=fact.note), moment
+            )
+        case _:
+            assert_never(fact)
+
+
+def _reason(fact: AgreementTerminated) -> standing.TerminationReason:
+    for reason in standing.REASONS:
+        if reason == fact.reason:
+            return reason
+    raise LookupError(f"no side ends an agreement for {fact.reason}")
+
+
+def _counted(
+    before: Before,
+    agreement: Agreement,
+    event: Recorded,
+    fact: OutputDeclared | QuantityNominated | ShortfallNotified | YearAssessed,
+    caller: Caller,
+) -> Decision:
+    state = VolumeState(lane=event.lane, agreement=agreement, volumes=before.volumes)
+    named: dict[str, Any] = {"caller": caller, "agreement": agreement.agreement}
+    match fact:
+        case OutputDeclared():
+            declared = DeclareOutput(**named, year=fact.year, output_g=fact.output_g)
+            return declare_output(state, declared, _moment(event.time))
+        case ShortfallNotified():
+            told = NotifyShortfall(**named, year=fact.year, quantity_g=fact.quantity_g, reason=fact.reason)
+            return notify_shortfall(state, told, _moment(event.time))
+        case QuantityNominated():
+            moment = _moment(event.time, fact.nomination)
+            if agreement.side_of(event.actor) is None:
+                silent = nominations.NominateBySilence(
+                    **named, level=fact.level, start=fact.part.period.start
+                )
+                return nominations.nominate_by_silence(state, silent, moment)
+            spoken = nominations.NominateQuantity(**named, level=fact.level, part=fact.part)
+            return nominations.nominate(state, spoken, moment)
+        case YearAssessed():
+            account = AccountState(
+                lane=event.lane,
+                agreement=agreement,
+                volumes=before.volumes,
+                formula=_formula(before, agreement, event.time),
+            )
+            due = next_year_end(agreement, before.volumes)
+            year = fact.ledger.year if due is None else due[1]
+            return assess_year(account, AssessYear(**named, year=year), _moment(event.time))
+        case _:
+            assert_never(fact)
+
+
+def _formula(before: Before, agreement: Agreement, now: datetime) -> Priced | None:
+    last_day = unpriced_day(agreement, before.volumes, now)
+    if last_day is None:
+        return None
+    return formula_price(agreement.terms_on(last_day), last_day, before.values, now)
+
+
+def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Caller) -> Decision:
+    state = DeliveryState(
+        lane=event.lane,
+        agreement=before.agreement,
+        delivery=before.delivery,
+        lots=before.lots,
+        closed_years=frozenset(
+            year.year for year in before.volumes.years.values() if year.ledger is not None
+        ),
+        quarter_settled=isinstance(fact, DeliveryShipped)
+        and settles_quarterly(before.agreement, fact.shipped_on)
+        and bool(before.invoices),
+        values=before.values,
+    )
+    moment = _moment(event.time)
+    match fact:
+        case DeliveryShipped():
+            shipped = deliveries.Ship(
+                caller=caller,
+                agreement=fact.agreement,
+                nomination=fact.nomination,
+                lot_number=fact.lot_number,
+                passport=fact.passport,
+                form=fact.form,
+                shipped_on=fact.shipped_on,
+                net_wet_g=fact.net_wet_g,
+                moisture_ppb=fact.moisture_ppb,
+                stated=fact.stated,
+                evidence=fact.evidence,
+            )
+            return deliveries.ship(state, shipped, _moment(event.time, fact.delivery, fact.invoice))
+        case DeliveryWeighed():
+            weighed = deliveries.Weigh(
+                caller=caller,
+                delivery=fact.delivery,
+                weighed_on=fact.weighed_on,
+                net_wet_g=fact.net_wet_g,
+                moisture_ppb=fact.moisture_ppb,
+            )
+            return deliveries.weigh(state, weighed, moment)
+        case AssayLodged():
+            lodged = results.LodgeAssay(
+                caller=caller,
+                delivery=fact.delivery,
+                laboratory=fact.laboratory,
+                reference=fact.reference,
+                results=fact.results,
+            )
+            return results.lodge(state, lodged, moment)
+        case AssaysExchanged():
+            exchanged = results.ExchangeAssays(caller=caller, delivery=fact.delivery)
+            return results.exchange(state, exchanged, moment)
+        case UmpireDecided():
+            return results.umpire(state, _umpire(fact, caller), moment)
+        case DeliveryAccepted():
+            accepted = deliveries.Accept(
+                caller=caller, delivery=fact.delivery, title_passed_on=fact.title_passed_on
+            )
+            return deliveries.accept(state, accepted, moment)
+        case DeliveryRejected():
+            rejected = deliveries.Reject(caller=caller, delivery=fact.delivery)
+            return deliveries.reject(state, rejected, moment)
+        case _:
+            assert_never(fact)
+
+
+def _umpire(fact: UmpireDecided, caller: Caller) -> results.DecideAsUmpire:
+    return results.DecideAsUmpire(
+        caller=caller,
+        delivery=fact.delivery,
+        laboratory=fact.laboratory,
+        reference=fact.reference,
+        results=tuple(
+            AnalyteResult(analyte=each.analyte, fraction_ppb=each.umpire_ppb)
+            for each in fact.settled
+            if each.umpire_ppb is not None
+        ),
+        cost_cents=fact.cost_cents,
+    )
+
+
+def _invoiced(before: Before, event: Recorded, fact: InvoiceSettled, caller: Caller) -> Decision:
+    """An invoice that a side asked for; one that follows from another fact comes right after it."""
+    moment = _moment(event.time, fact.invoice)
+    if fact.delivery is not None:
+        state = DeliveryState(
+            lane=event.lane,
+            agreement=before.agreement,
+            delivery=before.delivery,
+            invoices=before.invoices,
+            values=before.values,
+        )
+        if before.invoices:
+            restated = settlements.Restate(caller=caller, delivery=fact.delivery)
+            return settlements.restate(state, restated, moment)
+        settled = settlements.Settle(caller=caller, delivery=fact.delivery)
+        return settlements.settle(state, settled, moment)
+    if fact.period is None:
+        raise LookupError("it settles neither a delivery nor a quarter, and follows from no fact before it")
+    quarter = QuarterState(
+        lane=event.lane,
+        agreement=before.agreement,
+        deliveries=before.shipped,
+        invoices=before.invoices,
+        values=before.values,
+    )
+    asked = settlements.SettleQuarter(
+        caller=caller, agreement=fact.agreement, quarter=fact.period.start.date()
+    )
+    return settlements.settle_quarter(quarter, asked, moment)

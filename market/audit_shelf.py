@@ -1,0 +1,260 @@
+"""What an audit remembers of agreements, in a temporary file: its memory does not grow with the record.
+
+SQLite keeps the file to itself, begins it in memory, and removes it with the connection.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from contracts.commands.indices import windows_of
+from contracts.rules.agreement import Agreement
+from contracts.rules.delivery import Delivery
+from contracts.rules.indices import IndexUnit
+from contracts.rules.volumes import Volumes
+from events.contract_events import IndexPublished, InvoiceSettled
+from events.contract_terms import AgreementTerms, IndexValue
+from events.envelope import Recorded
+from events.market_events import MatchConfirmed
+
+CACHE_KIB: Final = 65_536
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+SCHEMA = """
+pragma journal_mode = off;
+pragma synchronous = off;
+create table confirmed (match blob primary key, body blob) without rowid;
+create table agreement (agreement blob primary key, body blob) without rowid;
+create table delivery (
+    agreement blob, delivery blob, shipped_on text, lot text, body blob, primary key (agreement, delivery)
+) without rowid;
+create index delivery_in_time on delivery (agreement, shipped_on);
+create index delivery_lot on delivery (agreement, lot);
+create table quarter_invoice (agreement blob, start text, invoice blob, body blob);
+create index quarter_invoice_of on quarter_invoice (agreement, start);
+create table index_unit (code text, lane int, position int, body blob, primary key (code, lane, position))
+    without rowid;
+create table index_value (
+    code text, starts int, ends int, lane int, position int, place int, recorded int, body blob,
+    primary key (code, starts, lane, position, place)
+) without rowid;
+begin;
+"""
+
+
+class Confirmed(Struct, frozen=True, kw_only=True):
+    """A confirmed match that has no agreement yet, and the event that says so."""
+
+    event: UUID
+    time: datetime
+    fact: MatchConfirmed
+
+
+class Following(Struct, frozen=True, kw_only=True):
+    """A fact that has to come next of its agreement: what its event has to say, as JSON."""
+
+    type: str
+    body: bytes
+
+
+class Dossier(Struct, frozen=True, kw_only=True):
+    """An agreement as its facts have made it so far, and what the last decision left to be said."""
+
+    agreement: Agreement
+    volumes: Volumes = Volumes()
+    following: tuple[Following, ...] = ()
+
+
+class DeliveryFile(Struct, frozen=True, kw_only=True):
+    """A delivery with its invoices, in the order of the record."""
+
+    delivery: Delivery
+    invoices: tuple[InvoiceSettled, ...] = ()
+
+
+class KnownValue(NamedTuple):
+    """`recorded`: when the record took it."""
+
+    recorded: datetime
+    value: IndexValue
+
+
+class AuditShelf:
+    """One for all lanes of an audit. `market_read`: the market stream was, before the contracts."""
+
+    def __init__(self, *, market_read: bool = False) -> None:
+        self._market_read = market_read
+        self._broken_off: set[int] = set()
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.execute(f"pragma cache_size = -{CACHE_KIB}")
+        self._file.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def matches_known(self, lane: int) -> bool:
+        """Whether every confirmed match of the market's lane of this number was kept."""
+        return self._market_read and lane not in self._broken_off
+
+    def break_off(self, lane: int) -> None:
+        """The market's lane of this number is read no further."""
+        self._broken_off.add(lane)
+
+    def keep_match(self, event: Recorded, fact: MatchConfirmed) -> None:
+        """Matches without terms make no agreement."""
+        if fact.contract is not None:
+            kept = Confirmed(event=event.id, time=event.time, fact=fact)
+            self._put("insert or replace into confirmed values (?, ?)", fact.match.bytes, _encode(kept))
+
+    def match(self, match: UUID) -> Confirmed | None:
+        row = self._one("select body from confirmed where match = ?", match.bytes)
+        return None if row is None else _matches.decode(row[0])
+
+    def drop_match(self, match: UUID) -> None:
+        """It has its agreement."""
+        self._put("delete from confirmed where match = ?", match.bytes)
+
+    def agreement(self, agreement: UUID) -> Dossier | None:
+        row = self._one("select body from agreement where agreement = ?", agreement.bytes)
+        return None if row is None else _dossiers.decode(row[0])
+
+    def keep_agreement(self, dossier: Dossier) -> None:
+        key = dossier.agreement.agreement.bytes
+        self._put("insert or replace into agreement values (?, ?)", key, _encode(dossier))
+
+    def delivery(self, agreement: UUID, delivery: UUID) -> DeliveryFile | None:
+        row = self._one(
+            "select body from delivery where agreement = ? and delivery = ?", agreement.bytes, delivery.bytes
+        )
+        return None if row is None else _deliveries.decode(row[0])
+
+    def keep_delivery(self, of: DeliveryFile) -> None:
+        shipped = of.delivery.shipped
+        self._put(
+            "insert or replace into delivery values (?, ?, ?, ?, ?)",
+            shipped.agreement.bytes,
+            shipped.delivery.bytes,
+            shipped.shipped_on.isoformat(),
+            shipped.lot_number,
+            _encode(of),
+        )
+
+    def has_lot(self, agreement: UUID, lot_number: str) -> bool:
+        lot = "select 1 from delivery where agreement = ? and lot = ?"
+        return self._one(lot, agreement.bytes, lot_number) is not None
+
+    def shipped_between(self, agreement: UUID, start: date, end: date) -> tuple[Delivery, ...]:
+        rows = self._all(
+            "select body from delivery where agreement = ? and shipped_on >= ? and shipped_on < ?"
+            " order by shipped_on, delivery",
+            agreement.bytes,
+            start.isoformat(),
+            end.isoformat(),
+        )
+        return tuple(_deliveries.decode(row[0]).delivery for row in rows)
+
+    def keep_quarter_invoice(self, fact: InvoiceSettled, start: date) -> None:
+        self._put(
+            "insert into quarter_invoice values (?, ?, ?, ?)",
+            fact.agreement.bytes,
+            start.isoformat(),
+            fact.invoice.bytes,
+            _encode(fact),
+        )
+
+    def quarter_invoices(self, agreement: UUID, start: date) -> tuple[InvoiceSettled, ...]:
+        rows = self._all(
+            "select body from quarter_invoice where agreement = ? and start = ? order by rowid",
+            agreement.bytes,
+            start.isoformat(),
+        )
+        return tuple(_invoices.decode(row[0]) for row in rows)
+
+    def keep_index(self, event: Recorded, fact: IndexPublished) -> None:
+        """What is kept already stays: an audit reads all values before it checks what is priced by them."""
+        unit = IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
+        place = (event.lane, event.position)
+        self._put("insert or ignore into index_unit values (?, ?, ?, ?)", fact.index, *place, _encode(unit))
+        self._file.executemany(
+            "insert or ignore into index_value values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    fact.index,
+                    _micros(value.period.start),
+                    _micros(value.period.end),
+                    *place,
+                    number,
+                    _micros(event.time),
+                    _encode(value),
+                )
+                for number, value in enumerate(fact.values)
+            ],
+        )
+
+    def unit_before(self, event: Recorded, code: str) -> IndexUnit | None:
+        row = self._one(
+            "select body from index_unit where code = ? and lane = ? and position < ?"
+            " order by position limit 1",
+            code,
+            event.lane,
+            event.position,
+        )
+        return None if row is None else _units.decode(row[0])
+
+    def values_before(self, event: Recorded, code: str, start: datetime, end: datetime) -> list[IndexValue]:
+        """Values of the lane that touch a period."""
+        rows = self._all(
+            "select body from index_value where code = ? and lane = ? and position < ? and ends > ?"
+            " and starts < ? order by starts, position",
+            code,
+            event.lane,
+            event.position,
+            _micros(start),
+            _micros(end),
+        )
+        return [_values.decode(row[0]) for row in rows]
+
+    def known_values(self, terms: AgreementTerms, days: Sequence[date]) -> dict[str, list[KnownValue]]:
+        """By code: whatever a price for a shipment of these days may rest on, in the order of recording."""
+        found: dict[str, dict[tuple[int, int, int], KnownValue]] = {}
+        for window in windows_of(terms, days, 1):
+            rows = self._all(
+                "select lane, position, place, recorded, body from index_value"
+                " where code = ? and ends > ? and starts < ?",
+                window.code,
+                _micros(window.start),
+                _micros(window.end),
+            )
+            of_code = found.setdefault(window.code, {})
+            for lane, position, place, recorded, body in rows:
+                moment = EPOCH + timedelta(microseconds=recorded)
+                of_code[lane, position, place] = KnownValue(moment, _values.decode(body))
+        return {code: sorted(known.values(), key=lambda of: of.recorded) for code, known in found.items()}
+
+    def _put(self, statement: str, *values: Any) -> None:
+        self._file.execute(statement, values)
+
+    def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._file.execute(statement, values).fetchone()
+        return row
+
+    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._file.execute(statement, values).fetchall()
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_matches = msgspec.msgpack.Decoder(Confirmed)
+_dossiers = msgspec.msgpack.Decoder(Dossier)
+_deliveries = msgspec.msgpack.Decoder(DeliveryFile)
+_invoices = msgspec.msgpack.Decoder(InvoiceSettled)
+_units = msgspec.msgpack.Decoder(IndexUnit)
+_values = msgspec.msgpack.Decoder(IndexValue)

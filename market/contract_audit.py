@@ -1,0 +1,287 @@
+"""The contracts stream checked from its records alone: every fact follows from its inputs, or is named.
+
+Index values stand in lanes of their own. Which of them a decision saw is known to the second only, so that a
+figure is right when it follows from what stood at some moment of SEEN_WITHIN about it.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import islice, product
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contracts.rules.agreement import LifecycleFact
+from contracts.rules.agreement import fold as fold_agreement
+from contracts.rules.delivery import DeliveryFact
+from contracts.rules.delivery import fold as fold_delivery
+from contracts.rules.indices import IndexState
+from contracts.rules.quotation import IndexValues, quarter_of
+from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
+from contracts.rules.settlements import terms_between
+from contracts.rules.volumes import VolumeFact, fold_volume
+from contracts.rules.year_accounts import unpriced_day
+from events.catalog import type_of
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    DeliveryShipped,
+    IndexPublished,
+    InvoiceSettled,
+    YearAssessed,
+)
+from events.contract_terms import IndexValue
+from events.decision import Decision
+from events.envelope import Draft, Recorded
+from events.refusal import Refusal, Refusals
+from market.audit_shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
+from market.rules.differences import Difference, first_difference
+
+SEEN_WITHIN: Final = timedelta(seconds=60)
+CHOICES_MAX: Final = 256
+
+
+class ContractFault(Struct, frozen=True, kw_only=True):
+    """What is wrong with a fact; `fold`: it has no place after what came before it."""
+
+    kind: Literal["fold", "contract"]
+    told: str
+    difference: Difference | None = None
+
+
+class ContractAudit:
+    """Give it the facts of a lane in order; the first fault ends the check, since nothing fits after it."""
+
+    def __init__(self, shelf: AuditShelf) -> None:
+        self._shelf = shelf
+        self.agreements = 0
+        self.deliveries = 0
+        self.invoices = 0
+        self.years = 0
+
+    def follow(self, event: Recorded) -> ContractFault | None:
+        fact: Any = event.data
+        if isinstance(fact, IndexPublished):
+            return self._published(event, fact)
+        dossier = self._shelf.agreement(fact.agreement)
+        if dossier is None and not isinstance(fact, AgreementDrafted):
+            return ContractFault(
+                kind="fold", told=f"is of agreement {fact.agreement}, which was never drafted"
+            )
+        if dossier is not None and dossier.following:
+            fault, following = _followed(dossier.following[0], event), dossier.following[1:]
+        else:
+            fault, following = self._decided(dossier, event, fact)
+        if fault is None:
+            try:
+                self._fold(dossier, event, fact, following)
+            except LookupError as error:
+                fault = ContractFault(kind="fold", told=f"does not fit what came before it ({error})")
+        return fault
+
+    def _published(self, event: Recorded, fact: IndexPublished) -> ContractFault | None:
+        known: list[IndexValue] = []
+        for value in fact.values:
+            period = value.period
+            known += self._shelf.values_before(event, fact.index, period.start, period.end)
+        state = IndexState(
+            lane=event.lane, unit=self._shelf.unit_before(event, fact.index), values=tuple(known)
+        )
+        self._shelf.keep_index(event, fact)
+        fault, _ = _asked_again(lambda: published_again(state, event, fact), event)
+        return fault
+
+    def _decided(
+        self, dossier: Dossier | None, event: Recorded, fact: ContractFact
+    ) -> tuple[ContractFault | None, tuple[Following, ...]]:
+        """Whether today's rule makes the same of it, and what it makes beside it."""
+        if self._of_unread_match(dossier, event, fact):
+            return None, ()
+        before = self._before(dossier, event, fact)
+        first: ContractFault | None = None
+        for values in _choices(self._known(before, fact, event.time), event.time):
+            seen = replace(before, values=values)
+            fault, following = _asked_again(lambda seen=seen: remade(seen, event, fact), event)
+            if fault is None:
+                return None, following
+            first = first or fault
+        return first, ()
+
+    def _of_unread_match(self, dossier: Dossier | None, event: Recorded, fact: ContractFact) -> bool:
+        """What the market's lane alone can prove, when it was not read, or not to its end."""
+        if self._shelf.matches_known(event.lane):
+            return False
+        if isinstance(fact, AgreementDrafted):
+            return fact.match is not None
+        return (
+            isinstance(fact, AgreementAdvanced)
+            and dossier is not None
+            and dossier.agreement.match is not None
+            and dossier.agreement.status == "draft"
+            and fact.reason == "match_confirmed"
+        )
+
+    def _before(self, dossier: Dossier | None, event: Recorded, fact: ContractFact) -> Before:
+        if isinstance(fact, AgreementDrafted):
+            return self._before_draft(dossier, event, fact)
+        assert dossier is not None
+        before = Before(agreement=dossier.agreement, volumes=dossier.volumes)
+        if isinstance(fact, DeliveryShipped):
+            lots = {fact.lot_number} if self._shelf.has_lot(fact.agreement, fact.lot_number) else ()
+            start = quarter_of(fact.shipped_on).start
+            invoices = self._shelf.quarter_invoices(fact.agreement, start)
+            return replace(before, lots=frozenset(lots), invoices=invoices)
+        if isinstance(fact, InvoiceSettled) and fact.delivery is None:
+            if fact.period is None:
+                return before
+            days = quarter_of(fact.period.start.date())
+            return replace(
+                before,
+                invoices=self._shelf.quarter_invoices(fact.agreement, days.start),
+                shipped=self._shelf.shipped_between(fact.agreement, days.start, days.end),
+            )
+        named: UUID | None = getattr(fact, "delivery", None)
+        kept = None if named is None else self._shelf.delivery(fact.agreement, named)
+        if kept is None:
+            return before
+        return replace(before, delivery=kept.delivery, invoices=kept.invoices)
+
+    def _before_draft(self, dossier: Dossier | None, event: Recorded, fact: AgreementDrafted) -> Before:
+        agreement = None if dossier is None else dossier.agreement
+        confirmed = None if fact.match is None else self._shelf.match(fact.match)
+        if confirmed is None or event.cause != str(confirmed.event):
+            return Before(agreement=agreement)
+        return Before(agreement=agreement, match=confirmed.fact, match_time=confirmed.time)
+
+    def _known(self, before: Before, fact: ContractFact, now: datetime) -> dict[str, list[KnownValue]]:
+        """Index values that the fact may rest on, by code."""
+        agreement = before.agreement
+        if agreement is None or agreement.standing is None:
+            return {}
+        if isinstance(fact, DeliveryShipped):
+            day = fact.shipped_on
+        elif isinstance(fact, InvoiceSettled) and before.delivery is not None:
+            day = before.delivery.shipped.shipped_on
+        elif isinstance(fact, InvoiceSettled) and fact.period is not None:
+            days = quarter_of(fact.period.start.date())
+            known: dict[str, list[KnownValue]] = {}
+            for terms, _ in terms_between(agreement, days):
+                known |= self._shelf.known_values(terms, [days.start, days.last])
+            return known
+        elif isinstance(fact, YearAssessed) and (last_day := unpriced_day(agreement, before.volumes, now)):
+            day = last_day
+        else:
+            return {}
+        return self._shelf.known_values(agreement.terms_on(day), [day])
+
+    def _fold(
+        self, dossier: Dossier | None, event: Recorded, fact: ContractFact, following: tuple[Following, ...]
+    ) -> None:
+        if isinstance(fact, LifecycleFact):
+            after = fold_agreement(None if dossier is None else dossier.agreement, event, fact)
+            dossier = Dossier(agreement=after) if dossier is None else replace(dossier, agreement=after)
+        assert dossier is not None
+        if isinstance(fact, VolumeFact):
+            dossier = replace(dossier, volumes=fold_volume(dossier.volumes, fact))
+        if isinstance(fact, DeliveryFact):
+            self._fold_delivery(event, fact)
+        if isinstance(fact, InvoiceSettled):
+            self._fold_invoice(fact)
+        self._shelf.keep_agreement(replace(dossier, following=following))
+        if isinstance(fact, AgreementDrafted) and fact.match is not None:
+            self._shelf.drop_match(fact.match)
+        self.agreements += isinstance(fact, AgreementDrafted)
+        self.deliveries += isinstance(fact, DeliveryShipped)
+        self.invoices += isinstance(fact, InvoiceSettled)
+        self.years += isinstance(fact, YearAssessed)
+
+    def _fold_delivery(self, event: Recorded, fact: DeliveryFact) -> None:
+        kept = self._shelf.delivery(fact.agreement, fact.delivery)
+        after = fold_delivery(None if kept is None else kept.delivery, event.position, fact)
+        file = DeliveryFile(delivery=after) if kept is None else replace(kept, delivery=after)
+        self._shelf.keep_delivery(file)
+
+    def _fold_invoice(self, fact: InvoiceSettled) -> None:
+        if fact.delivery is not None:
+            kept = self._shelf.delivery(fact.agreement, fact.delivery)
+            if kept is None:
+                raise LookupError(f"delivery {fact.delivery} was never shipped")
+            self._shelf.keep_delivery(replace(kept, invoices=(*kept.invoices, fact)))
+        elif fact.period is not None:
+            self._shelf.keep_quarter_invoice(fact, fact.period.start.date())
+
+
+def _asked_again(decide: Any, event: Recorded) -> tuple[ContractFault | None, tuple[Following, ...]]:
+    """What a rule makes of the inputs, beside the event; the facts that have to follow on it."""
+    try:
+        decision: Decision = decide()
+    except (Refusal, Refusals) as refused:
+        return ContractFault(kind="contract", told=f"is refused by its rule: {refused}"), ()
+    except (LookupError, ValueError, AssertionError) as error:
+        told = f"is what no command could have asked for ({type(error).__name__}: {error})"
+        return ContractFault(kind="contract", told=told), ()
+    first, *rest = decision.drafts
+    if first.data != event.data or first.subject != event.subject:
+        difference = _difference(_said_by(event), {**_said_by(event), **_said(first)})
+        return _unlike(difference), ()
+    return None, tuple(_following(draft, event) for draft in rest)
+
+
+def _followed(following: Following, event: Recorded) -> ContractFault | None:
+    """An id that nobody could tell before is taken from the event."""
+    expected = msgspec.json.decode(following.body)
+    recorded = _said_by(event)
+    if event.type == following.type and expected["data"].get("invoice") == str(UNTOLD):
+        expected["data"]["invoice"] = recorded["data"]["invoice"]
+    return _unlike(_difference(recorded, expected)) if recorded != expected else None
+
+
+def _unlike(difference: Difference | None) -> ContractFault:
+    return ContractFault(kind="contract", told="is not what follows from its inputs", difference=difference)
+
+
+def _difference(recorded: dict[str, Any], expected: dict[str, Any]) -> Difference | None:
+    if recorded["type"] != expected["type"]:
+        return Difference("type", recorded["type"], expected["type"])
+    return first_difference(recorded, expected)
+
+
+def _said_by(event: Recorded) -> dict[str, Any]:
+    """What a fact says, and what its event has to have in common with those of the same command."""
+    common = {"cause": event.cause, "actor": str(event.actor), "time": event.time.isoformat()}
+    return {"type": event.type, "subject": event.subject, "data": _json(event.data), **common}
+
+
+def _said(draft: Draft) -> dict[str, Any]:
+    return {"type": type_of(draft.data), "subject": draft.subject, "data": _json(draft.data)}
+
+
+def _following(draft: Draft, event: Recorded) -> Following:
+    said = {**_said_by(event), **_said(draft)}
+    return Following(type=said["type"], body=msgspec.json.encode(said))
+
+
+def _json(fact: Struct) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(fact))
+
+
+def _choices(known: Mapping[str, list[KnownValue]], now: datetime) -> Iterator[IndexValues]:
+    """What may have stood of each code when the decision was made: most likely all that was recorded by then.
+
+    A lane is read without its lock, and the clocks of two processes differ: values recorded about that time
+    may have been seen or not, each code up to some moment.
+    """
+    options: list[list[tuple[str, list[IndexValue]]]] = []
+    for code, values in known.items():
+        certain = [each.value for each in values if each.recorded <= now - SEEN_WITHIN]
+        moments = sorted(
+            {each.recorded for each in values if abs(each.recorded - now) <= SEEN_WITHIN},
+            key=lambda moment: (moment > now, abs(moment - now)),
+        )
+        seen = [[each.value for each in values if each.recorded <= moment] for moment in moments]
+        options.append([(code, stood) for stood in (*seen, certain)])
+    for choice in islice(product(*options), CHOICES_MAX):
+        yield dict(choice)

@@ -1,0 +1,202 @@
+"""Whole lives of agreements on paper, of every kind of fact, and what an audit finds in them."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import cache
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contracts.rules.indices import IndexUnit
+from events.codec import encode_event
+from events.contract_terms import (
+    AssayClause,
+    ContractForDifference,
+    FixedVolume,
+    FlatPrice,
+    IndexedPrice,
+    NominatedPart,
+    SplittingLimit,
+    TakeOrPayClause,
+    TermClause,
+)
+from events.envelope import Recorded, source_of
+from events.market_terms import AnalyteLimit, PenaltyRule
+from market.audit_shelf import AuditShelf
+from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
+from market.round_audit import BY_CERTIFICATE
+from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
+from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms
+from tests.delivery_support import CFD, NDPR, PPM_PPB, UMPIRE, delivery_terms, figures, quoted
+from tests.desk_support import PERCENT_PPB
+from tests.volume_support import days, share_of_output
+
+OXIDE, RATE = "ndpr-oxide-cn", "usd-eur"
+IN_USD, EUR_PER_USD = IndexUnit(currency="USD", per="oxide"), IndexUnit(currency="EUR", rate_of="USD")
+PRICE = agreement_terms().price
+assert isinstance(PRICE, IndexedPrice)
+TAKE_OR_PAY = TakeOrPayClause(
+    top_ppb=80 * PERCENT_PPB,
+    deficiency_price_ppb=90 * PERCENT_PPB,
+    makeup_years=2,
+    carry_forward_years=1,
+    carry_forward_max_ppb=10 * PERCENT_PPB,
+    deliver_ppb=60 * PERCENT_PPB,
+    deliver_price_ppb=10 * PERCENT_PPB,
+)
+TERMS = agreement_terms(
+    product=replace(agreement_terms().product, limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM_PPB),)),
+    volume=FixedVolume(acq_g=(100 * TONNE_G,) * 4),
+    take_or_pay=TAKE_OR_PAY,
+    penalties=(
+        PenaltyRule(analyte="Th", threshold_ppb=PPM_PPB, step_ppb=PPM_PPB, ueur_per_kg_per_step=MICRO),
+    ),
+    assay=AssayClause(
+        splitting=(
+            SplittingLimit(analyte="Nd", limit_ppb=5_000_000),
+            SplittingLimit(analyte="Th", limit_ppb=PPM_PPB),
+        ),
+        umpire=UMPIRE,
+    ),
+)
+IN_EUR = IndexUnit(currency="EUR", per="oxide")
+SPOT = delivery_terms(replace(PRICE, index=replace(PRICE.index, currency="EUR", fx_code=None)))
+CLEAN = {**NDPR, "Th": 3 * PPM_PPB}
+
+
+def offtake() -> ContractLane:
+    """From a counter-proposal to a termination in the third year; a year with deliveries, one without."""
+    lane = ContractLane()
+    dear = replace(TERMS, price=replace(PRICE, floor_micro_per_kg=130 * MICRO))
+    lane.draft(TERMS).propose("buyer", dear, "dearer").withdraw("buyer").propose("seller", TERMS)
+    lane.sign(binding=False).sign().on(date(2026, 4, 1))
+    lane.settle_condition("seller", PERMIT.code).settle_condition("seller", FINANCING.code, "waived")
+    whole = NominatedPart(
+        period=days(date(2027, 1, 1), date(2028, 1, 1)), quantity_g=105 * TONNE_G, form="metal"
+    )
+    lane.on(date(2026, 9, 1)).nominate("annual", whole)
+    lane.on(date(2027, 1, 5)).pass_time()
+    lane.publish(OXIDE, IN_USD, quoted(date(2026, 12, 1), 80 * MICRO))
+    lane.publish(RATE, EUR_PER_USD, quoted(date(2026, 12, 1), 900_000))
+    before_umpire(lane.on(date(2027, 2, 10)))
+    lane.on(date(2027, 2, 20)).ship(stated=figures_of(CLEAN | {"Th": 60 * PPM_PPB})).weigh()
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=60 * PPM_PPB).lodge(
+        "buyer", Nd=NDPR["Nd"], Th=60 * PPM_PPB
+    ).reject()
+    publish_month(lane.on(date(2027, 3, 2)), date(2027, 2, 1), 120_500_000)
+    settle_first(lane)
+    publish_month(lane.on(date(2027, 4, 2)), date(2027, 3, 1), 140_250_000)
+    lane.ship(shipped_on=date(2027, 3, 9), stated=figures_of(CLEAN)).weigh().lodge(
+        "buyer", Nd=590_000_001, Th=7
+    )
+    lane.on(date(2027, 5, 2)).exchange().accept().settle()
+    lane.publish(OXIDE, IN_USD, quoted(date(2027, 3, 1), 141 * MICRO, published=date(2027, 5, 2))).restate()
+    lane.on(date(2027, 6, 1)).suspend("seller", 30).on(date(2027, 6, 12)).resume("seller")
+    lane.propose("buyer", dear).sign().notify_shortfall(1, 5 * TONNE_G)
+    publish_month(lane.on(date(2027, 8, 2)), date(2027, 7, 1), 100 * MICRO)
+    lane.ship(shipped_on=date(2027, 7, 9), stated=figures_of(CLEAN)).weigh()
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"] + 3, Th=8).accept().settle()
+    lane.on(date(2028, 1, 1)).pass_time().on(date(2028, 2, 1)).extend("buyer")
+    publish_month(lane.on(date(2029, 1, 2)), date(2028, 12, 1), 90 * MICRO)
+    return lane.pass_time().on(date(2029, 2, 1)).terminate("buyer", "breach")
+
+
+def before_umpire(lane: ContractLane) -> None:
+    """The two assays of Nd differ too far; the umpire finds for neither alone."""
+    lane.ship(stated=figures_of(CLEAN)).weigh(9_950_000)
+    lane.lodge("seller", Nd=61 * PERCENT_PPB, Th=3 * PPM_PPB).lodge(
+        "buyer", Nd=59 * PERCENT_PPB, Th=3 * PPM_PPB
+    )
+    lane.umpire(90_000, Nd=601_000_000).accept()
+
+
+def settle_first(lane: ContractLane) -> None:
+    lane.last = next(iter(lane.deliveries))
+    lane.settle()
+
+
+def publish_month(lane: ContractLane, month: date, oxide_micro: int) -> None:
+    lane.publish(OXIDE, IN_USD, quoted(month, oxide_micro))
+    lane.publish(RATE, EUR_PER_USD, quoted(month, 905_000))
+
+
+def figures_of(fractions_ppb: dict[str, int]) -> Any:
+    return figures(**fractions_ppb)
+
+
+def difference() -> ContractLane:
+    """A contract for difference whose strike is amended in a quarter, which is settled and restated."""
+    index = replace(CFD.index, code=OXIDE)
+    terms = delivery_terms(replace(CFD, index=index), currency="USD", assay=AssayClause(umpire=UMPIRE))
+    lane = ContractLane().on(date(2027, 1, 1)).draft(terms, kind="spot").sign()
+    lane.publish(OXIDE, IN_USD, quoted(date(2026, 12, 1), 62 * MICRO))
+    lane.on(date(2027, 1, 15)).ship().weigh().accept()
+    assert isinstance(terms.price, ContractForDifference)
+    dearer = replace(terms, price=replace(terms.price, strike_micro_per_kg=120 * MICRO))
+    lane.on(date(2027, 2, 12)).propose("seller", dearer).sign()
+    lane.on(date(2027, 3, 20)).ship(net_wet_g=20 * TONNE_G).weigh(20 * TONNE_G).accept()
+    lane.on(date(2027, 4, 1))
+    lane.publish(OXIDE, IN_USD, *(quoted(date(2027, month, 1), 63 * MICRO) for month in (1, 2, 3)))
+    lane.settle_quarter(date(2027, 1, 1))
+    restated = quoted(date(2027, 3, 1), 66 * MICRO, published=date(2027, 4, 20))
+    return lane.on(date(2027, 4, 21)).publish(OXIDE, IN_USD, restated).settle_quarter(date(2027, 1, 1))
+
+
+def share() -> ContractLane:
+    """Half of the output, declared; the clock ends a suspension, the years and the term."""
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=2),
+        volume=share_of_output(200, 200),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=replace(TAKE_OR_PAY, deficiency_price_ppb=100 * PERCENT_PPB),
+        conditions=(),
+    )
+    lane = ContractLane().draft(terms, by="seller").sign()
+    lane.on(date(2027, 6, 1)).declare_output(1, 180 * TONNE_G).suspend("buyer", 10)
+    return lane.on(date(2029, 3, 1)).pass_time()
+
+
+def never_begun() -> ContractLane:
+    return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
+
+
+JOURNEYS: dict[str, Callable[[], ContractLane]] = {
+    "offtake": offtake,
+    "difference": difference,
+    "share": share,
+    "never begun": never_begun,
+}
+
+
+def audited(records: Sequence[LaneRecord], shelf: AuditShelf | None = None) -> LaneVerdict:
+    audit = LaneAudit(KEY, DEPLOYMENT, BY_CERTIFICATE, shelf=shelf)
+    for record in records:
+        audit.feed(record)
+    return audit.verdict()
+
+
+def divergence_of(records: Sequence[LaneRecord]) -> Divergence:
+    found = audited(records).divergence
+    assert found is not None
+    return found
+
+
+@cache
+def journey(name: str) -> ContractLane:
+    return JOURNEYS[name]()
+
+
+def body_of(event: Recorded, fact: Struct) -> bytes:
+    return encode_event(
+        event_id=event.id,
+        source=source_of(DEPLOYMENT),
+        subject=event.subject,
+        time=event.time,
+        lane=event.lane,
+        position=event.position,
+        cause=event.cause,
+        actor=event.actor,
+        salt=event.salt,
+        data=fact,
+    )
