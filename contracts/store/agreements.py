@@ -72,21 +72,23 @@ def key_of(event: Recorded, fact: LifecycleFact | VolumeFact) -> AgreementKey:
 
 INSERT = """
 insert into agreement (
-    lane, market, agreement, kind, seller, buyer, match, status, version, position, due_time, body
+    lane, market, agreement, kind, seller, buyer, match, status, version, position, due_time, body,
+    ended_reason, currency
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
-    $9::bigint[], $10::bigint[], $11::timestamptz[], $12::bytea[]
+    $9::bigint[], $10::bigint[], $11::timestamptz[], $12::bytea[], $13::text[], $14::text[]
 )
 """
 
 UPDATE = """
 update agreement a set
-    status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body
+    status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body,
+    ended_reason = n.ended_reason, currency = n.currency
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[],
-    $8::bytea[]
-) as n (lane, market, agreement, status, version, position, due_time, body)
+    $8::bytea[], $9::text[], $10::text[]
+) as n (lane, market, agreement, status, version, position, due_time, body, ended_reason, currency)
 where a.lane = n.lane and a.market = n.market and a.agreement = n.agreement
 """
 
@@ -106,7 +108,8 @@ async def _write(connection: Connection, new: Sequence[Agreement], old: Sequence
 
 
 def _changing(of: Agreement) -> tuple[object, ...]:
-    return of.status, of.version, of.position, next_due(of), bodies.encode(of)
+    currency = None if of.standing is None else of.terms.payment.currency
+    return of.status, of.version, of.position, next_due(of), bodies.encode(of), of.ended_reason, currency
 
 
 INSERT_PROPOSALS = """

@@ -83,12 +83,18 @@ async def _write_nominations(
 
 
 UPSERT_YEARS = """
-insert into contract_year (lane, market, agreement, contract_year, seller, buyer, position, body)
+insert into contract_year (
+    lane, market, agreement, contract_year, seller, buyer, position, body, taken_g, off_spec_g, invoiced_g,
+    invoiced_cents
+)
 select * from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bytea[]
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bytea[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]
 )
 on conflict (lane, market, agreement, contract_year) do update set
-    position = excluded.position, body = excluded.body
+    position = excluded.position, body = excluded.body, taken_g = excluded.taken_g,
+    off_spec_g = excluded.off_spec_g, invoiced_g = excluded.invoiced_g,
+    invoiced_cents = excluded.invoiced_cents
 """
 
 
@@ -108,6 +114,10 @@ async def _write_years(
             of.buyer,
             positions[of.agreement, year.year],
             bodies.encode(year),
+            year.taken_g,
+            year.off_spec_g,
+            year.invoiced_g,
+            year.invoiced_cents,
         )
         for of in agreements.values()
         for year in after[of.agreement].years.values()

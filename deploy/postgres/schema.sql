@@ -139,6 +139,8 @@ CREATE TABLE state.agreement (
     due_time timestamp with time zone,
     volume_due_time timestamp with time zone,
     body bytea NOT NULL,
+    ended_reason text,
+    currency text,
     CONSTRAINT agreement_check CHECK ((seller <> buyer)),
     CONSTRAINT agreement_kind_check CHECK ((kind = ANY (ARRAY['spot'::text, 'offtake'::text]))),
     CONSTRAINT agreement_position_check CHECK (("position" >= 1)),
@@ -218,6 +220,10 @@ CREATE TABLE state.contract_year (
     buyer uuid NOT NULL,
     "position" bigint NOT NULL,
     body bytea NOT NULL,
+    taken_g bigint NOT NULL,
+    off_spec_g bigint NOT NULL,
+    invoiced_g bigint NOT NULL,
+    invoiced_cents bigint NOT NULL,
     CONSTRAINT contract_year_contract_year_check CHECK ((contract_year >= 1)),
     CONSTRAINT contract_year_position_check CHECK (("position" >= 1))
 )
@@ -387,6 +393,10 @@ CREATE TABLE state.match (
     buyer_reason text,
     decided_time timestamp with time zone,
     body bytea NOT NULL,
+    struck_time timestamp with time zone NOT NULL,
+    quantity_g bigint NOT NULL,
+    price_ueur_per_kg bigint NOT NULL,
+    amount_cents bigint NOT NULL,
     CONSTRAINT match_buyer_answer_check CHECK ((buyer_answer = ANY (ARRAY['confirmed'::text, 'declined'::text]))),
     CONSTRAINT match_check CHECK (((status = 'open'::text) = (decided_time IS NULL))),
     CONSTRAINT match_check1 CHECK ((seller <> buyer)),
@@ -775,6 +785,12 @@ CREATE INDEX market_input_by_market ON state.market_input USING btree (market, k
 CREATE INDEX match_by_id ON state.match USING btree (match);
 
 CREATE INDEX match_due ON state.match USING btree (confirm_by) WHERE (status = 'open'::text);
+
+CREATE INDEX match_in_time ON state.match USING btree (struck_time);
+
+CREATE INDEX match_of_buyer_in_time ON state.match USING btree (buyer, struck_time);
+
+CREATE INDEX match_of_seller_in_time ON state.match USING btree (seller, struck_time);
 
 CREATE INDEX match_open ON state.match USING btree (lane, market) WHERE (status = 'open'::text);
 

@@ -66,6 +66,7 @@ class MatchChange(Struct, kw_only=True):
     buyer_reason: str | None = None
     decided_time: datetime | None = None
     struck: MatchStruck | None = None
+    struck_time: datetime | None = None
 
     def inserted(self) -> tuple[object, ...]:
         """The whole row of a new match, in the order of the tables' inserts."""
@@ -89,6 +90,16 @@ class MatchChange(Struct, kw_only=True):
             self.buyer_reason,
             self.decided_time,
             bodies.encode(self.struck),
+        )
+
+    def traded(self) -> tuple[object, ...]:
+        """What the funnel sums up of a new match."""
+        assert self.struck is not None
+        return (
+            self.struck_time,
+            self.struck.quantity_basis_g,
+            self.struck.price_ueur_per_kg,
+            self.struck.amount_cents_eur,
         )
 
     def updated(self) -> tuple[object, ...]:
@@ -122,6 +133,7 @@ def struck(event: Recorded, fact: MatchStruck, seller: UUID, buyer: UUID) -> Mat
         seller=seller,
         buyer=buyer,
         struck=fact,
+        struck_time=event.time,
     )
 
 
@@ -170,10 +182,12 @@ async def read_changes(connection: Connection, keys: Iterable[MatchKey]) -> dict
 
 INSERT = """
 insert into match (lane, market, match, status, version, position, supply, requirement, tranche, seller,
-    buyer, confirm_by, seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body)
+    buyer, confirm_by, seller_answer, buyer_answer, seller_reason, buyer_reason, decided_time, body,
+    struck_time, quantity_g, price_ueur_per_kg, amount_cents)
 select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[],
        $8::uuid[], $9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::text[], $14::text[],
-       $15::text[], $16::text[], $17::timestamptz[], $18::bytea[])
+       $15::text[], $16::text[], $17::timestamptz[], $18::bytea[], $19::timestamptz[], $20::bigint[],
+       $21::bigint[], $22::bigint[])
 """
 
 UPDATE = """
@@ -191,7 +205,7 @@ where m.lane = n.lane and m.market = n.market and m.match = n.match
 
 async def write(connection: Connection, changes: Sequence[MatchChange]) -> None:
     """Insert new rows, update the others; each exactly once."""
-    new = [change.inserted() for change in changes if change.struck is not None]
+    new = [(*change.inserted(), *change.traded()) for change in changes if change.struck is not None]
     old = [change.updated() for change in changes if change.struck is None]
     if new:
         expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "match insert")

@@ -11,6 +11,7 @@ import pytest
 from events.connections import Connection
 from market.store import (
     due,
+    funnel,
     lists,
     matches,
     members,
@@ -64,7 +65,8 @@ select n % 12, md5('m' || n % 12)::uuid, md5('t' || n)::uuid, case when n % 50 =
     n + 1, md5('s' || n)::uuid, md5('r' || n)::uuid, 0, md5('o' || n % 200)::uuid, md5('o' || (n + 1) %
     200)::uuid,
     '2026-02-01'::timestamptz + n * interval '1 hour', null, null, null, null,
-    case when n % 50 = 0 then null else '2026-02-01'::timestamptz end, '{}'
+    case when n % 50 = 0 then null else '2026-02-01'::timestamptz end, '{}',
+    '2026-02-01'::timestamptz + n * interval '1 hour', 10, 75000000, 75
 from generate_series(0, $1::int - 1) n;
 
 insert into state.failing
@@ -89,6 +91,15 @@ insert into view.match_entry
 select lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
     seller_answer,
     buyer_answer, seller_reason, buyer_reason, decided_time, body from state.match;
+
+insert into state.agreement
+select n % 12, md5('m' || n % 12)::uuid, md5('a' || n)::uuid, 'spot', md5('o' || n % 200)::uuid,
+    md5('o' || (n + 1) % 200)::uuid, md5('t' || n)::uuid, 'effective', 2, n + 1, null, null,
+    convert_to(repeat('x', 4000), 'UTF8'), null, 'EUR'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.contract_year
+select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 from state.agreement;
 
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
@@ -252,12 +263,27 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (lists.WATERFALL, trade, {"waterfall_pkey"}),
                 ],
             )
+            span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+            await assert_plans(
+                reader,
+                [
+                    (funnel.READ_TRAILS, (None, *span, organisation), {"match_of_seller_in_time"}),
+                    (funnel.READ_TRAILS, (market, *span, organisation), {"match_of_buyer_in_time"}),
+                ],
+            )
             if role == "operator":
                 await assert_plans(
                     reader,
                     [
                         (lists.ALL_ORDERS, ("lot", supply, None, None, 51), {"order_entry_of_kind"}),
                         (lists.ALL_MATCHES, (match, None, None, 51), {"match_entry_by_id"}),
+                        (funnel.READ_TRAILS, (None, *span, None), {"match_in_time"}),
+                        (funnel.READ_TRAILS, (market, *span, None), {"agreement_one_of_match"}),
+                        (
+                            funnel.READ_TRAILS,
+                            (market, *span, None),
+                            {"contract_year_pkey", "contract_year_of"},
+                        ),
                     ],
                 )
     await reader.close()
