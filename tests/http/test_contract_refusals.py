@@ -1,0 +1,280 @@
+"""What the parties of a contract may not do, through the door: a code for each, and nothing stored of any."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pytest
+
+from contracts.timers import Timers
+from events.contract_terms import (
+    AssayClause,
+    ContractForDifference,
+    FixedVolume,
+    IndexedPrice,
+    IndexReference,
+    PaymentClause,
+    TermClause,
+)
+from market.http.examples import AGREEMENT_TERMS
+from market.http.ids import to_text
+from tests.agreement_support import STEADY, agreed
+from tests.contract_support import TONNE_G, agreement_terms
+from tests.desk_support import PERCENT_PPB
+from tests.http.shop import Shop
+from tests.http.test_deliveries import FIGURES, lot, month, on, publish
+from tests.market_support import Firm
+
+CONTRACT_TABLES = (
+    "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "index_value",
+)  # fmt: skip
+YEAR_2 = {"start": "2027-07-01T00:00:00Z", "end": "2028-07-01T00:00:00Z"}
+YEAR_3 = {"start": "2028-07-01T00:00:00Z", "end": "2029-07-01T00:00:00Z"}
+THREE_YEARS: dict[str, Any] = STEADY | {
+    "term": TermClause(starts_on=date(2026, 7, 1), years=3),
+    "volume": FixedVolume(acq_g=(600 * TONNE_G,) * 3),
+    "nominations": agreement_terms().nominations[:1],
+}
+INDEX = IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
+QUARTERLY: dict[str, Any] = STEADY | {
+    "price": ContractForDifference(
+        index=INDEX, strike_micro_per_kg=110_000_000, upside_ppb=30 * PERCENT_PPB, delivered_at_index=False
+    ),
+    "nominations": (),
+    "take_or_pay": None,
+    "assay": AssayClause(umpire="Alfred H. Knight"),
+    "payment": PaymentClause(currency="EUR", provisional_ppb=90 * PERCENT_PPB, due_days=30),
+}
+
+
+def annual(period: dict[str, str], **changes: Any) -> dict[str, Any]:
+    return {"level": "annual", "period": period, "quantity_kg": "600000", "form": "separated_oxide"} | changes
+
+
+@dataclass
+class Stage:
+    """An offtake whose first year was assessed, one priced by an index, one by its difference; a draft."""
+
+    shop: Shop
+    steady: str
+    indexed: str
+    quarterly: str
+    draft: str
+
+    @property
+    def firms(self) -> dict[str, Firm]:
+        return {"seller": self.shop.scene.sellers[0], "buyer": self.shop.scene.buyers[0]}
+
+    async def post(self, path: str, by: str, body: Any = None) -> Any:
+        etag = None
+        if path.rpartition("/")[2] in ("signatures", "suspensions", "resumption"):
+            read = await self.shop.ask("GET", path.rpartition("/")[0], by=self.firms[by])
+            etag = read.headers["etag"]
+        return await self.shop.ask("POST", path, by=self.firms[by], body=body, version=etag)
+
+    async def done(self, path: str, by: str, body: Any = None) -> Any:
+        answer = await self.post(path, by, body)
+        assert 201 == answer.status_code, answer.text
+        return answer
+
+    async def refused(self, path: str, by: str, body: Any = None) -> tuple[int, str]:
+        """Status and code of a request that stores nothing."""
+        await self.shop.token(self.firms[by])
+        before = await self.rows()
+        answer = await self.post(path, by, body)
+        assert before == await self.rows()
+        return answer.status_code, answer.json()["code"]
+
+    async def rows(self) -> dict[str, int]:
+        async with self.shop.scene.pool.acquire() as connection:
+            counted = {
+                table: await connection.fetchval(f"select count(*) from {table}") for table in CONTRACT_TABLES
+            }
+        return counted | await self.shop.rows()
+
+    async def pass_time(self) -> None:
+        scene = self.shop.scene
+        timers = Timers(scene.desk, scene.operator.organisation, lambda *_: None, clock=scene.clock)
+        while await timers.tick():
+            pass
+
+    async def delivered(self, agreement: str, day: date, number: str) -> str:
+        """A lot that was shipped, weighed and accepted on a day."""
+        text = day.isoformat()
+        shipped = await self.done(
+            f"{agreement}/deliveries", "seller", lot(lot_number=number, shipped_on=text)
+        )
+        path: str = shipped.headers["location"]
+        await self.done(f"{path}/weighing", "buyer", {"weighed_on": text, "net_wet_t": "10"})
+        if agreement != self.quarterly:
+            for by in ("seller", "buyer"):
+                await self.done(
+                    f"{path}/assays",
+                    by,
+                    {"laboratory": "AHK", "reference": "1", "results": FIGURES[:1]},
+                )
+        await self.done(f"{path}/acceptance", "buyer", {"title_passed_on": text})
+        return path
+
+
+@pytest.fixture
+async def stage(shop: Shop) -> Stage:
+    """On 10 July 2027: of the first year's 600 t nobody took any, 480 t may be made up."""
+    indexed = {"price": IndexedPrice(index=INDEX), "nominations": (), "take_or_pay": None}
+    steady, priced, quarterly = [
+        f"/v1/agreements/{to_text('agr', await agreed(shop.scene, **changes))}"
+        for changes in (THREE_YEARS, STEADY | indexed, QUARTERLY)
+    ]
+    found = Stage(shop=shop, steady=steady, indexed=priced, quarterly=quarterly, draft="")
+    for day in (date(2026, 7, 2), date(2027, 7, 10)):
+        on(shop, day)
+        await found.pass_time()
+    body = {
+        "market": shop.market,
+        "kind": "offtake",
+        "side": "seller",
+        "counterparty": to_text("org", shop.scene.buyers[0].organisation),
+        "terms": AGREEMENT_TERMS | {"conditions": []},
+    }
+    drafted = await shop.ask("POST", "/v1/agreements", by=shop.scene.sellers[0], body=body)
+    assert 201 == drafted.status_code, drafted.text
+    found.draft = drafted.headers["location"]
+    return found
+
+
+Case = Callable[[Stage], Awaitable[tuple[int, str]]]
+
+
+async def own_proposal(stage: Stage) -> tuple[int, str]:
+    signed = {"proposal": 1, "binding": False}
+    await stage.done(f"{stage.draft}/signatures", "seller", signed)
+    return await stage.refused(f"{stage.draft}/signatures", "seller", signed)
+
+
+async def signing_for_the_other(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(
+        f"{stage.draft}/signatures", "seller", {"proposal": 1, "binding": True, "side": "buyer"}
+    )
+
+
+async def outside_the_band(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(
+        f"{stage.steady}/nominations", "buyer", annual(YEAR_3, quantity_kg="660000.001")
+    )
+
+
+async def after_notice(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(f"{stage.steady}/nominations", "buyer", annual(YEAR_2))
+
+
+async def beyond_make_up(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(
+        f"{stage.steady}/nominations", "buyer", annual(YEAR_3, make_up_kg="960000.001")
+    )
+
+
+async def part_of_a_year(stage: Stage) -> tuple[int, str]:
+    half = {"start": "2028-07-01T00:00:00Z", "end": "2029-01-01T00:00:00Z"}
+    return await stage.refused(f"{stage.steady}/nominations", "buyer", annual(half))
+
+
+async def across_two_years(stage: Stage) -> tuple[int, str]:
+    across = {"start": "2027-12-01T00:00:00Z", "end": "2028-12-01T00:00:00Z"}
+    return await stage.refused(f"{stage.steady}/nominations", "buyer", annual(across))
+
+
+async def to_an_ineffective_agreement(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(f"{stage.draft}/deliveries", "seller", lot(shipped_on="2027-07-10"))
+
+
+async def into_an_assessed_year(stage: Stage) -> tuple[int, str]:
+    return await stage.refused(f"{stage.steady}/deliveries", "seller", lot(shipped_on="2027-06-30"))
+
+
+async def into_a_settled_quarter(stage: Stage) -> tuple[int, str]:
+    on(stage.shop, date(2027, 7, 10))
+    await publish(stage.shop, *(month(number, "60.00") for number in (4, 5, 6)))
+    await stage.delivered(stage.quarterly, date(2027, 6, 1), "Q1")
+    await stage.done(f"{stage.quarterly}/quarters", "seller", {"quarter": "2027-04-01"})
+    return await stage.refused(
+        f"{stage.quarterly}/deliveries", "seller", lot(lot_number="Q2", shipped_on="2027-06-30")
+    )
+
+
+async def an_unknown_analyte(stage: Stage) -> tuple[int, str]:
+    stated = [*FIGURES, {"analyte": "Unobtainium", "fraction": {"unit": "percent", "amount": "1"}}]
+    return await stage.refused(
+        f"{stage.steady}/deliveries", "seller", lot(shipped_on="2027-07-10", stated=stated)
+    )
+
+
+async def an_assay_of_an_unknown_analyte(stage: Stage) -> tuple[int, str]:
+    shipped = await stage.done(f"{stage.steady}/deliveries", "seller", lot(shipped_on="2027-07-10"))
+    path = shipped.headers["location"]
+    await stage.done(f"{path}/weighing", "buyer", {"weighed_on": "2027-07-10", "net_wet_t": "10"})
+    results = [FIGURES[0], {"analyte": "Xx", "fraction": {"unit": "percent", "amount": "1"}}]
+    assay = {"laboratory": "AHK", "reference": "1", "results": results}
+    return await stage.refused(f"{path}/assays", "buyer", assay)
+
+
+async def settled_twice(stage: Stage) -> tuple[int, str]:
+    path = await stage.delivered(stage.steady, date(2027, 7, 10), "L1")
+    await stage.done(f"{path}/settlement", "seller")
+    return await stage.refused(f"{path}/settlement", "buyer")
+
+
+async def an_index_gap(stage: Stage) -> tuple[int, str]:
+    await publish(stage.shop, month(6, "60.00"))
+    path = await stage.delivered(stage.indexed, date(2027, 7, 10), "L1")
+    on(stage.shop, date(2027, 8, 10))
+    return await stage.refused(f"{path}/settlement", "seller")
+
+
+async def index_periods_that_overlap(stage: Stage) -> tuple[int, str]:
+    await publish(stage.shop, month(6, "60.00"))
+    before = await stage.rows()
+    overlapping = month(6, "61.00") | {"first_day": "2027-06-15", "last_day": "2027-06-30"}
+    answer = await publish(stage.shop, overlapping)
+    assert before == await stage.rows()
+    return answer.status_code, answer.json()["code"]
+
+
+async def suspensions_that_overlap(stage: Stage) -> tuple[int, str]:
+    lasting = {"start": "2027-07-10T00:00:00Z", "end": "2027-07-20T00:00:00Z"}
+    sent = {"period": lasting, "reason": "flood"}
+    await stage.done(f"{stage.steady}/suspensions", "seller", sent)
+    await stage.done(f"{stage.steady}/resumption", "seller")
+    return await stage.refused(f"{stage.steady}/suspensions", "buyer", sent)
+
+
+async def weighed_before_it_left(stage: Stage) -> tuple[int, str]:
+    shipped = await stage.done(f"{stage.steady}/deliveries", "seller", lot(shipped_on="2027-07-10"))
+    sent = {"weighed_on": "2027-07-09", "net_wet_t": "10"}
+    return await stage.refused(f"{shipped.headers['location']}/weighing", "buyer", sent)
+
+
+REFUSED: dict[Case, tuple[int, str]] = {
+    own_proposal: (409, "own_proposal"),
+    signing_for_the_other: (403, "other_side_signs"),
+    outside_the_band: (422, "outside_band"),
+    after_notice: (409, "notice_over"),
+    beyond_make_up: (422, "make_up_exceeded"),
+    part_of_a_year: (422, "period_not_a_part"),
+    across_two_years: (422, "periods_overlap"),
+    to_an_ineffective_agreement: (409, "agreement_ineffective"),
+    into_an_assessed_year: (409, "shipped_year_closed"),
+    into_a_settled_quarter: (409, "shipped_quarter_settled"),
+    an_unknown_analyte: (422, "result_unknown"),
+    an_assay_of_an_unknown_analyte: (422, "result_unknown"),
+    settled_twice: (409, "already_settled"),
+    an_index_gap: (409, "index_gap"),
+    index_periods_that_overlap: (422, "index_periods_overlap"),
+    suspensions_that_overlap: (422, "periods_overlap"),
+    weighed_before_it_left: (422, "dates_out_of_order"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.__name__)
+async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: Stage, case: Case) -> None:
+    assert REFUSED[case] == await case(stage)
