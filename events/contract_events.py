@@ -82,7 +82,10 @@ class ProposalWithdrawn(Struct, frozen=True, kw_only=True):
 
 
 class AgreementSigned(Struct, frozen=True, kw_only=True):
-    """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is what it put its name to."""
+    """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is what it put its name to.
+
+    `group`: the ultimate parent of the organisation when it signed; None in records of before it was stated.
+    """
 
     TYPE: ClassVar[str] = "contracts.agreement.signed.v1"
 
@@ -93,6 +96,7 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
     organisation: UUID
     binding: bool
     terms_sha256: Sha256Hex
+    group: UUID | None = None
 
 
 class AgreementAdvanced(Struct, frozen=True, kw_only=True):

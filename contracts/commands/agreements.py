@@ -162,6 +162,7 @@ async def sign(
     proposal: int,
     binding: bool,
     side: Side | None = None,
+    group: UUID | None = None,
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
@@ -172,6 +173,7 @@ async def sign(
         proposal=proposal,
         binding=binding,
         side=side,
+        group=group,
     )
     return await step(desk, SIGN, argument, request=request, dry_run=dry_run)
 

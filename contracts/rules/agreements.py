@@ -102,7 +102,7 @@ class WithdrawProposal(Struct, frozen=True, kw_only=True):
 
 
 class SignProposal(Struct, frozen=True, kw_only=True):
-    """`side`: for whom the caller means to sign; None: for its own side."""
+    """`side`: for whom the caller means to sign; None: for its own side. `group` is the caller's."""
 
     caller: Caller
     agreement: UUID
@@ -110,6 +110,7 @@ class SignProposal(Struct, frozen=True, kw_only=True):
     proposal: int
     binding: bool
     side: Side | None = None
+    group: UUID | None = None
 
 
 def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> Decision:
@@ -215,6 +216,7 @@ def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decis
         organisation=argument.caller.organisation,
         binding=argument.binding,
         terms_sha256=terms_sha256(proposal.terms),
+        group=argument.group,
     )
     followed = _what_follows(agreement, with_signature(proposal, fact), day_of(moment.now))
     return decision(agreement, fact, *followed)

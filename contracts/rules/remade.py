@@ -181,7 +181,7 @@ def _stepped(agreement: Agreement, event: Recorded, fact: _Step, caller: Caller)
             return agreements.withdraw(state, withdrawn, moment)
         case AgreementSigned():
             signed = agreements.SignProposal(
-                **named, proposal=fact.proposal, binding=fact.binding
+                **named, proposal=fact.proposal, binding=fact.binding, group=fact.group
             )
             return agreements.sign(state, signed, moment)
         case ConditionSettled():

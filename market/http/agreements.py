@@ -43,7 +43,7 @@ from market.http.reads import as_desk
 from market.http.receipts import Accepted, Done, Result, done
 from market.rules.refusals import MarketUnknown
 from market.rules.wording import LongText
-from market.store import markets, members
+from market.store import markets, members, party_reads
 
 TAG: Final = "Agreements"
 PROPOSALS: Final = range(1, 100_000)
@@ -373,10 +373,18 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
         proposal=call.body.proposal,
         binding=call.body.binding,
         side=call.body.side,
+        group=await _group(call),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
     return accepted(call, result)
+
+
+async def _group(call: Call[Any, Any]) -> UUID | None:
+    """The ultimate parent of who asks."""
+    async with as_desk(call) as connection:
+        organisation = await party_reads.load_organisation(connection, call.caller.organisation)
+    return None if organisation is None else organisation.group
 
 
 HANDLERS: Final = (draft, index, read, propose, read_proposal, compare, withdraw, sign)

@@ -36,7 +36,7 @@ from events.vocabulary import ProductForm
 from market.rules.deals import STANDING, UNCHANGED, ContractFact, Deal, Deals, DealTerms
 from market.rules.viewers import Band, InitiativeViewer, PublicViewer, mass_band_g, public_id
 
-ORGANISATIONS_MIN: Final = 5
+GROUPS_MIN: Final = 5
 HALF: Final = 2
 TOPIC: Final = "public.offtake-agreements.v1"
 DealAction = Literal[
@@ -137,7 +137,10 @@ def _line(
 
 
 def _crowded(deals: Deals, market: UUID, form: ProductForm) -> bool:
-    """Enough organisations on either side of the form's standing agreements, none with more than half."""
+    """Enough groups of companies on either side of the form's standing agreements, none with more than half.
+
+    A party whose group no signature tells is its own.
+    """
     sellers: Counter[UUID] = Counter()
     buyers: Counter[UUID] = Counter()
     for deal in deals.values():
@@ -145,9 +148,8 @@ def _crowded(deals: Deals, market: UUID, form: ProductForm) -> bool:
         if terms is None or deal.kind == "spot" or deal.status not in STANDING:
             continue
         if deal.market == market and terms.form == form:
-            sellers[deal.seller] += terms.yearly_g
-            buyers[deal.buyer] += terms.yearly_g
+            sellers[deal.seller_group or deal.seller] += terms.yearly_g
+            buyers[deal.buyer_group or deal.buyer] += terms.yearly_g
     return all(
-        len(side) >= ORGANISATIONS_MIN and max(side.values()) * HALF <= side.total()
-        for side in (sellers, buyers)
+        len(side) >= GROUPS_MIN and max(side.values()) * HALF <= side.total() for side in (sellers, buyers)
     )

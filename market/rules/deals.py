@@ -79,7 +79,7 @@ class DealTerms(Struct, frozen=True, kw_only=True):
 
 
 class Deal(Struct, frozen=True, kw_only=True):
-    """`table` is the newest proposal, `terms` what both have signed."""
+    """`table` is the newest proposal, `terms` what both have signed; groups as the parties signed last."""
 
     market: UUID
     kind: AgreementKind
@@ -88,6 +88,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     status: AgreementStatus
     table: DealTerms
     terms: DealTerms | None = None
+    seller_group: UUID | None = None
+    buyer_group: UUID | None = None
 
 
 Deals = dict[UUID, Deal]
@@ -122,6 +124,9 @@ def fold_deal(deals: Deals, fact: ContractFact) -> None:
             )
         case AgreementProposed():
             deals[fact.agreement] = replace(deals[fact.agreement], table=deal_terms(fact.terms))
+        case AgreementSigned() if fact.group is not None:
+            of_side = "seller_group" if fact.side == "seller" else "buyer_group"
+            deals[fact.agreement] = replace(deals[fact.agreement], **{of_side: fact.group})
         case AgreementAdvanced():
             deal = deals[fact.agreement]
             terms = deal.terms if fact.reason in UNCHANGED else deal.table

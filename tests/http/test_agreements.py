@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
+from events.contract_events import AgreementSigned
 from events.vocabulary import KeyRole
 from market.http.examples import AGREEMENT_TERMS
 from market.http.ids import to_text
@@ -202,6 +203,10 @@ async def test_from_draft_to_effective_suspended_and_terminated(shop: Shop) -> N
     for firm in (seller, buyer):
         signed = await step(shop, path, "signatures", firm, {"proposal": 1, "binding": True})
     assert "binding_subject_to_cp" == signed.json()["status"]
+    facts = [event.data for event in await shop.scene.events("contracts")]
+    assert [seller.organisation, buyer.organisation] == [
+        fact.group for fact in facts if isinstance(fact, AgreementSigned)
+    ]
     today = shop.scene.clock.now.date().isoformat()
     evidence = [{"title": "Permit 17/2026", "sha256": "ab" * 32, "dated_on": today}]
     unfit = await step(shop, path, "conditions/permit", seller, {"outcome": "met", "on": today})

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from events import contract_events
 from events.contract_events import (
     AgreementDrafted,
+    AgreementSigned,
     AgreementTerminated,
     AssayLodged,
     IndexPublished,
@@ -17,7 +18,7 @@ from events.contract_events import (
 from events.contract_terms import FixedVolume
 from events.envelope import Recorded
 from market.rules.contract_visibility import see_contract
-from market.rules.deal_tape import ORGANISATIONS_MIN, TapeAgreement
+from market.rules.deal_tape import GROUPS_MIN, TapeAgreement
 from market.rules.deals import ContractFact, Deal, Deals, DealTerms, fold_deal
 from market.rules.viewers import (
     AuditorViewer,
@@ -119,13 +120,24 @@ def test_a_party_sees_the_facts_of_its_agreement_but_the_others_sealed_assay(kin
 
 def test_fewer_than_five_on_a_side_leave_no_line() -> None:
     paper = Paper().effective()
-    assert {None} == set(seen(crowd(ORGANISATIONS_MIN - 2), paper))
-    one_buyer = crowd(ORGANISATIONS_MIN, buyer=numbered(99))
+    assert {None} == set(seen(crowd(GROUPS_MIN - 2), paper))
+    one_buyer = crowd(GROUPS_MIN, buyer=numbered(99))
     assert {None} == set(seen(one_buyer, paper))
 
 
+def test_firms_of_one_group_count_once() -> None:
+    """Five sellers, with the one on paper six; then the last two sign as firms of the first one's group."""
+    deals, paper = crowd(GROUPS_MIN), Paper().effective()
+    assert any(seen(deals, paper))
+    signed = next(fact for fact in paper.facts if isinstance(fact, AgreementSigned))
+    for number in (GROUPS_MIN - 2, GROUPS_MIN - 1):
+        group = deals[numbered(300)].seller
+        fold_deal(deals, replace(signed, agreement=numbered(300 + number), side="seller", group=group))
+    assert {None} == set(seen(deals, paper))
+
+
 def test_who_holds_more_than_half_leaves_no_line() -> None:
-    deals = crowd(ORGANISATIONS_MIN)
+    deals = crowd(GROUPS_MIN)
     deals[numbered(999)] = deal(0, yearly_g=6_000 * TONNE_G)
     assert {None} == set(seen(deals, Paper().effective()))
 
@@ -133,7 +145,7 @@ def test_who_holds_more_than_half_leaves_no_line() -> None:
 def test_another_form_does_not_hide_this_one() -> None:
     deals = {
         place: replace(each, terms=replace(each.table, form="metal"))
-        for place, each in crowd(ORGANISATIONS_MIN).items()
+        for place, each in crowd(GROUPS_MIN).items()
     }
     assert {None} == set(seen(deals, Paper().effective()))
 
@@ -144,7 +156,7 @@ def test_among_enough_each_step_has_a_line_in_bands() -> None:
     longer = agreement_terms(volume=FixedVolume(acq_g=(600 * TONNE_G, 900 * TONNE_G, 2_500 * TONNE_G, 1)))
     paper.propose("seller", longer).sign_both().on(date(2027, 3, 1)).suspend("seller")
     paper.facts.append(AgreementTerminated(market=MARKET, agreement=paper.stands.agreement, reason="breach"))
-    lines = [line for line in seen(crowd(ORGANISATIONS_MIN), paper) if line is not None]
+    lines = [line for line in seen(crowd(GROUPS_MIN), paper) if line is not None]
     assert ["signed", "conditional", "effective", "extended", "amended", "suspended", "terminated"] == [
         line.action for line in lines
     ]
@@ -164,7 +176,7 @@ def test_among_enough_each_step_has_a_line_in_bands() -> None:
 
 
 def test_negotiations_and_spot_contracts_have_no_line() -> None:
-    deals = crowd(ORGANISATIONS_MIN)
+    deals = crowd(GROUPS_MIN)
     assert {None} == set(seen(deals, Paper().draft().propose("buyer", agreement_terms(conditions=()))))
     spot = Paper().draft()
     spot.facts = [
