@@ -121,7 +121,7 @@ async def audit(
                     advance(len(records))
             await _compare_repeats(bootstrap, prefix, stream, audits)
     verdicts = [
-        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, rounds, ends.get(key))).verdict()
+        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, rounds, ends.get(key), shelf=shelf)).verdict()
         for key, check in sorted(audits.items(), key=lambda entry: entry[0])
     ]
     return _report(verdicts, found_id, deployment_given=deployment_id is not None)
