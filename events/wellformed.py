@@ -20,9 +20,14 @@ def malformed(value: Struct) -> list[Refusal]:
     return list(malformed_members(value).values())
 
 
+def is_wellformed(value: Struct) -> bool:
+    """Whether every member keeps to its type: `malformed` has nothing to say."""
+    return _problem(value, type(value)) is None
+
+
 def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> dict[str, Refusal]:
     """The refusals of `malformed` by member; those in `without` are not looked at."""
-    if not without and _problem(value, type(value)) is None:
+    if not without and is_wellformed(value):
         return {}
     refusals: dict[str, Refusal] = {}
     for field in msgspec.structs.fields(value):

@@ -49,9 +49,12 @@ def round_half_even(numerator: int, denominator: int) -> int:
 
 def round_to(value: Fraction, rounding: Rounding) -> int:
     """Towards plus infinity when up, towards minus infinity when down."""
-    if rounding == "up":
-        return -(-value.numerator // value.denominator)
-    return value.numerator // value.denominator
+    return divide(value.numerator, value.denominator, rounding)
+
+
+def divide(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """`round_to` of a ratio that need not be in lowest terms; the denominator is positive."""
+    return -(-numerator // denominator) if rounding == "up" else numerator // denominator
 
 
 def amount_cents(quantity_g: int, price_micro_per_kg: int) -> tuple[int, int]:

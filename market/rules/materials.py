@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from contracts.rules.price_terms import round_to
+from contracts.rules.price_terms import divide
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import DuplicateEntry, Refusal
 from events.vocabulary import (
@@ -145,9 +145,9 @@ def admission_refusals(
 ) -> list[Refusal]:
     """Whether the material carries enough of the market's basis, by mass and by value at reference prices."""
     reasons: list[Refusal] = []
-    share = basis_share(terms.basis, moisture_ppb, composition)
-    basis_ppb = share.numerator * PPB // share.denominator
-    if not share or basis_ppb < terms.least_basis_ppb:
+    carried, product = basis_share(terms.basis, moisture_ppb, composition)
+    basis_ppb = carried * PPB // product
+    if not carried or basis_ppb < terms.least_basis_ppb:
         reasons.append(
             BasisBelowMarketMinimum(
                 pointer="/composition",
@@ -156,9 +156,9 @@ def admission_refusals(
                 least=ppb_text(terms.least_basis_ppb),
             )
         )
-    if share.numerator > share.denominator:
-        carried = ppb_text(round_to(share * PPB, "up"))
-        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, share=carried))
+    if carried > product:
+        share = ppb_text(divide(carried * PPB, product, "up"))
+        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, share=share))
     value = value_share(terms.basis, composition, inputs)
     reasons += [ReferenceMissing(pointer="/composition", analyte=analyte) for analyte in value.missing]
     if (

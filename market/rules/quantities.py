@@ -12,7 +12,7 @@ from math import lcm
 
 from msgspec import Struct
 
-from contracts.rules.price_terms import Rounding, round_half_even, round_to
+from contracts.rules.price_terms import Rounding, divide, round_half_even
 from events.vocabulary import (
     BASIS_ELEMENTS,
     MICRO,
@@ -33,6 +33,8 @@ NDPR = "NdPr"
 NDFEB = "NdFeB"
 ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 """Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
+METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
+"""What is reported as anything else is metal."""
 SHARE_SCALE = PPB**3
 OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
@@ -97,13 +99,23 @@ def scaled_shares(composition: Composition) -> dict[str, int]:
 
     Measured values only.
     """
-    return {cell.analyte: _scaled(composition, cell) for cell in composition.cells if cell.state == "value"}
+    of_sample = _of_sample_ppb(composition)
+    return {
+        cell.analyte: (cell.fraction_ppb or 0) * METAL_PPB.get(cell.reported_as, PPB) * of_sample
+        for cell in composition.cells
+        if cell.state == "value"
+    }
+
+
+def _of_sample_ppb(composition: Composition) -> int:
+    """What the fractions are of, as a share of the sample."""
+    return (composition.treo_ppb or 0) if composition.of == "treo" else PPB
 
 
 def _scaled(composition: Composition, cell: Cell) -> int:
     """Figure × metal in what is reported × TREO share, over SHARE_SCALE."""
-    share = (cell.fraction_ppb or 0) * _metal_ppb(cell.reported_as)
-    return share * ((composition.treo_ppb or 0) if composition.of == "treo" else PPB)
+    metal_ppb = METAL_PPB.get(cell.reported_as, PPB)
+    return (cell.fraction_ppb or 0) * metal_ppb * _of_sample_ppb(composition)
 
 
 def element_fractions(composition: Composition) -> dict[str, int]:
@@ -138,18 +150,26 @@ def dry_analytes(composition: Composition, moisture_ppb: int) -> dict[str, DryAn
     }
 
 
-def basis_share(basis: MarketBasis, moisture_ppb: int, composition: Composition) -> Fraction:
-    """Mass of basis per mass of wet product; cells below detection count nothing."""
-    if not BASIS_ELEMENTS[basis]:
-        return Fraction(1)
-    shares = scaled_shares(composition)
-    total = sum(shares.get(element, 0) for element in BASIS_ELEMENTS[basis])
-    return Fraction(total * (PPB - moisture_ppb if composition.basis == "dry" else PPB), SHARE_SCALE * PPB)
+def basis_share(basis: MarketBasis, moisture_ppb: int, composition: Composition) -> tuple[int, int]:
+    """Mass of basis per mass of wet product, numerator and denominator, not in lowest terms.
+
+    Cells below detection count nothing.
+    """
+    elements = BASIS_ELEMENTS[basis]
+    if not elements:
+        return 1, 1
+    metal = _sum_of(scaled_shares(composition), elements)
+    return metal * (PPB - moisture_ppb if composition.basis == "dry" else PPB), SHARE_SCALE * PPB
+
+
+def _sum_of(shares: dict[str, int], elements: Sequence[str]) -> int:
+    return sum([shares[element] for element in elements if element in shares])
 
 
 def basis_g(*, basis: MarketBasis, net_wet_g: int, moisture_ppb: int, composition: Composition) -> int:
     """Grams of basis, rounded down. 25 t of swarf with 20 % water and 28 % NdPr dry carry 5.6 t."""
-    return round_to(net_wet_g * basis_share(basis, moisture_ppb, composition), "down")
+    numerator, denominator = basis_share(basis, moisture_ppb, composition)
+    return net_wet_g * numerator // denominator
 
 
 def reo_sum_ppb(composition: Composition) -> int | None:
@@ -186,7 +206,7 @@ def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | Non
     if any(element not in cells or element not in TRADED_OXIDE for element in elements):
         return None
     oxides = rare_earth_oxides(composition)
-    named = sum(oxides.get(element, 0) for element in elements)
+    named = _sum_of(oxides, elements)
     limits = [
         _scaled_oxide(composition, cell)
         for cell in cells.values()
@@ -213,13 +233,11 @@ def kg_per_basis_kg(
         return {"wet": (1, 1), "dry": (PPB - moisture_ppb, PPB)}.get(per)
     if per == "element":
         return 1, 1
-    shares = scaled_shares(composition)
-    metal = sum(shares.get(element, 0) for element in elements)
+    metal = _sum_of(scaled_shares(composition), elements)
     if not metal:
         return None
     if per == "oxide":
-        oxides = rare_earth_oxides(composition)
-        return sum(oxides.get(element, 0) for element in elements), metal * OXIDES_PER_METAL_SCALE
+        return _sum_of(rare_earth_oxides(composition), elements), metal * OXIDES_PER_METAL_SCALE
     of_wet = metal * (PPB - moisture_ppb if composition.basis == "dry" else PPB)
     return SHARE_SCALE * (PPB if per == "wet" else PPB - moisture_ppb), of_wet
 
@@ -249,20 +267,27 @@ def fx_reference(fx: RecordedFx | None) -> InputReference | None:
 
 def in_ueur(stated: StatedPrice, fx: RecordedFx | None) -> Fraction:
     """Micro-EUR per kg of the stated denominator. ValueError when the rate is of another currency."""
+    return Fraction(stated.amount_micro * _rate_ueur(stated, fx), MICRO)
+
+
+def _rate_ueur(stated: StatedPrice, fx: RecordedFx | None) -> int:
     currency = EUR if fx is None else fx.value.currency
     if currency != stated.currency:
         raise ValueError(f"a rate of {currency} does not convert {stated.currency}")
-    return Fraction(stated.amount_micro * (MICRO if fx is None else fx.value.ueur_per_unit), MICRO)
+    return MICRO if fx is None else fx.value.ueur_per_unit
 
 
 def to_ueur_per_basis_kg(
-    stated: StatedPrice, kg_per_basis_kg: Fraction, fx: RecordedFx | None, rounding: Rounding
+    stated: StatedPrice, kg_per_basis_kg: tuple[int, int], fx: RecordedFx | None, rounding: Rounding
 ) -> ConvertedPrice:
-    """Asks round up, limits down. ValueError when the rate is of another currency."""
+    """Asks round up, limits down. `kg_per_basis_kg`: numerator and denominator.
+
+    ValueError when the rate is of another currency.
+    """
+    numerator, denominator = kg_per_basis_kg
+    amount = stated.amount_micro * _rate_ueur(stated, fx) * numerator
     return ConvertedPrice(
-        stated=stated,
-        ueur_per_kg=round_to(in_ueur(stated, fx) * kg_per_basis_kg, rounding),
-        fx=fx_reference(fx),
+        stated=stated, ueur_per_kg=divide(amount, MICRO * denominator, rounding), fx=fx_reference(fx)
     )
 
 
@@ -303,10 +328,6 @@ def price_steps(price: ConvertedPrice, kg_per_basis_kg: Fraction) -> tuple[Step,
         Step(label=f"kg {per} per kg of basis", quantity=ratio_ppb, unit="ppb"),
         Step(label="per kg of basis", quantity=price.ueur_per_kg, unit="ueur_per_kg"),
     )
-
-
-def _metal_ppb(reported_as: str) -> int:
-    return OXIDES[reported_as][1] if reported_as in OXIDES else PPB
 
 
 def traded_metal_share(analyte: str) -> Fraction:

@@ -241,9 +241,9 @@ def terms_of(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) 
     ratio = requirement_kg_per_basis_kg(draft.limit.per, terms.basis)
     if ratio is None:
         raise ValueError(f"a price per kg {draft.limit.per} cannot be converted to {terms.basis}")
-    stated = {name: value for name, value in asdict(draft).items() if name != "limit"}
-    limit = to_ueur_per_basis_kg(draft.limit, ratio, fx_for(inputs, draft.limit.currency), "down")
-    return RequirementTerms(**stated, limit=limit)
+    fx = fx_for(inputs, draft.limit.currency)
+    limit = to_ueur_per_basis_kg(draft.limit, ratio.as_integer_ratio(), fx, "down")
+    return RequirementTerms(**(asdict(draft) | {"limit": limit}))
 
 
 def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:
@@ -321,7 +321,7 @@ def _price_refusals(draft: RequirementDraft, basis: MarketBasis, inputs: MarketI
         ]
     if limit.currency != EUR and limit.currency not in inputs.fx:
         return []
-    price = to_ueur_per_basis_kg(limit, ratio, fx_for(inputs, limit.currency), "down")
+    price = to_ueur_per_basis_kg(limit, ratio.as_integer_ratio(), fx_for(inputs, limit.currency), "down")
     return range_refusals(price, "/limit/amount_micro")
 
 

@@ -74,7 +74,7 @@ from market.rules.quantities import (
     EUR,
     basis_g,
     fx_for,
-    supply_kg_per_basis_kg,
+    kg_per_basis_kg,
     to_ueur_per_basis_kg,
 )
 from market.rules.refusals import CertificateExpired, FxMissing
@@ -190,7 +190,7 @@ def _ask_refusals(draft: SupplyDraft, inputs: MarketInputs) -> Iterator[Refusal]
 def _price_refusals(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> list[Refusal]:
     """Denominator and posting bound, of a material that is not refused."""
     ask = draft.ask
-    ratio = supply_kg_per_basis_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
+    ratio = kg_per_basis_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
     if ratio is None:
         accepted = "wet, dry, oxide or element" if BASIS_ELEMENTS[terms.basis] else "wet or dry"
         return [
@@ -330,20 +330,19 @@ def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> Su
 
     Raises ValueError for a draft whose ask cannot be converted.
     """
-    ratio = supply_kg_per_basis_kg(draft.ask.per, terms.basis, draft.moisture_ppb, draft.composition)
+    ratio = kg_per_basis_kg(draft.ask.per, terms.basis, draft.moisture_ppb, draft.composition)
     if ratio is None:
         raise ValueError(f"a price per kg {draft.ask.per} cannot be converted to {terms.basis}")
-    stated = {name: value for name, value in asdict(draft).items() if name != "ask"}
-    return SupplyTerms(
-        **stated,
-        ask=to_ueur_per_basis_kg(draft.ask, ratio, fx_for(inputs, draft.ask.currency), "up"),
-        basis_g=basis_g(
+    converted = {
+        "ask": to_ueur_per_basis_kg(draft.ask, ratio, fx_for(inputs, draft.ask.currency), "up"),
+        "basis_g": basis_g(
             basis=terms.basis,
             net_wet_g=draft.net_wet_g,
             moisture_ppb=draft.moisture_ppb,
             composition=draft.composition,
         ),
-    )
+    }
+    return SupplyTerms(**(asdict(draft) | converted))
 
 
 def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tuple[Caution, ...]:

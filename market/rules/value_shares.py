@@ -47,8 +47,8 @@ def value_share(basis: MarketBasis, composition: Composition, inputs: MarketInpu
         else:
             worth[analyte] = share * price[1]
     total = sum(worth.values())
-    missing = tuple(element for element in elements if element in unpriced)
-    carried = sum(worth.get(element, 0) for element in elements)
+    missing = tuple([element for element in elements if element in unpriced])
+    carried = sum([worth[element] for element in elements if element in worth])
     return ValueShare(
         share_ppb=None if missing or total <= 0 else carried * PPB // total,
         missing=missing,

@@ -49,9 +49,9 @@ def usd(amount: int, per: Denominator) -> StatedPrice:
 
 def test_a_rate_of_another_currency_is_an_error() -> None:
     with pytest.raises(ValueError, match="a rate of CNY does not convert USD"):
-        to_ueur_per_basis_kg(usd(1, "element"), Fraction(1), fx("CNY", 127_000), "up")
+        to_ueur_per_basis_kg(usd(1, "element"), (1, 1), fx("CNY", 127_000), "up")
     with pytest.raises(ValueError, match="a rate of EUR does not convert USD"):
-        to_ueur_per_basis_kg(usd(1, "element"), Fraction(1), None, "up")
+        to_ueur_per_basis_kg(usd(1, "element"), (1, 1), None, "up")
 
 
 def test_a_material_without_basis_has_no_price_per_basis() -> None:
@@ -148,15 +148,15 @@ def test_terbium_reported_as_tb2o3_is_priced_per_kg_of_that_oxide() -> None:
 
 def test_asks_round_up_and_limits_down() -> None:
     third = StatedPrice(amount_micro=1, currency="EUR", per="dry")
-    assert 1 == to_ueur_per_basis_kg(third, Fraction(1, 3), None, "up").ueur_per_kg
-    assert 0 == to_ueur_per_basis_kg(third, Fraction(1, 3), None, "down").ueur_per_kg
+    assert 1 == to_ueur_per_basis_kg(third, (2, 6), None, "up").ueur_per_kg
+    assert 0 == to_ueur_per_basis_kg(third, (2, 6), None, "down").ueur_per_kg
     negative = StatedPrice(amount_micro=-1, currency="EUR", per="dry")
-    assert 0 == to_ueur_per_basis_kg(negative, Fraction(1, 3), None, "up").ueur_per_kg
-    assert -1 == to_ueur_per_basis_kg(negative, Fraction(1, 3), None, "down").ueur_per_kg
+    assert 0 == to_ueur_per_basis_kg(negative, (2, 6), None, "up").ueur_per_kg
+    assert -1 == to_ueur_per_basis_kg(negative, (2, 6), None, "down").ueur_per_kg
 
 
 def test_a_converted_price_names_the_rate_it_used() -> None:
-    price = to_ueur_per_basis_kg(usd(69, "oxide"), Fraction(1), fx("USD", 920_000), "up")
+    price = to_ueur_per_basis_kg(usd(69, "oxide"), (1, 1), fx("USD", 920_000), "up")
     assert 63_480_000 == price.ueur_per_kg
     assert price.fx is not None
     assert ("FX:USD", 11, 920_000) == (price.fx.code, price.fx.position, price.fx.value_micro)
@@ -282,7 +282,7 @@ def test_steps_of_a_ticket_lead_from_wet_tonnes_to_basis_and_from_ask_to_price()
     ] == [(step.label, step.quantity, step.unit) for step in steps]
     ratio = supply_kg_per_basis_kg("oxide", "ndpr", 0, NDPR_OXIDE)
     assert ratio is not None
-    price = to_ueur_per_basis_kg(usd(69, "oxide"), ratio, fx("USD", 920_000), "up")
+    price = to_ueur_per_basis_kg(usd(69, "oxide"), ratio.as_integer_ratio(), fx("USD", 920_000), "up")
     assert [
         ("as stated", 69_000_000, "millionths of USD per kg oxide"),
         ("FX:USD", 920_000, "ueur"),
