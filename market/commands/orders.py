@@ -33,7 +33,7 @@ S = TypeVar("S")
 
 def failings(market: UUID, organisation: UUID) -> str:
     """Key of what an organisation let fall in a market: orders read it, the ends of matches add to it."""
-    return f"failings:{market}:{organisation}"
+    return f"failings:{market.hex}:{organisation.hex}"
 
 
 async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> OrderPlace:

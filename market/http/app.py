@@ -7,7 +7,6 @@ from typing import Any, Final
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.enums import ScopeType
-from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http import (
@@ -42,13 +41,14 @@ from market.http import (
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
-from market.http.endpoint import OPT, Answer, Call, Endpoint, Nothing, endpoint
+from market.http.endpoint import Answer, Call, Endpoint, Nothing, Route, endpoint
 from market.http.loading import BookLoads
 from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
 from market.http.rounds import RoundBooks
+from market.http.routing import handlers
 
-HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
     *organisations.HANDLERS,
     *facilities.HANDLERS,
@@ -88,12 +88,11 @@ def create_app(door: Door) -> Litestar:
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
     app = Litestar(
-        route_handlers=(*options_handlers(declared(HANDLERS)), *HANDLERS),
+        route_handlers=tuple(handlers((*options_handlers(declared(HANDLERS)), *HANDLERS))),
         exception_handlers={Exception: exception_to_response},
         state=state_of(door),
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=door.body_bytes_max,
         debug=False,
     )
     app.asgi_handler = Outermost(app.asgi_handler, door)
@@ -114,8 +113,8 @@ def state_of(door: Door) -> State:
     )
 
 
-def options_handlers(endpoints: Sequence[Endpoint]) -> Iterator[HTTPRouteHandler]:
-    """Litestar's own answer to OPTIONS leaves out methods that have handlers of their own."""
+def options_handlers(endpoints: Sequence[Endpoint]) -> Iterator[Route]:
+    """Every path answers OPTIONS with the methods it takes."""
     methods: dict[str, list[str]] = {}
     for known in endpoints:
         methods.setdefault(known.path, ["HEAD", "OPTIONS"]).append(known.method)
@@ -125,7 +124,7 @@ def options_handlers(endpoints: Sequence[Endpoint]) -> Iterator[HTTPRouteHandler
         yield _options(path, ", ".join(sorted(allowed)))
 
 
-def _options(path: str, allow: str) -> HTTPRouteHandler:
+def _options(path: str, allow: str) -> Route:
     @endpoint("OPTIONS", path, roles=PUBLIC, summary="Methods of this resource", tag="Methods", status=204)
     async def options(_call: Call[Nothing, Nothing]) -> Answer:
         return Answer(headers={"Allow": allow})
@@ -133,13 +132,13 @@ def _options(path: str, allow: str) -> HTTPRouteHandler:
     return options
 
 
-def declared(handlers: Sequence[HTTPRouteHandler]) -> tuple[Endpoint, ...]:
-    return tuple(handler.opt[OPT] for handler in handlers)
+def declared(handlers: Sequence[Route]) -> tuple[Endpoint, ...]:
+    return tuple(handler.declared for handler in handlers)
 
 
-def check_declared(handlers: Sequence[HTTPRouteHandler]) -> None:
+def check_declared(handlers: Sequence[object]) -> None:
     """RuntimeError naming every route that was not made by `endpoint`, and so declares no roles."""
-    bare = [str(handler) for handler in handlers if not isinstance(handler.opt.get(OPT), Endpoint)]
+    bare = [str(handler) for handler in handlers if not isinstance(handler, Route)]
     if bare:
         raise RuntimeError(f"handlers without declared roles: {', '.join(bare)}")
 
@@ -165,18 +164,11 @@ class Outermost:
         except Exception as error:  # noqa: BLE001 - nothing leaves the door unlogged
             write_unhandled(trace, error)
         finally:
-            trace.route = _template(scope)
             seconds = perf_counter() - started
             trace.duration_us = int(seconds * 1_000_000)
             write_line(trace)
             method = "HEAD" if trace.head else trace.method
             self._door.metrics.answered(method, trace.route, trace.status, seconds, trace.codes)
-
-
-def _template(scope: Any) -> str:
-    handler = scope.get("route_handler")
-    known = handler.opt.get(OPT) if handler is not None else None
-    return known.path if isinstance(known, Endpoint) else "unrouted"
 
 
 class _Answering:
@@ -195,7 +187,7 @@ class _Answering:
             message["headers"] = [
                 *message.get("headers", []),
                 *SECURITY_HEADERS,
-                (b"x-request-id", str(trace.request_id).encode()),
+                (b"x-request-id", trace.request_id.encode()),
                 *trace.rate_limit,
             ]
         elif message["type"] == "http.response.body":

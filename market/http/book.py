@@ -164,7 +164,7 @@ async def _whole(call: Call[Any, BookQuery]) -> Answer:
     require(OVERSEERS, call.caller.roles)
     market = call.ids["market"]
     row = await load_market(call)
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()
@@ -191,13 +191,13 @@ async def _check_initiative(call: Call[Any, BookQuery]) -> None:
 
 
 async def _lines(call: Call[Any, BookQuery]) -> tuple[int, tuple[TapeOrder, ...]]:
-    kept: KeptBooks = call.request.app.state.books
+    kept: KeptBooks = call.state.books
     market, initiative = call.ids["market"], call.query.initiative
     row = await load_market(call)
     lines = kept.find(market, initiative, row.position)
     if lines is not None:
         return row.position, lines
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()

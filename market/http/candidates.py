@@ -74,7 +74,7 @@ async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, o
         row = await markets.load_market(connection, market)
     if row is None:
         raise not_found()
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     book = await loads.load(call.door.reader, market, at_least=row.position)
     if book is None:
         raise not_found()

@@ -30,7 +30,11 @@ Fraction = PercentFraction | PpmFraction
 
 
 def to_ppb(fraction: Fraction) -> int:
-    return PPM.parse(fraction.amount) if isinstance(fraction, PpmFraction) else PERCENT.parse(fraction.amount)
+    return (
+        PPM.decoded(fraction.amount)
+        if isinstance(fraction, PpmFraction)
+        else PERCENT.decoded(fraction.amount)
+    )
 
 
 def to_fraction(ppb: int) -> Fraction:
@@ -103,7 +107,7 @@ class Composition(Body, frozen=True, kw_only=True):
             basis=self.basis,
             of=self.of,
             cells=tuple(_cell_inside(cell) for cell in self.cells),
-            treo_ppb=None if self.treo_percent is None else PERCENT.parse(self.treo_percent),
+            treo_ppb=None if self.treo_percent is None else PERCENT.decoded(self.treo_percent),
         )
 
     @classmethod
@@ -130,8 +134,8 @@ class Assay(Body, frozen=True, kw_only=True):
             laboratory=self.laboratory,
             reference=self.reference,
             sampled_on=self.sampled_on,
-            th_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.th_bq_per_g),
-            u_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.u_bq_per_g),
+            th_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.th_bq_per_g),
+            u_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.u_bq_per_g),
         )
 
     @classmethod

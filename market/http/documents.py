@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from litestar import Request
 from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from market.http.access import PUBLIC
@@ -50,7 +51,7 @@ async def openapi(call: Call[Nothing, Nothing]) -> Answer:
 
 def _document(call: Call[Any, Any]) -> dict[str, Any]:
     """Made once per app."""
-    state = call.request.app.state
+    state = call.state
     if "openapi" not in state:
         state.openapi = document(state.endpoints)
     found: dict[str, Any] = state.openapi
@@ -67,7 +68,7 @@ def _document(call: Call[Any, Any]) -> dict[str, Any]:
     media_type="text/html",
 )
 async def page(call: Call[Nothing, Nothing]) -> Answer:
-    content = _PAGE.render(call.request, _document(call))
+    content = _PAGE.render(Request(call.scope), _document(call))
     return Answer(
         body=content,
         media_type="text/html",

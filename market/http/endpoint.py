@@ -1,11 +1,10 @@
-"""A route declared whole: who may call it, what it takes, what it answers. Litestar routes; this checks and
-documents.
+"""A route declared whole: who may call it, what it takes, what it answers. Litestar finds the path; this
+checks and documents.
 
 Every request passes the same gates in the same order: credentials, rate, role, ids of the path, then query,
 headers and body together so that all faults are answered at once.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import sha256
@@ -13,9 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from litestar import Request, route
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.datastructures import State
+from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
 from events.callers import Caller
@@ -24,8 +22,9 @@ from events.vocabulary import KeyRole
 from market.http.access import PUBLIC, Credential, require
 from market.http.conditions import etag, none_match, parse_if_match
 from market.http.door import Door
+from market.http.exchange import Rendered, receive_all
 from market.http.faults import Fault, InvalidInputError
-from market.http.idempotency import HEADER, REPLAYED, parse_key, request_of
+from market.http.idempotency import FIELD, REPLAYED, parse_key, request_of
 from market.http.ids import Prefix, from_path
 from market.http.judging import Judge, refused_too
 from market.http.limits import CallerLimits, site_of
@@ -37,7 +36,6 @@ B = TypeVar("B")
 Q = TypeVar("Q")
 
 JSON: Final = "application/json"
-OPT: Final = "endpoint"
 ANONYMOUS: Final = "anonymous"
 
 PATH_IDS: Final[dict[str, Prefix]] = {
@@ -55,7 +53,6 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "agreement": "agr",
     "delivery": "del",
 }
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -111,44 +108,25 @@ class Answer(Struct, kw_only=True):
     media_type: str = JSON
 
 
-class Rendered:
-    """An answer as it is sent. Litestar's own response spends more on its headers than this on the whole."""
-
-    __slots__ = ("_content", "_headers", "_status")
-
-    def __init__(self, status: int, headers: dict[str, str], content: bytes, media_type: str) -> None:
-        """204 and 304 have neither content nor its fields."""
-        self._status = status
-        self._headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-        self._content = content
-        if status not in (204, 304):
-            kind = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
-            self._headers.append((b"content-type", kind.encode()))
-            self._headers.append((b"content-length", b"%d" % len(content)))
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-        await send({"type": "http.response.body", "body": self._content, "more_body": False})
-
-
 class Call(Generic[B, Q]):
     """One request that passed the gates."""
 
     __slots__ = (
         "_caller",
+        "_headers",
         "body",
         "door",
         "expected_version",
         "ids",
         "query",
         "raw_body",
-        "request",
+        "scope",
         "trace",
     )
 
-    def __init__(self, request: Request[Any, Any, Any], door: Door, trace: Trace) -> None:
-        self.request = request
-        self.door = door
+    def __init__(self, scope: HTTPScope, trace: Trace) -> None:
+        self.scope = scope
+        self.door: Door = self.state.door
         self.trace = trace
         self.ids: dict[str, UUID] = {}
         self.body: B
@@ -156,6 +134,13 @@ class Call(Generic[B, Q]):
         self.raw_body = b""
         self.expected_version = 0
         self._caller: Caller | None = None
+        self._headers = dict(reversed(list(scope["headers"])))
+
+    @property
+    def state(self) -> State:
+        """What the app remembers."""
+        found: State = self.scope["app"].state
+        return found
 
     @property
     def caller(self) -> Caller:
@@ -169,29 +154,41 @@ class Call(Generic[B, Q]):
             organisation=credential.organisation, roles=credential.roles, key=credential.key
         )
 
+    def header(self, name: bytes) -> str | None:
+        """The first field of a name, which is in lower case."""
+        found = self._headers.get(name)
+        return None if found is None else found.decode("latin-1")
+
     @property
     def media_type(self) -> str:
         """What the body is sent as, without parameters."""
-        return str(self.request.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
 
     @property
     def text_parameter(self) -> dict[str, str]:
         """Path parameters that are no ids, as they were sent."""
-        return {name: str(value) for name, value in self.request.path_params.items() if name not in self.ids}
+        return {name: str(value) for name, value in self.scope["path_params"].items() if name not in self.ids}
 
     def idempotent_request(self) -> IdempotentRequest:
         """The scope of this request's idempotency key, which the gates have checked."""
         return request_of(
             self.caller.organisation,
-            self.request.method,
-            self.request.scope["path"],
-            self.request.headers[HEADER],
+            self.scope["method"],
+            self.scope["path"],
+            self.header(FIELD) or "",
             self.raw_body,
             self.expected_version,
         )
 
 
 Handler = Callable[[Call[B, Q]], Awaitable[Answer]]
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A declared endpoint, and what answers its requests."""
+
+    declared: Endpoint
+    respond: Callable[[HTTPScope, Receive], Awaitable[Rendered]]
 
 
 def endpoint(
@@ -219,8 +216,8 @@ def endpoint(
     metered: bool = True,
     cost: int = 1,
     takes: tuple[str, ...] = (),
-) -> Callable[[Handler[B, Q]], HTTPRouteHandler]:
-    """Make a Litestar route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
+) -> Callable[[Handler[B, Q]], Route]:
+    """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
     `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from
     `stand_ins`, else from `example`.
@@ -254,32 +251,23 @@ def endpoint(
         takes=takes,
     )
 
-    def bind(handler: Handler[B, Q]) -> HTTPRouteHandler:
-        async def handle(request: Request[Any, Any, Any]) -> Rendered:
-            call: Call[B, Q] = Call(request, request.app.state.door, trace_of(request.scope))
-            await _pass_gates(call, declared, body, query)
+    def bind(handler: Handler[B, Q]) -> Route:
+        async def respond(scope: HTTPScope, receive: Receive) -> Rendered:
+            call: Call[B, Q] = Call(scope, trace_of(scope))
+            await _pass_gates(call, receive, declared, body, query)
             return _render(call, declared, await handler(call))
 
-        handle.__name__ = handler.__name__
-        handle.__doc__ = handler.__doc__
-        return route(
-            _PARAMETER.sub(r"{\1:str}", path),
-            http_method=method,  # type: ignore[arg-type]
-            name=f"{method} {path}",
-            opt={OPT: declared},
-            include_in_schema=False,
-            status_code=200 if status == 204 else status,
-        )(handle)
+        return Route(declared=declared, respond=respond)
 
     return bind
 
 
-async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query: type[Q]) -> None:
-    request, door = call.request, call.door
+async def _pass_gates(
+    call: Call[B, Q], receive: Receive, declared: Endpoint, body: type[B], query: type[Q]
+) -> None:
+    door = call.door
     if declared.roles:
-        credential = await door.keys.credential(
-            request.headers.get("authorization"), partial(admit_stranger, call)
-        )
+        credential = await door.keys.credential(call.header(b"authorization"), partial(admit_stranger, call))
         call.called_by(credential)
         call.trace.organisation, call.trace.key = credential.organisation, credential.key
         call.trace.roles = tuple(sorted(credential.roles))
@@ -291,13 +279,13 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
     faults: list[Fault] = []
     try:
         call.query = (
-            query() if declared.method == "OPTIONS" else parse_query(request.scope["query_string"], query)
+            query() if declared.method == "OPTIONS" else parse_query(call.scope["query_string"], query)
         )
     except InvalidInputError as error:
         faults += error.faults
     faults += _header_faults(call, declared)
     try:
-        call.body = await _read_body(call, declared, body)
+        call.body = await _read_body(call, receive, declared, body)
     except InvalidInputError as error:
         faults += error.faults
     if faults:
@@ -309,8 +297,8 @@ async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query
 
 def admit_stranger(call: Call[Any, Any]) -> None:
     """DoorError `too_many_requests` when the client's address has sent too much that no key answers for."""
-    client = call.request.client
-    _check_rate(call, call.door.strangers, site_of(client.host if client is not None else ""))
+    client = call.scope["client"]
+    _check_rate(call, call.door.strangers, site_of(client[0] if client is not None else ""))
 
 
 def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, cost: int = 1) -> None:
@@ -325,7 +313,7 @@ def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, 
 
 
 def _read_path(call: Call[Any, Any]) -> None:
-    for name, text in call.request.path_params.items():
+    for name, text in call.scope["path_params"].items():
         if name in PATH_IDS:
             found = from_path(PATH_IDS[name], text)
             if found is None:
@@ -342,11 +330,11 @@ def not_found() -> DoorError:
 def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
     faults: list[Fault] = []
     if declared.idempotent:
-        key = parse_key(call.request.headers.get(HEADER))
+        key = parse_key(call.header(FIELD))
         if isinstance(key, Fault):
             faults.append(key)
     if declared.versioned:
-        version = parse_if_match(call.request.headers.get("if-match"))
+        version = parse_if_match(call.header(b"if-match"))
         if isinstance(version, Fault):
             faults.append(version)
         else:
@@ -354,10 +342,10 @@ def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
     return faults
 
 
-async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B:
+async def _read_body(call: Call[B, Any], receive: Receive, declared: Endpoint, body: type[B]) -> B:
     if declared.method in ("GET", "OPTIONS"):
         return body()
-    call.raw_body = await call.request.body()
+    call.raw_body = await receive_all(receive, call.door.body_bytes_max)
     call.trace.bytes_in = len(call.raw_body)
     if declared.takes:
         _check_media_type(call, declared.takes)
@@ -390,7 +378,7 @@ def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendere
     tag = _tag(answer, content)
     if tag is not None:
         headers |= {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if declared.method == "GET" and none_match(call.request.headers.get("if-none-match"), tag):
+        if declared.method == "GET" and none_match(call.header(b"if-none-match"), tag):
             return Rendered(304, headers, b"", answer.media_type)
     return Rendered(status, headers, content, answer.media_type)
 

@@ -64,7 +64,7 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     description="503 with the same body while a check fails.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:
-    probe: Probe = call.request.app.state.probe
+    probe: Probe = call.state.probe
     failing = await probe.failing(call.door)
     body = Readiness(
         status="failing" if failing else "ok", checks=tuple(sorted(call.door.checks)), failing=failing

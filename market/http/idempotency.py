@@ -9,6 +9,7 @@ from events.decision import Request
 from market.http.faults import Fault
 
 HEADER: Final = "Idempotency-Key"
+FIELD: Final = HEADER.lower().encode()
 REPLAYED: Final = "Idempotent-Replayed"
 PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
 _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")

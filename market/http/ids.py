@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta
 
 from market.http.numbers import END
@@ -28,6 +29,7 @@ Prefix = Literal[
     "pass",
 ]
 
+HEX_DIGITS: Final = 32
 _FORMS: Final[dict[str, re.Pattern[str]]] = {}
 
 
@@ -80,7 +82,7 @@ def to_text(prefix: Prefix, value: UUID) -> str:
 
 def to_uuid(text: str) -> UUID:
     """The UUID of an id whose form the decoder has checked."""
-    return UUID(hex=text.rpartition("_")[2])
+    return msgspec.convert(text[-HEX_DIGITS:], UUID)
 
 
 def from_path(prefix: Prefix, text: str) -> UUID | None:

@@ -1,19 +1,18 @@
-"""How much a caller may ask: GCRA per organisation, per address for who is none yet (throttled-py), told by
-the RateLimit fields of the draft."""
+"""How much a caller may ask: GCRA per organisation, per address for who is none yet, told by the RateLimit
+fields of the draft."""
 
-from datetime import timedelta
+from collections import OrderedDict
 from ipaddress import IPv4Address, ip_address, ip_network
-from math import ceil
+from time import monotonic_ns
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
-from throttled import MemoryStore, RateLimiterType, Throttled
-from throttled.rate_limiter import per_duration
 
 BODY_BYTES_MAX: Final = 256 * 1024
 CALLERS_MAX: Final = 10_000
 IPV6_SITE_BITS: Final = 64
+_NS: Final = 1_000_000_000
 
 
 class Quota(Struct, frozen=True, kw_only=True):
@@ -33,16 +32,19 @@ class Verdict(Struct, frozen=True):
 
 
 class CallerLimits:
-    """One virtual clock per caller, in this process's memory; the longest unseen gives way to a new one."""
+    """One virtual clock per caller, in this process's memory; the longest unseen gives way to a new one.
+
+    The clock (GCRA: ITU-T I.371, annex A) shows when all that was asked is paid for at the quota's rate; it
+    may run ahead of the time by the burst.
+    """
 
     def __init__(self, quota: Quota, policy: str = "organisation", callers_max: int = CALLERS_MAX) -> None:
-        self._throttled = Throttled(
-            using=RateLimiterType.GCRA.value,
-            quota=per_duration(timedelta(seconds=quota.seconds), limit=quota.requests, burst=quota.burst),
-            store=MemoryStore(options={"MAX_SIZE": callers_max}),
-        )
-        self._name = policy
+        self._request_ns = quota.seconds * _NS // quota.requests
+        self._ahead_ns_max = self._request_ns * quota.burst
         self._burst = quota.burst
+        self._callers_max = callers_max
+        self._paid_ns: OrderedDict[UUID | str, int] = OrderedDict()
+        self._name = policy
         self._policy = (
             b"ratelimit-policy",
             f'"{policy}";q={quota.burst};w={quota.seconds}'.encode(),
@@ -50,11 +52,24 @@ class CallerLimits:
 
     def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
         """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed."""
-        result = self._throttled.limit(str(caller), min(cost, self._burst))
-        state = result.state
-        remaining = f'"{self._name}";r={state.remaining};t={ceil(state.reset_after)}'
-        fields = (self._policy, (b"ratelimit", remaining.encode()))
-        return Verdict(not result.limited, max(1, ceil(state.retry_after)), fields)
+        now_ns = monotonic_ns()
+        ahead_ns = max(self._paid_ns.get(caller, 0) - now_ns, 0)
+        wanted_ns = ahead_ns + min(cost, self._burst) * self._request_ns
+        excess_ns = wanted_ns - self._ahead_ns_max
+        if excess_ns <= 0:
+            ahead_ns = wanted_ns
+            self._remember(caller, now_ns + ahead_ns)
+        remaining = (self._ahead_ns_max - ahead_ns) // self._request_ns
+        told = f'"{self._name}";r={remaining};t={-(-ahead_ns // _NS)}'
+        return Verdict(
+            excess_ns <= 0, max(1, -(-excess_ns // _NS)), (self._policy, (b"ratelimit", told.encode()))
+        )
+
+    def _remember(self, caller: UUID | str, paid_ns: int) -> None:
+        self._paid_ns[caller] = paid_ns
+        self._paid_ns.move_to_end(caller)
+        if len(self._paid_ns) > self._callers_max:
+            self._paid_ns.popitem(last=False)
 
 
 def site_of(address: str) -> str:

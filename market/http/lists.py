@@ -55,11 +55,11 @@ def answer(
     if more and rows:
         cursor = call.door.seal.seal(key(rows[-1]), _scope(call))
         parameters = {**filters(call), "limit": str(limit(call))}
-        headers["Link"] = link_next(call.request.scope["path"], parameters, cursor)
+        headers["Link"] = link_next(call.scope["path"], parameters, cursor)
     items = tuple(item for row in rows if (item := view(row)) is not None)
     return Answer(body=Listing(items=items, next_cursor=cursor, as_of=as_of or {}), headers=headers)
 
 
 def _scope(call: Call[Any, Any]) -> str:
     caller = call.caller
-    return f"{caller.organisation} {sorted(caller.roles)} {call.request.scope['path']} {filters(call)}"
+    return f"{caller.organisation} {sorted(caller.roles)} {call.scope['path']} {filters(call)}"

@@ -19,7 +19,7 @@ _STATE: Final = "trace"
 class Trace(Struct):
     """What the request's canonical line says, gathered on the way."""
 
-    request_id: UUID
+    request_id: str
     method: str
     route: str = UNROUTED
     status: int = 0
@@ -42,7 +42,7 @@ class Trace(Struct):
 
 
 def begin_trace(scope: Any, request_id: UUID) -> Trace:
-    trace = Trace(request_id=request_id, method=scope["method"])
+    trace = Trace(request_id=str(request_id), method=scope["method"])
     scope.setdefault("state", {})[_STATE] = trace
     return trace
 
@@ -55,7 +55,7 @@ def trace_of(scope: Any) -> Trace:
 def write_line(trace: Trace) -> None:
     """Fields that say nothing are left out."""
     fields: dict[str, Any] = {
-        "request_id": str(trace.request_id),
+        "request_id": trace.request_id,
         "method": "HEAD" if trace.head else trace.method,
         "route": trace.route,
         "status": trace.status,
@@ -84,14 +84,14 @@ def write_line(trace: Trace) -> None:
 
 def write_unhandled(trace: Trace, error: BaseException) -> None:
     """An error that no rule foresaw, with its stack."""
-    log.error(EVENT_UNHANDLED, request_id=str(trace.request_id), route=trace.route, exc_info=error)
+    log.error(EVENT_UNHANDLED, request_id=trace.request_id, route=trace.route, exc_info=error)
 
 
 def write_whole_book_read(trace: Trace, market: UUID, position: int) -> None:
     """Who read the orders of a market with their owners and limits, and as of when."""
     log.info(
         EVENT_WHOLE_BOOK,
-        request_id=str(trace.request_id),
+        request_id=trace.request_id,
         organisation=str(trace.organisation),
         key=str(trace.key),
         roles=",".join(trace.roles),

@@ -94,7 +94,7 @@ class Price(Body, frozen=True, kw_only=True):
 
     def inside(self) -> words.StatedPrice:
         return words.StatedPrice(
-            amount_micro=SIGNED_PRICE.parse(self.amount), currency=self.currency, per=self.per
+            amount_micro=SIGNED_PRICE.decoded(self.amount), currency=self.currency, per=self.per
         )
 
     @classmethod
@@ -109,7 +109,7 @@ class Packaging(Body, frozen=True, kw_only=True):
     package_wet_kg: KilogramsPositive
 
     def inside(self) -> words.Packaging:
-        return words.Packaging(unit=self.unit, package_wet_g=KILOGRAMS.parse(self.package_wet_kg))
+        return words.Packaging(unit=self.unit, package_wet_g=KILOGRAMS.decoded(self.package_wet_kg))
 
     @classmethod
     def outside(cls, value: words.Packaging) -> Self:
@@ -123,7 +123,7 @@ class Tranche(Body, frozen=True, kw_only=True):
     net_wet_t: TonnesPositive
 
     def inside(self) -> words.Tranche:
-        return words.Tranche(window=self.window.inside(), net_wet_g=TONNES.parse(self.net_wet_t))
+        return words.Tranche(window=self.window.inside(), net_wet_g=TONNES.decoded(self.net_wet_t))
 
     @classmethod
     def outside(cls, value: words.Tranche) -> Self:
@@ -187,14 +187,14 @@ class Footprint(Body, frozen=True, kw_only=True):
 
     def inside(self) -> words.Footprint:
         return words.Footprint(
-            g_co2e_per_kg=KG_CO2E_PER_KG.parse(self.kg_co2e_per_kg),
+            g_co2e_per_kg=KG_CO2E_PER_KG.decoded(self.kg_co2e_per_kg),
             declared_unit=self.declared_unit,
             form=self.form,
             standard=self.standard,
             boundary=self.boundary,
             allocation=self.allocation,
             reference_year=self.reference_year,
-            primary_data_ppb=PERCENT.parse(self.primary_data_percent),
+            primary_data_ppb=PERCENT.decoded(self.primary_data_percent),
             verified=self.verified,
             verifier=self.verifier,
             valid_until=utc(self.valid_until),
@@ -225,13 +225,13 @@ class RecycledContent(Body, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         shares = (self.post_consumer_percent, self.pre_consumer_percent)
-        if sum(PERCENT.parse(share) for share in shares) > words.PPB:
+        if sum(PERCENT.decoded(share) for share in shares) > words.PPB:
             raise ValueError("post- and pre-consumer shares cannot exceed 100 % together")
 
     def inside(self) -> words.RecycledContent:
         return words.RecycledContent(
-            post_consumer_ppb=PERCENT.parse(self.post_consumer_percent),
-            pre_consumer_ppb=PERCENT.parse(self.pre_consumer_percent),
+            post_consumer_ppb=PERCENT.decoded(self.post_consumer_percent),
+            pre_consumer_ppb=PERCENT.decoded(self.pre_consumer_percent),
         )
 
     @classmethod
@@ -258,11 +258,11 @@ class Term(Body, frozen=True, kw_only=True):
     def inside(self) -> words.TermHorizon:
         return words.TermHorizon(
             start_year=self.start_year,
-            profile_ppb=tuple(PERCENT_OF_PLATEAU.parse(share) for share in self.profile_percent),
-            profile_tolerance_ppb=PERCENT.parse(self.profile_tolerance_percent),
+            profile_ppb=tuple(PERCENT_OF_PLATEAU.decoded(share) for share in self.profile_percent),
+            profile_tolerance_ppb=PERCENT.decoded(self.profile_tolerance_percent),
             index=self.index,
             quotation_period=self.quotation_period,
-            floor_ueur_per_kg=SIGNED_FLOOR_EUR_PER_KG.parse_optional(self.floor_eur_per_kg),
+            floor_ueur_per_kg=SIGNED_FLOOR_EUR_PER_KG.decoded_optional(self.floor_eur_per_kg),
         )
 
     @classmethod

@@ -84,6 +84,10 @@ class DecimalKind:
         """The integer of a text that matches the pattern; ValueError when it does not."""
         if self._form.search(text) is None:
             raise ValueError(self.fault(text)[1])
+        return self.decoded(text)
+
+    def decoded(self, text: str) -> int:
+        """`parse` of a text that a decoder has held against the pattern already."""
         whole, _, fraction = text.partition(".")
         return int(whole + fraction.ljust(self.decimals, "0"))
 
@@ -99,6 +103,9 @@ class DecimalKind:
 
     def parse_optional(self, text: str | None) -> int | None:
         return None if text is None else self.parse(text)
+
+    def decoded_optional(self, text: str | None) -> int | None:
+        return None if text is None else self.decoded(text)
 
     def text_optional(self, value: int | None) -> str | None:
         return None if value is None else self.text(value)

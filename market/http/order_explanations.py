@@ -131,7 +131,7 @@ async def answer(
         duals = await store.load_duals(connection, row.lane, market, row.plan)
         trades = await store.load_trades(connection, row.lane, market, row.plan, order)
     book = await rounds.book_at_cut(call, row)
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     found = await loads.work(partial(order_in_round, book, row.planned, duals, trades, order))
     if found is None:
         raise DoorError("not_found", f"The order was not in the book when round {row.round} was cut.")

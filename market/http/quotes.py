@@ -145,7 +145,7 @@ async def _answered(call: Call[Any, Any], event: Recorded, asked: QuoteAsked) ->
     assert row is not None, f"{event.id} asks about a round that is not there"
     book = await rounds.book_at_cut(call, row)
     plan = await rounds.plan_event(pool, row)
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     posed, changed, order = await loads.work(lambda: quotes.posed(book, plan, asked))
     drafts = await rounds.conclude(call.door.solver, posed, changed)
     found = await loads.work(lambda: quotes.answered(posed, changed, drafts, order, asked.quote))

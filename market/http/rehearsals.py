@@ -159,7 +159,7 @@ async def _compared(call: Call[Any, Any], fact: RuleSetRehearsed) -> Rehearsal:
     changed = again(book, await rounds.plan_event(pool, row), fact.rule_set)
     drafts = await rounds.conclude(call.door.solver, *changed)
     before = await rounds.recorded(pool, row)
-    loads: BookLoads = call.request.app.state.loads
+    loads: BookLoads = call.state.loads
     return await loads.work(lambda: compare(book, before, drafts))
 
 

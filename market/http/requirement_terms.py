@@ -113,7 +113,7 @@ class Profile(Body, frozen=True, kw_only=True):
     def inside(self) -> terms.SustainabilityProfile:
         money = SIGNED_EUR_PER_KG.parse
         return terms.SustainabilityProfile(
-            carbon_cents_per_t=EUR_PER_TONNE.parse(self.carbon_eur_per_t),
+            carbon_cents_per_t=EUR_PER_TONNE.decoded(self.carbon_eur_per_t),
             post_consumer_ueur_per_kg=money(self.post_consumer_eur_per_kg),
             pre_consumer_ueur_per_kg=money(self.pre_consumer_eur_per_kg),
             certificates=tuple(
@@ -196,17 +196,17 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             forms=tuple(
                 terms.AcceptedForm(
                     form=accepted.form,
-                    differential_ueur_per_kg=SIGNED_EUR_PER_KG.parse(accepted.differential_eur_per_kg),
+                    differential_ueur_per_kg=SIGNED_EUR_PER_KG.decoded(accepted.differential_eur_per_kg),
                 )
                 for accepted in self.forms
             ),
-            basis_g=KILOGRAMS.parse(self.basis_kg),
-            minimum_parcel_g=KILOGRAMS.parse(self.minimum_parcel_kg),
+            basis_g=KILOGRAMS.decoded(self.basis_kg),
+            minimum_parcel_g=KILOGRAMS.decoded(self.minimum_parcel_kg),
             limit=self.limit.inside(),
             limits=tuple(limit_inside(limit) for limit in self.limits),
             purity=None if self.purity is None else purity_inside(self.purity),
-            th_max_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.th_max_bq_per_g),
-            u_max_mbq_per_g=BECQUEREL_PER_GRAM.parse_optional(self.u_max_bq_per_g),
+            th_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.th_max_bq_per_g),
+            u_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.u_max_bq_per_g),
             window=self.window.inside(),
             overlap_min_days=self.overlap_min_days,
             place=self.place.inside(),
@@ -216,9 +216,9 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             term=None if self.term is None else self.term.inside(),
             visible_to_initiatives=self.visible_to_initiatives,
             certificates_required=self.certificates_required,
-            footprint_max_g_co2e_per_kg=KG_CO2E_PER_KG.parse_optional(self.footprint_max_kg_co2e_per_kg),
+            footprint_max_g_co2e_per_kg=KG_CO2E_PER_KG.decoded_optional(self.footprint_max_kg_co2e_per_kg),
             origins_excluded=self.origins_excluded,
-            recycled_min_ppb=PERCENT.parse_optional(self.recycled_min_percent),
+            recycled_min_ppb=PERCENT.decoded_optional(self.recycled_min_percent),
             qualification_min=self.qualification_min,
             organisations_excluded=tuple(to_uuid(excluded) for excluded in self.organisations_excluded),
             rex_route=self.rex_route,
@@ -226,15 +226,15 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             penalties=tuple(penalty_inside(rule) for rule in self.penalties),
             carriage=tuple(
                 terms.Carriage(
-                    country=cost.country, per=cost.per, ueur_per_kg=SIGNED_EUR_PER_KG.parse(cost.eur_per_kg)
+                    country=cost.country, per=cost.per, ueur_per_kg=SIGNED_EUR_PER_KG.decoded(cost.eur_per_kg)
                 )
                 for cost in self.carriage
             ),
             profile=self.profile.inside() if isinstance(self.profile, Profile) else None,
             portfolio=None if self.portfolio is None else _portfolio_inside(self.portfolio),
             payment=self.payment,
-            credit_limit_cents_eur=EUR_CENTS.parse_optional(self.credit_limit_eur),
-            minimum_quantity_g=KILOGRAMS.parse_optional(self.minimum_quantity_kg),
+            credit_limit_cents_eur=EUR_CENTS.decoded_optional(self.credit_limit_eur),
+            minimum_quantity_g=KILOGRAMS.decoded_optional(self.minimum_quantity_kg),
         )
 
     @classmethod
@@ -306,7 +306,7 @@ def limit_outside(limit: terms.AnalyteLimit) -> AnalyteLimit:
 
 
 def purity_inside(purity: PurityFloor) -> terms.PurityFloor:
-    return terms.PurityFloor(elements=purity.elements, min_ppb=PERCENT.parse(purity.min_percent))
+    return terms.PurityFloor(elements=purity.elements, min_ppb=PERCENT.decoded(purity.min_percent))
 
 
 def purity_outside(purity: terms.PurityFloor) -> PurityFloor:
@@ -316,10 +316,10 @@ def purity_outside(purity: terms.PurityFloor) -> PurityFloor:
 def _co_product_inside(bid: CoProductBid) -> terms.CoProductBid:
     return terms.CoProductBid(
         analyte=bid.analyte,
-        price_ueur_per_kg=EUR_PER_KG.parse_optional(bid.price_eur_per_kg),
+        price_ueur_per_kg=EUR_PER_KG.decoded_optional(bid.price_eur_per_kg),
         reference_code=bid.reference_code,
-        payable_ppb=PERCENT.parse(bid.payable_percent),
-        max_ratio_ppb=RATIO.parse(bid.max_ratio),
+        payable_ppb=PERCENT.decoded(bid.payable_percent),
+        max_ratio_ppb=RATIO.decoded(bid.max_ratio),
     )
 
 
@@ -338,7 +338,7 @@ def penalty_inside(rule: PenaltyRule) -> terms.PenaltyRule:
         analyte=rule.analyte,
         threshold_ppb=to_ppb(rule.threshold),
         step_ppb=to_ppb(rule.step),
-        ueur_per_kg_per_step=SIGNED_EUR_PER_KG.parse(rule.eur_per_kg_per_step),
+        ueur_per_kg_per_step=SIGNED_EUR_PER_KG.decoded(rule.eur_per_kg_per_step),
     )
 
 
@@ -353,8 +353,8 @@ def penalty_outside(rule: terms.PenaltyRule) -> PenaltyRule:
 
 def _portfolio_inside(limits: Portfolio) -> terms.PortfolioLimits:
     return terms.PortfolioLimits(
-        recycled_min_ppb=PERCENT.parse_optional(limits.recycled_min_percent),
-        third_country_max_ppb=PERCENT.parse_optional(limits.third_country_max_percent),
+        recycled_min_ppb=PERCENT.decoded_optional(limits.recycled_min_percent),
+        third_country_max_ppb=PERCENT.decoded_optional(limits.third_country_max_percent),
     )
 
 

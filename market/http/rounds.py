@@ -47,7 +47,7 @@ class RoundBooks:
 
 
 async def book_at_cut(call: Call[Any, Any], row: ClearingRow) -> Book:
-    kept: RoundBooks = call.request.app.state.round_books
+    kept: RoundBooks = call.state.round_books
     return await kept.load(call.door.desk.pool, row)
 
 

@@ -30,6 +30,7 @@ from market.store.inputs import RuleSetRow
 
 TAG: Final = "Markets"
 COSIGNER: Final = "Cosigner-Authorization"
+COSIGNER_FIELD: Final = COSIGNER.lower().encode()
 EXAMPLE: Final = {
     "version": 1,
     "algorithm": "lexicographic-2",
@@ -164,7 +165,7 @@ class RuleSetAccepted(Accepted, frozen=True, kw_only=True):
 async def _signatures(call: Call[Any, Any]) -> tuple[UUID, ...]:
     """The caller's key and, where a second operator lends its key by header, that one; both verified."""
     keys = [call.caller.key]
-    header = call.request.headers.get(COSIGNER)
+    header = call.header(COSIGNER_FIELD)
     if header is not None:
         cosigner = await call.door.keys.credential(header, partial(admit_stranger, call))
         require(OPERATORS, cosigner.roles)

@@ -79,12 +79,12 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     def draft(self) -> SupplyDraft:
         return SupplyDraft(
             form=self.form,
-            net_wet_g=TONNES.parse(self.net_wet_t),
-            moisture_ppb=PERCENT.parse(self.moisture_percent),
+            net_wet_g=TONNES.decoded(self.net_wet_t),
+            moisture_ppb=PERCENT.decoded(self.moisture_percent),
             composition=self.composition.inside(),
             assay=self.assay.inside(),
             packaging=self.packaging.inside(),
-            minimum_parcel_wet_g=TONNES.parse(self.minimum_parcel_wet_t),
+            minimum_parcel_wet_g=TONNES.decoded(self.minimum_parcel_wet_t),
             tranches=tuple(tranche.inside() for tranche in self.tranches),
             incoterm=self.incoterm,
             place=self.place.inside(),
@@ -107,7 +107,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             rex_routes=self.rex_routes,
             condition=self.condition,
             all_or_nothing=self.all_or_nothing,
-            minimum_quantity_wet_g=TONNES.parse_optional(self.minimum_quantity_wet_t),
+            minimum_quantity_wet_g=TONNES.decoded_optional(self.minimum_quantity_wet_t),
         )
 
     @classmethod

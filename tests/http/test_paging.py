@@ -2,11 +2,9 @@
 
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import httpx
 import pytest
-from litestar import Request
 
 from market.http import lists
 from market.http.endpoint import Call, Nothing
@@ -51,10 +49,8 @@ async def test_a_list_names_the_position_its_view_stands_at(shop: Shop) -> None:
 
 
 async def test_a_page_follows_the_last_row_read_even_when_it_is_not_shown(shop: Shop) -> None:
-    request: Request[Any, Any, Any] = Request({"type": "http", "path": "/v1/orders"})  # type: ignore[typeddict-item]
-    call: Call[Nothing, PageQuery] = Call(
-        request, shop.app.state.door, Trace(request_id=UUID(int=1), method="GET")
-    )
+    scope: Any = {"app": shop.app, "headers": [], "path": "/v1/orders"}
+    call: Call[Nothing, PageQuery] = Call(scope, Trace(request_id="1", method="GET"))
     call._caller = shop.scene.sellers[0].trader
     call.query = PageQuery(limit=3)
     answer = lists.answer(
