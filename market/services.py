@@ -31,6 +31,7 @@ from market.http.door import Door
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
+from market.http.sending import Protocol
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.projector import Projector
@@ -327,7 +328,7 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
     config = uvicorn.Config(
         create_app(door(wiring, solver)),
         loop="none",
-        http="httptools",
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
