@@ -49,16 +49,20 @@ class Exchange(Struct, frozen=True):
     def orders(self, chosen: Sequence[UUID]) -> list[Order]:
         """An offer of every seller in every one of the markets; neighbours differ in both."""
         return [
-            offer(self.sellers[(turn + place) % SELLERS], market)
+            offer(self.sellers[(turn + place) % SELLERS], market, turn * len(chosen) + place)
             for turn in range(SELLERS)
             for place, market in enumerate(chosen)
         ]
 
 
-def offer(seller: Seller, market: UUID) -> Order:
-    """The offer of the HTTP examples, with dates around today."""
+def offer(seller: Seller, market: UUID, number: int) -> Order:
+    """The offer of the HTTP examples, with dates around today; each `number` has figures of its own."""
     now = datetime.now(UTC)
     body = json.loads(json.dumps(OFFER))
+    body["net_wet_t"] = body["tranches"][0]["net_wet_t"] = f"{10 + number % 89}.000"
+    body["moisture_percent"] = f"0.{number % 83 + 1:02d}"
+    body["composition"]["cells"][0]["fraction"]["amount"] = f"{70 + number % 5}.{number % 79:02d}"
+    body["ask"]["amount"] = f"{60 + number % 20}.{number % 97:02d}"
     window = {"start": _text(now + timedelta(days=120)), "end": _text(now + timedelta(days=210))}
     body["market"] = to_text("mkt", market)
     body["facility"] = to_text("fac", seller.facility)

@@ -46,7 +46,7 @@ from market.http.loading import BookLoads
 from market.http.logs import Trace, begin_trace, write_line, write_unhandled
 from market.http.problems import exception_to_response, unmapped
 from market.http.rounds import RoundBooks
-from market.http.routing import handlers
+from market.http.routing import WholePaths, of_litestar
 
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
@@ -87,15 +87,16 @@ def create_app(door: Door) -> Litestar:
     check_declared(HANDLERS)
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
+    routes = (*options_handlers(declared(HANDLERS)), *HANDLERS)
     app = Litestar(
-        route_handlers=tuple(handlers((*options_handlers(declared(HANDLERS)), *HANDLERS))),
+        route_handlers=tuple(map(of_litestar, routes)),
         exception_handlers={Exception: exception_to_response},
         state=state_of(door),
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Outermost(app.asgi_handler, door)
+    app.asgi_handler = Outermost(WholePaths(routes, app.asgi_handler), door)
     return app
 
 

@@ -23,7 +23,17 @@ MEDIA_TYPES: Final = {
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
-_PAGE: Final = SwaggerRenderPlugin(
+
+
+class _Page(SwaggerRenderPlugin):
+    """Litestar's page; its own JSON encoder is that of a route, and this path is found without one."""
+
+    @staticmethod
+    def render_json(_request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return msgspec.json.encode(openapi_schema)
+
+
+_PAGE: Final = _Page(
     js_url="/schema/files/swagger-ui-bundle.js",
     standalone_preset_js_url="/schema/files/swagger-ui-standalone-preset.js",
     css_url="/schema/files/swagger-ui.css",

@@ -22,7 +22,6 @@ from events.vocabulary import KeyRole
 from market.http.access import PUBLIC, Credential, require
 from market.http.conditions import etag, none_match, parse_if_match
 from market.http.door import Door
-from market.http.exchange import Rendered, receive_all
 from market.http.faults import Fault, InvalidInputError
 from market.http.idempotency import FIELD, REPLAYED, parse_key, request_of
 from market.http.ids import Prefix, from_path
@@ -30,6 +29,8 @@ from market.http.judging import Judge, refused_too
 from market.http.limits import CallerLimits, site_of
 from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
+from market.http.receiving import receive_all
+from market.http.rendered import Rendered
 from market.http.validation import decode, parse_query
 
 B = TypeVar("B")

@@ -3,7 +3,7 @@ here, those of agreements in `contract_problems` and `volume_problems`."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Request, Response
@@ -14,7 +14,7 @@ from events import refusal as record
 from events.refusal import Refusal, Refusals
 from market.http.contract_problems import CONTRACT_REFUSED, CONTRACT_RENAMED
 from market.http.faults import Fault, InvalidInputError
-from market.http.logs import trace_of, write_unhandled
+from market.http.logs import Trace, trace_of, write_unhandled
 from market.http.volume_problems import VOLUME_REFUSED
 from market.rules import defects, refusals
 
@@ -204,28 +204,42 @@ def _descendants(root: type[Refusal]) -> Iterable[type[Refusal]]:
         yield from _descendants(child)
 
 
+class Answered(NamedTuple):
+    """A problem on its way out; its media type is `MEDIA_TYPE`."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
 def exception_to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The one exception handler of the door; what nobody foresaw is logged whole and answered without its
-    text."""
+    """`answer_to`, for Litestar."""
+    status, headers, content = answer_to(trace_of(request.scope), error)
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def answer_to(trace: Trace, error: Exception) -> Answered:
+    """What the client is told of an exception; one that nobody foresaw is logged whole and answered without
+    its text."""
     if isinstance(error, DoorError):
-        return _response(request, error.code, DOOR[error.code], error.detail, error.faults, error.headers)
+        return _answer(trace, error.code, DOOR[error.code], error.detail, error.faults, error.headers)
     if isinstance(error, InvalidInputError):
-        return _invalid(request, error)
+        return _invalid(trace, error)
     if isinstance(error, Refusal):
-        return _refused(request, (error,))
+        return _refused(trace, (error,))
     if isinstance(error, Refusals):
-        return _refused(request, error.refusals)
+        return _refused(trace, error.refusals)
     if isinstance(error, HTTPException) and error.status_code in _OF_LITESTAR:
         code, detail = _OF_LITESTAR[error.status_code]
         headers = {"Allow": _allowed(error.headers)} if code == "method_not_allowed" else {}
-        return _response(request, code, error.status_code, detail, (), headers)
-    write_unhandled(trace_of(request.scope), error)
+        return _answer(trace, code, error.status_code, detail, (), headers)
+    write_unhandled(trace, error)
     if isinstance(error, ConnectionError | TimeoutError):
         detail = "A server behind this one does not answer; nothing was stored, try again."
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return _response(request, "unavailable", DOOR["unavailable"], detail, (), headers)
-    return _response(
-        request, "internal_error", 500, "An unforeseen error; it is logged under this instance id.", (), {}
+        return _answer(trace, "unavailable", DOOR["unavailable"], detail, (), headers)
+    return _answer(
+        trace, "internal_error", 500, "An unforeseen error; it is logged under this instance id.", (), {}
     )
 
 
@@ -242,7 +256,7 @@ def _allowed(headers: Mapping[str, str] | None) -> str:
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
-def _invalid(request: Request[Any, Any, Any], error: InvalidInputError) -> Response[bytes]:
+def _invalid(trace: Trace, error: InvalidInputError) -> Answered:
     """One lone fault with a code of its own names the problem; otherwise it is `invalid_request` with all
     of them."""
     faults = error.faults + error.refused
@@ -251,18 +265,18 @@ def _invalid(request: Request[Any, Any, Any], error: InvalidInputError) -> Respo
     else:
         code = "inconsistent" if {fault.code for fault in error.faults} == {"invalid"} else "invalid_request"
     count = "One thing is" if len(faults) == 1 else f"{len(faults)} things are"
-    return _response(
-        request, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}
+    return _answer(
+        trace, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}
     )
 
 
-def _refused(request: Request[Any, Any, Any], reasons: tuple[Refusal, ...]) -> Response[bytes]:
+def _refused(trace: Trace, reasons: tuple[Refusal, ...]) -> Answered:
     leading = min(reasons, key=lambda reason: PRECEDENCE.index(status_of(reason)))
     status = status_of(leading)
     headers: dict[str, str] = {}
     if status == BUSY or "retry_after_seconds" in leading.figures:
         headers["Retry-After"] = str(leading.figures.get("retry_after_seconds", RETRY_AFTER_SECONDS))
-    return _response(request, leading.code, status, leading.detail(), refusal_faults(reasons), headers)
+    return _answer(trace, leading.code, status, leading.detail(), refusal_faults(reasons), headers)
 
 
 def refusal_faults(reasons: Iterable[Refusal]) -> list[Fault]:
@@ -272,15 +286,9 @@ def refusal_faults(reasons: Iterable[Refusal]) -> list[Fault]:
     ]
 
 
-def _response(
-    request: Request[Any, Any, Any],
-    code: str,
-    status: int,
-    detail: str,
-    faults: Iterable[Fault],
-    headers: dict[str, str],
-) -> Response[bytes]:
-    trace = trace_of(request.scope)
+def _answer(
+    trace: Trace, code: str, status: int, detail: str, faults: Iterable[Fault], headers: dict[str, str]
+) -> Answered:
     errors = tuple(faults)
     trace.codes = tuple(dict.fromkeys([code, *(fault.code for fault in errors)]))
     problem = Problem(
@@ -292,9 +300,7 @@ def _response(
         instance=f"urn:uuid:{trace.request_id}",
         errors=errors,
     )
-    return Response(
-        msgspec.json.encode(problem), status_code=int(status), media_type=MEDIA_TYPE, headers=headers
-    )
+    return Answered(int(status), headers, msgspec.json.encode(problem))
 
 
 _RENAMED: Final[dict[str, str]] = {

@@ -1,65 +1,63 @@
-"""How Litestar finds the routes: by path, then by method.
+"""How a route is found: a path without parameters by its name, any other by Litestar.
 
-Its HTTP routes make a request, arguments and a response object for every call, which takes longer than all
-gates of `market.http.endpoint`. So a path without parameters, where orders are posted, has one ASGI handler
-instead; one with parameters cannot, since Litestar 2 reads none for ASGI handlers.
+Litestar makes a request, arguments and a response object for every call, which takes longer than all gates of
+`market.http.endpoint`. Orders are posted to paths without parameters.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
-from litestar import Request
-from litestar import route as litestar_route
-from litestar.exceptions import MethodNotAllowedException
-from litestar.handlers import ASGIRouteHandler, BaseRouteHandler, HTTPRouteHandler, asgi
-from litestar.types import Receive, Scope, Send
+from litestar import Request, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http.endpoint import Route
-from market.http.exchange import Rendered
 from market.http.logs import trace_of
+from market.http.problems import MEDIA_TYPE, answer_to
+from market.http.rendered import Rendered
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 
-def handlers(routes: Iterable[Route]) -> Iterator[BaseRouteHandler]:
-    """The routes as Litestar takes them."""
-    found: dict[str, dict[str, Route]] = {}
-    for route in routes:
-        found.setdefault(route.declared.path, {})[route.declared.method] = route
-    for path, methods in found.items():
-        if _PARAMETER.search(path) is None:
-            yield _whole_path(path, methods)
-        else:
-            yield from map(_with_parameters, methods.values())
+class WholePaths:
+    """Answers routes whose path is all there is to it; Litestar gets the others, and what there is not."""
 
+    def __init__(self, routes: Sequence[Route], litestar: ASGIApp) -> None:
+        self._litestar = litestar
+        self._routes = {
+            (each.declared.method, each.declared.path): each
+            for each in routes
+            if _PARAMETER.search(each.declared.path) is None
+        }
 
-def _whole_path(path: str, methods: Mapping[str, Route]) -> ASGIRouteHandler:
-    allow = ", ".join(methods)
-
-    @asgi(path, copy_scope=False)
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         http: Any = scope
-        route = methods.get(http["method"])
-        if route is None:
-            raise MethodNotAllowedException(headers={"allow": allow})
-        trace_of(http).route = path
-        await (await route.respond(http, receive))(http, receive, send)
+        found = self._routes.get((http["method"], http["path"]))
+        if found is None:
+            await self._litestar(scope, receive, send)
+            return
+        trace = trace_of(scope)
+        trace.route = found.declared.path
+        http["path_params"] = {}
+        try:
+            answer = await found.respond(http, receive)
+        except Exception as error:  # noqa: BLE001 - every error is a problem document
+            answer = Rendered(*answer_to(trace, error), MEDIA_TYPE)
+        await answer(scope, receive, send)
 
-    return handle
 
+def of_litestar(declared: Route) -> HTTPRouteHandler:
+    """The route as Litestar takes it."""
 
-def _with_parameters(route: Route) -> HTTPRouteHandler:
-    path = route.declared.path
-
-    @litestar_route(
-        _PARAMETER.sub(r"{\1:str}", path),
-        http_method=route.declared.method,  # type: ignore[arg-type]
+    @route(
+        _PARAMETER.sub(r"{\1:str}", declared.declared.path),
+        http_method=declared.declared.method,  # type: ignore[arg-type]
         status_code=200,
         include_in_schema=False,
     )
     async def handle(request: Request[Any, Any, Any]) -> Rendered:
-        trace_of(request.scope).route = path
-        return await route.respond(request.scope, request.receive)
+        trace_of(request.scope).route = declared.declared.path
+        return await declared.respond(request.scope, request.receive)
 
     return handle

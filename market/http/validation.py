@@ -252,6 +252,8 @@ def _child(pointer: str, name: str) -> str:
 def parse_query(raw: bytes, shape: type[T]) -> T:
     """The struct of a query string: every parameter declared, and given once. InvalidInputError with every
     fault."""
+    if not raw:
+        return _whole_query({}, shape)
     faults: list[Fault] = []
     try:
         pairs = parse_qsl(

@@ -45,24 +45,22 @@ class OrderChange(Struct, kw_only=True):
     new: bool = False
     was_open: bool = False
 
+    @property
+    def as_opened(self) -> bool:
+        """Nothing has happened to it since its first event: the insert says all."""
+        return self.new and self.version == 1 and self.position == self.rank and self.status == "open"
+
     def inserted(self) -> tuple[object, ...]:
-        """The whole row, in the order of the tables' inserts."""
+        """What differs between rows that were just opened, in the order of the tables' inserts."""
         return (
             self.lane,
             self.market,
             self.order,
             self.kind,
             self.organisation,
-            self.status,
-            self.version,
-            self.rank,
             self.position,
             self.basis_g,
-            self.held_g,
-            self.filled_g,
-            self.status == "open" or self.held_g > 0,
             self.tranche_count,
-            "{" + ",".join(map(str, self.tranche_committed_g)) + "}",
             self.valid_until,
             self.lot_identity,
             self.body,

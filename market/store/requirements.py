@@ -69,15 +69,12 @@ insert into requirement (
     lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
         in_book, valid_until, body
 )
-select lane, market, id, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
-       valid_until, body
+select lane, market, id, organisation, 'open', 1, position, position, basis_g, 0, 0, true, valid_until, body
 from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
-        $16::timestamptz[], $17::text[], $18::bytea[]
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
+        $9::timestamptz[], $10::text[], $11::bytea[]
 ) as n (
-    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
-        tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity, body
 )
 """
 
@@ -100,13 +97,14 @@ where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 
 
 async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows, update the others; each exactly once."""
+    """Insert new rows as they were opened, update those to which more happened; each exactly once."""
     new = [change.inserted() for change in changes if change.new]
-    old = [change.updated() for change in changes if not change.new]
+    moved = [change.updated() for change in changes if not change.as_opened]
     if new:
         expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "requirement insert")
-    if old:
-        expect_rows(await connection.execute(UPDATE, *zip(*old, strict=True)), len(old), "requirement update")
+    if moved:
+        status = await connection.execute(UPDATE, *zip(*moved, strict=True))
+        expect_rows(status, len(moved), "requirement update")
 
 
 READ_ONE = """

@@ -71,20 +71,19 @@ def _change(row: asyncpg.Record) -> OrderChange:
     )
 
 
+# An order as it is opened; few columns, since a client encodes arrays value by value.
 INSERT = """
 insert into supply (
     lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
         in_book, tranche_count, tranche_committed_g, valid_until, lot_identity, body
 )
-select lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-       in_book, tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
+select lane, market, id, kind, organisation, 'open', 1, position, position, basis_g, 0, 0,
+       true, tranche_count, '{}', valid_until, lot_identity, body
 from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
-        $16::timestamptz[], $17::text[], $18::bytea[]
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
+        $9::timestamptz[], $10::text[], $11::bytea[]
 ) as n (
-    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
-        tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity, body
 )
 """
 
@@ -108,13 +107,13 @@ where s.lane = n.lane and s.market = n.market and s.supply = n.id
 
 
 async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows, update the others; each exactly once."""
+    """Insert new rows as they were opened, update those to which more happened; each exactly once."""
     new = [change.inserted() for change in changes if change.new]
-    old = [change.updated() for change in changes if not change.new]
+    moved = [change.updated() for change in changes if not change.as_opened]
     if new:
         expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "supply insert")
-    if old:
-        expect_rows(await connection.execute(UPDATE, *zip(*old, strict=True)), len(old), "supply update")
+    if moved:
+        expect_rows(await connection.execute(UPDATE, *zip(*moved, strict=True)), len(moved), "supply update")
 
 
 READ_ONE = """

@@ -68,15 +68,13 @@ insert into order_entry (
     lane, market, order_id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
         tranche_count, tranche_committed_g, valid_until, lot_identity, body
 )
-select lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-       tranche_count, tranche_committed_g::bigint[], valid_until, lot_identity, body
+select lane, market, id, kind, organisation, 'open', 1, position, position, basis_g, 0, 0,
+       tranche_count, '{}', valid_until, lot_identity, body
 from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[],
-        $16::timestamptz[], $17::text[], $18::bytea[]
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
+        $9::timestamptz[], $10::text[], $11::bytea[]
 ) as n (
-    lane, market, id, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g, in_book,
-        tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity, body
 )
 """
 
@@ -100,13 +98,13 @@ where o.lane = n.lane and o.market = n.market and o.order_id = n.id
 
 async def _write_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
     new = [change.inserted() for change in changes if change.new]
-    old = [change.updated() for change in changes if not change.new]
+    moved = [change.updated() for change in changes if not change.as_opened]
     if new:
         status = await connection.execute(INSERT_ORDERS, *zip(*new, strict=True))
         expect_rows(status, len(new), "order_entry insert")
-    if old:
-        status = await connection.execute(UPDATE_ORDERS, *zip(*old, strict=True))
-        expect_rows(status, len(old), "order_entry update")
+    if moved:
+        status = await connection.execute(UPDATE_ORDERS, *zip(*moved, strict=True))
+        expect_rows(status, len(moved), "order_entry update")
 
 
 READ_MATCHES = """

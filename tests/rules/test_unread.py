@@ -1,15 +1,17 @@
 """A draft with unread members is judged as far as it can be, and never more harshly than the whole one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
 
 from events.decision import Decision
+from events.refusal import Refusal
 from market.rules import lots, offers, requirements
+from market.rules.defects import ValidityPast
 from market.rules.requirements import RequirementDraft
 from market.rules.supplies import SupplyDraft
-from market.rules.unread import UNREAD, UnreadError
+from market.rules.unread import UNREAD, UnreadError, judged
 from tests.desk_support import (
     BUYER,
     NOW,
@@ -55,6 +57,14 @@ def test_a_malformed_member_hides_no_other_reason() -> None:
     assert {("malformed_member", "/payment_terms"), ("validity_past", "/valid_until")} == set(
         blotter(lambda: offers.post(posting(), post_supply(draft), moment()))
     )
+
+
+def test_what_a_check_found_before_it_met_an_unread_member_stays() -> None:
+    def check() -> Iterator[Refusal]:
+        yield ValidityPast(valid_until="1 March")
+        yield ValidityPast(valid_until=f"{UNREAD}")
+
+    assert ["validity_past", "validity_past"] == [reason.code for reason in judged((check, check))]
 
 
 def test_whoever_looks_at_an_unread_member_has_no_verdict() -> None:
