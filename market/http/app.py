@@ -159,7 +159,7 @@ class Outermost:
         trace = begin_trace(scope, self._door.new_id())
         if trace.method == "HEAD":
             trace.head = True
-            scope["method"] = "GET"
+            scope = {**scope, "method": "GET"}  # the server's own stays: it knows that no body follows
         try:
             await self._app(scope, receive, _Answering(trace, send))
         except Exception as error:  # noqa: BLE001 - nothing leaves the door unlogged

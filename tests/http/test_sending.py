@@ -1,8 +1,13 @@
 """Head and body of an answer leave in one packet, in order, and nothing is held for long."""
 
 import asyncio
+import socket
 
-from market.http.sending import HELD_BYTES_MAX, OncePerTurn
+import httpx
+import uvicorn
+
+from market.http.sending import HELD_BYTES_MAX, OncePerTurn, Protocol
+from tests.http.shop import Shop
 
 
 class Recording(asyncio.Transport):
@@ -23,42 +28,61 @@ class Recording(asyncio.Transport):
 
 
 def sending() -> tuple[Recording, OncePerTurn]:
-    socket = Recording()
-    return socket, OncePerTurn(socket, asyncio.get_running_loop())
+    sent = Recording()
+    return sent, OncePerTurn(sent, asyncio.get_running_loop())
 
 
 async def test_what_is_written_in_a_turn_leaves_together_at_its_end() -> None:
-    socket, transport = sending()
+    sent, transport = sending()
     transport.write(b"head ")
     transport.write(b"body")
-    assert [] == socket.packets
+    assert [] == sent.packets
     await asyncio.sleep(0)
     transport.write(b"next")
     await asyncio.sleep(0)
-    assert [b"head body", b"next"] == socket.packets
+    assert [b"head body", b"next"] == sent.packets
 
 
 async def test_what_is_much_does_not_wait_for_the_end_of_the_turn() -> None:
-    socket, transport = sending()
+    sent, transport = sending()
     transport.write(b"a" * HELD_BYTES_MAX)
-    assert [] == socket.packets
+    assert [] == sent.packets
     transport.write(b"b")
-    assert [b"a" * HELD_BYTES_MAX + b"b"] == socket.packets
+    assert [b"a" * HELD_BYTES_MAX + b"b"] == sent.packets
     await asyncio.sleep(0)
-    assert 1 == len(socket.packets)
+    assert 1 == len(sent.packets)
 
 
 async def test_closing_sends_what_is_held_first() -> None:
-    socket, transport = sending()
+    sent, transport = sending()
     transport.write(b"last words")
     transport.close()
     await asyncio.sleep(0)
-    assert [b"last words", b""] == socket.packets
+    assert [b"last words", b""] == sent.packets
 
 
 async def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
-    socket, transport = sending()
+    sent, transport = sending()
     transport.write(b"too late")
-    socket.close()
+    sent.close()
     await asyncio.sleep(0)
-    assert [b""] == socket.packets
+    assert [b""] == sent.packets
+
+
+async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(shop: Shop) -> None:
+    config = uvicorn.Config(shop.app, http=Protocol, loop="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            for path in ("/livez", "/schema/files/swagger-ui-bundle.js"):
+                whole, head = await client.get(path), await client.head(path)
+                assert (200, 200) == (whole.status_code, head.status_code)
+                assert str(len(whole.content)) == whole.headers["content-length"]
+                assert (b"", whole.headers["content-length"]) == (
+                    head.content,
+                    head.headers["content-length"],
+                )
+        server.should_exit = True
+        await serving
