@@ -1,29 +1,24 @@
 """What the relay publishes next: bounded chunks of journal rows past a position, as batches for Kafka."""
 
 import time
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple, TypeAlias
 
-from aiokafka.errors import MessageSizeTooLargeError
-
-from events.codec import headers
-from events.connections import Connection, Pool, Producer, acquire
+from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
-
-Rows: TypeAlias = Sequence[Any]
-"""Of each: position, key, body, chain."""
+from events.record_batches import BatchWriter, RecordBatch, Rows
 
 # All lanes that are behind and their next rows, in one round trip. 450 bytes: what a record's headers take.
 READ_DUE = """
-select a.stream, a.lane, j.position, j.key, j.body, j.chain
+select a.stream, a.lane, j.position, j.body, j.chain
 from unnest($1::text[], $2::bigint[], $3::bigint[]) as a (stream, lane, after)
 join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > a.after + 1
 cross join lateral (
-    select position, key, body, chain,
+    select position, body, chain,
            sum(octet_length(body) + 450) over (order by position rows unbounded preceding) as bytes
     from (
-        select position, key, body, chain from record.journal
+        select position, body, chain from record.journal
         where stream = a.stream and lane = a.lane and position > a.after order by position limit $4
     ) n
 ) j
@@ -31,13 +26,23 @@ where j.bytes - octet_length(j.body) - 450 < $5
 order by a.stream, a.lane, j.position
 """
 
+# The short ones among the next rows: no running sum, which takes the server as long as reading them.
+READ_SHORT = """
+select position, body, chain from (
+    select position, body, chain from record.journal
+    where stream = $1 and lane = $2 and position > $3 order by position limit $4
+) n
+where octet_length(body) <= $5 order by position
+"""
+SHORT_BYTES_MAX = 4_096
+
 # Up to the row that crosses the limit, so that a single large one gets through.
-READ_CHUNK = """
-select position, key, body, chain from (
-    select position, key, body, chain,
+READ_BOUNDED = """
+select position, body, chain from (
+    select position, body, chain,
            sum(octet_length(body) + 450) over (order by position rows unbounded preceding) as bytes
     from (
-        select position, key, body, chain from record.journal
+        select position, body, chain from record.journal
         where stream = $1 and lane = $2 and position > $3 order by position limit $4
     ) n
 ) j
@@ -64,32 +69,52 @@ async def read_due(
 
 
 async def read_chunk(pool: Pool, key: LaneKey, after: int, *, rows_max: int, bytes_max: int) -> Rows:
+    """A lane's next rows, none at its end: short ones by `rows_max`, by `bytes_max` if a long one is next."""
     async with acquire(pool) as connection:
-        return await connection.fetch(READ_CHUNK, key.stream, key.lane, after, rows_max, bytes_max)
+        rows: Rows = await connection.fetch(READ_SHORT, *key, after, rows_max, SHORT_BYTES_MAX)
+        until = _first_hole(rows, after)
+        if until:
+            return rows[:until] if until < len(rows) else rows
+        return await connection.fetch(READ_BOUNDED, *key, after, rows_max, bytes_max)
 
 
-class Chunk(NamedTuple):
-    """Consecutive rows as batches for Kafka, and the positions of the first and the last."""
-
-    batches: list[Any]
-    first: int
-    last: int
+def _first_hole(rows: Rows, after: int) -> int:
+    """How many rows follow `after` and one another: positions grow, so it is found by halving."""
+    return bisect_left(range(len(rows)), True, key=lambda place: rows[place][0] != after + 1 + place)
 
 
-def build(producer: Producer, rows: Rows) -> Chunk:
-    """MessageSizeTooLargeError for a row that no batch can hold. Without rows there are no batches."""
-    timestamp = int(time.time() * 1000)
-    batches: list[Any] = []
-    append: Any = None
-    first = position = 0
-    for position, key, body, chain in rows:
-        text, found = key.encode(), headers(body, position, chain)
-        if append is None:
-            first = position
-        elif append(timestamp=timestamp, key=text, value=body, headers=found) is not None:
-            continue
-        batches.append(producer.create_batch())
-        append = batches[-1].append
-        if append(timestamp=timestamp, key=text, value=body, headers=found) is None:
-            raise MessageSizeTooLargeError(f"position {position}")
-    return Chunk(batches, first, position)
+def batches(rows: Rows, bytes_max: int) -> Iterator[RecordBatch]:
+    """All of them, in as few batches as can be."""
+    while rows:
+        writer = BatchWriter(bytes_max)
+        rows = writer.take(rows)
+        yield writer.end(_now_ms())
+
+
+class Backlog:
+    """What a lane is behind, in batches as full as they can be."""
+
+    def __init__(self, pool: Pool, key: LaneKey, after: int, *, rows_max: int, bytes_max: int) -> None:
+        self._pool = pool
+        self._key = key
+        self._read_to = after
+        self._rows_max = rows_max
+        self._bytes_max = bytes_max
+        self._rows: Rows = ()
+
+    async def next_batch(self) -> RecordBatch | None:
+        """None when the lane is level."""
+        writer = BatchWriter(self._bytes_max)
+        while not (rows := writer.take(self._rows)):
+            self._rows = await read_chunk(
+                self._pool, self._key, self._read_to, rows_max=self._rows_max, bytes_max=self._bytes_max
+            )
+            if not self._rows:
+                break
+            self._read_to = self._rows[-1][0]
+        self._rows = rows
+        return writer.end(_now_ms()) if writer.rows else None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -19,10 +19,11 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from events.chunks import Chunk, Rows, build, read_chunk, read_due
+from events.chunks import Backlog, batches, read_due
 from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, Producer, SharedProducer, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
+from events.record_batches import RecordBatch, Rows
 from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
 from events.watermarks import Move, clear_stops, move_watermarks, note_stop, release_leases, take_leases
 
@@ -46,7 +47,7 @@ class Limits(NamedTuple):
     poll_again_seconds: float = 0.002
     poll_rows: int = 256
     chunk_rows: int = 1_000
-    chunk_bytes: int = 980_000
+    batch_bytes: int = 1_000_000
     lanes_catching_up: int = 4
     send_seconds_max: float = 30.0
     lease_seconds: float = 10.0
@@ -179,7 +180,7 @@ class Relay:
         if not after:
             return False
         due = await read_due(
-            connection, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.chunk_bytes
+            connection, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.batch_bytes
         )
         if not due:
             return False
@@ -254,7 +255,9 @@ class Relay:
         """Send a lane's next rows; one that is far behind catches up in large chunks instead."""
         try:
             if len(rows) < self._limits.poll_rows:
-                await self._send_chunk(key, build(await self._producer.get(), rows))
+                for batch in batches(rows, self._limits.batch_bytes):
+                    if not await self._send_batch(key, batch):
+                        return
             else:
                 await self._catch_up(key)
         except (*DATABASE_ERRORS, KafkaError) as error:
@@ -267,37 +270,38 @@ class Relay:
             del self._busy[key]
 
     async def _catch_up(self, key: LaneKey) -> None:
-        """Chunk after chunk until the lane is level; the next one is read and built while Kafka takes one."""
+        """Batch after batch until the lane is level; the next one is read and built while Kafka takes one."""
         async with self._places:
             if key not in self._acknowledged:
                 return
-            coming = asyncio.create_task(self._next_chunk(key, self._acknowledged[key]))
+            backlog = Backlog(
+                self._pool,
+                key,
+                self._acknowledged[key],
+                rows_max=self._limits.chunk_rows,
+                bytes_max=self._limits.batch_bytes,
+            )
+            coming = asyncio.create_task(backlog.next_batch())
             try:
-                while (chunk := await coming).batches:
-                    coming = asyncio.create_task(self._next_chunk(key, chunk.last))
-                    if not await self._send_chunk(key, chunk):
+                while (batch := await coming) is not None:
+                    coming = asyncio.create_task(backlog.next_batch())
+                    if not await self._send_batch(key, batch):
                         return
             finally:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
 
-    async def _next_chunk(self, key: LaneKey, after: int) -> Chunk:
-        rows = await read_chunk(
-            self._pool, key, after, rows_max=self._limits.chunk_rows, bytes_max=self._limits.chunk_bytes
-        )
-        return build(await self._producer.get(), rows)
-
-    async def _send_chunk(self, key: LaneKey, chunk: Chunk) -> bool:
+    async def _send_batch(self, key: LaneKey, batch: RecordBatch) -> bool:
         """False when Kafka may not have everything, or the lane has to be checked for another reason."""
         before = self._acknowledged.get(key)
         if before is None:
             return False
-        if chunk.first != before + 1:
-            raise AssertionError(f"position {chunk.first} does not follow {before}: it would leave a hole")
+        if batch.first != before + 1:
+            raise AssertionError(f"position {batch.first} does not follow {before}: it would leave a hole")
         producer = await self._producer.get()
         try:
             async with asyncio.timeout(self._limits.send_seconds_max):
-                first, last = await self._send(producer, key, chunk)
+                first, last = await self._send(producer, key, batch)
         except (KafkaError, OSError) as error:
             log.warning("relay_send_failed", stream=key.stream, lane=key.lane, error=repr(error))
             await self._producer.discard(producer)
@@ -306,26 +310,22 @@ class Relay:
         self._failures.pop(key, None)
         if self._acknowledged.get(key) != before:
             return False
-        self._acknowledged[key] = chunk.last
-        move = Move(key, before, chunk.last, first, last)
+        self._acknowledged[key] = batch.last
+        move = Move(key, before, batch.last, first, last)
         waiting = self._moves.get(key)
         self._moves[key] = move if waiting is None else waiting.followed_by(move)
         self._to_move.set()
         return True
 
-    async def _send(self, producer: Producer, key: LaneKey, chunk: Chunk) -> tuple[int, int]:
-        """First and last Kafka offset. A batch sent before the last was acknowledged could leave a hole."""
-        topic = record_topic(self._prefix, key.stream)
-        offsets: list[int] = []
-        for batch in chunk.batches:
-            sending = await producer.send_batch(batch, topic, partition=key.lane)
-            crash_point("relay.sent")
-            first = (await sending).offset
-            if first < 0:
-                raise KafkaError("acknowledged as a duplicate, without its offset")
-            offsets += [first, first + batch.record_count() - 1]
+    async def _send(self, producer: Producer, key: LaneKey, batch: RecordBatch) -> tuple[int, int]:
+        """First and last Kafka offset. What was sent before it was acknowledged could leave a hole."""
+        sending = await producer.send_batch(batch, record_topic(self._prefix, key.stream), partition=key.lane)
+        crash_point("relay.sent")
+        first = (await sending).offset
+        if first < 0:
+            raise KafkaError("acknowledged as a duplicate, without its offset")
         crash_point("relay.acked")
-        return offsets[0], offsets[-1]
+        return first, first + batch.record_count() - 1
 
     async def _keep_watermarks(self) -> None:
         """One statement after the other, each for all lanes; when the relay stops, until none is left."""

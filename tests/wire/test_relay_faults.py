@@ -106,7 +106,7 @@ async def test_a_refused_batch_leaves_no_hole_and_stops_its_lane(
         await published(pool, SECOND, 3)
     assert "Kafka refuses its events: MessageSizeTooLargeError" in reason
     assert [] == await positions(kafka_bootstrap, topic, 0)
-    again = relay_on(pool, kafka_bootstrap, topic_prefix, chunk_bytes=100_000, poll_rows=64, **QUICK)
+    again = relay_on(pool, kafka_bootstrap, topic_prefix, batch_bytes=100_000, poll_rows=64, **QUICK)
     async with running(again):
         await published(pool, FIRST, 1300)
     assert list(range(1, 1301)) == await positions(kafka_bootstrap, topic, 0)

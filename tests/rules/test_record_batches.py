@@ -1,0 +1,124 @@
+"""What the relay writes for Kafka, byte by byte as aiokafka's own builder writes it."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from events.codec import BODY_BYTES_MAX, decode_envelope, headers
+from events.record_batches import BatchWriter, varint
+
+Row = tuple[int, bytes, bytes]
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "events").glob("*.json"))
+BODIES = [path.read_bytes() for path in GOLDEN]
+AT_MS = 1_772_357_415_123
+
+
+def rows_from(first: int, bodies: list[bytes]) -> list[Row]:
+    return [(position, body, sha256(body).digest()) for position, body in enumerate(bodies, first)]
+
+
+def padded(body: bytes, length: int) -> bytes:
+    """The body with one more member, so that it has the length."""
+    member = b',"padding":"%b"}'
+    return body[:-1] + member % (b"x" * (length - len(body) - len(member) + 3))
+
+
+def theirs(rows: list[Row], bytes_max: int = 100_000_000) -> tuple[bytes, int]:
+    """The batch by aiokafka's builder, and how many rows it took."""
+    builder = BatchBuilder(bytes_max, 0)
+    for position, body, chain in rows:
+        key = decode_envelope(body).subject.encode()
+        found = headers(body, position, chain)
+        if builder.append(timestamp=AT_MS, key=key, value=body, headers=found) is None:
+            break
+    builder._set_producer_state(4711, 3, 815)
+    count = builder.record_count()
+    return bytes(builder._build()), count
+
+
+def ours(rows: list[Row], bytes_max: int = 100_000_000) -> tuple[bytes, int]:
+    writer = BatchWriter(bytes_max)
+    left = writer.take(rows)
+    batch = writer.end(AT_MS)
+    batch._set_producer_state(4711, 3, 815)
+    assert (batch.record_count(), batch.size()) == (len(rows) - len(left), len(batch._build()))
+    return bytes(batch._build()), batch.record_count()
+
+
+@given(
+    st.integers(1, 2**53 - 10_000),
+    st.lists(st.sampled_from(BODIES), min_size=1, max_size=40),
+    st.integers(100, 60_000),
+)
+def test_any_rows_become_the_bytes_of_the_librarys_builder(
+    first: int, bodies: list[bytes], bytes_max: int
+) -> None:
+    rows = rows_from(first, bodies)
+    assert theirs(rows) == ours(rows)
+    theirs_limited, count = theirs(rows, bytes_max)
+    assert len(theirs_limited) <= max(bytes_max, len(theirs(rows[:1])[0]))
+    limited, taken = ours(rows, bytes_max)
+    assert taken >= count
+    assert limited == theirs(rows[:taken])[0]
+    assert len(limited) <= bytes_max or taken == 1
+
+
+@pytest.mark.parametrize("length", [8191, 8192, 65_536, BODY_BYTES_MAX])
+def test_long_bodies_too(length: int) -> None:
+    rows = rows_from(1, [padded(BODIES[0], length), BODIES[1]])
+    assert [length, len(BODIES[1])] == [len(body) for _, body, _ in rows]
+    assert theirs(rows) == ours(rows)
+
+
+def test_more_records_than_two_bytes_count() -> None:
+    rows = rows_from(1, BODIES[:1] * 8_200)
+    assert theirs(rows) == ours(rows)
+
+
+def test_a_batch_grows_until_it_is_full_and_a_first_row_always_fits() -> None:
+    rows = rows_from(7, BODIES[:1] * 3)
+    size = len(theirs(rows[:2])[0])
+    writer = BatchWriter(size)
+    assert () == writer.take(rows[:1])
+    assert rows[2:] == writer.take(rows[1:])
+    batch = writer.end(AT_MS)
+    assert (7, 8, size) == (batch.first, batch.last, batch.size())
+    assert (theirs(rows[:1])[0], 1) == ours(rows, bytes_max=10)
+
+
+@pytest.mark.parametrize("position", [1, 2, 4])
+def test_a_batch_has_no_holes(position: int) -> None:
+    body = BODIES[0]
+    writer = BatchWriter(1_000_000)
+    writer.take(rows_from(1, [body, body]))
+    with pytest.raises(AssertionError, match="does not follow 2"):
+        writer.take(rows_from(position, [body]))
+
+
+def test_a_batch_is_built_once_and_its_checksum_holds() -> None:
+    writer = BatchWriter(1_000_000)
+    writer.take(rows_from(1, BODIES[:3]))
+    batch = writer.end(AT_MS)
+    batch._set_producer_state(1, 0, 10)
+    built = bytes(batch._build())
+    assert built == bytes(batch._build())
+    found = MemoryRecords(built).next_batch()
+    assert found is not None
+    assert found.validate_crc()
+    assert BODIES[:3] == [record.value for record in found]
+
+
+@given(st.integers(0, 2**31 - 1))
+@example(63)
+@example(64)
+@example(8191)
+@example(8192)
+def test_a_length_reads_back(number: int) -> None:
+    zigzag = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(varint(number)))
+    assert (number << 1, 0) == (zigzag, varint(number)[-1] & 0x80)
