@@ -43,6 +43,7 @@ class Limits(NamedTuple):
     """Records, seconds and counts of a reader."""
 
     batch_records: int = 1_000
+    slice_records: int = 100
     wait_seconds: float = 1.0
     lease_seconds: float = 10.0
     attempts_max: int = 4
@@ -113,13 +114,19 @@ class Handler(Protocol):
         ...
 
 
-class _Verified(NamedTuple):
-    """What is new, at which offsets; what is a repeat; and what is wrong with the record after them."""
+class _Verified:
+    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong."""
 
-    events: list[Recorded]
-    offsets: list[int]
-    repeats: list[tuple[ConsumerRecord, Recorded]]
-    fault: LaneFault | None
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.position = place.position
+        self.head = place.head
+        self.count = 0
+        self.last: ConsumerRecord | None = None
+        self.events: list[Recorded] = []
+        self.offsets: list[int] = []
+        self.repeats: list[tuple[ConsumerRecord, Recorded]] = []
+        self.fault: LaneFault | None = None
 
 
 class Subscription:
@@ -235,13 +242,9 @@ class Subscription:
             place = await self._open_lane(consumer, partition, key, cluster_id)
             while True:
                 self.places[key] = place
-                found = await consumer.getmany(
-                    partition,
-                    timeout_ms=int(self._limits.wait_seconds * 1000),
-                    max_records=self._limits.batch_records,
-                )
-                if found:
-                    place = await self._take(key, place._replace(cluster_id=cluster_id), found[partition])
+                found = _Verified(place._replace(cluster_id=cluster_id))
+                await self._read(consumer, partition, key, found)
+                place = await self._take(key, found)
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
         except LaneFault as fault:
@@ -301,49 +304,67 @@ class Subscription:
         if record.offset != place.next_offset - 1 or found != place.last_event_id:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
 
-    async def _take(self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]) -> Place:
-        """Verify records, skip repeats, hand the rest to the handler; the place after all of them."""
-        events, offsets, repeats, fault = self._verify(key, place, records)
-        await self._check_repeats(key, repeats)
-        if events:
-            batch = Batch(self._pool, self._name, self._owner, key, place, events, offsets)
+    async def _read(
+        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, found: _Verified
+    ) -> None:
+        """Waits for records and verifies those that came, slice by slice: few are in memory at once."""
+        timeout_ms = int(self._limits.wait_seconds * 1000)
+        while found.fault is None and found.count < self._limits.batch_records:
+            read = await consumer.getmany(
+                partition, timeout_ms=timeout_ms, max_records=self._limits.slice_records
+            )
+            if not read:
+                return
+            self._verify(key, found, read[partition])
+            timeout_ms = 0
+
+    async def _take(self, key: LaneKey, found: _Verified) -> Place:
+        """Skip repeats, hand the rest to the handler; the place after all that was read."""
+        place, last = found.place, found.last
+        await self._check_repeats(key, found.repeats)
+        if found.events:
+            batch = Batch(self._pool, self._name, self._owner, key, place, found.events, found.offsets)
             place = await self._handle(batch)
-        if fault is not None:
-            raise fault
-        last = records[-1]
-        if place.next_offset <= last.offset:
+        if found.fault is not None:
+            raise found.fault
+        if last is not None and place.next_offset <= last.offset:
             after = place._replace(next_offset=last.offset + 1, last_event_id=decode_envelope(last.value).id)
             await skip_repeats(self._pool, self._name, self._owner, key, place, after)
             place = after
         return place
 
-    def _verify(self, key: LaneKey, place: Place, records: Sequence[ConsumerRecord]) -> _Verified:
-        found = _Verified([], [], [], None)
+    def _verify(self, key: LaneKey, found: _Verified, records: Sequence[ConsumerRecord]) -> None:
+        """Up to the first record that is wrong."""
         stream, lane = key
-        position, head = place.position, place.head
+        position, head = found.position, found.head
         for record in records:
             body = record.value or b""
             chain = next_head(head, body)
             try:
                 event = decode_event(body, chain)
             except Undecodable as error:
-                return found._replace(fault=self._fault(record, f" cannot be decoded: {error}"))
+                found.fault = self._fault(record, f" cannot be decoded: {error}")
+                return
             if event.lane != lane or event.stream != stream:
-                belongs = f" belongs to lane {event.stream}/{event.lane}"
-                return found._replace(fault=self._fault(record, belongs))
+                found.fault = self._fault(record, f" belongs to lane {event.stream}/{event.lane}")
+                return
             if event.position <= position:
                 found.repeats.append((record, event))
                 continue
             if event.position > position + 1:
                 missing = f": position {position + 1} is missing before position {event.position}"
-                return found._replace(fault=self._fault(record, missing))
+                found.fault = self._fault(record, missing)
+                return
             if chain_of(record) != chain:
                 broken = f": position {event.position} does not continue the chain"
-                return found._replace(fault=self._fault(record, broken))
+                found.fault = self._fault(record, broken)
+                return
             position, head = event.position, chain
             found.events.append(event)
             found.offsets.append(record.offset)
-        return found
+        found.position, found.head = position, head
+        found.count += len(records)
+        found.last = records[-1]
 
     def _fault(self, record: ConsumerRecord, what: str) -> LaneFault:
         return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")
