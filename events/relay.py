@@ -45,6 +45,7 @@ class Limits(NamedTuple):
 
     poll_seconds: float = 0.005
     poll_again_seconds: float = 0.002
+    watermark_seconds: float = 0.05
     poll_rows: int = 256
     chunk_rows: int = 1_000
     batch_bytes: int = 1_000_000
@@ -196,7 +197,7 @@ class Relay:
         if self._checking is not None and self._checking.done():
             self._checking.result()
             self._checking = None
-        if self._check_at > now or self._checking is not None:
+        if self._check_at > now or self._checking is not None or self._leased <= self._acknowledged.keys():
             return
         known = self._acknowledged.keys() | self.stopped.keys()
         unchecked = self._leased - known - self._busy.keys() - self._moves.keys() - self._moving.keys()
@@ -328,10 +329,11 @@ class Relay:
         return first, first + batch.record_count() - 1
 
     async def _keep_watermarks(self) -> None:
-        """One statement after the other, each for all lanes; when the relay stops, until none is left."""
+        """One statement for all that was acknowledged in a while; when the relay stops, until none is left."""
         while self._moves or not self._stopping.is_set():
             await self._to_move.wait()
             self._to_move.clear()
+            await self._sleep(self._limits.watermark_seconds)
             self._moving, self._moves = self._moves, {}
             try:
                 if self._moving:
