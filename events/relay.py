@@ -329,7 +329,7 @@ class Relay:
         return first, first + batch.record_count() - 1
 
     async def _keep_watermarks(self) -> None:
-        """One statement for all that was acknowledged in a while; when the relay stops, until none is left."""
+        """One statement for all that was acknowledged in a while; at the end, until nothing is left."""
         while self._moves or not self._stopping.is_set():
             await self._to_move.wait()
             self._to_move.clear()
