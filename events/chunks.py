@@ -9,11 +9,13 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.record_batches import BatchWriter, RecordBatch, Rows
 
-# All lanes that are behind and their next rows, in one round trip. 450 bytes: what a record's headers take.
-READ_DUE = """
+# Most polls end here: it takes the server a third of what comparing with arrays of positions does.
+READ_ENDS = "select stream, lane, next_position - 1 from record.lane"
+
+# The next rows of several lanes in one round trip. 450 bytes: what a record's headers take.
+READ_NEXT = """
 select a.stream, a.lane, j.position, j.body, j.chain
 from unnest($1::text[], $2::bigint[], $3::bigint[]) as a (stream, lane, after)
-join record.lane l on l.stream = a.stream and l.lane = a.lane and l.next_position > a.after + 1
 cross join lateral (
     select position, body, chain,
            sum(octet_length(body) + 450) over (order by position rows unbounded preceding) as bytes
@@ -54,14 +56,11 @@ async def read_due(
     connection: Connection, after: Mapping[LaneKey, int], *, rows_max: int, bytes_max: int
 ) -> list[tuple[LaneKey, Rows]]:
     """The next rows of every lane that has some past its position; both limits are each lane's."""
-    rows = await connection.fetch(
-        READ_DUE,
-        [key.stream for key in after],
-        [key.lane for key in after],
-        list(after.values()),
-        rows_max,
-        bytes_max,
-    )
+    ends = {(stream, lane): end for stream, lane, end in await connection.fetch(READ_ENDS)}
+    due = [(*key, position) for key, position in after.items() if ends[key] > position]
+    if not due:
+        return []
+    rows = await connection.fetch(READ_NEXT, *map(list, zip(*due, strict=True)), rows_max, bytes_max)
     return [
         (LaneKey(*place), [row[2:] for row in found])
         for place, found in groupby(rows, lambda row: (row[0], row[1]))

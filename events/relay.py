@@ -43,7 +43,7 @@ LAST_MOVES_SECONDS_MAX = 5.0
 class Limits(NamedTuple):
     """Seconds, rows and counts of a relay."""
 
-    poll_seconds: float = 0.005
+    poll_seconds: float = 0.003
     poll_again_seconds: float = 0.002
     watermark_seconds: float = 0.05
     poll_rows: int = 256
