@@ -229,8 +229,8 @@ async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
 async def cluster_id(bootstrap: str) -> str:
     """The id that the cluster was formatted with."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await admin.start()
     try:
+        await admin.start()
         description = await admin.describe_cluster()
     finally:
         await admin.close()

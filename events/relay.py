@@ -38,6 +38,7 @@ LASTING = (
 )
 
 LAST_MOVES_SECONDS_MAX = 5.0
+LAST_CHECK_SECONDS_MAX = 2.0
 
 
 class Limits(NamedTuple):
@@ -132,6 +133,9 @@ class Relay:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _end(self, leases: asyncio.Task[None], watermarks: asyncio.Task[None]) -> None:
+        if self._checking is not None:
+            # Cancelled while it connects, it would leave a connection of aiokafka behind.
+            await asyncio.wait([self._checking], timeout=LAST_CHECK_SECONDS_MAX)
         tasks = [leases, *self._busy.values(), *([self._checking] if self._checking else [])]
         for task in tasks:
             task.cancel()
