@@ -1,4 +1,8 @@
-"""What others must not find, in every spelling in which a place could print it."""
+"""What others must not find, in every spelling in which a place could print it.
+
+A figure that stands for a secret has seven digits or more: no length of a body, no year and no fraction of a
+second has as many. Ids and times are read whole, so that none of their groups is anybody's figure.
+"""
 
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -6,11 +10,18 @@ from collections.abc import Iterable
 from functools import cache
 from uuid import UUID
 
+FIGURE_DIGITS_MIN = 7
+ID_OR_TIME = re.compile(
+    "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[+-][0-9]{2}:[0-9]{2})?"
+)
 
-def figure(micro: int) -> tuple[str, ...]:
-    """A price in micro-EUR: as the integer of the record, and as the decimal of the door and the tape."""
-    whole, rest = divmod(micro, 1_000_000)
-    return str(micro), f"{whole}.{rest:06d}".rstrip("0")
+
+def figure(value: int, decimals: int = 6) -> tuple[str, str]:
+    """As the integer of the record, and as the decimal of the door and the tape; a price is in micro-EUR."""
+    assert len(str(value)) >= FIGURE_DIGITS_MIN, f"{value} stands somewhere by chance"
+    whole, rest = divmod(value, 10**decimals)
+    return str(value), f"{whole}.{rest:0{decimals}d}".rstrip("0")
 
 
 def identity(of: UUID) -> tuple[str, ...]:
@@ -26,7 +37,10 @@ def identity(of: UUID) -> tuple[str, ...]:
 def found(texts: Iterable[str], told: str) -> list[str]:
     """Those that stand in `told` as a word or figure of their own; zeros may follow a decimal."""
     wanted = tuple(texts)
-    hits = {hit.rstrip("0") for hit in _pattern(wanted).findall(told)} if wanted else set()
+    if not wanted:
+        return []
+    read = ID_OR_TIME.sub(lambda token: token[0] if token[0] in wanted else " ", told)
+    hits = {hit.rstrip("0") for hit in _pattern(wanted).findall(read)}
     return [text for text in wanted if text.rstrip("0") in hits]
 
 

@@ -34,14 +34,15 @@ TENANT_ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "admin")
 UNTIL = START.replace(year=2028)
 ORIGIN = (OriginStep(stage="extraction", country="NO"), OriginStep(stage="processing", country="FR"))
 ORIGIN_TEXTS = ("extraction:NO", '"NO"')
-FOOTPRINT_TEXTS = ("15739", "15.739")
+FOOTPRINT_G_CO2E_PER_KG, CARBON_CENTS_PER_T = 1_573_919, 7_919_393
+FOOTPRINT_TEXTS, CARBON_TEXTS = figure(FOOTPRINT_G_CO2E_PER_KG, 3), figure(CARBON_CENTS_PER_T, 2)
 BENCHMARK = FootprintBenchmark(
     form="metal",
     declared_unit="element",
     boundary="gate",
     allocation="economic",
-    benchmark_g_co2e_per_kg=65_400,
-    worst_g_co2e_per_kg=84_000,
+    benchmark_g_co2e_per_kg=1_573_969,
+    worst_g_co2e_per_kg=1_573_999,
     source="a study",
 )
 
@@ -234,7 +235,7 @@ async def post_orders(shop: Shop, certificate: UUID) -> dict[str, list[UUID]]:
         origin=ORIGIN,
         certificates=(certificate,),
         footprint=Footprint(
-            g_co2e_per_kg=15_739,
+            g_co2e_per_kg=FOOTPRINT_G_CO2E_PER_KG,
             declared_unit="element",
             form="metal",
             standard="iso-14067",
@@ -250,7 +251,7 @@ async def post_orders(shop: Shop, certificate: UUID) -> dict[str, list[UUID]]:
     )
     lot = await scene.lot(seller, "SENTINEL-LOT", ask=price(99_913_907))
     profile = SustainabilityProfile(
-        carbon_cents_per_t=7_919,
+        carbon_cents_per_t=CARBON_CENTS_PER_T,
         eu_origin_ueur_per_kg=1_777_331,
         certificates=(CertificateAmount(scheme="irma", ueur_per_kg=2_333_771),),
         cap_ueur_per_kg=30_111_713,
@@ -288,7 +289,7 @@ def sentinel(name: str, firm: Firm, others: tuple[UUID, ...], orders: list[UUID]
     certificate, *rest = others
     secret = [text for each in FIGURES[name] for text in figure(each)]
     secret += [text for each in (firm.facility, *rest, *orders[1:]) for text in identity(each)]
-    secret += ["SENTINEL-LOT"] if name == "seller" else ["79.19", "7919"] if name == "buyer" else []
+    secret += ["SENTINEL-LOT"] if name == "seller" else CARBON_TEXTS if name == "buyer" else []
     named = [NAMES[name], *identity(firm.organisation), *identity(orders[0]), *identity(certificate)]
     named += [*ORIGIN_TEXTS, *FOOTPRINT_TEXTS] if name == "seller" else []
     return Sentinel(firm=firm, secret=secret, named=named)
@@ -371,12 +372,13 @@ async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, state: State) 
             for path in addresses(laid, e):
                 texts += told(await shop.ask("GET", path, by=reader.firm, roles=TENANT_ROLES))
         wanted = [figure(each)[1] for each in FIGURES[who]]
+        wanted += {"seller": FOOTPRINT_TEXTS[1:], "buyer": CARBON_TEXTS[1:]}.get(who, ())
         wanted += [each.partition("_")[2] for each in laid.ids["organisation"] if each[4:] in reader.named]
         assert wanted == found(wanted, texts), who
         assert (AGREED[1:] if who in CONTRACTED else []) == found(AGREED, texts), who
     match = f"/v1/matches/{laid.ids['match'][0]}"
     bought = (await shop.ask("GET", match, by=laid.parties["buyer"].firm)).text
-    names = ["seller-0", "extraction:NO", "15739"]
+    names = ["seller-0", "extraction:NO", FOOTPRINT_TEXTS[0]]
     assert (names if state == "confirmed" else []) == found(names, bought)
 
 
