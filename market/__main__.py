@@ -1,31 +1,47 @@
 """`lodestone`: the command line's verbs put together."""
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import rich_click as click
 
 from market import __version__
-from market.cli import (
-    audit,
-    clear,
-    demo,
-    doctor,
-    events,
-    keys,
-    migrate,
-    replay,
-    rules,
-    run,
-    schemas,
-    statement,
-    topics,
-    up,
-    verify,
-)
 from market.cli.console import CommandFailed, explain
 
+VERBS: Final = (
+    "run",
+    "up",
+    "demo",
+    "migrate",
+    "topics",
+    "keys",
+    "rules",
+    "replay",
+    "audit",
+    "clear",
+    "verify",
+    "statement",
+    "events",
+    "doctor",
+    "schemas",
+)
 
-@click.group("lodestone", context_settings={"help_option_names": ["-h", "--help"]})
+
+class Verbs(click.RichGroup):
+    """Reads the file of a verb when the verb is called: most need neither the door nor the services."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click gives it
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"market.cli.{cmd_name}").command
+        return command
+
+
+@click.group("lodestone", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.
@@ -33,26 +49,6 @@ def commands() -> None:
     Data goes to stdout, messages to stderr. Exit codes: 0 ok, 2 usage, 3 invalid input, 4 divergence found,
     5 a dependency is unavailable.
     """
-
-
-for module in (
-    run,
-    up,
-    demo,
-    migrate,
-    topics,
-    keys,
-    rules,
-    replay,
-    audit,
-    clear,
-    verify,
-    statement,
-    events,
-    doctor,
-    schemas,
-):
-    commands.add_command(module.command)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -96,6 +97,20 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         raise CommandFailed(Exit.UNAVAILABLE, f"a server is away: {error!r}") from error
     except KeyboardInterrupt:
         raise CommandFailed(Exit.UNAVAILABLE, "interrupted") from None
+
+
+def stop_event() -> asyncio.Event:
+    """Set by the first SIGTERM or Ctrl-C; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stopping(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping, number)
+    return stop
 
 
 @contextmanager

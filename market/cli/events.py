@@ -12,9 +12,8 @@ from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.topics import record_topic
 from events.vocabulary import STREAMS
-from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of
+from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of, stop_event
 from market.cli.lanes import LANE, check_lane
-from market.cli.run import stop_event
 from market.local import local_kafka
 from market.settings import Settings
 from market.topics import TopicError, TopicRecord, open_reading

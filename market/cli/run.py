@@ -1,13 +1,11 @@
 """`lodestone run SERVICE…`: any of the services in one process, until SIGTERM or Ctrl-C."""
 
-import asyncio
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import rich_click as click
 
-from market.cli.console import CommandFailed, Exit, run_async, say, settings_of
+from market.cli.console import CommandFailed, Exit, run_async, say, settings_of, stop_event
 from market.ground import stand, wire
 from market.logs import configure
 from market.metrics import showing_metrics
@@ -49,17 +47,3 @@ def metrics_of(settings: Settings) -> Iterator[str]:
             told = f"no metrics at {host}:{wanted} ({error}); LODESTONE_METRICS_PORT names another port"
             raise CommandFailed(Exit.UNAVAILABLE, told) from error
         yield f"http://{host}:{port}/metrics"
-
-
-def stop_event() -> asyncio.Event:
-    """Set by the first SIGTERM or Ctrl-C; a second one ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stopping(number: signal.Signals) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping, number)
-    return stop

@@ -13,8 +13,17 @@ from events.callers import Caller
 from events.migrations import MigrationError
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
-from market.cli.run import metrics_of, stop_event
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    say,
+    settings_of,
+    stop_event,
+)
+from market.cli.run import metrics_of
 from market.ground import Ground, Wiring, clock, prepare, stand, wire
 from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
