@@ -6,9 +6,12 @@ CODE := events market contracts
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 PYTEST := $(BIN)/python -m pytest
+# Tests wait for servers, for one another's locks and for leases: one process more than CI has cores.
+TEST_PROCESSES ?= 3
+PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check format schemas requirements clean \
+.PHONY: help setup demo up test test-fast test-deep check format schemas requirements clean \
 	bench-write bench-relay bench-reader bench-latency bench-clearing bench-round
 
 help: ## list the tasks
@@ -24,10 +27,13 @@ up: setup ## start everything and keep it running until Ctrl-C
 	@$(BIN)/lodestone up
 
 test: setup ## all tests, on a real PostgreSQL and a real Kafka
-	@$(PYTEST)
+	@$(PYTEST_PARALLEL)
 
 test-fast: setup ## the tests that need nothing running
-	@$(PYTEST) tests/rules tests/simulation tests/golden tests/deploy
+	@$(PYTEST_PARALLEL) tests/rules tests/simulation tests/golden tests/deploy
+
+test-deep: setup ## the generated tests with ten times the examples
+	@SCHEMATHESIS_EXAMPLES=40 $(PYTEST_PARALLEL) --hypothesis-profile=deep tests/rules tests/simulation tests/http/test_schemathesis.py
 
 check: setup ## formatting, lint, types, import contracts, dependencies, SQL
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""Servers for the tests: one PostgreSQL and one Kafka per session, one migrated database per test."""
+"""Servers for the tests: PostgreSQL and Kafka per process of tests, one migrated database per test."""
 
 import itertools
 import os
@@ -28,7 +28,12 @@ POSTGRES_CONF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n
 COPY = "create database {name} template {template} owner lodestone_owner strategy file_copy"
 
 hypothesis.settings.register_profile("lodestone", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "deep", parent=hypothesis.settings.get_profile("lodestone"), max_examples=1_000
+)
 hypothesis.settings.load_profile("lodestone")
+
+SESSION_LOCK = "session"
 
 counter = itertools.count(1)
 
@@ -45,13 +50,45 @@ class Database:
         return role_url(self.settings, self.admin_dsn, role)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Folders of killed sessions go, before any process of tests of this one makes its own."""
+    if not is_worker(session.config):
+        for folder in load(environment="test").data_dir.glob("test-*"):
+            _remove_if_left(folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Beside other processes: whole files in a run, after what may take longest, dealt out among them."""
+    if is_worker(config):
+        processes: int = config.workerinput["workercount"]  # type: ignore[attr-defined]
+        longest = sorted(filter(seconds_max, items), key=seconds_max, reverse=True)
+        others = [item for item in items if not seconds_max(item)]
+        each = -(-len(others) // processes)
+        items[:] = [
+            item
+            for number in range(processes)
+            for item in (*longest[number::processes], *others[number * each : (number + 1) * each])
+        ]
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this is one of several processes of tests (`pytest -n`)."""
+    return hasattr(config, "workerinput")
+
+
+def seconds_max(item: pytest.Item) -> float:
+    """What the test's own `timeout` mark gives it, 0 for one that has none."""
+    mark = item.get_closest_marker("timeout")
+    return 0.0 if mark is None else float(mark.args[0])
+
+
 @pytest.fixture(scope="session")
 def server_settings() -> Iterator[Settings]:
-    """This session's servers; their folder goes with the session, those of killed sessions go now."""
+    """This process's servers; their folder goes with it."""
     settings = load(environment="test", instance=f"test-{os.getpid()}", kafka_port=0)
-    for folder in settings.data_dir.glob("test-*"):
-        _remove_if_left(folder)
-    yield settings
+    with exclusive_lock(settings.instance_dir, SESSION_LOCK):
+        yield settings
     shutil.rmtree(settings.instance_dir, ignore_errors=True)
 
 
@@ -152,8 +189,8 @@ async def _execute(dsn: str, statement: str) -> None:
 
 def _remove_if_left(folder: Path) -> None:
     """Stops and removes the servers of a session that was killed; leaves those of one that runs."""
-    with exclusive_lock(folder, "postgres") as postgres_left, exclusive_lock(folder, "kafka") as kafka_left:
-        if not (postgres_left and kafka_left):
+    with exclusive_lock(folder, SESSION_LOCK) as left:
+        if not left:
             return
         with suppress(FileNotFoundError, ValueError, IndexError):
             pid = int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])

@@ -75,7 +75,7 @@ async def start_cli(
     return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
 
 
-async def finish(child: Process, seconds: float = 40) -> tuple[int, str, str]:
+async def finish(child: Process, seconds: float = 60) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     out, err = await asyncio.wait_for(child.communicate(), seconds)
     assert child.returncode is not None
@@ -96,7 +96,7 @@ async def end(child: Process) -> None:
         raise
 
 
-async def eventually(what: str, probe: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def eventually(what: str, probe: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not await probe():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}"

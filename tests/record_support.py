@@ -332,7 +332,7 @@ async def running(process: Runnable) -> AsyncIterator[None]:
         await asyncio.wait_for(task, 20)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     """AssertionError when the check never became true."""
     end = asyncio.get_running_loop().time() + seconds
     while not await check():

@@ -19,8 +19,9 @@ from tests.http.shop import Shop
 # Python 3.11 fails in `ast.parse` when a collection calls back meanwhile, which hypothesis asks for.
 WITHOUT_GC = "import gc; gc.disable(); from schemathesis.cli import schemathesis; schemathesis()"
 OUTPUT_CHARACTERS_MAX = 8_000
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
 ALL_ROLES: tuple[KeyRole, ...] = ("admin", "compliance", "operator", "trader")
-SECONDS_MAX = 400
+SECONDS_MAX = 150 * int(EXAMPLES)
 
 # No breach: what a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed.
 CONFIG = """
@@ -72,14 +73,14 @@ async def served(shop: Shop) -> AsyncIterator[str]:
         await running
 
 
-@pytest.mark.timeout(440)
+@pytest.mark.timeout(SECONDS_MAX + 40)
 @pytest.mark.parametrize("part", ["--exclude-path-regex", "--include-path-regex"])
 async def test_no_generated_request_breaks_the_document(shop: Shop, tmp_path: Path, part: str) -> None:
     """In two parts, neither too long: the bodies of agreements are as large as all others together."""
     seller = shop.scene.sellers[0]
     token = await shop.token(seller, *ALL_ROLES)
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG.format(examples=os.environ.get("SCHEMATHESIS_EXAMPLES", "4")) + parameters(shop))
+    config.write_text(CONFIG.format(examples=EXAMPLES) + parameters(shop))
     with capture_logs() as lines:
         output, code = await run(shop, config, token, tmp_path, part)
     assert 0 == code, output[-OUTPUT_CHARACTERS_MAX:]
