@@ -87,6 +87,7 @@ def prepare_environment() -> None:
         "--no-input",
         "--progress-bar",
         "off",
+        "--no-compile",  # half of all the work; what is imported is compiled then
     ]
     run_with_progress(
         [*pip, "--require-hashes", "-r", str(REQUIREMENTS)],

@@ -345,7 +345,6 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
     return hidden
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])
 async def test_no_reader_finds_anything_of_another_party(shop: Shop, state: State) -> None:
     laid = await street(shop)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from events.decision import LaneKey
 from events.topics import record_topic
 from market.cli.console import Exit
@@ -22,8 +20,6 @@ from market.services import SERVICES
 from tests.market_support import LANES, bare_scene_on, rule_set, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
-
-pytestmark = pytest.mark.timeout(180)
 
 NOWHERE = "127.0.0.1:1"
 

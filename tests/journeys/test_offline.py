@@ -16,8 +16,6 @@ from market.rules.exports import BookFile
 from tests.process_support import finish
 from tests.rules.test_clearing import busy_market
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:

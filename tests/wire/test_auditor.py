@@ -33,8 +33,6 @@ from tests.process_support import (
 )
 from tests.record_support import send_raw
 
-pytestmark = pytest.mark.timeout(180)
-
 Rows = list[tuple[bytes, bytes]]
 STRUCK = b'"type":"market.match.struck.v1"'
 

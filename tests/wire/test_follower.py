@@ -16,8 +16,6 @@ from events.vocabulary import PPB, TermHorizon
 from tests.market_support import NDPR_PRICE, Scene, scene_on
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
 
-pytestmark = pytest.mark.timeout(180)
-
 TERM = TermHorizon(
     start_year=2026,
     profile_ppb=(PPB // 2, PPB),

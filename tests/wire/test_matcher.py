@@ -36,8 +36,6 @@ from tests.process_support import (
 )
 from tests.record_support import new_salt
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def database(market_database: Database) -> Database:

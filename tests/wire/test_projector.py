@@ -19,8 +19,6 @@ from tests.conftest import Database
 from tests.market_support import DELIVERY, Scene, scene_on, trade_for_a_while
 from tests.process_support import caught_up, eventually, finish, published, serving, start_cli, wired
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def database(market_database: Database) -> Database:

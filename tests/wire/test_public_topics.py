@@ -4,7 +4,6 @@ it is spelled; and the same search finds every one of them in the record."""
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from events.market_events import MatchStruck
@@ -27,8 +26,6 @@ from tests.market_support import (
 )
 from tests.process_support import caught_up, eventually, published, serving, wired
 from tests.sentinels import figure, found, identity
-
-pytestmark = pytest.mark.timeout(180)
 
 FIRMS = 6
 ORDER_ACTIONS = ("posted", "amended", "withdrawn", "expired")

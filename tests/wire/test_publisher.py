@@ -29,8 +29,6 @@ from tests.process_support import (
     wired,
 )
 
-pytestmark = pytest.mark.timeout(180)
-
 FIRMS = 6
 TOPICS = (
     "public.supply-offers.v1",
