@@ -21,7 +21,7 @@ WITHOUT_GC = "import gc; gc.disable(); from schemathesis.cli import schemathesis
 OUTPUT_CHARACTERS_MAX = 8_000
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
 ALL_ROLES: tuple[KeyRole, ...] = ("admin", "compliance", "operator", "trader")
-SECONDS_MAX = 150 * int(EXAMPLES)
+SECONDS_MAX = 225 * int(EXAMPLES)
 
 # No breach: what a rule refuses although its form is right (409, 412, 422), and cursors that nobody sealed.
 CONFIG = """
