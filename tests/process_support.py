@@ -67,6 +67,7 @@ async def start_cli(
         "LODESTONE_KAFKA_BOOTSTRAP": bootstrap,
         "LODESTONE_TOPIC_PREFIX": prefix,
         "LODESTONE_PUBLIC_ID_SECRET": PUBLIC_ID_SECRET,
+        "LODESTONE_HTTP_PORT": "0",
         "NO_COLOR": "1",
     }
     if crash_at is not None:
