@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.vocabulary import (
     BigInteger,
@@ -16,6 +16,7 @@ from events.vocabulary import (
     PriceUeurPerKg,
     StatedPrice,
     Text,
+    ValueChainStage,
     ValueUeurPerKg,
 )
 
@@ -44,8 +45,28 @@ class PriceTerm(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
+LimitKind = Literal["recycled_min", "third_country_max", "limit_price"]
+
+
+class Premium(Struct, frozen=True, kw_only=True):
+    """What one limit of a buyer's portfolio adds to its bid for one lot, per basis kg; below 0 it takes.
+
+    `limit_price` is the margin by which all bids of the buyer are lowered, so that what it takes together
+    costs no more than it bids for it.
+    """
+
+    limit: LimitKind
+    stage: ValueChainStage | None = None
+    country: CountryCode | None = None
+    ueur_per_kg: ValueUeurPerKg
+
+
 class Waterfall(Struct, frozen=True, kw_only=True):
-    """limit + terms − ask = value = u + v, the surplus of seller and buyer; P = ask + u; per basis kg."""
+    """limit + terms − ask = value; P = ask + u; per basis kg.
+
+    value + premiums = u + v, the surplus of seller and buyer. Buyers without portfolio limits have no
+    premiums.
+    """
 
     supply: UUID
     tranche: Count = 0
@@ -59,6 +80,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     seller_surplus_ueur_per_kg: ValueUeurPerKg
     buyer_surplus_ueur_per_kg: ValueUeurPerKg
     price_ueur_per_kg: ValueUeurPerKg
+    premiums: tuple[Premium, ...] | UnsetType = UNSET
 
 
 class OrderDual(Struct, frozen=True, kw_only=True):
@@ -68,6 +90,11 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     or nothing; then `forgone` is what one kg more would still gain at the final prices. `dual`, `rank_dual`
     and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual` the bound of the problem with
     every edge and whole capacities, `plain_dual` that bound with S = 0.
+
+    A buyer with portfolio limits stands in the final problem as one node for each lot that it may take, its
+    quota: with `supply` set this is such a node, `tranche` that of the supply, `capacity_g` the quota. The
+    order's own entry then sums them up: `surplus` is what it gains per kg over all it gets, `low` at the
+    sellers' best prices, `high` at the buyers'; its final duals are 0.
     """
 
     order: UUID
@@ -87,17 +114,21 @@ class OrderDual(Struct, frozen=True, kw_only=True):
     relaxed_dual_ueur_per_kg: ValueUeurPerKg | None = None
     plain_dual_ueur_per_kg: ValueUeurPerKg | None = None
     forgone_ueur_per_kg: ValueUeurPerKg | None = None
+    supply: UUID | UnsetType = UNSET
 
 
 class Multiplier(Struct, frozen=True, kw_only=True):
     """The price of one portfolio limit of a buyer, micro-EUR per kg of basis, at least 0.
 
-    `limit` names the limit: `recycled_min`, or `third_country_max` with its country.
+    `limit` names the limit: `recycled_min`, or `third_country_max` with its stage and country: what a kg of
+    a lot that is wholly recycled (that is of another country) is worth more to the buyer than one that is
+    not. `limit_price`: the margin of a buyer whose portfolio would else cost more than it bids.
     """
 
     requirement: UUID
     limit: Code
     country: CountryCode | None = None
+    stage: ValueChainStage | None = None
     ueur_per_kg: ValueUeurPerKg
 
 
@@ -115,7 +146,8 @@ class SectionResult(Struct, frozen=True, kw_only=True):
 
     No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` is what
     indivisible lots, minimum quantities and the marginality tolerance cost at most: bound − welfare.
-    `welfare_without_sustainability` is the bound of the same orders with S = 0.
+    `welfare_without_sustainability` is the bound of the same orders with S = 0. With portfolio limits both
+    bounds are those of their multipliers, `dual_bound` is welfare and all premiums.
     """
 
     section: Code

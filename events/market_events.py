@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.clearing_terms import CutEdge, Multiplier, OrderDual, SectionResult, TradeReference, Waterfall
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
@@ -247,7 +247,10 @@ class ClearingPlanned(Struct, frozen=True, kw_only=True):
 
 
 class ClearingEvidence(Struct, frozen=True, kw_only=True):
-    """Part `part` of `parts` of a round's evidence, in canonical order."""
+    """Part `part` of `parts` of a round's evidence, in canonical order.
+
+    `quotas` and `multipliers` are of buyers with portfolio limits.
+    """
 
     TYPE: ClassVar[str] = "market.clearing.evidence.v1"
 
@@ -261,6 +264,7 @@ class ClearingEvidence(Struct, frozen=True, kw_only=True):
     duals: tuple[OrderDual, ...] = ()
     cut_edges: tuple[CutEdge, ...] = ()
     multipliers: tuple[Multiplier, ...] = ()
+    quotas: tuple[OrderDual, ...] | UnsetType = UNSET
 
 
 class ClearingCompleted(Struct, frozen=True, kw_only=True):

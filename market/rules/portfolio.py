@@ -2,7 +2,7 @@
 
     proposal = propose(offered, ratios)
     found = clear_portfolios(offered, ratios, proposal)
-    found.premium                what the shares add to each trade's value: the recycled-content premium
+    found.split.premium          what the shares add to each lot's value: the recycled-content premium
 
 From the proposal on everything is integers. Its multipliers, on top of the values, give a bound: whoever
 keeps the shares gains by them. Its quotas split a buyer with shares into one node for each lot that it may
@@ -12,53 +12,37 @@ trades, at the prices best for the sellers: else its bid is lowered by a margin,
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from events.vocabulary import PPB
 from market.rules.assignment import Problem, Solution, price_bounds, solve
-from market.rules.assignment_problem import Int64s, Mask
-from market.rules.indivisible import Cut, WholeClearing, clear_whole
+from market.rules.assignment_problem import Int64s
+from market.rules.indivisible import WholeClearing, clear_whole
 from market.rules.offered import Offered
-from market.rules.packages import least_packages, packages_g, packages_within
+from market.rules.packages import packages_g, packages_within
 from market.rules.portfolio_lp import Proposal
+from market.rules.quotas import Split, bound_problem, premiums, split
 from market.rules.rounding import Ratio
 
 MARGINS_MAX = 4
 ROUNDED_MAX = 6
 
-EmptyReason = Literal["portfolio", "portfolio_limit_price"]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Unfilled:
-    """A buyer with ratios that gets less than it asked for. reason: its shares, or its limit over all."""
-
-    buyer: int
-    reason: EmptyReason
-    asked_g: int
-    filled_g: int
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class PortfolioClearing:
-    """whole: the clearing of the split problem, its cuts those of sellers and of buyers without ratios.
+    """whole: the clearing of the split problem, in places of `split`.
 
-    buyer: int64[nB of the split problem], whose node that is; a buyer without ratios has one. edge: int64[e]
-    of whole.problem, places in what was offered. premium: int64[e], micro-EUR per kg, what multipliers and
-    margin add to the value. margins: of each buyer, micro-EUR per kg. welfare: of all trades at their own
+    edge: int64[e] of whole.problem, places in what was offered. margins: of each buyer, micro-EUR per kg;
+    dropped: the buyers that no margin brought within their limits. welfare: of all trades at their own
     values. bound_solution, of bound_problem: no flow that keeps the shares is worth more. gap: how much more.
     """
 
     whole: WholeClearing
-    buyer: Int64s
+    split: Split
     edge: Int64s
-    premium: Int64s
     margins: Mapping[int, int]
-    unfilled: tuple[Unfilled, ...]
+    dropped: frozenset[int]
     welfare: int
     bound_problem: Problem
     bound_solution: Solution
@@ -66,20 +50,22 @@ class PortfolioClearing:
     unique: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Split:
-    """The problem with a node for each edge of a buyer with ratios; edge, buyer: places in the offered."""
-
-    problem: Problem
-    offered: Offered
-    ratios: tuple[Ratio, ...]
-    edge: Int64s
-    buyer: Int64s
+def _as_cleared(parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
+    del parted
+    return whole.problem, whole.solution
 
 
-def clear_portfolios(offered: Offered, ratios: Sequence[Ratio], proposal: Proposal) -> PortfolioClearing:
-    """Trades that keep every ratio, minimum and package, each buyer within its limit over all its trades."""
-    worth = offered.value + _premiums(offered, ratios, proposal.multipliers)
+def clear_portfolios(
+    offered: Offered,
+    ratios: Sequence[Ratio],
+    proposal: Proposal,
+    final: Callable[[Split, WholeClearing], tuple[Problem, Solution]] = _as_cleared,
+) -> PortfolioClearing:
+    """Trades that keep every ratio, minimum and package, each buyer within its limit over all its trades.
+
+    `final`: the problem that prices are made from.
+    """
+    premium = premiums(len(offered.value), ratios, proposal.multipliers)
     limited = offered.limited(ratios)
     quota_g = _whole_quotas(offered, ratios, proposal)
     margins = dict.fromkeys(np.flatnonzero(limited).tolist(), 0)
@@ -87,10 +73,10 @@ def clear_portfolios(offered: Offered, ratios: Sequence[Ratio], proposal: Propos
     unique, attempts = True, 0
     while True:
         kept = {buyer: margin for buyer, margin in margins.items() if buyer not in dropped}
-        split = _split(offered, ratios, worth, quota_g, kept)
-        whole = clear_whole(split.problem, split.offered.terms, split.ratios)
+        parted = split(offered, ratios, premium, quota_g, kept)
+        whole = clear_whole(parted.problem, parted.terms, parted.ratios)
         unique &= whole.unique
-        short = _beyond_limit(offered, split, whole, kept)
+        short = _beyond_limit(offered, parted, whole, final(parted, whole), kept)
         if not short:
             break
         for buyer, missing in short.items():
@@ -98,65 +84,38 @@ def clear_portfolios(offered: Offered, ratios: Sequence[Ratio], proposal: Propos
         attempts += 1
         if attempts > MARGINS_MAX:
             dropped |= set(short)
-    return _found(offered, worth, split, whole, kept, dropped, unique=unique)
+    return _found(offered, premium, parted, whole, kept, dropped, unique=unique)
 
 
 def _found(
     offered: Offered,
-    worth: Int64s,
-    split: _Split,
+    premium: Int64s,
+    parted: Split,
     whole: WholeClearing,
     margins: Mapping[int, int],
     dropped: set[int],
     *,
     unique: bool,
 ) -> PortfolioClearing:
-    edge = split.edge[whole.edge]
-    limited = {*margins, *dropped}
+    edge = parted.edge[whole.edge]
     grams = dict(zip(edge.tolist(), whole.solution.flow.tolist(), strict=True))
     welfare = sum(quantity * int(offered.value[place]) for place, quantity in grams.items())
-    bound_problem = _with_value(offered, np.flatnonzero(worth >= 0), worth)
-    bound_solution = solve(bound_problem)
+    bounded = bound_problem(offered, premium)
+    bound_solution = solve(bounded)
     gap = bound_solution.welfare - welfare
     assert gap >= 0
-    filled = dict.fromkeys(sorted(limited), 0)
-    for place, quantity in grams.items():
-        buyer = int(offered.buyer[place])
-        if buyer in filled:
-            filled[buyer] += quantity
     return PortfolioClearing(
-        whole=replace(whole, cuts=tuple(_cuts(split, whole.cuts, limited))),
-        buyer=split.buyer,
+        whole=whole,
+        split=parted,
         edge=edge,
-        premium=whole.problem.value - offered.value[edge],
         margins=dict(margins),
-        unfilled=tuple(
-            Unfilled(
-                buyer,
-                "portfolio_limit_price" if buyer in dropped else "portfolio",
-                int(offered.demand[buyer]),
-                quantity,
-            )
-            for buyer, quantity in filled.items()
-            if quantity < offered.demand[buyer]
-        ),
+        dropped=frozenset(dropped),
         welfare=welfare,
-        bound_problem=bound_problem,
+        bound_problem=bounded,
         bound_solution=bound_solution,
         gap=gap,
         unique=unique,
     )
-
-
-def _premiums(offered: Offered, ratios: Sequence[Ratio], multipliers: Sequence[int]) -> Int64s:
-    """Multiplier × coefficient over all ratios of an edge, rounded up: so the bound stays one."""
-    found = [0] * len(offered.value)
-    for ratio, multiplier in zip(ratios, multipliers, strict=True):
-        if multiplier < 0:
-            raise ValueError("a multiplier is at least 0")
-        for edge, coefficient in ratio.coefficient.items():
-            found[edge] -= -multiplier * coefficient // PPB
-    return np.array(found, dtype=np.int64)
 
 
 def _whole_quotas(offered: Offered, ratios: Sequence[Ratio], proposal: Proposal) -> Int64s:
@@ -218,96 +177,20 @@ def _down(
     return found, rest_g
 
 
-def _with_value(offered: Offered, edges: Int64s, value: Int64s) -> Problem:
-    return Problem(
-        offered.supply,
-        offered.demand,
-        offered.seller[edges],
-        offered.buyer[edges],
-        value[edges],
-        offered.ranks,
-        offered.tiebreak[edges],
-    )
-
-
-def _split(
-    offered: Offered, ratios: Sequence[Ratio], worth: Int64s, quota_g: Int64s, margins: Mapping[int, int]
-) -> _Split:
-    """Buyers without ratios as they are, then a node for each quota of the buyers in `margins`."""
-    terms, limited = offered.terms, offered.limited(ratios)
-    margin = np.zeros(len(offered.demand), dtype=np.int64)
-    margin[list(margins)] = list(margins.values())
-    bid = np.where(limited[offered.buyer], worth - margin[offered.buyer], offered.value)
-    allowed = ~limited
-    allowed[list(margins)] = True
-    open_edges = allowed[offered.buyer] & (bid >= 0) & (~limited[offered.buyer] | _carries(offered, quota_g))
-    plain, quotas = (np.flatnonzero(open_edges & which[offered.buyer]) for which in (~limited, limited))
-    buyer = np.concatenate([np.flatnonzero(~limited), offered.buyer[quotas]]).astype(np.int64)
-    node = np.zeros(len(offered.demand), dtype=np.int32)
-    node[~limited] = np.arange(len(buyer) - len(quotas))
-    edge = np.concatenate([plain, quotas])
-    split = Offered(
-        supply=offered.supply,
-        demand=np.concatenate([offered.demand[~limited], quota_g[quotas]]),
-        seller=offered.seller[edge],
-        buyer=np.concatenate(
-            [node[offered.buyer[plain]], np.arange(len(buyer) - len(quotas), len(buyer), dtype=np.int32)]
-        ),
-        value=bid[edge],
-        ranks=(offered.ranks[0], offered.ranks[1][buyer]),
-        tiebreak=offered.tiebreak[edge],
-        terms=replace(
-            terms,
-            buyer_parcel_g=tuple(terms.buyer_parcel_g[index] for index in buyer.tolist()),
-            buyer_order=tuple(terms.buyer_order[index] for index in buyer.tolist()),
-            buyer_minimum_g=tuple(terms.buyer_minimum_g[index] for index in buyer.tolist()),
-        ),
-    )
-    place = {old: new for new, old in enumerate(edge.tolist())}
-    return _Split(
-        problem=_with_value(split, np.arange(len(edge)), split.value),
-        offered=split,
-        ratios=tuple(
-            replace(
-                ratio,
-                coefficient={place[old]: each for old, each in ratio.coefficient.items() if old in place},
-            )
-            for ratio in ratios
-        ),
-        edge=edge,
-        buyer=buyer,
-    )
-
-
-def _carries(offered: Offered, quota_g: Int64s) -> Mask:
-    """Quotas that hold the least match of their two sides."""
-    found = quota_g > 0
-    for edge in np.flatnonzero(found).tolist():
-        seller, buyer = int(offered.seller[edge]), int(offered.buyer[edge])
-        least = least_packages(offered.terms, seller, buyer)
-        found[edge] = packages_g(least, offered.terms.package_g[seller]) <= quota_g[edge]
-    return found
-
-
 def _beyond_limit(
-    offered: Offered, split: _Split, whole: WholeClearing, margins: Mapping[int, int]
+    offered: Offered,
+    parted: Split,
+    whole: WholeClearing,
+    final: tuple[Problem, Solution],
+    margins: Mapping[int, int],
 ) -> dict[int, int]:
     """Buyers that would pay more than all they get is worth, at the prices best for sellers; per kg, up."""
-    high = price_bounds(whole.problem, whole.solution).seller_high
+    high = price_bounds(*final).seller_high
     gain, bought = dict.fromkeys(margins, 0), dict.fromkeys(margins, 0)
-    edges = split.edge[whole.edge].tolist()
+    edges = parted.edge[whole.edge].tolist()
     for edge, quantity in zip(edges, whole.solution.flow.tolist(), strict=True):
         buyer, seller = int(offered.buyer[edge]), int(offered.seller[edge])
         if buyer in gain:
             gain[buyer] += quantity * (int(offered.value[edge]) - int(high[seller]))
             bought[buyer] += quantity
     return {buyer: -(each // bought[buyer]) for buyer, each in gain.items() if each < 0}
-
-
-def _cuts(split: _Split, cuts: Sequence[Cut], limited: set[int]) -> Iterator[Cut]:
-    """In places of what was offered; those of buyers with ratios are told by what they get."""
-    for cut in cuts:
-        if cut.side == "seller":
-            yield cut
-        elif int(split.buyer[cut.index]) not in limited:
-            yield replace(cut, index=int(split.buyer[cut.index]))

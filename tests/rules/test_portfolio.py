@@ -13,6 +13,7 @@ from events.vocabulary import PPB
 from market.rules.assignment import price_bounds, verify
 from market.rules.offered import Offered
 from market.rules.packages import packages_g, tradable
+from market.rules.packages_check import undivided
 from market.rules.portfolio import PortfolioClearing, clear_portfolios
 from market.rules.portfolio_lp import Proposal, propose
 from market.rules.rounding import Ratio
@@ -78,12 +79,14 @@ def assert_stands(offered: Offered, ratios: Sequence[Ratio], found: PortfolioCle
     assert found.welfare == sum(each * int(offered.value[edge]) for edge, each in grams.items())
     assert found.welfare + found.gap == found.bound_solution.welfare
     assert found.gap >= 0
-    assert (whole.problem.value - found.premium == offered.value[found.edge]).all()
+    premium = found.split.premium[whole.edge]
+    assert (whole.problem.value - premium == offered.value[found.edge]).all()
     _assert_within_limits(offered, ratios, found)
-    limited = {ratio.buyer_order for ratio in ratios}
-    short = {buyer for buyer in limited if bought[buyer] < offered.demand[buyer]}
-    assert short == {unfilled.buyer for unfilled in found.unfilled}
-    assert all(unfilled.filled_g == bought[unfilled.buyer] for unfilled in found.unfilled)
+    held = frozenset(ratio.buyer_order for ratio in ratios)
+    parted = found.split
+    flow = np.zeros(parted.problem.edges, dtype=np.int64)
+    flow[whole.edge] = whole.solution.flow
+    assert [] == undivided(parted.problem, flow, parted.terms, held)
 
 
 def _assert_within_limits(offered: Offered, ratios: Sequence[Ratio], found: PortfolioClearing) -> None:
@@ -107,7 +110,7 @@ def test_a_third_recycled_costs_its_premium():
     assert [(0, 0, 6_000_000), (1, 0, 3_000_000)] == trades(offered, found)
     assert (10,) == proposal.multipliers
     assert [6_000_000, 3_000_000] == proposal.quota_g.tolist()
-    assert [-3, 7] == found.premium.tolist()
+    assert [-3, 7] == found.split.premium.tolist()
     assert_stands(offered, ratios, found)
 
 
@@ -126,7 +129,6 @@ def test_a_whole_that_is_not_worth_its_price_is_not_bought():
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
     assert [] == trades(offered, found)
-    assert [(0, 9_000_000, 0)] == [(each.buyer, each.asked_g, each.filled_g) for each in found.unfilled]
     assert_stands(offered, ratios, found)
 
 
@@ -135,9 +137,6 @@ def test_a_share_that_cannot_be_met_gives_the_buyer_nothing():
     ratios = [recycled(offered, 0, {1: THIRD - 1}, THIRD)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
     assert [(0, 1, 4_000)] == trades(offered, found)
-    assert [(0, "portfolio", 9_000, 0)] == [
-        (each.buyer, each.reason, each.asked_g, each.filled_g) for each in found.unfilled
-    ]
     assert_stands(offered, ratios, found)
 
 
@@ -201,6 +200,7 @@ def test_a_buyer_whose_portfolio_stays_above_its_limit_gets_nothing():
     proposal = Proposal((10**9,), np.array([6_000, 3_000], dtype=np.int64))
     found = clear_portfolios(offered, ratios, proposal)
     assert [] == trades(offered, found)
+    assert {0} == found.dropped
     assert_stands(offered, ratios, found)
 
 
