@@ -11,7 +11,8 @@ from events.codec import encode_event
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingAbandoned
 from market.rules.book import Book
-from market.rules.certificate import CertificateBroken, expected_record
+from market.rules.breaches import CertificateBroken
+from market.rules.certificate import expected_record
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
 from market.rules.differences import Difference, first_difference
 from market.rules.round_events import planned_of

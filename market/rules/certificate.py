@@ -12,18 +12,20 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from events.clearing_terms import OrderDual, SectionResult, Waterfall
+from events.clearing_terms import Multiplier, OrderDual, SectionResult, Waterfall
 from events.envelope import Draft
 from events.market_events import ClearingCompleted, ClearingEvidence
 from events.vocabulary import BIG_INTEGER_PATTERN
 from market.rules.assignment_check import Violation, verify
 from market.rules.assignment_problem import GUARD, AssignmentError, Int64s, Problem, Solution, exact_dot
+from market.rules.breaches import Breach, CertificateBroken, breach_of, refuse
 from market.rules.cleared import ClearedSection, Proof, left_problem, priced
 from market.rules.graph import Edges
 from market.rules.packages_check import undivided
 from market.rules.posing import (
+    PORTFOLIO,
     TOLERANCE,
     Posed,
     Reasons,
@@ -34,10 +36,10 @@ from market.rules.posing import (
     relaxed_problem,
     without_removed,
 )
+from market.rules.quota_sections import Quotas, plain_bound, split_posed, strained
+from market.rules.quotas_check import Stated, limit_breaches, nodes_of, quotas_of, share_breaches
 from market.rules.round_events import drafts
 from market.rules.rounds import Clearing, Round, in_turn
-
-BREACHES_MAX = 100
 
 _BIG_INTEGER = re.compile(BIG_INTEGER_PATTERN)
 _DUAL_FIELDS = {
@@ -50,29 +52,8 @@ _DUAL_FIELDS = {
 }
 
 
-class Breach(Struct, frozen=True, kw_only=True):
-    """One thing in a certificate that does not hold: `field` in `section` is `found`, `rule` asks `required`.
-
-    field: a path, as in `duals/3/rank_dual`; several of them where only together they cannot stand.
-    """
-
-    section: str
-    field: str
-    rule: str
-    found: str
-    required: str
-
-    def sentence(self) -> str:
-        place = f"{self.section}: " if self.section else ""
-        return f"{place}{self.field} is {self.found}, {self.rule} requires {self.required}"
-
-
-class CertificateBroken(Exception):
-    """The record proves no round of this book. `breaches`: at most BREACHES_MAX, of one section."""
-
-    def __init__(self, breaches: Sequence[Breach]) -> None:
-        super().__init__("; ".join(breach.sentence() for breach in breaches[:3]))
-        self.breaches = tuple(breaches[:BREACHES_MAX])
+_Entry = tuple[str, OrderDual]
+"""What is recorded of a node, and its path in the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +62,8 @@ class _Record:
 
     waterfalls: tuple[Waterfall, ...]
     duals: tuple[OrderDual, ...]
+    quotas: tuple[OrderDual, ...]
+    multipliers: tuple[Multiplier, ...]
     result: SectionResult
 
 
@@ -92,7 +75,7 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
     """
     completed = _completed(facts)
     evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
-    _refuse(_unknown_sections(evidence, completed))
+    refuse(_unknown_sections(evidence, completed))
 
     def prove(posed: Posed, at: datetime) -> ClearedSection:
         return _proved(posed, _record_of(posed.section.name, evidence, completed), at)
@@ -101,14 +84,18 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
         return drafts(Clearing(of, tuple(in_turn(of, prove))))
     except (AssertionError, AssignmentError, OverflowError, ValueError) as error:
         told = f"{type(error).__name__}: {error}"[:200]
-        raise CertificateBroken([_breach("", "the record", "computing it again", told, "a round")]) from error
+        raise CertificateBroken(
+            [breach_of("", "the record", "computing it again", told, "a round")]
+        ) from error
 
 
 def _completed(facts: Sequence[Struct]) -> ClearingCompleted:
     last = facts[-1] if facts else None
     if not isinstance(last, ClearingCompleted):
         found = type(last).__name__ if last is not None else "nothing"
-        raise CertificateBroken([_breach("", "the last event", "a whole round", found, "ClearingCompleted")])
+        raise CertificateBroken(
+            [breach_of("", "the last event", "a whole round", found, "ClearingCompleted")]
+        )
     return last
 
 
@@ -116,58 +103,63 @@ def _unknown_sections(evidence: Sequence[ClearingEvidence], completed: ClearingC
     names = [result.section for result in completed.sections]
     for part in evidence:
         if part.section not in names:
-            yield _breach("", f"section of part {part.part}", "the result", part.section, f"one of {names}")
+            yield breach_of("", f"section of part {part.part}", "the result", part.section, f"one of {names}")
 
 
 def _record_of(name: str, evidence: Sequence[ClearingEvidence], completed: ClearingCompleted) -> _Record:
     results = [result for result in completed.sections if result.section == name]
     if len(results) != 1:
-        breach = _breach(name, "sections", "one result per section", f"{len(results)} of them", "1 of them")
+        breach = breach_of(name, "sections", "one result per section", f"{len(results)} of them", "1 of them")
         raise CertificateBroken([breach])
     parts = [part for part in evidence if part.section == name]
     return _Record(
         waterfalls=tuple(fall for part in parts for fall in part.waterfalls),
         duals=tuple(dual for part in parts for dual in part.duals),
+        quotas=tuple(dual for part in parts for dual in part.quotas or ()),
+        multipliers=tuple(each for part in parts for each in part.multipliers),
         result=results[0],
     )
 
 
 def _proved(posed: Posed, record: _Record, at: datetime) -> ClearedSection:
-    name = posed.section.name
-    _refuse(_misplaced(posed, record.duals))
-    relaxed = relaxed_problem(posed, record.result.tries)
-    removed, cut = _removed_and_cut(record)
+    name, tries = posed.section.name, record.result.tries
+    refuse(_misplaced(posed, record.duals))
+    nodes = orders = _entries(record.duals)
+    quotas, quoted, buyer_of = None, posed, np.arange(len(posed.section.buyers))
+    if posed.shares:
+        stated = Stated(tries, record.duals, record.quotas, record.multipliers)
+        quotas = quotas_of(posed, stated)
+        nodes = nodes_of(quotas, stated)
+        quoted, buyer_of = split_posed(posed, quotas.split), quotas.split.buyer
+    relaxed = relaxed_problem(posed, tries) if quotas is None else quotas.split.problem
+    removed, cut = _removed_and_cut(nodes, len(posed.section.sellers), record.waterfalls)
     left = edges_left(relaxed, removed)
-    flow, of_edge = _flow(posed, record.waterfalls, left)
-    columns = _Columns(posed, record.duals)
-    solution = columns.solution(flow, relaxed.value[left], unique=record.result.unique)
+    flow, of_edge = _flow(posed, quoted.edges, buyer_of, record.waterfalls, left)
+    final, bounds = _Columns(posed, nodes), _Columns(posed, orders)
+    solution = final.solution(flow, relaxed.value[left], unique=record.result.unique)
     proof = Proof(
-        tries=record.result.tries,
+        tries=tries,
         relaxed=relaxed,
-        relaxed_dual=columns.sides("relaxed_dual_ueur_per_kg"),
-        plain_dual=columns.sides("plain_dual_ueur_per_kg"),
+        relaxed_dual=bounds.sides("relaxed_dual_ueur_per_kg"),
+        plain_dual=bounds.sides("plain_dual_ueur_per_kg"),
         removed=removed,
         cut=cut,
         solution=solution,
+        bound=None if quotas is None else quotas.bound(tries),
     )
     problem = left_problem(proof)
-    places = _Places(problem, of_edge, len(posed.section.sellers))
-    _refuse(places.breach(name, violation) for violation in verify(problem, solution))
+    places = _Places(problem, of_edge, nodes)
+    refuse(places.breach(name, violation) for violation in verify(problem, solution))
     whole = without_removed(relaxed, removed)
-    _refuse(places.breach(name, violation) for violation in undivided(whole, flow, posed.terms, frozenset()))
-    _refuse(_reason_breaches(posed, record))
-    _refuse(_bound_breaches(posed, proof, record.result))
-    return priced(posed, proof, at)
-
-
-def _refuse(breaches: Iterator[Breach]) -> None:
-    found = [breach for breach, _ in zip(breaches, range(BREACHES_MAX), strict=False)]
-    if found:
-        raise CertificateBroken(found)
-
-
-def _breach(section: str, field: str, rule: str, found: object, required: object) -> Breach:
-    return Breach(section=section, field=field, rule=rule, found=str(found), required=str(required))
+    held = frozenset(ratio.buyer_order for ratio in posed.ratios)
+    refuse(places.breach(name, violation) for violation in undivided(whole, flow, quoted.terms, held))
+    refuse(_reason_breaches(quoted, nodes, quotas))
+    refuse(_bound_breaches(posed, proof, quotas, record.result))
+    trading = {int(left[edge]): (int(flow[edge]), fall) for edge, fall in of_edge.items()}
+    refuse(share_breaches(quoted, trading))
+    cleared = priced(quoted, proof, at, quotas)
+    refuse(limit_breaches(cleared))
+    return cleared
 
 
 def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
@@ -178,36 +170,48 @@ def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
     ]
     wanted += [{"order": node.order.order, "tranche": 0, "side": "buyer"} for node in section.buyers]
     if len(duals) != len(wanted):
-        yield _breach(section.name, "duals", "one per order in the book", len(duals), len(wanted))
+        yield breach_of(section.name, "duals", "one per order in the book", len(duals), len(wanted))
         return
     for index, (dual, members) in enumerate(zip(duals, wanted, strict=True)):
         for member, value in members.items():
             if getattr(dual, member) != value:
                 field = f"duals/{index}/{member}"
-                yield _breach(section.name, field, "the book", getattr(dual, member), value)
+                yield breach_of(section.name, field, "the book", getattr(dual, member), value)
 
 
-def _removed_and_cut(record: _Record) -> tuple[Reasons, Reasons]:
+def _entries(duals: Sequence[OrderDual]) -> list[_Entry]:
+    return [(f"duals/{index}", dual) for index, dual in enumerate(duals)]
+
+
+def _removed_and_cut(
+    nodes: Sequence[_Entry], sellers: int, waterfalls: Sequence[Waterfall]
+) -> tuple[Reasons, Reasons]:
     """Those that give a reason and trade nothing, and those that say no package fits their rest."""
-    trading = {("seller", fall.supply, fall.tranche) for fall in record.waterfalls}
-    trading |= {("buyer", fall.requirement, 0) for fall in record.waterfalls}
+    trading: set[tuple[object, ...]] = set()
+    for fall in waterfalls:
+        trading |= {
+            ("seller", UNSET, fall.supply, fall.tranche),
+            ("buyer", UNSET, fall.requirement, 0),
+            ("buyer", fall.supply, fall.requirement, fall.tranche),
+        }
     removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
     cut: tuple[dict[int, str], dict[int, str]] = ({}, {})
-    first_buyer = sum(dual.side == "seller" for dual in record.duals)
-    for index, dual in enumerate(record.duals):
+    for index, (_, dual) in enumerate(nodes):
         if dual.effective_reason is None:
             continue
-        side, place = (0, index) if dual.side == "seller" else (1, index - first_buyer)
-        if (dual.side, dual.order, dual.tranche) not in trading:
+        side, place = (0, index) if index < sellers else (1, index - sellers)
+        if (dual.side, dual.supply, dual.order, dual.tranche) not in trading:
             removed[side][place] = dual.effective_reason
         elif dual.effective_reason != TOLERANCE:
             cut[side][place] = dual.effective_reason
     return removed, cut
 
 
-def _flow(posed: Posed, waterfalls: Sequence[Waterfall], left: Int64s) -> tuple[Int64s, dict[int, int]]:
-    """Grams on each edge that is left, and which waterfall says so."""
-    edge_of = _edge_finder(posed, posed.edges, left)
+def _flow(
+    posed: Posed, worth: Edges, buyer_of: Int64s, waterfalls: Sequence[Waterfall], left: Int64s
+) -> tuple[Int64s, dict[int, int]]:
+    """Grams on each edge of `worth` that is left, and which waterfall says so; buyer_of: of each node."""
+    edge_of = _edge_finder(posed, worth, buyer_of, left)
     flow = np.zeros(len(left), dtype=np.int64)
     of_edge: dict[int, int] = {}
     breaches = []
@@ -216,25 +220,27 @@ def _flow(posed: Posed, waterfalls: Sequence[Waterfall], left: Int64s) -> tuple[
         if edge is None:
             fields = ", ".join(f"waterfalls/{index}/{part}" for part in ("supply", "tranche", "requirement"))
             found = f"{fall.supply}, {fall.tranche}, {fall.requirement}"
-            breaches.append(_breach(posed.section.name, fields, "the edges", found, "an edge of the book"))
+            breaches.append(breach_of(posed.section.name, fields, "the edges", found, "an edge of the book"))
         elif edge in of_edge:
             field = f"waterfalls/{index}"
             breaches.append(
-                _breach(posed.section.name, field, "one trade a pair", "a repeat", "another pair")
+                breach_of(posed.section.name, field, "one trade a pair", "a repeat", "another pair")
             )
         else:
             flow[edge] = fall.quantity_basis_g
             of_edge[edge] = index
-    _refuse(iter(breaches))
+    refuse(iter(breaches))
     return flow, of_edge
 
 
-def _edge_finder(posed: Posed, worth: Edges, left: Int64s) -> Callable[[Waterfall], int | None]:
+def _edge_finder(
+    posed: Posed, worth: Edges, buyer_of: Int64s, left: Int64s
+) -> Callable[[Waterfall], int | None]:
     section = posed.section
     sellers = {(node.order.order, node.tranche): index for index, node in enumerate(section.sellers)}
     buyers = {node.order.order: index for index, node in enumerate(section.buyers)}
     width = len(section.buyers) + 1
-    keys = worth.seller[left].astype(np.int64) * width + worth.buyer[left]
+    keys = worth.seller[left].astype(np.int64) * width + buyer_of[worth.buyer[left]]
 
     def edge_of(fall: Waterfall) -> int | None:
         seller, buyer = sellers.get((fall.supply, fall.tranche)), buyers.get(fall.requirement)
@@ -249,17 +255,17 @@ def _edge_finder(posed: Posed, worth: Edges, left: Int64s) -> Callable[[Waterfal
 class _Columns:
     """The duals of a section as arrays. CertificateBroken names every entry that is no integer in range."""
 
-    def __init__(self, posed: Posed, duals: Sequence[OrderDual]) -> None:
+    def __init__(self, posed: Posed, nodes: Sequence[_Entry]) -> None:
         self._name = posed.section.name
         self._sellers = len(posed.section.sellers)
-        self._duals = duals
+        self._nodes = nodes
 
     def sides(self, member: str) -> Sides:
-        values = [getattr(dual, member) for dual in self._duals]
+        values = [getattr(dual, member) for _, dual in self._nodes]
         numbers = [_integer(value) for value in values]
-        _refuse(
-            _breach(self._name, f"duals/{index}/{member}", "the certificate", value, "an integer below 2**62")
-            for index, (value, number) in enumerate(zip(values, numbers, strict=True))
+        refuse(
+            breach_of(self._name, f"{path}/{member}", "the certificate", value, "an integer below 2**62")
+            for (path, _), value, number in zip(self._nodes, values, numbers, strict=True)
             if number is None
         )
         column = np.array(numbers, dtype=np.int64)
@@ -291,14 +297,14 @@ def _integer(value: int | str | None) -> int | None:
 class _Places:
     """Says where in the record a violation of the assignment stands."""
 
-    def __init__(self, problem: Problem, of_edge: dict[int, int], sellers: int) -> None:
+    def __init__(self, problem: Problem, of_edge: dict[int, int], nodes: Sequence[_Entry]) -> None:
         self._problem = problem
         self._of_edge = of_edge
-        self._sellers = sellers
+        self._paths = [path for path, _ in nodes]
 
     def breach(self, section: str, violation: Violation) -> Breach:
         fields = ", ".join(dict.fromkeys(self._fields(violation)))
-        return _breach(section, fields, violation.rule, violation.found, violation.required)
+        return breach_of(section, fields, violation.rule, violation.found, violation.required)
 
     def _fields(self, violation: Violation) -> Iterator[str]:
         index = violation.index
@@ -321,46 +327,58 @@ class _Places:
         else:
             side = self._problem.seller if name.startswith("seller") else self._problem.buyer
             node = int(side[index]) if of_edge else index
-            place = node if name.startswith("seller") else node + self._sellers
-            yield f"duals/{place}/{_DUAL_FIELDS[name]}"
+            place = node if name.startswith("seller") else node + len(self._problem.supply)
+            yield f"{self._paths[place]}/{_DUAL_FIELDS[name]}"
 
     def _flow_field(self, edge: int) -> str:
         fall = self._of_edge.get(edge)
         return "waterfalls" if fall is None else f"waterfalls/{fall}/quantity_basis_g"
 
 
-def _reason_breaches(posed: Posed, record: _Record) -> Iterator[Breach]:
-    for index, dual in enumerate(record.duals):
+def _reason_breaches(posed: Posed, nodes: Sequence[_Entry], quotas: Quotas | None) -> Iterator[Breach]:
+    of_shares = (frozenset[int](), frozenset[int]()) if quotas is None else strained(quotas.split)
+    for index, (path, dual) in enumerate(nodes):
         if dual.effective_reason is not None:
-            side, place = (0, index) if dual.side == "seller" else (1, index - len(posed.section.sellers))
-            possible = reasons_of(posed, side, place)
+            side = 0 if index < len(posed.section.sellers) else 1
+            place = index - side * len(posed.section.sellers)
+            possible = reasons_of(posed, side, place) | ({PORTFOLIO} if place in of_shares[side] else set())
             if dual.effective_reason not in possible:
-                field = f"duals/{index}/effective_reason"
                 required = f"one of {sorted(possible)}" if possible else "none"
-                yield _breach(posed.section.name, field, "the rule set", dual.effective_reason, required)
+                field = f"{path}/effective_reason"
+                yield breach_of(posed.section.name, field, "the rule set", dual.effective_reason, required)
 
 
-def _bound_breaches(posed: Posed, proof: Proof, result: SectionResult) -> Iterator[Breach]:
+def _bound_breaches(
+    posed: Posed, proof: Proof, quotas: Quotas | None, result: SectionResult
+) -> Iterator[Breach]:
     """Both bounds hold on every edge and are what the result says; nothing removed or cut, nothing lost."""
     name, section = posed.section.name, posed.section
+    plain = plain_problem(posed) if quotas is None else plain_bound(posed, quotas.multipliers)
     whole = (
-        ("relaxed_dual_ueur_per_kg", proof.relaxed, proof.relaxed_dual, "relaxed_bound"),
-        ("plain_dual_ueur_per_kg", plain_problem(posed), proof.plain_dual, "welfare_without_sustainability"),
+        ("relaxed_dual_ueur_per_kg", proof.bounded, proof.relaxed_dual, "relaxed_bound"),
+        ("plain_dual_ueur_per_kg", plain, proof.plain_dual, "welfare_without_sustainability"),
     )
     totals = proof.relaxed_bound, proof.plain_bound
     for (member, problem, (sellers, buyers), claim), total in zip(whole, totals, strict=True):
         column = np.concatenate([sellers, buyers])
         for index in np.flatnonzero(column < 0).tolist():
-            yield _breach(name, f"duals/{index}/{member}", "dual_feasibility", column[index], "at least 0")
+            yield breach_of(name, f"duals/{index}/{member}", "dual_feasibility", column[index], "at least 0")
         reached = sellers[problem.seller] + buyers[problem.buyer]
         for edge in np.flatnonzero(reached < problem.value).tolist():
             ends = int(problem.seller[edge]), int(problem.buyer[edge]) + len(section.sellers)
             fields = ", ".join(f"duals/{end}/{member}" for end in ends)
-            yield _breach(name, fields, "dual_feasibility", reached[edge], f"at least {problem.value[edge]}")
+            yield breach_of(
+                name, fields, "dual_feasibility", reached[edge], f"at least {problem.value[edge]}"
+            )
         if str(total) != getattr(result, claim):
             fields = f"duals/{member}, sections/{claim}"
-            yield _breach(name, fields, "strong_duality", getattr(result, claim), total)
-    if not any(proof.removed) and not any(proof.cut) and proof.relaxed_bound != proof.solution.welfare:
+            yield breach_of(name, fields, "strong_duality", getattr(result, claim), total)
+    if (
+        quotas is None
+        and not any(proof.removed)
+        and not any(proof.cut)
+        and proof.relaxed_bound != proof.solution.welfare
+    ):
         fields = "duals/relaxed_dual_ueur_per_kg, sections/gap"
         gap = proof.relaxed_bound - proof.solution.welfare
-        yield _breach(name, fields, "no order is removed or cut", gap, 0)
+        yield breach_of(name, fields, "no order is removed or cut", gap, 0)

@@ -25,6 +25,7 @@ from market.rules.posing import (
     without_removed,
 )
 from market.rules.prices import Surpluses, surpluses
+from market.rules.quota_sections import Quotas
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,7 +34,8 @@ class Proof:
 
     relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: the orders without
     part in the final problem, and why; `cut`: those that count with what they trade, as no package fits
-    their rest. `solution`: flow and duals of the edges that are left.
+    their rest. `solution`: flow and duals of the edges that are left. `bound`: what the bounds are of, where
+    buyers are split into quotas; None: of `relaxed`.
     """
 
     tries: int
@@ -43,21 +45,27 @@ class Proof:
     removed: Reasons
     cut: Reasons
     solution: Solution
+    bound: Problem | None = None
+
+    @property
+    def bounded(self) -> Problem:
+        return self.bound or self.relaxed
 
     @property
     def relaxed_bound(self) -> int:
-        return dual_total(self.relaxed, self.relaxed_dual)
+        return dual_total(self.bounded, self.relaxed_dual)
 
     @property
     def plain_bound(self) -> int:
-        return dual_total(self.relaxed, self.plain_dual)
+        return dual_total(self.bounded, self.plain_dual)
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
     """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
 
-    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid.
+    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid;
+    premium is what the buyer's portfolio limits add to it.
     """
 
     seller: SellerNode
@@ -67,6 +75,7 @@ class Trade:
     delivery: Delivery
     term_total: int
     value: int
+    premium: int
     quantity_g: int
     seller_surplus: int
     buyer_surplus: int
@@ -83,7 +92,10 @@ class Trade:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClearedSection:
-    """A section with its trades. `problem` is the final one, with effective capacities; `held` says why."""
+    """A section with its trades. `problem` is the final one, with effective capacities; `held` says why.
+
+    quotas: what the section was split by where buyers have portfolio limits; `posed` is then the split one.
+    """
 
     posed: Posed
     proof: Proof
@@ -93,6 +105,17 @@ class ClearedSection:
     surpluses: Surpluses
     edges_sha256: str
     trades: tuple[Trade, ...]
+    quotas: Quotas | None = None
+
+    @property
+    def whole(self) -> Posed:
+        """The section with its buyers as the book has them."""
+        return self.posed if self.quotas is None else self.quotas.whole
+
+    @property
+    def welfare(self) -> int:
+        """Of the trades at their own values, without premiums."""
+        return self.solution.welfare - sum(trade.premium * trade.quantity_g for trade in self.trades)
 
     @property
     def name(self) -> str:
@@ -113,18 +136,24 @@ def left_problem(proof: Proof) -> Problem:
     return with_effective(without_removed(proof.relaxed, proof.removed), proof.solution, proof.cut)
 
 
-def priced(posed: Posed, proof: Proof, at: datetime) -> ClearedSection:
+def final_problem(posed: Posed, proof: Proof) -> tuple[Problem, Reasons]:
+    """What prices are made from: orders whose rest is below the tolerance count as filled, as is told."""
+    left = left_problem(proof)
+    held = held_to_fill(left, proof.solution, posed.tolerance_g)
+    return with_effective(left, proof.solution, held), held
+
+
+def priced(posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = None) -> ClearedSection:
     """Effective capacities, bounds, prices and trades of a proof that stands; `at`: the cut.
 
     AssignmentError or AssertionError when it does not stand.
     """
-    whole = left_problem(proof)
-    held = held_to_fill(whole, proof.solution, posed.tolerance_g)
-    problem = with_effective(whole, proof.solution, held)
+    problem, held = final_problem(posed, proof)
     bounds = price_bounds(problem, proof.solution)
     chosen = surpluses(problem, proof.solution, bounds, posed.anchor)
     worth = posed.edges
     left = edges_left(proof.relaxed, proof.removed)
+    of_book = posed if quotas is None else quotas.whole
     return ClearedSection(
         posed=posed,
         proof=proof,
@@ -132,8 +161,9 @@ def priced(posed: Posed, proof: Proof, at: datetime) -> ClearedSection:
         held=held,
         bounds=bounds,
         surpluses=chosen,
-        edges_sha256=edges_sha256(posed.section, worth),
+        edges_sha256=edges_sha256(of_book.section, of_book.edges),
         trades=tuple(_trades(posed, worth, left, proof.solution.flow, chosen, at)),
+        quotas=quotas,
     )
 
 
@@ -151,8 +181,10 @@ def _trades(
         u, v = int(chosen.seller[seller_index]), int(chosen.buyer[buyer_index])
         term_total = int(pairs.term_total[pair])
         bid = buyer.order.terms.limit.ueur_per_kg + term_total
+        left_out = 0 if posed.sustainability else int(pairs.sustainability[pair])
+        premium = int(worth.value[edge]) - (int(pairs.value[pair]) - left_out)
         received = seller.order.terms.ask.ueur_per_kg + u
-        paid = bid - v - (0 if posed.sustainability else int(pairs.sustainability[pair]))
+        paid = bid + premium - v - left_out
         assert paid == received
         paid_cents, _ = amount_cents(quantity_g, paid)
         received_cents, remainder = amount_cents(quantity_g, received)
@@ -165,6 +197,7 @@ def _trades(
                 delivery=delivery_between(seller, buyer, at),
                 term_total=term_total,
                 value=int(pairs.value[pair]),
+                premium=premium,
                 quantity_g=quantity_g,
                 seller_surplus=u,
                 buyer_surplus=v,

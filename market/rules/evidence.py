@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 
-from events.clearing_terms import OrderDual, Waterfall
+from events.clearing_terms import Multiplier, OrderDual, Waterfall
 from events.market_events import ClearingEvidence
 from market.rules.graph import Edges, Section
 
@@ -53,49 +54,43 @@ def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
     return sha256(bytes.fromhex(plan_salt) + kind.encode() + b"".join(parts)).hexdigest()[:32]
 
 
+class SectionEvidence(NamedTuple):
+    """What proves a section; quotas and multipliers are of buyers with portfolio limits."""
+
+    section: str
+    waterfalls: Sequence[Waterfall]
+    duals: Sequence[OrderDual]
+    quotas: Sequence[OrderDual] = ()
+    multipliers: Sequence[Multiplier] = ()
+
+
 def evidence_parts(
-    market: UUID,
-    plan: UUID,
-    round_number: int,
-    sections: Sequence[tuple[str, Sequence[Waterfall], Sequence[OrderDual]]],
+    market: UUID, plan: UUID, round_number: int, sections: Sequence[SectionEvidence]
 ) -> tuple[ClearingEvidence, ...]:
-    """All waterfalls and duals, section by section, in parts of PART_BYTES_MAX, each of one section."""
-    cut = [
-        (name, waterfalls, duals)
-        for name, section_waterfalls, section_duals in sections
-        for waterfalls, duals in _cut(section_waterfalls, section_duals)
-    ]
+    """All waterfalls, duals, quotas and multipliers, section by section, in parts of PART_BYTES_MAX.
+
+    Each part is of one section.
+    """
+    cut = [(of.section, part) for of in sections for part in _cut(of)]
     return tuple(
         ClearingEvidence(
-            market=market,
-            plan=plan,
-            round=round_number,
-            part=part,
-            parts=len(cut),
-            section=name,
-            waterfalls=waterfalls,
-            duals=duals,
+            market=market, plan=plan, round=round_number, part=part, parts=len(cut), section=name, **members
         )
-        for part, (name, waterfalls, duals) in enumerate(cut, start=1)
+        for part, (name, members) in enumerate(cut, start=1)
     )
 
 
-def _cut(
-    waterfalls: Sequence[Waterfall], duals: Sequence[OrderDual]
-) -> Iterator[tuple[tuple[Waterfall, ...], tuple[OrderDual, ...]]]:
-    part_waterfalls: list[Waterfall] = []
-    part_duals: list[OrderDual] = []
+def _cut(of: SectionEvidence) -> Iterator[dict[str, Any]]:
+    """The members of each part by name, those without entries left out."""
+    part: dict[str, list[Struct]] = {}
     size = 0
-    entries: list[Waterfall | OrderDual] = [*waterfalls, *duals]
-    for entry in entries:
-        entry_size = len(_encoder.encode(entry)) + 1
-        if size and size + entry_size > PART_BYTES_MAX:
-            yield tuple(part_waterfalls), tuple(part_duals)
-            part_waterfalls, part_duals, size = [], [], 0
-        if isinstance(entry, Waterfall):
-            part_waterfalls.append(entry)
-        else:
-            part_duals.append(entry)
-        size += entry_size
+    for name in of._fields[1:]:
+        for entry in getattr(of, name):
+            entry_size = len(_encoder.encode(entry)) + 1
+            if size and size + entry_size > PART_BYTES_MAX:
+                yield {member: tuple(entries) for member, entries in part.items()}
+                part, size = {}, 0
+            part.setdefault(name, []).append(entry)
+            size += entry_size
     if size:
-        yield tuple(part_waterfalls), tuple(part_duals)
+        yield {member: tuple(entries) for member, entries in part.items()}

@@ -14,7 +14,8 @@ from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingPlanned
 from events.vocabulary import Sha256Hex
 from market.rules.book import Book, rule_set_at
-from market.rules.certificate import CertificateBroken, expected_record
+from market.rules.breaches import CertificateBroken
+from market.rules.certificate import expected_record
 from market.rules.clearings import rule_set_sha256
 from market.rules.differences import first_difference
 from market.rules.evidence import derived_id

@@ -115,7 +115,10 @@ class Section:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Edges:
-    """Pairs worth trading: seller, buyer int32[e], value int64[e] at least 0, pair: in Section.pairs."""
+    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: in Section.pairs.
+
+    Values are at least 0, but those of buyers with portfolio limits, whose bids count together.
+    """
 
     seller: Int32s
     buyer: Int32s
@@ -188,11 +191,14 @@ def section(
     )
 
 
-def edges(of: Section, *, with_sustainability: bool = True) -> Edges:
-    """Pairs whose value is not negative, as it is bid or as it would be with S = 0."""
+def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None = None) -> Edges:
+    """Pairs whose value is not negative, as it is bid or as it would be with S = 0.
+
+    And all pairs of the `limited` buyers: those that hold what they get to portfolio limits.
+    """
     pairs = of.pairs
     value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
-    kept = np.flatnonzero(value >= 0)
+    kept = np.flatnonzero(value >= 0 if limited is None else (value >= 0) | limited[pairs.buyer])
     return Edges(seller=pairs.seller[kept], buyer=pairs.buyer[kept], value=value[kept], pair=kept)
 
 

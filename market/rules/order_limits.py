@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import Literal, Protocol
 from uuid import UUID
 
+import numpy as np
+
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.assignment_problem import Int32s
@@ -127,10 +129,10 @@ def shares(
 
     Only limits that some edge strains: a third country that no lot comes from needs no ratio.
     """
+    stated = np.array([node.order.terms.portfolio is not None for node in buyers], dtype=np.bool_)
     edges_of: dict[int, list[int]] = {}
-    for edge, index in enumerate(buyer.tolist()):
-        if buyers[index].order.terms.portfolio is not None:
-            edges_of.setdefault(index, []).append(edge)
+    for edge in np.flatnonzero(stated[buyer]).tolist():
+        edges_of.setdefault(int(buyer[edge]), []).append(edge)
     found: list[Share] = []
     for index, edges in sorted(edges_of.items()):
         lots = {edge: sellers[int(seller[edge])].order.terms for edge in edges}

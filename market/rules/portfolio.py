@@ -29,6 +29,7 @@ from market.rules.rounding import Ratio
 MARGINS_MAX = 4
 ROUNDED_MAX = 6
 
+
 @dataclass(frozen=True, eq=False, slots=True)
 class PortfolioClearing:
     """whole: the clearing of the split problem, in places of `split`.

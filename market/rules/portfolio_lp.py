@@ -5,7 +5,7 @@ it says, the clearing that starts from it keeps every limit and knows its gap; o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX
+from market.rules.amounts import AMOUNT_UEUR_G_PER_KG_MAX, VALUE_UEUR_PER_KG_MAX
 from market.rules.assignment_problem import Int64s, Mask
 from market.rules.offered import Offered
 from market.rules.rounding import Ratio
 
 ITERATIONS_MAX = 1_000_000
+BID_UEUR_PER_KG_MAX = VALUE_UEUR_PER_KG_MAX + PRICE_UEUR_PER_KG_MAX
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,6 +53,24 @@ def propose(offered: Offered, ratios: Sequence[Ratio], iterations_max: int = ITE
     worth = -np.asarray(answer.ineqlin.marginals)[: len(ratios)] * scale_value
     rounded = np.rint(np.clip(np.nan_to_num(worth), 0, PRICE_UEUR_PER_KG_MAX))
     return Proposal(tuple(int(multiplier) for multiplier in rounded), quota_g)
+
+
+def within_range(offered: Offered, ratios: Sequence[Ratio], proposal: Proposal) -> Proposal:
+    """Without multipliers of a buyer that could raise an amount above what a record holds."""
+    total = dict.fromkeys((ratio.buyer_order for ratio in ratios), 0)
+    for ratio, multiplier in zip(ratios, proposal.multipliers, strict=True):
+        total[ratio.buyer_order] += multiplier
+    wide = {
+        buyer
+        for buyer, added in total.items()
+        if added > PRICE_UEUR_PER_KG_MAX
+        or int(offered.demand[buyer]) * (BID_UEUR_PER_KG_MAX + added) > AMOUNT_UEUR_G_PER_KG_MAX
+    }
+    kept = (
+        0 if ratio.buyer_order in wide else multiplier
+        for ratio, multiplier in zip(ratios, proposal.multipliers, strict=True)
+    )
+    return replace(proposal, multipliers=tuple(kept))
 
 
 def _components_with(offered: Offered, limited: Mask) -> Mask:

@@ -15,13 +15,17 @@ from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution
 from market.rules.graph import BuyerNode, Edges, Section, SellerNode, edges
+from market.rules.order_limits import Share, shares
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
+from market.rules.rounding import Ratio
 
 TIEBREAK_BITS = 44
 TOLERANCE = "marginality_tolerance"
 MINIMUM = "minimum_quantity"
 INDIVISIBLE = "indivisible"
+PORTFOLIO = "portfolio"
+LIMIT_PRICE = "portfolio_limit_price"
 
 Sides = tuple[Int64s, Int64s]
 """Of the sellers, of the buyers: one entry a node."""
@@ -36,7 +40,7 @@ class Posed:
 
     `plain` are the edges with S = 0. `tolerance_g`: below this many grams a rest does not count.
     `terms`: the section's, with minima that are at least the tolerance. `sustainability` False: `edges` are
-    the plain ones.
+    the plain ones. `shares`: the portfolio limits of buyers, over the edges.
     """
 
     section: Section
@@ -48,6 +52,11 @@ class Posed:
     anchor: Anchor
     round_number: int
     sustainability: bool
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def ratios(self) -> tuple[Ratio, ...]:
+        return tuple(share.ratio for share in self.shares)
 
 
 def pose(
@@ -59,12 +68,16 @@ def pose(
     sustainability: bool,
 ) -> Posed:
     """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
-    plain = edges(section, with_sustainability=False)
+    pairs = section.pairs
+    held = shares(section.sellers, section.buyers, pairs.seller, pairs.buyer, rule_set.eu_countries)
+    limited = _limited(len(section.buyers), held) if held else None
+    plain = edges(section, with_sustainability=False, limited=limited)
+    worth = edges(section, limited=limited) if sustainability else plain
     tolerance_ppb = rule_set.marginality_tolerance_ppb
     tolerance_g = _tolerances_g(section.sellers, tolerance_ppb), _tolerances_g(section.buyers, tolerance_ppb)
     return Posed(
         section=section,
-        edges=edges(section) if sustainability else plain,
+        edges=worth,
         plain=plain,
         ranks=(_ranks(section.sellers), _ranks(section.buyers)),
         tolerance_g=tolerance_g,
@@ -78,6 +91,7 @@ def pose(
         ),
         round_number=round_number,
         sustainability=sustainability,
+        shares=_over(worth, held),
     )
 
 
@@ -91,7 +105,7 @@ def relaxed_problem(posed: Posed, attempt: int) -> Problem:
         worth.buyer,
         worth.value,
         posed.ranks,
-        _tiebreak(posed, attempt),
+        tiebreak(posed, attempt),
     )
 
 
@@ -125,7 +139,7 @@ def reasons_of(posed: Posed, side: int, index: int) -> set[str]:
     """Why the order may have no part in the final problem, or no more than its fill."""
     own, terms = posed.section.terms, posed.terms
     found = set()
-    if posed.tolerance_g[side][index]:
+    if posed.tolerance_g[side][index] or minimum_reason(posed, side, index) == TOLERANCE:
         found.add(TOLERANCE)
     if (own.seller_minimum, own.buyer_minimum_g)[side][index]:
         found.add(MINIMUM)
@@ -175,6 +189,22 @@ def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Probl
     return replace(problem, supply=capacities[0], demand=capacities[1])
 
 
+def _limited(buyers: int, held: Sequence[Share]) -> Mask:
+    found = np.zeros(buyers, dtype=np.bool_)
+    found[[share.ratio.buyer_order for share in held]] = True
+    return found
+
+
+def _over(worth: Edges, held: Sequence[Share]) -> tuple[Share, ...]:
+    """Shares over pairs as shares over edges: all pairs of their buyers are edges."""
+
+    def moved(ratio: Ratio) -> Ratio:
+        places = np.searchsorted(worth.pair, list(ratio.coefficient)).tolist()
+        return replace(ratio, coefficient=dict(zip(places, ratio.coefficient.values(), strict=True)))
+
+    return tuple(replace(share, ratio=moved(share.ratio)) for share in held)
+
+
 def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
     return np.array([node.order.rank for node in nodes], dtype=np.int64)
 
@@ -200,10 +230,11 @@ def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_p
     return np.array([-(-node.capacity_g * tolerance_ppb // PPB) for node in nodes], dtype=np.int64)
 
 
-def _tiebreak(posed: Posed, attempt: int) -> Int64s:
+def tiebreak(posed: Posed, attempt: int) -> Int64s:
     """First 44 bits of BLAKE2b(round (8) ‖ try (4) ‖ seller ‖ tranche (4) ‖ buyer), fewer when huge."""
     section, worth = posed.section, posed.edges
-    nodes = len(section.sellers) + len(section.buyers) + 1
+    quotas = len({edge for ratio in posed.ratios for edge in ratio.coefficient})
+    nodes = len(section.sellers) + len(section.buyers) + quotas + 1
     bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
     head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
     sellers = [key.tobytes() for key in section.seller_key]

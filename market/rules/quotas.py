@@ -34,10 +34,13 @@ class Split:
     premium: Int64s
 
     @property
-    def quotas(self) -> list[tuple[int, int]]:
-        """Of each quota, in the order of their nodes: node, edge."""
-        node_of_edge = self.problem.buyer.tolist()
-        return [(node, edge) for edge, node in enumerate(node_of_edge) if node >= self.plain]
+    def quotas(self) -> tuple[tuple[int, int], ...]:
+        """Node and edge of each quota, in their order, which is the same."""
+        edges = np.flatnonzero(self.problem.buyer >= self.plain).tolist()
+        return tuple(enumerate(edges, start=self.plain))
+
+    def edge_of_quota(self, node: int) -> int:
+        return self.quotas[node - self.plain][1]
 
 
 def premium_of(ratio: Ratio, multiplier: int, edge: int) -> int:

@@ -10,7 +10,14 @@ from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfir
 from events.vocabulary import Side
 from market.rules.cleared import ClearedSection, Trade, dual_total
 from market.rules.eligibility import MarketFacts
-from market.rules.evidence import derived_id, derived_salt, evidence_parts, fact_sha256, root_sha256
+from market.rules.evidence import (
+    SectionEvidence,
+    derived_id,
+    derived_salt,
+    evidence_parts,
+    fact_sha256,
+    root_sha256,
+)
 from market.rules.graph import BuyerNode, SellerNode
 from market.rules.match_terms import match_terms
 from market.rules.packages import UNPACKED
@@ -18,6 +25,13 @@ from market.rules.posing import fills_g
 from market.rules.prices import forgone
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
+from market.rules.quota_record import (
+    buyers_duals,
+    multipliers,
+    premium_lines,
+    quota_duals,
+    removed_orders,
+)
 from market.rules.rounds import Clearing, Round
 
 
@@ -41,7 +55,12 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
         planned.plan,
         planned.round,
         [
-            (cleared.name, waterfalls(cleared, clearing.round.facts), order_duals(cleared))
+            SectionEvidence(
+                cleared.name,
+                waterfalls(cleared, clearing.round.facts),
+                *order_duals(cleared),
+                multipliers(cleared),
+            )
             for cleared in clearing.sections
         ],
     )
@@ -91,13 +110,14 @@ def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
 
 
 def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, ...]:
-    """limit + T − ask = value = u + v of every trade."""
+    """limit + T − ask = value of every trade; with what portfolio limits add to it u + v."""
     found = []
     for trade in cleared.trades:
         terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.delivery)
         assert total(terms) == trade.term_total
         limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
-        assert limit + trade.term_total - ask == trade.seller_surplus + trade.buyer_surplus
+        worth = limit + trade.term_total - ask + trade.premium
+        assert worth == trade.seller_surplus + trade.buyer_surplus
         found.append(
             Waterfall(
                 supply=trade.seller.order.order,
@@ -112,14 +132,16 @@ def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, 
                 seller_surplus_ueur_per_kg=trade.seller_surplus,
                 buyer_surplus_ueur_per_kg=trade.buyer_surplus,
                 price_ueur_per_kg=trade.price_ueur_per_kg,
+                premiums=premium_lines(cleared, trade),
             )
         )
     return tuple(found)
 
 
-def order_duals(cleared: ClearedSection) -> tuple[OrderDual, ...]:
-    """Every order of the section: sellers, then buyers, as the section has them."""
-    return (*_side_duals(cleared, "seller"), *_side_duals(cleared, "buyer"))
+def order_duals(cleared: ClearedSection) -> tuple[tuple[OrderDual, ...], tuple[OrderDual, ...]]:
+    """Every order of the section: sellers, then buyers, as the section has them; and every quota."""
+    sellers, buyers = _side_duals(cleared, "seller"), tuple(_side_duals(cleared, "buyer"))
+    return (*sellers, *buyers_duals(cleared, buyers)), quota_duals(cleared, buyers)
 
 
 def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
@@ -128,6 +150,7 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
     nodes: Sequence[SellerNode | BuyerNode] = (section.sellers, section.buyers)[at]
     capacity = (section.supply, section.demand)[at].tolist()
     filled = fills_g(cleared.problem, solution.flow)[at].tolist()
+    node_of = slice(None) if cleared.quotas is None or at == 0 else cleared.quotas.split.buyer
     columns = zip(
         (chosen.seller, chosen.buyer)[at].tolist(),
         (bounds.seller_low, bounds.buyer_low)[at].tolist(),
@@ -135,8 +158,7 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
         (solution.seller_dual, solution.buyer_dual)[at].tolist(),
         (solution.seller_dual_rank, solution.buyer_dual_rank)[at].tolist(),
         (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at].tolist(),
-        proof.relaxed_dual[at].tolist(),
-        proof.plain_dual[at].tolist(),
+        *(dual[at][node_of].tolist() for dual in (proof.relaxed_dual, proof.plain_dual)),
         forgone(proof.relaxed, chosen, proof.removed)[at].tolist(),
         strict=True,
     )
@@ -166,11 +188,11 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
 
 def section_result(cleared: ClearedSection) -> SectionResult:
     proof, chosen = cleared.proof, cleared.surpluses
-    welfare, bound = cleared.solution.welfare, proof.relaxed_bound
+    welfare, bound = cleared.welfare, proof.relaxed_bound
     assert welfare <= bound
     return SectionResult(
         section=cleared.name,
-        edge_count=proof.relaxed.edges,
+        edge_count=len(cleared.whole.edges.value),
         edges_hash=cleared.edges_sha256,
         welfare=str(welfare),
         dual_bound=str(dual_total(cleared.problem, (chosen.seller, chosen.buyer))),
@@ -181,7 +203,7 @@ def section_result(cleared: ClearedSection) -> SectionResult:
         trades=len(cleared.trades),
         relaxed_bound=str(bound),
         gap=str(bound - welfare),
-        removed_orders=sum(map(len, proof.removed)),
+        removed_orders=removed_orders(cleared),
     )
 
 

@@ -95,7 +95,9 @@ def in_turn(
             )
             done = clear(posed, of.planned.cut_time)
             np.subtract.at(sellers_left, found.seller_place[done.problem.seller], done.solution.flow)
-            np.subtract.at(buyers_left, found.buyer_place[done.problem.buyer], done.solution.flow)
+            np.subtract.at(
+                buyers_left, done.posed.section.buyer_place[done.problem.buyer], done.solution.flow
+            )
             assert (sellers_left >= 0).all()
             assert (buyers_left >= 0).all()
             yield done

@@ -1,13 +1,16 @@
 """One section of a round solved: the relaxed problem, what of it cannot trade, the final optimum."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
-from market.rules.assignment import Problem, solve, verify
-from market.rules.cleared import ClearedSection, Proof, left_problem, priced
+from market.rules.assignment import Problem, Solution, solve, verify
+from market.rules.cleared import ClearedSection, Proof, final_problem, left_problem, priced
 from market.rules.indivisible import Cut, WholeClearing, clear_whole
+from market.rules.portfolio import clear_portfolios
+from market.rules.portfolio_lp import Proposal, propose, within_range
 from market.rules.posing import (
     MINIMUM,
     Posed,
@@ -18,35 +21,102 @@ from market.rules.posing import (
     plain_problem,
     relaxed_problem,
 )
+from market.rules.quota_sections import Quotas, offered_of, plain_bound, split_posed
+from market.rules.quotas import Split
 from market.rules.rounds import ClearingImpossible
 
 TRIES_MAX = 8
+_NOTHING = np.zeros(0, dtype=np.int64)
+NO_DUAL: Sides = (_NOTHING, _NOTHING)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Found:
+    """A clearing of `problem`, which poses `posed`; `plain`: the bound problem with S = 0."""
+
+    posed: Posed
+    problem: Problem
+    whole: WholeClearing
+    bound: Problem
+    bounding: Solution
+    plain: Problem
+    unique: bool
+    quotas: Quotas | None = None
 
 
 def clear_section(posed: Posed, at: datetime) -> ClearedSection:
     """Solve, prove, price. AssignmentError or ClearingImpossible when there is no unique optimum."""
+    clear = partial(_in_quotas, posed, _proposal(posed)) if posed.shares else partial(_as_posed, posed)
     for attempt in range(1, TRIES_MAX + 1):
-        relaxed = relaxed_problem(posed, attempt)
-        found = clear_whole(relaxed, posed.terms)
+        found = clear(attempt)
         if found.unique:
             break
     else:
         name = posed.section.name
         raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
-    return priced(posed, _proof(posed, relaxed, found, attempt), at)
+    return priced(found.posed, _proof(found, attempt), at, found.quotas)
 
 
-def _proof(posed: Posed, relaxed: Problem, found: WholeClearing, attempt: int) -> Proof:
-    relaxed_dual = found.relaxed.seller_dual, found.relaxed.buyer_dual
-    removed, cut = _reasons(posed, found)
-    proof = Proof(
+def _as_posed(posed: Posed, attempt: int) -> _Found:
+    relaxed = relaxed_problem(posed, attempt)
+    whole = clear_whole(relaxed, posed.terms)
+    return _Found(
+        posed=posed,
+        problem=relaxed,
+        whole=whole,
+        bound=relaxed,
+        bounding=whole.relaxed,
+        plain=plain_problem(posed),
+        unique=whole.unique,
+    )
+
+
+def _proposal(posed: Posed) -> Proposal:
+    offered = offered_of(posed, 1)
+    return within_range(offered, posed.ratios, propose(offered, posed.ratios))
+
+
+def _in_quotas(posed: Posed, proposal: Proposal, attempt: int) -> _Found:
+    """Buyers with portfolio limits stand in the problem with a node for each quota."""
+
+    def final(parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
+        quoted = split_posed(posed, parted)
+        return final_problem(quoted, _unbounded(quoted, parted.problem, whole, attempt))[0], whole.solution
+
+    found = clear_portfolios(offered_of(posed, attempt), posed.ratios, proposal, final)
+    return _Found(
+        posed=split_posed(posed, found.split),
+        problem=found.split.problem,
+        whole=found.whole,
+        bound=found.bound_problem,
+        bounding=found.bound_solution,
+        plain=plain_bound(posed, proposal.multipliers),
+        unique=found.unique,
+        quotas=Quotas(posed, found.split, proposal.multipliers, found.margins, found.dropped),
+    )
+
+
+def _unbounded(posed: Posed, problem: Problem, whole: WholeClearing, attempt: int) -> Proof:
+    """The proof of the trades alone."""
+    removed, cut = _reasons(posed, whole)
+    return Proof(
         tries=attempt,
-        relaxed=relaxed,
-        relaxed_dual=relaxed_dual,
-        plain_dual=_plain_dual(posed, relaxed, relaxed_dual),
+        relaxed=problem,
+        relaxed_dual=NO_DUAL,
+        plain_dual=NO_DUAL,
         removed=removed,
         cut=cut,
-        solution=found.solution,
+        solution=whole.solution,
+    )
+
+
+def _proof(found: _Found, attempt: int) -> Proof:
+    relaxed_dual = found.bounding.seller_dual, found.bounding.buyer_dual
+    proof = replace(
+        _unbounded(found.posed, found.problem, found.whole, attempt),
+        relaxed_dual=relaxed_dual,
+        plain_dual=_plain_dual(found.plain, found.bound, relaxed_dual),
+        bound=None if found.bound is found.problem else found.bound,
     )
     violations = verify(left_problem(proof), proof.solution)
     if [violation.rule for violation in violations] == ["unique"]:
@@ -77,11 +147,10 @@ def _reason(posed: Posed, cut: Cut) -> str:
     return minimum_reason(posed, 0 if cut.side == "seller" else 1, cut.index)
 
 
-def _plain_dual(posed: Posed, relaxed: Problem, relaxed_dual: Sides) -> Sides:
-    plain = plain_problem(posed)
+def _plain_dual(plain: Problem, bound: Problem, bound_dual: Sides) -> Sides:
     if all(
-        np.array_equal(getattr(plain, name), getattr(relaxed, name)) for name in ("seller", "buyer", "value")
+        np.array_equal(getattr(plain, name), getattr(bound, name)) for name in ("seller", "buyer", "value")
     ):
-        return relaxed_dual
+        return bound_dual
     solution = solve(plain)
     return solution.seller_dual, solution.buyer_dual

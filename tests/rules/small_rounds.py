@@ -1,15 +1,17 @@
 """Many small rounds, each from its seed: coarse prices, packages, minima: ties abound."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from events.envelope import Draft, Recorded
-from events.market_terms import SustainabilityProfile
-from events.vocabulary import Packaging, TermHorizon
+from events.market_terms import AcceptedForm, PortfolioLimits, SustainabilityProfile
+from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon
 from market.rules.clearing import conclude
 from market.rules.rounds import Round, posed_round
 from tests.blotter import BULK, EUR, Lane, T, days, eur, member, ndpr_price, rule_set
 
+More = Callable[[random.Random], dict[str, Any]]
 FORMS = ("swarf", "metal")
 _ODD_DRUM = Packaging(unit="drum", package_wet_g=312_347)
 """Its grams of basis are no integer."""
@@ -17,7 +19,15 @@ _ODD_DRUM = Packaging(unit="drum", package_wet_g=312_347)
 
 def small_round(seed: int) -> tuple[Lane, Recorded]:
     """A lane whose book stands at the plan, with two to eight orders and a tolerance of 0, 1 or 20 %."""
-    rng = random.Random(seed)
+    return _round(random.Random(seed), lambda rng: {}, lambda rng: {})
+
+
+def small_round_of_portfolios(seed: int) -> tuple[Lane, Recorded]:
+    """The same with recycled lots, lots from China and Australia, and buyers that hold these to shares."""
+    return _round(random.Random(seed), _sustainable, _portfolio)
+
+
+def _round(rng: random.Random, of_offer: More, of_requirement: More) -> tuple[Lane, Recorded]:
     tolerance_ppb = rng.choice([0, 10_000_000, 200_000_000])
     groups = rng.choice([1, 3])
     lane = Lane(rules=rule_set(marginality_tolerance_ppb=tolerance_ppb, thin_component_groups=groups))
@@ -26,9 +36,9 @@ def small_round(seed: int) -> tuple[Lane, Recorded]:
     if rng.random() < 0.7:
         lane.record(ndpr_price())
     for k in range(rng.randint(1, 4)):
-        lane.offer(f"s{rng.randrange(3)}", f"offer {k}", **_offer(rng))
+        lane.offer(f"s{rng.randrange(3)}", f"offer {k}", **(_offer(rng) | of_offer(rng)))
     for k in range(rng.randint(1, 4)):
-        lane.require(f"b{rng.randrange(3)}", f"wanted {k}", **_requirement(rng))
+        lane.require(f"b{rng.randrange(3)}", f"wanted {k}", **(_requirement(rng) | of_requirement(rng)))
     return lane, lane.plan()
 
 
@@ -63,6 +73,27 @@ def _requirement(rng: random.Random) -> dict[str, Any]:
         "minimum_quantity_g": rng.choice([None, None, 1_100_000]),
         "term": _term(rng),
         "window": days(0, 60),
+    }
+
+
+def _sustainable(rng: random.Random) -> dict[str, Any]:
+    recycled_ppb = rng.choice([0, 0, PPB // 2, PPB])
+    country = rng.choice(["DE", "CN", "AU"])
+    return {
+        "recycled": RecycledContent(post_consumer_ppb=recycled_ppb, pre_consumer_ppb=0),
+        "origin": (OriginStep(stage="processing", country=country),),
+    }
+
+
+def _portfolio(rng: random.Random) -> dict[str, Any]:
+    if rng.random() < 0.4:
+        return {}
+    return {
+        "forms": tuple(AcceptedForm(form=form) for form in FORMS),
+        "portfolio": PortfolioLimits(
+            recycled_min_ppb=rng.choice([None, PPB // 4, PPB // 3, PPB // 2]),
+            third_country_max_ppb=rng.choice([0, PPB // 2, 650_000_000]),
+        ),
     }
 
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from market.rules.certificate import CertificateBroken, expected_record
+from market.rules.breaches import CertificateBroken
+from market.rules.certificate import expected_record
 from market.rules.differences import first_difference
 from market.rules.posing import TOLERANCE
 from market.rules.rounds import Round

@@ -14,6 +14,7 @@ from events.vocabulary import Tranche
 from market.rules.clearing import clear
 from market.rules.evidence import (
     PART_BYTES_MAX,
+    SectionEvidence,
     derived_id,
     derived_salt,
     edges_sha256,
@@ -70,7 +71,12 @@ def test_salts_derive_from_the_plans_salt() -> None:
 
 def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     falls, duals = [fall(index) for index in range(1_500)], [dual(index) for index in range(3_000)]
-    parts = evidence_parts(MARKET, PLAN, 1, [("spot-firm", falls, duals), ("spot-all", [], [dual(9)])])
+    parts = evidence_parts(
+        MARKET,
+        PLAN,
+        1,
+        [SectionEvidence("spot-firm", falls, duals), SectionEvidence("spot-all", [], [dual(9)])],
+    )
     assert falls == [each for part in parts for each in part.waterfalls]
     assert [*duals, dual(9)] == [each for part in parts for each in part.duals]
     assert [(k, len(parts)) for k in range(1, len(parts) + 1)] == [(part.part, part.parts) for part in parts]
@@ -81,7 +87,7 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
 
 
 def test_a_section_without_orders_leaves_no_part() -> None:
-    assert () == evidence_parts(MARKET, PLAN, 1, [("spot-firm", [], [])])
+    assert () == evidence_parts(MARKET, PLAN, 1, [SectionEvidence("spot-firm", [], [])])
 
 
 def test_the_completed_round_names_all_its_evidence_and_matches() -> None:

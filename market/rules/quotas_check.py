@@ -1,0 +1,195 @@
+"""Quotas, multipliers and margins as a record states them: read, and held to the book. No solver in here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from msgspec import UnsetType
+
+from events.clearing_terms import Multiplier, OrderDual
+from market.rules.assignment_problem import Int64s
+from market.rules.breaches import Breach, breach_of, refuse
+from market.rules.cleared import ClearedSection
+from market.rules.order_limits import Share
+from market.rules.posing import LIMIT_PRICE, Posed
+from market.rules.quota_record import gains
+from market.rules.quota_sections import Quotas, offered_of
+from market.rules.quotas import premiums, split
+
+MARGIN = "limit_price"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a record says of a section: `duals` of all orders, as the book has them."""
+
+    tries: int
+    duals: Sequence[OrderDual]
+    quotas: Sequence[OrderDual]
+    multipliers: Sequence[Multiplier]
+
+
+def quotas_of(posed: Posed, stated: Stated) -> Quotas:
+    """The split that the record states. CertificateBroken where the book has no such shares, lots or buyers.
+
+    Any quotas within what a buyer asks for, any multipliers and margins of at least 0 give a split: what
+    they are worth is proved afterwards.
+    """
+    refuse(_multiplier_breaches(posed, stated.multipliers))
+    values = [each.ueur_per_kg for each in stated.multipliers]
+    multipliers = tuple(values[: len(posed.shares)])
+    buyers = {node.order.order: index for index, node in enumerate(posed.section.buyers)}
+    dropped = frozenset(
+        buyers[dual.order]
+        for dual in stated.duals
+        if dual.side == "buyer" and dual.effective_reason == LIMIT_PRICE
+    )
+    limited = sorted({ratio.buyer_order for ratio in posed.ratios})
+    margins = {index: 0 for index in limited if index not in dropped}
+    for each in stated.multipliers[len(posed.shares) :]:
+        margins[buyers[each.requirement]] = each.ueur_per_kg
+    refuse(_margin_breaches(posed, len(posed.shares), stated.multipliers, set(limited) - dropped))
+    edges = _edges_of(posed, stated.quotas)
+    quota_g = np.zeros(len(posed.edges.value), dtype=np.int64)
+    quota_g[edges] = [quota.capacity_g for quota in stated.quotas]
+    refuse(_sum_breaches(posed, stated.quotas, quota_g))
+    premium = premiums(len(posed.edges.value), posed.ratios, multipliers)
+    parted = split(offered_of(posed, stated.tries), posed.ratios, premium, quota_g, margins)
+    nodes = parted.edge[[edge for _, edge in parted.quotas]].tolist()
+    refuse(_node_breaches(posed, edges, nodes))
+    return Quotas(posed, parted, multipliers, margins, dropped)
+
+
+def nodes_of(quotas: Quotas, stated: Stated) -> list[tuple[str, OrderDual]]:
+    """Entries of the split's nodes with their paths in the record: sellers, plain buyers, quotas."""
+    named = [(f"duals/{index}", dual) for index, dual in enumerate(stated.duals)]
+    sellers = len(quotas.whole.section.sellers)
+    plain = quotas.split.buyer[: quotas.split.plain].tolist()
+    return [
+        *named[:sellers],
+        *(named[sellers + index] for index in plain),
+        *((f"quotas/{index}", quota) for index, quota in enumerate(stated.quotas)),
+    ]
+
+
+def share_breaches(posed: Posed, trading: Mapping[int, tuple[int, int]]) -> Iterator[Breach]:
+    """Every share holds on the trades, in integers. trading: of edges of the split, grams and waterfall."""
+    grams = {edge: quantity for edge, (quantity, _) in trading.items()}
+    for share in posed.shares:
+        excess = share.ratio.excess(grams)
+        if excess < 0:
+            falls = [fall for edge, (_, fall) in sorted(trading.items()) if edge in share.ratio.coefficient]
+            fields = ", ".join(f"waterfalls/{index}/quantity_basis_g" for index in falls)
+            yield breach_of(posed.section.name, fields, _name(share), excess, "at least 0")
+
+
+def limit_breaches(cleared: ClearedSection) -> Iterator[Breach]:
+    """No buyer pays more than all it gets is worth to it, at no price between the bounds."""
+    of_each = gains(cleared)
+    for index, of in of_each.items():
+        if min(of.low, of.chosen, of.high) < 0:
+            order = cleared.whole.section.buyers[index].order.order
+            field = f"quotas of {order}"
+            yield breach_of(cleared.name, field, MARGIN, min(of.low, of.chosen, of.high), "at least 0")
+
+
+def _name(share: Share) -> str:
+    place = "" if share.country is None else f" of {share.stage} in {share.country}"
+    return f"{share.kind}{place}"
+
+
+def _multiplier_breaches(posed: Posed, recorded: Sequence[Multiplier]) -> Iterator[Breach]:
+    """One for each share of the book, in its order, at least 0; then margins."""
+    name = posed.section.name
+    if len(recorded) < len(posed.shares):
+        yield breach_of(name, "multipliers", "the book's shares", len(recorded), len(posed.shares))
+        return
+    for index, (share, each) in enumerate(zip(posed.shares, recorded, strict=False)):
+        wanted = {
+            "requirement": share.requirement,
+            "limit": share.kind,
+            "country": share.country,
+            "stage": share.stage,
+        }
+        for member, value in wanted.items():
+            if getattr(each, member) != value:
+                field = f"multipliers/{index}/{member}"
+                yield breach_of(name, field, "the book's shares", getattr(each, member), value)
+    for index, each in enumerate(recorded):
+        if each.ueur_per_kg < 0:
+            field = f"multipliers/{index}/ueur_per_kg"
+            yield breach_of(name, field, "a price of a limit", each.ueur_per_kg, "at least 0")
+
+
+def _margin_breaches(
+    posed: Posed, first: int, recorded: Sequence[Multiplier], limited: set[int]
+) -> Iterator[Breach]:
+    name = posed.section.name
+    able = {posed.section.buyers[index].order.order for index in limited}
+    for index, each in enumerate(recorded[first:], start=first):
+        if each.limit != MARGIN:
+            yield breach_of(name, f"multipliers/{index}/limit", "the book's shares", each.limit, MARGIN)
+        if each.requirement not in able:
+            field = f"multipliers/{index}/requirement"
+            yield breach_of(name, field, "a margin", each.requirement, "a buyer with quotas")
+
+
+def _edges_of(posed: Posed, recorded: Sequence[OrderDual]) -> list[int]:
+    """The edge of each quota. CertificateBroken names what is no edge of a buyer with shares, or twice."""
+    section, worth = posed.section, posed.edges
+    limited = {ratio.buyer_order for ratio in posed.ratios}
+    held = [edge for edge, buyer in enumerate(worth.buyer.tolist()) if buyer in limited]
+    place: dict[tuple[UUID, UUID, int], int] = {}
+    for edge in held:
+        seller, buyer = section.sellers[int(worth.seller[edge])], section.buyers[int(worth.buyer[edge])]
+        place[buyer.order.order, seller.order.order, seller.tranche] = edge
+    found: list[int] = []
+    breaches = []
+    for index, quota in enumerate(recorded):
+        edge = (
+            None
+            if isinstance(quota.supply, UnsetType)
+            else place.get((quota.order, quota.supply, quota.tranche))
+        )
+        if quota.side != "buyer":
+            breaches.append(breach_of(section.name, f"quotas/{index}/side", "the book", quota.side, "buyer"))
+        if edge is None:
+            fields = ", ".join(f"quotas/{index}/{member}" for member in ("order", "supply", "tranche"))
+            told = f"{quota.order}, {quota.supply}, {quota.tranche}"
+            breaches.append(breach_of(section.name, fields, "the edges", told, "an edge of the book"))
+        elif edge in found[-1:] or (found and edge < found[-1]):
+            breaches.append(
+                breach_of(section.name, f"quotas/{index}", "one quota a lot, in order", edge, "later")
+            )
+        else:
+            found.append(edge)
+    refuse(iter(breaches))
+    return found
+
+
+def _sum_breaches(posed: Posed, recorded: Sequence[OrderDual], quota_g: Int64s) -> Iterator[Breach]:
+    """A buyer's quotas are no more than it asks for."""
+    total = np.zeros(len(posed.section.buyers), dtype=np.int64)
+    np.add.at(total, posed.edges.buyer, quota_g)
+    beyond = np.flatnonzero(total > posed.section.demand)
+    orders = {posed.section.buyers[index].order.order: index for index in beyond.tolist()}
+    for index, quota in enumerate(recorded):
+        buyer = orders.get(quota.order)
+        if buyer is not None:
+            field = f"quotas/{index}/capacity_g"
+            most = int(posed.section.demand[buyer])
+            yield breach_of(
+                posed.section.name, field, "what is asked for", int(total[buyer]), f"at most {most}"
+            )
+
+
+def _node_breaches(posed: Posed, edges: Sequence[int], nodes: Sequence[int]) -> Iterator[Breach]:
+    """Every quota is one that its pair can trade, at a bid of at least the ask."""
+    able = set(nodes)
+    for index, edge in enumerate(edges):
+        if edge not in able:
+            fields = f"quotas/{index}/capacity_g, multipliers"
+            yield breach_of(
+                posed.section.name, fields, "a quota", "no node of the split", "one that can trade"
+            )
