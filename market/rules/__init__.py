@@ -6,11 +6,12 @@ In the order of reading, each line from what a command meets first to what it re
                  reservations, tranches
     units        quantities, references, market_inputs
     a round      clearings (when), clearing (what); book, rounds, graph, posing, sections; cleared, prices
-    its record   round_events, evidence; certificate (checks it without a solver), differences, exports
+    its record   round_events, evidence; certificate (checks it without a solver), breaches, differences,
+                 exports
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
-    whole lots   order_limits; indivisible, portfolio; packages, packages_check, rounding, effective; offered,
-                 portfolio_lp
+    whole lots   order_limits; indivisible; packages, packages_check, rounding, effective
+    portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches; match_terms (for its contract), funnel (what became of all)

@@ -22,8 +22,7 @@ from market.rules.assignment_problem import Int64s
 from market.rules.indivisible import WholeClearing, clear_whole
 from market.rules.offered import Offered
 from market.rules.packages import packages_g, packages_within
-from market.rules.portfolio_lp import Proposal
-from market.rules.quotas import Split, bound_problem, premiums, split
+from market.rules.quotas import Proposal, Split, bound_problem, premiums, split
 from market.rules.rounding import Ratio
 
 MARGINS_MAX = 4

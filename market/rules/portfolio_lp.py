@@ -5,7 +5,7 @@ it says, the clearing that starts from it keeps every limit and knows its gap; o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,11 @@ from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX
 from market.rules.amounts import AMOUNT_UEUR_G_PER_KG_MAX, VALUE_UEUR_PER_KG_MAX
 from market.rules.assignment_problem import Int64s, Mask
 from market.rules.offered import Offered
+from market.rules.quotas import Proposal
 from market.rules.rounding import Ratio
 
 ITERATIONS_MAX = 1_000_000
 BID_UEUR_PER_KG_MAX = VALUE_UEUR_PER_KG_MAX + PRICE_UEUR_PER_KG_MAX
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Proposal:
-    """multipliers: for each ratio, micro-EUR per kg and unit of share, at least 0: what keeping it costs.
-
-    quota_g: int64[e], grams that each edge of a buyer with ratios may carry; 0 on all other edges.
-    """
-
-    multipliers: tuple[int, ...]
-    quota_g: Int64s
 
 
 def propose(offered: Offered, ratios: Sequence[Ratio], iterations_max: int = ITERATIONS_MAX) -> Proposal:

@@ -17,6 +17,17 @@ from market.rules.rounding import Ratio
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Proposal:
+    """multipliers: for each ratio, micro-EUR per kg and unit of share, at least 0: what keeping it costs.
+
+    quota_g: int64[e], grams that each edge of a buyer with ratios may carry; 0 on all other edges.
+    """
+
+    multipliers: tuple[int, ...]
+    quota_g: Int64s
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Split:
     """The problem with a node for each quota; its edges stand in the order of the offered ones.
 

@@ -1,6 +1,6 @@
 """Quotas, multipliers and margins as a record states them: read, and held to the book. No solver in here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -47,9 +47,9 @@ def quotas_of(posed: Posed, stated: Stated) -> Quotas:
     )
     limited = sorted({ratio.buyer_order for ratio in posed.ratios})
     margins = {index: 0 for index in limited if index not in dropped}
+    refuse(_margin_breaches(posed, len(posed.shares), stated.multipliers, margins.keys()))
     for each in stated.multipliers[len(posed.shares) :]:
         margins[buyers[each.requirement]] = each.ueur_per_kg
-    refuse(_margin_breaches(posed, len(posed.shares), stated.multipliers, set(limited) - dropped))
     edges = _edges_of(posed, stated.quotas)
     quota_g = np.zeros(len(posed.edges.value), dtype=np.int64)
     quota_g[edges] = [quota.capacity_g for quota in stated.quotas]
@@ -123,49 +123,50 @@ def _multiplier_breaches(posed: Posed, recorded: Sequence[Multiplier]) -> Iterat
 
 
 def _margin_breaches(
-    posed: Posed, first: int, recorded: Sequence[Multiplier], limited: set[int]
+    posed: Posed, first: int, recorded: Sequence[Multiplier], able: Collection[int]
 ) -> Iterator[Breach]:
     name = posed.section.name
-    able = {posed.section.buyers[index].order.order for index in limited}
+    orders = {posed.section.buyers[index].order.order for index in able}
     for index, each in enumerate(recorded[first:], start=first):
         if each.limit != MARGIN:
             yield breach_of(name, f"multipliers/{index}/limit", "the book's shares", each.limit, MARGIN)
-        if each.requirement not in able:
+        if each.requirement not in orders:
             field = f"multipliers/{index}/requirement"
             yield breach_of(name, field, "a margin", each.requirement, "a buyer with quotas")
 
 
 def _edges_of(posed: Posed, recorded: Sequence[OrderDual]) -> list[int]:
     """The edge of each quota. CertificateBroken names what is no edge of a buyer with shares, or twice."""
-    section, worth = posed.section, posed.edges
-    limited = {ratio.buyer_order for ratio in posed.ratios}
-    held = [edge for edge, buyer in enumerate(worth.buyer.tolist()) if buyer in limited]
-    place: dict[tuple[UUID, UUID, int], int] = {}
-    for edge in held:
-        seller, buyer = section.sellers[int(worth.seller[edge])], section.buyers[int(worth.buyer[edge])]
-        place[buyer.order.order, seller.order.order, seller.tranche] = edge
+    section, place = posed.section, _quota_places(posed)
     found: list[int] = []
     breaches = []
     for index, quota in enumerate(recorded):
-        edge = (
-            None
-            if isinstance(quota.supply, UnsetType)
-            else place.get((quota.order, quota.supply, quota.tranche))
-        )
+        edge = place.get((quota.order, quota.supply, quota.tranche))
         if quota.side != "buyer":
             breaches.append(breach_of(section.name, f"quotas/{index}/side", "the book", quota.side, "buyer"))
-        if edge is None:
+        elif edge is None:
             fields = ", ".join(f"quotas/{index}/{member}" for member in ("order", "supply", "tranche"))
             told = f"{quota.order}, {quota.supply}, {quota.tranche}"
             breaches.append(breach_of(section.name, fields, "the edges", told, "an edge of the book"))
-        elif edge in found[-1:] or (found and edge < found[-1]):
-            breaches.append(
-                breach_of(section.name, f"quotas/{index}", "one quota a lot, in order", edge, "later")
-            )
+        elif found and edge <= found[-1]:
+            field = f"quotas/{index}"
+            breaches.append(breach_of(section.name, field, "one quota a lot, by seller", edge, "a later one"))
         else:
             found.append(edge)
     refuse(iter(breaches))
     return found
+
+
+def _quota_places(posed: Posed) -> dict[tuple[UUID, UUID | UnsetType, int], int]:
+    """The edges of buyers with shares, by buyer, supply and tranche."""
+    section, worth = posed.section, posed.edges
+    places = sorted({edge for ratio in posed.ratios for edge in ratio.coefficient})
+    buyers = [section.buyers[buyer].order.order for buyer in worth.buyer[places].tolist()]
+    sellers = [section.sellers[seller] for seller in worth.seller[places].tolist()]
+    return {
+        (buyer, seller.order.order, seller.tranche): place
+        for buyer, seller, place in zip(buyers, sellers, places, strict=True)
+    }
 
 
 def _sum_breaches(posed: Posed, recorded: Sequence[OrderDual], quota_g: Int64s) -> Iterator[Breach]:

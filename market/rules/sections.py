@@ -10,7 +10,6 @@ from market.rules.assignment import Problem, Solution, solve, verify
 from market.rules.cleared import ClearedSection, Proof, final_problem, left_problem, priced
 from market.rules.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.portfolio import clear_portfolios
-from market.rules.portfolio_lp import Proposal, propose, within_range
 from market.rules.posing import (
     MINIMUM,
     Posed,
@@ -22,7 +21,7 @@ from market.rules.posing import (
     relaxed_problem,
 )
 from market.rules.quota_sections import Quotas, offered_of, plain_bound, split_posed
-from market.rules.quotas import Split
+from market.rules.quotas import Proposal, Split
 from market.rules.rounds import ClearingImpossible
 
 TRIES_MAX = 8
@@ -72,6 +71,9 @@ def _as_posed(posed: Posed, attempt: int) -> _Found:
 
 
 def _proposal(posed: Posed) -> Proposal:
+    # what a round without portfolio limits does not need takes 0.6 s and 50 MB to import
+    from market.rules.portfolio_lp import propose, within_range  # noqa: PLC0415
+
     offered = offered_of(posed, 1)
     return within_range(offered, posed.ratios, propose(offered, posed.ratios))
 

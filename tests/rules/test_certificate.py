@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import settings
 from msgspec import Struct
@@ -19,10 +18,12 @@ from market.rules.posing import TOLERANCE
 from market.rules.rounds import Round
 from tests.blotter import EUR, Lane, eur, ident, member, rule_set
 from tests.rules.small_rounds import posed, small_round
-from tests.rules.tampering import Path, leaves, tampered
+from tests.rules.tampering import Path, json_like, leaves, tampered
 
-CERTIFICATES = 4 * settings.default.max_examples  # type: ignore[union-attr]
-SHARES = 4
+CERTIFICATES = 10 * settings.default.max_examples  # type: ignore[union-attr]
+SHARES = 8
+ONLY_BY_A_SOLVER = frozenset({"ClearingCompleted/sections/tries"})
+"""Where no tie-break decides anything, only solving again tells at which try it was unique."""
 
 
 def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
@@ -33,7 +34,7 @@ def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
         return [breach.field for breach in broken.breaches]
     found = [] if len(expected) == len(facts) else ["number of events"]
     for draft, fact in zip(expected, facts, strict=False):
-        difference = first_difference(msgspec.to_builtins(fact), msgspec.to_builtins(draft.data))
+        difference = first_difference(json_like(fact), json_like(draft.data))
         found += [] if difference is None else [difference.field]
     return found
 
@@ -58,17 +59,19 @@ def test_each_field_of_many_certificates_changed_by_one_is_found_and_named(share
         of, recorded = posed(*small_round(seed))
         facts = [draft.data for draft in recorded]
         assert [] == faults(of, facts)
-        places = [(i, path) for i, fact in enumerate(facts) for path in leaves(msgspec.to_builtins(fact))]
+        places = [(i, path) for i, fact in enumerate(facts) for path in leaves(json_like(fact))]
         random.Random(seed).shuffle(places)
         places.sort(key=lambda place: done[kind(facts[place[0]], place[1])])
         for index, path in places[:2]:
             name = kind(facts[index], path)
             done[name] += 1
             bad = changed(facts, index, path)
-            if bad is not None and not any(name.split("/")[-1] in field for field in faults(of, bad)):
+            if bad is None or name in ONLY_BY_A_SOLVER:
+                continue
+            if not any(name.split("/")[-1] in field for field in faults(of, bad)):
                 missed.append((seed, path))
     assert [] == missed
-    assert len(done) > 55
+    assert len(done) > 120
 
 
 def lone_trade(commitment: str = "firm", **rules: Any) -> tuple[Round, list[Struct]]:

@@ -15,7 +15,8 @@ from market.rules.offered import Offered
 from market.rules.packages import packages_g, tradable
 from market.rules.packages_check import undivided
 from market.rules.portfolio import PortfolioClearing, clear_portfolios
-from market.rules.portfolio_lp import Proposal, propose
+from market.rules.portfolio_lp import propose
+from market.rules.quotas import Proposal
 from market.rules.rounding import Ratio
 from tests.rules.whole_books import divided
 
