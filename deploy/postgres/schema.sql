@@ -562,6 +562,18 @@ CREATE TABLE view.match_entry (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE view.multiplier (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    plan uuid NOT NULL,
+    section text NOT NULL,
+    requirement uuid NOT NULL,
+    "position" bigint NOT NULL,
+    number bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT multiplier_number_check CHECK ((number >= 0))
+);
+
 CREATE TABLE view.order_dual (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -718,6 +730,9 @@ ALTER TABLE ONLY state.supply
 
 ALTER TABLE ONLY view.match_entry
     ADD CONSTRAINT match_entry_pkey PRIMARY KEY (lane, market, match);
+
+ALTER TABLE ONLY view.multiplier
+    ADD CONSTRAINT multiplier_pkey PRIMARY KEY (lane, market, plan, requirement, "position", number);
 
 ALTER TABLE ONLY view.order_dual
     ADD CONSTRAINT order_dual_pkey PRIMARY KEY (lane, market, plan, section, order_id, tranche);
@@ -1034,6 +1049,8 @@ CREATE POLICY writer ON state.supply TO lodestone_writer USING (true) WITH CHECK
 
 CREATE POLICY auditor ON view.match_entry FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON view.multiplier FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON view.order_dual FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON view.order_entry FOR SELECT TO lodestone_auditor USING (true);
@@ -1042,11 +1059,15 @@ CREATE POLICY auditor ON view.waterfall FOR SELECT TO lodestone_auditor USING (t
 
 ALTER TABLE view.match_entry ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE view.multiplier ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE view.order_dual ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE view.order_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON view.match_entry FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+CREATE POLICY own ON view.multiplier FOR SELECT TO lodestone_reader USING (( SELECT state.reader_sees_all() AS reader_sees_all));
 
 CREATE POLICY own ON view.order_dual FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR false));
 
@@ -1057,6 +1078,8 @@ CREATE POLICY own ON view.waterfall FOR SELECT TO lodestone_reader USING ((( SEL
 ALTER TABLE view.waterfall ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY writer ON view.match_entry TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON view.multiplier TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON view.order_dual TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1277,6 +1300,10 @@ GRANT SELECT ON TABLE state.supply TO lodestone_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.match_entry TO lodestone_writer;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_reader;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.multiplier TO lodestone_writer;
+GRANT SELECT ON TABLE view.multiplier TO lodestone_reader;
+GRANT SELECT ON TABLE view.multiplier TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.order_dual TO lodestone_writer;
 GRANT SELECT ON TABLE view.order_dual TO lodestone_reader;

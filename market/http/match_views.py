@@ -16,7 +16,7 @@ from market.http.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG,
 from market.rules.book import OpenMatch
 from market.rules.explanations import MatchExplanation
 from market.rules.matches import MatchStatus
-from market.rules.own_side import OwnExplanation, WaterfallLine
+from market.rules.own_side import OwnExplanation, WaterfallLine, premium_line
 from market.rules.tickets import Ticket, ticket_lines
 from market.store.matches import MatchRow
 
@@ -87,7 +87,10 @@ class ExplanationView(Body, frozen=True, kw_only=True):
 
 
 class WholeView(Body, frozen=True, kw_only=True):
-    """Both sides, for operators and auditors: limit + terms − ask = value = seller's + buyer's surplus."""
+    """Both sides, for operators and auditors: limit + terms − ask = value.
+
+    Value and premiums, of buyers with portfolio limits, are the seller's + the buyer's surplus.
+    """
 
     seller: OrganisationId
     buyer: OrganisationId
@@ -98,6 +101,7 @@ class WholeView(Body, frozen=True, kw_only=True):
     seller_surplus_eur_per_kg: str
     buyer_surplus_eur_per_kg: str
     ticket: tuple[TicketLine, ...]
+    premiums: tuple[LineView, ...] = ()
 
 
 class MatchView(Body, frozen=True, kw_only=True):
@@ -234,6 +238,7 @@ def _whole(seen: MatchExplanation) -> WholeView:
         seller_surplus_eur_per_kg=money(fall.seller_surplus_ueur_per_kg),
         buyer_surplus_eur_per_kg=money(fall.buyer_surplus_ueur_per_kg),
         ticket=_ticket(seen.ticket),
+        premiums=tuple(_line(premium_line(each)) for each in fall.premiums or ()),
     )
 
 

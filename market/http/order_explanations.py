@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from events.vocabulary import Side
+from events.clearing_terms import Multiplier
+from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.http import lists, rounds
 from market.http.access import READERS
 from market.http.candidates import ReasonView, reason_view
@@ -19,7 +20,7 @@ from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.paging import Listing
 from market.http.problems import DoorError
 from market.http.reads import as_caller, as_desk, own, viewer
-from market.rules.own_round import OwnOrderInRound, Removed, Why
+from market.rules.own_round import OwnOrderInRound, PricedLimit, Removed, Why
 from market.rules.refusals import RoundMissing
 from market.rules.standings import Alternative, OrderInRound, Outcome, order_in_round
 from market.rules.visibility import see_order_in_round
@@ -44,7 +45,7 @@ class RoundQuery(Struct, frozen=True, kw_only=True):
 
 
 class RemovedView(Body, frozen=True, kw_only=True):
-    """The rule by which the round left the order out, and the sentence that says so."""
+    """The rule by which the round left the order or a part of it out, and the sentence that says so."""
 
     code: str
     text: str
@@ -54,11 +55,35 @@ class RemovedView(Body, frozen=True, kw_only=True):
         return cls(code=value.code, text=value.text)
 
 
+class LimitView(Body, frozen=True, kw_only=True):
+    """What one portfolio limit of the requirement cost it per kg of basis.
+
+    `recycled_min`: how much more a kg that is wholly recycled was worth to it than one that is not.
+    `third_country_max`: the same of a kg that is not of the country at that stage. `limit_price`: by how much
+    its bids were lowered, so that what it takes together costs no more than it bids for it.
+    """
+
+    limit: str
+    stage: ValueChainStage | None
+    country: CountryCode | None
+    price_eur_per_kg: str
+
+    @classmethod
+    def of(cls, value: PricedLimit | Multiplier) -> "LimitView":
+        return cls(
+            limit=value.limit,
+            stage=value.stage,
+            country=value.country,
+            price_eur_per_kg=SIGNED_EUR_PER_KG.text(value.ueur_per_kg),
+        )
+
+
 class AlternativeView(Body, frozen=True, kw_only=True):
     """A counter-order as the round left it.
 
     `short_eur_per_kg`: what both sides got, above what they are worth to each other; 0 is as good as what was
-    traded. Null where the two met in no section.
+    traded. Null where the two met in no section, and for requirements with portfolio limits: these judge no
+    lot alone.
     """
 
     counter_order: str
@@ -72,7 +97,8 @@ class AlternativeView(Body, frozen=True, kw_only=True):
 class OrderInRoundView(Body, frozen=True, kw_only=True):
     """What became of an order in a round; kg and EUR per kg of basis.
 
-    `why` says why something of it was left: `removed` by a rule of the round, nobody there, nobody eligible
+    `why` says why something of it was left: `removed` by a rule of the round, its own `portfolio` limits
+    (`removed` says which, `limits` what they cost, in whole ticks), nobody there, nobody eligible
     (`reasons` with one's own figures), all dearer, or outbid: others would pay or ask more than this order
     does. `eligible`: somebody fits, and fewer than three groups of companies do, so prices are not told.
     `nearest_ticks` is how far the next trade was that it did not get, in ticks of the market, and
@@ -97,6 +123,7 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     nearest_ticks: int | None = None
     three_groups_ticks: int | None = None
     reasons: tuple[ReasonView, ...] = ()
+    limits: tuple[LimitView, ...] = ()
     alternatives: tuple[AlternativeView, ...] = ()
 
 
@@ -130,9 +157,10 @@ async def answer(
             )
         duals = await store.load_duals(connection, row.lane, market, row.plan)
         trades = await store.load_trades(connection, row.lane, market, row.plan, order)
+        multipliers = await store.load_multipliers(connection, row.lane, market, row.plan, order)
     book = await rounds.book_at_cut(call, row)
     loads: BookLoads = call.state.loads
-    found = await loads.work(partial(order_in_round, book, row.planned, duals, trades, order))
+    found = await loads.work(partial(order_in_round, book, row.planned, duals, trades, order, multipliers))
     if found is None:
         raise DoorError("not_found", f"The order was not in the book when round {row.round} was cut.")
     seen = see_order_in_round(found, looking)
@@ -157,7 +185,9 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
     if isinstance(seen, OrderInRound):
         nearest = sorted(seen.alternatives, key=_nearness)
         return OrderInRoundView(
-            **common, alternatives=tuple(_alternative(each, seen.side) for each in nearest)
+            **common,
+            limits=tuple(map(LimitView.of, seen.multipliers)),
+            alternatives=tuple(_alternative(each, seen.side) for each in nearest),
         )
     return OrderInRoundView(
         **common,
@@ -167,6 +197,7 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         nearest_ticks=seen.nearest_ticks,
         three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
+        limits=tuple(map(LimitView.of, seen.limits)),
     )
 
 

@@ -149,7 +149,12 @@ class Profile(Body, frozen=True, kw_only=True):
 
 
 class Portfolio(Body, frozen=True, kw_only=True):
-    """Limits over everything that the requirement takes."""
+    """Limits over everything that a round gives the requirement: recycled share at least, share of any one
+    third country at most.
+
+    The limit price then counts over all of it too: one lot may cost more and others less. A round that cannot
+    keep the limits gives less, or nothing; what they cost is told in the explanation of the round.
+    """
 
     recycled_min_percent: Percent | None = None
     third_country_max_percent: Percent | None = None

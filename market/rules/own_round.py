@@ -6,23 +6,31 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.vocabulary import Side
+from events.clearing_terms import Multiplier
+from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.rules.ineligibility import kg_text, ppb_text
 from market.rules.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
+from market.rules.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.quotes import Quote
 from market.rules.standings import Alternative, OrderInRound, Outcome
 from market.rules.viewers import Band, mass_band_g, price_band
 
-Why = Literal["removed", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "outbid"]
-"""Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do."""
+Why = Literal[
+    "removed", "portfolio", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "outbid"
+]
+"""Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do.
+
+`portfolio`: its own portfolio limits, of shares or of price, kept it from taking more.
+"""
 
 REMOVED = {
     "marginality_tolerance": "Of its {capacity} less than {tolerance} would have traded: it does not count.",
     "minimum_quantity": "Of its {capacity} it would have traded less than the least quantity it states.",
     "indivisible": "No whole package or parcel was left that fitted its {capacity}.",
-    "portfolio": "No set of lots kept its limits over everything that it takes.",
-    "portfolio_limit_price": "The lots that keep its limits cost more than it bids for all of them together.",
+    PORTFOLIO: "No lots that were left kept its limits over everything that it takes.",
+    LIMIT_PRICE: "The lots that keep its limits cost more than it bids for all of them together.",
 }
+SELLER_OF_PORTFOLIO = "The limits of a buyer over everything that it takes left no room for it."
 REMOVED_OTHERWISE = "The round left it out, by its rule {code}."
 
 
@@ -33,12 +41,24 @@ class Removed(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class PricedLimit(Struct, frozen=True, kw_only=True):
+    """What one of a requirement's portfolio limits cost it per kg of basis, up to the next whole tick.
+
+    `limit_price`: by how much its bids were lowered to keep all it takes within them.
+    """
+
+    limit: str
+    stage: ValueChainStage | None
+    country: CountryCode | None
+    ueur_per_kg: int
+
+
 class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     """What became of an order in a round, for its owner.
 
     `nearest_ticks`: how far its price was from the next trade it did not get, in whole ticks;
     `three_groups_ticks`: how far from the trades of three groups of companies. Both, and `eligible`, are told
-    where three groups of companies are eligible.
+    where three groups of companies are eligible; `limits` there, or where it traded.
     """
 
     market: UUID
@@ -57,6 +77,7 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     nearest_ticks: int | None
     three_groups_ticks: int | None
     reasons: tuple[OwnReason, ...]
+    limits: tuple[PricedLimit, ...] = ()
 
 
 class OwnQuote(Struct, frozen=True, kw_only=True):
@@ -106,6 +127,20 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
         nearest_ticks=_ticks(left, 1) if enough else None,
         three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
         reasons=own_reasons(of.alternatives, of.side),
+        limits=priced_limits(of.multipliers, of.tick_ueur_per_kg) if enough or of.filled_g else (),
+    )
+
+
+def priced_limits(multipliers: Sequence[Multiplier], tick: int) -> tuple[PricedLimit, ...]:
+    """In whole ticks; exact for a tick of 1."""
+    return tuple(
+        PricedLimit(
+            limit=each.limit,
+            stage=each.stage,
+            country=each.country,
+            ueur_per_kg=-(-each.ueur_per_kg // tick) * tick,
+        )
+        for each in multipliers
     )
 
 
@@ -156,7 +191,8 @@ def _why(of: OrderInRound, eligible: Sequence[Alternative]) -> Why | None:
     if of.outcome in ("absent", "filled"):
         return None
     if of.removed_by is not None:
-        return "removed"
+        own_limits = of.side == "buyer" and of.removed_by in (PORTFOLIO, LIMIT_PRICE)
+        return "portfolio" if own_limits else "removed"
     if not eligible:
         return "none_eligible" if of.alternatives else "no_counter_orders"
     if groups(eligible) < GROUPS_MIN:
@@ -168,6 +204,8 @@ def _removed(of: OrderInRound) -> Removed | None:
     if of.removed_by is None:
         return None
     text = REMOVED.get(of.removed_by, REMOVED_OTHERWISE)
+    if of.side == "seller" and of.removed_by == PORTFOLIO:
+        text = SELLER_OF_PORTFOLIO
     return Removed(
         code=of.removed_by,
         text=text.format(

@@ -1,13 +1,13 @@
 """One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.clearing_terms import PriceTerm, TradeReference
+from events.clearing_terms import LimitKind, Premium, PriceTerm, TradeReference, Waterfall
 from events.market_events import MatchStruck
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
@@ -15,6 +15,11 @@ from market.rules.ineligibility import Ineligibility
 from market.rules.pricing import SUSTAINABILITY_KINDS, sustainability
 from market.rules.tickets import Ticket
 
+PREMIUM_LABELS: dict[LimitKind, str] = {
+    "recycled_min": "recycled_content_premium",
+    "third_country_max": "origin_premium",
+    "limit_price": "portfolio_margin",
+}
 GROUPS_MIN = 3
 """Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
 
@@ -217,26 +222,45 @@ def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
 
 
 def _buyer_lines(of: MatchExplanation, *, confirmed: bool) -> tuple[WaterfallLine, ...]:
-    terms = of.waterfall.terms
     return (
         WaterfallLine(label="limit", ueur_per_kg=of.waterfall.limit_ueur_per_kg),
-        *(map(_term_line, terms) if confirmed else _sealed_lines(terms)),
+        *_bid_lines(of.waterfall, confirmed=confirmed),
         WaterfallLine(label="surplus", ueur_per_kg=-of.waterfall.buyer_surplus_ueur_per_kg),
     )
 
 
-def _sealed_lines(terms: tuple[PriceTerm, ...]) -> tuple[WaterfallLine, ...]:
-    """Before the names: what concerns the goods and their place line by line, S as one sum.
+def _bid_lines(of: Waterfall, *, confirmed: bool) -> Iterator[WaterfallLine]:
+    """What the buyer bids above its limit: its terms, then what its portfolio limits make of this lot.
 
-    Origin chain, footprint, recycled shares and certificates tell who the seller is, and their own amounts
-    would tell their figures; so do ids of papers. They come with the names.
+    Before the names: what concerns the goods and their place line by line, S and premiums as one sum. Origin
+    chain, footprint, recycled shares and certificates tell who the seller is, and their own amounts would
+    tell their figures; so do ids of papers. They come with the names.
     """
+    premiums = of.premiums or ()
+    if confirmed:
+        yield from map(_term_line, of.terms)
+        yield from map(premium_line, premiums)
+    else:
+        yield from _sealed_lines(of.terms, sum(each.ueur_per_kg for each in premiums))
+
+
+def premium_line(premium: Premium) -> WaterfallLine:
+    """For buyer and overseers; which stage and country where it is of one."""
+    given = {"stage": premium.stage, "country": premium.country}
+    return WaterfallLine(
+        label=PREMIUM_LABELS[premium.limit],
+        ueur_per_kg=premium.ueur_per_kg,
+        inputs={name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _sealed_lines(terms: tuple[PriceTerm, ...], premium: int) -> tuple[WaterfallLine, ...]:
     known = [term for term in terms if term.kind not in SUSTAINABILITY_KINDS]
     lines = [
         replace(line, evidence=tuple(each for each in line.evidence if each.startswith("input:")))
         for line in map(_term_line, known)
     ]
-    return (*lines, WaterfallLine(label="sustainability", ueur_per_kg=sustainability(terms)))
+    return (*lines, WaterfallLine(label="sustainability", ueur_per_kg=sustainability(terms) + premium))
 
 
 def _term_line(term: PriceTerm) -> WaterfallLine:

@@ -364,14 +364,6 @@ def _site_refusals(draft: RequirementDraft, member: Member | None) -> Iterator[R
 def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
     found: list[Caution] = []
-    if draft.portfolio is not None:
-        found.append(
-            Caution(
-                code="portfolio_not_enforced",
-                text="Portfolio limits are kept with the order; no clearing holds trades to them yet.",
-                pointer="/portfolio",
-            )
-        )
     profile = draft.profile
     if profile is None:
         return tuple(found)

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.clearing_terms import OrderDual, Waterfall
+from events.clearing_terms import Multiplier, OrderDual, Waterfall
 from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
 from market.rules.ineligibility import Ineligibility
+from market.rules.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.whole_ticks import requirement_in_ticks, supply_in_ticks, up
 
 Outcome = Literal["absent", "unmatched", "partly_filled", "filled"]
@@ -29,12 +30,20 @@ class RoundDual(Struct, frozen=True, kw_only=True):
     dual: OrderDual
 
 
+class RoundMultiplier(Struct, frozen=True, kw_only=True):
+    """What one of an order's portfolio limits cost it in one section of a round."""
+
+    section: str
+    multiplier: Multiplier
+
+
 class Alternative(Struct, frozen=True, kw_only=True):
     """A counter-order at the cut: what keeps it away, or how far the pair is from a trade.
 
     `short_ueur_per_kg`: what both sides got in the round, per kg, above what they are worth to each other; at
     least 0, and 0 for trades. `short_ticks` is the same with the counter-order's figures in whole ticks, and
-    `worth_it` whether the pair's own value, so counted, is at least 0. None: the two met in no section.
+    `worth_it` whether the pair's own value, so counted, is at least 0. None: the two met in no section, or
+    the buyer has portfolio limits, so that no lot is judged alone.
     """
 
     counter_order: UUID
@@ -51,8 +60,10 @@ class Alternative(Struct, frozen=True, kw_only=True):
 class OrderInRound(Struct, frozen=True, kw_only=True):
     """An order in a round: grams of basis it brought and traded, its surplus, and every counter-order.
 
-    `removed_by` is the round's reason for leaving the order out, `marginal` that it was filled in part and so
-    sets its own price. `surplus_ueur_per_kg`: of its best tranche. `tolerance_ppb`: of the round's rule set.
+    `removed_by` is the round's reason for leaving the order out, or why its portfolio limits gave it less,
+    `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
+    tranche. `tolerance_ppb`: of the round's rule set. `multipliers`: of its portfolio limits, in the section
+    where it traded.
     """
 
     market: UUID
@@ -68,6 +79,8 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     marginal: bool = False
     removed_by: str | None = None
     tolerance_ppb: int = 0
+    tick_ueur_per_kg: int = 1
+    multipliers: tuple[Multiplier, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -77,6 +90,7 @@ def order_in_round(
     duals: Sequence[RoundDual],
     trades: Iterable[Waterfall],
     order: UUID,
+    multipliers: Sequence[RoundMultiplier] = (),
 ) -> OrderInRound | None:
     """`book` stands at the cut; `trades` are at least the order's. None when the book does not hold it."""
     own = book.supplies.get(order) or book.requirements.get(order)
@@ -106,6 +120,8 @@ def order_in_round(
         marginal=any(node.marginal for node in nodes),
         removed_by=_removed_by(nodes),
         tolerance_ppb=planned.rule_set.marginality_tolerance_ppb,
+        tick_ueur_per_kg=book.terms.tick_ueur_per_kg,
+        multipliers=_multipliers(duals, order, multipliers),
         alternatives=tuple(_alternatives(book, facts, own, met, traded_g)) if nodes else (),
     )
 
@@ -127,11 +143,23 @@ def _capacity_g(nodes: Sequence[OrderDual]) -> int:
 
 
 def _removed_by(nodes: Sequence[OrderDual]) -> str | None:
-    """Why the order was left out where it stood last."""
+    """Why the order was left out where it stood last, or held back by its own portfolio limits."""
     for node in reversed(nodes):
-        if node.effective_reason is not None and node.effective_g == 0:
-            return node.effective_reason
+        reason = node.effective_reason
+        held_back = node.side == "buyer" and reason in (PORTFOLIO, LIMIT_PRICE)
+        if reason is not None and (node.effective_g == 0 or held_back):
+            return reason
     return None
+
+
+def _multipliers(
+    duals: Sequence[RoundDual], order: UUID, of_order: Sequence[RoundMultiplier]
+) -> tuple[Multiplier, ...]:
+    """Of the first section in which it traded; without a trade of the last one."""
+    sections = list(dict.fromkeys(each.section for each in of_order))
+    traded = {each.section for each in duals if each.dual.order == order and each.dual.filled_g}
+    told = next((section for section in sections if section in traded), sections[-1] if sections else None)
+    return tuple(each.multiplier for each in of_order if each.section == told)
 
 
 class _Met:
@@ -221,7 +249,8 @@ def _pair(
         if isinstance(exact, Ineligibility) or isinstance(banded, Ineligibility):
             against = (Ineligibility(code="value_out_of_range", compares_price_of=("seller", "buyer")),)
             continue
-        surpluses = met.surpluses(supply.order, delivery.tranche, requirement.order)
+        limited = requirement.terms.portfolio is not None
+        surpluses = None if limited else met.surpluses(supply.order, delivery.tranche, requirement.order)
         short, short_ticks = None, None
         if surpluses is not None:
             gained, yielded = surpluses if supply is own else surpluses[::-1]

@@ -6,14 +6,15 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from events.clearing_terms import OrderDual, Waterfall
+from events.clearing_terms import Multiplier, OrderDual, Waterfall
 from events.connections import Connection
 from events.vocabulary import OrderKind
-from market.rules.standings import RoundDual
+from market.rules.standings import RoundDual, RoundMultiplier
 from market.store.reading import Page, page
 
 _duals = msgspec.json.Decoder(OrderDual)
 _waterfalls = msgspec.json.Decoder(Waterfall)
+_multipliers = msgspec.json.Decoder(Multiplier)
 
 SectionKey = tuple[str, UUID, int]
 """Section, order, tranche."""
@@ -30,6 +31,12 @@ where lane = $1 and market = $2 and plan = $3 and $4::uuid in (supply, requireme
 """
 
 
+MULTIPLIERS = """
+select section, body from multiplier
+where lane = $1 and market = $2 and plan = $3 and requirement = $4 order by position, number
+"""
+
+
 async def load_duals(connection: Connection, lane: int, market: UUID, plan: UUID) -> tuple[RoundDual, ...]:
     """Of every order of the round, section by section in the order of clearing."""
     rows = await connection.fetch(DUALS, lane, market, plan)
@@ -42,6 +49,16 @@ async def load_trades(
     """The round's trades of one order."""
     rows = await connection.fetch(TRADES, lane, market, plan, order)
     return tuple(_waterfalls.decode(row["body"]) for row in rows)
+
+
+async def load_multipliers(
+    connection: Connection, lane: int, market: UUID, plan: UUID, requirement: UUID
+) -> tuple[RoundMultiplier, ...]:
+    """What each portfolio limit of a requirement cost it in the round, section by section."""
+    rows = await connection.fetch(MULTIPLIERS, lane, market, plan, requirement)
+    return tuple(
+        RoundMultiplier(section=row["section"], multiplier=_multipliers.decode(row["body"])) for row in rows
+    )
 
 
 class MarginalRow(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ STATE: Final = (
     *contracts.STATE,
 )
 
-VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual")
+VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier")
 
 OPERATIONAL: Final = (
     "record.deployment",

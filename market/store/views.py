@@ -185,6 +185,14 @@ select * from unnest(
 """
 
 
+INSERT_MULTIPLIERS = """
+insert into multiplier (lane, market, plan, section, requirement, position, number, body)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bytea[]
+)
+"""
+
+
 async def _write_evidence(
     connection: Connection, evidence: Sequence[tuple[Recorded, ClearingEvidence]]
 ) -> None:
@@ -217,9 +225,26 @@ async def _write_evidence(
         for event, fact in evidence
         for one in fact.duals
     ]
+    multipliers = [
+        (
+            event.lane,
+            fact.market,
+            fact.plan,
+            fact.section,
+            one.requirement,
+            event.position,
+            number,
+            bodies.encode(one),
+        )
+        for event, fact in evidence
+        for number, one in enumerate(fact.multipliers)
+    ]
     if waterfalls:
         status = await connection.execute(INSERT_WATERFALLS, *zip(*waterfalls, strict=True))
         expect_rows(status, len(waterfalls), "waterfall insert")
     if duals:
         status = await connection.execute(INSERT_DUALS, *zip(*duals, strict=True))
         expect_rows(status, len(duals), "order_dual insert")
+    if multipliers:
+        status = await connection.execute(INSERT_MULTIPLIERS, *zip(*multipliers, strict=True))
+        expect_rows(status, len(multipliers), "multiplier insert")

@@ -242,7 +242,7 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     assert () == cautions(need())
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
-    assert ["portfolio_not_enforced"] == [found.code for found in cautions(need(portfolio=limits))]
+    assert () == cautions(need(portfolio=limits))
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "market_input": "select count(*) from market_input where organisation is null or organisation = $1",
         "waterfall": "select 0 where $1::uuid is not null",
         "order_dual": "select 0 where $1::uuid is not null",
+        "multiplier": "select 0 where $1::uuid is not null",
         **{name: f"select count(*) from {name} where $1 in (seller, buyer)" for name in OF_TWO_PARTIES},
     }
     default = f"select count(*) from {name} where organisation = $1"
