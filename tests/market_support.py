@@ -40,12 +40,14 @@ from events.market_terms import (
     ConcentratedOrigins,
     FxRate,
     MarketTerms,
+    PortfolioLimits,
     Qualification,
     ReferencePrice,
     RuleSet,
     SustainabilityProfile,
 )
 from events.vocabulary import (
+    PPB,
     Assay,
     Cell,
     Commitment,
@@ -635,7 +637,10 @@ async def change_the_parties(scene: Scene) -> None:
 
 
 async def post_and_change_orders(scene: Scene) -> None:
-    """Leaves open: two offers in two deliveries, a lot, three requirements; one of each kind is withdrawn."""
+    """Leaves open: two offers in two deliveries, a lot, four requirements; one of each kind is withdrawn.
+
+    Nothing is recycled enough for the fourth one.
+    """
     desk, seller, buyer = scene.desk, scene.sellers[0], scene.buyers[0]
     both = {"net_wet_g": 10 * TONNE_G, "tranches": two_tranches(10 * TONNE_G)}
     kept = await scene.offer(seller, commitment="subject_to_confirmation", **both)
@@ -663,6 +668,8 @@ async def post_and_change_orders(scene: Scene) -> None:
     await lots.withdraw(desk, seller.trader, order=gone, expected_version=1)
     for window in (DELIVERY, SECOND_DELIVERY, DELIVERY):
         await scene.require(buyer, window=window, commitment="subject_to_confirmation")
+    recycled = PortfolioLimits(recycled_min_ppb=PPB // 2)
+    await scene.require(scene.buyers[1], portfolio=recycled, commitment="subject_to_confirmation")
     unwanted = await scene.require(buyer)
     limit = StatedPrice(amount_micro=91_000_000, currency="EUR", per="element")
     await requirements.amend(

@@ -14,7 +14,11 @@ import pytest
 from market.cli.console import Exit
 from market.rules.exports import BookFile
 from tests.process_support import finish
+from tests.rules.small_rounds import small_round_of_portfolios
 from tests.rules.test_clearing import busy_market
+
+WITH_QUOTAS = 4
+"""The seed of a round in which a buyer with portfolio limits trades."""
 
 
 @pytest.fixture
@@ -62,6 +66,24 @@ async def test_a_book_is_cleared_and_its_certificate_checked(book: Path, tmp_pat
     assert Exit.OK == told[0], told[2]
     assert "proved: no set of trades is better" in told[1]
     assert {"proved": True, "faults": []} == json.loads(verdict[1])
+
+
+async def test_portfolio_limits_are_cleared_and_proved_from_files(tmp_path: Path) -> None:
+    lane, _ = small_round_of_portfolios(WITH_QUOTAS)
+    book, certificate = tmp_path / "book.json", tmp_path / "certificate.json"
+    lane.books[lane.book.market] = msgspec.structs.replace(lane.book, plan=None)
+    book.write_bytes(msgspec.json.encode(BookFile(format="lodestone-book-1", book=lane.book)))
+    code, made, err = await ran("clear", book, "--json")
+    assert Exit.OK == code, err
+    certificate.write_text(made)
+    assert Exit.OK == (await ran("verify", certificate, book))[0]
+    value = json.loads(made)
+    part = next(fact["data"] for fact in value["facts"] if fact["data"].get("quotas"))
+    part["multipliers"][0]["ueur_per_kg"] += 1
+    certificate.write_text(json.dumps(value))
+    code, _, err = await ran("verify", certificate, book)
+    assert Exit.DIVERGENCE == code
+    assert err != ""
 
 
 async def test_the_same_certificate_whatever_the_order_and_the_hash_seed(book: Path) -> None:

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.clearing_terms import Multiplier
 from events.market_events import ClearingEvidence, ClearingPlanned
-from events.market_terms import AnalyteLimit
+from events.market_terms import AnalyteLimit, PortfolioLimits
 from market.rules.book import Book
 from market.rules.clearing import conclude
 from market.rules.own_round import OwnOrderInRound, own_order_in_round
-from market.rules.standings import OrderInRound, RoundDual, order_in_round
+from market.rules.standings import OrderInRound, RoundDual, RoundMultiplier, order_in_round
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, PublicViewer
 from market.rules.visibility import see_order_in_round
 from tests.blotter import EUR, PPM, Lane, T, assay, cell, days, eur, facts_of_type, ident, member
@@ -33,9 +34,10 @@ class Round:
         parts = facts_of_type(lane.append(conclude(lane.book, plan)), ClearingEvidence)
         self.duals = [RoundDual(section=part.section, dual=dual) for part in parts for dual in part.duals]
         self.trades = [fall for part in parts for fall in part.waterfalls]
+        self.multipliers: tuple[RoundMultiplier, ...] = ()
 
     def whole(self, order: UUID) -> OrderInRound:
-        found = order_in_round(self.book, self.planned, self.duals, self.trades, order)
+        found = order_in_round(self.book, self.planned, self.duals, self.trades, order, self.multipliers)
         assert found is not None
         return found
 
@@ -162,7 +164,6 @@ def removed(done: Round, order: UUID, reason: str) -> Round:
             "Of its 5600.000 kg it would have traded less than the least quantity it states.",
         ),
         ("indivisible", "No whole package or parcel was left that fitted its 5600.000 kg."),
-        ("portfolio", "No set of lots kept its limits over everything that it takes."),
         ("a_rule_to_come", "The round left it out, by its rule a_rule_to_come."),
     ],
 )
@@ -170,6 +171,65 @@ def test_a_removed_order_is_told_by_which_rule(reason: str, words: str) -> None:
     own = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), WANTED, reason).own(WANTED)
     assert own.removed is not None
     assert ("removed", reason, words) == (own.why, own.removed.code, own.removed.text)
+
+
+@pytest.mark.parametrize(
+    ("reason", "filled_g", "words"),
+    [
+        ("portfolio", 0, "No lots that were left kept its limits over everything that it takes."),
+        ("portfolio", 2_000_000, "No lots that were left kept its limits over everything that it takes."),
+        (
+            "portfolio_limit_price",
+            0,
+            "The lots that keep its limits cost more than it bids for all of them together.",
+        ),
+    ],
+)
+def test_its_own_portfolio_limits_are_told_apart_also_of_a_part(
+    reason: str, filled_g: int, words: str
+) -> None:
+    done = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), WANTED, reason)
+    done.duals = [
+        replace(each, dual=replace(each.dual, effective_g=filled_g, filled_g=filled_g))
+        if each.dual.order == WANTED
+        else each
+        for each in done.duals
+    ]
+    own = done.own(WANTED)
+    assert own.removed is not None
+    assert ("portfolio", reason, words) == (own.why, own.removed.code, own.removed.text)
+
+
+def test_a_lot_that_a_buyers_portfolio_left_no_room_for_is_told_so() -> None:
+    done = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), ident("offer 0"), "portfolio")
+    own = done.own(ident("offer 0"))
+    assert own.removed is not None
+    assert ("removed", "portfolio") == (own.why, own.removed.code)
+    assert own.removed.text.startswith("The limits of a buyer over everything that it takes")
+
+
+def multiplier(section: str, ueur: int) -> RoundMultiplier:
+    found = Multiplier(requirement=WANTED, limit="recycled_min", ueur_per_kg=ueur)
+    return RoundMultiplier(section=section, multiplier=found)
+
+
+@pytest.mark.parametrize(
+    ("asks", "told"),
+    [((60, 61, 62), [3 * EUR]), ((80, 81, 82), [8 * EUR]), ((80, 81), [])],
+    ids=["where it traded", "of the last section", "of two groups nothing"],
+)
+def test_what_a_limit_cost_is_told_in_whole_ticks(asks: tuple[int, ...], told: list[int]) -> None:
+    done = cleared(lane_of(*(ask * EUR for ask in asks)))
+    done.multipliers = (multiplier("spot-firm", 2 * EUR + 1), multiplier("spot-all", 7 * EUR + 1))
+    assert told == [each.ueur_per_kg for each in done.own(WANTED).limits]
+
+
+def test_no_lot_is_judged_alone_for_an_order_with_portfolio_limits() -> None:
+    limits = PortfolioLimits(third_country_max_ppb=1)
+    done = cleared(lane_of(60 * EUR, 61 * EUR, 80 * EUR), portfolio=limits)
+    own, whole = done.own(WANTED), done.whole(WANTED)
+    assert {None} == {each.short_ueur_per_kg for each in whole.alternatives}
+    assert (None, None) == (own.nearest_ticks, own.three_groups_ticks)
 
 
 def test_a_removed_counter_order_has_no_distance() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from events.chain import genesis, next_head
 from events.decision import LaneKey
+from events.market_terms import PortfolioLimits
 from events.topics import record_topic
-from events.vocabulary import STREAMS
+from events.vocabulary import PPB, STREAMS, RecycledContent, StatedPrice
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.cli.console import Exit
 from market.lane_audit import Divergence
@@ -35,6 +36,8 @@ from tests.record_support import send_raw
 
 Rows = list[tuple[bytes, bytes]]
 STRUCK = b'"type":"market.match.struck.v1"'
+DEARER = StatedPrice(amount_micro=70_000_000, currency="EUR", per="element")
+A_QUARTER_RECYCLED = PortfolioLimits(recycled_min_ppb=PPB // 4)
 
 
 class Traded:
@@ -92,8 +95,11 @@ async def traded(database: Any, bootstrap: str, prefix: str) -> AsyncIterator[Tr
             for rounds in (1, 2):
                 for seller in scene.sellers:
                     await scene.offer(seller, commitment="subject_to_confirmation")
+                await scene.offer(
+                    scene.sellers[0], recycled=RecycledContent(post_consumer_ppb=PPB), ask=DEARER
+                )
                 for buyer in scene.buyers:
-                    await scene.require(buyer)
+                    await scene.require(buyer, portfolio=A_QUARTER_RECYCLED)
                 await scene.plan()
                 await eventually("the round", lambda wanted=rounds: _rounds(scene, wanted))  # type: ignore[misc]
             await eventually("the topics", lambda: published(scene))
@@ -192,6 +198,20 @@ async def test_a_changed_ask_with_a_new_chain_is_found_in_the_round_that_used_it
 
     found = await market.tampered(cheaper, chained=True)
     assert "certificate" == found.kind
+
+
+@pytest.mark.parametrize("member", ["multipliers", "quotas"])
+async def test_a_changed_price_of_a_limit_and_a_changed_quota_are_found(market: Traded, member: str) -> None:
+    def change(value: dict[str, Any]) -> None:
+        entry = value["data"][member][0]
+        name = "ueur_per_kg" if member == "multipliers" else "capacity_g"
+        entry[name] += 1
+
+    def changed(rows: Rows) -> Rows:
+        return edited(rows, lambda body: b'"quotas":[{' in body, change)
+
+    found = await market.tampered(changed, chained=True)
+    assert ("certificate", 1) == (found.kind, found.round)
 
 
 async def test_a_match_left_out_with_all_positions_moved_up_is_found(market: Traded) -> None:
