@@ -36,7 +36,11 @@ from tests.record_support import send_raw
 
 Rows = list[tuple[bytes, bytes]]
 STRUCK = b'"type":"market.match.struck.v1"'
-DEARER = StatedPrice(amount_micro=70_000_000, currency="EUR", per="element")
+RECYCLED: dict[str, Any] = {
+    "recycled": RecycledContent(post_consumer_ppb=PPB),
+    "ask": StatedPrice(amount_micro=70_000_000, currency="EUR", per="element"),
+    "commitment": "subject_to_confirmation",
+}
 A_QUARTER_RECYCLED = PortfolioLimits(recycled_min_ppb=PPB // 4)
 
 
@@ -95,9 +99,7 @@ async def traded(database: Any, bootstrap: str, prefix: str) -> AsyncIterator[Tr
             for rounds in (1, 2):
                 for seller in scene.sellers:
                     await scene.offer(seller, commitment="subject_to_confirmation")
-                await scene.offer(
-                    scene.sellers[0], recycled=RecycledContent(post_consumer_ppb=PPB), ask=DEARER
-                )
+                await scene.offer(scene.sellers[0], **RECYCLED)
                 for buyer in scene.buyers:
                     await scene.require(buyer, portfolio=A_QUARTER_RECYCLED)
                 await scene.plan()
