@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import UnsetType
 
 from events.clearing_terms import Multiplier, OrderDual
+from events.vocabulary import INTEGER_MAX, PRICE_UEUR_PER_KG_MAX
 from market.rules.assignment_problem import Int64s
 from market.rules.breaches import Breach, breach_of, refuse
 from market.rules.cleared import ClearedSection
@@ -100,7 +101,7 @@ def _name(share: Share) -> str:
 
 
 def _multiplier_breaches(posed: Posed, recorded: Sequence[Multiplier]) -> Iterator[Breach]:
-    """One for each share of the book, in its order, at least 0; then margins."""
+    """One for each share of the book, in its order; then margins. What int64 sums of them hold."""
     name = posed.section.name
     if len(recorded) < len(posed.shares):
         yield breach_of(name, "multipliers", "the book's shares", len(recorded), len(posed.shares))
@@ -117,9 +118,10 @@ def _multiplier_breaches(posed: Posed, recorded: Sequence[Multiplier]) -> Iterat
                 field = f"multipliers/{index}/{member}"
                 yield breach_of(name, field, "the book's shares", getattr(each, member), value)
     for index, each in enumerate(recorded):
-        if each.ueur_per_kg < 0:
+        most = PRICE_UEUR_PER_KG_MAX if index < len(posed.shares) else INTEGER_MAX
+        if not 0 <= each.ueur_per_kg <= most:
             field = f"multipliers/{index}/ueur_per_kg"
-            yield breach_of(name, field, "a price of a limit", each.ueur_per_kg, "at least 0")
+            yield breach_of(name, field, "a price of a limit", each.ueur_per_kg, f"from 0 to {most}")
 
 
 def _margin_breaches(

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.market_events import MatchStruck, RuleSetRehearsed
-from events.market_terms import RuleSet, SustainabilityProfile
+from events.market_terms import PortfolioLimits, RuleSet, SustainabilityProfile
+from events.vocabulary import OriginStep
 from market.rules.book import Book
 from market.rules.clearing import abandonment, conclude
 from market.rules.clearings import rule_set_sha256
@@ -19,7 +20,7 @@ from market.rules.quotes import LastRound
 from market.rules.refusals import RoundNotComputable
 from market.rules.rehearsals import Rehearsal, RehearsalState, RehearseRuleSet, compare, rehearse
 from market.rules.rounds_again import again
-from tests.blotter import EUR, Lane, eur, facts_of_type, ident, member, rule_set
+from tests.blotter import EU, EUR, Lane, eur, facts_of_type, ident, member, rule_set
 from tests.desk_support import (
     MARKET,
     OPERATOR_CALLER,
@@ -83,13 +84,15 @@ def test_a_trial_is_a_fact_whatever_its_version_and_notice() -> None:
 class Tried:
     """A recorded round with three sellers and two buyers whose bids follow the rule set."""
 
-    def __init__(self) -> None:
+    def __init__(self, **wanted: Any) -> None:
+        """`wanted`: of the second requirement; where it says something, the lots are from China."""
         lane = Lane()
         lane.admit(*(member(name) for name in ("s0", "s1", "s2", "b0", "b1")))
         for k, price in enumerate((60, 65, 72)):
-            lane.offer(f"s{k}", f"offer {k}", ask=eur(price * EUR))
+            origin = (OriginStep(stage="processing", country="CN" if wanted else "DE"),)
+            lane.offer(f"s{k}", f"offer {k}", ask=eur(price * EUR), origin=origin)
         lane.require("b0", "wanted 0", limit=eur(70 * EUR), profile=None)
-        lane.require("b1", "wanted 1", limit=eur(64 * EUR), profile=None)
+        lane.require("b1", "wanted 1", profile=None, **({"limit": eur(64 * EUR)} | wanted))
         self.plan: Recorded = lane.plan()
         self.book: Book = msgspec.msgpack.decode(msgspec.msgpack.encode(lane.book), type=Book)
         self.recorded = [event.data for event in lane.append(conclude(lane.book, self.plan))]
@@ -139,6 +142,16 @@ def test_what_a_draft_would_change_is_told_in_totals_by_pair_and_by_organisation
         found.after.amount_cents_eur,
     ]
     assert sides[0] <= 2 * sides[1]
+
+
+def test_a_trial_keeps_portfolio_limits_under_the_draft() -> None:
+    """A draft that counts China to the union leaves nothing of the second buyer's limit."""
+    nothing_of_china = PortfolioLimits(third_country_max_ppb=0)
+    tried = Tried(portfolio=nothing_of_china, limit=eur(66 * EUR))
+    same, wider = (tried.under(rule_set(eu_countries=eu)) for eu in (EU, (*EU, "CN")))
+    assert (1, 1) == (same.before.matches, same.after.matches)
+    assert (1, 2) == (wider.before.matches, wider.after.matches)
+    assert ident("b1") in {pair.buyer for pair in wider.pairs if pair.kind == "gained"}
 
 
 def test_what_a_draft_would_lose_is_told() -> None:
