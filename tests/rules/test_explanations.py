@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.clearing_terms import Premium
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
@@ -132,6 +133,33 @@ def test_the_sellers_particulars_come_with_the_names(outcome: Any) -> None:
     assert sealed.price_ueur_per_kg == sum(line.ueur_per_kg for line in sealed.lines)
     assert [{"origin": "recycling:DE"}] == [line.inputs for line in told.lines if line.label == "origin"]
     assert "origin" not in repr(sealed.lines)
+
+
+PREMIUMS = (
+    Premium(limit="recycled_min", ueur_per_kg=5 * EUR),
+    Premium(limit="third_country_max", stage="processing", country="CN", ueur_per_kg=-2 * EUR),
+    Premium(limit="limit_price", ueur_per_kg=-EUR),
+)
+
+
+@pytest.mark.parametrize("outcome", ["open", "confirmed"])
+def test_premiums_of_portfolio_limits_are_the_buyers_and_come_with_the_names(outcome: Any) -> None:
+    whole = explained(outcome)
+    fall = whole.waterfall
+    gained = fall.buyer_surplus_ueur_per_kg + 2 * EUR
+    held = replace(whole, waterfall=replace(fall, premiums=PREMIUMS, buyer_surplus_ueur_per_kg=gained))
+    buyer, seller = own_explanation(held, ident("buyer")), own_explanation(held, ident("seller"))
+    assert buyer is not None
+    assert seller is not None
+    assert ["ask", "surplus"] == [line.label for line in seller.lines]
+    told = {line.label: (line.ueur_per_kg, line.inputs) for line in buyer.lines}
+    if outcome == "open":
+        assert (4 * EUR + 2 * EUR, {}) == told["sustainability"]
+        assert "origin_premium" not in told
+    else:
+        assert (5 * EUR, {}) == told["recycled_content_premium"]
+        assert (-2 * EUR, {"stage": "processing", "country": "CN"}) == told["origin_premium"]
+        assert (-EUR, {}) == told["portfolio_margin"]
 
 
 def test_a_waterfall_of_another_match_is_refused() -> None:
