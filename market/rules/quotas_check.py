@@ -87,12 +87,12 @@ def share_breaches(posed: Posed, trading: Mapping[int, tuple[int, int]]) -> Iter
 
 def limit_breaches(cleared: ClearedSection) -> Iterator[Breach]:
     """No buyer pays more than all it gets is worth to it, at no price between the bounds."""
-    of_each = gains(cleared)
-    for index, of in of_each.items():
-        if min(of.low, of.chosen, of.high) < 0:
-            order = cleared.whole.section.buyers[index].order.order
-            field = f"quotas of {order}"
-            yield breach_of(cleared.name, field, MARGIN, min(of.low, of.chosen, of.high), "at least 0")
+    sellers = len(cleared.whole.section.sellers)
+    for index, of in gains(cleared).items():
+        least = min(of.low, of.chosen, of.high)
+        if least < 0:
+            field = f"duals/{sellers + index}/low_ueur_per_kg"
+            yield breach_of(cleared.name, field, MARGIN, least, "at least 0 over all it gets")
 
 
 def _name(share: Share) -> str:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.vocabulary import PPB
+from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX
 from market.rules.assignment import price_bounds, verify
 from market.rules.offered import Offered
 from market.rules.packages import packages_g, tradable
 from market.rules.packages_check import undivided
 from market.rules.portfolio import PortfolioClearing, clear_portfolios
-from market.rules.portfolio_lp import propose
+from market.rules.portfolio_lp import propose, within_range
 from market.rules.quotas import Proposal
 from market.rules.rounding import Ratio
 from tests.rules.whole_books import divided
@@ -226,6 +226,19 @@ def test_a_multiplier_below_nothing_bounds_nothing():
     offered = offer([(20, 1)], [9], [(0, 0, 30)])
     with pytest.raises(ValueError, match="at least 0"):
         clear_portfolios(offered, [recycled(offered, 0, {}, 1)], Proposal((-1,), np.zeros(1, dtype=np.int64)))
+
+
+@pytest.mark.parametrize(
+    ("demand_g", "multiplier", "kept"),
+    [(9_000, PRICE_UEUR_PER_KG_MAX, True), (9_000, PRICE_UEUR_PER_KG_MAX + 1, False), (10**12, 1, False)],
+)
+def test_multipliers_beyond_what_a_record_holds_are_left_out(demand_g, multiplier, kept):
+    offered = offer([(20, 1_000), (20, 1_000)], [demand_g, 500], [(0, 0, 30), (1, 1, 20)])
+    ratios = [recycled(offered, 0, {0: PPB}, THIRD), recycled(offered, 1, {1: PPB}, THIRD)]
+    proposal = Proposal((multiplier, 7), np.array([5, 5], dtype=np.int64))
+    found = within_range(offered, ratios, proposal)
+    assert (multiplier if kept else 0, 7) == found.multipliers
+    assert [5, 5] == found.quota_g.tolist()
 
 
 def test_no_limits_and_no_edges():
