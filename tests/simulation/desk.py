@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from msgspec import UNSET
+
 from events.callers import Caller
 from events.codec import decode_event
 from events.decision import Decision, Moment
@@ -254,14 +256,24 @@ class Desk(Lane):
             for fall in event.data.waterfalls
         ]
         assert [each.quantity_basis_g for each in struck] == [fall.quantity_basis_g for fall in falls]
+        left_over: dict[tuple[UUID, bool], int] = {}
+        premiums = 0
         for fall in falls:
             assert fall.ask_ueur_per_kg <= fall.price_ueur_per_kg
-            assert fall.price_ueur_per_kg <= fall.limit_ueur_per_kg + fall.term_total_ueur_per_kg
+            bid = fall.limit_ueur_per_kg + fall.term_total_ueur_per_kg
+            gain = fall.quantity_basis_g * (bid - fall.price_ueur_per_kg)
+            limited = fall.premiums is not UNSET
+            assert limited or gain >= 0
+            whole = fall.requirement, limited
+            left_over[whole] = left_over.get(whole, 0) + gain
+            premiums += fall.quantity_basis_g * sum(line.ueur_per_kg for line in fall.premiums or ())
+        assert all(gain >= 0 for gain in left_over.values())
         completed = [event.data for event in events if isinstance(event.data, ClearingCompleted)]
         assert [str(sum(each.amount_cents_eur for each in struck))] == [
             each.buyers_pay_cents_eur for each in completed
         ]
-        assert all(section.welfare == section.dual_bound for section in completed[0].sections)
+        sections = completed[0].sections
+        assert premiums == sum(int(each.dual_bound) - int(each.welfare) for each in sections)
 
     def replayed(self) -> Books:
         books: Books = {}

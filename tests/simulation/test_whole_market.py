@@ -10,8 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from events.market_events import MatchStruck
-from events.market_terms import AcceptedForm, RequirementTerms, SupplyTerms, SustainabilityProfile
-from events.vocabulary import OriginStep, PhysicalLot, Tranche
+from events.market_terms import (
+    AcceptedForm,
+    PortfolioLimits,
+    RequirementTerms,
+    SupplyTerms,
+    SustainabilityProfile,
+)
+from events.vocabulary import PPB, OriginStep, PhysicalLot, Tranche
 from tests.blotter import (
     EUR,
     MARKET,
@@ -247,6 +253,7 @@ def random_requirement(lane: Desk, rng: random.Random, name: str) -> Requirement
         window=days(start, start + 40),
         valid_until=lane.now + timedelta(days=rng.randrange(1, 30)),
         profile=profile if rng.random() < 0.5 else None,
+        portfolio=PortfolioLimits(third_country_max_ppb=PPB // 2) if rng.random() < 0.3 else None,
     )
 
 
