@@ -56,7 +56,7 @@ def _farthest(
     far_rows = np.zeros(fars + 2, dtype=np.int64), np.zeros(len(near), dtype=np.int64)
     run(
         distances,
-        len(near),
+        len(near) + len(distance),
         near.copy(),
         far.copy(),
         nears,

@@ -12,16 +12,24 @@ def components(problem: Problem) -> tuple[Int64s, int]:
 
     Numbered by their first order; an order without edges is one of its own.
     """
-    _, starts, group = arcs_by_component(problem)
+    sellers = len(problem.supply)
+    orders = sellers + len(problem.demand)
+    _, starts, group = _grouped(problem.seller.astype(np.int64), problem.buyer + np.int64(sellers), orders)
     return group, len(starts) - 1
 
 
-def arcs_by_component(problem: Problem) -> tuple[Int64s, Int64s, Int64s]:
-    """Arcs in the order of their components, where each component starts, and the component of each order."""
-    nodes = len(problem.supply) + len(problem.demand)
+def grouped_arcs(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s]:
+    """Arcs in the order of their components, and where each component starts.
+
+    Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which holds nothing together.
+    """
+    arcs, starts, _ = _grouped(tail, head, nodes)
+    return arcs, starts
+
+
+def _grouped(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s, Int64s]:
     group = np.zeros(nodes, dtype=np.int64)
     starts = np.zeros(nodes + 2, dtype=np.int64)
-    arcs = np.zeros(problem.edges + nodes, dtype=np.int64)
-    ends = problem.seller.copy(), problem.buyer.copy()
-    count = run(group_arcs, problem.edges, *ends, len(problem.supply), group, starts, arcs)
+    arcs = np.zeros(len(tail) + nodes, dtype=np.int64)
+    count = run(group_arcs, len(arcs), tail.copy(), head.copy(), group, starts, arcs)
     return arcs, starts[: count + 1].copy(), -1 - group

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from market.rules.assignment_check import residual_cycle
-from market.rules.assignment_components import arcs_by_component
+from market.rules.assignment_components import grouped_arcs
 from market.rules.assignment_problem import (
     LEVELS,
     AssignmentError,
@@ -25,8 +25,13 @@ PIVOTS_PER_ARC_MAX = 20
 
 @dataclass(eq=False, slots=True)
 class _Network:
-    """The arcs that are still open, by component, and a strongly feasible tree of them."""
+    """The arcs that are still open, by component, and a strongly feasible tree of them.
 
+    Nodes are the orders that have an edge, in their order, then the root. orders: int64, which each node is;
+    for the last the root. arcs: int64, as in a Basis, of each arc.
+    """
+
+    orders: Int64s
     arcs: Int64s
     starts: Int64s
     tail: Int64s
@@ -51,13 +56,18 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
     """
     sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
     network = _network(problem, start)
-    potential = network.tree[5]
+    orders = network.orders[:-1]
     duals: list[Int64s] = []
     for _ in _levels(problem, network, LEVELS, pivots_max):
-        duals += [read_only(potential[:sellers].copy()), read_only(-potential[sellers:root])]
-    parent, place, upward, carried = (column[:root] for column in network.tree[:4])
+        potential = np.zeros(root, dtype=np.int64)
+        potential[orders] = network.tree[5][:-1]
+        duals += [read_only(potential[:sellers]), read_only(-potential[sellers:])]
+    basis = _no_trade(problem)
+    parent, place, upward, carried = (column[:-1] for column in network.tree[:4])
+    basis.parent[orders], basis.arc[orders] = network.orders[parent], network.arcs[place]
+    basis.upward[orders], basis.flow[orders] = upward, carried
     flow = np.zeros(problem.edges + root, dtype=np.int64)
-    flow[network.arcs[place]] = carried
+    flow[basis.arc] = basis.flow
     return Solution(
         flow=read_only(flow[: problem.edges]),
         seller_dual=duals[0],
@@ -67,8 +77,8 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
         seller_dual_tiebreak=duals[4],
         buyer_dual_tiebreak=duals[5],
         welfare=exact_dot(flow[: problem.edges], problem.value),
-        unique=not residual_cycle(network.tail, network.head, flow[network.arcs], root + 1, problem.edges),
-        basis=Basis(parent.copy(), network.arcs[place], upward.copy(), carried.copy()),
+        unique=not residual_cycle(network.tail, network.head, flow[network.arcs], len(network.orders)),
+        basis=basis,
     )
 
 
@@ -77,7 +87,7 @@ def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
     network = _network(problem, None)
     for _ in _levels(problem, network, 1, pivots_max):
         pass
-    flow = np.zeros(problem.edges + len(network.tree[0]) - 1, dtype=np.int64)
+    flow = np.zeros(problem.edges + len(problem.supply) + len(problem.demand), dtype=np.int64)
     flow[network.arcs[network.tree[1][:-1]]] = network.tree[3][:-1]
     return exact_dot(flow[: problem.edges], problem.value)
 
@@ -92,31 +102,39 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
         weight = np.zeros(len(edges), dtype=np.int64)
         weight[edges] = problem.weight(level, network.arcs[edges])
         ends = network.tail, network.head
-        if run(simplex, problem.edges, *ends, weight, network.starts, network.tree, pivots_max) < 0:
+        if run(simplex, len(weight), *ends, weight, network.starts, network.tree, pivots_max) < 0:
             raise AssignmentError([f"level {level} is not solved after {pivots_max} pivots"])
         yield
         network.close_all_but(weight == potential[network.tail] - potential[network.head])
 
 
 def _network(problem: Problem, basis: Basis | None) -> _Network:
-    arcs, starts, _ = arcs_by_component(problem)
     sellers = len(problem.supply)
     root = sellers + len(problem.demand)
-    tail, head = _ends(problem)
     if basis is None:
         basis = _no_trade(problem)
     else:
-        _check_basis(problem, basis, tail, head)
-    place = np.zeros(len(arcs), dtype=np.int64)
+        _check_basis(problem, basis)
+    buyer = problem.buyer + np.int64(sellers)
+    met = np.zeros(root + 1, dtype=np.bool_)
+    met[problem.seller], met[buyer], met[root] = True, True, True
+    orders = np.flatnonzero(met)
+    node = np.cumsum(met) - 1
+    own = np.arange(len(orders) - 1)
+    selling = orders[:-1] < sellers
+    ends = np.concatenate([node[problem.seller], own]), np.concatenate([node[buyer], own])
+    ends[1][problem.edges :][selling] = ends[0][problem.edges :][~selling] = node[root]
+    grouped, starts = grouped_arcs(ends[0][: problem.edges], ends[1][: problem.edges], len(own))
+    arcs = np.concatenate([np.arange(problem.edges), problem.edges + orders[:-1]])[grouped]
+    place = np.zeros(problem.edges + root, dtype=np.int64)
     place[arcs] = np.arange(len(arcs))
-    tree: Tree = tuple(np.zeros(root + 1, dtype=np.int64) for _ in range(9))
-    for column, of_order in zip(
-        tree, (basis.parent, place[basis.arc], basis.upward, basis.flow), strict=False
-    ):
-        column[:root] = of_order
-    if run(plant, problem.edges, tree) != root:
+    tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))
+    columns = node[basis.parent], place[basis.arc], basis.upward, basis.flow
+    for column, of_order in zip(tree, columns, strict=False):
+        column[:-1] = of_order[orders[:-1]]
+    if run(plant, len(arcs), tree) != len(own):
         raise AssignmentError(["the basis is not a tree"])
-    return _Network(arcs, starts, tail[arcs], head[arcs], tree)
+    return _Network(orders, arcs, starts, ends[0][grouped], ends[1][grouped], tree)
 
 
 def _no_trade(problem: Problem) -> Basis:
@@ -129,8 +147,9 @@ def _no_trade(problem: Problem) -> Basis:
     )
 
 
-def _check_basis(problem: Problem, basis: Basis, tail: Int64s, head: Int64s) -> None:
+def _check_basis(problem: Problem, basis: Basis) -> None:
     """AssignmentError unless these are arcs between the orders they name that carry all quantities away."""
+    tail, head = _ends(problem)
     root = len(problem.supply) + len(problem.demand)
     columns = (basis.parent, basis.arc, basis.upward, basis.flow)
     if any(column.shape != (root,) or column.dtype != np.int64 for column in columns):

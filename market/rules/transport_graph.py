@@ -18,20 +18,20 @@ def _set_of(node: int, group: Ints) -> int:
     return node
 
 
-def group_arcs(seller: Ints, buyer: Ints, sellers: int, group: Ints, starts: Ints, order: Ints) -> int:
+def group_arcs(tail: Ints, head: Ints, group: Ints, starts: Ints, order: Ints) -> int:
     """Order arcs by connected component (the root joins nothing); answers the number of components.
 
-    Arc e < len(seller) is edge e; arc len(seller) + x joins node x and the root. Component k is
+    Arc e < len(tail) is edge e; arc len(tail) + x joins node x and the root. Component k is
     order[starts[k]:starts[k + 1]], its edges first. `group` is scratch (one entry per node), `starts` two
     longer.
     """
-    edges = len(seller)
+    edges = len(tail)
     nodes = len(group)
     for node in range(nodes):
         group[node] = node
     for edge in range(edges):
-        left = _set_of(seller[edge], group)
-        right = _set_of(buyer[edge] + sellers, group)
+        left = _set_of(tail[edge], group)
+        right = _set_of(head[edge], group)
         if left < right:
             group[right] = left
         else:
@@ -47,13 +47,13 @@ def group_arcs(seller: Ints, buyer: Ints, sellers: int, group: Ints, starts: Int
     for place in range(nodes + 2):
         starts[place] = 0
     for edge in range(edges):
-        starts[1 - group[seller[edge]]] += 1
+        starts[1 - group[tail[edge]]] += 1
     for node in range(nodes):
         starts[1 - group[node]] += 1
     for place in range(1, nodes + 2):
         starts[place] += starts[place - 1]
     for edge in range(edges):
-        component = -group[seller[edge]]
+        component = -group[tail[edge]]
         order[starts[component]] = edge
         starts[component] += 1
     for node in range(nodes):
