@@ -21,7 +21,7 @@ def components(problem: Problem) -> tuple[Int64s, int]:
 def grouped_arcs(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s]:
     """Arcs in the order of their components, and where each component starts.
 
-    Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which holds nothing together.
+    Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which joins no components.
     """
     arcs, starts, _ = _grouped(tail, head, nodes)
     return arcs, starts

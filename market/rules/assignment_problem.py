@@ -64,12 +64,8 @@ class Problem:
     def edges(self) -> int:
         return len(self.value)
 
-    def level_weights(self) -> tuple[Int64s, ...]:
-        """What each of the LEVELS maximises per gram on each edge: value, time priority, tie-break."""
-        return tuple(self.weight(level, slice(None)) for level in range(LEVELS))
-
     def weight(self, level: int, edges: Int64s | slice) -> Int64s:
-        """What a level maximises per gram on these edges.
+        """What a level maximises per gram on these edges: value, then time priority, then tie-break.
 
         Time priority of an edge is that of its seller plus that of its buyer, each dense within its side: 1
         for the latest position, one more for every earlier distinct one. It is positive, so volume counts.

@@ -6,37 +6,14 @@ the ordinary one, of the problem with these effective capacities.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, verify
 from market.rules.assignment_check import DUALS
 from market.rules.assignment_problem import Int64s, Mask, exact_dot
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Stage:
-    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed."""
-
-    problem: Problem
-    solution: Solution
-    edge: Int64s
-
-
-def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
-    """The same orders with these capacities and only the edges of the mask; and where those stood."""
-    edge = np.flatnonzero(edges)
-    problem = Problem(
-        supply,
-        demand,
-        posed.seller[edge],
-        posed.buyer[edge],
-        posed.value[edge],
-        posed.ranks,
-        None if posed.tiebreak is None else posed.tiebreak[edge],
-    )
-    return problem, edge
+from market.rules.stages import Stage, part_of
 
 
 def effective(stage: Stage, grams: Mapping[int, int]) -> Stage:
@@ -47,24 +24,26 @@ def effective(stage: Stage, grams: Mapping[int, int]) -> Stage:
     the result is not optimal for the problem that is left.
     """
     problem, solution = stage.problem, stage.solution
-    flow = np.array([grams.get(edge, 0) for edge in stage.edge.tolist()], dtype=np.int64)
+    places = np.searchsorted(stage.edge, np.fromiter(grams.keys(), np.int64, len(grams)))
+    flow = np.zeros(problem.edges, dtype=np.int64)
+    flow[places] = np.fromiter(grams.values(), np.int64, len(grams))
     sold, bought = fills(problem, flow)
     supply, seller_gone = _cut(problem.supply, sold, [getattr(solution, pair[0]) for pair in DUALS])
     demand, buyer_gone = _cut(problem.demand, bought, [getattr(solution, pair[1]) for pair in DUALS])
     kept = ~(seller_gone[problem.seller] | buyer_gone[problem.buyer])
-    left, places = part_of(problem, kept, supply, demand)
+    left, stays = part_of(problem, kept, supply, demand)
     duals = {
         name: np.where(gone, 0, getattr(solution, name))
         for pair in DUALS
         for name, gone in zip(pair, (seller_gone, buyer_gone), strict=True)
     }
-    flow = flow[places]
+    flow = flow[stays]
     claimed = Solution(flow=flow, welfare=exact_dot(flow, left.value), unique=True, basis=None, **duals)
     violations = verify(left, claimed)
     if [found.rule for found in violations] == ["unique"]:
         violations, claimed = [], replace(claimed, unique=False)
     assert violations == [], violations[0].sentence()
-    return Stage(left, claimed, stage.edge[places])
+    return Stage(left, claimed, stage.edge[stays])
 
 
 def fills(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:

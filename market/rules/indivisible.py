@@ -4,8 +4,9 @@
     assert verify(found.problem, found.solution) == []
     found.gap                    what the same orders could be worth more if they could be divided at will
 
-Solve, round to whole packages, drop the orders that trade less than their least quantity, half of them at a
-time, those with the lowest fill first; solve again. Then cut what cannot trade out of the problem, and put
+Solve, round to whole packages, drop the orders that trade less than their least quantity: first those that
+could not reach it if all others stood aside, then half of them at a time, those with the lowest fill first;
+solve again. Then cut what cannot trade out of the problem, and put
 dropped orders back as long as that is worth more. Every decision is one of integers that are unique, so the
 input's order, the solver and the machine do not matter. What stands is the optimum of the problem with the
 cuts that are listed, at its own prices; no accepted order is out of the money at those.
@@ -14,19 +15,22 @@ cuts that are listed, at its own prices; no accepted order is out of the money a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from market.rules.assignment import Problem, Solution, price_bounds, solve
-from market.rules.assignment_problem import Int32s, Int64s, Mask
-from market.rules.effective import Stage, effective, part_of
+from market.rules.assignment import Problem, Solution, price_bounds
+from market.rules.assignment_problem import Int32s, Int64s, Mask, exact_dot
+from market.rules.effective import effective
 from market.rules.packages import Divisibility, fits, packages_g
 from market.rules.rounding import Fills, Ratio, whole_packages
+from market.rules.stages import Stage, Stages
 
 ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
 READMISSIONS_MAX = 4
+HOPELESS_PASSES_MAX = 8
 
 Side = Literal["seller", "buyer"]
 CutReason = Literal["minimum_quantity", "indivisible", "portfolio"]
@@ -62,13 +66,17 @@ class WholeClearing:
     solves: int
 
 
+Dropped = frozenset[tuple[Side, int]]
+"""Orders that are out, by their number in the Divisibility."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Admitted:
     """Edges that may trade, what buyers count with, and the orders that are out."""
 
     edges: Mask
     demand: Int64s
-    dropped: frozenset[tuple[Side, int]] = frozenset()
+    dropped: Dropped = frozenset()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,20 +90,83 @@ class _Settled:
     welfare: int
 
 
-@dataclass(eq=False, slots=True)
-class _Search:
-    posed: Problem
-    terms: Divisibility
-    ratios: Sequence[Ratio]
-    solves: int = 0
-    unique: bool = True
+class _Orders:
+    """The orders of one side. node: int64, the place of each node's order; the rest has an entry an order.
 
-    def solve(self, admitted: _Admitted) -> Stage:
-        problem, edge = part_of(self.posed, admitted.edges, self.posed.supply, admitted.demand)
-        solution = solve(problem)
-        self.solves += 1
-        self.unique &= solution.unique
-        return Stage(problem, solution, edge)
+    least: packages of sellers, grams of buyers. rank: that of the order's first node.
+    """
+
+    def __init__(self, side: Side, orders: Sequence[int], least: Sequence[int], ranks: Int64s | None) -> None:
+        self.side = side
+        numbers, first, self.node = np.unique(
+            np.array(orders, dtype=np.int64), return_index=True, return_inverse=True
+        )
+        self.numbers: list[int] = numbers.tolist()
+        self.least = np.array(least, dtype=np.int64)[first]
+        self.rank: list[int] = (first if ranks is None else ranks[first]).tolist()
+
+    def sums(self, of_nodes: Int64s) -> Int64s:
+        found = np.zeros(len(self.numbers), dtype=np.int64)
+        np.add.at(found, self.node, of_nodes)
+        return found
+
+    def short(self, of_nodes: Int64s) -> list[int]:
+        """Places of orders that have something, and less than their least quantity."""
+        found = self.sums(of_nodes)
+        places: list[int] = np.flatnonzero((found > 0) & (found < self.least)).tolist()
+        return places
+
+    def nodes_of(self, orders: Dropped) -> Mask:
+        wanted = [number for side, number in orders if side == self.side]
+        found: Mask = np.isin(np.array(self.numbers, dtype=np.int64), wanted)[self.node]
+        return found
+
+
+class _Search:
+    def __init__(self, posed: Problem, terms: Divisibility, ratios: Sequence[Ratio]) -> None:
+        self.posed, self.terms, self.ratios = posed, terms, ratios
+        self.stages = Stages(posed)
+        ranks = (None, None) if posed.ranks is None else posed.ranks
+        self.sellers = _Orders("seller", terms.seller_order, terms.seller_minimum, ranks[0])
+        self.buyers = _Orders("buyer", terms.buyer_order, terms.buyer_minimum_g, ranks[1])
+        self.rank = {
+            (of.side, number): rank
+            for of in (self.sellers, self.buyers)
+            for number, rank in zip(of.numbers, of.rank, strict=True)
+        }
+
+    @cached_property
+    def hopeless(self) -> Dropped:
+        """Orders that stay below their least quantity whoever else stands aside, as far as is seen at once.
+
+        A package counts with no more than the grams that one carries, rounded down.
+        """
+        posed, terms = self.posed, self.terms
+        package_g = np.array([packages_g(1, package_g) for package_g in terms.package_g], dtype=np.int64)
+        packages = np.array(terms.packages, dtype=np.int64)
+        found: Dropped = frozenset()
+        for _ in range(HOPELESS_PASSES_MAX):
+            edges = self.edges_without(found)
+            seller, buyer = posed.seller[edges], posed.buyer[edges]
+            sold, bought = np.zeros_like(posed.supply), np.zeros_like(posed.demand)
+            np.add.at(sold, seller, posed.demand[buyer])
+            np.add.at(bought, buyer, posed.supply[seller])
+            most = np.minimum(packages, sold // package_g), np.minimum(posed.demand, bought)
+            more = {
+                (of.side, of.numbers[place])
+                for of, reached in zip((self.sellers, self.buyers), most, strict=True)
+                for place in of.short(reached)
+            }
+            if more <= found:
+                break
+            found |= more
+        return found
+
+    def edges_without(self, dropped: Dropped) -> Mask:
+        posed = self.posed
+        out = self.sellers.nodes_of(dropped), self.buyers.nodes_of(dropped)
+        found: Mask = ~(out[0][posed.seller] | out[1][posed.buyer])
+        return found
 
 
 def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = ()) -> WholeClearing:
@@ -105,9 +176,8 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     """
     fits(posed, terms)
     search = _Search(posed, terms, ratios)
-    everybody = _Admitted(np.ones(posed.edges, dtype=np.bool_), posed.demand)
-    relaxed = search.solve(everybody)
-    best = _settle(search, everybody, relaxed)
+    relaxed = search.stages.first()
+    best = _settle(search, _Admitted(np.ones(posed.edges, dtype=np.bool_), posed.demand), relaxed)
     best = _refined(search, best)
     best = _readmitted(search, best)
     final = effective(best.stage, best.fills.grams)
@@ -121,23 +191,19 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
         relaxed=relaxed.solution,
         gap=relaxed.solution.welfare - best.welfare,
         cuts=tuple(_cuts(search, best, final)),
-        unique=search.unique,
-        solves=search.solves,
+        unique=search.stages.unique,
+        solves=search.stages.solves,
     )
 
 
-def _highest(worth: Int64s, ends: Int32s, nodes: int) -> Int64s:
-    found = np.zeros(nodes, dtype=np.int64)
-    np.maximum.at(found, ends, worth)
-    return found
+def _settle(search: _Search, admitted: _Admitted, stage: Stage) -> _Settled:
+    """Drop orders below their least quantity, lowest fill first and half of them at a time, until none is.
 
-
-def _settle(search: _Search, admitted: _Admitted, solved: Stage | None = None) -> _Settled:
-    """Drop orders below their least quantity, lowest fill first and half of them at a time, until none is."""
+    `stage` is solved for these orders.
+    """
     posed = search.posed
     rounds = 0
     while True:
-        stage = solved or search.solve(admitted)
         flow = np.zeros(posed.edges, dtype=np.int64)
         flow[stage.edge] = stage.solution.flow
         found = whole_packages(posed, posed.demand, flow, search.terms, search.ratios)
@@ -145,52 +211,37 @@ def _settle(search: _Search, admitted: _Admitted, solved: Stage | None = None) -
         if not short:
             return _Settled(admitted, stage, flow, found, _welfare(posed, found))
         rounds += 1
-        count = len(short) if rounds > ROUNDS_HALVED_MAX else (len(short) + 1) // 2
-        admitted, solved = _admitted(search, admitted, admitted.dropped.union(short[:count])), None
+        hopeful = [order for order in short if order not in search.hopeless]
+        count = len(hopeful) if rounds > ROUNDS_HALVED_MAX else (len(hopeful) + 1) // 2
+        if rounds == 1 and len(hopeful) < len(short):
+            count = 0
+        admitted = _without(search, admitted, admitted.dropped.union(search.hopeless, hopeful[:count]))
+        stage = search.stages.next(stage, admitted.edges, admitted.demand)
 
 
 def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
     """Orders that trade, but less than they have to: lowest fill first, among equals the latest."""
-    posed, terms = search.posed, search.terms
-    packages = found.sums(posed.seller, len(posed.supply), packages=True)
-    grams = found.sums(posed.buyer, len(posed.demand))
-    sides: tuple[tuple[Side, Sequence[int], Sequence[int], Sequence[int]], ...] = (
-        ("seller", terms.seller_order, terms.seller_minimum, packages),
-        ("buyer", terms.buyer_order, terms.buyer_minimum_g, grams),
-    )
+    posed = search.posed
     short = []
-    for side, orders, minimum, filled in sides:
-        traded: dict[int, int] = {}
-        least: dict[int, int] = {}
-        for order, fewest, quantity in zip(orders, minimum, filled, strict=True):
-            if fewest:
-                traded[order] = traded.get(order, 0) + quantity
-                least[order] = fewest
-        short += [
-            (Fraction(traded[order], least[order]), -_rank(search, side, order), side, order)
-            for order in traded
-            if 0 < traded[order] < least[order]
-        ]
+    for of, filled in (
+        (search.sellers, found.sums(posed.seller, len(posed.supply), packages=True)),
+        (search.buyers, found.sums(posed.buyer, len(posed.demand))),
+    ):
+        traded = of.sums(filled)
+        for place in of.short(filled):
+            fill = Fraction(int(traded[place]), int(of.least[place]))
+            short.append((fill, -of.rank[place], of.side, of.numbers[place]))
     return [(side, order) for _, _, side, order in sorted(short)]
 
 
-def _rank(search: _Search, side: Side, order: int) -> int:
-    orders = search.terms.seller_order if side == "seller" else search.terms.buyer_order
-    node = orders.index(order)
-    ranks = search.posed.ranks
-    return node if ranks is None else int(ranks[0 if side == "seller" else 1][node])
-
-
-def _admitted(search: _Search, before: _Admitted, dropped: frozenset[tuple[Side, int]]) -> _Admitted:
+def _without(search: _Search, before: _Admitted, dropped: Dropped) -> _Admitted:
     """With these orders out instead of those that were."""
-    posed, terms = search.posed, search.terms
-    seller_in = np.array([("seller", order) not in dropped for order in terms.seller_order], dtype=np.bool_)
-    buyer_in = np.array([("buyer", order) not in dropped for order in terms.buyer_order], dtype=np.bool_)
-    return replace(before, edges=seller_in[posed.seller] & buyer_in[posed.buyer], dropped=dropped)
+    return replace(before, edges=search.edges_without(dropped), dropped=dropped)
 
 
 def _welfare(posed: Problem, found: Fills) -> int:
-    return sum(quantity * int(posed.value[edge]) for edge, quantity in found.grams.items())
+    edges = np.fromiter(found.grams.keys(), np.int64, len(found.grams))
+    return exact_dot(np.fromiter(found.grams.values(), np.int64, len(edges)), posed.value[edges])
 
 
 def _refined(search: _Search, best: _Settled) -> _Settled:
@@ -199,7 +250,7 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
         cut = _without_rests(search, best)
         if cut is None:
             break
-        attempt = _settle(search, cut)
+        attempt = _settle(search, cut, search.stages.next(best.stage, cut.edges, cut.demand))
         if attempt.welfare <= best.welfare:
             break
         best = attempt
@@ -209,7 +260,7 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
 def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
     """Buyers with less left than the smallest package they could get count with what they have."""
     posed, terms, admitted = search.posed, search.terms, settled.admitted
-    bought = np.array(settled.fills.sums(posed.buyer, len(posed.demand)), dtype=np.int64)
+    bought = settled.fills.sums(posed.buyer, len(posed.demand))
     package_g = np.array([packages_g(1, package) for package in terms.package_g], dtype=np.int64)
     smallest = np.full(len(posed.demand), np.iinfo(np.int64).max)
     np.minimum.at(smallest, posed.buyer[admitted.edges], package_g[posed.seller[admitted.edges]])
@@ -228,7 +279,9 @@ def _readmitted(search: _Search, best: _Settled) -> _Settled:
         if not waiting:
             break
         back = best.admitted.dropped.difference(waiting[:size])
-        attempt = _settle(search, _admitted(search, best.admitted, back))
+        admitted = _without(search, best.admitted, back)
+        stage = search.stages.next(best.stage, admitted.edges, admitted.demand)
+        attempt = _settle(search, admitted, stage)
         if attempt.welfare > best.welfare:
             best, waiting = attempt, waiting[size:]
         elif size == 1:
@@ -237,10 +290,17 @@ def _readmitted(search: _Search, best: _Settled) -> _Settled:
     return best
 
 
+def _highest(worth: Int64s, ends: Int32s, nodes: int) -> Int64s:
+    found = np.zeros(nodes, dtype=np.int64)
+    np.maximum.at(found, ends, worth)
+    return found
+
+
 def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     """Dropped orders that look in the money at the buyers' best or the sellers' best prices, most first."""
     posed, terms = search.posed, search.terms
-    if not settled.admitted.dropped:
+    dropped = settled.admitted.dropped - search.hopeless if settled.admitted.dropped else frozenset()
+    if not dropped:
         return []
     final = effective(settled.stage, settled.fills.grams)
     bounds = price_bounds(final.problem, final.solution)
@@ -259,9 +319,9 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     found: dict[tuple[Side, int], int] = {}
     for side, orders, over in sides:
         for order, gain in zip(orders, over.tolist(), strict=True):
-            if (side, order) in settled.admitted.dropped and gain > 0:
+            if (side, order) in dropped and gain > 0:
                 found[side, order] = max(gain, found.get((side, order), 0))
-    return sorted(found, key=lambda order: (-found[order], _rank(search, *order), order))
+    return sorted(found, key=lambda order: (-found[order], search.rank[order], order))
 
 
 def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
@@ -274,7 +334,7 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         if terms.buyer_order[posed.buyer[edge]] in held
     }
     # whose counter-orders are all dropped is not out itself
-    counted = _admitted(search, best.admitted, best.admitted.dropped).edges
+    counted = best.admitted.edges
     sides: tuple[tuple[Side, Int64s, Int64s, Int32s, Int32s, tuple[int, ...]], ...] = (
         (
             "seller",
@@ -288,7 +348,7 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
     )
     for side, before, after, ends, ends_left, orders in sides:
         has_left = np.bincount(ends_left, minlength=len(before)) > 0
-        is_dropped = np.array([(side, order) in best.admitted.dropped for order in orders], dtype=np.bool_)
+        is_dropped = (search.sellers if side == "seller" else search.buyers).nodes_of(best.admitted.dropped)
         out = ~has_left & (
             np.bincount(ends[counted], minlength=len(before)).astype(np.bool_)
             | (is_dropped & (np.bincount(ends, minlength=len(before)) > 0))

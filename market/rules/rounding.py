@@ -6,12 +6,11 @@ trades: see `market.rules.effective`.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from market.rules.assignment_problem import Int32s, Int64s, Problem
-from market.rules.packages import Divisibility, least_packages, packages_g, packages_within, spread_g
+from market.rules.assignment_problem import LEVELS, Int32s, Int64s, Problem
+from market.rules.packages import Divisibility, spread_g
 
 TRIMS_MAX = 200
 
@@ -37,11 +36,12 @@ class Fills:
     packages: dict[int, int]
     grams: dict[int, int]
 
-    def sums(self, ends: Int32s, nodes: int, *, packages: bool = False) -> list[int]:
+    def sums(self, ends: Int32s, nodes: int, *, packages: bool = False) -> Int64s:
         """What each node trades, grams or packages; `ends` is the node of each edge."""
-        found = [0] * nodes
-        for edge, quantity in (self.packages if packages else self.grams).items():
-            found[ends[edge]] += quantity
+        quantities = self.packages if packages else self.grams
+        edges = np.fromiter(quantities.keys(), np.int64, len(quantities))
+        found = np.zeros(nodes, dtype=np.int64)
+        np.add.at(found, ends[edges], np.fromiter(quantities.values(), np.int64, len(quantities)))
         return found
 
 
@@ -57,117 +57,133 @@ def whole_packages(
     """
     edges = _best_first(posed, flow)
     left = _Left(posed, demand, terms, edges)
-    bound = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] > 0]
-    free = [edge for edge in edges if terms.seller_minimum[left.seller[edge]] == 0]
-    flow_g = dict(zip(edges, flow[edges].tolist(), strict=True))
-    for edge in (*bound, *free):
-        left.floor(edge, flow_g[edge])
+    minimum = [terms.seller_minimum[seller] for seller in left.seller]
+    bound = [place for place, least in enumerate(minimum) if least > 0]
+    free = [place for place, least in enumerate(minimum) if least == 0]
+    flow_g: list[int] = flow[edges].tolist()
+    for place in (*bound, *free):
+        left.floor(place, flow_g[place])
     for group in (bound, free):
         left.fill_up(group)
     held: dict[int, list[Ratio]] = {}
     for ratio in ratios:
         held.setdefault(ratio.buyer_order, []).append(ratio)
     own: dict[int, list[int]] = {order: [] for order in held}
-    for edge in edges:
-        if left.order(edge) in held:
-            own[left.order(edge)].append(edge)
+    if held:
+        for place in range(len(edges)):
+            if left.order(place) in held:
+                own[left.order(place)].append(place)
     for order, kept in held.items():
         _trim(left, kept, own[order])
-    left.fill_up([edge for edge in edges if left.order(edge) not in held])
-    packages = {edge: left.packages[edge] for edge in edges if left.packages[edge]}
-    return Fills(packages, left.spread(packages, held.keys()))
+    left.fill_up(place for place in range(len(edges)) if not held or left.order(place) not in held)
+    left.spread(held.keys())
+    given = [place for place, count in enumerate(left.packages) if count]
+    return Fills(
+        {left.edge[place]: left.packages[place] for place in given},
+        {left.edge[place]: left.grams[place] for place in given},
+    )
 
 
 class _Left:
     """What sellers have left in packages and buyers in grams, while packages are given along edges.
 
-    packages, grams: of each edge, so far; grams of that many packages, rounded down.
+    One entry a place of `edges`: edge, seller, buyer, the least packages of a match, over ÷ under the exact
+    grams of a package, and so far packages and the grams that many carry, rounded down.
     """
 
-    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility, edges: Sequence[int]) -> None:
+    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility, edges: Int64s) -> None:
         self.terms = terms
-        self.seller: dict[int, int] = dict(zip(edges, posed.seller[edges].tolist(), strict=True))
-        self.buyer: dict[int, int] = dict(zip(edges, posed.buyer[edges].tolist(), strict=True))
-        self.least = {edge: least_packages(terms, self.seller[edge], self.buyer[edge]) for edge in edges}
-        self.packages = dict.fromkeys(edges, 0)
-        self.grams = dict.fromkeys(edges, 0)
+        self.edge: list[int] = edges.tolist()
+        self.seller: list[int] = posed.seller[edges].tolist()
+        self.buyer: list[int] = posed.buyer[edges].tolist()
+        exact: list[tuple[int, int]] = [package_g.as_integer_ratio() for package_g in terms.package_g]
+        self.over: list[int] = [exact[seller][0] for seller in self.seller]
+        self.under: list[int] = [exact[seller][1] for seller in self.seller]
+        self.least = [
+            max(1, terms.seller_parcel[seller], -(-terms.buyer_parcel_g[buyer] * under // over))
+            for seller, buyer, over, under in zip(self.seller, self.buyer, self.over, self.under, strict=True)
+        ]
+        self.packages = [0] * len(self.edge)
+        self.grams = [0] * len(self.edge)
         self.unsold = list(terms.packages)
         self.room_g: list[int] = demand.tolist()
 
-    def order(self, edge: int) -> int:
-        return self.terms.buyer_order[self.buyer[edge]]
+    def order(self, place: int) -> int:
+        return self.terms.buyer_order[self.buyer[place]]
 
-    def package_g(self, edge: int) -> Fraction:
-        return self.terms.package_g[self.seller[edge]]
+    def within(self, place: int, grams: int) -> int:
+        """`packages_within` of the place's package."""
+        return ((grams + 1) * self.under[place] - 1) // self.over[place]
 
-    def give(self, edge: int, count: int) -> None:
+    def give(self, place: int, count: int) -> None:
         """Let `count` packages trade, or none where that is too small a match."""
-        if count < self.least[edge]:
+        if count < self.least[place]:
             count = 0
-        grams = packages_g(count, self.package_g(edge))
-        self.unsold[self.seller[edge]] -= count - self.packages[edge]
-        self.room_g[self.buyer[edge]] -= grams - self.grams[edge]
-        self.packages[edge], self.grams[edge] = count, grams
+        grams = count * self.over[place] // self.under[place]
+        self.unsold[self.seller[place]] -= count - self.packages[place]
+        self.room_g[self.buyer[place]] -= grams - self.grams[place]
+        self.packages[place], self.grams[place] = count, grams
 
-    def floor(self, edge: int, flow_g: int) -> None:
+    def floor(self, place: int, flow_g: int) -> None:
         """Whole packages within the flow, as far as both sides have them left."""
-        within_g = min(flow_g, self.room_g[self.buyer[edge]])
-        within = packages_within(within_g, self.package_g(edge))
-        self.give(edge, min(within, self.unsold[self.seller[edge]]))
+        within = self.within(place, min(flow_g, self.room_g[self.buyer[place]]))
+        self.give(place, min(within, self.unsold[self.seller[place]]))
 
-    def fill_up(self, edges: Iterable[int]) -> None:
-        for edge in edges:
-            unsold, room_g = self.unsold[self.seller[edge]], self.room_g[self.buyer[edge]]
+    def fill_up(self, places: Iterable[int]) -> None:
+        for place in places:
+            unsold, room_g = self.unsold[self.seller[place]], self.room_g[self.buyer[place]]
             if unsold and room_g:
-                within = packages_within(room_g + self.grams[edge], self.package_g(edge))
-                count = min(self.packages[edge] + unsold, within)
-                if count > self.packages[edge]:
-                    self.give(edge, count)
+                within = self.within(place, room_g + self.grams[place])
+                count = min(self.packages[place] + unsold, within)
+                if count > self.packages[place]:
+                    self.give(place, count)
 
-    def spread(self, packages: Mapping[int, int], held: Container[int]) -> dict[int, int]:
+    def spread(self, held: Container[int]) -> None:
         """Floors add up by largest remainder, where a buyer has room and no ratio that a gram could break."""
-        of_seller: dict[int, dict[int, int]] = {}
-        for edge, count in packages.items():
-            of_seller.setdefault(self.seller[edge], {})[edge] = count
-        found: dict[int, int] = {}
-        for seller, counts in of_seller.items():
+        of_seller: dict[int, list[int]] = {}
+        for place, count in enumerate(self.packages):
+            if count:
+                of_seller.setdefault(self.seller[place], []).append(place)
+        for seller, places in of_seller.items():
+            if len(places) == 1:
+                continue
             room_g = {
-                edge: 0 if self.order(edge) in held else self.room_g[self.buyer[edge]] for edge in counts
+                place: 0 if self.order(place) in held else self.room_g[self.buyer[place]] for place in places
             }
-            spread = spread_g(counts, self.terms.package_g[seller], room_g)
-            for edge, grams in spread.items():
-                self.room_g[self.buyer[edge]] -= grams - self.grams[edge]
-            found |= spread
-        return found
+            counts = {place: self.packages[place] for place in places}
+            for place, grams in spread_g(counts, self.terms.package_g[seller], room_g).items():
+                self.room_g[self.buyer[place]] -= grams - self.grams[place]
+                self.grams[place] = grams
 
 
-def _best_first(posed: Problem, flow: Int64s) -> list[int]:
+def _best_first(posed: Problem, flow: Int64s) -> Int64s:
     used = np.flatnonzero(flow)
-    value, priority, tiebreak = (weight[used] for weight in posed.level_weights())
-    order = np.lexsort((used, -tiebreak, -priority, -value))
-    found: list[int] = used[order].tolist()
-    return found
+    value, priority, tiebreak = (posed.weight(level, used) for level in range(LEVELS))
+    return used[np.lexsort((used, -tiebreak, -priority, -value))]
 
 
-def _trim(left: _Left, ratios: Sequence[Ratio], edges: Sequence[int]) -> None:
+def _trim(left: _Left, ratios: Sequence[Ratio], places: Sequence[int]) -> None:
     """Take packages from a buyer's edges until all its ratios hold; nothing at all holds every ratio.
 
     Each step takes from the edge that hurts the broken ratios most per gram, the least valuable first, as
     much as the worst broken of them needs.
     """
     for _ in range(TRIMS_MAX):
-        grams = {edge: left.grams[edge] for edge in edges if left.grams[edge]}
+        grams = {left.edge[place]: left.grams[place] for place in places if left.grams[place]}
         broken = [(ratio.excess(grams), ratio) for ratio in ratios]
         broken = [(excess, ratio) for excess, ratio in broken if excess < 0]
         if not broken:
             return
         excess, worst = min(broken, key=lambda entry: entry[0])
-        hurting = [edge for edge in grams if worst.coefficient.get(edge, 0) < 0]
-        edge = min(
-            reversed(hurting), key=lambda edge: sum(ratio.coefficient.get(edge, 0) for _, ratio in broken)
+        hurting = [
+            place for place in places if left.grams[place] and worst.coefficient.get(left.edge[place], 0) < 0
+        ]
+        most = min(
+            reversed(hurting),
+            key=lambda place: sum(ratio.coefficient.get(left.edge[place], 0) for _, ratio in broken),
         )
-        enough_g = -(excess // -worst.coefficient[edge])
-        within = packages_within(max(0, grams[edge] - enough_g), left.package_g(edge))
-        left.give(edge, min(left.packages[edge] - 1, within))
-    for edge in edges:
-        left.give(edge, 0)
+        enough_g = -(excess // -worst.coefficient[left.edge[most]])
+        within = left.within(most, max(0, left.grams[most] - enough_g))
+        left.give(most, min(left.packages[most] - 1, within))
+    for place in places:
+        left.give(place, 0)

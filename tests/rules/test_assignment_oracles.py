@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 
 from market.rules import compiled
 from market.rules.assignment import Problem, Solution, price_bounds, solve, verify
+from market.rules.assignment_problem import LEVELS
 
 TINY_BOOKS = 2_500
 SOLUTION_ARRAYS = (
@@ -81,7 +82,7 @@ def fills(problem: Problem, flow: tuple[int, ...]) -> tuple[list[int], list[int]
 
 
 def best_flows(problem: Problem) -> list[tuple[int, ...]]:
-    weights = [weight.tolist() for weight in problem.level_weights()]
+    weights = [problem.weight(level, slice(None)).tolist() for level in range(LEVELS)]
     scores = {
         flow: tuple(sum(map(int.__mul__, flow, weight)) for weight in weights) for flow in flows(problem)
     }
