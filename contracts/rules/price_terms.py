@@ -200,7 +200,7 @@ def co_product_ueur(
 
     `ratio_ppb`: kg of an analyte per kg of basis. `price`: micro-EUR per kg of element.
     """
-    whole, parts = 0, Fraction(0)
+    over, under = 0, PPB**2
     for bid in bids:
         ratio = ratio_ppb.get(bid.analyte)
         if ratio is None:
@@ -208,10 +208,12 @@ def co_product_ueur(
         paid_ppb2 = min(ratio, bid.max_ratio_ppb) * bid.payable_ppb
         found = price(bid)
         if isinstance(found, int):
-            whole += paid_ppb2 * found
+            over += paid_ppb2 * found * (under // PPB**2)
         elif found is not None:
-            parts += paid_ppb2 * found
-    return round_to((whole + parts) / PPB**2, "down") if parts else whole // PPB**2
+            numerator, denominator = found.as_integer_ratio()
+            over = over * denominator + paid_ppb2 * numerator * (under // PPB**2)
+            under *= denominator
+    return over // under
 
 
 def penalty_steps(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> list[tuple[int, int, int]]:

@@ -165,7 +165,7 @@ async def _open_market(operator: Door, calendar: Calendar) -> str:
         f"/v1/markets/{market}/rule-sets",
         {
             "version": 1,
-            "algorithm": "lexicographic-2",
+            "algorithm": "lexicographic-3",
             "benchmarks": [
                 {
                     "form": "separated_oxide",

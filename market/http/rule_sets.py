@@ -33,7 +33,7 @@ COSIGNER: Final = "Cosigner-Authorization"
 COSIGNER_FIELD: Final = COSIGNER.lower().encode()
 EXAMPLE: Final = {
     "version": 1,
-    "algorithm": "lexicographic-2",
+    "algorithm": "lexicographic-3",
     "benchmarks": [
         {
             "form": "separated_oxide",

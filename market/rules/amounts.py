@@ -81,7 +81,7 @@ def amounts(
     penalties = penalty_steps(requirement.terms.penalties, most_of(reading))
     return Amounts(
         form=form_ueur(supply, requirement),
-        co_product=_co_product_ueur(requirement, reading, facts),
+        co_product=co_product_total(requirement, reading, facts),
         carbon=carbon,
         recycled=recycled,
         certificates=certificates,
@@ -120,7 +120,7 @@ def form_ueur(supply: SupplyOrder, requirement: RequirementOrder) -> int:
     raise ValueError(f"the form {supply.terms.form} is not accepted: an eligible pair was expected")
 
 
-def _co_product_ueur(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> int:
+def co_product_total(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> int:
     bids = [bid for bid in requirement.terms.co_products if bid.analyte not in BASIS_ELEMENTS[facts.basis]]
     return co_product_ueur(bids, reading.ratio_ppb, lambda bid: co_product_price(bid, facts))
 

@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution
-from market.rules.graph import BuyerNode, Edges, Section, SellerNode, edges
+from market.rules.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
 from market.rules.order_limits import Share, shares
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
 from market.rules.rounding import Ratio
 
 TIEBREAK_BITS = 44
+MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+MIXED_LAST = 31
+"""Of SplitMix64: G. L. Steele and others, "Fast splittable pseudorandom number generators", 2014."""
 TOLERANCE = "marginality_tolerance"
 MINIMUM = "minimum_quantity"
 INDIVISIBLE = "indivisible"
@@ -231,18 +235,24 @@ def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_p
 
 
 def tiebreak(posed: Posed, attempt: int) -> Int64s:
-    """First 44 bits of BLAKE2b(round (8) ‖ try (4) ‖ seller ‖ tranche (4) ‖ buyer), fewer when huge."""
+    """First 44 bits, fewer when the section is huge, of the two ends' hashes mixed.
+
+    An end's hash: first 8 bytes of BLAKE2b(round (8) ‖ try (4) ‖ seller ‖ tranche (4), or buyer), big-endian.
+    Mixed: x = seller's xor buyer's, by the finalizer of SplitMix64, unsigned, modulo 2**64.
+    """
     section, worth = posed.section, posed.edges
     quotas = len({edge for ratio in posed.ratios for edge in ratio.coefficient})
     nodes = len(section.sellers) + len(section.buyers) + quotas + 1
     bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
     head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
-    sellers = [key.tobytes() for key in section.seller_key]
-    buyers = [key.tobytes() for key in section.buyer_key]
-    return np.array(
-        [
-            int.from_bytes(blake2b(head + sellers[seller] + buyers[buyer]).digest()[:8], "big") >> (64 - bits)
-            for seller, buyer in zip(worth.seller.tolist(), worth.buyer.tolist(), strict=True)
-        ],
-        dtype=np.int64,
-    )
+    mixed = _hashes(head, section.seller_key)[worth.seller] ^ _hashes(head, section.buyer_key)[worth.buyer]
+    for shift, factor in MIXING:
+        mixed ^= mixed >> np.uint64(shift)
+        mixed *= np.uint64(factor)
+    mixed ^= mixed >> np.uint64(MIXED_LAST)
+    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+
+
+def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
+    digests = b"".join(blake2b(head + key.tobytes()).digest()[:8] for key in keys)
+    return np.frombuffer(digests, ">u8").astype(np.uint64)

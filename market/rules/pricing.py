@@ -10,10 +10,12 @@ from events.clearing_terms import PriceTerm
 from events.market_terms import CoProductBid
 from events.vocabulary import BASIS_ELEMENTS
 from market.rules.amounts import (
-    amounts,
     certificates_held,
     co_product_price,
+    co_product_total,
     concentrated_origins,
+    form_ueur,
+    logistics_ueur,
     most_of,
     profile_of,
 )
@@ -32,18 +34,16 @@ def price_terms(
 
     Between `carbon` and `rex` stand the parts of S; `sustainability` is what its floor and cap add or take.
     """
-    found = amounts(supply, requirement, facts, delivery)
     reading = reading_of(supply.terms, facts.basis)
     claims = _claims(supply, requirement, reading, facts, delivery)
-    terms = (
-        PriceTerm(kind="form", rule="form.1", ueur_per_kg=found.form, inputs={"form": supply.terms.form}),
-        _co_products(found.co_product, requirement, reading, facts),
+    form = form_ueur(supply, requirement)
+    return (
+        PriceTerm(kind="form", rule="form.1", ueur_per_kg=form, inputs={"form": supply.terms.form}),
+        _co_products(requirement, reading, facts),
         *sustainability_terms(profile_of(requirement, facts), facts.rule_set, claims),
         penalty_term(requirement.terms.penalties, most_of(reading)),
-        _logistics(found.logistics, supply, requirement),
+        _logistics(supply, requirement, reading),
     )
-    assert tuple(found) == tuple(term.ueur_per_kg for term in terms)
-    return terms
 
 
 def total(terms: Iterable[PriceTerm]) -> int:
@@ -56,9 +56,7 @@ def sustainability(terms: Iterable[PriceTerm]) -> int:
     return sum(term.ueur_per_kg for term in terms if term.kind in SUSTAINABILITY_KINDS)
 
 
-def _co_products(
-    ueur_per_kg: int, requirement: RequirementOrder, reading: Reading, facts: MarketFacts
-) -> PriceTerm:
+def _co_products(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> PriceTerm:
     inputs: dict[str, str] = {}
     evidence: list[str] = []
     for bid in requirement.terms.co_products:
@@ -67,7 +65,7 @@ def _co_products(
     return PriceTerm(
         kind="co_product",
         rule="co_product.1",
-        ueur_per_kg=ueur_per_kg,
+        ueur_per_kg=co_product_total(requirement, reading, facts),
         inputs=inputs,
         evidence=tuple(evidence),
     )
@@ -118,9 +116,10 @@ def _claims(
     )
 
 
-def _logistics(ueur_per_kg: int, supply: SupplyOrder, requirement: RequirementOrder) -> PriceTerm:
+def _logistics(supply: SupplyOrder, requirement: RequirementOrder, reading: Reading) -> PriceTerm:
     inputs: dict[str, str] = {"country": supply.terms.place.country}
     row = carriage_row(supply.terms, requirement.terms)
     if row is not None:
         inputs |= {"per": row.per, "ueur_per_kg": str(row.ueur_per_kg)}
-    return PriceTerm(kind="logistics", rule="logistics.1", ueur_per_kg=ueur_per_kg, inputs=inputs)
+    worth = logistics_ueur(supply, requirement, reading)
+    return PriceTerm(kind="logistics", rule="logistics.1", ueur_per_kg=worth, inputs=inputs)

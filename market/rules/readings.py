@@ -6,9 +6,8 @@ from functools import lru_cache
 
 from events.market_terms import SupplyTerms
 from events.vocabulary import Composition, Denominator, MarketBasis
-from market.rules.quantities import DryAnalyte, dry_analytes, supply_kg_per_basis_kg
+from market.rules.quantities import DryAnalyte, dry_analytes, supply_kgs_per_basis_kg
 
-DENOMINATORS: tuple[Denominator, ...] = ("wet", "dry", "oxide", "element")
 SUPPLIES_REMEMBERED = 8_192
 
 
@@ -33,7 +32,7 @@ def reading_of(terms: SupplyTerms, basis: MarketBasis) -> Reading:
 @lru_cache(maxsize=SUPPLIES_REMEMBERED)
 def _reading(composition: Composition, moisture_ppb: int, basis: MarketBasis) -> Reading:
     analytes = dry_analytes(composition, moisture_ppb)
-    kg = {each: supply_kg_per_basis_kg(each, basis, moisture_ppb, composition) for each in DENOMINATORS}
+    kg = supply_kgs_per_basis_kg(basis, moisture_ppb, composition)
     dry_kg = kg["dry"]
     if dry_kg is None:
         return Reading(analytes, kg, {})

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from contracts.rules.price_terms import round_half_even
-from events.clearing_terms import OrderDual, SectionResult, Waterfall
+from events.clearing_terms import OrderDual, PriceTerm, SectionResult, Waterfall
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfirmed, MatchStruck
 from events.vocabulary import Side
@@ -41,27 +41,23 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     products = product_grams(clearing)
     found: list[Draft] = []
     struck: list[Draft] = []
-    for cleared in clearing.sections:
-        for trade in cleared.trades:
+    falls = [waterfalls(cleared, clearing.round.facts) for cleared in clearing.sections]
+    for cleared, of_section in zip(clearing.sections, falls, strict=True):
+        for trade, fall in zip(cleared.trades, of_section, strict=True):
             fact = _struck(clearing.round, cleared, trade, products[trade_key(cleared, trade)])
             parts = trade_parts(trade)
             struck.append(draft_of(plan, f"struck/{fact.section}", fact, fact.match, *parts))
             found.append(struck[-1])
             if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-                confirmed = _confirmed(fact, trade, clearing.round.facts)
+                confirmed = _confirmed(fact, trade, fall.terms, clearing.round.facts)
                 found.append(draft_of(plan, f"confirmed/{fact.section}", confirmed, fact.match, *parts))
     parts_of_evidence = evidence_parts(
         planned.market,
         planned.plan,
         planned.round,
         [
-            SectionEvidence(
-                cleared.name,
-                waterfalls(cleared, clearing.round.facts),
-                *order_duals(cleared),
-                multipliers(cleared),
-            )
-            for cleared in clearing.sections
+            SectionEvidence(cleared.name, of_section, *order_duals(cleared), multipliers(cleared))
+            for cleared, of_section in zip(clearing.sections, falls, strict=True)
         ],
     )
     evidence = [
@@ -240,9 +236,10 @@ def _struck(of: Round, cleared: ClearedSection, trade: Trade, product: tuple[int
     )
 
 
-def _confirmed(struck: MatchStruck, trade: Trade, facts: MarketFacts) -> MatchConfirmed:
+def _confirmed(
+    struck: MatchStruck, trade: Trade, lines: tuple[PriceTerm, ...], facts: MarketFacts
+) -> MatchConfirmed:
     supply, requirement = trade.seller.order, trade.buyer.order
-    lines = price_terms(supply, requirement, facts, trade.delivery)
     return MatchConfirmed(
         market=struck.market,
         match=struck.match,

@@ -17,7 +17,7 @@ from market.rules.graph import HorizonBook, Part, horizons, section
 from market.rules.posing import Posed, pose
 from market.rules.references import trade_reference
 
-ALGORITHM = "lexicographic-2"
+ALGORITHM = "lexicographic-3"
 PARTS: tuple[Part, ...] = ("firm", "all")
 INDEX_FLAT_UEUR_PER_KG = 0
 """Term prices are differentials to an index: at the index itself they are nothing."""

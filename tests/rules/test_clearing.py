@@ -398,7 +398,7 @@ def test_an_unknown_algorithm_abandons_the_round() -> None:
     events = lane.round()
     assert ["algorithm_unknown"] == [fact.code for fact in facts_of_type(events, ClearingAbandoned)]
     assert (None, 1) == (lane.book.plan, lane.book.last_round)
-    assert "lexicographic-2" == ALGORITHM
+    assert "lexicographic-3" == ALGORITHM
 
 
 def test_a_round_without_a_unique_result_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:

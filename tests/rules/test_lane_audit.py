@@ -138,7 +138,7 @@ def test_a_round_of_an_algorithm_that_this_version_does_not_know_is_told_so() ->
     verdict = audited(records(lane))
     assert ("certificate", 0, 0) == found(verdict)
     assert verdict.divergence is not None
-    assert "that this version does not check (This version computes lexicographic-2 only.)" in (
+    assert "that this version does not check (This version computes lexicographic-3 only.)" in (
         verdict.divergence.sentence
     )
     assert plan.position > 0
