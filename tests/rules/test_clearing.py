@@ -20,7 +20,7 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, TermHorizon, Tranche
-from market.rules import indivisible, posing
+from market.rules import posing, stages
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
 from market.rules.clearing import ALGORITHM, clear, conclude, drafts
@@ -489,7 +489,7 @@ def test_a_solver_limit_abandons_the_round(monkeypatch: pytest.MonkeyPatch) -> N
     lane = market("seller", "buyer")
     lane.offer("seller", "offer")
     lane.require("buyer", "wanted")
-    monkeypatch.setattr(indivisible, "solve", functools.partial(solve, pivots_max=0))
+    monkeypatch.setattr(stages, "solve", functools.partial(solve, pivots_max=0))
     assert ["assignment_refused"] == [fact.code for fact in facts_of_type(lane.round(), ClearingAbandoned)]
 
 
