@@ -196,20 +196,19 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     )
 
 
-def _settle(search: _Search, admitted: _Admitted, stage: Stage) -> _Settled:
+def _settle(search: _Search, admitted: _Admitted, stage: Stage, before: Fills | None = None) -> _Settled:
     """Drop orders below their least quantity, lowest fill first and half of them at a time, until none is.
 
-    `stage` is solved for these orders.
+    `stage` is solved for these orders, `before` are the trades of the stage before it.
     """
-    posed = search.posed
     rounds = 0
     while True:
-        flow = np.zeros(posed.edges, dtype=np.int64)
+        flow = np.zeros(search.posed.edges, dtype=np.int64)
         flow[stage.edge] = stage.solution.flow
-        found = whole_packages(posed, posed.demand, flow, search.terms, search.ratios)
+        found = before = _rounded(search, stage, flow, before)
         short = _below_minimum(search, found)
         if not short:
-            return _Settled(admitted, stage, flow, found, _welfare(posed, found))
+            return _Settled(admitted, stage, flow, found, _welfare(search.posed, found))
         rounds += 1
         hopeful = [order for order in short if order not in search.hopeless]
         count = len(hopeful) if rounds > ROUNDS_HALVED_MAX else (len(hopeful) + 1) // 2
@@ -217,6 +216,15 @@ def _settle(search: _Search, admitted: _Admitted, stage: Stage) -> _Settled:
             count = 0
         admitted = _without(search, admitted, admitted.dropped.union(search.hopeless, hopeful[:count]))
         stage = search.stages.next(stage, admitted.edges, admitted.demand)
+
+
+def _rounded(search: _Search, stage: Stage, flow: Int64s, before: Fills | None) -> Fills:
+    """Whole packages of the components that were solved anew; all of them where ratios tie components."""
+    posed, terms = search.posed, search.terms
+    if stage.anew is None or before is None or search.ratios:
+        return whole_packages(posed, posed.demand, flow, terms, search.ratios)
+    found = whole_packages(posed, posed.demand, np.where(stage.anew, flow, 0), terms)
+    return found.joined(before.where(~stage.anew))
 
 
 def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
@@ -250,7 +258,8 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
         cut = _without_rests(search, best)
         if cut is None:
             break
-        attempt = _settle(search, cut, search.stages.next(best.stage, cut.edges, cut.demand))
+        stage = search.stages.next(best.stage, cut.edges, cut.demand)
+        attempt = _settle(search, cut, stage, best.fills)
         if attempt.welfare <= best.welfare:
             break
         best = attempt
@@ -281,7 +290,7 @@ def _readmitted(search: _Search, best: _Settled) -> _Settled:
         back = best.admitted.dropped.difference(waiting[:size])
         admitted = _without(search, best.admitted, back)
         stage = search.stages.next(best.stage, admitted.edges, admitted.demand)
-        attempt = _settle(search, admitted, stage)
+        attempt = _settle(search, admitted, stage, best.fills)
         if attempt.welfare > best.welfare:
             best, waiting = attempt, waiting[size:]
         elif size == 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.rules.assignment_problem import LEVELS, Int32s, Int64s, Problem
+from market.rules.assignment_problem import LEVELS, Int32s, Int64s, Mask, Problem
 from market.rules.packages import Divisibility, spread_g
 
 TRIMS_MAX = 200
@@ -35,6 +35,16 @@ class Fills:
 
     packages: dict[int, int]
     grams: dict[int, int]
+
+    def where(self, kept: Mask) -> "Fills":
+        """Those on edges of the mask."""
+        edges = np.fromiter(self.packages, np.int64, len(self.packages))
+        left = edges[kept[edges]].tolist()
+        return Fills({edge: self.packages[edge] for edge in left}, {edge: self.grams[edge] for edge in left})
+
+    def joined(self, others: "Fills") -> "Fills":
+        """With those of other components."""
+        return Fills(self.packages | others.packages, self.grams | others.grams)
 
     def sums(self, ends: Int32s, nodes: int, *, packages: bool = False) -> Int64s:
         """What each node trades, grams or packages; `ends` is the node of each edge."""

@@ -16,11 +16,15 @@ from market.rules.assignment_problem import Int64s, Mask, exact_dot
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Stage:
-    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed."""
+    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed.
+
+    anew: of each edge of the posed problem, whether its component was solved for this stage; None: all were.
+    """
 
     problem: Problem
     solution: Solution
     edge: Int64s
+    anew: Mask | None = None
 
 
 def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
@@ -56,12 +60,13 @@ class Stages:
         posed = self.posed
         sellers = len(posed.supply)
         touched = self._touched(before, edges, demand)
+        anew = touched[posed.seller]
         problem, edge = part_of(posed, edges, posed.supply, demand)
-        part, part_edge = part_of(posed, edges & touched[posed.seller], posed.supply, demand)
+        part, part_edge = part_of(posed, edges & anew, posed.supply, demand)
         solution = self._solve(part)
         flow = np.zeros(posed.edges, dtype=np.int64)
         flow[before.edge] = before.solution.flow
-        flow[touched[posed.seller]] = 0
+        flow[anew] = 0
         flow[part_edge] = solution.flow
         duals = {
             name: np.where(anew, getattr(solution, name), getattr(before.solution, name))
@@ -70,7 +75,7 @@ class Stages:
         }
         flow = flow[edge]
         welfare = exact_dot(flow, problem.value)
-        return Stage(problem, Solution(flow=flow, welfare=welfare, unique=self.unique, **duals), edge)
+        return Stage(problem, Solution(flow=flow, welfare=welfare, unique=self.unique, **duals), edge, anew)
 
     def _solve(self, problem: Problem) -> Solution:
         solution = solve(problem)
