@@ -19,8 +19,22 @@ class Lift(NamedTuple):
     change: Callable[[Members], Members]
 
 
-LIFTS: dict[str, Lift] = {}
-"""Old type → how it becomes a newer one. Old versions stay readable for ever; none exists yet."""
+def _with_lines(evidence: Members) -> Members:
+    """Evidence with the terms of all its waterfalls in one list."""
+    waterfalls = msgspec.convert(evidence.get("waterfalls", []), list[Members])
+    lines: list[object] = []
+    listed = []
+    for waterfall in waterfalls:
+        terms = msgspec.convert(waterfall.pop("terms"), list[object])
+        listed.append(waterfall | {"lines": list(range(len(lines), len(lines) + len(terms)))})
+        lines += terms
+    return evidence | {"lines": lines, "waterfalls": listed}
+
+
+LIFTS: dict[str, Lift] = {
+    "market.clearing.evidence.v1": Lift("market.clearing.evidence.v2", _with_lines),
+}
+"""Old type → how it becomes a newer one. Old versions stay readable for ever."""
 
 
 def _types(facts: tuple[type[Struct], ...]) -> dict[str, type[Struct]]:

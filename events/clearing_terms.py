@@ -1,5 +1,6 @@
 """What the facts of a round carry: waterfalls, the proof of every section, references."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
@@ -61,12 +62,30 @@ class Premium(Struct, frozen=True, kw_only=True):
     ueur_per_kg: ValueUeurPerKg
 
 
-class Waterfall(Struct, frozen=True, kw_only=True):
+class ListedWaterfall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """limit + terms − ask = value; P = ask + u; per basis kg.
 
     value + premiums = u + v, the surplus of seller and buyer. Buyers without portfolio limits have no
-    premiums.
+    premiums. `lines`: where in its part's list each term stands.
     """
+
+    supply: UUID
+    tranche: Count = 0
+    requirement: UUID
+    quantity_basis_g: MassG
+    limit_ueur_per_kg: PriceUeurPerKg
+    ask_ueur_per_kg: PriceUeurPerKg
+    lines: tuple[Count, ...]
+    term_total_ueur_per_kg: ValueUeurPerKg
+    value_ueur_per_kg: ValueUeurPerKg
+    seller_surplus_ueur_per_kg: ValueUeurPerKg
+    buyer_surplus_ueur_per_kg: ValueUeurPerKg
+    price_ueur_per_kg: ValueUeurPerKg
+    premiums: tuple[Premium, ...] = ()
+
+
+class Waterfall(Struct, frozen=True, kw_only=True):
+    """A trade's waterfall with its terms, for whoever has not its part of the evidence."""
 
     supply: UUID
     tranche: Count = 0
@@ -80,10 +99,29 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     seller_surplus_ueur_per_kg: ValueUeurPerKg
     buyer_surplus_ueur_per_kg: ValueUeurPerKg
     price_ueur_per_kg: ValueUeurPerKg
-    premiums: tuple[Premium, ...] | UnsetType = UNSET
+    premiums: tuple[Premium, ...] = ()
 
 
-class OrderDual(Struct, frozen=True, kw_only=True):
+def waterfall_of(listed: ListedWaterfall, lines: Sequence[PriceTerm]) -> Waterfall:
+    """LookupError for a line that the part does not list."""
+    return Waterfall(
+        supply=listed.supply,
+        tranche=listed.tranche,
+        requirement=listed.requirement,
+        quantity_basis_g=listed.quantity_basis_g,
+        limit_ueur_per_kg=listed.limit_ueur_per_kg,
+        ask_ueur_per_kg=listed.ask_ueur_per_kg,
+        terms=tuple(lines[place] for place in listed.lines),
+        term_total_ueur_per_kg=listed.term_total_ueur_per_kg,
+        value_ueur_per_kg=listed.value_ueur_per_kg,
+        seller_surplus_ueur_per_kg=listed.seller_surplus_ueur_per_kg,
+        buyer_surplus_ueur_per_kg=listed.buyer_surplus_ueur_per_kg,
+        price_ueur_per_kg=listed.price_ueur_per_kg,
+        premiums=listed.premiums,
+    )
+
+
+class OrderDual(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along.
 
     `effective_g` is what the final problem lets it trade: its capacity, or for `effective_reason` its fill

@@ -3,9 +3,17 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
-from events.clearing_terms import CutEdge, Multiplier, OrderDual, SectionResult, TradeReference, Waterfall
+from events.clearing_terms import (
+    CutEdge,
+    ListedWaterfall,
+    Multiplier,
+    OrderDual,
+    PriceTerm,
+    SectionResult,
+    TradeReference,
+)
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.match_terms import MatchTerms
 from events.vocabulary import (
@@ -246,13 +254,14 @@ class ClearingPlanned(Struct, frozen=True, kw_only=True):
     trigger: Literal["interval", "demand"]
 
 
-class ClearingEvidence(Struct, frozen=True, kw_only=True):
+class ClearingEvidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Part `part` of `parts` of a round's evidence, in canonical order.
 
-    `quotas` and `multipliers` are of buyers with portfolio limits.
+    `lines`: the terms of its waterfalls, each once. `quotas` and `multipliers` are of buyers with portfolio
+    limits.
     """
 
-    TYPE: ClassVar[str] = "market.clearing.evidence.v1"
+    TYPE: ClassVar[str] = "market.clearing.evidence.v2"
 
     market: UUID
     plan: UUID
@@ -260,11 +269,12 @@ class ClearingEvidence(Struct, frozen=True, kw_only=True):
     part: Annotated[int, Meta(ge=1, le=10**6)]
     parts: Annotated[int, Meta(ge=1, le=10**6)]
     section: Code
-    waterfalls: tuple[Waterfall, ...] = ()
+    lines: tuple[PriceTerm, ...] = ()
+    waterfalls: tuple[ListedWaterfall, ...] = ()
     duals: tuple[OrderDual, ...] = ()
     cut_edges: tuple[CutEdge, ...] = ()
     multipliers: tuple[Multiplier, ...] = ()
-    quotas: tuple[OrderDual, ...] | UnsetType = UNSET
+    quotas: tuple[OrderDual, ...] = ()
 
 
 class ClearingCompleted(Struct, frozen=True, kw_only=True):

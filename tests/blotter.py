@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from events.chain import genesis, next_head
+from events.clearing_terms import waterfall_of
 from events.codec import decode_event, encode_event
 from events.decision import Decision
 from events.envelope import Draft, Recorded, source_of
@@ -359,10 +360,10 @@ def explained(outcome: Any = "open", **supply: Any) -> MatchExplanation:
     lane.require("buyer", "wanted", profile=profile, commitment="subject_to_confirmation")
     terms = lane.book.supplies[offer].terms
     events = lane.round()
-    fall = next(fall for part in facts_of_type(events, ClearingEvidence) for fall in part.waterfalls)
+    part = next(part for part in facts_of_type(events, ClearingEvidence) if part.waterfalls)
     return match_explanation(
         facts_of_type(events, MatchStruck)[0],
-        fall,
+        waterfall_of(part.waterfalls[0], part.lines),
         terms,
         "ndpr",
         seller=ident("seller"),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET, Struct
 
-from events.clearing_terms import Multiplier, OrderDual, SectionResult, Waterfall
+from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, SectionResult
 from events.envelope import Draft
 from events.market_events import ClearingCompleted, ClearingEvidence
 from events.vocabulary import BIG_INTEGER_PATTERN
@@ -60,7 +60,7 @@ _Entry = tuple[str, OrderDual]
 class _Record:
     """What a round recorded of one section, in the order of its parts."""
 
-    waterfalls: tuple[Waterfall, ...]
+    waterfalls: tuple[ListedWaterfall, ...]
     duals: tuple[OrderDual, ...]
     quotas: tuple[OrderDual, ...]
     multipliers: tuple[Multiplier, ...]
@@ -115,7 +115,7 @@ def _record_of(name: str, evidence: Sequence[ClearingEvidence], completed: Clear
     return _Record(
         waterfalls=tuple(fall for part in parts for fall in part.waterfalls),
         duals=tuple(dual for part in parts for dual in part.duals),
-        quotas=tuple(dual for part in parts for dual in part.quotas or ()),
+        quotas=tuple(dual for part in parts for dual in part.quotas),
         multipliers=tuple(each for part in parts for each in part.multipliers),
         result=results[0],
     )
@@ -184,7 +184,7 @@ def _entries(duals: Sequence[OrderDual]) -> list[_Entry]:
 
 
 def _removed_and_cut(
-    nodes: Sequence[_Entry], sellers: int, waterfalls: Sequence[Waterfall]
+    nodes: Sequence[_Entry], sellers: int, waterfalls: Sequence[ListedWaterfall]
 ) -> tuple[Reasons, Reasons]:
     """Those that give a reason and trade nothing, and those that say no package fits their rest."""
     trading: set[tuple[object, ...]] = set()
@@ -208,7 +208,7 @@ def _removed_and_cut(
 
 
 def _flow(
-    posed: Posed, worth: Edges, buyer_of: Int64s, waterfalls: Sequence[Waterfall], left: Int64s
+    posed: Posed, worth: Edges, buyer_of: Int64s, waterfalls: Sequence[ListedWaterfall], left: Int64s
 ) -> tuple[Int64s, dict[int, int]]:
     """Grams on each edge of `worth` that is left, and which waterfall says so; buyer_of: of each node."""
     edge_of = _edge_finder(posed, worth, buyer_of, left)
@@ -235,14 +235,14 @@ def _flow(
 
 def _edge_finder(
     posed: Posed, worth: Edges, buyer_of: Int64s, left: Int64s
-) -> Callable[[Waterfall], int | None]:
+) -> Callable[[ListedWaterfall], int | None]:
     section = posed.section
     sellers = {(node.order.order, node.tranche): index for index, node in enumerate(section.sellers)}
     buyers = {node.order.order: index for index, node in enumerate(section.buyers)}
     width = len(section.buyers) + 1
     keys = worth.seller[left].astype(np.int64) * width + buyer_of[worth.buyer[left]]
 
-    def edge_of(fall: Waterfall) -> int | None:
+    def edge_of(fall: ListedWaterfall) -> int | None:
         seller, buyer = sellers.get((fall.supply, fall.tranche)), buyers.get(fall.requirement)
         if seller is None or buyer is None:
             return None

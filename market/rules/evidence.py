@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from events.clearing_terms import Multiplier, OrderDual, Waterfall
+from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterfall
 from events.market_events import ClearingEvidence
 from market.rules.graph import Edges, Section
 
 PART_BYTES_MAX = 400 * 1024
+LISTED_BYTES_MAX = 1_000
+"""Of a waterfall without its lines; it has a dozen of them."""
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -82,15 +84,50 @@ def evidence_parts(
 
 def _cut(of: SectionEvidence) -> Iterator[dict[str, Any]]:
     """The members of each part by name, those without entries left out."""
-    part: dict[str, list[Struct]] = {}
-    size = 0
+    part = _Part()
     for name in of._fields[1:]:
         for entry in getattr(of, name):
-            entry_size = len(_encoder.encode(entry)) + 1
-            if size and size + entry_size > PART_BYTES_MAX:
-                yield {member: tuple(entries) for member, entries in part.items()}
-                part, size = {}, 0
-            part.setdefault(name, []).append(entry)
-            size += entry_size
-    if size:
-        yield {member: tuple(entries) for member, entries in part.items()}
+            terms = [_encoder.encode(term) for term in entry.terms] if isinstance(entry, Waterfall) else []
+            size = LISTED_BYTES_MAX if isinstance(entry, Waterfall) else len(_encoder.encode(entry)) + 1
+            if part.size and part.size + size + sum(len(term) + 1 for term in terms) > PART_BYTES_MAX:
+                yield part.members()
+                part = _Part()
+            part.add(name, part.listed(entry, terms) if isinstance(entry, Waterfall) else entry, size)
+    if part.size:
+        yield part.members()
+
+
+class _Part:
+    def __init__(self) -> None:
+        self.size = 0
+        self._members: dict[str, list[Struct]] = {}
+        self._places: dict[bytes, int] = {}
+
+    def members(self) -> dict[str, Any]:
+        return {name: tuple(entries) for name, entries in self._members.items()}
+
+    def add(self, name: str, entry: Struct, size: int) -> None:
+        self._members.setdefault(name, []).append(entry)
+        self.size += size
+
+    def listed(self, fall: Waterfall, encoded: Sequence[bytes]) -> ListedWaterfall:
+        """With its terms among the lines; `encoded`: the terms."""
+        for term, body in zip(fall.terms, encoded, strict=True):
+            if body not in self._places:
+                self._places[body] = len(self._places)
+                self.add("lines", term, len(body) + 1)
+        return ListedWaterfall(
+            supply=fall.supply,
+            tranche=fall.tranche,
+            requirement=fall.requirement,
+            quantity_basis_g=fall.quantity_basis_g,
+            limit_ueur_per_kg=fall.limit_ueur_per_kg,
+            ask_ueur_per_kg=fall.ask_ueur_per_kg,
+            lines=tuple(self._places[body] for body in encoded),
+            term_total_ueur_per_kg=fall.term_total_ueur_per_kg,
+            value_ueur_per_kg=fall.value_ueur_per_kg,
+            seller_surplus_ueur_per_kg=fall.seller_surplus_ueur_per_kg,
+            buyer_surplus_ueur_per_kg=fall.buyer_surplus_ueur_per_kg,
+            price_ueur_per_kg=fall.price_ueur_per_kg,
+            premiums=fall.premiums,
+        )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from events.clearing_terms import Multiplier, OrderDual, Premium
@@ -78,11 +77,11 @@ def multipliers(cleared: ClearedSection) -> tuple[Multiplier, ...]:
     return (*of_shares, *of_limits)
 
 
-def premium_lines(cleared: ClearedSection, trade: Trade) -> tuple[Premium, ...] | UnsetType:
+def premium_lines(cleared: ClearedSection, trade: Trade) -> tuple[Premium, ...]:
     """They add up to the trade's premium; none for a buyer without portfolio limits."""
     quotas = cleared.quotas
     if quotas is None or trade.buyer_index < quotas.split.plain:
-        return UNSET
+        return ()
     buyer = int(quotas.split.buyer[trade.buyer_index])
     edge = quotas.split.edge_of_quota(trade.buyer_index)
     lines = [

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.callers import Caller
-from events.clearing_terms import Waterfall
+from events.clearing_terms import ListedWaterfall
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingAbandoned, ClearingEvidence, ClearingPlanned, QuoteAsked
@@ -217,7 +217,7 @@ def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, q
     )
 
 
-def _mean_price(trades: Sequence[Waterfall]) -> int | None:
+def _mean_price(trades: Sequence[ListedWaterfall]) -> int | None:
     quantity_g = sum(trade.quantity_basis_g for trade in trades)
     if quantity_g == 0:
         return None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.clearing_terms import Multiplier, OrderDual, Waterfall
+from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterfall
 from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.amounts import price_pair
@@ -88,7 +88,7 @@ def order_in_round(
     book: Book,
     planned: ClearingPlanned,
     duals: Sequence[RoundDual],
-    trades: Iterable[Waterfall],
+    trades: Iterable[Waterfall | ListedWaterfall],
     order: UUID,
     multipliers: Sequence[RoundMultiplier] = (),
 ) -> OrderInRound | None:

@@ -8,6 +8,8 @@ from events.codec import decode_event
 from events.connections import Connection
 from events.market_events import ClearingEvidence, MatchStruck
 
+EVIDENCE_TYPES = ("market.clearing.evidence.v1", ClearingEvidence.TYPE)
+
 # Between the plan and the end of each round lie its matches and its evidence and nothing else of note.
 READ = """
 select j.body, j.chain
@@ -15,7 +17,7 @@ from clearing c
 join record.journal j on j.stream = 'market' and j.lane = c.lane and j.position > c.cut
     and j.position < c.position
 where c.lane = $1 and c.market = any($2::uuid[]) and c.plan = any($3::uuid[])
-    and j.type = 'market.clearing.evidence.v1'
+    and j.type = any($4::text[])
 """
 
 
@@ -27,7 +29,11 @@ async def load_lines(
         return {}
     wanted = {_place(fact.plan, fact.section, fact): fact.match for fact in struck}
     rows = await connection.fetch(
-        READ, lane, list({fact.market for fact in struck}), list({fact.plan for fact in struck})
+        READ,
+        lane,
+        list({fact.market for fact in struck}),
+        list({fact.plan for fact in struck}),
+        EVIDENCE_TYPES,
     )
     lines: dict[UUID, tuple[PriceTerm, ...]] = {}
     for row in rows:
@@ -38,7 +44,7 @@ async def load_lines(
                 (fact.plan, fact.section, waterfall.supply, waterfall.tranche, waterfall.requirement)
             )
             if match is not None:
-                lines[match] = waterfall.terms
+                lines[match] = tuple(fact.lines[place] for place in waterfall.lines)
     return lines
 
 

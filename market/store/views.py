@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from events.clearing_terms import waterfall_of
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingEvidence
@@ -206,7 +207,7 @@ async def _write_evidence(
             one.tranche,
             one.requirement,
             event.position,
-            bodies.encode(one),
+            bodies.encode(waterfall_of(one, fact.lines)),
         )
         for event, fact in evidence
         for one in fact.waterfalls

@@ -249,7 +249,7 @@ def test_a_body_is_at_most_512_kib() -> None:
         market=ACTOR, plan=ACTOR, round=1, part=1, parts=1, section=text, waterfalls=(), duals=()
     )
     assert BODY_BYTES_MAX > len(suspended(data=evidence))
-    sample = decode_event(sample_bodies("market.clearing.evidence.v1")[1], CHAIN).data
+    sample = decode_event(sample_bodies(ClearingEvidence.TYPE)[1], CHAIN).data
     assert isinstance(sample, ClearingEvidence)
     large = msgspec.structs.replace(sample, duals=sample.duals * 3000)
     with pytest.raises(BodyTooLarge, match="exceeds 524288"):

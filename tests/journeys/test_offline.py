@@ -98,7 +98,7 @@ async def test_the_same_certificate_whatever_the_order_and_the_hash_seed(book: P
 
 async def test_a_changed_certificate_is_a_divergence_that_names_its_field(book: Path, tmp_path: Path) -> None:
     value = json.loads((await ran("clear", book, "--json"))[1])
-    evidence = next(fact for fact in value["facts"] if fact["type"] == "market.clearing.evidence.v1")
+    evidence = next(fact for fact in value["facts"] if fact["type"] == "market.clearing.evidence.v2")
     evidence["data"]["duals"][0]["dual_ueur_per_kg"] += 1
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(value))

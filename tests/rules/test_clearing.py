@@ -515,6 +515,7 @@ def test_whole_magnets_clear_by_mass() -> None:
     assert [(T, T, "lot")] == [
         (each.quantity_basis_g, each.product_wet_g, each.supply_kind) for each in struck
     ]
-    terms = {term.kind: term for term in facts_of_type(events, ClearingEvidence)[0].waterfalls[0].terms}
+    part = facts_of_type(events, ClearingEvidence)[0]
+    terms = {part.lines[place].kind: part.lines[place] for place in part.waterfalls[0].lines}
     # 1 % of the magnet is Dy at 200 EUR/kg; there is no benchmark for magnets
     assert (2 * EUR, "benchmark_missing") == (terms["co_product"].ueur_per_kg, terms["carbon"].reason)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from events.clearing_terms import OrderDual, Waterfall
+from events.clearing_terms import OrderDual, PriceTerm, TermKind, Waterfall, waterfall_of
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.vocabulary import Tranche
@@ -30,9 +30,16 @@ PLAN = ident("plan")
 
 def fall(index: int) -> Waterfall:
     numbers: dict[str, Any] = {
-        name: index for name in Waterfall.__struct_fields__ if name not in ("supply", "requirement", "terms")
+        name: index
+        for name in Waterfall.__struct_fields__
+        if name not in ("supply", "requirement", "terms", "premiums")
     }
-    return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=(), **numbers)
+    kinds: tuple[tuple[TermKind, int], ...] = (("form", 0), ("logistics", index % 100), ("carbon", index))
+    terms = tuple(
+        PriceTerm(kind=kind, rule="rule.1", ueur_per_kg=worth, inputs={"text": "x" * 500})
+        for kind, worth in kinds
+    )
+    return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=terms, **numbers)
 
 
 def dual(index: int) -> OrderDual:
@@ -77,7 +84,8 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
         1,
         [SectionEvidence("spot-firm", falls, duals), SectionEvidence("spot-all", [], [dual(9)])],
     )
-    assert falls == [each for part in parts for each in part.waterfalls]
+    assert falls == [waterfall_of(each, part.lines) for part in parts for each in part.waterfalls]
+    assert all(len(part.lines) == len({msgspec.json.encode(line) for line in part.lines}) for part in parts)
     assert [*duals, dual(9)] == [each for part in parts for each in part.duals]
     assert [(k, len(parts)) for k in range(1, len(parts) + 1)] == [(part.part, part.parts) for part in parts]
     assert len(parts) > 3

@@ -376,15 +376,13 @@ def test_a_multiplier_left_out_is_missed() -> None:
 )
 def test_another_quota_is_named(members: dict[str, Any], named: str) -> None:
     of, facts = kept_share()
-    bad = portfolio_part(
-        facts, lambda part: replace(part, quotas=with_members(part.quotas or (), 0, **members))
-    )
+    bad = portfolio_part(facts, lambda part: replace(part, quotas=with_members(part.quotas, 0, **members)))
     assert named in ", ".join(faults(of, bad))
 
 
 def test_quotas_in_another_order_or_twice_are_named() -> None:
     of, facts = kept_share()
-    bad = portfolio_part(facts, lambda part: replace(part, quotas=(part.quotas or ())[::-1]))
+    bad = portfolio_part(facts, lambda part: replace(part, quotas=(part.quotas)[::-1]))
     assert ["quotas/1"] == faults(of, bad)
 
 
@@ -403,7 +401,7 @@ def taken_from(facts: list[Any], index: int, grams: int, reason: str = PORTFOLIO
         return replace(
             part,
             waterfalls=with_members(part.waterfalls, index, quantity_basis_g=left),
-            quotas=tuple(map(fits, part.quotas or ())),
+            quotas=tuple(map(fits, part.quotas)),
         )
 
     return portfolio_part(facts, change)

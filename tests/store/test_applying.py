@@ -55,7 +55,7 @@ REPEATABLE = {
     "contracts.proposal.withdrawn.v1",
     "contracts.quantity.nominated.v1",
     "contracts.shortfall.notified.v1",
-    "market.clearing.evidence.v1",  # no state
+    "market.clearing.evidence.v2",  # no state
     "market.rule-set.rehearsed.v1",  # no state
     "materials.lot.reserved.v1",  # a lot that was released may be reserved again
     "market.input.recorded.v1",  # the newest stays the newest
