@@ -60,7 +60,7 @@ class SectionEvidence(NamedTuple):
     """What proves a section; quotas and multipliers are of buyers with portfolio limits."""
 
     section: str
-    waterfalls: Sequence[Waterfall]
+    waterfalls: Iterable[Waterfall]
     duals: Sequence[OrderDual]
     quotas: Sequence[OrderDual] = ()
     multipliers: Sequence[Multiplier] = ()

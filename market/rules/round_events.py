@@ -39,30 +39,40 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     """Matches section by section with their confirmations, then evidence, then ClearingCompleted."""
     plan, planned = clearing.round.plan, clearing.round.planned
     products = product_grams(clearing)
-    found: list[Draft] = []
-    struck: list[Draft] = []
-    falls = [waterfalls(cleared, clearing.round.facts) for cleared in clearing.sections]
-    for cleared, of_section in zip(clearing.sections, falls, strict=True):
-        for trade, fall in zip(cleared.trades, of_section, strict=True):
-            fact = _struck(clearing.round, cleared, trade, products[trade_key(cleared, trade)])
-            parts = trade_parts(trade)
-            struck.append(draft_of(plan, f"struck/{fact.section}", fact, fact.match, *parts))
-            found.append(struck[-1])
-            if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-                confirmed = _confirmed(fact, trade, fall.terms, clearing.round.facts)
-                found.append(draft_of(plan, f"confirmed/{fact.section}", confirmed, fact.match, *parts))
-    parts_of_evidence = evidence_parts(
+    parts = evidence_parts(
         planned.market,
         planned.plan,
         planned.round,
         [
-            SectionEvidence(cleared.name, of_section, *order_duals(cleared), multipliers(cleared))
-            for cleared, of_section in zip(clearing.sections, falls, strict=True)
+            SectionEvidence(
+                cleared.name,
+                waterfalls(cleared, clearing.round.facts),
+                *order_duals(cleared),
+                multipliers(cleared),
+            )
+            for cleared in clearing.sections
         ],
     )
+    listed = ((fall, part.lines) for part in parts for fall in part.waterfalls)
+    found: list[Draft] = []
+    struck: list[Draft] = []
+    for cleared in clearing.sections:
+        for trade, (fall, lines) in zip(cleared.trades, listed, strict=False):
+            fact = _struck(clearing.round, cleared, trade, products[trade_key(cleared, trade)])
+            ends = trade_parts(trade)
+            assert (fall.supply, fall.tranche, fall.requirement) == (
+                fact.supply,
+                fact.tranche,
+                fact.requirement,
+            )
+            struck.append(draft_of(plan, f"struck/{fact.section}", fact, fact.match, *ends))
+            found.append(struck[-1])
+            if not (fact.seller_must_confirm or fact.buyer_must_confirm):
+                terms = tuple(lines[place] for place in fall.lines)
+                confirmed = _confirmed(fact, trade, terms, clearing.round.facts)
+                found.append(draft_of(plan, f"confirmed/{fact.section}", confirmed, fact.match, *ends))
     evidence = [
-        draft_of(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big"))
-        for part in parts_of_evidence
+        draft_of(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big")) for part in parts
     ]
     completed = _completed(clearing, struck, evidence)
     found += [*evidence, draft_of(plan, "completed", completed, planned.plan)]
@@ -105,33 +115,32 @@ def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
     return found
 
 
-def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> tuple[Waterfall, ...]:
-    """limit + T − ask = value of every trade; with what portfolio limits add to it u + v."""
-    found = []
+def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> Iterator[Waterfall]:
+    """limit + T − ask = value of every trade; with what portfolio limits add to it u + v.
+
+    One after another: what is kept of them is their terms, each once.
+    """
     for trade in cleared.trades:
         terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.delivery)
         assert total(terms) == trade.term_total
         limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
         worth = limit + trade.term_total - ask + trade.premium
         assert worth == trade.seller_surplus + trade.buyer_surplus
-        found.append(
-            Waterfall(
-                supply=trade.seller.order.order,
-                tranche=trade.seller.tranche,
-                requirement=trade.buyer.order.order,
-                quantity_basis_g=trade.quantity_g,
-                limit_ueur_per_kg=limit,
-                ask_ueur_per_kg=ask,
-                terms=terms,
-                term_total_ueur_per_kg=trade.term_total,
-                value_ueur_per_kg=trade.value,
-                seller_surplus_ueur_per_kg=trade.seller_surplus,
-                buyer_surplus_ueur_per_kg=trade.buyer_surplus,
-                price_ueur_per_kg=trade.price_ueur_per_kg,
-                premiums=premium_lines(cleared, trade),
-            )
+        yield Waterfall(
+            supply=trade.seller.order.order,
+            tranche=trade.seller.tranche,
+            requirement=trade.buyer.order.order,
+            quantity_basis_g=trade.quantity_g,
+            limit_ueur_per_kg=limit,
+            ask_ueur_per_kg=ask,
+            terms=terms,
+            term_total_ueur_per_kg=trade.term_total,
+            value_ueur_per_kg=trade.value,
+            seller_surplus_ueur_per_kg=trade.seller_surplus,
+            buyer_surplus_ueur_per_kg=trade.buyer_surplus,
+            price_ueur_per_kg=trade.price_ueur_per_kg,
+            premiums=premium_lines(cleared, trade),
         )
-    return tuple(found)
 
 
 def order_duals(cleared: ClearedSection) -> tuple[tuple[OrderDual, ...], tuple[OrderDual, ...]]:
