@@ -5,7 +5,6 @@ less than it brought, counts with what it trades. So the certificate of a cleari
 the ordinary one, of the problem with these effective capacities.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,17 +15,15 @@ from market.rules.assignment_problem import Int64s, Mask, exact_dot
 from market.rules.stages import Stage, part_of
 
 
-def effective(stage: Stage, grams: Mapping[int, int]) -> Stage:
-    """The stage with trades of `grams` (by edge of the posed problem) in place of its flow, proved.
+def effective(stage: Stage, grams: Int64s) -> Stage:
+    """The stage with trades of `grams` (int64, by edge of the posed problem) in place of its flow, proved.
 
     `grams` uses only edges that the stage's flow uses. An order with a dual on some level that trades less
     than its capacity gets its fill as capacity; one that trades nothing loses its edges. AssertionError when
     the result is not optimal for the problem that is left.
     """
     problem, solution = stage.problem, stage.solution
-    places = np.searchsorted(stage.edge, np.fromiter(grams.keys(), np.int64, len(grams)))
-    flow = np.zeros(problem.edges, dtype=np.int64)
-    flow[places] = np.fromiter(grams.values(), np.int64, len(grams))
+    flow = grams[stage.edge]
     sold, bought = fills(problem, flow)
     supply, seller_gone = _cut(problem.supply, sold, [getattr(solution, pair[0]) for pair in DUALS])
     demand, buyer_gone = _cut(problem.demand, bought, [getattr(solution, pair[1]) for pair in DUALS])

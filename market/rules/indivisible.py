@@ -21,11 +21,11 @@ from typing import Literal
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, price_bounds
-from market.rules.assignment_problem import Int32s, Int64s, Mask, exact_dot
+from market.rules.assignment_problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.effective import effective
 from market.rules.packages import Divisibility, fits, packages_g
 from market.rules.rounding import Fills, Ratio, whole_packages
-from market.rules.stages import Stage, Stages
+from market.rules.stages import Solved, Stage, Stages
 
 ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
@@ -81,11 +81,10 @@ class _Admitted:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Settled:
-    """Orders that all trade their least quantity or nothing; flow: int64[e], of the stage by posed edge."""
+    """Orders that all trade their least quantity or nothing."""
 
     admitted: _Admitted
-    stage: Stage
-    flow: Int64s
+    solved: Solved
     fills: Fills
     welfare: int
 
@@ -136,14 +135,18 @@ class _Search:
         }
 
     @cached_property
+    def package_g(self) -> Int64s:
+        """Of each seller, grams that one package carries, rounded down."""
+        return np.array([packages_g(1, package_g) for package_g in self.terms.package_g], dtype=np.int64)
+
+    @cached_property
     def hopeless(self) -> Dropped:
         """Orders that stay below their least quantity whoever else stands aside, as far as is seen at once.
 
         A package counts with no more than the grams that one carries, rounded down.
         """
-        posed, terms = self.posed, self.terms
-        package_g = np.array([packages_g(1, package_g) for package_g in terms.package_g], dtype=np.int64)
-        packages = np.array(terms.packages, dtype=np.int64)
+        posed = self.posed
+        packages = np.array(self.terms.packages, dtype=np.int64)
         found: Dropped = frozenset()
         for _ in range(HOPELESS_PASSES_MAX):
             edges = self.edges_without(found)
@@ -151,7 +154,7 @@ class _Search:
             sold, bought = np.zeros_like(posed.supply), np.zeros_like(posed.demand)
             np.add.at(sold, seller, posed.demand[buyer])
             np.add.at(bought, buyer, posed.supply[seller])
-            most = np.minimum(packages, sold // package_g), np.minimum(posed.demand, bought)
+            most = np.minimum(packages, sold // self.package_g), np.minimum(posed.demand, bought)
             more = {
                 (of.side, of.numbers[place])
                 for of, reached in zip((self.sellers, self.buyers), most, strict=True)
@@ -176,55 +179,53 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     """
     fits(posed, terms)
     search = _Search(posed, terms, ratios)
-    relaxed = search.stages.first()
-    best = _settle(search, _Admitted(np.ones(posed.edges, dtype=np.bool_), posed.demand), relaxed)
+    solved, relaxed = search.stages.first()
+    best = _settle(search, _Admitted(solved.edges, solved.demand), solved)
     best = _refined(search, best)
     best = _readmitted(search, best)
-    final = effective(best.stage, best.fills.grams)
+    final = effective(best.solved.stage(posed), best.fills.grams)
     assert final.solution.welfare == best.welfare
-    assert best.welfare <= relaxed.solution.welfare
+    assert best.welfare <= relaxed.welfare
     return WholeClearing(
         problem=final.problem,
         solution=final.solution,
         edge=final.edge,
-        packages=np.array([best.fills.packages.get(edge, 0) for edge in final.edge.tolist()], dtype=np.int64),
-        relaxed=relaxed.solution,
-        gap=relaxed.solution.welfare - best.welfare,
+        packages=best.fills.packages[final.edge],
+        relaxed=relaxed,
+        gap=relaxed.welfare - best.welfare,
         cuts=tuple(_cuts(search, best, final)),
         unique=search.stages.unique,
         solves=search.stages.solves,
     )
 
 
-def _settle(search: _Search, admitted: _Admitted, stage: Stage, before: Fills | None = None) -> _Settled:
+def _settle(search: _Search, admitted: _Admitted, solved: Solved, before: Fills | None = None) -> _Settled:
     """Drop orders below their least quantity, lowest fill first and half of them at a time, until none is.
 
-    `stage` is solved for these orders, `before` are the trades of the stage before it.
+    `solved` is of these orders, `before` are the trades of the stage before it.
     """
     rounds = 0
     while True:
-        flow = np.zeros(search.posed.edges, dtype=np.int64)
-        flow[stage.edge] = stage.solution.flow
-        found = before = _rounded(search, stage, flow, before)
+        found = before = _rounded(search, solved, before)
         short = _below_minimum(search, found)
         if not short:
-            return _Settled(admitted, stage, flow, found, _welfare(search.posed, found))
+            return _Settled(admitted, solved, found, exact_dot(found.grams, search.posed.value))
         rounds += 1
         hopeful = [order for order in short if order not in search.hopeless]
         count = len(hopeful) if rounds > ROUNDS_HALVED_MAX else (len(hopeful) + 1) // 2
         if rounds == 1 and len(hopeful) < len(short):
             count = 0
         admitted = _without(search, admitted, admitted.dropped.union(search.hopeless, hopeful[:count]))
-        stage = search.stages.next(stage, admitted.edges, admitted.demand)
+        solved = search.stages.next(solved, admitted.edges, admitted.demand)
 
 
-def _rounded(search: _Search, stage: Stage, flow: Int64s, before: Fills | None) -> Fills:
-    """Whole packages of the components that were solved anew; all of them where ratios tie components."""
+def _rounded(search: _Search, solved: Solved, before: Fills | None) -> Fills:
+    """Whole packages of the components that were solved anew; of all where ratios tie components."""
     posed, terms = search.posed, search.terms
-    if stage.anew is None or before is None or search.ratios:
-        return whole_packages(posed, posed.demand, flow, terms, search.ratios)
-    found = whole_packages(posed, posed.demand, np.where(stage.anew, flow, 0), terms)
-    return found.joined(before.where(~stage.anew))
+    if solved.anew is None or before is None or search.ratios:
+        return whole_packages(posed, posed.demand, solved.flow, terms, search.ratios)
+    found = whole_packages(posed, posed.demand, np.where(solved.anew, solved.flow, 0), terms)
+    return before.but(found, solved.anew)
 
 
 def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
@@ -232,8 +233,8 @@ def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
     posed = search.posed
     short = []
     for of, filled in (
-        (search.sellers, found.sums(posed.seller, len(posed.supply), packages=True)),
-        (search.buyers, found.sums(posed.buyer, len(posed.demand))),
+        (search.sellers, added_up(posed.seller, found.packages, len(posed.supply))),
+        (search.buyers, added_up(posed.buyer, found.grams, len(posed.demand))),
     ):
         traded = of.sums(filled)
         for place in of.short(filled):
@@ -247,19 +248,14 @@ def _without(search: _Search, before: _Admitted, dropped: Dropped) -> _Admitted:
     return replace(before, edges=search.edges_without(dropped), dropped=dropped)
 
 
-def _welfare(posed: Problem, found: Fills) -> int:
-    edges = np.fromiter(found.grams.keys(), np.int64, len(found.grams))
-    return exact_dot(np.fromiter(found.grams.values(), np.int64, len(edges)), posed.value[edges])
-
-
 def _refined(search: _Search, best: _Settled) -> _Settled:
     """Sellers may do better elsewhere than with rests that no package fits: cut these, keep the better."""
     for _ in range(REFINEMENTS_MAX):
         cut = _without_rests(search, best)
         if cut is None:
             break
-        stage = search.stages.next(best.stage, cut.edges, cut.demand)
-        attempt = _settle(search, cut, stage, best.fills)
+        solved = search.stages.next(best.solved, cut.edges, cut.demand)
+        attempt = _settle(search, cut, solved, best.fills)
         if attempt.welfare <= best.welfare:
             break
         best = attempt
@@ -268,9 +264,8 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
 
 def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
     """Buyers with less left than the smallest package they could get count with what they have."""
-    posed, terms, admitted = search.posed, search.terms, settled.admitted
-    bought = settled.fills.sums(posed.buyer, len(posed.demand))
-    package_g = np.array([packages_g(1, package) for package in terms.package_g], dtype=np.int64)
+    posed, admitted, package_g = search.posed, settled.admitted, search.package_g
+    bought = added_up(posed.buyer, settled.fills.grams, len(posed.demand))
     smallest = np.full(len(posed.demand), np.iinfo(np.int64).max)
     np.minimum.at(smallest, posed.buyer[admitted.edges], package_g[posed.seller[admitted.edges]])
     rest = admitted.demand - bought
@@ -289,8 +284,8 @@ def _readmitted(search: _Search, best: _Settled) -> _Settled:
             break
         back = best.admitted.dropped.difference(waiting[:size])
         admitted = _without(search, best.admitted, back)
-        stage = search.stages.next(best.stage, admitted.edges, admitted.demand)
-        attempt = _settle(search, admitted, stage, best.fills)
+        solved = search.stages.next(best.solved, admitted.edges, admitted.demand)
+        attempt = _settle(search, admitted, solved, best.fills)
         if attempt.welfare > best.welfare:
             best, waiting = attempt, waiting[size:]
         elif size == 1:
@@ -311,7 +306,7 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     dropped = settled.admitted.dropped - search.hopeless if settled.admitted.dropped else frozenset()
     if not dropped:
         return []
-    final = effective(settled.stage, settled.fills.grams)
+    final = effective(settled.solved.stage(posed), settled.fills.grams)
     bounds = price_bounds(final.problem, final.solution)
     sides: tuple[tuple[Side, tuple[int, ...], Int64s], ...] = (
         (
@@ -339,7 +334,7 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
     held = {ratio.buyer_order for ratio in search.ratios}
     ratio_cut = {
         int(posed.seller[edge])
-        for edge in np.flatnonzero(best.flow).tolist()
+        for edge in (np.flatnonzero(best.solved.flow).tolist() if held else ())
         if terms.buyer_order[posed.buyer[edge]] in held
     }
     # whose counter-orders are all dropped is not out itself

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.rules.assignment_problem import LEVELS, Int32s, Int64s, Mask, Problem
+from market.rules.assignment_problem import LEVELS, Int64s, Mask, Problem
 from market.rules.packages import Divisibility, spread_g
 
 TRIMS_MAX = 200
@@ -29,30 +29,16 @@ class Ratio:
         return sum(self.coefficient.get(edge, 0) * quantity for edge, quantity in grams.items())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Fills:
-    """Trades by edge of the posed problem: whole packages, and the grams of basis they carry."""
+    """Trades by edge of the posed problem, int64[e]: whole packages, and the grams of basis they carry."""
 
-    packages: dict[int, int]
-    grams: dict[int, int]
+    packages: Int64s
+    grams: Int64s
 
-    def where(self, kept: Mask) -> "Fills":
-        """Those on edges of the mask."""
-        edges = np.fromiter(self.packages, np.int64, len(self.packages))
-        left = edges[kept[edges]].tolist()
-        return Fills({edge: self.packages[edge] for edge in left}, {edge: self.grams[edge] for edge in left})
-
-    def joined(self, others: "Fills") -> "Fills":
-        """With those of other components."""
-        return Fills(self.packages | others.packages, self.grams | others.grams)
-
-    def sums(self, ends: Int32s, nodes: int, *, packages: bool = False) -> Int64s:
-        """What each node trades, grams or packages; `ends` is the node of each edge."""
-        quantities = self.packages if packages else self.grams
-        edges = np.fromiter(quantities.keys(), np.int64, len(quantities))
-        found = np.zeros(nodes, dtype=np.int64)
-        np.add.at(found, ends[edges], np.fromiter(quantities.values(), np.int64, len(quantities)))
-        return found
+    def but(self, others: "Fills", anew: Mask) -> "Fills":
+        """Those of `others` on edges of the mask, these on all others."""
+        return Fills(np.where(anew, others.packages, self.packages), np.where(anew, others.grams, self.grams))
 
 
 def whole_packages(
@@ -87,11 +73,9 @@ def whole_packages(
         _trim(left, kept, own[order])
     left.fill_up(place for place in range(len(edges)) if not held or left.order(place) not in held)
     left.spread(held.keys())
-    given = [place for place, count in enumerate(left.packages) if count]
-    return Fills(
-        {left.edge[place]: left.packages[place] for place in given},
-        {left.edge[place]: left.grams[place] for place in given},
-    )
+    found = Fills(np.zeros_like(flow), np.zeros_like(flow))
+    found.packages[edges], found.grams[edges] = left.packages, left.grams
+    return found
 
 
 class _Left:
@@ -106,7 +90,9 @@ class _Left:
         self.edge: list[int] = edges.tolist()
         self.seller: list[int] = posed.seller[edges].tolist()
         self.buyer: list[int] = posed.buyer[edges].tolist()
-        exact: list[tuple[int, int]] = [package_g.as_integer_ratio() for package_g in terms.package_g]
+        exact: dict[int, tuple[int, int]] = {
+            seller: terms.package_g[seller].as_integer_ratio() for seller in set(self.seller)
+        }
         self.over: list[int] = [exact[seller][0] for seller in self.seller]
         self.under: list[int] = [exact[seller][1] for seller in self.seller]
         self.least = [
@@ -115,8 +101,8 @@ class _Left:
         ]
         self.packages = [0] * len(self.edge)
         self.grams = [0] * len(self.edge)
-        self.unsold = list(terms.packages)
-        self.room_g: list[int] = demand.tolist()
+        self.unsold = {seller: terms.packages[seller] for seller in self.seller}
+        self.room_g: dict[int, int] = dict(zip(self.buyer, demand[self.buyer].tolist(), strict=True))
 
     def order(self, place: int) -> int:
         return self.terms.buyer_order[self.buyer[place]]

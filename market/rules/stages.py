@@ -16,15 +16,33 @@ from market.rules.assignment_problem import Int64s, Mask, exact_dot
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Stage:
-    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed.
-
-    anew: of each edge of the posed problem, whether its component was solved for this stage; None: all were.
-    """
+    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed."""
 
     problem: Problem
     solution: Solution
     edge: Int64s
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Solved:
+    """A stage by edges and orders of the posed problem: its edges, demand, flow, and duals by name.
+
+    anew: of each edge, whether its component was solved for this stage; None: all were.
+    """
+
+    edges: Mask
+    demand: Int64s
+    flow: Int64s
+    duals: dict[str, Int64s]
     anew: Mask | None = None
+
+    def stage(self, posed: Problem) -> Stage:
+        problem, edge = part_of(posed, self.edges, posed.supply, self.demand)
+        flow = self.flow[edge]
+        welfare = exact_dot(flow, problem.value)
+        return Stage(
+            problem, Solution(flow=flow, welfare=welfare, unique=True, basis=None, **self.duals), edge
+        )
 
 
 def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
@@ -51,31 +69,30 @@ class Stages:
         self.unique = True
         self._component, self._components = components(posed)
 
-    def first(self) -> Stage:
+    def first(self) -> tuple[Solved, Solution]:
         """The posed problem as it is."""
-        return Stage(self.posed, self._solve(self.posed), np.arange(self.posed.edges))
+        posed = self.posed
+        solution = self._solve(posed)
+        duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
+        everything = np.ones(posed.edges, dtype=np.bool_)
+        return Solved(everything, posed.demand, solution.flow, duals), solution
 
-    def next(self, before: Stage, edges: Mask, demand: Int64s) -> Stage:
+    def next(self, before: Solved, edges: Mask, demand: Int64s) -> Solved:
         """The problem with these edges and this demand, where `before` has others."""
         posed = self.posed
-        sellers = len(posed.supply)
         touched = self._touched(before, edges, demand)
         anew = touched[posed.seller]
-        problem, edge = part_of(posed, edges, posed.supply, demand)
         part, part_edge = part_of(posed, edges & anew, posed.supply, demand)
         solution = self._solve(part)
-        flow = np.zeros(posed.edges, dtype=np.int64)
-        flow[before.edge] = before.solution.flow
-        flow[anew] = 0
+        flow = np.where(anew, 0, before.flow)
         flow[part_edge] = solution.flow
+        sides = touched[: len(posed.supply)], touched[len(posed.supply) :]
         duals = {
-            name: np.where(anew, getattr(solution, name), getattr(before.solution, name))
+            name: np.where(of_side, getattr(solution, name), before.duals[name])
             for pair in DUALS
-            for name, anew in zip(pair, (touched[:sellers], touched[sellers:]), strict=True)
+            for name, of_side in zip(pair, sides, strict=True)
         }
-        flow = flow[edge]
-        welfare = exact_dot(flow, problem.value)
-        return Stage(problem, Solution(flow=flow, welfare=welfare, unique=self.unique, **duals), edge, anew)
+        return Solved(edges, demand, flow, duals, anew)
 
     def _solve(self, problem: Problem) -> Solution:
         solution = solve(problem)
@@ -83,13 +100,11 @@ class Stages:
         self.unique &= solution.unique
         return solution
 
-    def _touched(self, before: Stage, edges: Mask, demand: Int64s) -> Mask:
+    def _touched(self, before: Solved, edges: Mask, demand: Int64s) -> Mask:
         """Sellers, then buyers: those of a component of the posed problem in which something differs."""
         posed = self.posed
-        edges_before = np.zeros(posed.edges, dtype=np.bool_)
-        edges_before[before.edge] = True
         differs = np.zeros(self._components, dtype=np.bool_)
-        differs[self._component[posed.seller[edges != edges_before]]] = True
-        differs[self._component[len(posed.supply) :][demand != before.problem.demand]] = True
+        differs[self._component[posed.seller[edges != before.edges]]] = True
+        differs[self._component[len(posed.supply) :][demand != before.demand]] = True
         found: Mask = differs[self._component]
         return found

@@ -241,7 +241,7 @@ def test_rounding_can_leave_a_choice_that_the_optimum_did_not_have():
     posed = replace(posed, ranks=None, tiebreak=None)
     solution = solve(posed)
     assert solution.unique
-    stage = effective(Stage(posed, solution, np.arange(2)), {0: 4, 1: 4})
+    stage = effective(Stage(posed, solution, np.arange(2)), np.array([4, 4]))
     assert [] == verify(stage.problem, stage.solution)
     assert not stage.solution.unique
 
@@ -250,7 +250,7 @@ def test_grams_on_an_arc_that_the_optimum_does_not_use_prove_nothing():
     posed, _ = book([(5, 1), (5, 1)], [5], [(0, 0, 9), (1, 0, 7)])
     stage = Stage(posed, solve(posed), np.arange(2))
     with pytest.raises(AssertionError, match="required"):
-        effective(stage, {0: 4, 1: 1})
+        effective(stage, np.array([4, 1]))
 
 
 @pytest.mark.parametrize("seed", range(12))
