@@ -99,12 +99,14 @@ def tied_edges(problem: Problem, solution: Solution) -> Int64s:
     return tied
 
 
-def residual_cycle(tail: Int64s, head: Int64s, flow: Int64s, nodes: int) -> bool:
-    """Whether flow can go round some cycle of these arcs."""
+def residual_cycle(tail: Int64s, head: Int64s, flow: Int64s, nodes: int, edges: int) -> bool:
+    """Whether flow can go round some cycle of these arcs; `edges` of the whole problem decide on compiling."""
     scratch = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
     rows = np.zeros(nodes + 2, dtype=np.int64), np.zeros(len(tail), dtype=np.int64)
     idle = (flow == 0).astype(np.int64)
-    return bool(run(has_cycle, len(tail), tail.astype(np.int64), head.astype(np.int64), idle, *scratch, rows))
+    return bool(
+        run(has_cycle, edges + nodes, tail.astype(np.int64), head.astype(np.int64), idle, *scratch, rows)
+    )
 
 
 def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
@@ -180,6 +182,6 @@ def _unique_claim(
     head = np.concatenate([problem.buyer[edge_open] + np.int64(sellers), to_root, buyer_open + sellers])
     unsold, unbought = (problem.supply - sold)[seller_open], (problem.demand - bought)[buyer_open]
     flow = np.concatenate([solution.flow[edge_open], unsold, unbought])
-    unique = not residual_cycle(tail, head, flow, root + 1)
+    unique = not residual_cycle(tail, head, flow, root + 1, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))

@@ -77,7 +77,9 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
         seller_dual_tiebreak=duals[4],
         buyer_dual_tiebreak=duals[5],
         welfare=exact_dot(flow[: problem.edges], problem.value),
-        unique=not residual_cycle(network.tail, network.head, flow[network.arcs], len(network.orders)),
+        unique=not residual_cycle(
+            network.tail, network.head, flow[network.arcs], len(network.orders), problem.edges
+        ),
         basis=basis,
     )
 
@@ -102,7 +104,18 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
         weight = np.zeros(len(edges), dtype=np.int64)
         weight[edges] = problem.weight(level, network.arcs[edges])
         ends = network.tail, network.head
-        if run(simplex, len(weight), *ends, weight, network.starts, network.tree, pivots_max) < 0:
+        if (
+            run(
+                simplex,
+                problem.edges + len(network.orders),
+                *ends,
+                weight,
+                network.starts,
+                network.tree,
+                pivots_max,
+            )
+            < 0
+        ):
             raise AssignmentError([f"level {level} is not solved after {pivots_max} pivots"])
         yield
         network.close_all_but(weight == potential[network.tail] - potential[network.head])

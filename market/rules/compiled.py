@@ -21,6 +21,7 @@ COMPILE_FROM_ARCS = 3_000
 OFF_SWITCH = "LODESTONE_NO_NUMBA"
 
 _INNER: list[Kernel] = []
+_STARTED: set[Kernel] = set()
 
 
 def inner(kernel: K) -> K:
@@ -66,11 +67,13 @@ def _write_back(argument: Any, changed: Any) -> None:
 
 
 def run(kernel: Kernel, arcs: int, *arguments: Any) -> Any:
-    """Call `kernel` in place on its array arguments; compiled when `arcs` make it pay and numba is there.
+    """Call `kernel` in place on its array arguments; compiled when numba is there and `arcs` make it pay.
 
-    Arrays must be writable and contiguous: one numba signature per kernel, compiled once.
+    Once it is compiled, few arcs do. Arrays must be writable and contiguous: one numba signature per kernel,
+    compiled once.
     """
-    if arcs >= COMPILE_FROM_ARCS and numba_allowed():
+    if (arcs >= COMPILE_FROM_ARCS or kernel in _STARTED) and numba_allowed():
+        _STARTED.add(kernel)
         return _compile(kernel)(*arguments)
     plain = _to_lists(arguments)
     answer = kernel(*plain)
