@@ -100,7 +100,7 @@ def tied_edges(problem: Problem, solution: Solution) -> Int64s:
 
 
 def residual_cycle(tail: Int64s, head: Int64s, flow: Int64s, nodes: int, edges: int) -> bool:
-    """Whether flow can go round some cycle of these arcs; `edges` of the whole problem decide on compiling."""
+    """Whether flow can go round some cycle of these arcs; `edges` of the problem decide on compiling."""
     scratch = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
     rows = np.zeros(nodes + 2, dtype=np.int64), np.zeros(len(tail), dtype=np.int64)
     idle = (flow == 0).astype(np.int64)

@@ -457,3 +457,70 @@ def test_each_field_of_quotas_multipliers_and_premiums_changed_by_one_is_found(s
                     missed.append((seed, path))
     assert [] == missed
     assert len(done) > 12
+
+
+def forged(
+    lane: Lane, multiplier: int, quota_bags: Sequence[int], *, dropped: bool = False
+) -> tuple[Round, list[Any]]:
+    """A record in which all hashes, duals and totals fit, of quotas that no share and no limit price held.
+
+    The buyer with portfolio limits is the only one; quotas by edge.
+    """
+    plan = lane.plan()
+    of = posed_round(lane.book, plan)
+
+    def section(posed: Posed, at: datetime) -> ClearedSection:
+        if not posed.section.name.endswith("firm"):
+            return clear_section(posed, at)
+        offered, multipliers = offered_of(posed, 1), (multiplier,)
+        premium = premiums(len(offered.value), posed.ratios, multipliers)
+        margins = {} if dropped else {0: 0}
+        quota_g = np.array(quota_bags, dtype=np.int64) * BAG_G
+        parted = split(offered, posed.ratios, premium, quota_g, margins)
+        whole = clear_whole(parted.problem, parted.terms)
+        bounds = [solve(bound_problem(offered, premium)), solve(plain_bound(posed, multipliers))]
+        duals = [(found.seller_dual, found.buyer_dual) for found in bounds]
+        proof = Proof(
+            tries=1,
+            relaxed=parted.problem,
+            relaxed_dual=duals[0],
+            plain_dual=duals[1],
+            removed=({}, {}),
+            cut=({}, {}),
+            solution=whole.solution,
+            bound=bound_problem(offered, premium),
+        )
+        out = frozenset({0}) if dropped else frozenset[int]()
+        quotas = Quotas(posed, parted, multipliers, margins, out)
+        return priced(split_posed(posed, parted), proof, at, quotas)
+
+    return of, [draft.data for draft in drafts(Clearing(of, tuple(in_turn(of, section))))]
+
+
+def test_a_share_broken_in_a_record_where_all_else_fits_is_named() -> None:
+    """Six bags of the recycled lot would be a quarter of 24; there are five."""
+    lane = market("virgin", "recycler", "buyer")
+    quarter_recycled(lane, recycled_ask=65, basis_g=24 * BAG_G)
+    fields = ["waterfalls/0/quantity_basis_g, waterfalls/1/quantity_basis_g"]
+    assert [] == faults(*forged(lane, 0, [18, 6]))
+    assert fields == faults(*forged(lane, 0, [19, 5]))
+
+
+def test_a_portfolio_dearer_than_what_it_is_worth_is_named_where_all_else_fits() -> None:
+    """Recycled lots alone keep the share; a multiplier of 20 EUR hides that they cost more than is bid."""
+    lane = market("recycler", "buyer")
+    lane.offer("recycler", "recycled", ask=eur(75 * EUR), recycled=RECYCLED)
+    limits = PortfolioLimits(recycled_min_ppb=PPB // 2)
+    lane.require("buyer", "wanted", limit=eur(70 * EUR), basis_g=5 * BAG_G, portfolio=limits)
+    assert ["duals/1/low_ueur_per_kg"] == faults(*forged(lane, 20 * EUR, [5]))
+
+
+def test_that_a_buyer_was_dropped_is_the_matchers_word_and_shows_in_the_gap() -> None:
+    lane = market("virgin", "recycler", "buyer")
+    quarter_recycled(lane, recycled_ask=65, basis_g=24 * BAG_G)
+    of, facts = forged(lane, 0, [18, 6], dropped=True)
+    assert [] == faults(of, facts)
+    wanted = next(dual for dual in parts(facts)[0].duals if dual.side == "buyer")
+    assert (LIMIT_PRICE, 0) == (wanted.effective_reason, wanted.filled_g)
+    (spot, *_) = facts[-1].sections
+    assert ("0", spot.relaxed_bound) == (spot.welfare, spot.gap)
