@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -158,7 +158,10 @@ async def prepare(ground: Ground, lanes: int | None = None) -> Prepared:
 
 
 class Wiring(Struct, frozen=True, kw_only=True):
-    """What the services of one process share; `desk` is where door, timers and command line give commands."""
+    """What the services of one process share; `desk` is where door, timers and command line give commands.
+
+    `clock` is the time of whatever they decide; leases and lag go by the database's.
+    """
 
     ground: Ground
     deployment: Deployment
@@ -168,6 +171,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
     relay: Pool
     auditor: Pool
     desk: Desk
+    clock: Callable[[], datetime]
 
     @property
     def settings(self) -> Settings:
@@ -200,7 +204,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def wire(ground: Ground) -> AsyncIterator[Wiring]:
+async def wire(ground: Ground, clock: Callable[[], datetime] = clock) -> AsyncIterator[Wiring]:
     """Pools by role and a running lane writer. NotInitialised before the first `prepare`."""
     async with AsyncExitStack() as stack:
         pools: dict[Role, Pool] = {}
@@ -222,6 +226,7 @@ async def wire(ground: Ground) -> AsyncIterator[Wiring]:
             relay=pools["relay"],
             auditor=pools["auditor"],
             desk=await open_desk(writer, pools["writer"], new_id),
+            clock=clock,
         )
 
 

@@ -24,7 +24,7 @@ from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
 from market.auditor import ChainFollower
-from market.ground import Wiring, clock, new_id, new_salt, publisher_key
+from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
 from market.http.door import Door
@@ -224,8 +224,10 @@ async def _run_follower(wiring: Wiring, stop: asyncio.Event) -> None:
 async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
     operator = wiring.deployment.deployment_id
     async with asyncio.TaskGroup() as group:
-        group.create_task(Timers(wiring.desk, operator, clock=clock).run(stop))
-        group.create_task(AgreementTimers(wiring.desk, operator, count_command, clock=clock).run(stop))
+        market = Timers(wiring.desk, operator, clock=wiring.clock)
+        agreements = AgreementTimers(wiring.desk, operator, count_command, clock=wiring.clock)
+        group.create_task(market.run(stop))
+        group.create_task(agreements.run(stop))
 
 
 async def _run_projector(wiring: Wiring, stop: asyncio.Event) -> None:
@@ -269,11 +271,11 @@ def door(wiring: Wiring, solver: Solver) -> Door:
     return Door(
         desk=wiring.desk,
         reader=wiring.reader,
-        clock=clock,
+        clock=wiring.clock,
         new_id=new_id,
         new_secret=partial(secrets.token_bytes, SECRET_BYTES),
         public_id_key=publisher_key(settings),
-        keys=KeyRing(partial(find_credential, wiring.reader), clock),
+        keys=KeyRing(partial(find_credential, wiring.reader), wiring.clock),
         seal=CursorSeal(settings.cursor_secret.get_secret_value()),
         limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
         strangers=CallerLimits(

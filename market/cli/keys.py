@@ -9,7 +9,7 @@ import rich_click as click
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
-from market.ground import clock, stand_on_database, wire
+from market.ground import stand_on_database, wire
 from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
 from market.operators import MintedKey, ensure_operator, issue_key, told
@@ -64,7 +64,7 @@ async def _issue(
     valid: timedelta,
 ) -> MintedKey:
     async with stand_on_database(settings) as ground, wire(ground) as wiring:
-        now = clock()
+        now = wiring.clock()
         operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
         return await issue_key(
             wiring.desk,

@@ -24,7 +24,7 @@ from market.cli.console import (
     stop_event,
 )
 from market.cli.run import metrics_of
-from market.ground import Ground, Wiring, clock, prepare, stand, wire
+from market.ground import Ground, Wiring, prepare, stand, wire
 from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
 from market.logs import configure
@@ -131,7 +131,7 @@ def _tell(printed: Printed, *, as_json: bool) -> None:
 
 async def introduce(wiring: Wiring, ground: Ground, metrics: str, port: int) -> Printed:
     """The operator and the sandbox market, made once, and fresh keys for them."""
-    now = clock()
+    now = wiring.clock()
     operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
     sandbox = await ensure_sandbox(wiring.desk, operator, now)
     trading: tuple[KeyRole, ...] = ("trader", "compliance", "admin")
@@ -163,7 +163,7 @@ async def _key(wiring: Wiring, operator: Caller, organisation: UUID, roles: tupl
         organisation,
         roles=roles,
         label=LABEL,
-        expires_at=clock() + KEY_VALID,
+        expires_at=wiring.clock() + KEY_VALID,
         secret=secrets.token_bytes(SECRET_BYTES),
     )
     return minted.token
