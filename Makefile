@@ -20,7 +20,7 @@ help: ## list the tasks
 setup: ## prepare .venv and the Kafka jars (idempotent)
 	@$(PYTHON) deploy/setup.py
 
-demo: setup ## start everything, trade, clear, audit, stop
+demo: setup ## start everything, trade, clear, live two contract years, audit, stop
 	@$(BIN)/lodestone demo
 
 up: setup ## start everything and keep it running until Ctrl-C

@@ -4,9 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+TERM_AHEAD_DAYS = 100
+
 
 class Calendar(Struct, frozen=True, kw_only=True):
-    """`first` and `second` delivery quarters as RFC 3339 instants; papers are valid far beyond both."""
+    """`first` and `second` delivery quarters as RFC 3339 instants; papers are valid far beyond both.
+
+    Contract years of term orders begin with `start_year`, far enough ahead to negotiate and to nominate.
+    """
 
     today: datetime
     first_start: datetime
@@ -14,6 +19,7 @@ class Calendar(Struct, frozen=True, kw_only=True):
     second_end: datetime
     orders_until: datetime
     papers_until: datetime
+    start_year: int
 
 
 def calendar_of(now: datetime) -> Calendar:
@@ -27,7 +33,8 @@ def calendar_of(now: datetime) -> Calendar:
         second_start=second,
         second_end=_quarter_after(second),
         orders_until=today + timedelta(days=21),
-        papers_until=today + timedelta(days=3 * 365),
+        papers_until=today + timedelta(days=5 * 365),
+        start_year=(today + timedelta(days=TERM_AHEAD_DAYS)).year + 1,
     )
 
 

@@ -13,6 +13,12 @@ class DemoError(Exception):
     """The door refused what the demonstration needs; the message is its problem document in words."""
 
 
+def hold(held: object, claim: str) -> None:
+    """DemoError when a claim of the demonstration does not hold."""
+    if not held:
+        raise DemoError(f"this did not hold: {claim}")
+
+
 class Door:
     """One caller of the API. `get` and `post` answer the decoded body."""
 
@@ -26,15 +32,16 @@ class Door:
         response = await self._client.get(path, params=query, headers=self._headers)
         return self._body(response)
 
-    async def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Raises DemoError on every answer that is not a success."""
-        return self._body(await self.try_post(path, body))
-
-    async def try_post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        """The answer as it came, a problem document included."""
+    async def post(
+        self, path: str, body: dict[str, Any] | None = None, *, version: int | None = None
+    ) -> dict[str, Any]:
+        """`version`: of what the body changes. Raises DemoError on every answer that is not a success."""
         self._sent += 1
         key = uuid5(DEMO_NAMESPACE, f"{self._label}/{self._sent}")
-        return await self._client.post(path, json=body, headers=self._headers | {"Idempotency-Key": str(key)})
+        headers = self._headers | {"Idempotency-Key": str(key)}
+        if version is not None:
+            headers["If-Match"] = f'"v{version}"'
+        return self._body(await self._client.post(path, json=body, headers=headers))
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()

@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec import Struct
 
-from market.demo import figures, requirements, supplies
+from market.demo import figures, offtake_terms, requirements, supplies
 from market.demo.calendar import Calendar
 from market.demo.requirements import CARBON_PROFILE
 from market.demo.stage import Progress, Stage
@@ -130,4 +130,19 @@ async def post_orders(stage: Stage, calendar: Calendar, seed: int, progress: Pro
         answer = await stage.players[name].door.post("/v1/requirements", body | {"market": stage.market})
         posted.append(Posted(order=answer["id"], firm=name, what=what, body=body, answer=answer))
     progress(f"{len(posted) - supplies_posted} requirements posted")
+    return posted + await _post_term_orders(stage, calendar, progress)
+
+
+async def _post_term_orders(stage: Stage, calendar: Calendar, progress: Progress) -> list[Posted]:
+    """An offer and a requirement of three contract years each."""
+    offer, need = offtake_terms.orders(stage, calendar)
+    posted = []
+    for name, path, body in (
+        (offtake_terms.SELLER, "/v1/supply-offers", offer),
+        (offtake_terms.BUYER, "/v1/requirements", need),
+    ):
+        answer = await stage.players[name].door.post(path, body | {"market": stage.market})
+        what = offtake_terms.WHAT
+        posted.append(Posted(order=answer["id"], firm=name, what=what, body=body, answer=answer))
+    progress(f"an offer and a requirement for the years from {calendar.start_year} posted")
     return posted

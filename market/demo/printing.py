@@ -25,7 +25,6 @@ LABELS = {
     "logistics": "carriage",
 }
 """Terms of a waterfall as a trader calls them."""
-SECTIONS = {"spot-firm": "spot, firm", "spot-all": "spot, to confirm"}
 
 out = Console(highlight=False)
 out.width = min(out.width, WIDTH_CHARACTERS) if out.is_terminal else WIDTH_CHARACTERS
@@ -62,7 +61,7 @@ def ticket(match: Body, seller: str, buyer: str) -> None:
 def whole_waterfall(match: Body, seller: str, buyer: str) -> Panel:
     """limit + terms − ask = value of the pair = what the seller gains + what the buyer gains."""
     whole = match["whole"]
-    table = _money_table()
+    table = money_table()
     table.add_row("buyer's limit", _eur(whole["limit_eur_per_kg"]), "")
     for term in filter(_speaks, whole["terms"]):
         table.add_row(f"+ {_label(term['label'])}", _eur(term["eur_per_kg"]), _reason(term))
@@ -80,7 +79,7 @@ def own_waterfall(view: Body, name: str) -> Panel:
     """From one's own figure to the price and to one's own gain, and nothing of the other side's."""
     lines = [line for line in view["explanation"]["lines"] if line["label"] != "surplus"]
     price, gain = view["price_eur_per_kg"], view["explanation"]["surplus_eur_per_kg"]
-    table = _money_table()
+    table = money_table()
     if view["side"] == "seller":
         table.add_row("price you receive", _eur(price), "")
         table.add_row("− your ask", _eur(str(-Decimal(lines[0]["eur_per_kg"]))), "")
@@ -108,12 +107,12 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
     paid, received = Decimal(totals["buyers_pay_eur"]), Decimal(totals["sellers_receive_eur"])
     sums = f"buyers pay {paid:,.2f} EUR − sellers receive {received:,.2f} EUR"
     out.print(f"{sums} = [bold]{paid - received:.2f} EUR[/]")
-    table = _figures(
+    table = figures(
         "section", "pairs that fit", "trades", "kg NdPr", "gain of all, EUR", "without bids*", "result"
     )
     for section in totals["sections"]:
         table.add_row(
-            SECTIONS.get(section["section"], section["section"]),
+            _section(section["section"]),
             str(section["edges"]),
             str(section["trades"]),
             f"{Decimal(section['traded_basis_kg']):,.3f}",
@@ -128,8 +127,15 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
     )
 
 
+def _section(name: str) -> str:
+    """Of a term section the year in which its contracts begin."""
+    horizon, _, part = name.rpartition("-")
+    words = {"firm": "firm", "all": "to confirm"}[part]
+    return f"{'spot' if horizon == 'spot' else 'from ' + horizon.rpartition('/')[2]}, {words}"
+
+
 def _sold_by_seller(compared: Compared, names: dict[str, str]) -> None:
-    table = _figures("seller", "t NdPr sold", "without bids*", "difference")
+    table = figures("seller, spot", "t NdPr sold", "without bids*", "difference")
     sold, without = (dict.fromkeys(names, 0) for _ in range(2))
     for grams, trades in ((sold, compared.trades), (without, compared.trades_without)):
         for trade in trades:
@@ -150,7 +156,7 @@ def co_products(match: Body) -> None:
     """The credit for co-elements, element by element, from the inputs of its line."""
     term = next(term for term in match["whole"]["terms"] if term["label"] == "co_product")
     inputs = term["inputs"]
-    table = _figures("element", "kg per basis kg", "× EUR per kg", "× payable", "= EUR per basis kg")
+    table = figures("element", "kg per basis kg", "× EUR per kg", "× payable", "= EUR per basis kg")
     for analyte in sorted({name.split("_")[0] for name in inputs}):
         ratio = Decimal(inputs[f"{analyte}_kg_per_basis_kg_ppb"]) / 10**9
         most = Decimal(inputs[f"{analyte}_max_ratio_ppb"]) / 10**9
@@ -169,7 +175,7 @@ def refusal(seller: str, what: str, buyer: str, reasons: list[str]) -> None:
 
 def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
     """Each order that did not trade whole: what the operator sees of prices, and what its owner is told."""
-    table = _figures("order", "kg open", "the operator sees", "its owner is told")
+    table = figures("order", "kg open", "the operator sees", "its owner is told")
     for column in table.columns[2:]:
         column.justify = "left"
     tick = Decimal(tick_eur_per_kg)
@@ -259,7 +265,7 @@ def caught(forged: Forged) -> None:
     out.print("[bold red]not found[/]" if found is None else f"[bold green]caught:[/] {found.sentence}")
 
 
-def _figures(*headings: str) -> Table:
+def figures(*headings: str) -> Table:
     """A table whose first column names and whose others count."""
     table = Table(*headings, box=None)
     for column in table.columns[1:]:
@@ -267,7 +273,7 @@ def _figures(*headings: str) -> Table:
     return table
 
 
-def _money_table() -> Table:
+def money_table() -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")

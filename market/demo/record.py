@@ -17,12 +17,13 @@ from market.rules.cleared import Trade
 from market.rules.clearing import Clearing, clear
 from market.topics import create_topics, open_reading
 
+SPOT = ("spot-firm", "spot-all")
 FORGED_PREFIX = "forged."
 FORGED_CHANGE_UEUR_PER_KG = 1
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """A round's trades as they were, and as they would have been had nobody bid for sustainability."""
+    """A round's spot trades as they were, and as they would have been had nobody bid for sustainability."""
 
     trades: tuple[Trade, ...]
     trades_without: tuple[Trade, ...]
@@ -68,7 +69,8 @@ def without_sustainability(events: Sequence[Recorded]) -> Compared:
     if found is None:
         raise LookupError("the lane holds no round")
     with_s, without_s = (
-        tuple(trade for section in cleared.sections for trade in section.trades) for cleared in found
+        tuple(trade for section in cleared.sections if section.name in SPOT for trade in section.trades)
+        for cleared in found
     )
     return Compared(trades=with_s, trades_without=without_s)
 

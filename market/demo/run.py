@@ -13,7 +13,8 @@ import httpx
 from msgspec import Struct
 
 from events.vocabulary import KeyRole
-from market.demo.calendar import calendar_of
+from market.demo.calendar import Calendar, calendar_of
+from market.demo.clock import DemoClock
 from market.demo.door import DemoError, Door
 from market.demo.orders import Posted, post_orders
 from market.demo.stage import Progress, Stage, set_stage
@@ -25,13 +26,14 @@ from market.settings import Settings
 
 START_SECONDS_MAX = 60.0
 REMINDER_SECONDS = 5
-KEY_VALID = timedelta(days=1)
+KEY_VALID = timedelta(days=5 * 365)
 HTTP_SECONDS_MAX = 30.0
 
 
 class Running(Struct, frozen=True, kw_only=True):
     """The demonstration's servers and services, and the ways in of its operator and its auditor."""
 
+    clock: DemoClock
     ground: Ground
     wiring: Wiring
     client: httpx.AsyncClient
@@ -40,20 +42,22 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 class Traded(Struct, frozen=True, kw_only=True):
+    calendar: Calendar
     stage: Stage
     orders: list[Posted]
 
 
 @asynccontextmanager
-async def running(settings: Settings, now: datetime, progress: Progress) -> AsyncIterator[Running]:
+async def running(settings: Settings, clock: DemoClock, progress: Progress) -> AsyncIterator[Running]:
     """A fresh deployment with every service of it. What an earlier demonstration left is removed first."""
+    now = clock()
     shutil.rmtree(settings.instance_dir, ignore_errors=True)
     async with AsyncExitStack() as servers:
         async with patiently(progress, "starting PostgreSQL and Kafka"):
             ground = await servers.enter_async_context(stand(settings))
             prepared = await prepare(ground)
         progress(f"{len(prepared.migrations)} migrations, {len(prepared.topics)} topics")
-        async with wire(ground) as wiring:
+        async with wire(ground, clock) as wiring:
             stop = asyncio.Event()
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             services = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
@@ -64,6 +68,7 @@ async def running(settings: Settings, now: datetime, progress: Progress) -> Asyn
                     base_url=f"http://127.0.0.1:{bound.result()}", timeout=HTTP_SECONDS_MAX
                 ) as client:
                     yield Running(
+                        clock=clock,
                         ground=ground,
                         wiring=wiring,
                         client=client,
@@ -115,8 +120,8 @@ async def _token(wiring: Wiring, now: datetime, role: KeyRole) -> str:
     return minted.token
 
 
-async def trade(place: Running, now: datetime, seed: int, progress: Progress) -> Traded:
+async def trade(place: Running, seed: int, progress: Progress) -> Traded:
     """Set the stage and post every order."""
-    calendar = calendar_of(now)
+    calendar = calendar_of(place.clock())
     stage = await set_stage(place.client, place.operator, calendar, progress)
-    return Traded(stage=stage, orders=await post_orders(stage, calendar, seed, progress))
+    return Traded(calendar=calendar, stage=stage, orders=await post_orders(stage, calendar, seed, progress))

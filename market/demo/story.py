@@ -5,8 +5,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from market.auditor import audit
-from market.demo import printing
-from market.demo.door import DemoError
+from market.demo import offtake_story, printing
+from market.demo.clock import DemoClock
+from market.demo.door import DemoError, hold
 from market.demo.orders import Posted
 from market.demo.record import events_of, forge, lane_bodies, without_sustainability
 from market.demo.round import (
@@ -42,10 +43,10 @@ class Refused(Struct, frozen=True, kw_only=True):
 
 async def play(settings: Settings, seed: int, say: Progress) -> bool:
     """Whether everything held that the demonstration checks; `say` is told how far it is."""
-    now = clock()
+    moving = DemoClock(clock)
     try:
-        async with running(settings, now, say) as place:
-            traded = await trade(place, now, seed, say)
+        async with running(settings, moving, say) as place:
+            traded = await trade(place, seed, say)
             refused = await _refused(place, traded)
             async with patiently(say, "planning a round"):
                 held = await hold_round(place, traded)
@@ -71,7 +72,7 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     compared = without_sustainability(events_of(bodies, deployment.deployment_id, lane))
     totals = held.clearing["totals"]
     printing.check(totals, compared, names)
-    _hold(totals["buyers_pay_eur"] == totals["sellers_receive_eur"], "buyers pay what sellers receive")
+    hold(totals["buyers_pay_eur"] == totals["sellers_receive_eur"], "buyers pay what sellers receive")
     printing.chapter(4, "An end-of-life lot, its dysprosium and gadolinium paid for")
     eol = _match(held, "eol_magnet")
     _show_whole(traded, eol)
@@ -82,7 +83,9 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     printing.chapter(6, "Orders that stayed open, and why")
     market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
     printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
-    printing.chapter(7, "The audit, from the topics alone")
+    printing.chapter(7, "Two contract years of an offtake, from the term match to its statement")
+    await offtake_story.tell(place, traded, held)
+    printing.chapter(8, "The audit, from the topics alone")
     await _tell_audit(place, bodies, lane, say)
 
 
@@ -91,10 +94,10 @@ async def _tell_waterfalls(traded: Traded, held: Round) -> None:
     swarf, shared = _match(held, "swarf"), _gaining_both(held)
     buyer = names[swarf["whole"]["buyer"]]
     _show_whole(traded, swarf)
-    _hold(Decimal(swarf["whole"]["buyer_surplus_eur_per_kg"]) == 0, "who is filled in part pays its bid")
+    hold(Decimal(swarf["whole"]["buyer_surplus_eur_per_kg"]) == 0, "who is filled in part pays its bid")
     printing.paragraph(f"{buyer} is filled in part: it pays all that it bid, and the seller gains the value.")
     before = await side_view(traded, swarf, "buyer")
-    _hold(before["counterparty"] is None, "no name is told before both have confirmed")
+    hold(before["counterparty"] is None, "no name is told before both have confirmed")
     printing.paragraph(
         f"{len(held.matches)} matches; until both sides have confirmed, {buyer} knows nothing of the other."
     )
@@ -121,7 +124,7 @@ async def _show_sides(traded: Traded, match: Body) -> None:
     panels = []
     for side in ("seller", "buyer"):
         view = await side_view(traded, match, side)
-        _hold(view["status"] == "confirmed", "a match that both confirm is confirmed")
+        hold(view["status"] == "confirmed", "a match that both confirm is confirmed")
         panels.append(printing.own_waterfall(view, traded.stage.names[match["whole"][side]]))
     printing.side_by_side(*panels)
 
@@ -144,7 +147,7 @@ async def _refused(place: Running, traded: Traded) -> list[Refused]:
             posted for posted in traded.orders if posted.firm == firm and posted.order.startswith("req_")
         )
         found = refusals(await all_candidates(place, requirement.order), codes)
-        _hold(found, f"an order is refused for {what}")
+        hold(found, f"an order is refused for {what}")
         counter = found[0][0]
         supply = supplies[counter.partition("_")[2]]
         shown.append(
@@ -189,12 +192,12 @@ async def _tell_audit(place: Running, bodies: list[bytes], lane: int, say: Progr
     async with patiently(say, "reading the topics, proving the round by its certificate"):
         report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
     printing.verdict(report)
-    _hold(not report.diverged, "the record proves itself")
+    hold(not report.diverged, "the record proves itself")
     async with patiently(say, "forging a copy of the record, auditing it"):
         forged = await forge(place.ground.bootstrap, bodies, deployment.deployment_id, lane, deployment.lanes)
     printing.caught(forged)
     found = forged.report.first_divergence
-    _hold(found is not None and found.field == "price_ueur_per_kg", "a changed price is found and named")
+    hold(found is not None and found.field == "price_ueur_per_kg", "a changed price is found and named")
 
 
 def _match(held: Round, form: str) -> Body:
@@ -202,8 +205,3 @@ def _match(held: Round, form: str) -> Body:
         if match["form"] == form:
             return match
     raise DemoError(f"no match of {form}: the round gave {[match['form'] for match in held.matches]}")
-
-
-def _hold(held: object, claim: str) -> None:
-    if not held:
-        raise DemoError(f"this did not hold: {claim}")
