@@ -21,6 +21,7 @@ from market.http.ids import from_path
 from market.http.statement_views import LedgerView, StatementView, YearView
 from market.settings import Settings
 
+YEARS_ACROSS: Final = 3
 YEAR_ROWS: Final = (
     "acq_kg",
     "nominated_kg",
@@ -43,6 +44,7 @@ LEDGER_ROWS: Final = (
     "deliver_or_pay_kg",
     "deliver_or_pay",
 )
+BALANCES: Final = ("make_up", "carry_forward")
 
 
 @click.command("statement")
@@ -102,17 +104,22 @@ async def replayed_statement(pool: Pool, known: Agreement, *, upto: int) -> Stat
 
 
 def _print(view: StatementView) -> None:
-    """One column for each contract year."""
+    """One column for each contract year, as many years side by side as eighty characters hold."""
     print_line(f"{view.agreement}  {view.status}  kg of {view.basis}, money in {view.currency or '-'}")
-    table = Table("", *(f"year {year.year}" for year in view.years))
-    table.add_row("starts on", *(f"{year.starts_at:%Y-%m-%d}" for year in view.years))
-    table.add_row("status", *(year.status for year in view.years))
+    for first in range(0, len(view.years), YEARS_ACROSS):
+        _print_years(view.years[first : first + YEARS_ACROSS])
+
+
+def _print_years(years: tuple[YearView, ...]) -> None:
+    table = Table("", *(f"year {year.year}" for year in years))
+    table.add_row("starts on", *(f"{year.starts_at:%Y-%m-%d}" for year in years))
+    table.add_row("status", *(year.status for year in years))
     for name in YEAR_ROWS:
-        table.add_row(_label(name), *(_shown(year, name) for year in view.years))
+        table.add_row(_label(name), *(_shown(year, name) for year in years))
     for name in LEDGER_ROWS:
-        table.add_row(_label(name), *(_shown(year.ledger, name) for year in view.years))
-    table.add_row("make-up left kg", *(_balance(year.ledger, "make_up") for year in view.years))
-    table.add_row("carry-forward left kg", *(_balance(year.ledger, "carry_forward") for year in view.years))
+        table.add_row(_label(name), *(_shown(year.ledger, name) for year in years))
+    for name in BALANCES:
+        table.add_row(f"{_label(name)} left kg", *(_balance(year.ledger, name) for year in years))
     out.print(table)
 
 
@@ -126,8 +133,8 @@ def _shown(of: YearView | LedgerView | None, name: str) -> str:
 
 
 def _balance(ledger: LedgerView | None, name: str) -> str:
+    """A line for each lot, with the last year that may draw on it."""
     if ledger is None:
         return "-"
-    return (
-        ", ".join(f"{lot.quantity_kg} (to year {lot.through_year})" for lot in getattr(ledger, name)) or "0"
-    )
+    lots = (f"{lot.quantity_kg} to {lot.through_year}" for lot in getattr(ledger, name))
+    return "\n".join(lots) or "0"

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
+from events.contract_terms import TermClause
 from events.decision import LaneKey
 from events.topics import record_topic
 from market.cli.console import Exit
@@ -17,6 +20,7 @@ from market.commands import inputs
 from market.ground import Wiring
 from market.http.ids import to_text
 from market.services import SERVICES
+from tests.agreement_support import STEADY, agreed
 from tests.market_support import LANES, bare_scene_on, rule_set, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
@@ -331,3 +335,29 @@ async def _level(scene: Any, key: LaneKey) -> bool:
     where c.stream = $1 and c.lane = $2 and c.position < l.next_position - 1
     """
     return 0 == await scene.pool.fetchval(behind, *key)
+
+
+async def test_a_statement_says_where_tables_and_record_have_parted(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        agreement = await agreed(scene, **(STEADY | {"term": TermClause(years=2)}))
+        await scene.record_volumes(agreement)
+        named = to_text("agr", agreement)
+        calls = [(named, "--json"), (to_text("agr", UUID(int=7)),), ("agr_7",)]
+        whole, unknown, malformed = await asyncio.gather(
+            *(ran(*servers, "statement", *call) for call in calls)
+        )
+        assert (Exit.OK, "") == (whole[0], whole[2])
+        assert [("20000.000", "1000.000"), ("0.000", "0.000")] == [
+            (year["taken_kg"], year["off_spec_kg"]) for year in json.loads(whole[1])["years"]
+        ]
+        assert (Exit.INVALID_INPUT, "", "error: there is no such agreement\n") == unknown
+        assert (Exit.INVALID_INPUT, "", "error: 'agr_7' is no agreement's id\n") == malformed
+        admin = await asyncpg.connect(database.admin_dsn)
+        await admin.execute("delete from state.contract_year")
+        await admin.close()
+        code, out, err = await ran(*servers, "statement", named, "--json")
+        assert (Exit.DIVERGENCE, whole[1]) == (code, out)
+        assert "the live tables are not what the record makes of them" in err
