@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 from events.connections import open_producer
@@ -14,7 +15,7 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.topics import record_topic
 from events.vocabulary import STREAMS
-from market.ground import Ground, Wiring, wire
+from market.ground import Ground, Wiring, clock, wire
 from market.services import run_services
 from market.settings import Settings, load
 from market.topics import create_topics, open_reading
@@ -37,19 +38,24 @@ def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> 
 
 
 @asynccontextmanager
-async def wired(database: Any, bootstrap: str, prefix: str, **changes: Any) -> AsyncIterator[Wiring]:
+async def wired(
+    database: Any, bootstrap: str, prefix: str, *, now: Callable[[], datetime] = clock, **changes: Any
+) -> AsyncIterator[Wiring]:
     """Topics made; pools and a writer of this process, whose settings have `changes`."""
     await create_topics(bootstrap, LANES, prefix=prefix)
     settings = settings_for(database, bootstrap, prefix, **changes)
     ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=bootstrap)
-    async with wire(ground) as wiring:
+    async with wire(ground, now) as wiring:
         yield wiring
 
 
 @asynccontextmanager
-async def serving(wiring: Wiring, *names: str) -> AsyncIterator[None]:
+async def serving(
+    wiring: Wiring, *names: str, bound: "asyncio.Future[int] | None" = None
+) -> AsyncIterator[None]:
+    """`bound` learns the port of the API."""
     stop = asyncio.Event()
-    running = asyncio.create_task(run_services(wiring, names, stop))
+    running = asyncio.create_task(run_services(wiring, names, stop, bound=bound))
     try:
         yield
     finally:
