@@ -10,6 +10,7 @@ from uuid import UUID
 
 from contracts.commands import deliveries, volumes
 from contracts.rules.results import ExchangeAssays
+from contracts.rules.standing import PassTime
 from contracts.store.agreements import AgreementPlace
 from contracts.store.deliveries import DeliveryPlace
 from contracts.store.due import due_agreements, due_deliveries, due_volumes
@@ -65,11 +66,8 @@ class Timers:
 
     def _passing(self, kind: str, place: AgreementPlace) -> Due:
         """Found by its status or by its volumes, an agreement passes whatever is due first."""
-        return Due(
-            kind,
-            place.agreement,
-            lambda: volumes.pass_time(self._desk, self._caller, agreement=place.agreement),
-        )
+        argument = PassTime(caller=self._caller, agreement=place.agreement)
+        return Due(kind, place.agreement, lambda: volumes.pass_time(self._desk, argument))
 
     def _assays(self, place: DeliveryPlace) -> Due:
         argument = ExchangeAssays(caller=self._caller, delivery=place.delivery)

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from contracts.commands import agreements
-from events.contract_terms import AgreementTerms, FixedVolume, FlatPrice, TermClause
+from contracts.rules.agreements import DraftAgreement, SignProposal
+from events.contract_terms import AgreementKind, AgreementTerms, FixedVolume, FlatPrice, TermClause
 from events.vocabulary import MICRO
 from tests.contract_support import TONNE_G, agreement_terms
-from tests.market_support import Scene, done
+from tests.market_support import Firm, Scene, done
 
 STEADY: dict[str, Any] = {
     "term": TermClause(starts_on=date(2026, 7, 1), years=2),
@@ -19,31 +20,52 @@ STEADY: dict[str, Any] = {
 """600 t and 900 t at 75.00, from 1 July 2026, without conditions."""
 
 
+async def drafted(
+    scene: Scene,
+    terms: AgreementTerms,
+    *,
+    kind: AgreementKind = "offtake",
+    market: UUID | None = None,
+    parties: tuple[Firm, Firm] | None = None,
+) -> UUID:
+    """By the seller of `parties`, of the scene's first firms without them, to their buyer."""
+    seller, buyer = parties or (scene.sellers[0], scene.buyers[0])
+    draft = DraftAgreement(
+        caller=seller.trader,
+        market=market or scene.market,
+        kind=kind,
+        side="seller",
+        counterparty=buyer.organisation,
+        basis="ndpr",
+        members=frozenset({seller.organisation, buyer.organisation}),
+        terms=terms,
+    )
+    recorded = done(await agreements.draft(scene.desk, draft))
+    return recorded.events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
+
+
+async def signed(
+    scene: Scene,
+    terms: AgreementTerms,
+    *,
+    kind: AgreementKind = "offtake",
+    market: UUID | None = None,
+    parties: tuple[Firm, Firm] | None = None,
+) -> UUID:
+    """Drafted, and signed as binding by both."""
+    parties = parties or (scene.sellers[0], scene.buyers[0])
+    agreement = await drafted(scene, terms, kind=kind, market=market, parties=parties)
+    for version, firm in enumerate(parties, 1):
+        await agreements.sign(scene.desk, signature(firm, agreement, version))
+    return agreement
+
+
+def signature(firm: Firm, agreement: UUID, version: int) -> SignProposal:
+    return SignProposal(
+        caller=firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
+    )
+
+
 async def agreed(scene: Scene, market: UUID | None = None, **changes: Any) -> UUID:
     """An agreement of the first seller and the first buyer that both have signed as binding."""
-    seller, buyer = scene.sellers[0], scene.buyers[0]
-    terms: AgreementTerms = agreement_terms(**changes)
-    drafted = done(
-        await agreements.draft(
-            scene.desk,
-            seller.trader,
-            market=market or scene.market,
-            kind="offtake",
-            side="seller",
-            counterparty=buyer.organisation,
-            basis="ndpr",
-            members=frozenset({seller.organisation, buyer.organisation}),
-            terms=terms,
-        )
-    )
-    agreement: UUID = drafted.events[0].data.agreement  # type: ignore[attr-defined]
-    for version, firm in enumerate((seller, buyer), 1):
-        await agreements.sign(
-            scene.desk,
-            firm.trader,
-            agreement=agreement,
-            expected_version=version,
-            proposal=1,
-            binding=True,
-        )
-    return agreement
+    return await signed(scene, agreement_terms(**changes), market=market)

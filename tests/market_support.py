@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from contracts.commands import agreements, indices
-from contracts.rules.indices import IndexUnit
+from contracts.rules.agreements import DraftAgreement, ProposeTerms, SignProposal, WithdrawProposal
+from contracts.rules.indices import IndexUnit, PublishIndex
+from contracts.rules.standing import Extend, Resume, SettleCondition, Suspend, Terminate
 from events.callers import Caller
 from events.codec import decode_event
 from events.command import Outcome
@@ -511,9 +513,8 @@ async def agree_for_a_while(scene: Scene) -> None:
     other = replace(terms, shortfall_notice_days=7)
     found: list[tuple[UUID, int]] = []
     for first in (terms, other):
-        drafted = await agreements.draft(
-            scene.desk,
-            seller,
+        draft = DraftAgreement(
+            caller=seller,
             market=scene.market,
             kind="offtake",
             side="seller",
@@ -522,25 +523,27 @@ async def agree_for_a_while(scene: Scene) -> None:
             members=frozenset({seller.organisation, buyer.organisation}),
             terms=first,
         )
-        found.append((done(drafted).events[0].data.agreement, 1))  # type: ignore[attr-defined]
+        drafted = done(await agreements.draft(scene.desk, draft))
+        found.append((drafted.events[0].data.agreement, 1))  # type: ignore[attr-defined]
 
-    async def step(place: int, command: Any, by: Caller, **given: Any) -> None:
+    async def step(place: int, command: Any, argument: Any, by: Caller, **given: Any) -> None:
         agreement, version = found[place]
-        answer = await command(scene.desk, by, agreement=agreement, expected_version=version, **given)
+        asked = argument(caller=by, agreement=agreement, expected_version=version, **given)
+        answer = await command(scene.desk, asked)
         found[place] = (agreement, version + len(done(answer).events))
 
-    await step(1, agreements.withdraw, seller, proposal=1)
-    await step(1, agreements.terminate, buyer, reason="negotiation_failed")
-    await step(0, agreements.propose, buyer, terms=other, note="a week of notice")
+    await step(1, agreements.withdraw, WithdrawProposal, seller, proposal=1)
+    await step(1, agreements.terminate, Terminate, buyer, reason="negotiation_failed")
+    await step(0, agreements.propose, ProposeTerms, buyer, terms=other, note="a week of notice")
     for by in (seller, buyer):
-        await step(0, agreements.sign, by, proposal=2, binding=True)
+        await step(0, agreements.sign, SignProposal, by, proposal=2, binding=True)
     settled = {"condition": "permit", "outcome": "met", "on": today, "evidence": evidence}
-    await step(0, agreements.settle_condition, seller, **settled)
+    await step(0, agreements.settle_condition, SettleCondition, seller, **settled)
     period = Period(start=scene.clock.now, end=scene.clock.now + timedelta(days=3))
-    await step(0, agreements.suspend, seller, period=period, reason="flood")
+    await step(0, agreements.suspend, Suspend, seller, period=period, reason="flood")
     scene.clock.pass_seconds(86_400)
-    await step(0, agreements.resume, seller)
-    await step(0, agreements.extend, buyer)
+    await step(0, agreements.resume, Resume, seller)
+    await step(0, agreements.extend, Extend, buyer)
     await scene.record_volumes(found[0][0])
     await publish_values(scene)
 
@@ -556,13 +559,13 @@ async def publish_values(scene: Scene) -> None:
         source="entered by the operator",
     )
     for value in (first, replace(first, amount_micro=70_000_000, published_at=end + timedelta(days=1))):
-        await indices.publish(
-            scene.desk,
-            scene.operator,
+        publishing = PublishIndex(
+            caller=scene.operator,
             index="ndpr-oxide-cn",
             unit=IndexUnit(currency="USD", per="oxide"),
             values=(value,),
         )
+        await indices.publish(scene.desk, publishing)
 
 
 async def change_the_parties(scene: Scene) -> None:

@@ -1,51 +1,27 @@
-"""Deliveries under an agreement: one function per step, each one lane transaction."""
+"""Deliveries under an agreement: one step each, and what it reads."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Protocol, TypeVar
+from typing import Final
 from uuid import UUID
 
-from contracts.commands.agreements import find, touches
 from contracts.commands.indices import windows_of
+from contracts.commands.steps import AgreementStep, D, DeliveryStep
 from contracts.rules import deliveries as rules
 from contracts.rules import results, settlements
 from contracts.rules.agreement import Agreement
-from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
+from contracts.rules.deliveries import Ship
 from contracts.rules.delivery import DeliveryState, midnight
-from contracts.rules.delivery_refusals import DeliveryUnknown
 from contracts.rules.quotation import Days, quarter_of
-from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
-from contracts.rules.settlements import (
-    QuarterState,
-    Restate,
-    Settle,
-    SettleQuarter,
-    settles_quarterly,
-    terms_between,
-)
+from contracts.rules.settlements import QuarterState, SettleQuarter, settles_quarterly, terms_between
 from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.agreements import AgreementKey
-from contracts.store.deliveries import DeliveryPlace
 from contracts.store.volumes import load_years
-from events.callers import Caller
 from events.connections import Connection
-from events.decision import LaneKey, Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
-
-
-class _Step(Protocol):
-    """What is asked of one delivery."""
-
-    @property
-    def caller(self) -> Caller: ...
-
-    @property
-    def delivery(self) -> UUID: ...
-
-
-S = TypeVar("S", bound=_Step)
+from events.decision import Moment
+from events.desk import InMarket
 
 
 async def _load_shipping(
@@ -88,7 +64,7 @@ async def _quarter_settled(
 
 
 async def _load(
-    connection: Connection, asked: Sequence[InMarket[S]], moment: Moment
+    connection: Connection, asked: Sequence[InMarket[D]], moment: Moment
 ) -> Sequence[DeliveryState]:
     del moment
     places = {ask.argument.delivery: (ask.lane, ask.market) for ask in asked}
@@ -163,148 +139,13 @@ def _quarter_windows(agreement: Agreement, days: Days, lanes: int) -> list[index
     ]
 
 
-SHIP: Operation[InMarket[Ship], DeliveryState] = in_market("delivery.ship", _load_shipping, rules.ship)
-WEIGH: Operation[InMarket[Weigh], DeliveryState] = in_market("delivery.weigh", _load, rules.weigh)
-LODGE: Operation[InMarket[LodgeAssay], DeliveryState] = in_market(
-    "delivery.lodge-assay", _load, results.lodge
-)
-EXCHANGE: Operation[InMarket[ExchangeAssays], DeliveryState] = in_market(
-    "delivery.exchange-assays", _load, results.exchange
-)
-UMPIRE: Operation[InMarket[DecideAsUmpire], DeliveryState] = in_market(
-    "delivery.umpire", _load, results.umpire
-)
-ACCEPT: Operation[InMarket[Accept], DeliveryState] = in_market("delivery.accept", _load, rules.accept)
-REJECT: Operation[InMarket[Reject], DeliveryState] = in_market("delivery.reject", _load, rules.reject)
-SETTLE: Operation[InMarket[Settle], DeliveryState] = in_market("delivery.settle", _load, settlements.settle)
-RESTATE: Operation[InMarket[Restate], DeliveryState] = in_market(
-    "delivery.restate", _load, settlements.restate
-)
-SETTLE_QUARTER: Operation[InMarket[SettleQuarter], QuarterState] = in_market(
-    "agreement.settle-quarter", _load_quarter, settlements.settle_quarter
-)
-
-
-async def ship(
-    desk: Desk, argument: Ship, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_agreement(desk, SHIP, argument, argument.agreement, request=request, dry_run=dry_run)
-
-
-async def settle_quarter(
-    desk: Desk, argument: SettleQuarter, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_agreement(
-        desk, SETTLE_QUARTER, argument, argument.agreement, request=request, dry_run=dry_run
-    )
-
-
-async def weigh(
-    desk: Desk, argument: Weigh, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, WEIGH, argument, request=request, dry_run=dry_run)
-
-
-async def lodge(
-    desk: Desk, argument: LodgeAssay, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, LODGE, argument, request=request, dry_run=dry_run)
-
-
-async def exchange(
-    desk: Desk, argument: ExchangeAssays, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    """`store.due.due_deliveries` tells of which deliveries the time is out."""
-    return await _of_delivery(desk, EXCHANGE, argument, request=request, dry_run=dry_run)
-
-
-async def umpire(
-    desk: Desk, argument: DecideAsUmpire, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, UMPIRE, argument, request=request, dry_run=dry_run)
-
-
-async def accept(
-    desk: Desk, argument: Accept, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, ACCEPT, argument, request=request, dry_run=dry_run)
-
-
-async def reject(
-    desk: Desk, argument: Reject, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, REJECT, argument, request=request, dry_run=dry_run)
-
-
-async def settle(
-    desk: Desk, argument: Settle, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, SETTLE, argument, request=request, dry_run=dry_run)
-
-
-async def restate(
-    desk: Desk, argument: Restate, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    return await _of_delivery(desk, RESTATE, argument, request=request, dry_run=dry_run)
-
-
-async def locate(desk: Desk, caller: Caller, delivery: UUID) -> DeliveryPlace:
-    """Raises DeliveryUnknown, also for who is no party to it."""
-    party = None if "operator" in caller.roles else caller.organisation
-    async with desk.looking() as connection:
-        place = await store.locate(connection, party, delivery)
-    if place is None:
-        raise DeliveryUnknown
-    return place
-
-
-class _Asked(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
-
-B = TypeVar("B", bound=_Asked)
-T = TypeVar("T")
-
-
-async def _of_agreement(
-    desk: Desk,
-    operation: Operation[InMarket[B], T],
-    argument: B,
-    agreement: UUID,
-    *,
-    request: Request | None,
-    dry_run: bool,
-) -> Answer:
-    place = await find(desk, argument.caller, agreement)
-    return await submit(
-        desk,
-        operation,
-        InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
-        caller=argument.caller,
-        lanes=[LaneKey("contracts", place.lane)],
-        touches=touches(agreement),
-        request=request,
-        dry_run=dry_run,
-    )
-
-
-async def _of_delivery(
-    desk: Desk,
-    operation: Operation[InMarket[S], DeliveryState],
-    argument: S,
-    *,
-    request: Request | None,
-    dry_run: bool,
-) -> Answer:
-    place = await locate(desk, argument.caller, argument.delivery)
-    return await submit(
-        desk,
-        operation,
-        InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
-        caller=argument.caller,
-        lanes=[LaneKey("contracts", place.lane)],
-        touches=touches(place.agreement),
-        request=request,
-        dry_run=dry_run,
-    )
+ship: Final = AgreementStep("delivery.ship", _load_shipping, rules.ship)
+weigh: Final = DeliveryStep("delivery.weigh", _load, rules.weigh)
+lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
+exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)
+umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)
+accept: Final = DeliveryStep("delivery.accept", _load, rules.accept)
+reject: Final = DeliveryStep("delivery.reject", _load, rules.reject)
+settle: Final = DeliveryStep("delivery.settle", _load, settlements.settle)
+restate: Final = DeliveryStep("delivery.restate", _load, settlements.restate)
+settle_quarter: Final = AgreementStep("agreement.settle-quarter", _load_quarter, settlements.settle_quarter)

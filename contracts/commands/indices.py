@@ -7,14 +7,13 @@ from msgspec import Struct
 
 from contracts.rules import indices as rules
 from contracts.rules.delivery import midnight
-from contracts.rules.indices import IndexState, IndexUnit, PublishIndex
+from contracts.rules.indices import IndexState, PublishIndex
 from contracts.rules.prices import index_of
 from contracts.rules.quotation import price_window
 from contracts.store import indices as store
 from contracts.store.indices import Window
-from events.callers import Caller
 from events.connections import Connection
-from events.contract_terms import AgreementTerms, IndexValue
+from events.contract_terms import AgreementTerms
 from events.decision import Decision, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
 from events.vocabulary import lane_of
@@ -55,22 +54,14 @@ PUBLISH: Operation[InIndex, IndexState] = Operation("index.publish", _load, _pub
 
 
 async def publish(
-    desk: Desk,
-    caller: Caller,
-    *,
-    index: str,
-    unit: IndexUnit,
-    values: tuple[IndexValue, ...],
-    request: Request | None = None,
-    dry_run: bool = False,
+    desk: Desk, argument: PublishIndex, *, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    lane = desk.lane("contracts", index)
-    argument = PublishIndex(caller=caller, index=index, unit=unit, values=values)
+    lane = desk.lane("contracts", argument.index)
     return await submit(
         desk,
         PUBLISH,
         InIndex(lane=lane.lane, argument=argument),
-        caller=caller,
+        caller=argument.caller,
         lanes=[lane],
         touches=None,
         request=request,

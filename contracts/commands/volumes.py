@@ -1,26 +1,26 @@
 """Volumes of agreements: what a side says of a quantity, and what the clock makes of it."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from typing import Final
 
-from contracts.commands.agreements import S, step
 from contracts.commands.indices import windows_of
+from contracts.commands.steps import A, AgreementStep
 from contracts.rules import clock, nominations, year_accounts
-from contracts.rules.nominations import NominateQuantity, VolumeState
+from contracts.rules.nominations import VolumeState
 from contracts.rules.standing import PassTime
-from contracts.rules.year_accounts import AccountState, DeclareOutput, NotifyShortfall, unpriced_day
+from contracts.rules.year_accounts import AccountState, unpriced_day
 from contracts.rules.year_prices import formula_price
 from contracts.store.agreements import load_agreements
 from contracts.store.indices import load_values
 from contracts.store.volumes import load_volumes
-from events.callers import Caller
 from events.connections import Connection
-from events.contract_terms import NominatedPart, NominationLevel
-from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market
+from events.decision import Moment
+from events.desk import InMarket
 
 
-async def load(connection: Connection, asked: Sequence[InMarket[S]], moment: Moment) -> Sequence[VolumeState]:
+async def _load(
+    connection: Connection, asked: Sequence[InMarket[A]], moment: Moment
+) -> Sequence[VolumeState]:
     del moment
     keys = [(ask.lane, ask.market, ask.argument.agreement) for ask in asked]
     agreements = await load_agreements(connection, keys)
@@ -35,12 +35,12 @@ async def load(connection: Connection, asked: Sequence[InMarket[S]], moment: Mom
     ]
 
 
-async def load_accounts(
+async def _load_accounts(
     connection: Connection, asked: Sequence[InMarket[PassTime]], moment: Moment
 ) -> Sequence[AccountState]:
     """With the formula's price of a year that is due and in which nothing was invoiced."""
     states = []
-    for ask, state in zip(asked, await load(connection, asked, moment), strict=True):
+    for ask, state in zip(asked, await _load(connection, asked, moment), strict=True):
         last_day, formula = None, None
         if state.agreement is not None:
             last_day = unpriced_day(state.agreement, state.volumes, moment.now)
@@ -54,68 +54,8 @@ async def load_accounts(
     return states
 
 
-NOMINATE: Operation[InMarket[NominateQuantity], VolumeState] = in_market(
-    "agreement.nominate", load, nominations.nominate
-)
-DECLARE_OUTPUT: Operation[InMarket[DeclareOutput], VolumeState] = in_market(
-    "agreement.declare-output", load, year_accounts.declare_output
-)
-NOTIFY_SHORTFALL: Operation[InMarket[NotifyShortfall], VolumeState] = in_market(
-    "agreement.notify-shortfall", load, year_accounts.notify_shortfall
-)
-PASS_TIME: Operation[InMarket[PassTime], AccountState] = in_market(
-    "agreement.pass-time", load_accounts, clock.pass_time
-)
-
-
-async def nominate(
-    desk: Desk,
-    caller: Caller,
-    *,
-    agreement: UUID,
-    level: NominationLevel,
-    part: NominatedPart,
-    request: Request | None = None,
-    dry_run: bool = False,
-) -> Answer:
-    argument = NominateQuantity(caller=caller, agreement=agreement, level=level, part=part)
-    return await step(desk, NOMINATE, argument, request=request, dry_run=dry_run)
-
-
-async def declare_output(
-    desk: Desk,
-    caller: Caller,
-    *,
-    agreement: UUID,
-    year: int,
-    output_g: int,
-    request: Request | None = None,
-    dry_run: bool = False,
-) -> Answer:
-    argument = DeclareOutput(caller=caller, agreement=agreement, year=year, output_g=output_g)
-    return await step(desk, DECLARE_OUTPUT, argument, request=request, dry_run=dry_run)
-
-
-async def notify_shortfall(
-    desk: Desk,
-    caller: Caller,
-    *,
-    agreement: UUID,
-    year: int,
-    quantity_g: int,
-    reason: str,
-    request: Request | None = None,
-    dry_run: bool = False,
-) -> Answer:
-    argument = NotifyShortfall(
-        caller=caller, agreement=agreement, year=year, quantity_g=quantity_g, reason=reason
-    )
-    return await step(desk, NOTIFY_SHORTFALL, argument, request=request, dry_run=dry_run)
-
-
-async def pass_time(
-    desk: Desk, caller: Caller, *, agreement: UUID, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    """What the clock alone makes of an agreement: `store.due` tells of which."""
-    argument = PassTime(caller=caller, agreement=agreement)
-    return await step(desk, PASS_TIME, argument, request=request, dry_run=dry_run)
+nominate: Final = AgreementStep("agreement.nominate", _load, nominations.nominate)
+declare_output: Final = AgreementStep("agreement.declare-output", _load, year_accounts.declare_output)
+notify_shortfall: Final = AgreementStep("agreement.notify-shortfall", _load, year_accounts.notify_shortfall)
+pass_time: Final = AgreementStep("agreement.pass-time", _load_accounts, clock.pass_time)
+"""`store.due` tells of which agreements."""

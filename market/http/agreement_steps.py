@@ -6,11 +6,12 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from contracts.commands import agreements as commands
+from contracts.rules import standing as rules
 from contracts.rules.standing import TerminationReason
-from market.http.access import TRADERS
 from market.http.agreement_views import Evidence
-from market.http.agreements import TAG, AgreementAccepted, accepted
-from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.agreements import accepted, agreement_step
+from market.http.contract_steps import given
+from market.http.endpoint import Answer, Call, DryRun, Nothing
 from market.http.material import Body, Window
 from market.rules.wording import LongText
 
@@ -37,18 +38,10 @@ class Terminate(Body, frozen=True, kw_only=True):
     note: LongText | None = None
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/conditions/{condition}",
-    roles=TRADERS,
     summary="Meet or waive a condition precedent",
-    tag=TAG,
     body=SettleCondition,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="The last condition makes the agreement effective.",
     example={
         "outcome": "met",
@@ -57,58 +50,36 @@ class Terminate(Body, frozen=True, kw_only=True):
     },
 )
 async def settle(call: Call[SettleCondition, DryRun]) -> Answer:
-    result = await commands.settle_condition(
-        call.door.desk,
-        call.caller,
+    argument = rules.SettleCondition(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         condition=call.text_parameter["condition"],
         outcome=call.body.outcome,
         on=call.body.on,
         evidence=tuple(evidence.inside() for evidence in call.body.evidence),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.settle_condition, argument))
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/extensions",
-    roles=TRADERS,
     summary="Extend an agreement",
-    tag=TAG,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="By the side whose option it is, in time before the end.",
 )
 async def extend(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.extend(
-        call.door.desk,
-        call.caller,
+    argument = rules.Extend(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.extend, argument))
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/suspensions",
-    roles=TRADERS,
     summary="Declare force majeure",
-    tag=TAG,
     body=Suspend,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="Deliveries rest for the period, and what has to be taken is less by its share of the year.",
     example={
         "period": {"start": "2028-03-01T00:00:00Z", "end": "2028-04-01T00:00:00Z"},
@@ -116,71 +87,46 @@ async def extend(call: Call[Nothing, DryRun]) -> Answer:
     },
 )
 async def suspend(call: Call[Suspend, DryRun]) -> Answer:
-    result = await commands.suspend(
-        call.door.desk,
-        call.caller,
+    argument = rules.Suspend(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         period=call.body.period.inside(),
         reason=call.body.reason,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.suspend, argument))
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/resumption",
-    roles=TRADERS,
     summary="End a force majeure early",
-    tag=TAG,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="By the side that declared it; without this it ends with its period.",
 )
 async def resume(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.resume(
-        call.door.desk,
-        call.caller,
+    argument = rules.Resume(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.resume, argument))
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/termination",
-    roles=TRADERS,
     summary="Terminate an agreement",
-    tag=TAG,
     body=Terminate,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="Whether it may is for the parties and their courts; the record says who, when and why.",
     example={"reason": "breach", "note": "Two deliveries are missing"},
 )
 async def terminate(call: Call[Terminate, DryRun]) -> Answer:
-    result = await commands.terminate(
-        call.door.desk,
-        call.caller,
+    argument = rules.Terminate(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         reason=call.body.reason,
         note=call.body.note,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.terminate, argument))
 
 
 HANDLERS: Final = (settle, extend, suspend, resume, terminate)

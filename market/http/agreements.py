@@ -1,13 +1,14 @@
 """Agreements: draft one, read one's own, propose, compare proposals, sign."""
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from contracts.commands import agreements as commands
+from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
-from contracts.rules.agreements import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
 from contracts.store.agreements import ProposalRow
@@ -34,13 +35,14 @@ from market.http.agreement_views import (
     summary_view,
 )
 from market.http.contract_reads import ReasonedPage, ReasonQuery, as_party, load
+from market.http.contract_steps import given, step_endpoint
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.examples import AGREEMENT, AGREEMENT_TERMS
 from market.http.ids import AgreementId, MarketId, OrganisationId, to_text, to_uuid
 from market.http.material import Body
 from market.http.paging import Listing
 from market.http.reads import as_desk
-from market.http.receipts import Accepted, Done, Result, done
+from market.http.receipts import Accepted, Done, done
 from market.rules.refusals import MarketUnknown
 from market.rules.wording import LongText
 from market.store import markets, members, party_reads
@@ -94,9 +96,12 @@ class AgreementAccepted(Accepted, frozen=True, kw_only=True):
     proposal: int | None = None
 
 
-def accepted(call: Call[Any, DryRun], result: Result) -> Answer:
+agreement_step: Final = partial(step_endpoint, tag=TAG, answer=AgreementAccepted, versioned=True)
+"""A step of the agreement in the path."""
+
+
+def accepted(call: Call[Any, DryRun], outcome: Done) -> Answer:
     """The answer to a step of the agreement in the path."""
-    outcome = done(call, result)
     version = call.expected_version + len(outcome.facts)
     proposed = next((fact for fact in outcome.facts if isinstance(fact, AgreementProposed)), None)
     body = AgreementAccepted(
@@ -131,17 +136,12 @@ def _status(outcome: Done) -> AgreementStatus | None:
     return found
 
 
-@endpoint(
-    "POST",
+@step_endpoint(
     "/v1/agreements",
-    roles=TRADERS,
     summary="Draft an agreement",
     tag=TAG,
     body=DraftAgreement,
-    query=DryRun,
     answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
     description="Both parties are members of the market. Nothing binds before both have signed.",
     example=AGREEMENT,
 )
@@ -149,9 +149,8 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
     body, market = call.body, to_uuid(call.body.market)
     counterparty = to_uuid(body.counterparty)
     basis, active = await _market(call, market, counterparty)
-    result = await commands.draft(
-        call.door.desk,
-        call.caller,
+    argument = rules.DraftAgreement(
+        caller=call.caller,
         market=market,
         kind=body.kind,
         side=body.side,
@@ -159,10 +158,8 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
         basis=basis,
         members=active,
         terms=body.terms.inside(),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.draft, argument)
     fact = outcome.fact(AgreementDrafted)
     found = None if outcome.validated_only else to_text("agr", fact.agreement)
     return Answer(
@@ -216,7 +213,7 @@ async def index(call: Call[Nothing, AgreementQuery]) -> Answer:
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.agreement,
-        view=lambda row: summary_view(row, _side(call, row), day_of(call.door.clock())),
+        view=lambda row: summary_view(row, _side(call, row), rules.day_of(call.door.clock())),
     )
 
 
@@ -237,37 +234,26 @@ def _side(call: Call[Any, Any], agreement: Agreement) -> Side | None:
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     agreement = await load(call)
-    body = agreement_view(agreement, _side(call, agreement), day_of(call.door.clock()))
+    body = agreement_view(agreement, _side(call, agreement), rules.day_of(call.door.clock()))
     return Answer(body=body, version=agreement.version)
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/proposals",
-    roles=TRADERS,
     summary="Propose other terms",
-    tag=TAG,
     body=ProposeTerms,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="Replaces what is on the table and its signatures; what both have signed stands meanwhile.",
     example={"terms": AGREEMENT_TERMS, "note": "floor as discussed"},
 )
 async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
-    result = await commands.propose(
-        call.door.desk,
-        call.caller,
+    argument = rules.ProposeTerms(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         terms=call.body.terms.inside(),
         note=call.body.note,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.propose, argument))
 
 
 @endpoint(
@@ -338,46 +324,34 @@ async def _proposals(call: Call[Any, Any], *numbers: int) -> list[ProposalRow]:
     description="One's own, as long as not both have signed it.",
 )
 async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.withdraw(
-        call.door.desk,
-        call.caller,
+    argument = rules.WithdrawProposal(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         proposal=_number(call),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    result = await commands.withdraw(call.door.desk, argument, dry_run=call.query.validate_only)
+    return accepted(call, done(call, result))
 
 
-@endpoint(
-    "POST",
+@agreement_step(
     "/v1/agreements/{agreement}/signatures",
-    roles=TRADERS,
     summary="Sign what is on the table",
-    tag=TAG,
     body=Sign,
-    query=DryRun,
-    answer=AgreementAccepted,
-    status=201,
-    idempotent=True,
-    versioned=True,
     description="The second signature of a level brings the agreement there; nobody brings it there alone.",
     example={"proposal": 1, "binding": True},
 )
 async def sign(call: Call[Sign, DryRun]) -> Answer:
-    result = await commands.sign(
-        call.door.desk,
-        call.caller,
+    argument = rules.SignProposal(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         expected_version=call.expected_version,
         proposal=call.body.proposal,
         binding=call.body.binding,
         side=call.body.side,
         group=await _group(call),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return accepted(call, result)
+    return accepted(call, await given(call, commands.sign, argument))
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

@@ -8,7 +8,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from contracts.rules.agreement import Agreement
+from contracts.rules.volumes import Volumes
 from contracts.store import agreements as store
+from contracts.store.volumes import load_volumes
 from events.connections import Connection
 from market.http.endpoint import Call, not_found
 from market.http.faults import Fault, InvalidInputError
@@ -60,3 +62,13 @@ async def load(call: Call[Any, Any]) -> Agreement:
     if agreement is None:
         raise not_found()
     return agreement
+
+
+async def load_with_volumes(call: Call[Any, Any]) -> tuple[Agreement, Volumes]:
+    """As `load`, and what was nominated, delivered and missed under it."""
+    async with as_party(call) as (connection, organisation):
+        agreement = await store.load_agreement(connection, organisation, call.ids["agreement"])
+        if agreement is None:
+            raise not_found()
+        key = (agreement.lane, agreement.market, agreement.agreement)
+        return agreement, (await load_volumes(connection, [key]))[agreement.agreement]

@@ -1,13 +1,14 @@
 """Deliveries under an agreement: ship, weigh, lodge an assay, exchange, umpire, accept, reject; read them."""
 
 from datetime import date
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 from msgspec import Meta
 
-from contracts.commands import agreements
 from contracts.commands import deliveries as commands
+from contracts.commands.steps import find
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
@@ -18,9 +19,10 @@ from events.contract_events import DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.http import lists
-from market.http.access import READERS, TRADERS
+from market.http.access import READERS
 from market.http.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.contract_reads import load as load_agreement
+from market.http.contract_steps import Step, given, step_endpoint
 from market.http.delivery_views import DeliveryView, Result
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
@@ -28,13 +30,13 @@ from market.http.material import Body, Footprint, OriginStep, RecycledContent
 from market.http.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.paging import Listing
 from market.http.reads import as_desk
-from market.http.receipts import Accepted, done
-from market.http.receipts import Result as Recorded
+from market.http.receipts import Accepted
 from market.rules.refusals import CertificateUnknown
 from market.rules.wording import Code, Text
 from market.store import members
 
 TAG: Final = "Deliveries"
+A = TypeVar("A")
 Results = Annotated[tuple[Result, ...], Meta(min_length=1, max_length=64)]
 RESULTS: Final = [
     {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64.3"}},
@@ -110,24 +112,20 @@ class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
     id: DeliveryId | None
 
 
-def accepted(call: Call[Any, DryRun], result: Recorded) -> Answer:
+delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
+
+
+async def _given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
     """The answer to a step of the delivery in the path."""
-    outcome = done(call, result)
+    outcome = await given(call, step, argument)
     body = DeliveryAccepted(id=to_text("del", call.ids["delivery"]), **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/agreements/{agreement}/deliveries",
-    roles=TRADERS,
     summary="Ship a lot",
-    tag=TAG,
     body=ShipLot,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="By the seller, under an effective agreement; the provisional invoice goes with it.",
     example=EXAMPLE,
 )
@@ -145,10 +143,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         stated=tuple(result.inside() for result in body.stated),
         evidence=body.evidence(await _certificates(call)),
     )
-    result = await commands.ship(
-        call.door.desk, argument, request=call.idempotent_request(), dry_run=call.query.validate_only
-    )
-    outcome = done(call, result)
+    outcome = await given(call, commands.ship, argument)
     fact = outcome.fact(DeliveryShipped)
     found = None if outcome.validated_only else to_text("del", fact.delivery)
     return Answer(
@@ -163,7 +158,7 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     """The named certificates as the seller's sites hold them in the market. Raises CertificateUnknown."""
     if not call.body.certificates:
         return ()
-    place = await agreements.find(call.door.desk, call.caller, call.ids["agreement"])
+    place = await find(call.door.desk, call.caller, call.ids["agreement"])
     async with as_desk(call) as connection:
         row = await members.load_member(connection, place.market, place.seller)
     held = {} if row is None else {each.certificate: each for each in row.member.certificates}
@@ -175,17 +170,10 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     return tuple(found)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/weighing",
-    roles=TRADERS,
     summary="State the mass as received",
-    tag=TAG,
     body=WeighLot,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="By the buyer. From this day the time to lodge an assay runs.",
     example={"weighed_on": "2028-03-04", "net_wet_t": "19.960", "moisture_percent": "0.6"},
 )
@@ -197,21 +185,13 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
         net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
         moisture_ppb=PERCENT.parse(call.body.moisture_percent),
     )
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.weigh(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.weigh, argument)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/assays",
-    roles=TRADERS,
     summary="Lodge a sealed assay",
-    tag=TAG,
     body=Assay,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="Shown to the other side when both are in or the time is out. It does not change.",
     example=ASSAY,
 )
@@ -223,39 +203,23 @@ async def lodge(call: Call[Assay, DryRun]) -> Answer:
         reference=call.body.reference,
         results=tuple(result.inside() for result in call.body.results),
     )
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.lodge(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.lodge, argument)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/exchange",
-    roles=TRADERS,
     summary="Exchange assays when the time is out",
-    tag=TAG,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="Who lodged none in time is bound by the other's figures.",
 )
 async def exchange(call: Call[Nothing, DryRun]) -> Answer:
     argument = ExchangeAssays(caller=call.caller, delivery=call.ids["delivery"])
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.exchange(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.exchange, argument)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/umpire",
-    roles=TRADERS,
     summary="Hand in the umpire's assay",
-    tag=TAG,
     body=UmpireAssay,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="All analytes that stand before the agreed umpire at once.",
     example={**ASSAY, "results": RESULTS[:1], "cost": "1200.00"},
 )
@@ -268,21 +232,13 @@ async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
         results=tuple(result.inside() for result in call.body.results),
         cost_cents=EUR_CENTS.parse(call.body.cost),
     )
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.umpire(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.umpire, argument)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/acceptance",
-    roles=TRADERS,
     summary="Accept a delivery",
-    tag=TAG,
     body=AcceptLot,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="By the buyer; title passes for the settled quantity.",
     example={"title_passed_on": "2028-03-18"},
 )
@@ -290,26 +246,17 @@ async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
     argument = Accept(
         caller=call.caller, delivery=call.ids["delivery"], title_passed_on=call.body.title_passed_on
     )
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.accept(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.accept, argument)
 
 
-@endpoint(
-    "POST",
+@delivery_step(
     "/v1/deliveries/{delivery}/rejection",
-    roles=TRADERS,
     summary="Reject a delivery",
-    tag=TAG,
-    query=DryRun,
-    answer=DeliveryAccepted,
-    status=201,
-    idempotent=True,
     description="By the buyer, when settled figures break the agreed limits; what was paid comes back.",
 )
 async def reject(call: Call[Nothing, DryRun]) -> Answer:
     argument = Reject(caller=call.caller, delivery=call.ids["delivery"])
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return accepted(call, await commands.reject(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _given(call, commands.reject, argument)
 
 
 @endpoint(

@@ -7,13 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from contracts.commands import indices as commands
-from contracts.rules.indices import IndexUnit
+from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.store import indices as store
 from events.contract_terms import IndexValue
 from events.refusal import Refusals
 from events.vocabulary import Denominator
 from market.http import lists
 from market.http.access import OPERATORS, READERS
+from market.http.contract_steps import given
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.faults import Fault, InvalidInputError
 from market.http.index_files import CSV, XLSX, read_values, row_numbers
@@ -23,7 +24,7 @@ from market.http.material import Body
 from market.http.paging import Listing
 from market.http.problems import refusal_faults
 from market.http.reads import as_caller
-from market.http.receipts import Accepted, done
+from market.http.receipts import Accepted
 from market.rules.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
@@ -138,16 +139,8 @@ def _in_file(fault: Fault, numbers: list[int]) -> Fault:
 
 async def _publish(call: Call[Any, Any], unit: IndexUnit, values: tuple[IndexValue, ...]) -> Answer:
     index = _code(call)
-    result = await commands.publish(
-        call.door.desk,
-        call.caller,
-        index=index,
-        unit=unit,
-        values=values,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
+    argument = PublishIndex(caller=call.caller, index=index, unit=unit, values=values)
+    outcome = await given(call, commands.publish, argument)
     body = IndexAccepted(index=index, values=len(values), **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
 

@@ -5,21 +5,21 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from contracts.commands import volumes as commands
-from contracts.rules.nominations import in_order
+from contracts.rules import year_accounts
+from contracts.rules.nominations import NominateQuantity, in_order
 from contracts.rules.volumes import Nomination
-from contracts.store.agreements import load_agreement
-from contracts.store.volumes import load_volumes
 from events.contract_events import OutputDeclared, QuantityNominated, ShortfallNotified
 from events.contract_terms import NominatedPart, NominationLevel
 from events.vocabulary import ProductForm
-from market.http.access import READERS, TRADERS
+from market.http.access import READERS
 from market.http.agreements import TAG
-from market.http.contract_reads import ReasonQuery, as_party
-from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.contract_reads import ReasonQuery, load_with_volumes
+from market.http.contract_steps import given, step_endpoint
+from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.ids import NominationId, to_text
 from market.http.material import Body, Window
 from market.http.numbers import KILOGRAMS, Kilograms
-from market.http.receipts import Accepted, done
+from market.http.receipts import Accepted
 from market.rules.wording import LongText
 
 ContractYear = Annotated[int, Meta(ge=1, le=60, description="Contract years count from 1.")]
@@ -93,17 +93,12 @@ class VolumeAccepted(Accepted, frozen=True, kw_only=True):
     year: int
 
 
-@endpoint(
-    "POST",
+@step_endpoint(
     "/v1/agreements/{agreement}/nominations",
-    roles=TRADERS,
     summary="Nominate a quantity",
     tag=TAG,
     body=Nominate,
-    query=DryRun,
     answer=NominationAccepted,
-    status=201,
-    idempotent=True,
     description="By the buyer, before notice is over, in the band around its share of the level above.",
     example={
         "level": "annual",
@@ -114,9 +109,8 @@ class VolumeAccepted(Accepted, frozen=True, kw_only=True):
 )
 async def nominate(call: Call[Nominate, DryRun]) -> Answer:
     body = call.body
-    result = await commands.nominate(
-        call.door.desk,
-        call.caller,
+    argument = NominateQuantity(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         level=body.level,
         part=NominatedPart(
@@ -125,10 +119,8 @@ async def nominate(call: Call[Nominate, DryRun]) -> Answer:
             make_up_g=KILOGRAMS.parse(body.make_up_kg),
             form=body.form,
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.nominate, argument)
     fact = outcome.fact(QuantityNominated)
     shown = None if outcome.validated_only else to_text("nom", fact.nomination)
     accepted = NominationAccepted(id=shown, year=fact.year, **outcome.accepted())
@@ -146,71 +138,50 @@ async def nominate(call: Call[Nominate, DryRun]) -> Answer:
     description="One for each year, quarter and month that was nominated, by the buyer or by its silence.",
 )
 async def index(call: Call[Nothing, ReasonQuery]) -> Answer:
-    async with as_party(call) as (connection, organisation):
-        agreement = await load_agreement(connection, organisation, call.ids["agreement"])
-        if agreement is None:
-            raise not_found()
-        key = (agreement.lane, agreement.market, agreement.agreement)
-        volumes = (await load_volumes(connection, [key]))[agreement.agreement]
+    _, volumes = await load_with_volumes(call)
     items = tuple(NominationView.of(nomination) for nomination in in_order(volumes))
     return Answer(body=NominationsView(items=items), hashed=True)
 
 
-@endpoint(
-    "POST",
+@step_endpoint(
     "/v1/agreements/{agreement}/outputs",
-    roles=TRADERS,
     summary="Declare the output of a contract year",
     tag=TAG,
     body=DeclareOutput,
-    query=DryRun,
     answer=VolumeAccepted,
-    status=201,
-    idempotent=True,
     description="By the seller, where the buyer has a share of it; until then what was expected counts.",
     example={"year": 1, "output_kg": "1300000.000"},
 )
 async def declare_output(call: Call[DeclareOutput, DryRun]) -> Answer:
-    result = await commands.declare_output(
-        call.door.desk,
-        call.caller,
+    argument = year_accounts.DeclareOutput(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         year=call.body.year,
         output_g=KILOGRAMS.parse(call.body.output_kg),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.declare_output, argument)
     accepted = VolumeAccepted(year=outcome.fact(OutputDeclared).year, **outcome.accepted())
     return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
 
 
-@endpoint(
-    "POST",
+@step_endpoint(
     "/v1/agreements/{agreement}/shortfalls",
-    roles=TRADERS,
     summary="Tell of a shortfall",
     tag=TAG,
     body=NotifyShortfall,
-    query=DryRun,
     answer=VolumeAccepted,
-    status=201,
-    idempotent=True,
     description="By the seller, as early as the agreement asks; the buyer need not take what is not there.",
     example={"year": 1, "quantity_kg": "50000.000", "reason": "The calciner is down until March"},
 )
 async def notify_shortfall(call: Call[NotifyShortfall, DryRun]) -> Answer:
-    result = await commands.notify_shortfall(
-        call.door.desk,
-        call.caller,
+    argument = year_accounts.NotifyShortfall(
+        caller=call.caller,
         agreement=call.ids["agreement"],
         year=call.body.year,
         quantity_g=KILOGRAMS.parse(call.body.quantity_kg),
         reason=call.body.reason,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.notify_shortfall, argument)
     accepted = VolumeAccepted(year=outcome.fact(ShortfallNotified).year, **outcome.accepted())
     return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
 

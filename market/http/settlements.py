@@ -1,7 +1,8 @@
 """Invoices of an agreement: settle a delivery or a quarter, settle what was restated, read them all."""
 
 from datetime import date
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from contracts.commands import deliveries as commands
@@ -9,15 +10,17 @@ from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from events.contract_events import InvoiceSettled
 from market.http import lists
-from market.http.access import READERS, TRADERS
+from market.http.access import READERS
 from market.http.contract_reads import ReasonedPage, as_party, load
+from market.http.contract_steps import Step, given, step_endpoint
 from market.http.delivery_views import InvoiceView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.material import Body
 from market.http.paging import Listing
-from market.http.receipts import Accepted, Result, done
+from market.http.receipts import Accepted
 
 TAG: Final = "Invoices"
+A = TypeVar("A")
 
 
 class Quarter(Body, frozen=True, kw_only=True):
@@ -32,8 +35,11 @@ class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
     invoice: InvoiceView
 
 
-def _settled(call: Call[Any, DryRun], result: Result) -> Answer:
-    outcome = done(call, result)
+settlement_step: Final = partial(step_endpoint, tag=TAG, answer=InvoiceAccepted)
+
+
+async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
+    outcome = await given(call, step, argument)
     invoice = InvoiceView.outside(outcome.fact(InvoiceSettled))
     return Answer(
         body=InvoiceAccepted(invoice=invoice, **outcome.accepted()),
@@ -42,62 +48,36 @@ def _settled(call: Call[Any, DryRun], result: Result) -> Answer:
     )
 
 
-@endpoint(
-    "POST",
+@settlement_step(
     "/v1/deliveries/{delivery}/settlement",
-    roles=TRADERS,
     summary="Settle an accepted delivery",
-    tag=TAG,
-    query=DryRun,
-    answer=InvoiceAccepted,
-    status=201,
-    idempotent=True,
     description="Once, when its quotation period is over: final price less what was paid on documents.",
 )
 async def settle(call: Call[Nothing, DryRun]) -> Answer:
     argument = Settle(caller=call.caller, delivery=call.ids["delivery"])
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return _settled(call, await commands.settle(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _settled(call, commands.settle, argument)
 
 
-@endpoint(
-    "POST",
+@settlement_step(
     "/v1/deliveries/{delivery}/restatements",
-    roles=TRADERS,
     summary="Settle what restated index values change",
-    tag=TAG,
-    query=DryRun,
-    answer=InvoiceAccepted,
-    status=201,
-    idempotent=True,
     description="The settled invoice stays as it is; the difference is an invoice of its own.",
 )
 async def restate(call: Call[Nothing, DryRun]) -> Answer:
     argument = Restate(caller=call.caller, delivery=call.ids["delivery"])
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return _settled(call, await commands.restate(call.door.desk, argument, request=request, dry_run=dry_run))
+    return await _settled(call, commands.restate, argument)
 
 
-@endpoint(
-    "POST",
+@settlement_step(
     "/v1/agreements/{agreement}/quarters",
-    roles=TRADERS,
     summary="Settle a quarter of a contract for difference",
-    tag=TAG,
     body=Quarter,
-    query=DryRun,
-    answer=InvoiceAccepted,
-    status=201,
-    idempotent=True,
     description="Over all that was accepted of the quarter's shipments; again where its index was restated.",
     example={"quarter": "2028-01-01"},
 )
 async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     argument = SettleQuarter(caller=call.caller, agreement=call.ids["agreement"], quarter=call.body.quarter)
-    request, dry_run = call.idempotent_request(), call.query.validate_only
-    return _settled(
-        call, await commands.settle_quarter(call.door.desk, argument, request=request, dry_run=dry_run)
-    )
+    return await _settled(call, commands.settle_quarter, argument)
 
 
 @endpoint(

@@ -3,12 +3,10 @@
 from typing import Final, Literal
 
 from contracts.rules.statements import statement
-from contracts.store.agreements import load_agreement
-from contracts.store.volumes import load_volumes
 from market.http.access import READERS
 from market.http.agreements import TAG
-from market.http.contract_reads import ReasonQuery, as_party
-from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.contract_reads import ReasonQuery, load_with_volumes
+from market.http.endpoint import Answer, Call, Nothing, endpoint
 from market.http.statement_views import StatementView, as_csv, as_xlsx
 
 CSV: Final = "text/csv"
@@ -33,12 +31,7 @@ class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
     ),
 )
 async def read(call: Call[Nothing, StatementQuery]) -> Answer:
-    async with as_party(call) as (connection, organisation):
-        agreement = await load_agreement(connection, organisation, call.ids["agreement"])
-        if agreement is None:
-            raise not_found()
-        key = (agreement.lane, agreement.market, agreement.agreement)
-        volumes = (await load_volumes(connection, [key]))[agreement.agreement]
+    agreement, volumes = await load_with_volumes(call)
     view = StatementView.of(statement(agreement, volumes))
     if call.query.format == "json":
         return Answer(body=view, hashed=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from contracts.commands import agreements, deliveries
+from contracts.commands import deliveries
 from contracts.rules.deliveries import Ship
 from events.contract_terms import AssayClause, FixedVolume, FlatPrice, TermClause
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
@@ -22,6 +22,7 @@ from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
 from market.http.ids import to_text
 from market.rules.parties import CertificateDetails, LicenceDetails
+from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.shop import Shop
@@ -150,44 +151,13 @@ async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
         assay=AssayClause(umpire="SENTINEL-UMPIRE"),
         conditions=(PERMIT,),
     )
-    drafted = await agreements.draft(
-        scene.desk,
-        seller.trader,
-        market=scene.market,
-        kind="offtake",
-        side="seller",
-        counterparty=buyer.organisation,
-        basis="ndpr",
-        members=frozenset({seller.organisation, buyer.organisation}),
-        terms=terms,
-    )
-    return done(drafted).events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
+    return await drafted(scene, terms, parties=(seller, buyer))
 
 
 async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
     """A shipment under a spot contract, of a lot whose number stands nowhere else."""
     scene, today = shop.scene, shop.scene.clock.now.date()
-    drafted = await agreements.draft(
-        scene.desk,
-        seller.trader,
-        market=scene.market,
-        kind="spot",
-        side="seller",
-        counterparty=buyer.organisation,
-        basis="ndpr",
-        members=frozenset({seller.organisation, buyer.organisation}),
-        terms=FLAT,
-    )
-    agreement = done(drafted).events[0].data.agreement  # type: ignore[attr-defined]
-    for version, firm in enumerate((seller, buyer), start=1):
-        await agreements.sign(
-            scene.desk,
-            firm.trader,
-            agreement=agreement,
-            expected_version=version,
-            proposal=1,
-            binding=True,
-        )
+    agreement = await signed(scene, FLAT, kind="spot", parties=(seller, buyer))
     shipment = Ship(
         caller=seller.trader,
         agreement=agreement,

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from contracts.commands import volumes
+from contracts.rules.nominations import NominateQuantity
 from contracts.rules.statements import statement
 from contracts.store import due
 from contracts.store.agreements import load_agreements
@@ -128,9 +129,10 @@ async def test_a_word_in_time_is_the_nomination_and_no_rule_speaks(database: Any
             quantity_g=950 * TONNE_G,
             form="metal",
         )
-        await volumes.nominate(
-            scene.desk, scene.buyers[0].trader, agreement=agreement, level="annual", part=spoken
+        said = NominateQuantity(
+            caller=scene.buyers[0].trader, agreement=agreement, level="annual", part=spoken
         )
+        await volumes.nominate(scene.desk, said)
         scene.clock.now = datetime(2027, 5, 1, tzinfo=UTC)
         await until_idle(scene)
         events = await scene.events("contracts")

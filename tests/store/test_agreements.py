@@ -9,16 +9,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.commands import agreements, volumes
+from contracts.commands.steps import find
 from contracts.rules.refusals import AgreementUnknown
+from contracts.rules.standing import Extend, PassTime
 from contracts.store import agreements as store
 from contracts.store.applying import apply
 from contracts.store.due import due_agreements
 from contracts.store.volumes import load_volumes
 from events.callers import Caller
-from events.contract_terms import AgreementTerms
 from events.refusal import NotDue, Refusals
+from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
-from tests.market_support import Scene, agree_for_a_while, done, scene_on
+from tests.market_support import Firm, Scene, agree_for_a_while, scene_on
 
 
 @pytest.fixture
@@ -27,40 +29,15 @@ async def scene(database: Any) -> AsyncIterator[Scene]:
         yield opened
 
 
-async def drafted(scene: Scene, terms: AgreementTerms, kind: Any = "offtake") -> UUID:
-    seller, buyer = scene.sellers[0].organisation, scene.buyers[0].organisation
-    answer = await agreements.draft(
-        scene.desk,
-        scene.sellers[0].trader,
-        market=scene.market,
-        kind=kind,
-        side="seller",
-        counterparty=buyer,
-        basis="ndpr",
-        members=frozenset({seller, buyer}),
-        terms=terms,
-    )
-    return done(answer).events[0].data.agreement  # type: ignore[attr-defined, no-any-return]
-
-
-async def signed(scene: Scene, terms: AgreementTerms, kind: Any = "offtake") -> UUID:
-    agreement = await drafted(scene, terms, kind)
-    for version, firm in enumerate((scene.sellers[0], scene.buyers[0]), 1):
-        await agreements.sign(
-            scene.desk, firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
-        )
-    return agreement
-
-
 async def test_who_is_no_party_finds_no_agreement(scene: Scene) -> None:
     agreement = await drafted(scene, agreement_terms())
     strangers: list[Caller] = [firm.trader for firm in (scene.sellers[1], scene.buyers[1])]
     for caller in strangers:
         with pytest.raises(AgreementUnknown):
-            await agreements.find(scene.desk, caller, agreement)
+            await find(scene.desk, caller, agreement)
     with pytest.raises(AgreementUnknown):
-        await agreements.find(scene.desk, scene.sellers[0].trader, uuid4())
-    place = await agreements.find(scene.desk, scene.buyers[0].trader, agreement)
+        await find(scene.desk, scene.sellers[0].trader, uuid4())
+    place = await find(scene.desk, scene.buyers[0].trader, agreement)
     assert (scene.desk.lane("contracts", scene.market).lane, scene.market) == (place.lane, place.market)
     assert scene.lane.lane == place.lane
 
@@ -68,16 +45,14 @@ async def test_who_is_no_party_finds_no_agreement(scene: Scene) -> None:
 async def test_of_two_signatures_at_once_one_reads_again(scene: Scene) -> None:
     agreement = await drafted(scene, agreement_terms())
 
-    async def sign(caller: Caller) -> str:
+    async def sign(firm: Firm) -> str:
         try:
-            await agreements.sign(
-                scene.desk, caller, agreement=agreement, expected_version=1, proposal=1, binding=True
-            )
+            await agreements.sign(scene.desk, signature(firm, agreement, 1))
         except Refusals as refused:
             return refused.refusals[0].code
         return "signed"
 
-    outcomes = await asyncio.gather(sign(scene.sellers[0].trader), sign(scene.buyers[0].trader))
+    outcomes = await asyncio.gather(sign(scene.sellers[0]), sign(scene.buyers[0]))
     assert ["signed", "version_stale"] == sorted(outcomes)
 
 
@@ -85,13 +60,15 @@ async def test_a_refused_step_takes_no_number(scene: Scene) -> None:
     agreement = await drafted(scene, agreement_terms())
     before = len(await scene.events("contracts"))
     with pytest.raises(Refusals):
-        await agreements.extend(scene.desk, scene.buyers[0].trader, agreement=agreement, expected_version=1)
+        await agreements.extend(
+            scene.desk, Extend(caller=scene.buyers[0].trader, agreement=agreement, expected_version=1)
+        )
     assert before == len(await scene.events("contracts"))
 
 
 async def test_the_clock_finds_what_is_due_and_no_more(scene: Scene) -> None:
     conditional = await signed(scene, agreement_terms())
-    spot = await signed(scene, spot_terms(), "spot")
+    spot = await signed(scene, spot_terms(), kind="spot")
     await drafted(scene, agreement_terms())
 
     async def due(now: datetime) -> list[UUID]:
@@ -100,11 +77,11 @@ async def test_the_clock_finds_what_is_due_and_no_more(scene: Scene) -> None:
 
     assert [] == await due(datetime(2026, 12, 31, tzinfo=UTC))
     with pytest.raises(NotDue):
-        await volumes.pass_time(scene.desk, scene.operator, agreement=conditional)
+        await volumes.pass_time(scene.desk, PassTime(caller=scene.operator, agreement=conditional))
     scene.clock.now = datetime(2027, 3, 2, tzinfo=UTC)
     assert [conditional, spot] == await due(scene.clock.now)
     for agreement in (conditional, spot):
-        await volumes.pass_time(scene.desk, scene.operator, agreement=agreement)
+        await volumes.pass_time(scene.desk, PassTime(caller=scene.operator, agreement=agreement))
     assert [] == await due(scene.clock.now)
     async with scene.pool.acquire() as connection:
         found = await store.list_agreements(connection, scene.buyers[0].organisation, limit=10)

@@ -9,20 +9,21 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from contracts.commands import agreements, deliveries, indices
+from contracts.commands import deliveries, indices
 from contracts.rules.deliveries import Accept, Ship, Weigh
-from contracts.rules.indices import IndexUnit
+from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.results import ExchangeAssays, LodgeAssay
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.due import due_deliveries
-from events.contract_events import AgreementDrafted, DeliveryShipped, InvoiceSettled
+from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.contract_terms import IndexedPrice
 from events.decision import LaneKey
 from events.replay import from_journal
 from events.vocabulary import lane_of
 from market.rebuild import compare_with_record
+from tests.agreement_support import signed
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import CFD, INDEX, delivery_terms, figures, midnight, quoted
 from tests.desk_support import PERCENT_PPB, blotter
@@ -45,9 +46,8 @@ class Yard:
         self.scene.clock.now = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
 
     async def publish(self, *values: Any) -> None:
-        await indices.publish(
-            self.scene.desk, self.scene.operator, index=INDEX.code, unit=EUR_OXIDE, values=values
-        )
+        argument = PublishIndex(caller=self.scene.operator, index=INDEX.code, unit=EUR_OXIDE, values=values)
+        await indices.publish(self.scene.desk, argument)
 
     async def ship(self, lot: str = "L1", day: date = MARCH, by: Firm | None = None) -> UUID:
         answer = await deliveries.ship(
@@ -102,32 +102,7 @@ def _invoice(answer: Any) -> InvoiceSettled:
 
 async def yard_on(scene: Scene, terms: Any) -> Yard:
     scene.clock.now = midnight(date(2027, 1, 1))
-    seller, buyer = scene.sellers[0], scene.buyers[0]
-    drafted = done(
-        await agreements.draft(
-            scene.desk,
-            seller.trader,
-            market=scene.market,
-            kind="spot",
-            side="seller",
-            counterparty=buyer.organisation,
-            basis="ndpr",
-            members=frozenset({seller.organisation, buyer.organisation}),
-            terms=terms,
-        )
-    ).events[0]
-    assert isinstance(drafted.data, AgreementDrafted)
-    agreement = drafted.data.agreement
-    for version, firm in enumerate((seller, buyer), start=1):
-        await agreements.sign(
-            scene.desk,
-            firm.trader,
-            agreement=agreement,
-            expected_version=version,
-            proposal=1,
-            binding=True,
-        )
-    return Yard(scene, agreement)
+    return Yard(scene, await signed(scene, terms, kind="spot"))
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from contracts.commands import agreements
 from events.contract_terms import AssayClause
 from events.envelope import Recorded
 from events.market_events import MatchStruck, SupplyOffered
 from market.publisher import public_units, tape_id
 from market.rules.viewers import public_id
 from market.topics import TopicRecord, open_reading
+from tests.agreement_support import signed
 from tests.contract_support import spot_terms
-from tests.market_support import Firm, Scene, done, scene_on
+from tests.market_support import Firm, Scene, scene_on
 from tests.process_support import (
     caught_up,
     eventually,
@@ -230,19 +230,5 @@ async def test_agreements_show_their_steps_in_bands_and_nobody(
 
 async def sign_a_contract(scene: Scene, seller: Firm, buyer: Firm) -> None:
     """An offtake of 20 t a year without conditions, effective with the second signature."""
-    drafted = await agreements.draft(
-        scene.desk,
-        seller.trader,
-        market=scene.market,
-        kind="offtake",
-        side="seller",
-        counterparty=buyer.organisation,
-        basis="ndpr",
-        members=frozenset({seller.organisation, buyer.organisation}),
-        terms=spot_terms(assay=AssayClause(umpire="SENTINEL")),
-    )
-    agreement = done(drafted).events[0].data.agreement  # type: ignore[attr-defined]
-    for version, firm in enumerate((seller, buyer), 1):
-        await agreements.sign(
-            scene.desk, firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
-        )
+    terms = spot_terms(assay=AssayClause(umpire="SENTINEL"))
+    await signed(scene, terms, parties=(seller, buyer))

@@ -1,0 +1,112 @@
+"""A step of an agreement, or of one of its deliveries: declared by its name, what it reads and its rule."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from contracts.rules.delivery_refusals import DeliveryUnknown
+from contracts.rules.refusals import AgreementUnknown
+from contracts.store import agreements as agreement_store
+from contracts.store import deliveries as delivery_store
+from contracts.store.agreements import AgreementPlace
+from contracts.store.deliveries import DeliveryPlace
+from events.callers import Caller
+from events.connections import Connection
+from events.decision import Decision, LaneKey, Moment, Request
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+
+
+class _Asked(Protocol):
+    @property
+    def caller(self) -> Caller: ...
+
+
+class OfAgreement(_Asked, Protocol):
+    """What is asked of one agreement."""
+
+    @property
+    def agreement(self) -> UUID: ...
+
+
+class OfDelivery(_Asked, Protocol):
+    """What is asked of one delivery."""
+
+    @property
+    def delivery(self) -> UUID: ...
+
+
+B = TypeVar("B", bound=_Asked)
+A = TypeVar("A", bound=OfAgreement)
+D = TypeVar("D", bound=OfDelivery)
+S = TypeVar("S")
+Load: TypeAlias = Callable[[Connection, Sequence[InMarket[B]], Moment], Awaitable[Sequence[S]]]
+Decide: TypeAlias = Callable[[S, B, Moment], Decision]
+
+
+class AgreementStep(Generic[A, S]):
+    """Call it with a desk and what is asked: one lane transaction. Raises what the rule raises."""
+
+    def __init__(self, name: str, load: Load[A, S], decide: Decide[S, A]) -> None:
+        self._operation = in_market(name, load, decide)
+
+    async def __call__(
+        self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
+    ) -> Answer:
+        place = await find(desk, argument.caller, argument.agreement)
+        return await _give(desk, self._operation, argument, place, request=request, dry_run=dry_run)
+
+
+class DeliveryStep(Generic[D, S]):
+    """The same of a delivery; its agreement takes one step at a time."""
+
+    def __init__(self, name: str, load: Load[D, S], decide: Decide[S, D]) -> None:
+        self._operation = in_market(name, load, decide)
+
+    async def __call__(
+        self, desk: Desk, argument: D, *, request: Request | None = None, dry_run: bool = False
+    ) -> Answer:
+        place = await locate(desk, argument.caller, argument.delivery)
+        return await _give(desk, self._operation, argument, place, request=request, dry_run=dry_run)
+
+
+async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:
+    """Raises AgreementUnknown, also for who is no party to it."""
+    async with desk.looking() as connection:
+        place = await agreement_store.locate(connection, _party(caller), agreement)
+    if place is None:
+        raise AgreementUnknown
+    return place
+
+
+async def locate(desk: Desk, caller: Caller, delivery: UUID) -> DeliveryPlace:
+    """Raises DeliveryUnknown, also for who is no party to it."""
+    async with desk.looking() as connection:
+        place = await delivery_store.locate(connection, _party(caller), delivery)
+    if place is None:
+        raise DeliveryUnknown
+    return place
+
+
+def _party(caller: Caller) -> UUID | None:
+    return None if "operator" in caller.roles else caller.organisation
+
+
+async def _give(
+    desk: Desk,
+    operation: Operation[InMarket[B], S],
+    argument: B,
+    place: AgreementPlace | DeliveryPlace,
+    *,
+    request: Request | None,
+    dry_run: bool,
+) -> Answer:
+    return await submit(
+        desk,
+        operation,
+        InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
+        caller=argument.caller,
+        lanes=[LaneKey("contracts", place.lane)],
+        touches=frozenset({f"agreement:{place.agreement}"}),
+        request=request,
+        dry_run=dry_run,
+    )
