@@ -151,6 +151,22 @@ class Offtake:
         body = {"level": level, "period": period, "quantity_kg": quantity_kg, "form": "separated_oxide"}
         return await self._trade.try_post("buyer", f"{self.path}/nominations", body | more)
 
+    async def nominated(self, first_day: str, level: str) -> Body:
+        """The nomination for the part that begins on that day, once somebody or silence has made it."""
+        found: list[Body] = []
+
+        async def there() -> bool:
+            items = (await self._trade.get("seller", f"{self.path}/nominations")).json()["items"]
+            found[:] = [
+                item
+                for item in items
+                if item["level"] == level and item["period"]["start"].startswith(first_day)
+            ]
+            return bool(found)
+
+        await eventually(f"the {level} nomination from {first_day}", there)
+        return found[0]
+
     async def ship(self, lot: Body) -> Answer:
         """On the day itself."""
         shipped = {"shipped_on": self._trade.clock.now.date().isoformat()}

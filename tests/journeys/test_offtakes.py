@@ -18,7 +18,7 @@ from python_calamine import CalamineWorkbook
 
 from market.cli.console import Exit
 from tests.conftest import Database
-from tests.offtake_support import Body, Trade, index, lines, lot, prices, terms, trade_on
+from tests.offtake_support import Body, Offtake, Trade, index, lines, lot, prices, terms, trade_on
 from tests.process_support import eventually, finish, start_cli
 
 pytestmark = pytest.mark.timeout(180)
@@ -73,56 +73,69 @@ async def test_mp_and_the_dod_settle_the_difference_to_110_every_quarter(trade: 
     assert {"contract_for_difference": ("8000.000", "-6.00", "-48000.00")} == lines(second)
 
 
-async def test_arafura_ramps_up_and_the_buyer_takes_metal(trade: Trade) -> None:
+RAMP = [f"{tonnes}000.000" for tonnes in (600, 900, 1200, 1500, 1500, 1500, 1500)]
+
+
+def arafura(year: int) -> Body:
     """Arafura's offtakes of the Nolans project: 600 t rising to 1,500 t NdPr a year, seven years, as oxide or
     metal at the buyer's option, conditional on the investment decision and the financing by a long-stop date.
     """
-    year = trade.next_year()
     price = {
         "kind": "indexed",
         "index": index("ndpr-arafura", "USD"),
         "form_factor": "1.1765",
         "by_form": [{"form": "metal", "form_factor": "1.1765", "conversion_per_kg": "-9.00"}],
     }
-    ramp = [f"{tonnes}000.000" for tonnes in (600, 900, 1200, 1500, 1500, 1500, 1500)]
-    clauses = terms(
+    due = {"due_on": f"{year - 1}-11-30", "by": "seller"}
+    return terms(
         price,
-        ramp,
+        RAMP,
         date(year, 1, 1),
         product={"basis": "ndpr", "form": "separated_oxide", "buyer_option_forms": ["metal"]},
-        term={"starts_on": f"{year}-01-01", "years": 7, "long_stop_on": f"{year - 1}-12-01"},
-        conditions=[_condition("fid", year), _condition("financing", year)],
+        term={"starts_on": f"{year}-01-01", "years": len(RAMP), "long_stop_on": f"{year - 1}-12-01"},
+        conditions=[
+            {"code": "fid", "kind": "fid", "description": "Investment decision"} | due,
+            {"code": "financing", "kind": "financing", "description": "Debt is drawn"} | due,
+        ],
         nominations=[
             {"level": "annual", "notice_days": 60, "band_percent": "10"},
             {"level": "quarterly", "notice_days": 30, "band_percent": "10"},
         ],
         payment={"currency": "USD", "provisional_percent": "90", "due_days": 30},
     )
-    failed, offtake = await trade.agreed(clauses), await trade.agreed(clauses)
-    assert "binding_subject_to_cp" == (await offtake.read())["status"]
-    await failed.meet("fid")
+
+
+async def test_arafura_without_financing_ends_at_the_long_stop_date(trade: Trade) -> None:
+    year = trade.next_year()
+    offtake = await trade.agreed(arafura(year))
     await offtake.meet("fid")
     assert "binding_subject_to_cp" == (await offtake.read())["status"]
-    trade.move_to(date(year - 1, 10, 15))
-    await offtake.meet("financing")
-    begun = await offtake.read()
-    assert ("effective", "ramp_up", f"{year + 7}-01-01") == (
-        begun["status"],
-        begun["phase"],
-        begun["ends_on"],
-    )
+    trade.move_to(date(year - 1, 12, 2))
+    assert "long_stop_passed" == (await offtake.status("terminated"))["ended_reason"]
+    refused = await offtake.ship(lot("NOL-0", "20", "64", "21"))
+    assert (409, "agreement_ineffective") == (refused.status_code, refused.json()["code"])
 
+
+async def test_arafura_ramps_up_and_the_buyer_takes_metal(trade: Trade) -> None:
+    year = trade.next_year()
+    offtake = await trade.agreed(arafura(year))
+    for condition in ("fid", "financing"):
+        await offtake.meet(condition)
+    begun = await offtake.read()
+    assert ("effective", "ramp_up", f"{year + 7}-01-01") == tuple(
+        begun[name] for name in ("status", "phase", "ends_on")
+    )
     whole = date(year, 1, 1), date(year + 1, 1, 1)
     # 600,000 ± 10 %
     refused = await offtake.nominate("annual", *whole, "660000.001")
     assert (422, "outside_band") == (refused.status_code, refused.json()["code"])
     said = await offtake.nominate("annual", *whole, "630000", form="metal")
     assert 201 == said.status_code, said.text
-    trade.move_to(date(year - 1, 12, 2))
-    ended = await failed.status("terminated")
-    assert "long_stop_passed" == ended["ended_reason"]
-
     trade.move_to(date(year, 1, 5))
+    # silence nominates a quarter of it, in the form of the year
+    quarter = await offtake.nominated(f"{year}-01-01", "quarterly")
+    assert ("157500.000", "metal", True) == tuple(quarter[name] for name in ("quantity_kg", "form", "silent"))
+
     await trade.publish("ndpr-arafura", year - 1, {12: "70.00"}, currency="USD", per="oxide")
     # 20 t of metal, 99.5 %: 19,900 kg; 20 t of oxide, 85 %: 17,000 kg
     metal = await offtake.take(date(year, 1, 20), lot("NOL-1", "20", "74.5", "25", form="metal"))
@@ -136,24 +149,11 @@ async def test_arafura_ramps_up_and_the_buyer_takes_metal(trade: Trade) -> None:
     assert ("17000.000", "82.355", "1400035.00") == lines(as_oxide)["final"]
     # 10 % after the documents: 90 % were 82.2195 and 74.1195 a kilogram, 1,636,168.05 and 1,260,031.50
     assert ("181796.45", "140003.50") == (as_metal["total"], as_oxide["total"])
-    shown = await offtake.statement()
-    assert ramp == [contract_year["acq_kg"] for contract_year in shown["years"]]
+    shown = (await offtake.statement())["years"]
+    assert RAMP == [contract_year["acq_kg"] for contract_year in shown]
     assert ("630000.000", "36900.000", "3217999.50") == tuple(
-        shown["years"][0][name] for name in ("nominated_kg", "taken_kg", "invoiced")
+        shown[0][name] for name in ("nominated_kg", "taken_kg", "invoiced")
     )
-    first = (await trade.get("seller", f"{offtake.path}/nominations")).json()["items"][1]
-    # silence nominates a quarter of it, in the form of the year
-    assert ("quarterly", "157500.000", "metal", True) == (
-        first["level"],
-        first["quantity_kg"],
-        first["form"],
-        first["silent"],
-    )
-
-
-def _condition(code: str, year: int) -> Body:
-    due = {"due_on": f"{year - 1}-11-30", "by": "seller"}
-    return {"code": code, "kind": code, "description": f"The {code} of the project"} | due
 
 
 async def test_vital_and_reetec_share_the_margin_above_cost(trade: Trade) -> None:
@@ -200,23 +200,7 @@ async def test_harena_gives_half_of_its_output_with_take_or_pay(
     not is paid for at 80 % and made up within two years; price and output are made up.
     """
     year = trade.next_year()
-    offtake = await trade.agreed(
-        terms(
-            {"kind": "flat", "price_per_kg": "75.00"},
-            ["0"] * 5,
-            date(year, 1, 1),
-            volume={
-                "kind": "share_of_output",
-                "share_percent": "50",
-                "expected_output_kg": ["1200000.000"] * 5,
-            },
-            nominations=[
-                {"level": "annual", "notice_days": 90, "band_percent": "10"},
-                {"level": "quarterly", "notice_days": 45, "band_percent": "15"},
-            ],
-            take_or_pay={"top_percent": "90", "deficiency_price_percent": "80", "makeup_years": 2},
-        )
-    )
+    offtake = await trade.agreed(harena(year))
     # 625 t × 80 % = 500,000 kg × 75 = 37,500,000. Output 1,300,000: ACQ 650,000, of which 90 % are 585,000
     trade.move_to(date(year, 1, 10))
     await trade.post("seller", f"{offtake.path}/outputs", {"year": 1, "output_kg": "1300000"})
@@ -227,23 +211,7 @@ async def test_harena_gives_half_of_its_output_with_take_or_pay(
     assert ("585000.000", "85000.000", "60.00", "5100000.00") == tuple(
         ledger[name] for name in ("take_or_pay_kg", "deficiency_kg", "deficiency_price_per_kg", "deficiency")
     )
-
-    quarter = date(year + 1, 4, 1), date(year + 1, 7, 1)
-    refused = await offtake.nominate("quarterly", *quarter, "150000", make_up_kg="85000.001")
-    assert (422, "make_up_exceeded") == (refused.status_code, refused.json()["code"])
-    said = await offtake.nominate("quarterly", *quarter, "150000", make_up_kg="85000")
-    assert (201, 2) == (said.status_code, said.json()["year"])
-    nominated = (await trade.get("seller", f"{offtake.path}/nominations")).json()["items"]
-    assert ["85000.000"] == [item["make_up_kg"] for item in nominated if item["id"] == said.json()["id"]]
-    # 800 t × 80 % = 640,000 kg, 40,000 above the ACQ of 600,000: they draw 40 / 85 of the payment, 2,400,000
-    await offtake.settle(await offtake.take(date(year + 1, 5, 1), lot("HAR-2", "800", "60", "20")))
-    trade.move_to(date(year + 2, 1, 2))
-    ledger = await offtake.ledger(2)
-    assert ("0.000", "40000.000", "2400000.00") == tuple(
-        ledger[name] for name in ("deficiency_kg", "make_up_drawn_kg", "make_up_credit")
-    )
-    left = {"from_year": 1, "through_year": 3, "quantity_kg": "45000.000", "paid": "2700000.00"}
-    assert [left] == ledger["make_up"]
+    await _make_up(trade, offtake, year + 1)
 
     # 750 t × 80 % = 600,000 kg are the ACQ: nothing is drawn, and the third year was the last that could
     await offtake.settle(await offtake.take(date(year + 2, 5, 1), lot("HAR-3", "750", "60", "20")))
@@ -255,15 +223,52 @@ async def test_harena_gives_half_of_its_output_with_take_or_pay(
 
     # 37.5 + 48 + 45 million, 90 % of it on documents; 5.1 for the deficiency, less 2.4: 133.2 million
     invoices = (await trade.get("buyer", f"{offtake.path}/invoices")).json()["items"]
-    assert ["4500000.00", "-2400000.00", "4800000.00", "5100000.00", "3750000.00"] == [
-        invoice["total"] for invoice in invoices
-    ]
-    assert Decimal("133200000.00") == Decimal(130_500_000) * 9 / 10 + sum(
-        Decimal(invoice["total"]) for invoice in invoices
-    )
+    totals = [invoice["total"] for invoice in invoices]
+    assert ["4500000.00", "-2400000.00", "4800000.00", "5100000.00", "3750000.00"] == totals
+    assert 133_200_000 == Decimal(130_500_000) * 9 / 10 + sum(map(Decimal, totals))
     servers = (shared_market_database, kafka_bootstrap, PREFIX)
     await _check_statement(servers, trade, offtake.id)
     await _check_audit(servers, trade)
+
+
+def harena(year: int) -> Body:
+    return terms(
+        {"kind": "flat", "price_per_kg": "75.00"},
+        ["0"] * 5,
+        date(year, 1, 1),
+        volume={
+            "kind": "share_of_output",
+            "share_percent": "50",
+            "expected_output_kg": ["1200000.000"] * 5,
+        },
+        nominations=[
+            {"level": "annual", "notice_days": 90, "band_percent": "10"},
+            {"level": "quarterly", "notice_days": 45, "band_percent": "15"},
+        ],
+        take_or_pay={"top_percent": "90", "deficiency_price_percent": "80", "makeup_years": 2},
+    )
+
+
+async def _make_up(trade: Trade, offtake: Offtake, year: int) -> None:
+    """What the first year paid for, from its nomination to the ledger of the second."""
+    quarter = date(year, 4, 1), date(year, 7, 1)
+    refused = await offtake.nominate("quarterly", *quarter, "150000", make_up_kg="85000.001")
+    assert (422, "make_up_exceeded") == (refused.status_code, refused.json()["code"])
+    said = await offtake.nominate("quarterly", *quarter, "150000", make_up_kg="85000")
+    assert (201, 2) == (said.status_code, said.json()["year"])
+    nominated = await offtake.nominated(f"{year}-04-01", "quarterly")
+    assert (said.json()["id"], "150000.000", "85000.000") == tuple(
+        nominated[name] for name in ("id", "quantity_kg", "make_up_kg")
+    )
+    # 800 t × 80 % = 640,000 kg, 40,000 above the ACQ of 600,000: they draw 40 / 85 of the payment, 2,400,000
+    await offtake.settle(await offtake.take(date(year, 5, 1), lot("HAR-2", "800", "60", "20")))
+    trade.move_to(date(year + 1, 1, 2))
+    ledger = await offtake.ledger(2)
+    assert ("0.000", "40000.000", "2400000.00") == tuple(
+        ledger[name] for name in ("deficiency_kg", "make_up_drawn_kg", "make_up_credit")
+    )
+    left = {"from_year": 1, "through_year": 3, "quantity_kg": "45000.000", "paid": "2700000.00"}
+    assert [left] == ledger["make_up"]
 
 
 async def _ran(servers: Any, *arguments: str) -> tuple[int, str, str]:
