@@ -119,6 +119,7 @@ def _start(item: Body) -> datetime:
 
 def assays(delivered: Sequence[Delivered]) -> None:
     """What each side found of neodymium, in per cent of the dry sample, and what became of it."""
+    out.print()
     table = figures("lot", "shipped", "wet t", "Nd % seller", "buyer", "umpire", "settled", "by")
     for each in delivered:
         nd = _neodymium(each)
@@ -134,6 +135,7 @@ def assays(delivered: Sequence[Delivered]) -> None:
 
 def invoices(delivered: Sequence[Delivered]) -> None:
     """Each lot from its final price to the balance of its final invoice, and their sums."""
+    out.print()
     table = figures(
         "lot", "kg NdPr", "EUR/kg", "product EUR", "− paid on documents", "+ umpire", "= balance EUR"
     )
@@ -202,6 +204,7 @@ def statement(shown: Body) -> None:
     """A column for each contract year that was assessed, and their sum."""
     years = [year for year in shown["years"] if year["ledger"] is not None]
     headings = [f"year {year['year']}: {year['starts_at'][:4]}" for year in years]
+    out.print()
     table = figures("statement", *headings, "Σ")
     for label, name in STATED:
         _row(table, label, [Decimal(year[name] or 0) for year in years], 3)
