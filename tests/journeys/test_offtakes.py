@@ -21,8 +21,6 @@ from tests.conftest import Database
 from tests.offtake_support import Body, Offtake, Trade, index, lines, lot, prices, terms, trade_on
 from tests.process_support import eventually, finish, start_cli
 
-pytestmark = pytest.mark.timeout(180)
-
 PREFIX = f"offtakes-{secrets.token_hex(4)}."
 
 
