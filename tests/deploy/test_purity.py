@@ -14,7 +14,16 @@ PURE = sorted(
         *CHECKOUT.glob("events/*_events.py"),
         *(
             CHECKOUT / "events" / f"{name}.py"
-            for name in ("catalog", "codec", "envelope", "vocabulary", "chain", "decision", "refusal")
+            for name in (
+                "catalog",
+                "codec",
+                "envelope",
+                "vocabulary",
+                "chain",
+                "decision",
+                "merkle",
+                "refusal",
+            )
         ),
     ]
 )
