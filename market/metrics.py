@@ -43,6 +43,9 @@ TIMER_COMMANDS: Final = Counter(
     "lodestone_timer_commands", "Commands given by timers, by kind and outcome.", ("kind", "outcome")
 )
 TAPE_RECORDS: Final = Counter("lodestone_tape_records", "Records sent to the public tape.", ("topic",))
+CHECKPOINTS_REFUSED: Final = Gauge(
+    "lodestone_checkpoints_refused", "Lanes whose head the signer refuses to sign."
+)
 AUDIT_DIVERGENCES: Final = Gauge(
     "lodestone_audit_divergences", "Lanes whose topic does not continue its chain."
 )

@@ -19,11 +19,15 @@ from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
 from events.connections import Pool
 from events.decision import LaneKey
+from events.key_files import read_keys
 from events.publishing import TopicWriter
 from events.relay import Relay
+from events.signer import Limits as SignerLimits
+from events.signer import Signer
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
 from market.auditor import ChainFollower
+from market.checkpoint_keys import ensure_keys, key_file
 from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
@@ -33,7 +37,7 @@ from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.http.sending import Protocol
 from market.matcher import Matcher
-from market.metrics import SERVICE_FAILURES, SERVICE_UP
+from market.metrics import CHECKPOINTS_REFUSED, SERVICE_FAILURES, SERVICE_UP
 from market.projector import Projector
 from market.publisher import DealTape, Publisher, Tape, show_contracts, show_market
 from market.solver import Solver
@@ -46,7 +50,10 @@ from market.watch import checks, watch
 
 log = structlog.get_logger("lodestone.services")
 
-SERVICES: Final = ("api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor")
+SERVICES: Final = (
+    "api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor", "signer",
+)  # fmt: skip
+AUDITOR: Final = "auditor"
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
@@ -258,8 +265,31 @@ async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
     """Every lane's chain as it grows, recomputed by the subscription; a lane that breaks it is stopped."""
     await _run_all(
         stop,
-        [subscription(wiring, "auditor", stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS],
+        [subscription(wiring, AUDITOR, stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS],
     )
+
+
+async def _run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
+    """Checkpoints of what the auditor has verified."""
+    settings = wiring.settings
+    ensure_keys(settings, wiring.deployment.deployment_id)
+    topic = TopicWriter(wiring.ground.producer)
+    signer = Signer(
+        wiring.auditor,
+        topic,
+        wiring.ground.consumer,
+        partial(read_keys, key_file(settings)),
+        auditor=AUDITOR,
+        source=wiring.source,
+        topic_prefix=wiring.prefix,
+        clock=wiring.clock,
+        limits=SignerLimits(events=settings.checkpoint_events, seconds=settings.checkpoint_seconds),
+    )
+    CHECKPOINTS_REFUSED.set_function(lambda: len(signer.refused))
+    try:
+        await _until(stop, signer.run, signer.stop)
+    finally:
+        await topic.close()
 
 
 # --- the door
@@ -370,4 +400,5 @@ _BUILDERS: Final[dict[str, Service]] = {
     "projector": _run_projector,
     "publisher": _run_publisher,
     "auditor": _run_auditor,
+    "signer": _run_signer,
 }

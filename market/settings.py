@@ -100,14 +100,22 @@ class Settings(BaseSettings):
     cursor_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """Key that seals page cursors, ≥ 32 characters."""
 
+    # --- checkpoints
+    checkpoint_key_file: Path | None = None
+    """File of the key that signs checkpoints, mode 0600; absent: one is made with the instance's data."""
+    checkpoint_seconds: float = Field(10, gt=0, le=3_600)
+    """Every so often each lane that has moved is signed."""
+    checkpoint_events: int = Field(1_000, ge=1, le=1_000_000)
+    """A lane with so many unsigned events is signed at once."""
+
     # --- logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "checkpoint_key_file")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return (CHECKOUT / value.expanduser()).resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else (CHECKOUT / value.expanduser()).resolve()
 
     @field_validator("database_url", "owner_url", "writer_url", "reader_url", "relay_url", "auditor_url")
     @classmethod

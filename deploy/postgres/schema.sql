@@ -47,6 +47,31 @@ CREATE TABLE ops.snapshot (
     CONSTRAINT snapshot_position_check CHECK (("position" >= 0))
 );
 
+CREATE TABLE record.checkpoint (
+    number bigint NOT NULL,
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    old_size bigint NOT NULL,
+    note text NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    published boolean NOT NULL,
+    CONSTRAINT checkpoint_check CHECK ((old_size < size)),
+    CONSTRAINT checkpoint_old_size_check CHECK ((old_size >= 0)),
+    CONSTRAINT checkpoint_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT checkpoint_size_check CHECK ((size >= 1))
+);
+
+ALTER TABLE record.checkpoint ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME record.checkpoint_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE record.consumer (
     name text NOT NULL,
     stream text NOT NULL,
@@ -64,6 +89,14 @@ CREATE TABLE record.consumer (
     CONSTRAINT consumer_position_check CHECK (("position" >= 0))
 )
 WITH (fillfactor='20', autovacuum_vacuum_threshold='500', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_threshold='1000000');
+
+CREATE TABLE record.cosignature (
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    size bigint NOT NULL,
+    witness text NOT NULL,
+    line text NOT NULL
+);
 
 CREATE TABLE record.deployment (
     only_row boolean DEFAULT true NOT NULL,
@@ -87,6 +120,14 @@ CREATE TABLE record.journal (
     CONSTRAINT journal_body_check CHECK (((octet_length(body) >= 2) AND (octet_length(body) <= 524288))),
     CONSTRAINT journal_chain_check CHECK ((octet_length(chain) = 32)),
     CONSTRAINT journal_position_check CHECK (("position" >= 1))
+);
+
+CREATE TABLE record.key_rotation (
+    number bigint NOT NULL,
+    after_number bigint NOT NULL,
+    note text NOT NULL,
+    published boolean NOT NULL,
+    CONSTRAINT key_rotation_number_check CHECK ((number >= 1))
 );
 
 CREATE TABLE record.lane (
@@ -123,6 +164,17 @@ CREATE TABLE record.request (
     event_ids uuid[] NOT NULL,
     at timestamp with time zone NOT NULL,
     CONSTRAINT request_body_hash_check CHECK ((octet_length(body_hash) = 32))
+);
+
+CREATE TABLE record.tile (
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    level bigint NOT NULL,
+    place bigint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT tile_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0))),
+    CONSTRAINT tile_level_check CHECK (((level >= 0) AND (level <= 7))),
+    CONSTRAINT tile_place_check CHECK ((place >= 0))
 );
 
 CREATE TABLE state.agreement (
@@ -629,8 +681,17 @@ ALTER TABLE ONLY ops.migration
 ALTER TABLE ONLY ops.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (name, stream, lane);
 
+ALTER TABLE ONLY record.checkpoint
+    ADD CONSTRAINT checkpoint_number_key UNIQUE (number);
+
+ALTER TABLE ONLY record.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (stream, lane, size);
+
 ALTER TABLE ONLY record.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (name, stream, lane);
+
+ALTER TABLE ONLY record.cosignature
+    ADD CONSTRAINT cosignature_pkey PRIMARY KEY (stream, lane, size, witness);
 
 ALTER TABLE ONLY record.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (only_row);
@@ -641,6 +702,9 @@ ALTER TABLE ONLY record.journal
 ALTER TABLE ONLY record.journal
     ADD CONSTRAINT journal_stream_lane_event_id_key UNIQUE (stream, lane, event_id);
 
+ALTER TABLE ONLY record.key_rotation
+    ADD CONSTRAINT key_rotation_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY record.lane
     ADD CONSTRAINT lane_pkey PRIMARY KEY (stream, lane);
 
@@ -649,6 +713,9 @@ ALTER TABLE ONLY record.relay
 
 ALTER TABLE ONLY record.request
     ADD CONSTRAINT request_pkey PRIMARY KEY (organisation, route, key);
+
+ALTER TABLE ONLY record.tile
+    ADD CONSTRAINT tile_pkey PRIMARY KEY (stream, lane, level, place);
 
 ALTER TABLE ONLY state.agreement
     ADD CONSTRAINT agreement_pkey PRIMARY KEY (lane, market, agreement);
@@ -742,6 +809,8 @@ ALTER TABLE ONLY view.order_entry
 
 ALTER TABLE ONLY view.waterfall
     ADD CONSTRAINT waterfall_pkey PRIMARY KEY (lane, market, plan, section, supply, tranche, requirement);
+
+CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WHERE (NOT published);
 
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 
@@ -844,6 +913,9 @@ CREATE INDEX order_entry_of_kind ON view.order_entry USING btree (kind, order_id
 CREATE INDEX order_entry_of_organisation ON view.order_entry USING btree (organisation, kind, order_id);
 
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON record.journal FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+
+ALTER TABLE ONLY record.cosignature
+    ADD CONSTRAINT cosignature_stream_lane_size_fkey FOREIGN KEY (stream, lane, size) REFERENCES record.checkpoint(stream, lane, size);
 
 ALTER TABLE state.agreement ENABLE ROW LEVEL SECURITY;
 
@@ -1129,6 +1201,11 @@ GRANT SELECT ON TABLE ops.migration TO lodestone_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.snapshot TO lodestone_writer;
 GRANT SELECT ON TABLE ops.snapshot TO lodestone_auditor;
 
+GRANT SELECT,INSERT ON TABLE record.checkpoint TO lodestone_auditor;
+GRANT SELECT ON TABLE record.checkpoint TO lodestone_reader;
+
+GRANT UPDATE(published) ON TABLE record.checkpoint TO lodestone_auditor;
+
 GRANT SELECT,INSERT ON TABLE record.consumer TO lodestone_writer;
 GRANT SELECT ON TABLE record.consumer TO lodestone_reader;
 GRANT SELECT ON TABLE record.consumer TO lodestone_relay;
@@ -1158,6 +1235,9 @@ GRANT UPDATE(leased_until) ON TABLE record.consumer TO lodestone_auditor;
 GRANT UPDATE(stopped_reason) ON TABLE record.consumer TO lodestone_writer;
 GRANT UPDATE(stopped_reason) ON TABLE record.consumer TO lodestone_auditor;
 
+GRANT SELECT,INSERT ON TABLE record.cosignature TO lodestone_auditor;
+GRANT SELECT ON TABLE record.cosignature TO lodestone_reader;
+
 GRANT SELECT ON TABLE record.deployment TO lodestone_writer;
 GRANT SELECT ON TABLE record.deployment TO lodestone_reader;
 GRANT SELECT ON TABLE record.deployment TO lodestone_relay;
@@ -1166,6 +1246,11 @@ GRANT SELECT ON TABLE record.deployment TO lodestone_auditor;
 GRANT SELECT,INSERT ON TABLE record.journal TO lodestone_writer;
 GRANT SELECT ON TABLE record.journal TO lodestone_relay;
 GRANT SELECT ON TABLE record.journal TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE record.key_rotation TO lodestone_auditor;
+GRANT SELECT ON TABLE record.key_rotation TO lodestone_reader;
+
+GRANT UPDATE(published) ON TABLE record.key_rotation TO lodestone_auditor;
 
 GRANT SELECT ON TABLE record.lane TO lodestone_writer;
 GRANT SELECT ON TABLE record.lane TO lodestone_reader;
@@ -1196,6 +1281,11 @@ GRANT UPDATE(leased_until) ON TABLE record.relay TO lodestone_relay;
 GRANT UPDATE(stopped_reason) ON TABLE record.relay TO lodestone_relay;
 
 GRANT SELECT,INSERT ON TABLE record.request TO lodestone_writer;
+
+GRANT SELECT,INSERT ON TABLE record.tile TO lodestone_auditor;
+GRANT SELECT ON TABLE record.tile TO lodestone_reader;
+
+GRANT UPDATE(hashes) ON TABLE record.tile TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.agreement TO lodestone_writer;
 GRANT SELECT ON TABLE state.agreement TO lodestone_reader;

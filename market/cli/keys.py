@@ -1,4 +1,4 @@
-"""`lodestone keys`: issue API keys where nobody holds an operator's key yet."""
+"""`lodestone keys`: issue API keys where nobody holds an operator's key yet; the keys of checkpoints."""
 
 import secrets
 from datetime import timedelta
@@ -8,6 +8,7 @@ import rich_click as click
 
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
+from market.cli import checkpoint_keys
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.ground import stand_on_database, wire
 from market.http.access import SECRET_BYTES
@@ -20,7 +21,11 @@ ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "auditor", "operator", "ad
 
 @click.group("keys")
 def command() -> None:
-    """API keys, issued with the database's rights: the first operator's key has to come from here."""
+    """API keys, issued with the database's rights, and the keys that sign checkpoints."""
+
+
+for verb in (checkpoint_keys.make, checkpoint_keys.show, checkpoint_keys.rotate):
+    command.add_command(verb)
 
 
 @command.command("issue")

@@ -36,6 +36,10 @@ OPERATIONAL: Final = (
     "record.request",
     "record.relay",
     "record.consumer",
+    "record.tile",
+    "record.checkpoint",
+    "record.cosignature",
+    "record.key_rotation",
     "ops.migration",
     "ops.snapshot",
 )

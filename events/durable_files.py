@@ -1,0 +1,35 @@
+"""Small files that survive a power cut: written whole or not at all."""
+
+import os
+from pathlib import Path
+
+SECRET_MODE = 0o600
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = SECRET_MODE) -> None:
+    """Replaces the file: it is on the disk, under its name, when this returns."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.fchmod(handle, mode)
+        with os.fdopen(handle, "wb", closefd=False) as file:
+            file.write(data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    fresh.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was renamed or made in a folder stays so."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def others_may_read(path: Path) -> bool:
+    """Whether anybody but the owner may open the file."""
+    return bool(path.stat().st_mode & 0o077)

@@ -1,0 +1,55 @@
+"""Where the keys of checkpoints lie, and whose they are."""
+
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from events.key_files import KeyFileError, Keys, make_keys, read_keys
+from events.notes import Algorithm, NoteError, VerifierKey, verifier_key
+from market.settings import Settings
+
+KEYS: Final = "keys"
+OPERATOR_KEY: Final = "checkpoint.key"
+WITNESS: Final = "witness"
+"""The folder of the witness that `lodestone up` runs beside everything else."""
+
+
+def key_file(settings: Settings) -> Path:
+    """The operator's key file: where the settings say, else with the instance's data."""
+    return settings.checkpoint_key_file or settings.instance_dir / KEYS / OPERATOR_KEY
+
+
+def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
+    """The operator's keys. Where no file was named and none lies, a key is made for this deployment.
+
+    KeyFileError when the file cannot be used, and in production when none is named.
+    """
+    path = key_file(settings)
+    if settings.checkpoint_key_file is None:
+        if settings.environment == "production":
+            raise KeyFileError(
+                "production signs with a key that was made for it: `lodestone keys make`, then name the file "
+                "in LODESTONE_CHECKPOINT_KEY_FILE"
+            )
+        if not path.exists():
+            return make_keys(path, local_origin(deployment), Algorithm.ED25519)
+    return read_keys(path)
+
+
+def local_origin(deployment: UUID) -> str:
+    """The origin of a deployment that was given none: nobody can reach it, and no other has it."""
+    return f"lodestone.invalid/{deployment}"
+
+
+def operator_key(settings: Settings, given: str | None) -> VerifierKey | None:
+    """As given, else the public half of the local key file, else None.
+
+    NoteError, KeyFileError when what is there cannot be read.
+    """
+    if given is not None:
+        key = verifier_key(given)
+        if key.algorithm is not Algorithm.ED25519:
+            raise NoteError(f"{key.name} is a witness's key; the operator's is of type 1")
+        return key
+    path = key_file(settings)
+    return read_keys(path).current.verifier if path.exists() else None

@@ -1,0 +1,273 @@
+"""Checkpoints on a real topic: what is signed continues what was signed, whatever is killed or restored."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from events.checkpoints import HandedOver, Head
+from events.connections import open_consumer
+from events.journal import read_rows
+from events.key_files import KeyFileError, read_keys
+from events.merkle import Frontier, leaf_hash
+from events.replay import restore_lane
+from tests.record_support import apply_effects, crashed_child, eventually, recreate_topic, running
+from tests.seal_support import Sealed, sealed_on, signer_on
+from tests.wire_support import FIRST, Wire
+
+WHOLE = ("lane", "journal", "relay", "consumer", "tile", "checkpoint", "cosignature", "key_rotation")
+
+
+@pytest.fixture
+async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
+    async with sealed_on(wire, database, tmp_path) as made:
+        yield made
+
+
+async def journal_root(sealed: Sealed, size: int) -> bytes:
+    """Of the lane's first events, leaf by leaf."""
+    frontier = Frontier()
+    async with sealed.pool.acquire() as connection:
+        for row in await read_rows(connection, FIRST, 0, size, 10**6):
+            frontier.append(leaf_hash(row.body))
+    assert size == frontier.size
+    return frontier.root()
+
+
+async def test_every_lane_that_moved_is_signed_over_its_journal(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 20)
+    await sealed.audited()
+    signer = await sealed.seal()
+    await sealed.seal(signer)
+    await sealed.wire.write("b", 9)
+    await sealed.audited()
+    await sealed.seal(signer)
+    found = [each for each in await sealed.learnt() if isinstance(each, Head)]
+    assert len(await sealed.messages()) == len(found)
+    assert 8 == signer.signed
+    mine = [each.checkpoint for each in found if each.lane == FIRST]
+    assert [5, 8] == [each.size for each in mine]
+    assert [await journal_root(sealed, size) for size in (5, 8)] == [each.root for each in mine]
+    assert "exchange.example/parties/0" == mine[0].origin
+    assert {} == signer.refused
+
+
+async def test_a_long_lane_is_signed_through_its_tiles(sealed: Sealed) -> None:
+    for number in range(3):
+        await sealed.wire.write(f"n{number}.", 4 * 450)
+    await sealed.audited()
+    await sealed.seal()
+    assert [1_350] == await sealed.heads()
+    (found,) = [each for each in await sealed.learnt() if isinstance(each, Head) and each.lane == FIRST]
+    assert await journal_root(sealed, 1_350) == found.checkpoint.root
+
+
+async def test_it_runs_by_itself_and_signs_early_what_is_much(sealed: Sealed) -> None:
+    signer = signer_on(
+        sealed.pool,
+        sealed.wire.bootstrap,
+        sealed.wire.prefix,
+        sealed.key_file,
+        sealed.writer,
+        events=5,
+        seconds=3600.0,
+    )
+    async with running(signer):
+        await sealed.wire.write("a", 4)
+        await sealed.audited()
+        await sealed.wire.write("b", 40)
+        await sealed.audited()
+
+        async def signed() -> bool:
+            return 11 in await sealed.heads()
+
+        await eventually(signed)
+
+
+async def test_nothing_is_signed_that_the_auditor_has_not_read(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 20)
+    await sealed.seal()
+    await sealed.wire.publish()
+    await sealed.seal()
+    assert [] == await sealed.messages()
+
+
+async def test_a_restored_backup_signs_nothing_until_it_holds_what_was_signed(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 20)
+    await sealed.audited()
+    await sealed.seal()
+    await sealed.saved(*WHOLE)
+    await sealed.wire.write("b", 20)
+    await sealed.audited()
+    await sealed.seal()
+    assert [5, 10] == await sealed.heads()
+    await sealed.execute("delete from public.effect where position > 5")
+    await sealed.restored(*WHOLE)
+    signer = await sealed.seal()
+    assert {} == signer.refused
+    await sealed.follow_topic(10)
+    await sealed.seal(signer)
+    assert "does not hold the same" in signer.refused[FIRST]
+    for lane in range(4):
+        await restore_lane(
+            sealed.wire.pool,
+            sealed.consumer,
+            FIRST._replace(lane=lane),
+            apply_effects,
+            topic_prefix=sealed.wire.prefix,
+        )
+    await sealed.seal(signer)
+    assert {} == signer.refused
+    assert [5, 10] == await sealed.heads()
+    await sealed.wire.write("c", 4)
+    await sealed.audited()
+    await sealed.seal(signer)
+    assert [5, 10, 11] == await sealed.heads()
+
+
+async def test_another_history_is_not_signed(sealed: Sealed) -> None:
+    """The journal and its topic made anew together: only what was signed tells."""
+    await sealed.wire.write("a", 20)
+    await sealed.audited()
+    await sealed.seal()
+    await sealed.execute(
+        "alter table record.journal disable trigger journal_is_append_only",
+        "delete from record.journal",
+        "delete from record.consumer",
+        "delete from record.tile",
+        "delete from public.effect",
+    )
+    await sealed.forget_lanes()
+    await recreate_topic(sealed.wire.bootstrap, sealed.wire.topic, 4)
+    await sealed.wire.write("z", 40)
+    await sealed.audited()
+    signer = await sealed.seal()
+    assert "are not those over which a head was signed" in signer.refused[FIRST]
+    assert [5] == await sealed.heads()
+    await sealed.execute("delete from record.checkpoint")
+    signer = await sealed.seal()
+    assert "are not those over which a head was signed" in signer.refused[FIRST]
+    assert [5] == await sealed.heads()
+
+
+async def test_an_edited_journal_is_not_signed(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 8)
+    await sealed.audited()
+    await sealed.execute(
+        "alter table record.journal disable trigger journal_is_append_only",
+        "update record.journal set body = convert_to(replace(convert_from(body, 'UTF8'), 'a0', 'z0'), 'UTF8')"
+        " where lane = 0 and position = 1",
+    )
+    signer = await sealed.seal()
+    assert "breaks off before position 1" in signer.refused[FIRST]
+    assert [] == await sealed.heads()
+    assert [2] == await sealed.heads(FIRST._replace(lane=1))
+
+
+async def test_a_key_hands_over_and_the_next_signs(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 4)
+    await sealed.audited()
+    signer = await sealed.seal()
+    old = read_keys(sealed.key_file).current
+    sealed.rotate()
+    await sealed.wire.write("b", 4)
+    await sealed.audited()
+    await sealed.seal(signer)
+    await sealed.seal(signer)
+    found = await sealed.learnt()
+    assert [HandedOver] == [type(each) for each in found if not isinstance(each, Head)]
+    assert [1, 2] == await sealed.heads()
+    assert old.secret_text.encode() not in sealed.key_file.read_bytes()
+    sealed.rotate()
+    await sealed.wire.write("c", 4)
+    await sealed.audited()
+    again = await sealed.seal()
+    await sealed.seal(again)
+    assert [1, 2, 3] == await sealed.heads()
+
+
+async def test_another_key_of_the_same_name_signs_nothing(sealed: Sealed, tmp_path: Path) -> None:
+    await sealed.wire.write("a", 4)
+    await sealed.audited()
+    await sealed.seal()
+    sealed.rotate()
+    await sealed.seal()
+    sealed.key_file.write_bytes(sealed.key_file.read_bytes().replace(b"key-rotation/v1", b"key-rotation/v2"))
+    with pytest.raises(KeyFileError):
+        await sealed.seal()
+
+
+async def test_a_topic_that_was_made_anew_gets_the_same_notes_again(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 8)
+    await sealed.audited()
+    await sealed.seal()
+    sealed.rotate()
+    await sealed.seal()
+    await sealed.wire.write("b", 8)
+    await sealed.audited()
+    await sealed.seal()
+    before = await sealed.messages()
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    signer = await sealed.seal()
+    await sealed.seal(signer)
+    assert before == await sealed.messages()
+    assert [2, 4] == await sealed.heads()
+
+
+CHILD = """
+import asyncio, sys
+from functools import partial
+from pathlib import Path
+from events.connections import open_consumer, open_producer
+from events.publishing import TopicWriter
+from tests.record_support import pool_on
+from tests.seal_support import signer_on
+
+async def main():
+    dsn, bootstrap, prefix, key_file = sys.argv[1:]
+    async with pool_on(dsn) as pool:
+        writer = TopicWriter(partial(open_producer, bootstrap))
+        signer = signer_on(pool, bootstrap, prefix, Path(key_file), writer)
+        await signer.turn(await open_consumer(bootstrap), everything=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("label", ["signer.signed", "signer.stored", "signer.stored:3", "signer.published"])
+async def test_a_killed_signer_never_signs_two_histories(sealed: Sealed, label: str) -> None:
+    for number in range(2):
+        await sealed.wire.write(f"n{number}.", 8)
+        await sealed.audited()
+        given = (sealed.dsn, sealed.wire.bootstrap, sealed.wire.prefix, str(sealed.key_file))
+        assert -signal.SIGKILL == await crashed_child(CHILD, *given, crash_at=label)
+    await sealed.seal()
+    found = await sealed.learnt()
+    assert set() == {type(each).__name__ for each in found} - {"Head", "Repeat"}
+    assert 4 == (await sealed.heads())[-1]
+    rows = await sealed.pool.fetch("select note, published from record.checkpoint order by number")
+    notes = {row["note"] for row in rows}
+    assert all(row["published"] for row in rows)
+    assert notes == {_note(value) for value in await sealed.messages()}
+
+
+def _note(value: bytes) -> str:
+    return str(msgspec.json.decode(value)["note"])
+
+
+async def test_two_signers_sign_one_history(sealed: Sealed) -> None:
+    signers = [sealed.signer(), sealed.signer()]
+    other = await open_consumer(sealed.wire.bootstrap)
+    for number in range(3):
+        await sealed.wire.write(f"n{number}.", 12)
+        await sealed.audited()
+        await asyncio.gather(
+            signers[0].turn(sealed.consumer, everything=True), signers[1].turn(other, everything=True)
+        )
+    await other.stop()
+    assert [3, 6, 9] == await sealed.heads()
+    assert set() == {type(each).__name__ for each in await sealed.learnt()} - {"Head", "Repeat"}
