@@ -148,6 +148,30 @@ def rotated_to(value: str, old: VerifierKey) -> VerifierKey | None:
     return new
 
 
+def rotated_from(note: str) -> VerifierKey:
+    """The old key that a rotation note names. NoteError when it is none."""
+    lines = note.split("\n")
+    if len(lines) < 2 or lines[0] != ROTATION:
+        raise NoteError("no rotation note")
+    return verifier_key(lines[1])
+
+
+def oldest_key(known: VerifierKey, notes: Sequence[str]) -> VerifierKey:
+    """The first key of those that handed over until one that a reader knows; `notes`: rotations, in order.
+
+    The known key has signed the note that made it current, and so vouches for the key before it.
+    """
+    key = known
+    for note in reversed(notes):
+        try:
+            old = rotated_from(note)
+            if rotated_to(note, old) == key:
+                key = old
+        except NoteError:
+            continue
+    return key
+
+
 # --- what a reader may believe
 
 FaultKind = Literal["forged", "two_heads", "inconsistent", "retired_key", "foreign_lane"]

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from events.checkpoints import ROTATION, rotated_to, rotation
+from events.checkpoints import rotated_from, rotated_to, rotation
 from events.durable_files import others_may_read, sync_folder, write_durably
 from events.notes import (
     SEED_BYTES,
@@ -17,7 +17,6 @@ from events.notes import (
     VerifierKey,
     check_name,
     signing_key,
-    verifier_key,
 )
 
 FILE_BYTES_MAX: Final = 1024 * 1024
@@ -42,14 +41,6 @@ class Keys(Struct, frozen=True, kw_only=True):
     def first(self) -> VerifierKey:
         """The key that all the others come from."""
         return rotated_from(self.rotations[0]) if self.rotations else self.current.verifier
-
-
-def rotated_from(note: str) -> VerifierKey:
-    """The old key that a rotation note names. NoteError when it is none."""
-    lines = note.split("\n")
-    if len(lines) < 2 or lines[0] != ROTATION:
-        raise NoteError("no rotation note")
-    return verifier_key(lines[1])
 
 
 def new_key(name: str, algorithm: Algorithm) -> SigningKey:

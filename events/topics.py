@@ -223,6 +223,13 @@ async def topic_records(
         yield [TopicRecord(record.offset, record.value or b"", chain_of(record)) for record in records]
 
 
+async def topic_end(consumer: AIOKafkaConsumer, topic: str, partition: int = 0) -> int:
+    """The offset after the last record."""
+    place = TopicPartition(topic, partition)
+    consumer.assign([place])
+    return int((await consumer.end_offsets([place]))[place])
+
+
 def chain_of(record: ConsumerRecord) -> bytes | None:
     """The lane head that a record claims in its last `chain` header; None when it has none."""
     for name, text in reversed(record.headers):

@@ -25,6 +25,7 @@ VERBS: Final = (
     "events",
     "doctor",
     "schemas",
+    "witness",
 )
 
 

@@ -1,5 +1,6 @@
 """Where the keys of checkpoints lie, and whose they are."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -32,7 +33,9 @@ def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
                 "in LODESTONE_CHECKPOINT_KEY_FILE"
             )
         if not path.exists():
-            return make_keys(path, local_origin(deployment), Algorithm.ED25519)
+            # Another process of the same start may be first.
+            with suppress(KeyFileError):
+                return make_keys(path, local_origin(deployment), Algorithm.ED25519)
     return read_keys(path)
 
 

@@ -26,8 +26,9 @@ from events.signer import Limits as SignerLimits
 from events.signer import Signer
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
+from events.witness import Folder, Witness
 from market.auditor import ChainFollower
-from market.checkpoint_keys import ensure_keys, key_file
+from market.checkpoint_keys import WITNESS, ensure_keys, key_file
 from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
@@ -53,6 +54,8 @@ log = structlog.get_logger("lodestone.services")
 SERVICES: Final = (
     "api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor", "signer",
 )  # fmt: skip
+LOCAL_SERVICES: Final = (*SERVICES, "witness")
+"""What `lodestone up` runs: a witness of one's own deployment is for trying out."""
 AUDITOR: Final = "auditor"
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
@@ -82,9 +85,9 @@ async def run_services(
     wiring: Wiring, names: Sequence[str], stop: asyncio.Event, *, bound: "asyncio.Future[int] | None" = None
 ) -> None:
     """Run services until `stop`; `bound` learns the port of the API. ValueError for a name that is none."""
-    unknown = sorted(set(names) - set(SERVICES))
+    unknown = sorted(set(names) - set(LOCAL_SERVICES))
     if unknown:
-        raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+        raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
         await _run_api(wiring, stop, bound)
@@ -125,7 +128,7 @@ async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event
         pause = min(pause * 2, RESTART_SECONDS_MAX)
 
 
-async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:
+async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:
     """Run `work`, tell it to end when `stop` is set, and wait for it."""
     running = asyncio.ensure_future(work())
     stopping = asyncio.ensure_future(stop.wait())
@@ -152,7 +155,7 @@ async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
         owner=wiring.owner,
         topic_prefix=wiring.prefix,
     )
-    await _until(stop, relay.run, relay.stop)
+    await until(stop, relay.run, relay.stop)
 
 
 class Told:
@@ -204,7 +207,7 @@ def subscription(
 async def _run_all(stop: asyncio.Event, readers: Sequence[Subscription]) -> None:
     async with asyncio.TaskGroup() as group:
         for reader in readers:
-            group.create_task(_until(stop, reader.run, reader.stop))
+            group.create_task(until(stop, reader.run, reader.stop))
 
 
 # --- the market
@@ -287,9 +290,27 @@ async def _run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
     )
     CHECKPOINTS_REFUSED.set_function(lambda: len(signer.refused))
     try:
-        await _until(stop, signer.run, signer.stop)
+        await until(stop, signer.run, signer.stop)
     finally:
         await topic.close()
+
+
+async def _run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
+    """The one beside everything else on this machine: it shows how it works, and protects nobody from its own
+    operator."""
+    settings = wiring.settings
+    operator = ensure_keys(settings, wiring.deployment.deployment_id).current.verifier
+    folder = Folder(settings.instance_dir / WITNESS)
+    writer = TopicWriter(wiring.ground.producer)
+    with folder.owned():
+        key = folder.key(f"{operator.name}/witness")
+        witness = Witness(
+            folder, key, operator, writer, wiring.ground.consumer, topic_prefix=wiring.prefix, clock=clock
+        )
+        try:
+            await until(stop, witness.run, witness.stop)
+        finally:
+            await writer.close()
 
 
 # --- the door
@@ -375,7 +396,7 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
         telling = asyncio.ensure_future(_tell_port(server, listening, bound))
         try:
             serve = partial(server.serve, sockets=[listening])
-            await _until(stop, serve, lambda: setattr(server, "should_exit", True))
+            await until(stop, serve, lambda: setattr(server, "should_exit", True))
         finally:
             telling.cancel()
             await solver.stop()
@@ -401,4 +422,5 @@ _BUILDERS: Final[dict[str, Service]] = {
     "publisher": _run_publisher,
     "auditor": _run_auditor,
     "signer": _run_signer,
+    "witness": _run_witness,
 }

@@ -82,6 +82,15 @@ async def start_cli(
     return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
 
 
+async def start_bare_cli(*arguments: str) -> Process:
+    """`lodestone …` as somebody runs it who has no settings of this deployment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")}
+    command = [sys.executable, "-m", "market", *arguments]
+    return await asyncio.create_subprocess_exec(
+        *command, env=environment | {"NO_COLOR": "1"}, stdout=PIPE, stderr=PIPE
+    )
+
+
 async def finish(child: Process, seconds: float = 60) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     out, err = await asyncio.wait_for(child.communicate(), seconds)

@@ -71,6 +71,9 @@ class Sealed:
         await found.turn(self.consumer, everything=True)
         return found
 
+    async def topic_exists(self) -> bool:
+        return self.topic in await self.consumer.topics()
+
     async def messages(self) -> list[bytes]:
         return await lane_bodies(self.wire.bootstrap, self.topic, 0)
 

@@ -31,7 +31,7 @@ from market.logs import configure
 from market.operators import ensure_operator, issue_key, revoke_labelled, told
 from market.provision import ProvisionError
 from market.sandbox import ensure_sandbox
-from market.services import SERVICES, collect_less, run_services
+from market.services import LOCAL_SERVICES, collect_less, run_services
 from market.settings import Settings
 from market.topics import TopicError
 
@@ -92,7 +92,7 @@ async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool)
     stop = stop_event()
     collect_less()
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
+    running = asyncio.create_task(run_services(wiring, LOCAL_SERVICES, stop, bound=bound))
     try:
         either: set[asyncio.Future[Any]] = {bound, running}
         await asyncio.wait(either, timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)

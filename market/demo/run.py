@@ -21,7 +21,7 @@ from market.demo.stage import Progress, Stage, set_stage
 from market.ground import Ground, Wiring, prepare, stand, wire
 from market.http.access import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
-from market.services import SERVICES, run_services
+from market.services import LOCAL_SERVICES, run_services
 from market.settings import Settings
 
 START_SECONDS_MAX = 60.0
@@ -60,10 +60,10 @@ async def running(settings: Settings, clock: DemoClock, progress: Progress) -> A
         async with wire(ground, clock) as wiring:
             stop = asyncio.Event()
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            services = asyncio.create_task(run_services(wiring, SERVICES, stop, bound=bound))
+            services = asyncio.create_task(run_services(wiring, LOCAL_SERVICES, stop, bound=bound))
             try:
                 await _until_bound(services, bound)
-                progress(f"services running: {', '.join(SERVICES)}")
+                progress(f"services running: {', '.join(LOCAL_SERVICES)}")
                 async with httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{bound.result()}", timeout=HTTP_SECONDS_MAX
                 ) as client:

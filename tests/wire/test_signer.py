@@ -212,6 +212,7 @@ async def test_a_topic_that_was_made_anew_gets_the_same_notes_again(sealed: Seal
     await sealed.seal()
     before = await sealed.messages()
     await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
     signer = await sealed.seal()
     await sealed.seal(signer)
     assert before == await sealed.messages()

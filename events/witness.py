@@ -1,0 +1,312 @@
+"""PROCESS checkpoints → cosignatures. Knows Kafka, the operator's public key and its own folder.
+
+It cosigns a lane's head only when the consistency proof beside it continues the head that it holds. What it
+cosigns is on its own disk before anybody sees it, so that no crash makes it sign two histories.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from events.checkpoints import (
+    TOPIC,
+    Cosigned,
+    Fault,
+    HandedOver,
+    Head,
+    Ledger,
+    Rotated,
+    decode_message,
+    encode_message,
+    lane_of_origin,
+    oldest_key,
+    parse_checkpoint,
+)
+from events.connections import Consumer
+from events.decision import LaneKey
+from events.durable_files import write_durably
+from events.faults import crash_point
+from events.key_files import make_keys, read_keys
+from events.notes import Algorithm, SigningKey, VerifierKey, parse_note, signed, verifier_key
+from events.publishing import Message, NotPublished, TopicWriter, derived_id
+from events.topics import TopicRecord, topic_end, topic_records
+
+log = structlog.get_logger("witness")
+
+KEY_FILE: Final = "witness.key"
+STATE_FILE: Final = "state.json"
+LOCK_FILE: Final = "lock"
+POLL_SECONDS: Final = 0.5
+COSIGNED_TYPE: Final = "audit.checkpoint.cosigned.v1"
+FAULTS_MAX: Final = 100
+
+
+class WitnessError(Exception):
+    """The folder, or the topic, is not the one that this witness has worked with: one sentence."""
+
+
+class _Noted(Struct, frozen=True, kw_only=True):
+    """Why nothing of a lane is cosigned any more; no lane: noted only."""
+
+    lane: tuple[str, int] | None
+    told: str
+
+
+class _State(Struct, frozen=True, kw_only=True):
+    """What has to survive: `notes` are the heads that were verified, one per lane; `waiting` are cosignatures
+    that may not be on the topic yet; `last_sha256` is of the record before `next_offset`."""
+
+    operator: str
+    retired: tuple[str, ...] = ()
+    next_offset: int = 0
+    last_sha256: str | None = None
+    notes: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    faults: tuple[_Noted, ...] = ()
+
+
+class Folder:
+    """A witness's key and its state, on its own disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """WitnessError while another process works with the folder."""
+        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WitnessError(f"another witness works with {self._path}") from None
+            yield
+        finally:
+            os.close(handle)
+
+    def key(self, name: str) -> SigningKey:
+        """Its key; the first time one is made, under `name`. KeyFileError."""
+        path = self._path / KEY_FILE
+        if path.exists():
+            return read_keys(path).current
+        if (self._path / STATE_FILE).exists():
+            raise WitnessError(f"{path} is missing, and {STATE_FILE} is not: put the key back")
+        return make_keys(path, name, Algorithm.COSIGNATURE).current
+
+    def read(self) -> _State | None:
+        """WitnessError when it is there and unreadable."""
+        path = self._path / STATE_FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=_State)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            raise WitnessError(f"{path} cannot be read: {error}") from error
+
+    def write(self, state: _State) -> None:
+        write_durably(self._path / STATE_FILE, msgspec.json.encode(state))
+
+
+class Witness:
+    """One per folder. `operator`: any of the keys that the operator has ever signed with."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        key: SigningKey,
+        operator: VerifierKey,
+        writer: TopicWriter,
+        open_consumer: Callable[[], Awaitable[Consumer]],
+        *,
+        topic_prefix: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._folder = folder
+        self._key = key
+        self._operator = operator
+        self._writer = writer
+        self._open_consumer = open_consumer
+        self._topic = topic_prefix + TOPIC
+        self._clock = clock
+        self._state = folder.read()
+        self._ledger: Ledger | None = None
+        self._stopping = asyncio.Event()
+        self.cosigned = 0
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What it has seen that an honest operator does not do."""
+        return () if self._state is None else tuple(noted.told for noted in self._state.faults)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Kafka that is away is waited for; WitnessError ends it."""
+        consumer: Consumer | None = None
+        try:
+            while not self._stopping.is_set():
+                try:
+                    consumer = consumer or await self._open_consumer()
+                    await self.turn(consumer)
+                except (KafkaError, NotPublished, OSError) as error:
+                    log.warning("witness_waits", error=repr(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), POLL_SECONDS)
+        finally:
+            if consumer is not None:
+                await consumer.stop()
+
+    async def turn(self, consumer: Consumer) -> None:
+        """Read the topic to its end, cosign the newest heads that continue, publish the cosignatures."""
+        if self._topic not in await consumer.topics():
+            raise NotPublished(f"the topic {self._topic} does not exist")
+        state, ledger = await self._begin(consumer)
+        await self._publish(state)
+        async for records in self._new_records(consumer, state):
+            state = self._take(ledger, self._state or state, records)
+            crash_point("witness.verified")
+            self._folder.write(state)
+            self._state = state
+            crash_point("witness.stored")
+            await self._publish(state)
+
+    async def _begin(self, consumer: Consumer) -> tuple[_State, Ledger]:
+        """The state and what follows from it; the first time after a look for the operator's first key."""
+        state = self._state
+        if state is None:
+            first = oldest_key(self._operator, [note async for note in _rotations(consumer, self._topic)])
+            state = _State(operator=first.text)
+            self._folder.write(state)
+            self._state = state
+        if self._ledger is None:
+            await self._check_topic(consumer, state)
+            self._ledger = _ledger_of(state)
+            known = (*state.retired, state.operator)
+            if self._operator.text not in known and not await self._leads_here(consumer):
+                raise WitnessError(f"the folder belongs to a witness of {state.operator}")
+        return state, self._ledger
+
+    async def _leads_here(self, consumer: Consumer) -> bool:
+        """Whether the key that was given comes, by rotations on the topic, from the folder's."""
+        notes = [note async for note in _rotations(consumer, self._topic)]
+        state = self._state
+        assert state is not None
+        first = state.retired[0] if state.retired else state.operator
+        return oldest_key(self._operator, notes).text == first
+
+    async def _check_topic(self, consumer: Consumer, state: _State) -> None:
+        if not state.next_offset:
+            return
+        if await topic_end(consumer, self._topic) < state.next_offset:
+            raise WitnessError(f"{self._topic} is shorter than it was: it was truncated or made anew")
+        last = state.next_offset - 1
+        async for records in topic_records(consumer, self._topic, 0, start=last, end=last + 1):
+            if _sha256(records[0]) != state.last_sha256:
+                raise WitnessError(f"{self._topic} holds another record at offset {last}: it was made anew")
+
+    async def _new_records(self, consumer: Consumer, state: _State) -> AsyncIterator[Sequence[TopicRecord]]:
+        if await topic_end(consumer, self._topic) < state.next_offset:
+            raise WitnessError(f"{self._topic} is shorter than it was: it was truncated or made anew")
+        async for records in topic_records(consumer, self._topic, 0, start=state.next_offset):
+            yield records
+
+    def _take(self, ledger: Ledger, state: _State, records: Sequence[TopicRecord]) -> _State:
+        """The state after some records; nothing is published by this."""
+        heads: dict[LaneKey, Head] = {}
+        faults = list(state.faults)
+        for record in records:
+            match ledger.feed(record.body):
+                case Head() as head:
+                    heads[head.lane] = head
+                case HandedOver(key=key):
+                    log.info("operator_key_handed_over", key=key.text)
+                case Fault(lane=lane, sentence=told):
+                    log.error("checkpoint_fault", offset=record.offset, told=told)
+                    noted = _Noted(lane=lane, told=f"offset {record.offset}: {told}")
+                    if len(faults) < FAULTS_MAX or lane is not None:
+                        faults.append(noted)
+                case _:
+                    pass
+        refused = {noted.lane for noted in faults}
+        newest = [head for lane, head in heads.items() if tuple(lane) not in refused]
+        return _State(
+            operator=ledger.operator.text,
+            retired=tuple(key.text for key in ledger.retired),
+            next_offset=records[-1].offset + 1,
+            last_sha256=_sha256(records[-1]),
+            notes=tuple(_newest_note(ledger, lane) for lane in ledger.lanes()),
+            waiting=(*state.waiting, *map(self._cosign, newest)),
+            faults=tuple(faults),
+        )
+
+    def _cosign(self, head: Head) -> str:
+        text = head.note.text
+        by_operator = [each.line for each in head.note.signatures]
+        return signed(text, [*by_operator, self._key.cosign(text, int(self._clock().timestamp()))])
+
+    async def _publish(self, state: _State) -> None:
+        if not state.waiting:
+            return
+        await self._writer.publish([self._message(note) for note in state.waiting])
+        crash_point("witness.published")
+        self.cosigned += len(state.waiting)
+        self._state = msgspec.structs.replace(state, waiting=())
+        self._folder.write(self._state)
+
+    def _message(self, note: str) -> Message:
+        origin = parse_checkpoint(parse_note(note).text).origin
+        data = encode_message(Cosigned(note=note, witness=self._key.verifier.text))
+        return Message(
+            topic=self._topic,
+            key=origin,
+            id=derived_id("cosignature", data),
+            type=COSIGNED_TYPE,
+            source=f"urn:lodestone:witness:{self._key.verifier.id.hex()}",
+            subject=origin,
+            time=self._clock(),
+            data=data,
+        )
+
+
+def _ledger_of(state: _State) -> Ledger:
+    ledger = Ledger(verifier_key(state.operator))
+    ledger.retired = [verifier_key(text) for text in state.retired]
+    for text in state.notes:
+        note = parse_note(text)
+        checkpoint = parse_checkpoint(note.text)
+        lane = lane_of_origin(ledger.operator.name, checkpoint.origin)
+        if lane is None:
+            raise WitnessError(f"the state holds a head of {checkpoint.origin}")
+        ledger.recall(Head(lane=lane, checkpoint=checkpoint, note=note, old_size=0, proof=()))
+    return ledger
+
+
+def _newest_note(ledger: Ledger, lane: LaneKey) -> str:
+    head = ledger.newest(lane)
+    assert head is not None
+    return signed(head.note.text, [each.line for each in head.note.signatures])
+
+
+async def _rotations(consumer: Consumer, topic: str) -> AsyncIterator[str]:
+    async for records in topic_records(consumer, topic, 0):
+        for record in records:
+            message = decode_message(record.body)
+            if isinstance(message, Rotated):
+                yield message.note
+
+
+def _sha256(record: TopicRecord) -> str:
+    return sha256(record.body).hexdigest()

@@ -1,0 +1,98 @@
+"""`lodestone witness`: cosign an operator's checkpoints from Kafka alone, with a key of one's own."""
+
+import socket
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import rich_click as click
+
+from events.connections import open_consumer, open_producer
+from events.key_files import KeyFileError
+from events.notes import NoteError, VerifierKey
+from events.publishing import TopicWriter
+from events.witness import Folder, Witness, WitnessError
+from market.checkpoint_keys import WITNESS, operator_key
+from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of
+from market.cli.run import stop_event
+from market.ground import clock
+from market.local import local_kafka
+from market.logs import configure
+from market.services import until
+from market.settings import Settings
+
+
+@click.command("witness")
+@click.option(
+    "--bootstrap", metavar="HOST:PORT", help="Kafka; else LODESTONE_KAFKA_BOOTSTRAP or the embedded one."
+)
+@click.option(
+    "--key", metavar="KEY", help="The operator's public key, whose name is the origin; else the local one."
+)
+@click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Of this witness's key and state."
+)
+@click.option(
+    "--name", metavar="NAME", help="Of the key that the first start makes, as in witness.example/w1."
+)
+@click.option("--once", is_flag=True, help="Read to the end of the topic, cosign, stop.")
+def command(
+    *,
+    bootstrap: str | None,
+    key: str | None,
+    topic_prefix: str | None,
+    folder: Path | None,
+    name: str | None,
+    once: bool,
+) -> None:
+    """Cosign every checkpoint that is shown to continue the one before it; prints this witness's public key.
+
+    Needs only the broker and the operator's public key. A head that does not continue what it has seen is not
+    cosigned, and neither is anything of that lane after it: exit code 4.
+    """
+    settings = settings_of()
+    configure(settings)
+    prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
+    place = folder or settings.instance_dir / WITNESS
+    try:
+        operator = operator_key(settings, key)
+        if operator is None:
+            raise CommandFailed(Exit.USAGE, "whose checkpoints? --key names the operator's public key")
+        named = name or f"{socket.gethostname()}/witness"
+        faults = run_async(_witness(settings, bootstrap, prefix, Folder(place), named, operator, once=once))
+    except (NoteError, KeyFileError, WitnessError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if faults:
+        raise CommandFailed(Exit.DIVERGENCE, "\n  ".join(["this is not cosigned:", *faults]))
+
+
+async def _witness(
+    settings: Settings,
+    bootstrap: str | None,
+    prefix: str,
+    folder: Folder,
+    name: str,
+    operator: VerifierKey,
+    *,
+    once: bool,
+) -> tuple[str, ...]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(folder.owned())
+        servers = bootstrap
+        if servers is None:
+            servers = await stack.enter_async_context(local_kafka(settings))
+        key = folder.key(name)
+        writer = TopicWriter(partial(open_producer, servers))
+        stack.push_async_callback(writer.close)
+        open_one = partial(open_consumer, servers)
+        witness = Witness(folder, key, operator, writer, open_one, topic_prefix=prefix, clock=clock)
+        print_line(key.verifier.text)
+        if once:
+            consumer = await open_one()
+            stack.push_async_callback(consumer.stop)
+            await witness.turn(consumer)
+        else:
+            await until(stop_event(), witness.run, witness.stop)
+        say(f"{witness.cosigned:,} heads cosigned")
+        return tuple(witness.faults)
