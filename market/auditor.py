@@ -8,20 +8,24 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.checkpoints import TOPIC, Fault
 from events.codec import Undecodable, decode_envelope, decode_event
 from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.envelope import deployment_of
+from events.notes import VerifierKey
 from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.audit_shelf import AuditShelf
 from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER
+from market.sealed_heads import Cosigner, SealedHeads, read_sealed
 from market.topics import Reading, TopicError, TopicRecord, open_reading
 
 Advance = Callable[[int], None]
 NO_DEPLOYMENT: Final = UUID(int=0)
+NOTHING_SEALED: Final = SealedHeads(roots={}, faults=(), cosigners=(), ignored=0)
 CAUSES_FIRST: Final = ("parties", "market", "contracts", "materials")
 """An agreement of a match follows on the market's word."""
 INDEX_MARK: Final = IndexPublished.TYPE.encode()
@@ -50,6 +54,9 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     invoices: int
     years: int
     lanes: tuple[LaneVerdict, ...]
+    sealed: int = 0
+    tail: int = 0
+    cosigners: tuple[Cosigner, ...] = ()
 
 
 @contextmanager
@@ -86,10 +93,12 @@ async def audit(
     expected_ends: Mapping[LaneKey, int] | None = None,
     streams: Sequence[str] = STREAMS,
     resolve: bool = False,
+    key: VerifierKey | None = None,
     told: Callable[[str, int], AbstractContextManager[Advance]] = untold,
 ) -> AuditReport:
     """Read the record topics from their beginning and check all that can be checked without a database.
 
+    `key`: the operator's, under which checkpoints are read; without one none is believed.
     Rounds are checked by their certificates; `resolve`: by clearing them again, byte for byte.
     `told(topic, total)` is entered once per stream and is told how many records were read. AuditImpossible
     when the topics cannot be audited as asked.
@@ -100,6 +109,7 @@ async def audit(
     rounds = BY_SOLVER if resolve else BY_CERTIFICATE
     async with AsyncExitStack() as stack:
         readings = await _open(stack, bootstrap, streams, prefix)
+        seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
         _check_lanes(readings, ends)
         shelf = stack.enter_context(closing(AuditShelf(market_read="market" in readings)))
         for stream in (stream for stream in CAUSES_FIRST if stream in readings):
@@ -112,19 +122,36 @@ async def audit(
                     if not records:
                         continue
                     found_id = found_id or _deployment_in(records)
-                    key = LaneKey(stream, lane)
-                    check = audits[key] = audits[key] or LaneAudit(
-                        key, found_id or NO_DEPLOYMENT, rounds, ends.get(key), shelf=shelf
+                    place = LaneKey(stream, lane)
+                    check = audits[place] = audits[place] or LaneAudit(
+                        place,
+                        found_id or NO_DEPLOYMENT,
+                        rounds,
+                        ends.get(place),
+                        shelf=shelf,
+                        seals=seals.roots.get(place),
                     )
                     for record in records:
                         check.feed(_lane_record(record))
                     advance(len(records))
             await _compare_repeats(bootstrap, prefix, stream, audits)
     verdicts = [
-        (check or LaneAudit(key, found_id or NO_DEPLOYMENT, rounds, ends.get(key), shelf=shelf)).verdict()
-        for key, check in sorted(audits.items(), key=lambda entry: entry[0])
+        (
+            check
+            or LaneAudit(
+                place,
+                found_id or NO_DEPLOYMENT,
+                rounds,
+                ends.get(place),
+                shelf=shelf,
+                seals=seals.roots.get(place),
+            )
+        ).verdict()
+        for place, check in sorted(audits.items(), key=lambda entry: entry[0])
     ]
-    return _report(verdicts, found_id, deployment_given=deployment_id is not None)
+    return _report(
+        verdicts, seals, found_id, deployment_given=deployment_id is not None, keyed=key is not None
+    )
 
 
 async def _keep_indices(bootstrap: str, prefix: str, shelf: AuditShelf) -> None:
@@ -195,18 +222,50 @@ def _deployment_in(records: Sequence[TopicRecord]) -> UUID | None:
     return None
 
 
+async def _sealed(bootstrap: str, prefix: str, key: VerifierKey) -> SealedHeads:
+    try:
+        return await read_sealed(bootstrap, prefix, key)
+    except TopicError:
+        return NOTHING_SEALED
+
+
+def _fault_of(offset: int, fault: Fault) -> Divergence:
+    """A message of the topic of checkpoints that an honest operator never sends."""
+    stream, lane = fault.lane or ("audit", 0)
+    sentence = f"{TOPIC}, offset {offset}: {fault.sentence}"
+    return Divergence(stream=stream, lane=lane, position=0, offset=offset, kind=fault.kind, sentence=sentence)
+
+
+def _ending(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
+    proven = sum(verdict.end_proven for verdict in verdicts)
+    if proven == len(verdicts):
+        return "complete to the expected end of every lane"
+    sealed, tail = _sealed_and_tail(verdicts)
+    if sealed:
+        return f"complete to checkpoint {sealed:,}; tail of {tail:,} unsealed events, no hole"
+    why = "no checkpoints" if keyed else "no key to check checkpoints with"
+    return f"end not proven: {why}, expected ends for {proven} of {len(verdicts)} lanes"
+
+
+def _sealed_and_tail(verdicts: Sequence[LaneVerdict]) -> tuple[int, int]:
+    """Events under checkpoints, and those after them, of all lanes."""
+    return sum(verdict.sealed for verdict in verdicts), sum(
+        max(0, verdict.position - verdict.sealed) for verdict in verdicts
+    )
+
+
 def _report(
-    verdicts: Sequence[LaneVerdict], deployment: UUID | None, *, deployment_given: bool
+    verdicts: Sequence[LaneVerdict],
+    seals: SealedHeads,
+    deployment: UUID | None,
+    *,
+    deployment_given: bool,
+    keyed: bool,
 ) -> AuditReport:
     divergences = [verdict.divergence for verdict in verdicts if verdict.divergence is not None]
-    unproven = [verdict for verdict in verdicts if not verdict.end_proven]
-    if divergences:
-        ending = "diverged"
-    elif unproven:
-        proven = len(verdicts) - len(unproven)
-        ending = f"end not proven: no checkpoints, expected ends for {proven} of {len(verdicts)} lanes"
-    else:
-        ending = "complete to the expected end of every lane"
+    divergences += [_fault_of(offset, fault) for offset, fault in seals.faults]
+    ending = "diverged" if divergences else _ending(verdicts, keyed=keyed)
+    sealed, tail = _sealed_and_tail(verdicts)
     return AuditReport(
         deployment=deployment,
         deployment_given=deployment_given,
@@ -223,6 +282,9 @@ def _report(
         invoices=sum(verdict.invoices for verdict in verdicts),
         years=sum(verdict.years for verdict in verdicts),
         lanes=tuple(verdicts),
+        sealed=sealed,
+        tail=tail,
+        cosigners=seals.cosigners,
     )
 
 

@@ -1,5 +1,6 @@
 """One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
@@ -18,6 +19,7 @@ from events.market_events import (
     MatchConfirmed,
     MatchStruck,
 )
+from events.merkle import Frontier, leaf_hash
 from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
 from market.repeats import Repeats
@@ -27,7 +29,8 @@ from market.rules.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract",
+    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
+    "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
 
 
@@ -50,7 +53,8 @@ class Divergence(Struct, frozen=True, kw_only=True):
 
 
 class LaneVerdict(Struct, frozen=True, kw_only=True):
-    """What was seen of a lane. `end_proven` only where an expected end was given and reached.
+    """What was seen of a lane. `end_proven` only where an expected end was given and reached; `sealed`: the
+    events that the operator's newest checkpoint holds.
 
     `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
     From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
@@ -72,6 +76,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     expected_end: int | None
     end_proven: bool
     divergence: Divergence | None
+    sealed: int = 0
 
 
 class LaneRecord(Struct, frozen=True, kw_only=True):
@@ -103,12 +108,17 @@ class LaneAudit:
         *,
         repeats: Repeats | None = None,
         shelf: AuditShelf | None = None,
+        seals: Mapping[int, bytes] | None = None,
     ) -> None:
-        """`shelf` is shared by all lanes of an audit."""
+        """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
+        number of events that they hold.
+        """
         self._key = key
         self._source = source_of(deployment_id)
         self._check = check
         self._expected_end = expected_end
+        self._seals = seals or {}
+        self._tree = Frontier()
         self._head = genesis(deployment_id, key.stream, key.lane)
         self._position = 0
         self._records = 0
@@ -149,6 +159,17 @@ class LaneAudit:
             self._position = position
             self._repeats.record(body_hash)
             self._take(record)
+            self._compare_root(record)
+
+    def _compare_root(self, record: LaneRecord) -> None:
+        """With the root that was signed over the events up to this one, where one was."""
+        if self.divergence is not None or not self._seals:
+            return
+        self._tree.append(leaf_hash(record.body))
+        signed = self._seals.get(self._position)
+        if signed is not None and signed != self._tree.root():
+            told = f"is not, or what stands before it is not, what was signed as {self._position} events"
+            self._diverge(record, "checkpoint", told, decode_event(record.body, self._head))
 
     @property
     def unsettled(self) -> bool:
@@ -294,6 +315,13 @@ class LaneAudit:
                 "gap",
                 f"is missing: the lane ends at position {position}, its expected end is {self._expected_end}",
             )
+        sealed = max(self._seals, default=0)
+        if self.divergence is None and position < sealed:
+            self._diverge(
+                LaneRecord(offset=-1, body=b"", chain=""),
+                "truncated",
+                f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events",
+            )
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -311,4 +339,5 @@ class LaneAudit:
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
+            sealed=sealed,
         )

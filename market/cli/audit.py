@@ -8,8 +8,12 @@ import rich_click as click
 from rich.table import Table
 
 from events.decision import LaneKey
+from events.key_files import KeyFileError
+from events.notes import NoteError, VerifierKey, verifier_key
 from events.vocabulary import STREAMS
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
+from market.checkpoint_keys import operator_key
+from market.cli import audit_receipt
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -24,7 +28,8 @@ from market.local import local_kafka
 from market.settings import Settings
 
 
-@click.command("audit")
+@click.group("audit", invoke_without_command=True)
+@click.pass_context
 @click.option(
     "--bootstrap",
     metavar="HOST:PORT",
@@ -54,8 +59,18 @@ from market.settings import Settings
 @click.option(
     "--resolve", is_flag=True, help="Clear every round again and compare bytes; needs a solver's time."
 )
+@click.option(
+    "--key",
+    metavar="KEY",
+    help="The operator's public key, for checkpoints; else that of the local key file.",
+)
+@click.option(
+    "--witness", "witnesses", multiple=True, metavar="KEY",
+    help="A witness that has to have cosigned; may be repeated.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
 def command(
+    context: click.Context,
     *,
     bootstrap: str | None,
     topic_prefix: str | None,
@@ -63,23 +78,37 @@ def command(
     streams: tuple[str, ...],
     ends: tuple[str, ...],
     resolve: bool,
+    key: str | None,
+    witnesses: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Check chain, completeness, every clearing and every figure of agreements, from the record topics alone.
 
     No database is read. A clearing is checked by its certificate: no solver runs, unless --resolve asks for
-    it. Invoices, settlements and ledgers are computed again from what they rest on.
+    it. Invoices, settlements and ledgers are computed again from what they rest on. Checkpoints say how far
+    the record is complete; of the tail after them nobody can tell whether something was cut off.
     Exit code 0: nothing diverges. 4: something does, and the first of it is named.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = settings_of()
     prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
     try:
+        operator = operator_key(settings, key)
+        wanted = [verifier_key(witness).text for witness in witnesses]
         report = run_async(
             _audit(
-                settings, bootstrap, prefix, deployment, parse_ends(ends), streams or STREAMS, resolve=resolve
+                settings,
+                bootstrap,
+                prefix,
+                deployment,
+                parse_ends(ends),
+                streams or STREAMS,
+                key=operator,
+                resolve=resolve,
             )
         )
-    except AuditImpossible as error:
+    except (AuditImpossible, NoteError, KeyFileError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     if as_json:
         print_json(report)
@@ -87,6 +116,23 @@ def command(
         print_report(report)
     if report.first_divergence is not None:
         raise CommandFailed(Exit.DIVERGENCE, report.first_divergence.sentence)
+    _require_cosigned(report, wanted)
+
+
+command.add_command(audit_receipt.command)
+
+
+def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
+    """CommandFailed when a witness that was named has not cosigned all that is sealed."""
+    sealed = {cosigner.key: cosigner.sealed for cosigner in report.cosigners}
+    behind = [
+        f"{key.partition('+')[0]} has cosigned {sealed.get(key, 0):,}"
+        for key in wanted
+        if sealed.get(key, 0) < report.sealed
+    ]
+    if behind:
+        told = f"{report.sealed:,} events are sealed, but {', '.join(behind)}"
+        raise CommandFailed(Exit.DIVERGENCE, told)
 
 
 async def _audit(
@@ -97,6 +143,7 @@ async def _audit(
     expected_ends: Mapping[LaneKey, int],
     streams: Sequence[str],
     *,
+    key: VerifierKey | None,
     resolve: bool,
 ) -> AuditReport:
     async with AsyncExitStack() as stack:
@@ -109,6 +156,7 @@ async def _audit(
             deployment_id=deployment_id,
             expected_ends=expected_ends,
             streams=streams,
+            key=key,
             resolve=resolve,
             told=progress,
         )
@@ -117,12 +165,23 @@ async def _audit(
 def print_report(report: AuditReport) -> None:
     """The verdict in words, and a table of the lanes that hold anything."""
     table = Table(
-        "lane", "records", "repeats", "position", "clearings", "matches", "end", box=None, pad_edge=False
+        "lane",
+        "records",
+        "repeats",
+        "position",
+        "sealed",
+        "clearings",
+        "matches",
+        "end",
+        box=None,
+        pad_edge=False,
     )
     for lane in report.lanes:
         if lane.records or lane.divergence is not None or lane.expected_end is not None:
             end = "DIVERGES" if lane.divergence else "proven" if lane.end_proven else "not proven"
-            figures = (lane.records, lane.repeats, lane.position, lane.clearings, lane.matches)
+            figures = (
+                lane.records, lane.repeats, lane.position, lane.sealed, lane.clearings, lane.matches
+            )  # fmt: skip
             table.add_row(f"{lane.stream}/{lane.lane}", *map(str, figures), end)
     if table.row_count:
         out.print(table)
@@ -140,8 +199,11 @@ def print_report(report: AuditReport) -> None:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
         )
+    for cosigner in report.cosigners:
+        print_line(f"cosigned to {cosigner.sealed:,} by {cosigner.name}, key {cosigner.key}")
     if report.first_divergence is None:
         print_line(f"verdict: nothing diverges; {report.ending}")
     else:
         count = sum(lane.divergence is not None for lane in report.lanes)
-        print_line(f"verdict: {count} lanes diverge; first: {report.first_divergence.sentence}")
+        what = f"{count} lanes diverge" if count else "the checkpoints diverge"
+        print_line(f"verdict: {what}; first: {report.first_divergence.sentence}")

@@ -1,0 +1,68 @@
+"""`lodestone audit receipt`: what a command was answered, against the topics and the checkpoints."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import rich_click as click
+
+from events.key_files import KeyFileError
+from events.notes import NoteError, VerifierKey
+from market.checkpoint_keys import operator_key
+from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
+from market.local import local_kafka
+from market.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
+from market.settings import Settings
+from market.topics import TopicError
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+BROKEN = ("missing", "changed", "contradicted")
+
+
+@click.command("receipt")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; else as `lodestone audit`.")
+@click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
+@click.option("--key", metavar="KEY", help="The operator's public key; else that of the local key file.")
+@click.option("--json", "as_json", is_flag=True, help="The verdicts as JSON on stdout.")
+def command(
+    *, file: Path, bootstrap: str | None, topic_prefix: str | None, key: str | None, as_json: bool
+) -> None:
+    """Check the receipts in FILE, a command's answer or one receipt of it: there, unchanged, and signed over?
+
+    Exit code 4: an event is missing, changed, or not the one that was signed.
+    """
+    settings = settings_of()
+    prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
+    try:
+        receipts = parse_receipts(_content(file))
+        verdicts = run_async(_check(settings, bootstrap, prefix, receipts, operator_key(settings, key)))
+    except (NoReceipt, NoteError, KeyFileError, TopicError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if as_json:
+        print_json(verdicts)
+    else:
+        for verdict in verdicts:
+            print_line(f"{verdict.state:<12} {verdict.sentence}")
+    broken = [verdict.sentence for verdict in verdicts if verdict.state in BROKEN]
+    if broken:
+        raise CommandFailed(Exit.DIVERGENCE, "\n  ".join(broken))
+
+
+def _content(file: Path) -> bytes:
+    if file.stat().st_size > FILE_BYTES_MAX:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
+    return file.read_bytes()
+
+
+async def _check(
+    settings: Settings,
+    bootstrap: str | None,
+    prefix: str,
+    receipts: tuple[GivenReceipt, ...],
+    key: VerifierKey | None,
+) -> list[ReceiptVerdict]:
+    async with AsyncExitStack() as stack:
+        servers = bootstrap
+        if servers is None:
+            servers = await stack.enter_async_context(local_kafka(settings))
+        return await check_receipts(servers, prefix, receipts, key)

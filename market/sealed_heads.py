@@ -1,0 +1,94 @@
+"""What the operator has signed, and who cosigned it, read from the topic of checkpoints alone."""
+
+import sys
+from typing import Final
+
+from msgspec import Struct
+
+from events.checkpoints import (
+    TOPIC,
+    Fault,
+    Head,
+    Ignored,
+    Ledger,
+    Rotated,
+    Witnessed,
+    decode_message,
+    oldest_key,
+)
+from events.decision import LaneKey
+from events.notes import VerifierKey
+from market.topics import open_reading
+
+HEADS_MAX: Final = sys.maxsize
+"""An audit compares every head that was ever signed."""
+
+
+class Cosigner(Struct, frozen=True, kw_only=True):
+    """A witness and the sizes to which it has cosigned the lanes, added up."""
+
+    name: str
+    key: str
+    sealed: int
+
+
+class SealedHeads(Struct, frozen=True, kw_only=True):
+    """`roots`: by lane and size; `faults` with their offsets; `ignored`: messages of nobody that is known."""
+
+    roots: dict[LaneKey, dict[int, bytes]]
+    faults: tuple[tuple[int, Fault], ...]
+    cosigners: tuple[Cosigner, ...]
+    ignored: int
+
+
+class _Collected:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._roots: dict[LaneKey, dict[int, bytes]] = {}
+        self._faults: list[tuple[int, Fault]] = []
+        self._cosigned: dict[VerifierKey, dict[LaneKey, int]] = {}
+        self._ignored = 0
+
+    def feed(self, offset: int, value: bytes) -> None:
+        match self._ledger.feed(value):
+            case Head(lane=lane, checkpoint=checkpoint):
+                self._roots.setdefault(lane, {})[checkpoint.size] = checkpoint.root
+            case Witnessed(lane=lane, checkpoint=checkpoint, witness=witness):
+                sizes = self._cosigned.setdefault(witness, {})
+                sizes[lane] = max(sizes.get(lane, 0), checkpoint.size)
+            case Fault() as fault:
+                self._faults.append((offset, fault))
+            case Ignored():
+                self._ignored += 1
+            case _:
+                pass
+
+    def found(self) -> SealedHeads:
+        cosigners = [
+            Cosigner(name=witness.name, key=witness.text, sealed=sum(sizes.values()))
+            for witness, sizes in self._cosigned.items()
+        ]
+        return SealedHeads(
+            roots=self._roots,
+            faults=tuple(self._faults),
+            cosigners=tuple(sorted(cosigners, key=lambda each: (-each.sealed, each.name))),
+            ignored=self._ignored,
+        )
+
+
+async def read_sealed(bootstrap: str, prefix: str, key: VerifierKey) -> SealedHeads:
+    """`key`: any that the operator has ever signed with. TopicError when there is no topic of checkpoints."""
+    topic = prefix + TOPIC
+    rotations: list[str] = []
+    async with open_reading(bootstrap, topic) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                message = decode_message(record.value)
+                if isinstance(message, Rotated):
+                    rotations.append(message.note)
+    collected = _Collected(Ledger(oldest_key(key, rotations), HEADS_MAX))
+    async with open_reading(bootstrap, topic) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                collected.feed(record.offset, record.value)
+    return collected.found()
