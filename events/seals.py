@@ -189,3 +189,62 @@ async def insert_rotation(connection: Connection, number: int, note: str) -> Non
 
 async def mark_rotation(connection: Connection, number: int, *, published: bool) -> None:
     await connection.execute(MARK_ROTATION, number, published)
+
+
+class Cosignature(NamedTuple):
+    """A witness's key and its signature line."""
+
+    witness: str
+    line: str
+
+
+# Among the newest that hold a position, one that a witness has cosigned is worth more than a newer one.
+READ_COVERING = """
+select k.number, k.stream, k.lane, k.size, k.root, k.old_size, k.note, k.signed_at, k.published
+from (
+    select * from record.checkpoint
+    where stream = $1 and lane = $2 and size >= $3 and published order by size desc limit 64
+) k
+order by exists (
+    select from record.cosignature c where c.stream = k.stream and c.lane = k.lane and c.size = k.size
+) desc, k.size desc limit 1
+"""
+
+READ_NEWEST_OF_ALL = """
+select k.number, k.stream, k.lane, k.size, k.root, k.old_size, k.note, k.signed_at, k.published
+from record.lane l cross join lateral (
+    select * from record.checkpoint c
+    where c.stream = l.stream and c.lane = l.lane and c.published order by c.size desc limit 1
+) k order by k.stream, k.lane
+"""
+
+READ_AT = """
+select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
+where stream = $1 and lane = $2 and size = $3 and published
+"""
+
+READ_COSIGNATURES = """
+select witness, line from record.cosignature
+where stream = $1 and lane = $2 and size = $3 order by witness
+"""
+
+
+async def read_covering(connection: Connection, key: LaneKey, position: int) -> Seal | None:
+    """The published checkpoint to prove a position with; None when none holds it yet."""
+    row = await connection.fetchrow(READ_COVERING, *key, position)
+    return None if row is None else _seal(row)
+
+
+async def read_newest_of_all(connection: Connection) -> list[Seal]:
+    """The newest published checkpoint of every lane that has one."""
+    return [_seal(row) for row in await connection.fetch(READ_NEWEST_OF_ALL)]
+
+
+async def read_at(connection: Connection, key: LaneKey, size: int) -> Seal | None:
+    """The published checkpoint of exactly so many events."""
+    row = await connection.fetchrow(READ_AT, *key, size)
+    return None if row is None else _seal(row)
+
+
+async def read_cosignatures(connection: Connection, key: LaneKey, size: int) -> list[Cosignature]:
+    return [Cosignature(*row) for row in await connection.fetch(READ_COSIGNATURES, *key, size)]

@@ -13,7 +13,7 @@ from events.notes import NoteError, VerifierKey, verifier_key
 from events.vocabulary import STREAMS
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.checkpoint_keys import operator_key
-from market.cli import audit_receipt
+from market.cli import audit_proof, audit_receipt
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -119,7 +119,8 @@ def command(
     _require_cosigned(report, wanted)
 
 
-command.add_command(audit_receipt.command)
+for verb in (audit_receipt.command, audit_proof.command):
+    command.add_command(verb)
 
 
 def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:

@@ -52,7 +52,7 @@ class MatchAccepted(Accepted, frozen=True, kw_only=True):
     confirmed: bool
 
 
-def _side(row: MatchRow, organisation: UUID) -> Side | None:
+def side_of(row: MatchRow, organisation: UUID) -> Side | None:
     if organisation == row.match.seller:
         return "seller"
     return "buyer" if organisation == row.match.buyer else None
@@ -93,7 +93,7 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
 
 
 def _short(call: Call[Any, Any], row: MatchRow) -> MatchView:
-    side = _side(row, call.caller.organisation)
+    side = side_of(row, call.caller.organisation)
     return overseer_view(row, None) if side is None else party_view(row, side, None, None)
 
 
@@ -112,12 +112,12 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         row = await store.load_match(connection, own(call.caller), call.ids["match"])
         if row is None:
             raise not_found()
-        side = _side(row, call.caller.organisation)
+        side = side_of(row, call.caller.organisation)
         looking = await viewer(
             call, connection, row.match.struck.market, None if side is None else call.caller.organisation
         )
     async with as_desk(call) as connection:
-        whole = await _explain(connection, row)
+        whole = await explain(connection, row)
         seen = None if whole is None else see_match(whole, looking)
         other = await _other(connection, row, side)
     match seen:
@@ -132,7 +132,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=body, hashed=True)
 
 
-async def _explain(connection: Connection, row: MatchRow) -> MatchExplanation | None:
+async def explain(connection: Connection, row: MatchRow) -> MatchExplanation | None:
     """Whole; None until the view holds the waterfall."""
     struck = row.match.struck
     waterfall = await views.load_waterfall(connection, struck)

@@ -53,6 +53,7 @@ DOOR: Final[dict[str, int]] = {
     "invalid_request": HTTPStatus.BAD_REQUEST,
     "malformed_json": HTTPStatus.BAD_REQUEST,
     "inconsistent": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not_sealed": HTTPStatus.CONFLICT,
     "cursor_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency_key_missing": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,

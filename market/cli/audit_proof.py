@@ -1,0 +1,57 @@
+"""`lodestone audit proof`: a partner's proof of its match, checked without any connection."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from events.key_files import KeyFileError
+from events.notes import NoteError, verifier_key
+from market.checkpoint_keys import operator_key
+from market.cli.console import CommandFailed, Exit, print_json, print_line, say, settings_of
+from market.http.ids import to_text
+from market.match_proof import FILE_BYTES_MAX, ProofError, ProofVerdict, check_proof, parse_proof
+
+
+@click.command("proof")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", metavar="KEY", help="The operator's public key; else that of the local key file.")
+@click.option(
+    "--witness", "witnesses", multiple=True, metavar="KEY",
+    help="A witness that has to have cosigned; may be repeated.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="What is proved as JSON on stdout.")
+def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json: bool) -> None:
+    """Check FILE, as `GET /v1/matches/{id}/proof` answers it, with nothing but the keys that you trust.
+
+    Exit code 4: something in it does not hold, and the first of it is named.
+    """
+    try:
+        operator = operator_key(settings_of(), key)
+        trusted = [verifier_key(witness) for witness in witnesses]
+    except (NoteError, KeyFileError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if operator is None:
+        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
+    if file.stat().st_size > FILE_BYTES_MAX:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
+    try:
+        verdict = check_proof(parse_proof(file.read_bytes()), operator, trusted)
+    except ProofError as error:
+        raise CommandFailed(Exit.DIVERGENCE, f"{file} proves nothing: {error}") from error
+    if as_json:
+        print_json(verdict)
+    else:
+        _print(verdict)
+
+
+def _print(verdict: ProofVerdict) -> None:
+    match = to_text("match", verdict.match)
+    print_line(f"{match}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
+    for sentence in verdict.proved:
+        print_line(f"  {sentence}")
+    for name in verdict.cosigners:
+        print_line(f"  cosigned by {name}")
+    if verdict.unchecked_cosigners:
+        say(f"also signed by {', '.join(verdict.unchecked_cosigners)}: --witness checks whom you trust")
+    elif not verdict.cosigners:
+        say("no witness has cosigned it: the operator could show others another history")

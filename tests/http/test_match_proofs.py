@@ -1,0 +1,284 @@
+"""Proofs of matches and checkpoints through the door: checked offline, and no third party's field in them."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from events import seals
+from events.checkpoints import Checkpoint, lane_origin
+from events.journal import read_head
+from events.merkle import proves_consistency
+from events.notes import Algorithm, SigningKey, parse_note, signed
+from events.trees import grow, root_of
+from market.__main__ import commands
+from market.cli.console import CommandFailed, Exit
+from market.match_proof import MatchProof, ProofError, ProvenEvent, check_proof, parse_proof
+from market.rules.proof_visibility import Part
+from tests.http.shop import Shop
+from tests.http.test_matches import struck
+from tests.market_support import Firm
+from tests.sentinels import figure, found, identity
+
+OPERATOR = SigningKey(name="exchange.example", algorithm=Algorithm.ED25519, seed=bytes([1]) * 32)
+WITNESS = SigningKey(name="witness.example/w1", algorithm=Algorithm.COSIGNATURE, seed=bytes([2]) * 32)
+STRANGER = SigningKey(name="witness.example/w2", algorithm=Algorithm.COSIGNATURE, seed=bytes([3]) * 32)
+
+
+async def sealed(shop: Shop, database: Any, *, cosigned: bool = True) -> int:
+    """Sign the market's lane as it stands, as the signer and a witness do; its size."""
+    lane = shop.scene.lane
+    connection = await asyncpg.connect(database.dsn("auditor"))
+    try:
+        async with connection.transaction():
+            await seals.lock_signers(connection)
+            size = (await read_head(connection, lane)).position
+            while await grow(connection, lane, size) < size:
+                pass
+            newest = await seals.read_newest(connection, lane)
+            root = await root_of(connection, lane, size)
+            text = Checkpoint(origin=lane_origin(OPERATOR.name, lane), size=size, root=root).text
+            await seals.insert_seal(
+                connection,
+                lane,
+                size=size,
+                root=root,
+                old_size=0 if newest is None else newest.size,
+                note=signed(text, [OPERATOR.sign(text)]),
+                signed_at=shop.scene.clock.now,
+            )
+            seal = await seals.read_newest(connection, lane)
+            assert seal is not None
+            await seals.mark_published(connection, [seal.number])
+            if cosigned:
+                line = WITNESS.cosign(text, 1_700_000_000)
+                await seals.insert_cosignatures(connection, [(lane, size, WITNESS.verifier.text, line)])
+    finally:
+        await connection.close()
+    return size
+
+
+async def taken(shop: Shop, path: str, by: Firm) -> MatchProof:
+    answer = await shop.ask("GET", f"{path}/proof", by=by)
+    assert 200 == answer.status_code, answer.text
+    return parse_proof(answer.content)
+
+
+def parts(proof: MatchProof) -> dict[str, bool]:
+    return {each.part: each.body is not None for each in proof.events}
+
+
+async def test_before_confirmation_only_ones_own_order_is_shown(shop: Shop, database: Any) -> None:
+    path, seller, buyer = await struck(shop)
+    await sealed(shop, database)
+    for firm, other, secret in ((seller, buyer, 90_000_000), (buyer, seller, 60_000_000)):
+        answer = await shop.ask("GET", f"{path}/proof", by=firm)
+        proof = parse_proof(answer.content)
+        assert {"order": True, "plan": False, "match": False, "clearing": False} == parts(proof)
+        verdict = check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
+        assert (WITNESS.name,) == verdict.cosigners
+        assert any("is your own, unchanged" in told for told in verdict.proved)
+        assert any("the lines come to the price of 75000000" in told for told in verdict.proved)
+        hidden = [*identity(other.organisation), *identity(other.facility), *figure(secret)]
+        hidden += await counter_order(shop, firm)
+        assert [] == found(hidden, answer.text)
+
+
+async def counter_order(shop: Shop, firm: Firm) -> list[str]:
+    """Spellings of the order on the other side of the one match."""
+    row = await shop.scene.pool.fetchrow("select supply, requirement, seller from match")
+    assert row is not None
+    return list(identity(row["requirement"] if row["seller"] == firm.organisation else row["supply"]))
+
+
+async def test_no_salt_but_ones_own_is_shown(shop: Shop, database: Any) -> None:
+    """The plan's salt opens the salts of its whole round."""
+    path, seller, buyer = await struck(shop)
+    await sealed(shop, database)
+    events = await shop.scene.events("market")
+    for firm in (seller, buyer):
+        text = (await shop.ask("GET", f"{path}/proof", by=firm)).text
+        shown = {event.position for event in events if event.salt in text}
+        assert 1 == len(shown)
+        (own,) = [event for event in events if event.position in shown]
+        assert firm.organisation == own.data.organisation  # type: ignore[attr-defined]
+
+
+async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: Shop, database: Any) -> None:
+    path, seller, buyer = await struck(shop)
+    outsider = shop.scene.sellers[1]
+    await shop.scene.offer(outsider)
+    await sealed(shop, database)
+    for firm in (seller, buyer):
+        assert 200 == (await shop.ask("POST", f"{path}/confirm", by=firm)).status_code
+        early = await shop.ask("GET", f"{path}/proof", by=firm)
+        assert (200 if firm is seller else 409) == early.status_code
+    assert ("not_sealed", "10") == (early.json()["code"], early.headers["retry-after"])
+    size = await sealed(shop, database)
+    for firm in (seller, buyer):
+        proof = await taken(shop, path, firm)
+        assert {"order": True, "plan": False, "match": True, "clearing": False, "decision": True} == parts(
+            proof
+        )
+        verdict = check_proof(proof, OPERATOR.verifier, [])
+        assert size == verdict.size
+        assert (WITNESS.name,) == verdict.unchecked_cosigners
+        assert any(told.startswith("confirmed between") for told in verdict.proved)
+        text = msgspec.json.encode(proof).decode()
+        assert [] == found([*identity(outsider.organisation), *identity(outsider.facility)], text)
+        other = buyer if firm is seller else seller
+        price = 90_000_000 if firm is seller else 60_000_000
+        assert [] == found([*identity(other.facility), *figure(price)], text)
+
+
+async def test_the_others_sealed_answer_leaves_no_trace(shop: Shop, database: Any) -> None:
+    path, seller, buyer = await struck(shop)
+    await sealed(shop, database)
+    before = await taken(shop, path, buyer)
+    await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "quality"})
+    row = await shop.scene.pool.fetchrow("select status from match")
+    assert row is not None
+    after = await shop.ask("GET", f"{path}/proof", by=buyer)
+    if row["status"] == "open":
+        assert before == parse_proof(after.content)
+    else:
+        assert 409 == after.status_code
+        await sealed(shop, database)
+        proof = await taken(shop, path, buyer)
+        assert {"order": True, "plan": False, "match": False, "clearing": False, "decision": False} == parts(
+            proof
+        )
+
+
+async def test_nobody_else_gets_a_proof(shop: Shop, database: Any) -> None:
+    path, *_ = await struck(shop)
+    await sealed(shop, database)
+    for outsider in (shop.scene.sellers[1], shop.scene.buyers[1]):
+        assert 404 == (await shop.ask("GET", f"{path}/proof", by=outsider)).status_code
+    for roles in (("operator",), ("auditor",)):
+        answer = await shop.ask("GET", f"{path}/proof", by=shop.scene.sellers[1], roles=roles)  # type: ignore[arg-type]
+        assert 404 == answer.status_code
+    assert 401 == (await shop.ask("GET", f"{path}/proof")).status_code
+
+
+def changed_event(proof: MatchProof, part: str, change: Callable[[ProvenEvent], ProvenEvent]) -> MatchProof:
+    return replace(proof, events=tuple(change(each) if each.part == part else each for each in proof.events))
+
+
+def without(proof: MatchProof, part: str) -> MatchProof:
+    return replace(proof, events=tuple(each for each in proof.events if each.part != part))
+
+
+def relabelled(proof: MatchProof, part: Part, claimed: Part) -> MatchProof:
+    """An event of the file given as another, which is left out."""
+    return changed_event(without(proof, claimed), part, lambda event: replace(event, part=claimed))
+
+
+def dearer(event: ProvenEvent) -> ProvenEvent:
+    assert event.body is not None
+    assert "75000000" in event.body
+    return replace(event, body=event.body.replace("75000000", "75000001"))
+
+
+async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: Any) -> None:
+    path, seller, buyer = await struck(shop)
+    for firm in (seller, buyer):
+        await shop.ask("POST", f"{path}/confirm", by=firm)
+    await sealed(shop, database)
+    proof = await taken(shop, path, buyer)
+    leaf = next(each.leaf for each in proof.events if each.part == "plan")
+    lie: list[tuple[MatchProof, str]] = [
+        (replace(proof, checkpoint=proof.checkpoint.replace("/market", "/parties")), "not hold"),
+        (replace(proof, checkpoint=proof.checkpoint.replace("\n\n", "\nmore\n\n", 1)), "three lines"),
+        (replace(proof, checkpoint="none"), "a note is"),
+        (replace(proof, match=UUID(int=1)), "another event"),
+        (replace(proof, organisation=UUID(int=1)), "the order is of"),
+        (replace(proof, side="seller"), "the order is of"),
+        (replace(proof, price_lines=proof.price_lines[:-1]), "the lines come to"),
+        (replace(proof, price_lines=proof.price_lines[1:]), "the price begins at"),
+        (changed_event(proof, "match", dearer), "do not have the hash"),
+        (changed_event(proof, "clearing", lambda e: replace(e, leaf=leaf)), "does not lead"),
+        (changed_event(proof, "clearing", lambda e: replace(e, position=e.position + 1)), "does not lead"),
+        (changed_event(proof, "clearing", lambda e: replace(e, path=e.path[1:])), "does not lead"),
+        (changed_event(proof, "clearing", lambda e: replace(e, path=("*" * 44,))), "cannot be read"),
+        (changed_event(proof, "decision", lambda e: replace(e, part="match")), "same part"),
+        (relabelled(proof, "decision", "match"), "another event"),
+        (relabelled(proof, "match", "order"), "another event"),
+        (relabelled(proof, "match", "decision"), "another event"),
+    ]  # fmt: skip
+    check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
+    for wrong, told in lie:
+        with pytest.raises(ProofError, match=told):
+            check_proof(wrong, OPERATOR.verifier, [])
+    with pytest.raises(ProofError, match="w2 has not cosigned"):
+        check_proof(proof, OPERATOR.verifier, [STRANGER.verifier])
+    with pytest.raises(ProofError, match="is not signed by"):
+        check_proof(proof, SigningKey(name="x", algorithm=Algorithm.ED25519, seed=bytes(32)).verifier, [])
+    for raw in (b"", b"{}", b"[" * 100_000, msgspec.json.encode(replace(proof, events=()))):
+        with pytest.raises(ProofError):
+            parse_proof(raw)
+
+
+async def test_the_command_checks_a_file_without_any_connection(
+    shop: Shop, database: Any, tmp_path: Any
+) -> None:
+    path, seller, _ = await struck(shop)
+    await sealed(shop, database)
+    file = tmp_path / "match.proof.json"
+    file.write_bytes((await shop.ask("GET", f"{path}/proof", by=seller)).content)
+    keys = ["--key", OPERATOR.verifier.text, "--witness", WITNESS.verifier.text]
+    result = CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
+    assert 0 == result.exit_code
+    assert "proved under the checkpoint of" in result.stdout
+    assert "cosigned by witness.example/w1" in result.stdout
+    file.write_bytes(file.read_bytes().replace(b'"position":', b'"position":1', 1))
+    with pytest.raises(CommandFailed) as failed:
+        CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
+    assert Exit.DIVERGENCE == failed.value.code
+
+
+async def test_checkpoints_are_everybodys(shop: Shop, database: Any) -> None:
+    lane = f"/v1/checkpoints/market/{shop.scene.lane.lane}"
+    assert 404 == (await shop.ask("GET", lane)).status_code
+    assert {"items": [], "rotations": []} == (await shop.ask("GET", "/v1/checkpoints")).json()
+    old = await sealed(shop, database, cosigned=False)
+    await shop.scene.offer(shop.scene.sellers[0])
+    new = await sealed(shop, database)
+    listed = (await shop.ask("GET", "/v1/checkpoints")).json()
+    (item,) = listed["items"]
+    assert ("market", new, [WITNESS.verifier.text]) == (item["stream"], item["size"], item["witnesses"])
+    answer = await shop.ask("GET", lane)
+    assert "text/plain; charset=utf-8" == answer.headers["content-type"]
+    assert item["note"] == answer.text
+    note = parse_note(answer.text)
+    assert note.signed_by(OPERATOR.verifier)
+    assert 1_700_000_000 == note.cosigned_at(WITNESS.verifier)
+    query = f"{lane}/consistency?old_size={old}&new_size={new}"
+    proof = (await shop.ask("GET", query)).json()["proof"]
+    roots = await signed_roots(database)
+    hashes = [b64decode(each) for each in proof]
+    assert proves_consistency(old, new, roots[old], roots[new], hashes)
+    for path in (
+        f"{lane}/consistency?old_size={new}&new_size={old}",
+        f"{lane}/consistency?old_size=1&new_size={new}",
+        "/v1/checkpoints/market/99",
+        "/v1/checkpoints/market/x",
+        "/v1/checkpoints/none/0",
+    ):
+        assert 404 == (await shop.ask("GET", path)).status_code
+    assert 422 == (await shop.ask("GET", f"{lane}/consistency?old_size=1")).status_code
+
+
+async def signed_roots(database: Any) -> dict[int, bytes]:
+    connection = await asyncpg.connect(database.dsn("auditor"))
+    try:
+        rows = await connection.fetch("select size, root from record.checkpoint")
+    finally:
+        await connection.close()
+    return {row["size"]: row["root"] for row in rows}
