@@ -305,7 +305,7 @@ async def _run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
     with folder.owned():
         key = folder.key(f"{operator.name}/witness")
         witness = Witness(
-            folder, key, operator, writer, wiring.ground.consumer, topic_prefix=wiring.prefix, clock=clock
+            folder, key, operator, writer, wiring.ground.consumer, topic_prefix=wiring.prefix, clock=wiring.clock
         )
         try:
             await until(stop, witness.run, witness.stop)

@@ -12,6 +12,7 @@ from rich.table import Table
 from market.auditor import AuditReport
 from market.demo.record import Compared, Forged
 from market.demo.supplies import Body
+from market.match_proof import ProofVerdict
 
 GRAMS_PER_TONNE = 1_000_000
 WIDTH_CHARACTERS = 118
@@ -243,6 +244,15 @@ def _reasons(found: list[Body]) -> str:
     told = [reason["code"] + (f":{reason['subject']}" if reason["subject"] else "") for reason in found]
     more = len(told) - REASONS_SHOWN_MAX
     return ", ".join(told[:REASONS_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def proved(of: ProofVerdict, firm: str) -> None:
+    out.print(
+        f"{firm} takes one file away; checked without any connection, with the operator's public key and the "
+        f"witness's: [bold green]holds[/] under the checkpoint of {of.size:,} events of {of.origin}"
+    )
+    for sentence in (*of.proved, *(f"cosigned by {name}" for name in of.cosigners)):
+        out.print(f"  {sentence}")
 
 
 def verdict(report: AuditReport) -> None:

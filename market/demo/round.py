@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from market.demo.door import DemoError
+from market.demo.door import DemoError, Door
 from market.demo.run import Running, Traded
 from market.demo.supplies import Body
 
@@ -62,8 +62,12 @@ async def confirm_all(traded: Traded, matches: list[Body]) -> int:
 
 async def side_view(traded: Traded, match: Body, side: str) -> Body:
     """The match as its seller or its buyer reads it."""
-    player = traded.stage.players[traded.stage.names[match["whole"][side]]]
-    return await player.door.get(f"/v1/matches/{match['id']}")
+    return await side_door(traded, match, side).get(f"/v1/matches/{match['id']}")
+
+
+def side_door(traded: Traded, match: Body, side: str) -> Door:
+    """The way in of the match's seller or buyer."""
+    return traded.stage.players[traded.stage.names[match["whole"][side]]].door
 
 
 async def own_explanation(traded: Traded, order: str, firm: str) -> Body:

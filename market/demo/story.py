@@ -4,11 +4,14 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from events.key_files import read_keys
 from market.auditor import audit
+from market.checkpoint_keys import key_file
 from market.demo import offtake_story, printing
 from market.demo.clock import DemoClock
 from market.demo.door import DemoError, hold
 from market.demo.orders import Posted
+from market.demo.proofs import prove_match
 from market.demo.record import events_of, forge, lane_bodies, without_sustainability
 from market.demo.round import (
     Round,
@@ -85,7 +88,11 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
     printing.chapter(7, "Two contract years of an offtake, from the term match to its statement")
     await offtake_story.tell(place, traded, held)
-    printing.chapter(8, "The audit, from the topics alone")
+    printing.chapter(8, "A partner proves its match, offline")
+    async with patiently(say, "waiting for a checkpoint and its cosignature"):
+        proof = await prove_match(place, traded, swarf, "buyer")
+    printing.proved(proof, buyer)
+    printing.chapter(9, "The audit, from the topics alone")
     await _tell_audit(place, bodies, lane, say)
 
 
@@ -190,9 +197,11 @@ async def _record(place: Running, traded: Traded) -> tuple[list[bytes], int]:
 async def _tell_audit(place: Running, bodies: list[bytes], lane: int, say: Progress) -> None:
     deployment = place.wiring.deployment
     async with patiently(say, "reading the topics, proving the round by its certificate"):
-        report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id)
+        operator = read_keys(key_file(place.wiring.settings)).current.verifier
+        report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id, key=operator)
     printing.verdict(report)
     hold(not report.diverged, "the record proves itself")
+    hold(report.sealed > 0, "the record is complete to its checkpoints")
     async with patiently(say, "forging a copy of the record, auditing it"):
         forged = await forge(place.ground.bootstrap, bodies, deployment.deployment_id, lane, deployment.lanes)
     printing.caught(forged)

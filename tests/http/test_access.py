@@ -43,6 +43,9 @@ def test_the_routes_without_credentials_are_these() -> None:
         "GET /schema",
         "GET /schema/openapi.json",
         "GET /schema/files/{file}",
+        "GET /v1/checkpoints",
+        "GET /v1/checkpoints/{stream}/{lane}",
+        "GET /v1/checkpoints/{stream}/{lane}/consistency",
     } == {name for name, e in ROUTES.items() if e.roles == PUBLIC}
 
 

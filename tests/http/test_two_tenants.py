@@ -25,6 +25,7 @@ from market.rules.parties import CertificateDetails, LicenceDetails
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
+from tests.http.seals import sealed
 from tests.http.shop import Shop
 from tests.market_support import START, Firm, done, publish_values, rule_set
 from tests.sentinels import figure, found, identity
@@ -67,6 +68,7 @@ class Street:
     parties: dict[str, Sentinel]
     ids: dict[str, list[str]]
     match: UUID
+    sealed: int = 0
 
     async def bring_to(self, state: State) -> None:
         """Both answers count once both are in; the first stays sealed."""
@@ -137,6 +139,8 @@ async def street(shop: Shop) -> Street:
         "condition": ["permit"],
         "delivery": [to_text("del", await deliver(shop, outsider, late))],
         "code": ["ndpr-oxide-cn"],
+        "stream": ["market"],
+        "lane": [str(scene.lane.lane)],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
 
@@ -285,6 +289,8 @@ def with_queries(street_: Street, e: Endpoint) -> list[str]:
     queries += [f"&market={street_.shop.market}"] if "market" in fields else []
     queries += ["&initiative=remhub"] if "initiative" in fields else []
     first = "?reason=crawl" if "reason" in fields else ""
+    if "old_size" in fields:
+        first = f"?old_size={street_.sealed}&new_size={street_.sealed}"
     return [path + _query(first + query) for path in addresses(street_, e) for query in queries]
 
 
@@ -316,9 +322,10 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
 
 
 @pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])
-async def test_no_reader_finds_anything_of_another_party(shop: Shop, state: State) -> None:
+async def test_no_reader_finds_anything_of_another_party(shop: Shop, database: Any, state: State) -> None:
     laid = await street(shop)
     await laid.bring_to(state)
+    laid.sealed = await sealed(shop, database)
     crawled = set()
     for e in READING:
         for path, (who, reader) in itertools.product(with_queries(laid, e), laid.parties.items()):
@@ -331,10 +338,11 @@ async def test_no_reader_finds_anything_of_another_party(shop: Shop, state: Stat
 
 
 @pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])
-async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, state: State) -> None:
+async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, database: Any, state: State) -> None:
     """Its owner finds every figure and id, and the parties of a confirmed match find each other."""
     laid = await street(shop)
     await laid.bring_to(state)
+    laid.sealed = await sealed(shop, database)
     for who, reader in laid.parties.items():
         texts = ""
         for e in READING:
@@ -381,9 +389,10 @@ async def test_no_route_shows_an_operator_a_price_before_the_cut(shop: Shop) -> 
     assert [figure(61_377_301)[1]] == found([figure(61_377_301)[1]], seen["operator"])
 
 
-async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: Shop) -> None:
+async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: Shop, database: Any) -> None:
     """Not a position, not a count, not an ETag: every route answers as before, byte for byte."""
     laid = await street(shop)
+    laid.sealed = await sealed(shop, database)
     buyer = laid.parties["buyer"].firm
 
     async def everything() -> dict[str, tuple[int, str, str | None]]:
