@@ -11,6 +11,7 @@ from market.settings import Settings
 
 KEYS: Final = "keys"
 OPERATOR_KEY: Final = "checkpoint.key"
+LOCAL: Final = "lodestone.invalid/"
 WITNESS: Final = "witness"
 """The folder of the witness that `lodestone up` runs beside everything else."""
 
@@ -36,12 +37,17 @@ def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
             # Another process of the same start may be first.
             with suppress(KeyFileError):
                 return make_keys(path, local_origin(deployment), Algorithm.ED25519)
+        keys = read_keys(path)
+        name = keys.current.name
+        if name.startswith(LOCAL) and name != local_origin(deployment):
+            raise KeyFileError(f"{path} is the key of {name}, another deployment: two would share an origin")
+        return keys
     return read_keys(path)
 
 
 def local_origin(deployment: UUID) -> str:
     """The origin of a deployment that was given none: nobody can reach it, and no other has it."""
-    return f"lodestone.invalid/{deployment}"
+    return f"{LOCAL}{deployment}"
 
 
 def operator_key(settings: Settings, given: str | None) -> VerifierKey | None:

@@ -23,6 +23,8 @@ from tests.market_support import LANES, Scene
 
 PUBLIC_ID_SECRET = "a-publisher-key-of-the-tests-only-0123456789"
 COMPLETED = "market.clearing.completed.v1"
+INSTANCE = f"test-{os.getpid()}"
+"""The folder of the session's servers, which goes with it."""
 
 
 def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> Settings:
@@ -33,7 +35,7 @@ def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> 
         topic_prefix=prefix,
         public_id_secret=PUBLIC_ID_SECRET,
         http_port=0,
-        **changes,
+        **({"instance": INSTANCE} | changes),
     )
 
 
@@ -74,6 +76,7 @@ async def start_cli(
         "LODESTONE_TOPIC_PREFIX": prefix,
         "LODESTONE_PUBLIC_ID_SECRET": PUBLIC_ID_SECRET,
         "LODESTONE_HTTP_PORT": "0",
+        "LODESTONE_INSTANCE": INSTANCE,
         "NO_COLOR": "1",
     }
     if crash_at is not None:

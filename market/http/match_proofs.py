@@ -37,6 +37,7 @@ RETRY_AFTER_SECONDS: Final = 10
     summary="Take the proof of a match away",
     tag=TAG,
     answer=MatchProof,
+    problems=(409,),
     description=(
         "For its parties. One's own order, the match, its confirmation and the end of its round, each with "
         "its path to a signed checkpoint; bytes of what one may know whole, hashes of the rest. `lodestone "
