@@ -146,8 +146,8 @@ class Signer:
         if self._ledger is None:
             self._ledger = Ledger(keys.first)
         ledger = self._ledger
-        cosigned: list[tuple[LaneKey, int, str, str]] = []
         async for records in topic_records(consumer, self._topic, 0, start=self._next_offset):
+            cosigned: list[tuple[LaneKey, int, str, str]] = []
             for record in records:
                 match ledger.feed(record.body):
                     case Witnessed() as found:
@@ -159,10 +159,10 @@ class Signer:
                             self._faulty[lane] = fault.sentence
                     case _:
                         pass
+            if cosigned:
+                async with acquire(self._pool) as connection:
+                    await seals.insert_cosignatures(connection, cosigned)
             self._next_offset = records[-1].offset + 1
-        if cosigned:
-            async with acquire(self._pool) as connection:
-                await seals.insert_cosignatures(connection, cosigned)
         if not self._looked:
             await self._find_lost(ledger)
             self._looked = True

@@ -19,16 +19,11 @@ from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
 from events.connections import Pool
 from events.decision import LaneKey
-from events.key_files import read_keys
 from events.publishing import TopicWriter
 from events.relay import Relay
-from events.signer import Limits as SignerLimits
-from events.signer import Signer
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
-from events.witness import Folder, Witness
 from market.auditor import ChainFollower
-from market.checkpoint_keys import WITNESS, ensure_keys, key_file
 from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
@@ -38,10 +33,12 @@ from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.http.sending import Protocol
 from market.matcher import Matcher
-from market.metrics import CHECKPOINTS_REFUSED, SERVICE_FAILURES, SERVICE_UP
+from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.projector import Projector
 from market.publisher import DealTape, Publisher, Tape, show_contracts, show_market
+from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
+from market.stopping import until
 from market.store.applying import apply
 from market.store.party_reads import find_key
 from market.store.reading import reading
@@ -56,7 +53,6 @@ SERVICES: Final = (
 )  # fmt: skip
 LOCAL_SERVICES: Final = (*SERVICES, "witness")
 """What `lodestone up` runs: a witness of one's own deployment is for trying out."""
-AUDITOR: Final = "auditor"
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
@@ -126,20 +122,6 @@ async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
         pause = min(pause * 2, RESTART_SECONDS_MAX)
-
-
-async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:
-    """Run `work`, tell it to end when `stop` is set, and wait for it."""
-    running = asyncio.ensure_future(work())
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-        end()
-        await running
-    finally:
-        for task in (running, stopping):
-            task.cancel()
-        await asyncio.gather(running, stopping, return_exceptions=True)
 
 
 # --- the record
@@ -272,47 +254,6 @@ async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
     )
 
 
-async def _run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Checkpoints of what the auditor has verified."""
-    settings = wiring.settings
-    ensure_keys(settings, wiring.deployment.deployment_id)
-    topic = TopicWriter(wiring.ground.producer)
-    signer = Signer(
-        wiring.auditor,
-        topic,
-        wiring.ground.consumer,
-        partial(read_keys, key_file(settings)),
-        auditor=AUDITOR,
-        source=wiring.source,
-        topic_prefix=wiring.prefix,
-        clock=wiring.clock,
-        limits=SignerLimits(events=settings.checkpoint_events, seconds=settings.checkpoint_seconds),
-    )
-    CHECKPOINTS_REFUSED.set_function(lambda: len(signer.refused))
-    try:
-        await until(stop, signer.run, signer.stop)
-    finally:
-        await topic.close()
-
-
-async def _run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
-    """The one beside everything else on this machine: it shows how it works, and protects nobody from its own
-    operator."""
-    settings = wiring.settings
-    operator = ensure_keys(settings, wiring.deployment.deployment_id).current.verifier
-    folder = Folder(settings.instance_dir / WITNESS)
-    writer = TopicWriter(wiring.ground.producer)
-    with folder.owned():
-        key = folder.key(f"{operator.name}/witness")
-        witness = Witness(
-            folder, key, operator, writer, wiring.ground.consumer, topic_prefix=wiring.prefix, clock=wiring.clock
-        )
-        try:
-            await until(stop, witness.run, witness.stop)
-        finally:
-            await writer.close()
-
-
 # --- the door
 
 
@@ -421,6 +362,6 @@ _BUILDERS: Final[dict[str, Service]] = {
     "projector": _run_projector,
     "publisher": _run_publisher,
     "auditor": _run_auditor,
-    "signer": _run_signer,
-    "witness": _run_witness,
+    "signer": run_signer,
+    "witness": run_witness,
 }

@@ -18,8 +18,8 @@ from market.cli.run import stop_event
 from market.ground import clock
 from market.local import local_kafka
 from market.logs import configure
-from market.services import until
 from market.settings import Settings
+from market.stopping import until
 
 
 @click.command("witness")

@@ -300,7 +300,7 @@ def _query(text: str) -> str:
 
 def told(answer: Any) -> str:
     """Body and headers without what the reader itself has said: whom it excludes."""
-    body = re.sub(r'"organisations_excluded":\[[^]]*\]', "", answer.text)
+    body = re.sub(r'\\?"organisations_excluded\\?":\[[^]]*\]', "", answer.text)
     return body + "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
 
 

@@ -1,0 +1,64 @@
+"""The services that sign lane heads, and cosign them."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from events.key_files import read_keys
+from events.publishing import TopicWriter
+from events.signer import Limits, Signer
+from events.witness import Folder, Witness
+from market.checkpoint_keys import WITNESS, ensure_keys, key_file
+from market.ground import Wiring
+from market.metrics import CHECKPOINTS_REFUSED
+from market.stopping import until
+
+AUDITOR: Final = "auditor"
+"""The reader whose word on the topics the signer takes."""
+
+
+async def run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
+    """Checkpoints of what the auditor has verified."""
+    settings = wiring.settings
+    ensure_keys(settings, wiring.deployment.deployment_id)
+    topic = TopicWriter(wiring.ground.producer)
+    signer = Signer(
+        wiring.auditor,
+        topic,
+        wiring.ground.consumer,
+        partial(read_keys, key_file(settings)),
+        auditor=AUDITOR,
+        source=wiring.source,
+        topic_prefix=wiring.prefix,
+        clock=wiring.clock,
+        limits=Limits(events=settings.checkpoint_events, seconds=settings.checkpoint_seconds),
+    )
+    CHECKPOINTS_REFUSED.set_function(lambda: len(signer.refused))
+    try:
+        await until(stop, signer.run, signer.stop)
+    finally:
+        await topic.close()
+
+
+async def run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
+    """The one beside everything else on this machine: it shows how it works, and protects nobody from its own
+    operator."""
+    settings = wiring.settings
+    operator = ensure_keys(settings, wiring.deployment.deployment_id).current.verifier
+    folder = Folder(settings.instance_dir / WITNESS)
+    writer = TopicWriter(wiring.ground.producer)
+    with folder.owned():
+        key = folder.key(f"{operator.name}/witness")
+        witness = Witness(
+            folder,
+            key,
+            operator,
+            writer,
+            wiring.ground.consumer,
+            topic_prefix=wiring.prefix,
+            clock=wiring.clock,
+        )
+        try:
+            await until(stop, witness.run, witness.stop)
+        finally:
+            await writer.close()
