@@ -13,8 +13,7 @@ from events.notes import NoteError, VerifierKey
 from events.publishing import TopicWriter
 from events.witness import Folder, Witness, WitnessError
 from market.checkpoint_keys import WITNESS, operator_key
-from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of
-from market.cli.run import stop_event
+from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of, stop_event
 from market.ground import clock
 from market.local import local_kafka
 from market.logs import configure
