@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from events.connections import open_producer
 from events.decision import LaneKey
@@ -23,8 +24,12 @@ from tests.market_support import LANES, Scene
 
 PUBLIC_ID_SECRET = "a-publisher-key-of-the-tests-only-0123456789"
 COMPLETED = "market.clearing.completed.v1"
-INSTANCE = f"test-{os.getpid()}"
-"""The folder of the session's servers, which goes with it."""
+DEPLOYMENTS = load(instance=f"test-{os.getpid()}").instance_dir / "deployments"
+"""In the folder of the session's servers, which goes with it: a folder with keys for each database."""
+
+
+def instance_of(database: Any) -> str:
+    return urlsplit(database.admin_dsn).path.removeprefix("/")
 
 
 def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> Settings:
@@ -35,7 +40,7 @@ def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> 
         topic_prefix=prefix,
         public_id_secret=PUBLIC_ID_SECRET,
         http_port=0,
-        **({"instance": INSTANCE} | changes),
+        **({"data_dir": DEPLOYMENTS, "instance": instance_of(database)} | changes),
     )
 
 
@@ -76,7 +81,8 @@ async def start_cli(
         "LODESTONE_TOPIC_PREFIX": prefix,
         "LODESTONE_PUBLIC_ID_SECRET": PUBLIC_ID_SECRET,
         "LODESTONE_HTTP_PORT": "0",
-        "LODESTONE_INSTANCE": INSTANCE,
+        "LODESTONE_DATA_DIR": str(DEPLOYMENTS),
+        "LODESTONE_INSTANCE": instance_of(database),
         "NO_COLOR": "1",
     }
     if crash_at is not None:

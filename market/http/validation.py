@@ -252,7 +252,7 @@ def _child(pointer: str, name: str) -> str:
 def parse_query(raw: bytes, shape: type[T]) -> T:
     """The struct of a query string: every parameter declared, and given once. InvalidInputError with every
     fault."""
-    if not raw:
+    if not raw and not _required(shape):  # type: ignore[arg-type]
         return _whole_query({}, shape)
     faults: list[Fault] = []
     try:
@@ -276,9 +276,19 @@ def parse_query(raw: bytes, shape: type[T]) -> T:
             faults.append(Fault(code="duplicate_parameter", detail="give it once", parameter=name))
         else:
             given[name] = _query_value(name, text, hints[name], faults)
+    faults += [
+        Fault(code="missing", detail="this parameter is required", parameter=name)
+        for name in _required(shape)  # type: ignore[arg-type]
+        if name not in given
+    ]
     if faults:
         raise InvalidInputError(faults)
     return _whole_query(given, shape)
+
+
+@lru_cache(maxsize=512)
+def _required(shape: type) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(shape) if field.required)
 
 
 def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> Any:

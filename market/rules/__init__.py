@@ -10,14 +10,14 @@ In the order of reading, each line from what a command meets first to what it re
                  exports
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
-    whole lots   order_limits; indivisible; packages, packages_check, rounding, effective
+    whole lots   order_limits; indivisible, stages; packages, packages_check, rounding, effective
     portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches; match_terms (for its contract), funnel (what became of all)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
-    who sees     visibility; viewers, own_side, own_round, explanations, standings, tickets, tape, taping,
-                 crowd; contract_visibility, deal_tape, deals
+    who sees     visibility, proof_visibility; viewers, own_side, own_round, explanations, standings,
+                 tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording

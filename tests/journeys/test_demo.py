@@ -39,7 +39,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     child = await lodestone(environment, "demo")
     out, err = (stream.decode() for stream in await child.communicate())
     assert 0 == child.returncode, err
-    assert list("12345678") == re.findall(r"^([0-9])\. .*──$", out, re.MULTILINE)
+    assert list("123456789") == re.findall(r"^([0-9])\. .*──$", out, re.MULTILINE)
     offtake = out.partition("\n7. ")[2].partition("\n8. ")[0]
     assert "binding, subject to conditions" in offtake
     assert "meets its condition precedent: qualification → effective" in offtake
