@@ -1,34 +1,28 @@
 """`lodestone audit`: everything proved from the topics alone. The auditor process follows every chain."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, closing, contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from events.checkpoints import TOPIC, Fault
-from events.codec import Undecodable, decode_envelope, decode_event
-from events.contract_events import IndexPublished
+from events.codec import Undecodable, decode_envelope
 from events.decision import LaneKey
 from events.envelope import deployment_of
 from events.notes import VerifierKey
 from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
-from market.audit_shelf import AuditShelf
-from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
-from market.round_audit import BY_CERTIFICATE, BY_SOLVER
+from market.audit_lanes import Asked, AskedLane, Mode, Told, audit_in_processes, untold
+from market.lane_audit import WHOLE, Bounds, Divergence, LaneVerdict
 from market.sealed_heads import Cosigner, SealedHeads, read_sealed
-from market.topics import Reading, TopicError, TopicRecord, open_reading
+from market.topics import TopicError, open_reading
 
-Advance = Callable[[int], None]
 NO_DEPLOYMENT: Final = UUID(int=0)
 NOTHING_SEALED: Final = SealedHeads(roots={}, faults=(), cosigners=(), ignored=0)
-CAUSES_FIRST: Final = ("parties", "market", "contracts", "materials")
-"""An agreement of a match follows on the market's word."""
-INDEX_MARK: Final = IndexPublished.TYPE.encode()
 _END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,15})")
 
 
@@ -57,12 +51,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     sealed: int = 0
     tail: int = 0
     cosigners: tuple[Cosigner, ...] = ()
-
-
-@contextmanager
-def untold(_topic: str, _total: int) -> Iterator[Advance]:
-    """Progress that nobody sees."""
-    yield lambda _count: None
+    mode: Mode = "full"
 
 
 def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
@@ -92,134 +81,90 @@ async def audit(
     deployment_id: UUID | None = None,
     expected_ends: Mapping[LaneKey, int] | None = None,
     streams: Sequence[str] = STREAMS,
+    lanes: Collection[LaneKey] = (),
+    mode: Mode = "full",
+    bounds: Bounds = WHOLE,
+    processes: int = 1,
     resolve: bool = False,
     key: VerifierKey | None = None,
-    told: Callable[[str, int], AbstractContextManager[Advance]] = untold,
+    told: Told = untold,
 ) -> AuditReport:
-    """Read the record topics from their beginning and check all that can be checked without a database.
+    """Read the record topics and check all that `mode` checks, without a database.
 
-    `key`: the operator's, under which checkpoints are read; without one none is believed.
-    Rounds are checked by their certificates; `resolve`: by clearing them again, byte for byte.
-    `told(topic, total)` is entered once per stream and is told how many records were read. AuditImpossible
-    when the topics cannot be audited as asked.
+    `lanes`: only these, of the streams; none: all of them. `key`: the operator's, under which checkpoints are
+    read; without one none is believed. Rounds are checked by their certificates; `resolve`: by clearing them
+    again, byte for byte. `told(what, total)` is told how many records were read. AuditImpossible when the
+    topics cannot be audited as asked.
     """
     ends = dict(expected_ends or {})
-    audits: dict[LaneKey, LaneAudit | None] = {}
-    found_id = deployment_id
-    rounds = BY_SOLVER if resolve else BY_CERTIFICATE
-    async with AsyncExitStack() as stack:
-        readings = await _open(stack, bootstrap, streams, prefix)
-        seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
-        _check_lanes(readings, ends)
-        shelf = stack.enter_context(closing(AuditShelf(market_read="market" in readings)))
-        for stream in (stream for stream in CAUSES_FIRST if stream in readings):
-            reading = readings[stream]
-            if stream == "contracts":
-                await _keep_indices(bootstrap, prefix, shelf)
-            audits |= {LaneKey(stream, lane): None for lane in range(reading.partitions)}
-            with told(record_topic(prefix, stream), reading.total) as advance:
-                async for lane, records in reading.batches():
-                    if not records:
-                        continue
-                    found_id = found_id or _deployment_in(records)
-                    place = LaneKey(stream, lane)
-                    check = audits[place] = audits[place] or LaneAudit(
-                        place,
-                        found_id or NO_DEPLOYMENT,
-                        rounds,
-                        ends.get(place),
-                        shelf=shelf,
-                        seals=seals.roots.get(place),
-                    )
-                    for record in records:
-                        check.feed(_lane_record(record))
-                    advance(len(records))
-            await _compare_repeats(bootstrap, prefix, stream, audits)
-    verdicts = [
-        (
-            check
-            or LaneAudit(
-                place,
-                found_id or NO_DEPLOYMENT,
-                rounds,
-                ends.get(place),
-                shelf=shelf,
-                seals=seals.roots.get(place),
+    streams = [each for each in streams if mode != "clearings" or each == "market"]
+    sizes = await _sizes(bootstrap, prefix, streams)
+    _check_lanes(sizes, ends)
+    _check_lanes(sizes, lanes)
+    if bounds.first > 1 and mode != "chain":
+        raise AuditImpossible("only a chain can be taken up later: a book is made of all events before it")
+    seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
+    found_id = deployment_id or await _deployment(bootstrap, prefix, streams)
+    asked = Asked(
+        bootstrap=bootstrap,
+        prefix=prefix,
+        deployment_id=found_id or NO_DEPLOYMENT,
+        mode=mode,
+        resolve=resolve,
+        bounds=bounds,
+        lanes=tuple(
+            AskedLane(
+                stream=place.stream,
+                lane=place.lane,
+                size=size,
+                expected_end=ends.get(place),
+                seals=seals.roots.get(place, {}),
             )
-        ).verdict()
-        for place, check in sorted(audits.items(), key=lambda entry: entry[0])
-    ]
+            for place, size in sorted(sizes.items())
+            if not lanes or place in lanes
+        ),
+    )
+    try:
+        verdicts = await audit_in_processes(asked, processes, told)
+    except TopicError as error:
+        raise AuditImpossible(str(error)) from error
     return _report(
-        verdicts, seals, found_id, deployment_given=deployment_id is not None, keyed=key is not None
+        verdicts,
+        seals,
+        found_id,
+        mode=mode,
+        deployment_given=deployment_id is not None,
+        keyed=key is not None,
     )
 
 
-async def _keep_indices(bootstrap: str, prefix: str, shelf: AuditShelf) -> None:
-    """All values of all indices, since they stand in other lanes than what is priced by them.
-
-    Read anew: what was relayed since the ends of the contracts' lanes were taken is part of it.
-    """
-    async with open_reading(bootstrap, record_topic(prefix, "contracts")) as reading:
-        async for _, records in reading.batches():
-            for record in records:
-                if INDEX_MARK in record.value:
-                    with suppress(Undecodable):
-                        event = decode_event(record.value, b"")
-                        if isinstance(event.data, IndexPublished):
-                            shelf.keep_index(event, event.data)
-
-
-async def _compare_repeats(
-    bootstrap: str, prefix: str, stream: str, audits: Mapping[LaneKey, LaneAudit | None]
-) -> None:
-    """A second reading of the stream, only where a lane was published again from far back."""
-    unsettled = {key.lane: check for key, check in audits.items() if check is not None and check.unsettled}
-    if not unsettled:
-        return
-    async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
-        async for lane, records in reading.batches():
-            if lane in unsettled:
-                for record in records:
-                    unsettled[lane].reread(_lane_record(record))
-
-
-async def _open(
-    stack: AsyncExitStack, bootstrap: str, streams: Sequence[str], prefix: str
-) -> dict[str, Reading]:
-    """Effects before their causes: whatever is read of the one, the end of the other lies behind it."""
-    readings: dict[str, Reading] = {}
-    for stream in (stream for stream in reversed(CAUSES_FIRST) if stream in streams):
+async def _sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
+    """How many records lie on each lane."""
+    found: dict[LaneKey, int] = {}
+    for stream in streams:
         try:
-            reading = open_reading(bootstrap, record_topic(prefix, stream))
-            readings[stream] = await stack.enter_async_context(reading)
+            async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
+                found |= {LaneKey(stream, lane): size for lane, size in reading.sizes.items()}
         except TopicError as error:
             raise AuditImpossible(str(error)) from error
-    return readings
+    return found
 
 
-def _lane_record(record: TopicRecord) -> LaneRecord:
-    chain = record.headers.get("chain", b"").decode("ascii", "replace")
-    return LaneRecord(offset=record.offset, body=record.value, chain=chain)
-
-
-def _check_lanes(readings: Mapping[str, Reading], ends: Mapping[LaneKey, int]) -> None:
-    unknown = sorted(
-        f"{key.stream}/{key.lane}"
-        for key in ends
-        if key.stream not in readings or key.lane >= readings[key.stream].partitions
-    )
-    if unknown:
-        raise AuditImpossible(
-            f"an end is expected of lanes that the topics do not have: {', '.join(unknown)}"
-        )
-
-
-def _deployment_in(records: Sequence[TopicRecord]) -> UUID | None:
+async def _deployment(bootstrap: str, prefix: str, streams: Sequence[str]) -> UUID | None:
     """The deployment that the first record which names one names."""
-    for record in records:
-        with suppress(Undecodable, ValueError):
-            return deployment_of(decode_envelope(record.value).source)
+    for stream in streams:
+        async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
+            async for _, records in reading.batches():
+                for record in records:
+                    with suppress(Undecodable, ValueError):
+                        return deployment_of(decode_envelope(record.value).source)
     return None
+
+
+def _check_lanes(sizes: Mapping[LaneKey, int], asked: Collection[LaneKey]) -> None:
+    unknown = sorted(f"{key.stream}/{key.lane}" for key in asked if key not in sizes)
+    if unknown:
+        raise AuditImpossible(f"the topics that are read have no such lanes: {', '.join(unknown)}")
 
 
 async def _sealed(bootstrap: str, prefix: str, key: VerifierKey) -> SealedHeads:
@@ -237,6 +182,11 @@ def _fault_of(offset: int, fault: Fault) -> Divergence:
 
 
 def _ending(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
+    ranged = any(verdict.bounded or verdict.first > 1 for verdict in verdicts)
+    return _proved(verdicts, keyed=keyed) + ("; only the range that was asked for" if ranged else "")
+
+
+def _proved(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
     proven = sum(verdict.end_proven for verdict in verdicts)
     if proven == len(verdicts):
         return "complete to the expected end of every lane"
@@ -259,6 +209,7 @@ def _report(
     seals: SealedHeads,
     deployment: UUID | None,
     *,
+    mode: Mode,
     deployment_given: bool,
     keyed: bool,
 ) -> AuditReport:
@@ -285,6 +236,7 @@ def _report(
         sealed=sealed,
         tail=tail,
         cosigners=seals.cosigners,
+        mode=mode,
     )
 
 

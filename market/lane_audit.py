@@ -1,8 +1,9 @@
 """One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from msgspec import Struct
 from events.chain import genesis, next_head
 from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
-from events.envelope import Recorded, source_of
+from events.envelope import Envelope, Recorded, source_of
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -58,6 +59,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
 
     `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
     From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
+    `first`: the position from which the lane was checked; `bounded`: it was asked not to go on to the end.
     """
 
     stream: str
@@ -77,6 +79,29 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     end_proven: bool
     divergence: Divergence | None
     sealed: int = 0
+    first: int = 1
+    bounded: bool = False
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What of a lane is checked: from position `first` to the last one that is within `upto` and `until`.
+
+    `until` is a time of events, which within a lane never goes back.
+    """
+
+    first: int = 1
+    upto: int | None = None
+    until: datetime | None = None
+
+    def ended(self, position: int) -> bool:
+        """Whether a lane that was read to a position need not be read on."""
+        return self.upto is not None and position >= self.upto
+
+    def beyond(self, envelope: Envelope) -> bool:
+        return self.until is not None and envelope.time > self.until
+
+
+WHOLE: Final = Bounds()
 
 
 class LaneRecord(Struct, frozen=True, kw_only=True):
@@ -109,10 +134,14 @@ class LaneAudit:
         repeats: Repeats | None = None,
         shelf: AuditShelf | None = None,
         seals: Mapping[int, bytes] | None = None,
+        bounds: Bounds = WHOLE,
     ) -> None:
         """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
-        number of events that they hold.
+        number of events that they hold. `bounds` begin with the first event: a book is made of all before it.
         """
+        assert bounds.first == WHOLE.first
+        self._bounds = bounds
+        self.done = False
         self._key = key
         self._source = source_of(deployment_id)
         self._check = check
@@ -134,6 +163,10 @@ class LaneAudit:
         self.divergence: Divergence | None = None
 
     def feed(self, record: LaneRecord) -> None:
+        if not self.done and self._bounds.ended(self._position):
+            self._end()
+        if self.done:
+            return
         self._records += 1
         if self.divergence is not None:
             return
@@ -154,12 +187,22 @@ class LaneAudit:
             )
         elif envelope.source != self._source:
             self._diverge(record, "source", f"comes from {envelope.source}, not from {self._source}")
+        elif self._bounds.beyond(envelope):
+            self._records -= 1
+            self._end()
         else:
             self._head = next_head(self._head, record.body)
             self._position = position
             self._repeats.record(body_hash)
             self._take(record)
             self._compare_root(record)
+
+    def _end(self) -> None:
+        """The range that was asked for ends here."""
+        self.done = True
+        self._expected_end = None
+        if self._key.stream == "market":
+            self._shelf.break_off(self._key.lane)
 
     def _compare_root(self, record: LaneRecord) -> None:
         """With the root that was signed over the events up to this one, where one was."""
@@ -308,26 +351,17 @@ class LaneAudit:
         )
 
     def verdict(self) -> LaneVerdict:
-        position = self._position
-        if self.divergence is None and self._expected_end is not None and position < self._expected_end:
-            self._diverge(
-                LaneRecord(offset=-1, body=b"", chain=""),
-                "gap",
-                f"is missing: the lane ends at position {position}, its expected end is {self._expected_end}",
-            )
-        sealed = max(self._seals, default=0)
-        if self.divergence is None and position < sealed:
-            self._diverge(
-                LaneRecord(offset=-1, body=b"", chain=""),
-                "truncated",
-                f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events",
-            )
+        sealed = sealed_to(self._seals, self._position, bounded=self.done)
+        if self.divergence is None:
+            missing = shortfall(self._position, self._expected_end, sealed)
+            if missing is not None:
+                self._diverge(LaneRecord(offset=-1, body=b"", chain=""), *missing)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
             records=self._records,
             repeats=self._repeats.count,
-            position=position,
+            position=self._position,
             head=self._head.hex(),
             clearings=self._clearings,
             matches=self._matches,
@@ -340,4 +374,20 @@ class LaneAudit:
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
             sealed=sealed,
+            bounded=self.done,
         )
+
+
+def sealed_to(seals: Mapping[int, bytes], position: int, *, bounded: bool) -> int:
+    """The events that the newest checkpoint holds; in a lane not read to its end, the newest that was read."""
+    return max((size for size in seals if size <= position or not bounded), default=0)
+
+
+def shortfall(position: int, expected_end: int | None, sealed: int) -> tuple[Kind, str] | None:
+    """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
+    if expected_end is not None and position < expected_end:
+        return "gap", f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
+    if position < sealed:
+        told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
+        return "truncated", told
+    return None

@@ -1,7 +1,7 @@
 """A deployment's topics: declared in `deploy/kafka/topics.toml`, created where missing, read to their end."""
 
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from msgspec import Struct
 
 from events.connections import KAFKA_REQUEST_TIMEOUT_MS, open_consumer
+from events.topics import TopicRecord as Link
+from events.topics import chain_of
 from market.settings import DEPLOY
 
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36
 RECORDS_PER_READ_MAX: Final = 2_000
+LINKS_PER_READ_MAX: Final = 100
+"""Few at a time are freed while the processor's cache still holds them."""
 READ_TIMEOUT_MS: Final = 1_000
 
 
@@ -154,7 +158,12 @@ class Reading:
     ) -> None:
         self._consumer = consumer
         self._ends = ends
-        self.total = sum(end - begins[partition] for partition, end in ends.items())
+        self.sizes = {partition.partition: end - begins[partition] for partition, end in ends.items()}
+        """Records by partition."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.sizes.values())
 
     @property
     def partitions(self) -> int:
@@ -165,35 +174,76 @@ class Reading:
         self._ends = await self._consumer.end_offsets(list(self._ends))
         self._consumer.resume(*self._ends)
 
+    def start_at(self, lane: int, offset: int) -> None:
+        """Leaves out what lies before an offset of a partition."""
+        for partition, end in self._ends.items():
+            skipped = min(offset, end) - (end - self.sizes[partition.partition])
+            if partition.partition == lane and skipped > 0:
+                self._consumer.seek(partition, min(offset, end))
+                self.sizes[lane] -= skipped
+
+    def stop(self, lane: int) -> None:
+        """Reads a partition no further."""
+        self._ends = {
+            partition: 0 if partition.partition == lane else end for partition, end in self._ends.items()
+        }
+
     async def batches(self) -> AsyncIterator[tuple[int, list[TopicRecord]]]:
         """(partition, records in order) until every partition stands at its end."""
-        consumer = self._consumer
-        while behind := [p for p, end in self._ends.items() if await consumer.position(p) < end]:
-            done = [partition for partition in self._ends if partition not in behind]
-            consumer.pause(*done)
-            found = await consumer.getmany(
-                *behind, timeout_ms=READ_TIMEOUT_MS, max_records=RECORDS_PER_READ_MAX
+        async for partition, records in self._read(RECORDS_PER_READ_MAX):
+            yield partition, [_whole(record) for record in records]
+
+    async def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
+        """As `batches`, of each record only what a chain is made of."""
+        async for partition, records in self._read(LINKS_PER_READ_MAX):
+            yield (
+                partition,
+                [Link(record.offset, record.value or b"", chain_of(record)) for record in records],
             )
+
+    async def _read(self, records_max: int) -> AsyncIterator[tuple[int, list[Any]]]:
+        consumer = self._consumer
+        behind = await self._behind()
+        while behind:
+            found = await consumer.getmany(*behind, timeout_ms=READ_TIMEOUT_MS, max_records=records_max)
             for partition, records in found.items():
+                end = self._ends[partition]
                 yield (
                     partition.partition,
-                    [_read(record) for record in records if record.offset < self._ends[partition]],
+                    records if records[-1].offset < end else [each for each in records if each.offset < end],
                 )
+            if not found or any(
+                records[-1].offset + 1 >= self._ends[partition] for partition, records in found.items()
+            ):
+                behind = await self._behind()
+
+    async def _behind(self) -> list[TopicPartition]:
+        """The partitions that are not at their end; the others are fetched no more."""
+        found = [each for each, end in self._ends.items() if await self._consumer.position(each) < end]
+        self._consumer.pause(*(each for each in self._ends if each not in found))
+        return found
 
 
-def _read(record: Any) -> TopicRecord:
+def _whole(record: Any) -> TopicRecord:
     return TopicRecord(
         offset=record.offset, key=record.key, value=record.value or b"", headers=dict(record.headers)
     )
 
 
 @asynccontextmanager
-async def open_reading(bootstrap: str, topic: str, *, from_end: bool = False) -> AsyncIterator[Reading]:
-    """From the beginning, or from the end of now. TopicError when the topic does not exist."""
+async def open_reading(
+    bootstrap: str, topic: str, *, from_end: bool = False, only: Collection[int] | None = None
+) -> AsyncIterator[Reading]:
+    """From the beginning, or from the end of now; `only` these partitions. TopicError when the topic, or one
+    of the partitions, does not exist.
+    """
     count = await partition_count(bootstrap, topic)
+    numbers = range(count) if only is None else sorted(only)
+    if any(number >= count for number in numbers):
+        raise TopicError(f"topic {topic} has {count} partitions")
     consumer = await open_consumer(bootstrap)
     try:
-        partitions = [TopicPartition(topic, number) for number in range(count)]
+        partitions = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         begins = ends if from_end else await consumer.beginning_offsets(partitions)

@@ -1,7 +1,10 @@
 """`lodestone audit`: prove the record from its topics alone."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 import rich_click as click
@@ -9,8 +12,9 @@ from rich.table import Table
 
 from events.decision import LaneKey
 from events.key_files import KeyFileError
-from events.notes import NoteError, VerifierKey, verifier_key
+from events.notes import NoteError, verifier_key
 from events.vocabulary import STREAMS
+from market.audit_lanes import AuditLost, Mode
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.checkpoint_keys import operator_key
 from market.cli import audit_proof, audit_receipt
@@ -24,8 +28,12 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
+from market.lane_audit import Bounds
 from market.local import local_kafka
 from market.settings import Settings
+
+PROCESSES_MAX: Final = 64
+_LANE: Final = re.compile(rf"({'|'.join(STREAMS)})/([0-9]{{1,4}})")
 
 
 @click.group("audit", invoke_without_command=True)
@@ -57,6 +65,29 @@ from market.settings import Settings
     help="The lane must reach this position, as in market/3=120; may be repeated.",
 )  # fmt: skip
 @click.option(
+    "--chain", "mode", flag_value="chain",
+    help="Hash bodies and decode none: chain, order, checkpoints. The fastest.",
+)  # fmt: skip
+@click.option(
+    "--clearings", "mode", flag_value="clearings",
+    help="The market stream alone: its books made again, every round held against its certificate.",
+)  # fmt: skip
+@click.option("--full", "mode", flag_value="full", default="full", help="Everything; this is the default.")
+@click.option(
+    "--lane", "lanes", multiple=True, metavar="STREAM/LANE", help="Only this lane; may be repeated."
+)
+@click.option(
+    "--from", "first", type=click.IntRange(1), default=1, metavar="POSITION",
+    help="With --chain: begin at this position of each lane, whose chain before it is taken as it stands.",
+)  # fmt: skip
+@click.option(
+    "--to", "end", metavar="POSITION|TIME",
+    help="Read each lane to this position, or to its last event of this time (RFC 3339).",
+)  # fmt: skip
+@click.option(
+    "--processes", type=click.IntRange(1, PROCESSES_MAX), default=1, help="Spread the lanes over so many."
+)
+@click.option(
     "--resolve", is_flag=True, help="Clear every round again and compare bytes; needs a solver's time."
 )
 @click.option(
@@ -77,6 +108,11 @@ def command(
     deployment: UUID | None,
     streams: tuple[str, ...],
     ends: tuple[str, ...],
+    mode: Mode,
+    lanes: tuple[str, ...],
+    first: int,
+    end: str | None,
+    processes: int,
     resolve: bool,
     key: str | None,
     witnesses: tuple[str, ...],
@@ -84,6 +120,7 @@ def command(
 ) -> None:
     """Check chain, completeness, every clearing and every figure of agreements, from the record topics alone.
 
+    --chain checks that nothing was lost or altered, --clearings the market's rounds, --full all of it.
     No database is read. A clearing is checked by its certificate: no solver runs, unless --resolve asks for
     it. Invoices, settlements and ledgers are computed again from what they rest on. Checkpoints say how far
     the record is complete; of the tail after them nobody can tell whether something was cut off.
@@ -100,14 +137,20 @@ def command(
             _audit(
                 settings,
                 bootstrap,
-                prefix,
-                deployment,
-                parse_ends(ends),
-                streams or STREAMS,
+                prefix=prefix,
+                deployment_id=deployment,
+                expected_ends=parse_ends(ends),
+                streams=streams or STREAMS,
+                lanes=[_lane(text) for text in lanes],
+                mode=mode,
+                bounds=_bounds(first, end),
+                processes=processes,
                 key=operator,
                 resolve=resolve,
             )
         )
+    except AuditLost as error:
+        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except (AuditImpossible, NoteError, KeyFileError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     if as_json:
@@ -136,31 +179,33 @@ def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
         raise CommandFailed(Exit.DIVERGENCE, told)
 
 
-async def _audit(
-    settings: Settings,
-    bootstrap: str | None,
-    prefix: str,
-    deployment_id: UUID | None,
-    expected_ends: Mapping[LaneKey, int],
-    streams: Sequence[str],
-    *,
-    key: VerifierKey | None,
-    resolve: bool,
-) -> AuditReport:
+def _lane(text: str) -> LaneKey:
+    found = _LANE.fullmatch(text)
+    if found is None:
+        raise AuditImpossible(f"no lane: {text}; written stream/lane, as in market/3")
+    return LaneKey(found[1], int(found[2]))
+
+
+def _bounds(first: int, end: str | None) -> Bounds:
+    if end is None:
+        return Bounds(first=first)
+    if end.isdecimal():
+        if int(end) < first:
+            raise AuditImpossible(f"there is nothing from position {first} to {end}")
+        return Bounds(first=first, upto=int(end))
+    try:
+        moment = datetime.fromisoformat(end)
+    except ValueError as error:
+        raise AuditImpossible(f"no position and no time: {end}") from error
+    return Bounds(first=first, until=moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+async def _audit(settings: Settings, bootstrap: str | None, **asked: Any) -> AuditReport:
     async with AsyncExitStack() as stack:
         servers = bootstrap
         if servers is None:
             servers = await stack.enter_async_context(local_kafka(settings))
-        return await audit(
-            servers,
-            prefix=prefix,
-            deployment_id=deployment_id,
-            expected_ends=expected_ends,
-            streams=streams,
-            key=key,
-            resolve=resolve,
-            told=progress,
-        )
+        return await audit(servers, **asked, told=progress)
 
 
 def print_report(report: AuditReport) -> None:
@@ -191,11 +236,11 @@ def print_report(report: AuditReport) -> None:
     print_line(
         f"{report.records:,} records, {report.repeats:,} identical repeats, "
         f"{report.clearings:,} clearings proved, {report.matches:,} matches"
+        if report.mode != "chain"
+        else f"{report.records:,} records, {report.repeats:,} identical repeats; hashed, not decoded"
     )
-    print_line(
-        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
-        f"{report.years:,} contract years computed again"
-    )
+    if report.mode == "full":
+        _print_contracts(report)
     if report.abandoned_unproven:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
@@ -208,3 +253,10 @@ def print_report(report: AuditReport) -> None:
         count = sum(lane.divergence is not None for lane in report.lanes)
         what = f"{count} lanes diverge" if count else "the checkpoints diverge"
         print_line(f"verdict: {what}; first: {report.first_divergence.sentence}")
+
+
+def _print_contracts(report: AuditReport) -> None:
+    print_line(
+        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
+        f"{report.years:,} contract years computed again"
+    )

@@ -13,8 +13,16 @@ import rich_click as click
 import uvloop
 from aiokafka.errors import KafkaError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from events.connections import DATABASE_AWAY, LOGIN_REFUSED, UnsafeDatabase
 from events.journal import NotInitialised
@@ -113,23 +121,40 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
+class _Rate(ProgressColumn):
+    """How many a second, once anything can be said of it."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yields what is told how many more are done: a bar on a terminal, else a plain line now and then."""
     if err.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
         with Bar(*columns, console=err, transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda count: bar.advance(task, count)
         return
-    done, said_at = 0, time.monotonic()
+    done, began_at = 0, time.monotonic()
+    said_at = began_at
 
     def advance(count: int) -> None:
         nonlocal done, said_at
         done += count
-        if time.monotonic() - said_at >= PLAIN_LINE_SECONDS:
-            said_at = time.monotonic()
-            say(f"{what}: {done:,} of {total:,}")
+        now = time.monotonic()
+        if now - said_at >= PLAIN_LINE_SECONDS:
+            said_at = now
+            rate = done / (now - began_at)
+            left_seconds = max(0, total - done) / rate if rate else 0
+            say(f"{what}: {done:,} of {total:,}, {rate:,.0f}/s, about {left_seconds:,.0f} s left")
 
     yield advance
     say(f"{what}: {done:,} of {total:,}, done")
