@@ -11,8 +11,8 @@ TEST_PROCESSES ?= 3
 PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast test-deep check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency bench-clearing bench-round
+.PHONY: help setup demo up test test-fast test-deep test-tamper check format schemas requirements clean \
+	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-fast: setup ## the tests that need nothing running
 
 test-deep: setup ## the generated tests with ten times the examples
 	@SCHEMATHESIS_EXAMPLES=40 $(PYTEST_PARALLEL) --hypothesis-profile=deep tests/rules tests/simulation tests/http/test_schemathesis.py
+
+test-tamper: setup ## ten thousand seeded changes of real topics, every one found and named
+	@TAMPERINGS=10000 $(PYTEST) --timeout=3600 tests/wire/test_tampering.py
 
 check: setup ## formatting, lint, types, import contracts, dependencies, SQL
 	$(BIN)/ruff format --check .
@@ -65,6 +68,9 @@ bench-reader: setup ## readers against a bare consumer
 
 bench-latency: setup ## from the answer to the record readable on Kafka
 	@$(BIN)/python bench/latency.py
+
+bench-audit: setup ## audits by mode and process against bare consumption, and their memory
+	@$(BIN)/python bench/audit.py
 
 bench-clearing: setup ## a round and its solver against OR-tools, networkx and greedy
 	@$(BIN)/python bench/clearing.py

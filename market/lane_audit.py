@@ -379,7 +379,7 @@ class LaneAudit:
 
 
 def sealed_to(seals: Mapping[int, bytes], position: int, *, bounded: bool) -> int:
-    """The events that the newest checkpoint holds; in a lane not read to its end, the newest that was read."""
+    """The events under the newest checkpoint; in a lane not read to its end, the newest that was read."""
     return max((size for size in seals if size <= position or not bounded), default=0)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -18,7 +19,7 @@ from events.topics import record_topic
 from events.vocabulary import PPB, STREAMS, RecycledContent, StatedPrice
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.cli.console import Exit
-from market.lane_audit import Divergence
+from market.lane_audit import Bounds, Divergence
 from market.topics import create_topics
 from tests.conftest import Database
 from tests.market_support import LANES, Scene, scene_on
@@ -153,6 +154,33 @@ async def test_what_was_recorded_is_proved_but_its_end_is_not(market: Traded) ->
     )
     found = {(lane.stream, lane.lane): (lane.position, lane.head) for lane in report.lanes}
     assert {(row["stream"], row["lane"]): (row["p"], row["head"].hex()) for row in heads} == found
+
+
+async def test_lanes_are_spread_over_processes_and_proved_alike(market: Traded) -> None:
+    alone = await audit(market.bootstrap, prefix=market.prefix)
+    assert alone == await audit(market.bootstrap, prefix=market.prefix, processes=2)
+    scratch = await market.copy(dearer, chained=True)
+    report = await audit(market.bootstrap, prefix=scratch, processes=3)
+    assert report.first_divergence is not None
+    assert "price_ueur_per_kg" == report.first_divergence.field
+
+
+async def test_clearings_alone_are_proved_by_the_market_stream(market: Traded) -> None:
+    report = await audit(market.bootstrap, prefix=market.prefix, mode="clearings")
+    assert {"market"} == {lane.stream for lane in report.lanes}
+    assert (None, 2) == (report.first_divergence, report.clearings)
+
+
+async def test_an_audit_ends_at_a_position_or_a_time(market: Traded) -> None:
+    whole = await audit(market.bootstrap, prefix=market.prefix)
+    end = next(lane.position for lane in whole.lanes if (lane.stream, lane.lane) == market.scene.lane)
+    for bounds in (Bounds(upto=end - 1), Bounds(until=datetime(2020, 1, 1, tzinfo=UTC))):
+        report = await audit(market.bootstrap, prefix=market.prefix, bounds=bounds)
+        assert not report.diverged
+        assert report.ending.endswith("; only the range that was asked for")
+        found = next(lane for lane in report.lanes if (lane.stream, lane.lane) == market.scene.lane)
+        assert found.bounded
+        assert (bounds.upto or 0) == found.position
 
 
 async def test_with_every_end_expected_the_record_is_complete(market: Traded) -> None:

@@ -17,9 +17,9 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
-from market.auditor import AuditReport, audit
+from market.auditor import AuditImpossible, AuditReport, audit
 from market.cli.console import Exit
-from market.lane_audit import Divergence
+from market.lane_audit import Bounds, Divergence
 from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli
@@ -212,6 +212,50 @@ def test_what_holds_no_receipt_is_refused() -> None:
             parse_receipts(raw)
 
 
+async def test_the_chain_alone_proves_the_same_end(sealed: Sealed) -> None:
+    full = await audited(sealed)
+    for processes in (1, 2, 9):
+        report = await by_chain(sealed, sealed.wire.prefix, processes=processes)
+        assert "complete to checkpoint 20; tail of 8 unsealed events, no hole" == report.ending
+        assert [(lane.lane, lane.position, lane.head) for lane in full.lanes] == [
+            (lane.lane, lane.position, lane.head) for lane in report.lanes
+        ]
+    cut = await copied(sealed, of_first(lambda rows: rows[:4]))
+    found = (await by_chain(sealed, cut, processes=2)).first_divergence
+    assert found is not None
+    assert ("truncated", 5) == (found.kind, found.position)
+
+
+async def test_one_lane_and_a_range_of_it(sealed: Sealed) -> None:
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(upto=6))
+    assert [(0, 6, 5, True)] == [
+        (lane.lane, lane.position, lane.sealed, lane.bounded) for lane in report.lanes
+    ]
+    wanted = "complete to checkpoint 5; tail of 1 unsealed events, no hole; only the range that was asked for"
+    assert wanted == report.ending
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(first=3))
+    assert [(3, 7, 0)] == [(lane.first, lane.position, lane.sealed) for lane in report.lanes]
+    assert 6 == report.records
+    with pytest.raises(AuditImpossible, match="only a chain can be taken up later"):
+        await by_chain(sealed, sealed.wire.prefix, mode="full", bounds=Bounds(first=3))
+    with pytest.raises(AuditImpossible, match="no such lanes: parties/900"):
+        await by_chain(sealed, sealed.wire.prefix, lanes=[LaneKey(STREAM, 900)])
+
+
+async def by_chain(sealed: Sealed, prefix: str, **asked: Any) -> AuditReport:
+    return await audit(
+        sealed.wire.bootstrap,
+        **{
+            "prefix": prefix,
+            "deployment_id": sealed.wire.deployment.deployment_id,
+            "streams": (STREAM,),
+            "key": sealed.operator(),
+            "mode": "chain",
+            **asked,
+        },
+    )
+
+
 async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     common = ["--bootstrap", sealed.wire.bootstrap, "--topic-prefix", sealed.wire.prefix]
     keyed = [*common, "--key", sealed.operator().text]
@@ -225,6 +269,19 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     code, _, err = await finish(await start_bare_cli(*arguments))
     assert Exit.DIVERGENCE == code
     assert "28 events are sealed, but witness.example/w1 has cosigned 20" in err
+    ranged = [*keyed, "--stream", STREAM, "--lane", f"{STREAM}/0", "--from", "2", "--to", "4", "--json"]
+    code, out, err = await finish(await start_bare_cli("audit", "--chain", *ranged))
+    assert Exit.OK == code, err
+    (lane,) = msgspec.json.decode(out, type=AuditReport).lanes
+    assert (2, 4, True, None) == (lane.first, lane.position, lane.bounded, lane.divergence)
+    for wrong in (
+        ["--from", "9", "--to", "4"],
+        ["--lane", "parties"],
+        ["--to", "soon"],
+        ["--from", "2", "--full"],
+    ):
+        code, _, err = await finish(await start_bare_cli("audit", "--chain", *keyed, *wrong))
+        assert Exit.INVALID_INPUT == code, err
     file = tmp_path / "answer.json"
     receipts = [await receipt_at(sealed, position) for position in (2, 4)]
     file.write_bytes(msgspec.json.encode({"id": "req_1", "receipts": receipts}))
