@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from random import Random
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from events.chain import genesis, next_head
 from events.codec import encode_event
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
-from events.market_events import ClearingPlanned, RuleSetPublished
+from events.market_events import ClearingCompleted, ClearingPlanned, RuleSetPublished
 from market.rules.clearings import rule_set_sha256
 from tests.blotter import DEPLOYMENT, EUR, Lane, eur, member
 
@@ -55,9 +56,15 @@ def plan_place(events: tuple[Recorded, ...], which: int = -1) -> int:
 
 
 def lane_rows(lane: int, rng: Random, events: tuple[Recorded, ...]) -> Rows:
-    """The events on a lane, with salts of its own where none derives from a plan."""
-    bodies, first_plan = [], plan_place(events, 0)
+    """The events on a lane, with salts of its own where none derives from a plan.
+
+    A round names the end of the one before it by its hash, which the number of the lane is part of.
+    """
+    bodies, first_plan, last_round = list[bytes](), plan_place(events, 0), b""
     for position, event in enumerate(events, 1):
+        fact: Any = event.data
+        if isinstance(fact, ClearingCompleted) and fact.previous_sha256 is not None:
+            fact = replace(fact, previous_sha256=sha256(last_round).hexdigest())
         salt = f"{rng.getrandbits(128):032x}" if position <= first_plan else event.salt
         bodies.append(
             encode_event(
@@ -70,9 +77,11 @@ def lane_rows(lane: int, rng: Random, events: tuple[Recorded, ...]) -> Rows:
                 cause=event.cause,
                 actor=event.actor,
                 salt=salt,
-                data=event.data,
+                data=fact,
             )
         )
+        if isinstance(fact, ClearingCompleted):
+            last_round = bodies[-1]
     return chained(lane, bodies)
 
 

@@ -3,7 +3,9 @@
 `TAMPERINGS` says how many; `make test-tamper` takes ten thousand.
 """
 
+import asyncio
 import os
+from collections.abc import Awaitable
 from math import ceil
 from random import Random
 from secrets import token_hex
@@ -19,6 +21,7 @@ from events.topics import record_topic
 from market.auditor import AuditReport, audit
 from market.lane_audit import LaneVerdict
 from market.sealed_heads import read_sealed
+from market.topics import open_reading
 from tests.blotter import DEPLOYMENT
 from tests.record_support import create_topic, delete_topic
 from tests.rules.test_checkpoints import OPERATOR, head_of, leaves
@@ -80,15 +83,19 @@ class Batch:
         market = record_topic(self.prefix, "market")
         await create_topic(self.bootstrap, market, len(self.lanes))
         await create_topic(self.bootstrap, self.prefix + TOPIC, 1)
+        # A partition whose end is known has its leader: a new one answers NotLeaderForPartition for a while.
+        async with open_reading(self.bootstrap, market, from_end=True):
+            pass
         producer = await open_producer(self.bootstrap)
         try:
+            sent: list[Awaitable[Any]] = []
             for lane, (_, _, tampered) in enumerate(self.lanes):
                 for body, chain in tampered.rows:
                     given = [("chain", chain.hex().encode())]
-                    await producer.send(market, body, partition=lane, headers=given)
-            for message in self.messages:
-                await producer.send(self.prefix + TOPIC, message, partition=0)
-            await producer.flush()
+                    sent.append(await producer.send(market, body, partition=lane, headers=given))
+            checkpoints = self.prefix + TOPIC
+            sent += [await producer.send(checkpoints, message, partition=0) for message in self.messages]
+            await asyncio.gather(*sent)
         finally:
             await producer.stop()
 
