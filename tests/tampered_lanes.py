@@ -199,7 +199,7 @@ WAYS: dict[str, tuple[Way, frozenset[str]]] = {
     "drop": (drop, frozenset({"gap", "truncated"})),
     "swap": (swap, frozenset({"gap"})),
     "reorder": (reorder, frozenset({"gap"})),
-    "insert": (insert, frozenset({"repeat"}) | OF_THE_MARKET),
+    "insert": (insert, frozenset({"repeat", "checkpoint"}) | OF_THE_MARKET),
     "truncate": (truncate, frozenset({"truncated"})),
     "rewrite a tail": (rewrite_tail, frozenset({"checkpoint"}) | OF_THE_MARKET),
     "replace a clearing": (replace_clearing, OF_THE_MARKET),

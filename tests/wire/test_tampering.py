@@ -21,15 +21,15 @@ from events.topics import record_topic
 from market.auditor import AuditReport, audit
 from market.lane_audit import LaneVerdict
 from market.sealed_heads import read_sealed
-from market.topics import open_reading
+from market.topics import TopicError, open_reading
 from tests.blotter import DEPLOYMENT
-from tests.record_support import create_topic, delete_topic
+from tests.record_support import create_topic, delete_topic, eventually
 from tests.rules.test_checkpoints import OPERATOR, head_of, leaves
 from tests.tampered_lanes import MARKET_ALONE, WAYS, Tampered, clean, key_of
 
 TAMPERINGS = int(os.environ.get("TAMPERINGS", "66"))
 CHECKPOINT_WAYS = ("forge a checkpoint", "show two heads")
-BATCH = 20
+BATCH = 10
 CLEAN_LANES = 100
 
 Missed = list[str]
@@ -83,9 +83,7 @@ class Batch:
         market = record_topic(self.prefix, "market")
         await create_topic(self.bootstrap, market, len(self.lanes))
         await create_topic(self.bootstrap, self.prefix + TOPIC, 1)
-        # A partition whose end is known has its leader: a new one answers NotLeaderForPartition for a while.
-        async with open_reading(self.bootstrap, market, from_end=True):
-            pass
+        await eventually(self._ready)
         producer = await open_producer(self.bootstrap)
         try:
             sent: list[Awaitable[Any]] = []
@@ -98,6 +96,14 @@ class Batch:
             await asyncio.gather(*sent)
         finally:
             await producer.stop()
+
+    async def _ready(self) -> bool:
+        """A partition whose end is known has its leader; a new one answers NotLeaderForPartition."""
+        try:
+            async with open_reading(self.bootstrap, record_topic(self.prefix, "market"), from_end=True):
+                return True
+        except TopicError:
+            return False
 
     async def delete(self) -> None:
         for topic in (record_topic(self.prefix, "market"), self.prefix + TOPIC):
