@@ -17,7 +17,10 @@ class Protocol(HttpToolsProtocol):
 
 
 class OncePerTurn(asyncio.Transport):
-    """What is written in one turn of the loop leaves together at its end, or before it gets too much."""
+    """What is written in one turn of the loop leaves together at its end, or before it gets too much.
+
+    Everything else is the transport's own.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -37,18 +40,44 @@ class OncePerTurn(asyncio.Transport):
         if held and not self._transport.is_closing():
             self._transport.write(held)
 
+    def write_eof(self) -> None:
+        self._send()
+        self._transport.write_eof()
+
+    def can_write_eof(self) -> bool:
+        return self._transport.can_write_eof()
+
     def close(self) -> None:
         self._send()
         self._transport.close()
 
+    def abort(self) -> None:
+        self._held = b""
+        self._transport.abort()
+
     def is_closing(self) -> bool:
         return self._transport.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        return len(self._held) + self._transport.get_write_buffer_size()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._transport.get_write_buffer_limits()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._transport.set_write_buffer_limits(high, low)
+
+    def is_reading(self) -> bool:
+        return self._transport.is_reading()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         self._transport.resume_reading()
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._transport.get_protocol()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._transport.set_protocol(protocol)

@@ -11,7 +11,7 @@ from tests.http.shop import Shop
 
 
 class Recording(asyncio.Transport):
-    """What a socket would have been given, packet by packet; b"" is its end."""
+    """What a socket would have been given, packet by packet; b"" is its end, b"!" that it was torn off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,8 +23,14 @@ class Recording(asyncio.Transport):
     def close(self) -> None:
         self.packets.append(b"")
 
+    def abort(self) -> None:
+        self.packets.append(b"!")
+
     def is_closing(self) -> bool:
-        return b"" in self.packets
+        return not {b"", b"!"}.isdisjoint(self.packets)
+
+    def get_write_buffer_size(self) -> int:
+        return 1_000
 
 
 def sending() -> tuple[Recording, OncePerTurn]:
@@ -59,6 +65,27 @@ async def test_closing_sends_what_is_held_first() -> None:
     transport.close()
     await asyncio.sleep(0)
     assert [b"last words", b""] == sent.packets
+
+
+async def test_what_is_torn_off_sends_nothing_more() -> None:
+    sent, transport = sending()
+    transport.write(b"never said")
+    transport.abort()
+    await asyncio.sleep(0)
+    assert [b"!"] == sent.packets
+
+
+async def test_what_is_held_counts_as_not_sent() -> None:
+    _, transport = sending()
+    transport.write(b"12345")
+    assert 1_005 == transport.get_write_buffer_size()
+    await asyncio.sleep(0)
+    assert 1_000 == transport.get_write_buffer_size()
+
+
+def test_everything_of_a_transport_is_passed_on() -> None:
+    asked = {name for name in dir(asyncio.Transport) if not name.startswith("_")}
+    assert {"writelines"} == asked - vars(OncePerTurn).keys()
 
 
 async def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
