@@ -1,8 +1,9 @@
 """Builds what talks to PostgreSQL and Kafka, with the settings that the record needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from traceback import walk_tb
 from typing import Literal, TypeAlias
 
 import asyncpg
@@ -139,6 +140,27 @@ def acquire(pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX) -> "PoolAcq
     return pool.acquire(timeout=seconds_max)
 
 
+async def _start(
+    client: Producer | Consumer | AIOKafkaAdminClient, stop: Callable[[], Awaitable[None]]
+) -> None:
+    """As the library, but nothing of it stays open when it fails or is cancelled."""
+    try:
+        await client.start()
+    except BaseException as error:
+        await _close_first_connection(error)
+        await stop()
+        raise
+
+
+async def _close_first_connection(error: BaseException) -> None:
+    """aiokafka asks for the brokers on a connection that `AIOKafkaClient.bootstrap` alone knows, and forgets
+    it when it is cancelled there: it is found in the frames that the error passed through."""
+    for frame, _ in walk_tb(error.__traceback__):
+        connection = frame.f_locals.get("bootstrap_conn")
+        if connection is not None:
+            await asyncio.wait([connection.close()], timeout=CUT_OFF_SECONDS_MAX)
+
+
 async def open_producer(bootstrap: str) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas; its owner throws it away after an error."""
     producer = AIOKafkaProducer(
@@ -150,11 +172,7 @@ async def open_producer(bootstrap: str) -> AIOKafkaProducer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    try:
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
+    await _start(producer, producer.stop)
     return producer
 
 
@@ -170,14 +188,18 @@ async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SE
         if not stopping.done():
             producer._message_accumulator.fail_all(KafkaConnectionError("cut off"))
             producer._sender.sender_task.cancel()
-        with suppress(Exception):
-            await producer.client.close()
+        await _cut_off(producer)
         await asyncio.wait([stopping], timeout=CUT_OFF_SECONDS_MAX)
         # A send that was under way may have connected once more.
-        with suppress(Exception):
-            await producer.client.close()
+        await _cut_off(producer)
         if not (stopping.cancel() or stopping.cancelled()):
             stopping.exception()
+
+
+async def _cut_off(producer: Producer) -> None:
+    """Close its connections, without waiting for a broker that takes nothing of what they hold."""
+    with suppress(Exception):
+        await asyncio.wait_for(producer.client.close(), CUT_OFF_SECONDS_MAX)
 
 
 class SharedProducer:
@@ -218,20 +240,22 @@ async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    try:
-        await consumer.start()
-    except BaseException:
-        await consumer.stop()
-        raise
+    await _start(consumer, consumer.stop)
     return consumer
+
+
+@asynccontextmanager
+async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """What asks for topics and brokers, and makes topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
+    await _start(admin, admin.close)
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def cluster_id(bootstrap: str) -> str:
     """The id that the cluster was formatted with."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        description = await admin.describe_cluster()
-    finally:
-        await admin.close()
-    return str(description["cluster_id"])
+    async with open_admin(bootstrap) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])

@@ -134,7 +134,7 @@ class Relay:
 
     async def _end(self, leases: asyncio.Task[None], watermarks: asyncio.Task[None]) -> None:
         if self._checking is not None:
-            # Cancelled while it connects, it would leave a connection of aiokafka behind.
+            # Cancelled while it stops its consumer, it would leave a connection of aiokafka open.
             await asyncio.wait([self._checking], timeout=LAST_CHECK_SECONDS_MAX)
         tasks = [leases, *self._busy.values(), *([self._checking] if self._checking else [])]
         for task in tasks:

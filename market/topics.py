@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from msgspec import Struct
 
-from events.connections import KAFKA_REQUEST_TIMEOUT_MS, open_consumer
+from events.connections import open_admin, open_consumer
 from events.topics import TopicRecord as Link
 from events.topics import chain_of
 from market.settings import DEPLOY
@@ -82,19 +82,13 @@ def declared_topics(
 
 async def inspect_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:
     """What is declared beside what the cluster has; nothing is changed."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await admin.start()
-    try:
+    async with open_admin(bootstrap) as admin:
         return await _inspect(admin, lanes, prefix)
-    finally:
-        await admin.close()
 
 
 async def create_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tuple[str, ...]:
     """Create what is missing; returns the names created now. TopicError when an existing one differs."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await admin.start()
-    try:
+    async with open_admin(bootstrap) as admin:
         states = await _inspect(admin, lanes, prefix)
         wrong = [state for state in states if state.partitions not in (None, state.topic.partitions)]
         if wrong:
@@ -109,8 +103,6 @@ async def create_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tupl
         if missing:
             _raise_refused(await admin.create_topics([_new(topic) for topic in missing]))
         return tuple(topic.name for topic in missing)
-    finally:
-        await admin.close()
 
 
 async def _inspect(admin: AIOKafkaAdminClient, lanes: int, prefix: str) -> tuple[TopicState, ...]:
@@ -256,12 +248,8 @@ async def open_reading(
 
 async def partition_count(bootstrap: str, topic: str) -> int:
     """TopicError when the topic does not exist."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await admin.start()
-    try:
+    async with open_admin(bootstrap) as admin:
         if topic not in await admin.list_topics():
             raise TopicError(f"topic {topic} does not exist")
         described: list[dict[str, Any]] = await admin.describe_topics([topic])
         return len(described[0]["partitions"])
-    finally:
-        await admin.close()

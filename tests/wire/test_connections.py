@@ -1,0 +1,66 @@
+"""Who opens a connection to Kafka and is stopped half-way leaves nothing open."""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import pytest
+
+from events.connections import cluster_id, open_consumer, open_producer
+
+
+class Mute(NamedTuple):
+    """A broker that answers a connection's first request alone; set when the second came, and at its end."""
+
+    address: str
+    asked: asyncio.Event
+    left: asyncio.Event
+
+
+@asynccontextmanager
+async def mute_broker(bootstrap: str) -> AsyncIterator[Mute]:
+    """The real one answers the first request: which versions it speaks."""
+    asked, left = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = bootstrap.partition(":")
+        answers, requests = await asyncio.open_connection(host, int(port))
+        requests.write(await frame(reader))
+        writer.write(await frame(answers))
+        await frame(reader)
+        asked.set()
+        await reader.read()
+        for end in (requests, writer):
+            end.close()
+            await end.wait_closed()
+        left.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield Mute(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", asked, left)
+
+
+async def frame(reader: asyncio.StreamReader) -> bytes:
+    """A request or answer of Kafka's protocol, with its length before it."""
+    length = await reader.readexactly(4)
+    return length + await reader.readexactly(int.from_bytes(length))
+
+
+@pytest.mark.parametrize("connect", [open_producer, open_consumer, cluster_id])
+async def test_who_is_cancelled_while_it_asks_for_the_brokers_closes_its_connection(
+    connect: Callable[[str], Coroutine[Any, Any, object]], kafka_bootstrap: str
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        async with mute_broker(kafka_bootstrap) as broker:
+            connecting = asyncio.create_task(connect(broker.address))
+            await broker.asked.wait()
+            connecting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            await broker.left.wait()
+        del connecting
+        gc.collect()
+    assert [] == [str(warning.message) for warning in told]
