@@ -42,7 +42,7 @@ LAST_CHECK_SECONDS_MAX = 2.0
 
 
 class Limits(NamedTuple):
-    """Seconds, rows and counts of a relay."""
+    """Seconds, rows, bytes and counts of a relay."""
 
     poll_seconds: float = 0.003
     poll_again_seconds: float = 0.002

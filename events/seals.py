@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -224,8 +225,10 @@ where stream = $1 and lane = $2 and size = $3 and published
 """
 
 READ_COSIGNATURES = """
-select witness, line from record.cosignature
-where stream = $1 and lane = $2 and size = $3 order by witness
+select c.stream, c.lane, c.witness, c.line
+from unnest($1::text[], $2::bigint[], $3::bigint[]) as s (stream, lane, size)
+join record.cosignature c on c.stream = s.stream and c.lane = s.lane and c.size = s.size
+order by c.stream, c.lane, c.witness
 """
 
 
@@ -246,5 +249,17 @@ async def read_at(connection: Connection, key: LaneKey, size: int) -> Seal | Non
     return None if row is None else _seal(row)
 
 
-async def read_cosignatures(connection: Connection, key: LaneKey, size: int) -> list[Cosignature]:
-    return [Cosignature(*row) for row in await connection.fetch(READ_COSIGNATURES, *key, size)]
+async def read_cosignatures(
+    connection: Connection, cosigned: Sequence[Seal]
+) -> dict[LaneKey, list[Cosignature]]:
+    """Of one checkpoint a lane, by witness; lanes without any are left out."""
+    rows = await connection.fetch(
+        READ_COSIGNATURES,
+        [seal.lane.stream for seal in cosigned],
+        [seal.lane.lane for seal in cosigned],
+        [seal.size for seal in cosigned],
+    )
+    return {
+        LaneKey(*place): [Cosignature(*row[2:]) for row in found]
+        for place, found in groupby(rows, lambda row: (row[0], row[1]))
+    }

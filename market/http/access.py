@@ -87,7 +87,7 @@ class KeyRing:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             admit()
-            raise _unauthenticated("this route needs an API key: Authorization: Bearer lds_live_…")
+            raise _unauthenticated("This route needs an API key: Authorization: Bearer lds_live_…")
         token = token.strip()
         digest = sha256(token.encode("utf-8", "replace")).digest()
         now = self._clock()
@@ -101,19 +101,19 @@ class KeyRing:
             if forgotten == self._forgotten:
                 self._remember(digest, now, credential)
         if credential.expires_at <= now:
-            raise _unauthenticated("the API key is unknown, revoked or expired")
+            raise _unauthenticated("The API key is unknown, revoked or expired.")
         return credential
 
     async def _verify(self, token: str) -> Credential:
         try:
             key, secret = _parse(token)
         except ValueError:
-            raise _unauthenticated("the API key is malformed") from None
+            raise _unauthenticated("The API key is malformed.") from None
         credential = await self._find(key)
         stored = credential.secret_sha256 if credential is not None else "0" * 64
         fits = compare_digest(sha256(secret.encode()).hexdigest(), stored)
         if credential is None or not fits or credential.revoked:
-            raise _unauthenticated("the API key is unknown, revoked or expired")
+            raise _unauthenticated("The API key is unknown, revoked or expired.")
         return credential
 
     def _remember(self, digest: bytes, now: datetime, credential: Credential) -> None:
@@ -136,4 +136,4 @@ def _unauthenticated(detail: str) -> DoorError:
 def require(roles: frozenset[KeyRole], held: frozenset[KeyRole]) -> None:
     """DoorError `role_missing` unless one of `roles` is held."""
     if not roles & held:
-        raise DoorError("role_missing", f"this needs one of the roles: {', '.join(sorted(roles))}")
+        raise DoorError("role_missing", f"This needs one of the roles: {', '.join(sorted(roles))}.")

@@ -1,5 +1,6 @@
 """Checkpoints: the signed heads of the lanes, for everybody, with cosignatures and consistency proofs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -12,7 +13,7 @@ from events.connections import Connection
 from events.decision import LaneKey
 from events.merkle import consistency_spans
 from events.notes import parse_note, signed
-from events.seals import Seal
+from events.seals import Cosignature, Seal
 from events.trees import proof_of
 from events.vocabulary import INTEGER_MAX, Stream
 from market.http.access import PUBLIC
@@ -71,25 +72,30 @@ class ConsistencyView(Body, frozen=True, kw_only=True):
 async def index(call: Call[Nothing, Nothing]) -> Answer:
     async with as_desk(call) as connection:
         found = await seals.read_newest_of_all(connection)
-        items = [await view(connection, seal) for seal in found]
+        items = await views(connection, found)
         rotations = await seals.read_rotations(connection)
     told = tuple(each.note for each in rotations if each.published)
-    return Answer(body=CheckpointList(items=tuple(items), rotations=told))
+    return Answer(body=CheckpointList(items=items, rotations=told))
 
 
-async def view(connection: Connection, seal: Seal) -> CheckpointView:
-    cosigned = await seals.read_cosignatures(connection, seal.lane, seal.size)
+async def views(connection: Connection, found: Sequence[Seal]) -> tuple[CheckpointView, ...]:
+    """Of one checkpoint a lane."""
+    cosigned = await seals.read_cosignatures(connection, found)
+    return tuple(_view(seal, cosigned.get(seal.lane, [])) for seal in found)
+
+
+def _view(seal: Seal, cosigned: Sequence[Cosignature]) -> CheckpointView:
     return CheckpointView(
         stream=seal.lane.stream,  # type: ignore[arg-type]
         lane=seal.lane.lane,
         size=seal.size,
         signed_at=seal.signed_at,
-        note=whole_note(seal, [each.line for each in cosigned]),
+        note=_whole_note(seal, [each.line for each in cosigned]),
         witnesses=tuple(each.witness for each in cosigned),
     )
 
 
-def whole_note(seal: Seal, cosigned: list[str]) -> str:
+def _whole_note(seal: Seal, cosigned: list[str]) -> str:
     """The operator's note with the witnesses' lines under it."""
     note = parse_note(seal.note)
     return signed(note.text, [*(each.line for each in note.signatures), *cosigned])
@@ -111,7 +117,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         seal = await seals.read_covering(connection, key, 1)
         if seal is None:
             raise not_found()
-        found = await view(connection, seal)
+        (found,) = await views(connection, [seal])
     return Answer(body=found.note.encode(), media_type="text/plain")
 
 

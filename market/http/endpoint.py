@@ -308,7 +308,7 @@ def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, 
     if not verdict.allowed:
         raise DoorError(
             "too_many_requests",
-            f"try again in {verdict.retry_after_seconds} s",
+            f"Too many requests; try again in {verdict.retry_after_seconds} s.",
             headers={"Retry-After": str(verdict.retry_after_seconds)},
         )
 
@@ -364,7 +364,7 @@ async def _read_body(call: Call[B, Any], receive: Receive, declared: Endpoint, b
 def _check_media_type(call: Call[Any, Any], accepted: tuple[str, ...]) -> None:
     if call.media_type not in accepted:
         named = ", ".join(accepted)
-        raise DoorError("unsupported_media_type", f"send {named}", headers={"Accept": named})
+        raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})
 
 
 def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendered:

@@ -14,7 +14,7 @@ from events.seals import Seal
 from events.trees import proof_of
 from events.vocabulary import Side
 from market.http.access import READERS
-from market.http.checkpoints import view
+from market.http.checkpoints import views
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.matches import explain, side_of
 from market.http.problems import DoorError
@@ -65,15 +65,16 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
         if seal is None:
             raise DoorError(
                 "not_sealed",
-                "no checkpoint holds all of it yet; one is signed within seconds",
+                "No checkpoint holds all of it yet; one is signed within seconds.",
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
+        (checkpoint,) = await views(connection, [seal])
         body = MatchProof(
             format=FORMAT,
             match=row.match.struck.match,
             organisation=organisation,
             side=side,
-            checkpoint=(await view(connection, seal)).note,
+            checkpoint=checkpoint.note,
             rotations=tuple(each.note for each in await seals.read_rotations(connection)),
             events=tuple([await _proven(connection, part, seal) for part in parts]),
             price_lines=tuple(PriceLine(label=each.label, ueur_per_kg=each.ueur_per_kg) for each in lines),

@@ -70,7 +70,7 @@ class CursorSeal:
             return msgspec.json.decode(self._cipher.decrypt(sealed, [scope.encode()]), type=shape)
         except (UnicodeEncodeError, Base64Error, InvalidTag, ValueError):
             raise DoorError(
-                "cursor_invalid", "this cursor does not belong to this list; start again without it"
+                "cursor_invalid", "This cursor does not belong to this list; start again without it."
             ) from None
 
 

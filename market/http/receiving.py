@@ -11,7 +11,7 @@ async def receive_all(receive: Receive, bytes_max: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise DoorError("invalid_request", "the body did not arrive whole")
+            raise DoorError("invalid_request", "The body did not arrive whole.")
         received += message["body"]
         if len(received) > bytes_max:
             raise DoorError("body_too_large", "The body is larger than this door accepts.")

@@ -47,17 +47,17 @@ class WholePaths:
         await answer(scope, receive, send)
 
 
-def of_litestar(declared: Route) -> HTTPRouteHandler:
+def of_litestar(known: Route) -> HTTPRouteHandler:
     """The route as Litestar takes it."""
 
     @route(
-        _PARAMETER.sub(r"{\1:str}", declared.declared.path),
-        http_method=declared.declared.method,  # type: ignore[arg-type]
+        _PARAMETER.sub(r"{\1:str}", known.declared.path),
+        http_method=known.declared.method,  # type: ignore[arg-type]
         status_code=200,
         include_in_schema=False,
     )
     async def handle(request: Request[Any, Any, Any]) -> Rendered:
-        trace_of(request.scope).route = declared.declared.path
-        return await declared.respond(request.scope, request.receive)
+        trace_of(request.scope).route = known.declared.path
+        return await known.respond(request.scope, request.receive)
 
     return handle
