@@ -2,6 +2,7 @@
 fields of the draft."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address, ip_network
 from time import monotonic_ns
 from typing import Final
@@ -38,11 +39,20 @@ class CallerLimits:
     may run ahead of the time by the burst.
     """
 
-    def __init__(self, quota: Quota, policy: str = "organisation", callers_max: int = CALLERS_MAX) -> None:
+    def __init__(
+        self,
+        quota: Quota,
+        policy: str = "organisation",
+        *,
+        callers_max: int = CALLERS_MAX,
+        clock_ns: Callable[[], int] = monotonic_ns,
+    ) -> None:
+        """`clock_ns` counts nanoseconds since whenever, and never goes back."""
         self._request_ns = quota.seconds * _NS // quota.requests
         self._ahead_ns_max = self._request_ns * quota.burst
         self._burst = quota.burst
         self._callers_max = callers_max
+        self._clock_ns = clock_ns
         self._paid_ns: OrderedDict[UUID | str, int] = OrderedDict()
         self._name = policy
         self._policy = (
@@ -52,7 +62,7 @@ class CallerLimits:
 
     def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
         """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed."""
-        now_ns = monotonic_ns()
+        now_ns = self._clock_ns()
         ahead_ns = max(self._paid_ns.get(caller, 0) - now_ns, 0)
         wanted_ns = ahead_ns + min(cost, self._burst) * self._request_ns
         excess_ns = wanted_ns - self._ahead_ns_max

@@ -158,6 +158,7 @@ async def shop_on(
     strangers: Quota = AMPLE,
     checks: dict[str, Check] | None = None,
 ) -> AsyncIterator[Shop]:
+    """The clock of both quotas stands still: what is used up stays so."""
     async with scene_on(database) as scene:
         reader = await open_pool(database.dsn("reader"), size=4)
         solver = Solver(children_max=1)
@@ -172,8 +173,8 @@ async def shop_on(
                     public_id_key=b"p" * 32,
                     keys=KeyRing(partial(find_credential, reader), scene.clock),
                     seal=CursorSeal("c" * 32),
-                    limits=CallerLimits(quota),
-                    strangers=CallerLimits(strangers, policy="address"),
+                    limits=CallerLimits(quota, clock_ns=lambda: 0),
+                    strangers=CallerLimits(strangers, policy="address", clock_ns=lambda: 0),
                     solver=solver,
                     metrics=DoorMetrics(CollectorRegistry()),
                     checks=checks or {},

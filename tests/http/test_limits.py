@@ -75,6 +75,25 @@ async def test_addresses_have_quotas_of_their_own_and_an_ipv6_site_has_one(datab
         } == found
 
 
+def test_what_was_asked_is_paid_for_at_the_rate_and_never_beyond_the_burst() -> None:
+    now_ns = 0
+    limits = CallerLimits(Quota(requests=60, seconds=60, burst=2), clock_ns=lambda: now_ns)
+
+    def asked() -> tuple[bool, int, bytes]:
+        verdict = limits.take("firm")
+        return verdict.allowed, verdict.retry_after_seconds, verdict.fields[1][1]
+
+    assert (True, 1, b'"organisation";r=1;t=1') == asked()
+    assert (True, 1, b'"organisation";r=0;t=2') == asked()
+    assert (False, 1, b'"organisation";r=0;t=2') == asked()
+    now_ns = 999_999_999
+    assert (False, 1, b'"organisation";r=0;t=2') == asked()
+    now_ns = 1_000_000_000
+    assert (True, 1, b'"organisation";r=0;t=2') == asked()
+    now_ns = 3_600 * 1_000_000_000
+    assert [True, True, False] == [asked()[0] for _ in range(3)]
+
+
 def test_the_table_of_callers_is_bounded() -> None:
     limits = CallerLimits(Quota(requests=1, seconds=3_600, burst=1), callers_max=100)
     assert limits.take("first").allowed
