@@ -38,6 +38,7 @@ from events.merkle import leaf_hash, proves_inclusion
 from events.notes import Note, NoteError, VerifierKey, parse_note
 from events.vocabulary import INTEGER_MAX, Side
 from market.rules.proof_visibility import Part
+from market.rules.tickets import decimal_text, eur_text
 
 FORMAT: Final = "lodestone-match-proof/v1"
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -188,7 +189,8 @@ def _what_follows(proof: MatchProof, events: Sequence[tuple[Part, Recorded]]) ->
     if struck is not None:
         if not isinstance(struck, MatchStruck) or struck.match != proof.match:
             raise ProofError("what is given as the match is another event")
-        told.append(f"the match is of {struck.quantity_basis_g} g at {struck.price_ueur_per_kg} micro-EUR/kg")
+        quantity = decimal_text(struck.quantity_basis_g, 3, 3)
+        told.append(f"the match is of {quantity} kg at {eur_text(struck.price_ueur_per_kg)}")
     if "decision" in by_part:
         told.append(_confirmed(proof, by_part["decision"]))
     if proof.price_lines and order is not None:
@@ -229,7 +231,11 @@ def _price(proof: MatchProof, order: Recorded, struck: object) -> str:
     terms = order.data.terms  # type: ignore[attr-defined]
     stated = terms.limit.ueur_per_kg if proof.side == "buyer" else terms.ask.ueur_per_kg
     if first.ueur_per_kg != stated:
-        raise ProofError(f"the price begins at {first.ueur_per_kg}, the order states {stated} micro-EUR/kg")
+        raise ProofError(
+            f"the price begins at {eur_text(first.ueur_per_kg)}, the order states {eur_text(stated)}"
+        )
     if isinstance(struck, MatchStruck) and struck.price_ueur_per_kg != total:
-        raise ProofError(f"the lines come to {total}, the match says {struck.price_ueur_per_kg} micro-EUR/kg")
-    return f"from your {first.label} of {stated} the lines come to the price of {total} micro-EUR/kg"
+        raise ProofError(
+            f"the lines come to {eur_text(total)}, the match says {eur_text(struck.price_ueur_per_kg)}"
+        )
+    return f"from your {first.label} of {eur_text(stated)} the lines come to the price of {eur_text(total)}"

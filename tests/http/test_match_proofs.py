@@ -46,7 +46,7 @@ async def test_before_confirmation_only_ones_own_order_is_shown(shop: Shop, data
         verdict = check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
         assert (WITNESS.name,) == verdict.cosigners
         assert any("is your own, unchanged" in told for told in verdict.proved)
-        assert any("the lines come to the price of 75000000" in told for told in verdict.proved)
+        assert any("the lines come to the price of 75.000000 EUR/kg" in told for told in verdict.proved)
         hidden = [*identity(other.organisation), *identity(other.facility), *figure(secret)]
         hidden += await counter_order(shop, firm)
         assert [] == found(hidden, answer.text)
