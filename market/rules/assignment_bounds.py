@@ -10,7 +10,7 @@ from market.rules.assignment_problem import (
     Mask,
     Problem,
     Solution,
-    added_up,
+    fills_g,
     read_only,
 )
 from market.rules.compiled import run
@@ -22,8 +22,7 @@ def price_bounds(problem: Problem, solution: Solution) -> Bounds:
 
     AssignmentError when flow and duals of the first level do not prove each other: `verify` says where.
     """
-    sold = added_up(problem.seller, solution.flow, len(problem.supply))
-    bought = added_up(problem.buyer, solution.flow, len(problem.demand))
+    sold, bought = fills_g(problem, solution.flow)
     reduced = solution.seller_dual[problem.seller] + solution.buyer_dual[problem.buyer] - problem.value
     seller_slack, buyer_slack = sold < problem.supply, bought < problem.demand
     wrong = np.any((reduced < 0) | ((reduced > 0) & (solution.flow > 0)))

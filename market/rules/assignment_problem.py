@@ -144,6 +144,14 @@ def added_up(order: Int32s, flow: Int64s, orders: int) -> Int64s:
     return grams
 
 
+def fills_g(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
+    """Grams that each seller and each buyer trades."""
+    return (
+        added_up(problem.seller, flow, len(problem.supply)),
+        added_up(problem.buyer, flow, len(problem.demand)),
+    )
+
+
 def read_only(array: Int64s) -> Int64s:
     array.flags.writeable = False
     return array

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from market.rules.assignment import Problem, Solution, verify
+from market.rules.assignment import Solution, verify
 from market.rules.assignment_check import DUALS
-from market.rules.assignment_problem import Int64s, Mask, exact_dot
+from market.rules.assignment_problem import Int64s, Mask, exact_dot, fills_g
 from market.rules.stages import Stage, part_of
 
 
@@ -24,7 +24,7 @@ def effective(stage: Stage, grams: Int64s) -> Stage:
     """
     problem, solution = stage.problem, stage.solution
     flow = grams[stage.edge]
-    sold, bought = fills(problem, flow)
+    sold, bought = fills_g(problem, flow)
     supply, seller_gone = _cut(problem.supply, sold, [getattr(solution, pair[0]) for pair in DUALS])
     demand, buyer_gone = _cut(problem.demand, bought, [getattr(solution, pair[1]) for pair in DUALS])
     kept = ~(seller_gone[problem.seller] | buyer_gone[problem.buyer])
@@ -41,15 +41,6 @@ def effective(stage: Stage, grams: Int64s) -> Stage:
         violations, claimed = [], replace(claimed, unique=False)
     assert violations == [], violations[0].sentence()
     return Stage(left, claimed, stage.edge[stays])
-
-
-def fills(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
-    """Grams that each seller and each buyer trades."""
-    sold = np.zeros(len(problem.supply), dtype=np.int64)
-    bought = np.zeros(len(problem.demand), dtype=np.int64)
-    np.add.at(sold, problem.seller, flow)
-    np.add.at(bought, problem.buyer, flow)
-    return sold, bought
 
 
 def _cut(capacity: Int64s, filled: Int64s, duals: list[Int64s]) -> tuple[Int64s, Mask]:

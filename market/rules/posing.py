@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
-from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution
+from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, fills_g
 from market.rules.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
 from market.rules.order_limits import Share, shares
 from market.rules.packages import Divisibility, is_divisible
@@ -162,15 +162,6 @@ def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
         value=relaxed.value[left],
         tiebreak=None if relaxed.tiebreak is None else relaxed.tiebreak[left],
     )
-
-
-def fills_g(problem: Problem, flow: Int64s) -> Sides:
-    """What each order trades."""
-    sold = np.zeros(len(problem.supply), dtype=np.int64)
-    bought = np.zeros(len(problem.demand), dtype=np.int64)
-    np.add.at(sold, problem.seller, flow)
-    np.add.at(bought, problem.buyer, flow)
-    return sold, bought
 
 
 def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Reasons:

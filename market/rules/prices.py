@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from market.rules import assignment_components
-from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, exact_dot
+from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, added_up, exact_dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,7 @@ def _alpha(
     sellers: Sequence[int], problem: Problem, solution: Solution, bounds: Bounds, anchor: Anchor
 ) -> int:
     """The least α whose volume-weighted price is nearest the reference; prices fall as α grows."""
-    sold = np.zeros(len(problem.supply), dtype=np.int64)
-    np.add.at(sold, problem.seller, solution.flow)
+    sold = added_up(problem.seller, solution.flow, len(problem.supply))
     trading = [index for index in sellers if sold[index] > 0]
     grams = [int(sold[index]) for index in trading]
     lows = [int(bounds.seller_low[index]) for index in trading]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from events.clearing_terms import Multiplier, OrderDual, Premium
+from market.rules.assignment_problem import Int64s
 from market.rules.cleared import ClearedSection, Trade
 from market.rules.posing import LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.quota_sections import Quotas
@@ -16,8 +17,10 @@ NO_GAIN = "0"
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """What a buyer gets, grams, and gains by it, Σ grams × micro-EUR per kg: at the prices of the round, at
-    those best for sellers and at those best for buyers."""
+    """What a buyer gets, in grams, and gains by all of it, Σ grams × micro-EUR per kg.
+
+    chosen: at the prices of the round; low: at those best for sellers; high: at those best for buyers.
+    """
 
     filled_g: int
     chosen: int
@@ -36,18 +39,29 @@ def gains(cleared: ClearedSection) -> dict[int, Gains]:
     quotas = cleared.quotas
     if quotas is None:
         return {}
-    found = {index: [0, 0, 0, 0] for index in sorted(quotas.limited)}
+    of_buyer: dict[int, list[Trade]] = {index: [] for index in sorted(quotas.limited)}
     for trade in cleared.trades:
         index = int(quotas.split.buyer[trade.buyer_index])
-        if index in found:
-            own = trade.seller_surplus + trade.buyer_surplus - trade.premium
-            high, low = cleared.bounds.seller_high, cleared.bounds.seller_low
-            found[index][0] += trade.quantity_g
-            for place, surplus in enumerate(
-                (trade.seller_surplus, int(high[trade.seller_index]), int(low[trade.seller_index])), start=1
-            ):
-                found[index][place] += trade.quantity_g * (own - surplus)
-    return {index: Gains(*sums) for index, sums in found.items()}
+        if index in of_buyer:
+            of_buyer[index].append(trade)
+    return {
+        index: Gains(
+            filled_g=sum(trade.quantity_g for trade in trades),
+            chosen=_gain(trades, cleared.surpluses.seller),
+            low=_gain(trades, cleared.bounds.seller_high),
+            high=_gain(trades, cleared.bounds.seller_low),
+        )
+        for index, trades in of_buyer.items()
+    }
+
+
+def _gain(trades: Sequence[Trade], seller_surplus: Int64s) -> int:
+    """What their buyer gains at its own values where the sellers have these surpluses."""
+    gain = 0
+    for trade in trades:
+        own = trade.seller_surplus + trade.buyer_surplus - trade.premium
+        gain += trade.quantity_g * (own - int(seller_surplus[trade.seller_index]))
+    return gain
 
 
 def multipliers(cleared: ClearedSection) -> tuple[Multiplier, ...]:

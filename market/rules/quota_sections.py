@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from market.rules.assignment_problem import Int64s, Problem
+from market.rules.assignment_problem import Problem
 from market.rules.graph import Edges
 from market.rules.offered import Offered
 from market.rules.posing import Posed, tiebreak
@@ -98,8 +98,7 @@ def split_posed(posed: Posed, parted: Split) -> Posed:
 
 def strained(parted: Split) -> tuple[frozenset[int], frozenset[int]]:
     """Sellers and nodes that a buyer's shares may keep from trading more."""
-    edges: Int64s = np.flatnonzero(parted.problem.buyer >= parted.plain)
     return (
-        frozenset(parted.problem.seller[edges].tolist()),
+        frozenset(parted.problem.seller[parted.quota_edge].tolist()),
         frozenset(range(parted.plain, len(parted.buyer))),
     )

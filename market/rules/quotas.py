@@ -32,8 +32,9 @@ class Split:
     """The problem with a node for each quota; its edges stand in the order of the offered ones.
 
     buyer: int64[nB of the split], whose node that is: first buyers without ratios, then quotas. plain: how
-    many of the first. edge: int64[e], places in the offered. premium: int64[e], micro-EUR per kg, what
-    multipliers and margins add to the value. ratios: over these edges.
+    many of the first. quota_edge: int64[q], the edge of each quota. edge: int64[e], places in the offered.
+    premium: int64[e], micro-EUR per kg, what multipliers and margins add to the value. ratios: over these
+    edges.
     """
 
     problem: Problem
@@ -41,17 +42,17 @@ class Split:
     ratios: tuple[Ratio, ...]
     buyer: Int64s
     plain: int
+    quota_edge: Int64s
     edge: Int64s
     premium: Int64s
 
     @property
     def quotas(self) -> tuple[tuple[int, int], ...]:
         """Node and edge of each quota, in their order, which is the same."""
-        edges = np.flatnonzero(self.problem.buyer >= self.plain).tolist()
-        return tuple(enumerate(edges, start=self.plain))
+        return tuple(enumerate(self.quota_edge.tolist(), start=self.plain))
 
     def edge_of_quota(self, node: int) -> int:
-        return self.quotas[node - self.plain][1]
+        return int(self.quota_edge[node - self.plain])
 
 
 def premium_of(ratio: Ratio, multiplier: int, edge: int) -> int:
@@ -73,7 +74,16 @@ def premiums(edges: int, ratios: Sequence[Ratio], multipliers: Sequence[int]) ->
 def bound_problem(offered: Offered, premium: Int64s) -> Problem:
     """Whole buyers, values with `premium`: no flow that keeps the ratios is worth more than its best."""
     worth = offered.value + premium
-    return _with_value(offered, np.flatnonzero(worth >= 0), worth)
+    edge = np.flatnonzero(worth >= 0)
+    return Problem(
+        offered.supply,
+        offered.demand,
+        offered.seller[edge],
+        offered.buyer[edge],
+        worth[edge],
+        offered.ranks,
+        offered.tiebreak[edge],
+    )
 
 
 def split(
@@ -92,12 +102,13 @@ def split(
     is_quota = limited[offered.buyer]
     carried = ~is_quota | _carries(offered, np.where(is_quota, quota_g, 0))
     edge = np.flatnonzero(allowed[offered.buyer] & (offered.value + added >= 0) & carried)
-    quotas, plain = edge[is_quota[edge]], np.flatnonzero(~limited)
+    quota_edge, plain = np.flatnonzero(is_quota[edge]), np.flatnonzero(~limited)
+    quotas = edge[quota_edge]
     buyer = np.concatenate([plain, offered.buyer[quotas]]).astype(np.int64)
     node = np.zeros(len(offered.demand), dtype=np.int32)
     node[plain] = np.arange(len(plain))
     ends = node[offered.buyer[edge]]
-    ends[is_quota[edge]] = np.arange(len(plain), len(buyer))
+    ends[quota_edge] = np.arange(len(plain), len(buyer))
     place = {old: new for new, old in enumerate(edge.tolist())}
     return Split(
         problem=Problem(
@@ -119,6 +130,7 @@ def split(
         ),
         buyer=buyer,
         plain=len(plain),
+        quota_edge=quota_edge,
         edge=edge,
         premium=added[edge],
     )
@@ -143,15 +155,3 @@ def _carries(offered: Offered, quota_g: Int64s) -> Mask:
         least = least_packages(offered.terms, seller, buyer)
         found[edge] = packages_g(least, offered.terms.package_g[seller]) <= quota_g[edge]
     return found
-
-
-def _with_value(offered: Offered, edges: Int64s, value: Int64s) -> Problem:
-    return Problem(
-        offered.supply,
-        offered.demand,
-        offered.seller[edges],
-        offered.buyer[edges],
-        value[edges],
-        offered.ranks,
-        offered.tiebreak[edges],
-    )

@@ -57,7 +57,7 @@ def quotas_of(posed: Posed, stated: Stated) -> Quotas:
     refuse(_sum_breaches(posed, stated.quotas, quota_g))
     premium = premiums(len(posed.edges.value), posed.ratios, multipliers)
     parted = split(offered_of(posed, stated.tries), posed.ratios, premium, quota_g, margins)
-    nodes = parted.edge[[edge for _, edge in parted.quotas]].tolist()
+    nodes = parted.edge[parted.quota_edge].tolist()
     refuse(_node_breaches(posed, edges, nodes))
     return Quotas(posed, parted, multipliers, margins, dropped)
 

@@ -8,6 +8,7 @@ from events.clearing_terms import OrderDual, PriceTerm, SectionResult, Waterfall
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfirmed, MatchStruck
 from events.vocabulary import Side
+from market.rules.assignment_problem import fills_g
 from market.rules.cleared import ClearedSection, Trade, dual_total
 from market.rules.eligibility import MarketFacts
 from market.rules.evidence import (
@@ -21,7 +22,6 @@ from market.rules.evidence import (
 from market.rules.graph import BuyerNode, SellerNode
 from market.rules.match_terms import match_terms
 from market.rules.packages import UNPACKED
-from market.rules.posing import fills_g
 from market.rules.prices import forgone
 from market.rules.pricing import price_terms, total
 from market.rules.quantities import largest_remainder, net_dry_g, product_g

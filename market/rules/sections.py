@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, solve, verify
+from market.rules.assignment_problem import fills_g
 from market.rules.cleared import ClearedSection, Proof, final_problem, left_problem, priced
 from market.rules.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.portfolio import clear_portfolios
@@ -15,7 +16,6 @@ from market.rules.posing import (
     Posed,
     Reasons,
     Sides,
-    fills_g,
     minimum_reason,
     plain_problem,
     relaxed_problem,
