@@ -56,6 +56,11 @@ def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
     return sha256(bytes.fromhex(plan_salt) + kind.encode() + b"".join(parts)).hexdigest()[:32]
 
 
+def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:
+    """What the derived ids of a pair's trade are made of."""
+    return supply.bytes, tranche.to_bytes(4, "big"), requirement.bytes
+
+
 class SectionEvidence(NamedTuple):
     """What proves a section; quotas and multipliers are of buyers with portfolio limits."""
 

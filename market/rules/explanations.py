@@ -3,7 +3,7 @@
 Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
 """
 
-from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
 from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket, ticket
 
+Order = SupplyOrder | RequirementOrder
 MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
 Standing = Literal["closed", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "in_the_money"]
 """`eligible`: somebody fits, and whether the prices do is not told."""
@@ -97,7 +98,9 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     own = book.supplies.get(order) or book.requirements.get(order)
     if own is None:
         return None
-    verdicts = tuple(_verdicts(book, facts, own))
+    tick = book.terms.tick_ueur_per_kg
+    counters = counter_orders(book, own, facts.at) if own.available_g else []
+    verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
     return Candidates(
         market=book.market,
         order=own.order,
@@ -111,28 +114,24 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     )
 
 
-def _verdicts(book: Book, facts: MarketFacts, own: SupplyOrder | RequirementOrder) -> Iterator[Verdict]:
-    if own.available_g == 0:
-        return
-    tick = book.terms.tick_ueur_per_kg
-    if isinstance(own, SupplyOrder):
-        for requirement in sorted(book.requirements.values(), key=lambda each: (each.rank, each.order)):
-            if requirement.available_g and requirement.terms.valid_until > facts.at:
-                yield _verdict(own, requirement, facts, requirement, tick)
-        return
-    for supply in sorted(book.supplies.values(), key=lambda each: (each.rank, each.order)):
-        if supply.available_g and supply.terms.valid_until > facts.at:
-            yield _verdict(supply, own, facts, supply, tick)
+def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:
+    """The orders of the other side that are open at a time and have something left, in order of rank."""
+    counters = book.requirements if isinstance(own, SupplyOrder) else book.supplies
+    found = [each for each in counters.values() if each.available_g and each.terms.valid_until > at]
+    return sorted(found, key=lambda each: (each.rank, each.order))
 
 
-def _verdict(
-    supply: SupplyOrder,
-    requirement: RequirementOrder,
-    facts: MarketFacts,
-    counter: SupplyOrder | RequirementOrder,
-    tick: int,
-) -> Verdict:
+def paired(own: Order, counter: Order) -> tuple[SupplyOrder, RequirementOrder]:
+    """The two in the order of a pair. AssertionError for two of one side."""
+    supply, requirement = (own, counter) if isinstance(own, SupplyOrder) else (counter, own)
+    assert isinstance(supply, SupplyOrder)
+    assert isinstance(requirement, RequirementOrder)
+    return supply, requirement
+
+
+def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdict:
     """Of an eligible pair's tranches the one with the highest value."""
+    supply, requirement = paired(own, counter)
     against = reasons(supply, requirement, facts)
     value: int | None = None
     gap_bands: int | None = None
@@ -162,9 +161,7 @@ def _verdict(
     )
 
 
-def _standing(
-    own: SupplyOrder | RequirementOrder, facts: MarketFacts, verdicts: tuple[Verdict, ...]
-) -> Standing:
+def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
     if own.available_g == 0 or own.terms.valid_until <= facts.at:
         return "closed"
     if not verdicts:

@@ -10,7 +10,7 @@ from events.clearing_terms import Multiplier
 from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.rules.ineligibility import kg_text, ppb_text
 from market.rules.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
-from market.rules.posing import LIMIT_PRICE, PORTFOLIO
+from market.rules.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.quotes import Quote
 from market.rules.standings import Alternative, OrderInRound, Outcome
 from market.rules.viewers import Band, mass_band_g, price_band
@@ -24,13 +24,13 @@ Why = Literal[
 """
 
 REMOVED = {
-    "marginality_tolerance": "Of its {capacity} less than {tolerance} would have traded: it does not count.",
-    "minimum_quantity": "Of its {capacity} it would have traded less than the least quantity it states.",
-    "indivisible": "No whole package or parcel was left that fitted its {capacity}.",
-    PORTFOLIO: "No lots that were left kept its limits over everything that it takes.",
-    LIMIT_PRICE: "The lots that keep its limits cost more than it bids for all of them together.",
+    TOLERANCE: "Less than {tolerance} of its {capacity} would have traded, which is too little to count.",
+    MINIMUM: "Of its {capacity} it would have traded less than its own minimum quantity.",
+    INDIVISIBLE: "Nothing that was left fits its {capacity} in whole packages and minimum parcels.",
+    PORTFOLIO: "What was left would have broken its portfolio limits.",
+    LIMIT_PRICE: "What keeps its portfolio limits would have cost more than it bids for all of it together.",
 }
-SELLER_OF_PORTFOLIO = "The limits of a buyer over everything that it takes left no room for it."
+SELLER_OF_PORTFOLIO = "The portfolio limits of a buyer left no room for it."
 REMOVED_OTHERWISE = "The round left it out, by its rule {code}."
 
 

@@ -50,20 +50,15 @@ class PortfolioClearing:
     unique: bool
 
 
-def _as_cleared(parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
-    del parted
-    return whole.problem, whole.solution
-
-
 def clear_portfolios(
     offered: Offered,
     ratios: Sequence[Ratio],
     proposal: Proposal,
-    final: Callable[[Split, WholeClearing], tuple[Problem, Solution]] = _as_cleared,
+    final: Callable[[Split, WholeClearing], tuple[Problem, Solution]] | None = None,
 ) -> PortfolioClearing:
     """Trades that keep every ratio, minimum and package, each buyer within its limit over all its trades.
 
-    `final`: the problem that prices are made from.
+    `final`: the problem that prices are made from, and its solution; None: those of the clearing.
     """
     premium = premiums(len(offered.value), ratios, proposal.multipliers)
     limited = offered.limited(ratios)
@@ -76,7 +71,8 @@ def clear_portfolios(
         parted = split(offered, ratios, premium, quota_g, kept)
         whole = clear_whole(parted.problem, parted.terms, parted.ratios)
         unique &= whole.unique
-        short = _beyond_limit(offered, parted, whole, final(parted, whole), kept)
+        of_prices = (whole.problem, whole.solution) if final is None else final(parted, whole)
+        short = _beyond_limit(offered, parted, whole, of_prices, kept)
         if not short:
             break
         for buyer, missing in short.items():
@@ -181,11 +177,14 @@ def _beyond_limit(
     offered: Offered,
     parted: Split,
     whole: WholeClearing,
-    final: tuple[Problem, Solution],
+    of_prices: tuple[Problem, Solution],
     margins: Mapping[int, int],
 ) -> dict[int, int]:
-    """Buyers that would pay more than all they get is worth, at the prices best for sellers; per kg, up."""
-    high = price_bounds(*final).seller_high
+    """By how much per kg, rounded up, buyers would pay more than all they get is worth, where they would.
+
+    At the prices best for sellers.
+    """
+    high = price_bounds(*of_prices).seller_high
     gain, bought = dict.fromkeys(margins, 0), dict.fromkeys(margins, 0)
     edges = parted.edge[whole.edge].tolist()
     for edge, quantity in zip(edges, whole.solution.flow.tolist(), strict=True):

@@ -21,7 +21,7 @@ from events.market_events import (
     SupplyOfferAmended,
     SupplyOffered,
 )
-from market.rules.evidence import derived_id
+from market.rules.evidence import derived_id, pair_bytes
 from market.rules.matches import MatchStatus
 
 Part = Literal["order", "plan", "match", "clearing", "decision"]
@@ -48,8 +48,8 @@ class ProofPart(Struct, frozen=True, kw_only=True):
 
 def struck_event_id(struck: MatchStruck) -> UUID:
     """Of the event that recorded a match: it follows from the round's plan and the pair."""
-    parts = (struck.supply.bytes, struck.tranche.to_bytes(4, "big"), struck.requirement.bytes)
-    return derived_id(struck.plan, f"event/struck/{struck.section}", *parts)
+    pair = pair_bytes(struck.supply, struck.tranche, struck.requirement)
+    return derived_id(struck.plan, f"event/struck/{struck.section}", *pair)
 
 
 def proof_parts(

@@ -17,6 +17,7 @@ from market.rules.evidence import (
     derived_salt,
     evidence_parts,
     fact_sha256,
+    pair_bytes,
     root_sha256,
 )
 from market.rules.graph import BuyerNode, SellerNode
@@ -59,7 +60,7 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     for cleared in clearing.sections:
         for trade, (fall, lines) in zip(cleared.trades, listed, strict=False):
             fact = _struck(clearing.round, cleared, trade, products[trade_key(cleared, trade)])
-            ends = trade_parts(trade)
+            ends = _pair_bytes(trade)
             assert (fall.supply, fall.tranche, fall.requirement) == (
                 fact.supply,
                 fact.tranche,
@@ -86,13 +87,8 @@ def trade_key(cleared: ClearedSection, trade: Trade) -> TradeKey:
     return (cleared.name, trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
 
 
-def trade_parts(trade: Trade) -> tuple[bytes, bytes, bytes]:
-    """What derived ids are made of: seller, tranche, buyer."""
-    return (
-        trade.seller.order.order.bytes,
-        trade.seller.tranche.to_bytes(4, "big"),
-        trade.buyer.order.order.bytes,
-    )
+def _pair_bytes(trade: Trade) -> tuple[bytes, bytes, bytes]:
+    return pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
 
 
 def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
@@ -219,7 +215,7 @@ def _struck(of: Round, cleared: ClearedSection, trade: Trade, product: tuple[int
     package_g = supply.terms.packaging.package_wet_g
     return MatchStruck(
         market=planned.market,
-        match=derived_id(planned.plan, f"match/{name}", *trade_parts(trade)),
+        match=derived_id(planned.plan, f"match/{name}", *_pair_bytes(trade)),
         plan=planned.plan,
         round=planned.round,
         section=name,

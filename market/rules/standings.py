@@ -13,8 +13,9 @@ from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterf
 from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.amounts import price_pair
-from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.book import Book, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
+from market.rules.explanations import Order, counter_orders, paired
 from market.rules.ineligibility import Ineligibility
 from market.rules.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.whole_ticks import requirement_in_ticks, supply_in_ticks, up
@@ -196,16 +197,11 @@ class _Meeting(NamedTuple):
 def _alternatives(
     book: Book,
     facts: MarketFacts,
-    own: SupplyOrder | RequirementOrder,
+    own: Order,
     met: _Met,
     traded_g: Mapping[UUID, int],
 ) -> Iterator[Alternative]:
-    counters: Iterable[SupplyOrder | RequirementOrder] = (
-        book.requirements.values() if isinstance(own, SupplyOrder) else book.supplies.values()
-    )
-    for counter in sorted(counters, key=lambda each: (each.rank, each.order)):
-        if counter.available_g == 0 or counter.terms.valid_until <= facts.at:
-            continue
+    for counter in counter_orders(book, own, facts.at):
         against, meetings = _pair(own, counter, facts, met)
         nearest = min(meetings, key=_nearness, default=None)
         known = facts.members.get(counter.organisation)
@@ -225,20 +221,14 @@ def _nearness(meeting: _Meeting) -> tuple[bool, int, int]:
 
 
 def _pair(
-    own: SupplyOrder | RequirementOrder,
-    counter: SupplyOrder | RequirementOrder,
-    facts: MarketFacts,
-    met: _Met,
+    own: Order, counter: Order, facts: MarketFacts, met: _Met
 ) -> tuple[tuple[Ineligibility, ...], list[_Meeting]]:
     """The reasons against the pair; without any, what it could trade tranche by tranche."""
-    if isinstance(own, SupplyOrder):
-        assert isinstance(counter, RequirementOrder)
-        supply, requirement = own, counter
-        in_ticks = own, requirement_in_ticks(counter, met.tick)
+    supply, requirement = paired(own, counter)
+    if own is supply:
+        in_ticks = supply, requirement_in_ticks(requirement, met.tick)
     else:
-        assert isinstance(counter, SupplyOrder)
-        supply, requirement = counter, own
-        in_ticks = supply_in_ticks(counter, met.tick), own
+        in_ticks = supply_in_ticks(supply, met.tick), requirement
     against = reasons(supply, requirement, facts)
     meetings: list[_Meeting] = []
     for delivery in () if against else eligible_deliveries(supply, requirement, facts):

@@ -102,7 +102,7 @@ async def test_who_cannot_keep_its_limits_is_told_so_and_not_what_others_ask(sho
         told["why"],
         told["removed"]["code"],
     )
-    assert "kept its limits over everything" in told["removed"]["text"]
+    assert "broken its portfolio limits" in told["removed"]["text"]
     assert [] == told["limits"]
 
 

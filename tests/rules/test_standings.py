@@ -158,12 +158,15 @@ def removed(done: Round, order: UUID, reason: str) -> Round:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("marginality_tolerance", "Of its 5600.000 kg less than 1 % would have traded: it does not count."),
+        (
+            "marginality_tolerance",
+            "Less than 1 % of its 5600.000 kg would have traded, which is too little to count.",
+        ),
         (
             "minimum_quantity",
-            "Of its 5600.000 kg it would have traded less than the least quantity it states.",
+            "Of its 5600.000 kg it would have traded less than its own minimum quantity.",
         ),
-        ("indivisible", "No whole package or parcel was left that fitted its 5600.000 kg."),
+        ("indivisible", "Nothing that was left fits its 5600.000 kg in whole packages and minimum parcels."),
         ("a_rule_to_come", "The round left it out, by its rule a_rule_to_come."),
     ],
 )
@@ -176,12 +179,12 @@ def test_a_removed_order_is_told_by_which_rule(reason: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("reason", "filled_g", "words"),
     [
-        ("portfolio", 0, "No lots that were left kept its limits over everything that it takes."),
-        ("portfolio", 2_000_000, "No lots that were left kept its limits over everything that it takes."),
+        ("portfolio", 0, "What was left would have broken its portfolio limits."),
+        ("portfolio", 2_000_000, "What was left would have broken its portfolio limits."),
         (
             "portfolio_limit_price",
             0,
-            "The lots that keep its limits cost more than it bids for all of them together.",
+            "What keeps its portfolio limits would have cost more than it bids for all of it together.",
         ),
     ],
 )
