@@ -6,10 +6,10 @@
 
 Solve, round to whole packages, drop the orders that trade less than their least quantity: first those that
 could not reach it if all others stood aside, then half of them at a time, those with the lowest fill first;
-solve again. Then cut what cannot trade out of the problem, and put
-dropped orders back as long as that is worth more. Every decision is one of integers that are unique, so the
-input's order, the solver and the machine do not matter. What stands is the optimum of the problem with the
-cuts that are listed, at its own prices; no accepted order is out of the money at those.
+solve again. Then cut what cannot trade out of the problem, and put dropped orders back as long as that is
+worth more. Every decision is one of integers that are unique, so the input's order, the solver and the
+machine do not matter. What stands is the optimum of the problem with the cuts that are listed, at its own
+prices; no accepted order is out of the money at those.
 """
 
 from collections.abc import Iterator, Sequence
@@ -200,7 +200,7 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
 
 
 def _settle(search: _Search, admitted: _Admitted, solved: Solved, before: Fills | None = None) -> _Settled:
-    """Drop orders below their least quantity, lowest fill first and half of them at a time, until none is.
+    """Drop orders below their least quantity until none is: the hopeless, then by halves, lowest fill first.
 
     `solved` is of these orders, `before` are the trades of the stage before it.
     """

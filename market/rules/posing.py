@@ -35,7 +35,6 @@ Sides = tuple[Int64s, Int64s]
 """Of the sellers, of the buyers: one entry a node."""
 Reasons = tuple[Mapping[int, str], Mapping[int, str]]
 """Seller index → reason code, buyer index → reason code."""
-NO_REASONS: Reasons = ({}, {})
 
 
 @dataclass(frozen=True, eq=False, slots=True)

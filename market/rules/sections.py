@@ -71,7 +71,7 @@ def _as_posed(posed: Posed, attempt: int) -> _Found:
 
 
 def _proposal(posed: Posed) -> Proposal:
-    # what a round without portfolio limits does not need takes 0.6 s and 50 MB to import
+    # brings scipy along, which a round without portfolio limits does not need
     from market.rules.portfolio_lp import propose, within_range  # noqa: PLC0415
 
     offered = offered_of(posed, 1)
@@ -130,7 +130,7 @@ def _proof(found: _Found, attempt: int) -> Proof:
 
 
 def _reasons(posed: Posed, found: WholeClearing) -> tuple[Reasons, Reasons]:
-    """Who is removed, and who counts with its fill; one that trades nothing at no price is neither."""
+    """Who is removed, and who counts with its fill; who trades nothing and would gain nothing is neither."""
     fills = fills_g(found.problem, found.solution.flow)
     removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
     cut: tuple[dict[int, str], dict[int, str]] = ({}, {})
@@ -150,6 +150,7 @@ def _reason(posed: Posed, cut: Cut) -> str:
 
 
 def _plain_dual(plain: Problem, bound: Problem, bound_dual: Sides) -> Sides:
+    """Duals that prove the bound with S = 0: those of the other bound where S changes no value."""
     if all(
         np.array_equal(getattr(plain, name), getattr(bound, name)) for name in ("seller", "buyer", "value")
     ):
