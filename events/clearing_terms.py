@@ -171,7 +171,10 @@ class Multiplier(Struct, frozen=True, kw_only=True):
 
 
 class CutEdge(Struct, frozen=True, kw_only=True):
-    """An eligible pair of orders that have a part in the final problem, but none with each other."""
+    """An eligible pair of orders that have a part in the final problem, but none with each other.
+
+    No algorithm so far makes one.
+    """
 
     supply: UUID
     tranche: Count = 0

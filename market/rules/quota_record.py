@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from events.clearing_terms import Multiplier, OrderDual, Premium
 from market.rules.assignment_problem import Int64s
 from market.rules.cleared import ClearedSection, Trade
+from market.rules.order_limits import Share
 from market.rules.posing import LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.quota_sections import Quotas
 from market.rules.quotas import premium_of
@@ -91,26 +92,31 @@ def multipliers(cleared: ClearedSection) -> tuple[Multiplier, ...]:
     return (*of_shares, *of_limits)
 
 
-def premium_lines(cleared: ClearedSection, trade: Trade) -> tuple[Premium, ...]:
-    """They add up to the trade's premium; none for a buyer without portfolio limits."""
+def premium_lines(cleared: ClearedSection) -> Iterator[tuple[Premium, ...]]:
+    """Of each trade, in order, what adds up to its premium; nothing for a buyer without portfolio limits."""
     quotas = cleared.quotas
-    if quotas is None or trade.buyer_index < quotas.split.plain:
-        return ()
-    buyer = int(quotas.split.buyer[trade.buyer_index])
-    edge = quotas.split.edge_of_quota(trade.buyer_index)
-    lines = [
-        Premium(
-            limit=share.kind,
-            stage=share.stage,
-            country=share.country,
-            ueur_per_kg=premium_of(share.ratio, multiplier, edge),
-        )
-        for share, multiplier in zip(cleared.posed.shares, quotas.multipliers, strict=True)
-        if share.ratio.buyer_order == buyer
-    ]
-    lines.append(Premium(limit="limit_price", ueur_per_kg=-quotas.margins[buyer]))
-    assert sum(line.ueur_per_kg for line in lines) == trade.premium
-    return tuple(line for line in lines if line.ueur_per_kg)
+    shares: dict[int, list[tuple[Share, int]]] = {}
+    if quotas is not None:
+        for share, multiplier in zip(cleared.posed.shares, quotas.multipliers, strict=True):
+            shares.setdefault(share.ratio.buyer_order, []).append((share, multiplier))
+    for trade in cleared.trades:
+        lines: list[Premium] = []
+        if quotas is not None and trade.buyer_index >= quotas.split.plain:
+            buyer = int(quotas.split.buyer[trade.buyer_index])
+            edge = quotas.split.edge_of_quota(trade.buyer_index)
+            lines = [_premium(share, multiplier, edge) for share, multiplier in shares.get(buyer, [])]
+            lines.append(Premium(limit="limit_price", ueur_per_kg=-quotas.margins[buyer]))
+        assert sum(line.ueur_per_kg for line in lines) == trade.premium
+        yield tuple(line for line in lines if line.ueur_per_kg)
+
+
+def _premium(share: Share, multiplier: int, edge: int) -> Premium:
+    return Premium(
+        limit=share.kind,
+        stage=share.stage,
+        country=share.country,
+        ueur_per_kg=premium_of(share.ratio, multiplier, edge),
+    )
 
 
 def quota_duals(cleared: ClearedSection, nodes: Sequence[OrderDual]) -> tuple[OrderDual, ...]:

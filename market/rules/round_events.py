@@ -116,7 +116,7 @@ def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> Iterator[Waterfal
 
     One after another: what is kept of them is their terms, each once.
     """
-    for trade in cleared.trades:
+    for trade, premiums in zip(cleared.trades, premium_lines(cleared), strict=True):
         terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.delivery)
         assert total(terms) == trade.term_total
         limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
@@ -135,7 +135,7 @@ def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> Iterator[Waterfal
             seller_surplus_ueur_per_kg=trade.seller_surplus,
             buyer_surplus_ueur_per_kg=trade.buyer_surplus,
             price_ueur_per_kg=trade.price_ueur_per_kg,
-            premiums=premium_lines(cleared, trade),
+            premiums=premiums,
         )
 
 
