@@ -208,7 +208,7 @@ def test_a_lot_that_a_buyers_portfolio_left_no_room_for_is_told_so() -> None:
     own = done.own(ident("offer 0"))
     assert own.removed is not None
     assert ("removed", "portfolio") == (own.why, own.removed.code)
-    assert own.removed.text.startswith("The limits of a buyer over everything that it takes")
+    assert "The portfolio limits of a buyer left no room for it." == own.removed.text
 
 
 def multiplier(section: str, ueur: int) -> RoundMultiplier:
