@@ -10,11 +10,11 @@ from rich.table import Column, Table
 from events.envelope import Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line
-from market.cli.files import read
+from market.cli.files import read_book
 from market.http.ids import to_text
 from market.http.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
 from market.rules.clearing import conclude
-from market.rules.exports import BookFile, NoRuleSet, certificate_of, on_paper
+from market.rules.exports import NoRuleSet, certificate_of, on_paper
 
 TRADES_SHOWN_MAX = 40
 
@@ -27,7 +27,7 @@ def command(*, book: Path, as_json: bool) -> None:
 
     Prints result and certificate. Exit code 3: the file is no book, and every fault of it is named.
     """
-    given = read(book, BookFile).book
+    given = read_book(book).book
     try:
         posed, plan = on_paper(given)
         drafts = conclude(posed, plan)

@@ -1,5 +1,7 @@
 """Files that a verb reads: every fault of one at once, unknown members included, exit code 3."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +12,7 @@ from msgspec import inspect
 from market.cli.console import CommandFailed, Exit
 from market.http.faults import InvalidInputError
 from market.http.validation import convert, decode
+from market.rules.exports import BookFile, book_faults
 
 FILE_BYTES_MAX = 1024**3
 FAULTS_SHOWN_MAX = 50
@@ -25,7 +28,7 @@ def read(path: Path, shape: type[T]) -> T:
         raw = path.read_bytes()
     except OSError as error:
         raise CommandFailed(Exit.INVALID_INPUT, f"{path}: {error.strerror or error}") from error
-    faults = list(_unknown(raw, shape))
+    faults = [*_unknown(raw, shape), *_repeated(raw)]
     try:
         value = decode(raw, shape)
     except InvalidInputError as error:
@@ -34,6 +37,15 @@ def read(path: Path, shape: type[T]) -> T:
         if not faults:
             return value
     raise _failed(str(path), faults)
+
+
+def read_book(path: Path) -> BookFile:
+    """An exported book whose quantities and ids can be. CommandFailed as of `read`."""
+    found = read(path, BookFile)
+    faults = [fault.sentence for fault in book_faults(found.book)]
+    if faults:
+        raise _failed(str(path), faults)
+    return found
 
 
 def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
@@ -65,6 +77,22 @@ def _unknown(raw: bytes, shape: type[T]) -> Iterator[str]:
         return
     for pointer in unknown_members(value, shape):
         yield f"{pointer}: there is no such member"
+
+
+def _repeated(raw: bytes) -> Iterator[str]:
+    """Members that one object has twice: a decoder would take the last of them."""
+    found: list[str] = []
+
+    def once(members: list[tuple[str, Any]]) -> None:
+        counted = Counter(name for name, _ in members)
+        found.extend(name for name, count in counted.items() if count > 1)
+
+    try:
+        json.loads(raw, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        return
+    for name in found:
+        yield f"{name[:100]}: the same member twice"
 
 
 def unknown_members(value: Any, shape: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from events.envelope import Fact
 from events.market_events import ClearingCompleted
 from market.cli.clear import print_round
 from market.cli.console import CommandFailed, Exit, print_json, print_line
-from market.cli.files import read, typed
+from market.cli.files import read, read_book, typed
 from market.rules import exports
 from market.rules.exports import BookFile, CertificateFile, Fault, NoRuleSet
 from market.rules.rounds import ClearingImpossible
@@ -34,7 +34,7 @@ def command(*, certificate: Path, book: Path, as_json: bool) -> None:
     """
     given = read(certificate, CertificateFile)
     facts = _facts(certificate, given)
-    found = _faults(book, read(book, BookFile), given, facts)
+    found = _faults(book, read_book(book), given, facts)
     if as_json:
         print_json(Verdict(proved=not found, faults=found))
     elif not found:

@@ -13,7 +13,7 @@ from events.catalog import type_of
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingPlanned
 from events.vocabulary import Sha256Hex
-from market.rules.book import Book, rule_set_at
+from market.rules.book import Book, RequirementOrder, SupplyOrder, rule_set_at
 from market.rules.breaches import CertificateBroken
 from market.rules.certificate import expected_record
 from market.rules.clearings import rule_set_sha256
@@ -59,10 +59,44 @@ class CertificateFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """`field` of the certificate is not what the book asks for."""
+    """`field` of a certificate is not what the book asks for, or of a book not what a lane makes."""
 
     field: str
     sentence: str
+
+
+def book_faults(book: Book) -> Iterator[Fault]:
+    """Quantities and ids that no lane makes: nothing or less, more given away than there is, an id twice."""
+    for place, orders in (("supplies", book.supplies), ("requirements", book.requirements)):
+        for key, order in orders.items():
+            path = f"/book/{place}/{key}"
+            if order.order != key:
+                yield Fault(
+                    field=f"{path}/order", sentence=f"{path}/order: {order.order} is another order's id"
+                )
+            for member, grams, least in _quantities(order):
+                if grams < least:
+                    field = f"{path}/{member}"
+                    yield Fault(field=field, sentence=f"{field}: {grams}, at least {least}")
+            if order.held_g + order.filled_g > order.terms.basis_g:
+                told = f"{path}: held_g and filled_g are more than the {order.terms.basis_g} g of the order"
+                yield Fault(field=path, sentence=told)
+    for key in sorted(book.supplies.keys() & book.requirements.keys()):
+        field = f"/book/requirements/{key}"
+        yield Fault(field=field, sentence=f"{field}: the id of a supply")
+
+
+def _quantities(order: SupplyOrder | RequirementOrder) -> Iterator[tuple[str, int, int]]:
+    """Member, grams and the least that they may be."""
+    yield "held_g", order.held_g, 0
+    yield "filled_g", order.filled_g, 0
+    yield "terms/basis_g", order.terms.basis_g, 1
+    if isinstance(order, SupplyOrder):
+        yield "terms/net_wet_g", order.terms.net_wet_g, 1
+        for index, tranche in enumerate(order.terms.tranches):
+            yield f"terms/tranches/{index}/net_wet_g", tranche.net_wet_g, 1
+        for index, grams in enumerate(order.tranche_committed_g):
+            yield f"tranche_committed_g/{index}", grams, 0
 
 
 def on_paper(book: Book) -> tuple[Book, Recorded]:

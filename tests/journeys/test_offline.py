@@ -132,6 +132,38 @@ async def test_bad_files_tell_all_their_faults_at_once(book: Path, tmp_path: Pat
     assert "no JSON text" in results[1][2]
 
 
+def _twice(value: Any) -> str:
+    name, order = next(iter(value["book"]["supplies"].items()))
+    again = f'"supplies": {{"{name}": {json.dumps(order)}, '
+    return json.dumps(value).replace('"supplies": {', again, 1)
+
+
+async def test_quantities_and_ids_that_cannot_be_are_named(book: Path, tmp_path: Path) -> None:
+    value = json.loads(book.read_bytes())
+    twice = tmp_path / "twice.json"
+    twice.write_text(_twice(value))
+    supplies, requirements = value["book"]["supplies"], value["book"]["requirements"]
+    (first, supply), (second, other) = list(supplies.items())[:2]
+    wanted, requirement = next(iter(requirements.items()))
+    supply["held_g"], other["order"] = -5, first
+    requirement["filled_g"] = requirement["terms"]["basis_g"] + 1
+    requirements[second] = requirement | {"order": second, "filled_g": 0}
+    requirements[second]["terms"] = requirement["terms"] | {"basis_g": 0}
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(value))
+    results = await asyncio.gather(ran("clear", bad), ran("verify", bad, bad), ran("clear", twice))
+    assert [Exit.INVALID_INPUT] * 3 == [code for code, _, _ in results]
+    for named in (
+        f"/book/supplies/{first}/held_g: -5, at least 0",
+        f"/book/supplies/{second}/order: {first} is another order's id",
+        f"/book/requirements/{wanted}: held_g and filled_g are more",
+        f"/book/requirements/{second}/terms/basis_g: 0, at least 1",
+        f"/book/requirements/{second}: the id of a supply",
+    ):
+        assert named in results[0][2]
+    assert f"{first}: the same member twice" in results[2][2]
+
+
 async def test_a_book_without_a_rule_set_is_refused(book: Path, tmp_path: Path) -> None:
     value = json.loads(book.read_bytes())
     value["book"]["rule_sets"] = []
