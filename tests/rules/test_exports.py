@@ -17,6 +17,7 @@ from market.rules.exports import (
     BookFile,
     CertificateFile,
     NoRuleSet,
+    book_faults,
     book_sha256,
     certificate_of,
     faults,
@@ -50,6 +51,29 @@ def test_a_book_survives_its_file() -> None:
     ).book
     assert book == again
     assert () == faults(again, certificate, facts)
+
+
+def test_a_lanes_book_has_no_faults_and_each_quantity_or_id_that_cannot_be_is_named() -> None:
+    book = busy_market(3).book
+    assert [] == list(book_faults(book))
+    (first, supply), (second, other) = list(book.supplies.items())[:2]
+    wanted, requirement = next(iter(book.requirements.items()))
+    terms = replace(supply.terms, net_wet_g=0)
+    supplies = book.supplies | {
+        first: replace(supply, held_g=-1, tranche_committed_g=(-1,), terms=terms),
+        second: replace(other, order=first),
+    }
+    taken = replace(requirement, filled_g=requirement.terms.basis_g + 1)
+    requirements = book.requirements | {wanted: taken, second: replace(requirement, order=second)}
+    bad = replace(book, supplies=supplies, requirements=requirements)
+    assert {
+        f"/book/supplies/{first}/held_g",
+        f"/book/supplies/{first}/terms/net_wet_g",
+        f"/book/supplies/{first}/tranche_committed_g/0",
+        f"/book/supplies/{second}/order",
+        f"/book/requirements/{wanted}",
+        f"/book/requirements/{second}",
+    } == {fault.field for fault in book_faults(bad)}
 
 
 def test_the_same_book_in_another_order_has_the_same_hash_and_certificate() -> None:
