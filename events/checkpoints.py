@@ -6,17 +6,27 @@ the consistency proof from the lane's last checkpoint, so that a witness needs n
 """
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from events.decision import LaneKey
 from events.merkle import EMPTY_ROOT, HASH_BYTES, proves_consistency
-from events.notes import Algorithm, Note, NoteError, SigningKey, VerifierKey, parse_note, signed, verifier_key
+from events.notes import (
+    Algorithm,
+    Note,
+    NoteError,
+    SigningKey,
+    VerifierKey,
+    decode_base64,
+    parse_note,
+    signed,
+    verifier_key,
+)
 from events.vocabulary import STREAMS
 
 TOPIC: Final = "audit.checkpoints.v1"
@@ -24,6 +34,8 @@ ROTATION: Final = "key-rotation/v1"
 SIZE_MAX: Final = 2**63 - 1
 COSIGNATURES_MAX: Final = 16
 PROOF_HASHES_MAX: Final = 128
+PUBLIC_EVENTS: Final = 64
+"""Everybody is told of a lane only when it holds another so many events."""
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _LANE: Final = re.compile(rf"/({'|'.join(STREAMS)})/(0|[1-9][0-9]{{0,3}})")
@@ -57,17 +69,19 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin=origin, size=int(size), root=root)
 
 
+def public_size(size: int) -> int:
+    """The largest size up to `size` that everybody may know."""
+    return size - size % PUBLIC_EVENTS
+
+
 def encode_hashes(hashes: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(b64encode(each).decode() for each in hashes)
 
 
 def decode_hash(text: str) -> bytes | None:
-    """None for what is no base64 of 32 bytes."""
-    try:
-        found = b64decode(text, validate=True)
-    except ValueError:
-        return None
-    return found if len(found) == HASH_BYTES else None
+    """None for what is no base64 of 32 bytes in its one spelling."""
+    found = decode_base64(text)
+    return found if found is not None and len(found) == HASH_BYTES else None
 
 
 def decode_hashes(texts: Sequence[str]) -> list[bytes] | None:
@@ -92,6 +106,8 @@ def lane_of_origin(name: str, origin: str) -> LaneKey | None:
 class Signed(Struct, frozen=True, kw_only=True, tag_field="kind", tag="checkpoint"):
     """`note` is the operator's; `proof` shows that it continues the lane's head of `old_size` events."""
 
+    TYPE: ClassVar[str] = "audit.checkpoint.signed.v1"
+
     note: str
     old_size: Annotated[int, Meta(ge=0)]
     proof: Annotated[tuple[HashText, ...], Meta(max_length=PROOF_HASHES_MAX)]
@@ -100,6 +116,8 @@ class Signed(Struct, frozen=True, kw_only=True, tag_field="kind", tag="checkpoin
 class Cosigned(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cosignature"):
     """A witness's signature beside the operator's; `witness` is its verifier key, for readers to judge."""
 
+    TYPE: ClassVar[str] = "audit.checkpoint.cosigned.v1"
+
     note: str
     witness: str
 
@@ -107,10 +125,13 @@ class Cosigned(Struct, frozen=True, kw_only=True, tag_field="kind", tag="cosigna
 class Rotated(Struct, frozen=True, kw_only=True, tag_field="kind", tag="key-rotation"):
     """`note`: from the old key to the new one, signed by both."""
 
+    TYPE: ClassVar[str] = "audit.key.rotated.v1"
+
     note: str
 
 
 Message = Signed | Cosigned | Rotated
+MESSAGES: Final[tuple[type[Message], ...]] = (Signed, Cosigned, Rotated)
 _messages: Final = msgspec.json.Decoder(Message)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 

@@ -17,12 +17,13 @@ from msgspec import Struct
 NOTE_CHARACTERS_MAX: Final = 65_536
 SIGNATURES_MAX: Final = 64
 SEED_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
 TIMESTAMP_BYTES: Final = 8
 TIMESTAMP_MAX: Final = 2**63 - 1
 
 _PRIVATE: Final = "PRIVATE+KEY+"
 _SIGNATURE_LINE: Final = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
-_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
+_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 
 class Algorithm(IntEnum):
@@ -47,7 +48,7 @@ class VerifierKey(Struct, frozen=True, kw_only=True):
     def id(self) -> bytes:
         """The four bytes by which a signature names its key."""
         given = self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public
-        return sha256(given).digest()[:4]
+        return sha256(given).digest()[:KEY_ID_BYTES]
 
     @property
     def text(self) -> str:
@@ -151,10 +152,10 @@ def parse_note(value: str) -> Note:
 
 def parse_signature(line: str) -> Signature:
     found = _SIGNATURE_LINE.fullmatch(line)
-    data = None if found is None else _decoded(found[2])
-    if found is None or data is None or len(data) <= 4:
+    data = None if found is None else decode_base64(found[2])
+    if found is None or data is None or len(data) <= KEY_ID_BYTES or not _NAME.fullmatch(found[1]):
         raise NoteError(f"no signature line: {line[:100]!r}")
-    return Signature(name=found[1], key_id=data[:4], signature=data[4:], line=line)
+    return Signature(name=found[1], key_id=data[:KEY_ID_BYTES], signature=data[KEY_ID_BYTES:], line=line)
 
 
 def verifier_key(text: str) -> VerifierKey:
@@ -187,7 +188,7 @@ def check_name(name: str) -> str:
 def _key_parts(text: str) -> tuple[str, str, Algorithm, bytes]:
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
-    data = _decoded(encoded)
+    data = decode_base64(encoded)
     if data is None or len(data) != 1 + SEED_BYTES or not re.fullmatch("[0-9a-f]{8}", key_id):
         raise NoteError("a key is written NAME+ID+BASE64: 8 hexadecimal digits, then 33 bytes")
     try:
@@ -197,7 +198,7 @@ def _key_parts(text: str) -> tuple[str, str, Algorithm, bytes]:
     return check_name(name), key_id, algorithm, data[1:]
 
 
-def _decoded(text: str) -> bytes | None:
+def decode_base64(text: str) -> bytes | None:
     """Base64 in its one canonical spelling, else None."""
     try:
         data = b64decode(text, validate=True)

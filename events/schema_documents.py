@@ -1,7 +1,7 @@
 """Generated contracts: a JSON Schema per event version, AsyncAPI 3, docs/events.md; no breaking change."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from events import checkpoints
 from events.catalog import FACT_TYPES, LIFTS, stream_of
 from events.envelope import Envelope
 from events.schema_compatibility import Schema, breaking_changes
@@ -49,6 +50,17 @@ HEADERS: Schema = {
     ],
 }
 
+CHECKPOINT_HEADERS: Schema = {
+    "type": "object",
+    "description": "CloudEvents 1.0 attributes in Kafka binary mode.",
+    "properties": {
+        name: schema
+        for name, schema in HEADERS["properties"].items()
+        if name not in ("position", "chain", "traceparent")
+    },
+    "required": [name for name in HEADERS["required"] if name not in ("position", "chain")],
+}
+
 
 class BreakingChange(Exception):
     """A published event version would change for its readers; make a `.v2` type and a lift instead."""
@@ -79,24 +91,39 @@ def event_schema(name: str) -> Schema:
 
 
 def asyncapi() -> Schema:
-    """The record topics with every message that may lie on them."""
-    facts = tuple(FACT_TYPES.values())
+    """The record topics and that of checkpoints, with every message that may lie on them."""
     template = "#/components/schemas/{name}"
-    references, schemas = msgspec.json.schema_components((Envelope, *facts), ref_template=template)
+    kinds = (Envelope, *FACT_TYPES.values(), *checkpoints.MESSAGES)
+    references, schemas = msgspec.json.schema_components(kinds, ref_template=template)
+    envelope, facts = references[0], references[1 : 1 + len(FACT_TYPES)]
+    heads = references[1 + len(FACT_TYPES) :]
     messages = {
-        name: {
-            "name": name,
-            "title": fact.__name__,
-            "summary": _summary(fact),
-            "contentType": "application/json",
-            "headers": {"$ref": "#/components/schemas/RecordHeaders"},
-            "payload": {
-                "allOf": [references[0], {"properties": {"type": {"const": name}, "data": reference}}],
-            },
-        }
-        for (name, fact), reference in zip(FACT_TYPES.items(), references[1:], strict=True)
+        name: _message(name, fact, "RecordHeaders")
+        | {"payload": {"allOf": [envelope, {"properties": {"type": {"const": name}, "data": reference}}]}}
+        for (name, fact), reference in zip(FACT_TYPES.items(), facts, strict=True)
     }
-    topics = {stream: record_topic("", stream) for stream in STREAMS}
+    messages |= {
+        kind.TYPE: _message(kind.TYPE, kind, "CheckpointHeaders") | {"payload": reference}
+        for kind, reference in zip(checkpoints.MESSAGES, heads, strict=True)
+    }
+    channels = {
+        record_topic("", stream): _channel(
+            record_topic("", stream),
+            f"The stream {stream}: the partition is the lane, in order.",
+            [name for name in FACT_TYPES if stream_of(name) == stream],
+        )
+        for stream in STREAMS
+    }
+    channels[checkpoints.TOPIC] = _channel(
+        checkpoints.TOPIC,
+        "Signed heads of all lanes, cosignatures of witnesses, changes of the operator's key; one partition.",
+        [kind.TYPE for kind in checkpoints.MESSAGES],
+    )
+    reads = {
+        f"read-{stream}": (record_topic("", stream), f"Read the record of {stream}.") for stream in STREAMS
+    }
+    reads["read-checkpoints"] = (checkpoints.TOPIC, "Read what the operator has signed.")
+    headers = {"CheckpointHeaders": CHECKPOINT_HEADERS, "RecordHeaders": HEADERS}
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -105,30 +132,34 @@ def asyncapi() -> Schema:
             "description": "Every fact, one topic per stream, one partition per lane, kept for ever.",
         },
         "defaultContentType": "application/json",
-        "channels": {
-            topic: {
-                "address": topic,
-                "description": f"The stream {stream}: the partition is the lane, in order.",
-                "messages": {
-                    name: {"$ref": f"#/components/messages/{name}"}
-                    for name in FACT_TYPES
-                    if stream_of(name) == stream
-                },
-            }
-            for stream, topic in topics.items()
-        },
+        "channels": channels,
         "operations": {
-            f"read-{stream}": {
-                "action": "receive",
-                "channel": {"$ref": f"#/channels/{topic}"},
-                "summary": f"Read the record of {stream}.",
-            }
-            for stream, topic in topics.items()
+            name: {"action": "receive", "channel": {"$ref": f"#/channels/{topic}"}, "summary": summary}
+            for name, (topic, summary) in reads.items()
         },
         "components": {
             "messages": dict(sorted(messages.items())),
-            "schemas": {"RecordHeaders": HEADERS} | _plain_discriminators(dict(sorted(schemas.items()))),
+            "schemas": headers | _plain_discriminators(dict(sorted(schemas.items()))),
         },
+    }
+
+
+def _message(name: str, kind: type[Struct], headers: str) -> Schema:
+    """All of a message but its payload."""
+    return {
+        "name": name,
+        "title": kind.__name__,
+        "summary": _summary(kind),
+        "contentType": "application/json",
+        "headers": {"$ref": f"#/components/schemas/{headers}"},
+    }
+
+
+def _channel(topic: str, description: str, names: Sequence[str]) -> Schema:
+    return {
+        "address": topic,
+        "description": description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
     }
 
 

@@ -230,6 +230,24 @@ async def topic_end(consumer: AIOKafkaConsumer, topic: str, partition: int = 0) 
     return int((await consumer.end_offsets([place]))[place])
 
 
+async def lost_place(
+    consumer: AIOKafkaConsumer, topic: str, next_offset: int, last_sha256: bytes | None
+) -> str | None:
+    """What has happened to a topic of one partition since it was read up to `next_offset`; None: nothing.
+
+    `last_sha256` is of the record before `next_offset`. `consumer` as in `topic_records`.
+    """
+    if not next_offset:
+        return None
+    if await topic_end(consumer, topic) < next_offset:
+        return "is shorter than it was: it was truncated or made anew"
+    last = next_offset - 1
+    async for records in topic_records(consumer, topic, 0, start=last, end=next_offset):
+        if sha256(records[0].body).digest() == last_sha256:
+            return None
+    return f"holds another record at offset {last}: it was made anew"
+
+
 def chain_of(record: ConsumerRecord) -> bytes | None:
     """The lane head that a record claims in its last `chain` header; None when it has none."""
     for name, text in reversed(record.headers):

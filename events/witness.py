@@ -40,7 +40,7 @@ from events.faults import crash_point
 from events.key_files import make_keys, read_keys
 from events.notes import Algorithm, SigningKey, VerifierKey, parse_note, signed, verifier_key
 from events.publishing import Message, NotPublished, TopicWriter, derived_id
-from events.topics import TopicRecord, topic_end, topic_records
+from events.topics import TopicRecord, lost_place, topic_records
 
 log = structlog.get_logger("witness")
 
@@ -48,7 +48,6 @@ KEY_FILE: Final = "witness.key"
 STATE_FILE: Final = "state.json"
 LOCK_FILE: Final = "lock"
 POLL_SECONDS: Final = 0.5
-COSIGNED_TYPE: Final = "audit.checkpoint.cosigned.v1"
 FAULTS_MAX: Final = 100
 
 
@@ -175,7 +174,7 @@ class Witness:
             raise NotPublished(f"the topic {self._topic} does not exist")
         state, ledger = await self._begin(consumer)
         await self._publish(state)
-        async for records in self._new_records(consumer, state):
+        async for records in topic_records(consumer, self._topic, 0, start=state.next_offset):
             state = self._take(ledger, self._state or state, records)
             crash_point("witness.verified")
             self._folder.write(state)
@@ -191,8 +190,8 @@ class Witness:
             state = _State(operator=first.text)
             self._folder.write(state)
             self._state = state
+        await self._check_topic(consumer, state)
         if self._ledger is None:
-            await self._check_topic(consumer, state)
             self._ledger = _ledger_of(state)
             known = (*state.retired, state.operator)
             if self._operator.text not in known and not await self._leads_here(consumer):
@@ -208,20 +207,10 @@ class Witness:
         return oldest_key(self._operator, notes).text == first
 
     async def _check_topic(self, consumer: Consumer, state: _State) -> None:
-        if not state.next_offset:
-            return
-        if await topic_end(consumer, self._topic) < state.next_offset:
-            raise WitnessError(f"{self._topic} is shorter than it was: it was truncated or made anew")
-        last = state.next_offset - 1
-        async for records in topic_records(consumer, self._topic, 0, start=last, end=last + 1):
-            if _sha256(records[0]) != state.last_sha256:
-                raise WitnessError(f"{self._topic} holds another record at offset {last}: it was made anew")
-
-    async def _new_records(self, consumer: Consumer, state: _State) -> AsyncIterator[Sequence[TopicRecord]]:
-        if await topic_end(consumer, self._topic) < state.next_offset:
-            raise WitnessError(f"{self._topic} is shorter than it was: it was truncated or made anew")
-        async for records in topic_records(consumer, self._topic, 0, start=state.next_offset):
-            yield records
+        last = None if state.last_sha256 is None else bytes.fromhex(state.last_sha256)
+        lost = await lost_place(consumer, self._topic, state.next_offset, last)
+        if lost is not None:
+            raise WitnessError(f"{self._topic} {lost}")
 
     def _take(self, ledger: Ledger, state: _State, records: Sequence[TopicRecord]) -> _State:
         """The state after some records; nothing is published by this."""
@@ -273,7 +262,7 @@ class Witness:
             topic=self._topic,
             key=origin,
             id=derived_id("cosignature", data),
-            type=COSIGNED_TYPE,
+            type=Cosigned.TYPE,
             source=f"urn:lodestone:witness:{self._key.verifier.id.hex()}",
             subject=origin,
             time=self._clock(),

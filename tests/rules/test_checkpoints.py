@@ -19,6 +19,7 @@ from events.checkpoints import (
     lane_of_origin,
     lane_origin,
     parse_checkpoint,
+    public_size,
     rotated_to,
     rotation,
 )
@@ -206,12 +207,17 @@ def test_a_recalled_head_is_where_a_reader_goes_on() -> None:
         "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
         "a\n9999999999999999999\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
         "a\n1\nCsUYapGGPo4dkMg=\n",
+        "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n",
         "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\nmore\n",
     ],
 )
 def test_what_is_no_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(NoteError):
         parse_checkpoint(text)
+
+
+def test_everybody_may_know_of_every_64th_event() -> None:
+    assert [0, 0, 64, 64, 128] == [public_size(size) for size in (0, 63, 64, 127, 128)]
 
 
 def test_the_published_checkpoint_is_read() -> None:
