@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from events.checkpoints import COSIGNATURES_MAX
+from events.checkpoints import COSIGNATURES_MAX, PUBLIC_EVENTS
 from events.connections import Connection
 from events.decision import LaneKey
 
@@ -199,29 +199,26 @@ class Cosignature(NamedTuple):
     line: str
 
 
-# Among the newest that hold a position, one that a witness has cosigned is worth more than a newer one.
+# The first that holds a position and has a cosignature, else the first that holds it: a proof that is asked
+# for again does not tell how the lane has grown since.
 READ_COVERING = """
-select k.number, k.stream, k.lane, k.size, k.root, k.old_size, k.note, k.signed_at, k.published
-from (
-    select * from record.checkpoint
-    where stream = $1 and lane = $2 and size >= $3 and published order by size desc limit 64
-) k
-order by exists (
-    select from record.cosignature c where c.stream = k.stream and c.lane = k.lane and c.size = k.size
-) desc, k.size desc limit 1
+select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
+where stream = $1 and lane = $2 and published and size = coalesce(
+    (select c.size from record.cosignature c join record.checkpoint k using (stream, lane, size)
+     where c.stream = $1 and c.lane = $2 and c.size >= $3 and k.published order by c.size limit 1),
+    (select k.size from record.checkpoint k
+     where k.stream = $1 and k.lane = $2 and k.size >= $3 and k.published order by k.size limit 1)
+)
 """
 
-READ_NEWEST_OF_ALL = """
+# The sizes that everybody may know are a few rows apart.
+READ_PUBLIC = """
 select k.number, k.stream, k.lane, k.size, k.root, k.old_size, k.note, k.signed_at, k.published
 from record.lane l cross join lateral (
     select * from record.checkpoint c
-    where c.stream = l.stream and c.lane = l.lane and c.published order by c.size desc limit 1
-) k order by k.stream, k.lane
-"""
-
-READ_AT = """
-select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
-where stream = $1 and lane = $2 and size = $3 and published
+    where c.stream = l.stream and c.lane = l.lane and c.published and c.size % $1 = 0
+    order by c.size desc limit 1
+) k where $2::text is null or (l.stream = $2 and l.lane = $3) order by k.stream, k.lane
 """
 
 READ_COSIGNATURES = """
@@ -238,15 +235,10 @@ async def read_covering(connection: Connection, key: LaneKey, position: int) -> 
     return None if row is None else _seal(row)
 
 
-async def read_newest_of_all(connection: Connection) -> list[Seal]:
-    """The newest published checkpoint of every lane that has one."""
-    return [_seal(row) for row in await connection.fetch(READ_NEWEST_OF_ALL)]
-
-
-async def read_at(connection: Connection, key: LaneKey, size: int) -> Seal | None:
-    """The published checkpoint of exactly so many events."""
-    row = await connection.fetchrow(READ_AT, *key, size)
-    return None if row is None else _seal(row)
+async def read_public(connection: Connection, key: LaneKey | None = None) -> list[Seal]:
+    """The newest checkpoint that everybody may know, of one lane or of every lane that has one."""
+    rows = await connection.fetch(READ_PUBLIC, PUBLIC_EVENTS, *(key or (None, None)))
+    return [_seal(row) for row in rows]
 
 
 async def read_cosignatures(
@@ -263,3 +255,55 @@ async def read_cosignatures(
         LaneKey(*place): [Cosignature(*row[2:]) for row in found]
         for place, found in groupby(rows, lambda row: (row[0], row[1]))
     }
+
+
+KEEP_REFUSAL = """
+insert into record.unsigned_lane (stream, lane, reason, refused_at) values ($1, $2, $3, $4)
+on conflict (stream, lane) do update set reason = excluded.reason
+"""
+
+DROP_REFUSAL = "delete from record.unsigned_lane where stream = $1 and lane = $2"
+
+READ_REFUSALS = "select stream, lane, reason, refused_at from record.unsigned_lane order by stream, lane"
+
+READ_NEWEST_AT = "select signed_at from record.checkpoint order by number desc limit 1"
+
+READ_WITNESSES = """
+select c.witness, max(k.signed_at) as signed_at
+from (select stream, lane, size, signed_at from record.checkpoint order by number desc limit 1000) k
+join record.cosignature c on c.stream = k.stream and c.lane = k.lane and c.size = k.size
+group by c.witness order by c.witness
+"""
+
+
+class UnsignedLane(NamedTuple):
+    """A lane that the signer refuses to sign, since when and why."""
+
+    stream: str
+    lane: int
+    reason: str
+    refused_at: datetime
+
+
+async def keep_refusal(connection: Connection, key: LaneKey, reason: str, now: datetime) -> None:
+    """A refusal that was kept before stays as old as it is."""
+    await connection.execute(KEEP_REFUSAL, *key, reason, now)
+
+
+async def drop_refusal(connection: Connection, key: LaneKey) -> None:
+    await connection.execute(DROP_REFUSAL, *key)
+
+
+async def read_refusals(connection: Connection) -> list[UnsignedLane]:
+    return [UnsignedLane(*row) for row in await connection.fetch(READ_REFUSALS)]
+
+
+async def newest_signed_at(connection: Connection) -> datetime | None:
+    """When the newest checkpoint of all lanes was signed; None: none ever was."""
+    found: datetime | None = await connection.fetchval(READ_NEWEST_AT)
+    return found
+
+
+async def witnessed_at(connection: Connection) -> dict[str, datetime]:
+    """By witness's key, when the newest checkpoint was signed that it has cosigned, of the last thousand."""
+    return {row["witness"]: row["signed_at"] for row in await connection.fetch(READ_WITNESSES)}

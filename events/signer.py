@@ -6,9 +6,10 @@ stored and what stands on the topic: a database restored from a backup knows les
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 import structlog
@@ -27,6 +28,7 @@ from events.checkpoints import (
     encode_hashes,
     encode_message,
     lane_origin,
+    public_size,
 )
 from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
@@ -37,13 +39,12 @@ from events.notes import signed
 from events.publishing import Message as Published
 from events.publishing import NotPublished, TopicWriter, derived_id
 from events.seals import LaneStanding, Rotation, Seal
-from events.topics import topic_records
+from events.topics import TopicRecord, lost_place, topic_records
 from events.trees import TreeFault, grow, proof_of, root_of
 
 log = structlog.get_logger("signer")
 
 PASSING = (*DATABASE_ERRORS, KafkaError, NotPublished, KeyFileError)
-TYPES = {"checkpoint": "audit.checkpoint.signed.v1", "key-rotation": "audit.key.rotated.v1"}
 
 
 class Limits(NamedTuple):
@@ -90,6 +91,7 @@ class Signer:
         self._limits = limits
         self._ledger: Ledger | None = None
         self._next_offset = 0
+        self._last_sha256: bytes | None = None
         self._stopping = asyncio.Event()
         self._looked = False
         self._faulty: dict[LaneKey, str] = {}
@@ -129,12 +131,14 @@ class Signer:
         await self._hand_over(keys)
         await self._publish()
         if ledger.operator != keys.current.verifier:
-            return
+            ledger = await self._learn(consumer, keys)
+        if ledger.operator != keys.current.verifier:
+            raise KeyFileError("the key file does not hold the key to which the topic has last handed over")
         for standing in await self._due(everything=everything):
             try:
                 await self._sign(standing.lane, keys, ledger)
             except (RefusedToSign, TreeFault) as refusal:
-                self._refuse(standing.lane, str(refusal))
+                await self._refuse(standing.lane, str(refusal))
             else:
                 self.refused.pop(standing.lane, None)
         await self._publish()
@@ -142,31 +146,41 @@ class Signer:
     # --- what is known
 
     async def _learn(self, consumer: Consumer, keys: Keys) -> Ledger:
-        """Read the topic from where it was read last; after the first time, look what it has lost."""
+        """Read the topic from where it was read last, from its beginning when it was made anew; after the
+        first time, look what it has lost."""
+        lost = await lost_place(consumer, self._topic, self._next_offset, self._last_sha256)
+        if lost is not None:
+            log.warning("checkpoint_topic_changed", told=f"{self._topic} {lost}")
+            self._ledger, self._next_offset, self._looked = None, 0, False
         if self._ledger is None:
             self._ledger = Ledger(keys.first)
         ledger = self._ledger
         async for records in topic_records(consumer, self._topic, 0, start=self._next_offset):
-            cosigned: list[tuple[LaneKey, int, str, str]] = []
-            for record in records:
-                match ledger.feed(record.body):
-                    case Witnessed() as found:
-                        size, witness = found.checkpoint.size, found.witness.text
-                        cosigned.append((found.lane, size, witness, found.line))
-                    case Fault(lane=lane) as fault:
-                        log.error("checkpoint_fault", offset=record.offset, told=fault.sentence)
-                        if lane is not None:
-                            self._faulty[lane] = fault.sentence
-                    case _:
-                        pass
-            if cosigned:
-                async with acquire(self._pool) as connection:
-                    await seals.insert_cosignatures(connection, cosigned)
+            await self._take(ledger, records)
             self._next_offset = records[-1].offset + 1
+            self._last_sha256 = sha256(records[-1].body).digest()
         if not self._looked:
             await self._find_lost(ledger)
             self._looked = True
         return ledger
+
+    async def _take(self, ledger: Ledger, records: Sequence[TopicRecord]) -> None:
+        """Feed the ledger, store cosignatures, note which lanes were signed falsely."""
+        cosigned: list[tuple[LaneKey, int, str, str]] = []
+        for record in records:
+            match ledger.feed(record.body):
+                case Witnessed() as found:
+                    size, witness = found.checkpoint.size, found.witness.text
+                    cosigned.append((found.lane, size, witness, found.line))
+                case Fault(lane=lane) as fault:
+                    log.error("checkpoint_fault", offset=record.offset, told=fault.sentence)
+                    if lane is not None:
+                        self._faulty[lane] = fault.sentence
+                case _:
+                    pass
+        if cosigned:
+            async with acquire(self._pool) as connection:
+                await seals.insert_cosignatures(connection, cosigned)
 
     async def _find_lost(self, ledger: Ledger) -> None:
         """A topic that was made anew gets back what was signed, note by note."""
@@ -185,9 +199,11 @@ class Signer:
         least = 1 if everything else self._limits.events
         return [standing for standing in standings if standing.position - standing.sealed >= least]
 
-    def _refuse(self, lane: LaneKey, told: str) -> None:
+    async def _refuse(self, lane: LaneKey, told: str) -> None:
         if self.refused.get(lane) != told:
             log.error("refused_to_sign", stream=lane.stream, lane=lane.lane, reason=told)
+            async with acquire(self._pool) as connection:
+                await seals.keep_refusal(connection, lane, told, self._clock())
         self.refused[lane] = told
 
     # --- signing
@@ -208,24 +224,30 @@ class Signer:
         self.signed += 1
 
     async def _seal(self, connection: Connection, standing: LaneStanding, keys: Keys, ledger: Ledger) -> None:
-        """Store the lane's head, signed. RefusedToSign when it does not continue every head known of it."""
+        """Store the lane's head, signed, and before it the one that everybody may know of.
+
+        RefusedToSign when it does not continue every head known of it.
+        """
         lane, size = standing.lane, standing.position
         if self._read_keys().current != keys.current:
             raise NotPublished("the key has been handed over meanwhile")
         old_size = await self._continued_size(connection, lane, size, ledger)
-        if old_size == size:
-            return
-        root = await root_of(connection, lane, size)
-        text = Checkpoint(origin=lane_origin(keys.current.name, lane), size=size, root=root).text
-        await seals.insert_seal(
-            connection,
-            lane,
-            size=size,
-            root=root,
-            old_size=old_size,
-            note=signed(text, [keys.current.sign(text)]),
-            signed_at=self._clock(),
-        )
+        for head_size in sorted({public_size(size), size}):
+            if head_size <= old_size:
+                continue
+            root = await root_of(connection, lane, head_size)
+            text = Checkpoint(origin=lane_origin(keys.current.name, lane), size=head_size, root=root).text
+            await seals.insert_seal(
+                connection,
+                lane,
+                size=head_size,
+                root=root,
+                old_size=old_size,
+                note=signed(text, [keys.current.sign(text)]),
+                signed_at=self._clock(),
+            )
+            old_size = head_size
+        await seals.drop_refusal(connection, lane)
 
     async def _continued_size(self, connection: Connection, lane: LaneKey, size: int, ledger: Ledger) -> int:
         """Size of the largest head that was signed, after all that is known was compared with the tree."""
@@ -299,7 +321,7 @@ class Signer:
             topic=self._topic,
             key=subject,
             id=derived_id(kind, data),
-            type=TYPES[kind],
+            type=message.TYPE,
             source=self._source,
             subject=subject,
             time=time,

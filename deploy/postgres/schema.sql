@@ -177,6 +177,13 @@ CREATE TABLE record.tile (
     CONSTRAINT tile_place_check CHECK ((place >= 0))
 );
 
+CREATE TABLE record.unsigned_lane (
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    reason text NOT NULL,
+    refused_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE state.agreement (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -716,6 +723,9 @@ ALTER TABLE ONLY record.request
 
 ALTER TABLE ONLY record.tile
     ADD CONSTRAINT tile_pkey PRIMARY KEY (stream, lane, level, place);
+
+ALTER TABLE ONLY record.unsigned_lane
+    ADD CONSTRAINT unsigned_lane_pkey PRIMARY KEY (stream, lane);
 
 ALTER TABLE ONLY state.agreement
     ADD CONSTRAINT agreement_pkey PRIMARY KEY (lane, market, agreement);
@@ -1286,6 +1296,8 @@ GRANT SELECT,INSERT ON TABLE record.tile TO lodestone_auditor;
 GRANT SELECT ON TABLE record.tile TO lodestone_reader;
 
 GRANT UPDATE(hashes) ON TABLE record.tile TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE record.unsigned_lane TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.agreement TO lodestone_writer;
 GRANT SELECT ON TABLE state.agreement TO lodestone_reader;

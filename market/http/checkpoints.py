@@ -1,4 +1,8 @@
-"""Checkpoints: the signed heads of the lanes, for everybody, with cosignatures and consistency proofs."""
+"""Checkpoints for everybody: signed heads of the lanes, cosignatures, consistency proofs.
+
+A head tells how many events a lane has, and in a quiet market one more may be the other side's sealed answer:
+shown are the heads at every 64th event.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from events import seals
-from events.checkpoints import encode_hashes
+from events.checkpoints import PUBLIC_EVENTS, encode_hashes
 from events.connections import Connection
 from events.decision import LaneKey
 from events.merkle import consistency_spans
@@ -46,7 +50,7 @@ class CheckpointList(Body, frozen=True, kw_only=True):
 
 
 class ConsistencyQuery(Nothing, frozen=True, kw_only=True):
-    """Sizes of two checkpoints of the lane."""
+    """Two numbers of events, neither above the lane's newest checkpoint here."""
 
     old_size: Size
     new_size: Size
@@ -67,11 +71,14 @@ class ConsistencyView(Body, frozen=True, kw_only=True):
     summary="List the newest checkpoint of each lane",
     tag=TAG,
     answer=CheckpointList,
-    description="Whoever keeps them can later show that the record was shortened or rewritten.",
+    description=(
+        f"At every {PUBLIC_EVENTS}th event. Whoever keeps them can later show that the record was shortened "
+        "or rewritten."
+    ),
 )
 async def index(call: Call[Nothing, Nothing]) -> Answer:
     async with as_desk(call) as connection:
-        found = await seals.read_newest_of_all(connection)
+        found = await seals.read_public(connection)
         items = await views(connection, found)
         rotations = await seals.read_rotations(connection)
     told = tuple(each.note for each in rotations if each.published)
@@ -114,10 +121,7 @@ def _whole_note(seal: Seal, cosigned: list[str]) -> str:
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     key = _lane(call)
     async with as_desk(call) as connection:
-        seal = await seals.read_covering(connection, key, 1)
-        if seal is None:
-            raise not_found()
-        (found,) = await views(connection, [seal])
+        (found,) = await views(connection, [await _newest(connection, key)])
     return Answer(body=found.note.encode(), media_type="text/plain")
 
 
@@ -125,19 +129,26 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     "GET",
     "/v1/checkpoints/{stream}/{lane}/consistency",
     roles=PUBLIC,
-    summary="Prove that a checkpoint continues an earlier one",
+    summary="Prove that a head of a lane continues an earlier one",
     tag=TAG,
     query=ConsistencyQuery,
     answer=ConsistencyView,
+    description="As between the checkpoint of a proof that one has taken away, and the newest one here.",
 )
 async def consistency(call: Call[Nothing, ConsistencyQuery]) -> Answer:
     key, old, new = _lane(call), call.query.old_size, call.query.new_size
     async with as_desk(call) as connection:
-        ends = [await seals.read_at(connection, key, size) for size in (old, new)]
-        if None in ends or old > new:
+        if not old <= new <= (await _newest(connection, key)).size:
             raise not_found()
         proof = await proof_of(connection, key, consistency_spans(old, new))
     return Answer(body=ConsistencyView(old_size=old, new_size=new, proof=encode_hashes(proof)))
+
+
+async def _newest(connection: Connection, key: LaneKey) -> Seal:
+    found = await seals.read_public(connection, key)
+    if not found:
+        raise not_found()
+    return found[0]
 
 
 def _lane(call: Call[Any, Any]) -> LaneKey:

@@ -40,6 +40,7 @@ OPERATIONAL: Final = (
     "record.checkpoint",
     "record.cosignature",
     "record.key_rotation",
+    "record.unsigned_lane",
     "ops.migration",
     "ops.snapshot",
 )

@@ -15,7 +15,14 @@ from events.journal import read_rows
 from events.key_files import KeyFileError, read_keys
 from events.merkle import Frontier, leaf_hash
 from events.replay import restore_lane
-from tests.record_support import apply_effects, crashed_child, eventually, recreate_topic, running
+from tests.record_support import (
+    apply_effects,
+    crashed_child,
+    eventually,
+    recreate_topic,
+    running,
+    send_raw,
+)
 from tests.seal_support import Sealed, sealed_on, signer_on
 from tests.wire_support import FIRST, Wire
 
@@ -61,9 +68,10 @@ async def test_a_long_lane_is_signed_through_its_tiles(sealed: Sealed) -> None:
         await sealed.wire.write(f"n{number}.", 4 * 450)
     await sealed.audited()
     await sealed.seal()
-    assert [1_350] == await sealed.heads()
-    (found,) = [each for each in await sealed.learnt() if isinstance(each, Head) and each.lane == FIRST]
-    assert await journal_root(sealed, 1_350) == found.checkpoint.root
+    assert [1_344, 1_350] == await sealed.heads()
+    found = [each for each in await sealed.learnt() if isinstance(each, Head) and each.lane == FIRST]
+    roots = [await journal_root(sealed, size) for size in (1_344, 1_350)]
+    assert roots == [each.checkpoint.root for each in found]
 
 
 async def test_it_runs_by_itself_and_signs_early_what_is_much(sealed: Sealed) -> None:
@@ -199,6 +207,74 @@ async def test_another_key_of_the_same_name_signs_nothing(sealed: Sealed, tmp_pa
     sealed.key_file.write_bytes(sealed.key_file.read_bytes().replace(b"key-rotation/v1", b"key-rotation/v2"))
     with pytest.raises(KeyFileError):
         await sealed.seal()
+
+
+async def test_a_key_from_a_backup_signs_nothing(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 4)
+    await sealed.audited()
+    await sealed.seal()
+    old = sealed.key_file.read_bytes()
+    sealed.rotate()
+    await sealed.seal()
+    sealed.key_file.write_bytes(old)
+    await sealed.wire.write("b", 4)
+    await sealed.audited()
+    with pytest.raises(KeyFileError, match="does not hand over as"):
+        await sealed.seal()
+    await sealed.execute("delete from record.key_rotation")
+    with pytest.raises(KeyFileError, match="not hold the key to which the topic has last handed over"):
+        await sealed.seal()
+    assert [1] == await sealed.heads()
+
+
+async def test_every_64th_event_has_a_head_of_its_own(sealed: Sealed) -> None:
+    signer = sealed.signer()
+    for count in (63, 3, 62, 70):
+        await sealed.wire.write(f"n{count}.", 4 * count)
+        await sealed.audited()
+        await sealed.seal(signer)
+    assert [63, 64, 66, 128, 192, 198] == await sealed.heads()
+    assert {} == signer.refused
+
+
+async def test_why_a_lane_is_not_signed_is_kept_until_it_is(sealed: Sealed) -> None:
+    await sealed.wire.write("a", 8)
+    await sealed.audited()
+    await sealed.execute("create table public.saved_journal as table record.journal")
+    await sealed.execute(
+        "alter table record.journal disable trigger journal_is_append_only",
+        "update record.journal set body = 'x' where lane = 0 and position = 1",
+    )
+    signer = await sealed.seal()
+    await sealed.seal(signer)
+    rows = await sealed.pool.fetch("select stream, lane, reason from record.unsigned_lane")
+    assert [(*FIRST, signer.refused[FIRST])] == [tuple(row) for row in rows]
+    await sealed.restored("journal")
+    await sealed.seal()
+    assert [] == await sealed.pool.fetch("select from record.unsigned_lane")
+    assert [2] == await sealed.heads()
+
+
+async def test_a_running_signer_notices_that_the_topic_was_made_anew(sealed: Sealed) -> None:
+    signer = sealed.signer()
+    for word in ("a", "b"):
+        await sealed.wire.write(word, 8)
+        await sealed.audited()
+        await sealed.seal(signer)
+    before = await sealed.messages()
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    await sealed.seal(signer)
+    assert before == await sealed.messages()
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    await send_raw(sealed.wire.bootstrap, sealed.topic, 0, [(b"{}", [])] * (len(before) + 1))
+    await sealed.seal(signer)
+    assert before == (await sealed.messages())[-len(before) :]
+    await sealed.wire.write("c", 4)
+    await sealed.audited()
+    await sealed.seal(signer)
+    assert [2, 4, 5] == await sealed.heads()
 
 
 async def test_a_topic_that_was_made_anew_gets_the_same_notes_again(sealed: Sealed) -> None:
