@@ -3,11 +3,13 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import rich_click as click
 from msgspec import Struct
 
+from events import seals
 from events.connections import Connection, acquire, cluster_id
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
@@ -22,13 +24,16 @@ from market.cli.console import (
     settings_of,
 )
 from market.cli.lanes import check_lane
-from market.ground import Ground, pending_migrations, wire
+from market.ground import Ground, clock, pending_migrations, wire
 from market.local import LocalServerError, running_kafka, running_postgres
+from market.sealing import AUDITOR
 from market.settings import Settings
 from market.topics import inspect_topics
 
 RELAY_SECONDS_MAX: Final = 30.0
 KAFKA_SECONDS_MAX: Final = 10.0
+UNSIGNED_INTERVALS_MAX: Final = 6
+"""So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
 
 _READER: Final = re.compile(r"([a-z][a-z0-9-]*)/(parties|market|contracts|materials)/([0-9]{1,4})")
 
@@ -135,6 +140,9 @@ async def _findings(settings: Settings) -> list[Finding]:
     ):
         deployment = await read_deployment(connection)
         findings += [finding async for finding in _record(connection, deployment)]
+    async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
+        patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
+        findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
     if bootstrap is not None:
         findings.append(await _topics(ground, deployment))
     return findings
@@ -200,6 +208,46 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
             told=f"stopped: {row['stopped_reason']}",
             help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
         )
+
+
+async def _checkpoints(connection: Connection, now: datetime, patience: timedelta) -> AsyncIterator[Finding]:
+    """Signer and witnesses, as what they have stored tells."""
+    signed_at = await seals.newest_signed_at(connection)
+    standings = await seals.read_standings(connection, AUDITOR)
+    waiting = sum(max(0, standing.position - standing.sealed) for standing in standings)
+    late = waiting > 0 and (signed_at is None or now - signed_at > patience)
+    newest = "no checkpoint yet" if signed_at is None else f"newest checkpoint {_age(now, signed_at)} old"
+    yield Finding(
+        what="signer",
+        state="attention" if late else "ok",
+        told=f"{newest}, {waiting:,} audited events wait for one",
+        help="lodestone run signer" if late else None,
+    )
+    for refused in await seals.read_refusals(connection):
+        yield Finding(
+            what=f"signer {refused.stream}/{refused.lane}",
+            state="wrong",
+            told=f"refuses to sign for {_age(now, refused.refused_at)}: {refused.reason}",
+            help="docs/operations.md, Checkpoints and witnesses; never delete rows of record.checkpoint",
+        )
+    if signed_at is None:
+        return
+    witnesses = await seals.witnessed_at(connection)
+    if not witnesses:
+        told = "nobody has cosigned the newest checkpoints: one history is the operator's word alone"
+        yield Finding(what="witness", state="attention", told=told, help="a partner runs lodestone witness")
+    for witness, newest_at in witnesses.items():
+        behind = signed_at - newest_at > patience
+        yield Finding(
+            what=f"witness {witness.partition('+')[0]}",
+            state="attention" if behind else "ok",
+            told=f"newest cosigned checkpoint {_age(now, newest_at)} old",
+            help="ask those who run it" if behind else None,
+        )
+
+
+def _age(now: datetime, then: datetime) -> str:
+    return f"{max(0, (now - then) // timedelta(seconds=1)):,} s"
 
 
 async def _topics(ground: Ground, deployment: Deployment) -> Finding:

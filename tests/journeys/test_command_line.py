@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -361,3 +362,43 @@ async def test_a_statement_says_where_tables_and_record_have_parted(
         code, out, err = await ran(*servers, "statement", named, "--json")
         assert (Exit.DIVERGENCE, whole[1]) == (code, out)
         assert "the live tables are not what the record makes of them" in err
+
+
+REFUSAL = """
+insert into record.unsigned_lane (stream, lane, reason, refused_at)
+values ('market', 3, 'another history', clock_timestamp() - interval '2 hours')
+"""
+HEAD = """
+insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_at, published)
+values ('market', 3, 1, sha256(''), 0, 'a note', clock_timestamp() - $1::interval, true)
+"""
+WITNESS = "witness.example/w1+00000000+AA"
+COSIGNATURE = "insert into record.cosignature values ('market', 3, 1, $1, 'a line')"
+
+
+async def test_the_doctor_knows_signer_and_witnesses(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+
+    async def told() -> dict[str, tuple[str, str]]:
+        _, out, _ = await ran(*servers, "doctor", "--json")
+        return {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
+
+    async with bare_scene_on(database), wired(*servers):
+        found = await told()
+        assert ("ok", "no checkpoint yet, 0 audited events wait for one") == found["signer"]
+        assert not any(what.startswith("witness") for what in found)
+        connection = await asyncpg.connect(database.dsn("auditor"))
+        try:
+            await connection.execute(HEAD, timedelta(hours=3))
+            await connection.execute(REFUSAL)
+            found = await told()
+            assert found["signer"][1].startswith("newest checkpoint 10,8")
+            assert "attention" == found["witness"][0]
+            state, sentence = found["signer market/3"]
+            assert ("wrong", True) == (state, sentence.endswith("s: another history"))
+            await connection.execute(COSIGNATURE, WITNESS)
+            assert "ok" == (await told())["witness witness.example/w1"][0]
+        finally:
+            await connection.close()
