@@ -9,7 +9,8 @@ from events.notes import NoteError, verifier_key
 from market.checkpoint_keys import operator_key
 from market.cli.console import CommandFailed, Exit, print_json, print_line, say, settings_of
 from market.http.ids import to_text
-from market.match_proof import FILE_BYTES_MAX, ProofError, ProofVerdict, check_proof, parse_proof
+from market.match_proof import ProofVerdict, check_proof, parse_proof
+from market.sealed_proof import FILE_BYTES_MAX, ProofError
 
 
 @click.command("proof")
@@ -46,12 +47,14 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
 
 def _print(verdict: ProofVerdict) -> None:
     match = to_text("match", verdict.match)
-    print_line(f"{match}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
+    what = match if verdict.shown else f"your order in {match}, of which itself only a hash is shown"
+    print_line(f"{what}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
     for sentence in verdict.proved:
         print_line(f"  {sentence}")
     for name in verdict.cosigners:
         print_line(f"  cosigned by {name}")
     if verdict.unchecked_cosigners:
-        say(f"also signed by {', '.join(verdict.unchecked_cosigners)}: --witness checks whom you trust")
+        named = ", ".join(verdict.unchecked_cosigners)
+        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
     elif not verdict.cosigners:
         say("no witness has cosigned it: the operator could show others another history")

@@ -1,4 +1,5 @@
-"""`lodestone audit receipt`: what a command was answered, against the topics and the checkpoints."""
+"""`lodestone audit receipt`: what a command was answered, against the topics and the checkpoints, or offline
+by its proof."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,13 +9,15 @@ import rich_click as click
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
 from market.checkpoint_keys import operator_key
+from market.cli.audit_receipt_proof import check_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.local import local_kafka
 from market.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
+from market.receipt_proof import is_receipt_proof
+from market.sealed_proof import FILE_BYTES_MAX
 from market.settings import Settings
 from market.topics import TopicError
 
-FILE_BYTES_MAX = 16 * 1024 * 1024
 BROKEN = ("missing", "changed", "contradicted")
 
 
@@ -23,18 +26,41 @@ BROKEN = ("missing", "changed", "contradicted")
 @click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; else as `lodestone audit`.")
 @click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
 @click.option("--key", metavar="KEY", help="The operator's public key; else that of the local key file.")
+@click.option(
+    "--witness", "witnesses", multiple=True, metavar="KEY",
+    help="A witness that has to have cosigned a proof; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--kept", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="ANSWER",
+    help="The command's answer as you kept it: a proof has to be of one of its receipts.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The verdicts as JSON on stdout.")
 def command(
-    *, file: Path, bootstrap: str | None, topic_prefix: str | None, key: str | None, as_json: bool
+    *,
+    file: Path,
+    bootstrap: str | None,
+    topic_prefix: str | None,
+    key: str | None,
+    witnesses: tuple[str, ...],
+    kept: Path | None,
+    as_json: bool,
 ) -> None:
     """Check the receipts in FILE, a command's answer or one receipt of it: there, unchanged, and signed over?
 
+    A FILE from `GET /v1/receipts/{id}/proof` is checked without any connection.
     Exit code 4: an event is missing, changed, or not the one that was signed.
     """
     settings = settings_of()
+    raw = _content(file)
+    if is_receipt_proof(raw):
+        answer = None if kept is None else _content(kept)
+        check_offline(settings, raw, key, witnesses, answer, as_json=as_json)
+        return
+    if witnesses or kept is not None:
+        raise CommandFailed(Exit.USAGE, f"--witness and --kept go with a proof, and {file} is none")
     prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
     try:
-        receipts = parse_receipts(_content(file))
+        receipts = parse_receipts(raw)
         verdicts = run_async(_check(settings, bootstrap, prefix, receipts, operator_key(settings, key)))
     except (NoReceipt, NoteError, KeyFileError, TopicError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error

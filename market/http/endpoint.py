@@ -53,6 +53,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "match": "match",
     "agreement": "agr",
     "delivery": "del",
+    "event": "evt",
 }
 _encoder: Final = msgspec.json.Encoder()
 

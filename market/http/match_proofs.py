@@ -2,32 +2,29 @@
 
 from typing import Final
 
+from msgspec.structs import asdict
+
 from events import seals
-from events.checkpoints import encode_hashes
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.journal import read_by_ids, read_events
 from events.market_events import MatchStruck
-from events.merkle import inclusion_spans, leaf_hash
-from events.seals import Seal
-from events.trees import proof_of
 from events.vocabulary import Side
 from market.http.access import READERS
 from market.http.checkpoints import views
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.matches import explain, side_of
-from market.http.problems import DoorError
 from market.http.reads import as_caller, as_desk
+from market.http.receipt_proofs import covering, sealed_event
 from market.match_proof import FORMAT, MatchProof, PriceLine, ProvenEvent
 from market.rules.own_side import own_explanation
-from market.rules.proof_visibility import ProofPart, proof_parts, struck_event_id
+from market.rules.proof_visibility import proof_parts, struck_event_id
 from market.store import clearings, requirements, supplies
 from market.store import matches as store
 from market.store.matches import MatchRow
 
 TAG: Final = "Matches"
-RETRY_AFTER_SECONDS: Final = 10
 
 
 @endpoint(
@@ -61,13 +58,10 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     own = None if explained is None else own_explanation(explained, organisation)
     lines = () if own is None else own.lines
     async with as_desk(call) as connection:
-        seal = await seals.read_covering(connection, key, max(part.event.position for part in parts))
-        if seal is None:
-            raise DoorError(
-                "not_sealed",
-                "No checkpoint holds all of it yet; one is signed within seconds.",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-            )
+        seal = await covering(connection, key, max(part.event.position for part in parts))
+        held = [
+            (part.part, await sealed_event(connection, part.event, seal, whole=part.whole)) for part in parts
+        ]
         (checkpoint,) = await views(connection, [seal])
         body = MatchProof(
             format=FORMAT,
@@ -76,7 +70,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
             side=side,
             checkpoint=checkpoint.note,
             rotations=tuple(each.note for each in await seals.read_rotations(connection)),
-            events=tuple([await _proven(connection, part, seal) for part in parts]),
+            events=tuple(ProvenEvent(part=part, **asdict(event)) for part, event in held),
             price_lines=tuple(PriceLine(label=each.label, ueur_per_kg=each.ueur_per_kg) for each in lines),
         )
     return Answer(body=body)
@@ -107,19 +101,6 @@ async def _events(
     for position in sorted(set(positions) - {event.position for event in found}):
         found += await read_events(connection, key, position - 1, position, 1)
     return found
-
-
-async def _proven(connection: Connection, part: ProofPart, seal: Seal) -> ProvenEvent:
-    event = part.event
-    path = await proof_of(connection, seal.lane, inclusion_spans(event.position - 1, seal.size))
-    (leaf,) = encode_hashes([leaf_hash(event.body)])
-    return ProvenEvent(
-        part=part.part,
-        position=event.position,
-        leaf=leaf,
-        path=encode_hashes(path),
-        body=event.body.decode() if part.whole else None,
-    )
 
 
 HANDLERS: Final = (proof,)

@@ -1,14 +1,18 @@
-"""Which events a party's proof of a match holds whole, and which only as a hash: all doors ask here."""
+"""Which events a proof of a match or of a receipt holds whole, which only as a hash: all doors ask here."""
 
+import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
-from events.envelope import Recorded
+from events.contract_events import AgreementDrafted
+from events.envelope import Fact, Recorded
 from events.market_events import (
+    ClearingAbandoned,
     ClearingCompleted,
+    ClearingEvidence,
     ClearingPlanned,
     MatchConfirmed,
     MatchDeclined,
@@ -36,6 +40,10 @@ OwnOrderFact = (
     | RequirementPosted
     | RequirementAmended
 )
+
+
+_ASKED_FOR: Final = re.compile(r".+ [0-9a-f]{64} [0-9a-f]{64}")
+"""The cause of what a request has recorded: its route, hashes of idempotency key and body."""
 
 
 class ProofPart(Struct, frozen=True, kw_only=True):
@@ -91,3 +99,26 @@ def _part(event: Recorded, struck: MatchStruck, organisation: UUID) -> Part | No
             return "clearing" if fact.plan == struck.plan else None
         case _:
             return None
+
+
+def has_receipt(event: Recorded, organisation: UUID) -> bool:
+    """Whether a request of the organisation was answered with the event's receipt."""
+    return event.actor == organisation and _ASKED_FOR.fullmatch(event.cause) is not None
+
+
+def shown_to_actor(fact: Fact, organisation: UUID) -> bool:
+    """Whether the organisation whose request recorded a fact may see its bytes.
+
+    Not those of a round or of a match before both have confirmed: see `proof_parts`. Nor what its command did
+    to another's, as when a decline releases the seller's lot.
+    """
+    match fact:
+        case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():
+            return False
+        case MatchStruck() | MatchDeclined() | MatchLapsed():
+            return False
+        case MatchConfirmed() | AgreementDrafted():
+            return organisation in (fact.seller, fact.buyer)
+        case _:
+            owner = getattr(fact, "member", fact)
+            return getattr(owner, "organisation", organisation) == organisation

@@ -15,15 +15,19 @@ from events.merkle import proves_consistency
 from events.notes import Algorithm, SigningKey, parse_note
 from market.__main__ import commands
 from market.cli.console import CommandFailed, Exit
-from market.match_proof import MatchProof, ProofError, ProvenEvent, check_proof, parse_proof
+from market.match_proof import MatchProof, ProvenEvent, check_proof, parse_proof
 from market.rules.proof_visibility import Part
-from tests.http.seals import OPERATOR, WITNESS, sealed
+from market.sealed_proof import ProofError
+from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck
 from tests.market_support import Firm
 from tests.sentinels import figure, found, identity
 
 STRANGER = SigningKey(name="witness.example/w2", algorithm=Algorithm.COSIGNATURE, seed=bytes([3]) * 32)
+
+
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 async def taken(shop: Shop, path: str, by: Firm) -> MatchProof:
@@ -46,7 +50,8 @@ async def test_before_confirmation_only_ones_own_order_is_shown(shop: Shop, data
         verdict = check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
         assert (WITNESS.name,) == verdict.cosigners
         assert any("is your own, unchanged" in told for told in verdict.proved)
-        assert any("the lines come to the price of 75.000000 EUR/kg" in told for told in verdict.proved)
+        assert any("lines come to an unproved price of 75.000000 EUR/kg" in told for told in verdict.proved)
+        assert not verdict.shown
         hidden = [*identity(other.organisation), *identity(other.facility), *figure(secret)]
         hidden += await counter_order(shop, firm)
         assert [] == found(hidden, answer.text)
@@ -92,6 +97,8 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
         assert size == verdict.size
         assert (WITNESS.name,) == verdict.unchecked_cosigners
         assert any(told.startswith("confirmed between") for told in verdict.proved)
+        assert any("the lines come to the price of 75000000" in told for told in verdict.proved)
+        assert verdict.shown
         text = msgspec.json.encode(proof).decode()
         assert [] == found([*identity(outsider.organisation), *identity(outsider.facility)], text)
         other = buyer if firm is seller else seller
@@ -148,6 +155,13 @@ def dearer(event: ProvenEvent) -> ProvenEvent:
     return replace(event, body=event.body.replace("75000000", "75000001"))
 
 
+def respelt(event: ProvenEvent) -> ProvenEvent:
+    """The same hash, in base64 that a lax reader would take."""
+    last = BASE64[BASE64.index(event.leaf[-2]) + 1]
+    assert b64decode(event.leaf) == b64decode(f"{event.leaf[:-2]}{last}=")
+    return replace(event, leaf=f"{event.leaf[:-2]}{last}=")
+
+
 async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: Any) -> None:
     path, seller, buyer = await struck(shop)
     for firm in (seller, buyer):
@@ -169,6 +183,8 @@ async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: An
         (changed_event(proof, "clearing", lambda e: replace(e, position=e.position + 1)), "does not lead"),
         (changed_event(proof, "clearing", lambda e: replace(e, path=e.path[1:])), "does not lead"),
         (changed_event(proof, "clearing", lambda e: replace(e, path=("*" * 44,))), "cannot be read"),
+        (changed_event(proof, "clearing", respelt), "cannot be read"),
+        (replace(proof, events=tuple(replace(each, body=None) for each in proof.events)), "alone may be of"),
         (changed_event(proof, "decision", lambda e: replace(e, part="match")), "same part"),
         (relabelled(proof, "decision", "match"), "another event"),
         (relabelled(proof, "match", "order"), "another event"),
@@ -182,7 +198,12 @@ async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: An
         check_proof(proof, OPERATOR.verifier, [STRANGER.verifier])
     with pytest.raises(ProofError, match="is not signed by"):
         check_proof(proof, SigningKey(name="x", algorithm=Algorithm.ED25519, seed=bytes(32)).verifier, [])
-    for raw in (b"", b"{}", b"[" * 100_000, msgspec.json.encode(replace(proof, events=()))):
+    whole = msgspec.json.encode(proof)
+    many = msgspec.json.encode(replace(proof, rotations=("x",) * 1_001))
+    for raw in (b"", b"{}", b"[" * 100_000, whole + b"{}", many, b" " * 20_000_000 + whole):
+        with pytest.raises(ProofError):
+            parse_proof(raw)
+    for raw in (msgspec.json.encode(replace(proof, events=())), whole.replace(b"{", b'{"more":1,', 1)):
         with pytest.raises(ProofError):
             parse_proof(raw)
 
@@ -205,36 +226,79 @@ async def test_the_command_checks_a_file_without_any_connection(
     assert Exit.DIVERGENCE == failed.value.code
 
 
-async def test_checkpoints_are_everybodys(shop: Shop, database: Any) -> None:
+async def test_every_64th_event_is_everybodys(shop: Shop, database: Any) -> None:
+    """What lies between tells, in a quiet market, that the other side has answered."""
     lane = f"/v1/checkpoints/market/{shop.scene.lane.lane}"
     assert 404 == (await shop.ask("GET", lane)).status_code
+    await fill(shop.scene, 63)
+    await sealed(shop, database)
+    assert 404 == (await shop.ask("GET", lane)).status_code
     assert {"items": [], "rotations": []} == (await shop.ask("GET", "/v1/checkpoints")).json()
-    old = await sealed(shop, database, cosigned=False)
-    await shop.scene.offer(shop.scene.sellers[0])
-    new = await sealed(shop, database)
+    await fill(shop.scene, 70)
+    assert 70 == await sealed(shop, database)
+    before = [(await shop.ask("GET", path)).text for path in (lane, "/v1/checkpoints")]
+    assert "\n64\n" in before[0]
+    await fill(shop.scene, 127)
+    await sealed(shop, database)
+    assert before == [(await shop.ask("GET", path)).text for path in (lane, "/v1/checkpoints")]
+    await fill(shop.scene, 130)
+    await sealed(shop, database)
     listed = (await shop.ask("GET", "/v1/checkpoints")).json()
     (item,) = listed["items"]
-    assert ("market", new, [WITNESS.verifier.text]) == (item["stream"], item["size"], item["witnesses"])
+    assert ("market", 128, [WITNESS.verifier.text]) == (item["stream"], item["size"], item["witnesses"])
     answer = await shop.ask("GET", lane)
     assert "text/plain; charset=utf-8" == answer.headers["content-type"]
     assert item["note"] == answer.text
     note = parse_note(answer.text)
     assert note.signed_by(OPERATOR.verifier)
     assert 1_700_000_000 == note.cosigned_at(WITNESS.verifier)
-    query = f"{lane}/consistency?old_size={old}&new_size={new}"
-    proof = (await shop.ask("GET", query)).json()["proof"]
+
+
+async def test_a_head_that_was_kept_is_shown_to_go_on_in_the_public_one(shop: Shop, database: Any) -> None:
+    lane = f"/v1/checkpoints/market/{shop.scene.lane.lane}"
+    await fill(shop.scene, 70)
+    await sealed(shop, database)
+    await fill(shop.scene, 130)
+    await sealed(shop, database)
     roots = await signed_roots(database)
-    hashes = [b64decode(each) for each in proof]
-    assert proves_consistency(old, new, roots[old], roots[new], hashes)
+    for old in (64, 70, 128):
+        proof = (await shop.ask("GET", f"{lane}/consistency?old_size={old}&new_size=128")).json()["proof"]
+        hashes = [b64decode(each) for each in proof]
+        assert proves_consistency(old, 128, roots[old], roots[128], hashes)
     for path in (
-        f"{lane}/consistency?old_size={new}&new_size={old}",
-        f"{lane}/consistency?old_size=1&new_size={new}",
+        f"{lane}/consistency?old_size=128&new_size=64",
+        f"{lane}/consistency?old_size=64&new_size=129",
+        f"{lane}/consistency?old_size=64&new_size=130",
+        "/v1/checkpoints/market/99/consistency?old_size=0&new_size=0",
         "/v1/checkpoints/market/99",
         "/v1/checkpoints/market/x",
         "/v1/checkpoints/none/0",
     ):
         assert 404 == (await shop.ask("GET", path)).status_code
     assert 400 == (await shop.ask("GET", f"{lane}/consistency?old_size=1")).status_code
+
+
+async def test_a_proof_asked_for_again_does_not_tell_how_the_lane_has_grown(
+    shop: Shop, database: Any
+) -> None:
+    path, seller, _ = await struck(shop)
+    first = await sealed(shop, database)
+    before = await shop.ask("GET", f"{path}/proof", by=seller)
+    await fill(shop.scene, first + 1)
+    await sealed(shop, database)
+    assert before.text == (await shop.ask("GET", f"{path}/proof", by=seller)).text
+
+
+async def test_a_head_that_a_witness_has_cosigned_is_worth_more_than_an_earlier_one(
+    shop: Shop, database: Any
+) -> None:
+    path, seller, _ = await struck(shop)
+    first = await sealed(shop, database, cosigned=False)
+    assert () == check_proof(await taken(shop, path, seller), OPERATOR.verifier, []).unchecked_cosigners
+    await fill(shop.scene, first + 1)
+    await sealed(shop, database)
+    verdict = check_proof(await taken(shop, path, seller), OPERATOR.verifier, [WITNESS.verifier])
+    assert first + 1 == verdict.size
 
 
 async def signed_roots(database: Any) -> dict[int, bytes]:

@@ -13,11 +13,12 @@ import pytest
 
 from contracts.commands import deliveries
 from contracts.rules.deliveries import Ship
+from events.checkpoints import public_size
 from events.contract_terms import AssayClause, FixedVolume, FlatPrice, TermClause
+from events.decision import Request
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
 from events.vocabulary import Footprint, KeyRole, OriginStep, StatedPrice
 from market.commands import inputs, matches, parties
-from market.http.access import PUBLIC
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
 from market.http.ids import to_text
@@ -25,13 +26,15 @@ from market.rules.parties import CertificateDetails, LicenceDetails
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
-from tests.http.seals import sealed
+from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
 from tests.market_support import START, Firm, done, publish_values, rule_set
 from tests.sentinels import figure, found, identity
 
 ENDPOINTS = declared(HANDLERS)
 READING = [e for e in ENDPOINTS if e.method == "GET"]
+FILLED = 130
+"""Events of the market's lane, so that everybody may know of some."""
 TENANT_ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "admin")
 UNTIL = START.replace(year=2028)
 ORIGIN = (OriginStep(stage="extraction", country="NO"), OriginStep(stage="processing", country="FR"))
@@ -99,7 +102,11 @@ async def street(shop: Shop) -> Street:
         ),
         signed_by=(scene.operator.organisation,),
     )
-    papers = {firm.organisation: await papers_of(shop, firm) for firm in (seller, outsider, buyer, late)}
+    papers, asked_for = {}, []
+    for firm in (seller, outsider, buyer, late):
+        certificate, licence, event = await papers_of(shop, firm)
+        papers[firm.organisation] = (certificate, licence)
+        asked_for.append(event)
     orders = await post_orders(shop, papers[seller.organisation][0])
     plan = await scene.plan()
     events = await scene.conclude(plan)
@@ -139,6 +146,7 @@ async def street(shop: Shop) -> Street:
         "condition": ["permit"],
         "delivery": [to_text("del", await deliver(shop, outsider, late))],
         "code": ["ndpr-oxide-cn"],
+        "event": [to_text("evt", event) for event in asked_for],
         "stream": ["market"],
         "lane": [str(scene.lane.lane)],
     }
@@ -176,8 +184,8 @@ async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
     return done(shipped).events[0].data.delivery  # type: ignore[attr-defined, no-any-return]
 
 
-async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID]:
-    """A certificate and a licence of the firm's site."""
+async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
+    """A certificate and a licence of the firm's site, and the event that told the market of it."""
     desk, given = shop.scene.desk, {"facility": firm.facility, "valid_from": START, "valid_until": UNTIL}
     reference = f"PAPER-{firm.organisation.hex}"
     certificate = await parties.register_certificate(
@@ -185,6 +193,9 @@ async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID]:
         firm.trader,
         organisation=firm.organisation,
         details=CertificateDetails(scheme="irma", reference=reference, **given),
+        request=Request(
+            organisation=firm.organisation, route="POST /v1/certificates", key="k", body_hash=bytes(32)
+        ),
     )
     licence = await parties.register_licence(
         desk,
@@ -195,7 +206,8 @@ async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID]:
         ),
     )
     papers = [done(each).events[0].data for each in (certificate, licence)]
-    return papers[0].certificate, papers[1].licence  # type: ignore[attr-defined]
+    (learnt,) = [event.id for event in done(certificate).events if event.stream == "market"]
+    return papers[0].certificate, papers[1].licence, learnt  # type: ignore[attr-defined]
 
 
 async def post_orders(shop: Shop, certificate: UUID) -> dict[str, list[UUID]]:
@@ -325,7 +337,8 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
 async def test_no_reader_finds_anything_of_another_party(shop: Shop, database: Any, state: State) -> None:
     laid = await street(shop)
     await laid.bring_to(state)
-    laid.sealed = await sealed(shop, database)
+    await fill(shop.scene, FILLED)
+    laid.sealed = public_size(await sealed(shop, database))
     crawled = set()
     for e in READING:
         for path, (who, reader) in itertools.product(with_queries(laid, e), laid.parties.items()):
@@ -342,7 +355,8 @@ async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, database: Any,
     """Its owner finds every figure and id, and the parties of a confirmed match find each other."""
     laid = await street(shop)
     await laid.bring_to(state)
-    laid.sealed = await sealed(shop, database)
+    await fill(shop.scene, FILLED)
+    laid.sealed = public_size(await sealed(shop, database))
     for who, reader in laid.parties.items():
         texts = ""
         for e in READING:
@@ -390,24 +404,25 @@ async def test_no_route_shows_an_operator_a_price_before_the_cut(shop: Shop) -> 
 
 
 async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: Shop, database: Any) -> None:
-    """Not a position, not a count, not an ETag: every route answers as before, byte for byte."""
+    """Not a position, not a count, not an ETag, not a checkpoint: every route answers as before."""
     laid = await street(shop)
-    laid.sealed = await sealed(shop, database)
+    await fill(shop.scene, FILLED)
+    laid.sealed = public_size(await sealed(shop, database))
     buyer = laid.parties["buyer"].firm
 
     async def everything() -> dict[str, tuple[int, str, str | None]]:
         answers = {}
         for e in READING:
             for path in with_queries(laid, e):
-                if e.roles != PUBLIC:
-                    answer = await shop.ask("GET", path, by=buyer, roles=TENANT_ROLES)
-                    text = re.sub(r'"next_cursor":"[^"]*"', "", answer.text)
-                    text = re.sub(r"[0-9a-f-]{36}", "", text) if answer.status_code == 404 else text
-                    answers[path] = (answer.status_code, text, answer.headers.get("etag"))
+                answer = await shop.ask("GET", path, by=buyer, roles=TENANT_ROLES)
+                text = re.sub(r'"next_cursor":"[^"]*"', "", answer.text)
+                text = re.sub(r"[0-9a-f-]{36}", "", text) if answer.status_code == 404 else text
+                answers[path] = (answer.status_code, text, answer.headers.get("etag"))
         return answers
 
     before = await everything()
     await laid.bring_to("answered")
+    assert laid.sealed < await sealed(shop, database)
     shop.scene.clock.pass_seconds(1)
     assert before == await everything()
 

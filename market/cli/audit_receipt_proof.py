@@ -1,0 +1,71 @@
+"""`lodestone audit receipt` of a proof that was taken away: no connection is made."""
+
+from collections.abc import Sequence
+
+from events.key_files import KeyFileError
+from events.notes import NoteError, verifier_key
+from market.checkpoint_keys import operator_key
+from market.cli.console import CommandFailed, Exit, print_json, print_line, say
+from market.http.ids import to_text
+from market.receipt_audit import GivenReceipt, NoReceipt, parse_receipts
+from market.receipt_proof import ProvenReceipt, check_receipt_proof, parse_receipt_proof
+from market.sealed_proof import ProofError
+from market.settings import Settings
+
+
+def check_offline(
+    settings: Settings,
+    raw: bytes,
+    key: str | None,
+    witnesses: Sequence[str],
+    kept: bytes | None,
+    *,
+    as_json: bool,
+) -> None:
+    """`kept`: the command's answer, one of whose receipts is proved. CommandFailed when anything fails."""
+    try:
+        operator = operator_key(settings, key)
+        trusted = [verifier_key(witness) for witness in witnesses]
+        receipts = () if kept is None else parse_receipts(kept)
+    except (NoteError, KeyFileError, NoReceipt) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if operator is None:
+        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
+    try:
+        proven = check_receipt_proof(parse_receipt_proof(raw), operator, trusted)
+    except ProofError as error:
+        raise CommandFailed(Exit.DIVERGENCE, f"nothing is proved: {error}") from error
+    if kept is not None:
+        _compare(proven, receipts)
+    if as_json:
+        print_json(proven)
+    else:
+        _print(proven)
+
+
+def _compare(proven: ProvenReceipt, kept: Sequence[GivenReceipt]) -> None:
+    if proven.event_sha256 is None:
+        told = "the proof shows only the event's hash, which cannot be compared with a receipt"
+        raise CommandFailed(Exit.INVALID_INPUT, told)
+    same = (to_text("evt", proven.event), proven.position, proven.event_sha256)
+    if same not in [(each.event, each.position, each.event_sha256) for each in kept]:
+        raise CommandFailed(Exit.DIVERGENCE, "what is proved is none of the receipts that you kept")
+
+
+def _print(proven: ProvenReceipt) -> None:
+    event = to_text("evt", proven.event)
+    place = (
+        f"at position {proven.position:,} under the checkpoint of {proven.size:,} events of {proven.origin}"
+    )
+    if proven.event_sha256 is None:
+        print_line(f"an event that is said to be {event} stands {place}; only its hash is shown")
+    else:
+        print_line(f"{event}, {proven.type}: proved {place}")
+        print_line(f"  event_sha256 {proven.event_sha256}")
+    for name in proven.cosigners:
+        print_line(f"  cosigned by {name}")
+    if proven.unchecked_cosigners:
+        named = ", ".join(proven.unchecked_cosigners)
+        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
+    elif not proven.cosigners:
+        say("no witness has cosigned it: the operator could show others another history")
