@@ -10,8 +10,9 @@ from contracts.commands.steps import AgreementStep, D, DeliveryStep
 from contracts.rules import deliveries as rules
 from contracts.rules import results, settlements
 from contracts.rules.agreement import Agreement
+from contracts.rules.days import midnight
 from contracts.rules.deliveries import Ship
-from contracts.rules.delivery import DeliveryState, midnight
+from contracts.rules.delivery import DeliveryState
 from contracts.rules.quotation import Days, quarter_of
 from contracts.rules.settlements import QuarterState, SettleQuarter, settles_quarterly, terms_between
 from contracts.store import agreements as agreement_store

@@ -6,7 +6,7 @@ from datetime import date
 from msgspec import Struct
 
 from contracts.rules import indices as rules
-from contracts.rules.delivery import midnight
+from contracts.rules.days import midnight
 from contracts.rules.indices import IndexState, PublishIndex
 from contracts.rules.prices import index_of
 from contracts.rules.quotation import price_window

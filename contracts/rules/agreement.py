@@ -1,6 +1,6 @@
 """An agreement as its events have made it: a pure fold, the same in the tables, in a replay, in an audit."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.days import day_of
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -168,14 +169,6 @@ def open_conditions(terms: AgreementTerms, settled: tuple[SettledCondition, ...]
     return tuple(condition.code for condition in terms.conditions if condition.code not in done)
 
 
-def years_later(day: date, years: int) -> date:
-    """The same day `years` on; 28 February where the year has no 29th."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, day=28)
-
-
 def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> Agreement:
     """The agreement after `event`, whose data is `fact`.
 
@@ -189,7 +182,7 @@ def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> A
         raise LookupError(f"agreement {fact.agreement} was never drafted")
     after = replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
     if agreement.starts_on is not None and after.standing != agreement.standing:
-        earlier = Superseded(until=event.time.astimezone(UTC).date(), terms=agreement.terms)
+        earlier = Superseded(until=day_of(event.time), terms=agreement.terms)
         after = replace(after, superseded=(*agreement.superseded, earlier))
     return replace(after, ended_at=event.time) if after.status in ENDED else after
 

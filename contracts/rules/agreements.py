@@ -1,7 +1,7 @@
 """How an agreement comes to stand: draft, propose and counter-propose, withdraw, sign and amend by both."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -16,9 +16,9 @@ from contracts.rules.agreement import (
     other_side,
     terms_sha256,
     with_signature,
-    years_later,
 )
 from contracts.rules.clauses import clause_refusals
+from contracts.rules.days import day_of, years_later
 from contracts.rules.refusals import (
     AgreementEnded,
     AgreementUnknown,
@@ -317,11 +317,6 @@ def step_refusals(agreement: Agreement, expected_version: int) -> list[Refusal]:
     if agreement.version != expected_version:
         reasons.append(VersionStale(expected=expected_version, current=agreement.version))
     return reasons
-
-
-def day_of(now: datetime) -> date:
-    """Days of an agreement are days of UTC."""
-    return now.astimezone(UTC).date()
 
 
 def decision(agreement: Agreement, *facts: Fact) -> Decision:

@@ -1,17 +1,17 @@
 """Contract years: their periods, quarters and months, and the annual contract quantity (ACQ) of each.
 
-Days begin at midnight UTC; a period is half-open. A part of a level is numbered from 0 within its year.
+A period is half-open. A part of a level is numbered from 0 within its year.
 """
 
-from calendar import monthrange
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement, years_later
+from contracts.rules.agreement import Agreement
+from contracts.rules.days import midnight, months_later, years_later
 from contracts.rules.price_terms import round_half_even
 from events.contract_terms import NominationLevel, ShareOfOutput, VolumeClause
 from events.vocabulary import PPB, Period
@@ -59,14 +59,10 @@ def last_day_of(starts_on: date, year: int) -> date:
     return years_later(starts_on, year) - timedelta(days=1)
 
 
-def year_on(agreement: Agreement, day: date) -> int | None:
-    """The contract year that `day` falls in; None outside the term."""
-    if agreement.starts_on is None or not midnight(agreement.starts_on) <= midnight(day):
-        return None
-    for year in range(1, years_in(agreement) + 1):
-        if day < years_later(agreement.starts_on, year):
-            return year
-    return None
+def year_on(starts_on: date, day: date) -> int:
+    """The contract year of a day: 1 in the first, 0 in the one before it, however long the term is."""
+    year = day.year - starts_on.year
+    return year + 1 if day >= years_later(starts_on, year) else year
 
 
 def parts_of_year(starts_on: date, year: int, level: NominationLevel) -> Sequence[Part]:
@@ -115,17 +111,6 @@ def rested_ppb(periods: Sequence[Period], year: Period) -> int:
         if start < end:
             rested, reached = rested + (end - start), end
     return round_half_even(_microseconds(rested) * PPB, _microseconds(year.end - year.start))
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day of the month `months` on, or the last day of a month that has none."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _microseconds(span: timedelta) -> int:

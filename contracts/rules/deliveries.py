@@ -10,14 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.rules import assays
-from contracts.rules.agreement import years_later
 from contracts.rules.agreements import decision
+from contracts.rules.contract_years import year_on
+from contracts.rules.days import midnight
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
     date_refusals,
     known,
-    midnight,
     party_of,
     side_refusals,
     status_refusals,
@@ -101,7 +101,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         agreement=agreement.agreement,
         delivery=delivery,
         nomination=argument.nomination,
-        year=_contract_year(agreement.starts_on, argument.shipped_on),
+        year=year_on(agreement.starts_on, argument.shipped_on),
         lot_number=argument.lot_number,
         passport=argument.passport,
         form=argument.form,
@@ -128,12 +128,6 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         raise NothingShipped(pointer="/stated")
     invoiced = _provisional(terms, material, argument.shipped_on, state.values, moment.now)
     return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=(invoiced,)))
-
-
-def _contract_year(starts_on: date, day: date) -> int:
-    """1 in the first year; 0 before it."""
-    year = day.year - starts_on.year
-    return year + 1 if day >= years_later(starts_on, year) else year
 
 
 def _term_refusals(starts_on: date, ends_on: date, day: date) -> list[Refusal]:

@@ -1,14 +1,14 @@
 """A delivery as its facts have made it: a pure fold, and what every decision on one asks first."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.agreements import day_of
+from contracts.rules.days import day_of, midnight
 from contracts.rules.delivery_refusals import BuyerOnly, DeliveryStatusUnfit, DeliveryUnknown, SellerOnly
 from contracts.rules.materials import Material, figures
 from contracts.rules.quotation import IndexValues
@@ -169,7 +169,3 @@ def side_refusals(side: Side, needed: Side) -> list[Refusal]:
     if side == needed:
         return []
     return [SellerOnly() if needed == "seller" else BuyerOnly()]
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)

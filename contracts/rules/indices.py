@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time
 
 from msgspec import Struct
 
+from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import (
     IndexPeriodNotDays,
     IndexPeriodsOverlap,
@@ -92,7 +93,7 @@ def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refu
     if value.published_at > now:
         moment = value.published_at.isoformat()
         reasons.append(IndexValueInFuture(pointer=f"{pointer}/published_at", moment=moment))
-    if datetime.combine(value.as_of, time(), tzinfo=UTC) > value.published_at:
+    if midnight(value.as_of) > value.published_at:
         reasons.append(
             DatesOutOfOrder(
                 pointer=f"{pointer}/published_at", later="publication", earlier="the day of the assessment"

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Final, get_args
 
-from contracts.rules.agreements import day_of, end_of, fact_draft
+from contracts.rules.agreements import end_of, fact_draft
+from contracts.rules.days import day_of
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import (
     AgreementTerms,

@@ -5,10 +5,11 @@ values that were restated, the one published last at the time of asking counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple, assert_never
 
+from contracts.rules.days import midnight, months_later
 from contracts.rules.delivery_refusals import IndexGap, QuotationPeriodOpen
 from events.contract_terms import IndexReference, IndexValue, QuotationPeriod
 from events.vocabulary import Code
@@ -61,14 +62,15 @@ class Quoted(NamedTuple):
 
 def quotation_days(period: QuotationPeriod, shipped_on: date) -> Days:
     """The days of a quotation period, months and quarters of the calendar."""
-    month = Days(shipped_on.replace(day=1), _months_on(shipped_on, 1))
+    first = shipped_on.replace(day=1)
+    month = Days(first, months_later(first, 1))
     match period:
         case "month_of_shipment":
             return month
         case "month_before_shipment":
-            return Days(_months_on(shipped_on, -1), month.start)
+            return Days(months_later(first, -1), first)
         case "month_after_shipment":
-            return Days(month.end, _months_on(shipped_on, 2))
+            return Days(month.end, months_later(first, 2))
         case "quarter_of_shipment":
             return quarter_of(shipped_on)
         case _:
@@ -77,13 +79,7 @@ def quotation_days(period: QuotationPeriod, shipped_on: date) -> Days:
 
 def quarter_of(day: date) -> Days:
     start = day.replace(month=day.month - (day.month - 1) % 3, day=1)
-    return Days(start, _months_on(start, 3))
-
-
-def _months_on(day: date, months: int) -> date:
-    """First day of the month that many months on."""
-    number = day.year * 12 + day.month - 1 + months
-    return date(number // 12, number % 12 + 1, 1)
+    return Days(start, months_later(start, 3))
 
 
 def in_force(values: Iterable[IndexValue], at: datetime) -> list[IndexValue]:
@@ -105,7 +101,7 @@ def quote(values: IndexValues, reference: IndexReference, shipped_on: date, at: 
 
 def quote_days(values: IndexValues, reference: IndexReference, days: Days, at: datetime) -> Quoted:
     """As `quote`, for days that are named."""
-    if at < _midnight(days.end):
+    if at < midnight(days.end):
         raise QuotationPeriodOpen(index=reference.code, last=days.last.isoformat())
     found = _mean(values, reference.code, days, reference.stale_days_max, at)
     if found is not None:
@@ -161,14 +157,14 @@ def price_window(reference: IndexReference, shipped_on: date) -> Days:
 
 
 def _newest(values: IndexValues, codes: Sequence[Code | None], days: Days, at: datetime) -> Quoted:
-    oldest = _midnight(days.start - timedelta(days=PROVISIONAL_DAYS_MAX))
+    oldest = midnight(days.start - timedelta(days=PROVISIONAL_DAYS_MAX))
     for code in codes:
         if code is None:
             continue
         known = [
             value
             for value in in_force(values.get(code, ()), at)
-            if value.period.end > oldest and value.period.start < _midnight(days.end)
+            if value.period.end > oldest and value.period.start < midnight(days.end)
         ]
         if known:
             last = known[-1]
@@ -178,7 +174,7 @@ def _newest(values: IndexValues, codes: Sequence[Code | None], days: Days, at: d
 
 def _mean(values: IndexValues, code: Code, days: Days, stale_days_max: int, at: datetime) -> Quoted | None:
     """The mean of what belongs to the days; None when a stretch without a value is too long."""
-    start, end = _midnight(days.start), _midnight(days.end)
+    start, end = midnight(days.start), midnight(days.end)
     known = in_force(values.get(code, ()), at)
     counted = tuple(
         value
@@ -205,12 +201,8 @@ def _last_before(
     values: IndexValues, code: Code, days: Days, stale_days_max: int, at: datetime
 ) -> Quoted | None:
     """The last value before the days, when the stretch without a value is not too long."""
-    start = _midnight(days.start)
+    start = midnight(days.start)
     before = [value for value in in_force(values.get(code, ()), at) if value.period.end <= start]
-    if not before or _midnight(days.end) - before[-1].period.end > timedelta(days=stale_days_max):
+    if not before or midnight(days.end) - before[-1].period.end > timedelta(days=stale_days_max):
         return None
     return Quoted(code, days, Fraction(before[-1].amount_micro), "last_before", (before[-1],))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)

@@ -9,7 +9,8 @@ from msgspec import Struct
 from contracts.rules.agreement import Agreement
 from contracts.rules.agreements import decision
 from contracts.rules.assays import buyer_share_cents
-from contracts.rules.delivery import OPEN, Delivery, DeliveryState, known, midnight, party_of, status_refusals
+from contracts.rules.days import midnight
+from contracts.rules.delivery import OPEN, Delivery, DeliveryState, known, party_of, status_refusals
 from contracts.rules.delivery_refusals import (
     AlreadySettled,
     NoContractForDifference,

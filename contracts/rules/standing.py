@@ -12,19 +12,17 @@ from contracts.rules.agreement import (
     Suspension,
     open_conditions,
     other_side,
-    years_later,
 )
 from contracts.rules.agreements import (
     AgreementState,
     advanced,
-    day_of,
     decision,
     effective,
     end_of,
     party,
     step_refusals,
 )
-from contracts.rules.contract_years import midnight
+from contracts.rules.days import day_of, midnight, years_later
 from contracts.rules.refusals import (
     AgreementUnknown,
     BeforeEffect,

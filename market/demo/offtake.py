@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from contracts.rules.days import midnight
 from market.demo import offtake_terms as terms
 from market.demo.calendar import text
 from market.demo.door import DemoError, Door
@@ -92,7 +93,7 @@ class Offtake:
         await self._meet("buyer", "qualification")
 
     async def nominate(self, level: str, start: date, end: date, quantity_kg: str, make_up_kg: str) -> None:
-        period = {"start": text(_midnight(start)), "end": text(_midnight(end))}
+        period = {"start": text(midnight(start)), "end": text(midnight(end))}
         body = {"level": level, "period": period, "quantity_kg": quantity_kg, "form": terms.FORM}
         await self.buyer.post(f"{self.path}/nominations", body | {"make_up_kg": make_up_kg})
 
@@ -204,7 +205,3 @@ async def _until(look: Callable[[], Awaitable[Any]], what: str) -> Any:
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise DemoError(f"not within {WAIT_SECONDS_MAX:.0f} s: {what}") from None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(tzinfo=UTC))

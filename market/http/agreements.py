@@ -9,6 +9,7 @@ import msgspec
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
+from contracts.rules.days import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
 from contracts.store.agreements import ProposalRow
@@ -213,7 +214,7 @@ async def index(call: Call[Nothing, AgreementQuery]) -> Answer:
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.agreement,
-        view=lambda row: summary_view(row, _side(call, row), rules.day_of(call.door.clock())),
+        view=lambda row: summary_view(row, _side(call, row), day_of(call.door.clock())),
     )
 
 
@@ -234,7 +235,7 @@ def _side(call: Call[Any, Any], agreement: Agreement) -> Side | None:
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     agreement = await load(call)
-    body = agreement_view(agreement, _side(call, agreement), rules.day_of(call.door.clock()))
+    body = agreement_view(agreement, _side(call, agreement), day_of(call.door.clock()))
     return Answer(body=body, version=agreement.version)
 
 

@@ -1,11 +1,11 @@
 """The funnel: what was matched, and how much of it was confirmed, contracted, delivered and settled."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Annotated, Final, Self
 
 from msgspec import Struct
 
-from contracts.rules.contract_years import months_later
+from contracts.rules.days import day_of, midnight, months_later
 from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint
 from market.http.faults import Fault
@@ -109,8 +109,8 @@ async def read(call: Call[Nothing, FunnelQuery]) -> Answer:
         trails = await load_trails(
             connection,
             None if query.market is None else to_uuid(query.market),
-            datetime.combine(since, time(), UTC),
-            datetime.combine(until, time(), UTC),
+            midnight(since),
+            midnight(until),
             own(call.caller),
         )
     items = tuple(FunnelView.of(found) for found in rules.funnels(trails))
@@ -119,7 +119,7 @@ async def read(call: Call[Nothing, FunnelQuery]) -> Answer:
 
 def _months(query: FunnelQuery, now: datetime) -> tuple[date, date]:
     """The first day in and the first day out. DoorError for what is no span of months."""
-    this_month = now.astimezone(UTC).date().replace(day=1)
+    this_month = day_of(now).replace(day=1)
     until = query.until or months_later(this_month, 1)
     since = query.since or months_later(until, -MONTHS_SHOWN)
     faults = [

@@ -1,8 +1,9 @@
 """A value of an index on the wire."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Self
 
+from contracts.rules.days import midnight
 from events import contract_terms as terms
 from events.vocabulary import Instant, Period
 from market.http.material import Body, utc
@@ -29,8 +30,8 @@ class ValueBody(Body, frozen=True, kw_only=True):
     def inside(self) -> terms.IndexValue:
         return terms.IndexValue(
             period=Period(
-                start=datetime.combine(self.first_day, time(), tzinfo=UTC),
-                end=utc(datetime.combine(self.last_day, time(), tzinfo=UTC)) + _DAY,
+                start=midnight(self.first_day),
+                end=midnight(self.last_day) + _DAY,
             ),
             amount_micro=INDEX_AMOUNT.parse(self.amount),
             as_of=self.as_of,

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from contracts.rules.contract_years import (
     acq_g,
     band,
-    months_later,
     parts_of_year,
     rested_ppb,
     share,
@@ -18,6 +17,7 @@ from contracts.rules.contract_years import (
     year_period,
     years_in,
 )
+from contracts.rules.days import months_later
 from events.contract_terms import FixedVolume
 from events.vocabulary import PPB
 from tests.desk_support import PERCENT_PPB, TONNE_G
@@ -37,11 +37,10 @@ def test_a_share_of_output_counts_what_was_declared_and_until_then_what_is_expec
     assert [0, 2, 2] == [acq_g(half, 1, output_g) for output_g in (1, 3, 5)]
 
 
-def test_a_day_falls_in_one_contract_year_or_in_none() -> None:
-    running = agreement()
-    assert 10 == years_in(running)
-    assert [None, 1, 1, 2, 10, None] == [
-        year_on(running, day)
+def test_a_day_falls_in_one_contract_year() -> None:
+    assert (10, 0) == (years_in(agreement()), years_in(agreement(starts_on=None, ends_on=None)))
+    assert [0, 1, 1, 2, 10, 11] == [
+        year_on(STARTS_ON, day)
         for day in (
             date(2028, 6, 30),
             date(2028, 7, 1),
@@ -51,8 +50,12 @@ def test_a_day_falls_in_one_contract_year_or_in_none() -> None:
             date(2038, 7, 1),
         )
     ]
-    waiting = agreement(starts_on=None, ends_on=None)
-    assert (0, None) == (years_in(waiting), year_on(waiting, STARTS_ON))
+    # a year that begins on a 29 February begins on the 28th where there is none
+    leap = date(2028, 2, 29)
+    assert [1, 2, 4, 5] == [
+        year_on(leap, day)
+        for day in (date(2029, 2, 27), date(2029, 2, 28), date(2032, 2, 28), date(2032, 2, 29))
+    ]
 
 
 @pytest.mark.parametrize(

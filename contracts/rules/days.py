@@ -1,0 +1,24 @@
+"""Days of an agreement: days of UTC, which begin at midnight there."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time
+
+
+def day_of(now: datetime) -> date:
+    return now.astimezone(UTC).date()
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def years_later(day: date, years: int) -> date:
+    """The same day `years` on; 28 February where the year has no 29th."""
+    return months_later(day, 12 * years)
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day of the month `months` on, or the last day of a month that has none."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
