@@ -20,13 +20,13 @@ from contracts.rules import (
 )
 from contracts.rules import year_accounts as accounts
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
-from contracts.rules.agreements import AgreementState
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.indices import IndexState, IndexUnit
 from contracts.rules.nominations import VolumeState
 from contracts.rules.quotation import quarter_of
 from contracts.rules.settlements import QuarterState, settles_quarterly
+from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
 from contracts.rules.year_accounts import AccountState, unpriced_day
 from contracts.rules.year_prices import formula_price

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from contracts.rules import agreements, standing
 from contracts.rules.agreement import Agreement, fold
 from contracts.rules.agreements import (
-    AgreementState,
     DraftAgreement,
     ProposeTerms,
     SignProposal,
     WithdrawProposal,
 )
 from contracts.rules.standing import Extend, PassTime, Resume, SettleCondition, Suspend, Terminate
+from contracts.rules.steps import AgreementState
 from events.callers import Caller
 from events.codec import decode_event, encode_event
 from events.contract_terms import (

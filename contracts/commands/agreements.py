@@ -6,7 +6,8 @@ from typing import Final
 from contracts.commands.steps import A, AgreementStep
 from contracts.rules import agreements as rules
 from contracts.rules import standing
-from contracts.rules.agreements import AgreementState, DraftAgreement
+from contracts.rules.agreements import DraftAgreement
+from contracts.rules.steps import AgreementState
 from contracts.store import agreements as store
 from events.connections import Connection
 from events.decision import Moment, Request

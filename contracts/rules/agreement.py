@@ -30,6 +30,8 @@ SignatureLevel = Literal["term_sheet", "binding"]
 SIDES: Final[tuple[Side, Side]] = ("seller", "buyer")
 BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
 """Both sides have signed as binding, and the agreement has not ended."""
+RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_fm"})
+"""Its contract years run."""
 ENDED: Final[frozenset[AgreementStatus]] = frozenset({"expired", "terminated"})
 
 LifecycleFact: TypeAlias = (

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from contracts.rules.agreement import (
     BOUND,
-    ENDED,
     Agreement,
     Proposal,
     open_conditions,
@@ -20,8 +19,6 @@ from contracts.rules.agreement import (
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.days import day_of, years_later
 from contracts.rules.refusals import (
-    AgreementEnded,
-    AgreementUnknown,
     AlreadySigned,
     BasisNotOfMarket,
     BindingOnly,
@@ -38,6 +35,7 @@ from contracts.rules.refusals import (
     ProposalStands,
     TermOver,
 )
+from contracts.rules.steps import AgreementState, decision, fact_draft, party, step_refusals
 from events.callers import Caller, role_refusals
 from events.contract_events import (
     AgreementAdvanced,
@@ -56,19 +54,11 @@ from events.contract_terms import (
     VolumeClause,
 )
 from events.decision import Decision, Moment
-from events.envelope import Draft, Fact
-from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import MarketBasis, Side
 from events.wellformed import malformed
 
 PROPOSALS_MAX: Final = 200
-
-
-class AgreementState(Struct, frozen=True, kw_only=True):
-    """An agreement in its lane; None when there is none, or none of that match yet."""
-
-    lane: int
-    agreement: Agreement | None = None
 
 
 class DraftAgreement(Struct, frozen=True, kw_only=True):
@@ -295,36 +285,6 @@ def advanced(
         starts_on=starts_on,
         ends_on=ends_on,
     )
-
-
-def party(state: AgreementState, caller: Caller) -> tuple[Agreement, Side]:
-    """The agreement and whose side the caller is. To anyone but its parties it does not exist.
-
-    Raises Refusals or AgreementUnknown.
-    """
-    refuse(role_refusals(caller, "trader"))
-    side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
-    if state.agreement is None or side is None:
-        raise AgreementUnknown
-    return state.agreement, side
-
-
-def step_refusals(agreement: Agreement, expected_version: int) -> list[Refusal]:
-    """Whether the agreement still takes steps, and stands as its reader saw it."""
-    reasons: list[Refusal] = []
-    if agreement.status in ENDED:
-        reasons.append(AgreementEnded(status=agreement.status))
-    if agreement.version != expected_version:
-        reasons.append(VersionStale(expected=expected_version, current=agreement.version))
-    return reasons
-
-
-def decision(agreement: Agreement, *facts: Fact) -> Decision:
-    return Decision(drafts=tuple(fact_draft(agreement.lane, agreement.agreement, fact) for fact in facts))
-
-
-def fact_draft(lane: int, agreement: UUID, fact: Fact) -> Draft:
-    return Draft(stream="contracts", lane=lane, subject=str(agreement), data=fact)
 
 
 def in_terms(reasons: Sequence[Refusal]) -> list[Refusal]:

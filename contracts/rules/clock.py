@@ -12,16 +12,15 @@ from msgspec.structs import replace
 from contracts.rules import standing
 from contracts.rules.agreement import Agreement
 from contracts.rules.nominations import NominateBySilence, next_silence, nominate_by_silence
-from contracts.rules.refusals import AgreementUnknown
 from contracts.rules.standing import PassTime
+from contracts.rules.steps import of_timer
 from contracts.rules.volume_refusals import YearUnpriced
 from contracts.rules.volumes import Volumes, fold_volume
 from contracts.rules.year_accounts import AccountState, AssessYear, assess_year, next_year_end
-from events.callers import role_refusals
 from events.contract_events import QuantityNominated
 from events.decision import Decision, Moment
 from events.envelope import Draft
-from events.refusal import NotDue, refuse
+from events.refusal import NotDue
 
 SILENCES_MAX: Final = 64
 """Nominations that one command makes: those of three years."""
@@ -43,10 +42,7 @@ def pass_time(state: AccountState, argument: PassTime, moment: Moment) -> Decisi
 
     A year without a price holds up nothing that comes after it. Raises Refusals, or NotDue.
     """
-    refuse(role_refusals(argument.caller, "operator"))
-    agreement = state.agreement
-    if agreement is None:
-        raise AgreementUnknown
+    agreement = of_timer(state, argument.caller)
     unpriced: YearUnpriced | None = None
     due = _in_order(agreement, state.volumes)
     for found in due:

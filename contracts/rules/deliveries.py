@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.rules import assays
-from contracts.rules.agreements import decision
 from contracts.rules.contract_years import year_on
 from contracts.rules.days import midnight
 from contracts.rules.delivery import (
@@ -18,8 +17,6 @@ from contracts.rules.delivery import (
     DeliveryState,
     date_refusals,
     known,
-    party_of,
-    side_refusals,
     status_refusals,
 )
 from contracts.rules.delivery_refusals import (
@@ -38,6 +35,7 @@ from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
 from contracts.rules.results import figure_refusals, moisture_refusals
+from contracts.rules.steps import decision, party, side_refusals
 from events.callers import Caller
 from events.contract_events import (
     AssaysExchanged,
@@ -91,7 +89,7 @@ class Reject(Struct, frozen=True, kw_only=True):
 
 def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     """The lot leaves, and the provisional invoice with it. Raises Refusals."""
-    agreement, side = party_of(state, argument.caller)
+    agreement, side = party(state, argument.caller)
     if agreement.status != "effective" or agreement.starts_on is None or agreement.ends_on is None:
         raise AgreementIneffective(status=agreement.status)
     terms = agreement.terms_on(argument.shipped_on)
@@ -195,7 +193,7 @@ def _provisional(
 
 def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     """Net mass as received. Where nothing is exchanged, what was stated stands. Raises Refusals."""
-    agreement, side = party_of(state, argument.caller)
+    agreement, side = party(state, argument.caller)
     delivery = known(state)
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
@@ -230,7 +228,7 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
 
 def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
     """Title passes for the settled quantity, within the limits or not. Raises Refusals."""
-    agreement, side = party_of(state, argument.caller)
+    agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
@@ -258,7 +256,7 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     """Off-spec by settled figures; what was paid on documents comes back. Raises Refusals."""
-    agreement, side = party_of(state, argument.caller)
+    agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     refuse(reasons + status_refusals(delivery, "assayed"))

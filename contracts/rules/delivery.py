@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Agreement
 from contracts.rules.days import day_of, midnight
-from contracts.rules.delivery_refusals import BuyerOnly, DeliveryStatusUnfit, DeliveryUnknown, SellerOnly
+from contracts.rules.delivery_refusals import DeliveryStatusUnfit, DeliveryUnknown
 from contracts.rules.materials import Material, figures
 from contracts.rules.quotation import IndexValues
-from contracts.rules.refusals import AgreementUnknown, DateInFuture, DatesOutOfOrder
-from events.callers import Caller, role_refusals
+from contracts.rules.refusals import DateInFuture, DatesOutOfOrder
+from contracts.rules.steps import AgreementState
 from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
@@ -25,7 +24,7 @@ from events.contract_events import (
     UmpireDecided,
 )
 from events.contract_terms import AgreementTerms
-from events.refusal import Refusal, refuse
+from events.refusal import Refusal
 from events.vocabulary import Side
 
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
@@ -85,7 +84,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
         )
 
 
-class DeliveryState(Struct, frozen=True, kw_only=True):
+class DeliveryState(AgreementState, frozen=True, kw_only=True):
     """The agreement, the delivery that is asked about, and what else a decision on it reads.
 
     `lots` are the lot numbers shipped under the agreement, `invoices` those of this delivery in order. Of a
@@ -93,14 +92,12 @@ class DeliveryState(Struct, frozen=True, kw_only=True):
     difference of its quarter was.
     """
 
-    lane: int
-    agreement: Agreement | None
     delivery: Delivery | None = None
     lots: frozenset[str] = frozenset()
     closed_years: frozenset[int] = frozenset()
     quarter_settled: bool = False
     invoices: tuple[InvoiceSettled, ...] = ()
-    values: IndexValues = {}
+    values: IndexValues = field(default_factory=dict)
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:
@@ -132,15 +129,6 @@ def _changes(fact: Change) -> Mapping[str, Struct]:
             assert_never(fact)
 
 
-def party_of(state: DeliveryState, caller: Caller) -> tuple[Agreement, Side]:
-    """Whose side the caller is. To anyone but its parties nothing of an agreement exists."""
-    refuse(role_refusals(caller, "trader"))
-    side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
-    if state.agreement is None or side is None:
-        raise AgreementUnknown
-    return state.agreement, side
-
-
 def known(state: DeliveryState) -> Delivery:
     if state.delivery is None:
         raise DeliveryUnknown
@@ -163,9 +151,3 @@ def date_refusals(
     if day < earlier:
         reasons.append(DatesOutOfOrder(pointer=pointer, later=what, earlier=than))
     return reasons
-
-
-def side_refusals(side: Side, needed: Side) -> list[Refusal]:
-    if side == needed:
-        return []
-    return [SellerOnly() if needed == "seller" else BuyerOnly()]

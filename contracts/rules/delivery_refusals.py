@@ -153,18 +153,6 @@ class RecycledShareTooLow(Refusal):
     code = "recycled_share_too_low"
 
 
-class SellerOnly(Refusal):
-    """This is the seller's to do."""
-
-    code = "seller_only"
-
-
-class BuyerOnly(Refusal):
-    """This is the buyer's to do."""
-
-    code = "buyer_only"
-
-
 class AssayLodgedBefore(Refusal):
     """The {side} has lodged its assay: sealed results do not change."""
 

@@ -3,8 +3,9 @@
 from datetime import date
 from typing import Final, get_args
 
-from contracts.rules.agreements import end_of, fact_draft
+from contracts.rules.agreements import end_of
 from contracts.rules.days import day_of
+from contracts.rules.steps import fact_draft
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import (
     AgreementTerms,

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement
-from contracts.rules.agreements import AgreementState, decision, party
+from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.contract_years import (
     PARTS_IN_YEAR,
     Band,
@@ -22,8 +21,8 @@ from contracts.rules.contract_years import (
     parts_of_year,
     years_in,
 )
-from contracts.rules.refusals import AgreementUnknown, PeriodsOverlap, StatusUnfit
-from contracts.rules.standing import RUNNING
+from contracts.rules.refusals import PeriodsOverlap, StatusUnfit
+from contracts.rules.steps import AgreementState, decision, of_timer, party, side_refusals
 from contracts.rules.volume_refusals import (
     FormNotAgreed,
     LevelAboveMissing,
@@ -34,17 +33,16 @@ from contracts.rules.volume_refusals import (
     OutsideBand,
     PartsNominated,
     PeriodNotAPart,
-    SideWrong,
     YearClosed,
     YearUnknown,
 )
 from contracts.rules.volumes import Nomination, Volumes
-from events.callers import Caller, role_refusals
+from events.callers import Caller
 from events.contract_events import QuantityNominated
 from events.contract_terms import NominatedPart, NominationLevel, NominationRule
 from events.decision import Decision, Moment
 from events.refusal import NotDue, Refusal, refuse
-from events.vocabulary import GRAMS_PER_KG, Period, ProductForm
+from events.vocabulary import GRAMS_PER_KG, Period, ProductForm, Side
 from events.wellformed import malformed
 
 
@@ -102,10 +100,7 @@ def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> 
 
 def nominate_by_silence(state: VolumeState, argument: NominateBySilence, moment: Moment) -> Decision:
     """The share of the level above, or of the ACQ. Raises Refusals, or NotDue while the buyer may speak."""
-    refuse(role_refusals(argument.caller, "operator"))
-    agreement = state.agreement
-    if agreement is None:
-        raise AgreementUnknown
+    agreement = of_timer(state, argument.caller)
     rule = rule_of(agreement, argument.level) if agreement.status in RUNNING else None
     part = _starting_at(agreement, argument.level, argument.start)
     if rule is None or part is None:
@@ -179,10 +174,8 @@ def make_up_left_g(volumes: Volumes, year: int, *, but: Part) -> int:
     )
 
 
-def _speaker_refusals(agreement: Agreement, argument: NominateQuantity, side: str) -> list[Refusal]:
-    reasons: list[Refusal] = []
-    if side != "buyer":
-        reasons.append(SideWrong(side="buyer"))
+def _speaker_refusals(agreement: Agreement, argument: NominateQuantity, side: Side) -> list[Refusal]:
+    reasons = side_refusals(side, "buyer")
     if agreement.status not in RUNNING:
         reasons.append(StatusUnfit(status=agreement.status, needed="effective"))
     elif rule_of(agreement, argument.level) is None:

@@ -33,6 +33,12 @@ class AgreementEnded(Refusal):
     code = "agreement_ended"
 
 
+class SideWrong(Refusal):
+    """Only the {side} does this."""
+
+    code = "side_wrong"
+
+
 class StatusUnfit(Refusal):
     """The agreement is {status}; this needs one that is {needed}."""
 

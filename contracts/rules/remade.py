@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from contracts.rules import agreements, deliveries, indices, nominations, results, settlements, standing
 from contracts.rules.agreement import Agreement, LifecycleFact
-from contracts.rules.agreements import AgreementState
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
@@ -20,6 +19,7 @@ from contracts.rules.nominations import VolumeState
 from contracts.rules.prices import Priced
 from contracts.rules.quotation import IndexValues
 from contracts.rules.settlements import QuarterState, settles_quarterly
+from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import Volumes
 from contracts.rules.year_accounts import (
     AccountState,

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from contracts.rules import assays
 from contracts.rules.agreement import SIDES, Agreement
-from contracts.rules.agreements import decision
-from contracts.rules.delivery import Delivery, DeliveryState, known, party_of, status_refusals
+from contracts.rules.delivery import Delivery, DeliveryState, known, status_refusals
 from contracts.rules.delivery_refusals import (
     AnalyteMissing,
     AnalyteNotExchanged,
@@ -24,6 +23,7 @@ from contracts.rules.delivery_refusals import (
 )
 from contracts.rules.materials import figures
 from contracts.rules.refusals import AmountBelowZero
+from contracts.rules.steps import decision, party
 from events.callers import Caller
 from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided
 from events.contract_terms import AnalyteResult, AssayClause
@@ -63,7 +63,7 @@ class DecideAsUmpire(Struct, frozen=True, kw_only=True):
 
 def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decision:
     """The second assay to come in is exchanged with the first at once. Raises Refusals."""
-    agreement, side = party_of(state, argument.caller)
+    agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = AssayLodged(
         market=agreement.market,
@@ -101,7 +101,7 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
     if "operator" in argument.caller.roles and state.agreement is not None:
         agreement = state.agreement
     else:
-        agreement, _ = party_of(state, argument.caller)
+        agreement, _ = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "weighed"))
     assert delivery.weighed is not None
@@ -114,7 +114,7 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
 def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> Decision:
     """Every analyte that stands before the umpire at once. Raises Refusals."""
     del moment
-    agreement, _ = party_of(state, argument.caller)
+    agreement, _ = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "before_umpire"))
     assert delivery.exchanged is not None

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.agreements import decision
 from contracts.rules.assays import buyer_share_cents
 from contracts.rules.days import midnight
-from contracts.rules.delivery import OPEN, Delivery, DeliveryState, known, party_of, status_refusals
+from contracts.rules.delivery import OPEN, Delivery, DeliveryState, known, status_refusals
 from contracts.rules.delivery_refusals import (
     AlreadySettled,
     NoContractForDifference,
@@ -31,6 +30,7 @@ from contracts.rules.quotation import (
     quote_days,
     quote_rate,
 )
+from contracts.rules.steps import AgreementState, decision, party
 from events.callers import Caller
 from events.contract_events import InvoiceSettled
 from events.contract_terms import (
@@ -68,19 +68,17 @@ class SettleQuarter(Struct, frozen=True, kw_only=True):
     quarter: date
 
 
-class QuarterState(Struct, frozen=True, kw_only=True):
+class QuarterState(AgreementState, frozen=True, kw_only=True):
     """`deliveries` are those shipped in the quarter by day, `invoices` the agreement's for it, in order."""
 
-    lane: int
-    agreement: Agreement | None
     deliveries: tuple[Delivery, ...] = ()
     invoices: tuple[InvoiceSettled, ...] = ()
-    values: IndexValues = {}
+    values: IndexValues = field(default_factory=dict)
 
 
 def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
     """Final price × settled quantity, less what was paid on documents. Raises Refusals."""
-    agreement, _ = party_of(state, argument.caller)
+    agreement, _ = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "accepted"))
     if state.invoices:
@@ -99,7 +97,7 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
 
 def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision:
     """The settled invoice stays; the line says what today's values add. Raises Refusals."""
-    agreement, _ = party_of(state, argument.caller)
+    agreement, _ = party(state, argument.caller)
     delivery = known(state)
     settled = settled_lines(state.invoices, "final")
     if not settled:
@@ -118,7 +116,7 @@ def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment)
 
     Raises Refusals.
     """
-    agreement, _ = party_of(DeliveryState(lane=state.lane, agreement=state.agreement), argument.caller)
+    agreement, _ = party(state, argument.caller)
     days = quarter_of(argument.quarter)
     parts = [] if agreement.standing is None else _quarter_parts(agreement, days, state.deliveries)
     if not parts:

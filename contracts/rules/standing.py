@@ -8,23 +8,15 @@ from msgspec import Struct
 
 from contracts.rules.agreement import (
     BOUND,
+    RUNNING,
     Agreement,
     Suspension,
     open_conditions,
     other_side,
 )
-from contracts.rules.agreements import (
-    AgreementState,
-    advanced,
-    decision,
-    effective,
-    end_of,
-    party,
-    step_refusals,
-)
+from contracts.rules.agreements import advanced, effective, end_of
 from contracts.rules.days import day_of, midnight, years_later
 from contracts.rules.refusals import (
-    AgreementUnknown,
     BeforeEffect,
     ConditionDone,
     ConditionOfOther,
@@ -43,7 +35,8 @@ from contracts.rules.refusals import (
     StatusUnfit,
     SuspensionOfOther,
 )
-from events.callers import Caller, role_refusals
+from contracts.rules.steps import AgreementState, decision, of_timer, party, step_refusals
+from events.callers import Caller
 from events.contract_events import (
     AgreementAdvanced,
     AgreementExtended,
@@ -75,7 +68,6 @@ REASONS: Final[dict[TerminationReason, frozenset[AgreementStatus]]] = {
     "sanctions": frozenset({"draft", "term_sheet", *BOUND}),
 }
 """Which statuses a side may end for a reason. Whether it was right to is for its courts."""
-RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_fm"})
 
 
 class SettleCondition(Struct, frozen=True, kw_only=True):
@@ -289,10 +281,7 @@ def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Deci
 
     `clock.pass_time` says what has to come before it. Raises Refusals, or NotDue when nothing is due.
     """
-    refuse(role_refusals(argument.caller, "operator"))
-    agreement = state.agreement
-    if agreement is None:
-        raise AgreementUnknown
+    agreement = of_timer(state, argument.caller)
     due = next_due(agreement)
     if due is None or moment.now < due:
         raise NotDue(due="an event" if due is None else due.isoformat())

@@ -3,12 +3,6 @@
 from events.refusal import Refusal
 
 
-class SideWrong(Refusal):
-    """Only the {side} does this."""
-
-    code = "side_wrong"
-
-
 class LevelNotAgreed(Refusal):
     """The agreement has no {level} nominations."""
 

@@ -6,15 +6,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement
-from contracts.rules.agreements import decision, party
+from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.contract_years import acq_g, last_day_of, rested_ppb, year_period, years_in
 from contracts.rules.nominations import VolumeState, in_kg
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import Priced
-from contracts.rules.refusals import AgreementUnknown, StatusUnfit
+from contracts.rules.refusals import StatusUnfit
 from contracts.rules.shortfall import YearFacts, assess, shortfall_lines
-from contracts.rules.standing import RUNNING
+from contracts.rules.steps import decision, of_timer, party, side_refusals
 from contracts.rules.volume_refusals import (
     DeliveriesUnsettled,
     EarlierYearOpen,
@@ -23,7 +22,6 @@ from contracts.rules.volume_refusals import (
     OutputNotShared,
     ShortfallEmpty,
     ShortfallTooLarge,
-    SideWrong,
     YearAssessedAlready,
     YearClosed,
     YearNotOpen,
@@ -32,7 +30,7 @@ from contracts.rules.volume_refusals import (
 )
 from contracts.rules.volumes import Volumes
 from contracts.rules.year_prices import mean_price
-from events.callers import Caller, role_refusals
+from events.callers import Caller
 from events.contract_events import InvoiceSettled, OutputDeclared, ShortfallNotified, YearAssessed
 from events.contract_terms import ShareOfOutput, TakeOrPayClause, YearLedger
 from events.decision import Decision, Moment
@@ -131,10 +129,7 @@ def notify_shortfall(state: VolumeState, argument: NotifyShortfall, moment: Mome
 
 def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> Decision:
     """The ledger of the year, and the invoice of what it leaves owing. Raises Refusals, or NotDue."""
-    refuse(role_refusals(argument.caller, "operator"))
-    agreement = state.agreement
-    if agreement is None:
-        raise AgreementUnknown
+    agreement = of_timer(state, argument.caller)
     refuse(list(_assessment_refusals(state, agreement, argument.year)))
     assert agreement.starts_on is not None
     ends = year_period(agreement.starts_on, argument.year).end
@@ -243,8 +238,7 @@ def _assessment_refusals(state: AccountState, agreement: Agreement, year: int) -
 
 
 def _seller_refusals(agreement: Agreement, side: Side) -> Iterator[Refusal]:
-    if side != "seller":
-        yield SideWrong(side="seller")
+    yield from side_refusals(side, "seller")
     if agreement.status not in RUNNING:
         yield StatusUnfit(status=agreement.status, needed="effective")
 

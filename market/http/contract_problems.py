@@ -17,6 +17,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
     ),
     **dict.fromkeys(
         (
+            refusals.SideWrong,
             refusals.OtherSideSigns,
             refusals.ProposalOfOther,
             refusals.ConditionOfOther,
@@ -75,13 +76,6 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (of_deliveries.DeliveryUnknown,),
         HTTPStatus.NOT_FOUND,
-    ),
-    **dict.fromkeys(
-        (
-            of_deliveries.SellerOnly,
-            of_deliveries.BuyerOnly,
-        ),
-        HTTPStatus.FORBIDDEN,
     ),
     **dict.fromkeys(
         (

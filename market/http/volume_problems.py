@@ -7,7 +7,6 @@ from contracts.rules import volume_refusals as refusals
 from events.refusal import Refusal
 
 VOLUME_REFUSED: Final[dict[type[Refusal], int]] = {
-    refusals.SideWrong: HTTPStatus.FORBIDDEN,
     **dict.fromkeys(
         (
             refusals.YearClosed,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from contracts.rules import agreements
 from contracts.rules.agreement import fold, terms_sha256
-from contracts.rules.agreements import AgreementState
+from contracts.rules.steps import AgreementState
 from events.callers import Caller
 from events.contract_events import AgreementAdvanced, AgreementSigned
 from events.contract_terms import (

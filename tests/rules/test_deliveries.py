@@ -50,7 +50,7 @@ def begun(terms: Any = FLAT) -> Deliveries:
 
 
 SHIPMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
-    "by the buyer": ({"caller": BUYER_TRADER}, [("seller_only", None)]),
+    "by the buyer": ({"caller": BUYER_TRADER}, [("side_wrong", None)]),
     "by a stranger": ({"caller": STRANGER_TRADER}, [("agreement_unknown", None)]),
     "by a reader": ({"caller": READER}, [("role_missing", None)]),
     "tomorrow": ({"shipped_on": SHIPPED + timedelta(days=1)}, [("date_in_future", "/shipped_on")]),
@@ -76,7 +76,7 @@ SHIPMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
     "everything at once": (
         {"form": "swarf", "moisture_ppb": 10**9, "stated": figures(Nd=1), "caller": BUYER_TRADER},
         [
-            ("seller_only", None),
+            ("side_wrong", None),
             ("delivered_form_unfit", "/form"),
             ("analyte_missing", "/stated"),
             ("delivery_moisture_whole", "/moisture_ppb"),
@@ -141,7 +141,7 @@ def test_a_shipment_is_invoiced_at_90_percent_on_documents() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"by": "seller"}, [("buyer_only", None)]),
+        ({"by": "seller"}, [("side_wrong", None)]),
         ({"weighed_on": date(2027, 2, 28)}, [("dates_out_of_order", "/weighed_on")]),
         ({"weighed_on": date(2027, 3, 2)}, [("date_in_future", "/weighed_on")]),
         ({"moisture_ppb": 10**9}, [("delivery_moisture_whole", "/moisture_ppb")]),
@@ -259,7 +259,7 @@ def test_the_umpire_settles_what_the_two_could_not() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"by": "seller"}, [("buyer_only", None)]),
+        ({"by": "seller"}, [("side_wrong", None)]),
         ({"title_passed_on": date(2027, 2, 28)}, [("dates_out_of_order", "/title_passed_on")]),
         ({"title_passed_on": date(2027, 3, 2)}, [("date_in_future", "/title_passed_on")]),
     ],
@@ -271,7 +271,7 @@ def test_what_cannot_be_accepted(changes: Any, expected: Any) -> None:
 def test_what_is_within_its_limits_cannot_be_rejected() -> None:
     clean = begun(SPEC).assayed(stated=figures(**CLEAN))
     assert [("within_specification", None)] == refused(clean.reject)
-    assert [("buyer_only", None)] == refused(lambda: clean.reject("seller"))
+    assert [("side_wrong", None)] == refused(lambda: clean.reject("seller"))
 
 
 def test_a_rejection_names_the_broken_limits_and_gives_the_money_back() -> None:

@@ -161,7 +161,7 @@ async def test_a_delivery_from_shipment_to_a_restated_settlement(yard: Yard) -> 
 
 async def test_a_refused_step_stores_nothing(yard: Yard) -> None:
     before = len(await yard.scene.events("contracts"))
-    assert ["seller_only"] == await refused(yard.ship(by=yard.buyer))
+    assert ["side_wrong"] == await refused(yard.ship(by=yard.buyer))
     assert ["agreement_unknown"] == await refused(yard.ship(by=yard.scene.sellers[1]))
     delivery = await yard.ship()
     assert ["lot_delivered"] == await refused(yard.ship())

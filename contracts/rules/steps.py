@@ -1,0 +1,62 @@
+"""What every step of an agreement asks first, and how it answers: whose it is, who asks, what is recorded."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import ENDED, Agreement
+from contracts.rules.refusals import AgreementEnded, AgreementUnknown, SideWrong
+from events.callers import Caller, role_refusals
+from events.decision import Decision
+from events.envelope import Draft, Fact
+from events.refusal import Refusal, VersionStale, refuse
+from events.vocabulary import Side
+
+
+class AgreementState(Struct, frozen=True, kw_only=True):
+    """An agreement in its lane; None when there is none, or none of that match yet."""
+
+    lane: int
+    agreement: Agreement | None = None
+
+
+def party(state: AgreementState, caller: Caller) -> tuple[Agreement, Side]:
+    """The agreement and whose side the caller is. To anyone but its parties it does not exist.
+
+    Raises Refusals or AgreementUnknown.
+    """
+    refuse(role_refusals(caller, "trader"))
+    side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
+    if state.agreement is None or side is None:
+        raise AgreementUnknown
+    return state.agreement, side
+
+
+def of_timer(state: AgreementState, caller: Caller) -> Agreement:
+    """The agreement that a timer with the operator's role asks about. Raises Refusals or AgreementUnknown."""
+    refuse(role_refusals(caller, "operator"))
+    if state.agreement is None:
+        raise AgreementUnknown
+    return state.agreement
+
+
+def side_refusals(side: Side, needed: Side) -> list[Refusal]:
+    return [] if side == needed else [SideWrong(side=needed)]
+
+
+def step_refusals(agreement: Agreement, expected_version: int) -> list[Refusal]:
+    """Whether the agreement still takes steps, and stands as its reader saw it."""
+    reasons: list[Refusal] = []
+    if agreement.status in ENDED:
+        reasons.append(AgreementEnded(status=agreement.status))
+    if agreement.version != expected_version:
+        reasons.append(VersionStale(expected=expected_version, current=agreement.version))
+    return reasons
+
+
+def decision(agreement: Agreement, *facts: Fact) -> Decision:
+    return Decision(drafts=tuple(fact_draft(agreement.lane, agreement.agreement, fact) for fact in facts))
+
+
+def fact_draft(lane: int, agreement: UUID, fact: Fact) -> Draft:
+    return Draft(stream="contracts", lane=lane, subject=str(agreement), data=fact)
