@@ -50,6 +50,7 @@ Code = Annotated[str, _written(CODE_PATTERN, min_length=1, max_length=64)]
 CountryCode = Annotated[str, _written(COUNTRY_PATTERN, min_length=2, max_length=2)]
 CurrencyCode = Annotated[str, _written(CURRENCY_PATTERN, min_length=3, max_length=3)]
 Instant = Annotated[datetime, Meta(tz=True)]
+Days = Annotated[int, Meta(ge=0, le=3650)]
 
 Stream = Literal["parties", "market", "contracts", "materials"]
 STREAMS: tuple[Stream, ...] = ("contracts", "market", "materials", "parties")

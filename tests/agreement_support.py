@@ -6,7 +6,8 @@ from uuid import UUID
 
 from contracts.commands import agreements
 from contracts.rules.agreements import DraftAgreement, SignProposal
-from events.contract_terms import AgreementKind, AgreementTerms, FixedVolume, FlatPrice, TermClause
+from events.contract_terms import AgreementKind, AgreementTerms, FixedVolume, TermClause
+from events.price_clauses import FlatPrice
 from events.vocabulary import MICRO
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.market_support import Firm, Scene, done

@@ -12,10 +12,7 @@ from contracts.rules.indices import IndexUnit
 from events.codec import encode_event
 from events.contract_terms import (
     AssayClause,
-    ContractForDifference,
     FixedVolume,
-    FlatPrice,
-    IndexedPrice,
     NominatedPart,
     SplittingLimit,
     TakeOrPayClause,
@@ -23,6 +20,7 @@ from events.contract_terms import (
 )
 from events.envelope import Recorded, source_of
 from events.market_terms import AnalyteLimit, PenaltyRule
+from events.price_clauses import ContractForDifference, FlatPrice, IndexedPrice
 from market.audit_shelf import AuditShelf
 from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
 from market.round_audit import BY_CERTIFICATE

@@ -27,8 +27,6 @@ from events.contract_terms import (
     DeliveryClause,
     Evidence,
     FixedVolume,
-    IndexedPrice,
-    IndexReference,
     NominationRule,
     PaymentClause,
     ProductClause,
@@ -38,6 +36,7 @@ from events.contract_terms import (
 )
 from events.decision import Decision, Moment
 from events.envelope import Fact
+from events.price_clauses import IndexedPrice, IndexReference
 from events.vocabulary import Packaging, Period, Place
 from tests.desk_support import (
     BUYER,

@@ -19,16 +19,13 @@ from events.contract_terms import (
     AgreementTerms,
     AnalyteResult,
     AssayClause,
-    ContractForDifference,
     DeliveryEvidence,
-    FlatPrice,
-    IndexReference,
     IndexValue,
     PaymentClause,
-    PriceClause,
     SplittingLimit,
 )
 from events.decision import Decision
+from events.price_clauses import ContractForDifference, FlatPrice, IndexReference, PriceClause
 from events.vocabulary import Period
 from tests.contract_support import CALLERS, MICRO, TONNE_G, Paper, spot_terms
 from tests.desk_support import LANE, PERCENT_PPB

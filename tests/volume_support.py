@@ -16,7 +16,6 @@ from events.contract_terms import (
     ConditionPrecedent,
     DeliveryClause,
     FixedVolume,
-    FlatPrice,
     NominationRule,
     PaymentClause,
     ProductClause,
@@ -24,6 +23,7 @@ from events.contract_terms import (
     TakeOrPayClause,
     TermClause,
 )
+from events.price_clauses import FlatPrice
 from events.vocabulary import Packaging, Period, Place
 from tests.desk_support import BUYER, LANE, MARKET, MILLION, PERCENT_PPB, SELLER, TONNE_G, numbered
 

@@ -49,11 +49,11 @@ from events.contract_terms import (
     AgreementStatus,
     AgreementTerms,
     FixedVolume,
-    MatchedPrice,
     ShareOfOutput,
     VolumeClause,
 )
 from events.decision import Decision, Moment
+from events.price_clauses import MatchedPrice
 from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import MarketBasis, Side
 from events.wellformed import malformed

@@ -23,15 +23,11 @@ from events.contract_terms import (
     NOMINATION_LADDER,
     AgreementKind,
     AgreementTerms,
-    ContractForDifference,
-    CostPlusPrice,
     FixedVolume,
-    FlatPrice,
-    IndexedPrice,
-    MatchedPrice,
     ShareOfOutput,
     TermClause,
 )
+from events.price_clauses import ContractForDifference, CostPlusPrice, FlatPrice, IndexedPrice, MatchedPrice
 from events.refusal import Refusal
 from events.vocabulary import MicroAmount
 from events.wellformed import duplicate_refusals, malformed

@@ -12,12 +12,8 @@ from events.contract_terms import (
     AssayClause,
     DeliveryClause,
     FixedVolume,
-    IndexedPrice,
-    IndexReference,
-    MatchedPrice,
     PaymentClause,
     ProductClause,
-    QuotationPeriod,
     SplittingLimit,
     TermClause,
     VolumeClause,
@@ -25,6 +21,7 @@ from events.contract_terms import (
 from events.decision import Decision, Moment
 from events.market_events import MatchConfirmed
 from events.match_terms import MatchTerms
+from events.price_clauses import IndexedPrice, IndexReference, MatchedPrice, QuotationPeriod
 from events.vocabulary import BASIS_ELEMENTS, PPB, TermHorizon
 
 CURRENCY: Final = "EUR"

@@ -18,13 +18,12 @@ from contracts.rules.price_terms import (
 )
 from contracts.rules.quotation import Quoted
 from events.clearing_terms import PriceTerm
-from events.contract_terms import (
-    AgreementTerms,
+from events.contract_terms import AgreementTerms, FormulaTerm
+from events.price_clauses import (
     ContractForDifference,
     CostPlusPrice,
     FlatPrice,
     FormPrice,
-    FormulaTerm,
     IndexedPrice,
     IndexReference,
     MatchedPrice,

@@ -11,7 +11,8 @@ from typing import Final, Literal, NamedTuple, assert_never
 
 from contracts.rules.days import midnight, months_later
 from contracts.rules.delivery_refusals import IndexGap, QuotationPeriodOpen
-from events.contract_terms import IndexReference, IndexValue, QuotationPeriod
+from events.contract_terms import IndexValue
+from events.price_clauses import IndexReference, QuotationPeriod
 from events.vocabulary import Code
 
 PROVISIONAL_DAYS_MAX: Final = 100

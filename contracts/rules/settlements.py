@@ -33,14 +33,9 @@ from contracts.rules.quotation import (
 from contracts.rules.steps import AgreementState, decision, party
 from events.callers import Caller
 from events.contract_events import InvoiceSettled
-from events.contract_terms import (
-    AgreementTerms,
-    ContractForDifference,
-    IndexReference,
-    InvoiceLine,
-    Settles,
-)
+from events.contract_terms import AgreementTerms, InvoiceLine, Settles
 from events.decision import Decision, Moment
+from events.price_clauses import ContractForDifference, IndexReference
 from events.refusal import refuse
 from events.vocabulary import Period
 from events.wellformed import malformed

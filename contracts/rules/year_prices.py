@@ -11,7 +11,8 @@ from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, round_half_even
 from contracts.rules.prices import Priced, Quotation, delivery_price, index_of
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate
 from contracts.rules.volumes import YearVolume
-from events.contract_terms import AgreementTerms, DeliveryEvidence, FormulaTerm, IndexedPrice, MatchedPrice
+from events.contract_terms import AgreementTerms, DeliveryEvidence, FormulaTerm
+from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import BASIS_ELEMENTS, GRAMS_PER_KG, PPB
 
 

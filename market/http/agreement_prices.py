@@ -4,11 +4,11 @@ from typing import Annotated, Self, TypeAlias, assert_never
 
 from msgspec import Meta, field
 
-from events import contract_terms as clauses
+from events import price_clauses as clauses
 from events.clearing_terms import PriceTerm, TermKind
-from events.contract_terms import Days, QuotationPeriod
 from events.market_terms import CoProductBid
-from events.vocabulary import Denominator, ProductForm, RexRoute
+from events.price_clauses import QuotationPeriod
+from events.vocabulary import Days, Denominator, ProductForm, RexRoute
 from market.http.ids import MatchId, to_text, to_uuid
 from market.http.material import Body
 from market.http.numbers import (

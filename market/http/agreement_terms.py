@@ -6,8 +6,8 @@ from typing import Annotated, Self, TypeAlias
 from msgspec import Meta
 
 from events import contract_terms as terms
-from events.contract_terms import ConditionKind, Days, NominationLevel, Years
-from events.vocabulary import Incoterm, MarketBasis, ProductForm, Side
+from events.contract_terms import ConditionKind, NominationLevel, Years
+from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, Side
 from market.http.agreement_prices import PriceBody, price_outside
 from market.http.composition import Fraction, to_fraction, to_ppb
 from market.http.material import Body, NamedPlace, Packaging, Window

@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.timers import Timers
-from events.contract_terms import (
-    AssayClause,
-    ContractForDifference,
-    FixedVolume,
-    IndexedPrice,
-    IndexReference,
-    PaymentClause,
-    TermClause,
-)
+from events.contract_terms import AssayClause, FixedVolume, PaymentClause, TermClause
+from events.price_clauses import ContractForDifference, IndexedPrice, IndexReference
 from market.http.examples import AGREEMENT_TERMS
 from market.http.ids import to_text
 from tests.agreement_support import STEADY, agreed

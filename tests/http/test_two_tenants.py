@@ -14,9 +14,10 @@ import pytest
 from contracts.commands import deliveries
 from contracts.rules.deliveries import Ship
 from events.checkpoints import public_size
-from events.contract_terms import AssayClause, FixedVolume, FlatPrice, TermClause
+from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.decision import Request
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
+from events.price_clauses import FlatPrice
 from events.vocabulary import Footprint, KeyRole, OriginStep, StatedPrice
 from market.commands import inputs, matches, parties
 from market.http.app import HANDLERS, declared

@@ -16,10 +16,6 @@ from events.contract_terms import (
     AssayClause,
     ConditionPrecedent,
     FixedVolume,
-    FlatPrice,
-    IndexedPrice,
-    IndexReference,
-    MatchedPrice,
     NominationRule,
     PaymentClause,
     ProductClause,
@@ -28,6 +24,7 @@ from events.contract_terms import (
     TermClause,
 )
 from events.market_terms import AnalyteLimit
+from events.price_clauses import FlatPrice, IndexedPrice, IndexReference, MatchedPrice
 from tests.contract_support import PERMIT, TONNE_G, Paper, agreement_terms, drafting, spot_terms
 from tests.desk_support import (
     BUYER_TRADER,

@@ -24,15 +24,10 @@ from events.contract_events import (
     QuantityNominated,
     YearAssessed,
 )
-from events.contract_terms import (
-    AssayClause,
-    FixedVolume,
-    FlatPrice,
-    MatchedPrice,
-    TermClause,
-)
+from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from events.price_clauses import FlatPrice, MatchedPrice
 from market.audit_shelf import AuditShelf
 from market.lane_audit import Divergence, LaneAudit, LaneRecord
 from market.repeats import Repeats

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
 from events.contract_events import DeliveryWeighed
-from events.contract_terms import AssayClause, DeliveryEvidence, FlatPrice, ProductClause, SplittingLimit
+from events.contract_terms import AssayClause, DeliveryEvidence, ProductClause, SplittingLimit
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
+from events.price_clauses import FlatPrice
 from events.vocabulary import RecycledContent
 from tests.contract_support import CALLERS, MICRO, TONNE_G
 from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures

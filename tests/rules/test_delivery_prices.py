@@ -23,18 +23,7 @@ from contracts.rules.prices import (
 )
 from contracts.rules.quotation import Days, Quoted
 from events.clearing_terms import PriceTerm
-from events.contract_terms import (
-    AgreementTerms,
-    ContractForDifference,
-    CostPlusPrice,
-    DeliveryEvidence,
-    FlatPrice,
-    FormPrice,
-    IndexedPrice,
-    MatchedPrice,
-    SharingBand,
-    SustainabilityClause,
-)
+from events.contract_terms import AgreementTerms, DeliveryEvidence
 from events.market_terms import (
     CertificateAmount,
     CoProductBid,
@@ -44,6 +33,16 @@ from events.market_terms import (
     RexAmount,
     RuleSet,
     SustainabilityProfile,
+)
+from events.price_clauses import (
+    ContractForDifference,
+    CostPlusPrice,
+    FlatPrice,
+    FormPrice,
+    IndexedPrice,
+    MatchedPrice,
+    SharingBand,
+    SustainabilityClause,
 )
 from events.vocabulary import Footprint, OriginStep, RecycledContent
 from tests.contract_support import MICRO, TONNE_G

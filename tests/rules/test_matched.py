@@ -14,10 +14,11 @@ from contracts.rules.prices import Quotation, delivery_price
 from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
 from events.contract_events import AgreementAdvanced, AgreementDrafted
-from events.contract_terms import DeliveryEvidence, FixedVolume, IndexedPrice, MatchedPrice
+from events.contract_terms import DeliveryEvidence, FixedVolume
 from events.market_events import MatchConfirmed
 from events.market_terms import CoProductBid, PenaltyRule
 from events.match_terms import MatchedIndex, MatchTerms
+from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
 from market.rules.match_terms import match_terms
 from tests.desk_support import (

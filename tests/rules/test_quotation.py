@@ -20,7 +20,8 @@ from contracts.rules.quotation import (
     quote_days,
     quote_rate,
 )
-from events.contract_terms import IndexReference, IndexValue, QuotationPeriod
+from events.contract_terms import IndexValue
+from events.price_clauses import IndexReference, QuotationPeriod
 from tests.delivery_support import INDEX, MICRO, midnight, quoted
 
 MARCH = date(2027, 3, 1)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from contracts.rules.delivery import Delivery, fold
 from contracts.rules.invoices import settled_lines, total_cents
-from events.contract_terms import AssayClause, ContractForDifference, IndexedPrice, IndexValue
+from events.contract_terms import AssayClause, IndexValue
+from events.price_clauses import ContractForDifference, IndexedPrice
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import (
     CFD,

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from contracts.rules.prices import Priced
 from contracts.rules.volumes import YearVolume
 from contracts.rules.year_prices import formula_price, mean_price
-from events.contract_terms import IndexedPrice, IndexReference, IndexValue, MatchedPrice
+from events.contract_terms import IndexValue
 from events.market_terms import PenaltyRule
+from events.price_clauses import IndexedPrice, IndexReference, MatchedPrice
 from tests.desk_support import MATCH, MILLION, TONNE_G
 from tests.volume_support import TERMS, at, days
 

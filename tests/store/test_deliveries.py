@@ -18,8 +18,8 @@ from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.due import due_deliveries
 from events.contract_events import DeliveryShipped, InvoiceSettled
-from events.contract_terms import IndexedPrice
 from events.decision import LaneKey
+from events.price_clauses import IndexedPrice
 from events.replay import from_journal
 from events.vocabulary import lane_of
 from market.rebuild import compare_with_record

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.timers import Timers
-from events.contract_terms import IndexedPrice
 from events.decision import LaneKey
+from events.price_clauses import IndexedPrice
 from events.vocabulary import lane_of
 from market.auditor import AuditReport, audit
 from tests.agreement_support import STEADY, agreed

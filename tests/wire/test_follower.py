@@ -8,10 +8,10 @@ import pytest
 
 from contracts.store.agreements import list_agreements
 from events.contract_events import AgreementAdvanced, AgreementDrafted
-from events.contract_terms import IndexedPrice, MatchedPrice
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import PPB, TermHorizon
 from tests.market_support import NDPR_PRICE, Scene, scene_on
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
