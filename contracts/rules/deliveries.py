@@ -47,6 +47,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, InvoiceLine
 from events.decision import Decision, Moment
+from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
 from events.vocabulary import BASIS_ELEMENTS, ProductForm
 from events.wellformed import malformed
@@ -162,10 +163,12 @@ def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -
     reasons += figure_refusals(argument.stated, needed_analytes(terms), "/stated")
     reasons += moisture_refusals(argument.moisture_ppb)
     recycled = argument.evidence.recycled
-    shown = 0 if recycled is None else recycled.post_consumer_ppb
-    if shown < terms.product.post_consumer_min_ppb:
-        least = terms.product.post_consumer_min_ppb
-        reasons.append(RecycledShareTooLow(pointer="/evidence/recycled", least_ppb=least, stated_ppb=shown))
+    shown_ppb = 0 if recycled is None else recycled.post_consumer_ppb
+    if shown_ppb < terms.product.post_consumer_min_ppb:
+        least = ppb_text(terms.product.post_consumer_min_ppb)
+        reasons.append(
+            RecycledShareTooLow(pointer="/evidence/recycled", least=least, shown=ppb_text(shown_ppb))
+        )
     return reasons
 
 
@@ -295,12 +298,13 @@ def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
     for limit in terms.product.limits:
         ppb = material.fractions_ppb[limit.analyte]
         if limit.max_ppb is not None and ppb > limit.max_ppb:
-            found.append(f"above_max:{limit.analyte} {ppb} ppb > {limit.max_ppb} ppb")
+            found.append(f"above_max:{limit.analyte} {ppb_text(ppb)} > {ppb_text(limit.max_ppb)}")
         if limit.min_ppb is not None and ppb < limit.min_ppb:
-            found.append(f"below_min:{limit.analyte} {ppb} ppb < {limit.min_ppb} ppb")
+            found.append(f"below_min:{limit.analyte} {ppb_text(ppb)} < {ppb_text(limit.min_ppb)}")
     purity = terms.product.purity
     if purity is not None:
         share_ppb = material.purity_ppb(purity.elements) or 0
         if share_ppb < purity.min_ppb:
-            found.append(f"purity:{'+'.join(purity.elements)} {share_ppb} ppb < {purity.min_ppb} ppb")
+            named = "+".join(purity.elements)
+            found.append(f"purity:{named} {ppb_text(share_ppb)} < {ppb_text(purity.min_ppb)}")
     return tuple(found)

@@ -130,7 +130,7 @@ class AnalyteMissing(Refusal):
 
 
 class ResultsOverWhole(Refusal):
-    """The results add up to {sum_ppb} ppb, more than the whole sample."""
+    """The results add up to {sum}, more than the whole sample."""
 
     code = "results_over_whole"
 
@@ -148,7 +148,7 @@ class NothingShipped(Refusal):
 
 
 class RecycledShareTooLow(Refusal):
-    """The agreement asks for {least_ppb} ppb of post-consumer content; the evidence shows {stated_ppb}."""
+    """The agreement asks for {least} of post-consumer content; the evidence shows {shown}."""
 
     code = "recycled_share_too_low"
 

@@ -28,6 +28,7 @@ from events.callers import Caller
 from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided
 from events.contract_terms import AnalyteResult, AssayClause
 from events.decision import Decision, Moment
+from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
 from events.vocabulary import ANALYTES, PPB
 from events.wellformed import duplicate_refusals, malformed
@@ -163,7 +164,7 @@ def figure_refusals(results: Sequence[AnalyteResult], needed: Collection[str], p
     reasons += [AnalyteMissing(pointer=pointer, analyte=each) for each in needed if each not in stated]
     sum_ppb = sum(result.fraction_ppb for result in results)
     if sum_ppb > PPB:
-        reasons.append(ResultsOverWhole(pointer=pointer, sum_ppb=sum_ppb))
+        reasons.append(ResultsOverWhole(pointer=pointer, sum=ppb_text(sum_ppb)))
     return reasons
 
 

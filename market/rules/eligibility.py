@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
+from events.fractions import ppb_text
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
     QUALIFICATION_LADDER,
@@ -26,7 +27,6 @@ from market.rules.ineligibility import (
     eur_per_kg_text,
     kg_text,
     period_text,
-    ppb_text,
 )
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import FULL_PANEL, DryAnalyte, purity_ppb

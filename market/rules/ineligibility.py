@@ -4,13 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from events.vocabulary import MICRO, PPB, Period, Side
+from events.fractions import decimal_text, ppb_text
+from events.vocabulary import MICRO, Period, Side
 from market.rules.quantities import DryAnalyte
 
 _G_PER_TONNE = 1_000_000
-_PPB_PER_PPM = 1_000
-_PPB_PER_PERCENT = 10_000_000
-_PPM_BELOW_PPB = PPB // 1_000
 
 
 class Ineligibility(Struct, frozen=True, kw_only=True):
@@ -45,7 +43,7 @@ def kg_text(grams: int) -> str:
 
 
 def tonnes_text(grams: int) -> str:
-    return f"{_decimal(grams, _G_PER_TONNE)} t"
+    return f"{decimal_text(grams, _G_PER_TONNE)} t"
 
 
 def becquerel_text(mbq_per_g: int) -> str:
@@ -57,21 +55,7 @@ def eur_per_kg_text(ueur: int) -> str:
     return f"{sign}{abs(ueur) // MICRO}.{abs(ueur) % MICRO:06d} EUR/kg"
 
 
-def ppb_text(ppb: int) -> str:
-    """`120 ppm` below 0.1 %, else `0.35 %`; exact to a part per billion."""
-    if abs(ppb) < _PPM_BELOW_PPB:
-        return f"{_decimal(ppb, _PPB_PER_PPM)} ppm"
-    return f"{_decimal(ppb, _PPB_PER_PERCENT)} %"
-
-
 def analyte_text(found: DryAnalyte) -> str:
     """What was measured, rounded up to a part per billion, or the detection limit."""
     text = ppb_text(found.high_ppb)
     return f"<{text}" if found.below_detection else text
-
-
-def _decimal(value: int, unit: int) -> str:
-    whole, rest = divmod(abs(value), unit)
-    digits = len(str(unit)) - 1
-    text = f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".") if rest else str(whole)
-    return f"-{text}" if value < 0 else text

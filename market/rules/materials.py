@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from contracts.rules.price_terms import divide
+from events.fractions import ppb_text
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import DuplicateEntry, Refusal
 from events.vocabulary import (
@@ -34,7 +35,6 @@ from market.rules.defects import (
     TreoMissing,
     ValueShareTooLow,
 )
-from market.rules.ineligibility import ppb_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders import Caution
 from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb

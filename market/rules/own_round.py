@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.clearing_terms import Multiplier
+from events.fractions import ppb_text
 from events.vocabulary import CountryCode, Side, ValueChainStage
-from market.rules.ineligibility import kg_text, ppb_text
+from market.rules.ineligibility import kg_text
 from market.rules.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
 from market.rules.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.quotes import Quote

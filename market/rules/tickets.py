@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
+from events.fractions import ppb_text
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms
 from events.vocabulary import (
@@ -22,7 +23,7 @@ from events.vocabulary import (
     ProductForm,
     StatedPrice,
 )
-from market.rules.ineligibility import period_text, ppb_text
+from market.rules.ineligibility import period_text
 from market.rules.quantities import element_fractions, ueur_per_product_kg
 
 
