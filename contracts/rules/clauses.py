@@ -10,12 +10,13 @@ from contracts.rules.refusals import (
     AmountBelowZero,
     ConditionsWithoutLongStop,
     DatesOutOfOrder,
+    ExtensionsUnstated,
     FloorAboveCap,
     FormNotOption,
     LimitsCrossed,
     NominationsOutOfOrder,
+    NotOfSpot,
     QuantityZero,
-    TakeOrPayOfSpot,
     YearsDiffer,
     YearsMax,
 )
@@ -81,7 +82,7 @@ def _term(term: TermClause, day: date | None) -> Iterator[Refusal]:
     if years > CONTRACT_YEARS_MAX:
         yield YearsMax(pointer="/term/years", given=years, most=CONTRACT_YEARS_MAX)
     if (term.extension_years == 0) != (term.extensions_max == 0):
-        yield YearsDiffer(pointer="/term/extensions_max", expected=term.years, given=years)
+        yield ExtensionsUnstated(pointer="/term/extensions_max")
     if day is not None and term.long_stop_on is not None and term.long_stop_on < day:
         yield DatesOutOfOrder(pointer="/term/long_stop_on", later="the long-stop date", earlier="today")
 
@@ -183,8 +184,8 @@ def _kind(terms: AgreementTerms, kind: AgreementKind) -> Iterator[Refusal]:
     if kind == "offtake":
         return
     if terms.take_or_pay is not None:
-        yield TakeOrPayOfSpot(pointer="/take_or_pay")
+        yield NotOfSpot(pointer="/take_or_pay")
     if terms.nominations:
-        yield TakeOrPayOfSpot(pointer="/nominations")
+        yield NotOfSpot(pointer="/nominations")
     if terms.term.extensions_max:
-        yield TakeOrPayOfSpot(pointer="/term/extensions_max")
+        yield NotOfSpot(pointer="/term/extensions_max")

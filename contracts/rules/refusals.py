@@ -172,7 +172,7 @@ class PeriodNotNow(Refusal):
 
 
 class PeriodsOverlap(Refusal):
-    """The period overlaps one that was declared before, from {start} to {end}."""
+    """The period overlaps another one, from {start} to {end}."""
 
     code = "periods_overlap"
 
@@ -211,6 +211,12 @@ class YearsDiffer(Refusal):
     """The term has {expected} contract years, extensions included; {given} are stated."""
 
     code = "years_differ"
+
+
+class ExtensionsUnstated(Refusal):
+    """Extensions need both: how many there may be, and of how many years."""
+
+    code = "extensions_unstated"
 
 
 class YearsMax(Refusal):
@@ -267,7 +273,7 @@ class NominationsOutOfOrder(Refusal):
     code = "nominations_out_of_order"
 
 
-class TakeOrPayOfSpot(Refusal):
+class NotOfSpot(Refusal):
     """A spot contract has one delivery: no take-or-pay, nominations or extensions."""
 
-    code = "take_or_pay_of_spot"
+    code = "not_of_spot"

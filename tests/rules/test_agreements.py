@@ -116,7 +116,7 @@ TERM = agreement_terms().term
         ),
         (
             {"term": replace(TERM, extension_years=0), "volume": FixedVolume(acq_g=(1, 1, 1))},
-            [("years_differ", "/terms/term/extensions_max")],
+            [("extensions_unstated", "/terms/term/extensions_max")],
         ),
         (
             {"product": ProductClause(basis="ndpr", form="metal", buyer_option_forms=("metal",))},
@@ -177,9 +177,9 @@ def test_every_fault_of_the_clauses_is_told_with_its_place(changes: Any, expecte
 def test_a_spot_contract_has_one_delivery() -> None:
     reasons = refused(lambda: Paper().draft(kind="spot"))
     assert [
-        ("take_or_pay_of_spot", "/terms/take_or_pay"),
-        ("take_or_pay_of_spot", "/terms/nominations"),
-        ("take_or_pay_of_spot", "/terms/term/extensions_max"),
+        ("not_of_spot", "/terms/take_or_pay"),
+        ("not_of_spot", "/terms/nominations"),
+        ("not_of_spot", "/terms/term/extensions_max"),
     ] == reasons
 
 
