@@ -93,14 +93,20 @@ class TermClause(Struct, frozen=True, kw_only=True):
 
 
 class FixedVolume(Struct, frozen=True, kw_only=True, tag="fixed"):
-    """Annual contract quantity (ACQ) of each contract year, those of extensions too: a ramp is this table."""
+    """Annual contract quantity (ACQ) of each contract year, those of extensions too: a ramp is this table.
+
+    `tolerance_ppb` bounds what may be nominated of a year to either side of it; 0: its band alone does.
+    """
 
     acq_g: Annotated[tuple[MassG, ...], Meta(min_length=1, max_length=60)]
     tolerance_ppb: FractionPpb = 0
 
 
 class ShareOfOutput(Struct, frozen=True, kw_only=True, tag="share_of_output"):
-    """A share of what the seller's facility puts out; the ACQ is declared for each contract year."""
+    """A share of what the seller's facility puts out; the ACQ is declared for each contract year.
+
+    `tolerance_ppb` as of a fixed volume.
+    """
 
     share_ppb: FractionPpb
     expected_output_g: Annotated[tuple[MassG, ...], Meta(min_length=1, max_length=60)]

@@ -136,11 +136,17 @@ def next_silence(agreement: Agreement, volumes: Volumes) -> tuple[datetime, Part
 
 
 def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: Part) -> Band:
-    """Around this part's share of what is nominated above it; without a level above, of the ACQ."""
+    """Around this part's share of what is nominated above it; without a level above, of the ACQ.
+
+    A year's band is no wider than the tolerance of the ACQ, where one is stated.
+    """
     above = _above(agreement, volumes, part)
     if above is None:
-        whole_g = acq_g(agreement.terms.volume, part.year, volumes.year(part.year).output_g)
-        return band(whole_g, PARTS_IN_YEAR[part.level], part.index, rule.band_ppb)
+        volume, band_ppb = agreement.terms.volume, rule.band_ppb
+        if part.level == "annual" and volume.tolerance_ppb:
+            band_ppb = min(band_ppb, volume.tolerance_ppb)
+        whole_g = acq_g(volume, part.year, volumes.year(part.year).output_g)
+        return band(whole_g, PARTS_IN_YEAR[part.level], part.index, band_ppb)
     of = PARTS_IN_YEAR[part.level] // PARTS_IN_YEAR[above.level]
     return band(above.part.quantity_g, of, part.index % of, rule.band_ppb)
 

@@ -57,14 +57,20 @@ class TermOfYears(Body, frozen=True, kw_only=True):
 
 
 class FixedVolume(Body, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
-    """Annual contract quantity of each contract year, those of extensions too: a ramp is this table."""
+    """Annual contract quantity of each contract year, those of extensions too: a ramp is this table.
+
+    `tolerance_percent` bounds what may be nominated of a year to either side of it; 0: its band alone does.
+    """
 
     acq_kg: Annotated[tuple[Kilograms, ...], Meta(min_length=1, max_length=60)]
     tolerance_percent: Percent = "0"
 
 
 class ShareOfOutput(Body, frozen=True, kw_only=True, tag="share_of_output", tag_field="kind"):
-    """A share of what the seller's facility puts out, declared for each contract year."""
+    """A share of what the seller's facility puts out, declared for each contract year.
+
+    `tolerance_percent` as of a fixed volume.
+    """
 
     share_percent: Percent
     expected_output_kg: Annotated[tuple[Kilograms, ...], Meta(min_length=1, max_length=60)]

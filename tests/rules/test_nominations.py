@@ -1,6 +1,7 @@
 """Nominations of a ramp of 600 t in year 1: bands of 10, 15 and 20 %, notice of 90, 45 and 20 days."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from contracts.rules.nominations import (
 from contracts.rules.shortfall import YearFacts, assess
 from contracts.rules.volumes import Volumes, fold_volume
 from events.contract_events import QuantityNominated, YearAssessed
-from events.contract_terms import NominatedPart, NominationLevel
+from events.contract_terms import FixedVolume, NominatedPart, NominationLevel
 from events.vocabulary import Period
 from tests.desk_support import (
     BUYER_TRADER,
@@ -25,6 +26,7 @@ from tests.desk_support import (
     MARKET,
     MILLION,
     OPERATOR_CALLER,
+    PERCENT_PPB,
     READER,
     SELLER_TRADER,
     STRANGER_TRADER,
@@ -94,6 +96,27 @@ def test_a_nomination_outside_its_band_is_told_the_band() -> None:
         assert ("outside_band", "/quantity_g") == (refusal.code, refusal.pointer)
         assert figures == tuple(
             refusal.figures[name] for name in ("asked_kg", "low_kg", "high_kg", "share_kg")
+        )
+
+
+def test_a_year_is_nominated_within_the_tolerance_of_its_quantity() -> None:
+    """5 % of 600 t are 30; the band of a year is 10 %, of a quarter 15 % whatever the tolerance is."""
+    narrow = FixedVolume(acq_g=RAMP_G, tolerance_ppb=5 * PERCENT_PPB)
+    for tonnes in (570, 630):
+        state = nominated(asked("annual", YEAR_1, tonnes), volume=narrow)
+        assert facts(nominate(state, asked("quarterly", QUARTER_1, tonnes / 4 * 1.15), moment(IN_TIME)))
+    wide = FixedVolume(acq_g=RAMP_G, tolerance_ppb=20 * PERCENT_PPB)
+    for volume, tonnes, edges in (
+        (narrow, 569, ("570000.000", "630000.000")),
+        (narrow, 631, ("570000.000", "630000.000")),
+        (wide, 661, ("540000.000", "660000.000")),
+    ):
+        asking = partial(nominate, volume_state(volume=volume), asked("annual", YEAR_1, tonnes))
+        (refusal,) = refusals(partial(asking, moment(IN_TIME)))
+        assert ("outside_band", *edges) == (
+            refusal.code,
+            refusal.figures["low_kg"],
+            refusal.figures["high_kg"],
         )
 
 
