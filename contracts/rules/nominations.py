@@ -39,7 +39,7 @@ from contracts.rules.volume_refusals import (
 from contracts.rules.volumes import Nomination, Volumes
 from events.callers import Caller
 from events.contract_events import QuantityNominated
-from events.contract_terms import NominatedPart, NominationLevel, NominationRule
+from events.contract_terms import NOMINATION_LADDER, NominatedPart, NominationLevel, NominationRule
 from events.decision import Decision, Moment
 from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import GRAMS_PER_KG, Period, ProductForm, Side
@@ -178,6 +178,15 @@ def make_up_left_g(volumes: Volumes, year: int, *, but: Part) -> int:
         and nomination.level == but.level
         and nomination.part.period.start != but.period.start
     )
+
+
+def make_up_nominated_g(volumes: Volumes, year: int) -> int:
+    """Make-up that is asked for in a year: at the level that asks for most, since each speaks of the same."""
+    asked_g = dict.fromkeys(NOMINATION_LADDER, 0)
+    for nomination in volumes.nominations.values():
+        if nomination.year == year:
+            asked_g[nomination.level] += nomination.part.make_up_g
+    return max(asked_g.values())
 
 
 def _speaker_refusals(agreement: Agreement, argument: NominateQuantity, side: Side) -> list[Refusal]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.contract_years import acq_g, parts_of_year, year_period, years_in
-from contracts.rules.nominations import nomination_of
+from contracts.rules.nominations import make_up_nominated_g, nomination_of
 from contracts.rules.volumes import Volumes
 from events.contract_terms import AgreementStatus, YearLedger
 from events.vocabulary import CurrencyCode, MarketBasis, Period
@@ -19,13 +19,17 @@ YearStatus = Literal["open", "assessed"]
 
 
 class StatementYear(Struct, frozen=True, kw_only=True):
-    """Grams of basis and cents of the agreement's currency; without a ledger as far as the year has come."""
+    """Grams of basis and cents of the agreement's currency; without a ledger as far as the year has come.
+
+    `nominated_g` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    """
 
     year: int
     period: Period
     status: YearStatus
     acq_g: int
     nominated_g: int | None
+    make_up_nominated_g: int
     taken_g: int
     seller_shortfall_g: int
     off_spec_g: int
@@ -74,6 +78,7 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
         status="open" if volume.ledger is None else "assessed",
         acq_g=counted_g if volume.ledger is None else volume.ledger.acq_g,
         nominated_g=None if nominated is None else nominated.part.quantity_g,
+        make_up_nominated_g=make_up_nominated_g(volumes, year),
         taken_g=volume.taken_g,
         seller_shortfall_g=volume.seller_shortfall_g,
         off_spec_g=volume.off_spec_g,

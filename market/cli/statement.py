@@ -25,6 +25,7 @@ YEARS_ACROSS: Final = 3
 YEAR_ROWS: Final = (
     "acq_kg",
     "nominated_kg",
+    "make_up_nominated_kg",
     "taken_kg",
     "seller_shortfall_kg",
     "off_spec_kg",

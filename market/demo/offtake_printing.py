@@ -22,7 +22,12 @@ PRICE_TERMS = {
     "conversion.1": "conversion",
     "differential.1": "differential of the match",
 }
-STATED = (("ACQ, kg NdPr", "acq_kg"), ("nominated, kg", "nominated_kg"), ("taken, kg", "taken_kg"))
+STATED = (
+    ("ACQ, kg NdPr", "acq_kg"),
+    ("nominated, kg", "nominated_kg"),
+    ("+ make-up nominated, kg", "make_up_nominated_kg"),
+    ("taken, kg", "taken_kg"),
+)
 LEDGER = (
     ("take or pay, kg", "take_or_pay_kg"),
     ("deficiency, kg", "deficiency_kg"),

@@ -96,7 +96,10 @@ class LedgerView(Body, frozen=True, kw_only=True):
 
 
 class YearView(Body, frozen=True, kw_only=True):
-    """A contract year, half-open; `ledger` once it was assessed."""
+    """A contract year, half-open; `ledger` once it was assessed.
+
+    `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    """
 
     year: int
     starts_at: datetime
@@ -104,6 +107,7 @@ class YearView(Body, frozen=True, kw_only=True):
     status: YearStatus
     acq_kg: Kilograms
     nominated_kg: Kilograms | None
+    make_up_nominated_kg: Kilograms
     taken_kg: Kilograms
     seller_shortfall_kg: Kilograms
     off_spec_kg: Kilograms
@@ -121,6 +125,7 @@ class YearView(Body, frozen=True, kw_only=True):
             status=value.status,
             acq_kg=KILOGRAMS.text(value.acq_g),
             nominated_kg=KILOGRAMS.text_optional(value.nominated_g),
+            make_up_nominated_kg=KILOGRAMS.text(value.make_up_nominated_g),
             taken_kg=KILOGRAMS.text(value.taken_g),
             seller_shortfall_kg=KILOGRAMS.text(value.seller_shortfall_g),
             off_spec_kg=KILOGRAMS.text(value.off_spec_g),
@@ -190,6 +195,7 @@ COLUMNS: Final = (
     Column("status", lambda year: year.status, number=False),
     Column("acq_kg", lambda year: year.acq_kg),
     Column("nominated_kg", lambda year: year.nominated_kg),
+    Column("make_up_nominated_kg", lambda year: year.make_up_nominated_kg),
     Column("taken_kg", lambda year: year.taken_kg),
     Column("seller_shortfall_kg", lambda year: year.seller_shortfall_kg),
     Column("off_spec_kg", lambda year: year.off_spec_kg),

@@ -61,6 +61,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     expected = {
         "ACQ, kg NdPr": ("40000.000", "60000.000", "100000.000"),
         "nominated, kg": ("36000.000", "60000.000", "96000.000"),
+        "+ make-up nominated, kg": ("0.000", "7948.550", "7948.550"),
         "taken, kg": ("24051.450", "67600.000", "91651.450"),
         "take or pay, kg": ("32000.000", "48000.000", "80000.000"),
         "deficiency, kg": ("7948.550", "0.000", "7948.550"),

@@ -1,5 +1,6 @@
 """The statement of an agreement: what each contract year has come to, from its folds."""
 
+from contracts.rules.contract_years import parts_of_year
 from contracts.rules.statements import statement
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import ledger_of
@@ -44,6 +45,27 @@ def test_a_year_is_open_until_it_was_assessed() -> None:
         statement(running, after).years[0].status,
         statement(running, after).years[0].ledger,
     )
+
+
+def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:
+    second = days(STARTS_ON.replace(year=2029), STARTS_ON.replace(year=2030))
+    quarters = parts_of_year(STARTS_ON, 2, "quarterly")
+    volumes = Volumes()
+    for number, (level, period, tonnes) in enumerate(
+        (
+            ("annual", second, 30),
+            ("quarterly", quarters[0].period, 25),
+            ("quarterly", quarters[3].period, 15),
+            ("monthly", parts_of_year(STARTS_ON, 2, "monthly")[0].period, 10),
+        )
+    ):
+        part = NominatedPart(period=period, quantity_g=1, make_up_g=tonnes * TONNE_G, form="separated_oxide")
+        nominated = QuantityNominated(
+            market=MARKET, agreement=AGREEMENT, nomination=numbered(number), level=level, year=2, part=part
+        )
+        volumes = fold_volume(volumes, nominated)
+    shown = statement(agreement(), volumes).years
+    assert [0, 40, 0] == [year.make_up_nominated_g // TONNE_G for year in shown[:3]]
 
 
 def test_nothing_is_shown_before_an_agreement_runs() -> None:
