@@ -12,11 +12,11 @@ from market.http.agreement_views import Evidence
 from market.http.agreements import accepted, agreement_step
 from market.http.contract_steps import given
 from market.http.endpoint import Answer, Call, DryRun, Nothing
-from market.http.material import Body, Window
+from market.http.material import Body, Dated, Window
 from market.rules.wording import LongText
 
 
-class SettleCondition(Body, frozen=True, kw_only=True):
+class SettleCondition(Dated, frozen=True, kw_only=True):
     """`met` by who brings it, with evidence; `waived` by the other side."""
 
     outcome: Literal["met", "waived"]

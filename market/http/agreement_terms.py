@@ -10,7 +10,7 @@ from events.contract_terms import ConditionKind, NominationLevel, Years
 from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, Side
 from market.http.agreement_prices import PriceBody, price_outside
 from market.http.composition import Fraction, to_fraction, to_ppb
-from market.http.material import Body, NamedPlace, Packaging, Window
+from market.http.material import Body, Dated, NamedPlace, Packaging, Window
 from market.http.numbers import (
     KILOGRAMS,
     PERCENT,
@@ -44,7 +44,7 @@ class Product(Body, frozen=True, kw_only=True):
     post_consumer_min_percent: Percent = "0"
 
 
-class TermOfYears(Body, frozen=True, kw_only=True):
+class TermOfYears(Dated, frozen=True, kw_only=True):
     """Contract years run from the later of `starts_on` and the day the last condition is met, in UTC."""
 
     starts_on: date | None = None
@@ -100,7 +100,7 @@ class TakeOrPay(Body, frozen=True, kw_only=True):
     deliver_price_percent: Percent = "0"
 
 
-class Condition(Body, frozen=True, kw_only=True):
+class Condition(Dated, frozen=True, kw_only=True):
     """A condition precedent: `by` brings its evidence, the other side may waive it."""
 
     code: Code

@@ -26,7 +26,7 @@ from market.http.contract_steps import Step, given, step_endpoint
 from market.http.delivery_views import DeliveryView, Result
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
-from market.http.material import Body, Footprint, OriginStep, RecycledContent
+from market.http.material import Body, Dated, Footprint, OriginStep, RecycledContent
 from market.http.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.paging import Listing
 from market.http.reads import as_desk
@@ -54,7 +54,7 @@ EXAMPLE: Final = {
 ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77", "results": RESULTS}
 
 
-class ShipLot(Body, frozen=True, kw_only=True):
+class ShipLot(Dated, frozen=True, kw_only=True):
     """A lot as it leaves: its mass, what the seller states of it, and what it proves."""
 
     lot_number: Code
@@ -80,7 +80,7 @@ class ShipLot(Body, frozen=True, kw_only=True):
         )
 
 
-class WeighLot(Body, frozen=True, kw_only=True):
+class WeighLot(Dated, frozen=True, kw_only=True):
     """Net mass as received."""
 
     weighed_on: date
@@ -102,7 +102,7 @@ class UmpireAssay(Assay, frozen=True, kw_only=True):
     cost: Eur = "0.00"
 
 
-class AcceptLot(Body, frozen=True, kw_only=True):
+class AcceptLot(Dated, frozen=True, kw_only=True):
     title_passed_on: date
 
 

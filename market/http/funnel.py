@@ -10,7 +10,7 @@ from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint
 from market.http.faults import Fault
 from market.http.ids import MarketId, to_text, to_uuid
-from market.http.material import Body
+from market.http.material import Body, check_days
 from market.http.numbers import DecimalKind
 from market.http.problems import DoorError
 from market.http.reads import as_desk, own
@@ -31,6 +31,9 @@ class FunnelQuery(Struct, frozen=True, kw_only=True):
     market: MarketId | None = None
     since: date | None = None
     until: date | None = None
+
+    def __post_init__(self) -> None:
+        check_days(self)
 
 
 class AmountView(Body, frozen=True, kw_only=True):

@@ -6,14 +6,14 @@ from typing import Self
 from contracts.rules.days import midnight
 from events import contract_terms as terms
 from events.vocabulary import Instant, Period
-from market.http.material import Body, utc
+from market.http.material import Dated, utc
 from market.http.numbers import INDEX_AMOUNT, IndexAmount
 from market.rules.wording import LongText
 
 _DAY = timedelta(days=1)
 
 
-class ValueBody(Body, frozen=True, kw_only=True):
+class ValueBody(Dated, frozen=True, kw_only=True):
     """What was assessed for whole days of UTC, `last_day` included; a later `published_at` restates it."""
 
     first_day: date
@@ -24,6 +24,7 @@ class ValueBody(Body, frozen=True, kw_only=True):
     source: LongText
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.last_day < self.first_day:
             raise ValueError("the last day cannot be before the first")
 

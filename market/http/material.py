@@ -5,8 +5,8 @@ Each struct converts to the record's integers (`inside`) and back (`outside`); e
 exactly.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Self
+from datetime import UTC, date, datetime
+from typing import Annotated, Final, Self
 
 from msgspec import Meta, Struct
 
@@ -39,9 +39,26 @@ from market.http.numbers import (
 )
 from market.rules.wording import Code, CountryCode, CurrencyCode, Text
 
+YEARS: Final = range(1900, 3000)
+
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request or response body: unknown members are refused."""
+
+
+class Dated(Body, frozen=True, kw_only=True):
+    """A body with days from which contracts count on, by months or years."""
+
+    def __post_init__(self) -> None:
+        check_days(self)
+
+
+def check_days(value: Struct) -> None:
+    """ValueError for a day so far off that counting on from it would leave the calendar."""
+    for name in value.__struct_fields__:
+        day = getattr(value, name)
+        if type(day) is date and day.year not in YEARS:
+            raise ValueError(f"{name} has to lie in the years {YEARS[0]} to {YEARS[-1]}")
 
 
 def utc(value: datetime) -> datetime:

@@ -15,7 +15,7 @@ from market.http.contract_reads import ReasonedPage, as_party, load
 from market.http.contract_steps import Step, given, step_endpoint
 from market.http.delivery_views import InvoiceView
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
-from market.http.material import Body
+from market.http.material import Dated
 from market.http.paging import Listing
 from market.http.receipts import Accepted
 
@@ -23,7 +23,7 @@ TAG: Final = "Invoices"
 A = TypeVar("A")
 
 
-class Quarter(Body, frozen=True, kw_only=True):
+class Quarter(Dated, frozen=True, kw_only=True):
     """`quarter`: its first day."""
 
     quarter: date

@@ -61,7 +61,7 @@ class Stage:
 
     async def post(self, path: str, by: str, body: Any = None) -> Any:
         etag = None
-        if path.rpartition("/")[2] in ("signatures", "suspensions", "resumption"):
+        if path.rpartition("/")[2] in ("proposals", "signatures", "suspensions", "resumption"):
             read = await self.shop.ask("GET", path.rpartition("/")[0], by=self.firms[by])
             etag = read.headers["etag"]
         return await self.shop.ask("POST", path, by=self.firms[by], body=body, version=etag)
@@ -271,3 +271,21 @@ REFUSED: dict[Case, tuple[int, str]] = {
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.__name__)
 async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: Stage, case: Case) -> None:
     assert REFUSED[case] == await case(stage)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_days_beyond_the_calendar_of_contracts_are_refused(stage: Stage, day: str) -> None:
+    """Whatever counts on from them, to a quarter's end or by a term of years, would leave the calendar."""
+    term = AGREEMENT_TERMS["term"] | {"starts_on": day}
+    terms = {"terms": AGREEMENT_TERMS | {"conditions": [], "term": term}}
+    for path, by, body in (
+        (f"{stage.indexed}/deliveries", "seller", lot(shipped_on=day)),
+        (f"{stage.quarterly}/quarters", "seller", {"quarter": day}),
+        (f"{stage.draft}/proposals", "buyer", terms),
+    ):
+        assert (422, "inconsistent") == await stage.refused(path, by, body), path
+    published = await publish(stage.shop, month(6, "60.00") | {"first_day": day, "last_day": day})
+    assert 422 == published.status_code, published.text
+    period = f"since={day[:8]}01&until={day[:8]}01"
+    funnel = await stage.shop.ask("GET", f"/v1/funnel?{period}", by=stage.firms["seller"])
+    assert 422 == funnel.status_code, funnel.text
