@@ -77,9 +77,12 @@ def clauses(agreed: Body) -> None:
         f"{limit['analyte']} {limit['limit']['amount']} %" for limit in agreed["assay"]["splitting"]
     )
     quoted = f"{index['code']} of the {index['quotation_period'].replace('_', ' ')} × {index['fx_code']}"
+    per, floor, factor = index["per"], Decimal(price["floor_per_kg"]), Decimal(price["form_factor"])
     paid = f"{agreed['payment']['provisional_percent']} % on documents"
     out.print(
-        f"ACQ {acq} kg NdPr at {quoted} {Decimal(price['differential_per_kg']):+.2f} EUR/kg;\n"
+        f"ACQ {acq} kg NdPr at {quoted},\n"
+        f"not below {floor:.2f} EUR per kg of {per}, × {factor:.6f} kg of {per} per kg of NdPr, "
+        f"{Decimal(price['differential_per_kg']):+.2f} EUR per kg of NdPr;\n"
         f"take or pay {take['top_percent']} %, made up within {take['makeup_years']} years; "
         f"nominations {levels};\nassays within {splitting}, else {agreed['assay']['umpire']}; {paid}"
     )
