@@ -97,7 +97,7 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
         assert size == verdict.size
         assert (WITNESS.name,) == verdict.unchecked_cosigners
         assert any(told.startswith("confirmed between") for told in verdict.proved)
-        assert any("the lines come to the price of 75000000" in told for told in verdict.proved)
+        assert any("the lines come to the price of 75.000000 EUR/kg" in told for told in verdict.proved)
         assert verdict.shown
         text = msgspec.json.encode(proof).decode()
         assert [] == found([*identity(outsider.organisation), *identity(outsider.facility)], text)

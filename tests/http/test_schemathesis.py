@@ -42,7 +42,7 @@ expected-statuses = ["400", "401", "403", "404", "405", "412", "413", "415", "42
 # No schema says which text is a file of values.
 [[operations]]
 include-path = "/v1/indices/{{code}}/files"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "422"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422"]
 
 [phases.stateful]
 max-steps = 3
