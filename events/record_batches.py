@@ -57,7 +57,7 @@ _CONTENT_POSITION = _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"posit
 _CHAIN = _text(b"chain") + varint(64)
 
 
-class RecordBatch(BatchBuilder):  # type: ignore[misc]
+class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     """Consecutive records of a lane as one batch, which aiokafka's producer sends as one of its own.
 
     `first` and `last` are journal positions, both contained.

@@ -35,7 +35,7 @@ class Verbs(click.RichGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click gives it
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click gives it
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"market.cli.{cmd_name}").command

@@ -19,7 +19,8 @@ from events.decision import LaneKey
 from events.topics import record_topic
 from market.audit_shelf import AuditShelf
 from market.chain_audit import ChainAudit
-from market.lane_audit import Bounds, LaneAudit, LaneRecord, LaneVerdict
+from market.lane_audit import LaneAudit, LaneRecord
+from market.lane_verdict import Bounds, LaneVerdict
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER
 from market.topics import Reading, TopicError, TopicRecord, open_reading
 

@@ -17,7 +17,7 @@ from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.audit_lanes import Asked, AskedLane, Mode, Told, audit_in_processes, untold
-from market.lane_audit import WHOLE, Bounds, Divergence, LaneVerdict
+from market.lane_verdict import WHOLE, Bounds, Divergence, LaneVerdict
 from market.sealed_heads import Cosigner, SealedHeads, read_sealed
 from market.topics import TopicError, open_reading
 

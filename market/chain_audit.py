@@ -15,8 +15,18 @@ from events.decision import LaneKey
 from events.envelope import Envelope, source_of
 from events.merkle import Frontier, leaf_hash
 from events.topics import TopicRecord
-from market.lane_audit import WHOLE, Bounds, Divergence, Kind, LaneVerdict, sealed_to, shortfall
+from market.lane_verdict import (
+    WHOLE,
+    Bounds,
+    Divergence,
+    Kind,
+    LaneVerdict,
+    divergence_at,
+    sealed_to,
+    shortfall,
+)
 from market.repeats import Repeats
+from market.rules.differences import Difference
 
 NO_RECORD: Final = TopicRecord(-1, b"", None)
 ENVELOPE_BYTES_MAX: Final = 1_024
@@ -129,9 +139,8 @@ class ChainAudit:
             signed = self._seals.get(self._position)
             if signed is not None and signed != self._tree.root():
                 told = f"is not, or what stands before it is not, what was signed as {self._position} events"
-                self._diverge(
-                    record, "checkpoint", told, None, ("root", self._tree.root().hex(), signed.hex())
-                )
+                roots = Difference("root", self._tree.root().hex(), signed.hex())
+                self._diverge(record, "checkpoint", told, difference=roots)
 
     @property
     def _before(self) -> int:
@@ -178,7 +187,7 @@ class ChainAudit:
     def _diverge_from_chain(self, record: TopicRecord, head: bytes, envelope: Envelope) -> None:
         told = "does not continue the chain: its bytes are not those that the chain was computed over"
         claimed = "none" if record.chain is None else hexlify(record.chain).decode()
-        self._diverge(record, "chain", told, envelope, ("chain", claimed, head.hex()))
+        self._diverge(record, "chain", told, envelope, Difference("chain", claimed, head.hex()))
 
     def _diverge(
         self,
@@ -186,30 +195,20 @@ class ChainAudit:
         kind: Kind,
         told: str,
         envelope: Envelope | None = None,
-        difference: tuple[str, str, str] | None = None,
+        difference: Difference | None = None,
     ) -> None:
-        """`difference`: field, what stands there, what has to."""
         position = envelope.position if envelope else max(self._position, self._before) + 1
         if kind == "checkpoint":
             position = self._position
-        what = f"{envelope.type} {envelope.id}" if envelope else "the record"
-        place = f"{self._key.stream} lane {self._key.lane}, position {position}, offset {record.offset}"
-        sentence = f"{place}: {what} {told}"
-        field, recorded, expected = difference or (None, None, None)
-        if difference is not None:
-            sentence += f"; {field} is {recorded}, it has to be {expected}"
-        self.divergence = Divergence(
-            stream=self._key.stream,
-            lane=self._key.lane,
-            position=position,
-            offset=record.offset,
-            kind=kind,
-            sentence=sentence,
+        self.divergence = divergence_at(
+            self._key,
+            position,
+            record.offset,
+            kind,
+            told,
             event_id=envelope.id if envelope else None,
             event_type=envelope.type if envelope else None,
-            field=field,
-            recorded=recorded,
-            expected=expected,
+            difference=difference,
         )
 
     def verdict(self) -> LaneVerdict:
@@ -225,13 +224,6 @@ class ChainAudit:
             repeats=self._repeats.count,
             position=self._position,
             head=self._head.hex(),
-            clearings=0,
-            matches=0,
-            abandoned_unproven=0,
-            agreements=0,
-            deliveries=0,
-            invoices=0,
-            years=0,
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,

@@ -1,17 +1,16 @@
 """One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.chain import genesis, next_head
 from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
-from events.envelope import Envelope, Recorded, source_of
+from events.envelope import Recorded, source_of
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -23,85 +22,20 @@ from events.market_events import (
 from events.merkle import Frontier, leaf_hash
 from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
+from market.lane_verdict import (
+    WHOLE,
+    Bounds,
+    Divergence,
+    Kind,
+    LaneVerdict,
+    divergence_at,
+    sealed_to,
+    shortfall,
+)
 from market.repeats import Repeats
 from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.rules.book import Book, Books, fold
 from market.rules.differences import Difference
-
-Kind = Literal[
-    "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
-    "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
-]  # fmt: skip
-
-
-class Divergence(Struct, frozen=True, kw_only=True):
-    """The first thing in a lane that is not as it must be; `recorded`, `expected`: JSON of `field`."""
-
-    stream: str
-    lane: int
-    position: int
-    offset: int
-    kind: Kind
-    sentence: str
-    event_id: UUID | None = None
-    event_type: str | None = None
-    market: UUID | None = None
-    round: int | None = None
-    field: str | None = None
-    recorded: str | None = None
-    expected: str | None = None
-
-
-class LaneVerdict(Struct, frozen=True, kw_only=True):
-    """What was seen of a lane. `end_proven` only where an expected end was given and reached; `sealed`: the
-    events that the operator's newest checkpoint holds.
-
-    `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
-    From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
-    `first`: the position from which the lane was checked; `bounded`: it was asked not to go on to the end.
-    """
-
-    stream: str
-    lane: int
-    records: int
-    repeats: int
-    position: int
-    head: str
-    clearings: int
-    matches: int
-    abandoned_unproven: int
-    agreements: int
-    deliveries: int
-    invoices: int
-    years: int
-    expected_end: int | None
-    end_proven: bool
-    divergence: Divergence | None
-    sealed: int = 0
-    first: int = 1
-    bounded: bool = False
-
-
-class Bounds(Struct, frozen=True, kw_only=True):
-    """What of a lane is checked: from position `first` to the last one that is within `upto` and `until`.
-
-    `until` is a time of events, which within a lane never goes back.
-    """
-
-    first: int = 1
-    upto: int | None = None
-    until: datetime | None = None
-
-    def ended(self, position: int) -> bool:
-        """Whether a lane that was read to a position need not be read on."""
-        return self.upto is not None and position >= self.upto
-
-    def beyond(self, envelope: Envelope) -> bool:
-        return self.until is not None and envelope.time > self.until
-
-
-WHOLE: Final = Bounds()
 
 
 class LaneRecord(Struct, frozen=True, kw_only=True):
@@ -176,11 +110,11 @@ class LaneAudit:
             self._diverge(record, "undecodable", f"is no event: {error}")
             return
         position, expected = envelope.position, self._position + 1
-        body_hash = sha256(record.body).digest()
+        leaf = leaf_hash(record.body)
         if (envelope.stream, envelope.lane) != self._key:
             self._diverge(record, "placement", f"belongs to lane {envelope.stream}/{envelope.lane}")
         elif position < expected:
-            self._settle(record, self._repeats.repeat(position, body_hash))
+            self._settle(record, self._repeats.repeat(position, leaf))
         elif position > expected:
             self._diverge(
                 record, "gap", f"has position {position}; {position - expected} before it are missing"
@@ -193,9 +127,9 @@ class LaneAudit:
         else:
             self._head = next_head(self._head, record.body)
             self._position = position
-            self._repeats.record(body_hash)
+            self._repeats.record(leaf)
             self._take(record)
-            self._compare_root(record)
+            self._compare_root(record, leaf)
 
     def _end(self) -> None:
         """The range that was asked for ends here."""
@@ -204,11 +138,11 @@ class LaneAudit:
         if self._key.stream == "market":
             self._shelf.break_off(self._key.lane)
 
-    def _compare_root(self, record: LaneRecord) -> None:
+    def _compare_root(self, record: LaneRecord, leaf: bytes) -> None:
         """With the root that was signed over the events up to this one, where one was."""
         if self.divergence is not None or not self._seals:
             return
-        self._tree.append(leaf_hash(record.body))
+        self._tree.append(leaf)
         signed = self._seals.get(self._position)
         if signed is not None and signed != self._tree.root():
             told = f"is not, or what stands before it is not, what was signed as {self._position} events"
@@ -222,7 +156,7 @@ class LaneAudit:
     def reread(self, record: LaneRecord) -> None:
         if self.unsettled:
             position = decode_envelope(record.body).position
-            self._settle(record, self._repeats.reread(position, sha256(record.body).digest()))
+            self._settle(record, self._repeats.reread(position, leaf_hash(record.body)))
 
     def _settle(self, record: LaneRecord, told: str | None) -> None:
         if told is not None:
@@ -327,27 +261,19 @@ class LaneAudit:
     ) -> None:
         if self._key.stream == "market":
             self._shelf.break_off(self._key.lane)
-        position = event.position if event else self._position + 1
-        what = f"{event.type} {event.id}" if event else "the record"
-        place = f"{self._key.stream} lane {self._key.lane}, position {position}, offset {record.offset}"
-        sentence = f"{place}: {what} {told}"
-        if difference is not None:
-            sentence += f"; {difference.field} is {difference.recorded}, it has to be {difference.expected}"
         fact: Any = event.data if event else None
-        self.divergence = Divergence(
-            stream=self._key.stream,
-            lane=self._key.lane,
-            position=position,
-            offset=record.offset,
-            kind=kind,
-            sentence=sentence,
+        found = divergence_at(
+            self._key,
+            event.position if event else self._position + 1,
+            record.offset,
+            kind,
+            told,
             event_id=event.id if event else None,
             event_type=event.type if event else None,
-            market=getattr(fact, "market", None),
-            round=getattr(fact, "round", None),
-            field=difference.field if difference else None,
-            recorded=difference.recorded if difference else None,
-            expected=difference.expected if difference else None,
+            difference=difference,
+        )
+        self.divergence = replace(
+            found, market=getattr(fact, "market", None), round=getattr(fact, "round", None)
         )
 
     def verdict(self) -> LaneVerdict:
@@ -376,18 +302,3 @@ class LaneAudit:
             sealed=sealed,
             bounded=self.done,
         )
-
-
-def sealed_to(seals: Mapping[int, bytes], position: int, *, bounded: bool) -> int:
-    """The events under the newest checkpoint; in a lane not read to its end, the newest that was read."""
-    return max((size for size in seals if size <= position or not bounded), default=0)
-
-
-def shortfall(position: int, expected_end: int | None, sealed: int) -> tuple[Kind, str] | None:
-    """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
-    if expected_end is not None and position < expected_end:
-        return "gap", f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
-    if position < sealed:
-        told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
-        return "truncated", told
-    return None

@@ -22,7 +22,8 @@ from events.envelope import Recorded, source_of
 from events.market_terms import AnalyteLimit, PenaltyRule
 from events.price_clauses import ContractForDifference, FlatPrice, IndexedPrice
 from market.audit_shelf import AuditShelf
-from market.lane_audit import Divergence, LaneAudit, LaneRecord, LaneVerdict
+from market.lane_audit import LaneAudit, LaneRecord
+from market.lane_verdict import Divergence, LaneVerdict
 from market.round_audit import BY_CERTIFICATE
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
 from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms

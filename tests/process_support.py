@@ -183,13 +183,16 @@ async def copy_record(
                     lanes.setdefault(lane, []).extend(
                         (record.value, bytes.fromhex(record.headers["chain"].decode())) for record in records
                     )
+            sent = []
             for lane, rows in lanes.items():
                 for body, chain in change(LaneKey(stream, lane), rows):
                     given = [("chain", chain.hex().encode())]
-                    await producer.send(
-                        record_topic(scratch, stream), value=body, partition=lane, headers=given
+                    sent.append(
+                        await producer.send(
+                            record_topic(scratch, stream), value=body, partition=lane, headers=given
+                        )
                     )
-        await producer.flush()
+            await asyncio.gather(*sent)
     finally:
         await producer.stop()
 

@@ -275,20 +275,9 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
     moment = _moment(event.time)
     match fact:
         case DeliveryShipped():
-            shipped = deliveries.Ship(
-                caller=caller,
-                agreement=fact.agreement,
-                nomination=fact.nomination,
-                lot_number=fact.lot_number,
-                passport=fact.passport,
-                form=fact.form,
-                shipped_on=fact.shipped_on,
-                net_wet_g=fact.net_wet_g,
-                moisture_ppb=fact.moisture_ppb,
-                stated=fact.stated,
-                evidence=fact.evidence,
+            return deliveries.ship(
+                state, _shipment(fact, caller), _moment(event.time, fact.delivery, fact.invoice)
             )
-            return deliveries.ship(state, shipped, _moment(event.time, fact.delivery, fact.invoice))
         case DeliveryWeighed():
             weighed = deliveries.Weigh(
                 caller=caller,
@@ -322,6 +311,22 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
             return deliveries.reject(state, rejected, moment)
         case _:
             assert_never(fact)
+
+
+def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
+    return deliveries.Ship(
+        caller=caller,
+        agreement=fact.agreement,
+        nomination=fact.nomination,
+        lot_number=fact.lot_number,
+        passport=fact.passport,
+        form=fact.form,
+        shipped_on=fact.shipped_on,
+        net_wet_g=fact.net_wet_g,
+        moisture_ppb=fact.moisture_ppb,
+        stated=fact.stated,
+        evidence=fact.evidence,
+    )
 
 
 def _umpire(fact: UmpireDecided, caller: Caller) -> results.DecideAsUmpire:

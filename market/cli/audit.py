@@ -28,7 +28,7 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
-from market.lane_audit import Bounds
+from market.lane_verdict import Bounds
 from market.local import local_kafka
 from market.settings import Settings
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from events.key_files import KeyFileError
-from events.notes import NoteError, verifier_key
-from market.checkpoint_keys import operator_key
-from market.cli.console import CommandFailed, Exit, print_json, print_line, say, settings_of
+from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
+from market.cli.trusted import print_cosigners, trusted_keys
 from market.http.ids import to_text
 from market.match_proof import ProofVerdict, check_proof, parse_proof
 from market.sealed_proof import FILE_BYTES_MAX, ProofError
@@ -26,13 +24,7 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
 
     Exit code 4: something in it does not hold, and the first of it is named.
     """
-    try:
-        operator = operator_key(settings_of(), key)
-        trusted = [verifier_key(witness) for witness in witnesses]
-    except (NoteError, KeyFileError) as error:
-        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
-    if operator is None:
-        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
+    operator, trusted = trusted_keys(settings_of(), key, witnesses)
     if file.stat().st_size > FILE_BYTES_MAX:
         raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
     try:
@@ -51,10 +43,4 @@ def _print(verdict: ProofVerdict) -> None:
     print_line(f"{what}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
     for sentence in verdict.proved:
         print_line(f"  {sentence}")
-    for name in verdict.cosigners:
-        print_line(f"  cosigned by {name}")
-    if verdict.unchecked_cosigners:
-        named = ", ".join(verdict.unchecked_cosigners)
-        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
-    elif not verdict.cosigners:
-        say("no witness has cosigned it: the operator could show others another history")
+    print_cosigners(verdict.cosigners, verdict.unchecked_cosigners)

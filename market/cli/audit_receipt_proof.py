@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from events.key_files import KeyFileError
-from events.notes import NoteError, verifier_key
-from market.checkpoint_keys import operator_key
-from market.cli.console import CommandFailed, Exit, print_json, print_line, say
+from market.cli.console import CommandFailed, Exit, print_json, print_line
+from market.cli.trusted import print_cosigners, trusted_keys
 from market.http.ids import to_text
 from market.receipt_audit import GivenReceipt, NoReceipt, parse_receipts
 from market.receipt_proof import ProvenReceipt, check_receipt_proof, parse_receipt_proof
@@ -23,14 +21,11 @@ def check_offline(
     as_json: bool,
 ) -> None:
     """`kept`: the command's answer, one of whose receipts is proved. CommandFailed when anything fails."""
+    operator, trusted = trusted_keys(settings, key, witnesses)
     try:
-        operator = operator_key(settings, key)
-        trusted = [verifier_key(witness) for witness in witnesses]
         receipts = () if kept is None else parse_receipts(kept)
-    except (NoteError, KeyFileError, NoReceipt) as error:
+    except NoReceipt as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
-    if operator is None:
-        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
     try:
         proven = check_receipt_proof(parse_receipt_proof(raw), operator, trusted)
     except ProofError as error:
@@ -62,10 +57,4 @@ def _print(proven: ProvenReceipt) -> None:
     else:
         print_line(f"{event}, {proven.type}: proved {place}")
         print_line(f"  event_sha256 {proven.event_sha256}")
-    for name in proven.cosigners:
-        print_line(f"  cosigned by {name}")
-    if proven.unchecked_cosigners:
-        named = ", ".join(proven.unchecked_cosigners)
-        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
-    elif not proven.cosigners:
-        say("no witness has cosigned it: the operator could show others another history")
+    print_cosigners(proven.cosigners, proven.unchecked_cosigners)

@@ -86,7 +86,7 @@ def orders(stage: Stage, calendar: Calendar) -> tuple[Body, Body]:
         "mount-weld-cld",
         Decimal(0),
         calendar,
-        Random(0),  # noqa: S311
+        Random(0),  # noqa: S311  the same each time
         origin_country="AU",
     )
     offer |= {
@@ -102,7 +102,7 @@ def orders(stage: Stage, calendar: Calendar) -> tuple[Body, Body]:
         "N42SH",
         Decimal("3.50"),
         calendar,
-        Random(0),  # noqa: S311
+        Random(0),  # noqa: S311  the same each time
         profile=None,
     )
     need |= {"basis_kg": f"{PLATEAU_KG:.3f}", "window": window, "term": term}

@@ -93,7 +93,7 @@ async def views(connection: Connection, found: Sequence[Seal]) -> tuple[Checkpoi
 
 def _view(seal: Seal, cosigned: Sequence[Cosignature]) -> CheckpointView:
     return CheckpointView(
-        stream=seal.lane.stream,  # type: ignore[arg-type]
+        stream=seal.lane.stream,  # type: ignore[arg-type]  # the record has only those streams
         lane=seal.lane.lane,
         size=seal.size,
         signed_at=seal.signed_at,

@@ -11,7 +11,7 @@ HELD_BYTES_MAX: Final = 64 * 1024
 class Protocol(HttpToolsProtocol):
     """uvicorn's, on a transport that sends once a turn of the loop."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         self.transport = OncePerTurn(transport, self.loop)
 

@@ -252,7 +252,8 @@ def _child(pointer: str, name: str) -> str:
 def parse_query(raw: bytes, shape: type[T]) -> T:
     """The struct of a query string: every parameter declared, and given once. InvalidInputError with every
     fault."""
-    if not raw and not _required(shape):  # type: ignore[arg-type]
+    required = _required(shape)  # type: ignore[arg-type]  # mypy takes no type[T] as hashable
+    if not raw and not required:
         return _whole_query({}, shape)
     faults: list[Fault] = []
     try:
@@ -278,7 +279,7 @@ def parse_query(raw: bytes, shape: type[T]) -> T:
             given[name] = _query_value(name, text, hints[name], faults)
     faults += [
         Fault(code="missing", detail="this parameter is required", parameter=name)
-        for name in _required(shape)  # type: ignore[arg-type]
+        for name in required
         if name not in given
     ]
     if faults:

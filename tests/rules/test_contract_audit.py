@@ -29,7 +29,8 @@ from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice, MatchedPrice
 from market.audit_shelf import AuditShelf
-from market.lane_audit import Divergence, LaneAudit, LaneRecord
+from market.lane_audit import LaneAudit, LaneRecord
+from market.lane_verdict import Divergence
 from market.repeats import Repeats
 from market.round_audit import BY_CERTIFICATE
 from tests.contract_journeys import (

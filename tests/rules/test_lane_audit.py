@@ -10,7 +10,8 @@ from events.chain import next_head
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingAbandoned, ClearingEvidence, MatchStruck
-from market.lane_audit import LaneAudit, LaneRecord, LaneVerdict
+from market.lane_audit import LaneAudit, LaneRecord
+from market.lane_verdict import LaneVerdict
 from market.repeats import Repeats
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
 from market.rules.book import Book

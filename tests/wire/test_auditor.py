@@ -19,7 +19,7 @@ from events.topics import record_topic
 from events.vocabulary import PPB, STREAMS, RecycledContent, StatedPrice
 from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
 from market.cli.console import Exit
-from market.lane_audit import Bounds, Divergence
+from market.lane_verdict import Bounds, Divergence
 from market.topics import create_topics
 from tests.conftest import Database
 from tests.market_support import LANES, Scene, scene_on

@@ -19,7 +19,7 @@ from events.notes import VerifierKey
 from events.topics import record_topic
 from market.auditor import AuditImpossible, AuditReport, audit
 from market.cli.console import Exit
-from market.lane_audit import Bounds, Divergence
+from market.lane_verdict import Bounds, Divergence
 from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli

@@ -19,7 +19,7 @@ from events.connections import open_producer
 from events.merkle import leaf_hash
 from events.topics import record_topic
 from market.auditor import AuditReport, audit
-from market.lane_audit import LaneVerdict
+from market.lane_verdict import LaneVerdict
 from market.sealed_heads import read_sealed
 from market.topics import TopicError, open_reading
 from tests.blotter import DEPLOYMENT

@@ -1,0 +1,33 @@
+"""What checking a file that somebody took away begins and ends with: whose keys are trusted, who cosigned."""
+
+from collections.abc import Sequence
+
+from events.key_files import KeyFileError
+from events.notes import NoteError, VerifierKey, verifier_key
+from market.checkpoint_keys import operator_key
+from market.cli.console import CommandFailed, Exit, print_line, say
+from market.settings import Settings
+
+
+def trusted_keys(
+    settings: Settings, key: str | None, witnesses: Sequence[str]
+) -> tuple[VerifierKey, list[VerifierKey]]:
+    """The operator's key and the witnesses'. CommandFailed when one cannot be read or is missing."""
+    try:
+        operator = operator_key(settings, key)
+        trusted = [verifier_key(witness) for witness in witnesses]
+    except (NoteError, KeyFileError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    if operator is None:
+        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
+    return operator, trusted
+
+
+def print_cosigners(checked: Sequence[str], unchecked: Sequence[str]) -> None:
+    for name in checked:
+        print_line(f"  cosigned by {name}")
+    if unchecked:
+        named = ", ".join(unchecked)
+        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
+    elif not checked:
+        say("no witness has cosigned it: the operator could show others another history")
