@@ -32,7 +32,7 @@ test: setup ## all tests, on a real PostgreSQL and a real Kafka
 test-fast: setup ## the tests that need nothing running
 	@$(PYTEST_PARALLEL) tests/rules tests/simulation tests/golden tests/deploy
 
-test-deep: setup ## the generated tests with ten times the examples
+test-deep: setup ## generated tests that state no count of their own, with ten times the examples
 	@SCHEMATHESIS_EXAMPLES=40 $(PYTEST_PARALLEL) --hypothesis-profile=deep tests/rules tests/simulation tests/http/test_schemathesis.py
 
 test-tamper: setup ## ten thousand seeded changes of real topics, every one found and named

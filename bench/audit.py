@@ -21,12 +21,12 @@ from servers import Servers, server_versions, servers
 from uuid_utils.compat import uuid7
 
 from events.chain import genesis, next_head
+from events.chunks import batches
 from events.codec import decode_event, encode_event
 from events.connections import open_consumer, open_producer
 from events.envelope import Fact, source_of
 from events.journal import DEFAULT_LANES
 from events.market_events import SupplyOffered, SupplyOfferWithdrawn
-from events.record_batches import BatchWriter
 from events.topics import record_topic
 from market.audit_lanes import Mode
 from market.auditor import audit
@@ -200,13 +200,7 @@ async def fill(bootstrap: str, prefix: str, rows: int) -> int:
 async def _send(
     producer: bare.AIOKafkaProducer, topic: str, lane: int, rows: list[tuple[int, bytes, bytes]]
 ) -> list[asyncio.Future[object]]:
-    sent, left = [], rows[:]
-    while left:
-        writer = BatchWriter(BATCH_BYTES)
-        left = list(writer.take(left))
-        batch = writer.end(int(time.time() * 1_000))
-        sent.append(await producer.send_batch(batch, topic, partition=lane))
-    return sent
+    return [await producer.send_batch(batch, topic, partition=lane) for batch in batches(rows, BATCH_BYTES)]
 
 
 def lane_rows(lane: int, count: int) -> Iterator[tuple[int, bytes, bytes]]:

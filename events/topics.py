@@ -223,9 +223,9 @@ async def topic_records(
         yield [TopicRecord(record.offset, record.value or b"", chain_of(record)) for record in records]
 
 
-async def topic_end(consumer: AIOKafkaConsumer, topic: str, partition: int = 0) -> int:
-    """The offset after the last record."""
-    place = TopicPartition(topic, partition)
+async def topic_end(consumer: AIOKafkaConsumer, topic: str) -> int:
+    """The offset after the last record of a topic of one partition."""
+    place = TopicPartition(topic, 0)
     consumer.assign([place])
     return int((await consumer.end_offsets([place]))[place])
 

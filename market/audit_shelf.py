@@ -5,7 +5,7 @@ SQLite keeps the file to itself, begins it in memory, and removes it with the co
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -21,9 +21,9 @@ from events.contract_events import IndexPublished, InvoiceSettled
 from events.contract_terms import AgreementTerms, IndexValue
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from market.rules.columns import EPOCH, microseconds
 
 CACHE_KIB: Final = 65_536
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 SCHEMA = """
 pragma journal_mode = off;
@@ -185,11 +185,11 @@ class AuditShelf:
             [
                 (
                     fact.index,
-                    _micros(value.period.start),
-                    _micros(value.period.end),
+                    microseconds(value.period.start),
+                    microseconds(value.period.end),
                     *place,
                     number,
-                    _micros(event.time),
+                    microseconds(event.time),
                     _encode(value),
                 )
                 for number, value in enumerate(fact.values)
@@ -214,8 +214,8 @@ class AuditShelf:
             code,
             event.lane,
             event.position,
-            _micros(start),
-            _micros(end),
+            microseconds(start),
+            microseconds(end),
         )
         return [_values.decode(row[0]) for row in rows]
 
@@ -227,8 +227,8 @@ class AuditShelf:
                 "select lane, position, place, recorded, body from index_value"
                 " where code = ? and ends > ? and starts < ?",
                 window.code,
-                _micros(window.start),
-                _micros(window.end),
+                microseconds(window.start),
+                microseconds(window.end),
             )
             of_code = found.setdefault(window.code, {})
             for lane, position, place, recorded, body in rows:
@@ -245,10 +245,6 @@ class AuditShelf:
 
     def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._file.execute(statement, values).fetchall()
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 _encode = msgspec.msgpack.Encoder().encode

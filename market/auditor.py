@@ -22,7 +22,7 @@ from market.sealed_heads import Cosigner, SealedHeads, read_sealed
 from market.topics import TopicError, open_reading
 
 NO_DEPLOYMENT: Final = UUID(int=0)
-NOTHING_SEALED: Final = SealedHeads(roots={}, faults=(), cosigners=(), ignored=0)
+NOTHING_SEALED: Final = SealedHeads(roots={}, faults=(), cosigners=())
 _END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,15})")
 
 

@@ -229,6 +229,16 @@ async def _check_postgresql(url: str) -> None:
 
 
 @asynccontextmanager
+async def kafka_at(settings: Settings, bootstrap: str | None) -> AsyncIterator[str]:
+    """The servers that were named, else those of `local_kafka`."""
+    if bootstrap is not None:
+        yield bootstrap
+        return
+    async with local_kafka(settings) as servers:
+        yield servers
+
+
+@asynccontextmanager
 async def local_kafka(settings: Settings) -> AsyncIterator[str]:
     """The bootstrap servers of a running Kafka. Raises LocalServerError."""
     if settings.kafka_bootstrap is not None:

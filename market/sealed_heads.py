@@ -9,7 +9,6 @@ from events.checkpoints import (
     TOPIC,
     Fault,
     Head,
-    Ignored,
     Ledger,
     Rotated,
     Witnessed,
@@ -33,12 +32,11 @@ class Cosigner(Struct, frozen=True, kw_only=True):
 
 
 class SealedHeads(Struct, frozen=True, kw_only=True):
-    """`roots`: by lane and size; `faults` with their offsets; `ignored`: messages of nobody that is known."""
+    """`roots`: by lane and size; `faults` with their offsets."""
 
     roots: dict[LaneKey, dict[int, bytes]]
     faults: tuple[tuple[int, Fault], ...]
     cosigners: tuple[Cosigner, ...]
-    ignored: int
 
 
 class _Collected:
@@ -47,7 +45,6 @@ class _Collected:
         self._roots: dict[LaneKey, dict[int, bytes]] = {}
         self._faults: list[tuple[int, Fault]] = []
         self._cosigned: dict[VerifierKey, dict[LaneKey, int]] = {}
-        self._ignored = 0
 
     def feed(self, offset: int, value: bytes) -> None:
         match self._ledger.feed(value):
@@ -58,8 +55,6 @@ class _Collected:
                 sizes[lane] = max(sizes.get(lane, 0), checkpoint.size)
             case Fault() as fault:
                 self._faults.append((offset, fault))
-            case Ignored():
-                self._ignored += 1
             case _:
                 pass
 
@@ -72,7 +67,6 @@ class _Collected:
             roots=self._roots,
             faults=tuple(self._faults),
             cosigners=tuple(sorted(cosigners, key=lambda each: (-each.sealed, each.name))),
-            ignored=self._ignored,
         )
 
 

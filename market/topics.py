@@ -154,10 +154,6 @@ class Reading:
         """Records by partition."""
 
     @property
-    def total(self) -> int:
-        return sum(self.sizes.values())
-
-    @property
     def partitions(self) -> int:
         return len(self._ends)
 

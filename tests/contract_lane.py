@@ -20,6 +20,7 @@ from contracts.rules import (
 )
 from contracts.rules import year_accounts as accounts
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
+from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.indices import IndexState, IndexUnit
@@ -40,7 +41,7 @@ from events.refusal import NotDue
 from events.vocabulary import Period
 from market.lane_audit import LaneRecord
 from tests.contract_support import BOTH, CALLERS
-from tests.delivery_support import NDPR, figures, midnight
+from tests.delivery_support import NDPR, figures
 from tests.desk_support import BUYER, LANE, MARKET, NOW, OPERATOR_CALLER, numbered
 
 DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")

@@ -1,13 +1,14 @@
 """Deliveries under an agreement on paper: every fact is encoded, decoded and folded as the record does it."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from contracts.rules import deliveries, results, settlements
+from contracts.rules.days import midnight
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
 from contracts.rules.materials import Material
@@ -36,10 +37,6 @@ STARTS = date(2027, 1, 1)
 INDEX = IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
 OXIDE_PER_METAL_PPB = 1_176_505_191
 """kg of NdPr oxide in one of NdPr: 1 / (0.75 × 0.8574 + 0.25 × 0.8277)."""
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def quoted(

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from events.connections import open_producer
 from events.decision import LaneKey
-from events.envelope import Recorded
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.ground import Ground, Wiring, clock, wire
@@ -195,7 +194,3 @@ async def copy_record(
             await asyncio.gather(*sent)
     finally:
         await producer.stop()
-
-
-def of_type(events: Sequence[Recorded], name: str) -> list[Recorded]:
-    return [event for event in events if event.type == name]

@@ -5,6 +5,8 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from contracts.commands.indices import windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
 from contracts.rules import deliveries as rules
@@ -75,17 +77,6 @@ async def _load(
     agreements = await agreement_store.load_agreements(
         connection, [(lane, market, agreement) for lane, market, agreement, _ in keys]
     )
-    invoices = await store.load_invoices(connection, keys)
-    windows = [
-        window
-        for ask in asked
-        for delivery in (found.get(ask.argument.delivery),)
-        if delivery is not None
-        for window in _windows(
-            agreements.get(delivery.shipped.agreement), delivery.shipped.shipped_on, ask.lanes
-        )
-    ]
-    values = await index_store.load_values(connection, windows)
     states = []
     for ask in asked:
         delivery = found.get(ask.argument.delivery)
@@ -94,11 +85,29 @@ async def _load(
                 lane=ask.lane,
                 agreement=None if delivery is None else agreements.get(delivery.shipped.agreement),
                 delivery=delivery,
-                invoices=tuple(invoices.get(ask.argument.delivery, ())),
-                values=values,
             )
         )
     return states
+
+
+async def _load_settling(
+    connection: Connection, asked: Sequence[InMarket[D]], moment: Moment
+) -> Sequence[DeliveryState]:
+    """With what was invoiced of each delivery, and the index values of its price."""
+    states = await _load(connection, asked, moment)
+    keys = {}
+    windows = []
+    for ask, state in zip(asked, states, strict=True):
+        if state.delivery is not None:
+            shipped = state.delivery.shipped
+            keys[shipped.delivery] = (ask.lane, ask.market, shipped.agreement, shipped.delivery)
+            windows += _windows(state.agreement, shipped.shipped_on, ask.lanes)
+    invoices = await store.load_invoices(connection, list(keys.values()))
+    values = await index_store.load_values(connection, windows)
+    return [
+        replace(state, invoices=tuple(invoices.get(ask.argument.delivery, ())), values=values)
+        for ask, state in zip(asked, states, strict=True)
+    ]
 
 
 async def _load_quarter(
@@ -147,6 +156,6 @@ exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchan
 umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)
 accept: Final = DeliveryStep("delivery.accept", _load, rules.accept)
 reject: Final = DeliveryStep("delivery.reject", _load, rules.reject)
-settle: Final = DeliveryStep("delivery.settle", _load, settlements.settle)
-restate: Final = DeliveryStep("delivery.restate", _load, settlements.restate)
+settle: Final = DeliveryStep("delivery.settle", _load_settling, settlements.settle)
+restate: Final = DeliveryStep("delivery.restate", _load_settling, settlements.restate)
 settle_quarter: Final = AgreementStep("agreement.settle-quarter", _load_quarter, settlements.settle_quarter)

@@ -30,7 +30,7 @@ async def _load(connection: Connection, asked: Sequence[InIndex], moment: Moment
     states = []
     for ask in asked:
         argument = ask.argument
-        units = await store.load_units(connection, ask.lane, [argument.index])
+        published = await store.load_index(connection, ask.lane, argument.index)
         windows = [
             Window(ask.lane, argument.index, value.period.start, value.period.end)
             for value in argument.values
@@ -39,7 +39,7 @@ async def _load(connection: Connection, asked: Sequence[InIndex], moment: Moment
         states.append(
             IndexState(
                 lane=ask.lane,
-                unit=units.get(argument.index),
+                unit=None if published is None else published.unit,
                 values=tuple(values.get(argument.index, ())),
             )
         )

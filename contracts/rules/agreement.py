@@ -34,9 +34,8 @@ RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_
 """Its contract years run."""
 ENDED: Final[frozenset[AgreementStatus]] = frozenset({"expired", "terminated"})
 
-LifecycleFact: TypeAlias = (
-    AgreementDrafted
-    | AgreementProposed
+LifecycleStep: TypeAlias = (
+    AgreementProposed
     | ProposalWithdrawn
     | AgreementSigned
     | AgreementAdvanced
@@ -46,6 +45,7 @@ LifecycleFact: TypeAlias = (
     | ForceMajeureEnded
     | AgreementTerminated
 )
+LifecycleFact: TypeAlias = AgreementDrafted | LifecycleStep
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -207,20 +207,7 @@ def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:
     )
 
 
-def _after(
-    agreement: Agreement,
-    fact: (
-        AgreementProposed
-        | ProposalWithdrawn
-        | AgreementSigned
-        | AgreementAdvanced
-        | ConditionSettled
-        | AgreementExtended
-        | ForceMajeureDeclared
-        | ForceMajeureEnded
-        | AgreementTerminated
-    ),
-) -> Agreement:
+def _after(agreement: Agreement, fact: LifecycleStep) -> Agreement:
     match fact:
         case AgreementProposed():
             proposal = Proposal(number=fact.proposal, by=fact.proposed_by, terms=fact.terms, note=fact.note)

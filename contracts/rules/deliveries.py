@@ -9,7 +9,6 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from contracts.rules import assays
 from contracts.rules.contract_years import year_on
 from contracts.rules.days import midnight
 from contracts.rules.delivery import (
@@ -219,12 +218,11 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     refuse(reasons + moisture_refusals(argument.moisture_ppb))
     if terms.assay.splitting:
         return decision(agreement, fact)
-    found = assays.exchange((), None, None, {})
     nothing = AssaysExchanged(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=shipped.delivery,
-        settled=found.settled,
+        settled=(),
     )
     return decision(agreement, fact, nothing)
 

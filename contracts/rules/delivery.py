@@ -87,9 +87,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
 class DeliveryState(AgreementState, frozen=True, kw_only=True):
     """The agreement, the delivery that is asked about, and what else a decision on it reads.
 
-    `lots` are the lot numbers shipped under the agreement, `invoices` those of this delivery in order. Of a
-    shipment `closed_years` are the contract years that were assessed, and `quarter_settled` tells whether the
-    difference of its quarter was.
+    `lots` are those of the lot numbers asked about that were shipped under the agreement before. `invoices`
+    of this delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are
+    the contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter
+    was.
     """
 
     delivery: Delivery | None = None

@@ -301,8 +301,7 @@ def _form_above(agreement: Agreement, volumes: Volumes, part: Part) -> ProductFo
 def _lies_in(nomination: Nomination, part: Part) -> bool:
     period = nomination.part.period
     return (
-        nomination.level != part.level
-        and part.period.start <= period.start
+        part.period.start <= period.start
         and period.end <= part.period.end
         and PARTS_IN_YEAR[nomination.level] > PARTS_IN_YEAR[part.level]
     )

@@ -227,8 +227,8 @@ def _moved(price: MatchedPrice, terms: AgreementTerms, material: Material) -> It
     for term in price.terms:
         matched[term.kind] = matched.get(term.kind, 0) + term.ueur_per_kg
     if price.co_products:
-        worth = co_product_ueur(price.co_products, material.ratio_ppb(), lambda bid: bid.price_ueur_per_kg)
         ratios = material.ratio_ppb()
+        worth = co_product_ueur(price.co_products, ratios, lambda bid: bid.price_ueur_per_kg)
         inputs = {
             f"{bid.analyte}_kg_per_basis_kg_ppb": str(ratios.get(bid.analyte, 0)) for bid in price.co_products
         }

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules import agreements, deliveries, indices, nominations, results, settlements, standing
-from contracts.rules.agreement import Agreement, LifecycleFact
+from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
@@ -75,18 +75,6 @@ ContractFact: TypeAlias = (
 )
 """What is said of one agreement; an index is nobody's."""
 
-_Step: TypeAlias = (
-    AgreementProposed
-    | ProposalWithdrawn
-    | AgreementSigned
-    | AgreementAdvanced
-    | ConditionSettled
-    | AgreementExtended
-    | ForceMajeureDeclared
-    | ForceMajeureEnded
-    | AgreementTerminated
-)
-
 UNTOLD: Final = UUID(int=0)
 """Stands for an id that only a fact which is still to come will tell."""
 
@@ -119,7 +107,7 @@ def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
     if isinstance(fact, AgreementDrafted):
         return _drafted(before, event, fact, caller)
     assert before.agreement is not None
-    if isinstance(fact, _Step):
+    if isinstance(fact, LifecycleStep):
         return _stepped(before.agreement, event, fact, caller)
     if isinstance(fact, DeliveryFact):
         return _delivered(before, event, fact, caller)
@@ -161,7 +149,7 @@ def _drafted(before: Before, event: Recorded, fact: AgreementDrafted, caller: Ca
     return agreements.draft(AgreementState(lane=event.lane), argument, _moment(event.time, fact.agreement))
 
 
-def _stepped(agreement: Agreement, event: Recorded, fact: _Step, caller: Caller) -> Decision:
+def _stepped(agreement: Agreement, event: Recorded, fact: LifecycleStep, caller: Caller) -> Decision:
     state, moment = AgreementState(lane=event.lane, agreement=agreement), _moment(event.time)
     ends = isinstance(fact, ForceMajeureEnded | AgreementTerminated)
     if isinstance(fact, AgreementAdvanced) or (ends and agreement.side_of(event.actor) is None):

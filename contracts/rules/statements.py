@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.contract_years import acq_g, parts_of_year, year_period, years_in
+from contracts.rules.contract_years import acq_g, parts_of_year, years_in
 from contracts.rules.nominations import make_up_nominated_g, nomination_of
 from contracts.rules.volumes import Volumes
 from events.contract_terms import AgreementStatus, YearLedger
@@ -74,7 +74,7 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
     counted_g = acq_g(agreement.terms.volume, year, volume.output_g)
     return StatementYear(
         year=year,
-        period=year_period(agreement.starts_on, year),
+        period=whole.period,
         status="open" if volume.ledger is None else "assessed",
         acq_g=counted_g if volume.ledger is None else volume.ledger.acq_g,
         nominated_g=None if nominated is None else nominated.part.quantity_g,

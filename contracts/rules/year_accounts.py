@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.contract_years import acq_g, last_day_of, rested_ppb, year_period, years_in
+from contracts.rules.invoices import total_cents
 from contracts.rules.nominations import VolumeState, in_kg
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import Priced
@@ -153,7 +154,7 @@ def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> De
                 settles="shortfall",
                 currency=agreement.terms.payment.currency,
                 lines=lines,
-                total_cents=sum(line.amount_cents for line in lines),
+                total_cents=total_cents(lines),
             )
         )
     return decision(agreement, *facts)

@@ -1,7 +1,6 @@
 """The price of a contract year, by which what was not taken or not delivered is paid for."""
 
 from datetime import date, datetime
-from fractions import Fraction
 
 from msgspec.structs import replace
 
@@ -59,7 +58,7 @@ def _basis_alone(terms: AgreementTerms, at: datetime) -> Material:
         form=terms.product.form,
         net_wet_g=GRAMS_PER_KG,
         moisture_ppb=0,
-        fractions_ppb={element: int(Fraction(PPB, len(elements))) for element in elements},
+        fractions_ppb={element: PPB // len(elements) for element in elements},
         evidence=DeliveryEvidence(),
         papers_until=at,
     )

@@ -74,16 +74,6 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, IndexPub
     expect_rows(status, len(rows), "index_value insert")
 
 
-READ_UNITS = """
-select code, currency, per, rate_of, position from price_index where lane = $1 and code = any($2::text[])
-"""
-
-
-async def load_units(connection: Connection, lane: int, codes: Sequence[str]) -> dict[str, IndexUnit]:
-    rows = await connection.fetch(READ_UNITS, lane, list(codes))
-    return {row["code"]: _row(row).unit for row in rows}
-
-
 READ_VALUES = """
 select v.code, v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source
 from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (lane, code, start, "end")

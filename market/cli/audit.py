@@ -1,8 +1,6 @@
 """`lodestone audit`: prove the record from its topics alone."""
 
-import re
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -28,12 +26,12 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
+from market.cli.lanes import written_lane
 from market.lane_verdict import Bounds
-from market.local import local_kafka
+from market.local import kafka_at
 from market.settings import Settings
 
 PROCESSES_MAX: Final = 64
-_LANE: Final = re.compile(rf"({'|'.join(STREAMS)})/([0-9]{{1,4}})")
 
 
 @click.group("audit", invoke_without_command=True)
@@ -180,10 +178,10 @@ def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
 
 
 def _lane(text: str) -> LaneKey:
-    found = _LANE.fullmatch(text)
+    found = written_lane(text)
     if found is None:
         raise AuditImpossible(f"no lane: {text}; written stream/lane, as in market/3")
-    return LaneKey(found[1], int(found[2]))
+    return found
 
 
 def _bounds(first: int, end: str | None) -> Bounds:
@@ -201,10 +199,7 @@ def _bounds(first: int, end: str | None) -> Bounds:
 
 
 async def _audit(settings: Settings, bootstrap: str | None, **asked: Any) -> AuditReport:
-    async with AsyncExitStack() as stack:
-        servers = bootstrap
-        if servers is None:
-            servers = await stack.enter_async_context(local_kafka(settings))
+    async with kafka_at(settings, bootstrap) as servers:
         return await audit(servers, **asked, told=progress)
 
 

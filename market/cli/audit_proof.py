@@ -5,10 +5,10 @@ from pathlib import Path
 import rich_click as click
 
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
-from market.cli.trusted import print_cosigners, trusted_keys
+from market.cli.trusted import content_of, print_cosigners, trusted_keys
 from market.http.ids import to_text
 from market.match_proof import ProofVerdict, check_proof, parse_proof
-from market.sealed_proof import FILE_BYTES_MAX, ProofError
+from market.sealed_proof import ProofError
 
 
 @click.command("proof")
@@ -25,10 +25,9 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
     Exit code 4: something in it does not hold, and the first of it is named.
     """
     operator, trusted = trusted_keys(settings_of(), key, witnesses)
-    if file.stat().st_size > FILE_BYTES_MAX:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
+    content = content_of(file)
     try:
-        verdict = check_proof(parse_proof(file.read_bytes()), operator, trusted)
+        verdict = check_proof(parse_proof(content), operator, trusted)
     except ProofError as error:
         raise CommandFailed(Exit.DIVERGENCE, f"{file} proves nothing: {error}") from error
     if as_json:

@@ -1,7 +1,6 @@
 """`lodestone audit receipt`: what a command was answered, against the topics and the checkpoints, or offline
 by its proof."""
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import rich_click as click
@@ -11,10 +10,10 @@ from events.notes import NoteError, VerifierKey
 from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
-from market.local import local_kafka
+from market.cli.trusted import content_of
+from market.local import kafka_at
 from market.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
 from market.receipt_proof import is_receipt_proof
-from market.sealed_proof import FILE_BYTES_MAX
 from market.settings import Settings
 from market.topics import TopicError
 
@@ -51,9 +50,9 @@ def command(
     Exit code 4: an event is missing, changed, or not the one that was signed.
     """
     settings = settings_of()
-    raw = _content(file)
+    raw = content_of(file)
     if is_receipt_proof(raw):
-        answer = None if kept is None else _content(kept)
+        answer = None if kept is None else content_of(kept)
         check_offline(settings, raw, key, witnesses, answer, as_json=as_json)
         return
     if witnesses or kept is not None:
@@ -74,12 +73,6 @@ def command(
         raise CommandFailed(Exit.DIVERGENCE, "\n  ".join(broken))
 
 
-def _content(file: Path) -> bytes:
-    if file.stat().st_size > FILE_BYTES_MAX:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
-    return file.read_bytes()
-
-
 async def _check(
     settings: Settings,
     bootstrap: str | None,
@@ -87,8 +80,5 @@ async def _check(
     receipts: tuple[GivenReceipt, ...],
     key: VerifierKey | None,
 ) -> list[ReceiptVerdict]:
-    async with AsyncExitStack() as stack:
-        servers = bootstrap
-        if servers is None:
-            servers = await stack.enter_async_context(local_kafka(settings))
+    async with kafka_at(settings, bootstrap) as servers:
         return await check_receipts(servers, prefix, receipts, key)

@@ -11,16 +11,21 @@ from market.cli.console import CommandFailed, Exit
 _WRITTEN: Final = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})")
 
 
+def written_lane(text: str) -> LaneKey | None:
+    found = _WRITTEN.fullmatch(text)
+    return None if found is None else LaneKey(found[1], int(found[2]))
+
+
 class LaneType(click.ParamType[LaneKey]):
     name = "stream/lane"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LaneKey:
         if isinstance(value, LaneKey):
             return value
-        found = _WRITTEN.fullmatch(str(value))
+        found = written_lane(str(value))
         if found is None:
             self.fail(f"{value!r} is no lane; it is written stream/lane, as in market/3", param, ctx)
-        return LaneKey(found[1], int(found[2]))
+        return found
 
 
 LANE: Final = LaneType()

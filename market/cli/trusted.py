@@ -1,11 +1,13 @@
 """What checking a file that somebody took away begins and ends with: whose keys are trusted, who cosigned."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey, verifier_key
 from market.checkpoint_keys import operator_key
 from market.cli.console import CommandFailed, Exit, print_line, say
+from market.sealed_proof import FILE_BYTES_MAX
 from market.settings import Settings
 
 
@@ -31,3 +33,10 @@ def print_cosigners(checked: Sequence[str], unchecked: Sequence[str]) -> None:
         say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
     elif not checked:
         say("no witness has cosigned it: the operator could show others another history")
+
+
+def content_of(file: Path) -> bytes:
+    """CommandFailed when it is too large to be such a file."""
+    if file.stat().st_size > FILE_BYTES_MAX:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
+    return file.read_bytes()

@@ -15,7 +15,7 @@ from events.witness import Folder, Witness, WitnessError
 from market.checkpoint_keys import WITNESS, operator_key
 from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of, stop_event
 from market.ground import clock
-from market.local import local_kafka
+from market.local import kafka_at
 from market.logs import configure
 from market.settings import Settings
 from market.stopping import until
@@ -78,9 +78,7 @@ async def _witness(
 ) -> tuple[str, ...]:
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.owned())
-        servers = bootstrap
-        if servers is None:
-            servers = await stack.enter_async_context(local_kafka(settings))
+        servers = await stack.enter_async_context(kafka_at(settings, bootstrap))
         key = folder.key(name)
         writer = TopicWriter(partial(open_producer, servers))
         stack.push_async_callback(writer.close)

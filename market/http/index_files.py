@@ -14,13 +14,12 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from events.contract_terms import IndexValue
 from market.http.faults import Fault, InvalidInputError
-from market.http.index_values import ValueBody
+from market.http.index_values import VALUES_MAX, ValueBody
 from market.http.validation import convert
 
 CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 COLUMNS: Final = tuple(ValueBody.__struct_fields__)
-ROWS_MAX: Final = 500
 DELIMITERS: Final = ",;\t"
 
 Row = Sequence[str]
@@ -28,14 +27,14 @@ Row = Sequence[str]
 
 def read_values(content: bytes, media_type: str) -> tuple[IndexValue, ...]:
     """InvalidInputError with every fault: `/rows/<number in the file>/<column>`."""
-    rows = [row for row in _numbered(content, media_type) if any(cell.strip() for cell in row[1])]
+    rows = _numbered(content, media_type)
     if not rows:
         raise InvalidInputError([Fault(code="file_empty", detail="the file holds no row", pointer="/rows")])
     (_, head), *lines = rows
     columns = [name.strip() for name in head]
     faults = list(_head_faults(columns))
-    if len(lines) > ROWS_MAX:
-        detail = f"at most {ROWS_MAX} rows of values at once"
+    if len(lines) > VALUES_MAX:
+        detail = f"at most {VALUES_MAX} rows of values at once"
         faults.append(Fault(code="too_many_rows", detail=detail, pointer="/rows"))
     if faults:
         raise InvalidInputError(faults)
@@ -52,8 +51,8 @@ def read_values(content: bytes, media_type: str) -> tuple[IndexValue, ...]:
 
 
 def row_numbers(content: bytes, media_type: str) -> list[int]:
-    """The rows of the file that hold values, in order; the first row of a file is 1."""
-    return [number for number, row in _numbered(content, media_type) if any(cell.strip() for cell in row)][1:]
+    """The rows of the file that hold values, in order."""
+    return [number for number, _ in _numbered(content, media_type)][1:]
 
 
 def _head_faults(columns: Sequence[str]) -> Iterable[Fault]:
@@ -73,7 +72,9 @@ def _in_row(fault: Fault, number: int) -> Fault:
 
 
 def _numbered(content: bytes, media_type: str) -> list[tuple[int, Row]]:
-    return list(enumerate(_of_workbook(content) if media_type == XLSX else _of_csv(content), start=1))
+    """The rows that hold anything; the first row of a file is 1."""
+    rows = _of_workbook(content) if media_type == XLSX else _of_csv(content)
+    return [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
 
 
 def _of_csv(content: bytes) -> list[Row]:

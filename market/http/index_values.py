@@ -1,7 +1,7 @@
 """A value of an index on the wire."""
 
 from datetime import date, timedelta
-from typing import Self
+from typing import Final, Self
 
 from contracts.rules.days import midnight
 from events import contract_terms as terms
@@ -10,6 +10,8 @@ from market.http.material import Dated, utc
 from market.http.numbers import INDEX_AMOUNT, IndexAmount
 from market.rules.wording import LongText
 
+VALUES_MAX: Final = 500
+"""In one publication, as a body or as a file."""
 _DAY = timedelta(days=1)
 
 

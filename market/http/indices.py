@@ -18,7 +18,7 @@ from market.http.contract_steps import given
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.faults import Fault, InvalidInputError
 from market.http.index_files import CSV, XLSX, read_values, row_numbers
-from market.http.index_values import ValueBody
+from market.http.index_values import VALUES_MAX, ValueBody
 from market.http.lists import PageQuery
 from market.http.material import Body
 from market.http.paging import Listing
@@ -28,7 +28,6 @@ from market.http.receipts import Accepted
 from market.rules.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
-VALUES_MAX: Final = 500
 EXAMPLE: Final = {
     "currency": "USD",
     "per": "oxide",

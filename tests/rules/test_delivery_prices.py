@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.rules.clauses import clause_refusals
+from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.invoices import difference, line, total_cents
 from contracts.rules.materials import Material
@@ -55,7 +56,6 @@ from tests.delivery_support import (
     STARTS,
     delivery_terms,
     material,
-    midnight,
 )
 from tests.desk_support import MATCH, PERCENT_PPB, numbered
 

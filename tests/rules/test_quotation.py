@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import IndexGap, QuotationPeriodOpen
 from contracts.rules.quotation import (
     Days,
@@ -22,7 +23,7 @@ from contracts.rules.quotation import (
 )
 from events.contract_terms import IndexValue
 from events.price_clauses import IndexReference, QuotationPeriod
-from tests.delivery_support import INDEX, MICRO, midnight, quoted
+from tests.delivery_support import INDEX, MICRO, quoted
 
 MARCH = date(2027, 3, 1)
 LATER = midnight(date(2028, 1, 1))

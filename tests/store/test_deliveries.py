@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.commands import deliveries, indices
+from contracts.rules.days import midnight
 from contracts.rules.deliveries import Accept, Ship, Weigh
 from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.results import ExchangeAssays, LodgeAssay
@@ -25,7 +26,7 @@ from events.vocabulary import lane_of
 from market.rebuild import compare_with_record
 from tests.agreement_support import signed
 from tests.contract_support import MICRO, TONNE_G
-from tests.delivery_support import CFD, INDEX, delivery_terms, figures, midnight, quoted
+from tests.delivery_support import CFD, INDEX, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, blotter
 from tests.market_support import Firm, Scene, done, scene_on
 
