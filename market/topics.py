@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from events.connections import open_admin, open_consumer
 from events.topics import TopicRecord as Link
-from events.topics import chain_of
+from events.topics import chain_of, read_some
 from market.settings import DEPLOY
 
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
@@ -170,6 +171,38 @@ class Reading:
                 self._consumer.seek(partition, min(offset, end))
                 self.sizes[lane] -= skipped
 
+    async def go_on_at(self, lane: int, next_offset: int, last_sha256: bytes) -> None:
+        """Leaves out what was read before; `last_sha256` is of the last record of it.
+
+        TopicError when the partition is not the one that was read then.
+        """
+        (partition,) = (each for each in self._ends if each.partition == lane)
+        end, where = self._ends[partition], f"topic {partition.topic}, partition {lane}"
+        if end < next_offset:
+            told = f"{where} ends at offset {end} and was read to {next_offset} before"
+            raise TopicError(f"{told}: it was cut off or made anew")
+        if sha256((await self.look_at(lane, next_offset - 1)).body).digest() != last_sha256:
+            raise TopicError(
+                f"{where} holds another record at offset {next_offset - 1} than before: it was made anew"
+            )
+        self._consumer.seek(partition, next_offset)
+        self._consumer.resume(*self._ends)
+        self.sizes[lane] = end - next_offset
+
+    def offsets(self, lane: int) -> range:
+        """Where the records of a partition lie."""
+        (end,) = (end for partition, end in self._ends.items() if partition.partition == lane)
+        return range(end - self.sizes[lane], end)
+
+    async def look_at(self, lane: int, offset: int) -> Link:
+        """The first record of a partition at an offset or after it. No other is fetched meanwhile."""
+        (partition,) = (each for each in self._ends if each.partition == lane)
+        self._consumer.pause(*(each for each in self._ends if each != partition))
+        self._consumer.resume(partition)
+        self._consumer.seek(partition, offset)
+        (record,) = await read_some(self._consumer, partition, 1)
+        return _link(record)
+
     def stop(self, lane: int) -> None:
         """Reads a partition no further."""
         self._ends = {
@@ -184,10 +217,7 @@ class Reading:
     async def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
         """As `batches`, of each record only what a chain is made of."""
         async for partition, records in self._read(LINKS_PER_READ_MAX):
-            yield (
-                partition,
-                [Link(record.offset, record.value or b"", chain_of(record)) for record in records],
-            )
+            yield partition, [_link(record) for record in records]
 
     async def _read(self, records_max: int) -> AsyncIterator[tuple[int, list[Any]]]:
         consumer = self._consumer
@@ -210,6 +240,10 @@ class Reading:
         found = [each for each, end in self._ends.items() if await self._consumer.position(each) < end]
         self._consumer.pause(*(each for each in self._ends if each not in found))
         return found
+
+
+def _link(record: Any) -> Link:
+    return Link(record.offset, record.value or b"", chain_of(record))
 
 
 def _whole(record: Any) -> TopicRecord:

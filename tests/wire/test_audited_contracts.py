@@ -11,7 +11,8 @@ from contracts.timers import Timers
 from events.decision import LaneKey
 from events.price_clauses import IndexedPrice
 from events.vocabulary import lane_of
-from market.auditor import AuditReport, audit
+from market.audit_report import AuditReport
+from market.auditor import audit
 from tests.agreement_support import STEADY, agreed
 from tests.conftest import Database
 from tests.contract_support import MICRO

@@ -17,9 +17,11 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
-from market.auditor import AuditImpossible, AuditReport, audit
+from market.audit_ranges import Span
+from market.audit_report import AuditReport
+from market.auditor import AuditImpossible, audit
 from market.cli.console import Exit
-from market.lane_verdict import Bounds, Divergence
+from market.lane_verdict import Divergence
 from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli
@@ -227,17 +229,17 @@ async def test_the_chain_alone_proves_the_same_end(sealed: Sealed) -> None:
 
 
 async def test_one_lane_and_a_range_of_it(sealed: Sealed) -> None:
-    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(upto=6))
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=Span(last=6))
     assert [(0, 6, 5, True)] == [
         (lane.lane, lane.position, lane.sealed, lane.bounded) for lane in report.lanes
     ]
     wanted = "complete to checkpoint 5; tail of 1 unsealed events, no hole; only the range that was asked for"
     assert wanted == report.ending
-    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(first=3))
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=Span(first=3))
     assert [(3, 7, 0)] == [(lane.first, lane.position, lane.sealed) for lane in report.lanes]
     assert 6 == report.records
-    with pytest.raises(AuditImpossible, match="only a chain can be taken up later"):
-        await by_chain(sealed, sealed.wire.prefix, mode="full", bounds=Bounds(first=3))
+    with pytest.raises(AuditImpossible, match="only a chain, or rounds, can be checked from later on"):
+        await by_chain(sealed, sealed.wire.prefix, mode="full", span=Span(first=3))
     with pytest.raises(AuditImpossible, match="no such lanes: parties/900"):
         await by_chain(sealed, sealed.wire.prefix, lanes=[LaneKey(STREAM, 900)])
 
