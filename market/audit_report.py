@@ -152,6 +152,12 @@ def encode_report(report: AuditReport) -> bytes:
     return msgspec.json.encode(report, order="sorted")
 
 
+def report_schema() -> bytes:
+    """The JSON Schema of a report, as it stands beside the documentation."""
+    schema = msgspec.json.encode(msgspec.json.schema(AuditReport), order="deterministic")
+    return msgspec.json.format(schema, indent=2) + b"\n"
+
+
 def decode_report(body: bytes) -> AuditReport:
     return _reports.decode(body)
 

@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from market.audit_page import POLICY, STYLE, page, shown
 from market.audit_report import (
@@ -20,6 +21,7 @@ from market.audit_report import (
     encode_report,
     lane_told,
     report_of,
+    report_schema,
     verdict_told,
 )
 from market.lane_verdict import Divergence, LaneVerdict
@@ -149,3 +151,12 @@ def test_a_verdict_counts_the_lanes_that_diverge() -> None:
     assert "2 lanes of 2 diverge; first: a" == verdict_told(both)
     none = replace(report(lane(0)), diverged=True, first_divergence=divergence("heads"))
     assert "the checkpoints diverge; first: heads" == verdict_told(none)
+
+
+def test_the_documentation_names_every_member_and_has_the_schema() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    told = (docs / "audit.md").read_text("utf-8")
+    members = {field.name for of in (AuditReport, Question, Divergence) for field in fields(of)}
+    hidden = {"event_id", "event_type", "market", "round"}
+    assert set() == {name for name in members - hidden if f"`{name}`" not in told}
+    assert report_schema() == (docs / "audit-report.schema.json").read_bytes()

@@ -37,7 +37,16 @@ def audited(fed: list[TopicRecord], expected_end: int | None = None, **given: An
     if check.unsettled:
         for record in fed:
             check.reread(record)
-    return check.verdict()
+    verdict = check.verdict()
+    told(verdict)
+    return verdict
+
+
+def told(verdict: LaneVerdict) -> None:
+    """Whatever diverges is named with both values."""
+    found = verdict.divergence
+    if found is not None:
+        assert found.sentence.endswith(f"; {found.field} is {found.recorded}, it has to be {found.expected}")
 
 
 def kind(verdict: LaneVerdict) -> str | None:

@@ -28,7 +28,7 @@ from tests.process_support import (
     wired,
 )
 from tests.store.test_deliveries import APRIL, MARCH, yard_on
-from tests.wire.test_auditor import Rows, rechained
+from tests.traded_support import Rows, rechained
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -244,6 +245,24 @@ async def test_one_lane_and_a_range_of_it(sealed: Sealed) -> None:
         await by_chain(sealed, sealed.wire.prefix, lanes=[LaneKey(STREAM, 900)])
 
 
+async def test_an_audit_begins_and_ends_at_times(sealed: Sealed) -> None:
+    times = [decode_envelope(body).time for body, _ in await sealed.wire.rows(0)]
+    assert times[4] < times[5]
+    tick = timedelta(microseconds=1)
+    for span, first, position in (
+        (Span(last=times[4]), 1, 5),
+        (Span(last=times[5] - tick), 1, 5),
+        (Span(first=times[5], last=times[-1]), 6, 7),
+        (Span(first=times[4] + tick), 6, 7),
+        (Span(first=times[-1] + tick), 8, 7),
+        (Span(last=times[0] - tick), 1, 0),
+    ):
+        report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=span)
+        assert [(None, first, position)] == [
+            (lane.divergence, lane.first, lane.position) for lane in report.lanes
+        ]
+
+
 async def by_chain(sealed: Sealed, prefix: str, **asked: Any) -> AuditReport:
     return await audit(
         sealed.wire.bootstrap,
@@ -280,6 +299,7 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
         ["--from", "9", "--to", "4"],
         ["--lane", "parties"],
         ["--to", "soon"],
+        ["--to", "2026-03-02T09:00:00"],
         ["--from", "2", "--full"],
     ):
         code, _, err = await finish(await start_bare_cli("audit", "--chain", *keyed, *wrong))
