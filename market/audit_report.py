@@ -134,7 +134,12 @@ def _proved(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
     sealed, tail = _sealed_and_tail(verdicts)
     if sealed:
         return f"complete to checkpoint {sealed:,}; tail of {tail:,} unsealed events, no hole"
-    why = "no checkpoints" if keyed else "no key to check checkpoints with"
+    if not keyed:
+        why = "no key to check checkpoints with"
+    elif any(verdict.bounded or verdict.first > 1 for verdict in verdicts):
+        why = "no checkpoint covers the range"
+    else:
+        why = "no checkpoints"
     return f"end not proven: {why}, expected ends for {proven} of {len(verdicts)} lanes"
 
 
@@ -198,7 +203,9 @@ def lane_told(lane: LaneVerdict, *, keyed: bool) -> str:
         return "nothing in it" if not lane.bounded else "nothing in the range"
     if lane.sealed:
         tail = tail_of(lane)
-        return f"checkpoint {lane.sealed:,}" + (f", then {tail:,} unsealed" if tail else ", its last event")
+        return f"checkpoint {lane.sealed:,}, " + (f"tail of {tail:,}" if tail else "all of it")
     if lane.first > 1:
-        return f"a range from {lane.first:,}: no root covers it"
-    return "no checkpoint yet" if keyed else "unknown: no key"
+        return "unknown: begins later"
+    if not keyed:
+        return "unknown: no key"
+    return "no checkpoint in range" if lane.bounded else "no checkpoint yet"

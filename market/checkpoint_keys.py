@@ -55,7 +55,7 @@ def operator_key(settings: Settings, given: str | None) -> VerifierKey | None:
 
     NoteError, KeyFileError when what is there cannot be read.
     """
-    written = given or settings.checkpoint_public_key
+    written = settings.checkpoint_public_key if given is None else given
     if written is not None:
         key = verifier_key(written)
         if key.algorithm is not Algorithm.ED25519:

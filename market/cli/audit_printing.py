@@ -39,7 +39,6 @@ def print_report(report: AuditReport) -> None:
     table = Table(
         "lane",
         "records",
-        "repeats",
         "position",
         "clearings",
         "matches",
@@ -50,7 +49,7 @@ def print_report(report: AuditReport) -> None:
     keyed = report.asked.operator_key is not None
     for lane in report.lanes:
         if lane.records or lane.divergence is not None or lane.expected_end is not None:
-            figures = (lane.records, lane.repeats, lane.position, lane.clearings, lane.matches)
+            figures = (lane.records, lane.position, lane.clearings, lane.matches)
             table.add_row(f"{lane.stream}/{lane.lane}", *map(str, figures), lane_told(lane, keyed=keyed))
     if table.row_count:
         out.print(table)

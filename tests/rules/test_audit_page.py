@@ -82,8 +82,8 @@ def test_a_page_says_what_was_checked_and_how_it_ended() -> None:
     text = Elements(page(report(lane(0), lane(1, sealed=28), lane(2, records=0, position=0, sealed=0)))).text
     for told in (
         "Verdict: nothing diverges; complete to checkpoint 48; tail of 8 unsealed events, no hole.",
-        "checkpoint 20, then 8 unsealed",
-        "checkpoint 28, its last event",
+        "checkpoint 20, tail of 8",
+        "checkpoint 28, all of it",
         "2 of 3 lanes hold records",
         "28 records in 1.5 s, 18/s",
         "ab" * 32,
@@ -131,12 +131,13 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "checkpoint 20, then 8 unsealed"),
-        ({"sealed": 28}, "checkpoint 28, its last event"),
+        ({}, "checkpoint 20, tail of 8"),
+        ({"sealed": 28}, "checkpoint 28, all of it"),
         ({"sealed": 0}, "no checkpoint yet"),
+        ({"sealed": 0, "bounded": True}, "no checkpoint in range"),
         ({"sealed": 0, "position": 0, "records": 0}, "nothing in it"),
         ({"sealed": 0, "position": 0, "bounded": True}, "nothing in the range"),
-        ({"sealed": 0, "first": 5}, "a range from 5: no root covers it"),
+        ({"sealed": 0, "first": 5}, "unknown: begins later"),
         ({"expected_end": 28, "end_proven": True}, "the expected end"),
         ({"divergence": divergence()}, "DIVERGES at position 8"),
     ],

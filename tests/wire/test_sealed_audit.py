@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from events.chain import genesis, next_head
 from events.checkpoints import TOPIC, Signed
@@ -18,10 +19,11 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
+from market.__main__ import commands
 from market.audit_ranges import Span
 from market.audit_report import AuditReport
 from market.auditor import AuditImpossible, audit
-from market.cli.console import Exit
+from market.cli.console import CommandFailed, Exit
 from market.lane_verdict import Divergence
 from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
@@ -295,15 +297,10 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     assert Exit.OK == code, err
     (lane,) = msgspec.json.decode(out, type=AuditReport).lanes
     assert (2, 4, True, None) == (lane.first, lane.position, lane.bounded, lane.divergence)
-    for wrong in (
-        ["--from", "9", "--to", "4"],
-        ["--lane", "parties"],
-        ["--to", "soon"],
-        ["--to", "2026-03-02T09:00:00"],
-        ["--from", "2", "--full"],
-    ):
-        code, _, err = await finish(await start_bare_cli("audit", "--chain", *keyed, *wrong))
-        assert Exit.INVALID_INPUT == code, err
+    for wrong in (["--from", "9", "--to", "4"], ["--lane", "parties"], ["--to", "soon"]):
+        failed = CliRunner().invoke(commands, ["audit", "--chain", *keyed, *wrong]).exception
+        assert isinstance(failed, CommandFailed)
+        assert Exit.INVALID_INPUT == failed.code
     file = tmp_path / "answer.json"
     receipts = [await receipt_at(sealed, position) for position in (2, 4)]
     file.write_bytes(msgspec.json.encode({"id": "req_1", "receipts": receipts}))
