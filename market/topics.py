@@ -151,6 +151,7 @@ class Reading:
         self._fetcher = fetcher
         self._next = begins
         self._ends = ends
+        self._coming: asyncio.Task[list[Fetched]] | None = None
         self.sizes = {partition: end - begins[partition] for partition, end in ends.items()}
         """Records by partition."""
 
@@ -188,23 +189,24 @@ class Reading:
 
     async def _read(self) -> AsyncIterator[tuple[int, list[Record]]]:
         """The brokers are asked for more while what they gave is taken."""
-        coming = self._ask()
-        try:
-            while coming is not None:
-                found = await coming
-                for fetched in found:
-                    # What was answered now is asked for last: an answer holds only so many partitions.
-                    del self._next[fetched.partition]
-                    self._next[fetched.partition] = fetched.next_offset
-                coming = self._ask()
-                for fetched in found:
-                    records = fetched.records()
-                    while few := self._up_to_end(fetched.partition, islice(records, RECORDS_AT_ONCE_MAX)):
-                        yield fetched.partition, few
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+        self._coming = self._ask()
+        while self._coming is not None:
+            found = await self._coming
+            for fetched in found:
+                # What was answered now is asked for last: an answer holds only so many partitions.
+                del self._next[fetched.partition]
+                self._next[fetched.partition] = fetched.next_offset
+            self._coming = self._ask()
+            for fetched in found:
+                records = fetched.records()
+                while few := self._up_to_end(fetched.partition, islice(records, RECORDS_AT_ONCE_MAX)):
+                    yield fetched.partition, few
+
+    async def end(self) -> None:
+        """Asks for no more, also when it was left half-way."""
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.gather(self._coming, return_exceptions=True)
 
     def _up_to_end(self, partition: int, records: Iterator[Record]) -> list[Record]:
         found, end = list(records), self._ends[partition]
@@ -252,7 +254,11 @@ async def open_reading(
             raise TopicError(f"topic {topic} has {len(fetcher.partitions)} partitions")
         ends = await fetcher.offsets(partitions, LATEST)
         begins = dict(ends) if from_end else await fetcher.offsets(partitions, EARLIEST)
-        yield Reading(fetcher, begins, ends)
+        reading = Reading(fetcher, begins, ends)
+        try:
+            yield reading
+        finally:
+            await reading.end()
 
 
 async def partition_count(bootstrap: str, topic: str) -> int:
