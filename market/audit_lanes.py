@@ -16,7 +16,7 @@ from msgspec import Struct
 from events.codec import Undecodable, decode_event
 from events.contract_events import IndexPublished
 from events.decision import LaneKey
-from events.topics import record_topic
+from events.topics import TopicRecord, record_topic
 from market.audit_report import Mode
 from market.audit_shelf import AuditShelf
 from market.audit_state import AuditState, LanePlace, Purpose
@@ -25,7 +25,7 @@ from market.lane_audit import LaneAudit, LaneRecord
 from market.lane_progress import Folded, Followed, beginning
 from market.lane_verdict import Bounds, LaneVerdict
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER
-from market.topics import Reading, TopicRecord, open_reading
+from market.topics import Reading, open_reading
 
 CAUSES_FIRST: Final = ("parties", "market", "contracts", "materials")
 """An agreement of a match follows on the market's word."""
@@ -287,12 +287,12 @@ async def _follow_facts(
         if stream == "contracts":
             await _keep_indices(asked, shelf)
         with told(asked.topic(stream), await lanes.go_on(stream, reading)) as advance:
-            async for lane, records in reading.batches():
+            async for lane, links in reading.links():
                 check = lanes.checks[LaneKey(stream, lane)]
-                for record in records:
-                    check.feed(_lane_record(record))
-                lanes.moved(reading, lane, records[-1].offset, records[-1].value, stream)
-                advance(len(records))
+                for link in links:
+                    check.feed(_lane_record(link))
+                lanes.moved(reading, lane, links[-1].offset, links[-1].body, stream)
+                advance(len(links))
         await _compare_repeats(asked, stream, lanes.unsettled(stream))
         lanes.save()
 
@@ -303,11 +303,11 @@ async def _keep_indices(asked: Asked, shelf: AuditShelf) -> None:
     Read anew: what was relayed since the ends of the contracts' lanes were taken is part of it.
     """
     async with open_reading(asked.bootstrap, asked.topic("contracts")) as reading:
-        async for _, records in reading.batches():
-            for record in records:
-                if INDEX_MARK in record.value:
+        async for _, links in reading.links():
+            for link in links:
+                if INDEX_MARK in link.body:
                     with suppress(Undecodable):
-                        event = decode_event(record.value, b"")
+                        event = decode_event(link.body, b"")
                         if isinstance(event.data, IndexPublished):
                             shelf.keep_index(event, event.data)
 
@@ -317,11 +317,10 @@ async def _compare_repeats(asked: Asked, stream: str, unsettled: Mapping[int, La
     if not unsettled:
         return
     async with open_reading(asked.bootstrap, asked.topic(stream), only=unsettled) as reading:
-        async for lane, records in reading.batches():
-            for record in records:
-                unsettled[lane].reread(_lane_record(record))
+        async for lane, links in reading.links():
+            for link in links:
+                unsettled[lane].reread(_lane_record(link))
 
 
-def _lane_record(record: TopicRecord) -> LaneRecord:
-    chain = record.headers.get("chain", b"").decode("ascii", "replace")
-    return LaneRecord(offset=record.offset, body=record.value, chain=chain)
+def _lane_record(link: TopicRecord) -> LaneRecord:
+    return LaneRecord(offset=link.offset, body=link.body, chain=(link.chain or b"").hex())

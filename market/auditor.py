@@ -92,7 +92,7 @@ async def audit(
         _check(sizes, {*ends, *lanes}, mode, span)
         bounds = await bounds_of(bootstrap, prefix, lanes or sizes, span)
         seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
-        found_id = deployment_id or await _deployment(bootstrap, prefix, streams)
+        found_id = deployment_id or await _deployment(bootstrap, prefix, sizes)
         cluster = await cluster_id(bootstrap)
         asked = Asked(
             bootstrap=bootstrap,
@@ -126,14 +126,14 @@ async def _sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[La
     return found
 
 
-async def _deployment(bootstrap: str, prefix: str, streams: Sequence[str]) -> UUID | None:
-    """The deployment that the first record which names one names."""
-    for stream in streams:
-        async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
-            async for _, records in reading.batches():
+async def _deployment(bootstrap: str, prefix: str, sizes: Mapping[LaneKey, int]) -> UUID | None:
+    """The deployment that the first record which names one names: lane by lane, since one is enough."""
+    for lane in (key for key, size in sizes.items() if size):
+        async with open_reading(bootstrap, record_topic(prefix, lane.stream), only=[lane.lane]) as reading:
+            async for _, records in reading.links():
                 for record in records:
                     with suppress(Undecodable, ValueError):
-                        return deployment_of(decode_envelope(record.value).source)
+                        return deployment_of(decode_envelope(record.body).source)
     return None
 
 

@@ -261,8 +261,7 @@ async def test_an_audit_that_is_stopped_goes_on_with_the_same_verdict(
     market: Traded, mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Saved after every batch, of a few records, and stopped after some of them."""
-    for name in ("RECORDS_PER_READ_MAX", "LINKS_PER_READ_MAX"):
-        monkeypatch.setattr(topics, name, 4)
+    monkeypatch.setattr(topics, "RECORDS_AT_ONCE_MAX", 4)
     state = tmp_path / "audit.state"
     asked: dict[str, Any] = {"prefix": market.prefix, "mode": mode, "state": state, "save_seconds": 0}
     whole = await audit(market.bootstrap, prefix=market.prefix, mode=mode)
