@@ -39,6 +39,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.writes import send
 
 log = structlog.get_logger("lane")
 
@@ -163,7 +164,9 @@ class LaneWriter:
         moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
         states = await command.operation.load(connection, (command.argument,), moment)
         drafts = command.operation.decide(states[0], command.argument, moment).drafts
-        await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
+        await send(
+            connection, await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
+        )
         return drafts
 
     def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
@@ -295,9 +298,7 @@ class LaneWriter:
             if events is not None:
                 outcomes.append((waiting, Outcome(events=events, replayed=False)))
                 recorded += events
-        if recorded:
-            await self._apply(connection, recorded)
-        await heads.store(connection)
+        await heads.store(connection, await self._apply(connection, recorded) if recorded else ())
         return outcomes
 
     async def _load(

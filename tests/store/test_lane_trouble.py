@@ -22,6 +22,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.writes import Write
 from tests.record_support import (
     STREAM,
     TakeNotes,
@@ -70,10 +71,10 @@ class Gate:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
 
-    async def apply(self, connection: Connection, events: Sequence[Recorded]) -> None:
+    async def apply(self, connection: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
         self.reached.set()
         await self.opened.wait()
-        await apply_effects(connection, events)
+        return await apply_effects(connection, events)
 
 
 async def gated(pool: Pool) -> tuple[LaneWriter, Gate]:
