@@ -1,10 +1,11 @@
 """What every write passes through: lock the lanes, give positions, chain, journal, move the heads."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 from msgspec import Struct
 
 from events.catalog import stream_of, type_of
@@ -16,6 +17,7 @@ from events.envelope import Draft, Recorded
 from events.journal import JournalRow, copy_rows
 from events.refusal import LaneStopped
 from events.row_counts import RowCountWrong
+from events.vocabulary import STREAMS
 from events.writes import Write, send
 
 Apply = Callable[[Connection, Sequence[Recorded]], Awaitable[Sequence[Write]]]
@@ -225,22 +227,32 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     """Lock lanes ascending, in one statement, inside the caller's transaction. Unknown lanes are left out."""
     wanted = sorted(set(keys))
     rows = await connection.fetch(LOCK_LANES, [key.stream for key in wanted], [key.lane for key in wanted])
-    heads = {
-        LaneKey(row["stream"], row["lane"]): Head(
-            next_position=row["next_position"],
-            head=row["head"],
-            last_time=row["last_time"],
-            stopped_reason=row["stopped_reason"],
-        )
-        for row in rows
-    }
-    return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
+    return _heads_of(rows)
+
+
+# Sent as a text, since only so two statements go in one message; it then takes no parameters.
+BEGIN_AND_LOCK = """
+begin;
+select from record.lane where (stream, lane) in ({lanes}) order by stream, lane for update
+"""
+
+
+async def begin_and_lock(connection: Connection, keys: Iterable[LaneKey]) -> None:
+    """Open a transaction that holds these lanes, locked ascending; `read_locked` tells how they stand."""
+    lanes = ", ".join(f"('{stream}', {lane:d})" for stream, lane in keys if stream in STREAMS)
+    await connection.execute(BEGIN_AND_LOCK.format(lanes=lanes or "(null, null)"))
 
 
 # The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
-FIND_REQUESTS = """
-select a.place - 1 as place, r.body_hash, r.event_ids
-from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
+READ_LOCKED = """
+select l.stream, l.lane, l.next_position, l.head, l.last_time, l.stopped_reason,
+       clock_timestamp() as locked_at, null::bigint as place, null::bytea as body_hash,
+       null::uuid[] as event_ids
+from unnest($1::text[], $2::bigint[]) as k (stream, lane)
+join record.lane l on l.stream = k.stream and l.lane = k.lane
+union all
+select null, null, null, null, null, null, null, a.place - 1, r.body_hash, r.event_ids
+from unnest($3::uuid[], $4::text[], $5::text[]) with ordinality as a (organisation, route, key, place)
 cross join lateral (
     select q.body_hash, q.event_ids from record.request q
     where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
@@ -256,15 +268,37 @@ class StoredRequest(NamedTuple):
     event_ids: list[UUID]
 
 
-async def find_requests(connection: Connection, requests: Sequence[Request]) -> list[StoredRequest]:
-    """Those that were accepted before, by organisation, route and key."""
+async def read_locked(
+    connection: Connection, keys: Collection[LaneKey], requests: Sequence[Request]
+) -> tuple[Heads, list[StoredRequest]]:
+    """Lanes that the transaction holds, and those of the requests that were accepted before."""
     rows = await connection.fetch(
-        FIND_REQUESTS,
+        READ_LOCKED,
+        [key.stream for key in keys],
+        [key.lane for key in keys],
         [request.organisation for request in requests],
         [request.route for request in requests],
         [request.key for request in requests],
     )
-    return [StoredRequest(*row) for row in rows]
+    stored = [
+        StoredRequest(row["place"], row["body_hash"], row["event_ids"])
+        for row in rows
+        if row["place"] is not None
+    ]
+    return _heads_of([row for row in rows if row["place"] is None]), stored
+
+
+def _heads_of(rows: Sequence[asyncpg.Record]) -> Heads:
+    heads = {
+        LaneKey(row["stream"], row["lane"]): Head(
+            next_position=row["next_position"],
+            head=row["head"],
+            last_time=row["last_time"],
+            stopped_reason=row["stopped_reason"],
+        )
+        for row in rows
+    }
+    return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
 
 
 async def append(
