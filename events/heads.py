@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
 from msgspec import Struct
 
 from events.catalog import stream_of, type_of
@@ -288,7 +287,7 @@ async def read_locked(
     return _heads_of([row for row in rows if row["place"] is None]), stored
 
 
-def _heads_of(rows: Sequence[asyncpg.Record]) -> Heads:
+def _heads_of(rows: Sequence[Any]) -> Heads:
     heads = {
         LaneKey(row["stream"], row["lane"]): Head(
             next_position=row["next_position"],
