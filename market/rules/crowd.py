@@ -1,7 +1,7 @@
 """Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotGraded,
@@ -32,6 +33,7 @@ from events.market_events import (
     RequirementPosted,
     RequirementWithdrawn,
     RuleSetPublished,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
@@ -40,6 +42,7 @@ from events.market_events import (
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
 from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold
+from market.rules.facts import MarketFact
 from market.rules.viewers import InitiativeViewer, PublicViewer
 
 TapeViewer = PublicViewer | InitiativeViewer
@@ -79,8 +82,8 @@ def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
 
 def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer) -> None:
     """Bring a lane's books to `event`, and their crowds with them."""
-    market: UUID = event.data.market  # type: ignore[attr-defined]
-    orders = _touched(event.data)
+    fact: MarketFact = event.data  # type: ignore[assignment]
+    market, orders = fact.market, _touched(fact)
     book = books.get(market)
     if book is None:
         fold(books, event)
@@ -136,7 +139,7 @@ def shown_to(terms: SupplyTerms | RequirementTerms, viewer: TapeViewer) -> bool:
     return not named or (isinstance(viewer, InitiativeViewer) and viewer.initiative in named)
 
 
-def _touched(fact: Any) -> tuple[UUID, ...]:
+def _touched(fact: MarketFact) -> tuple[UUID, ...]:
     """Orders whose grams or terms a fact may change; none for facts about others."""
     match fact:
         case SupplyOffered() | SupplyOfferAmended() | SupplyOfferWithdrawn() | SupplyOfferExpired():
@@ -153,7 +156,7 @@ def _touched(fact: Any) -> tuple[UUID, ...]:
             return ()
         case RuleSetPublished() | ClearingPlanned() | ClearingEvidence() | ClearingCompleted():
             return ()
-        case ClearingAbandoned() | MatchAnswered():
+        case ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
             return ()
         case _:
             assert_never(fact)

@@ -37,6 +37,7 @@ from events.market_events import (
 )
 from market.rules.book import Book
 from market.rules.crowd import Crowd, TapeViewer
+from market.rules.facts import MarketFact, RequirementFact, SupplyFact
 from market.rules.tape import (
     Action,
     OrderTopic,
@@ -46,37 +47,6 @@ from market.rules.tape import (
     order_line,
     rule_set_line,
     trade_line,
-)
-
-SupplyFact = (
-    SupplyOffered
-    | SupplyOfferAmended
-    | SupplyOfferWithdrawn
-    | SupplyOfferExpired
-    | RecoveredLotListed
-    | RecoveredLotGraded
-    | RecoveredLotAmended
-    | RecoveredLotWithdrawn
-    | RecoveredLotExpired
-)
-RequirementFact = RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired
-MatchFact = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
-MarketFact = (
-    MarketOpened
-    | MemberAdmitted
-    | MemberChanged
-    | MemberSuspended
-    | InputRecorded
-    | RuleSetPublished
-    | SupplyFact
-    | RequirementFact
-    | ClearingPlanned
-    | ClearingEvidence
-    | ClearingCompleted
-    | ClearingAbandoned
-    | MatchFact
-    | RuleSetRehearsed
-    | QuoteAsked
 )
 
 

@@ -44,6 +44,7 @@ from events.vocabulary import MassG, Side
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.crowd import Crowd, crowd_of
 from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
+from market.rules.facts import MarketFact
 from market.rules.ineligibility import Ineligibility
 from market.rules.own_round import OwnOrderInRound, OwnQuote, own_order_in_round, own_quote
 from market.rules.own_side import (
@@ -56,7 +57,7 @@ from market.rules.own_side import (
 from market.rules.quotes import Quote
 from market.rules.standings import OrderInRound
 from market.rules.tape import abandoned_line, completed_line, rule_set_line
-from market.rules.taping import MarketFact, on_tape, supply_of
+from market.rules.taping import on_tape, supply_of
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,

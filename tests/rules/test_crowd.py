@@ -14,12 +14,14 @@ from events.market_events import (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    QuoteAsked,
     RecoveredLotAmended,
     RecoveredLotExpired,
     RecoveredLotWithdrawn,
     RequirementAmended,
     RequirementExpired,
     RequirementWithdrawn,
+    RuleSetRehearsed,
     SupplyOfferAmended,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
@@ -27,7 +29,7 @@ from events.market_events import (
 from events.market_terms import AcceptedForm
 from events.vocabulary import ProductForm, Side
 from market.rules.book import Book, Books, RequirementOrder, SupplyOrder
-from market.rules.crowd import Crowds, TapeViewer, crowd_of, fold_crowd, published_forms
+from market.rules.crowd import Crowd, Crowds, TapeViewer, crowd_of, fold_crowd, published_forms
 from market.rules.viewers import InitiativeViewer, PublicViewer
 from tests.blotter import (
     EUR,
@@ -41,6 +43,7 @@ from tests.blotter import (
     member,
     ndpr_price,
     requirement_terms,
+    rule_set,
     supply_terms,
 )
 
@@ -206,6 +209,21 @@ def test_the_total_is_what_a_scan_of_the_book_finds(seed: int) -> None:
                 for with_held in (False, True):
                     found = published_forms(crowd, book, side, with_held=with_held)
                     assert scanned(book, side, viewer, with_held=with_held) == found
+
+
+def test_a_question_and_a_rehearsal_change_nobodys_grams() -> None:
+    lane = Lane()
+    lane.admit(member("buyer"))
+    asked = {"market": MARKET, "plan": ident("plan"), "round": 1}
+    asker = {"organisation": ident("buyer"), "group": ident("buyer")}
+    lane.add(QuoteAsked(**asked, **asker, quote=ident("quote")))  # type: ignore[arg-type]
+    draft = {"rehearsal": ident("rehearsal"), "rule_set": rule_set(version=2), "rule_set_sha256": "0" * 64}
+    lane.add(RuleSetRehearsed(**asked, **draft))  # type: ignore[arg-type]
+    books: Books = {}
+    crowds: Crowds = {}
+    for event in lane.events:
+        fold_crowd(books, crowds, event, PUBLIC)
+    assert Crowd() == crowds[MARKET]
 
 
 def test_the_random_books_publish_trade_and_hide() -> None:
