@@ -39,8 +39,8 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.market_terms import Qualification
 from events.vocabulary import MassG, Side
+from market.rules.audience import concerns, market_audience
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.crowd import Crowd, crowd_of
 from market.rules.explanations import Candidates, MatchExplanation, Verdict, price_standing
@@ -227,25 +227,27 @@ def _sealed_verdict(verdict: Verdict) -> Verdict:
 
 
 def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struct | None:
+    """Public facts as on the tape, a match from the organisation's own side, its own facts whole."""
+    if not concerns(market_audience(fact, book), organisation):
+        return None
     match fact:
-        case MarketOpened() | ClearingPlanned():
-            return fact
-        case MemberAdmitted() | MemberChanged():
-            return fact if fact.member.organisation == organisation else None
-        case InputRecorded():
-            return _input_for(fact, organisation)
         case RuleSetPublished():
             return rule_set_line(fact)
         case ClearingCompleted():
             return completed_line(fact)
         case ClearingAbandoned():
             return abandoned_line(fact)
-        case ClearingEvidence() | RuleSetRehearsed():
-            return None
         case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             return _match_for(fact, organisation, book)
+        case ClearingEvidence() | RuleSetRehearsed():
+            return None
         case (
-            MemberSuspended()
+            MarketOpened()
+            | MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | ClearingPlanned()
             | MatchAnswered()
             | SupplyOffered()
             | SupplyOfferAmended()
@@ -262,22 +264,14 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
             | RequirementExpired()
             | QuoteAsked()
         ):
-            return fact if fact.organisation == organisation else None
+            return fact
         case _:
             assert_never(fact)
 
 
-def _input_for(fact: InputRecorded, organisation: UUID) -> InputRecorded | None:
-    """Prices, rates and lists are every member's; a qualification is its buyer's and seller's."""
-    value = fact.input
-    if isinstance(value, Qualification) and organisation not in (value.buyer, value.seller):
-        return None
-    return fact
-
-
 def _match_for(
     fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed, organisation: UUID, book: Book
-) -> Struct | None:
+) -> Struct:
     if isinstance(fact, MatchStruck):
         seller, buyer = (
             book.supplies[fact.supply].organisation,
@@ -285,8 +279,6 @@ def _match_for(
         )
     else:
         seller, buyer = book.matches[fact.match].seller, book.matches[fact.match].buyer
-    if organisation not in (seller, buyer):
-        return None
     side: Side = "seller" if organisation == seller else "buyer"
     counterparty = buyer if side == "seller" else seller
     match fact:

@@ -1,0 +1,66 @@
+"""The one rule for every door: any event of the record and a viewer, to what that viewer sees, or nothing.
+
+`visibility`, `contract_visibility` and `party_visibility` hold the rule of each stream.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from events.envelope import Recorded
+from market.rules.audience import (
+    Audience,
+    contract_audience,
+    market_audience,
+    material_audience,
+    party_audience,
+)
+from market.rules.book import Book
+from market.rules.contract_visibility import see_contract
+from market.rules.crowd import Crowd
+from market.rules.deals import Deals
+from market.rules.party_visibility import see_material, see_party
+from market.rules.viewers import Viewer
+from market.rules.visibility import see
+
+
+class Before(Struct, frozen=True, kw_only=True):
+    """What the rule has to know of an event's lane BEFORE the event: its market's book, or its agreements.
+
+    `crowd` is of the viewer; without one it is counted anew.
+    """
+
+    book: Book | None = None
+    crowd: Crowd | None = None
+    deals: Deals = {}
+
+
+def see_event(event: Recorded, viewer: Viewer, before: Before) -> Struct | None:
+    """ValueError for a stream that has no rule."""
+    match event.stream:
+        case "market":
+            return see(event, viewer, before.book, before.crowd)
+        case "contracts":
+            return see_contract(event, viewer, before.deals)
+        case "parties":
+            return see_party(event, viewer)
+        case "materials":
+            return see_material(event, viewer)
+        case _:
+            raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
+
+
+def audience_of(event: Recorded, before: Before) -> Audience:
+    """The organisations to whom `see_event` shows something. ValueError for a stream that has no rule."""
+    fact: Any = event.data
+    match event.stream:
+        case "market":
+            return market_audience(fact, before.book)
+        case "contracts":
+            return contract_audience(fact, before.deals)
+        case "parties":
+            return party_audience(fact)
+        case "materials":
+            return material_audience(fact)
+        case _:
+            raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")

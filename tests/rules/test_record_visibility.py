@@ -1,0 +1,152 @@
+"""No type of the catalogue is without a rule, and an event concerns exactly those who are shown something."""
+
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+
+from events import contract_events, market_events, material_events, party_events
+from events.catalog import FACT_TYPES, LIFTS
+from events.codec import decode_event
+from events.envelope import Recorded
+from events.market_events import MatchStruck
+from events.party_events import ApiKeyIssued
+from events.vocabulary import STREAMS
+from market.rules.audience import EVERYBODY, concerns
+from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
+from market.rules.deals import ContractFact, Deal, Deals, DealTerms
+from market.rules.facts import MarketFact, MaterialFact, PartyFact
+from market.rules.record_visibility import Before, audience_of, see_event
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+from tests.blotter import ident, requirement_terms, supply_terms
+from tests.golden.samples import sample_bodies
+from tests.rules.test_visibility import Watched, crowd, finish
+
+KEY = b"publisher key of a test"
+SELLER, BUYER, STRANGER = ident("seller"), ident("buyer"), ident("stranger")
+VIEWERS: tuple[Viewer, ...] = (
+    PublicViewer(key=KEY),
+    InitiativeViewer(initiative="remhub", key=KEY),
+    *(OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER)),
+    OperatorViewer(cut=0),
+    AuditorViewer(),
+)
+UNIONS: tuple[tuple[Any, tuple[type, ...]], ...] = (
+    (MarketFact, market_events.FACTS),
+    (ContractFact, contract_events.FACTS),
+    (PartyFact, party_events.FACTS),
+    (MaterialFact, material_events.FACTS),
+)
+
+
+class Always(dict[UUID, Any]):
+    """The same for whatever is asked."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self._value = value
+
+    def __missing__(self, _key: UUID) -> Any:
+        return self._value
+
+
+def events_of(name: str) -> list[Recorded]:
+    return [decode_event(body, bytes(32)) for body in sample_bodies(name)]
+
+
+def before() -> Before:
+    """A lane in which every order, match and agreement is SELLER's and BUYER's."""
+    lane = Watched()
+    found = lane.book
+    market = found.market
+    supply = SupplyOrder(
+        order=ident("supply"), kind="offer", market=market, organisation=SELLER, rank=1, version=1,
+        status="open", terms=supply_terms("seller"),
+    )  # fmt: skip
+    requirement = RequirementOrder(
+        order=ident("requirement"), market=market, organisation=BUYER, rank=1, version=1, status="open",
+        terms=requirement_terms("buyer"),
+    )  # fmt: skip
+    struck = events_of(MatchStruck.TYPE)[0].data
+    assert isinstance(struck, MatchStruck)
+    book = Book(
+        market=market,
+        terms=found.terms,
+        position=found.position,
+        last_time=found.last_time,
+        inputs=found.inputs,
+        supplies=Always(supply),
+        requirements=Always(requirement),
+        matches=Always(OpenMatch(struck=struck, seller=SELLER, buyer=BUYER)),
+    )
+    terms = DealTerms(form="metal", yearly_g=10**9, years=1, start_year=2027, price="fixed")
+    deals: Deals = Always(
+        Deal(market=market, kind="offtake", seller=SELLER, buyer=BUYER, status="draft", table=terms)
+    )
+    return Before(book=book, deals=deals)
+
+
+@pytest.mark.parametrize(("union", "facts"), UNIONS)
+def test_every_type_of_the_catalogue_is_in_the_unions_that_rules_go_through(union: Any, facts: Any) -> None:
+    assert set(facts) == set(get_args(union))
+
+
+def test_the_unions_are_the_whole_catalogue() -> None:
+    assert set(FACT_TYPES.values()) == {fact for _, facts in UNIONS for fact in facts}
+    assert {name.partition(".")[0] for name in FACT_TYPES} == set(STREAMS)
+
+
+@pytest.mark.parametrize("name", sorted(set(FACT_TYPES) - set(LIFTS)))
+def test_every_type_has_a_rule_for_every_viewer(name: str) -> None:
+    lane = before()
+    for event in events_of(name):
+        audience = audience_of(event, lane)
+        for viewer in VIEWERS:
+            seen = see_event(event, viewer, lane)
+            if isinstance(viewer, OrganisationViewer):
+                assert (seen is not None) == concerns(audience, viewer.organisation), name
+            if isinstance(viewer, AuditorViewer):
+                assert event.data == seen
+
+
+def test_a_type_of_an_unknown_stream_is_refused() -> None:
+    (event, *_) = events_of(MatchStruck.TYPE)
+    strange = Recorded(**{name: getattr(event, name) for name in event.__struct_fields__} | {"stream": "odd"})
+    for ask in (
+        lambda: see_event(strange, AuditorViewer(), before()),
+        lambda: audience_of(strange, before()),
+    ):
+        with pytest.raises(ValueError, match="odd"):
+            ask()
+
+
+def test_in_a_whole_market_an_event_concerns_those_who_are_shown_something() -> None:
+    market = crowd()
+    finish(market)
+    names = [f"{side}{k}" for side in ("seller", "buyer") for k in range(6)]
+    concerned = 0
+    for event, book in zip(market.events, market.before, strict=True):
+        lane = Before(book=book)
+        audience = audience_of(event, lane)
+        for name in (*names, "nobody"):
+            seen = see_event(event, OrganisationViewer(organisation=ident(name)), lane)
+            assert (seen is not None) == concerns(audience, ident(name))
+            concerned += seen is not None and audience != EVERYBODY
+    assert concerned > len(names)
+
+
+def test_nobody_but_an_auditor_is_shown_the_hash_of_a_key() -> None:
+    (event, *_) = events_of(ApiKeyIssued.TYPE)
+    assert isinstance(event.data, ApiKeyIssued)
+    owner = OrganisationViewer(organisation=event.data.organisation)
+    for viewer in (owner, OperatorViewer(cut=0)):
+        seen = see_event(event, viewer, Before())
+        assert event.data.key == getattr(seen, "key", None)
+        assert not hasattr(seen, "secret_sha256")
