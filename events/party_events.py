@@ -161,6 +161,22 @@ class ApiKeyRevoked(Struct, frozen=True, kw_only=True):
     key: UUID
 
 
+class StreamOpened(Struct, frozen=True, kw_only=True):
+    """The organisation's own topic gets what it may see, from its first event on."""
+
+    TYPE: ClassVar[str] = "parties.stream.opened.v1"
+
+    organisation: UUID
+
+
+class StreamClosed(Struct, frozen=True, kw_only=True):
+    """Its topic gets nothing more, and keeps what it has."""
+
+    TYPE: ClassVar[str] = "parties.stream.closed.v1"
+
+    organisation: UUID
+
+
 class InitiativeRegistered(Struct, frozen=True, kw_only=True):
     """A project or alliance of organisations; its code is for ever."""
 
@@ -199,6 +215,8 @@ FACTS: tuple[type[Struct], ...] = (
     LicenceRevoked,
     ApiKeyIssued,
     ApiKeyRevoked,
+    StreamOpened,
+    StreamClosed,
     InitiativeRegistered,
     InitiativeChanged,
     InitiativeRevoked,

@@ -22,7 +22,10 @@ UUID_VERSION_8 = 8
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """One CloudEvent of a topic that is a view of the record; `data` is JSON."""
+    """One CloudEvent of a topic that is a view of the record; `data` is JSON.
+
+    `extensions`: names and values of attributes beyond those of CloudEvents 1.0.
+    """
 
     topic: str
     key: str
@@ -33,6 +36,7 @@ class Message(Struct, frozen=True, kw_only=True):
     time: datetime
     data: bytes
     partition: int = 0
+    extensions: tuple[tuple[str, str], ...] = ()
 
 
 class NotPublished(Exception):
@@ -61,6 +65,7 @@ def message_headers(message: Message) -> list[tuple[str, bytes]]:
         ("ce_time", time.encode()),
         ("ce_subject", message.subject.encode()),
         ("content-type", CONTENT_TYPE),
+        *((f"ce_{name}", value.encode()) for name, value in message.extensions),
     ]
 
 

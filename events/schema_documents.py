@@ -62,6 +62,29 @@ CHECKPOINT_HEADERS: Schema = {
 }
 
 
+PARTNER_TOPIC = "partner.{organisation}.v1"
+PARTNER_HEADERS: Schema = {
+    "type": "object",
+    "description": "CloudEvents 1.0 attributes in Kafka binary mode; of own events also their place.",
+    "properties": {
+        **CHECKPOINT_HEADERS["properties"],
+        "ce_type": {"type": "string", "pattern": "^partner\\.[a-z.-]+\\.v[0-9]+$"},
+        "ce_stream": {"enum": list(STREAMS)},
+        "ce_lane": {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"},
+        "ce_position": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
+    "required": CHECKPOINT_HEADERS["required"],
+}
+PARTNER_EVENT: Schema = {
+    "name": "partner-event",
+    "title": "PartnerEvent",
+    "summary": "A fact as the organisation may see it; docs/streams.md lists the types and their members.",
+    "contentType": "application/json",
+    "headers": {"$ref": "#/components/schemas/PartnerHeaders"},
+    "payload": {"type": "object"},
+}
+
+
 class BreakingChange(Exception):
     """A published event version would change for its readers; make a `.v2` type and a lift instead."""
 
@@ -119,11 +142,18 @@ def asyncapi() -> Schema:
         "Signed heads of all lanes, cosignatures of witnesses, changes of the operator's key; one partition.",
         [kind.TYPE for kind in checkpoints.MESSAGES],
     )
+    channels[PARTNER_TOPIC] = _partner_channel()
     reads = {
         f"read-{stream}": (record_topic("", stream), f"Read the record of {stream}.") for stream in STREAMS
     }
     reads["read-checkpoints"] = (checkpoints.TOPIC, "Read what the operator has signed.")
-    headers = {"CheckpointHeaders": CHECKPOINT_HEADERS, "RecordHeaders": HEADERS}
+    reads["read-partner"] = (PARTNER_TOPIC, "Read what one's own organisation may see.")
+    messages["partner-event"] = PARTNER_EVENT
+    headers = {
+        "CheckpointHeaders": CHECKPOINT_HEADERS,
+        "PartnerHeaders": PARTNER_HEADERS,
+        "RecordHeaders": HEADERS,
+    }
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -161,6 +191,16 @@ def _channel(topic: str, description: str, names: Sequence[str]) -> Schema:
         "description": description,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
     }
+
+
+def _partner_channel() -> Schema:
+    channel = _channel(
+        PARTNER_TOPIC,
+        "An organisation's own view of the record, once it has opened its stream; one partition.",
+        ["partner-event"],
+    )
+    parameters = {"organisation": {"description": "UUID of the organisation."}}
+    return channel | {"parameters": parameters}
 
 
 def _plain_discriminators(schema: Any) -> Any:

@@ -43,6 +43,7 @@ TIMER_COMMANDS: Final = Counter(
     "lodestone_timer_commands", "Commands given by timers, by kind and outcome.", ("kind", "outcome")
 )
 TAPE_RECORDS: Final = Counter("lodestone_tape_records", "Records sent to the public tape.", ("topic",))
+PARTNER_RECORDS: Final = Counter("lodestone_partner_records", "Records sent to the topics of partners.")
 CHECKPOINTS_REFUSED: Final = Gauge(
     "lodestone_checkpoints_refused", "Lanes whose head the signer refuses to sign."
 )

@@ -1,48 +1,38 @@
-"""PROCESS events → public topics through `rules.visibility`: anonymised, by kind, with a sequence of its own.
+"""PROCESS events → public and partner topics and the feed, through `rules.record_visibility`.
 
-The place on the tape follows from the lane alone, so what is sent again after a crash is the same bytes.
+The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone.
+What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
-import asyncio
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from events.connections import Pool
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.publishing import Message, NotPublished, TopicWriter, derived_id
+from events.faults import crash_point
+from events.publishing import Message, TopicWriter, derived_id
 from events.subscription import Batch
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
+from market.partner_topics import PartnerTopics, publish_until_taken
 from market.rules.book import Books
-from market.rules.contract_visibility import see_contract
 from market.rules.crowd import Crowds, fold_crowd
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
+from market.rules.partner_lines import PartnerLine, partner_lines
+from market.rules.record_visibility import Before, see_event
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
-from market.rules.visibility import see
+from market.rules.wire_units import PUBLIC_UNITS, members_of
+from market.store import feed
 
-log = structlog.get_logger("lodestone.publisher")
-
-NAME: Final = "publisher"
+NAME: Final = feed.PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
-RETRY_SECONDS: Final = 1.0
-
-UNITS: Final = (
-    ("_g_co2e_per_kg", "_kg_co2e_per_kg", 3),
-    ("_ueur_per_kg", "_eur_per_kg", 6),
-    ("_cents_per_t", "_eur_per_t", 2),
-    ("_ppb", "_percent", 7),
-    ("_g", "_kg", 3),
-)
-"""Ending of a name inside, ending on public topics, decimals between them."""
 
 
 class Tape(Struct, kw_only=True):
@@ -60,23 +50,48 @@ class DealTape(Struct, kw_only=True):
     sequences: dict[str, int] = {}
 
 
-T = TypeVar("T", Tape, DealTape)
+class Register(Struct, kw_only=True):
+    """As `Tape`, of a lane whose events depend on none before."""
+
+    sequences: dict[str, int] = {}
+
+
+T = TypeVar("T", Tape, DealTape, Register)
 PublicLine: TypeAlias = TapeLine | TapeAgreement
-Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Struct | None]
-"""Brings a tape past an event and tells what the public may see of it."""
 
 
-def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Struct | None:
+class Shown(NamedTuple):
+    """What the public may see of an event, and the lines of those whom it concerns."""
+
+    public: Struct | None
+    partners: tuple[PartnerLine, ...]
+
+
+Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Shown]
+"""Brings a tape past an event and tells who may see what of it."""
+
+
+def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Shown:
     market: UUID = event.data.market  # type: ignore[attr-defined]
-    seen = see(event, viewer, tape.books.get(market), tape.crowds.get(market))
+    before = Before(book=tape.books.get(market), crowd=tape.crowds.get(market))
+    shown = _shown(event, viewer, before)
     fold_crowd(tape.books, tape.crowds, event, viewer)
-    return seen
+    return shown
 
 
-def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Struct | None:
-    seen = see_contract(event, viewer, tape.deals)
+def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Shown:
+    shown = _shown(event, viewer, Before(deals=tape.deals))
     fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
-    return seen
+    return shown
+
+
+def show_register(tape: Register, event: Recorded, viewer: PublicViewer) -> Shown:
+    del tape
+    return _shown(event, viewer, Before())
+
+
+def _shown(event: Recorded, viewer: PublicViewer, before: Before) -> Shown:
+    return Shown(see_event(event, viewer, before), partner_lines(event, before))
 
 
 class Line(Struct, frozen=True):
@@ -94,6 +109,7 @@ class Publisher(Generic[T]):
         self,
         pool: Pool,
         topics: TopicWriter,
+        partners: PartnerTopics,
         shape: type[T],
         show: Show[T],
         *,
@@ -103,6 +119,7 @@ class Publisher(Generic[T]):
     ) -> None:
         self._pool = pool
         self._topics = topics
+        self._partners = partners
         self._viewer = PublicViewer(key=public_id_key)
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
@@ -115,28 +132,38 @@ class Publisher(Generic[T]):
         """Rebuild the lane's books and sequences at `position`."""
         self._lanes[key] = await self._memory.recall(self._pool, key, position)
         self._unsaved[key] = 0
+        await self._partners.opened(key)
 
     async def handle(self, batch: Batch) -> None:
         tape = self._lanes[batch.lane]
-        lines = [line for event in batch.events if (line := self._step(tape, event)) is not None]
-        await self._publish([self._message(line) for line in lines])
+        lines: list[Line] = []
+        shown: list[PartnerLine] = []
+        for event in batch.events:
+            line, partners = self._step(tape, event)
+            lines += [] if line is None else [line]
+            shown += partners
         self._unsaved[batch.lane] += len(batch.events)
         due = self._unsaved[batch.lane] >= self._snapshot_after_events
         snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
-        async with batch.transaction() as connection:
-            if snapshot is not None:
-                await self._memory.keep(connection, batch.lane, snapshot)
-                self._unsaved[batch.lane] = 0
+        async with self._partners.holding(batch.lane):
+            await self._publish([self._message(line) for line in lines])
+            await self._partners.publish(batch.lane, shown)
+            crash_point("publisher.sent")
+            async with batch.transaction() as connection:
+                await feed.write(connection, shown)
+                if snapshot is not None:
+                    await self._memory.keep(connection, batch.lane, snapshot)
+                    self._unsaved[batch.lane] = 0
 
-    def _step(self, tape: T, event: Recorded) -> Line | None:
-        """Bring the tape past the event; its line, if the public may see one."""
-        seen = self._show(tape, event, self._viewer)
+    def _step(self, tape: T, event: Recorded) -> tuple[Line | None, tuple[PartnerLine, ...]]:
+        """Bring the tape past the event; its line, if the public may see one, and those of partners."""
+        seen, partners = self._show(tape, event, self._viewer)
         if seen is None:
-            return None
+            return None, partners
         assert isinstance(seen, PublicLine), f"the public may not see {type(seen).__name__}"
         place = f"{seen.topic} {seen.market}"
         tape.sequences[place] = tape.sequences.get(place, 0) + 1
-        return Line(event, seen, tape.sequences[place])
+        return Line(event, seen, tape.sequences[place]), partners
 
     def _message(self, line: Line) -> Message:
         seen = line.line
@@ -152,16 +179,9 @@ class Publisher(Generic[T]):
         )
 
     async def _publish(self, messages: list[Message]) -> None:
-        """Until Kafka has them: that it is away is no fault of the lane."""
-        while messages:
-            try:
-                await self._topics.publish(messages)
-            except NotPublished:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            for message in messages:
-                TAPE_RECORDS.labels(message.topic).inc()
-            return
+        await publish_until_taken(self._topics, messages)
+        for message in messages:
+            TAPE_RECORDS.labels(message.topic).inc()
 
 
 def _kind(line: PublicLine) -> str:
@@ -190,32 +210,7 @@ def _subject(line: PublicLine) -> str:
 
 def wire(line: PublicLine, sequence: int) -> dict[str, Any]:
     """The JSON members of a public record: decimal strings with the unit in the name, and the sequence."""
-    members: dict[str, Any] = public_units(msgspec.to_builtins(line))
-    members.pop("topic")
-    return {"sequence": sequence, **members}
-
-
-def public_units(value: Any) -> Any:
-    """Integers of a named unit become decimal strings of the public one, bands and lists of them too."""
-    if isinstance(value, dict):
-        changed: dict[str, Any] = {}
-        for name, member in value.items():
-            ending = next((unit for unit in UNITS if name.endswith(unit[0])), None)
-            if ending is None or member is None:
-                changed[name] = public_units(member)
-            else:
-                changed[name.removesuffix(ending[0]) + ending[1]] = _scaled(member, ending[2])
-        return changed
-    return [public_units(member) for member in value] if isinstance(value, list) else value
-
-
-def _scaled(member: Any, decimals: int) -> Any:
-    if isinstance(member, dict):
-        return {name: _scaled(figure, decimals) for name, figure in member.items()}
-    if isinstance(member, list):
-        return [_scaled(figure, decimals) for figure in member]
-    text = format(Decimal(member).scaleb(-decimals), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return {"sequence": sequence, **members_of(line, PUBLIC_UNITS)}
 
 
 def tape_id(public_id_key: bytes, event: UUID) -> UUID:

@@ -14,7 +14,9 @@ from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.writes import send
+from market.rules.partner_lines import ShownLane
 from market.store import applying, tables, views
+from market.store import feed as feeds
 
 Feed: TypeAlias = Callable[[LaneKey, int], AsyncIterator[Sequence[Recorded]]]
 """Events of a lane from its first up to and with a position, verified: `events.replay.from_journal` or
@@ -80,9 +82,11 @@ from unnest($2::text[], $3::text[]) as t (home, name)
 USE_SCRATCH = "select set_config('search_path', $1, true)"
 
 LANES = """
-select l.stream, l.lane, l.next_position - 1 as upto, coalesce(c.position, 0) as projected
+select l.stream, l.lane, l.next_position - 1 as upto, coalesce(c.position, 0) as projected,
+       coalesce(p.position, 0) as published
 from record.lane l
 left join record.consumer c on c.stream = l.stream and c.lane = l.lane and c.name = $1
+left join record.consumer p on p.stream = l.stream and p.lane = l.lane and p.name = $2
 where l.next_position > 1 order by l.stream, l.lane
 """
 
@@ -126,15 +130,24 @@ async def compare_with_record(connection: Connection, feed: Feed, progress: Prog
 
 
 async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None) -> int:
-    lanes = await connection.fetch(LANES, views.PROJECTOR)
+    lanes = await connection.fetch(LANES, views.PROJECTOR, feeds.PUBLISHER)
     total, done = sum(row["upto"] for row in lanes), 0
     for row in lanes:
-        key, position = LaneKey(row["stream"], row["lane"]), 0
+        key, position, shown = LaneKey(row["stream"], row["lane"]), 0, ShownLane()
+        floors = await feeds.read_lane_floors(connection, key)
         async for events in feed(key, row["upto"]):
             await send(connection, await applying.apply(connection, events))
             seen = [event for event in events if event.position <= row["projected"]]
             if seen:
                 await views.apply(connection, seen)
+            lines = [
+                line
+                for event in events
+                if event.position <= row["published"]
+                for line in shown.step(event)
+                if line.position > floors.get(line.audience, 0)
+            ]
+            await feeds.write(connection, lines)
             position = events[-1].position
             done += len(events)
             if progress is not None:

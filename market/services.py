@@ -29,22 +29,26 @@ from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
 from market.http.door import Door
+from market.http.feed_tail import FeedTail
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.http.sending import Protocol
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
+from market.partner_topics import PartnerTopics
 from market.projector import Projector
-from market.publisher import DealTape, Publisher, Tape, show_contracts, show_market
+from market.publisher import DealTape, Publisher, Register, Tape, show_contracts, show_market, show_register
 from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
 from market.stopping import until
 from market.store.applying import apply
+from market.store.feed import PUBLISHER
 from market.store.party_reads import find_key
 from market.store.reading import reading
 from market.store.views import PROJECTOR
 from market.timers import Timers, count_command
+from market.topics import create_partner_topic
 from market.watch import checks, watch
 
 log = structlog.get_logger("lodestone.services")
@@ -229,20 +233,32 @@ async def _run_projector(wiring: Wiring, stop: asyncio.Event) -> None:
 
 async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
     tape = TopicWriter(wiring.ground.producer)
+    partners = PartnerTopics(
+        wiring.writer,
+        tape,
+        partial(create_partner_topic, wiring.ground.bootstrap),
+        owner=wiring.owner,
+        topic_prefix=wiring.prefix,
+    )
     given: dict[str, Any] = {
         "public_id_key": publisher_key(wiring.settings),
         "topic_prefix": wiring.prefix,
     }
+    registers = Publisher(wiring.writer, tape, partners, Register, show_register, **given)
+    handlers: dict[str, Publisher[Any]] = {
+        "market": Publisher(wiring.writer, tape, partners, Tape, show_market, **given),
+        "contracts": Publisher(wiring.writer, tape, partners, DealTape, show_contracts, **given),
+        "parties": registers,
+        "materials": registers,
+    }
+    readers = [
+        subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened)
+        for stream, handler in handlers.items()
+    ]
     try:
-        market = Publisher(wiring.writer, tape, Tape, show_market, **given)
-        contracts = Publisher(wiring.writer, tape, DealTape, show_contracts, **given)
-        await _run_all(
-            stop,
-            [
-                subscription(wiring, "publisher", "market", market, opened=market.opened),
-                subscription(wiring, "publisher", "contracts", contracts, opened=contracts.opened),
-            ],
-        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(partners.run(stop))
+            group.create_task(_run_all(stop, readers))
     finally:
         await tape.close()
 
@@ -273,6 +289,7 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         new_id=new_id,
         new_secret=partial(secrets.token_bytes, SECRET_BYTES),
         public_id_key=publisher_key(settings),
+        topic_prefix=wiring.prefix,
         keys=KeyRing(partial(find_credential, wiring.reader), wiring.clock),
         seal=CursorSeal(settings.cursor_secret.get_secret_value()),
         limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
@@ -282,6 +299,7 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         ),
         solver=solver,
         metrics=on_process_registry(),
+        feed=FeedTail(wiring.reader),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
     )
@@ -325,8 +343,9 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
             bound.set_exception(error)
         raise
     solver = Solver(seconds_max=WHAT_IF_SECONDS_MAX, children_max=WHAT_IFS_AT_ONCE)
+    opened = door(wiring, solver)
     config = uvicorn.Config(
-        create_app(door(wiring, solver)),
+        create_app(opened),
         loop="none",
         http=Protocol,
         log_config=None,
@@ -343,10 +362,16 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
         telling = asyncio.ensure_future(_tell_port(server, listening, bound))
         try:
             serve = partial(server.serve, sockets=[listening])
-            await until(stop, serve, lambda: setattr(server, "should_exit", True))
+            await until(stop, serve, lambda: _end(server, opened))
         finally:
             telling.cancel()
             await solver.stop()
+
+
+def _end(server: uvicorn.Server, opened: Door) -> None:
+    """Streams have no end of their own, and the server waits for every answer."""
+    opened.feed.close()
+    server.should_exit = True
 
 
 async def _tell_port(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
 from events.connections import open_admin, open_client
@@ -63,6 +63,7 @@ class _File(Struct, forbid_unknown_fields=True):
     replicated: _Profile
     single: _Profile
     topics: dict[str, _Declared]
+    partner: _Declared = msgspec.field(name="partner-topic", default_factory=lambda: _Declared(partitions=1))
     every: _Every = msgspec.field(name="every-topic", default_factory=_Every)
 
 
@@ -70,17 +71,42 @@ def declared_topics(
     lanes: int, *, brokers: int, prefix: str = "", path: Path = TOPICS_TOML
 ) -> tuple[Topic, ...]:
     """Every topic of a deployment of `lanes` lanes; replicated once the cluster has the brokers for it."""
-    declared = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File)
-    profile = declared.replicated if brokers >= declared.replicated.replication_factor else declared.single
+    declared = _read(path)
+    profile = _profile(declared, brokers)
     return tuple(
-        Topic(
-            name=prefix + name,
-            partitions=lanes if topic.partitions == "lanes" else int(topic.partitions),
-            replication_factor=profile.replication_factor,
-            config={**declared.every.config, **profile.config, **topic.config},
-        )
-        for name, topic in declared.topics.items()
+        _topic(prefix + name, lanes, topic, profile, declared) for name, topic in declared.topics.items()
     )
+
+
+def _read(path: Path) -> _File:
+    return msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File)
+
+
+def _profile(declared: _File, brokers: int) -> _Profile:
+    return declared.replicated if brokers >= declared.replicated.replication_factor else declared.single
+
+
+def _topic(name: str, lanes: int, topic: _Declared, profile: _Profile, declared: _File) -> Topic:
+    return Topic(
+        name=name,
+        partitions=lanes if topic.partitions == "lanes" else int(topic.partitions),
+        replication_factor=profile.replication_factor,
+        config={**declared.every.config, **profile.config, **topic.config},
+    )
+
+
+async def create_partner_topic(bootstrap: str, name: str) -> None:
+    """Where it is missing. TopicError when Kafka refuses or is away."""
+    declared = _read(TOPICS_TOML)
+    try:
+        async with open_admin(bootstrap) as admin:
+            if name in await admin.list_topics():
+                return
+            profile = _profile(declared, len((await admin.describe_cluster())["brokers"]))
+            wanted = _topic(name, 1, declared.partner, profile, declared)
+            _raise_refused(await admin.create_topics([_new(wanted)]))
+    except KafkaError as error:
+        raise TopicError(f"topic {name} could not be made: {error!r}") from error
 
 
 async def inspect_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:

@@ -606,6 +606,8 @@ async def change_the_parties(scene: Scene) -> None:
     await parties.revoke_licence(desk, admin, organisation=organisation, licence=permit.licence)
     await parties.revoke_key(desk, admin, organisation=organisation, key=issued.key)
     await parties.revoke_facility(desk, admin, organisation=organisation, facility=site.facility)
+    await parties.open_stream(desk, buyer.trader, organisation=buyer.organisation)
+    await parties.close_stream(desk, buyer.trader, organisation=buyer.organisation)
     await parties.change_facility(
         desk,
         buyer.trader,

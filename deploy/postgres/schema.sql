@@ -31,10 +31,27 @@ CREATE FUNCTION state.reader_sees_contracts() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (COALESCE(current_setting('lodestone.role'::text, true), ''::text) = ANY (ARRAY['auditor'::text, 'desk'::text]));
 
+CREATE TABLE ops.feed_floor (
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    audience uuid NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT feed_floor_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE ops.migration (
     name text NOT NULL,
     sha256 text NOT NULL,
     applied_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE ops.outlet (
+    organisation uuid NOT NULL,
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    "position" bigint NOT NULL,
+    live boolean NOT NULL,
+    CONSTRAINT outlet_position_check CHECK (("position" >= 0))
 );
 
 CREATE TABLE ops.snapshot (
@@ -515,6 +532,16 @@ CREATE TABLE state.organisation (
     CONSTRAINT organisation_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.partner_stream (
+    lane bigint NOT NULL,
+    organisation uuid NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    is_open boolean NOT NULL,
+    CONSTRAINT partner_stream_position_check CHECK (("position" >= 1)),
+    CONSTRAINT partner_stream_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE state.price_index (
     lane bigint NOT NULL,
     code text NOT NULL,
@@ -608,6 +635,20 @@ CREATE TABLE state.supply (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE view.feed (
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    "position" bigint NOT NULL,
+    audience uuid NOT NULL,
+    event uuid NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    market uuid,
+    "time" timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT feed_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE view.match_entry (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -691,8 +732,14 @@ CREATE TABLE view.waterfall (
     body bytea NOT NULL
 );
 
+ALTER TABLE ONLY ops.feed_floor
+    ADD CONSTRAINT feed_floor_pkey PRIMARY KEY (audience, stream, lane);
+
 ALTER TABLE ONLY ops.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY ops.outlet
+    ADD CONSTRAINT outlet_pkey PRIMARY KEY (organisation, stream, lane);
 
 ALTER TABLE ONLY ops.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (name, stream, lane);
@@ -802,6 +849,9 @@ ALTER TABLE ONLY state.nomination
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
 
+ALTER TABLE ONLY state.partner_stream
+    ADD CONSTRAINT partner_stream_pkey PRIMARY KEY (lane, organisation);
+
 ALTER TABLE ONLY state.price_index
     ADD CONSTRAINT price_index_pkey PRIMARY KEY (lane, code);
 
@@ -817,6 +867,9 @@ ALTER TABLE ONLY state.rule_set
 ALTER TABLE ONLY state.supply
     ADD CONSTRAINT supply_pkey PRIMARY KEY (lane, market, supply);
 
+ALTER TABLE ONLY view.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (lane, stream, "position", audience);
+
 ALTER TABLE ONLY view.match_entry
     ADD CONSTRAINT match_entry_pkey PRIMARY KEY (lane, market, match);
 
@@ -831,6 +884,8 @@ ALTER TABLE ONLY view.order_entry
 
 ALTER TABLE ONLY view.waterfall
     ADD CONSTRAINT waterfall_pkey PRIMARY KEY (lane, market, plan, section, supply, tranche, requirement);
+
+CREATE INDEX outlet_of_lane ON ops.outlet USING btree (stream, lane) WHERE live;
 
 CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WHERE (NOT published);
 
@@ -906,6 +961,8 @@ CREATE INDEX nomination_of ON state.nomination USING btree (agreement, level, pe
 
 CREATE INDEX organisation_by_id ON state.organisation USING btree (organisation);
 
+CREATE INDEX partner_stream_by_organisation ON state.partner_stream USING btree (organisation);
+
 CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
 CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
@@ -921,6 +978,8 @@ CREATE INDEX supply_by_id ON state.supply USING btree (supply);
 CREATE INDEX supply_due ON state.supply USING btree (valid_until) WHERE (status = 'open'::text);
 
 CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE in_book;
+
+CREATE INDEX feed_of_audience ON view.feed USING btree (audience, stream, lane, "position");
 
 CREATE INDEX match_entry_by_id ON view.match_entry USING btree (match);
 
@@ -984,6 +1043,8 @@ CREATE POLICY auditor ON state.member FOR SELECT TO lodestone_auditor USING (tru
 CREATE POLICY auditor ON state.nomination FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.partner_stream FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
 
@@ -1061,6 +1122,8 @@ CREATE POLICY own ON state.member FOR SELECT TO lodestone_reader USING ((( SELEC
 
 CREATE POLICY own ON state.organisation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.partner_stream FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.quote FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.requirement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
@@ -1080,6 +1143,8 @@ CREATE POLICY parties ON state.delivery FOR SELECT TO lodestone_reader USING (((
 CREATE POLICY parties ON state.invoice FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
 CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
+ALTER TABLE state.partner_stream ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.price_index ENABLE ROW LEVEL SECURITY;
 
@@ -1131,6 +1196,8 @@ CREATE POLICY writer ON state.nomination TO lodestone_writer USING (true) WITH C
 
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY writer ON state.partner_stream TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.price_index TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.quote TO lodestone_writer USING (true) WITH CHECK (true);
@@ -1140,6 +1207,8 @@ CREATE POLICY writer ON state.requirement TO lodestone_writer USING (true) WITH 
 CREATE POLICY writer ON state.rule_set TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.supply TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY auditor ON view.feed FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON view.match_entry FOR SELECT TO lodestone_auditor USING (true);
 
@@ -1151,6 +1220,8 @@ CREATE POLICY auditor ON view.order_entry FOR SELECT TO lodestone_auditor USING 
 
 CREATE POLICY auditor ON view.waterfall FOR SELECT TO lodestone_auditor USING (true);
 
+ALTER TABLE view.feed ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE view.match_entry ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE view.multiplier ENABLE ROW LEVEL SECURITY;
@@ -1158,6 +1229,8 @@ ALTER TABLE view.multiplier ENABLE ROW LEVEL SECURITY;
 ALTER TABLE view.order_dual ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE view.order_entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own ON view.feed FOR SELECT TO lodestone_reader USING (((( SELECT COALESCE(current_setting('lodestone.role'::text, true), ''::text) AS "coalesce") = 'desk'::text) OR (audience = ANY (ARRAY[( SELECT state.reader_organisation() AS reader_organisation), '00000000-0000-0000-0000-000000000000'::uuid]))));
 
 CREATE POLICY own ON view.match_entry FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
@@ -1170,6 +1243,8 @@ CREATE POLICY own ON view.order_entry FOR SELECT TO lodestone_reader USING ((( S
 CREATE POLICY own ON view.waterfall FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR false));
 
 ALTER TABLE view.waterfall ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY writer ON view.feed TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON view.match_entry TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1215,10 +1290,17 @@ GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_writer;
 GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_reader;
 GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_auditor;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.feed_floor TO lodestone_writer;
+GRANT SELECT ON TABLE ops.feed_floor TO lodestone_reader;
+GRANT SELECT ON TABLE ops.feed_floor TO lodestone_auditor;
+
 GRANT SELECT ON TABLE ops.migration TO lodestone_writer;
 GRANT SELECT ON TABLE ops.migration TO lodestone_reader;
 GRANT SELECT ON TABLE ops.migration TO lodestone_relay;
 GRANT SELECT ON TABLE ops.migration TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.outlet TO lodestone_writer;
+GRANT SELECT ON TABLE ops.outlet TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.snapshot TO lodestone_writer;
 GRANT SELECT ON TABLE ops.snapshot TO lodestone_auditor;
@@ -1400,6 +1482,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;
 GRANT SELECT ON TABLE state.organisation TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.partner_stream TO lodestone_writer;
+GRANT SELECT ON TABLE state.partner_stream TO lodestone_reader;
+GRANT SELECT ON TABLE state.partner_stream TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.price_index TO lodestone_writer;
 GRANT SELECT ON TABLE state.price_index TO lodestone_reader;
 GRANT SELECT ON TABLE state.price_index TO lodestone_auditor;
@@ -1419,6 +1505,10 @@ GRANT SELECT ON TABLE state.rule_set TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.supply TO lodestone_writer;
 GRANT SELECT ON TABLE state.supply TO lodestone_reader;
 GRANT SELECT ON TABLE state.supply TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.feed TO lodestone_writer;
+GRANT SELECT ON TABLE view.feed TO lodestone_reader;
+GRANT SELECT ON TABLE view.feed TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.match_entry TO lodestone_writer;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_reader;

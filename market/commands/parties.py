@@ -13,7 +13,7 @@ from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
 from events.refusal import LaneBusy
-from market.rules import keys, papers
+from market.rules import keys, papers, streams
 from market.rules import parties as rules
 from market.rules.keys import IssueKey, RevokeKey
 from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
@@ -30,6 +30,7 @@ from market.rules.parties import (
     RegisterOrganisation,
     RevokeFacility,
 )
+from market.rules.streams import CloseStream, OpenStream
 from market.store import initiatives, members, party_reads
 
 TRIES_MAX = 5
@@ -103,6 +104,8 @@ REGISTER_LICENCE = of_organisation("licence.register", papers.register_licence)
 REVOKE_LICENCE = of_organisation("licence.revoke", papers.revoke_licence)
 ISSUE_KEY = of_organisation("api-key.issue", keys.issue_key)
 REVOKE_KEY = of_organisation("api-key.revoke", keys.revoke_key)
+OPEN_STREAM = of_organisation("stream.open", streams.open_stream)
+CLOSE_STREAM = of_organisation("stream.close", streams.close_stream)
 
 
 async def _submit(
@@ -299,3 +302,27 @@ async def revoke_key(
 ) -> Answer:
     argument = RevokeKey(caller=caller, organisation=organisation, key=key)
     return await _submit(desk, REVOKE_KEY, argument, request=request, dry_run=dry_run)
+
+
+async def open_stream(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = OpenStream(caller=caller, organisation=organisation)
+    return await _submit(desk, OPEN_STREAM, argument, request=request, dry_run=dry_run)
+
+
+async def close_stream(
+    desk: Desk,
+    caller: Caller,
+    *,
+    organisation: UUID,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    argument = CloseStream(caller=caller, organisation=organisation)
+    return await _submit(desk, CLOSE_STREAM, argument, request=request, dry_run=dry_run)

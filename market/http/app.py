@@ -19,6 +19,7 @@ from market.http import (
     deliveries,
     documents,
     facilities,
+    feed,
     funnel,
     health,
     indices,
@@ -41,6 +42,7 @@ from market.http import (
     rule_sets,
     settlements,
     statements,
+    streams,
     supply_offers,
 )
 from market.http.access import PUBLIC
@@ -58,6 +60,8 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *facilities.HANDLERS,
     *papers.HANDLERS,
     *keys.HANDLERS,
+    *streams.HANDLERS,
+    *feed.HANDLERS,
     *markets.HANDLERS,
     *members.HANDLERS,
     *inputs.HANDLERS,

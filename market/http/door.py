@@ -9,6 +9,7 @@ from msgspec import Struct
 from events.connections import Pool
 from events.desk import Desk
 from market.http.access import KeyRing
+from market.http.feed_tail import FeedTail
 from market.http.limits import CallerLimits
 from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
@@ -19,9 +20,9 @@ Check = Callable[[], Awaitable[str | None]]
 
 
 class Door(Struct, frozen=True, kw_only=True):
-    """`public_id_key` makes the ids of the anonymised book; `new_secret` gives the 32 random bytes of an
-    API key; `limits` are of organisations, `strangers` of the addresses of who is not known by a key;
-    `solver` computes what-ifs of rounds."""
+    """`public_id_key` makes the ids of the anonymised book; `topic_prefix` stands before the names of topics;
+    `new_secret` gives the 32 random bytes of an API key; `limits` are of organisations, `strangers` of the
+    addresses of who is not known by a key; `solver` computes what-ifs of rounds."""
 
     desk: Desk
     reader: Pool
@@ -29,11 +30,13 @@ class Door(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], UUID]
     new_secret: Callable[[], bytes]
     public_id_key: bytes
+    topic_prefix: str
     keys: KeyRing
     seal: CursorSeal
     limits: CallerLimits
     strangers: CallerLimits
     solver: Solver
     metrics: DoorMetrics
+    feed: FeedTail
     checks: dict[str, Check]
     body_bytes_max: int

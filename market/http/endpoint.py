@@ -5,7 +5,7 @@ Every request passes the same gates in the same order: credentials, rate, role, 
 headers and body together so that all faults are answered at once.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
@@ -31,6 +31,7 @@ from market.http.logs import Trace, trace_of
 from market.http.problems import DoorError
 from market.http.receiving import receive_all
 from market.http.rendered import Rendered
+from market.http.streaming import Streamed
 from market.http.validation import decode, parse_query
 
 B = TypeVar("B")
@@ -99,7 +100,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 class Answer(Struct, kw_only=True):
     """`version`, and `position` where it is not enough, give the ETag; `hashed`: the body itself; no body:
-    204."""
+    204; a generator of bytes: sent as they come."""
 
     body: Any = None
     version: int | None = None
@@ -375,6 +376,8 @@ def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendere
     call.trace.replayed = answer.replayed
     if answer.replayed:
         headers[REPLAYED] = "true"
+    if isinstance(answer.body, AsyncGenerator):
+        return Streamed(status, headers, answer.body, answer.media_type)
     if answer.body is None:
         return Rendered(204, headers, b"", answer.media_type)
     content = answer.body if isinstance(answer.body, bytes) else _encoder.encode(answer.body)

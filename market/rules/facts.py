@@ -50,6 +50,8 @@ from events.party_events import (
     LicenceRevoked,
     OrganisationChanged,
     OrganisationRegistered,
+    StreamClosed,
+    StreamOpened,
 )
 
 SupplyFact: TypeAlias = (
@@ -98,5 +100,7 @@ PartyFact: TypeAlias = (
     | LicenceRevoked
     | ApiKeyIssued
     | ApiKeyRevoked
+    | StreamOpened
+    | StreamClosed
     | InitiativeFact
 )

@@ -139,8 +139,8 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     """All of one organisation, revoked papers included; `position` of its newest event in the parties
     lane, 0 before any.
 
-    `organisation` None: not registered. `lane` is its parties lane. `initiatives` are those that stand, of
-    the ones that the command names.
+    `organisation` None: not registered. `lane` is its parties lane. `streaming`: its own topic is open.
+    `initiatives` are those that stand, of the ones that the command names.
     """
 
     lane: int
@@ -151,6 +151,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     licences: tuple[Licence, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    streaming: bool = False
     initiatives: frozenset[str] = frozenset()
 
 

@@ -1,5 +1,5 @@
 """Organisations and what belongs to them: tables `organisation`, `facility`, `certificate`, `licence`,
-`api_key`."""
+`api_key`, `partner_stream`."""
 
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never, cast
@@ -22,6 +22,8 @@ from events.party_events import (
     LicenceRevoked,
     OrganisationChanged,
     OrganisationRegistered,
+    StreamClosed,
+    StreamOpened,
 )
 from events.row_counts import expect_rows
 from market.rules.parties import (
@@ -50,6 +52,8 @@ PartyFact: TypeAlias = (
     | LicenceRevoked
     | ApiKeyIssued
     | ApiKeyRevoked
+    | StreamOpened
+    | StreamClosed
 )
 
 INSERT_ORGANISATION = """
@@ -105,6 +109,13 @@ update api_key set version = version + 1, position = $4, revoked = true
 where lane = $1 and organisation = $2 and api_key = $3 and not revoked
 """
 
+SET_STREAM = """
+insert into partner_stream as s (lane, organisation, version, position, is_open) values ($1, $2, 1, $3, $4)
+on conflict (lane, organisation) do update
+set version = s.version + 1, position = excluded.position, is_open = excluded.is_open
+where s.is_open <> excluded.is_open
+"""
+
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """One statement an event: parties change rarely, and each change is alone in its transaction."""
@@ -118,10 +129,10 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
 def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]:
     """The SQL of a fact and its arguments after lane and organisation."""
     match fact:
-        case OrganisationRegistered():
-            return INSERT_ORGANISATION, (position, _details(fact, OrganisationDetails))
-        case OrganisationChanged():
-            return UPDATE_ORGANISATION, (position, _details(fact, OrganisationDetails))
+        case OrganisationRegistered() | OrganisationChanged():
+            new = isinstance(fact, OrganisationRegistered)
+            statement = INSERT_ORGANISATION if new else UPDATE_ORGANISATION
+            return statement, (position, _details(fact, OrganisationDetails))
         case FacilityRegistered():
             return INSERT_FACILITY, (fact.facility, position, _details(fact, FacilityDetails))
         case FacilityChanged():
@@ -140,6 +151,8 @@ def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]
             return INSERT_KEY, (fact.key, position, _details(fact, KeyDetails))
         case ApiKeyRevoked():
             return REVOKE_KEY, (fact.key, position)
+        case StreamOpened() | StreamClosed():
+            return SET_STREAM, (position, isinstance(fact, StreamOpened))
         case _:
             assert_never(fact)
 

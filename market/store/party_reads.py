@@ -13,6 +13,7 @@ from market.rules.parties import (
     Organisation,
     OrganisationState,
 )
+from market.rules.streams import PartnerStream
 from market.store import members
 from market.store.parties import api_key, certificate, facility, licence, organisation
 from market.store.reading import Page, page
@@ -136,6 +137,23 @@ async def find_key(connection: Connection, key: UUID) -> ApiKey | None:
     return None if row is None else api_key(row)
 
 
+READ_STREAM = "select organisation, version, is_open from partner_stream where organisation = $1"
+
+
+async def load_stream(connection: Connection, organisation_id: UUID) -> PartnerStream | None:
+    """None: it was never opened."""
+    row = await connection.fetchrow(READ_STREAM, organisation_id)
+    return None if row is None else PartnerStream(**row)
+
+
+READ_OPEN_STREAMS = "select organisation from partner_stream where is_open"
+
+
+async def open_streams(connection: Connection) -> frozenset[UUID]:
+    """The organisations whose topics are written."""
+    return frozenset(row["organisation"] for row in await connection.fetch(READ_OPEN_STREAMS))
+
+
 # Everything of one organisation by primary key; papers are few.
 READ_STATE = """
 select 'organisation' as kind, organisation, organisation as id, version, false as revoked, position, body
@@ -152,6 +170,9 @@ from licence where lane = $1 and organisation = $2
 union all
 select 'api_key', organisation, api_key, version, revoked, position, body
 from api_key where lane = $1 and organisation = $2
+union all
+select 'stream', organisation, organisation, version, not is_open, position, null
+from partner_stream where lane = $1 and organisation = $2
 order by id
 """
 
@@ -168,6 +189,7 @@ async def load_state(connection: Connection, lane: int, organisation_id: UUID) -
         certificates=tuple(certificate(row) for row in rows if row["kind"] == "certificate"),
         licences=tuple(licence(row) for row in rows if row["kind"] == "licence"),
         keys=tuple(api_key(row) for row in rows if row["kind"] == "api_key"),
+        streaming=any(row["kind"] == "stream" and not row["revoked"] for row in rows),
         memberships=tuple(
             Membership(market=market, lane=market_lane)
             for market_lane, market in await members.markets_of(connection, organisation_id)

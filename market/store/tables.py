@@ -12,6 +12,7 @@ STATE: Final = (
     "certificate",
     "licence",
     "api_key",
+    "partner_stream",
     "initiative",
     "market",
     "member",
@@ -27,7 +28,7 @@ STATE: Final = (
     *contracts.STATE,
 )
 
-VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier")
+VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier", "feed")
 
 OPERATIONAL: Final = (
     "record.deployment",
@@ -44,4 +45,6 @@ OPERATIONAL: Final = (
     "record.audit_run",
     "ops.migration",
     "ops.snapshot",
+    "ops.outlet",
+    "ops.feed_floor",
 )

@@ -24,6 +24,7 @@ from market.http.access import KeyRing, mint, secret_sha256
 from market.http.app import Outermost, create_app, state_of
 from market.http.door import Check, Door
 from market.http.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
+from market.http.feed_tail import FeedTail
 from market.http.ids import to_text
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import DoorMetrics
@@ -31,6 +32,7 @@ from market.http.paging import CursorSeal
 from market.rules.parties import KeyDetails
 from market.services import find_credential
 from market.solver import Solver
+from tests.feed_support import publish
 from tests.market_support import Firm, Scene, project, scene_on
 
 AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
@@ -109,8 +111,9 @@ class Shop:
             }
 
     async def project(self) -> None:
-        """What the projector does: the views, brought to the end of every lane."""
+        """What projector and publisher do: the views and the feed, brought to the end of every lane."""
         await project(self.scene)
+        await publish(self.scene)
 
     def offer_body(self, firm: Firm, **changes: Any) -> dict[str, Any]:
         return self._body(OFFER, firm, changes)
@@ -171,12 +174,14 @@ async def shop_on(
                     new_id=uuid7,
                     new_secret=lambda: next(secrets_made).to_bytes(32, "big"),
                     public_id_key=b"p" * 32,
+                    topic_prefix="",
                     keys=KeyRing(partial(find_credential, reader), scene.clock),
                     seal=CursorSeal("c" * 32),
                     limits=CallerLimits(quota, clock_ns=lambda: 0),
                     strangers=CallerLimits(strangers, policy="address", clock_ns=lambda: 0),
                     solver=solver,
                     metrics=DoorMetrics(CollectorRegistry()),
+                    feed=FeedTail(reader, wait_seconds_max=0.2),
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,
                 )

@@ -298,7 +298,7 @@ def with_queries(street_: Street, e: Endpoint) -> list[str]:
     fields = e.query.__struct_fields__
     queries = ["", "&against=1"] if "against" in fields else [""]
     queries += ["&round=1"] if "round" in fields else []
-    queries += ["&limit=1"] if "limit" in fields else []
+    queries += ["&limit=1", "&limit=200"] if "limit" in fields else []
     queries += [f"&market={street_.shop.market}"] if "market" in fields else []
     queries += ["&initiative=remhub"] if "initiative" in fields else []
     first = "?reason=crawl" if "reason" in fields else ""

@@ -1,5 +1,7 @@
 """No type of the catalogue is without a rule, and an event concerns exactly those who are shown something."""
 
+import re
+from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from market.rules.audience import EVERYBODY, concerns
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.deals import ContractFact, Deal, Deals, DealTerms
 from market.rules.facts import MarketFact, MaterialFact, PartyFact
+from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_type
 from market.rules.record_visibility import Before, audience_of, see_event
 from market.rules.viewers import (
     AuditorViewer,
@@ -150,3 +153,20 @@ def test_nobody_but_an_auditor_is_shown_the_hash_of_a_key() -> None:
         seen = see_event(event, viewer, Before())
         assert event.data.key == getattr(seen, "key", None)
         assert not hasattr(seen, "secret_sha256")
+
+
+def test_the_page_of_streams_lists_every_type_and_what_everybody_sees() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "streams.md").read_text("utf-8")
+    table = page.partition("| stream | types |")[2]
+    assert sorted(re.findall(r"`(partner\.[^`]+)`", table)) == list(PARTNER_TYPES)
+    assert len(PARTNER_TYPES) == len(set(PARTNER_TYPES))
+    lane = before()
+    names = sorted(set(FACT_TYPES) - set(LIFTS))
+    shared = {
+        partner_type(name)
+        for name in names
+        if any(audience_of(event, lane) == EVERYBODY for event in events_of(name))
+    }
+    assert shared == set(re.findall(r"`(partner\.[^`]+)` \*", table))
+    nobodys = {FACT_TYPES[name] for name in names if not audience_of(events_of(name)[0], lane)}
+    assert nobodys == NEVER_SHOWN

@@ -11,6 +11,7 @@ from events.replay import from_journal
 from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.store import tables
 from tests.conftest import Database
+from tests.feed_support import publish
 from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
 
 
@@ -52,11 +53,12 @@ async def test_rebuilt_tables_equal_the_live_ones(database: Any, scene: Scene) -
 
 async def test_views_are_compared_at_the_position_of_their_reader(database: Any, scene: Scene) -> None:
     await project(scene)
+    await publish(scene)
     assert (await compared(database, scene)).equal
     await scene.offer(scene.sellers[0], valid_until=DELIVERY.end)
     report = await compared(database, scene)
     assert report.equal
-    assert {"view.order_entry", "view.match_entry", "view.waterfall", "view.order_dual"} <= {
+    assert {"view.order_entry", "view.match_entry", "view.waterfall", "view.order_dual", "view.feed"} <= {
         table.table for table in report.tables if table.rows
     }
 

@@ -11,9 +11,11 @@ from contracts.store import tables as contracts
 from events.connections import Pool, open_pool
 from market.commands import parties
 from market.rules.parties import KeyDetails
+from market.rules.partner_lines import ALL
 from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
 from market.store.reading import ReaderRole, reading
 from tests.conftest import Database
+from tests.feed_support import publish
 from tests.market_support import Scene, done, project, scene_on, trade_for_a_while
 
 INDICES = {"price_index", "index_value"}
@@ -31,6 +33,7 @@ async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         await trade_for_a_while(opened)
         await project(opened)
+        await publish(opened)
         yield opened
 
 
@@ -55,6 +58,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "match": "select count(*) from match where $1 in (seller, buyer)",
         "match_entry": "select count(*) from match_entry where $1 in (seller, buyer)",
         "market_input": "select count(*) from market_input where organisation is null or organisation = $1",
+        "feed": f"select count(*) from feed where audience in ($1, '{ALL}')",
         "waterfall": "select 0 where $1::uuid is not null",
         "order_dual": "select 0 where $1::uuid is not null",
         "multiplier": "select 0 where $1::uuid is not null",
@@ -75,7 +79,7 @@ async def test_a_tenant_sees_its_own_rows(scene: Scene, readers: Pool) -> None:
 
 async def test_a_session_that_names_nobody_sees_nobody(scene: Scene, readers: Pool) -> None:
     found = await counts(readers, None, "tenant")
-    public = FOR_EVERY_MEMBER | {"market_input"}
+    public = FOR_EVERY_MEMBER | {"market_input", "feed"}
     assert set() == {name for name, count in found.items() if count and name not in public}
 
 
@@ -86,7 +90,10 @@ async def test_who_sees_everything(scene: Scene, readers: Pool, role: ReaderRole
             name: await connection.fetchval(f"select count(*) from {name}")
             for name in (*tables.STATE, *tables.VIEW)
         }
+        everybodys = await connection.fetchval("select count(*) from feed where audience = $1", ALL)
     assert all(expected.values())
+    if role != "desk":
+        expected["feed"] = everybodys
     if role == "operator":
         expected |= dict.fromkeys(OF_TWO_PARTIES, 0)
     assert expected == await counts(readers, None, role)

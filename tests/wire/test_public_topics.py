@@ -1,6 +1,7 @@
 """Every public topic, read whole from Kafka: no price, id, name, quantity or composition of anybody, however
-it is spelled; and the same search finds every one of them in the record."""
+it is spelled; and the same search finds every one of them in the record. A partner's topic tells its own."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,8 @@ from msgspec.structs import replace
 from events.market_events import MatchStruck
 from events.market_terms import SustainabilityProfile
 from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
-from market.commands import lots, matches, offers, requirements
+from market.commands import lots, matches, offers, parties, requirements
+from market.rules.streams import partner_topic
 from market.topics import declared_topics, open_reading
 from tests.market_support import (
     LANES,
@@ -40,6 +42,10 @@ TYPES = {
 NOT_YET_WRITTEN = {"public.offtake-agreements.v1"}
 ND_PPB = 28 * PERCENT + 1_377_317
 TICK_UEUR = 1_000_000
+
+PRIVATE = re.compile(
+    r"(ask|dear|limit|low|weight) \d+$|(laboratory|assay|terms|LOT|seller|buyer)-\d+$|facility of"
+)
 
 Secrets = dict[str, tuple[str, ...]]
 """What must not be found → its spellings."""
@@ -203,6 +209,30 @@ def hits(secrets: Secrets, text: str) -> set[str]:
     return {name for name, given in secrets.items() if seen & set(given)}
 
 
+def partners(scene: Scene) -> tuple[Firm, Firm]:
+    return scene.sellers[0], scene.buyers[0]
+
+
+async def joined(scene: Scene) -> bool:
+    """Whether both partners' topics go with the publisher on the market's lane."""
+    live = "select count(*) = 2 from ops.outlet where live and stream = 'market' and lane = $1"
+    return bool(await scene.pool.fetchval(live, scene.lane.lane))
+
+
+async def no_partner_is_told_of_another(scene: Scene, bootstrap: str, prefix: str, secrets: Secrets) -> None:
+    """Its own price, words and site, and of everybody else no price, word or site."""
+    seller, buyer = partners(scene)
+    private = {name for name in secrets if PRIVATE.match(name)}
+    own = {
+        seller: {"ask 0", f"dear {FIRMS - 1}", "seller-0", "laboratory-0", "assay-0", "terms-0", "LOT-0"},
+        buyer: {"limit 0", f"low {FIRMS - 1}", "weight 0", "buyer-0"},
+    }
+    for firm, names in own.items():
+        text, types = await told(bootstrap, partner_topic(prefix, firm.organisation))
+        assert names | {f"facility of {firm}"} == private & hits(secrets, text)
+        assert "partner.match.struck.v1" in types
+
+
 async def test_no_public_topic_tells_anything_of_anybody(
     database: Any, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
@@ -211,9 +241,12 @@ async def test_no_public_topic_tells_anything_of_anybody(
         wired(database, kafka_bootstrap, topic_prefix) as wiring,
     ):
         async with serving(wiring, "relay", "publisher"):
+            for firm in partners(scene):
+                await parties.open_stream(scene.desk, firm.trader, organisation=firm.organisation)
             await trade_oddly(scene)
             await eventually("the topics", lambda: published(scene))
             await eventually("the tape", lambda: caught_up(scene, "publisher"))
+            await eventually("the partners", lambda: joined(scene))
         secrets = await secrets_of(scene)
         names = [topic.name for topic in declared_topics(LANES, brokers=1, prefix=topic_prefix)]
         public = [name for name in names if name.startswith(f"{topic_prefix}public.")]
@@ -225,6 +258,7 @@ async def test_no_public_topic_tells_anything_of_anybody(
             assert set() == hits(secrets, text), name
             types |= of_topic
         assert types == TYPES
+        await no_partner_is_told_of_another(scene, kafka_bootstrap, topic_prefix, secrets)
         record = [
             await told(kafka_bootstrap, name) for name in names if name.startswith(f"{topic_prefix}record.")
         ]

@@ -12,8 +12,9 @@ from msgspec import Struct
 from events.contract_terms import AssayClause
 from events.envelope import Recorded
 from events.market_events import MatchStruck, SupplyOffered
-from market.publisher import public_units, tape_id
+from market.publisher import tape_id
 from market.rules.viewers import public_id
+from market.rules.wire_units import PUBLIC_UNITS, in_units
 from market.topics import TopicRecord, open_reading
 from tests.agreement_support import signed
 from tests.contract_support import spot_terms
@@ -202,7 +203,7 @@ def test_public_figures_are_decimal_strings_of_a_public_unit() -> None:
         "terms": [{"floor_eur_per_kg": "-0.000001"}],
         "version": 1,
     }
-    assert expected == public_units(inside)
+    assert expected == in_units(inside, PUBLIC_UNITS)
 
 
 async def test_agreements_show_their_steps_in_bands_and_nobody(

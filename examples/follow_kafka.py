@@ -1,0 +1,63 @@
+"""A partner's consumer on aiokafka: what its topic says, each event once, going on where it stopped.
+
+    python follow_kafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
+
+The place in the topic and the ids seen last stand in one small file, replaced after each batch. A partner
+would keep both in the database transaction that takes the events over.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+REMEMBERED = 100_000
+"""Repeats come soon after a crash of the publisher: an id need not be known for ever."""
+
+
+async def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
+    """`once`: ends when nothing has come for a second."""
+    kept: dict[str, Any] = read(file)
+    place = TopicPartition(topic, 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        consumer.seek(place, kept["offset"])
+        while (found := await consumer.getmany(place, timeout_ms=1_000)) or not once:
+            for record in found.get(place, []):
+                headers = {name: value.decode() for name, value in record.headers}
+                if headers["ce_id"] not in kept["seen"]:
+                    take(headers, json.loads(record.value))
+                    kept["seen"][headers["ce_id"]] = record.offset
+                kept["offset"] = record.offset + 1
+            write(file, kept)
+    finally:
+        await consumer.stop()
+
+
+def take(headers: dict[str, str], data: dict[str, Any]) -> None:
+    """What a partner does with an event."""
+    sys.stdout.write(f"{headers['ce_type']} {headers['ce_subject']} {json.dumps(data)}\n")
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
+
+
+def write(file: Path, kept: dict[str, Any]) -> None:
+    kept["seen"] = dict(list(kept["seen"].items())[-REMEMBERED:])
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(kept))
+    fresh.replace(file)
+
+
+def until_quiet(bootstrap: str, topic: str, file: str) -> None:
+    asyncio.run(follow(bootstrap, topic, Path(file), once=True))
+
+
+if __name__ == "__main__":
+    asyncio.run(follow(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once=False))

@@ -1,0 +1,58 @@
+"""A partner's consumer on confluent-kafka (librdkafka): as follow_kafka.py, a hundred records at a time.
+
+python follow_librdkafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+REMEMBERED = 100_000
+
+
+def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
+    """`once`: ends when nothing has come for two seconds."""
+    kept: dict[str, Any] = read(file)
+    settings = {"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False}
+    consumer = Consumer(settings)
+    try:
+        consumer.assign([TopicPartition(topic, 0, kept["offset"])])
+        while (found := consumer.consume(100, timeout=2.0)) or not once:
+            for record in found:
+                if record.error():
+                    raise KafkaException(record.error())
+                headers = {name: value.decode() for name, value in record.headers()}
+                if headers["ce_id"] not in kept["seen"]:
+                    take(headers, json.loads(record.value()))
+                    kept["seen"][headers["ce_id"]] = record.offset()
+                kept["offset"] = record.offset() + 1
+            write(file, kept)
+    finally:
+        consumer.close()
+
+
+def take(headers: dict[str, str], data: dict[str, Any]) -> None:
+    """What a partner does with an event."""
+    sys.stdout.write(f"{headers['ce_type']} {headers['ce_subject']} {json.dumps(data)}\n")
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
+
+
+def write(file: Path, kept: dict[str, Any]) -> None:
+    kept["seen"] = dict(list(kept["seen"].items())[-REMEMBERED:])
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(kept))
+    fresh.replace(file)
+
+
+def until_quiet(bootstrap: str, topic: str, file: str) -> None:
+    follow(bootstrap, topic, Path(file), once=True)
+
+
+if __name__ == "__main__":
+    follow(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once=False)

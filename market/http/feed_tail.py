@@ -1,0 +1,152 @@
+"""The end of the feed as it grows: one look for all who follow it in this process, a short queue for each."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from events.connections import Pool
+from events.decision import LaneKey
+from events.refusal import RecordUnavailable
+from market.http.problems import DoorError
+from market.rules.partner_lines import PartnerLine
+from market.store import feed
+from market.store.reading import reading
+
+log = structlog.get_logger("lodestone.feed")
+
+LOOK_SECONDS: Final = 0.03
+AWAY_SECONDS: Final = 1.0
+QUEUED_LINES_MAX: Final = 512
+POSITIONS_PER_LOOK_MAX: Final = 1_000
+FOLLOWERS_MAX: Final = 4_000
+FOLLOWERS_OF_ORGANISATION_MAX: Final = 1_000
+
+
+class Follower:
+    """What an organisation may see from now on, in a queue; one that is not emptied in time is `overrun`.
+
+    `ended`: the process stops.
+    """
+
+    def __init__(self, organisation: UUID) -> None:
+        self.organisation = organisation
+        self.overrun = False
+        self.ended = False
+        self._queue: deque[PartnerLine] = deque()
+        self._changed = asyncio.Event()
+
+    def offer(self, line: PartnerLine) -> None:
+        if len(self._queue) >= QUEUED_LINES_MAX:
+            self.overrun = True
+            self._queue.clear()
+        if not self.overrun:
+            self._queue.append(line)
+        self._changed.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self._changed.set()
+
+    async def take(self, seconds: float) -> list[PartnerLine]:
+        """What has come; nothing when nothing came in time, the queue ran over, or the feed ends."""
+        if not self._queue:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds)
+        self._changed.clear()
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+
+class FeedTail:
+    """Looks while anybody follows."""
+
+    def __init__(self, reader: Pool, *, wait_seconds_max: float = 30.0) -> None:
+        """A long poll waits no longer than `wait_seconds_max`."""
+        self.wait_seconds_max = wait_seconds_max
+        self._reader = reader
+        self._followers: dict[UUID, set[Follower]] = {}
+        self._ends: dict[LaneKey, int] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self.closing = False
+
+    def close(self) -> None:
+        """Every stream ends, and none begins: the process stops."""
+        self.closing = True
+        for follower in self._all():
+            follower.end()
+
+    @asynccontextmanager
+    async def following(self, organisation: UUID) -> AsyncIterator[Follower]:
+        """DoorError as `check_room`."""
+        self.check_room(organisation)
+        async with self._starting:
+            if self._looking is None:
+                await self._look_first()
+                self._looking = asyncio.create_task(self._look_on(), name="feed-tail")
+        follower = Follower(organisation)
+        self._followers.setdefault(organisation, set()).add(follower)
+        try:
+            yield follower
+        finally:
+            self._leave(follower)
+
+    def check_room(self, organisation: UUID) -> None:
+        """DoorError `unavailable` or `too_many_streams` when there are too many already."""
+        if self.closing or sum(map(len, self._followers.values())) >= FOLLOWERS_MAX:
+            raise DoorError(
+                "unavailable", "This process follows the feed no further.", headers={"Retry-After": "1"}
+            )
+        if len(self._followers.get(organisation, ())) >= FOLLOWERS_OF_ORGANISATION_MAX:
+            raise DoorError(
+                "too_many_streams",
+                f"An organisation follows the feed {FOLLOWERS_OF_ORGANISATION_MAX} times at most.",
+                headers={"Retry-After": "60"},
+            )
+
+    def _leave(self, follower: Follower) -> None:
+        of_organisation = self._followers[follower.organisation]
+        of_organisation.discard(follower)
+        if not of_organisation:
+            del self._followers[follower.organisation]
+        if not self._followers and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def _all(self) -> Iterable[Follower]:
+        return [each for found in self._followers.values() for each in found]
+
+    async def _look_first(self) -> None:
+        async with reading(self._reader, organisation=None, role="desk") as connection:
+            self._ends = await feed.read_ends(connection)
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                lines, ends = await self._look()
+            except (RecordUnavailable, TimeoutError) as error:
+                log.warning("feed_tail_waits", error=repr(error))
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
+            for line in lines:
+                for follower in self._followers.get(line.audience, ()) if line.own else self._all():
+                    follower.offer(line)
+            self._ends = ends
+
+    async def _look(self) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
+        """What has come, and up to where; of a lane that has grown by much only the next part."""
+        async with reading(self._reader, organisation=None, role="desk") as connection:
+            found = await feed.read_ends(connection)
+            ends = {
+                key: min(end, self._ends.get(key, 0) + POSITIONS_PER_LOOK_MAX) for key, end in found.items()
+            }
+            grown = [(key, self._ends.get(key, 0), end) for key, end in ends.items()]
+            grown = [each for each in grown if each[2] > each[1]]
+            return (await feed.read_new(connection, grown) if grown else []), ends

@@ -1,0 +1,178 @@
+"""The topics of partners: with the publisher, lane by lane; one that is opened first gets what it has missed.
+
+A topic is `live` on a lane once it holds all that the publisher has passed there. From then on it gets each
+batch before the publisher's position moves. Joining and batches of a lane take turns, and only the lane's
+owner may let a topic join: so none can miss what passes meanwhile.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from events.connections import DATABASE_ERRORS, Pool, acquire
+from events.decision import LaneKey
+from events.faults import crash_point
+from events.publishing import Message, NotPublished, TopicWriter
+from market.metrics import PARTNER_RECORDS
+from market.rules.partner_lines import PartnerLine
+from market.rules.streams import partner_topic
+from market.store import feed, outlets, party_reads
+from market.topics import TopicError
+
+log = structlog.get_logger("lodestone.publisher")
+
+SOURCE: Final = "urn:lodestone:partner"
+RETRY_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 1.0
+CHUNK_LINES: Final = 500
+
+
+async def publish_until_taken(topics: TopicWriter, messages: Sequence[Message]) -> None:
+    """Until Kafka has them: that it is away is no fault of the lane."""
+    while messages:
+        try:
+            await topics.publish(messages)
+        except NotPublished:
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+class PartnerTopics:
+    """Of one process, for all lanes that its publisher owns."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        topics: TopicWriter,
+        create_topic: Callable[[str], Awaitable[None]],
+        *,
+        owner: str,
+        topic_prefix: str = "",
+    ) -> None:
+        """`owner` is the publisher's own; `create_topic` makes a topic by name where it is missing."""
+        self._pool = pool
+        self._topics = topics
+        self._create_topic = create_topic
+        self._owner = owner
+        self._prefix = topic_prefix
+        self._live: dict[LaneKey, set[UUID]] = {}
+        self._turns: dict[LaneKey, asyncio.Lock] = {}
+        self._made: set[UUID] = set()
+
+    async def opened(self, key: LaneKey) -> None:
+        """The publisher has taken the lane."""
+        async with acquire(self._pool) as connection:
+            self._live[key] = await outlets.live_on(connection, key)
+
+    @asynccontextmanager
+    async def holding(self, key: LaneKey) -> AsyncIterator[None]:
+        """While the publisher passes a batch no topic joins or leaves the lane."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            yield
+
+    async def publish(self, key: LaneKey, lines: Iterable[PartnerLine]) -> None:
+        """Returns when Kafka has them on every topic that is live on the lane."""
+        live = sorted(self._live[key])
+        await self._send(
+            [
+                self._message(organisation, line)
+                for line in lines
+                for organisation in live
+                if not line.own or line.audience == organisation
+            ]
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Lets topics that were opened join, and those that were closed leave."""
+        while not stop.is_set():
+            try:
+                await self._look()
+            except (TopicError, NotPublished, *DATABASE_ERRORS) as error:
+                log.warning("partner_topics_wait", error=repr(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        async with acquire(self._pool) as connection:
+            wanted = await party_reads.open_streams(connection)
+            owned = await outlets.lanes_of(connection, self._owner)
+        for key in owned & self._live.keys():
+            for organisation in sorted(wanted - self._live[key]):
+                await self._join(key, organisation)
+            for organisation in sorted(self._live[key] - wanted):
+                await self._leave(key, organisation)
+
+    async def _join(self, key: LaneKey, organisation: UUID) -> None:
+        """What the topic lacks of the lane, the last of it while the publisher waits."""
+        if organisation not in self._made:
+            await self._create_topic(partner_topic(self._prefix, organisation))
+            self._made.add(organisation)
+        while await self._catch_up(key, organisation) == CHUNK_LINES:
+            pass
+        async with self.holding(key):
+            await self._catch_up(key, organisation)
+            await self._settle(key, organisation, live=True)
+        crash_point("partner.joined")
+
+    async def _catch_up(self, key: LaneKey, organisation: UUID) -> int:
+        """The next lines that the topic lacks; how many there were."""
+        async with acquire(self._pool) as connection:
+            position = await outlets.position_of(connection, organisation, key)
+            end = (await feed.read_ends(connection)).get(key, 0)
+            lines = await feed.read(
+                connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
+            )
+        await self._send([self._message(organisation, line) for line in lines])
+        crash_point("partner.caught_up")
+        if lines:
+            async with acquire(self._pool) as connection:
+                await outlets.move(connection, organisation, key, lines[-1].position, self._owner, live=False)
+        return len(lines)
+
+    async def _leave(self, key: LaneKey, organisation: UUID) -> None:
+        async with self.holding(key):
+            await self._settle(key, organisation, live=False)
+
+    async def _settle(self, key: LaneKey, organisation: UUID, *, live: bool) -> None:
+        """Under the lane's turn: the topic stands where the publisher does; nothing when that is another."""
+        async with acquire(self._pool) as connection, connection.transaction():
+            end = (await feed.read_ends(connection)).get(key, 0)
+            if not await outlets.move(connection, organisation, key, end, self._owner, live=live):
+                return
+        (self._live[key].add if live else self._live[key].discard)(organisation)
+
+    async def _send(self, messages: Sequence[Message]) -> None:
+        """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""
+        while messages:
+            try:
+                await self._topics.publish(messages)
+            except NotPublished:
+                await asyncio.sleep(RETRY_SECONDS)
+                await self._make_again({message.topic for message in messages})
+            else:
+                PARTNER_RECORDS.inc(len(messages))
+                return
+
+    async def _make_again(self, topics: Iterable[str]) -> None:
+        for topic in sorted(topics):
+            with suppress(TopicError):
+                await self._create_topic(topic)
+
+    def _message(self, organisation: UUID, line: PartnerLine) -> Message:
+        place = (("stream", line.stream), ("lane", str(line.lane)), ("position", str(line.position)))
+        return Message(
+            topic=partner_topic(self._prefix, organisation),
+            key=line.subject,
+            id=line.event,
+            type=line.type,
+            source=SOURCE,
+            subject=line.subject,
+            time=line.time,
+            data=line.body,
+            extensions=place if line.own else (),
+        )

@@ -1,0 +1,92 @@
+"""Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+
+class Units(Struct, frozen=True):
+    """`endings`: of a name inside, of the one on the wire, decimals between them; the first that fits counts.
+
+    `whole`: an ending may be all of a name; what is null changes its name too, and so do members of a list.
+    The public tape has never done so, and its contract stands.
+    """
+
+    endings: tuple[tuple[str, str, int], ...]
+    whole: bool
+
+
+PUBLIC_UNITS: Final = Units(
+    (
+        ("g_co2e_per_kg", "kg_co2e_per_kg", 3),
+        ("ueur_per_kg", "eur_per_kg", 6),
+        ("cents_per_t", "eur_per_t", 2),
+        ("ppb", "percent", 7),
+        ("g", "kg", 3),
+    ),
+    whole=False,
+)
+PARTNER_UNITS: Final = Units(
+    (
+        ("g_co2e_per_kg", "kg_co2e_per_kg", 3),
+        ("ueur_per_kg_per_step", "eur_per_kg_per_step", 6),
+        ("ueur_per_kg", "eur_per_kg", 6),
+        ("ueur_per_unit", "eur_per_unit", 6),
+        ("micro_per_kg", "per_kg", 6),
+        ("mbq_per_g", "bq_per_g", 3),
+        ("cents_eur", "eur", 2),
+        ("cents_per_t", "eur_per_t", 2),
+        ("cents", "", 2),
+        ("micro", "", 6),
+        ("thousandths", "", 3),
+        ("g_per_year", "kg_per_year", 3),
+        ("ppb", "percent", 7),
+        ("g", "kg", 3),
+    ),
+    whole=True,
+)
+"""What rounding left (`_g_per_kg`) stays a whole number."""
+
+OPAQUE: Final = "inputs"
+"""The inputs of a price term are the record's own words and figures, for who recomputes it."""
+
+
+def members_of(line: Struct, units: Units) -> dict[str, Any]:
+    """The JSON members of a line, without the topic that it stands on."""
+    members: dict[str, Any] = in_units(msgspec.to_builtins(line), units)
+    members.pop("topic", None)
+    return members
+
+
+def in_units(value: Any, units: Units) -> Any:
+    """Integers of a named unit become decimal strings of the one outside, bands and lists of them too."""
+    if isinstance(value, list) or (units.whole and isinstance(value, tuple)):
+        return [in_units(member, units) for member in value]
+    if not isinstance(value, dict):
+        return value
+    changed: dict[str, Any] = {}
+    for name, member in value.items():
+        unit = next((each for each in units.endings if _fits(name, each[0], units)), None)
+        if unit is None or (member is None and not units.whole):
+            changed[name] = member if name == OPAQUE else in_units(member, units)
+        else:
+            inside, outside, decimals = unit
+            changed[(name.removesuffix(inside) + outside).rstrip("_")] = _scaled(member, decimals)
+    return changed
+
+
+def _fits(name: str, ending: str, units: Units) -> bool:
+    return name.endswith("_" + ending) or (units.whole and name == ending)
+
+
+def _scaled(member: Any, decimals: int) -> Any:
+    if member is None:
+        return None
+    if isinstance(member, dict):
+        return {name: _scaled(figure, decimals) for name, figure in member.items()}
+    if isinstance(member, list | tuple):
+        return [_scaled(figure, decimals) for figure in member]
+    text = format(Decimal(member).scaleb(-decimals), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,379 @@
+"""The feed at the door: one cursor for polls, streams and replays, in order, for whom it concerns."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from market.commands import parties
+from market.http import feed_tail
+from market.http.feed import BATCH, EVENT_STREAM, LINES
+from market.rules.partner_lines import ALL, PARTNER_TYPES, PartnerLine
+from market.store import feed
+from tests.feed_support import publish
+from tests.http.shop import Shop
+from tests.market_support import Firm, done
+
+FEED = "/v1/feed"
+LATEST = f"{FEED}?after=latest"
+
+
+def concerning(firm: Firm, lines: Sequence[PartnerLine]) -> list[str]:
+    """Ids, lane by lane in order."""
+    mine = [line for line in lines if line.audience in (ALL, firm.organisation)]
+    return [
+        str(line.event) for line in sorted(mine, key=lambda line: (line.stream, line.lane, line.position))
+    ]
+
+
+def by_lane(firm: Firm, lines: Sequence[PartnerLine], events: Sequence[dict[str, Any]]) -> list[str]:
+    """The events' ids, sorted by lane only: their order within it is as they came."""
+    lane_of = {str(line.event): (line.stream, line.lane) for line in lines}
+    return [event["id"] for event in sorted(events, key=lambda event: lane_of[event["id"]])]
+
+
+async def poll(shop: Shop, firm: Firm, address: str = FEED) -> tuple[list[dict[str, Any]], str]:
+    """The events, and where the next poll goes."""
+    answer = await shop.ask("GET", address, by=firm)
+    assert 200 == answer.status_code, answer.text
+    assert BATCH == answer.headers["content-type"]
+    link = answer.headers["link"]
+    return answer.json(), link[1 : link.index(">")]
+
+
+class Stream:
+    """An open answer of the app, read as it comes."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = b""
+        self.ended = False
+        self._free = asyncio.Event()
+        self._free.set()
+        self._gone = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.status = message.get("status", self.status)
+        self.body += message.get("body", b"")
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body")
+        self._changed.set()
+        await self._free.wait()
+
+    def stick(self) -> None:
+        """The client takes nothing more."""
+        self._free.clear()
+
+    def go_on(self) -> None:
+        self._free.set()
+
+    def leave(self) -> None:
+        self._free.set()
+        self._gone.set()
+
+    def events(self) -> list[dict[str, Any]]:
+        frames = [frame.split(b"\n") for frame in self.body.split(b"\n\n") if frame.startswith(b"id: ")]
+        found = [msgspec.json.decode(lines[2].removeprefix(b"data: ")) for lines in frames]
+        return [each for each in found if each]
+
+    @property
+    def last_id(self) -> str:
+        (*_, last) = [line for line in self.body.split(b"\n") if line.startswith(b"id: ")]
+        return last.removeprefix(b"id: ").decode()
+
+    async def until(self, count: int) -> list[dict[str, Any]]:
+        async with asyncio.timeout(20):
+            while len(self.events()) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.events()
+
+    async def end(self) -> None:
+        async with asyncio.timeout(20):
+            while not self.ended:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+async def followers(shop: Shop, count: int = 1) -> None:
+    """Waits until so many organisations follow."""
+    async with asyncio.timeout(20):
+        while len(shop.app.state.door.feed._followers) < count:  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+async def keys(shop: Shop) -> None:
+    """A key is an event of its own: all are issued before anything is read."""
+    for firm in (*shop.scene.sellers, *shop.scene.buyers):
+        await shop.token(firm, "trader")
+
+
+@asynccontextmanager
+async def streaming(shop: Shop, firm: Firm, address: str = FEED, **headers: str) -> AsyncIterator[Stream]:
+    path, _, query = address.partition("?")
+    given = {"authorization": f"Bearer {await shop.token(firm, 'trader')}", "accept": EVENT_STREAM, **headers}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
+        "client": ("127.0.0.1", 1),
+        "app": shop.app,
+    }
+    stream = Stream()
+    app: Any = shop.app
+    running = asyncio.create_task(app(scope, stream.receive, stream.send))
+    try:
+        yield stream
+    finally:
+        stream.leave()
+        await running
+
+
+async def test_a_poll_goes_on_where_the_one_before_ended(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    await shop.scene.offer(shop.scene.sellers[1])
+    lines = await publish(shop.scene)
+    found: list[dict[str, Any]] = []
+    address = f"{FEED}?limit=3"
+    while True:
+        events, address = await poll(shop, firm, address)
+        found += events
+        if len(events) < 3:
+            break
+    assert concerning(firm, lines) == by_lane(firm, lines, found)
+    assert ([], True) == ((await poll(shop, firm, address))[0], len(found) > 3)
+    await shop.scene.offer(firm)
+    more = await publish(shop.scene)
+    events, _ = await poll(shop, firm, address)
+    assert concerning(firm, more) == [event["id"] for event in events]
+    again, _ = await poll(shop, firm, f"{FEED}?after={found[-1]['cursor']}")
+    assert events == [event for event in again if event["id"] == events[0]["id"]]
+
+
+async def test_places_are_told_of_own_events_only(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    lines = {str(line.event): line for line in await publish(shop.scene)}
+    events, _ = await poll(shop, firm)
+    assert {True, False} == {lines[event["id"]].own for event in events}
+    for event in events:
+        line = lines[event["id"]]
+        place = (line.stream, line.lane, line.position) if line.own else (None, None, None)
+        assert place == tuple(event.get(name) for name in ("stream", "lane", "position"))
+
+
+async def test_a_long_poll_answers_when_something_comes(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await publish(shop.scene)
+    events, address = await poll(shop, firm, f"{LATEST}&timeout=1")
+    assert [] == events
+    shop.app.state.door.feed.wait_seconds_max = 20
+    waiting = asyncio.create_task(poll(shop, firm, f"{address}&timeout=20"))
+    await followers(shop)
+    await shop.scene.offer(shop.scene.sellers[1])
+    await publish(shop.scene)
+    await shop.scene.offer(firm)
+    mine = concerning(firm, await publish(shop.scene))
+    events, _ = await waiting
+    assert mine == [event["id"] for event in events]
+
+
+async def test_a_cursor_tells_nothing_of_what_others_do(shop: Shop) -> None:
+    firm, other = shop.scene.sellers
+    await publish(shop.scene)
+    _, before = await poll(shop, firm, f"{FEED}?limit=200")
+    latest = (await poll(shop, firm, LATEST))[1]
+    await shop.scene.offer(other)
+    assert await publish(shop.scene)
+    assert ([], before) == await poll(shop, firm, before)
+    assert ([], latest) == await poll(shop, firm, LATEST)
+    narrow = f"{FEED}?type=partner.facility.changed.v1"
+    assert [] == (await poll(shop, firm, narrow))[0]
+    assert (await poll(shop, firm, narrow))[1] == (await poll(shop, firm, narrow))[1]
+
+
+async def test_types_and_markets_narrow_the_feed(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    await publish(shop.scene)
+    kind = "partner.supply-offer.offered.v1"
+    events, following = await poll(shop, firm, f"{FEED}?type={kind},partner.market.opened.v1")
+    assert {kind, "partner.market.opened.v1"} == {event["type"] for event in events}
+    assert f"type={kind}" in following
+    events, _ = await poll(shop, firm, f"{FEED}?market={shop.market}&limit=200")
+    assert events
+    assert not [event for event in events if event["type"].startswith("partner.organisation.")]
+
+
+async def test_an_unknown_type_is_named_with_the_known_ones(shop: Shop) -> None:
+    answer = await shop.ask("GET", f"{FEED}?type=partner.nothing.v1,odd", by=shop.scene.sellers[0])
+    assert 400 == answer.status_code
+    faults = answer.json()["errors"]
+    assert ["'odd'", "'partner.nothing.v1'"] == [fault["detail"].split(" ")[0] for fault in faults]
+    assert all(known in faults[0]["detail"] for known in PARTNER_TYPES)
+
+
+@pytest.mark.parametrize("accept", [BATCH, EVENT_STREAM, LINES])
+async def test_a_cursor_of_another_or_tampered_with_opens_nothing(shop: Shop, accept: str) -> None:
+    firm, other = shop.scene.sellers
+    await publish(shop.scene)
+    events, _ = await poll(shop, firm)
+    cursor = events[0]["cursor"]
+    changed = cursor[:-1] + ("A" if cursor[-1] != "A" else "B")
+    for by, given in ((other, cursor), (firm, changed), (firm, "x")):
+        answer = await shop.ask("GET", f"{FEED}?after={given}", by=by, headers={"Accept": accept})
+        assert (422, "cursor_invalid") == (answer.status_code, answer.json()["code"])
+
+
+async def test_what_is_no_longer_kept_is_gone_and_the_earliest_cursor_told(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await publish(shop.scene)
+    first, _ = await poll(shop, firm, f"{FEED}?limit=1")
+    dropped_until = shop.scene.clock.now + timedelta(seconds=1)
+    shop.scene.clock.now += timedelta(seconds=2)
+    await shop.scene.offer(firm)
+    kept = concerning(firm, await publish(shop.scene))
+    async with shop.scene.pool.acquire() as connection, connection.transaction():
+        assert await feed.drop_before(connection, dropped_until) > 0
+    answer = await shop.ask("GET", f"{FEED}?after={first[0]['cursor']}", by=firm)
+    assert (410, "history_gone") == (answer.status_code, answer.json()["code"])
+    earliest = answer.json()["errors"][0]["detail"]
+    for address in (f"{FEED}?after={earliest}", FEED):
+        events, _ = await poll(shop, firm, address)
+        assert kept == [event["id"] for event in events]
+
+
+async def test_a_replay_is_the_range_between_two_cursors(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    lines = await publish(shop.scene)
+    events, following = await poll(shop, firm, f"{FEED}?limit=200")
+    until = following.partition("after=")[2].partition("&")[0]
+    await shop.scene.offer(firm)
+    await publish(shop.scene)
+    answer = await shop.ask("GET", f"{FEED}?until={until}", by=firm, headers={"Accept": LINES})
+    assert LINES == answer.headers["content-type"]
+    replayed = [msgspec.json.decode(line) for line in answer.content.splitlines()]
+    assert concerning(firm, lines) == by_lane(firm, lines, replayed)
+    begin = events[1]["cursor"]
+    rest = await shop.ask("GET", f"{FEED}?after={begin}&until={until}", by=firm, headers={"Accept": LINES})
+    assert {each["id"] for each in replayed[2:]} == {
+        msgspec.json.decode(line)["id"] for line in rest.content.splitlines()
+    }
+
+
+async def test_a_stream_tells_what_was_and_what_comes_and_goes_on_after_a_break(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    lines = await publish(shop.scene)
+    async with streaming(shop, firm) as stream:
+        events = await stream.until(len(concerning(firm, lines)))
+        await shop.scene.offer(firm)
+        await shop.scene.offer(shop.scene.sellers[1])
+        lines += await publish(shop.scene)
+        events = await stream.until(len(concerning(firm, lines)))
+        assert concerning(firm, lines) == by_lane(firm, lines, events)
+        assert (
+            EVENT_STREAM
+            == (await shop.ask("HEAD", FEED, by=firm, headers={"Accept": EVENT_STREAM}))
+            .headers["content-type"]
+            .partition(";")[0]
+        )
+    last = stream.last_id
+    await shop.scene.offer(firm)
+    mine = concerning(firm, await publish(shop.scene))
+    async with streaming(shop, firm, last_event_id=last) as stream:
+        assert mine == [event["id"] for event in await stream.until(1)]
+    async with streaming(shop, firm, LATEST, last_event_id="x") as stream:
+        await stream.end()
+    assert 422 == stream.status
+
+
+async def test_who_takes_too_little_is_left_with_its_cursor(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(feed_tail, "QUEUED_LINES_MAX", 2)
+    firm = shop.scene.sellers[0]
+    await publish(shop.scene)
+    async with streaming(shop, firm, LATEST) as stream:
+        await followers(shop)
+        await shop.scene.offer(firm)
+        first = concerning(firm, await publish(shop.scene))
+        stream.stick()
+        await stream.until(len(first))
+        for _ in range(4):
+            await shop.scene.offer(firm)
+        rest = concerning(firm, await publish(shop.scene))
+        await asyncio.sleep(0.2)
+        stream.go_on()
+        await stream.end()
+    assert first == [event["id"] for event in stream.events()]
+    assert b"event: overrun" in stream.body
+    events, _ = await poll(shop, firm, f"{FEED}?after={stream.last_id}")
+    assert rest == [event["id"] for event in events]
+
+
+async def test_streams_end_with_the_process_and_leave_nothing_behind(shop: Shop) -> None:
+    tail = shop.app.state.door.feed
+    async with (
+        streaming(shop, shop.scene.sellers[0]) as first,
+        streaming(shop, shop.scene.buyers[0]) as second,
+    ):
+        await followers(shop, 2)
+        tail.close()
+        await first.end()
+        await second.end()
+    assert {} == tail._followers
+    assert tail._looking is None
+    answer = await shop.ask("GET", FEED, by=shop.scene.sellers[0], headers={"Accept": EVENT_STREAM})
+    assert (503, "unavailable") == (answer.status_code, answer.json()["code"])
+
+
+async def test_a_stream_is_left_when_its_client_is_gone(shop: Shop) -> None:
+    tail = shop.app.state.door.feed
+    async with streaming(shop, shop.scene.sellers[0], LATEST):
+        await followers(shop)
+    assert {} == tail._followers
+
+
+async def test_an_organisation_opens_so_many_streams_and_no_more(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(feed_tail, "FOLLOWERS_OF_ORGANISATION_MAX", 1)
+    firm, other = shop.scene.sellers
+    async with streaming(shop, firm, LATEST):
+        await followers(shop)
+        answer = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
+        assert (429, "too_many_streams") == (answer.status_code, answer.json()["code"])
+        async with streaming(shop, other) as stream:
+            await asyncio.sleep(0)
+        assert 200 == stream.status
+
+
+async def test_a_topic_is_opened_by_an_admin_once_and_closed(shop: Shop) -> None:
+    firm, other = shop.scene.sellers
+    path = f"/v1/organisations/org_{firm.organisation.hex}/stream"
+    key = {"Idempotency-Key": "open-1"}
+    by = {"by": firm, "roles": ("admin",)}
+    opened = await shop.ask("PUT", path, **by, headers=key)  # type: ignore[arg-type]
+    assert (200, f"partner.{firm.organisation}.v1") == (opened.status_code, opened.json()["topic"])
+    repeated = await shop.ask("PUT", path, **by, headers=key)  # type: ignore[arg-type]
+    assert "true" == repeated.headers["idempotent-replayed"]
+    again = await shop.ask("PUT", path, **by, headers={"Idempotency-Key": "open-2"})  # type: ignore[arg-type]
+    assert (422, "no_change") == (again.status_code, again.json()["code"])
+    assert (await shop.ask("GET", path, by=firm)).json()["open"]
+    assert 403 == (await shop.ask("PUT", path, by=firm, headers=key)).status_code
+    assert 404 == (await shop.ask("DELETE", path, by=other, roles=("admin",))).status_code
+    assert 404 == (await shop.ask("GET", path, by=other)).status_code
+    assert 200 == (await shop.ask("DELETE", path, **by)).status_code  # type: ignore[arg-type]
+    assert not (await shop.ask("GET", path, by=firm)).json()["open"]
+    done(await parties.open_stream(shop.scene.desk, firm.trader, organisation=firm.organisation))
