@@ -252,24 +252,24 @@ async def _events(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> A
         async with call.door.feed.following(place.organisation) as follower:
             while told := await _read(call, place, wanted, PAGE_LINES, None):
                 yield b"".join(map(_frame, told))
-            while not follower.ended:
-                yield await _live(call, place, wanted, follower)
-                if follower.overrun:
-                    return
+            while (part := await _live(call, place, wanted, follower)) is not None:
+                yield part
+            if follower.overrun:
+                yield b"id: %b\nevent: overrun\ndata: {}\n\n" % place.sealed(call).encode()
 
 
-async def _live(call: Call[Any, FeedQuery], place: Place, wanted: Wanted, follower: Follower) -> bytes:
-    """The next part of a stream; where there is nothing to tell for long, a comment."""
+async def _live(call: Call[Any, FeedQuery], place: Place, wanted: Wanted, follower: Follower) -> bytes | None:
+    """The next part of a stream; when there is nothing to tell for long, a comment; None: it ends."""
     ends_at = asyncio.get_running_loop().time() + QUIET_SECONDS
-    while (left := ends_at - asyncio.get_running_loop().time()) > 0 and not follower.ended:
+    while (left := ends_at - asyncio.get_running_loop().time()) > 0:
         told: list[Told] = []
         for line in await follower.take(left):
             key = LaneKey(line.stream, line.lane)
             if not place.passed(key, line.position):
                 place.move(key, line.position)
                 told += [_told(call, place, line)] if wanted.has(line) else []
-        if follower.overrun:
-            return b"id: %b\nevent: overrun\ndata: {}\n\n" % place.sealed(call).encode()
+        if follower.overrun or follower.ended:
+            return None
         if told:
             return b"".join(map(_frame, told))
     await call.door.keys.credential(call.header(b"authorization"), lambda: None)
