@@ -12,7 +12,7 @@ PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast test-deep test-tamper check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round
+	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -77,6 +77,9 @@ bench-clearing: setup ## a round and its solver against OR-tools, networkx and g
 
 bench-round: setup ## writing a round of 10,000 matches against its bare journal rows
 	@$(BIN)/python bench/round_write.py
+
+bench-streams: setup ## partner streams: from the answer to Kafka and SSE, many open streams, catching up
+	@$(BIN)/python bench/streams.py
 
 clean: ## remove .venv, caches and ALL local data
 	rm -rf .venv .lodestone .lodestone-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .schemathesis schemathesis-report

@@ -220,9 +220,13 @@ async def joined(scene: Scene) -> bool:
 
 
 async def no_partner_is_told_of_another(scene: Scene, bootstrap: str, prefix: str, secrets: Secrets) -> None:
-    """Its own price, words and site, and of everybody else no price, word or site."""
+    """Its own price, words and site, and of everybody else no price, word or site.
+
+    The price of a match is the marginal order's, and both its sides may know it.
+    """
     seller, buyer = partners(scene)
-    private = {name for name in secrets if PRIVATE.match(name)}
+    agreed = {value for name, given in secrets.items() if name.startswith("price ") for value in given}
+    private = {name for name in secrets if PRIVATE.match(name) and not agreed.intersection(secrets[name])}
     own = {
         seller: {"ask 0", f"dear {FIRMS - 1}", "seller-0", "laboratory-0", "assay-0", "terms-0", "LOT-0"},
         buyer: {"limit 0", f"low {FIRMS - 1}", "weight 0", "buyer-0"},
