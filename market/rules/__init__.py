@@ -16,8 +16,10 @@ In the order of reading, each line from what a command meets first to what it re
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches; match_terms (for its contract), funnel (what became of all)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
-    who sees     visibility, proof_visibility; viewers, own_side, own_round, explanations, standings,
-                 tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
+    who sees     record_visibility, audience; visibility, proof_visibility; viewers, own_side, own_round,
+                 explanations, standings, tickets, tape, taping, crowd; contract_visibility, deal_tape, deals;
+                 party_visibility, facts
+    streams      streams (on and off), partner_lines, wire_units
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording
