@@ -37,7 +37,7 @@ SOURCE: Final = "urn:lodestone:partner"
 LIMIT_DEFAULT: Final = 100
 PAGE_LINES: Final = 200
 QUIET_SECONDS: Final = 15.0
-"""A stream that has nothing to tell says so this often, and looks whether its key still holds."""
+"""A stream with nothing to tell says so this often; each looks so often whether its key still holds."""
 RETRY_MILLISECONDS: Final = 1_000
 
 
@@ -252,8 +252,13 @@ async def _events(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> A
         async with call.door.feed.following(place.organisation) as follower:
             while told := await _read(call, place, wanted, PAGE_LINES, None):
                 yield b"".join(map(_frame, told))
+            clock = asyncio.get_running_loop().time
+            known_at = clock()
             while (part := await _live(call, place, wanted, follower)) is not None:
                 yield part
+                if clock() - known_at >= QUIET_SECONDS:
+                    await call.door.keys.credential(call.header(b"authorization"), lambda: None)
+                    known_at = clock()
             if follower.overrun:
                 yield b"id: %b\nevent: overrun\ndata: {}\n\n" % place.sealed(call).encode()
 
@@ -272,7 +277,6 @@ async def _live(call: Call[Any, FeedQuery], place: Place, wanted: Wanted, follow
             return None
         if told:
             return b"".join(map(_frame, told))
-    await call.door.keys.credential(call.header(b"authorization"), lambda: None)
     return b": quiet\n\n"
 
 

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from market.commands import parties
+from market.http import feed as door_feed
 from market.http import feed_tail
 from market.http.feed import BATCH, EVENT_STREAM, LINES
 from market.rules.partner_lines import ALL, PARTNER_TYPES, PartnerLine
@@ -338,6 +340,18 @@ async def test_streams_end_with_the_process_and_leave_nothing_behind(shop: Shop)
     assert tail._looking is None
     answer = await shop.ask("GET", FEED, by=shop.scene.sellers[0], headers={"Accept": EVENT_STREAM})
     assert (503, "unavailable") == (answer.status_code, answer.json()["code"])
+
+
+async def test_a_stream_ends_with_its_key(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(door_feed, "QUIET_SECONDS", 0.05)
+    firm = shop.scene.sellers[0]
+    key = UUID(hex=(await shop.token(firm, "trader")).split("_")[2])
+    async with streaming(shop, firm, LATEST) as stream:
+        await followers(shop)
+        await parties.revoke_key(shop.scene.desk, firm.trader, organisation=firm.organisation, key=key)
+        shop.app.state.door.keys.forget(key)
+        await stream.end()
+    assert b": quiet" in stream.body
 
 
 async def test_a_stream_is_left_when_its_client_is_gone(shop: Shop) -> None:
