@@ -138,21 +138,14 @@ def _kind(accept: str) -> str:
 
 
 def _wanted(query: FeedQuery) -> Wanted:
-    """InvalidInputError naming each unknown type and all that there are."""
+    """InvalidInputError `type_unknown` naming those and all that there are."""
     types = None if query.type is None else frozenset(query.type.split(","))
     unknown = sorted((types or frozenset()).difference(PARTNER_TYPES))
     if unknown:
-        known = ", ".join(PARTNER_TYPES)
-        raise InvalidInputError(
-            [
-                Fault(
-                    code="type_unknown",
-                    detail=f"{name!r} is no type of the feed; there are: {known}",
-                    parameter="type",
-                )
-                for name in unknown
-            ]
+        detail = (
+            f"no types of the feed: {', '.join(map(repr, unknown))}; there are: {', '.join(PARTNER_TYPES)}"
         )
+        raise InvalidInputError([Fault(code="type_unknown", detail=detail, parameter="type")])
     return Wanted(types=types, market=None if query.market is None else from_path("mkt", query.market))
 
 

@@ -61,7 +61,7 @@ DOOR: Final[dict[str, int]] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "history_gone": HTTPStatus.GONE,
     "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
-    "type_unknown": HTTPStatus.BAD_REQUEST,
+    "type_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -93,7 +93,7 @@ class Shop:
         sent = dict(headers or {})
         if by is not None:
             sent["Authorization"] = f"Bearer {await self.token(by, *roles)}"
-        if method == "POST":
+        if method in ("POST", "PUT"):
             sent.setdefault("Idempotency-Key", key or f"k-{next(self.keys)}")
         if version is not None:
             sent["If-Match"] = version

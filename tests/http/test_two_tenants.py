@@ -408,17 +408,22 @@ async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: 
     """Not a position, not a count, not an ETag, not a checkpoint: every route answers as before."""
     laid = await street(shop)
     await fill(shop.scene, FILLED)
+    await shop.project()
     laid.sealed = public_size(await sealed(shop, database))
     buyer = laid.parties["buyer"].firm
 
-    async def everything() -> dict[str, tuple[int, str, str | None]]:
+    async def everything() -> dict[str, tuple[int, str, tuple[str | None, str | None]]]:
         answers = {}
         for e in READING:
             for path in with_queries(laid, e):
                 answer = await shop.ask("GET", path, by=buyer, roles=TENANT_ROLES)
                 text = re.sub(r'"next_cursor":"[^"]*"', "", answer.text)
                 text = re.sub(r"[0-9a-f-]{36}", "", text) if answer.status_code == 404 else text
-                answers[path] = (answer.status_code, text, answer.headers.get("etag"))
+                told_too = (
+                    answer.headers.get("etag"),
+                    answer.headers.get("link") if "/feed" in path else None,
+                )
+                answers[path] = (answer.status_code, text, told_too)
         return answers
 
     before = await everything()
