@@ -90,6 +90,7 @@ class FeedTail:
             if self._looking is None:
                 await self._look_first()
                 self._looking = asyncio.create_task(self._look_on(), name="feed-tail")
+                self._looking.add_done_callback(self._looked)
         follower = Follower(organisation)
         self._followers.setdefault(organisation, set()).add(follower)
         try:
@@ -118,6 +119,15 @@ class FeedTail:
         if not self._followers and self._looking is not None:
             self._looking.cancel()
             self._looking = None
+
+    def _looked(self, task: "asyncio.Task[None]") -> None:
+        """Who followed a look that failed has to come again: nobody waits for what is not looked for."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("feed_tail_failed", exc_info=error)
+        self._looking = None
+        for follower in self._all():
+            follower.end()
 
     def _all(self) -> Iterable[Follower]:
         return [each for found in self._followers.values() for each in found]

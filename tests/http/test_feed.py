@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -353,6 +354,27 @@ async def test_a_stream_ends_with_its_key(shop: Shop, monkeypatch: Any) -> None:
         shop.app.state.door.keys.forget(key)
         await stream.end()
     assert b": quiet" in stream.body
+
+
+async def test_streams_end_when_the_tail_fails_and_the_next_one_looks_again(
+    shop: Shop, database: Any
+) -> None:
+    firm = shop.scene.sellers[0]
+    await publish(shop.scene)
+    owner = await asyncpg.connect(database.dsn("owner"))
+    try:
+        async with streaming(shop, firm, LATEST) as stream:
+            await followers(shop)
+            await owner.execute("revoke select on view.feed from lodestone_reader")
+            await shop.scene.offer(firm)
+            mine = concerning(firm, await publish(shop.scene))
+            await stream.end()
+            await owner.execute("grant select on view.feed to lodestone_reader")
+    finally:
+        await owner.close()
+    async with streaming(shop, firm) as stream:
+        while mine[-1] not in [event["id"] for event in stream.events()]:
+            await stream.until(len(stream.events()) + 1)
 
 
 async def test_a_stream_is_left_when_its_client_is_gone(shop: Shop) -> None:
