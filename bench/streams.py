@@ -4,12 +4,14 @@ Beside the catch-up: a bare loop that consumes the same records and produces one
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import structlog
 import uvloop
 from aiokafka import TopicPartition
 from api import Process, services
@@ -219,6 +221,8 @@ async def latency(
                 for name, found in (("Kafka", on_topics), ("SSE", on_streams)):
                     measured = [(found.at[event] - at) * 1000 for event, at in answered.items()]
                     delays.setdefault(f"201 → partner's {name}, {RATE}/s", []).append(measured)
+                    p50, p99 = _middle_and_tail(measured)
+                    say(f"[{repetition}/{repetitions}] {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
         for name, runs in delays.items():
             for label, place in (("p50", 0), ("p99", 1)):
                 values = tuple(_middle_and_tail(one)[place] for one in runs)
@@ -240,6 +244,7 @@ async def crowd(
         await _all_there(answered, found)
         spent = meter.per_item_us(len(answered))["API"]
         busy_kb = _resident_kb(api)
+    say(f"{clients:,} streams took the events of {len(answered)} offers")
     report.notes.append(
         f"{clients:,} open streams: {(open_kb - empty_kb) / clients:.0f} KiB each when quiet,"
         f" {(busy_kb - empty_kb) / clients:.0f} KiB at {RATE} events a second; API {spent:.0f} µs an event"
@@ -264,6 +269,7 @@ async def _all_there(expected: dict[bytes, float], found: Arrivals) -> None:
 
 async def catch_up(running: Servers, wiring: Wiring, report: Report, repetitions: int) -> None:
     collect_less()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     events = await wiring.writer.fetchval("select sum(next_position - 1)::bigint from record.lane")
     times = CpuTimes()
 
