@@ -1,6 +1,7 @@
 """Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -68,7 +69,7 @@ def in_units(value: Any, units: Units) -> Any:
         return value
     changed: dict[str, Any] = {}
     for name, member in value.items():
-        unit = next((each for each in units.endings if _fits(name, each[0], units)), None)
+        unit = _unit(name, whole=units.whole)
         if unit is None or (member is None and not units.whole):
             changed[name] = member if name == OPAQUE else in_units(member, units)
         else:
@@ -77,8 +78,12 @@ def in_units(value: Any, units: Units) -> Any:
     return changed
 
 
-def _fits(name: str, ending: str, units: Units) -> bool:
-    return name.endswith("_" + ending) or (units.whole and name == ending)
+@lru_cache(maxsize=4_096)
+def _unit(name: str, *, whole: bool) -> tuple[str, str, int] | None:
+    """Names are few, and each is asked for with every event."""
+    endings = (PARTNER_UNITS if whole else PUBLIC_UNITS).endings
+    fits = (unit for unit in endings if name.endswith("_" + unit[0]) or (whole and name == unit[0]))
+    return next(fits, None)
 
 
 def _scaled(member: Any, decimals: int) -> Any:
