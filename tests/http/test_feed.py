@@ -365,8 +365,8 @@ async def test_streams_end_when_the_tail_fails_and_the_next_one_looks_again(
     try:
         async with streaming(shop, firm, LATEST) as stream:
             await followers(shop)
-            await owner.execute("revoke select on view.feed from lodestone_reader")
             await shop.scene.offer(firm)
+            await owner.execute("revoke select on view.feed from lodestone_reader")
             mine = concerning(firm, await publish(shop.scene))
             await stream.end()
             await owner.execute("grant select on view.feed to lodestone_reader")
