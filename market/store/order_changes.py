@@ -1,13 +1,16 @@
 """What an event does to an order's row: the same steps as the book's, on the row's figures alone, without
 its terms."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 
+from events.connections import Connection
 from events.envelope import Recorded
 from events.market_terms import RequirementTerms, SupplyTerms
+from events.row_counts import expect_rows
 from events.vocabulary import OrderKind
 from market.rules.book import OrderStatus, settled_status
 from market.rules.reservations import identity
@@ -22,7 +25,7 @@ class OrderChange(Struct, kw_only=True):
     """A row of `supply` or `requirement` while a batch of events passes over it.
 
     `body` is None as long as the terms neither changed nor had to be read; `was_open` is what the market
-    counted before.
+    counted before; `restated`: its owner or its time changed more than what matches hold of it.
     """
 
     lane: int
@@ -44,6 +47,7 @@ class OrderChange(Struct, kw_only=True):
     body: bytes | None
     new: bool = False
     was_open: bool = False
+    restated: bool = False
 
     @property
     def as_opened(self) -> bool:
@@ -66,6 +70,19 @@ class OrderChange(Struct, kw_only=True):
             self.body,
         )
 
+    def held(self) -> tuple[object, ...]:
+        """Key and what matches change, in the order of the tables' moves; tranches are a supply's alone."""
+        return (
+            self.lane,
+            self.market,
+            self.order,
+            self.status,
+            self.position,
+            self.held_g,
+            self.filled_g,
+            self._tranches(),
+        )
+
     def updated(self) -> tuple[object, ...]:
         """Key and what may change, in the order of the tables' updates."""
         return (
@@ -81,10 +98,28 @@ class OrderChange(Struct, kw_only=True):
             self.filled_g,
             self.status == "open" or self.held_g > 0,
             self.tranche_count,
-            "{" + ",".join(map(str, self.tranche_committed_g)) + "}",
+            self._tranches(),
             self.valid_until,
             self.body,
         )
+
+    def _tranches(self) -> str:
+        return "{" + ",".join(map(str, self.tranche_committed_g)) + "}"
+
+
+async def write_orders(
+    connection: Connection, changes: Sequence[OrderChange], table: str, insert: str, update: str, move: str
+) -> None:
+    """Insert rows as they were opened, change those to which more happened; RowCountWrong unless all are."""
+    rest = [change for change in changes if not change.as_opened]
+    for what, statement, rows in (
+        ("insert", insert, [change.inserted() for change in changes if change.new]),
+        ("update", update, [change.updated() for change in rest if change.new or change.restated]),
+        ("move", move, [change.held() for change in rest if not (change.new or change.restated)]),
+    ):
+        if rows:
+            status = await connection.execute(statement, *zip(*rows, strict=True))
+            expect_rows(status, len(rows), f"{table} {what}")
 
 
 def opened(
@@ -131,6 +166,7 @@ def amended(
     change.basis_g = terms.basis_g
     change.valid_until = terms.valid_until
     change.body = bodies.encode(terms)
+    change.restated = True
     change.version += 1
     if not keeps_rank:
         change.rank = event.position
@@ -139,6 +175,7 @@ def amended(
 
 def closed(change: OrderChange, event: Recorded, status: OrderStatus) -> None:
     change.status = status
+    change.restated = True
     change.version += 1
     settle(change, event)
 

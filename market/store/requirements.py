@@ -7,10 +7,9 @@ import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
-from events.row_counts import expect_rows
 from market.rules.book import RequirementOrder
 from market.store import bodies
-from market.store.order_changes import OrderChange, OrderKey
+from market.store.order_changes import OrderChange, OrderKey, write_orders
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
@@ -95,16 +94,21 @@ from unnest(
 where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 """
 
+# What a round does to thousands of orders at once.
+MOVE = """
+update requirement r set
+    status = n.status, position = n.position, held_g = n.held_g, filled_g = n.filled_g,
+    in_book = n.status = 'open' or n.held_g > 0
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]
+) as n (lane, market, id, status, position, held_g, filled_g, no_tranches)
+where r.lane = n.lane and r.market = n.market and r.requirement = n.id
+"""
+
 
 async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows as they were opened, update those to which more happened; each exactly once."""
-    new = [change.inserted() for change in changes if change.new]
-    moved = [change.updated() for change in changes if not change.as_opened]
-    if new:
-        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "requirement insert")
-    if moved:
-        status = await connection.execute(UPDATE, *zip(*moved, strict=True))
-        expect_rows(status, len(moved), "requirement update")
+    """Insert new rows as they were opened, change those to which more happened; each exactly once."""
+    await write_orders(connection, changes, "requirement", INSERT, UPDATE, MOVE)
 
 
 READ_ONE = """

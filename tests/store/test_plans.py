@@ -166,6 +166,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
         [NOW] * 64,
         [None] * 64,
     )
+    move = (*row[:4], *figures[:3], ["{}"] * 64)
     supply, requirement = {"supply_pkey", "supply_by_id"}, {"requirement_pkey", "requirement_by_id"}
     match, member = {"match_pkey", "match_by_id"}, {"member_pkey", "member_by_organisation"}
     await assert_plans(
@@ -178,9 +179,11 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (supplies.READ_CHANGES, (lanes, asked, sold, [True] * 64), supply),
             (supplies.READ_STATES, (lanes, asked, sold), supply),
             (supplies.UPDATE, row, supply),
+            (supplies.MOVE, move, supply),
             (requirements.READ_CHANGES, (lanes, asked, needed), requirement),
             (requirements.READ_STATES, (lanes, asked, needed), requirement),
             (requirements.UPDATE, row, requirement),
+            (requirements.MOVE, move, requirement),
             (matches.READ_CHANGES, (lanes, asked, struck), match),
             (matches.READ_STATES, (lanes, asked, struck), match),
             (
