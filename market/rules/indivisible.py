@@ -23,7 +23,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, price_bounds
 from market.rules.assignment_problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.effective import effective
-from market.rules.packages import Divisibility, fits, packages_g
+from market.rules.packages import Divisibility, carried_g, fits
 from market.rules.rounding import Fills, Ratio, whole_packages
 from market.rules.stages import Solved, Stage, Stages
 
@@ -137,7 +137,7 @@ class _Search:
     @cached_property
     def package_g(self) -> Int64s:
         """Of each seller, grams that one package carries, rounded down."""
-        return np.array([packages_g(1, package_g) for package_g in self.terms.package_g], dtype=np.int64)
+        return carried_g([1] * len(self.terms.packages), self.terms.package_g).astype(np.int64)
 
     @cached_property
     def hopeless(self) -> Dropped:

@@ -16,7 +16,7 @@ from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, fills_g
 from market.rules.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
-from market.rules.order_limits import Share, shares
+from market.rules.order_limits import Share, shares, whole_packages_left
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
 from market.rules.rounding import Ratio
@@ -206,9 +206,11 @@ def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
 def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisibility:
     """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
     terms = section.terms
+    capacity_g = np.array([node.capacity_g for node in section.sellers], dtype=np.int64)
+    whole = whole_packages_left([node.packed for node in section.sellers], capacity_g)
     brought: dict[int, int] = {}
-    for node, order in zip(section.sellers, terms.seller_order, strict=True):
-        brought[order] = brought.get(order, 0) + node.packed.left(node.capacity_g)
+    for packages, order in zip(whole.tolist(), terms.seller_order, strict=True):
+        brought[order] = brought.get(order, 0) + packages
     return replace(
         terms,
         seller_minimum=tuple(
