@@ -496,6 +496,14 @@ CREATE TABLE state.nomination (
     CONSTRAINT nomination_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.order_terms (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    order_id uuid NOT NULL,
+    organisation uuid NOT NULL,
+    body bytea NOT NULL
+);
+
 CREATE TABLE state.organisation (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -542,7 +550,6 @@ CREATE TABLE state.requirement (
     filled_g bigint NOT NULL,
     in_book boolean NOT NULL,
     valid_until timestamp with time zone NOT NULL,
-    body bytea NOT NULL,
     CONSTRAINT requirement_check CHECK (((held_g + filled_g) <= basis_g)),
     CONSTRAINT requirement_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT requirement_filled_g_check CHECK ((filled_g >= 0)),
@@ -585,7 +592,6 @@ CREATE TABLE state.supply (
     tranche_committed_g bigint[] NOT NULL,
     valid_until timestamp with time zone NOT NULL,
     lot_identity text,
-    body bytea NOT NULL,
     CONSTRAINT supply_check CHECK (((held_g + filled_g) <= basis_g)),
     CONSTRAINT supply_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT supply_filled_g_check CHECK ((filled_g >= 0)),
@@ -787,6 +793,9 @@ ALTER TABLE ONLY state.member
 ALTER TABLE ONLY state.nomination
     ADD CONSTRAINT nomination_pkey PRIMARY KEY (lane, market, agreement, level, period_start);
 
+ALTER TABLE ONLY state.order_terms
+    ADD CONSTRAINT order_terms_pkey PRIMARY KEY (lane, market, order_id);
+
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
 
@@ -971,6 +980,8 @@ CREATE POLICY auditor ON state.member FOR SELECT TO lodestone_auditor USING (tru
 
 CREATE POLICY auditor ON state.nomination FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.order_terms FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
@@ -1021,6 +1032,8 @@ ALTER TABLE state.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.nomination ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.order_terms ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.organisation ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON state.api_key FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
@@ -1046,6 +1059,8 @@ CREATE POLICY own ON state.market_input FOR SELECT TO lodestone_reader USING (((
 CREATE POLICY own ON state.match FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
 CREATE POLICY own ON state.member FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.order_terms FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.organisation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1116,6 +1131,8 @@ CREATE POLICY writer ON state.match TO lodestone_writer USING (true) WITH CHECK 
 CREATE POLICY writer ON state.member TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.nomination TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.order_terms TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1374,6 +1391,10 @@ GRANT SELECT ON TABLE state.member TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.nomination TO lodestone_writer;
 GRANT SELECT ON TABLE state.nomination TO lodestone_reader;
 GRANT SELECT ON TABLE state.nomination TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.order_terms TO lodestone_writer;
+GRANT SELECT ON TABLE state.order_terms TO lodestone_reader;
+GRANT SELECT ON TABLE state.order_terms TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;

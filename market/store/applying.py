@@ -13,6 +13,7 @@ from market.store import (
     markets,
     matches,
     members,
+    order_terms,
     parties,
     quotes,
     requirements,
@@ -59,6 +60,7 @@ async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> N
     batch.count_orders()
     await supplies.write(connection, list(batch.supplies.values()))
     await requirements.write(connection, list(batch.requirements.values()))
+    await order_terms.write(connection, [*batch.supplies.values(), *batch.requirements.values()])
     await matches.write(connection, list(batch.matches.values()))
     await clearings.write(connection, list(batch.clearings.values()))
     await members.write(connection, list(batch.members.values()))

@@ -67,7 +67,6 @@ class OrderChange(Struct, kw_only=True):
             self.tranche_count,
             self.valid_until,
             self.lot_identity,
-            self.body,
         )
 
     def held(self) -> tuple[object, ...]:
@@ -100,7 +99,6 @@ class OrderChange(Struct, kw_only=True):
             self.tranche_count,
             self._tranches(),
             self.valid_until,
-            self.body,
         )
 
     def _tranches(self) -> str:

@@ -19,6 +19,7 @@ STATE: Final = (
     "rule_set",
     "supply",
     "requirement",
+    "order_terms",
     "match",
     "failing",
     "clearing",

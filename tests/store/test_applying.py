@@ -163,15 +163,15 @@ select count(*) filter (where o is distinct from v) as differences, count(*) as 
         tranche_committed_g, valid_until, lot_identity, body) as v
     from order_entry
 ) views full join (
-    select supply as order_id, row(lane, market, kind, organisation, status, version, rank, position,
+    select order_id, row(s.lane, s.market, kind, s.organisation, status, version, rank, position,
         basis_g, held_g,
         filled_g, tranche_committed_g, valid_until, lot_identity, body) as o
-    from supply
+    from supply s join order_terms t on t.lane = s.lane and t.market = s.market and t.order_id = supply
     union all
-    select requirement, row(lane, market, 'requirement'::text, organisation, status, version, rank, position,
-        basis_g, held_g,
-        filled_g, '{}'::bigint[], valid_until, null::text, body)
-    from requirement
+    select order_id, row(r.lane, r.market, 'requirement'::text, r.organisation, status, version, rank,
+        position, basis_g, held_g, filled_g, '{}'::bigint[], valid_until, null::text, body)
+    from requirement r
+    join order_terms t on t.lane = r.lane and t.market = r.market and t.order_id = requirement
 ) state using (order_id)
 """
 

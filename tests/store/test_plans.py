@@ -15,6 +15,7 @@ from market.store import (
     lists,
     matches,
     members,
+    order_terms,
     orders,
     party_reads,
     posting,
@@ -49,15 +50,19 @@ from generate_series(0, 11) m, generate_series(1, 100) v;
 insert into state.supply
 select n % 12, md5('m' || n % 12)::uuid, md5('s' || n)::uuid, 'lot', md5('o' || n % 200)::uuid,
     case when n % 10 = 0 then 'open' else 'sold' end, 1, n + 1, n + 1, 10, 0, case when n % 10 = 0 then 0
-    else 10 end, n % 10 = 0, 1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n,
-    convert_to(repeat('x', 400), 'UTF8')
+    else 10 end, n % 10 = 0, 1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n
 from generate_series(0, $1::int - 1) n;
 
 insert into state.requirement
 select n % 12, md5('m' || n % 12)::uuid, md5('r' || n)::uuid, md5('o' || n % 200)::uuid,
     case when n % 10 = 0 then 'open' else 'expired' end, 1, n + 1, n + 1, 10, 0, 0, n % 10 = 0,
-    '2026-02-01'::timestamptz + n * interval '1 hour', convert_to(repeat('x', 400), 'UTF8')
+    '2026-02-01'::timestamptz + n * interval '1 hour'
 from generate_series(0, $1::int - 1) n;
+
+insert into state.order_terms
+select lane, market, supply, organisation, convert_to(repeat('x', 400), 'UTF8') from state.supply
+union all
+select lane, market, requirement, organisation, convert_to(repeat('x', 400), 'UTF8') from state.requirement;
 
 insert into state.match
 select n % 12, md5('m' || n % 12)::uuid, md5('t' || n)::uuid, case when n % 50 = 0 then 'open' else
@@ -85,7 +90,8 @@ select n % 12, md5('o' || n)::uuid, md5('k' || n)::uuid, 1, n + 1, false, '{}' f
 insert into view.order_entry
 select lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
     tranche_count,
-    tranche_committed_g, valid_until, lot_identity, body from state.supply;
+    tranche_committed_g, valid_until, lot_identity, body
+from state.supply natural join (select lane, market, order_id as supply, body from state.order_terms) t;
 
 insert into view.match_entry
 select lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
@@ -164,7 +170,6 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
         [1] * 64,
         ["{}"] * 64,
         [NOW] * 64,
-        [None] * 64,
     )
     move = (*row[:4], *figures[:3], ["{}"] * 64)
     supply, requirement = {"supply_pkey", "supply_by_id"}, {"requirement_pkey", "requirement_by_id"}
@@ -196,7 +201,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (matches.LOCATE, (struck[0], None), {"match_by_id"}),
             (members.READ_MARKETS, (posters[0],), {"member_by_organisation"}),
             (views.READ_ORDERS, (lanes, asked, sold, [False] * 64), {"order_entry_pkey"}),
-            (views.UPDATE_ORDERS, row, {"order_entry_pkey"}),
+            (order_terms.UPDATE, (lanes, asked, sold, [b""] * 64), {"order_terms_pkey"}),
+            (views.UPDATE_ORDERS, (*row, [None] * 64), {"order_entry_pkey"}),
             (views.READ_MATCHES, (lanes, asked, struck), {"match_entry_pkey", "match_entry_by_id"}),
             (supplies.READ_BOOK, (3, market), {"supply_in_book"}),
             (requirements.READ_BOOK, (3, market), {"requirement_in_book"}),
