@@ -97,10 +97,10 @@ class _Orders:
 
     def __init__(self, side: Side, orders: Sequence[int], least: Sequence[int], ranks: Int64s | None) -> None:
         self.side = side
-        numbers, first, self.node = np.unique(
+        self._sorted, first, self.node = np.unique(
             np.array(orders, dtype=np.int64), return_index=True, return_inverse=True
         )
-        self.numbers: list[int] = numbers.tolist()
+        self.numbers: list[int] = self._sorted.tolist()
         self.least = np.array(least, dtype=np.int64)[first]
         self.rank: list[int] = (first if ranks is None else ranks[first]).tolist()
 
@@ -117,7 +117,9 @@ class _Orders:
 
     def nodes_of(self, orders: Dropped) -> Mask:
         wanted = [number for side, number in orders if side == self.side]
-        found: Mask = np.isin(np.array(self.numbers, dtype=np.int64), wanted)[self.node]
+        is_wanted = np.zeros(len(self.numbers), dtype=np.bool_)
+        is_wanted[np.searchsorted(self._sorted, np.array(wanted, dtype=np.int64))] = True
+        found: Mask = is_wanted[self.node]
         return found
 
 
