@@ -1,17 +1,16 @@
 """What an event does to an order's row: the same steps as the book's, on the row's figures alone, without
 its terms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 
-from events.connections import Connection
 from events.envelope import Recorded
 from events.market_terms import RequirementTerms, SupplyTerms
-from events.row_counts import expect_rows
 from events.vocabulary import OrderKind
+from events.writes import Write
 from market.rules.book import OrderStatus, settled_status
 from market.rules.reservations import identity
 from market.rules.tranches import carried_tranches, move_tranche
@@ -105,19 +104,17 @@ class OrderChange(Struct, kw_only=True):
         return "{" + ",".join(map(str, self.tranche_committed_g)) + "}"
 
 
-async def write_orders(
-    connection: Connection, changes: Sequence[OrderChange], table: str, insert: str, update: str, move: str
-) -> None:
-    """Insert rows as they were opened, change those to which more happened; RowCountWrong unless all are."""
-    rest = [change for change in changes if not change.as_opened]
-    for what, statement, rows in (
-        ("insert", insert, [change.inserted() for change in changes if change.new]),
-        ("update", update, [change.updated() for change in rest if change.new or change.restated]),
-        ("move", move, [change.held() for change in rest if not (change.new or change.restated)]),
-    ):
-        if rows:
-            status = await connection.execute(statement, *zip(*rows, strict=True))
-            expect_rows(status, len(rows), f"{table} {what}")
+def order_writes(
+    changes: Iterable[OrderChange], table: str, insert: str, update: str, move: str
+) -> list[Write]:
+    """Rows as they were opened, then those that were restated, then those that only matches moved."""
+    listed = list(changes)
+    rest = [change for change in listed if not change.as_opened]
+    return [
+        Write(table, insert, [change.inserted() for change in listed if change.new]),
+        Write(table, update, [change.updated() for change in rest if change.new or change.restated]),
+        Write(table, move, [change.held() for change in rest if not (change.new or change.restated)]),
+    ]
 
 
 def opened(

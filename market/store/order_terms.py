@@ -1,9 +1,8 @@
 """What orders state: table `order_terms`, apart from the rows that every round changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from events.connections import Connection
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.store.order_changes import OrderChange
 
 INSERT = """
@@ -18,19 +17,11 @@ where t.lane = n.lane and t.market = n.market and t.order_id = n.order_id
 """
 
 
-async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert those of new orders, update those that were amended."""
-    new = [
-        (change.lane, change.market, change.order, change.organisation, change.body)
-        for change in changes
-        if change.new
-    ]
+def writes(changes: Iterable[OrderChange]) -> list[Write]:
+    """Those of new orders, then those that were amended."""
+    listed = list(changes)
+    new = [(c.lane, c.market, c.order, c.organisation, c.body) for c in listed if c.new]
     old = [
-        (change.lane, change.market, change.order, change.body)
-        for change in changes
-        if change.restated and change.body is not None and not change.new
+        (c.lane, c.market, c.order, c.body) for c in listed if c.restated and c.body is not None and not c.new
     ]
-    for what, statement, rows in (("insert", INSERT, new), ("update", UPDATE, old)):
-        if rows:
-            status = await connection.execute(statement, *zip(*rows, strict=True))
-            expect_rows(status, len(rows), f"order_terms {what}")
+    return [Write("order_terms", INSERT, new), Write("order_terms", UPDATE, old)]

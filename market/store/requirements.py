@@ -7,9 +7,10 @@ import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
+from events.writes import Write
 from market.rules.book import RequirementOrder
 from market.store import bodies
-from market.store.order_changes import OrderChange, OrderKey, write_orders
+from market.store.order_changes import OrderChange, OrderKey, order_writes
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
@@ -101,9 +102,9 @@ where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 """
 
 
-async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows as they were opened, change those to which more happened; each exactly once."""
-    await write_orders(connection, changes, "requirement", INSERT, UPDATE, MOVE)
+def writes(changes: Iterable[OrderChange]) -> list[Write]:
+    """New rows as they were opened, then those to which more happened; each exactly once."""
+    return order_writes(changes, "requirement", INSERT, UPDATE, MOVE)
 
 
 READ_ONE = """

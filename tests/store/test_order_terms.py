@@ -9,7 +9,7 @@ from market.rebuild import compare_with_record
 from market.settings import DEPLOY
 from tests.market_support import scene_on
 
-MIGRATION = DEPLOY / "postgres" / "migrations" / "0015_order_terms.sql"
+MIGRATION = DEPLOY / "postgres" / "migrations" / "0016_order_terms.sql"
 BEFORE = """
 alter table state.supply add column body bytea;
 alter table state.requirement add column body bytea;
