@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.vocabulary import (
     Assay,
@@ -53,7 +53,8 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
     """How a market runs; every limit of it is a number here.
 
     `clearing_interval_seconds` 0: on demand only. Rule sets are published `rule_notice_seconds` before they
-    take effect. `tick_ueur_per_kg` is the width of the price bands that leave the market.
+    take effect. `tick_ueur_per_kg` is the width of the price bands that leave the market. `umpire` is the
+    laboratory that contracts of its matches begin with.
     """
 
     name: Text
@@ -69,6 +70,7 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
     tick_ueur_per_kg: Annotated[int, Meta(ge=1, le=10**9)]
     public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
     quotes_per_day: Annotated[int, Meta(ge=0, le=100)] = 5
+    umpire: Text | UnsetType = UNSET
 
 
 class MemberFacility(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ In the order of reading, each line from what a command meets first to what it re
                  reservations, tranches
     units        quantities, references, market_inputs
     a round      clearings (when), clearing (what); book, rounds, graph, posing, sections; cleared, prices
-    its record   round_events, evidence; certificate (checks it without a solver), breaches, differences,
-                 exports
+    its record   round_events, evidence; certificate (checks it without a solver), round_record, breaches,
+                 differences, exports
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
     whole lots   order_limits; indivisible, stages; packages, packages_check, rounding, effective

@@ -21,6 +21,7 @@ from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
 from market.rules.rounding import Ratio
 
+FIRST_TRY = 1
 TIEBREAK_BITS = 44
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 MIXED_LAST = 31
@@ -153,6 +154,8 @@ def reasons_of(posed: Posed, side: int, index: int) -> set[str]:
 
 def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
     """The orders stay, so that indices do; those removed have no edge."""
+    if not any(removed):
+        return relaxed
     left = edges_left(relaxed, removed)
     return replace(
         relaxed,
@@ -177,6 +180,8 @@ def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Re
 
 def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Problem:
     """The problem in which those `held` bring no more than they trade."""
+    if not any(held):
+        return problem
     capacities = problem.supply.copy(), problem.demand.copy()
     for capacity, filled, reasons in zip(capacities, fills_g(problem, solution.flow), held, strict=True):
         capacity[list(reasons)] = filled[list(reasons)]

@@ -248,7 +248,9 @@ def _confirmed(
         seller=trade.seller.order.organisation,
         buyer=trade.buyer.order.organisation,
         quantity_basis_g=struck.quantity_basis_g,
-        contract=match_terms(struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs),
+        contract=match_terms(
+            struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs, facts.umpire
+        ),
     )
 
 
