@@ -22,7 +22,7 @@ from events.wellformed import malformed
 from market.rules.orders import Reservation
 from market.rules.parties import Facility
 from market.rules.passport import Passport
-from market.rules.passport_content import content_refusals, made_refusals, root_refusals
+from market.rules.passport_content import at, content_refusals, made_refusals, root_refusals
 from market.rules.passport_refusals import (
     CorrectionMoves,
     CorrectionOfBalance,
@@ -155,7 +155,7 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     refuse(
         _party_refusals(argument.caller, "issuer", passport.organisation)
         + malformed(replace(fact, content=before))
-        + malformed(content)
+        + at("/content", malformed(content))
     )
     reasons: list[Refusal] = []
     if argument.corrects != passport.stated_by:
@@ -163,11 +163,11 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     if content == before:
         reasons.append(NoChange())
     if (content.facility, content.lot_number) != (before.facility, before.lot_number):
-        reasons.append(CorrectionMoves(pointer="/facility"))
+        reasons.append(CorrectionMoves(pointer="/content/facility"))
     reasons += _balance_refusals(passport, content)
-    reasons += content_refusals(content, moment.now, passport.issued_at)
     judge = root_refusals if passport.transformation is None else made_refusals
-    refuse(reasons + judge(content))
+    wrong = content_refusals(content, moment.now, passport.issued_at) + judge(content)
+    refuse(reasons + at("/content", wrong))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -228,6 +228,6 @@ def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refu
         return []
     return [
         CorrectionOfBalance(
-            pointer=f"/{changed[0]}", members=", ".join(changed), transformation=f"tra_{balance.hex}"
+            pointer=f"/content/{changed[0]}", members=", ".join(changed), transformation=f"tra_{balance.hex}"
         )
     ]

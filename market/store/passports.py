@@ -209,6 +209,22 @@ async def list_passports(
     return page([_passports.decode(row["body"]) for row in rows], limit)
 
 
+# By the index of the buyer's matches: an index of supplies would cost every match that is struck.
+READ_BOUGHT = """
+select exists (
+    select from lot_reservation r
+    join match m on m.supply = r.supply
+    where r.lane = $2 and r.identity = $3 and m.buyer = $1 and m.status = 'confirmed'
+)
+"""
+
+
+async def bought(connection: Connection, organisation: UUID, lane: int, passport: UUID) -> bool:
+    """Whether a match over this lot was confirmed with the organisation as its buyer."""
+    found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, str(passport))
+    return found
+
+
 READ_STEPS = """
 select s.version, s.event, s.type, s.said_time, s.body from passport p
 join passport_step s on s.lane = p.lane and s.passport = p.passport

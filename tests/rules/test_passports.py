@@ -329,12 +329,12 @@ def test_defects_of_a_correction() -> None:
     assert [("no_change", None)] == refused(found, passports.correct, correcting(found))
     moved = correcting(found, lot_number="LOT-2", recycled=recycled(post=1), evidence=())
     assert [
-        ("correction_moves", "/facility"),
-        ("claim_without_evidence", "/evidence"),
-        ("claim_without_evidence", "/evidence"),
+        ("correction_moves", "/content/facility"),
+        ("claim_without_evidence", "/content/evidence"),
+        ("claim_without_evidence", "/content/evidence"),
     ] == refused(found, passports.correct, moved)
     odd = replace(correcting(found, lot_number=""), reason="")
-    assert [("malformed_member", "/reason"), ("malformed_member", "/lot_number")] == refused(
+    assert [("malformed_member", "/reason"), ("malformed_member", "/content/lot_number")] == refused(
         found, passports.correct, odd
     )
     found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
@@ -347,7 +347,7 @@ def test_what_a_balance_rests_on_is_not_corrected() -> None:
     found = ledger()
     found.transform(transform(SELLER_TRADER, T, SELLER_SITE, [(A, 1)], [made(X, net_wet_g=1)]), moment())
     changed = correcting(found, net_wet_g=2_000_000, composition=assayed(Nd=31))
-    assert [("correction_of_balance", "/net_wet_g")] == refused(found, passports.correct, changed)
+    assert [("correction_of_balance", "/content/net_wet_g")] == refused(found, passports.correct, changed)
     made_lot = found.passports[X]
     of_made = replace(
         changed,
@@ -356,7 +356,7 @@ def test_what_a_balance_rests_on_is_not_corrected() -> None:
         corrects=made_lot.stated_by,
         content=replace(made_lot.content, custody="identity_preserved"),
     )
-    assert [("correction_of_balance", "/custody")] == refused(found, passports.correct, of_made)
+    assert [("correction_of_balance", "/content/custody")] == refused(found, passports.correct, of_made)
     assert [] == refused(
         found,
         passports.correct,
