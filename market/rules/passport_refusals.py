@@ -229,3 +229,39 @@ class CreditShort(Refusal):
     """{element}, {claim}: outputs claim {wanted} g; the account of the facility holds {available} g."""
 
     code = "credit_short"
+
+
+class FormNotOfPassport(Refusal):
+    """The order states {stated}, its passport {proven}."""
+
+    code = "form_not_of_passport"
+
+
+class LotAbovePassport(Refusal):
+    """The order states {stated}, of its passport's lot {proven} are left."""
+
+    code = "lot_above_passport"
+
+
+class BasisAbovePassport(Refusal):
+    """The order states {stated} of the basis {basis}, its passport {proven}."""
+
+    code = "basis_above_passport"
+
+
+class FootprintNotOfPassport(Refusal):
+    """The order states {stated} g CO2e per kg, its passport {proven}: leave it out, or state it alike."""
+
+    code = "footprint_not_of_passport"
+
+
+class RecycledAbovePassport(Refusal):
+    """The order states {stated} {claim}, its passport proves {proven} of the basis."""
+
+    code = "recycled_above_passport"
+
+
+class OriginNotOfPassport(Refusal):
+    """The order states {stated}; its passport says {proven}: name all of it and no more."""
+
+    code = "origin_not_of_passport"

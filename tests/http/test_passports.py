@@ -297,7 +297,19 @@ async def test_the_buyer_of_a_confirmed_match_sees_the_passport_without_supplier
     shop: Shop, seller: Firm, buyer: Firm
 ) -> None:
     scene = shop.scene
-    passport = await issued(shop, seller)
+    cells = [
+        {"analyte": element, "state": "value", "fraction": {"unit": "percent", "amount": amount}}
+        for element, amount in (("Nd", "28"), ("Pr", "7"))
+    ]
+    passport = await issued(
+        shop,
+        seller,
+        form="metal",
+        net_wet_t="10.000",
+        moisture_percent="0",
+        composition={"basis": "dry", "of": "sample", "cells": cells},
+        origin=[{"stage": "processing", "country": "FR", "share_percent": "100", "source": "a mine"}],
+    )
     lot = PhysicalLot(site=seller.facility, lot_number="SW-2026-118", passport=to_uuid(passport))
     await scene.lot(seller, "", physical_lot=lot, commitment="subject_to_confirmation")
     taken = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))

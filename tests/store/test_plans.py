@@ -107,7 +107,7 @@ select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 
 insert into state.passport
 select n % 12, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
     md5('o' || (n + 2) % 200)::uuid, md5('f' || n % 200)::uuid, 'l' || n, 'swarf', 'live',
-    md5('w' || n)::uuid, 1, n + 1, convert_to(repeat('x', 2000), 'UTF8')
+    md5('w' || n)::uuid, 1, n + 1, convert_to(repeat('x', 400), 'UTF8')
 from generate_series(0, $1::int - 1) n;
 
 insert into state.passport_step
