@@ -333,6 +333,7 @@ CREATE TABLE state.delivery (
     "position" bigint NOT NULL,
     due_time timestamp with time zone,
     body bytea NOT NULL,
+    passport uuid,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -961,6 +962,8 @@ CREATE INDEX delivery_due ON state.delivery USING btree (due_time, delivery) WHE
 CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);
 
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
+
+CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
 
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
 
+from contracts.rules.agreement import Agreement
+from contracts.rules.delivery import Delivery
+from contracts.store import deliveries
+from contracts.store.agreements import load_agreements
 from events.connections import Connection
 from events.decision import LaneKey, Moment
 from events.desk import Desk
@@ -11,7 +15,10 @@ from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
 from market.rules import passports as rules
 from market.rules.passports import (
+    AcceptedDelivery,
     CorrectPassport,
+    DeliverPassport,
+    DeliveryState,
     IssuePassport,
     IssueState,
     PassportState,
@@ -20,7 +27,7 @@ from market.rules.passports import (
 )
 from market.store import party_reads, passports, reservations
 
-Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport)
+Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport, DeliverPassport)
 
 
 async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment: Moment) -> IssueState:
@@ -72,7 +79,39 @@ def lanes(desk: Desk, argument: Change) -> Sequence[LaneKey]:
     return [desk.lane("materials", argument.passport)]
 
 
+async def load_delivery(
+    connection: Connection, asked: Asked[DeliverPassport], moment: Moment
+) -> DeliveryState:
+    """The delivery is read without its lane: once accepted, it stays so."""
+    del moment
+    argument = asked.argument
+    lane = lane_of(str(argument.passport), asked.lanes)
+    known = await passports.load_passports(connection, [(lane, argument.passport)])
+    place = await deliveries.locate(connection, None, argument.delivery)
+    accepted = None
+    if place is not None:
+        found = await deliveries.load_deliveries(connection, [(place.lane, place.market, place.delivery)])
+        agreements = await load_agreements(connection, [(place.lane, place.market, place.agreement)])
+        accepted = _accepted(argument, found[place.delivery], agreements[place.agreement])
+    return DeliveryState(lanes=asked.lanes, passport=known.get(argument.passport), accepted=accepted)
+
+
+def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> AcceptedDelivery | None:
+    if of.accepted is None or of.shipped.passport != argument.passport:
+        return None
+    return AcceptedDelivery(
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        seller=agreement.seller,
+        buyer=agreement.buyer,
+        net_wet_g=of.shipped.net_wet_g,
+        shipped_on=of.shipped.shipped_on,
+        title_passed_on=of.accepted.title_passed_on,
+    )
+
+
 issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
 correct = MaterialStep("passport.correct", lanes, load, rules.correct)
 retire = MaterialStep("passport.retire", lanes, load, rules.retire)
+deliver = MaterialStep("passport.deliver", lanes, load_delivery, rules.deliver)

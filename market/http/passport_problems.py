@@ -19,6 +19,8 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.CorrectionOfBalance,
             refusals.DrawnTwice,
             refusals.CreditShort,
+            refusals.DeliveryNotOfPassport,
+            refusals.LotDeliveredInPart,
         ),
         HTTPStatus.CONFLICT,
     ),

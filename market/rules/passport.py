@@ -26,7 +26,8 @@ PassportStatus = Literal["live", "consumed", "retired"]
 class Passport(Struct, frozen=True, kw_only=True):
     """`organisation` states, `owner` has title, `holder` has the goods.
 
-    `content` is the corrected view; `stated_by` the event that said it. `drawn_by`: the first transformation.
+    `content` is the corrected view; `stated_by` the event that said it. `drawn_by`: the first transformation;
+    `delivery`: the last one that it followed.
     """
 
     passport: UUID
@@ -42,6 +43,8 @@ class Passport(Struct, frozen=True, kw_only=True):
     corrections: int = 0
     drawn_g: int = 0
     drawn_by: UUID | None = None
+    owned_since: datetime
+    delivery: UUID | None = None
     retired: RetireReason | None = None
 
     @property
@@ -72,6 +75,7 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
             content=fact.content,
             stated_by=event.id,
             issued_at=event.time,
+            owned_since=event.time,
             version=1,
             position=event.position,
             transformation=fact.transformation,
@@ -81,7 +85,14 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
     known = replace(before, version=before.version + 1, position=event.position)
     match fact:
         case PassportTransferred():
-            return replace(known, owner=fact.owner, holder=fact.holder)
+            since = event.time if fact.owner != known.owner else known.owned_since
+            return replace(
+                known,
+                owner=fact.owner,
+                holder=fact.holder,
+                owned_since=since,
+                delivery=fact.delivery or known.delivery,
+            )
         case PassportDrawn():
             return _drawn(known, fact)
         case PassportCorrected():

@@ -135,6 +135,18 @@ class TransferInFuture(Refusal):
     code = "day_in_future"
 
 
+class DeliveryNotOfPassport(Refusal):
+    """No delivery of this lot was accepted from its owner."""
+
+    code = "delivery_not_of_passport"
+
+
+class LotDeliveredInPart(Refusal):
+    """{delivered} were delivered of a lot of {remaining}: its parts need passports of their own."""
+
+    code = "lot_delivered_in_part"
+
+
 class CorrectsOther(Refusal):
     """The newest statement of this passport is {standing}: a correction refers to it."""
 

@@ -17,8 +17,9 @@ from events.material_events import (
 )
 from events.passport_terms import PassportContent, RetireReason
 from events.refusal import NoChange, Refusal, VersionStale, refuse
-from events.vocabulary import lane_of
+from events.vocabulary import PPB, lane_of
 from events.wellformed import malformed
+from market.rules.ineligibility import tonnes_text
 from market.rules.orders import Reservation
 from market.rules.parties import Facility
 from market.rules.passport import Passport
@@ -27,7 +28,9 @@ from market.rules.passport_refusals import (
     CorrectionMoves,
     CorrectionOfBalance,
     CorrectsOther,
+    DeliveryNotOfPassport,
     FacilityRevoked,
+    LotDeliveredInPart,
     LotNumberTaken,
     PassportInOrder,
     PassportOfOther,
@@ -49,6 +52,10 @@ BALANCED_MEMBERS = (
     "certificates",
 )
 """What a transformation rests on: of a lot that was made, or that something was made of, they stay."""
+
+
+DELIVERED_LEAST_PPB = 950_000_000
+"""Scales and moisture differ between two yards; a lot that is lighter than this came in part."""
 
 
 class IssueState(Struct, frozen=True, kw_only=True):
@@ -83,6 +90,34 @@ class TransferPassport(Struct, frozen=True, kw_only=True):
     owner: UUID
     holder: UUID | None = None
     transferred_on: date
+
+
+class AcceptedDelivery(Struct, frozen=True, kw_only=True):
+    """What the contracts stream says of a delivery that was accepted; title passed on that day."""
+
+    agreement: UUID
+    delivery: UUID
+    seller: UUID
+    buyer: UUID
+    net_wet_g: int
+    shipped_on: date
+    title_passed_on: date
+
+
+class DeliveryState(Struct, frozen=True, kw_only=True):
+    """`accepted`: None when the delivery was not, or names another passport."""
+
+    lanes: int
+    passport: Passport | None
+    accepted: AcceptedDelivery | None
+
+
+class DeliverPassport(Struct, frozen=True, kw_only=True):
+    """A timer lets the passport follow its lot; operator's role."""
+
+    caller: Caller
+    passport: UUID
+    delivery: UUID
 
 
 class CorrectPassport(Struct, frozen=True, kw_only=True):
@@ -142,6 +177,32 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
     if (fact.owner, fact.holder) == (passport.owner, passport.holder):
         reasons.append(TransferToSelf(pointer="/owner"))
     refuse(reasons + day_refusals(argument.transferred_on, "/transferred_on", moment.now))
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def deliver(state: DeliveryState, argument: DeliverPassport, moment: Moment) -> Decision:
+    """The buyer of an accepted delivery has title to the lot and holds it. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    passport, accepted = state.passport, state.accepted
+    if passport is None:
+        raise PassportUnknown
+    if accepted is None or not _sold_by_owner(passport, accepted):
+        raise DeliveryNotOfPassport
+    reasons = _over_refusals(passport)
+    if accepted.net_wet_g * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
+        delivered, remaining = tonnes_text(accepted.net_wet_g), tonnes_text(passport.remaining_g)
+        reasons.append(LotDeliveredInPart(delivered=delivered, remaining=remaining))
+    refuse(reasons)
+    fact = PassportTransferred(
+        passport=passport.passport,
+        previous_owner=passport.owner,
+        owner=accepted.buyer,
+        holder=accepted.buyer,
+        transferred_on=accepted.title_passed_on,
+        agreement=accepted.agreement,
+        delivery=accepted.delivery,
+    )
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -215,6 +276,15 @@ def _standing(state: PassportState, caller: Caller, expected_version: int) -> Pa
 def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refusal]:
     reasons = role_refusals(caller, "trader", "compliance")
     return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
+
+
+def _sold_by_owner(passport: Passport, accepted: AcceptedDelivery) -> bool:
+    """Once for each delivery: what came back to its seller later does not follow the old one again."""
+    return (
+        passport.owner == accepted.seller
+        and passport.delivery != accepted.delivery
+        and passport.owned_since.date() <= accepted.shipped_on
+    )
 
 
 def _over_refusals(passport: Passport) -> list[Refusal]:

@@ -25,6 +25,7 @@ from events.vocabulary import PPB, Footprint
 from market.rules import passports
 from market.rules.element_masses import contained
 from market.rules.orders import Reservation
+from market.rules.passport import Passport
 from market.rules.passport_visibility import (
     MagnetLabel,
     MaterialFact,
@@ -34,7 +35,10 @@ from market.rules.passport_visibility import (
     see_passport,
 )
 from market.rules.passports import (
+    AcceptedDelivery,
     CorrectPassport,
+    DeliverPassport,
+    DeliveryState,
     IssuePassport,
     IssueState,
     RetirePassport,
@@ -55,6 +59,7 @@ from tests.desk_support import (
     LANES,
     MARKET,
     NOW,
+    OPERATOR_CALLER,
     ORDER,
     READER,
     SELLER,
@@ -293,6 +298,62 @@ def test_defects_of_a_transfer() -> None:
     assert [("passport_in_order", None)] == refused(offered, passports.transfer, transferring())
     offered.reservations[A] = replace(offered.reservations[A], released=True, sold=True)
     assert [] == refused(offered, passports.transfer, transferring())
+
+
+# --- deliveries
+
+DELIVERED = AcceptedDelivery(
+    agreement=numbered(31),
+    delivery=numbered(32),
+    seller=SELLER,
+    buyer=BUYER,
+    net_wet_g=1_000_000,
+    shipped_on=TODAY,
+    title_passed_on=TODAY + timedelta(days=3),
+)
+DELIVER = DeliverPassport(caller=OPERATOR_CALLER, passport=A, delivery=DELIVERED.delivery)
+
+
+def delivering(known: Passport | None, accepted: AcceptedDelivery | None = DELIVERED) -> list[Any]:
+    state = DeliveryState(lanes=LANES, passport=known, accepted=accepted)
+    return blotter(lambda: passports.deliver(state, DELIVER, moment()))
+
+
+def test_a_passport_follows_an_accepted_delivery_once() -> None:
+    found = ledger()
+    state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=DELIVERED)
+    decision = passports.deliver(state, DELIVER, moment())
+    found.write(decision)
+    (fact,) = facts(decision)
+    assert isinstance(fact, PassportTransferred)
+    assert (SELLER, BUYER, BUYER, DELIVERED.title_passed_on, DELIVERED.agreement, DELIVERED.delivery) == (
+        fact.previous_owner,
+        fact.owner,
+        fact.holder,
+        fact.transferred_on,
+        fact.agreement,
+        fact.delivery,
+    )
+    back = transferring(caller=BUYER_TRADER, expected_version=2, owner=SELLER)
+    found.write(passports.transfer(found.state(A, SELLER), back, moment()))
+    assert [("delivery_not_of_passport", None)] == delivering(found.passports[A])
+
+
+def test_what_a_passport_does_not_follow() -> None:
+    known = ledger().passports[A]
+    assert [("passport_unknown", None)] == delivering(None)
+    for other in (
+        None,
+        replace(DELIVERED, seller=STRANGER),
+        replace(DELIVERED, shipped_on=TODAY - timedelta(days=1)),
+    ):
+        assert [("delivery_not_of_passport", None)] == delivering(known, other)
+    assert [] == delivering(known, replace(DELIVERED, net_wet_g=950_000))
+    assert [("lot_delivered_in_part", None)] == delivering(known, replace(DELIVERED, net_wet_g=949_999))
+    assert [("passport_over", None)] == delivering(replace(known, retired="lost"))
+    state = DeliveryState(lanes=LANES, passport=known, accepted=DELIVERED)
+    by_owner = replace(DELIVER, caller=SELLER_TRADER)
+    assert [("role_missing", None)] == blotter(lambda: passports.deliver(state, by_owner, moment()))
 
 
 # --- corrections

@@ -8,9 +8,14 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
+from contracts.commands import deliveries
+from contracts.rules.deliveries import Accept, Ship, Weigh
+from contracts.rules.results import LodgeAssay
 from events.command import Outcome
+from events.contract_events import DeliveryShipped
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
+from events.material_events import PassportTransferred
 from events.refusal import Refusals
 from events.vocabulary import PPB
 from market.commands import passports, transformations
@@ -20,7 +25,10 @@ from market.store import lineage
 from market.store import passports as store
 from market.store.applying import apply
 from market.store.transformations import load_accounts
+from market.timers import Timers
+from tests.agreement_support import signed
 from tests.conftest import Database
+from tests.delivery_support import FLAT, NDPR, figures
 from tests.market_support import Scene, done, scene_on
 from tests.passport_support import DAY, assayed, content, made, recycled, transform
 from tests.record_support import new_salt
@@ -145,6 +153,46 @@ async def test_a_transfer_and_a_retirement_of_one_version_exclude_each_other(
         return_exceptions=True,
     )
     assert 1 == sum(isinstance(answer, Outcome) for answer in answers)
+
+
+async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> None:
+    """A timer finds it, gives it once, and does not find it again."""
+    firm, buyer, today = scene.sellers[0], scene.buyers[0], scene.clock.now.date()
+    lot = await issue(scene, "L-1", form="separated_oxide", net_wet_g=10_000_000)
+    unsold = await issue(scene, "L-2", form="separated_oxide", net_wet_g=10_000_000)
+    agreement = await signed(scene, FLAT, kind="spot", parties=(firm, buyer))
+    found = []
+    for number, passport in (("L-1", lot), ("L-2", unsold)):
+        shipment = Ship(
+            caller=firm.trader,
+            agreement=agreement,
+            lot_number=number,
+            passport=passport,
+            form="separated_oxide",
+            shipped_on=today,
+            net_wet_g=10_000_000,
+            moisture_ppb=0,
+            stated=figures(**NDPR),
+        )
+        shipped = done(await deliveries.ship(scene.desk, shipment)).events[0].data
+        assert isinstance(shipped, DeliveryShipped)
+        found.append(shipped.delivery)
+    weighed: dict[str, Any] = {"net_wet_g": 10_000_000, "moisture_ppb": 0, "weighed_on": today}
+    await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=found[0], **weighed))
+    for party in (firm, buyer):
+        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": figures(**NDPR)}
+        await deliveries.lodge(scene.desk, LodgeAssay(caller=party.trader, delivery=found[0], **lodged))
+    accepting = Accept(caller=buyer.trader, delivery=found[0], title_passed_on=today)
+    await deliveries.accept(scene.desk, accepting)
+    timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
+    assert [1, 0] == [await timers.tick(), await timers.tick()]
+    async with scene.pool.acquire() as connection:
+        known = await store.load_several(connection, [lot, unsold])
+        steps = await store.list_steps(connection, lot, after=None, limit=9)
+    assert [buyer.organisation, firm.organisation] == [known[each].owner for each in (lot, unsold)]
+    moved = steps.items[-1].fact
+    assert isinstance(moved, PassportTransferred)
+    assert (agreement, found[0]) == (moved.agreement, moved.delivery)
 
 
 async def test_a_lineage_is_walked_both_ways(scene: Scene) -> None:

@@ -104,6 +104,12 @@ from generate_series(0, $1::int - 1) n;
 insert into state.contract_year
 select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 from state.agreement;
 
+insert into state.delivery
+select lane, market, agreement, md5('d' || position)::uuid, seller, buyer, 'l' || position, '2026-03-01',
+    case when position % 10 = 0 then 'accepted' else 'shipped' end, 1, position, null, '{}',
+    md5('p' || position)::uuid
+from state.agreement;
+
 insert into state.passport
 select n % 12, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
     md5('o' || (n + 2) % 200)::uuid, md5('f' || n % 200)::uuid, 'l' || n, 'swarf', 'live',
@@ -181,7 +187,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
     sold = [await one(writer, f"s{12 * n + 3}") for n in range(64)]
     needed = [await one(writer, f"r{12 * n + 3}") for n in range(64)]
     struck = [await one(writer, f"t{12 * n + 3}") for n in range(64)]
-    figures = [[1] * 64] * 7
+    figures, few = [[1] * 64] * 7, UUID(int=2**120)
     row = (
         lanes,
         asked,
@@ -229,6 +235,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.EXPIRIES, (NOW, 100, *due.START), {"supply_due"}),
             (due.EXPIRIES, (NOW, 100, *due.START), {"requirement_due"}),
             (due.LAPSES, (NOW, 100, *due.START), {"match_due"}),
+            (due.PASSPORTS, (due.BEGINNING, few), {"delivery_of_passport"}),
+            (due.PASSPORTS, (due.BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
             *await of_passports(writer),
         ],
     )

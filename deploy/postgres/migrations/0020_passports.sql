@@ -81,6 +81,13 @@ CREATE TABLE state.claim_credit (
 ) WITH (fillfactor = 70);
 CREATE INDEX claim_credit_open ON state.claim_credit (facility, element, claim, expires_time);
 
+-- The passport that a delivery's seller named: it follows the title.
+ALTER TABLE state.delivery ADD COLUMN passport uuid;
+UPDATE state.delivery SET passport = (convert_from(body, 'UTF8')::jsonb #>> '{shipped,passport}')::uuid
+WHERE convert_from(body, 'UTF8')::jsonb #>> '{shipped,passport}' IS NOT NULL;
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX delivery_of_passport ON state.delivery (delivery) WHERE status = 'accepted' AND passport IS NOT NULL;
+
 DO $$
 DECLARE
     name text;
