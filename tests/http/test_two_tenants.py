@@ -33,7 +33,7 @@ from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
 from tests.market_support import START, Firm, done, publish_values, rule_set
-from tests.passport_support import content, made, transform
+from tests.passport_support import content, made, magnet_record, transform
 from tests.sentinels import figure, found, identity
 
 ENDPOINTS = declared(HANDLERS)
@@ -132,7 +132,7 @@ async def street(shop: Shop) -> Street:
         name: sentinel(name, firm, (*papers[firm.organisation], keys[firm.organisation]), orders[name])
         for name, firm in firms.items()
     }
-    parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop for text in identity(each))]
+    parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
         "facility": [to_text("fac", firm.facility) for firm in firms.values()],
@@ -156,22 +156,24 @@ async def street(shop: Shop) -> Street:
         "event": [to_text("evt", event) for event in asked_for],
         "stream": ["market"],
         "lane": [str(scene.lane.lane)],
-        "passport": [to_text("pass", each) for each in loop[:2]],
+        "passport": [to_text("pass", each) for each in (*loop[:2], loop[3])],
         "transformation": [to_text("tra", loop[2])],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
 
 
-async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
-    """A lot, what was made of it, and by which transformation."""
-    root, lot, work = uuid7(), uuid7(), uuid7()
+async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:
+    """A lot, what was made of it, and by which transformation; and one whose label everybody may read."""
+    root, lot, work, public = uuid7(), uuid7(), uuid7(), uuid7()
     origin = OriginShare(stage="extraction", country="NO", share_ppb=PPB, source="SENTINEL-MINE")
     stated = content(firm.facility, "SENTINEL-PASSPORT", origin=(origin,))
     desk, trader = shop.scene.desk, firm.trader
     await passports.issue(desk, IssuePassport(caller=trader, passport=root, content=stated))
-    done_ = transform(trader, work, firm.facility, [(root, 10)], [made(lot, "SENTINEL-MADE", net_wet_g=10)])
-    await transformations.transform(desk, done_)
-    return root, lot, work
+    label = content(firm.facility, "LABELLED", magnets=magnet_record(UUID(int=7)))
+    await passports.issue(desk, IssuePassport(caller=trader, passport=public, content=label))
+    making = transform(trader, work, firm.facility, [(root, 10)], [made(lot, "SENTINEL-MADE", net_wet_g=10)])
+    await transformations.transform(desk, making)
+    return root, lot, work, public
 
 
 async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
