@@ -957,6 +957,8 @@ CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, con
 
 CREATE INDEX delivery_by_id ON state.delivery USING btree (delivery);
 
+CREATE INDEX delivery_by_passport ON state.delivery USING btree (passport) WHERE (passport IS NOT NULL);
+
 CREATE INDEX delivery_due ON state.delivery USING btree (due_time, delivery) WHERE (due_time IS NOT NULL);
 
 CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);

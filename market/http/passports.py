@@ -235,7 +235,7 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
     answer=PassportView,
     etagged=True,
     description="Whole for its owner, its holder, operators and auditors; what it states for who issued it; "
-    "without its suppliers for the buyer of a confirmed match over its lot.",
+    "without its suppliers for the buyer of a confirmed match over its lot, or of a delivery of it.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)

@@ -63,10 +63,9 @@ class Passport(Struct, frozen=True, kw_only=True):
 
 
 def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passport:
-    """LookupError when the passport was not issued, ValueError when a fact cannot follow what is there."""
+    """LookupError when the passport was not issued, AssertionError when a fact cannot follow what stands."""
     if isinstance(fact, PassportIssued):
-        if before is not None:
-            raise ValueError(f"passport {fact.passport} was issued before")
+        assert before is None, f"passport {fact.passport} was issued before"
         return Passport(
             passport=fact.passport,
             organisation=fact.organisation,
@@ -98,14 +97,15 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
         case PassportCorrected():
             return replace(known, content=fact.content, stated_by=event.id, corrections=known.corrections + 1)
         case PassportRetired():
+            assert known.retired is None, f"passport {fact.passport} was retired before"
             return replace(known, retired=fact.reason)
         case _:
             assert_never(fact)
 
 
 def _drawn(known: Passport, fact: PassportDrawn) -> Passport:
-    if fact.net_wet_g > known.remaining_g:
-        raise ValueError(f"passport {fact.passport}: {fact.net_wet_g} g are drawn of {known.remaining_g} g")
+    left_g = known.remaining_g
+    assert fact.net_wet_g <= left_g, f"passport {fact.passport}: {fact.net_wet_g} g are drawn of {left_g} g"
     return replace(
         known, drawn_g=known.drawn_g + fact.net_wet_g, drawn_by=known.drawn_by or fact.transformation
     )

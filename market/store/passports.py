@@ -214,14 +214,18 @@ READ_BOUGHT = """
 select exists (
     select from lot_reservation r
     join match m on m.supply = r.supply
-    where r.lane = $2 and r.identity = $3 and m.buyer = $1 and m.status = 'confirmed'
+    where r.lane = $2 and r.identity = $3::uuid::text and m.buyer = $1 and m.status = 'confirmed'
+) or exists (
+    select from delivery d
+    join passport p on p.passport = d.passport and d.seller in (p.owner, p.organisation)
+    where d.passport = $3 and d.buyer = $1 and d.status <> 'rejected'
 )
 """
 
 
 async def bought(connection: Connection, organisation: UUID, lane: int, passport: UUID) -> bool:
-    """Whether a match over this lot was confirmed with the organisation as its buyer."""
-    found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, str(passport))
+    """Whether the organisation is the buyer of a confirmed match over this lot, or of a delivery of it."""
+    found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, passport)
     return found
 
 

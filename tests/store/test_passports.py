@@ -177,6 +177,11 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
         shipped = done(await deliveries.ship(scene.desk, shipment)).events[0].data
         assert isinstance(shipped, DeliveryShipped)
         found.append(shipped.delivery)
+    lane = scene.desk.lane("materials", lot).lane
+    async with scene.pool.acquire() as connection:
+        assert [True, False] == [
+            await store.bought(connection, each.organisation, lane, lot) for each in (buyer, scene.buyers[1])
+        ]
     weighed: dict[str, Any] = {"net_wet_g": 10_000_000, "moisture_ppb": 0, "weighed_on": today}
     await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=found[0], **weighed))
     for party in (firm, buyer):

@@ -335,7 +335,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         (lists.ALL_ORDERS, ("lot", supply, None, None, 51), {"order_entry_of_kind"}),
                         (lists.ALL_MATCHES, (match, None, None, 51), {"match_entry_by_id"}),
                         (passports.READ_ALL, (lot, None, 51), {"passport_by_id"}),
-                        (passports.READ_BOUGHT, (organisation, 3, "l3"), {"lot_reservation_pkey"}),
+                        (passports.READ_BOUGHT, (organisation, 3, lot), {"lot_reservation_pkey"}),
                         (lineage.WALK_UP, (lot, 64, 5_001), {"lineage_edge_up"}),
                         (lineage.WALK_DOWN, (lot, 64, 5_001, None), {"lineage_edge_down"}),
                         (funnel.READ_TRAILS, (None, *span, None), {"match_in_time"}),

@@ -87,6 +87,8 @@ UPDATE state.delivery SET passport = (convert_from(body, 'UTF8')::jsonb #>> '{sh
 WHERE convert_from(body, 'UTF8')::jsonb #>> '{shipped,passport}' IS NOT NULL;
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX delivery_of_passport ON state.delivery (delivery) WHERE status = 'accepted' AND passport IS NOT NULL;
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX delivery_by_passport ON state.delivery (passport) WHERE passport IS NOT NULL;
 
 DO $$
 DECLARE
