@@ -32,6 +32,7 @@ from events.vocabulary import (
     Period,
     PhysicalLot,
     Place,
+    Position,
     PriceUeurPerKg,
     ProductForm,
     QualificationLevel,
@@ -116,6 +117,25 @@ class Member(Struct, frozen=True, kw_only=True):
     source_position: Count
 
 
+class PassportEvidence(Struct, frozen=True, kw_only=True):
+    """What the passport of an order's lot proved when it was posted, at this position of the passport's lane.
+
+    `recycled` is of the market's basis elements; `certificates` are schemes.
+    """
+
+    passport: UUID
+    position: Position
+    stated_by: UUID
+    form: ProductForm
+    remaining_wet_g: MassG
+    moisture_ppb: FractionPpb
+    composition: Composition
+    recycled: RecycledContent
+    footprint: Footprint | None = None
+    origin: Annotated[tuple[OriginStep, ...], Meta(max_length=768)] = ()
+    certificates: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+
+
 class SupplyTerms(Struct, frozen=True, kw_only=True):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
@@ -155,6 +175,7 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     condition: ConditionGrade | None = None
     all_or_nothing: bool = False
     minimum_quantity_wet_g: MassG | None = None
+    passport_evidence: PassportEvidence | None = None
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):

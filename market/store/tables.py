@@ -25,6 +25,11 @@ STATE: Final = (
     "clearing",
     "lot_reservation",
     "quote",
+    "passport",
+    "passport_step",
+    "transformation",
+    "lineage_edge",
+    "claim_credit",
     *contracts.STATE,
 )
 
