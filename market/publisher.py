@@ -25,6 +25,7 @@ from market.rules.crowd import Crowds, fold_crowd
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
 from market.rules.partner_lines import PartnerLine, partner_lines
+from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, see_event
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
@@ -50,13 +51,20 @@ class DealTape(Struct, kw_only=True):
     sequences: dict[str, int] = {}
 
 
+class LotTape(Struct, kw_only=True):
+    """As `Tape`, of a lane of lots."""
+
+    lots: Lots = {}
+    sequences: dict[str, int] = {}
+
+
 class Register(Struct, kw_only=True):
     """As `Tape`, of a lane whose events depend on none before."""
 
     sequences: dict[str, int] = {}
 
 
-T = TypeVar("T", Tape, DealTape, Register)
+T = TypeVar("T", Tape, DealTape, LotTape, Register)
 PublicLine: TypeAlias = TapeLine | TapeAgreement
 
 
@@ -82,6 +90,12 @@ def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Shown:
 def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Shown:
     shown = _shown(event, viewer, Before(deals=tape.deals))
     fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
+    return shown
+
+
+def show_materials(tape: LotTape, event: Recorded, viewer: PublicViewer) -> Shown:
+    shown = _shown(event, viewer, Before(lots=tape.lots))
+    fold_lots(tape.lots, event.data)
     return shown
 
 

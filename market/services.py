@@ -38,7 +38,17 @@ from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.partner_topics import PartnerTopics
 from market.projector import Projector
-from market.publisher import DealTape, Publisher, Register, Tape, show_contracts, show_market, show_register
+from market.publisher import (
+    DealTape,
+    LotTape,
+    Publisher,
+    Register,
+    Tape,
+    show_contracts,
+    show_market,
+    show_materials,
+    show_register,
+)
 from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
 from market.stopping import until
@@ -244,12 +254,11 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
         "public_id_key": publisher_key(wiring.settings),
         "topic_prefix": wiring.prefix,
     }
-    registers = Publisher(wiring.writer, tape, partners, Register, show_register, **given)
     handlers: dict[str, Publisher[Any]] = {
         "market": Publisher(wiring.writer, tape, partners, Tape, show_market, **given),
         "contracts": Publisher(wiring.writer, tape, partners, DealTape, show_contracts, **given),
-        "parties": registers,
-        "materials": registers,
+        "parties": Publisher(wiring.writer, tape, partners, Register, show_register, **given),
+        "materials": Publisher(wiring.writer, tape, partners, LotTape, show_materials, **given),
     }
     readers = [
         subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened)

@@ -26,6 +26,7 @@ from market.http import (
     initiatives,
     inputs,
     keys,
+    lineage,
     markets,
     match_proofs,
     matches,
@@ -34,6 +35,7 @@ from market.http import (
     order_explanations,
     organisations,
     papers,
+    passports,
     quotes,
     receipt_proofs,
     recovered_lots,
@@ -44,6 +46,7 @@ from market.http import (
     statements,
     streams,
     supply_offers,
+    transformations,
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
@@ -78,6 +81,9 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *agreements.HANDLERS,
     *agreement_steps.HANDLERS,
     *deliveries.HANDLERS,
+    *passports.HANDLERS,
+    *lineage.HANDLERS,
+    *transformations.HANDLERS,
     *settlements.HANDLERS,
     *indices.HANDLERS,
     *nominations.HANDLERS,

@@ -1,5 +1,6 @@
 """Whom a fact concerns: the organisations that may see something of it. What they see, `visibility` says."""
 
+from collections.abc import Set as AbstractSet
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
 
@@ -61,10 +62,22 @@ from events.market_events import (
     SupplyOfferWithdrawn,
 )
 from events.market_terms import Qualification
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from market.rules.book import Book
 from market.rules.deals import ContractFact, Deals
 from market.rules.facts import MarketFact, MaterialFact, PartyFact
+from market.rules.passport import LotParties
 
 EVERYBODY: Final = "everybody"
 Audience: TypeAlias = frozenset[UUID] | Literal["everybody"]
@@ -167,6 +180,17 @@ def party_audience(fact: PartyFact) -> Audience:
     return frozenset({fact.organisation})
 
 
-def material_audience(fact: MaterialFact) -> Audience:
-    """Who holds the lot: reservations, and in time what becomes of a passport."""
-    return frozenset({fact.organisation})
+def material_audience(
+    fact: MaterialFact, lot: LotParties | None, counterparties: AbstractSet[UUID]
+) -> Audience:
+    """`lot` as the fact leaves it, None of a fact about several; `counterparties` of a trade in it."""
+    match fact:
+        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved():
+            return frozenset({fact.organisation})
+        case PassportIssued() | PassportCorrected() | PassportRetired():
+            return NOBODY if lot is None else lot.parties | counterparties
+        case PassportTransferred() | PassportDrawn():
+            # Who issued a lot, or buys it, is not told who has it and what becomes of it.
+            return NOBODY if lot is None else frozenset({lot.owner, lot.holder})
+        case _:
+            assert_never(fact)

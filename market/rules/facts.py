@@ -34,7 +34,7 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.material_events import LotReleased, LotReserved
+from events.material_events import LotReleased, LotReserved, MassBalanceMoved, PassportTransformed
 from events.party_events import (
     ApiKeyIssued,
     ApiKeyRevoked,
@@ -53,6 +53,7 @@ from events.party_events import (
     StreamClosed,
     StreamOpened,
 )
+from market.rules.passport import PassportFact
 
 SupplyFact: TypeAlias = (
     SupplyOffered
@@ -86,7 +87,7 @@ MarketFact: TypeAlias = (
     | RuleSetRehearsed
     | QuoteAsked
 )
-MaterialFact: TypeAlias = LotReserved | LotReleased
+MaterialFact: TypeAlias = LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
 PartyFact: TypeAlias = (
     OrganisationRegistered

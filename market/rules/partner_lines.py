@@ -14,6 +14,7 @@ from market.rules.audience import EVERYBODY
 from market.rules.book import Books, fold
 from market.rules.deals import Deals, fold_deal
 from market.rules.evidence import derived_id
+from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, audience_of, see_event
 from market.rules.viewers import OrganisationViewer
 from market.rules.wire_units import PARTNER_UNITS, members_of
@@ -71,6 +72,7 @@ class ShownLane(Struct, kw_only=True):
 
     books: Books = {}
     deals: Deals = {}
+    lots: Lots = {}
 
     def step(self, event: Recorded) -> tuple[PartnerLine, ...]:
         """The lines of the lane's next event."""
@@ -82,6 +84,9 @@ class ShownLane(Struct, kw_only=True):
             case "contracts":
                 lines = partner_lines(event, Before(deals=self.deals))
                 fold_deal(self.deals, fact)
+            case "materials":
+                lines = partner_lines(event, Before(lots=self.lots))
+                fold_lots(self.lots, fact)
             case _:
                 lines = partner_lines(event, Before())
         return lines

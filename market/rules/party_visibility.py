@@ -1,4 +1,4 @@
-"""What a viewer may see of a fact of the parties and materials streams, as `visibility` of markets."""
+"""What a viewer may see of a fact of the parties stream, as `visibility` of markets."""
 
 from typing import assert_never
 from uuid import UUID
@@ -8,8 +8,8 @@ from msgspec import Struct
 from events.envelope import Recorded
 from events.party_events import ApiKeyIssued
 from events.vocabulary import Instant, KeyRole, Text
-from market.rules.audience import Audience, concerns, material_audience, party_audience
-from market.rules.facts import MaterialFact, PartyFact
+from market.rules.audience import concerns, party_audience
+from market.rules.facts import PartyFact
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -45,21 +45,11 @@ def see_party(event: Recorded, viewer: Viewer) -> Struct | None:
             roles=fact.roles,
             expires_at=fact.expires_at,
         )
-    return _of_register(shown, party_audience(fact), viewer)
-
-
-def see_material(event: Recorded, viewer: Viewer) -> Struct | None:
-    """An organisation sees its own lots, operators everybody's, the public none."""
-    fact: MaterialFact = event.data  # type: ignore[assignment]
-    return _of_register(fact, material_audience(fact), viewer)
-
-
-def _of_register(shown: Struct, audience: Audience, viewer: Viewer) -> Struct | None:
     match viewer:
         case AuditorViewer() | OperatorViewer():
             return shown
         case OrganisationViewer():
-            return shown if concerns(audience, viewer.organisation) else None
+            return shown if concerns(party_audience(fact), viewer.organisation) else None
         case PublicViewer() | InitiativeViewer():
             return None
         case _:

@@ -1,9 +1,11 @@
 """The one rule for every door: any event of the record and a viewer, to what that viewer sees, or nothing.
 
-`visibility`, `contract_visibility` and `party_visibility` hold the rule of each stream.
+`visibility`, `contract_visibility`, `passport_visibility` and `party_visibility` hold the rule of each stream.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -19,24 +21,31 @@ from market.rules.book import Book
 from market.rules.contract_visibility import see_contract
 from market.rules.crowd import Crowd
 from market.rules.deals import Deals
-from market.rules.party_visibility import see_material, see_party
+from market.rules.facts import MaterialFact
+from market.rules.party_visibility import see_party
+from market.rules.passport import LotParties, Lots, PassportFact, parties_after
+from market.rules.passport_visibility import see_material
 from market.rules.viewers import Viewer
 from market.rules.visibility import see
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What the rule has to know of an event's lane BEFORE the event: its market's book, or its agreements.
+    """What the rule has to know of an event's lane BEFORE the event: its market's book, its agreements or lots.
 
-    `crowd` is of the viewer; without one it is counted anew.
+    `crowd` is of the viewer; without one it is counted anew. `counterparties` trade in the passport's lot: its
+    lane knows of none, so they have no line of it, and read it where they look it up.
     """
 
     book: Book | None = None
     crowd: Crowd | None = None
     deals: Deals = {}
+    lots: Lots = {}
+    counterparties: AbstractSet[UUID] = frozenset()
 
 
 def see_event(event: Recorded, viewer: Viewer, before: Before) -> Struct | None:
     """ValueError for a stream that has no rule."""
+    fact: Any = event.data
     match event.stream:
         case "market":
             return see(event, viewer, before.book, before.crowd)
@@ -45,7 +54,7 @@ def see_event(event: Recorded, viewer: Viewer, before: Before) -> Struct | None:
         case "parties":
             return see_party(event, viewer)
         case "materials":
-            return see_material(event, viewer)
+            return see_material(fact, viewer, _lot_after(fact, before), before.counterparties)
         case _:
             raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
 
@@ -61,6 +70,10 @@ def audience_of(event: Recorded, before: Before) -> Audience:
         case "parties":
             return party_audience(fact)
         case "materials":
-            return material_audience(fact)
+            return material_audience(fact, _lot_after(fact, before), before.counterparties)
         case _:
             raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
+
+
+def _lot_after(fact: MaterialFact, before: Before) -> LotParties | None:
+    return parties_after(before.lots, fact) if isinstance(fact, PassportFact) else None

@@ -6,19 +6,22 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from events import contract_events, market_events, material_events, party_events
 from events.catalog import FACT_TYPES, LIFTS
 from events.codec import decode_event
 from events.envelope import Recorded
 from events.market_events import MatchStruck
+from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
 from events.party_events import ApiKeyIssued
 from events.vocabulary import STREAMS
 from market.rules.audience import EVERYBODY, concerns
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.deals import ContractFact, Deal, Deals, DealTerms
 from market.rules.facts import MarketFact, MaterialFact, PartyFact
-from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_type
+from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, ShownLane, partner_type
+from market.rules.passport import LotParties
 from market.rules.record_visibility import Before, audience_of, see_event
 from market.rules.viewers import (
     AuditorViewer,
@@ -34,10 +37,11 @@ from tests.rules.test_visibility import Watched, crowd, finish
 
 KEY = b"publisher key of a test"
 SELLER, BUYER, STRANGER = ident("seller"), ident("buyer"), ident("stranger")
+HOLDER, TRADER = ident("holder"), ident("trader")
 VIEWERS: tuple[Viewer, ...] = (
     PublicViewer(key=KEY),
     InitiativeViewer(initiative="remhub", key=KEY),
-    *(OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER)),
+    *(OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER, HOLDER, TRADER)),
     OperatorViewer(cut=0),
     AuditorViewer(),
 )
@@ -59,13 +63,19 @@ class Always(dict[UUID, Any]):
     def __missing__(self, _key: UUID) -> Any:
         return self._value
 
+    def get(self, _key: UUID, _default: Any = None) -> Any:
+        return self._value
+
 
 def events_of(name: str) -> list[Recorded]:
     return [decode_event(body, bytes(32)) for body in sample_bodies(name)]
 
 
 def before() -> Before:
-    """A lane in which every order, match and agreement is SELLER's and BUYER's."""
+    """A lane in which every order, match and agreement is SELLER's and BUYER's.
+
+    SELLER issued each lot, BUYER owns it, HOLDER has the goods, TRADER trades in it.
+    """
     lane = Watched()
     found = lane.book
     market = found.market
@@ -93,7 +103,8 @@ def before() -> Before:
     deals: Deals = Always(
         Deal(market=market, kind="offtake", seller=SELLER, buyer=BUYER, status="draft", table=terms)
     )
-    return Before(book=book, deals=deals)
+    lot = LotParties(organisation=SELLER, owner=BUYER, holder=HOLDER)
+    return Before(book=book, deals=deals, lots=Always(lot), counterparties=frozenset({TRADER}))
 
 
 @pytest.mark.parametrize(("union", "facts"), UNIONS)
@@ -117,6 +128,57 @@ def test_every_type_has_a_rule_for_every_viewer(name: str) -> None:
                 assert (seen is not None) == concerns(audience, viewer.organisation), name
             if isinstance(viewer, AuditorViewer):
                 assert event.data == seen
+
+
+def shown_to(event: Recorded, lane: Before) -> set[UUID]:
+    names = (SELLER, BUYER, HOLDER, TRADER, STRANGER)
+    return {
+        each for each in names if see_event(event, OrganisationViewer(organisation=each), lane) is not None
+    }
+
+
+def test_a_passport_is_its_parties_and_what_becomes_of_it_who_has_it() -> None:
+    lane = before()
+    parties = {SELLER, BUYER, HOLDER}
+    for name, expected in (
+        ("materials.passport.corrected.v1", parties | {TRADER}),
+        ("materials.passport.retired.v1", parties | {TRADER}),
+        ("materials.passport.drawn.v1", {BUYER, HOLDER}),
+    ):
+        for event in events_of(name):
+            assert expected == shown_to(event, lane) == audience_of(event, lane), name
+
+
+def test_who_trades_in_a_lot_is_shown_no_supplier_of_it() -> None:
+    corrected = [event for event in events_of(PassportCorrected.TYPE) if named_suppliers(event.data)]
+    assert corrected
+    for event in corrected:
+        seen = see_event(event, OrganisationViewer(organisation=TRADER), before())
+        assert seen is not None
+        assert not named_suppliers(seen)
+        assert event.data == see_event(event, OrganisationViewer(organisation=BUYER), before())
+
+
+def named_suppliers(fact: Any) -> list[UUID]:
+    return [share.source for share in fact.content.origin if share.source is not None]
+
+
+def test_a_passport_that_changes_hands_is_told_to_who_has_it_now() -> None:
+    (issued, *_), (transferred, *_) = events_of(PassportIssued.TYPE), events_of(PassportTransferred.TYPE)
+    given, moved = issued.data, transferred.data
+    assert isinstance(given, PassportIssued)
+    assert isinstance(moved, PassportTransferred)
+    given = replace(given, passport=moved.passport, organisation=SELLER, owner=SELLER, holder=SELLER)
+    moved = replace(moved, previous_owner=SELLER, owner=BUYER, holder=HOLDER)
+    lane = ShownLane()
+    lines = lane.step(of(issued, given)), lane.step(of(transferred, moved))
+    assert [{SELLER}, {BUYER, HOLDER}] == [{line.audience for line in each} for each in lines]
+    with pytest.raises(LookupError, match="never issued"):
+        ShownLane().step(of(transferred, moved))
+
+
+def of(event: Recorded, data: Any) -> Recorded:
+    return Recorded(**{name: getattr(event, name) for name in event.__struct_fields__} | {"data": data})
 
 
 def test_a_type_of_an_unknown_stream_is_refused() -> None:
