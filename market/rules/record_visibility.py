@@ -1,6 +1,6 @@
 """The one rule for every door: any event of the record and a viewer, to what that viewer sees, or nothing.
 
-`visibility`, `contract_visibility`, `passport_visibility` and `party_visibility` hold the rule of each stream.
+`visibility`, `contract_visibility`, `passport_visibility` and `party_visibility` hold those of each stream.
 """
 
 from collections.abc import Set as AbstractSet
@@ -30,10 +30,10 @@ from market.rules.visibility import see
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What the rule has to know of an event's lane BEFORE the event: its market's book, its agreements or lots.
+    """What the rule has to know of an event's lane BEFORE the event: its market's book, agreements or lots.
 
-    `crowd` is of the viewer; without one it is counted anew. `counterparties` trade in the passport's lot: its
-    lane knows of none, so they have no line of it, and read it where they look it up.
+    `crowd` is of the viewer; without one it is counted anew. `counterparties` trade in the passport's lot:
+    its lane knows of none, so they have no line of it, and read it where they look it up.
     """
 
     book: Book | None = None
