@@ -44,13 +44,17 @@ def untold(_what: str, _total: int) -> Iterator[Advance]:
 
 
 class AskedLane(Struct, frozen=True, kw_only=True):
-    """`size`: its records of now; `seals`: the roots that the operator has signed, by number of events."""
+    """`size`: its records of now; `seals`: the roots that the operator has signed, by number of events.
+
+    `anchors`: its heads where the record was recovered, by position.
+    """
 
     stream: str
     lane: int
     size: int
     expected_end: int | None
     seals: dict[int, bytes]
+    anchors: dict[int, str] = {}
 
     @property
     def key(self) -> LaneKey:
@@ -115,7 +119,12 @@ async def _follow_chains(
 ) -> dict[LaneKey, ChainAudit]:
     checks = {
         lane.key: ChainAudit(
-            lane.key, asked.deployment_id, lane.expected_end, seals=lane.seals, bounds=asked.bounds
+            lane.key,
+            asked.deployment_id,
+            lane.expected_end,
+            seals=lane.seals,
+            anchors=lane.anchors,
+            bounds=asked.bounds,
         )
         for lane in asked.lanes
     }
@@ -152,6 +161,7 @@ async def _follow_facts(
             lane.expected_end,
             shelf=shelf,
             seals=lane.seals,
+            anchors=lane.anchors,
             bounds=asked.bounds,
         )
         for lane in asked.lanes

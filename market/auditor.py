@@ -18,6 +18,7 @@ from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.audit_lanes import Asked, AskedLane, Mode, Told, audit_in_processes, untold
 from market.lane_verdict import WHOLE, Bounds, Divergence, LaneVerdict
+from market.recoveries import Recovery, anchors_by_lane, read_recoveries
 from market.sealed_heads import Cosigner, SealedHeads, read_sealed
 from market.topics import TopicError, open_reading
 
@@ -31,7 +32,10 @@ class AuditImpossible(Exception):
 
 
 class AuditReport(Struct, frozen=True, kw_only=True):
-    """`deployment_given`: false when the id came from the first record; `ending` claims what is proved."""
+    """`deployment_given`: false when the id came from the first record; `ending` claims what is proved.
+
+    `recoveries`: what the record says of its own, each anchor of which was held against its lane's chain.
+    """
 
     deployment: UUID | None
     deployment_given: bool
@@ -52,6 +56,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     tail: int = 0
     cosigners: tuple[Cosigner, ...] = ()
     mode: Mode = "full"
+    recoveries: tuple[Recovery, ...] = ()
 
 
 def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
@@ -104,7 +109,9 @@ async def audit(
     if bounds.first > 1 and mode != "chain":
         raise AuditImpossible("only a chain can be taken up later: a book is made of all events before it")
     seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
-    found_id = deployment_id or await _deployment(bootstrap, prefix, streams)
+    recoveries = await read_recoveries(bootstrap, prefix)
+    anchors = anchors_by_lane(recoveries)
+    found_id = deployment_id or await recorded_deployment(bootstrap, prefix, streams)
     asked = Asked(
         bootstrap=bootstrap,
         prefix=prefix,
@@ -119,6 +126,7 @@ async def audit(
                 size=size,
                 expected_end=ends.get(place),
                 seals=seals.roots.get(place, {}),
+                anchors=anchors.get(place, {}),
             )
             for place, size in sorted(sizes.items())
             if not lanes or place in lanes
@@ -132,6 +140,7 @@ async def audit(
         verdicts,
         seals,
         found_id,
+        recoveries=recoveries,
         mode=mode,
         deployment_given=deployment_id is not None,
         keyed=key is not None,
@@ -150,7 +159,7 @@ async def _sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[La
     return found
 
 
-async def _deployment(bootstrap: str, prefix: str, streams: Sequence[str]) -> UUID | None:
+async def recorded_deployment(bootstrap: str, prefix: str, streams: Sequence[str]) -> UUID | None:
     """The deployment that the first record which names one names."""
     for stream in streams:
         async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
@@ -209,6 +218,7 @@ def _report(
     seals: SealedHeads,
     deployment: UUID | None,
     *,
+    recoveries: tuple[Recovery, ...],
     mode: Mode,
     deployment_given: bool,
     keyed: bool,
@@ -237,6 +247,7 @@ def _report(
         tail=tail,
         cosigners=seals.cosigners,
         mode=mode,
+        recoveries=recoveries,
     )
 
 

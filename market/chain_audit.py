@@ -24,6 +24,7 @@ from market.lane_verdict import (
     divergence_at,
     sealed_to,
     shortfall,
+    unanchored,
 )
 from market.repeats import Repeats
 from market.rules.differences import Difference
@@ -43,6 +44,7 @@ class ChainAudit:
         expected_end: int | None = None,
         *,
         seals: Mapping[int, bytes] | None = None,
+        anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
         repeats: Repeats | None = None,
     ) -> None:
@@ -56,6 +58,7 @@ class ChainAudit:
         self._expected_end = expected_end
         self._bounds = bounds
         self._seals = (seals or {}) if bounds.first == WHOLE.first else {}
+        self._anchors = anchors or {}
         self._tree = Frontier()
         self._head = genesis(deployment_id, key.stream, key.lane)
         self._position = 0
@@ -141,6 +144,10 @@ class ChainAudit:
                 told = f"is not, or what stands before it is not, what was signed as {self._position} events"
                 roots = Difference("root", self._tree.root().hex(), signed.hex())
                 self._diverge(record, "checkpoint", told, difference=roots)
+        if self._anchors and self.divergence is None:
+            fault = unanchored(self._anchors, self._position, head)
+            if fault is not None:
+                self._diverge(record, "anchor", fault[0], difference=fault[1])
 
     @property
     def _before(self) -> int:
@@ -198,7 +205,7 @@ class ChainAudit:
         difference: Difference | None = None,
     ) -> None:
         position = envelope.position if envelope else max(self._position, self._before) + 1
-        if kind == "checkpoint":
+        if kind in ("checkpoint", "anchor"):
             position = self._position
         self.divergence = divergence_at(
             self._key,
@@ -214,7 +221,8 @@ class ChainAudit:
     def verdict(self) -> LaneVerdict:
         sealed = sealed_to(self._seals, self._position, bounded=self.done)
         if self.divergence is None:
-            missing = shortfall(self._position, self._expected_end, sealed)
+            anchored = 0 if self.done else max(self._anchors, default=0)
+            missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
                 self._diverge(NO_RECORD, *missing)
         return LaneVerdict(

@@ -31,6 +31,7 @@ from market.lane_verdict import (
     divergence_at,
     sealed_to,
     shortfall,
+    unanchored,
 )
 from market.repeats import Repeats
 from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
@@ -68,10 +69,12 @@ class LaneAudit:
         repeats: Repeats | None = None,
         shelf: AuditShelf | None = None,
         seals: Mapping[int, bytes] | None = None,
+        anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
     ) -> None:
         """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
-        number of events that they hold. `bounds` begin with the first event: a book is made of all before it.
+        number of events that they hold; `anchors`: heads that a recovery of the record found, by position.
+        `bounds` begin with the first event: a book is made of all before it.
         """
         assert bounds.first == WHOLE.first
         self._bounds = bounds
@@ -81,6 +84,7 @@ class LaneAudit:
         self._check = check
         self._expected_end = expected_end
         self._seals = seals or {}
+        self._anchors = anchors or {}
         self._tree = Frontier()
         self._head = genesis(deployment_id, key.stream, key.lane)
         self._position = 0
@@ -139,7 +143,10 @@ class LaneAudit:
             self._shelf.break_off(self._key.lane)
 
     def _compare_root(self, record: LaneRecord, leaf: bytes) -> None:
-        """With the root that was signed over the events up to this one, where one was."""
+        """With the head that a recovery found here and the root that was signed of what ends here, if any."""
+        fault = unanchored(self._anchors, self._position, self._head)
+        if fault is not None and self.divergence is None:
+            self._diverge(record, "anchor", fault[0], decode_event(record.body, self._head), fault[1])
         if self.divergence is not None or not self._seals:
             return
         self._tree.append(leaf)
@@ -279,7 +286,8 @@ class LaneAudit:
     def verdict(self) -> LaneVerdict:
         sealed = sealed_to(self._seals, self._position, bounded=self.done)
         if self.divergence is None:
-            missing = shortfall(self._position, self._expected_end, sealed)
+            anchored = 0 if self.done else max(self._anchors, default=0)
+            missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
                 self._diverge(LaneRecord(offset=-1, body=b"", chain=""), *missing)
         return LaneVerdict(

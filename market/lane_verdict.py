@@ -14,7 +14,7 @@ from market.rules.differences import Difference
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
     "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
-    "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
+    "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
 
 
@@ -123,11 +123,28 @@ def sealed_to(seals: Mapping[int, bytes], position: int, *, bounded: bool) -> in
     return max((size for size in seals if size <= position or not bounded), default=0)
 
 
-def shortfall(position: int, expected_end: int | None, sealed: int) -> tuple[Kind, str] | None:
-    """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
+def unanchored(anchors: Mapping[int, str], position: int, head: bytes) -> tuple[str, Difference] | None:
+    """What is wrong with a lane's head at a position where a recovery of the record anchored it."""
+    claimed = anchors.get(position)
+    if claimed is None or claimed == head.hex():
+        return None
+    told = f"is not where the lane stood when the record was recovered at {position} events"
+    return told, Difference("head", head.hex(), claimed)
+
+
+def shortfall(
+    position: int, expected_end: int | None, sealed: int, anchored: int = 0
+) -> tuple[Kind, str] | None:
+    """What a lane that ends at a position lacks; None when nothing can be shown to be missing.
+
+    `anchored`: the last position at which a recovery of the record found the lane.
+    """
     if expected_end is not None and position < expected_end:
         return "gap", f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
     if position < sealed:
         told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
+        return "truncated", told
+    if position < anchored:
+        told = f"is missing: the lane ends at position {position}, it was recovered with {anchored} events"
         return "truncated", told
     return None

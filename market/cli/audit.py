@@ -29,6 +29,7 @@ from market.cli.console import (
 from market.cli.lanes import written_lane
 from market.lane_verdict import Bounds
 from market.local import kafka_at
+from market.recoveries import told
 from market.settings import Settings
 
 PROCESSES_MAX: Final = 64
@@ -240,6 +241,8 @@ def print_report(report: AuditReport) -> None:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
         )
+    for recovery in report.recoveries:
+        print_line(told(recovery))
     for cosigner in report.cosigners:
         print_line(f"cosigned to {cosigner.sealed:,} by {cosigner.name}, key {cosigner.key}")
     if report.first_divergence is None:

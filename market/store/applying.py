@@ -40,10 +40,15 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
             case "materials":
                 await reservations.apply(connection, part)
             case "parties":
-                await initiatives.apply(connection, [event for event in part if initiatives.holds(event)])
-                await parties.apply(connection, [event for event in part if not initiatives.holds(event)])
+                await _apply_parties(connection, part)
             case _:
                 raise ValueError(f"no table is placed for events of the stream {stream}")
+
+
+async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> None:
+    """What was recovered of the record has no row: it stands in the journal."""
+    await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
+    await parties.apply(connection, [event for event in events if parties.holds(event)])
 
 
 async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> None:

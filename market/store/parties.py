@@ -106,6 +106,11 @@ where lane = $1 and organisation = $2 and api_key = $3 and not revoked
 """
 
 
+def holds(event: Recorded) -> bool:
+    """Whether an event of the parties stream is about an organisation or what belongs to one."""
+    return isinstance(event.data, PartyFact)
+
+
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """One statement an event: parties change rarely, and each change is alone in its transaction."""
     for event in events:

@@ -169,6 +169,47 @@ async def test_a_topic_that_was_made_anew_is_noticed(sealed: Sealed, folder: Pat
     assert [] == await cosigned(sealed)
 
 
+async def test_a_recovered_topic_is_held_against_what_was_verified(sealed: Sealed, folder: Path) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    sealed.rotate()
+    await sealed.seal()
+    await grown(sealed, "b")
+    witness = witness_on(sealed, folder)
+    await witness.turn(sealed.consumer)
+    assert [2, 4] == await cosigned(sealed)
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    witness = witness_on(sealed, folder)
+    witness.begin_anew()
+    await witness.turn(sealed.consumer)
+    assert (4, 0) == (witness.awaited, witness.cosigned)
+    await sealed.seal()
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    assert [4] == await cosigned(sealed)
+    late = witness_on(sealed, folder)
+    assert (0, ()) == (late.awaited, late.faults)
+    await grown(sealed, "c")
+    await late.turn(sealed.consumer)
+    assert [4, 6] == await cosigned(sealed)
+
+
+async def test_a_recovered_topic_with_another_history_is_not_cosigned(sealed: Sealed, folder: Path) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    key = read_keys(sealed.key_file).current
+    await send(sealed, head_of(leaves(2, "fork"), by=key, lane=FIRST))
+    await send(sealed, head_of(leaves(3, "fork"), 2, by=key, lane=FIRST))
+    witness = witness_on(sealed, folder)
+    witness.begin_anew()
+    await witness.turn(sealed.consumer)
+    assert [] == await cosigned(sealed)
+    assert 4 == witness.awaited
+    assert ["two heads of parties/0" in told for told in witness.faults] == [True, False]
+
+
 async def test_a_folder_serves_one_witness_and_needs_its_key(sealed: Sealed, folder: Path) -> None:
     await grown(sealed, "a")
     await witness_on(sealed, folder).turn(sealed.consumer)
