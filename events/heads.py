@@ -234,13 +234,18 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
 
 
-# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
+# The lateral limit keeps it at one probe of a primary key per request and table, whatever the planner knows.
 FIND_REQUESTS = """
 select a.place - 1 as place, r.body_hash, r.event_ids
 from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
 cross join lateral (
     select q.body_hash, q.event_ids from record.request q
-    where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
+    where q.organisation = a.organisation and q.route = a.route and q.key = a.key
+    union all
+    select q.body_hash, q.event_ids from record.restored_request q
+    where q.organisation = a.organisation and q.route = a.route
+    and q.key_sha256 = sha256(convert_to(a.key, 'UTF8'))
+    limit 1
 ) r
 """
 

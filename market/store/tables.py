@@ -34,6 +34,7 @@ OPERATIONAL: Final = (
     "record.lane",
     "record.journal",
     "record.request",
+    "record.restored_request",
     "record.relay",
     "record.consumer",
     "record.tile",
