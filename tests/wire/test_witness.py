@@ -16,7 +16,7 @@ from events.notes import VerifierKey, parse_note, verifier_key
 from events.witness import KEY_FILE, STATE_FILE, Folder, Witness, WitnessError
 from market.cli.console import Exit
 from tests.process_support import finish, start_bare_cli
-from tests.record_support import crashed_child, eventually, recreate_topic, send_raw, wall_clock
+from tests.record_support import crash_points, crashed_child, eventually, recreate_topic, send_raw, wall_clock
 from tests.rules.test_checkpoints import head_of, leaves
 from tests.seal_support import Sealed, sealed_on
 from tests.wire_support import FIRST, Wire
@@ -249,7 +249,14 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("label", ["witness.verified", "witness.stored", "witness.published"])
+LABELS = ("witness.verified", "witness.stored", "witness.published")
+
+
+def test_every_crash_point_of_a_witness_has_its_test() -> None:
+    assert crash_points("witness") == set(LABELS)
+
+
+@pytest.mark.parametrize("label", LABELS)
 async def test_a_killed_witness_never_cosigns_two_histories(sealed: Sealed, folder: Path, label: str) -> None:
     """After the crash the operator shows it another history from where it had not published yet."""
     await grown(sealed, "a")
