@@ -1,7 +1,7 @@
 """The losses of docs/recovery.md before the eyes of an operator: all topics, then the database.
 
 Works on an embedded instance of its own, which is removed before and after; types the commands of the runbook
-and prints them. Exit code 0: all that was lost is back, and the audit proves it. LODESTONE_DATA_DIR is heeded.
+and prints them. Exit code 0: all that was lost is back, and the audit proves it. Heeds LODESTONE_DATA_DIR.
 """
 
 import json
