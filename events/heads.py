@@ -234,20 +234,25 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
 
 
-# The lateral limit keeps it at one probe of a primary key per request and table, whatever the planner knows.
+# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
 FIND_REQUESTS = """
 select a.place - 1 as place, r.body_hash, r.event_ids
 from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
 cross join lateral (
     select q.body_hash, q.event_ids from record.request q
-    where q.organisation = a.organisation and q.route = a.route and q.key = a.key
-    union all
-    select q.body_hash, q.event_ids from record.restored_request q
-    where q.organisation = a.organisation and q.route = a.route
-    and q.key_sha256 = sha256(convert_to(a.key, 'UTF8'))
-    limit 1
+    where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
 ) r
 """
+
+# What a database held that was lost: of its keys the topics have the hashes.
+FIND_RESTORED = """
+select a.place - 1 as place, q.body_hash, q.event_ids
+from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
+join record.restored_request q on q.organisation = a.organisation and q.route = a.route
+and q.key_sha256 = sha256(convert_to(a.key, 'UTF8'))
+"""
+
+HAS_RESTORED = "select exists (select from record.restored_request)"
 
 
 class StoredRequest(NamedTuple):
@@ -258,15 +263,24 @@ class StoredRequest(NamedTuple):
     event_ids: list[UUID]
 
 
-async def find_requests(connection: Connection, requests: Sequence[Request]) -> list[StoredRequest]:
-    """Those that were accepted before, by organisation, route and key."""
-    rows = await connection.fetch(
-        FIND_REQUESTS,
+async def find_requests(
+    connection: Connection, requests: Sequence[Request], *, restored: bool
+) -> list[StoredRequest]:
+    """Those that were accepted before, by organisation, route and key; `restored`: also before a recovery."""
+    asked = (
         [request.organisation for request in requests],
         [request.route for request in requests],
         [request.key for request in requests],
     )
+    rows = await connection.fetch(FIND_REQUESTS, *asked)
+    if restored:
+        rows += await connection.fetch(FIND_RESTORED, *asked)
     return [StoredRequest(*row) for row in rows]
+
+
+async def has_restored(connection: Connection) -> bool:
+    """Whether the database was ever taken back from the topics with requests in them."""
+    return bool(await connection.fetchval(HAS_RESTORED))
 
 
 async def append(

@@ -28,7 +28,7 @@ from events.connections import (
 from events.decision import LaneKey, Moment
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
-from events.heads import Apply, Heads, RequestRaced, Stamp, find_requests, lock_lanes
+from events.heads import Apply, Heads, RequestRaced, Stamp, find_requests, has_restored, lock_lanes
 from events.journal import read_by_ids, read_deployment
 from events.refusal import (
     IdempotencyKeyReused,
@@ -102,10 +102,12 @@ class LaneWriter:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._source = ""
+        self._restored = False
 
     async def start(self) -> None:
         async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
             self._source = source_of((await read_deployment(connection)).deployment_id)
+            self._restored = await has_restored(connection)
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")
 
@@ -337,7 +339,7 @@ class LaneWriter:
         asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
         if not asked:
             return [], batch
-        stored = await find_requests(connection, [request for _, request in asked])
+        stored = await find_requests(connection, [request for _, request in asked], restored=self._restored)
         outcomes: list[tuple[_Waiting, Outcome]] = []
         known: set[int] = set()
         for place, body_hash, event_ids in stored:
