@@ -10,7 +10,7 @@ from events.connections import Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import Apply
-from events.journal import JournalRow, copy_rows, read_head, read_rows
+from events.journal import JournalRow, copy_rows, read_body_hashes, read_head, read_rows
 from events.merkle import Frontier, leaf_hash
 from events.topics import record_topic, topic_records
 
@@ -237,23 +237,22 @@ async def restore_whole_lane(
 
     BrokenRecord where the topic is not one history under all that was signed (`roots` by number of events).
     """
-    history, digests = History(key, deployment_id, roots), list[bytes]()
+    history = History(key, deployment_id, roots)
     async with acquire(pool) as connection:
         kept, head = await read_head(connection, key)
     last_offset, last_event_id, restored = None, None, 0
     async for records in topic_records(consumer, record_topic(topic_prefix, key.stream), key.lane):
         fresh: list[Recorded] = []
+        repeats: list[Recorded] = []
         for record in records:
             where = f"topic of {key.stream}/{key.lane}, offset {record.offset}"
             event = _decode(record.body, next_head(history.head, record.body), where)
             if (event.stream, event.lane) != key or event.position > history.position + 1:
                 raise BrokenRecord(f"{where}, does not continue position {history.position}")
             if event.position <= history.position:
-                if digests[event.position - 1] != event.body_hash:
-                    raise BrokenRecord(f"{where}: position {event.position} has other bytes than before")
+                repeats.append(event)
                 continue
             history.take(record.body, record.chain)
-            digests.append(event.body_hash)
             last_offset, last_event_id = record.offset, event.id
             if event.position == kept and history.head != head:
                 raise BrokenRecord(f"{where}: the journal holds another event at position {kept}")
@@ -268,8 +267,22 @@ async def restore_whole_lane(
             ]
             await _take_back(pool, key, rows, fresh, apply)
             restored += len(rows)
+        await _check_repeats(pool, key, repeats)
     history.end()
     return WholeLane(history, last_offset, last_event_id, restored)
+
+
+async def _check_repeats(pool: Pool, key: LaneKey, repeats: Sequence[Recorded]) -> None:
+    """BrokenRecord unless each is what the journal holds at its position."""
+    if not repeats:
+        return
+    async with acquire(pool) as connection:
+        hashes = await read_body_hashes(connection, key, [event.position for event in repeats])
+    for event in repeats:
+        if hashes[event.position] != event.body_hash:
+            raise BrokenRecord(
+                f"topic of {key.stream}/{key.lane}: position {event.position} has other bytes than before"
+            )
 
 
 def stored_type(event: Recorded) -> str:
