@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-import asyncpg
-
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.replay import from_journal
+from events.subscription import PASSING
 from market.rebuild import VIEWS_LOCK, Report, compare_table
 from market.store import tables, views
 
@@ -185,7 +184,7 @@ async def _outlast_readers(filling: Connection, swapping: Connection) -> None:
 async def _drop_before(connection: Connection) -> None:
     """Waits for who still reads the old tables; what it cannot drop, the next run drops."""
     for _ in range(DROP_TRIES_MAX):
-        with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        with suppress(*PASSING):
             await connection.execute(DROP_BEFORE)
             return
         await asyncio.sleep(1)
