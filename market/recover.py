@@ -72,6 +72,8 @@ async def recover(ground: Ground, key: VerifierKey | None, told: Told = untold) 
         raise CannotRecover(str(error)) from error
     if sealed is not None and sealed.faults:
         raise CannotRecover(f"the checkpoints diverge: {sealed.faults[0][1].sentence}")
+    if key is not None and sealed is not None and not sealed.roots:
+        raise CannotRecover(f"no head was signed with {key.text}; --without-checkpoints does without")
     await prepare_database(ground.settings, ground.admin_url)
     async with ground.opened_pool("owner", 2) as owner:
         await _begin(owner, deployment)

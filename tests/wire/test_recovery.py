@@ -36,6 +36,7 @@ from tests.process_support import (
     topic_bodies,
     wired,
 )
+from tests.rules.test_checkpoints import SECOND
 
 SERVICES = ("relay", "matcher", "follower", "projector", "publisher", "auditor", "signer")
 TAPE = "public.clearings.v1"
@@ -293,6 +294,8 @@ async def test_a_lost_database_is_made_again_even_if_broken_off_and_trade_goes_o
     before = await traded.audited()
     assert 1 == before.tail
     async with new_database(traded) as database:
+        with pytest.raises(CannotRecover, match="no head was signed with"):
+            await recover(ground_on(traded, database), SECOND.verifier)
         with pytest.raises(Cut):
             await recover(ground_on(traded, database), traded.key, cut_off)
         child = await start_cli(
