@@ -19,6 +19,6 @@ In the order of reading, each line from what a command meets first to what it re
     who sees     visibility, proof_visibility; viewers, own_side, own_round, explanations, standings,
                  tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
     who trades   parties, papers, keys, initiatives, members, callers
-    the market   inputs (recorded from elsewhere, and rule sets)
+    the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording
 """
