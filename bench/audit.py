@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +15,7 @@ import bare
 import uvloop
 from aiokafka import TopicPartition
 from cpu import Meter
-from figures import CpuTimes, Report, alternate, arguments, machine, ratio, say, tell
+from figures import Case, CpuTimes, Report, alternate, arguments, machine, ratio, say, tell
 from msgspec.structs import replace
 from round_facts import NOW, opening, orders
 from servers import Servers, server_versions, servers
@@ -39,7 +40,10 @@ SALT = "0" * 32
 BATCH_BYTES = 900_000
 MEMORY_ROWS = (100_000, 1_000_000)
 BARE = "bare getmany"
+BARE_IN_TWO = "bare getmany, two processes"
 BARE_DECODED = "bare getmany and decoding"
+DECODED = "bare msgspec decoding"
+DECODED_ROWS = 20_000
 CHAIN_AIM = 0.7
 CLEARINGS_AIM = 0.4
 
@@ -64,55 +68,79 @@ async def main() -> None:
 async def rates(running: Servers, report: Report, rows: int, repetitions: int) -> None:
     bodies = await fill(running.bootstrap, "", rows)
     report.notes.append(f"{bodies / rows:.0f} bytes a body")
-    topic, times = record_topic("", STREAM), CpuTimes()
+    times = CpuTimes()
+    peers = Peers(running, times, rows)
 
-    async def bare_getmany() -> float:
-        meter = Meter(running)
-        rate = await bare.consume(running.bootstrap, topic, DEFAULT_LANES, rows)
-        times.add(BARE, meter.per_item_us(rows))
-        return rate
+    def audits(mode: Mode, processes: int) -> Case:
+        return _case(mode, processes), partial(audited, running, times, rows, mode, processes)
 
-    async def bare_decoded() -> float:
-        meter = Meter(running)
-        rate = await consume_and_decode(running.bootstrap, topic, rows)
-        times.add(BARE_DECODED, meter.per_item_us(rows))
-        return rate
-
-    async def chain() -> float:
-        return await audited(running, times, rows, "chain", 1)
-
-    async def chain_in_two() -> float:
-        return await audited(running, times, rows, "chain", 2)
-
-    async def clearings() -> float:
-        return await audited(running, times, rows, "clearings", 1)
-
-    async def clearings_in_two() -> float:
-        return await audited(running, times, rows, "clearings", 2)
-
-    one_chain, two_chains = _case("chain", 1), _case("chain", 2)
-    one, two = _case("clearings", 1), _case("clearings", 2)
     found = await alternate(
         [
-            (BARE, bare_getmany),
-            (one_chain, chain),
-            (two_chains, chain_in_two),
-            (BARE_DECODED, bare_decoded),
-            (one, clearings),
-            (two, clearings_in_two),
+            (BARE, peers.getmany),
+            audits("chain", 1),
+            (BARE_IN_TWO, peers.getmany_in_two),
+            audits("chain", 2),
+            (BARE_DECODED, peers.getmany_and_decode),
+            audits("clearings", 1),
+            (DECODED, peers.decode),
+            audits("clearings", 2),
         ],
         repetitions,
         "events/s",
     )
+    one_chain, two_chains = found[_case("chain", 1)], found[_case("chain", 2)]
+    one, two = found[_case("clearings", 1)], found[_case("clearings", 2)]
     report.figures += found.values()
     report.ratios += [
-        ratio(found[one_chain], found[BARE], aim=CHAIN_AIM),
-        ratio(found[two_chains], found[one_chain]),
-        ratio(found[one], found[BARE_DECODED], aim=CLEARINGS_AIM),
-        ratio(found[two], found[one]),
+        ratio(one_chain, found[BARE], aim=CHAIN_AIM),
+        ratio(two_chains, found[BARE_IN_TWO], aim=CHAIN_AIM),
+        ratio(two_chains, one_chain),
+        ratio(one, found[BARE_DECODED], aim=CLEARINGS_AIM),
+        ratio(one, found[DECODED]),
+        ratio(two, one),
         ratio(found[BARE_DECODED], found[BARE]),
+        ratio(found[BARE_IN_TWO], found[BARE]),
     ]
     report.notes += times.lines("event")
+
+
+class Peers:
+    """The same topics, nothing checked."""
+
+    def __init__(self, running: Servers, times: CpuTimes, rows: int) -> None:
+        self._running = running
+        self._times = times
+        self._rows = rows
+        self._topic = record_topic("", STREAM)
+
+    async def getmany(self) -> float:
+        meter = Meter(self._running)
+        rate = await bare.consume(self._running.bootstrap, self._topic, range(DEFAULT_LANES), self._rows)
+        self._times.add(BARE, meter.per_item_us(self._rows))
+        return rate
+
+    async def getmany_in_two(self) -> float:
+        meter = Meter(self._running)
+        sizes = {lane: lane_size(self._rows, lane) for lane in range(DEFAULT_LANES)}
+        rate = await bare.consume_in_processes(self._running.bootstrap, self._topic, sizes, 2)
+        self._times.add(BARE_IN_TWO, meter.per_item_us(self._rows))
+        return rate
+
+    async def getmany_and_decode(self) -> float:
+        meter = Meter(self._running)
+        rate = await consume_and_decode(self._running.bootstrap, self._topic, self._rows)
+        self._times.add(BARE_DECODED, meter.per_item_us(self._rows))
+        return rate
+
+    async def decode(self) -> float:
+        """Bodies that are in memory: what msgspec itself takes."""
+        bodies = [body for _, body, _ in lane_rows(0, DECODED_ROWS)]
+        meter, began_at = Meter(self._running), time.perf_counter()
+        for body in bodies:
+            decode_event(body, b"")
+        took = time.perf_counter() - began_at
+        self._times.add(DECODED, meter.per_item_us(DECODED_ROWS))
+        return DECODED_ROWS / took
 
 
 def _case(mode: Mode, processes: int) -> str:
@@ -181,7 +209,7 @@ async def fill(bootstrap: str, prefix: str, rows: int) -> int:
     try:
         await producer.partitions_for(topic)
         for lane in range(DEFAULT_LANES):
-            count = rows // DEFAULT_LANES + (1 if lane < rows % DEFAULT_LANES else 0)
+            count = lane_size(rows, lane)
             acknowledged, chunk = [], list[tuple[int, bytes, bytes]]()
             for row in lane_rows(lane, count):
                 total += len(row[1])
@@ -201,6 +229,11 @@ async def _send(
     producer: bare.AIOKafkaProducer, topic: str, lane: int, rows: list[tuple[int, bytes, bytes]]
 ) -> list[asyncio.Future[object]]:
     return [await producer.send_batch(batch, topic, partition=lane) for batch in batches(rows, BATCH_BYTES)]
+
+
+def lane_size(rows: int, lane: int) -> int:
+    """How many of so many events lie on a lane."""
+    return rows // DEFAULT_LANES + (1 if lane < rows % DEFAULT_LANES else 0)
 
 
 def lane_rows(lane: int, count: int) -> Iterator[tuple[int, bytes, bytes]]:

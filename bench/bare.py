@@ -1,9 +1,11 @@
 """The peers on Kafka: what aiokafka itself does with the same bytes, without a journal behind it."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 
+import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from events.codec import headers
@@ -59,11 +61,11 @@ async def _send_lane(producer: AIOKafkaProducer, topic: str, lane: int, messages
     await asyncio.gather(*acknowledged)
 
 
-async def consume(bootstrap: str, topic: str, partitions: int, count: int) -> float:
+async def consume(bootstrap: str, topic: str, partitions: Sequence[int], count: int) -> float:
     """Records per second of bare `getmany` over assigned partitions, from the start to the end."""
     consumer = await open_consumer(bootstrap)
     try:
-        assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
+        assigned = [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(assigned)
         await consumer.seek_to_beginning(*assigned)
         left = count
@@ -75,3 +77,25 @@ async def consume(bootstrap: str, topic: str, partitions: int, count: int) -> fl
     finally:
         await consumer.stop()
     return count / took
+
+
+async def consume_in_processes(
+    bootstrap: str, topic: str, partitions: dict[int, int], processes: int
+) -> float:
+    """As `consume`, in so many processes, their start included. `partitions`: how many records each holds."""
+    began_at = time.perf_counter()
+    children = []
+    for first in range(processes):
+        share = [partition for partition in partitions if partition % processes == first]
+        asked = [bootstrap, topic, str(sum(partitions[each] for each in share)), *map(str, share)]
+        children.append(await asyncio.create_subprocess_exec(sys.executable, __file__, *asked))
+    codes = await asyncio.gather(*(child.wait() for child in children))
+    took = time.perf_counter() - began_at
+    if any(codes):
+        raise RuntimeError(f"bare consumers ended with {codes}")
+    return sum(partitions.values()) / took
+
+
+if __name__ == "__main__":
+    bootstrap, topic, count, *share = sys.argv[1:]
+    uvloop.run(consume(bootstrap, topic, [int(each) for each in share], int(count)))

@@ -31,13 +31,15 @@ class Meter:
 
 
 def _with_children(pid: int) -> float:
-    """Seconds of a process, of its children that ended, and of its children that run."""
+    """Seconds of a process, of its children that ended, and of its children that run.
+
+    Ours that run are the servers, which are told by their own names.
+    """
     own = _fields(pid)
     if own is None:
         return 0.0
-    ticks = sum(int(own[place]) for place in (11, 12))
+    ticks = sum(int(own[place]) for place in (11, 12, 13, 14))
     if pid != os.getpid():
-        ticks += sum(int(own[place]) for place in (13, 14))
         for child in _children(pid):
             fields = _fields(child)
             if fields is not None:

@@ -17,6 +17,7 @@ from events.decision import LaneKey
 from events.envelope import Draft, Recorded, source_of
 from events.heads import append, lock_lanes
 from events.journal import DEFAULT_LANES, JournalRow, read_deployment, read_rows
+from events.writes import Write
 
 CHUNK_ROWS = 2_000
 CAUSE = f"POST /v1/matches {sha256(b'key').hexdigest()} {sha256(b'body').hexdigest()}"
@@ -66,8 +67,8 @@ async def _chunk(connection: Connection, key: LaneKey, count: int, make: MakeDra
         )
 
 
-async def _no_effect(_connection: Connection, _events: Sequence[Recorded]) -> None:
-    return None
+async def _no_effect(_connection: Connection, _events: Sequence[Recorded]) -> Sequence[Write]:
+    return ()
 
 
 async def _settle(database: Database) -> None:

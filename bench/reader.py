@@ -81,7 +81,7 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
 
     async def bare_getmany() -> float:
         meter = Meter(running)
-        rate = await bare.consume(running.bootstrap, topic, DEFAULT_LANES, rows)
+        rate = await bare.consume(running.bootstrap, topic, range(DEFAULT_LANES), rows)
         times.add(BARE, meter.per_item_us(rows))
         return rate
 

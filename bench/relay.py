@@ -17,7 +17,7 @@ from events.connections import cluster_id, open_consumer, open_pool, open_produc
 from events.journal import DEFAULT_LANES
 from events.relay import Relay
 from events.topics import record_topic
-from market.ground import POOLS
+from market.ground import RELAY_CONNECTIONS
 from market.services import collect_less
 from market.topics import create_topics
 
@@ -91,7 +91,7 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
 async def catch_up(running: Servers, database: Database, prefix: str, rows: int) -> float:
     """Events per second from the first acknowledged chunk to the last; its start is left out."""
     await rewind(database)
-    pool = await open_pool(database.url("relay"), size=POOLS["relay"] or 1)
+    pool = await open_pool(database.url("relay"), size=RELAY_CONNECTIONS)
     relay = Relay(
         pool,
         partial(open_producer, running.bootstrap),

@@ -199,10 +199,14 @@ FaultKind = Literal["forged", "two_heads", "inconsistent", "retired_key", "forei
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """A message that an honest operator's signer never sends; `lane` where it is one's."""
+    """A message that an honest operator's signer never sends; `lane` where it is one's. `field` of it is
+    `recorded` and would have to be `expected`."""
 
     kind: FaultKind
     sentence: str
+    field: str
+    recorded: str
+    expected: str
     lane: LaneKey | None = None
 
 
@@ -290,13 +294,25 @@ class Ledger:
         if by is None:
             return self._by_another(note)
         if not by:
-            return Fault(kind="forged", sentence=f"a note claims the signature of {self.operator.name}")
+            return Fault(
+                kind="forged",
+                sentence=f"a note claims the signature of {self.operator.name}",
+                field="signature",
+                recorded="one that does not verify",
+                expected=f"made with the key {self.operator.text}",
+            )
         checkpoint = parse_checkpoint(note.text)
         lane = lane_of_origin(self.operator.name, checkpoint.origin)
         proof = decode_hashes(message.proof)
         if lane is None:
             told = f"the operator has signed a head of {checkpoint.origin}, which is no lane of its own"
-            return Fault(kind="foreign_lane", sentence=told)
+            return Fault(
+                kind="foreign_lane",
+                sentence=told,
+                field="origin",
+                recorded=checkpoint.origin,
+                expected=f"{self.operator.name}/stream/lane",
+            )
         if proof is None:
             return Ignored(reason="the proof holds what is no hash")
         head = Head(
@@ -312,7 +328,14 @@ class Ledger:
                 if lane is not None and self.root_at(lane, checkpoint.size) == checkpoint.root:
                     return Repeat()
                 told = f"{checkpoint.origin} at {checkpoint.size}: signed by a key that had handed over"
-                return Fault(kind="retired_key", sentence=told, lane=lane)
+                return Fault(
+                    kind="retired_key",
+                    sentence=told,
+                    lane=lane,
+                    field="key",
+                    recorded=old.text,
+                    expected=self.operator.text,
+                )
         return Ignored(reason="not signed by the operator")
 
     def _continued(self, head: Head) -> Learnt:
@@ -323,7 +346,14 @@ class Ledger:
             if known == checkpoint.root:
                 return Repeat()
             told = f"the operator has signed two heads of {where} at {checkpoint.size} events"
-            return Fault(kind="two_heads", sentence=told, lane=lane)
+            return Fault(
+                kind="two_heads",
+                sentence=told,
+                lane=lane,
+                field="root",
+                recorded=checkpoint.root.hex(),
+                expected=known.hex(),
+            )
         newest = self._newest.get(lane)
         if newest is not None and checkpoint.size < newest.checkpoint.size:
             if checkpoint.size < self._forgotten_below.get(lane, 0):
@@ -332,7 +362,7 @@ class Ledger:
                 f"the operator has signed a head of {where} at {checkpoint.size} events "
                 f"after one at {newest.checkpoint.size}"
             )
-            return Fault(kind="inconsistent", sentence=told, lane=lane)
+            return _inconsistent(lane, told, "size", f"{checkpoint.size}", f"above {newest.checkpoint.size}")
         old = self.root_at(lane, head.old_size)
         if old is None or not proves_consistency(
             head.old_size, checkpoint.size, old, checkpoint.root, head.proof
@@ -341,13 +371,14 @@ class Ledger:
                 f"the head of {where} at {checkpoint.size} events is not shown to continue "
                 f"that at {head.old_size}"
             )
-            return Fault(kind="inconsistent", sentence=told, lane=lane)
+            continued = "of a head that was signed" if old is None else f"one proved to continue {old.hex()}"
+            return _inconsistent(lane, told, "root", checkpoint.root.hex(), continued)
         if newest is not None and head.old_size < newest.checkpoint.size:
             told = (
                 f"the head of {where} at {checkpoint.size} events is not shown to continue "
                 f"that at {newest.checkpoint.size}"
             )
-            return Fault(kind="inconsistent", sentence=told, lane=lane)
+            return _inconsistent(lane, told, "old_size", f"{head.old_size}", f"{newest.checkpoint.size}")
         self._remember(head)
         return head
 
@@ -377,6 +408,12 @@ class Ledger:
         self.retired.append(self.operator)
         self.operator = new
         return HandedOver(key=new, note=note)
+
+
+def _inconsistent(lane: LaneKey, told: str, field: str, recorded: str, expected: str) -> Fault:
+    return Fault(
+        kind="inconsistent", sentence=told, lane=lane, field=field, recorded=recorded, expected=expected
+    )
 
 
 def _names(note: str, old: VerifierKey) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
@@ -140,12 +141,10 @@ def acquire(pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX) -> "PoolAcq
     return pool.acquire(timeout=seconds_max)
 
 
-async def _start(
-    client: Producer | Consumer | AIOKafkaAdminClient, stop: Callable[[], Awaitable[None]]
-) -> None:
+async def _start(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
     """As the library, but nothing of it stays open when it fails or is cancelled."""
     try:
-        await client.start()
+        await start()
     except BaseException as error:
         await _close_first_connection(error)
         await stop()
@@ -172,7 +171,7 @@ async def open_producer(bootstrap: str) -> AIOKafkaProducer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    await _start(producer, producer.stop)
+    await _start(producer.start, producer.stop)
     return producer
 
 
@@ -240,15 +239,30 @@ async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    await _start(consumer, consumer.stop)
+    await _start(consumer.start, consumer.stop)
     return consumer
+
+
+@asynccontextmanager
+async def open_client(bootstrap: str) -> AsyncIterator[AIOKafkaClient]:
+    """Connections to the brokers, and what they say of every topic: it only sends what it is given."""
+    client = AIOKafkaClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
+    )
+    await _start(client.bootstrap, client.close)
+    try:
+        if not await client.force_metadata_update():
+            raise KafkaConnectionError(f"{bootstrap} does not say which topics there are")
+        yield client
+    finally:
+        await client.close()
 
 
 @asynccontextmanager
 async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """What asks for topics and brokers, and makes topics."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await _start(admin, admin.close)
+    await _start(admin.start, admin.close)
     try:
         yield admin
     finally:

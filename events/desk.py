@@ -26,7 +26,9 @@ Answer: TypeAlias = Outcome | tuple[Draft, ...]
 """What was recorded; for a rehearsal what would be."""
 
 
-_lane_of = lru_cache(maxsize=65_536)(lane_of)
+@lru_cache(maxsize=65_536)
+def _lane_of(key: UUID | str, lanes: int) -> int:
+    return lane_of(str(key), lanes)
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -46,9 +48,9 @@ class Desk(Struct, frozen=True, kw_only=True):
         except DATABASE_AWAY as error:
             raise RecordUnavailable from error
 
-    def lane(self, stream: Stream, key: object) -> LaneKey:
+    def lane(self, stream: Stream, key: UUID | str) -> LaneKey:
         """The lane of a market, an organisation or a lot."""
-        return LaneKey(stream, _lane_of(str(key), self.lanes))
+        return LaneKey(stream, _lane_of(key, self.lanes))
 
 
 async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:

@@ -1,8 +1,8 @@
 """What every write passes through: lock the lanes, give positions, chain, journal, move the heads."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,8 +15,12 @@ from events.decision import LaneKey, Request
 from events.envelope import Draft, Recorded
 from events.journal import JournalRow, copy_rows
 from events.refusal import LaneStopped
+from events.row_counts import RowCountWrong
+from events.vocabulary import STREAMS
+from events.writes import Write, send
 
-Apply = Callable[[Connection, Sequence[Recorded]], Awaitable[None]]
+Apply = Callable[[Connection, Sequence[Recorded]], Awaitable[Sequence[Write]]]
+"""What events do to tables; it returns what may be sent together with the rows of the journal."""
 
 COPY_FROM_ROWS = 400
 
@@ -95,37 +99,35 @@ class Heads:
             self._requests.append((request, [recorded.id for recorded in written]))
         return tuple(written)
 
-    async def store(self, connection: Connection) -> None:
-        """Insert what was written, move the lanes, remember the requests. Roll back on RequestRaced."""
+    async def store(self, connection: Connection, effects: Sequence[Write] = ()) -> None:
+        """Insert what was written, move the lanes, remember the requests, with `effects` in one round trip.
+
+        Roll back on RequestRaced.
+        """
         rows = self._rows
-        if not rows and not self._requests:
-            return
         if len(rows) >= COPY_FROM_ROWS:
             await copy_rows(connection, rows, self.locked_at)
             rows = []
-        asked = sorted(self._requests, key=_scope)
-        row = await connection.fetchrow(
-            STORE,
-            *_columns(rows, len(JournalRow._fields)),
-            *_columns([_move(key, before, self._heads[key]) for key, before in self._before.items()], 6),
-            *_columns([_asked(request, ids) for request, ids in asked], 5),
-            self.locked_at,
-        )
-        moved, stored = (0, 0) if row is None else row
-        if moved != len(self._before):
-            raise AssertionError(f"{moved} of {len(self._before)} lanes moved: one was not locked")
-        if stored != len(asked):
-            raise RequestRaced
+        moves = [_move(key, before, self._heads[key]) for key, before in self._before.items()]
+        asked = [_asked(request, ids) for request, ids in sorted(self._requests, key=_scope)]
+        writes = [
+            *effects,
+            Write(JOURNAL, INSERT_JOURNAL, rows, (self.locked_at,)),
+            Write(LANE, MOVE_LANES, moves),
+            Write(REQUEST, INSERT_REQUESTS, asked, (self.locked_at,)),
+        ]
+        try:
+            await send(connection, writes)
+        except RowCountWrong as error:
+            if error.what == REQUEST:
+                raise RequestRaced from error
+            raise
         self._before, self._rows, self._requests = {}, [], []
 
 
 def _scope(entry: tuple[Request, list[UUID]]) -> tuple[bytes, str, str]:
     request = entry[0]
     return request.organisation.bytes, request.route, request.key
-
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 def _move(key: LaneKey, before: int, head: Head) -> tuple[object, ...]:
@@ -193,28 +195,30 @@ from record.lane where (stream, lane) in (select * from unnest($1::text[], $2::b
 order by stream, lane for update
 """
 
-# Journal rows, lane heads and request rows in one round trip; a missing request row tells of a lost race.
-STORE = """
-with journalled as (
-    insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
-    select *, $20::timestamptz from unnest(
-        $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
-    )
-), moved as (
-    update record.lane l set next_position = h.after, head = h.head, last_time = h.last_time
-    from unnest($9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::timestamptz[])
-        as h (stream, lane, before, after, head, last_time)
-    where l.stream = h.stream and l.lane = h.lane and l.next_position = h.before
-    returning 1
-), stored as (
-    insert into record.request (organisation, route, key, body_hash, event_ids, at)
-    select organisation, route, key, body_hash, event_ids::uuid[], $20::timestamptz
-    from unnest($15::uuid[], $16::text[], $17::text[], $18::bytea[], $19::text[])
-        as r (organisation, route, key, body_hash, event_ids)
-    on conflict do nothing
-    returning 1
+JOURNAL, LANE, REQUEST = "record.journal", "record.lane", "record.request"
+
+INSERT_JOURNAL = """
+insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
+select *, $9::timestamptz from unnest(
+    $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
 )
-select (select count(*) from moved), (select count(*) from stored)
+"""
+
+# A lane that was not locked has moved on: then a row is missing.
+MOVE_LANES = """
+update record.lane l set next_position = h.after, head = h.head, last_time = h.last_time
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+    as h (stream, lane, before, after, head, last_time)
+where l.stream = h.stream and l.lane = h.lane and l.next_position = h.before
+"""
+
+# A missing row tells of a lost race.
+INSERT_REQUESTS = """
+insert into record.request (organisation, route, key, body_hash, event_ids, at)
+select organisation, route, key, body_hash, event_ids::uuid[], $6::timestamptz
+from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+    as r (organisation, route, key, body_hash, event_ids)
+on conflict do nothing
 """
 
 
@@ -222,35 +226,50 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     """Lock lanes ascending, in one statement, inside the caller's transaction. Unknown lanes are left out."""
     wanted = sorted(set(keys))
     rows = await connection.fetch(LOCK_LANES, [key.stream for key in wanted], [key.lane for key in wanted])
-    heads = {
-        LaneKey(row["stream"], row["lane"]): Head(
-            next_position=row["next_position"],
-            head=row["head"],
-            last_time=row["last_time"],
-            stopped_reason=row["stopped_reason"],
-        )
-        for row in rows
-    }
-    return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
+    return _heads_of(rows)
+
+
+# Sent as a text, since only so two statements go in one message; it then takes no parameters.
+BEGIN_AND_LOCK = """
+begin;
+select from record.lane where (stream, lane) in ({lanes}) order by stream, lane for update
+"""
+
+
+async def begin_and_lock(connection: Connection, keys: Iterable[LaneKey]) -> None:
+    """Open a transaction that holds these lanes, locked ascending; `read_locked` tells how they stand."""
+    lanes = ", ".join(f"('{stream}', {lane:d})" for stream, lane in keys if stream in STREAMS)
+    await connection.execute(BEGIN_AND_LOCK.format(lanes=lanes or "(null, null)"))
 
 
 # The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
-FIND_REQUESTS = """
-select a.place - 1 as place, r.body_hash, r.event_ids
-from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
+READ_LOCKED = """
+select l.stream, l.lane, l.next_position, l.head, l.last_time, l.stopped_reason,
+       clock_timestamp() as locked_at, null::bigint as place, null::bytea as body_hash,
+       null::uuid[] as event_ids
+from unnest($1::text[], $2::bigint[]) as k (stream, lane)
+join record.lane l on l.stream = k.stream and l.lane = k.lane
+union all
+select null, null, null, null, null, null, null, a.place - 1, r.body_hash, r.event_ids
+from unnest($3::uuid[], $4::text[], $5::text[]) with ordinality as a (organisation, route, key, place)
 cross join lateral (
     select q.body_hash, q.event_ids from record.request q
     where q.organisation = a.organisation and q.route = a.route and q.key = a.key limit 1
 ) r
 """
 
-# What a database held that was lost: of its keys the topics have the hashes.
-FIND_RESTORED = """
-select a.place - 1 as place, q.body_hash, q.event_ids
-from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as a (organisation, route, key, place)
-join record.restored_request q on q.organisation = a.organisation and q.route = a.route
-and q.key_sha256 = sha256(convert_to(a.key, 'UTF8'))
+# And what a database that was lost had accepted: of its keys the topics have the hashes.
+OR_RESTORED = """
+union all
+select null, null, null, null, null, null, null, a.place - 1, r.body_hash, r.event_ids
+from unnest($3::uuid[], $4::text[], $5::text[]) with ordinality as a (organisation, route, key, place)
+cross join lateral (
+    select q.body_hash, q.event_ids from record.restored_request q
+    where q.organisation = a.organisation and q.route = a.route
+    and q.key_sha256 = sha256(convert_to(a.key, 'UTF8')) limit 1
+) r
 """
+READ_LOCKED_OR_RESTORED = READ_LOCKED + OR_RESTORED
 
 HAS_RESTORED = "select exists (select from record.restored_request)"
 
@@ -263,19 +282,44 @@ class StoredRequest(NamedTuple):
     event_ids: list[UUID]
 
 
-async def find_requests(
-    connection: Connection, requests: Sequence[Request], *, restored: bool
-) -> list[StoredRequest]:
-    """Those that were accepted before, by organisation, route and key; `restored`: also before a recovery."""
-    asked = (
+async def read_locked(
+    connection: Connection,
+    keys: Collection[LaneKey],
+    requests: Sequence[Request],
+    *,
+    restored: bool = False,
+) -> tuple[Heads, list[StoredRequest]]:
+    """Lanes that the transaction holds, and those of the requests that were accepted before.
+
+    `restored`: also those that a lost database had accepted.
+    """
+    rows = await connection.fetch(
+        READ_LOCKED_OR_RESTORED if restored else READ_LOCKED,
+        [key.stream for key in keys],
+        [key.lane for key in keys],
         [request.organisation for request in requests],
         [request.route for request in requests],
         [request.key for request in requests],
     )
-    rows = await connection.fetch(FIND_REQUESTS, *asked)
-    if restored:
-        rows += await connection.fetch(FIND_RESTORED, *asked)
-    return [StoredRequest(*row) for row in rows]
+    stored = [
+        StoredRequest(row["place"], row["body_hash"], row["event_ids"])
+        for row in rows
+        if row["place"] is not None
+    ]
+    return _heads_of([row for row in rows if row["place"] is None]), stored
+
+
+def _heads_of(rows: Sequence[Any]) -> Heads:
+    heads = {
+        LaneKey(row["stream"], row["lane"]): Head(
+            next_position=row["next_position"],
+            head=row["head"],
+            last_time=row["last_time"],
+            stopped_reason=row["stopped_reason"],
+        )
+        for row in rows
+    }
+    return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
 
 
 async def has_restored(connection: Connection) -> bool:
@@ -303,6 +347,5 @@ async def append(
     heads.check_open([LaneKey(draft.stream, draft.lane) for draft in drafts])
     stamp = Stamp(cause=cause, actor=actor, source=source, now=now, new_id=new_id, new_salt=new_salt)
     recorded = heads.write(drafts, stamp)
-    await apply(connection, recorded)
-    await heads.store(connection)
+    await heads.store(connection, await apply(connection, recorded))
     return recorded

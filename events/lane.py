@@ -5,7 +5,7 @@ A batch is one transaction that holds its lanes, so every decision is made on cu
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from datetime import datetime
 from itertools import chain, groupby
 from typing import Any, TypeVar
@@ -28,7 +28,16 @@ from events.connections import (
 from events.decision import LaneKey, Moment
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
-from events.heads import Apply, Heads, RequestRaced, Stamp, find_requests, has_restored, lock_lanes
+from events.heads import (
+    Apply,
+    Heads,
+    RequestRaced,
+    Stamp,
+    StoredRequest,
+    begin_and_lock,
+    has_restored,
+    read_locked,
+)
 from events.journal import read_by_ids, read_deployment
 from events.refusal import (
     IdempotencyKeyReused,
@@ -39,6 +48,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.writes import send
 
 log = structlog.get_logger("lane")
 
@@ -148,24 +158,25 @@ class LaneWriter:
             raise LaneBusy from None
         try:
             async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
-                transaction = connection.transaction()
-                await transaction.start()
                 try:
                     return await self._rehearse(connection, command)
                 finally:
-                    await _roll_back(transaction)
+                    await _roll_back(connection)
         except (asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
             raise _refusal_of(error) from error
         finally:
             self._rehearsals.release()
 
     async def _rehearse(self, connection: Connection, command: Command[A, S]) -> tuple[Draft, ...]:
-        heads = await lock_lanes(connection, command.lanes)
+        await begin_and_lock(connection, command.lanes)
+        heads, _ = await read_locked(connection, command.lanes, ())
         heads.check_open(command.lanes)
         moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
         states = await command.operation.load(connection, (command.argument,), moment)
         drafts = command.operation.decide(states[0], command.argument, moment).drafts
-        await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
+        await send(
+            connection, await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
+        )
         return drafts
 
     def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
@@ -263,20 +274,18 @@ class LaneWriter:
         if not batch:
             return
         async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
-            transaction = connection.transaction()
-            await transaction.start()
             try:
                 wanted = {key for waiting in batch for key in waiting.lanes}
-                heads = await lock_lanes(connection, wanted)
+                await begin_and_lock(connection, wanted)
                 if growing:
                     batch += self._take(wanted, batch)
-                outcomes = await self._decide(connection, heads, batch)
+                outcomes = await self._decide(connection, wanted, batch)
                 crash_point("lane.before_commit")
             except BaseException:
-                await _roll_back(transaction)
+                await _roll_back(connection)
                 raise
             try:
-                await transaction.commit()
+                await connection.execute("commit")
             except DATABASE_LOST as error:
                 raise OutcomeUnknown from error
             crash_point("lane.after_commit")
@@ -284,11 +293,18 @@ class LaneWriter:
                 waiting.resolve(outcome)
 
     async def _decide(
-        self, connection: Connection, heads: Heads, batch: list[_Waiting]
+        self, connection: Connection, lanes: Collection[LaneKey], batch: list[_Waiting]
     ) -> list[tuple[_Waiting, Outcome]]:
         """Find repeats, load, decide, apply, journal. What fails by itself is answered here."""
-        outcomes, fresh = await self._repeats(
-            connection, [waiting for waiting in batch if _is_open(waiting, heads)]
+        asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
+        heads, stored = await read_locked(
+            connection, lanes, [request for _, request in asked], restored=self._restored
+        )
+        known = {id(asked[request.place][0]): request for request in stored}
+        opened = [waiting for waiting in batch if _is_open(waiting, heads)]
+        fresh = [waiting for waiting in opened if id(waiting) not in known]
+        outcomes = await _repeated(
+            connection, [(waiting, known[id(waiting)]) for waiting in opened if id(waiting) in known]
         )
         states = await self._load(connection, heads, fresh)
         recorded: list[Recorded] = []
@@ -297,9 +313,7 @@ class LaneWriter:
             if events is not None:
                 outcomes.append((waiting, Outcome(events=events, replayed=False)))
                 recorded += events
-        if recorded:
-            await self._apply(connection, recorded)
-        await heads.store(connection)
+        await heads.store(connection, await self._apply(connection, recorded) if recorded else ())
         return outcomes
 
     async def _load(
@@ -332,25 +346,19 @@ class LaneWriter:
             waiting.fail(error)
             return None
 
-    async def _repeats(
-        self, connection: Connection, batch: list[_Waiting]
-    ) -> tuple[list[tuple[_Waiting, Outcome]], list[_Waiting]]:
-        """(answers of earlier requests, commands that are new). A key used with another body is refused."""
-        asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
-        if not asked:
-            return [], batch
-        stored = await find_requests(connection, [request for _, request in asked], restored=self._restored)
-        outcomes: list[tuple[_Waiting, Outcome]] = []
-        known: set[int] = set()
-        for place, body_hash, event_ids in stored:
-            waiting, request = asked[place]
-            known.add(id(waiting))
-            if body_hash != request.body_hash:
-                waiting.fail(IdempotencyKeyReused(pointer=None))
-                continue
-            events = await read_by_ids(connection, event_ids)
-            outcomes.append((waiting, Outcome(events=events, replayed=True)))
-        return outcomes, [waiting for waiting in batch if id(waiting) not in known]
+
+async def _repeated(
+    connection: Connection, repeats: Sequence[tuple[_Waiting, StoredRequest]]
+) -> list[tuple[_Waiting, Outcome]]:
+    """The answers of earlier requests. A key used with another body is refused."""
+    outcomes: list[tuple[_Waiting, Outcome]] = []
+    for waiting, earlier in repeats:
+        if waiting.request is None or earlier.body_hash != waiting.request.body_hash:
+            waiting.fail(IdempotencyKeyReused(pointer=None))
+            continue
+        events = await read_by_ids(connection, earlier.event_ids)
+        outcomes.append((waiting, Outcome(events=events, replayed=True)))
+    return outcomes
 
 
 def _lanes(waiting: _Waiting) -> tuple[LaneKey, ...]:
@@ -378,8 +386,8 @@ def _refusal_of(error: Exception) -> Refusal:
     return refusal
 
 
-async def _roll_back(transaction: asyncpg.transaction.Transaction) -> None:
+async def _roll_back(connection: Connection) -> None:
     try:
-        await transaction.rollback()
+        await connection.execute("rollback")
     except DATABASE_ERRORS:
         return

@@ -49,9 +49,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Frontier:
     """The complete subtrees of a growing tree, largest first: enough for its root, not for proofs."""
 
-    def __init__(self) -> None:
-        self._subtrees: list[bytes] = []
-        self.size = 0
+    def __init__(self, subtrees: Iterable[bytes] = (), size: int = 0) -> None:
+        """As `subtrees` and `size` of another one were."""
+        self._subtrees = list(subtrees)
+        self.size = size
+
+    @property
+    def subtrees(self) -> tuple[bytes, ...]:
+        return tuple(self._subtrees)
 
     def append(self, leaf: bytes) -> None:
         """`leaf` as `leaf_hash` gives it."""

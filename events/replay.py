@@ -13,6 +13,7 @@ from events.heads import Apply
 from events.journal import JournalRow, copy_rows, read_body_hashes, read_head, read_rows
 from events.merkle import Frontier, leaf_hash
 from events.topics import record_topic, topic_records
+from events.writes import send
 
 CHUNK_EVENTS = 1_000
 LAST = 2**62
@@ -207,7 +208,7 @@ async def _take_back(
     last_time = max(event.time for event in events)
     async with acquire(pool) as connection, connection.transaction():
         locked_at = await connection.fetchval(LOCK, *key)
-        await apply(connection, events)
+        await send(connection, await apply(connection, events))
         await copy_rows(connection, rows, locked_at)
         after = (rows[-1].position + 1, rows[-1].chain, last_time, rows[0].position)
         if await connection.execute(RESTORE_HEAD, *key, *after) != "UPDATE 1":

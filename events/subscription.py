@@ -11,11 +11,9 @@ from typing import NamedTuple, Protocol
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
-from aiokafka.structs import ConsumerRecord
 from asyncpg import DeadlockDetectedError, LockNotAvailableError
 
-from events.chain import next_head
-from events.codec import Undecodable, decode_envelope, decode_event
+from events.codec import Undecodable, decode_envelope
 from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
@@ -31,7 +29,8 @@ from events.positions import (
     skip_repeats,
     take_leases,
 )
-from events.topics import chain_of, read_some, record_topic
+from events.topics import read_some, record_topic
+from events.verifying import LaneFault, Verified
 
 log = structlog.get_logger("subscription")
 
@@ -52,10 +51,6 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-
-
-class LaneFault(Exception):
-    """A lane of a reader that cannot go on without an operator."""
 
 
 class Batch:
@@ -112,21 +107,6 @@ class Handler(Protocol):
     async def handle(self, batch: Batch) -> None:
         """Apply every event of the batch through `batch.transaction`."""
         ...
-
-
-class _Verified:
-    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.position = place.position
-        self.head = place.head
-        self.count = 0
-        self.last: ConsumerRecord | None = None
-        self.events: list[Recorded] = []
-        self.offsets: list[int] = []
-        self.repeats: list[tuple[ConsumerRecord, Recorded]] = []
-        self.fault: LaneFault | None = None
 
 
 class Subscription:
@@ -242,8 +222,8 @@ class Subscription:
             place = await self._open_lane(consumer, partition, key, cluster_id)
             while True:
                 self.places[key] = place
-                found = _Verified(place._replace(cluster_id=cluster_id))
-                await self._read(consumer, partition, key, found)
+                found = Verified(key, self._topic, place._replace(cluster_id=cluster_id))
+                await self._read(consumer, partition, found)
                 place = await self._take(key, found)
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
@@ -304,9 +284,7 @@ class Subscription:
         if record.offset != place.next_offset - 1 or found != place.last_event_id:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
 
-    async def _read(
-        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, found: _Verified
-    ) -> None:
+    async def _read(self, consumer: Consumer, partition: TopicPartition, found: Verified) -> None:
         """Waits for records and verifies those that came, slice by slice: few are in memory at once."""
         timeout_ms = int(self._limits.wait_seconds * 1000)
         while found.fault is None and found.count < self._limits.batch_records:
@@ -315,13 +293,13 @@ class Subscription:
             )
             if not read:
                 return
-            self._verify(key, found, read[partition])
+            found.take(read[partition])
             timeout_ms = 0
 
-    async def _take(self, key: LaneKey, found: _Verified) -> Place:
+    async def _take(self, key: LaneKey, found: Verified) -> Place:
         """Skip repeats, hand the rest to the handler; the place after all that was read."""
         place, last = found.place, found.last
-        await self._check_repeats(key, found.repeats)
+        await self._check_repeats(key, found)
         if found.events:
             batch = Batch(self._pool, self._name, self._owner, key, place, found.events, found.offsets)
             place = await self._handle(batch)
@@ -333,51 +311,15 @@ class Subscription:
             place = after
         return place
 
-    def _verify(self, key: LaneKey, found: _Verified, records: Sequence[ConsumerRecord]) -> None:
-        """Up to the first record that is wrong."""
-        stream, lane = key
-        position, head = found.position, found.head
-        for record in records:
-            body = record.value or b""
-            chain = next_head(head, body)
-            try:
-                event = decode_event(body, chain)
-            except Undecodable as error:
-                found.fault = self._fault(record, f" cannot be decoded: {error}")
-                return
-            if event.lane != lane or event.stream != stream:
-                found.fault = self._fault(record, f" belongs to lane {event.stream}/{event.lane}")
-                return
-            if event.position <= position:
-                found.repeats.append((record, event))
-                continue
-            if event.position > position + 1:
-                missing = f": position {position + 1} is missing before position {event.position}"
-                found.fault = self._fault(record, missing)
-                return
-            if chain_of(record) != chain:
-                broken = f": position {event.position} does not continue the chain"
-                found.fault = self._fault(record, broken)
-                return
-            position, head = event.position, chain
-            found.events.append(event)
-            found.offsets.append(record.offset)
-        found.position, found.head = position, head
-        found.count += len(records)
-        found.last = records[-1]
-
-    def _fault(self, record: ConsumerRecord, what: str) -> LaneFault:
-        return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")
-
-    async def _check_repeats(self, key: LaneKey, repeats: Sequence[tuple[ConsumerRecord, Recorded]]) -> None:
+    async def _check_repeats(self, key: LaneKey, found: Verified) -> None:
         """A repeat has to be the bytes that the journal holds at its position."""
-        if not repeats:
+        if not found.repeats:
             return
         async with acquire(self._pool) as connection:
-            known = await read_body_hashes(connection, key, [event.position for _, event in repeats])
-        for record, event in repeats:
+            known = await read_body_hashes(connection, key, [event.position for _, event in found.repeats])
+        for record, event in found.repeats:
             if known.get(event.position) != event.body_hash:
-                raise self._fault(record, f": position {event.position} had other bytes before")
+                raise found.fault_at(record, f": position {event.position} had other bytes before")
 
     async def _handle(self, batch: Batch) -> Place:
         """Retries a handler that raises; LaneFault when it does not get through."""

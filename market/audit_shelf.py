@@ -1,7 +1,4 @@
-"""What an audit remembers of agreements, in a temporary file: its memory does not grow with the record.
-
-SQLite keeps the file to itself, begins it in memory, and removes it with the connection.
-"""
+"""What an audit remembers of agreements, in a file: its memory does not grow with the record."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -23,27 +20,23 @@ from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from market.rules.columns import EPOCH, microseconds
 
-CACHE_KIB: Final = 65_536
-
-SCHEMA = """
-pragma journal_mode = off;
-pragma synchronous = off;
-create table confirmed (match blob primary key, body blob) without rowid;
-create table agreement (agreement blob primary key, body blob) without rowid;
-create table delivery (
+SCHEMA: Final = """
+create table if not exists confirmed (match blob primary key, body blob) without rowid;
+create table if not exists agreement (agreement blob primary key, body blob) without rowid;
+create table if not exists delivery (
     agreement blob, delivery blob, shipped_on text, lot text, body blob, primary key (agreement, delivery)
 ) without rowid;
-create index delivery_in_time on delivery (agreement, shipped_on);
-create index delivery_lot on delivery (agreement, lot);
-create table quarter_invoice (agreement blob, start text, invoice blob, body blob);
-create index quarter_invoice_of on quarter_invoice (agreement, start);
-create table index_unit (code text, lane int, position int, body blob, primary key (code, lane, position))
-    without rowid;
-create table index_value (
+create index if not exists delivery_in_time on delivery (agreement, shipped_on);
+create index if not exists delivery_lot on delivery (agreement, lot);
+create table if not exists quarter_invoice (agreement blob, start text, invoice blob, body blob);
+create index if not exists quarter_invoice_of on quarter_invoice (agreement, start);
+create table if not exists index_unit (
+    code text, lane int, position int, body blob, primary key (code, lane, position)
+) without rowid;
+create table if not exists index_value (
     code text, starts int, ends int, lane int, position int, place int, recorded int, body blob,
     primary key (code, starts, lane, position, place)
 ) without rowid;
-begin;
 """
 
 
@@ -87,15 +80,13 @@ class KnownValue(NamedTuple):
 class AuditShelf:
     """One for all lanes of an audit. `market_read`: the market stream was, before the contracts."""
 
-    def __init__(self, *, market_read: bool = False) -> None:
+    def __init__(self, file: sqlite3.Connection | None = None, *, market_read: bool = False) -> None:
+        """`file` may hold what an earlier reading has put there; whoever opened it commits and closes it."""
         self._market_read = market_read
         self._broken_off: set[int] = set()
-        self._file = sqlite3.connect("", isolation_level=None)
-        self._file.execute(f"pragma cache_size = -{CACHE_KIB}")
-        self._file.executescript(SCHEMA)
-
-    def close(self) -> None:
-        self._file.close()
+        self._file = file or sqlite3.connect("", isolation_level=None)
+        for statement in SCHEMA.split(";"):
+            self._file.execute(statement)
 
     def matches_known(self, lane: int) -> bool:
         """Whether every confirmed match of the market's lane of this number was kept."""

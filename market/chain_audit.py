@@ -9,22 +9,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from events.chain import genesis, next_head
+from events.chain import next_head
 from events.codec import Undecodable, decode_envelope
 from events.decision import LaneKey
 from events.envelope import Envelope, source_of
 from events.merkle import Frontier, leaf_hash
 from events.topics import TopicRecord
+from market.lane_progress import Followed, beginning
 from market.lane_verdict import (
+    OF_THE_HEAD,
     WHOLE,
     Bounds,
-    Divergence,
-    Kind,
     LaneVerdict,
+    Wrong,
+    anchored_to,
+    chain_broken,
     divergence_at,
+    foreign_source,
+    gap,
+    misplaced,
     sealed_to,
     shortfall,
-    unanchored,
+    undecodable,
+    unlike_anchored,
+    unlike_signed,
 )
 from market.repeats import Repeats
 from market.rules.differences import Difference
@@ -47,9 +55,12 @@ class ChainAudit:
         anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
         repeats: Repeats | None = None,
+        followed: Followed | None = None,
     ) -> None:
         """`bounds` that begin later take the chain up from what the record before them claims, and compare no
-        root: a tree is made of all leaves.
+        root: a tree is made of all leaves. `anchors`: heads at which a recovery of the record found the lane,
+        in hexadecimal, by position. `followed`: what an earlier reading kept; the tree then grows even where
+        nothing is signed yet.
         """
         self._key = key
         self._source = source_of(deployment_id)
@@ -58,15 +69,34 @@ class ChainAudit:
         self._expected_end = expected_end
         self._bounds = bounds
         self._seals = (seals or {}) if bounds.first == WHOLE.first else {}
-        self._anchors = anchors or {}
-        self._tree = Frontier()
-        self._head = genesis(deployment_id, key.stream, key.lane)
-        self._position = 0
-        self._taken_up = bounds.first == WHOLE.first
-        self._records = 0
-        self._repeats = repeats or Repeats()
-        self.done = False
-        self.divergence: Divergence | None = None
+        self._anchors = {at: head for at, head in (anchors or {}).items() if at >= self._before}
+        at = followed or beginning(deployment_id, key, first=bounds.first)
+        whole = bounds.first == WHOLE.first
+        self._tree = Frontier(at.subtrees, at.position if whole else 0)
+        self._growing = whole and bool(self._seals or followed)
+        self._compared = at.compared
+        self._head = at.head
+        self._position = at.position
+        self._taken_up = at.taken_up
+        self._records = at.records
+        self._read_before = at.records
+        self._repeats = repeats or Repeats(seen=at.seen)
+        self.done = at.done
+        self.divergence = at.divergence
+        self._compare_head(NO_RECORD)
+
+    def followed(self) -> Followed:
+        return Followed(
+            position=self._position,
+            head=self._head,
+            records=self._records,
+            subtrees=self._tree.subtrees,
+            compared=self._compared,
+            seen=self._repeats.seen(),
+            taken_up=self._taken_up,
+            done=self.done,
+            divergence=self.divergence,
+        )
 
     def feed(self, records: Sequence[TopicRecord]) -> None:
         for record in records:
@@ -89,14 +119,13 @@ class ChainAudit:
             record.chain == head
             and body.find(self._place % (self._position + 1), 0, ENVELOPE_BYTES_MAX) > 0
             and body.find(self._source_mark, 0, ENVELOPE_BYTES_MAX) > 0
-            and self._bounds.until is None
         ):
             self._take(record, head)
         else:
             self._look_closer(record, head)
 
     def _look_closer(self, record: TopicRecord, head: bytes) -> None:
-        """At what is no next link at first sight: a repeat, an end that was asked for, or a divergence."""
+        """At what is no next link at first sight: a repeat, or a divergence."""
         envelope = self._envelope(record)
         if envelope is None:
             return
@@ -106,16 +135,12 @@ class ChainAudit:
         elif position < expected:
             self._compare(record, envelope, self._repeats.repeat)
         elif position > expected:
-            told = f"has position {position}; {position - expected} before it are missing"
-            self._diverge(record, "gap", told, envelope)
+            self._diverge(record, gap(position, expected), envelope)
         elif envelope.source != self._source:
-            told = f"comes from {envelope.source}, not from {self._source}"
-            self._diverge(record, "source", told, envelope)
-        elif self._bounds.beyond(envelope):
-            self._records -= 1
-            self._end()
+            self._diverge(record, foreign_source(envelope.source, self._source), envelope)
         elif record.chain != head:
-            self._diverge_from_chain(record, head, envelope)
+            claimed = b"" if record.chain is None else hexlify(record.chain)
+            self._diverge(record, chain_broken(claimed.decode(), head), envelope)
         else:
             self._take(record, head)
 
@@ -124,11 +149,11 @@ class ChainAudit:
         try:
             envelope = decode_envelope(record.body)
         except Undecodable as error:
-            self._diverge(record, "undecodable", f"is no event: {error}")
+            self._diverge(record, undecodable(record.body, error))
             return None
-        if (envelope.stream, envelope.lane) != self._key:
-            told = f"belongs to lane {envelope.stream}/{envelope.lane}"
-            self._diverge(record, "placement", told, envelope)
+        found = LaneKey(envelope.stream, envelope.lane)
+        if found != self._key:
+            self._diverge(record, misplaced(found, self._key), envelope)
             return None
         return envelope
 
@@ -137,17 +162,25 @@ class ChainAudit:
         self._position += 1
         leaf = leaf_hash(record.body)
         self._repeats.record(leaf)
-        if self._seals:
+        if self._growing:
             self._tree.append(leaf)
-            signed = self._seals.get(self._position)
-            if signed is not None and signed != self._tree.root():
-                told = f"is not, or what stands before it is not, what was signed as {self._position} events"
-                roots = Difference("root", self._tree.root().hex(), signed.hex())
-                self._diverge(record, "checkpoint", told, difference=roots)
-        if self._anchors and self.divergence is None:
-            fault = unanchored(self._anchors, self._position, head)
-            if fault is not None:
-                self._diverge(record, "anchor", fault[0], difference=fault[1])
+        if self._seals or self._anchors:
+            self._compare_head(record)
+
+    def _compare_head(self, record: TopicRecord) -> None:
+        """With the root that was signed of the events up to here, and the head that a recovery found here."""
+        if self.divergence is not None:
+            return
+        wrong = unlike_anchored(self._anchors, self._position, self._head)
+        signed = self._seals.get(self._position)
+        if signed is not None:
+            root = self._tree.root()
+            if signed == root:
+                self._compared = self._position
+            else:
+                wrong = unlike_signed(self._position, root, signed)
+        if wrong is not None:
+            self._diverge(record, wrong)
 
     @property
     def _before(self) -> int:
@@ -161,11 +194,15 @@ class ChainAudit:
             return
         if envelope.position > self._before:
             told = f"has position {envelope.position}; the range begins at {self._bounds.first}"
-            self._diverge(record, "gap", told, envelope)
+            wanted = Difference("position", str(envelope.position), str(self._before))
+            self._diverge(record, Wrong("gap", told, wanted), envelope)
         elif record.chain is None:
-            self._diverge(record, "chain", "bears no chain to take the range up from", envelope)
+            told = "bears no chain to take the range up from"
+            wanted = Difference("chain", "none", "the head of the lane up to here")
+            self._diverge(record, Wrong("chain", told, wanted), envelope)
         else:
             self._head, self._position, self._taken_up = record.chain, envelope.position, True
+            self._compare_head(record)
 
     def _end(self) -> None:
         self.done = True
@@ -184,47 +221,33 @@ class ChainAudit:
             self._compare(record, envelope, self._repeats.reread)
 
     def _compare(
-        self, record: TopicRecord, envelope: Envelope, told_by: Callable[[int, bytes], str | None]
+        self, record: TopicRecord, envelope: Envelope, told_by: Callable[[int, bytes], Wrong | None]
     ) -> None:
         """Repeats count positions from where the range begins."""
-        told = told_by(envelope.position - self._before, leaf_hash(record.body))
-        if told is not None:
-            self._diverge(record, "repeat", told, envelope)
+        wrong = told_by(envelope.position - self._before, leaf_hash(record.body))
+        if wrong is not None:
+            self._diverge(record, wrong, envelope)
 
-    def _diverge_from_chain(self, record: TopicRecord, head: bytes, envelope: Envelope) -> None:
-        told = "does not continue the chain: its bytes are not those that the chain was computed over"
-        claimed = "none" if record.chain is None else hexlify(record.chain).decode()
-        self._diverge(record, "chain", told, envelope, Difference("chain", claimed, head.hex()))
-
-    def _diverge(
-        self,
-        record: TopicRecord,
-        kind: Kind,
-        told: str,
-        envelope: Envelope | None = None,
-        difference: Difference | None = None,
-    ) -> None:
+    def _diverge(self, record: TopicRecord, wrong: Wrong, envelope: Envelope | None = None) -> None:
         position = envelope.position if envelope else max(self._position, self._before) + 1
-        if kind in ("checkpoint", "anchor"):
+        if wrong.kind in OF_THE_HEAD:
             position = self._position
         self.divergence = divergence_at(
             self._key,
             position,
             record.offset,
-            kind,
-            told,
+            wrong,
             event_id=envelope.id if envelope else None,
             event_type=envelope.type if envelope else None,
-            difference=difference,
         )
 
     def verdict(self) -> LaneVerdict:
-        sealed = sealed_to(self._seals, self._position, bounded=self.done)
+        sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            anchored = 0 if self.done else max(self._anchors, default=0)
+            anchored = anchored_to(self._anchors, bounded=self.done)
             missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
-                self._diverge(NO_RECORD, *missing)
+                self._diverge(NO_RECORD, missing)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -238,4 +261,5 @@ class ChainAudit:
             sealed=sealed,
             first=self._bounds.first,
             bounded=self.done,
+            read_before=self._read_before,
         )

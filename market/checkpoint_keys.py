@@ -51,12 +51,13 @@ def local_origin(deployment: UUID) -> str:
 
 
 def operator_key(settings: Settings, given: str | None) -> VerifierKey | None:
-    """As given, else the public half of the local key file, else None.
+    """As given, else as the settings say, else the public half of the local key file, else None.
 
     NoteError, KeyFileError when what is there cannot be read.
     """
-    if given is not None:
-        key = verifier_key(given)
+    written = settings.checkpoint_public_key if given is None else given
+    if written is not None:
+        key = verifier_key(written)
         if key.algorithm is not Algorithm.ED25519:
             raise NoteError(f"{key.name} is a witness's key; the operator's is of type 1")
         return key

@@ -38,6 +38,7 @@ from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit_shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
+from market.lane_progress import NOTHING_COUNTED, Counted
 from market.rules.differences import Difference, first_difference
 
 SEEN_WITHIN: Final = timedelta(seconds=60)
@@ -55,12 +56,13 @@ class ContractFault(Struct, frozen=True, kw_only=True):
 class ContractAudit:
     """Give it the facts of a lane in order; the first fault ends the check, since nothing fits after it."""
 
-    def __init__(self, shelf: AuditShelf) -> None:
+    def __init__(self, shelf: AuditShelf, counted: Counted = NOTHING_COUNTED) -> None:
+        """`counted`: by an earlier reading."""
         self._shelf = shelf
-        self.agreements = 0
-        self.deliveries = 0
-        self.invoices = 0
-        self.years = 0
+        self.agreements = counted.agreements
+        self.deliveries = counted.deliveries
+        self.invoices = counted.invoices
+        self.years = counted.years
 
     def follow(self, event: Recorded) -> ContractFault | None:
         fact: Any = event.data

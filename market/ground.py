@@ -36,7 +36,13 @@ from market.store.applying import apply
 from market.topics import create_topics
 
 CLOSE_SECONDS_MAX: Final = 10.0
-POOLS: Final[dict[Role, int | None]] = {"writer": None, "reader": None, "relay": 6, "auditor": 4}
+RELAY_CONNECTIONS: Final = 6
+POOLS: Final[dict[Role, int | None]] = {
+    "writer": None,
+    "reader": None,
+    "relay": RELAY_CONNECTIONS,
+    "auditor": 4,
+}
 """Connections per pool of a process; None: as many as the settings say."""
 
 

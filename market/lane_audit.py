@@ -1,13 +1,13 @@
 """One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Self
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from events.chain import genesis, next_head
+from events.chain import next_head
 from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
@@ -22,16 +22,25 @@ from events.market_events import (
 from events.merkle import Frontier, leaf_hash
 from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
+from market.lane_progress import Bare, Counted, Folded, Followed, OpenRound, beginning
 from market.lane_verdict import (
+    OF_THE_HEAD,
     WHOLE,
     Bounds,
     Divergence,
-    Kind,
     LaneVerdict,
+    Wrong,
+    anchored_to,
+    chain_broken,
     divergence_at,
+    foreign_source,
+    gap,
+    misplaced,
     sealed_to,
     shortfall,
-    unanchored,
+    undecodable,
+    unlike_anchored,
+    unlike_signed,
 )
 from market.repeats import Repeats
 from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
@@ -47,6 +56,9 @@ class LaneRecord(Struct, frozen=True, kw_only=True):
     chain: str
 
 
+NO_RECORD: Final = LaneRecord(offset=-1, body=b"", chain="")
+
+
 class _Open(Struct, kw_only=True):
     """A planned round, the book at its plan, and what it has recorded so far."""
 
@@ -54,6 +66,21 @@ class _Open(Struct, kw_only=True):
     book: Book
     offsets: list[int] = []
     events: list[Recorded] = []
+
+    @classmethod
+    def of(cls, kept: OpenRound) -> Self:
+        return cls(
+            plan=kept.plan.event(),
+            book=kept.book,
+            offsets=[bare.offset for bare in kept.events],
+            events=[bare.event() for bare in kept.events],
+        )
+
+    def kept(self) -> OpenRound:
+        events = zip(self.events, self.offsets, strict=True)
+        return OpenRound(
+            plan=Bare.of(self.plan, -1), book=self.book, events=tuple(Bare.of(*each) for each in events)
+        )
 
 
 class LaneAudit:
@@ -71,34 +98,73 @@ class LaneAudit:
         seals: Mapping[int, bytes] | None = None,
         anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
+        folded: Folded | None = None,
     ) -> None:
         """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
-        number of events that they hold; `anchors`: heads that a recovery of the record found, by position.
-        `bounds` begin with the first event: a book is made of all before it.
+        number of events that they hold; `anchors`: heads at which a recovery of the record found the lane, in
+        hexadecimal, by position. Of `bounds` that begin later, all before is followed and folded, as a book
+        is made of it; rounds that were planned there are taken as they are. `folded`: what an earlier reading
+        kept; the tree then grows even where nothing is signed yet.
         """
-        assert bounds.first == WHOLE.first
+        kept = folded or Folded(followed=beginning(deployment_id, key))
+        at = kept.followed
         self._bounds = bounds
-        self.done = False
         self._key = key
         self._source = source_of(deployment_id)
         self._check = check
-        self._expected_end = expected_end
+        self._expected_end = None if at.done else expected_end
         self._seals = seals or {}
         self._anchors = anchors or {}
-        self._tree = Frontier()
-        self._head = genesis(deployment_id, key.stream, key.lane)
-        self._position = 0
-        self._records = 0
-        self._repeats = repeats or Repeats()
-        self._clearings = 0
-        self._matches = 0
-        self._abandoned_unproven = 0
-        self._books: Books = {}
+        self._growing = bool(self._seals or folded)
+        self._tree = Frontier(at.subtrees, at.position)
+        self._compared = at.compared
+        self._head = at.head
+        self._position = at.position
+        self._records = at.records
+        self._read_before = at.records
+        self._repeats = repeats or Repeats(seen=at.seen)
+        self._clearings = kept.counted.clearings
+        self._matches = kept.counted.matches
+        self._abandoned_unproven = kept.counted.abandoned_unproven
+        self._books: Books = kept.books
         self._shelf = shelf or AuditShelf()
-        self._contracts = ContractAudit(self._shelf)
-        self._open: dict[UUID, _Open] = {}
-        self._rounds: dict[UUID, int] = {}
-        self.divergence: Divergence | None = None
+        self._contracts = ContractAudit(self._shelf, kept.counted)
+        self._open = {of.book.market: _Open.of(of) for of in kept.open}
+        self._rounds = dict(kept.rounds)
+        self.done = at.done
+        self.divergence: Divergence | None = at.divergence
+        if self.done or self.divergence is not None:
+            self._break_off()
+        self._compare_head(NO_RECORD)
+
+    def folded(self) -> Folded:
+        return Folded(
+            followed=Followed(
+                position=self._position,
+                head=self._head,
+                records=self._records,
+                subtrees=self._tree.subtrees,
+                compared=self._compared,
+                seen=self._repeats.seen(),
+                done=self.done,
+                divergence=self.divergence,
+            ),
+            counted=self._counted(),
+            books=self._books,
+            open=tuple(opened.kept() for opened in self._open.values()),
+            rounds=self._rounds,
+        )
+
+    def _counted(self) -> Counted:
+        return Counted(
+            clearings=self._clearings,
+            matches=self._matches,
+            abandoned_unproven=self._abandoned_unproven,
+            agreements=self._contracts.agreements,
+            deliveries=self._contracts.deliveries,
+            invoices=self._contracts.invoices,
+            years=self._contracts.years,
+        )
 
     def feed(self, record: LaneRecord) -> None:
         if not self.done and self._bounds.ended(self._position):
@@ -111,49 +177,53 @@ class LaneAudit:
         try:
             envelope = decode_envelope(record.body)
         except Undecodable as error:
-            self._diverge(record, "undecodable", f"is no event: {error}")
+            self._diverge(record, undecodable(record.body, error))
             return
         position, expected = envelope.position, self._position + 1
         leaf = leaf_hash(record.body)
-        if (envelope.stream, envelope.lane) != self._key:
-            self._diverge(record, "placement", f"belongs to lane {envelope.stream}/{envelope.lane}")
+        place = LaneKey(envelope.stream, envelope.lane)
+        if place != self._key:
+            self._diverge(record, misplaced(place, self._key))
         elif position < expected:
             self._settle(record, self._repeats.repeat(position, leaf))
         elif position > expected:
-            self._diverge(
-                record, "gap", f"has position {position}; {position - expected} before it are missing"
-            )
+            self._diverge(record, gap(position, expected))
         elif envelope.source != self._source:
-            self._diverge(record, "source", f"comes from {envelope.source}, not from {self._source}")
-        elif self._bounds.beyond(envelope):
-            self._records -= 1
-            self._end()
+            self._diverge(record, foreign_source(envelope.source, self._source))
         else:
             self._head = next_head(self._head, record.body)
             self._position = position
             self._repeats.record(leaf)
             self._take(record)
-            self._compare_root(record, leaf)
+            if self._growing:
+                self._tree.append(leaf)
+            self._compare_head(record)
 
     def _end(self) -> None:
         """The range that was asked for ends here."""
         self.done = True
         self._expected_end = None
+        self._break_off()
+
+    def _break_off(self) -> None:
         if self._key.stream == "market":
             self._shelf.break_off(self._key.lane)
 
-    def _compare_root(self, record: LaneRecord, leaf: bytes) -> None:
-        """With the head that a recovery found here and the root that was signed of what ends here, if any."""
-        fault = unanchored(self._anchors, self._position, self._head)
-        if fault is not None and self.divergence is None:
-            self._diverge(record, "anchor", fault[0], decode_event(record.body, self._head), fault[1])
-        if self.divergence is not None or not self._seals:
+    def _compare_head(self, record: LaneRecord) -> None:
+        """With the root that was signed of the events up to here, and the head that a recovery found here."""
+        if self.divergence is not None:
             return
-        self._tree.append(leaf)
+        wrong = unlike_anchored(self._anchors, self._position, self._head)
         signed = self._seals.get(self._position)
-        if signed is not None and signed != self._tree.root():
-            told = f"is not, or what stands before it is not, what was signed as {self._position} events"
-            self._diverge(record, "checkpoint", told, decode_event(record.body, self._head))
+        if signed is not None:
+            root = self._tree.root()
+            if signed == root:
+                self._compared = self._position
+            else:
+                wrong = unlike_signed(self._position, root, signed)
+        if wrong is not None:
+            event = decode_event(record.body, self._head) if record.body else None
+            self._diverge(record, wrong, event)
 
     @property
     def unsettled(self) -> bool:
@@ -165,19 +235,20 @@ class LaneAudit:
             position = decode_envelope(record.body).position
             self._settle(record, self._repeats.reread(position, leaf_hash(record.body)))
 
-    def _settle(self, record: LaneRecord, told: str | None) -> None:
-        if told is not None:
-            self._diverge(record, "repeat", told)
+    def _settle(self, record: LaneRecord, wrong: Wrong | None) -> None:
+        if wrong is not None:
+            self._diverge(record, wrong)
 
     def _take(self, record: LaneRecord) -> None:
         try:
             event = decode_event(record.body, self._head)
         except Undecodable as error:
-            self._diverge(record, "undecodable", f"cannot be read: {error}")
+            self._diverge(record, undecodable(record.body, error))
             return
         if record.chain != self._head.hex():
-            told = "does not continue the chain: its bytes are not those that the chain was computed over"
-            self._diverge(record, "chain", told, event, self._difference(event))
+            broken = chain_broken(record.chain, self._head)
+            known = self._difference(event) or broken.difference
+            self._diverge(record, broken._replace(difference=known), event)
         elif self._key.stream == "market":
             self._follow(record, event)
         elif self._key.stream == "contracts":
@@ -191,7 +262,7 @@ class LaneAudit:
             fold(self._books, event)
         except (AssertionError, KeyError, ValueError) as error:
             told = f"does not fit the book that the lane made before it ({type(error).__name__}: {error})"
-            self._diverge(record, "fold", told, event)
+            self._diverge(record, Wrong("fold", told, _unfit(event)), event)
             return
         if isinstance(event.data, ClearingPlanned):
             self._plan(record, event, event.data)
@@ -201,19 +272,34 @@ class LaneAudit:
     def _follow_agreement(self, record: LaneRecord, event: Recorded) -> None:
         fault = self._contracts.follow(event)
         if fault is not None:
-            self._diverge(record, fault.kind, fault.told, event, fault.difference)
+            self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
 
     def _plan(self, record: LaneRecord, event: Recorded, plan: ClearingPlanned) -> None:
         book = self._books[plan.market]
-        if plan.market in self._open:
-            self._diverge(record, "plan", "plans a round while the market's last one is still open", event)
-        elif all(published.rule_set != plan.rule_set for published in book.rule_sets):
-            self._diverge(record, "plan", "clears by a rule set that the market never published", event)
-        elif plan.round != self._rounds.get(plan.market, 0) + 1:
-            self._diverge(record, "plan", f"is round {plan.round}, which does not follow the last one", event)
+        wrong = self._wrong_plan(book, plan)
+        if wrong is not None:
+            self._diverge(record, wrong, event)
         else:
             self._rounds[plan.market] = plan.round
             self._open[plan.market] = _Open(plan=event, book=copied(book))
+
+    def _wrong_plan(self, book: Book, plan: ClearingPlanned) -> Wrong | None:
+        if plan.market in self._open:
+            told = "plans a round while the market's last one is still open"
+            still = self._rounds[plan.market]
+            return Wrong("plan", told, Difference("round", str(plan.round), f"none while {still} is open"))
+        if all(published.rule_set != plan.rule_set for published in book.rule_sets):
+            told = "clears by a rule set that the market never published"
+            known = ", ".join(str(published.rule_set.version) for published in book.rule_sets)
+            versions = Difference(
+                "rule_set", f"one of version {plan.rule_set.version}", f"of {known or 'none'}"
+            )
+            return Wrong("plan", told, versions)
+        follows = self._rounds.get(plan.market, 0) + 1
+        if plan.round != follows:
+            told = f"is round {plan.round}, which does not follow the last one"
+            return Wrong("plan", told, Difference("round", str(plan.round), str(follows)))
+        return None
 
     def _as_cleared(self, record: LaneRecord, event: Recorded) -> bool:
         """Whether the event may stand where it does: in its market's open round, or in none at all."""
@@ -222,7 +308,8 @@ class LaneAudit:
         of_round = isinstance(fact, MatchStruck | ClearingEvidence | ClearingCompleted | ClearingAbandoned)
         if opened is None or not (of_round or event.cause == str(opened.plan.id)):
             if of_round:
-                self._diverge(record, "unplanned", "is the outcome of a round, but no round is open", event)
+                told = "is the outcome of a round, but no round is open"
+                self._diverge(record, Wrong("unplanned", told, _unfit(event)), event)
             return not of_round
         if isinstance(fact, ClearingAbandoned):
             return self._abandoned(record, event, fact, opened)
@@ -231,16 +318,21 @@ class LaneAudit:
         return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
 
     def _abandoned(self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
+        del self._open[fact.market]
+        if self._left_out(opened):
+            return True
         if opened.events or not may_abandon(event, fact, opened.book, opened.plan, self._check):
             told = "gives its round up in a way that the round does not allow"
-            self._diverge(record, "clearing", told, event)
+            given = Difference("code", fact.code, "a reason that this round gives")
+            self._diverge(record, Wrong("clearing", told, given), event)
             return False
-        del self._open[fact.market]
         self._abandoned_unproven += not self._check.confirms(opened.book, opened.plan, fact.code)
         return True
 
     def _completed(self, opened: _Open, fact: ClearingCompleted) -> bool:
         del self._open[fact.market]
+        if self._left_out(opened):
+            return True
         fault = round_fault(opened.events, opened.book, opened.plan, self._check, self._source)
         if fault is None:
             self._clearings += 1
@@ -248,8 +340,12 @@ class LaneAudit:
             return True
         event, offset = opened.events[fault.index], opened.offsets[fault.index]
         record = LaneRecord(offset=offset, body=event.body, chain=event.chain.hex())
-        self._diverge(record, fault.kind, fault.told, event, fault.difference)
+        self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
         return False
+
+    def _left_out(self, opened: _Open) -> bool:
+        """Whether a round lies before the range, so that it is not proved."""
+        return opened.plan.position < self._bounds.first
 
     def _difference(self, event: Recorded) -> Difference | None:
         """How an event that broke the chain differs from what its round records next, where that is known."""
@@ -258,38 +354,28 @@ class LaneAudit:
             return None
         return difference_at([*opened.events, event], opened.book, opened.plan, self._check, self._source)
 
-    def _diverge(
-        self,
-        record: LaneRecord,
-        kind: Kind,
-        told: str,
-        event: Recorded | None = None,
-        difference: Difference | None = None,
-    ) -> None:
-        if self._key.stream == "market":
-            self._shelf.break_off(self._key.lane)
+    def _diverge(self, record: LaneRecord, wrong: Wrong, event: Recorded | None = None) -> None:
+        self._break_off()
         fact: Any = event.data if event else None
         found = divergence_at(
             self._key,
-            event.position if event else self._position + 1,
+            event.position if event else self._position + (wrong.kind not in OF_THE_HEAD),
             record.offset,
-            kind,
-            told,
+            wrong,
             event_id=event.id if event else None,
             event_type=event.type if event else None,
-            difference=difference,
         )
         self.divergence = replace(
             found, market=getattr(fact, "market", None), round=getattr(fact, "round", None)
         )
 
     def verdict(self) -> LaneVerdict:
-        sealed = sealed_to(self._seals, self._position, bounded=self.done)
+        sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            anchored = 0 if self.done else max(self._anchors, default=0)
+            anchored = anchored_to(self._anchors, bounded=self.done)
             missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
-                self._diverge(LaneRecord(offset=-1, body=b"", chain=""), *missing)
+                self._diverge(NO_RECORD, missing)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -297,16 +383,17 @@ class LaneAudit:
             repeats=self._repeats.count,
             position=self._position,
             head=self._head.hex(),
-            clearings=self._clearings,
-            matches=self._matches,
-            abandoned_unproven=self._abandoned_unproven,
-            agreements=self._contracts.agreements,
-            deliveries=self._contracts.deliveries,
-            invoices=self._contracts.invoices,
-            years=self._contracts.years,
+            **asdict(self._counted()),
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
             sealed=sealed,
+            first=self._bounds.first,
             bounded=self.done,
+            read_before=self._read_before,
         )
+
+
+def _unfit(event: Recorded) -> Difference:
+    """Of a fact that may not stand where it does, whatever it says."""
+    return Difference("type", event.type, "what follows from the events before it")

@@ -1,14 +1,13 @@
 """What an audit says of a lane: how far it was checked, and the first thing that is not as it must be."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Final, Literal
+from hashlib import sha256
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
 from events.decision import LaneKey
-from events.envelope import Envelope
 from market.rules.differences import Difference
 
 Kind = Literal[
@@ -16,10 +15,15 @@ Kind = Literal[
     "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
     "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
+OF_THE_HEAD: Final[frozenset[Kind]] = frozenset({"checkpoint", "anchor"})
+"""What is told of the lane up to its newest position, and not of the one after it."""
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
-    """The first thing in a lane that is not as it must be; `recorded`, `expected`: JSON of `field`."""
+    """The first thing in a lane that is not as it must be: `field` is `recorded` and has to be `expected`.
+
+    A negative `offset`: it is what is missing after the lane's last record.
+    """
 
     stream: str
     lane: int
@@ -43,6 +47,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
     From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
     `first`: the position from which the lane was checked; `bounded`: it was asked not to go on to the end.
+    `read_before`: of the records, those that an earlier reading had checked.
     """
 
     stream: str
@@ -64,87 +69,123 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     sealed: int = 0
     first: int = 1
     bounded: bool = False
+    read_before: int = 0
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """What of a lane is checked: from position `first` to the last one that is within `upto` and `until`.
-
-    `until` is a time of events, which within a lane never goes back.
-    """
+    """What of a lane is checked: from position `first` to `upto`, None: to its end."""
 
     first: int = 1
     upto: int | None = None
-    until: datetime | None = None
 
     def ended(self, position: int) -> bool:
         """Whether a lane that was read to a position need not be read on."""
         return self.upto is not None and position >= self.upto
 
-    def beyond(self, envelope: Envelope) -> bool:
-        return self.until is not None and envelope.time > self.until
-
 
 WHOLE: Final = Bounds()
+
+
+class Wrong(NamedTuple):
+    """What is told of a record, going on after its name, and the two values that differ."""
+
+    kind: Kind
+    told: str
+    difference: Difference
+
+
+def gap(position: int, expected: int) -> Wrong:
+    told = f"has position {position}; {position - expected} before it are missing"
+    return Wrong("gap", told, Difference("position", str(position), str(expected)))
+
+
+def foreign_source(source: str, expected: str) -> Wrong:
+    return Wrong("source", "comes from another deployment", Difference("source", source, expected))
+
+
+def misplaced(found: LaneKey, expected: LaneKey) -> Wrong:
+    difference = Difference("lane", f"{found.stream}/{found.lane}", f"{expected.stream}/{expected.lane}")
+    return Wrong("placement", f"belongs to lane {difference.recorded}", difference)
+
+
+def undecodable(body: bytes, error: Exception) -> Wrong:
+    difference = Difference("body", f"of SHA-256 {sha256(body).hexdigest()}", "an event of the catalog")
+    return Wrong("undecodable", f"cannot be read: {error}", difference)
+
+
+def chain_broken(claimed: str, computed: bytes) -> Wrong:
+    told = "does not continue the chain: its bytes are not those that the chain was computed over"
+    return Wrong("chain", told, Difference("chain", claimed or "none", computed.hex()))
+
+
+def unlike_signed(size: int, computed: bytes, signed: bytes) -> Wrong:
+    told = f"is not, or what stands before it is not, what was signed as {size} events"
+    return Wrong("checkpoint", told, Difference("root", computed.hex(), signed.hex()))
+
+
+def unlike_anchored(anchors: Mapping[int, str], position: int, computed: bytes) -> Wrong | None:
+    """None where no recovery of the record found the lane at this position, or found it with this head."""
+    anchored = anchors.get(position)
+    if anchored is None or anchored == computed.hex():
+        return None
+    told = f"is not where the lane stood when the record was recovered at {position} events"
+    return Wrong("anchor", told, Difference("head", computed.hex(), anchored))
 
 
 def divergence_at(
     key: LaneKey,
     position: int,
     offset: int,
-    kind: Kind,
-    told: str,
+    wrong: Wrong,
     *,
     event_id: UUID | None,
     event_type: str | None,
-    difference: Difference | None,
 ) -> Divergence:
-    """The divergence with its sentence; `told` goes on after the event's name."""
+    """The divergence with its sentence."""
+    difference = wrong.difference
     what = "the record" if event_id is None else f"{event_type} {event_id}"
-    sentence = f"{key.stream} lane {key.lane}, position {position}, offset {offset}: {what} {told}"
-    if difference is not None:
-        sentence += f"; {difference.field} is {difference.recorded}, it has to be {difference.expected}"
+    where = f"{key.stream} lane {key.lane}, position {position}"
+    if offset >= 0:
+        where += f", offset {offset}"
+    sentence = (
+        f"{where}: {what} {wrong.told}; "
+        f"{difference.field} is {difference.recorded}, it has to be {difference.expected}"
+    )
     return Divergence(
         stream=key.stream,
         lane=key.lane,
         position=position,
         offset=offset,
-        kind=kind,
+        kind=wrong.kind,
         sentence=sentence,
         event_id=event_id,
         event_type=event_type,
-        field=difference.field if difference else None,
-        recorded=difference.recorded if difference else None,
-        expected=difference.expected if difference else None,
+        field=difference.field,
+        recorded=difference.recorded,
+        expected=difference.expected,
     )
 
 
-def sealed_to(seals: Mapping[int, bytes], position: int, *, bounded: bool) -> int:
-    """The events under the newest checkpoint; in a lane not read to its end, the newest that was read."""
-    return max((size for size in seals if size <= position or not bounded), default=0)
+def sealed_to(seals: Mapping[int, bytes], position: int, compared: int, *, bounded: bool) -> int:
+    """The events under the newest checkpoint: beyond what the lane holds, or the newest that was compared."""
+    newest = max(seals, default=0)
+    return newest if newest > position and not bounded else compared
 
 
-def unanchored(anchors: Mapping[int, str], position: int, head: bytes) -> tuple[str, Difference] | None:
-    """What is wrong with a lane's head at a position where a recovery of the record anchored it."""
-    claimed = anchors.get(position)
-    if claimed is None or claimed == head.hex():
-        return None
-    told = f"is not where the lane stood when the record was recovered at {position} events"
-    return told, Difference("head", head.hex(), claimed)
+def anchored_to(anchors: Mapping[int, str], *, bounded: bool) -> int:
+    """The last position at which a recovery found the lane; of one that is not read to its end nothing."""
+    return 0 if bounded else max(anchors, default=0)
 
 
-def shortfall(
-    position: int, expected_end: int | None, sealed: int, anchored: int = 0
-) -> tuple[Kind, str] | None:
-    """What a lane that ends at a position lacks; None when nothing can be shown to be missing.
-
-    `anchored`: the last position at which a recovery of the record found the lane.
-    """
+def shortfall(position: int, expected_end: int | None, sealed: int, anchored: int = 0) -> Wrong | None:
+    """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
     if expected_end is not None and position < expected_end:
-        return "gap", f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
+        told = f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
+        return Wrong("gap", told, Difference("end", str(position), str(expected_end)))
     if position < sealed:
         told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
-        return "truncated", told
+        return Wrong("truncated", told, Difference("end", str(position), str(sealed)))
     if position < anchored:
         told = f"is missing: the lane ends at position {position}, it was recovered with {anchored} events"
-        return "truncated", told
+        return Wrong("truncated", told, Difference("end", str(position), str(anchored)))
     return None

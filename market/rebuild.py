@@ -13,6 +13,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.writes import send
 from market.store import applying, tables, views
 
 Feed: TypeAlias = Callable[[LaneKey, int], AsyncIterator[Sequence[Recorded]]]
@@ -136,7 +137,7 @@ async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None
     for row in lanes:
         key, position = LaneKey(row["stream"], row["lane"]), 0
         async for events in feed(key, row["upto"]):
-            await applying.apply(connection, events)
+            await send(connection, await applying.apply(connection, events))
             seen = [event for event in events if event.position <= row["projected"]]
             if seen:
                 await views.apply(connection, seen)

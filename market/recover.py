@@ -4,6 +4,7 @@ Lanes stay stopped until all of it is there, so that nobody writes, publishes or
 broken off goes on where it stood. That it was done is the first new fact of the record.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -19,11 +20,11 @@ from events.journal import Deployment, initialise, stop_lanes, stopped_lanes
 from events.notes import VerifierKey
 from events.party_events import LaneAnchor
 from events.replay import WholeLane, restore_whole_lane
-from events.topics import record_topic
 from events.trees import grow
 from events.vocabulary import STREAMS, lane_of
+from events.writes import Write
 from market.audit_lanes import Told, untold
-from market.auditor import recorded_deployment
+from market.auditor import lane_sizes, recorded_deployment
 from market.ground import Ground, clock, new_id, new_salt
 from market.operators import operator_of
 from market.provision import prepare_database
@@ -34,7 +35,7 @@ from market.rules.recoveries import Restore
 from market.sealed_heads import SealedHeads, read_sealed
 from market.store import views
 from market.store.applying import apply
-from market.topics import TopicError, partition_count
+from market.topics import TopicError
 
 RECOVERING: Final = "the database is being taken back from the topics"
 CAUSE: Final = "record.restore"
@@ -86,8 +87,9 @@ async def recover(ground: Ground, key: VerifierKey | None, told: Told = untold) 
 
 
 async def _deployment_on(ground: Ground, prefix: str) -> Deployment:
-    counts = {await partition_count(ground.bootstrap, record_topic(prefix, stream)) for stream in STREAMS}
-    found = await recorded_deployment(ground.bootstrap, prefix, STREAMS)
+    sizes = await lane_sizes(ground.bootstrap, prefix, STREAMS)
+    counts = set(Counter(key.stream for key in sizes).values())
+    found = await recorded_deployment(ground.bootstrap, prefix, sizes)
     if len(counts) != 1:
         raise CannotRecover("the record topics differ in their numbers of partitions: one was made anew")
     if found is None:
@@ -131,11 +133,11 @@ async def _take_back(
         await consumer.stop()
 
 
-async def _apply_all(connection: Connection, events: Sequence[Recorded]) -> None:
+async def _apply_all(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
     """Tables and views at once: no list is empty when the services start."""
-    await apply(connection, events)
     if events[0].stream == "market":
         await views.apply(connection, events)
+    return await apply(connection, events)
 
 
 # The cause of a request's events ends in the hashes of its key and its body.

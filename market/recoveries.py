@@ -1,15 +1,12 @@
 """What the record says of its own recoveries, read from its topic alone."""
 
-from datetime import datetime
 from typing import Final
-from uuid import UUID
-
-from msgspec import Struct
 
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
-from events.party_events import LaneAnchor, RecordRepublished, RecordRestored
+from events.party_events import RecordRepublished, RecordRestored
 from events.topics import record_topic
+from market.audit_report import Recovery
 from market.topics import TopicError, open_reading
 
 MARK: Final = b'"type":"parties.record.'
@@ -17,30 +14,15 @@ HEADER_BYTES_MAX: Final = 512
 """Within so many bytes from its beginning a body says what type it is."""
 
 
-class Recovery(Struct, frozen=True, kw_only=True):
-    """`republished`: topics were made anew from the journal; else the journal was taken back from topics.
-
-    `anchors`: where the lanes stood then.
-    """
-
-    event: UUID
-    time: datetime
-    organisation: UUID
-    republished: bool
-    old_clusters: tuple[str, ...]
-    cluster: str
-    anchors: tuple[LaneAnchor, ...]
-
-
 async def read_recoveries(bootstrap: str, prefix: str) -> tuple[Recovery, ...]:
     """In the order of time; none where there is no topic of parties. What cannot be decoded is left out."""
     found: list[Recovery] = []
     try:
         async with open_reading(bootstrap, record_topic(prefix, "parties")) as reading:
-            async for _, records in reading.batches():
+            async for _, records in reading.links():
                 for record in records:
-                    if record.value.find(MARK, 0, HEADER_BYTES_MAX) > 0:
-                        found += _recovery(record.value)
+                    if record.body.find(MARK, 0, HEADER_BYTES_MAX) > 0:
+                        found += _recovery(record.body)
     except TopicError:
         return ()
     return tuple(
@@ -82,18 +64,3 @@ def anchors_by_lane(recoveries: tuple[Recovery, ...]) -> dict[LaneKey, dict[int,
                 lane = found.setdefault(LaneKey(anchor.stream, anchor.lane), {})
                 lane[anchor.position] = anchor.head
     return found
-
-
-def told(recovery: Recovery) -> str:
-    """The recovery in words; that its anchors hold is for an audit to say."""
-    anchors = recovery.anchors
-    events, sealed = sum(each.position for each in anchors), sum(each.sealed for each in anchors)
-    lanes = f"{len(anchors):,} lanes of {anchors[0].stream}, {events:,} events, {sealed:,} under checkpoints"
-    before = ", ".join(recovery.old_clusters) or "an unknown one"
-    what = (
-        f"made anew from the journal on cluster {recovery.cluster}, before that {before}"
-        if recovery.republished
-        else f"from which a lost journal was taken back, on cluster {recovery.cluster}"
-    )
-    when = f"{recovery.time:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{when}, topic {what}: {lanes}; ordered by {recovery.organisation}"

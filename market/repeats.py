@@ -5,7 +5,12 @@ kept as runs of positions, each with one hash, and compared by reading the lane 
 """
 
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
+
+from msgspec import Struct
+
+from market.lane_verdict import Wrong
+from market.rules.differences import Difference
 
 HASH_BYTES: Final = 32
 WINDOW: Final = 65_536
@@ -13,31 +18,46 @@ WINDOW: Final = 65_536
 RUNS_MAX: Final = 256
 
 
-class _Run:
-    """Consecutive positions that were repeated: what repeated them, and what was first recorded there."""
+class Run(Struct, kw_only=True):
+    """Consecutive positions that were repeated: what repeated them, and what was first recorded there, each
+    as one hash over that of before and the next body's."""
 
-    def __init__(self, position: int) -> None:
-        self.first = position
-        self.last = position - 1
-        self.repeated: Any = sha256()
-        self.recorded: Any = sha256()
+    first: int
+    last: int
+    repeated: bytes = b""
+    recorded: bytes = b""
 
-    def add(self, position: int, body_hash: bytes) -> None:
-        self.last = position
-        self.repeated.update(body_hash)
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What is kept of the repeats of a lane that was read to `newest`, where the body has the hash `last`."""
+
+    newest: int = 0
+    last: bytes = b""
+    count: int = 0
+    runs: tuple[Run, ...] = ()
+
+
+NOTHING_SEEN: Final = Seen()
 
 
 class Repeats:
     """The repeats of one lane. Every method answers what is wrong, None when nothing is."""
 
-    def __init__(self, window: int = WINDOW, runs_max: int = RUNS_MAX) -> None:
+    def __init__(self, window: int = WINDOW, runs_max: int = RUNS_MAX, seen: Seen = NOTHING_SEEN) -> None:
+        """`seen`: what an earlier reading kept; what repeats its records, but the last, is compared later."""
         self._window = window
         self._runs_max = runs_max
-        self._hashes = bytearray()
-        self._newest = 0
-        self._runs: list[_Run] = []
+        self._hashes = bytearray(seen.last)
+        self._before = max(0, seen.newest - 1)
+        self._newest = seen.newest
+        self._runs = list(seen.runs)
         self._reread = 0
-        self.count = 0
+        self.count = seen.count
+
+    def seen(self) -> Seen:
+        place = self._place(self._newest - 1)
+        last = bytes(self._hashes[place : place + HASH_BYTES]) if self._newest else b""
+        return Seen(newest=self._newest, last=last, count=self.count, runs=tuple(self._runs))
 
     def record(self, body_hash: bytes) -> None:
         """The body at the next position."""
@@ -45,20 +65,23 @@ class Repeats:
         self._hashes[place : place + HASH_BYTES] = body_hash
         self._newest += 1
 
-    def repeat(self, position: int, body_hash: bytes) -> str | None:
+    def repeat(self, position: int, body_hash: bytes) -> Wrong | None:
         """A body at a position that was recorded before."""
         self.count += 1
-        if position > self._newest - self._window:
+        if position > max(self._newest - self._window, self._before):
             place = self._place(position - 1)
-            same = self._hashes[place : place + HASH_BYTES] == body_hash
-            return None if same else f"repeats position {position} with other bytes"
+            first = bytes(self._hashes[place : place + HASH_BYTES])
+            if first == body_hash:
+                return None
+            return _unlike(f"repeats position {position} with other bytes", body_hash, first)
         if not self._runs or self._runs[-1].last + 1 != position:
             if len(self._runs) == self._runs_max:
-                return (
-                    f"repeats position {position} after {self._runs_max} runs of repeats: too many to compare"
-                )
-            self._runs.append(_Run(position))
-        self._runs[-1].add(position, body_hash)
+                told = f"repeats position {position} after {self._runs_max} runs of repeats"
+                most = Difference("runs of repeats", str(self._runs_max + 1), f"at most {self._runs_max}")
+                return Wrong("repeat", f"{told}: too many to compare", most)
+            self._runs.append(Run(first=position, last=position - 1))
+        run = self._runs[-1]
+        run.last, run.repeated = position, _with(run.repeated, body_hash)
         return None
 
     @property
@@ -66,18 +89,27 @@ class Repeats:
         """Whether a second reading is needed."""
         return bool(self._runs)
 
-    def reread(self, position: int, body_hash: bytes) -> str | None:
+    def reread(self, position: int, body_hash: bytes) -> Wrong | None:
         """The records once more from the first; what repeats an earlier one passes unseen."""
         if position != self._reread + 1:
             return None
         self._reread = position
         for run in self._runs:
             if run.first <= position <= run.last:
-                run.recorded.update(body_hash)
-            if position == run.last and run.recorded.digest() != run.repeated.digest():
-                return f"was repeated with other bytes at one of the positions {run.first} to {run.last}"
+                run.recorded = _with(run.recorded, body_hash)
+            if position == run.last and run.recorded != run.repeated:
+                told = f"was repeated with other bytes at one of the positions {run.first} to {run.last}"
+                return _unlike(told, run.repeated, run.recorded)
         self._runs = [run for run in self._runs if run.last > position]
         return None
 
     def _place(self, index: int) -> int:
-        return index % self._window * HASH_BYTES
+        return (index - self._before) % self._window * HASH_BYTES
+
+
+def _with(before: bytes, body_hash: bytes) -> bytes:
+    return sha256(before + body_hash).digest()
+
+
+def _unlike(told: str, repeated: bytes, first: bytes) -> Wrong:
+    return Wrong("repeat", told, Difference("hash of the repeat", repeated.hex(), first.hex()))

@@ -108,7 +108,8 @@ def round_fault(
         return RoundFault(index=last, kind="certificate", told=told, difference=difference)
     except ClearingImpossible as impossible:
         told = f"ends a round that this version does not check ({impossible.reason})"
-        return RoundFault(index=last, kind="certificate", told=told)
+        known = Difference("algorithm", planned_of(plan).algorithm, ALGORITHM)
+        return RoundFault(index=last, kind="certificate", told=told, difference=known)
     except Exception as error:  # noqa: BLE001  a book that nothing can clear is no book of a market
         told = f"ends a round that cannot be computed ({type(error).__name__}: {error})"
         return RoundFault(index=last, kind="plan", told=told)
@@ -120,7 +121,8 @@ def round_fault(
     missing = len(expected) - len(events)
     if missing > 0:
         told = f"ends a round that leaves out {missing} events which it has to record"
-        return RoundFault(index=last, kind="left_out", told=told)
+        counts = Difference("events of the round", str(len(events)), str(len(expected)))
+        return RoundFault(index=last, kind="left_out", told=told, difference=counts)
     return None
 
 

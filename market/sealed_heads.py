@@ -17,18 +17,11 @@ from events.checkpoints import (
 )
 from events.decision import LaneKey
 from events.notes import VerifierKey
+from market.audit_report import Cosigner
 from market.topics import open_reading
 
 HEADS_MAX: Final = sys.maxsize
 """An audit compares every head that was ever signed."""
-
-
-class Cosigner(Struct, frozen=True, kw_only=True):
-    """A witness and the sizes to which it has cosigned the lanes, added up."""
-
-    name: str
-    key: str
-    sealed: int
 
 
 class SealedHeads(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from events.checkpoints import (
     decode_hash,
     decode_hashes,
     lane_of_origin,
+    oldest_key,
     parse_checkpoint,
     rotated_to,
 )
@@ -71,7 +72,7 @@ def check_head(
 ) -> SignedHead:
     """The head in the note `text`. ProofError unless the operator and every one of `witnesses` has signed it.
 
-    `operator`: the key that signed, or an earlier one that `rotations` lead on from.
+    `operator`: the key that signed, or another that `rotations` lead to it from.
     """
     try:
         note = parse_note(text)
@@ -91,8 +92,8 @@ def check_head(
 
 
 def _signer(note: Note, rotations: Sequence[str], operator: VerifierKey) -> VerifierKey:
-    """The key, from the given one on, that has signed the note."""
-    key = operator
+    """The key that has signed the note: the given one, or one before or after it."""
+    key = oldest_key(operator, rotations)
     for rotation in ("", *rotations):
         after = rotated_to(rotation, key) if rotation else None
         key = after or key
@@ -101,7 +102,7 @@ def _signer(note: Note, rotations: Sequence[str], operator: VerifierKey) -> Veri
             return key
         if by is False:
             raise ProofError(f"the checkpoint claims the signature of {key.name}, which does not hold")
-    raise ProofError(f"the checkpoint is not signed by {operator.text}, nor by a key that it handed over to")
+    raise ProofError(f"the checkpoint is not signed by {operator.text}, nor by one before or after it")
 
 
 def check_event(given: SealedEvent, what: str, head: SignedHead) -> Recorded | None:

@@ -23,6 +23,7 @@ from events.publishing import TopicWriter
 from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
+from market.audit_schedule import audit_now_and_then
 from market.auditor import ChainFollower
 from market.ground import Wiring, new_id, new_salt, publisher_key
 from market.http.access import SECRET_BYTES, Credential, KeyRing
@@ -247,11 +248,16 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Every lane's chain as it grows, recomputed by the subscription; a lane that breaks it is stopped."""
-    await _run_all(
-        stop,
-        [subscription(wiring, AUDITOR, stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS],
-    )
+    """Every lane's chain as it grows, recomputed by the subscription; a lane that breaks it is stopped.
+
+    Beside it everything is audited from the beginning now and then.
+    """
+    readers = [
+        subscription(wiring, AUDITOR, stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS
+    ]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run_all(stop, readers))
+        group.create_task(audit_now_and_then(wiring, stop))
 
 
 # --- the door

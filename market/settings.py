@@ -100,9 +100,15 @@ class Settings(BaseSettings):
     cursor_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """Key that seals page cursors, ≥ 32 characters."""
 
+    # --- audit
+    audit_hours: int = Field(24, ge=0, le=8_760)
+    """The auditor reads all topics anew and checks everything every so many hours; 0: never."""
+
     # --- checkpoints
     checkpoint_key_file: Path | None = None
     """File of the key that signs checkpoints, mode 0600; absent: one is made with the instance's data."""
+    checkpoint_public_key: str | None = None
+    """The operator's public key, for an auditor on a machine that has no key file."""
     checkpoint_seconds: float = Field(10, gt=0, le=3_600)
     """Every so often each lane that has moved is signed."""
     checkpoint_events: int = Field(1_000, ge=1, le=1_000_000)

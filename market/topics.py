@@ -1,27 +1,30 @@
 """A deployment's topics: declared in `deploy/kafka/topics.toml`, created where missing, read to their end."""
 
+import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaTimeoutError
 from msgspec import Struct
 
-from events.connections import open_admin, open_consumer
+from events.connections import open_admin, open_client
+from events.fetching import EARLIEST, LATEST, Fetched, Fetcher, Record
 from events.topics import TopicRecord as Link
 from events.topics import chain_of
 from market.settings import DEPLOY
 
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36
-RECORDS_PER_READ_MAX: Final = 2_000
-LINKS_PER_READ_MAX: Final = 100
+RECORDS_AT_ONCE_MAX: Final = 100
 """Few at a time are freed while the processor's cache still holds them."""
-READ_TIMEOUT_MS: Final = 1_000
+READ_SECONDS_MAX: Final = 30.0
 
 
 class TopicError(RuntimeError):
@@ -145,12 +148,12 @@ class TopicRecord(Struct, frozen=True, kw_only=True):
 class Reading:
     """A topic from its beginning to where each partition ended when it was opened."""
 
-    def __init__(
-        self, consumer: AIOKafkaConsumer, begins: dict[TopicPartition, int], ends: dict[TopicPartition, int]
-    ) -> None:
-        self._consumer = consumer
+    def __init__(self, fetcher: Fetcher, begins: dict[int, int], ends: dict[int, int]) -> None:
+        self._fetcher = fetcher
+        self._next = begins
         self._ends = ends
-        self.sizes = {partition.partition: end - begins[partition] for partition, end in ends.items()}
+        self._coming: asyncio.Task[list[Fetched]] | None = None
+        self.sizes = {partition: end - begins[partition] for partition, end in ends.items()}
         """Records by partition."""
 
     @property
@@ -159,60 +162,108 @@ class Reading:
 
     async def look_further(self) -> None:
         """Moves the ends to where the partitions end now."""
-        self._ends = await self._consumer.end_offsets(list(self._ends))
-        self._consumer.resume(*self._ends)
+        self._ends = await self._fetcher.offsets(list(self._ends), LATEST)
 
     def start_at(self, lane: int, offset: int) -> None:
         """Leaves out what lies before an offset of a partition."""
-        for partition, end in self._ends.items():
-            skipped = min(offset, end) - (end - self.sizes[partition.partition])
-            if partition.partition == lane and skipped > 0:
-                self._consumer.seek(partition, min(offset, end))
-                self.sizes[lane] -= skipped
+        skipped = min(offset, self._ends[lane]) - self._next[lane]
+        if skipped > 0:
+            self._next[lane] += skipped
+            self.sizes[lane] -= skipped
+
+    async def go_on_at(self, lane: int, next_offset: int, last_sha256: bytes) -> None:
+        """Leaves out what was read before; `last_sha256` is of the last record of it.
+
+        TopicError when the partition is not the one that was read then.
+        """
+        end, where = self._ends[lane], f"{self._fetcher}, partition {lane}"
+        if end < next_offset:
+            told = f"{where} ends at offset {end} and was read to {next_offset} before"
+            raise TopicError(f"{told}: it was cut off or made anew")
+        if sha256((await self.look_at(lane, next_offset - 1)).body).digest() != last_sha256:
+            raise TopicError(
+                f"{where} holds another record at offset {next_offset - 1} than before: it was made anew"
+            )
+        self._next[lane] = next_offset
+        self.sizes[lane] = end - next_offset
+
+    def offsets(self, lane: int) -> range:
+        """Where the records of a partition lie."""
+        end = self._ends[lane]
+        return range(end - self.sizes[lane], end)
+
+    async def look_at(self, lane: int, offset: int) -> Link:
+        """The first record of a partition at an offset or after it, which is one."""
+        while True:
+            (fetched,) = await self._answered({lane: offset})
+            for record in fetched.records():
+                return _link(record)
+            offset = fetched.next_offset
 
     def stop(self, lane: int) -> None:
         """Reads a partition no further."""
-        self._ends = {
-            partition: 0 if partition.partition == lane else end for partition, end in self._ends.items()
-        }
+        self._ends[lane] = 0
 
     async def batches(self) -> AsyncIterator[tuple[int, list[TopicRecord]]]:
         """(partition, records in order) until every partition stands at its end."""
-        async for partition, records in self._read(RECORDS_PER_READ_MAX):
+        async for partition, records in self._read():
             yield partition, [_whole(record) for record in records]
 
     async def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
         """As `batches`, of each record only what a chain is made of."""
-        async for partition, records in self._read(LINKS_PER_READ_MAX):
-            yield (
-                partition,
-                [Link(record.offset, record.value or b"", chain_of(record)) for record in records],
-            )
+        async for partition, records in self._read():
+            yield partition, [_link(record) for record in records]
 
-    async def _read(self, records_max: int) -> AsyncIterator[tuple[int, list[Any]]]:
-        consumer = self._consumer
-        behind = await self._behind()
-        while behind:
-            found = await consumer.getmany(*behind, timeout_ms=READ_TIMEOUT_MS, max_records=records_max)
-            for partition, records in found.items():
-                end = self._ends[partition]
-                yield (
-                    partition.partition,
-                    records if records[-1].offset < end else [each for each in records if each.offset < end],
-                )
-            if not found or any(
-                records[-1].offset + 1 >= self._ends[partition] for partition, records in found.items()
-            ):
-                behind = await self._behind()
+    async def _read(self) -> AsyncIterator[tuple[int, list[Record]]]:
+        """The brokers are asked for more while what they gave is taken."""
+        self._coming = self._ask()
+        while self._coming is not None:
+            found = await self._coming
+            for fetched in found:
+                # What was answered now is asked for last: an answer holds only so many partitions.
+                del self._next[fetched.partition]
+                self._next[fetched.partition] = fetched.next_offset
+            self._coming = self._ask()
+            for fetched in found:
+                records = fetched.records()
+                while few := self._up_to_end(fetched.partition, islice(records, RECORDS_AT_ONCE_MAX)):
+                    yield fetched.partition, few
 
-    async def _behind(self) -> list[TopicPartition]:
-        """The partitions that are not at their end; the others are fetched no more."""
-        found = [each for each, end in self._ends.items() if await self._consumer.position(each) < end]
-        self._consumer.pause(*(each for each in self._ends if each not in found))
+    async def end(self) -> None:
+        """Asks for no more, also when it was left half-way."""
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.gather(self._coming, return_exceptions=True)
+
+    def _up_to_end(self, partition: int, records: Iterator[Record]) -> list[Record]:
+        found, end = list(records), self._ends[partition]
+        if found and found[-1].offset >= end:
+            return [record for record in found if record.offset < end]
+        return found
+
+    def _ask(self) -> "asyncio.Task[list[Fetched]] | None":
+        """None when every partition stands at its end."""
+        behind = {
+            partition: offset for partition, offset in self._next.items() if offset < self._ends[partition]
+        }
+        return asyncio.create_task(self._answered(behind)) if behind else None
+
+    async def _answered(self, behind: dict[int, int]) -> list[Fetched]:
+        """What lies there, which is something. KafkaTimeoutError when no broker has given any in time."""
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                while not (found := await self._fetcher.fetch(behind)):
+                    pass
+        except TimeoutError:
+            raise KafkaTimeoutError(f"no broker answered within {READ_SECONDS_MAX:.0f} s") from None
         return found
 
 
-def _whole(record: Any) -> TopicRecord:
+def _link(record: Record) -> Link:
+    return Link(record.offset, record.value or b"", chain_of(record))
+
+
+def _whole(record: Record) -> TopicRecord:
     return TopicRecord(
         offset=record.offset, key=record.key, value=record.value or b"", headers=dict(record.headers)
     )
@@ -225,27 +276,26 @@ async def open_reading(
     """From the beginning, or from the end of now; `only` these partitions. TopicError when the topic, or one
     of the partitions, does not exist.
     """
-    count = await partition_count(bootstrap, topic)
-    numbers = range(count) if only is None else sorted(only)
-    if any(number >= count for number in numbers):
-        raise TopicError(f"topic {topic} has {count} partitions")
-    consumer = await open_consumer(bootstrap)
-    try:
-        partitions = [TopicPartition(topic, number) for number in numbers]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        begins = ends if from_end else await consumer.beginning_offsets(partitions)
-        for partition, offset in begins.items():
-            consumer.seek(partition, offset)
-        yield Reading(consumer, begins, ends)
-    finally:
-        await consumer.stop()
+    async with open_client(bootstrap) as client:
+        fetcher = Fetcher(client, topic)
+        if not fetcher.partitions:
+            raise TopicError(f"topic {topic} does not exist")
+        partitions = sorted(fetcher.partitions if only is None else only)
+        if not fetcher.partitions.issuperset(partitions):
+            raise TopicError(f"topic {topic} has {len(fetcher.partitions)} partitions")
+        ends = await fetcher.offsets(partitions, LATEST)
+        begins = dict(ends) if from_end else await fetcher.offsets(partitions, EARLIEST)
+        reading = Reading(fetcher, begins, ends)
+        try:
+            yield reading
+        finally:
+            await reading.end()
 
 
 async def partition_count(bootstrap: str, topic: str) -> int:
     """TopicError when the topic does not exist."""
-    async with open_admin(bootstrap) as admin:
-        if topic not in await admin.list_topics():
-            raise TopicError(f"topic {topic} does not exist")
-        described: list[dict[str, Any]] = await admin.describe_topics([topic])
-        return len(described[0]["partitions"])
+    async with open_client(bootstrap) as client:
+        count = len(Fetcher(client, topic).partitions)
+    if not count:
+        raise TopicError(f"topic {topic} does not exist")
+    return count

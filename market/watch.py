@@ -19,6 +19,7 @@ from market.metrics import (
     RELAY_OLDEST_SECONDS,
 )
 from market.provision import MIGRATIONS
+from market.store import audit_runs
 
 log = structlog.get_logger("lodestone.watch")
 
@@ -78,12 +79,14 @@ async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
             async with acquire(wiring.relay) as connection:
                 RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
                 rows = await connection.fetch(LAGS)
+                diverged = await audit_runs.newest_diverged(connection)
             for row in rows:
                 place = (row["name"], row["stream"], str(row["lane"]))
                 READER_LAG.labels(*place).set(row["lag"])
                 READER_LAG_SECONDS.labels(*place).set(row["seconds"])
                 LANE_STOPPED.labels(*place).set(int(row["stopped"]))
-            AUDIT_DIVERGENCES.set(sum(row["stopped"] for row in rows if row["name"] == "auditor"))
+            stopped = sum(row["stopped"] for row in rows if row["name"] == "auditor")
+            AUDIT_DIVERGENCES.set(stopped + diverged)
         except Exception as error:  # noqa: BLE001  a gauge is no reason to end
             log.warning("watch_failed", error=repr(error))
         with suppress(TimeoutError):

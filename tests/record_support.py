@@ -33,6 +33,7 @@ from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.subscription import Limits as ReaderLimits
 from events.topics import topic_records
+from events.writes import Write
 
 RECORD = Path(__file__).parents[1] / "events"
 ACTOR = UUID("0193a000-0000-7000-8000-0000000000aa")
@@ -108,14 +109,9 @@ select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[])
 """
 
 
-async def apply_effects(connection: Connection, events: Sequence[Recorded]) -> None:
-    await connection.execute(
-        INSERT_EFFECTS,
-        [event.stream for event in events],
-        [event.lane for event in events],
-        [event.position for event in events],
-        [event.subject for event in events],
-    )
+async def apply_effects(_connection: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
+    rows = [(event.stream, event.lane, event.position, event.subject) for event in events]
+    return [Write("effect", INSERT_EFFECTS, rows)]
 
 
 def note(

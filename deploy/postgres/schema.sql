@@ -47,6 +47,15 @@ CREATE TABLE ops.snapshot (
     CONSTRAINT snapshot_position_check CHECK (("position" >= 0))
 );
 
+CREATE TABLE record.audit_run (
+    run uuid NOT NULL,
+    recorded_by text NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    diverged boolean NOT NULL,
+    report bytea NOT NULL,
+    CONSTRAINT audit_run_recorded_by_check CHECK ((recorded_by = ANY (ARRAY['auditor'::text, 'command'::text])))
+);
+
 CREATE TABLE record.checkpoint (
     number bigint NOT NULL,
     stream text NOT NULL,
@@ -698,6 +707,9 @@ ALTER TABLE ONLY ops.migration
 ALTER TABLE ONLY ops.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (name, stream, lane);
 
+ALTER TABLE ONLY record.audit_run
+    ADD CONSTRAINT audit_run_pkey PRIMARY KEY (run);
+
 ALTER TABLE ONLY record.checkpoint
     ADD CONSTRAINT checkpoint_number_key UNIQUE (number);
 
@@ -1223,6 +1235,15 @@ GRANT SELECT ON TABLE ops.migration TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.snapshot TO lodestone_writer;
 GRANT SELECT ON TABLE ops.snapshot TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE record.audit_run TO lodestone_auditor;
+GRANT SELECT ON TABLE record.audit_run TO lodestone_reader;
+
+GRANT SELECT(run) ON TABLE record.audit_run TO lodestone_relay;
+
+GRANT SELECT(recorded_by) ON TABLE record.audit_run TO lodestone_relay;
+
+GRANT SELECT(diverged) ON TABLE record.audit_run TO lodestone_relay;
 
 GRANT SELECT,INSERT ON TABLE record.checkpoint TO lodestone_auditor;
 GRANT SELECT ON TABLE record.checkpoint TO lodestone_reader;

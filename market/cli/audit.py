@@ -1,35 +1,36 @@
 """`lodestone audit`: prove the record from its topics alone."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import rich_click as click
-from rich.table import Table
 
 from events.decision import LaneKey
 from events.key_files import KeyFileError
 from events.notes import NoteError, verifier_key
 from events.vocabulary import STREAMS
-from market.audit_lanes import AuditLost, Mode
-from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
+from market.audit_processes import AuditLost
+from market.audit_ranges import RangeError, Span, parse_mark
+from market.audit_report import AuditReport, Mode
+from market.audit_schedule import keep, run_of
+from market.auditor import AuditImpossible, audit, parse_ends
 from market.checkpoint_keys import operator_key
 from market.cli import audit_proof, audit_receipt
+from market.cli.audit_printing import check_files, print_report, write_files
 from market.cli.console import (
     CommandFailed,
     Exit,
-    out,
     print_json,
-    print_line,
     progress,
     run_async,
     settings_of,
 )
 from market.cli.lanes import written_lane
-from market.lane_verdict import Bounds
+from market.ground import clock, new_id, stand_on_database
 from market.local import kafka_at
-from market.recoveries import told
 from market.settings import Settings
 
 PROCESSES_MAX: Final = 64
@@ -76,16 +77,20 @@ PROCESSES_MAX: Final = 64
     "--lane", "lanes", multiple=True, metavar="STREAM/LANE", help="Only this lane; may be repeated."
 )
 @click.option(
-    "--from", "first", type=click.IntRange(1), default=1, metavar="POSITION",
-    help="With --chain: begin at this position of each lane, whose chain before it is taken as it stands.",
+    "--from", "first", metavar="POSITION|TIME|ROUND",
+    help="Begin here; with --chain or --clearings. TIME is RFC 3339, ROUND is MARKET#7 or a clearing's id.",
 )  # fmt: skip
 @click.option(
-    "--to", "end", metavar="POSITION|TIME",
-    help="Read each lane to this position, or to its last event of this time (RFC 3339).",
+    "--to", "last", metavar="POSITION|TIME|ROUND",
+    help="End here, this position, time or round included. A round lies in one lane: only that one is read.",
 )  # fmt: skip
 @click.option(
     "--processes", type=click.IntRange(1, PROCESSES_MAX), default=1, help="Spread the lanes over so many."
 )
+@click.option(
+    "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Keep in FILE how far the audit has come, and go on from there when it is there already.",
+)  # fmt: skip
 @click.option(
     "--resolve", is_flag=True, help="Clear every round again and compare bytes; needs a solver's time."
 )
@@ -99,59 +104,46 @@ PROCESSES_MAX: Final = 64
     help="A witness that has to have cosigned; may be repeated.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
+@click.option(
+    "--report", "files", multiple=True, metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the report to FILE.html, a page to print and sign, or FILE.json; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--record", is_flag=True, help="Keep the run in the deployment's database, for GET /v1/audit/runs."
+)
 def command(
     context: click.Context,
+    /,
     *,
     bootstrap: str | None,
-    topic_prefix: str | None,
-    deployment: UUID | None,
-    streams: tuple[str, ...],
-    ends: tuple[str, ...],
-    mode: Mode,
-    lanes: tuple[str, ...],
-    first: int,
-    end: str | None,
-    processes: int,
-    resolve: bool,
-    key: str | None,
     witnesses: tuple[str, ...],
     as_json: bool,
+    files: tuple[Path, ...],
+    record: bool,
+    **asked: Any,
 ) -> None:
     """Check chain, completeness, every clearing and every figure of agreements, from the record topics alone.
 
     --chain checks that nothing was lost or altered, --clearings the market's rounds, --full all of it.
-    No database is read. A clearing is checked by its certificate: no solver runs, unless --resolve asks for
-    it. Invoices, settlements and ledgers are computed again from what they rest on. Checkpoints say how far
-    the record is complete; of the tail after them nobody can tell whether something was cut off.
+    No database is read, and none is written unless --record asks for it. A clearing is checked by its
+    certificate: no solver runs, unless --resolve asks for it. Invoices, settlements and ledgers are computed
+    again from what they rest on. Checkpoints say how far the record is complete; of the tail after them
+    nobody can tell whether something was cut off.
     Exit code 0: nothing diverges. 4: something does, and the first of it is named.
     """
     if context.invoked_subcommand is not None:
         return
     settings = settings_of()
-    prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
     try:
-        operator = operator_key(settings, key)
         wanted = [verifier_key(witness).text for witness in witnesses]
-        report = run_async(
-            _audit(
-                settings,
-                bootstrap,
-                prefix=prefix,
-                deployment_id=deployment,
-                expected_ends=parse_ends(ends),
-                streams=streams or STREAMS,
-                lanes=[_lane(text) for text in lanes],
-                mode=mode,
-                bounds=_bounds(first, end),
-                processes=processes,
-                key=operator,
-                resolve=resolve,
-            )
-        )
+        check_files(files)
+        report = run_async(_audit(settings, bootstrap, _asked(settings, **asked), record=record))
     except AuditLost as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
-    except (AuditImpossible, NoteError, KeyFileError) as error:
+    except (AuditImpossible, RangeError, NoteError, KeyFileError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    write_files(files, report)
     if as_json:
         print_json(report)
     else:
@@ -185,76 +177,56 @@ def _lane(text: str) -> LaneKey:
     return found
 
 
-def _bounds(first: int, end: str | None) -> Bounds:
-    if end is None:
-        return Bounds(first=first)
-    if end.isdecimal():
-        if int(end) < first:
-            raise AuditImpossible(f"there is nothing from position {first} to {end}")
-        return Bounds(first=first, upto=int(end))
-    try:
-        moment = datetime.fromisoformat(end)
-    except ValueError as error:
-        raise AuditImpossible(f"no position and no time: {end}") from error
-    return Bounds(first=first, until=moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-async def _audit(settings: Settings, bootstrap: str | None, **asked: Any) -> AuditReport:
-    async with kafka_at(settings, bootstrap) as servers:
-        return await audit(servers, **asked, told=progress)
-
-
-def print_report(report: AuditReport) -> None:
-    """The verdict in words, and a table of the lanes that hold anything."""
-    table = Table(
-        "lane",
-        "records",
-        "repeats",
-        "position",
-        "sealed",
-        "clearings",
-        "matches",
-        "end",
-        box=None,
-        pad_edge=False,
+def _span(first: str | None, last: str | None) -> Span:
+    span = Span(
+        first=None if first is None else parse_mark(first), last=None if last is None else parse_mark(last)
     )
-    for lane in report.lanes:
-        if lane.records or lane.divergence is not None or lane.expected_end is not None:
-            end = "DIVERGES" if lane.divergence else "proven" if lane.end_proven else "not proven"
-            figures = (
-                lane.records, lane.repeats, lane.position, lane.sealed, lane.clearings, lane.matches
-            )  # fmt: skip
-            table.add_row(f"{lane.stream}/{lane.lane}", *map(str, figures), end)
-    if table.row_count:
-        out.print(table)
-    taken = "as given" if report.deployment_given else "taken from the first record"
-    print_line(f"deployment {report.deployment or 'unknown: the topics are empty'} ({taken})")
-    print_line(
-        f"{report.records:,} records, {report.repeats:,} identical repeats, "
-        f"{report.clearings:,} clearings proved, {report.matches:,} matches"
-        if report.mode != "chain"
-        else f"{report.records:,} records, {report.repeats:,} identical repeats; hashed, not decoded"
-    )
-    if report.mode == "full":
-        _print_contracts(report)
-    if report.abandoned_unproven:
-        print_line(
-            f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
-        )
-    for recovery in report.recoveries:
-        print_line(told(recovery))
-    for cosigner in report.cosigners:
-        print_line(f"cosigned to {cosigner.sealed:,} by {cosigner.name}, key {cosigner.key}")
-    if report.first_divergence is None:
-        print_line(f"verdict: nothing diverges; {report.ending}")
-    else:
-        count = sum(lane.divergence is not None for lane in report.lanes)
-        what = f"{count} lanes diverge" if count else "the checkpoints diverge"
-        print_line(f"verdict: {what}; first: {report.first_divergence.sentence}")
+    if isinstance(span.first, int) and isinstance(span.last, int) and span.last < span.first:
+        raise RangeError(f"there is nothing from position {first} to {last}")
+    return span
 
 
-def _print_contracts(report: AuditReport) -> None:
-    print_line(
-        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
-        f"{report.years:,} contract years computed again"
-    )
+def _asked(
+    settings: Settings,
+    *,
+    topic_prefix: str | None,
+    deployment: UUID | None,
+    streams: tuple[str, ...],
+    ends: tuple[str, ...],
+    mode: Mode,
+    lanes: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    processes: int,
+    resolve: bool,
+    key: str | None,
+    resume: Path | None,
+) -> dict[str, Any]:
+    """The options as `audit` takes them."""
+    return {
+        "prefix": settings.topic_prefix if topic_prefix is None else topic_prefix,
+        "deployment_id": deployment,
+        "expected_ends": parse_ends(ends),
+        "streams": streams or STREAMS,
+        "lanes": [_lane(text) for text in lanes],
+        "mode": mode,
+        "span": _span(first, last),
+        "processes": processes,
+        "state": resume,
+        "key": operator_key(settings, key),
+        "resolve": resolve,
+    }
+
+
+async def _audit(
+    settings: Settings, bootstrap: str | None, asked: dict[str, Any], *, record: bool
+) -> AuditReport:
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(kafka_at(settings, bootstrap))
+        if not record:
+            return await audit(servers, **asked, told=progress)
+        ground = await stack.enter_async_context(stand_on_database(settings))
+        pool = await stack.enter_async_context(ground.opened_pool("auditor", 1))
+        report = await audit(servers, **asked, told=progress)
+        await keep(pool, run_of(new_id(), report, "command", clock()))
+        return report

@@ -1,15 +1,21 @@
-"""`lodestone schemas`: write the generated contracts of the events anew."""
+"""`lodestone schemas`: write the generated contracts of events and reports anew."""
+
+from typing import Final
 
 import rich_click as click
 
 from events.schema_documents import BreakingChange, refusals, stale, write
+from market.audit_report import report_schema
 from market.cli.console import CommandFailed, Exit, print_line, say
+from market.settings import CHECKOUT
+
+REPORT: Final = CHECKOUT / "docs" / "audit-report.schema.json"
 
 
 @click.command("schemas")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 4 when what is committed is stale.")
 def command(*, check: bool) -> None:
-    """JSON Schema per event version, AsyncAPI document and events.md, generated from the types.
+    """JSON Schemas of events and of an audit's report, AsyncAPI document and events.md, from the types.
 
     Exit code 4, and nothing written, when a published version would break its readers.
     """
@@ -17,16 +23,22 @@ def command(*, check: bool) -> None:
         _check()
         return
     try:
-        written = write()
+        written = [*write(), *_stale_report()]
     except BreakingChange as change:
         raise CommandFailed(Exit.DIVERGENCE, str(change)) from change
+    REPORT.write_bytes(report_schema())
     for name in written:
         print_line(f"written {name}")
     say(f"{len(written)} documents were stale")
 
 
+def _stale_report() -> list[str]:
+    current = REPORT.exists() and REPORT.read_bytes() == report_schema()
+    return [] if current else [str(REPORT.relative_to(CHECKOUT))]
+
+
 def _check() -> None:
-    old, broken = stale(), refusals()
+    old, broken = [*stale(), *_stale_report()], refusals()
     for line in (*(f"stale {name}" for name in old), *(f"breaking {change}" for change in broken)):
         print_line(line)
     if old or broken:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from market.auditor import AuditReport
+from market.audit_report import AuditReport
 from market.demo.record import Compared, Forged
 from market.demo.supplies import Body
 from market.match_proof import ProofVerdict

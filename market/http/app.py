@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from market.http import (
     agreement_steps,
     agreements,
+    audit_runs,
     book,
     checkpoints,
     clearings,
@@ -69,6 +70,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *match_proofs.HANDLERS,
     *receipt_proofs.HANDLERS,
     *checkpoints.HANDLERS,
+    *audit_runs.HANDLERS,
     *agreements.HANDLERS,
     *agreement_steps.HANDLERS,
     *deliveries.HANDLERS,

@@ -54,6 +54,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "agreement": "agr",
     "delivery": "del",
     "event": "evt",
+    "run": "run",
 }
 _encoder: Final = msgspec.json.Encoder()
 

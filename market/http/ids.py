@@ -26,6 +26,7 @@ Prefix = Literal[
     "inv",
     "nom",
     "evt",
+    "run",
     "pass",
 ]
 
@@ -63,6 +64,7 @@ DeliveryId = Annotated[str, _meta("del", "a delivery")]
 InvoiceId = Annotated[str, _meta("inv", "an invoice")]
 NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
+AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 SupplyId = Annotated[
     str,

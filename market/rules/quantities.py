@@ -6,8 +6,9 @@ metal of its elements, or whole magnets. Oxide factors: IUPAC standard atomic we
 Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from msgspec import Struct
@@ -40,6 +41,7 @@ OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
 """Over this, oxide shares of any composition are integers, so that they add up without fractions."""
 EUR = "EUR"
+COMPOSITIONS_REMEMBERED = 256
 FULL_PANEL = frozenset(TRADED_OXIDE) - {"Sc"}
 """Rare earths that an assay has to measure before their sum counts as TREO."""
 
@@ -94,7 +96,9 @@ def ueur_per_product_kg(price_ueur_per_kg: int, order_basis_g: int, order_produc
     return round_half_even(price_ueur_per_kg * order_basis_g, order_product_g)
 
 
-def scaled_shares(composition: Composition) -> dict[str, int]:
+# A posting asks five times about one composition: mass, value and price of the basis, then both of its terms.
+@lru_cache(maxsize=COMPOSITIONS_REMEMBERED)
+def scaled_shares(composition: Composition) -> Mapping[str, int]:
     """Analyte → element share of the sample, dry or as received like the composition, over SHARE_SCALE.
 
     Measured values only.
@@ -162,7 +166,7 @@ def basis_share(basis: MarketBasis, moisture_ppb: int, composition: Composition)
     return metal * (PPB - moisture_ppb if composition.basis == "dry" else PPB), SHARE_SCALE * PPB
 
 
-def _sum_of(shares: dict[str, int], elements: Sequence[str]) -> int:
+def _sum_of(shares: Mapping[str, int], elements: Sequence[str]) -> int:
     return sum([shares[element] for element in elements if element in shares])
 
 
@@ -180,7 +184,8 @@ def reo_sum_ppb(composition: Composition) -> int | None:
     return round_half_even(total * PPB**2, OXIDE_SCALE * composition.treo_ppb)
 
 
-def rare_earth_oxides(composition: Composition) -> dict[str, int]:
+@lru_cache(maxsize=COMPOSITIONS_REMEMBERED)
+def rare_earth_oxides(composition: Composition) -> Mapping[str, int]:
     """Rare earth → share of the sample as its reported, else its traded oxide, over OXIDE_SCALE.
 
     Measured values only.

@@ -33,7 +33,7 @@ def judged(checks: Iterable[Callable[[], Iterable[Refusal]]]) -> list[Refusal]:
     reasons: list[Refusal] = []
     for check in checks:
         try:
-            reasons.extend(check())  # what came before an UnreadError stays
+            reasons += check()  # what came before an UnreadError stays
         except UnreadError:
             continue
     return reasons

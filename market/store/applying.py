@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contracts.store import applying as contracts
 from events.connections import Connection
 from events.envelope import Recorded
+from events.writes import Write
 from market.store import (
     clearings,
     initiatives,
@@ -22,19 +23,22 @@ from market.store import (
 from market.store.market_facts import Batch, Named
 
 
-async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
+async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
     """Bring the state tables past these events, in a constant number of statements for those of markets.
+
+    What the tables of markets still need is returned, to be sent with what else the transaction writes.
 
     Events of one lane come in order of position. RowCountWrong or LookupError when tables and record have
     parted.
     """
+    writes: list[Write] = []
     streams: dict[str, list[Recorded]] = {}
     for event in events:
         streams.setdefault(event.stream, []).append(event)
     for stream, part in streams.items():
         match stream:
             case "market":
-                await _apply_market(connection, part)
+                writes += await _writes_of_market(connection, part)
             case "contracts":
                 await contracts.apply(connection, part)
             case "materials":
@@ -43,6 +47,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
                 await _apply_parties(connection, part)
             case _:
                 raise ValueError(f"no table is placed for events of the stream {stream}")
+    return writes
 
 
 async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> None:
@@ -51,7 +56,7 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
     await parties.apply(connection, [event for event in events if parties.holds(event)])
 
 
-async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> None:
+async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
     """Read the rows that the events name, pass over the events, write each row once."""
     named = Named(events)
     batch = Batch(
@@ -62,13 +67,15 @@ async def _apply_market(connection: Connection, events: Sequence[Recorded]) -> N
     for event in events:
         batch.pass_over(event)
     batch.count_orders()
-    await supplies.write(connection, list(batch.supplies.values()))
-    await requirements.write(connection, list(batch.requirements.values()))
-    await matches.write(connection, list(batch.matches.values()))
-    await clearings.write(connection, list(batch.clearings.values()))
-    await members.write(connection, list(batch.members.values()))
-    await members.write_failings(connection, batch.failings)
-    await inputs.write_inputs(connection, list(batch.inputs.values()))
-    await inputs.write_rule_sets(connection, batch.rule_sets)
-    await quotes.write(connection, batch.quotes)
-    await markets.write(connection, list(batch.markets.values()))
+    return [
+        *supplies.writes(batch.supplies.values()),
+        *requirements.writes(batch.requirements.values()),
+        *matches.writes(batch.matches.values()),
+        *clearings.writes(list(batch.clearings.values())),
+        *members.writes(batch.members.values()),
+        *members.writes_of_failings(batch.failings),
+        *inputs.writes_of_inputs(batch.inputs.values()),
+        *inputs.writes_of_rule_sets(batch.rule_sets),
+        *quotes.writes(batch.quotes),
+        *markets.writes(batch.markets.values()),
+    ]

@@ -1,6 +1,6 @@
 """Clearings: table `clearing`, one row per round from its plan to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -84,20 +84,16 @@ where c.lane = n.lane and c.market = n.market and c.round = n.round and c.status
 """
 
 
-async def write(connection: Connection, changes: Sequence[ClearingChange]) -> None:
+def writes(changes: Sequence[ClearingChange]) -> Iterator[Write]:
     """End rounds before planning others: a market has at most one open plan, and an index says so."""
-    new = [c for c in changes if c.planned is not None]
-    old = [c for c in changes if c.planned is None]
-    await _end(connection, old)
-    for change in new:
-        await _plan(connection, change)
-        if change.ended is not None:
-            await _end(connection, [change])
+    yield _end([change for change in changes if change.planned is None])
+    for change in changes:
+        if change.planned is not None:
+            yield _plan(change, change.planned)
+            yield _end([change])
 
 
-async def _plan(connection: Connection, change: ClearingChange) -> None:
-    assert change.planned is not None
-    fact = change.planned
+def _plan(change: ClearingChange, fact: ClearingPlanned) -> Write:
     row = (
         change.lane,
         change.market,
@@ -107,10 +103,10 @@ async def _plan(connection: Connection, change: ClearingChange) -> None:
         fact.cut_time,
         bodies.encode(fact),
     )
-    expect_rows(await connection.execute(INSERT, *([value] for value in row)), 1, "clearing insert")
+    return Write("clearing", INSERT, [row])
 
 
-async def _end(connection: Connection, changes: Sequence[ClearingChange]) -> None:
+def _end(changes: Sequence[ClearingChange]) -> Write:
     rows = [
         (
             c.lane,
@@ -124,8 +120,7 @@ async def _end(connection: Connection, changes: Sequence[ClearingChange]) -> Non
         for c in changes
         if c.ended is not None
     ]
-    if rows:
-        expect_rows(await connection.execute(UPDATE, *zip(*rows, strict=True)), len(rows), "clearing update")
+    return Write("clearing", UPDATE, rows)
 
 
 READ_ONE = """

@@ -20,7 +20,7 @@ from events.market_terms import (
     ReferencePrice,
     RuleSet,
 )
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.rules.book import PublishedRuleSet
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference, qualification_key
 from market.store import bodies
@@ -105,10 +105,8 @@ on conflict (lane, market, kind, key) do update set
 """
 
 
-async def write_inputs(connection: Connection, rows: Sequence[InputRow]) -> None:
+def writes_of_inputs(rows: Iterable[InputRow]) -> list[Write]:
     """At most one row of each key."""
-    if not rows:
-        return
     values = [
         (
             row.lane,
@@ -124,8 +122,7 @@ async def write_inputs(connection: Connection, rows: Sequence[InputRow]) -> None
         )
         for row in rows
     ]
-    status = await connection.execute(UPSERT_INPUTS, *zip(*values, strict=True))
-    expect_rows(status, len(values), "market_input upsert")
+    return [Write("market_input", UPSERT_INPUTS, values)]
 
 
 INSERT_RULE_SETS = """
@@ -138,9 +135,7 @@ from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::timestampt
 """
 
 
-async def write_rule_sets(connection: Connection, rows: Sequence[RuleSetRow]) -> None:
-    if not rows:
-        return
+def writes_of_rule_sets(rows: Sequence[RuleSetRow]) -> list[Write]:
     values = [
         (
             row.lane,
@@ -154,8 +149,7 @@ async def write_rule_sets(connection: Connection, rows: Sequence[RuleSetRow]) ->
         )
         for row in rows
     ]
-    status = await connection.execute(INSERT_RULE_SETS, *zip(*values, strict=True))
-    expect_rows(status, len(values), "rule_set insert")
+    return [Write("rule_set", INSERT_RULE_SETS, values)]
 
 
 READ_INPUTS = """

@@ -1,6 +1,6 @@
 """Markets: table `market`, one row each, brought forward by every batch of events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MarketOpened
 from events.market_terms import MarketTerms
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -63,6 +63,22 @@ class MarketChange(Struct, kw_only=True):
         if isinstance(fact, ClearingCompleted):
             self.last_completed_sha256 = event.body_hash
 
+    def moved(self) -> tuple[object, ...]:
+        """Key and what may change, in the order of the table's update."""
+        return (
+            self.lane,
+            self.market,
+            self.position,
+            self.last_time,
+            self.open_orders,
+            self.plan_touched,
+            self.plan,
+            self.plan_position,
+            self.last_round,
+            self.last_cut_time,
+            self.last_completed_sha256,
+        )
+
 
 INSERT = """
 insert into market (lane, market, version, position, last_time, open_orders, last_round, body)
@@ -90,32 +106,15 @@ where m.lane = n.lane and m.market = n.market
 """
 
 
-async def write(connection: Connection, changes: Sequence[MarketChange]) -> None:
+def writes(changes: Iterable[MarketChange]) -> list[Write]:
     """Open new markets, then bring every touched one forward; each exactly once."""
-    new = [
+    listed = list(changes)
+    opened = [
         (change.lane, change.market, change.position, change.last_time, bodies.encode(change.opened.terms))
-        for change in changes
+        for change in listed
         if change.opened is not None
     ]
-    if new:
-        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "market insert")
-    rows = [
-        (
-            change.lane,
-            change.market,
-            change.position,
-            change.last_time,
-            change.open_orders,
-            change.plan_touched,
-            change.plan,
-            change.plan_position,
-            change.last_round,
-            change.last_cut_time,
-            change.last_completed_sha256,
-        )
-        for change in changes
-    ]
-    expect_rows(await connection.execute(UPDATE, *zip(*rows, strict=True)), len(rows), "market update")
+    return [Write("market", INSERT, opened), Write("market", UPDATE, [change.moved() for change in listed])]
 
 
 READ_ONE = """

@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed, MatchStruck
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.rules.book import OpenMatch
 from market.rules.matches import MatchStatus
 from market.store import bodies
@@ -203,14 +203,13 @@ where m.lane = n.lane and m.market = n.market and m.match = n.match
 """
 
 
-async def write(connection: Connection, changes: Sequence[MatchChange]) -> None:
-    """Insert new rows, update the others; each exactly once."""
-    new = [(*change.inserted(), *change.traded()) for change in changes if change.struck is not None]
-    old = [change.updated() for change in changes if change.struck is None]
-    if new:
-        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "match insert")
-    if old:
-        expect_rows(await connection.execute(UPDATE, *zip(*old, strict=True)), len(old), "match update")
+def writes(changes: Iterable[MatchChange]) -> list[Write]:
+    """New rows, then the others; each exactly once."""
+    listed = list(changes)
+    return [
+        Write("match", INSERT, [(*c.inserted(), *c.traded()) for c in listed if c.struck is not None]),
+        Write("match", UPDATE, [c.updated() for c in listed if c.struck is None]),
+    ]
 
 
 LOCATE = """

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.market_terms import Member
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -63,24 +63,19 @@ where m.lane = n.lane and m.market = n.market and m.organisation = n.organisatio
 """
 
 
-async def write(connection: Connection, changes: Sequence[MemberChange]) -> None:
+def writes(changes: Iterable[MemberChange]) -> list[Write]:
+    listed = list(changes)
     copied = [
         (c.lane, c.market, c.organisation, c.events, c.position, c.suspended, bodies.encode(c.member))
-        for c in changes
+        for c in listed
         if c.member is not None
     ]
-    if copied:
-        expect_rows(
-            await connection.execute(UPSERT, *zip(*copied, strict=True)), len(copied), "member upsert"
-        )
     suspended = [
         (c.lane, c.market, c.organisation, c.events if c.member is None else 0, c.position, c.suspended)
-        for c in changes
+        for c in listed
         if c.suspended is not None
     ]
-    if suspended:
-        status = await connection.execute(SUSPEND, *zip(*suspended, strict=True))
-        expect_rows(status, len(suspended), "member update")
+    return [Write("member", UPSERT, copied), Write("member", SUSPEND, suspended)]
 
 
 INSERT_FAILINGS = """
@@ -89,13 +84,9 @@ select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::tim
 """
 
 
-async def write_failings(connection: Connection, failings: Sequence[Failing]) -> None:
-    if not failings:
-        return
+def writes_of_failings(failings: Sequence[Failing]) -> list[Write]:
     rows = [(f.lane, f.market, f.organisation, f.position, f.failed_time) for f in failings]
-    expect_rows(
-        await connection.execute(INSERT_FAILINGS, *zip(*rows, strict=True)), len(rows), "failing insert"
-    )
+    return [Write("failing", INSERT_FAILINGS, rows)]
 
 
 READ_ONE = """

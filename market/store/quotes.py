@@ -9,7 +9,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import QuoteAsked
-from events.row_counts import expect_rows
+from events.writes import Write
 
 
 class QuoteRow(Struct, frozen=True, kw_only=True):
@@ -44,9 +44,7 @@ select * from unnest(
 """
 
 
-async def write(connection: Connection, rows: Sequence[QuoteRow]) -> None:
-    if not rows:
-        return
+def writes(rows: Sequence[QuoteRow]) -> list[Write]:
     values = [
         (
             row.lane,
@@ -59,7 +57,7 @@ async def write(connection: Connection, rows: Sequence[QuoteRow]) -> None:
         )
         for row in rows
     ]
-    expect_rows(await connection.execute(INSERT, *zip(*values, strict=True)), len(values), "quote insert")
+    return [Write("quote", INSERT, values)]
 
 
 COUNT = """

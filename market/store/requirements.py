@@ -7,7 +7,7 @@ import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.rules.book import RequirementOrder
 from market.store import bodies
 from market.store.order_changes import OrderChange, OrderKey
@@ -96,15 +96,13 @@ where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 """
 
 
-async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows as they were opened, update those to which more happened; each exactly once."""
-    new = [change.inserted() for change in changes if change.new]
-    moved = [change.updated() for change in changes if not change.as_opened]
-    if new:
-        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "requirement insert")
-    if moved:
-        status = await connection.execute(UPDATE, *zip(*moved, strict=True))
-        expect_rows(status, len(moved), "requirement update")
+def writes(changes: Iterable[OrderChange]) -> list[Write]:
+    """New rows as they were opened, then those to which more happened; each exactly once."""
+    listed = list(changes)
+    return [
+        Write("requirement", INSERT, [change.inserted() for change in listed if change.new]),
+        Write("requirement", UPDATE, [change.updated() for change in listed if not change.as_opened]),
+    ]
 
 
 READ_ONE = """

@@ -7,7 +7,7 @@ import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
-from events.row_counts import expect_rows
+from events.writes import Write
 from market.rules.book import SupplyOrder
 from market.store import bodies
 from market.store.order_changes import OrderChange, OrderKey
@@ -106,14 +106,13 @@ where s.lane = n.lane and s.market = n.market and s.supply = n.id
 """
 
 
-async def write(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Insert new rows as they were opened, update those to which more happened; each exactly once."""
-    new = [change.inserted() for change in changes if change.new]
-    moved = [change.updated() for change in changes if not change.as_opened]
-    if new:
-        expect_rows(await connection.execute(INSERT, *zip(*new, strict=True)), len(new), "supply insert")
-    if moved:
-        expect_rows(await connection.execute(UPDATE, *zip(*moved, strict=True)), len(moved), "supply update")
+def writes(changes: Iterable[OrderChange]) -> list[Write]:
+    """New rows as they were opened, then those to which more happened; each exactly once."""
+    listed = list(changes)
+    return [
+        Write("supply", INSERT, [change.inserted() for change in listed if change.new]),
+        Write("supply", UPDATE, [change.updated() for change in listed if not change.as_opened]),
+    ]
 
 
 READ_ONE = """

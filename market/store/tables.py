@@ -42,6 +42,7 @@ OPERATIONAL: Final = (
     "record.cosignature",
     "record.key_rotation",
     "record.unsigned_lane",
+    "record.audit_run",
     "ops.migration",
     "ops.snapshot",
 )

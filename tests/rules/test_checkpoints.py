@@ -26,6 +26,7 @@ from events.checkpoints import (
 from events.decision import LaneKey
 from events.merkle import EMPTY_ROOT, consistency_spans, grown, leaf_hash, root_span, span_root, span_roots
 from events.notes import Algorithm, NoteError, SigningKey, parse_note, signed
+from market.sealed_proof import ProofError, check_head
 
 LANE = LaneKey("market", 3)
 OTHER = LaneKey("contracts", 3)
@@ -230,3 +231,16 @@ def test_origins_name_lanes() -> None:
     assert LANE == lane_of_origin("exchange.example", lane_origin("exchange.example", LANE))
     for origin in ("exchange.example", "exchange.example/market/03", "exchange.example/none/3", "x/market/3"):
         assert lane_of_origin("exchange.example", origin) is None
+
+
+def test_any_key_of_the_operator_checks_a_file_that_holds_its_rotations() -> None:
+    old, new = head_of(leaves(3), by=OPERATOR), head_of(leaves(3), by=SECOND)
+    handed, thief = rotation(OPERATOR, SECOND), key(seed=9)
+    for given in (OPERATOR.verifier, SECOND.verifier):
+        for head in (old, new):
+            assert 3 == check_head(head.note, [handed], given, []).checkpoint.size
+    text = rotation(thief, SECOND).partition("\n\n")[0] + "\n"
+    stolen = signed(text, [thief.sign(text)])
+    for rotations in ([], [stolen]):
+        with pytest.raises(ProofError, match="nor by one before or after it"):
+            check_head(head_of(leaves(3), by=thief).note, rotations, SECOND.verifier, [])

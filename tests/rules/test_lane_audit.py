@@ -17,6 +17,7 @@ from market.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
 from market.rules.book import Book
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
 from tests.blotter import DEPLOYMENT, MARKET, Lane, eur, ident, member, ndpr_price, rule_set
+from tests.rules.test_chain_audit import told
 
 KEY = LaneKey("market", 0)
 
@@ -49,7 +50,9 @@ def audited(
         for record in fed:
             check.reread(record)
     assert not check.unsettled
-    return check.verdict()
+    verdict = check.verdict()
+    told(verdict)
+    return verdict
 
 
 def found(verdict: LaneVerdict) -> tuple[str | None, int, int]:

@@ -11,6 +11,7 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.material_events import LotReserved
 from events.row_counts import RowCountWrong, expect_rows
+from events.writes import send
 from market.store import views
 from market.store.applying import apply
 from tests.conftest import Database
@@ -88,7 +89,7 @@ async def test_what_adds_or_ends_something_cannot_be_applied_twice(
         transaction = connection.transaction()
         await transaction.start()
         with pytest.raises(PARTED):
-            await apply(connection, [event])
+            await send(connection, await apply(connection, [event]))
         await transaction.rollback()
 
 
@@ -117,16 +118,16 @@ async def test_what_changes_a_row_needs_the_row(scene: Scene, connection: Connec
         transaction = connection.transaction()
         await transaction.start()
         with pytest.raises(PARTED):
-            await apply(connection, [replace(event, lane=event.lane + 100)])
+            await send(connection, await apply(connection, [replace(event, lane=event.lane + 100)]))
         await transaction.rollback()
 
 
 async def test_a_stream_without_tables_is_refused(scene: Scene, connection: Connection) -> None:
     event = (await scene.events("market"))[0]
     with pytest.raises(ValueError, match="no table is placed"):
-        await apply(connection, [replace(event, stream="elsewhere")])
+        await send(connection, await apply(connection, [replace(event, stream="elsewhere")]))
     with pytest.raises(ValueError, match="no table is placed for market"):
-        await apply(connection, [replace(event, stream="contracts")])
+        await send(connection, await apply(connection, [replace(event, stream="contracts")]))
 
 
 async def test_a_lot_that_is_held_cannot_be_reserved_again(scene: Scene, connection: Connection) -> None:
@@ -134,7 +135,7 @@ async def test_a_lot_that_is_held_cannot_be_reserved_again(scene: Scene, connect
     reserved = [event for event in await scene.events("materials") if isinstance(event.data, LotReserved)]
     (event,) = [event for event in reserved if event.data.physical_lot.lot_number == "L-9"]
     with pytest.raises(RowCountWrong):
-        await apply(connection, [event])
+        await send(connection, await apply(connection, [event]))
 
 
 async def test_a_row_lost_from_state_stops_the_round(scene: Scene, database: Any) -> None:

@@ -28,6 +28,7 @@ from events.refusal import (
     QueueFull,
     RecordUnavailable,
 )
+from events.writes import Write
 from tests.record_support import (
     ACTOR,
     STREAM,
@@ -258,11 +259,11 @@ async def test_a_lost_connection_stores_nothing_and_the_next_command_works(
 ) -> None:
     killer = await asyncpg.connect(database.admin_dsn)
 
-    async def kill_self_once(own: Connection, events: Sequence[Recorded]) -> None:
+    async def kill_self_once(own: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
         if events[0].subject == "lost":
             pid = await own.fetchval("select pg_backend_pid()")
             await killer.fetchval("select pg_terminate_backend($1, 1000)", pid)
-        await apply_effects(own, events)
+        return await apply_effects(own, events)
 
     async with pool_on(database.dsn("writer"), 2) as pool:
         own = writer_on(pool)

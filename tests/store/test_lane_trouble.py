@@ -22,6 +22,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.writes import Write, send
 from tests.record_support import (
     STREAM,
     TakeNotes,
@@ -70,10 +71,10 @@ class Gate:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
 
-    async def apply(self, connection: Connection, events: Sequence[Recorded]) -> None:
+    async def apply(self, connection: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
         self.reached.set()
         await self.opened.wait()
-        await apply_effects(connection, events)
+        return await apply_effects(connection, events)
 
 
 async def gated(pool: Pool) -> tuple[LaneWriter, Gate]:
@@ -267,9 +268,10 @@ async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again
 async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_nothing(
     pool: Pool, connection: Connection, code: str, refusal: type[Refusal]
 ) -> None:
-    async def fail(own: Connection, events: Sequence[Recorded]) -> None:
-        await apply_effects(own, events)
+    async def fail(own: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
+        await send(own, await apply_effects(own, events))
         await own.execute(f"do $$ begin raise exception 'no' using errcode = '{code}'; end $$")
+        return ()
 
     writer = writer_on(pool)
     writer._apply = fail

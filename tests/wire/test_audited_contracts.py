@@ -11,7 +11,8 @@ from contracts.timers import Timers
 from events.decision import LaneKey
 from events.price_clauses import IndexedPrice
 from events.vocabulary import lane_of
-from market.auditor import AuditReport, audit
+from market.audit_report import AuditReport
+from market.auditor import audit
 from tests.agreement_support import STEADY, agreed
 from tests.conftest import Database
 from tests.contract_support import MICRO
@@ -27,7 +28,7 @@ from tests.process_support import (
     wired,
 )
 from tests.store.test_deliveries import APRIL, MARCH, yard_on
-from tests.wire.test_auditor import Rows, rechained
+from tests.traded_support import Rows, rechained
 
 pytestmark = pytest.mark.timeout(180)
 

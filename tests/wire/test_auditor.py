@@ -1,116 +1,38 @@
 """The audit reads the topics alone: green on what was recorded, and it names whatever was changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from events.chain import genesis, next_head
+from events.connections import acquire
 from events.decision import LaneKey
-from events.market_terms import PortfolioLimits
 from events.topics import record_topic
-from events.vocabulary import PPB, STREAMS, RecycledContent, StatedPrice
-from market.auditor import AuditImpossible, AuditReport, audit, parse_ends
-from market.cli.console import Exit
-from market.lane_verdict import Bounds, Divergence
+from events.vocabulary import STREAMS
+from market import topics
+from market.audit_ranges import Clearing, Span
+from market.audit_report import AuditReport, Mode, decode_report
+from market.audit_schedule import audit_now_and_then, keep, run_of
+from market.auditor import AuditImpossible, audit, parse_ends
+from market.cli.audit_printing import check_files
+from market.cli.console import CommandFailed, Exit
+from market.store import audit_runs
 from market.topics import create_topics
 from tests.conftest import Database
-from tests.market_support import LANES, Scene, scene_on
-from tests.process_support import (
-    completed_rounds,
-    copy_record,
-    eventually,
-    finish,
-    published,
-    serving,
-    start_cli,
-    wired,
-)
+from tests.market_support import LANES
+from tests.process_support import eventually, finish, start_cli, wired
 from tests.record_support import send_raw
-
-Rows = list[tuple[bytes, bytes]]
-STRUCK = b'"type":"market.match.struck.v1"'
-RECYCLED: dict[str, Any] = {
-    "recycled": RecycledContent(post_consumer_ppb=PPB),
-    "ask": StatedPrice(amount_micro=70_000_000, currency="EUR", per="element"),
-    "commitment": "subject_to_confirmation",
-}
-A_QUARTER_RECYCLED = PortfolioLimits(recycled_min_ppb=PPB // 4)
-
-
-class Traded:
-    """A market that was cleared twice, on its topics."""
-
-    def __init__(self, scene: Scene, database: Any, bootstrap: str, prefix: str, deployment_id: UUID) -> None:
-        self.scene = scene
-        self.database = database
-        self.bootstrap = bootstrap
-        self.prefix = prefix
-        self.deployment_id = deployment_id
-        self.scratches = count(1)
-
-    async def tampered(
-        self, change: Callable[[Rows], Rows], *, chained: bool, resolve: bool = False
-    ) -> Divergence:
-        """The first divergence of a copy of the topics whose market lane was changed."""
-        report = await self.audit_of(change, chained=chained, resolve=resolve)
-        assert report.diverged
-        assert report.first_divergence is not None
-        assert self.scene.lane == (report.first_divergence.stream, report.first_divergence.lane)
-        return report.first_divergence
-
-    async def audit_of(
-        self, change: Callable[[Rows], Rows], *, chained: bool, resolve: bool = False
-    ) -> AuditReport:
-        scratch = await self.copy(change, chained=chained)
-        return await audit(self.bootstrap, prefix=scratch, deployment_id=self.deployment_id, resolve=resolve)
-
-    async def copy(self, change: Callable[[Rows], Rows], *, chained: bool) -> str:
-        def changed(key: LaneKey, rows: Rows) -> Sequence[tuple[bytes, bytes]]:
-            if key != self.scene.lane:
-                return rows
-            after = change(list(rows))
-            return rechained(key, self.deployment_id, after) if chained else after
-
-        scratch = f"s{next(self.scratches)}-{self.prefix}"
-        await copy_record(self.bootstrap, self.prefix, scratch, changed)
-        return scratch
-
-
-def rechained(key: LaneKey, deployment_id: UUID, rows: Rows) -> Rows:
-    """What somebody who holds the operator's cluster can do: every later chain value computed anew."""
-    head, found = genesis(deployment_id, key.stream, key.lane), []
-    for body, _ in rows:
-        head = next_head(head, body)
-        found.append((body, head))
-    return found
-
-
-@asynccontextmanager
-async def traded(database: Any, bootstrap: str, prefix: str) -> AsyncIterator[Traded]:
-    async with scene_on(database) as scene, wired(database, bootstrap, prefix) as wiring:
-        async with serving(wiring, "relay", "matcher"):
-            for rounds in (1, 2):
-                for seller in scene.sellers:
-                    await scene.offer(seller, commitment="subject_to_confirmation")
-                await scene.offer(scene.sellers[0], **RECYCLED)
-                for buyer in scene.buyers:
-                    await scene.require(buyer, portfolio=A_QUARTER_RECYCLED)
-                await scene.plan()
-                await eventually("the round", lambda wanted=rounds: _rounds(scene, wanted))  # type: ignore[misc]
-            await eventually("the topics", lambda: published(scene))
-        yield Traded(scene, database, bootstrap, prefix, wiring.deployment.deployment_id)
-
-
-async def _rounds(scene: Scene, wanted: int) -> bool:
-    return wanted == await completed_rounds(scene)
+from tests.traded_support import STRUCK, Rows, Traded, dearer, edited, traded
 
 
 @pytest.fixture(scope="module")
@@ -118,24 +40,6 @@ async def market(shared_market_database: Database, kafka_bootstrap: str) -> Asyn
     """One for all: the audit reads, and what is changed is a copy of the topics."""
     async with traded(shared_market_database, kafka_bootstrap, f"audit-{token_hex(4)}.") as found:
         yield found
-
-
-def edited(rows: Rows, which: Callable[[bytes], bool], change: Callable[[dict[str, Any]], None]) -> Rows:
-    """The first body that `which` names, changed."""
-    place = next(index for index, (body, _) in enumerate(rows) if which(body))
-    value = msgspec.json.decode(rows[place][0])
-    change(value)
-    rows[place] = (msgspec.json.encode(value), rows[place][1])
-    return rows
-
-
-def dearer(rows: Rows) -> Rows:
-    """One match's price, a cent per kg up."""
-
-    def change(value: dict[str, Any]) -> None:
-        value["data"]["price_ueur_per_kg"] += 10_000
-
-    return edited(rows, lambda body: STRUCK in body, change)
 
 
 async def test_what_was_recorded_is_proved_but_its_end_is_not(market: Traded) -> None:
@@ -158,7 +62,8 @@ async def test_what_was_recorded_is_proved_but_its_end_is_not(market: Traded) ->
 
 async def test_lanes_are_spread_over_processes_and_proved_alike(market: Traded) -> None:
     alone = await audit(market.bootstrap, prefix=market.prefix)
-    assert alone == await audit(market.bootstrap, prefix=market.prefix, processes=2)
+    spread = await audit(market.bootstrap, prefix=market.prefix, processes=2)
+    assert replace(alone, run=None) == replace(spread, run=None)
     scratch = await market.copy(dearer, chained=True)
     report = await audit(market.bootstrap, prefix=scratch, processes=3)
     assert report.first_divergence is not None
@@ -174,13 +79,13 @@ async def test_clearings_alone_are_proved_by_the_market_stream(market: Traded) -
 async def test_an_audit_ends_at_a_position_or_a_time(market: Traded) -> None:
     whole = await audit(market.bootstrap, prefix=market.prefix)
     end = next(lane.position for lane in whole.lanes if (lane.stream, lane.lane) == market.scene.lane)
-    for bounds in (Bounds(upto=end - 1), Bounds(until=datetime(2020, 1, 1, tzinfo=UTC))):
-        report = await audit(market.bootstrap, prefix=market.prefix, bounds=bounds)
+    for last in (end - 1, datetime(2020, 1, 1, tzinfo=UTC)):
+        report = await audit(market.bootstrap, prefix=market.prefix, span=Span(last=last))
         assert not report.diverged
         assert report.ending.endswith("; only the range that was asked for")
         found = next(lane for lane in report.lanes if (lane.stream, lane.lane) == market.scene.lane)
         assert found.bounded
-        assert (bounds.upto or 0) == found.position
+        assert (last if isinstance(last, int) else 0) == found.position
 
 
 async def test_with_every_end_expected_the_record_is_complete(market: Traded) -> None:
@@ -328,3 +233,151 @@ async def test_what_cannot_be_audited_is_refused(kafka_bootstrap: str, topic_pre
     with pytest.raises(AuditImpossible, match="market/x=1, other/2=3"):
         parse_ends(["market/x=1", "market/1=2", "other/2=3"])
     assert {LaneKey("market", LANES): 9} == parse_ends([f"market/{LANES}=9"])
+
+
+class Stopped(Exception):
+    """Somebody has stopped the audit."""
+
+
+def stopping_after(batches: int) -> Any:
+    """A reader of progress that ends the audit once so many batches are done."""
+    done = count(1)
+
+    def advance(_count: int) -> None:
+        if next(done) > batches:
+            raise Stopped
+
+    return lambda _what, _total: nullcontext(advance)
+
+
+def alike(report: AuditReport) -> AuditReport:
+    """Without when it was made, and how much of it at which time."""
+    lanes = tuple(replace(lane, read_before=0) for lane in report.lanes)
+    return replace(report, run=None, lanes=lanes)
+
+
+@pytest.mark.parametrize("mode", ["chain", "clearings", "full"])
+async def test_an_audit_that_is_stopped_goes_on_with_the_same_verdict(
+    market: Traded, mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after every batch, of a few records, and stopped after some of them."""
+    monkeypatch.setattr(topics, "RECORDS_AT_ONCE_MAX", 4)
+    state = tmp_path / "audit.state"
+    asked: dict[str, Any] = {"prefix": market.prefix, "mode": mode, "state": state, "save_seconds": 0}
+    whole = await audit(market.bootstrap, prefix=market.prefix, mode=mode)
+    for batches in (3, 0):
+        with pytest.raises(Stopped):
+            await audit(market.bootstrap, told=stopping_after(batches), **asked)
+    resumed = await audit(market.bootstrap, **asked)
+    assert alike(whole) == alike(resumed)
+    assert resumed.run is not None
+    assert 0 < resumed.run.records_read < resumed.records
+    again = await audit(market.bootstrap, **asked)
+    assert (alike(whole), 0) == (alike(again), again.run.records_read if again.run else None)
+
+
+async def test_an_audit_that_is_killed_goes_on(market: Traded, tmp_path: Path) -> None:
+    whole = await audit(market.bootstrap, prefix=market.prefix)
+    resume = ["audit", "--resume", str(tmp_path / "audit.state"), "--json"]
+    servers = market.database, market.bootstrap, market.prefix
+    killed = await start_cli(*servers, *resume, crash_at="audit-saved:2")
+    assert (-9, "") == (await finish(killed))[:2]
+    code, out, err = await finish(await start_cli(*servers, *resume))
+    assert Exit.OK == code, err
+    found = msgspec.json.decode(out, type=AuditReport)
+    assert [lane.head for lane in whole.lanes] == [lane.head for lane in found.lanes]
+    assert (whole.clearings, whole.ending) == (found.clearings, found.ending)
+    assert found.run is not None
+    assert found.run.records_read < found.records
+    with pytest.raises(AuditImpossible, match="is the state of an audit in another mode"):
+        await audit(market.bootstrap, prefix=market.prefix, mode="chain", state=Path(resume[2]))
+
+
+async def test_a_state_is_of_its_topics_alone(market: Traded, tmp_path: Path) -> None:
+    state = tmp_path / "audit.state"
+    scratch = await market.copy(lambda rows: rows, chained=False)
+    await audit(market.bootstrap, prefix=scratch, mode="chain", state=state)
+    with pytest.raises(AuditImpossible, match="of topics with another prefix"):
+        await audit(market.bootstrap, prefix=market.prefix, mode="chain", state=state)
+    with pytest.raises(AuditImpossible, match="in another number of processes"):
+        await audit(market.bootstrap, prefix=scratch, mode="chain", state=state, processes=2)
+    two = tmp_path / "two.state"
+    first = await audit(market.bootstrap, prefix=scratch, mode="chain", state=two, processes=2)
+    second = await audit(market.bootstrap, prefix=scratch, mode="chain", state=two, processes=2)
+    assert (alike(first), 0) == (alike(second), second.run.records_read if second.run else None)
+
+
+async def test_an_audit_begins_and_ends_at_rounds(market: Traded) -> None:
+    events = await market.scene.events("market")
+    first, second = (event for event in events if event.type == "market.clearing.planned.v1")
+    ends = [event.position for event in events if event.type == "market.clearing.completed.v1"]
+
+    def of(number: int) -> Clearing:
+        return Clearing(written=f"#{number}", market=market.scene.market, round=number)
+
+    async def ranged(mode: Mode, **span: Any) -> tuple[list[LaneKey], int, int, int]:
+        report = await audit(market.bootstrap, prefix=market.prefix, mode=mode, span=Span(**span))
+        assert not report.diverged
+        (lane,) = report.lanes
+        return [LaneKey(lane.stream, lane.lane)], lane.first, lane.position, lane.clearings
+
+    only = [market.scene.lane]
+    assert (only, 1, ends[0], 1) == await ranged("full", last=of(1))
+    assert (only, second.position, ends[1], 1) == await ranged("clearings", first=of(2), last=of(2))
+    by_plan = Clearing(written="p", plan=first.data.plan)  # type: ignore[attr-defined]
+    assert (only, first.position, ends[1], 0) == await ranged("chain", first=by_plan, last=of(2))
+    for span, told in (
+        (Span(last=of(3)), "round #3 is not in the lanes that are audited"),
+        (Span(first=of(2), last=of(1)), "there is nothing in market/"),
+    ):
+        with pytest.raises(AuditImpossible, match=told):
+            await audit(market.bootstrap, prefix=market.prefix, mode="chain", span=span)
+    with pytest.raises(AuditImpossible, match="is not in the lanes"):
+        await audit(market.bootstrap, prefix=market.prefix, streams=("parties",), span=Span(last=of(1)))
+
+
+async def test_a_run_is_written_as_page_and_json_and_kept(market: Traded, tmp_path: Path) -> None:
+    files = tmp_path / "report.html", tmp_path / "report.json"
+    options = [text for file in files for text in ("--report", str(file))]
+    servers = market.database, market.bootstrap, market.prefix
+    code, out, err = await finish(await start_cli(*servers, "audit", "--clearings", "--record", *options))
+    assert Exit.OK == code, err
+    assert "unknown: no key" in out
+    whole, document = files[0].read_text("utf-8"), files[1].read_bytes()
+    assert sha256(document).hexdigest() in whole
+    async with wired(*servers) as wiring, acquire(wiring.auditor) as connection:
+        (kept,) = (await audit_runs.list_runs(connection, after=None, limit=9)).items
+    assert (document, "command", False) == (kept.report, kept.recorded_by, kept.diverged)
+    for wrong, told in (
+        (tmp_path / "report.pdf", "ends in .html or .json"),
+        (tmp_path / "no" / "r.html", "no folder"),
+    ):
+        with pytest.raises(CommandFailed, match=told):
+            check_files([wrong])
+
+
+async def test_the_auditor_audits_everything_by_itself_when_it_is_due(market: Traded) -> None:
+    stop, ahead = asyncio.Event(), timedelta(hours=2)
+    servers = market.database, market.bootstrap, market.prefix
+    async with wired(*servers, audit_hours=1, now=lambda: datetime.now(UTC) + ahead) as wiring:
+
+        async def recorded() -> bool:
+            found = await wiring.auditor.fetchval(
+                "select count(*) from record.audit_run where recorded_by = 'auditor'"
+            )
+            return bool(found)
+
+        running = asyncio.create_task(audit_now_and_then(wiring, stop, look_seconds=0.05))
+        await eventually("a run of the auditor's own", recorded)
+        stop.set()
+        await running
+        async with acquire(wiring.auditor) as connection:
+            runs = (await audit_runs.list_runs(connection, after=None, limit=9)).items
+            report = decode_report(next(run.report for run in runs if run.recorded_by == "auditor"))
+            assert ("full", False, 2) == (report.mode, report.diverged, report.clearings)
+            assert report.deployment_given
+            assert not await audit_runs.newest_diverged(connection)
+        wrong = replace(report, diverged=True)
+        await keep(wiring.auditor, run_of(UUID(int=2**127), wrong, "auditor", datetime.now(UTC)))
+        async with acquire(wiring.auditor) as connection:
+            assert await audit_runs.newest_diverged(connection)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from events.connections import cluster_id, open_consumer, open_producer
+from events.connections import cluster_id, open_client, open_consumer, open_producer
 
 
 class Mute(NamedTuple):
@@ -48,7 +48,12 @@ async def frame(reader: asyncio.StreamReader) -> bytes:
     return length + await reader.readexactly(int.from_bytes(length))
 
 
-@pytest.mark.parametrize("connect", [open_producer, open_consumer, cluster_id])
+async def look_at_topics(bootstrap: str) -> None:
+    async with open_client(bootstrap):
+        pass
+
+
+@pytest.mark.parametrize("connect", [open_producer, open_consumer, cluster_id, look_at_topics])
 async def test_who_is_cancelled_while_it_asks_for_the_brokers_closes_its_connection(
     connect: Callable[[str], Coroutine[Any, Any, object]], kafka_bootstrap: str
 ) -> None:

@@ -14,7 +14,8 @@ from events.notes import VerifierKey
 from events.replay import BrokenRecord, from_journal
 from events.vocabulary import STREAMS
 from market.audit_lanes import Advance
-from market.auditor import AuditReport, audit
+from market.audit_report import AuditReport
+from market.auditor import audit
 from market.checkpoint_keys import key_file
 from market.cli.console import Exit
 from market.commands import offers

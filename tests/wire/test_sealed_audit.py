@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from events.chain import genesis, next_head
 from events.checkpoints import TOPIC, Signed
@@ -17,9 +19,12 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
-from market.auditor import AuditImpossible, AuditReport, audit
-from market.cli.console import Exit
-from market.lane_verdict import Bounds, Divergence
+from market.__main__ import commands
+from market.audit_ranges import Span
+from market.audit_report import AuditReport
+from market.auditor import AuditImpossible, audit
+from market.cli.console import CommandFailed, Exit
+from market.lane_verdict import Divergence
 from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli
@@ -227,19 +232,37 @@ async def test_the_chain_alone_proves_the_same_end(sealed: Sealed) -> None:
 
 
 async def test_one_lane_and_a_range_of_it(sealed: Sealed) -> None:
-    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(upto=6))
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=Span(last=6))
     assert [(0, 6, 5, True)] == [
         (lane.lane, lane.position, lane.sealed, lane.bounded) for lane in report.lanes
     ]
     wanted = "complete to checkpoint 5; tail of 1 unsealed events, no hole; only the range that was asked for"
     assert wanted == report.ending
-    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], bounds=Bounds(first=3))
+    report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=Span(first=3))
     assert [(3, 7, 0)] == [(lane.first, lane.position, lane.sealed) for lane in report.lanes]
     assert 6 == report.records
-    with pytest.raises(AuditImpossible, match="only a chain can be taken up later"):
-        await by_chain(sealed, sealed.wire.prefix, mode="full", bounds=Bounds(first=3))
+    with pytest.raises(AuditImpossible, match="only a chain, or rounds, can be checked from later on"):
+        await by_chain(sealed, sealed.wire.prefix, mode="full", span=Span(first=3))
     with pytest.raises(AuditImpossible, match="no such lanes: parties/900"):
         await by_chain(sealed, sealed.wire.prefix, lanes=[LaneKey(STREAM, 900)])
+
+
+async def test_an_audit_begins_and_ends_at_times(sealed: Sealed) -> None:
+    times = [decode_envelope(body).time for body, _ in await sealed.wire.rows(0)]
+    assert times[4] < times[5]
+    tick = timedelta(microseconds=1)
+    for span, first, position in (
+        (Span(last=times[4]), 1, 5),
+        (Span(last=times[5] - tick), 1, 5),
+        (Span(first=times[5], last=times[-1]), 6, 7),
+        (Span(first=times[4] + tick), 6, 7),
+        (Span(first=times[-1] + tick), 8, 7),
+        (Span(last=times[0] - tick), 1, 0),
+    ):
+        report = await by_chain(sealed, sealed.wire.prefix, lanes=[FIRST], span=span)
+        assert [(None, first, position)] == [
+            (lane.divergence, lane.first, lane.position) for lane in report.lanes
+        ]
 
 
 async def by_chain(sealed: Sealed, prefix: str, **asked: Any) -> AuditReport:
@@ -274,14 +297,10 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     assert Exit.OK == code, err
     (lane,) = msgspec.json.decode(out, type=AuditReport).lanes
     assert (2, 4, True, None) == (lane.first, lane.position, lane.bounded, lane.divergence)
-    for wrong in (
-        ["--from", "9", "--to", "4"],
-        ["--lane", "parties"],
-        ["--to", "soon"],
-        ["--from", "2", "--full"],
-    ):
-        code, _, err = await finish(await start_bare_cli("audit", "--chain", *keyed, *wrong))
-        assert Exit.INVALID_INPUT == code, err
+    for wrong in (["--from", "9", "--to", "4"], ["--lane", "parties"], ["--to", "soon"]):
+        failed = CliRunner().invoke(commands, ["audit", "--chain", *keyed, *wrong]).exception
+        assert isinstance(failed, CommandFailed)
+        assert Exit.INVALID_INPUT == failed.code
     file = tmp_path / "answer.json"
     receipts = [await receipt_at(sealed, position) for position in (2, 4)]
     file.write_bytes(msgspec.json.encode({"id": "req_1", "receipts": receipts}))

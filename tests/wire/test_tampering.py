@@ -18,7 +18,8 @@ from events.checkpoints import TOPIC, Signed, encode_message
 from events.connections import open_producer
 from events.merkle import leaf_hash
 from events.topics import record_topic
-from market.auditor import AuditReport, audit
+from market.audit_report import AuditReport
+from market.auditor import audit
 from market.lane_verdict import LaneVerdict
 from market.sealed_heads import read_sealed
 from market.topics import TopicError, open_reading

@@ -1,0 +1,158 @@
+"""What lies on a topic's partitions, as the broker answers a fetch: parsed by aiokafka, without its consumer.
+
+aiokafka's consumer makes an object of eleven members of each record, and asks for nothing before all that it
+was given is taken. Who reads a partition from one offset to another needs neither.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import CorruptRecordException, KafkaError, RecordTooLargeError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from events.connections import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX
+
+EARLIEST = -2
+LATEST = -1
+_ANY_REPLICA = -1
+_BYTES_MIN = 1
+_READ_UNCOMMITTED = 0
+RETRY_SECONDS = 0.1
+
+Record: TypeAlias = Any
+"""Of aiokafka: `offset`, `key`, `value`, `headers`."""
+
+
+class Fetched(NamedTuple):
+    """Whole batches of a partition: they may begin before `first`, the offset that was asked for."""
+
+    partition: int
+    first: int
+    next_offset: int
+    batches: Sequence[Any]
+
+    def records(self) -> Iterator[Record]:
+        """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
+        for batch in self.batches:
+            if not batch.validate_crc():
+                raise CorruptRecordException(
+                    f"partition {self.partition}: wrong checksum at {batch.base_offset}"
+                )
+            if batch.is_control_batch:
+                continue
+            if batch.base_offset >= self.first:
+                yield from batch
+            else:
+                yield from (record for record in batch if record.offset >= self.first)
+
+
+class Fetcher:
+    """Asks the leaders of a topic's partitions; holds no position. `client` belongs to it alone."""
+
+    def __init__(self, client: AIOKafkaClient, topic: str) -> None:
+        self._client = client
+        self._topic = topic
+
+    def __str__(self) -> str:
+        return f"topic {self._topic}"
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """None of them when there is no such topic."""
+        return frozenset(self._client.cluster.partitions_for_topic(self._topic) or ())
+
+    async def offsets(self, partitions: Sequence[int], at: int) -> dict[int, int]:
+        """Of each partition the offset of its first record (EARLIEST), or after its last one (LATEST)."""
+        found: dict[int, int] = {}
+        while left := [partition for partition in partitions if partition not in found]:
+            for leader, asked in self._by_leader(left).items():
+                request = OffsetRequest(
+                    _ANY_REPLICA,
+                    _READ_UNCOMMITTED,
+                    [(self._topic, [(partition, at) for partition in asked])],
+                )
+                answer = await self._ask(leader, request)
+                found |= {
+                    partition: offset for partition, code, _, offset in answer if await self._sound(code)
+                }
+        return found
+
+    async def fetch(self, offsets: Mapping[int, int]) -> list[Fetched]:
+        """What lies at these offsets now, as much as one answer of each leader holds; nothing after a moment.
+
+        Trouble that passes is waited out for that moment; KafkaError for any other, as for an offset that the
+        partition does not have.
+        """
+        return [
+            fetched
+            for answer in await asyncio.gather(
+                *(
+                    self._fetch(leader, {partition: offsets[partition] for partition in asked})
+                    for leader, asked in self._by_leader(offsets).items()
+                )
+            )
+            for fetched in answer
+        ]
+
+    async def _fetch(self, leader: int, offsets: Mapping[int, int]) -> list[Fetched]:
+        asked = [(partition, offset, PARTITION_FETCH_BYTES_MAX) for partition, offset in offsets.items()]
+        request = FetchRequest(
+            FETCH_WAIT_MS_MAX, _BYTES_MIN, FETCH_BYTES_MAX, _READ_UNCOMMITTED, [(self._topic, asked)]
+        )
+        found = []
+        for partition, code, *_, content in await self._ask(leader, request):
+            if await self._sound(code):
+                fetched = answered(partition, offsets[partition], content)
+                if fetched is not None:
+                    found.append(fetched)
+        return found
+
+    def _by_leader(self, partitions: Sequence[int] | Mapping[int, int]) -> dict[int, list[int]]:
+        asked: dict[int, list[int]] = defaultdict(list)
+        for partition in partitions:
+            leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
+            asked[-1 if leader is None else leader].append(partition)
+        return asked
+
+    async def _ask(self, leader: int, request: FetchRequest | OffsetRequest) -> list[Any]:
+        """Of each partition what the leader says; nothing, after a pause, when it cannot be asked now."""
+        try:
+            answer = await self._client.send(leader, request)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            await self._look_again()
+            return []
+        return [partition for _, partitions in answer.topics for partition in partitions]
+
+    async def _sound(self, code: int) -> bool:
+        """Whether an answer's code is none of an error."""
+        error = for_code(code)
+        if code == 0:
+            return True
+        if not error.retriable:
+            raise error(f"{self._topic} cannot be read")
+        await self._look_again()
+        return False
+
+    async def _look_again(self) -> None:
+        self._client.force_metadata_update()
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def answered(partition: int, first: int, content: bytes) -> Fetched | None:
+    """The batches of an answer, but for one that is cut off at its end; None when it holds none."""
+    memory, batches = MemoryRecords(content), []
+    while memory.has_next():
+        batches.append(memory.next_batch())
+    if batches:
+        return Fetched(partition, first, batches[-1].next_offset, batches)
+    if memory.size_in_bytes():
+        raise RecordTooLargeError(f"partition {partition}: what lies at {first} is larger than an answer")
+    return None

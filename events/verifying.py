@@ -1,0 +1,69 @@
+"""Records of a lane held against its chain, one after another, before anything is done with them."""
+
+from collections.abc import Sequence
+
+from aiokafka.structs import ConsumerRecord
+
+from events.chain import next_head
+from events.codec import Undecodable, decode_event
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.positions import Place
+from events.topics import chain_of
+
+
+class LaneFault(Exception):
+    """A lane of a reader that cannot go on without an operator."""
+
+
+class Verified:
+    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong."""
+
+    def __init__(self, key: LaneKey, topic: str, place: Place) -> None:
+        self._key = key
+        self._topic = topic
+        self._position = place.position
+        self._head = place.head
+        self.place = place
+        self.count = 0
+        self.last: ConsumerRecord | None = None
+        self.events: list[Recorded] = []
+        self.offsets: list[int] = []
+        self.repeats: list[tuple[ConsumerRecord, Recorded]] = []
+        self.fault: LaneFault | None = None
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
+        stream, lane = self._key
+        position, head = self._position, self._head
+        for record in records:
+            body = record.value or b""
+            chain = next_head(head, body)
+            try:
+                event = decode_event(body, chain)
+            except Undecodable as error:
+                self.fault = self.fault_at(record, f" cannot be decoded: {error}")
+                return
+            if event.lane != lane or event.stream != stream:
+                self.fault = self.fault_at(record, f" belongs to lane {event.stream}/{event.lane}")
+                return
+            if event.position <= position:
+                self.repeats.append((record, event))
+                continue
+            if event.position > position + 1:
+                missing = f": position {position + 1} is missing before position {event.position}"
+                self.fault = self.fault_at(record, missing)
+                return
+            if chain_of(record) != chain:
+                broken = f": position {event.position} does not continue the chain"
+                self.fault = self.fault_at(record, broken)
+                return
+            position, head = event.position, chain
+            self.events.append(event)
+            self.offsets.append(record.offset)
+        self._position, self._head = position, head
+        self.count += len(records)
+        self.last = records[-1]
+
+    def fault_at(self, record: ConsumerRecord, what: str) -> LaneFault:
+        return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")
