@@ -26,11 +26,15 @@ values (
 );
 insert into state.supply (
     lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    in_book, tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    in_book, tranche_count, tranche_committed_g, valid_until, lot_identity
 ) values (
     (:lane)::bigint, '00000000-0000-7000-8000-000000000001', :supply::uuid, 'offer',
     '00000000-0000-7000-8000-0000000000aa', 'open', 1, (:next_position)::bigint, (:next_position)::bigint,
-    16913970, 0, 0, true, 1, '{0}', '2030-01-01', null, :terms::bytea
+    16913970, 0, 0, true, 1, '{0}', '2030-01-01', null
+);
+insert into state.order_terms (lane, market, order_id, organisation, body) values (
+    (:lane)::bigint, '00000000-0000-7000-8000-000000000001', :supply::uuid,
+    '00000000-0000-7000-8000-0000000000aa', :terms::bytea
 );
 insert into record.request (organisation, route, key, body_hash, event_ids, at)
 values (
@@ -74,14 +78,19 @@ with moved as (
         open_orders = open_orders + (:rows)::bigint
     from moved f
     where lane = (:lane)::bigint and market = '00000000-0000-7000-8000-000000000001'
+), stated as (
+    insert into state.order_terms (lane, market, order_id, organisation, body)
+    select (:lane)::bigint, '00000000-0000-7000-8000-000000000001', supply,
+           '00000000-0000-7000-8000-0000000000aa', :terms::bytea
+    from ids
 )
 insert into state.supply (
     lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-    in_book, tranche_count, tranche_committed_g, valid_until, lot_identity, body
+    in_book, tranche_count, tranche_committed_g, valid_until, lot_identity
 )
 select (:lane)::bigint, '00000000-0000-7000-8000-000000000001', supply, 'offer',
        '00000000-0000-7000-8000-0000000000aa', 'open', 1, position, position, 16913970,
-       0, 0, true, 1, '{0}', '2030-01-01'::timestamptz, null, :terms::bytea
+       0, 0, true, 1, '{0}', '2030-01-01'::timestamptz, null
 from ids;
 """
 )

@@ -24,6 +24,7 @@ from events.journal import JournalRow, read_deployment, read_rows
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
 from market.rules.clearing import conclude
+from market.services import collect_less
 from market.store import snapshots
 from market.store.applying import apply
 from market.store.snapshots import Snapshot
@@ -136,18 +137,20 @@ async def _append(
 
 
 async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> float:
-    """Seconds from the lane's lock to the commit: what the matcher does in one transaction."""
+    """Seconds from the lane's lock to the commit: what other writers wait for in the matcher's transaction.
+
+    The snapshot of the books is in the same transaction, before the lock.
+    """
     pool = await open_pool(database.url("writer"), size=1)
     body = msgspec.msgpack.encode(cleared.books)
     snapshot = Snapshot(position=cleared.plan.position, format="bench", body=body)
-    gc.collect()
-    gc.freeze()
+    collect_less()
     async with pool.acquire() as connection:
-        began_at = time.perf_counter()
         async with connection.transaction():
+            await snapshots.save(connection, NAME, KEY, snapshot)
+            began_at = time.perf_counter()
             heads = await lock_lanes(connection, [KEY])
             await _append(connection, heads, cleared.drafts, cleared.source)
-            await snapshots.save(connection, NAME, KEY, snapshot)
         took = time.perf_counter() - began_at
         if not rows:
             rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)

@@ -213,8 +213,9 @@ async def _row(database: Database, statement: str, *arguments: object) -> asyncp
 
 
 SAMPLE = """
-select j.body, s.body as terms from record.journal j
+select j.body, t.body as terms from record.journal j
 join state.supply s on s.lane = j.lane and s.position = j.position
+join state.order_terms t on t.lane = s.lane and t.market = s.market and t.order_id = s.supply
 where j.stream = 'market' order by j.lane, j.position limit 1
 """
 

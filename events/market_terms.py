@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.vocabulary import (
     Assay,
@@ -32,6 +32,7 @@ from events.vocabulary import (
     Period,
     PhysicalLot,
     Place,
+    Position,
     PriceUeurPerKg,
     ProductForm,
     QualificationLevel,
@@ -53,7 +54,8 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
     """How a market runs; every limit of it is a number here.
 
     `clearing_interval_seconds` 0: on demand only. Rule sets are published `rule_notice_seconds` before they
-    take effect. `tick_ueur_per_kg` is the width of the price bands that leave the market.
+    take effect. `tick_ueur_per_kg` is the width of the price bands that leave the market. `umpire` is the
+    laboratory that contracts of its matches begin with.
     """
 
     name: Text
@@ -69,6 +71,7 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
     tick_ueur_per_kg: Annotated[int, Meta(ge=1, le=10**9)]
     public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
     quotes_per_day: Annotated[int, Meta(ge=0, le=100)] = 5
+    umpire: Text | UnsetType = UNSET
 
 
 class MemberFacility(Struct, frozen=True, kw_only=True):
@@ -114,6 +117,25 @@ class Member(Struct, frozen=True, kw_only=True):
     source_position: Count
 
 
+class PassportEvidence(Struct, frozen=True, kw_only=True):
+    """What the passport of an order's lot proved when it was posted, at this position of the passport's lane.
+
+    `recycled` is of the market's basis elements; `certificates` are schemes.
+    """
+
+    passport: UUID
+    position: Position
+    stated_by: UUID
+    form: ProductForm
+    remaining_wet_g: MassG
+    moisture_ppb: FractionPpb
+    composition: Composition
+    recycled: RecycledContent
+    footprint: Footprint | None = None
+    origin: Annotated[tuple[OriginStep, ...], Meta(max_length=768)] = ()
+    certificates: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+
+
 class SupplyTerms(Struct, frozen=True, kw_only=True):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
@@ -153,6 +175,7 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     condition: ConditionGrade | None = None
     all_or_nothing: bool = False
     minimum_quantity_wet_g: MassG | None = None
+    passport_evidence: PassportEvidence | None = None
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.clearing_terms import PriceTerm
 from events.market_terms import AnalyteLimit, CoProductBid, PenaltyRule, PurityFloor
@@ -20,6 +20,7 @@ from events.vocabulary import (
     ProductForm,
     RatioPpb,
     TermHorizon,
+    Text,
     ValueUeurPerKg,
 )
 
@@ -39,7 +40,7 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     `price_ueur_per_kg` is P per kg of basis, of a term match its differential to `index`. `terms` are the
     lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
     them, at the prices of the cut. `horizon` is the buyer's profile with the
-    smaller tolerance and the seller's floor.
+    smaller tolerance and the seller's floor. `umpire` is the market's laboratory.
     """
 
     basis: MarketBasis
@@ -58,3 +59,4 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     horizon: TermHorizon | None = None
     index: MatchedIndex | None = None
     co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
+    umpire: Text | UnsetType = UNSET

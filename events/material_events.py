@@ -1,11 +1,32 @@
-"""Facts of the `materials` stream: which market holds which physical lot. Lane key: the lot's identity."""
+"""Facts of the `materials` stream: passports of lots, what is made of them, and which market holds which lot.
 
-from typing import ClassVar, Literal
+Lane key: the passport, the transformation, the facility of a mass balance; of a lot without passport its
+identity. A transformation writes each of its passports in that passport's own lane.
+"""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from events.vocabulary import PhysicalLot
+from events.passport_terms import (
+    BatchPart,
+    ElementLoss,
+    MassBalanceLine,
+    MassBalanceMethod,
+    PartsPerMillion,
+    PassportContent,
+    RetireReason,
+)
+from events.vocabulary import (
+    CustodyModel,
+    Instant,
+    LongText,
+    MassG,
+    PhysicalLot,
+    ValueChainStage,
+)
 
 
 class LotReserved(Struct, frozen=True, kw_only=True):
@@ -30,4 +51,102 @@ class LotReleased(Struct, frozen=True, kw_only=True):
     reason: Literal["withdrawn", "expired", "sold"]
 
 
-FACTS: tuple[type[Struct], ...] = (LotReserved, LotReleased)
+class PassportIssued(Struct, frozen=True, kw_only=True):
+    """`organisation` states the content; `transformation` made the lot, if any did."""
+
+    TYPE: ClassVar[str] = "materials.passport.issued.v1"
+
+    passport: UUID
+    organisation: UUID
+    owner: UUID
+    holder: UUID
+    content: PassportContent
+    transformation: UUID | None = None
+
+
+class PassportTransferred(Struct, frozen=True, kw_only=True):
+    """Title goes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or not."""
+
+    TYPE: ClassVar[str] = "materials.passport.transferred.v1"
+
+    passport: UUID
+    previous_owner: UUID
+    owner: UUID
+    holder: UUID
+    transferred_on: date
+    agreement: UUID | None = None
+    delivery: UUID | None = None
+
+
+class PassportDrawn(Struct, frozen=True, kw_only=True):
+    """A transformation has taken `net_wet_g` of the lot."""
+
+    TYPE: ClassVar[str] = "materials.passport.drawn.v1"
+
+    passport: UUID
+    transformation: UUID
+    net_wet_g: MassG
+
+
+class PassportCorrected(Struct, frozen=True, kw_only=True):
+    """The content as it should have been stated by the event that it `corrects`."""
+
+    TYPE: ClassVar[str] = "materials.passport.corrected.v1"
+
+    passport: UUID
+    corrects: UUID
+    reason: LongText
+    content: PassportContent
+
+
+class PassportRetired(Struct, frozen=True, kw_only=True):
+    """Nothing is taken of the lot any more."""
+
+    TYPE: ClassVar[str] = "materials.passport.retired.v1"
+
+    passport: UUID
+    reason: RetireReason
+    note: LongText | None = None
+
+
+class PassportTransformed(Struct, frozen=True, kw_only=True):
+    """What went in, what came out, what was lost; `custody` is the weakest of all that took part."""
+
+    TYPE: ClassVar[str] = "materials.passport.transformed.v1"
+
+    transformation: UUID
+    organisation: UUID
+    facility: UUID
+    stage: ValueChainStage
+    transformed_on: date
+    custody: CustodyModel
+    method: MassBalanceMethod | None = None
+    tolerance_ppm: PartsPerMillion
+    inputs: Annotated[tuple[BatchPart, ...], Meta(min_length=1, max_length=64)]
+    outputs: Annotated[tuple[BatchPart, ...], Meta(min_length=1, max_length=64)]
+    losses: Annotated[tuple[ElementLoss, ...], Meta(max_length=64)] = ()
+
+
+class MassBalanceMoved(Struct, frozen=True, kw_only=True):
+    """What a transformation pays into and takes from the accounts of its facility; the rest expires."""
+
+    TYPE: ClassVar[str] = "materials.mass-balance.moved.v1"
+
+    facility: UUID
+    organisation: UUID
+    transformation: UUID
+    expires_at: Instant
+    lines: Annotated[tuple[MassBalanceLine, ...], Meta(min_length=1, max_length=128)]
+
+
+FACTS: tuple[type[Struct], ...] = (
+    LotReserved,
+    LotReleased,
+    PassportIssued,
+    PassportTransferred,
+    PassportDrawn,
+    PassportCorrected,
+    PassportRetired,
+    PassportTransformed,
+    MassBalanceMoved,
+)

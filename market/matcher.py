@@ -85,7 +85,11 @@ class Matcher:
     async def _clear(
         self, batch: Batch, count: int, event: Recorded, plan: ClearingPlanned, memory: LaneBooks
     ) -> None:
-        """One transaction: the round's events and state, the reader's position, a snapshot of the books."""
+        """One transaction: the round's events and state, the reader's position, a snapshot of the books.
+
+        A plan that is abandoned while this waits for its lane leaves a book of that cut behind: whoever asks
+        for the round before it then folds the lane.
+        """
         crash_point("matcher.planned")
         started = time.perf_counter()
         book = msgspec.msgpack.encode(memory.books[plan.market])
@@ -94,6 +98,10 @@ class Matcher:
         snapshot = LANE_BOOKS.snapshot(event.position, memory.books)
         crash_point("matcher.cleared")
         async with batch.transaction(count) as connection:
+            # tens of megabytes that nobody waits for while the lane is free
+            await self._keep(connection, batch, snapshot, memory)
+            if drafts and isinstance(drafts[-1].data, ClearingCompleted):
+                await round_books.keep(connection, batch.lane, event, plan.market, book)
             heads = await lock_lanes(connection, [batch.lane])
             row = await load_clearing(connection, plan.market, plan.plan)
             assert row is not None, f"plan {plan.plan} stands in the lane, but not in the state"
@@ -111,9 +119,6 @@ class Matcher:
                     new_salt=self._new_salt,
                     apply=self._apply,
                 )
-            await self._keep(connection, batch, snapshot, memory)
-            if is_open and isinstance(drafts[-1].data, ClearingCompleted):
-                await round_books.keep(connection, batch.lane, event, plan.market, book)
             crash_point("matcher.before_commit")
         crash_point("matcher.after_commit")
         self._tell(batch.lane, plan, drafts, seconds, recorded=is_open)

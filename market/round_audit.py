@@ -16,6 +16,7 @@ from market.rules.certificate import expected_record
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
 from market.rules.differences import Difference, first_difference
 from market.rules.round_events import planned_of
+from market.rules.round_record import tried_again
 from market.rules.rounds import ALGORITHM, ClearingImpossible, ImpossibleCode, posed_round
 
 GIVEN_BY_THE_ROUND: Final[frozenset[str]] = frozenset(get_args(ImpossibleCode))
@@ -46,6 +47,8 @@ class RoundCheck(Struct, frozen=True, kw_only=True):
 
 
 def _proved(book: Book, plan: Recorded, facts: Sequence[Fact]) -> Sequence[Draft]:
+    if tried_again(facts):
+        return conclude(book, plan)
     return expected_record(posed_round(book, plan), facts)
 
 
@@ -59,7 +62,8 @@ def _is_known(book: Book, plan: Recorded, code: str) -> bool:
 
 
 BY_CERTIFICATE: Final = RoundCheck(expect=_proved, confirms=_is_unknown, refutes=_is_known)
-"""Nothing is solved. Only a solver can say whether a round had no unique optimum."""
+"""Nothing is solved but a round that says that its first tie-break left ties. Only a solver can say whether a
+round had no unique optimum."""
 
 
 def _computed(book: Book, plan: Recorded, facts: Sequence[Fact]) -> Sequence[Draft]:

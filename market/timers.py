@@ -1,4 +1,5 @@
-"""PROCESS due clearings, expiries, lapses and releases: commands like any other, decided under the lane lock.
+"""PROCESS due clearings, expiries, lapses, releases, delivered passports: commands like any other, decided
+under the lane lock.
 
 Two timers, or one started again, give the same command twice; the rules refuse the second.
 """
@@ -21,18 +22,22 @@ from events.timetable import (
     Due,
     Timetable,
 )
-from market.commands import clearings, lots, matches, offers, requirements
+from market.commands import clearings, lots, matches, offers, passports, requirements
 from market.metrics import TIMER_COMMANDS
+from market.rules.passports import DeliverPassport
 from market.store.due import (
+    Delivered,
     MarketClock,
     clearing_clocks,
     due_expiries,
     due_lapses,
+    due_passports,
     due_releases,
 )
 from market.store.orders import OrderPlace
 
 RESERVATIONS_PER_TICK_MAX: Final = 1_024
+DELIVERIES_PER_TICK_MAX: Final = 1_024
 
 
 class Timers:
@@ -55,6 +60,7 @@ class Timers:
         self._expiry_mark = START
         self._lapse_mark = START
         self._reservation = BEGINNING
+        self._delivery = BEGINNING
         self._table = Timetable(
             self._due,
             count_command,
@@ -72,7 +78,8 @@ class Timers:
         """As `Timetable.tick`.
 
         Each kind goes on from tick to tick through all that is due, so that what is refused again and again
-        holds up nothing behind it; releases are looked for among the next 1,024 reservations.
+        holds up nothing behind it; releases are looked for among the next 1,024 reservations, passports of
+        delivered lots among as many deliveries.
         """
         return await self._table.tick()
 
@@ -81,13 +88,15 @@ class Timers:
             expiries = await due_expiries(connection, now, self._commands_max, after=self._expiry_mark)
             lapses = await due_lapses(connection, now, self._commands_max, after=self._lapse_mark)
             releases = await due_releases(connection, RESERVATIONS_PER_TICK_MAX, after=self._reservation)
+            delivered = await due_passports(connection, DELIVERIES_PER_TICK_MAX, after=self._delivery)
             clocks = await clearing_clocks(connection)
         self._expiry_mark, self._lapse_mark = expiries.reached, lapses.reached
-        self._reservation = releases.looked_at
+        self._reservation, self._delivery = releases.looked_at, delivered.looked_at
         return [
             *(self._expiry(place) for place in expiries.places),
             *(self._lapse(place.match) for place in lapses.places),
             *(self._release(place.order) for place in releases.places),
+            *(self._follow(lot) for lot in delivered.places),
             *(self._round(clock.market) for clock in clocks if is_due(clock, now)),
         ]
 
@@ -100,6 +109,10 @@ class Timers:
 
     def _release(self, order: UUID) -> Due:
         return Due("release", order, lambda: lots.release(self._desk, self._caller, order=order))
+
+    def _follow(self, lot: Delivered) -> Due:
+        argument = DeliverPassport(caller=self._caller, passport=lot.passport, delivery=lot.delivery)
+        return Due("passport", lot.delivery, lambda: passports.deliver(self._desk, argument))
 
     def _round(self, market: UUID) -> Due:
         return Due(

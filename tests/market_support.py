@@ -48,6 +48,7 @@ from events.market_terms import (
     RuleSet,
     SustainabilityProfile,
 )
+from events.material_events import PassportIssued
 from events.vocabulary import (
     PPB,
     Assay,
@@ -72,9 +73,11 @@ from market.commands import (
     members,
     offers,
     parties,
+    passports,
     quotes,
     rehearsals,
     requirements,
+    transformations,
 )
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import ALGORITHM, conclude
@@ -87,12 +90,14 @@ from market.rules.parties import (
     LicenceDetails,
     OrganisationDetails,
 )
+from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
 from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
 from tests.contract_support import PERMIT, agreement_terms
+from tests.passport_support import DAY, content, made, recycled, transform
 from tests.record_support import new_salt
 
 LANES = 3
@@ -499,6 +504,45 @@ async def trade_for_a_while(scene: Scene) -> None:
     await clear_and_answer(scene)
     await let_time_pass(scene)
     await agree_for_a_while(scene)
+    await go_round_the_loop(scene)
+
+
+async def go_round_the_loop(scene: Scene) -> None:
+    """Two lots with passports become one, which is corrected, sold and retired; claims go by mass balance."""
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    roots = {uuid7(): recycled(post=50), uuid7(): ()}
+    for number, (passport, shares) in enumerate(roots.items()):
+        stated = content(seller.facility, f"ROOT-{number}", recycled=shares, custody="mass_balance")
+        await passports.issue(
+            scene.desk, IssuePassport(caller=seller.trader, passport=passport, content=stated)
+        )
+    lot = uuid7()
+    work = transform(
+        seller.trader,
+        uuid7(),
+        seller.facility,
+        [(passport, 1_000_000) for passport in roots],
+        [made(lot, "MADE-1", net_wet_g=2_000_000, recycled=recycled(post=20))],
+        method="credit",
+        balance_days=90,
+    )
+    recorded = done(await transformations.transform(scene.desk, work))
+    (issued,) = [event for event in recorded.events if isinstance(event.data, PassportIssued)]
+    assert isinstance(issued.data, PassportIssued)
+    step: dict[str, Any] = {"caller": seller.trader, "passport": lot}
+    measured = replace(issued.data.content, assay=Assay(laboratory="lab", reference="a", sampled_on=DAY))
+    await passports.correct(
+        scene.desk,
+        CorrectPassport(
+            **step, expected_version=1, corrects=issued.id, reason="the assay was missing", content=measured
+        ),
+    )
+    await passports.transfer(
+        scene.desk,
+        TransferPassport(**step, expected_version=2, owner=buyer.organisation, transferred_on=DAY),
+    )
+    step["caller"] = buyer.trader
+    await passports.retire(scene.desk, RetirePassport(**step, expected_version=3, reason="installed"))
 
 
 async def agree_for_a_while(scene: Scene) -> None:

@@ -79,7 +79,7 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             packaging=given.packaging,
             delivery=given.delivery,
         ),
-        assay=AssayClause(splitting=_splitting(given), umpire=UMPIRE),
+        assay=AssayClause(splitting=_splitting(given), umpire=given.umpire or UMPIRE),
         payment=PaymentClause(currency=CURRENCY, provisional_ppb=PROVISIONAL_PPB, due_days=DUE_DAYS),
     )
 

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from contracts.rules.price_terms import Claims, listed_origins, round_to
+from contracts.rules.price_lines import Claims
+from contracts.rules.price_terms import listed_origins, round_to
 from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.price_clauses import SustainabilityClause
 from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, MarketBasis, ProductForm

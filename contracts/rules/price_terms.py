@@ -1,17 +1,14 @@
 """What a market and an agreement price alike: rounding, sustainability amounts, co-products, penalties.
 
 Amounts are micro-EUR per kg of basis, rounded down once: nobody pays a part of a micro-EUR that it did not
-promise. `sustainability_terms` says where each figure comes from; the functions above it are the formulas
-alone.
+promise. These are the formulas alone; `price_lines` says where each figure comes from.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from events.clearing_terms import PriceTerm
 from events.market_terms import (
     CoProductBid,
     FootprintBenchmark,
@@ -21,7 +18,6 @@ from events.market_terms import (
 )
 from events.vocabulary import (
     PPB,
-    Denominator,
     Footprint,
     OriginStep,
     ProductForm,
@@ -225,161 +221,3 @@ def penalty_steps(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) 
             steps = -(-excess_ppb // rule.step_ppb)
             found.append((index, steps, steps * rule.ueur_per_kg_per_step))
     return found
-
-
-def penalty_term(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> PriceTerm:
-    taken = penalty_steps(rules, high_ppb)
-    return PriceTerm(
-        kind="penalties",
-        rule="penalties.1",
-        ueur_per_kg=-sum(worth for _, _, worth in taken),
-        inputs={
-            f"{rules[index].analyte}_above_{rules[index].threshold_ppb}_ppb": (
-                f"{steps} × {rules[index].ueur_per_kg_per_step} ueur_per_kg"
-            )
-            for index, steps, _ in taken
-        },
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What is stated and proved of a material. `certificates`: scheme → ids valid to the end of delivery.
-
-    `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
-    `concentrated`: listed countries through which it went. `rex_route`: what the buyer declares it will run.
-    """
-
-    form: ProductForm
-    footprint: Footprint | None
-    recycled: RecycledContent | None
-    origin: Sequence[OriginStep]
-    concentrated: Sequence[str]
-    concentrated_evidence: tuple[str, ...]
-    certificates: Callable[[str], tuple[str, ...]]
-    rex_route: RexRoute | None
-    rex_routes: Sequence[RexRoute]
-    kg_per_basis_kg: Mapping[Denominator, Fraction | None]
-    papers_until: datetime
-
-
-def sustainability_terms(
-    profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims
-) -> tuple[PriceTerm, ...]:
-    """The parts of S and what its floor and cap add or take; their sum is S."""
-    carbon = _carbon(profile, rule_set, claims)
-    certificates = _certificates(profile, rule_set, claims)
-    origin = _origin(profile, rule_set, claims)
-    recycled = recycled_ueur(claims.recycled, profile)
-    rex = rex_ueur(claims.rex_route, claims.rex_routes, profile)
-    others = carbon.ueur_per_kg + certificates.ueur_per_kg + origin.ueur_per_kg
-    paid = clamped(profile, rule_set, others=others, recycled=recycled, rex=rex)
-    return (
-        carbon,
-        _recycled(paid.recycled, recycled, claims.recycled, profile),
-        certificates,
-        origin,
-        _rex(paid.rex, rex, claims),
-        _clamp(paid.clamp, others + paid.recycled + paid.rex, profile),
-    )
-
-
-def _carbon(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    if profile.carbon_cents_per_t == 0:
-        return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
-    inputs = {"carbon_cents_per_t": str(profile.carbon_cents_per_t)}
-    benchmark = benchmark_for(claims.form, rule_set)
-    kg = None if benchmark is None else claims.kg_per_basis_kg[benchmark.declared_unit]
-    if benchmark is None or kg is None:
-        return PriceTerm(
-            kind="carbon", rule="carbon.1", ueur_per_kg=0, reason="benchmark_missing", inputs=inputs
-        )
-    defect = footprint_defect(claims.footprint, benchmark, claims.papers_until)
-    counted = None if defect else claims.footprint
-    inputs |= {
-        "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
-        "effective_g_co2e_per_kg": str(-(-effective_g_ppb(counted, benchmark, rule_set) // PPB)),
-        f"kg_{benchmark.declared_unit}_per_basis_kg_ppb": str(round_to(kg * PPB, "down")),
-    }
-    if claims.footprint is not None:
-        inputs |= {
-            "declared_g_co2e_per_kg": str(claims.footprint.g_co2e_per_kg),
-            "verified": "yes" if claims.footprint.verified else "no",
-        }
-    return PriceTerm(
-        kind="carbon",
-        rule="carbon.1",
-        ueur_per_kg=carbon_ueur(profile, rule_set, benchmark, kg, counted),
-        reason=defect,
-        inputs=inputs,
-        evidence=() if counted is None else (f"footprint:{counted.standard}",),
-    )
-
-
-def _recycled(
-    ueur_per_kg: int, alone: int, content: RecycledContent | None, profile: SustainabilityProfile
-) -> PriceTerm:
-    post, pre = (0, 0) if content is None else (content.post_consumer_ppb, content.pre_consumer_ppb)
-    inputs = {
-        "post_consumer_ppb": str(post),
-        "post_consumer_ueur_per_kg": str(profile.post_consumer_ueur_per_kg),
-        "pre_consumer_ppb": str(pre),
-        "pre_consumer_ueur_per_kg": str(profile.pre_consumer_ueur_per_kg),
-    }
-    reason = None
-    if alone != ueur_per_kg:
-        reason = "smaller_than_rex"
-        inputs["would_be_ueur_per_kg"] = str(alone)
-    return PriceTerm(
-        kind="recycled", rule="recycled.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs
-    )
-
-
-def _certificates(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    paid = list(certificates_paid(profile, rule_set, claims.certificates))
-    return PriceTerm(
-        kind="certificates",
-        rule="certificates.1",
-        ueur_per_kg=sum(worth for _, worth, _ in paid),
-        inputs={scheme: str(worth) for scheme, worth, _ in paid},
-        evidence=tuple(f"certificate:{certificate}" for _, _, held in paid for certificate in held),
-    )
-
-
-def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in claims.origin)}
-    if claims.concentrated:
-        inputs["concentrated"] = ",".join(claims.concentrated)
-    return PriceTerm(
-        kind="origin",
-        rule="origin.1",
-        ueur_per_kg=origin_ueur(claims.origin, claims.concentrated, profile, rule_set),
-        inputs=inputs,
-        evidence=claims.concentrated_evidence,
-    )
-
-
-def _rex(ueur_per_kg: int, alone: int, claims: Claims) -> PriceTerm:
-    route = claims.rex_route
-    if route is None:
-        return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg)
-    inputs: dict[str, str] = {"route": route}
-    reason = None if route in claims.rex_routes else "route_not_offered"
-    if alone != ueur_per_kg:
-        reason = "smaller_than_recycled"
-        inputs["would_be_ueur_per_kg"] = str(alone)
-    return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs)
-
-
-def _clamp(ueur_per_kg: int, wanted: int, profile: SustainabilityProfile) -> PriceTerm:
-    return PriceTerm(
-        kind="sustainability",
-        rule="clamp.1",
-        ueur_per_kg=ueur_per_kg,
-        reason=None if ueur_per_kg == 0 else "capped" if ueur_per_kg < 0 else "floored",
-        inputs={
-            "sum_ueur_per_kg": str(wanted),
-            "floor_ueur_per_kg": str(profile.floor_ueur_per_kg),
-            "cap_ueur_per_kg": str(profile.cap_ueur_per_kg),
-        },
-    )

@@ -10,11 +10,10 @@ from typing import NamedTuple, assert_never
 
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.materials import Material
+from contracts.rules.price_lines import penalty_term, sustainability_terms
 from contracts.rules.price_terms import (
     co_product_ueur,
-    penalty_term,
     round_half_even,
-    sustainability_terms,
 )
 from contracts.rules.quotation import Quoted
 from events.clearing_terms import PriceTerm

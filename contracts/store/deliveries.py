@@ -50,12 +50,12 @@ def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
 
 INSERT = """
 insert into delivery (
-    lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, status, version, position,
-    due_time, body
+    lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, passport, status, version,
+    position, due_time, body
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
-    $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bytea[]
+    $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[]
 )
 """
 
@@ -75,6 +75,7 @@ async def _insert(connection: Connection, new: Sequence[tuple[DeliveryKey, Deliv
             agreements[of.shipped.agreement].buyer,
             of.shipped.lot_number,
             of.shipped.shipped_on,
+            of.shipped.passport,
             *_changing(of),
         )
         for (lane, market, delivery), of in new

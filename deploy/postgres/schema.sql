@@ -268,6 +268,28 @@ CREATE TABLE state.certificate (
     CONSTRAINT certificate_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.claim_credit (
+    lane bigint NOT NULL,
+    facility uuid NOT NULL,
+    element text NOT NULL,
+    claim text NOT NULL,
+    transformation uuid NOT NULL,
+    organisation uuid NOT NULL,
+    input_mg bigint NOT NULL,
+    claimed_mg bigint NOT NULL,
+    deposited_mg bigint NOT NULL,
+    remaining_mg bigint NOT NULL,
+    expires_time timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT claim_credit_check CHECK (((claimed_mg >= 0) AND (claimed_mg <= input_mg))),
+    CONSTRAINT claim_credit_check1 CHECK (((deposited_mg >= 0) AND (deposited_mg <= claimed_mg))),
+    CONSTRAINT claim_credit_check2 CHECK (((remaining_mg >= 0) AND (remaining_mg <= deposited_mg))),
+    CONSTRAINT claim_credit_claim_check CHECK ((claim = ANY (ARRAY['post_consumer'::text, 'pre_consumer'::text]))),
+    CONSTRAINT claim_credit_input_mg_check CHECK ((input_mg >= 0)),
+    CONSTRAINT claim_credit_position_check CHECK (("position" >= 1))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE state.clearing (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -321,6 +343,7 @@ CREATE TABLE state.delivery (
     "position" bigint NOT NULL,
     due_time timestamp with time zone,
     body bytea NOT NULL,
+    passport uuid,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -400,6 +423,15 @@ CREATE TABLE state.licence (
     body bytea NOT NULL,
     CONSTRAINT licence_position_check CHECK (("position" >= 1)),
     CONSTRAINT licence_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.lineage_edge (
+    lane bigint NOT NULL,
+    source uuid NOT NULL,
+    target uuid NOT NULL,
+    organisation uuid NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT lineage_edge_position_check CHECK (("position" >= 1))
 );
 
 CREATE TABLE state.lot_reservation (
@@ -515,6 +547,14 @@ CREATE TABLE state.nomination (
     CONSTRAINT nomination_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.order_terms (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    order_id uuid NOT NULL,
+    organisation uuid NOT NULL,
+    body bytea NOT NULL
+);
+
 CREATE TABLE state.organisation (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -523,6 +563,40 @@ CREATE TABLE state.organisation (
     body bytea NOT NULL,
     CONSTRAINT organisation_position_check CHECK (("position" >= 1)),
     CONSTRAINT organisation_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.passport (
+    lane bigint NOT NULL,
+    passport uuid NOT NULL,
+    organisation uuid NOT NULL,
+    owner uuid NOT NULL,
+    holder uuid NOT NULL,
+    facility uuid NOT NULL,
+    lot_number text NOT NULL,
+    form text NOT NULL,
+    status text NOT NULL,
+    transformation uuid,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT passport_position_check CHECK (("position" >= 1)),
+    CONSTRAINT passport_status_check CHECK ((status = ANY (ARRAY['live'::text, 'consumed'::text, 'retired'::text]))),
+    CONSTRAINT passport_version_check CHECK ((version >= 1))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE state.passport_step (
+    lane bigint NOT NULL,
+    passport uuid NOT NULL,
+    version bigint NOT NULL,
+    organisation uuid NOT NULL,
+    event uuid NOT NULL,
+    type text NOT NULL,
+    "position" bigint NOT NULL,
+    said_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT passport_step_position_check CHECK (("position" >= 1)),
+    CONSTRAINT passport_step_version_check CHECK ((version >= 1))
 );
 
 CREATE TABLE state.price_index (
@@ -561,7 +635,6 @@ CREATE TABLE state.requirement (
     filled_g bigint NOT NULL,
     in_book boolean NOT NULL,
     valid_until timestamp with time zone NOT NULL,
-    body bytea NOT NULL,
     CONSTRAINT requirement_check CHECK (((held_g + filled_g) <= basis_g)),
     CONSTRAINT requirement_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT requirement_filled_g_check CHECK ((filled_g >= 0)),
@@ -604,7 +677,6 @@ CREATE TABLE state.supply (
     tranche_committed_g bigint[] NOT NULL,
     valid_until timestamp with time zone NOT NULL,
     lot_identity text,
-    body bytea NOT NULL,
     CONSTRAINT supply_check CHECK (((held_g + filled_g) <= basis_g)),
     CONSTRAINT supply_check1 CHECK ((in_book = ((status = 'open'::text) OR (held_g > 0)))),
     CONSTRAINT supply_filled_g_check CHECK ((filled_g >= 0)),
@@ -617,6 +689,16 @@ CREATE TABLE state.supply (
     CONSTRAINT supply_version_check CHECK ((version >= 1))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE state.transformation (
+    lane bigint NOT NULL,
+    transformation uuid NOT NULL,
+    organisation uuid NOT NULL,
+    facility uuid NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT transformation_position_check CHECK (("position" >= 1))
+);
 
 CREATE TABLE view.match_entry (
     lane bigint NOT NULL,
@@ -764,6 +846,9 @@ ALTER TABLE ONLY state.api_key
 ALTER TABLE ONLY state.certificate
     ADD CONSTRAINT certificate_pkey PRIMARY KEY (lane, organisation, certificate);
 
+ALTER TABLE ONLY state.claim_credit
+    ADD CONSTRAINT claim_credit_pkey PRIMARY KEY (lane, facility, element, claim, transformation);
+
 ALTER TABLE ONLY state.clearing
     ADD CONSTRAINT clearing_pkey PRIMARY KEY (lane, market, round);
 
@@ -794,6 +879,9 @@ ALTER TABLE ONLY state.invoice
 ALTER TABLE ONLY state.licence
     ADD CONSTRAINT licence_pkey PRIMARY KEY (lane, organisation, licence);
 
+ALTER TABLE ONLY state.lineage_edge
+    ADD CONSTRAINT lineage_edge_pkey PRIMARY KEY (lane, source, target);
+
 ALTER TABLE ONLY state.lot_reservation
     ADD CONSTRAINT lot_reservation_pkey PRIMARY KEY (lane, identity);
 
@@ -812,8 +900,17 @@ ALTER TABLE ONLY state.member
 ALTER TABLE ONLY state.nomination
     ADD CONSTRAINT nomination_pkey PRIMARY KEY (lane, market, agreement, level, period_start);
 
+ALTER TABLE ONLY state.order_terms
+    ADD CONSTRAINT order_terms_pkey PRIMARY KEY (lane, market, order_id);
+
 ALTER TABLE ONLY state.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (lane, organisation);
+
+ALTER TABLE ONLY state.passport
+    ADD CONSTRAINT passport_pkey PRIMARY KEY (lane, passport);
+
+ALTER TABLE ONLY state.passport_step
+    ADD CONSTRAINT passport_step_pkey PRIMARY KEY (lane, passport, version);
 
 ALTER TABLE ONLY state.price_index
     ADD CONSTRAINT price_index_pkey PRIMARY KEY (lane, code);
@@ -829,6 +926,9 @@ ALTER TABLE ONLY state.rule_set
 
 ALTER TABLE ONLY state.supply
     ADD CONSTRAINT supply_pkey PRIMARY KEY (lane, market, supply);
+
+ALTER TABLE ONLY state.transformation
+    ADD CONSTRAINT transformation_pkey PRIMARY KEY (lane, transformation);
 
 ALTER TABLE ONLY view.match_entry
     ADD CONSTRAINT match_entry_pkey PRIMARY KEY (lane, market, match);
@@ -867,6 +967,8 @@ CREATE INDEX api_key_by_organisation ON state.api_key USING btree (organisation,
 
 CREATE INDEX certificate_by_organisation ON state.certificate USING btree (organisation, certificate);
 
+CREATE INDEX claim_credit_open ON state.claim_credit USING btree (facility, element, claim, expires_time);
+
 CREATE INDEX clearing_by_market ON state.clearing USING btree (market, round);
 
 CREATE INDEX clearing_by_plan ON state.clearing USING btree (plan);
@@ -877,11 +979,15 @@ CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, con
 
 CREATE INDEX delivery_by_id ON state.delivery USING btree (delivery);
 
+CREATE INDEX delivery_by_passport ON state.delivery USING btree (passport) WHERE (passport IS NOT NULL);
+
 CREATE INDEX delivery_due ON state.delivery USING btree (due_time, delivery) WHERE (due_time IS NOT NULL);
 
 CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);
 
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
+
+CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
 
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
@@ -894,6 +1000,10 @@ CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agr
 CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
 
 CREATE INDEX licence_by_organisation ON state.licence USING btree (organisation, licence);
+
+CREATE INDEX lineage_edge_down ON state.lineage_edge USING btree (source, target);
+
+CREATE INDEX lineage_edge_up ON state.lineage_edge USING btree (target, source);
 
 CREATE INDEX lot_reservation_held ON state.lot_reservation USING btree (supply) WHERE (status = 'reserved'::text);
 
@@ -919,6 +1029,16 @@ CREATE INDEX nomination_of ON state.nomination USING btree (agreement, level, pe
 
 CREATE INDEX organisation_by_id ON state.organisation USING btree (organisation);
 
+CREATE INDEX passport_by_id ON state.passport USING btree (passport);
+
+CREATE INDEX passport_lot ON state.passport USING btree (facility, lot_number);
+
+CREATE INDEX passport_of_holder ON state.passport USING btree (holder, passport);
+
+CREATE INDEX passport_of_issuer ON state.passport USING btree (organisation, passport);
+
+CREATE INDEX passport_of_owner ON state.passport USING btree (owner, passport);
+
 CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
 CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
@@ -934,6 +1054,8 @@ CREATE INDEX supply_by_id ON state.supply USING btree (supply);
 CREATE INDEX supply_due ON state.supply USING btree (valid_until) WHERE (status = 'open'::text);
 
 CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE in_book;
+
+CREATE INDEX transformation_by_id ON state.transformation USING btree (transformation);
 
 CREATE INDEX match_entry_by_id ON view.match_entry USING btree (match);
 
@@ -966,6 +1088,8 @@ CREATE POLICY auditor ON state.api_key FOR SELECT TO lodestone_auditor USING (tr
 
 CREATE POLICY auditor ON state.certificate FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.claim_credit FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.clearing FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.contract_year FOR SELECT TO lodestone_auditor USING (true);
@@ -984,6 +1108,8 @@ CREATE POLICY auditor ON state.invoice FOR SELECT TO lodestone_auditor USING (tr
 
 CREATE POLICY auditor ON state.licence FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.lineage_edge FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.lot_reservation FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.market FOR SELECT TO lodestone_auditor USING (true);
@@ -996,7 +1122,13 @@ CREATE POLICY auditor ON state.member FOR SELECT TO lodestone_auditor USING (tru
 
 CREATE POLICY auditor ON state.nomination FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.order_terms FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.organisation FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.passport FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.passport_step FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
 
@@ -1008,7 +1140,11 @@ CREATE POLICY auditor ON state.rule_set FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.supply FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.transformation FOR SELECT TO lodestone_auditor USING (true);
+
 ALTER TABLE state.certificate ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.claim_credit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.clearing ENABLE ROW LEVEL SECURITY;
 
@@ -1034,6 +1170,8 @@ ALTER TABLE state.invoice ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.licence ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.lineage_edge ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.lot_reservation ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.market ENABLE ROW LEVEL SECURITY;
@@ -1046,11 +1184,15 @@ ALTER TABLE state.member ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.nomination ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.order_terms ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.organisation ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON state.api_key FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.certificate FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.claim_credit FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.clearing FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR true));
 
@@ -1062,6 +1204,8 @@ CREATE POLICY own ON state.initiative FOR SELECT TO lodestone_reader USING (true
 
 CREATE POLICY own ON state.licence FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.lineage_edge FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.lot_reservation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.market FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR true));
@@ -1072,7 +1216,11 @@ CREATE POLICY own ON state.match FOR SELECT TO lodestone_reader USING ((( SELECT
 
 CREATE POLICY own ON state.member FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.order_terms FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.organisation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.passport_step FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.quote FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1081,6 +1229,8 @@ CREATE POLICY own ON state.requirement FOR SELECT TO lodestone_reader USING ((( 
 CREATE POLICY own ON state.rule_set FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR true));
 
 CREATE POLICY own ON state.supply FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.transformation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY parties ON state.agreement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
@@ -1094,6 +1244,12 @@ CREATE POLICY parties ON state.invoice FOR SELECT TO lodestone_reader USING ((( 
 
 CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
+CREATE POLICY parties ON state.passport FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (((( SELECT state.reader_organisation() AS reader_organisation) = organisation) OR (( SELECT state.reader_organisation() AS reader_organisation) = owner)) OR (( SELECT state.reader_organisation() AS reader_organisation) = holder))));
+
+ALTER TABLE state.passport ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.passport_step ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.price_index ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.quote ENABLE ROW LEVEL SECURITY;
@@ -1104,6 +1260,8 @@ ALTER TABLE state.rule_set ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.supply ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.transformation ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY writer ON state.agreement TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.agreement_proposal TO lodestone_writer USING (true) WITH CHECK (true);
@@ -1111,6 +1269,8 @@ CREATE POLICY writer ON state.agreement_proposal TO lodestone_writer USING (true
 CREATE POLICY writer ON state.api_key TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.certificate TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.claim_credit TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1130,6 +1290,8 @@ CREATE POLICY writer ON state.invoice TO lodestone_writer USING (true) WITH CHEC
 
 CREATE POLICY writer ON state.licence TO lodestone_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY writer ON state.lineage_edge TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.lot_reservation TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.market TO lodestone_writer USING (true) WITH CHECK (true);
@@ -1142,7 +1304,13 @@ CREATE POLICY writer ON state.member TO lodestone_writer USING (true) WITH CHECK
 
 CREATE POLICY writer ON state.nomination TO lodestone_writer USING (true) WITH CHECK (true);
 
+CREATE POLICY writer ON state.order_terms TO lodestone_writer USING (true) WITH CHECK (true);
+
 CREATE POLICY writer ON state.organisation TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.passport TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.passport_step TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.price_index TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1153,6 +1321,8 @@ CREATE POLICY writer ON state.requirement TO lodestone_writer USING (true) WITH 
 CREATE POLICY writer ON state.rule_set TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.supply TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.transformation TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY auditor ON view.match_entry FOR SELECT TO lodestone_auditor USING (true);
 
@@ -1351,6 +1521,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.certificate TO lodestone_writer;
 GRANT SELECT ON TABLE state.certificate TO lodestone_reader;
 GRANT SELECT ON TABLE state.certificate TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.claim_credit TO lodestone_writer;
+GRANT SELECT ON TABLE state.claim_credit TO lodestone_reader;
+GRANT SELECT ON TABLE state.claim_credit TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.clearing TO lodestone_writer;
 GRANT SELECT ON TABLE state.clearing TO lodestone_reader;
 GRANT SELECT ON TABLE state.clearing TO lodestone_auditor;
@@ -1387,6 +1561,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.licence TO lodestone_writer;
 GRANT SELECT ON TABLE state.licence TO lodestone_reader;
 GRANT SELECT ON TABLE state.licence TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.lineage_edge TO lodestone_writer;
+GRANT SELECT ON TABLE state.lineage_edge TO lodestone_reader;
+GRANT SELECT ON TABLE state.lineage_edge TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.lot_reservation TO lodestone_writer;
 GRANT SELECT ON TABLE state.lot_reservation TO lodestone_reader;
 GRANT SELECT ON TABLE state.lot_reservation TO lodestone_auditor;
@@ -1411,9 +1589,21 @@ GRANT SELECT,INSERT,UPDATE ON TABLE state.nomination TO lodestone_writer;
 GRANT SELECT ON TABLE state.nomination TO lodestone_reader;
 GRANT SELECT ON TABLE state.nomination TO lodestone_auditor;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE state.order_terms TO lodestone_writer;
+GRANT SELECT ON TABLE state.order_terms TO lodestone_reader;
+GRANT SELECT ON TABLE state.order_terms TO lodestone_auditor;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE state.organisation TO lodestone_writer;
 GRANT SELECT ON TABLE state.organisation TO lodestone_reader;
 GRANT SELECT ON TABLE state.organisation TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.passport TO lodestone_writer;
+GRANT SELECT ON TABLE state.passport TO lodestone_reader;
+GRANT SELECT ON TABLE state.passport TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.passport_step TO lodestone_writer;
+GRANT SELECT ON TABLE state.passport_step TO lodestone_reader;
+GRANT SELECT ON TABLE state.passport_step TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.price_index TO lodestone_writer;
 GRANT SELECT ON TABLE state.price_index TO lodestone_reader;
@@ -1434,6 +1624,10 @@ GRANT SELECT ON TABLE state.rule_set TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.supply TO lodestone_writer;
 GRANT SELECT ON TABLE state.supply TO lodestone_reader;
 GRANT SELECT ON TABLE state.supply TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.transformation TO lodestone_writer;
+GRANT SELECT ON TABLE state.transformation TO lodestone_reader;
+GRANT SELECT ON TABLE state.transformation TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.match_entry TO lodestone_writer;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_reader;

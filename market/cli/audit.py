@@ -127,9 +127,9 @@ def command(
 
     --chain checks that nothing was lost or altered, --clearings the market's rounds, --full all of it.
     No database is read, and none is written unless --record asks for it. A clearing is checked by its
-    certificate: no solver runs, unless --resolve asks for it. Invoices, settlements and ledgers are computed
-    again from what they rest on. Checkpoints say how far the record is complete; of the tail after them
-    nobody can tell whether something was cut off.
+    certificate: no solver runs, unless --resolve asks for it or a round says that its first tie-break left
+    ties. Invoices, settlements and ledgers are computed again from what they rest on. Checkpoints say how
+    far the record is complete; of the tail after them nobody can tell whether something was cut off.
     Exit code 0: nothing diverges. 4: something does, and the first of it is named.
     """
     if context.invoked_subcommand is not None:

@@ -1,14 +1,26 @@
-"""`lodestone rules`: the rule sets of a market, and what one changed of another."""
+"""`lodestone rules`: the rule sets of a market, what one changed of another, and a new one."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import rich_click as click
+from msgspec import Struct
 from rich.table import Table
 
-from market.cli.console import CommandFailed, Exit, out, print_json, run_async, settings_of
-from market.ground import stand_on_database
-from market.http.rule_sets import RuleSetDiff, RuleSetView, rule_set_diff
+from events.callers import Caller
+from events.command import Outcome
+from events.refusal import Refusal, Refusals
+from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
+from market.cli.files import read
+from market.commands.inputs import publish_rule_set
+from market.ground import stand_on_database, wire
+from market.http.access import OPERATORS, Credential, KeyRing, require
+from market.http.problems import DoorError
+from market.http.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
+from market.operators import told
+from market.services import find_credential
 from market.settings import Settings
 from market.store import inputs
 from market.store.inputs import RuleSetRow
@@ -32,7 +44,7 @@ MARKET = _Market()
 
 @click.group("rules")
 def command() -> None:
-    """Pricing rule sets of a market, read with the database's rights."""
+    """Pricing rule sets of a market, with the database's rights; publishing one takes operators' keys too."""
 
 
 @command.command("list")
@@ -73,6 +85,78 @@ def diff(*, market: UUID, before: int | None, after: int | None, as_json: bool) 
         print_json(found)
     else:
         _print(found)
+
+
+class Published(Struct, frozen=True, kw_only=True):
+    """`position` is null when nothing was published because only checking was asked for."""
+
+    version: int
+    position: int | None
+    signed_by: tuple[UUID, ...]
+
+
+@command.command("publish")
+@click.argument("market", type=MARKET)
+@click.argument("rule_set", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--key-file", "key_files", multiple=True, required=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with an operator's API key; twice, since two operators sign, except in a sandbox.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Judge it and publish nothing.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def publish(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check: bool, as_json: bool) -> None:
+    """Publish RULE_SET, a JSON file as `POST …/rule-sets` takes it, in MARKET (mkt_… or UUID).
+
+    It takes effect no sooner than the market's notice. Exit code 3: the file or a key is not what it should
+    be, or the rule set is refused; every reason is named.
+    """
+    given = read(rule_set, RuleSetTerms)
+    tokens = [_token(path) for path in key_files]
+    try:
+        found = run_async(_publish(settings_of(), market, given, tokens, check=check))
+    except (DoorError, Refusal, Refusals) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, told(error)) from error
+    if as_json:
+        print_json(found)
+    elif found.position is None:
+        print_line(f"version {found.version} may be published")
+    else:
+        print_line(f"version {found.version} is published at position {found.position}")
+
+
+def _token(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{path}: {error}") from error
+
+
+async def _publish(
+    settings: Settings, market: UUID, given: RuleSetTerms, tokens: Sequence[str], *, check: bool
+) -> Published:
+    async with stand_on_database(settings) as ground, wire(ground) as wiring:
+        ring = KeyRing(partial(find_credential, wiring.reader), wiring.clock)
+        signers = [await _operator(ring, token) for token in tokens]
+        signed_by = tuple(dict.fromkeys(signer.key for signer in signers))
+        first = signers[0]
+        caller = Caller(organisation=first.organisation, roles=first.roles, key=first.key)
+        result = await publish_rule_set(
+            wiring.desk,
+            caller,
+            market=market,
+            rule_set=given.inside(),
+            signed_by=signed_by,
+            dry_run=check,
+        )
+        position = result.events[0].position if isinstance(result, Outcome) else None
+        return Published(version=given.version, position=position, signed_by=signed_by)
+
+
+async def _operator(ring: KeyRing, token: str) -> Credential:
+    """DoorError for a key that is unknown, or no operator's."""
+    credential = await ring.credential(f"Bearer {token}", lambda: None)
+    require(OPERATORS, credential.roles)
+    return credential
 
 
 def _version(rows: dict[int, RuleSetRow], version: int) -> RuleSetRow:

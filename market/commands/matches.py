@@ -60,6 +60,7 @@ async def _grounds(connection: Connection, lane: int, rows: Sequence[MatchRow]) 
             lines=lines[fact.match],
             basis=opened[fact.market].terms.basis,
             inputs=given[fact.market],
+            umpire=opened[fact.market].terms.umpire,
         )
         for fact in struck
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from events.callers import Caller
 from events.connections import Connection
@@ -20,7 +20,7 @@ from market.rules.refusals import OrderUnknown
 from market.rules.requirements import AmendRequirement, PostRequirement
 from market.rules.reservations import identity
 from market.rules.unread import UnreadError
-from market.store import requirements, reservations, supplies
+from market.store import passports, requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures
 
@@ -118,10 +118,18 @@ async def load_posting(
     held = await reservations.load_reservations(
         connection, [(lane_of(lot, ask.lanes), lot) for ask, lot in zip(asked, lots, strict=True) if lot]
     )
+    named = [_passport(ask.argument) for ask in asked]
+    known = await passports.load_passports(
+        connection,
+        [(lane_of(str(each), ask.lanes), each) for ask, each in zip(asked, named, strict=True) if each],
+    )
     before: Counter[UUID] = Counter()
     states: list[PostingState | None] = []
-    for ask, lot in zip(asked, lots, strict=True):
-        states.append(_posting(pictures, ask, before[ask.market], reservations.holder(held, lot)))
+    for ask, lot, passport in zip(asked, lots, named, strict=True):
+        state = _posting(pictures, ask, before[ask.market], reservations.holder(held, lot))
+        if state is not None and passport is not None:
+            state = replace(state, passport=known.get(passport))
+        states.append(state)
         before[ask.market] += 1
     return states
 
@@ -206,6 +214,15 @@ def _posting(
         failings=0 if member is None else member.failings,
         reservation=reservation,
     )
+
+
+def _passport(argument: PostSupply | PostRequirement) -> UUID | None:
+    """That of the lot that a new offer or lot names, in the lane of its reservation."""
+    lot = argument.draft.physical_lot if isinstance(argument, PostSupply) else None
+    try:
+        return None if lot is None else lot.passport
+    except UnreadError:
+        return None
 
 
 def _lot(argument: PostSupply | PostRequirement) -> str | None:

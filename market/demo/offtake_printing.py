@@ -34,6 +34,7 @@ LEDGER = (
     ("make-up drawn, kg", "make_up_drawn_kg"),
 )
 MONEY = (("+ deficiency payment, EUR", "deficiency", 1), ("− make-up credit, EUR", "make_up_credit", -1))
+"""What else a year owes, and its sign: under a label with a minus stands what it takes away."""
 
 
 class Sums(Struct, frozen=True, kw_only=True):
@@ -155,7 +156,7 @@ def invoices(delivered: Sequence[Delivered]) -> None:
         figures_of = (
             final["quantity_kg"],
             final["amount"],
-            lines["provisional_credit"]["amount"],
+            str(-Decimal(lines["provisional_credit"]["amount"])),
             umpire["amount"],
             each.invoice["total"],
         )
@@ -221,12 +222,14 @@ def statement(shown: Body) -> None:
     left = (f"{_make_up_left(year):,.3f}" for year in years)
     table.add_row("make-up left, kg", *left, "")
     table.add_section()
-    money = [[Decimal(year["invoiced"]) for year in years]]
-    money += [[sign * _of_ledger(year, name) for year in years] for _, name, sign in MONEY]
-    for label, amounts in zip(("product, EUR", *(label for label, _, _ in MONEY)), money, strict=True):
+    due = [Decimal(year["invoiced"]) for year in years]
+    _row(table, "product, EUR", due, 2)
+    for label, name, sign in MONEY:
+        amounts = [_of_ledger(year, name) for year in years]
+        due = [sum_ + sign * amount for sum_, amount in zip(due, amounts, strict=True)]
         _row(table, label, amounts, 2)
     table.add_section()
-    _row(table, "= the buyer pays, EUR", [sum(column, Decimal(0)) for column in zip(*money, strict=True)], 2)
+    _row(table, "= the buyer pays, EUR", due, 2)
     out.print(table)
 
 

@@ -66,7 +66,7 @@ def whole_waterfall(match: Body, seller: str, buyer: str) -> Panel:
     table.add_row("buyer's limit", _eur(whole["limit_eur_per_kg"]), "")
     for term in filter(_speaks, whole["terms"]):
         table.add_row(f"+ {_label(term['label'])}", _eur(term["eur_per_kg"]), _reason(term))
-    table.add_row("− seller's ask", _eur(str(-Decimal(whole["ask_eur_per_kg"]))), "")
+    table.add_row("− seller's ask", _eur(whole["ask_eur_per_kg"]), "")
     table.add_section()
     table.add_row("= value of the pair", _eur(whole["value_eur_per_kg"]), "")
     table.add_row("  the seller gains", _eur(whole["seller_surplus_eur_per_kg"]), "")
@@ -83,7 +83,7 @@ def own_waterfall(view: Body, name: str) -> Panel:
     table = money_table()
     if view["side"] == "seller":
         table.add_row("price you receive", _eur(price), "")
-        table.add_row("− your ask", _eur(str(-Decimal(lines[0]["eur_per_kg"]))), "")
+        table.add_row("− your ask", _eur(lines[0]["eur_per_kg"]), "")
     else:
         for line in filter(_speaks, lines):
             label = "your limit" if line["label"] == "limit" else f"+ {_label(line['label'])}"
@@ -91,7 +91,7 @@ def own_waterfall(view: Body, name: str) -> Panel:
         table.add_section()
         most = sum((Decimal(line["eur_per_kg"]) for line in lines), Decimal(0))
         table.add_row("= the most you would pay", _eur(str(most)), "")
-        table.add_row("− price you pay", _eur(str(-Decimal(price))), "")
+        table.add_row("− price you pay", _eur(price), "")
     table.add_section()
     table.add_row("= you gain", _eur(gain), "")
     counterparty = view["counterparty"]

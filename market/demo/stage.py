@@ -157,6 +157,7 @@ async def _open_market(operator: Door, calendar: Calendar) -> str:
             "least_basis_percent": "1",
             "orders_max": 10_000,
             "tick_eur_per_kg": "0.50",
+            "umpire": "Umpire Laboratories, Antwerp",
         },
     )
     market = str(answer["id"])

@@ -22,6 +22,8 @@ CACHE_TIME: Final = timedelta(seconds=60)
 CACHED_KEYS_MAX: Final = 10_000
 
 TRADERS: Final[frozenset[KeyRole]] = frozenset({"trader"})
+KEEPERS: Final[frozenset[KeyRole]] = frozenset({"trader", "compliance"})
+"""Who keeps the papers of lots."""
 COMPLIANCE: Final[frozenset[KeyRole]] = frozenset({"compliance", "admin", "operator"})
 ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin", "operator"})
 OPERATORS: Final[frozenset[KeyRole]] = frozenset({"operator"})

@@ -25,6 +25,7 @@ from market.http import (
     initiatives,
     inputs,
     keys,
+    lineage,
     markets,
     match_proofs,
     matches,
@@ -33,6 +34,7 @@ from market.http import (
     order_explanations,
     organisations,
     papers,
+    passports,
     quotes,
     receipt_proofs,
     recovered_lots,
@@ -42,6 +44,7 @@ from market.http import (
     settlements,
     statements,
     supply_offers,
+    transformations,
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
@@ -74,6 +77,9 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *agreements.HANDLERS,
     *agreement_steps.HANDLERS,
     *deliveries.HANDLERS,
+    *passports.HANDLERS,
+    *lineage.HANDLERS,
+    *transformations.HANDLERS,
     *settlements.HANDLERS,
     *indices.HANDLERS,
     *nominations.HANDLERS,

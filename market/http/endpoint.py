@@ -55,6 +55,8 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "delivery": "del",
     "event": "evt",
     "run": "run",
+    "passport": "pass",
+    "transformation": "tra",
 }
 _encoder: Final = msgspec.json.Encoder()
 

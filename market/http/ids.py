@@ -28,6 +28,7 @@ Prefix = Literal[
     "evt",
     "run",
     "pass",
+    "tra",
 ]
 
 HEX_DIGITS: Final = 32
@@ -66,6 +67,7 @@ NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
+TransformationId = Annotated[str, _meta("tra", "a transformation")]
 SupplyId = Annotated[
     str,
     Meta(

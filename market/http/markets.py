@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events import market_terms as terms
 from events.market_events import MarketOpened
@@ -35,6 +35,7 @@ EXAMPLE: Final = {
     "least_basis_percent": "1",
     "orders_max": 50000,
     "tick_eur_per_kg": "0.50",
+    "umpire": "Umpire Laboratories, Antwerp",
 }
 
 
@@ -43,7 +44,8 @@ class MarketTerms(Body, frozen=True, kw_only=True):
 
     `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands in which
     the public and quotes see prices; `public_organisations_min` how many groups of companies have to stand on
-    a side before the public sees any; `quotes_per_day` how many questions a group may ask, 0: none.
+    a side before the public sees any; `quotes_per_day` how many questions a group may ask, 0: none. `umpire`
+    is the laboratory that contracts of its matches begin with; null leaves it to the parties.
     """
 
     name: Text
@@ -59,6 +61,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
     tick_eur_per_kg: EurPerKgPositive
     public_organisations_min: Annotated[int, Meta(ge=1, le=100)] = 5
     quotes_per_day: Annotated[int, Meta(ge=0, le=100)] = 5
+    umpire: Text | None = None
 
     def inside(self) -> terms.MarketTerms:
         return terms.MarketTerms(
@@ -75,6 +78,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
             tick_ueur_per_kg=EUR_PER_KG.parse(self.tick_eur_per_kg),
             public_organisations_min=self.public_organisations_min,
             quotes_per_day=self.quotes_per_day,
+            umpire=self.umpire or UNSET,
         )
 
 
@@ -117,6 +121,7 @@ class MarketView(MarketTerms, frozen=True, kw_only=True):
             tick_eur_per_kg=EUR_PER_KG.text(value.tick_ueur_per_kg),
             public_organisations_min=value.public_organisations_min,
             quotes_per_day=value.quotes_per_day,
+            umpire=value.umpire or None,
         )
 
 

@@ -139,6 +139,7 @@ TONNES = DecimalKind(unit="t", digits=6, decimals=6, shown=3, example="25.000")
 TONNES_POSITIVE = DecimalKind(unit="t", digits=6, decimals=6, shown=3, positive=True, example="25.000")
 KILOGRAMS = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, example="5600.000")
 KILOGRAMS_POSITIVE = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, positive=True, example="5600.000")
+GRAMS = DecimalKind(unit="g", digits=12, decimals=3, shown=3, example="45.000")
 PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, example="28")
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
 PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
@@ -183,6 +184,7 @@ Tonnes = Annotated[str, TONNES.meta()]
 TonnesPositive = Annotated[str, TONNES_POSITIVE.meta()]
 Kilograms = Annotated[str, KILOGRAMS.meta()]
 KilogramsPositive = Annotated[str, KILOGRAMS_POSITIVE.meta()]
+Grams = Annotated[str, GRAMS.meta()]
 Percent = Annotated[str, PERCENT.meta()]
 Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]

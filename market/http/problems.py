@@ -1,5 +1,6 @@
 """The catalogue of problems (RFC 9457): every refusal and fault of a request. HTTP statuses stand only
-here, those of agreements in `contract_problems` and `volume_problems`."""
+here, those of agreements in `contract_problems` and `volume_problems`, of passports in
+`passport_problems`."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from events.refusal import Refusal, Refusals
 from market.http.contract_problems import CONTRACT_REFUSED, CONTRACT_RENAMED
 from market.http.faults import Fault, InvalidInputError
 from market.http.logs import Trace, trace_of, write_unhandled
+from market.http.passport_problems import PASSPORT_REFUSED, PASSPORT_RENAMED
 from market.http.volume_problems import VOLUME_REFUSED
 from market.rules import defects, refusals
 
@@ -166,6 +168,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     ),
     **CONTRACT_REFUSED,
     **VOLUME_REFUSED,
+    **PASSPORT_REFUSED,
     **dict.fromkeys(
         (
             found
@@ -338,6 +341,7 @@ _RENAMED: Final[dict[str, str]] = {
     "self_declared_improvement_ppb": "self_declared_improvement_percent",
     "marginality_tolerance_ppb": "marginality_tolerance_percent",
     **CONTRACT_RENAMED,
+    **PASSPORT_RENAMED,
 }
 
 

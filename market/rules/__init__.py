@@ -6,8 +6,8 @@ In the order of reading, each line from what a command meets first to what it re
                  reservations, tranches
     units        quantities, references, market_inputs
     a round      clearings (when), clearing (what); book, rounds, graph, posing, sections; cleared, prices
-    its record   round_events, evidence; certificate (checks it without a solver), breaches, differences,
-                 exports
+    its record   round_events, evidence; certificate (checks it without a solver), round_record, breaches,
+                 differences, exports
     a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
     many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
     whole lots   order_limits; indivisible, stages; packages, packages_check, rounding, effective
@@ -16,9 +16,12 @@ In the order of reading, each line from what a command meets first to what it re
                  assignment_check, assignment_components; network_simplex, transport_graph, compiled
     a match      matches; match_terms (for its contract), funnel (what became of all)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
-    who sees     visibility, proof_visibility; viewers, own_side, own_round, explanations, standings,
-                 tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
+    a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
+                 mass_balance; lineage (where its elements come from); passport_evidence (in orders)
+    who sees     visibility, proof_visibility, passport_visibility; viewers, own_side, own_round,
+                 explanations, standings, tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
-    saying no    refusals (the desk), defects (a draft's content), wellformed, unread, wording
+    saying no    refusals (the desk), defects (a draft's content), passport_refusals; wellformed, unread,
+                 wording
 """

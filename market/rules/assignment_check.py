@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, added_up, exact_dot
+from market.rules.assignment_levels import EDGE_KINDS, ORDER_KINDS, hold_edges, hold_orders
+from market.rules.assignment_problem import GUARD, Int64s, Problem, Solution, exact_dot
 from market.rules.compiled import run
 from market.rules.transport_graph import has_cycle
 
@@ -48,43 +49,107 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     violations = list(_malformed(problem, solution))
     if violations:
         return violations
-    traded = np.flatnonzero(solution.flow)
-    sold = added_up(problem.seller[traded], solution.flow[traded], len(problem.supply))
-    bought = added_up(problem.buyer[traded], solution.flow[traded], len(problem.demand))
+    held = _held(problem, solution)
+    if held.edge_faults[-1]:
+        return list(_flow_out_of_range(problem, solution.flow, held.edge_faults[-1]))
     for field, filled, capacity in (
-        ("flow of supply", sold, problem.supply),
-        ("flow of demand", bought, problem.demand),
+        ("flow of supply", held.sold, problem.supply),
+        ("flow of demand", held.bought, problem.demand),
     ):
         over = np.flatnonzero(filled > capacity)
         violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
-    seller_open, buyer_open = np.arange(len(sold)), np.arange(len(bought))
-    edge_open: Int64s | slice = slice(None)
-    seller_slack, buyer_slack = sold < problem.supply, bought < problem.demand
-    for level, (seller_field, buyer_field) in enumerate(DUALS):
-        seller_dual, buyer_dual = getattr(solution, seller_field), getattr(solution, buyer_field)
-        weight = problem.weight(level, edge_open)
-        reached = seller_dual[problem.seller[edge_open]] + buyer_dual[problem.buyer[edge_open]]
-        edge_field = f"{seller_field} + {buyer_field}"
-        tight, used = reached == weight, solution.flow[edge_open] > 0
-        if np.any(used & ~tight) or np.any(reached < weight):
-            places = np.arange(problem.edges)[edge_open]
-            violations += _level_edges(edge_field, used, weight, reached, places)
-        violations += _level_side(seller_field, seller_dual, seller_slack, seller_open)
-        violations += _level_side(buyer_field, buyer_dual, buyer_slack, buyer_open)
-        primal = exact_dot(solution.flow[traded], problem.weight(level, traded))
-        dual = exact_dot(problem.supply, seller_dual) + exact_dot(problem.demand, buyer_dual)
-        if primal != dual:
-            fields = f"flow, {seller_field}, {buyer_field}"
-            violations.append(Violation("strong_duality", fields, None, primal, dual))
+    for level, fields in enumerate(DUALS):
+        duals = [getattr(solution, field) for field in fields]
+        violations += _level_edges(problem, solution, level, held)
+        for field, dual, faults in zip(fields, duals, held.order_faults, strict=True):
+            violations += _level_orders(field, dual, faults[2 * level : 2 * level + 2])
+        primal = exact_dot(held.flow, held.weights[level])
+        bound = exact_dot(problem.supply, duals[0]) + exact_dot(problem.demand, duals[1])
+        if primal != bound:
+            named = f"flow, {', '.join(fields)}"
+            violations.append(Violation("strong_duality", named, None, primal, bound))
         if level == 0 and solution.welfare != primal:
             violations.append(Violation("welfare", "welfare", None, solution.welfare, primal))
-        edge_open = np.flatnonzero(tight) if isinstance(edge_open, slice) else edge_open[tight]
-        seller_open = seller_open[seller_dual[seller_open] == 0]
-        buyer_open = buyer_open[buyer_dual[buyer_open] == 0]
-    if violations:
-        return violations
-    tied = np.arange(problem.edges)[edge_open]
-    return list(_unique_claim(problem, solution, sold, bought, tied, seller_open, buyer_open))
+    return violations or list(_unique_claim(problem, solution, held))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Held:
+    """What one pass over edges and orders found: see `hold_edges`, `hold_orders`.
+
+    flow, weights: of the edges with flow, level by level. tied, free: edges tight, and orders of each side
+    with duals of 0, on every level. faults: edges and, side by side, orders, by kind.
+    """
+
+    sold: Int64s
+    bought: Int64s
+    flow: Int64s
+    weights: tuple[Int64s, Int64s, Int64s]
+    tied: Int64s
+    free: tuple[Int64s, Int64s]
+    edge_faults: list[list[int]]
+    order_faults: tuple[list[list[int]], list[list[int]]]
+
+
+def _held(problem: Problem, solution: Solution) -> _Held:
+    edges, capacities = problem.edges, (_fixed(problem.supply), _fixed(problem.demand))
+    sold, bought = fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
+    traded, tied = (np.zeros(edges, dtype=np.int64) for _ in range(2))
+    tiebreak = np.zeros(edges, dtype=np.int64) if problem.tiebreak is None else problem.tiebreak
+    priorities = problem.priorities
+    duals = [_fixed(np.concatenate([getattr(solution, pair[side]) for pair in DUALS])) for side in (0, 1)]
+    noted = _noted(EDGE_KINDS)
+    trades, ties = run(
+        hold_edges,
+        edges,
+        (_fixed(problem.seller), _fixed(problem.buyer)),
+        capacities,
+        _fixed(solution.flow),
+        tuple(map(_fixed, (problem.value, *priorities, tiebreak))),
+        tuple(duals),
+        fills,
+        (traded, tied),
+        noted,
+    )
+    free, order_faults = [], []
+    for capacity, filled, dual in zip(capacities, fills, duals, strict=True):
+        listed, of_side = np.zeros_like(filled), _noted(ORDER_KINDS)
+        count = run(hold_orders, edges, capacity, _fixed(filled), dual, listed, of_side)
+        free.append(listed[:count])
+        order_faults.append(_by_kind(of_side))
+    used = traded[:trades]
+    priority = priorities[0][problem.seller[used]] + priorities[1][problem.buyer[used]]
+    return _Held(
+        sold=sold,
+        bought=bought,
+        flow=solution.flow[used],
+        weights=(problem.value[used], priority, tiebreak[used]),
+        tied=tied[:ties],
+        free=(free[0], free[1]),
+        edge_faults=_by_kind(noted),
+        order_faults=(order_faults[0], order_faults[1]),
+    )
+
+
+_Noted = tuple[Int64s, Int64s]
+"""Faults, so many of each kind, and their counts."""
+
+
+def _noted(kinds: int) -> _Noted:
+    return np.zeros(kinds * VIOLATIONS_PER_RULE_MAX, dtype=np.int64), np.zeros(kinds, dtype=np.int64)
+
+
+def _by_kind(noted: _Noted) -> list[list[int]]:
+    faults, counts = noted
+    most = VIOLATIONS_PER_RULE_MAX
+    return [faults[kind * most :][:count].tolist() for kind, count in enumerate(counts.tolist())]
+
+
+def _fixed(array: Any) -> Any:
+    """A read-only view, contiguous."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def tied_edges(problem: Problem, solution: Solution) -> Int64s:
@@ -119,13 +184,7 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (size,):
             found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             yield Violation("shape", field, None, found, f"int64({size},)")
-        elif field == "flow":
-            used = np.flatnonzero(array)
-            most = np.minimum(problem.supply[problem.seller[used]], problem.demand[problem.buyer[used]])
-            yield from _broken("range", field, used[array[used] < 0], array, "at least 0")
-            beyond = array[used] > most
-            yield from _broken("range", field, used[beyond], array, "at most {}", most[beyond])
-        else:
+        elif field != "flow":
             wide = np.flatnonzero((array >= GUARD) | (array <= -GUARD))
             yield from _broken("range", field, wide, array, f"below {GUARD} in size")
     for field, kind in (("welfare", int), ("unique", bool)):
@@ -134,13 +193,15 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
             yield Violation("shape", field, None, type(claim).__name__, kind.__name__)
 
 
+def _flow_out_of_range(problem: Problem, flow: Int64s, edges: list[int]) -> Iterator[Violation]:
+    for edge in edges:
+        most = min(int(problem.supply[problem.seller[edge]]), int(problem.demand[problem.buyer[edge]]))
+        required = "at least 0" if flow[edge] < 0 else f"at most {most}"
+        yield Violation("range", "flow", edge, int(flow[edge]), required)
+
+
 def _broken(
-    rule: str,
-    field: str,
-    indices: Int64s,
-    found: Int64s | dict[int, int],
-    required: str,
-    bounds: Int64s | None = None,
+    rule: str, field: str, indices: Int64s, found: Int64s, required: str, bounds: Int64s | None = None
 ) -> Iterator[Violation]:
     """At each of `indices`, with what is found there; `bounds`, if any, are as long as `indices`."""
     for place, index in enumerate(indices[:VIOLATIONS_PER_RULE_MAX].tolist()):
@@ -148,40 +209,42 @@ def _broken(
         yield Violation(rule, field, index, int(found[index]), wanted)
 
 
-def _level_edges(
-    field: str, used: Mask, weight: Int64s, reached: Int64s, edge_open: Int64s
-) -> Iterator[Violation]:
-    for rule, wrong, required in (
-        ("dual_feasibility", reached < weight, "at least {}"),
-        ("complementary_slackness", used & (reached > weight), "{} where flow"),
+def _level_edges(problem: Problem, solution: Solution, level: int, held: _Held) -> Iterator[Violation]:
+    seller_field, buyer_field = DUALS[level]
+    for rule, edges, required in (
+        ("dual_feasibility", held.edge_faults[2 * level], "at least {}"),
+        ("complementary_slackness", held.edge_faults[2 * level + 1], "{} where flow"),
     ):
-        if wrong.any():
-            found = dict(zip(edge_open[wrong].tolist(), reached[wrong].tolist(), strict=True))
-            yield from _broken(rule, field, edge_open[wrong], found, required, weight[wrong])
+        if edges:
+            places = np.array(edges)
+            weights = problem.weight(level, places).tolist()
+            sums = getattr(solution, seller_field)[problem.seller[places]]
+            sums = sums + getattr(solution, buyer_field)[problem.buyer[places]]
+            for edge, found, weight in zip(edges, sums.tolist(), weights, strict=True):
+                field = f"{seller_field} + {buyer_field}"
+                yield Violation(rule, field, edge, found, required.format(weight))
 
 
-def _level_side(field: str, dual: Int64s, slack: Mask, is_open: Int64s) -> Iterator[Violation]:
-    of_open = dual[is_open]
-    yield from _broken("dual_feasibility", field, is_open[of_open < 0], dual, "at least 0")
-    loose = is_open[slack[is_open] & (of_open > 0)]
-    yield from _broken("complementary_slackness", field, loose, dual, "0 where not filled")
+def _level_orders(field: str, dual: Int64s, faults: list[list[int]]) -> Iterator[Violation]:
+    below, loose = faults
+    for rule, orders, required in (
+        ("dual_feasibility", below, "at least 0"),
+        ("complementary_slackness", loose, "0 where not filled"),
+    ):
+        for order in orders:
+            yield Violation(rule, field, order, int(dual[order]), required)
 
 
-def _unique_claim(
-    problem: Problem,
-    solution: Solution,
-    sold: Int64s,
-    bought: Int64s,
-    edge_open: Int64s,
-    seller_open: Int64s,
-    buyer_open: Int64s,
-) -> Iterator[Violation]:
-    sellers, root = len(sold), len(sold) + len(bought)
-    to_root, from_root = np.full(len(seller_open), root), np.full(len(buyer_open), root)
-    tail = np.concatenate([problem.seller[edge_open], seller_open, from_root])
-    head = np.concatenate([problem.buyer[edge_open] + np.int64(sellers), to_root, buyer_open + sellers])
-    unsold, unbought = (problem.supply - sold)[seller_open], (problem.demand - bought)[buyer_open]
-    flow = np.concatenate([solution.flow[edge_open], unsold, unbought])
+def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator[Violation]:
+    """Flow can go round no cycle of tied edges and of the ways between free orders and the root."""
+    sellers, root = len(held.sold), len(held.sold) + len(held.bought)
+    sellers_free, buyers_free = held.free
+    to_root, from_root = np.full(len(sellers_free), root), np.full(len(buyers_free), root)
+    tail = np.concatenate([problem.seller[held.tied], sellers_free, from_root])
+    head = np.concatenate([problem.buyer[held.tied] + np.int64(sellers), to_root, buyers_free + sellers])
+    unsold = problem.supply[sellers_free] - held.sold[sellers_free]
+    unbought = problem.demand[buyers_free] - held.bought[buyers_free]
+    flow = np.concatenate([solution.flow[held.tied], unsold, unbought])
     unique = not residual_cycle(tail, head, flow, root + 1, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))

@@ -1,7 +1,7 @@
 """What the assignment takes and gives: arrays of integers, checked when made."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,7 @@ Mask = NDArray[np.bool_]
 GUARD = 1 << 62
 NAMED_AT_MOST = 5
 LEVELS = 3
-LIMB_BITS = 21
-LIMB_MASK = (1 << LIMB_BITS) - 1
-DOT_AT_ONCE = 1 << 19
-"""Products of two limbs have 44 bits with their signs: this many of them add up within int64."""
+INT64_END = 1 << 63
 
 
 class AssignmentError(ValueError):
@@ -38,6 +35,7 @@ class Problem:
     ranks: (int64[nS], int64[nB]), lane positions, smaller is earlier is better; only their order within
         a side counts. None: all orders are equally early.
     tiebreak: int64[e], at least 0 (44-bit hashes), larger is better. None: ties stay.
+    priorities: what each seller and each buyer adds to the time priority of its edges.
     Raises AssignmentError naming everything that is wrong: dtype, shape, range, pairs given twice, and sizes
     beyond the guards `max|weight| * (nS + nB + 1) < 2**62` on each level and `sum of quantities < 2**62`.
     """
@@ -49,6 +47,7 @@ class Problem:
     value: Int64s
     ranks: tuple[Int64s, Int64s] | None = None
     tiebreak: Int64s | None = None
+    priorities: tuple[Int64s, Int64s] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         problems = list(_shape_problems(self)) or list(_content_problems(self))
@@ -59,6 +58,7 @@ class Problem:
                 object.__setattr__(self, name, _frozen(array))
         if self.ranks is not None:
             object.__setattr__(self, "ranks", (_frozen(self.ranks[0]), _frozen(self.ranks[1])))
+        object.__setattr__(self, "priorities", _priorities(self))
 
     @property
     def edges(self) -> int:
@@ -76,9 +76,8 @@ class Problem:
         if level == 0:
             return self.value[edges]
         if level == 1:
-            if self.ranks is None:
-                return np.ones_like(self.value[edges])
-            return _dense(self.ranks[0])[self.seller[edges]] + _dense(self.ranks[1])[self.buyer[edges]]
+            sellers, buyers = self.priorities
+            return sellers[self.seller[edges]] + buyers[self.buyer[edges]]
         return np.zeros_like(self.value[edges]) if self.tiebreak is None else self.tiebreak[edges]
 
 
@@ -158,27 +157,33 @@ def read_only(array: Int64s) -> Int64s:
 
 
 def exact_dot(left: Int64s, right: Int64s) -> int:
-    """Sum of products, exact at any size: partial sums of limbs that int64 holds, put together in Python."""
-    used = np.flatnonzero(left)
-    total = 0
-    for first in range(0, len(used), DOT_AT_ONCE):
-        places = used[first : first + DOT_AT_ONCE]
-        rights = _limbs(right[places])
-        for shift, limb in _limbs(left[places]):
-            total += sum(int(limb @ other) << shift + other_shift for other_shift, other in rights)
-    return total
+    """Sum of products, exact at any size: the wider factor is split until int64 holds each part's sum."""
+    if not len(left):
+        return 0
+    most_left, most_right = _most(left), _most(right)
+    if most_left * most_right * len(left) < INT64_END:
+        return int(left @ right)
+    if most_left > most_right:
+        return exact_dot(right, left)
+    low_bits = (most_right.bit_length() + 1) // 2
+    low, high = right & ((1 << low_bits) - 1), right >> low_bits
+    return exact_dot(left, low) + (exact_dot(left, high) << low_bits)
 
 
-def _limbs(numbers: Int64s) -> list[tuple[int, Int64s]]:
-    """Shifts and limbs of at most LIMB_BITS (the last with the sign) that add up to the numbers."""
-    low, rest = numbers & LIMB_MASK, numbers >> LIMB_BITS
-    return [(0, low), (LIMB_BITS, rest & LIMB_MASK), (2 * LIMB_BITS, rest >> LIMB_BITS)]
+def _most(numbers: Int64s) -> int:
+    return max(int(numbers.max()), -int(numbers.min()))
 
 
 def _frozen(array: Any) -> Any:
     copy = np.array(array)
     copy.flags.writeable = False
     return copy
+
+
+def _priorities(problem: Problem) -> tuple[Int64s, Int64s]:
+    if problem.ranks is None:
+        return read_only(np.zeros_like(problem.supply)), read_only(np.ones_like(problem.demand))
+    return read_only(_dense(problem.ranks[0])), read_only(_dense(problem.ranks[1]))
 
 
 def _dense(positions: Int64s) -> Int64s:

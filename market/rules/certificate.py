@@ -7,16 +7,15 @@ record that the round must have, draft by draft.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from msgspec import UNSET, Struct
 
-from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, SectionResult
+from events.clearing_terms import ListedWaterfall, OrderDual, SectionResult
 from events.envelope import Draft
-from events.market_events import ClearingCompleted, ClearingEvidence
+from events.market_events import ClearingEvidence
 from events.vocabulary import BIG_INTEGER_PATTERN
 from market.rules.assignment_check import Violation, verify
 from market.rules.assignment_problem import GUARD, AssignmentError, Int64s, Problem, Solution, exact_dot
@@ -25,6 +24,7 @@ from market.rules.cleared import ClearedSection, Proof, left_problem, priced
 from market.rules.graph import Edges
 from market.rules.packages_check import undivided
 from market.rules.posing import (
+    FIRST_TRY,
     PORTFOLIO,
     TOLERANCE,
     Posed,
@@ -37,8 +37,15 @@ from market.rules.posing import (
     without_removed,
 )
 from market.rules.quota_sections import Quotas, plain_bound, split_posed, strained
-from market.rules.quotas_check import Stated, limit_breaches, nodes_of, quotas_of, share_breaches
+from market.rules.quotas_check import limit_breaches, nodes_of, quotas_of, share_breaches
 from market.rules.round_events import drafts
+from market.rules.round_record import (
+    RecordedSection,
+    completed_of,
+    later_tries,
+    section_record,
+    unknown_sections,
+)
 from market.rules.rounds import Clearing, Round, in_turn
 
 _BIG_INTEGER = re.compile(BIG_INTEGER_PATTERN)
@@ -56,29 +63,20 @@ _Entry = tuple[str, OrderDual]
 """What is recorded of a node, and its path in the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What a round recorded of one section, in the order of its parts."""
-
-    waterfalls: tuple[ListedWaterfall, ...]
-    duals: tuple[OrderDual, ...]
-    quotas: tuple[OrderDual, ...]
-    multipliers: tuple[Multiplier, ...]
-    result: SectionResult
-
-
 def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
     """The drafts that the round `of` must have recorded, if `facts` hold what proves it.
 
     facts: of all its events, in order. CertificateBroken names what does not hold; whatever else the record
-    says differently from these drafts is wrong.
+    says differently from these drafts is wrong. That a tie-break after the first was needed takes a solver
+    to prove: such a record is broken here.
     """
-    completed = _completed(facts)
+    completed = completed_of(facts)
     evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
-    refuse(_unknown_sections(evidence, completed))
+    refuse(later_tries(completed))
+    refuse(unknown_sections(evidence, completed))
 
     def prove(posed: Posed, at: datetime) -> ClearedSection:
-        return _proved(posed, _record_of(posed.section.name, evidence, completed), at)
+        return _proved(posed, section_record(posed.section.name, evidence, completed), at)
 
     try:
         return drafts(Clearing(of, tuple(in_turn(of, prove))))
@@ -89,63 +87,30 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
         ) from error
 
 
-def _completed(facts: Sequence[Struct]) -> ClearingCompleted:
-    last = facts[-1] if facts else None
-    if not isinstance(last, ClearingCompleted):
-        found = type(last).__name__ if last is not None else "nothing"
-        raise CertificateBroken(
-            [breach_of("", "the last event", "a whole round", found, "ClearingCompleted")]
-        )
-    return last
-
-
-def _unknown_sections(evidence: Sequence[ClearingEvidence], completed: ClearingCompleted) -> Iterator[Breach]:
-    names = [result.section for result in completed.sections]
-    for part in evidence:
-        if part.section not in names:
-            yield breach_of("", f"section of part {part.part}", "the result", part.section, f"one of {names}")
-
-
-def _record_of(name: str, evidence: Sequence[ClearingEvidence], completed: ClearingCompleted) -> _Record:
-    results = [result for result in completed.sections if result.section == name]
-    if len(results) != 1:
-        breach = breach_of(name, "sections", "one result per section", f"{len(results)} of them", "1 of them")
-        raise CertificateBroken([breach])
-    parts = [part for part in evidence if part.section == name]
-    return _Record(
-        waterfalls=tuple(fall for part in parts for fall in part.waterfalls),
-        duals=tuple(dual for part in parts for dual in part.duals),
-        quotas=tuple(dual for part in parts for dual in part.quotas),
-        multipliers=tuple(each for part in parts for each in part.multipliers),
-        result=results[0],
-    )
-
-
-def _proved(posed: Posed, record: _Record, at: datetime) -> ClearedSection:
-    name, tries = posed.section.name, record.result.tries
+def _proved(posed: Posed, record: RecordedSection, at: datetime) -> ClearedSection:
+    name = posed.section.name
     refuse(_misplaced(posed, record.duals))
     nodes = orders = _entries(record.duals)
     quotas, quoted, buyer_of = None, posed, np.arange(len(posed.section.buyers))
     if posed.shares:
-        stated = Stated(tries, record.duals, record.quotas, record.multipliers)
-        quotas = quotas_of(posed, stated)
-        nodes = nodes_of(quotas, stated)
+        quotas = quotas_of(posed, record)
+        nodes = nodes_of(quotas, record)
         quoted, buyer_of = split_posed(posed, quotas.split), quotas.split.buyer
-    relaxed = relaxed_problem(posed, tries) if quotas is None else quotas.split.problem
+    relaxed = relaxed_problem(posed, FIRST_TRY) if quotas is None else quotas.split.problem
     removed, cut = _removed_and_cut(nodes, len(posed.section.sellers), record.waterfalls)
     left = edges_left(relaxed, removed)
     flow, of_edge = _flow(posed, quoted.edges, buyer_of, record.waterfalls, left)
     final, bounds = _Columns(posed, nodes), _Columns(posed, orders)
     solution = final.solution(flow, relaxed.value[left], unique=record.result.unique)
     proof = Proof(
-        tries=tries,
+        tries=FIRST_TRY,
         relaxed=relaxed,
         relaxed_dual=bounds.sides("relaxed_dual_ueur_per_kg"),
         plain_dual=bounds.sides("plain_dual_ueur_per_kg"),
         removed=removed,
         cut=cut,
         solution=solution,
-        bound=None if quotas is None else quotas.bound(tries),
+        bound=None if quotas is None else quotas.bound(FIRST_TRY),
     )
     problem = left_problem(proof)
     places = _Places(problem, of_edge, nodes)

@@ -62,15 +62,15 @@ def _write_back(argument: Any, changed: Any) -> None:
     if isinstance(argument, tuple):
         for part, changed_part in zip(argument, changed, strict=True):
             _write_back(part, changed_part)
-    elif isinstance(argument, np.ndarray):
+    elif isinstance(argument, np.ndarray) and argument.flags.writeable:
         argument[:] = changed
 
 
 def run(kernel: Kernel, arcs: int, *arguments: Any) -> Any:
     """Call `kernel` in place on its array arguments; compiled when numba is there and `arcs` make it pay.
 
-    Once it is compiled, few arcs do. Arrays must be writable and contiguous: one numba signature per kernel,
-    compiled once.
+    Once it is compiled, few arcs do. Arrays must be contiguous, and each writable or read-only in every call:
+    one numba signature per kernel, compiled once.
     """
     if (arcs >= COMPILE_FROM_ARCS or kernel in _STARTED) and numba_allowed():
         _STARTED.add(kernel)

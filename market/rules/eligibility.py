@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from events.fractions import ppb_text
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
@@ -43,6 +45,7 @@ class MarketFacts:
     inputs: MarketInputs
     rule_set: RuleSet
     at: datetime
+    umpire: str | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ def facts_of(book: Book, rule_set: RuleSet, at: datetime) -> MarketFacts:
         inputs=book.inputs,
         rule_set=rule_set,
         at=at,
+        umpire=book.terms.umpire,
     )
 
 

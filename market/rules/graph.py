@@ -21,8 +21,8 @@ from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
 from market.rules.eligibility import Delivery, MarketFacts, deliveries
-from market.rules.order_limits import Packed, divisibility, packed
-from market.rules.packages import Divisibility, packages_g, tradable
+from market.rules.order_limits import Packed, divisibility, packed, whole_packages_left
+from market.rules.packages import Divisibility, carried_g, tradable
 from market.rules.paper_columns import PaperColumns, paper_screens
 from market.rules.screening import asked_analytes, fit_orders, screens
 from market.rules.valuation import Valuation, paid_analytes
@@ -152,8 +152,8 @@ def section(
     Nor is a tranche without one whole package.
     """
     sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
-    whole = (node.packed.left(left) for node, left in zip(of.sellers, sellers_left.tolist(), strict=True))
-    sellers = _in_part(of.sellers, part, int64s(whole, len(of.sellers)))
+    whole = whole_packages_left([node.packed for node in of.sellers], sellers_left)
+    sellers = _in_part(of.sellers, part, whole)
     buyers = _in_part(of.buyers, part, buyers_left)
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
     seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
@@ -178,7 +178,7 @@ def section(
         buyer_key=of.buyer_key[buyers],
         seller_place=seller_place,
         buyer_place=buyer_place,
-        supply=int64s(map(packages_g, terms.packages, terms.package_g), len(seller_nodes)),
+        supply=carried_g(terms.packages, terms.package_g).astype(np.int64),
         demand=demand,
         terms=terms,
         pairs=Pairs(

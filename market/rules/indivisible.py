@@ -23,7 +23,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, price_bounds
 from market.rules.assignment_problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.effective import effective
-from market.rules.packages import Divisibility, fits, packages_g
+from market.rules.packages import Divisibility, carried_g, fits
 from market.rules.rounding import Fills, Ratio, whole_packages
 from market.rules.stages import Solved, Stage, Stages
 
@@ -97,10 +97,10 @@ class _Orders:
 
     def __init__(self, side: Side, orders: Sequence[int], least: Sequence[int], ranks: Int64s | None) -> None:
         self.side = side
-        numbers, first, self.node = np.unique(
+        self._sorted, first, self.node = np.unique(
             np.array(orders, dtype=np.int64), return_index=True, return_inverse=True
         )
-        self.numbers: list[int] = numbers.tolist()
+        self.numbers: list[int] = self._sorted.tolist()
         self.least = np.array(least, dtype=np.int64)[first]
         self.rank: list[int] = (first if ranks is None else ranks[first]).tolist()
 
@@ -117,7 +117,9 @@ class _Orders:
 
     def nodes_of(self, orders: Dropped) -> Mask:
         wanted = [number for side, number in orders if side == self.side]
-        found: Mask = np.isin(np.array(self.numbers, dtype=np.int64), wanted)[self.node]
+        is_wanted = np.zeros(len(self.numbers), dtype=np.bool_)
+        is_wanted[np.searchsorted(self._sorted, np.array(wanted, dtype=np.int64))] = True
+        found: Mask = is_wanted[self.node]
         return found
 
 
@@ -137,7 +139,7 @@ class _Search:
     @cached_property
     def package_g(self) -> Int64s:
         """Of each seller, grams that one package carries, rounded down."""
-        return np.array([packages_g(1, package_g) for package_g in self.terms.package_g], dtype=np.int64)
+        return carried_g([1] * len(self.terms.packages), self.terms.package_g).astype(np.int64)
 
     @cached_property
     def hopeless(self) -> Dropped:

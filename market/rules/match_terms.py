@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.price_terms import round_half_even
@@ -25,6 +26,7 @@ def match_terms(
     lines: Iterable[PriceTerm],
     basis: MarketBasis,
     inputs: MarketInputs,
+    umpire: str | UnsetType = UNSET,
 ) -> MatchTerms:
     """`lines` is the match's whole waterfall; S, carriage and the form's differential stay the buyer's."""
     horizon = _horizon(supply.term, requirement.term)
@@ -46,6 +48,7 @@ def match_terms(
         horizon=horizon,
         index=None if horizon is None else _index(horizon, inputs),
         co_products=tuple(_co_products(moved)),
+        umpire=umpire,
     )
 
 

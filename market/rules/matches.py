@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
@@ -41,6 +41,7 @@ class MatchGround(Struct, frozen=True, kw_only=True):
     lines: tuple[PriceTerm, ...]
     basis: MarketBasis
     inputs: MarketInputs
+    umpire: str | UnsetType = UNSET
 
 
 class MatchState(Struct, frozen=True, kw_only=True):
@@ -172,7 +173,13 @@ def _decided(match: OpenMatch, ground: MatchGround | None) -> MatchConfirmed | M
             contract=None
             if ground is None
             else match_terms(
-                struck, ground.supply, ground.requirement, ground.lines, ground.basis, ground.inputs
+                struck,
+                ground.supply,
+                ground.requirement,
+                ground.lines,
+                ground.basis,
+                ground.inputs,
+                ground.umpire,
             ),
         )
     reasons = {"seller": match.seller_reason, "buyer": match.buyer_reason}

@@ -64,7 +64,17 @@ def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
 
 
 def composition_refusals(composition: Composition, basis: MarketBasis) -> list[Refusal]:
-    """What cannot be true of single cells of an assay, and basis elements that it leaves open."""
+    """`cell_refusals`, and basis elements that the assay leaves open."""
+    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return cell_refusals(composition) + [
+        AssayMissing(pointer="/composition/cells", analyte=element, basis=basis)
+        for element in BASIS_ELEMENTS[basis]
+        if element not in figures
+    ]
+
+
+def cell_refusals(composition: Composition) -> list[Refusal]:
+    """What cannot be true of single cells of an assay."""
     reasons: list[Refusal] = []
     if composition.treo_ppb == 0:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
@@ -74,12 +84,6 @@ def composition_refusals(composition: Composition, basis: MarketBasis) -> list[R
         if cell.analyte in seen:
             reasons.append(DuplicateEntry(pointer=f"/composition/cells/{index}/analyte", entry=cell.analyte))
         seen.add(cell.analyte)
-    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
-    reasons += [
-        AssayMissing(pointer="/composition/cells", analyte=element, basis=basis)
-        for element in BASIS_ELEMENTS[basis]
-        if element not in figures
-    ]
     return reasons
 
 

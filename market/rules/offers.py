@@ -37,6 +37,7 @@ from market.rules.orders import (
     quantity_refusals,
     trader_refusals,
 )
+from market.rules.passport_evidence import evidence_of, excess_refusals, passport_refusals, proven
 from market.rules.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
@@ -127,7 +128,12 @@ def check_posting(
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
     refuse(posting_reasons(state, argument, now, kind_refusals))
-    return terms_of(argument.draft, state.terms, state.inputs)
+    terms = terms_of(argument.draft, state.terms, state.inputs)
+    return (
+        terms
+        if state.passport is None
+        else proven(terms, evidence_of(state.passport, state.terms.basis, now))
+    )
 
 
 def posting_reasons(
@@ -140,6 +146,7 @@ def posting_reasons(
         *judged((lambda: commitment_refusals(state, draft.commitment),)),
         *draft_refusals(draft, state, now, frozenset()),
         *reservations.reservation_refusals(state.reservation, draft.physical_lot),
+        *judged((lambda: passport_refusals(state, argument.caller, draft, now),)),
         *kind_refusals,
     ]
 
@@ -152,16 +159,20 @@ def check_amendment(
     order = owned(of_kind(state.order, kind), argument.caller)
     refuse(change_refusals(order, argument.expected_version, state.plan_cut))
     draft, old = argument.draft, order.terms
+    evidence = old.passport_evidence
     windows = frozenset(tranche.window for tranche in old.tranches)
     refuse(
         [
             *commitment_refusals(state, draft.commitment),
             *draft_refusals(draft, state, now, windows),
             *_fixed_refusals(order, draft),
+            *(() if evidence is None else excess_refusals(draft, evidence, state.terms.basis)),
             *kind_refusals,
         ]
     )
     terms = terms_of(draft, state.terms, state.inputs)
+    if evidence is not None:
+        terms = proven(terms, evidence)
     material = (draft.moisture_ppb, draft.composition)
     if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
         terms = replace(terms, ask=old.ask)

@@ -10,14 +10,14 @@ import numpy as np
 
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
-from market.rules.assignment_problem import Int32s
+from market.rules.assignment_problem import Int32s, Int64s
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.packages import (
     UNPACKED,
     UNPACKED_UNITS,
     Divisibility,
+    exact_columns,
     packages_g,
-    packages_within,
 )
 from market.rules.rounding import Ratio
 from market.rules.tranches import tranche_shares_g
@@ -49,10 +49,6 @@ class Packed:
     packages: int
     rest_g: int
 
-    def left(self, left_g: int) -> int:
-        """Whole packages in what the tranche has left."""
-        return max(0, min(self.packages, packages_within(left_g - self.rest_g, self.package_g)))
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -79,6 +75,16 @@ def packed(terms: SupplyTerms, tranche: int) -> Packed:
     return Packed(package_g, packages, share_g - packages_g(packages, package_g))
 
 
+def whole_packages_left(of: Sequence[Packed], left_g: Int64s) -> Int64s:
+    """Whole packages in what each tranche has left."""
+    packages = [each.packages for each in of]
+    over, under = exact_columns([each.package_g for each in of], packages, int(left_g.max(initial=0)))
+    rest_g = np.array([each.rest_g for each in of], dtype=np.int64)
+    within = -(-(left_g - rest_g + 1) * under // over) - 1
+    found: Int64s = np.clip(within, 0, np.array(packages, dtype=np.int64)).astype(np.int64)
+    return found
+
+
 def divisibility(
     sellers: Sequence[SellerNode],
     sellers_left_g: Sequence[int],
@@ -91,7 +97,7 @@ def divisibility(
     order. ValueError for a seller without one whole package left: it is no node.
     """
     tranches = [node.packed for node in sellers]
-    left = [of.left(left_g) for of, left_g in zip(tranches, sellers_left_g, strict=True)]
+    left: list[int] = whole_packages_left(tranches, np.array(sellers_left_g, dtype=np.int64)).tolist()
     if not all(left):
         raise ValueError("a seller without a whole package has no part in a section")
     left_of_order: dict[UUID, int] = {}

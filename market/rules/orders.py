@@ -14,6 +14,7 @@ from events.vocabulary import Commitment
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
+from market.rules.passport import Passport
 from market.rules.refusals import (
     ClearingInProgress,
     FirmOnly,
@@ -53,11 +54,11 @@ class Caution(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation`.
+    """What a posting reads, all of the market's lane but `reservation` and `passport`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
-    and lapsed matches of the last 90 days; `reservation` is of the physical lot that a new draft names.
+    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names.
     """
 
     market: UUID
@@ -71,6 +72,7 @@ class PostingState(Struct, frozen=True, kw_only=True):
     open_orders: int
     failings: int
     reservation: Reservation | None = None
+    passport: Passport | None = None
 
 
 class SupplyState(PostingState, frozen=True, kw_only=True):

@@ -4,14 +4,18 @@ A package carries `package_g` grams of basis, a fraction; any number of packages
 that many, rounded down.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from events.vocabulary import PackagingUnit
 from market.rules.assignment_problem import (
+    GUARD,
     NAMED_AT_MOST,
     AssignmentError,
     Int32s,
@@ -71,20 +75,15 @@ def least_packages(terms: Divisibility, seller: int, buyer: int) -> int:
 
 def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s) -> Mask:
     """Pairs whose least match is no more than either side has; the others are no edges of a problem."""
-    package_g = np.array([packages_g(1, package) for package in terms.package_g], dtype=np.int64)
-    parcel_g = [
-        packages_g(max(1, count), package)
-        for count, package in zip(terms.seller_parcel, terms.package_g, strict=True)
-    ]
-    supply = [packages_g(*each) for each in zip(terms.packages, terms.package_g, strict=True)]
-    of_buyer = np.array(terms.buyer_parcel_g, dtype=np.int64)[buyer] + package_g[seller] + 1
-    least_g = np.maximum(np.array(parcel_g, dtype=np.int64)[seller], of_buyer)
-    found: Mask = least_g <= np.minimum(np.array(supply, dtype=np.int64)[seller], demand[buyer])
-    for edge in np.flatnonzero(~found).tolist():
-        giver, taker = int(seller[edge]), int(buyer[edge])
-        least = least_packages(terms, giver, taker)
-        exact_g = packages_g(least, terms.package_g[giver])
-        found[edge] = least <= terms.packages[giver] and exact_g <= demand[taker]
+    packages = np.array(terms.packages, dtype=np.int64)
+    parcel = np.maximum(1, np.array(terms.seller_parcel, dtype=np.int64))
+    parcel_g = np.array(terms.buyer_parcel_g, dtype=np.int64)
+    counts = np.maximum(packages, parcel).tolist()
+    over, under = exact_columns(terms.package_g, counts, int(parcel_g.max(initial=0)))
+    least = np.maximum(parcel[seller], -(-parcel_g[buyer] * under[seller] // over[seller]))
+    in_stock = least <= packages[seller]
+    wanted = least * over[seller] // under[seller] <= demand[buyer]
+    found: Mask = (in_stock & wanted).astype(np.bool_)
     return found
 
 
@@ -92,17 +91,41 @@ def fits(posed: Problem, terms: Divisibility) -> None:
     """AssignmentError unless `terms` are of `posed`, supplies those of packages and all edges tradable."""
     if len(terms.packages) != len(posed.supply) or len(terms.buyer_order) != len(posed.demand):
         raise AssignmentError(["the divisibility is of another problem"])
+    carried = carried_g(terms.packages, terms.package_g)
     wrong = [
-        f"supply[{seller}] is {supply}, its packages carry {carried}"
-        for seller, (supply, count, package_g) in enumerate(
-            zip(posed.supply.tolist(), terms.packages, terms.package_g, strict=True)
-        )
-        if supply != (carried := packages_g(count, package_g))
+        f"supply[{seller}] is {posed.supply[seller]}, its packages carry {carried[seller]}"
+        for seller in np.flatnonzero(posed.supply != carried).tolist()
     ]
     closed = np.flatnonzero(~tradable(terms, posed.demand, posed.seller, posed.buyer)).tolist()
     wrong += [f"edge {edge} has no match that both sides take" for edge in closed]
     if wrong:
         raise AssignmentError(wrong[:NAMED_AT_MOST])
+
+
+def exact_columns(
+    package_g: Sequence[Fraction], packages: Sequence[int], grams_max: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numerators and denominators: int64 where their products with these are, else Python's integers.
+
+    packages: the most of each seller; grams_max: the most grams that are counted in packages of any.
+    """
+    ratios = [package.as_integer_ratio() for package in package_g]
+    largest = max(
+        (
+            max((count + 1) * over, (grams_max + 1) * under + over)
+            for count, (over, under) in zip(packages, ratios, strict=True)
+        ),
+        default=0,
+    )
+    columns = np.array(ratios, dtype=np.int64 if largest < GUARD else object).reshape(-1, 2)
+    return columns[:, 0].copy(), columns[:, 1].copy()
+
+
+def carried_g(packages: Sequence[int], package_g: Sequence[Fraction]) -> NDArray[Any]:
+    """`packages_g` of each seller, in the integers of `exact_columns`."""
+    over, under = exact_columns(package_g, packages, 0)
+    found: NDArray[Any] = np.array(packages, dtype=np.int64) * over // under
+    return found
 
 
 def packages_g(count: int, package_g: Fraction) -> int:
@@ -147,7 +170,7 @@ def _problems(terms: Divisibility) -> Iterator[str]:
             yield f"entries differ in number: {lengths}"
         for name in names:
             least = 1 if name in {"package_g", "packages"} else 0
-            if any(entry < least for entry in getattr(terms, name)):
+            if min(map(floor, getattr(terms, name)), default=least) < least:
                 yield f"{name} must be at least {least}"
     for order, minimum in (("seller_order", "seller_minimum"), ("buyer_order", "buyer_minimum_g")):
         stated = set(zip(getattr(terms, order), getattr(terms, minimum), strict=False))

@@ -16,11 +16,12 @@ from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, fills_g
 from market.rules.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
-from market.rules.order_limits import Share, shares
+from market.rules.order_limits import Share, shares, whole_packages_left
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.prices import Anchor
 from market.rules.rounding import Ratio
 
+FIRST_TRY = 1
 TIEBREAK_BITS = 44
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 MIXED_LAST = 31
@@ -153,6 +154,8 @@ def reasons_of(posed: Posed, side: int, index: int) -> set[str]:
 
 def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
     """The orders stay, so that indices do; those removed have no edge."""
+    if not any(removed):
+        return relaxed
     left = edges_left(relaxed, removed)
     return replace(
         relaxed,
@@ -177,6 +180,8 @@ def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Re
 
 def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Problem:
     """The problem in which those `held` bring no more than they trade."""
+    if not any(held):
+        return problem
     capacities = problem.supply.copy(), problem.demand.copy()
     for capacity, filled, reasons in zip(capacities, fills_g(problem, solution.flow), held, strict=True):
         capacity[list(reasons)] = filled[list(reasons)]
@@ -206,9 +211,11 @@ def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
 def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisibility:
     """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
     terms = section.terms
+    capacity_g = np.array([node.capacity_g for node in section.sellers], dtype=np.int64)
+    whole = whole_packages_left([node.packed for node in section.sellers], capacity_g)
     brought: dict[int, int] = {}
-    for node, order in zip(section.sellers, terms.seller_order, strict=True):
-        brought[order] = brought.get(order, 0) + node.packed.left(node.capacity_g)
+    for packages, order in zip(whole.tolist(), terms.seller_order, strict=True):
+        brought[order] = brought.get(order, 0) + packages
     return replace(
         terms,
         seller_minimum=tuple(

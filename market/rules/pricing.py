@@ -1,14 +1,17 @@
 """The waterfall of a pair: each term of T with its rule, its inputs, its evidence, and why it is nothing.
 
-The figures themselves are in `amounts`, the formulas that agreements share in `contracts.rules.price_terms`.
+The figures themselves are in `amounts`, the formulas that agreements share in `contracts.rules.price_terms`
+and `price_lines`.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from contracts.rules.price_terms import Claims, penalty_term, round_to, sustainability_terms
+from contracts.rules.price_lines import LINES_REMEMBERED, Claims, penalty_term, sustainability_terms
+from contracts.rules.price_terms import round_to
 from events.clearing_terms import PriceTerm
-from events.market_terms import CoProductBid
-from events.vocabulary import BASIS_ELEMENTS
+from events.market_terms import Carriage, CoProductBid
+from events.vocabulary import BASIS_ELEMENTS, CountryCode, ProductForm
 from market.rules.amounts import (
     certificates_held,
     co_product_price,
@@ -36,14 +39,18 @@ def price_terms(
     """
     reading = reading_of(supply.terms, facts.basis)
     claims = _claims(supply, requirement, reading, facts, delivery)
-    form = form_ueur(supply, requirement)
     return (
-        PriceTerm(kind="form", rule="form.1", ueur_per_kg=form, inputs={"form": supply.terms.form}),
+        _form(form_ueur(supply, requirement), supply.terms.form),
         _co_products(requirement, reading, facts),
         *sustainability_terms(profile_of(requirement, facts), facts.rule_set, claims),
         penalty_term(requirement.terms.penalties, most_of(reading)),
         _logistics(supply, requirement, reading),
     )
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _form(ueur_per_kg: int, form: ProductForm) -> PriceTerm:
+    return PriceTerm(kind="form", rule="form.1", ueur_per_kg=ueur_per_kg, inputs={"form": form})
 
 
 def total(terms: Iterable[PriceTerm]) -> int:
@@ -117,9 +124,13 @@ def _claims(
 
 
 def _logistics(supply: SupplyOrder, requirement: RequirementOrder, reading: Reading) -> PriceTerm:
-    inputs: dict[str, str] = {"country": supply.terms.place.country}
     row = carriage_row(supply.terms, requirement.terms)
+    return _carried(logistics_ueur(supply, requirement, reading), supply.terms.place.country, row)
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _carried(ueur_per_kg: int, country: CountryCode, row: Carriage | None) -> PriceTerm:
+    inputs: dict[str, str] = {"country": country}
     if row is not None:
         inputs |= {"per": row.per, "ueur_per_kg": str(row.ueur_per_kg)}
-    worth = logistics_ueur(supply, requirement, reading)
-    return PriceTerm(kind="logistics", rule="logistics.1", ueur_per_kg=worth, inputs=inputs)
+    return PriceTerm(kind="logistics", rule="logistics.1", ueur_per_kg=ueur_per_kg, inputs=inputs)

@@ -243,24 +243,6 @@ def kg_per_basis_kg(
     return _kg_for_metal(per, metal, moisture_ppb, composition, elements) if metal else None
 
 
-def supply_kgs_per_basis_kg(
-    basis: MarketBasis, moisture_ppb: int, composition: Composition
-) -> dict[Denominator, Fraction | None]:
-    """`supply_kg_per_basis_kg` of every denominator, from one look at the assay."""
-    elements = BASIS_ELEMENTS[basis]
-    found: dict[Denominator, Fraction | None] = {"wet": None, "dry": None, "oxide": None, "element": None}
-    if not elements:
-        return found | {"wet": Fraction(1), "dry": Fraction(PPB - moisture_ppb, PPB)}
-    shares = scaled_shares(composition)
-    metal = _sum_of(shares, elements)
-    for per in found:
-        if per == "element":
-            found[per] = Fraction(1)
-        elif metal:
-            found[per] = Fraction(*_kg_for_metal(per, metal, moisture_ppb, composition, elements))
-    return found
-
-
 def _kg_for_metal(
     per: Denominator, metal: int, moisture_ppb: int, composition: Composition, elements: tuple[str, ...]
 ) -> tuple[int, int]:

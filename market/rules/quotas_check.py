@@ -1,7 +1,6 @@
 """Quotas, multipliers and margins as a record states them: read, and held to the book. No solver in here."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -13,64 +12,55 @@ from market.rules.assignment_problem import Int64s
 from market.rules.breaches import Breach, breach_of, refuse
 from market.rules.cleared import ClearedSection
 from market.rules.order_limits import Share
-from market.rules.posing import LIMIT_PRICE, Posed
+from market.rules.posing import FIRST_TRY, LIMIT_PRICE, Posed
 from market.rules.quota_record import gains
 from market.rules.quota_sections import Quotas, offered_of
 from market.rules.quotas import premiums, split
+from market.rules.round_record import RecordedSection
 
 MARGIN = "limit_price"
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """What a record says of a section: `duals` of all orders, as the book has them."""
-
-    tries: int
-    duals: Sequence[OrderDual]
-    quotas: Sequence[OrderDual]
-    multipliers: Sequence[Multiplier]
-
-
-def quotas_of(posed: Posed, stated: Stated) -> Quotas:
+def quotas_of(posed: Posed, record: RecordedSection) -> Quotas:
     """The split that the record states. CertificateBroken where the book has no such shares, lots or buyers.
 
     Any quotas within what a buyer asks for, any multipliers and margins of at least 0 give a split: what
     they are worth is proved afterwards.
     """
-    refuse(_multiplier_breaches(posed, stated.multipliers))
-    values = [each.ueur_per_kg for each in stated.multipliers]
+    refuse(_multiplier_breaches(posed, record.multipliers))
+    values = [each.ueur_per_kg for each in record.multipliers]
     multipliers = tuple(values[: len(posed.shares)])
     buyers = {node.order.order: index for index, node in enumerate(posed.section.buyers)}
     dropped = frozenset(
         buyers[dual.order]
-        for dual in stated.duals
+        for dual in record.duals
         if dual.side == "buyer" and dual.effective_reason == LIMIT_PRICE
     )
     limited = sorted({ratio.buyer_order for ratio in posed.ratios})
     margins = {index: 0 for index in limited if index not in dropped}
-    refuse(_margin_breaches(posed, len(posed.shares), stated.multipliers, margins.keys()))
-    for each in stated.multipliers[len(posed.shares) :]:
+    refuse(_margin_breaches(posed, len(posed.shares), record.multipliers, margins.keys()))
+    for each in record.multipliers[len(posed.shares) :]:
         margins[buyers[each.requirement]] = each.ueur_per_kg
-    edges = _edges_of(posed, stated.quotas)
+    edges = _edges_of(posed, record.quotas)
     quota_g = np.zeros(len(posed.edges.value), dtype=np.int64)
-    quota_g[edges] = [quota.capacity_g for quota in stated.quotas]
-    refuse(_sum_breaches(posed, stated.quotas, quota_g))
+    quota_g[edges] = [quota.capacity_g for quota in record.quotas]
+    refuse(_sum_breaches(posed, record.quotas, quota_g))
     premium = premiums(len(posed.edges.value), posed.ratios, multipliers)
-    parted = split(offered_of(posed, stated.tries), posed.ratios, premium, quota_g, margins)
+    parted = split(offered_of(posed, FIRST_TRY), posed.ratios, premium, quota_g, margins)
     nodes = parted.edge[parted.quota_edge].tolist()
     refuse(_node_breaches(posed, edges, nodes))
     return Quotas(posed, parted, multipliers, margins, dropped)
 
 
-def nodes_of(quotas: Quotas, stated: Stated) -> list[tuple[str, OrderDual]]:
+def nodes_of(quotas: Quotas, record: RecordedSection) -> list[tuple[str, OrderDual]]:
     """Entries of the split's nodes with their paths in the record: sellers, plain buyers, quotas."""
-    named = [(f"duals/{index}", dual) for index, dual in enumerate(stated.duals)]
+    named = [(f"duals/{index}", dual) for index, dual in enumerate(record.duals)]
     sellers = len(quotas.whole.section.sellers)
     plain = quotas.split.buyer[: quotas.split.plain].tolist()
     return [
         *named[:sellers],
         *(named[sellers + index] for index in plain),
-        *((f"quotas/{index}", quota) for index, quota in enumerate(stated.quotas)),
+        *((f"quotas/{index}", quota) for index, quota in enumerate(record.quotas)),
     ]
 
 

@@ -39,7 +39,7 @@ from market.rules.rounds import Clearing, Round
 def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     """Matches section by section with their confirmations, then evidence, then ClearingCompleted."""
     plan, planned = clearing.round.plan, clearing.round.planned
-    products = product_grams(clearing)
+    products = iter(product_grams(clearing))
     parts = evidence_parts(
         planned.market,
         planned.plan,
@@ -59,7 +59,7 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     struck: list[Draft] = []
     for cleared in clearing.sections:
         for trade, (fall, lines) in zip(cleared.trades, listed, strict=False):
-            fact = _struck(clearing.round, cleared, trade, products[trade_key(cleared, trade)])
+            fact = _struck(clearing.round, cleared, trade, next(products))
             ends = _pair_bytes(trade)
             assert (fall.supply, fall.tranche, fall.requirement) == (
                 fact.supply,
@@ -80,25 +80,20 @@ def drafts(clearing: Clearing) -> tuple[Draft, ...]:
     return tuple(found)
 
 
-TradeKey = tuple[str, UUID, int, UUID]
-
-
-def trade_key(cleared: ClearedSection, trade: Trade) -> TradeKey:
-    return (cleared.name, trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
-
-
 def _pair_bytes(trade: Trade) -> tuple[bytes, bytes, bytes]:
     return pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
 
 
-def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
-    """Wet and dry product of each trade: whole packages; what is not packed adds up over a lot's trades."""
-    of_lot: dict[tuple[UUID, bool], list[tuple[TradeKey, Trade]]] = {}
-    for cleared in clearing.sections:
-        for trade in cleared.trades:
-            lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
-            of_lot.setdefault(lot, []).append((trade_key(cleared, trade), trade))
-    found: dict[TradeKey, tuple[int, int]] = {}
+def product_grams(clearing: Clearing) -> list[tuple[int, int]]:
+    """Wet and dry product of each trade, section by section.
+
+    Whole packages; what is not packed adds up over a lot's trades.
+    """
+    of_lot: dict[tuple[UUID, bool], list[tuple[int, Trade]]] = {}
+    for place, trade in enumerate(_all_trades(clearing)):
+        lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
+        of_lot.setdefault(lot, []).append((place, trade))
+    found: dict[int, tuple[int, int]] = {}
     for (_, unpacked), entries in of_lot.items():
         terms = entries[0][1].seller.order.terms
         if unpacked:
@@ -107,8 +102,8 @@ def product_grams(clearing: Clearing) -> dict[TradeKey, tuple[int, int]]:
         else:
             wet = tuple(trade.packages * terms.packaging.package_wet_g for _, trade in entries)
         dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
-        found |= {key: (wet[index], dry[index]) for index, (key, _) in enumerate(entries)}
-    return found
+        found |= {place: (wet[index], dry[index]) for index, (place, _) in enumerate(entries)}
+    return [found[place] for place in range(len(found))]
 
 
 def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> Iterator[Waterfall]:
@@ -253,7 +248,9 @@ def _confirmed(
         seller=trade.seller.order.organisation,
         buyer=trade.buyer.order.organisation,
         quantity_basis_g=struck.quantity_basis_g,
-        contract=match_terms(struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs),
+        contract=match_terms(
+            struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs, facts.umpire
+        ),
     )
 
 

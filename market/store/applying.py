@@ -2,11 +2,25 @@
 rebuild."""
 
 from collections.abc import Sequence
+from typing import assert_never, cast
 
 from contracts.store import applying as contracts
 from events.connections import Connection
 from events.envelope import Recorded
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
 from events.writes import Write
+from market.rules.passport import PassportFact
+from market.rules.passport_visibility import MaterialFact
 from market.store import (
     clearings,
     initiatives,
@@ -14,11 +28,14 @@ from market.store import (
     markets,
     matches,
     members,
+    order_terms,
     parties,
+    passports,
     quotes,
     requirements,
     reservations,
     supplies,
+    transformations,
 )
 from market.store.market_facts import Batch, Named
 
@@ -42,7 +59,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Writ
             case "contracts":
                 await contracts.apply(connection, part)
             case "materials":
-                await reservations.apply(connection, part)
+                await _apply_materials(connection, part)
             case "parties":
                 await _apply_parties(connection, part)
             case _:
@@ -54,6 +71,34 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
     """What was recovered of the record has no row: it stands in the journal."""
     await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
     await parties.apply(connection, [event for event in events if parties.holds(event)])
+
+
+async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -> None:
+    """Each family of tables by itself: none of them reads another."""
+    lots: list[Recorded] = []
+    of_passports: list[tuple[Recorded, PassportFact]] = []
+    of_transformations: list[tuple[Recorded, transformations.TransformationFact]] = []
+    for event in events:
+        fact = cast(MaterialFact, event.data)
+        match fact:
+            case LotReserved() | LotReleased():
+                lots.append(event)
+            case PassportTransformed() | MassBalanceMoved():
+                of_transformations.append((event, fact))
+            case (
+                PassportIssued()
+                | PassportTransferred()
+                | PassportDrawn()
+                | PassportCorrected()
+                | PassportRetired()
+            ):
+                of_passports.append((event, fact))
+            case _:
+                assert_never(fact)
+    await reservations.apply(connection, lots)
+    if of_passports:
+        await passports.apply(connection, of_passports)
+    await transformations.apply(connection, of_transformations)
 
 
 async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
@@ -70,6 +115,7 @@ async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) 
     return [
         *supplies.writes(batch.supplies.values()),
         *requirements.writes(batch.requirements.values()),
+        *order_terms.writes([*batch.supplies.values(), *batch.requirements.values()]),
         *matches.writes(batch.matches.values()),
         *clearings.writes(list(batch.clearings.values())),
         *members.writes(batch.members.values()),

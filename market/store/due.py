@@ -131,6 +131,41 @@ async def due_releases(connection: Connection, limit: int, *, after: UUID = BEGI
     )
 
 
+LOOK_UP_TO_DELIVERY = """
+select delivery from delivery where status = 'accepted' and passport is not null and delivery > $1
+order by delivery offset $2::bigint - 1 limit 1
+"""
+
+# Nothing marks a delivery whose passport has followed, since the two stand in different lanes.
+PASSPORTS = """
+select p.passport, d.delivery from delivery d
+join passport p on p.passport = d.passport and p.owner = d.seller and p.status = 'live'
+where d.status = 'accepted' and d.passport is not null and d.delivery > $1 and d.delivery <= $2
+order by d.delivery
+"""
+
+
+class Delivered(Struct, frozen=True, kw_only=True):
+    passport: UUID
+    delivery: UUID
+
+
+class Deliveries(Struct, frozen=True, kw_only=True):
+    """`looked_at` is the last delivery that this look reached, to go on after; BEGINNING at the end."""
+
+    places: tuple[Delivered, ...]
+    looked_at: UUID
+
+
+async def due_passports(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Deliveries:
+    """Lots of accepted deliveries whose passport is still the seller's, among the next `limit` of them."""
+    upto = await connection.fetchval(LOOK_UP_TO_DELIVERY, after, limit)
+    rows = await connection.fetch(PASSPORTS, after, END if upto is None else upto)
+    return Deliveries(
+        places=tuple(Delivered(**row) for row in rows), looked_at=BEGINNING if upto is None else upto
+    )
+
+
 CLOCKS = (
     "select lane, market, plan, last_round, last_cut_time, last_time, body from market order by lane, market"
 )

@@ -104,7 +104,16 @@ class Named:
             self._add(event.lane, cast(MarketFact, event.data))
 
     def _add(self, lane: int, fact: MarketFact) -> None:
+        # a round has thousands of the first two
         match fact:
+            case MatchStruck():
+                self._inserted.add(fact.match)
+                self._supply(lane, fact.market, fact.supply)
+                self._requirement(lane, fact.market, fact.requirement)
+            case MatchConfirmed() | MatchDeclined() | MatchLapsed():
+                self._match(lane, fact.market, fact.match)
+                self._supply(lane, fact.market, fact.supply)
+                self._requirement(lane, fact.market, fact.requirement)
             case SupplyOffered():
                 self._inserted.add(fact.offer)
             case RecoveredLotListed():
@@ -119,14 +128,6 @@ class Named:
                 whole = isinstance(fact, RecoveredLotAmended | RecoveredLotGraded)
                 self._supply(lane, fact.market, fact.lot, whole=whole)
             case RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
-                self._requirement(lane, fact.market, fact.requirement)
-            case MatchStruck():
-                self._inserted.add(fact.match)
-                self._supply(lane, fact.market, fact.supply)
-                self._requirement(lane, fact.market, fact.requirement)
-            case MatchConfirmed() | MatchDeclined() | MatchLapsed():
-                self._match(lane, fact.market, fact.match)
-                self._supply(lane, fact.market, fact.supply)
                 self._requirement(lane, fact.market, fact.requirement)
             case MatchAnswered():
                 self._match(lane, fact.market, fact.match)
@@ -174,6 +175,10 @@ class Batch:
         fact = cast(MarketFact, event.data)
         market = self._market(event, fact.market)
         match fact:
+            case MatchStruck():
+                self._strike(event, fact)
+            case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+                self._match(event, fact)
             case MarketOpened():
                 market.opened = fact
             case MemberAdmitted() | MemberChanged() | MemberSuspended():
@@ -191,10 +196,6 @@ class Batch:
                 self._clearing(event, fact).end(event, fact)
             case ClearingEvidence():
                 self.evidence.append((event, fact))
-            case MatchStruck():
-                self._strike(event, fact)
-            case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
-                self._match(event, fact)
             case QuoteAsked():
                 self.quotes.append(quotes.quote_row(event, fact))
             case RuleSetRehearsed():

@@ -1,6 +1,7 @@
 """What an event does to an order's row: the same steps as the book's, on the row's figures alone, without
 its terms."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 from events.envelope import Recorded
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import OrderKind
+from events.writes import Write
 from market.rules.book import OrderStatus, settled_status
 from market.rules.reservations import identity
 from market.rules.tranches import carried_tranches, move_tranche
@@ -22,7 +24,7 @@ class OrderChange(Struct, kw_only=True):
     """A row of `supply` or `requirement` while a batch of events passes over it.
 
     `body` is None as long as the terms neither changed nor had to be read; `was_open` is what the market
-    counted before.
+    counted before; `restated`: its owner or its time changed more than what matches hold of it.
     """
 
     lane: int
@@ -44,6 +46,7 @@ class OrderChange(Struct, kw_only=True):
     body: bytes | None
     new: bool = False
     was_open: bool = False
+    restated: bool = False
 
     @property
     def as_opened(self) -> bool:
@@ -63,7 +66,19 @@ class OrderChange(Struct, kw_only=True):
             self.tranche_count,
             self.valid_until,
             self.lot_identity,
-            self.body,
+        )
+
+    def held(self) -> tuple[object, ...]:
+        """Key and what matches change, in the order of the tables' moves; tranches are a supply's alone."""
+        return (
+            self.lane,
+            self.market,
+            self.order,
+            self.status,
+            self.position,
+            self.held_g,
+            self.filled_g,
+            self._tranches(),
         )
 
     def updated(self) -> tuple[object, ...]:
@@ -81,10 +96,25 @@ class OrderChange(Struct, kw_only=True):
             self.filled_g,
             self.status == "open" or self.held_g > 0,
             self.tranche_count,
-            "{" + ",".join(map(str, self.tranche_committed_g)) + "}",
+            self._tranches(),
             self.valid_until,
-            self.body,
         )
+
+    def _tranches(self) -> str:
+        return "{" + ",".join(map(str, self.tranche_committed_g)) + "}"
+
+
+def order_writes(
+    changes: Iterable[OrderChange], table: str, insert: str, update: str, move: str
+) -> list[Write]:
+    """Rows as they were opened, then those that were restated, then those that only matches moved."""
+    listed = list(changes)
+    rest = [change for change in listed if not change.as_opened]
+    return [
+        Write(table, insert, [change.inserted() for change in listed if change.new]),
+        Write(table, update, [change.updated() for change in rest if change.new or change.restated]),
+        Write(table, move, [change.held() for change in rest if not (change.new or change.restated)]),
+    ]
 
 
 def opened(
@@ -131,6 +161,7 @@ def amended(
     change.basis_g = terms.basis_g
     change.valid_until = terms.valid_until
     change.body = bodies.encode(terms)
+    change.restated = True
     change.version += 1
     if not keeps_rank:
         change.rank = event.position
@@ -139,6 +170,7 @@ def amended(
 
 def closed(change: OrderChange, event: Recorded, status: OrderStatus) -> None:
     change.status = status
+    change.restated = True
     change.version += 1
     settle(change, event)
 

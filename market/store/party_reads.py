@@ -1,6 +1,7 @@
 """Reading organisations and what belongs to them; the organisation is always named, row-level security
 aside."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from events.connections import Connection
@@ -35,6 +36,15 @@ async def list_organisations(connection: Connection, *, after: UUID | None, limi
     """By id; a tenant's session sees its own only."""
     rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1)
     return page([organisation(row) for row in rows], limit)
+
+
+READ_EXISTING = "select organisation from organisation where organisation = any($1::uuid[])"
+
+
+async def existing(connection: Connection, organisations: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of the ids that are organisations: none ever ceases to be one."""
+    rows = await connection.fetch(READ_EXISTING, organisations)
+    return frozenset(row["organisation"] for row in rows)
 
 
 READ_FACILITY = """

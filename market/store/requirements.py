@@ -10,7 +10,7 @@ from events.connections import Connection
 from events.writes import Write
 from market.rules.book import RequirementOrder
 from market.store import bodies
-from market.store.order_changes import OrderChange, OrderKey
+from market.store.order_changes import OrderChange, OrderKey, order_writes
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
@@ -67,47 +67,52 @@ def _change(row: asyncpg.Record) -> OrderChange:
 INSERT = """
 insert into requirement (
     lane, market, requirement, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-        in_book, valid_until, body
+        in_book, valid_until
 )
-select lane, market, id, organisation, 'open', 1, position, position, basis_g, 0, 0, true, valid_until, body
+select lane, market, id, organisation, 'open', 1, position, position, basis_g, 0, 0, true, valid_until
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-        $9::timestamptz[], $10::text[], $11::bytea[]
-) as n (
-    lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity, body
-)
+        $9::timestamptz[], $10::text[]
+) as n (lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity)
 """
 
-# The terms stay as they are where the change brings none.
 UPDATE = """
 update requirement r set
     status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
-    held_g = n.held_g, filled_g = n.filled_g, in_book = n.in_book, valid_until = n.valid_until,
-    body = coalesce(n.body, r.body)
+    held_g = n.held_g, filled_g = n.filled_g, in_book = n.in_book, valid_until = n.valid_until
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[],
-        $15::bytea[]
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[]
 ) as n (
     lane, market, id, status, version, rank, position, basis_g, held_g, filled_g, in_book, tranche_count,
-        tranche_committed_g, valid_until, body
+        tranche_committed_g, valid_until
 )
+where r.lane = n.lane and r.market = n.market and r.requirement = n.id
+"""
+
+# What a round does to thousands of orders at once.
+MOVE = """
+update requirement r set
+    status = n.status, position = n.position, held_g = n.held_g, filled_g = n.filled_g,
+    in_book = n.status = 'open' or n.held_g > 0
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]
+) as n (lane, market, id, status, position, held_g, filled_g, no_tranches)
 where r.lane = n.lane and r.market = n.market and r.requirement = n.id
 """
 
 
 def writes(changes: Iterable[OrderChange]) -> list[Write]:
     """New rows as they were opened, then those to which more happened; each exactly once."""
-    listed = list(changes)
-    return [
-        Write("requirement", INSERT, [change.inserted() for change in listed if change.new]),
-        Write("requirement", UPDATE, [change.updated() for change in listed if not change.as_opened]),
-    ]
+    return order_writes(changes, "requirement", INSERT, UPDATE, MOVE)
 
 
 READ_ONE = """
-select lane, market, requirement, organisation, status, version, rank, position, held_g, filled_g, body
-from requirement where requirement = $1 and ($2::uuid is null or organisation = $2)
+select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.held_g,
+       r.filled_g, t.body
+from requirement r
+join order_terms t on t.lane = r.lane and t.market = r.market and t.order_id = r.requirement
+where r.requirement = $1 and ($2::uuid is null or r.organisation = $2)
 """
 
 
@@ -122,8 +127,11 @@ async def load_requirement(
 
 # What a market's book holds: open orders, and closed ones as long as a match holds part of them.
 READ_BOOK = """
-select lane, market, requirement, organisation, status, version, rank, position, held_g, filled_g, body
-from requirement where lane = $1 and market = $2 and in_book
+select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.held_g,
+       r.filled_g, t.body
+from requirement r
+join order_terms t on t.lane = r.lane and t.market = r.market and t.order_id = r.requirement
+where r.lane = $1 and r.market = $2 and r.in_book
 """
 
 
@@ -137,9 +145,10 @@ def decode_in_book(rows: Iterable[asyncpg.Record]) -> dict[UUID, RequirementOrde
 
 READ_STATES = """
 select r.lane, r.market, r.requirement, r.organisation, r.status, r.version, r.rank, r.position, r.held_g,
-       r.filled_g, r.body
+       r.filled_g, t.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, requirement)
 join requirement r on r.lane = a.lane and r.market = a.market and r.requirement = a.requirement
+join order_terms t on t.lane = a.lane and t.market = a.market and t.order_id = a.requirement
 """
 
 

@@ -15,7 +15,7 @@ from events.vocabulary import PhysicalLot
 from market.rules.orders import Reservation
 from market.store import bodies
 
-MaterialFact = LotReserved | LotReleased
+LotFact = LotReserved | LotReleased
 
 
 class ReservationRow(Struct, frozen=True, kw_only=True):
@@ -50,9 +50,9 @@ where r.lane = n.lane and r.identity = n.identity and r.supply = n.supply and r.
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """In runs of one kind of fact on different lots: a live batch is one run, a rebuild a few."""
-    run: list[tuple[Recorded, MaterialFact]] = []
+    run: list[tuple[Recorded, LotFact]] = []
     for event in events:
-        fact = cast(MaterialFact, event.data)
+        fact = cast(LotFact, event.data)
         if run and (type(fact) is not type(run[0][1]) or any(fact.identity == f.identity for _, f in run)):
             await _write(connection, run)
             run = []
@@ -61,7 +61,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         await _write(connection, run)
 
 
-async def _write(connection: Connection, run: Sequence[tuple[Recorded, MaterialFact]]) -> None:
+async def _write(connection: Connection, run: Sequence[tuple[Recorded, LotFact]]) -> None:
     rows: list[tuple[object, ...]] = []
     statement = RESERVE
     for event, fact in run:

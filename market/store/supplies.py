@@ -10,7 +10,7 @@ from events.connections import Connection
 from events.writes import Write
 from market.rules.book import SupplyOrder
 from market.store import bodies
-from market.store.order_changes import OrderChange, OrderKey
+from market.store.order_changes import OrderChange, OrderKey, order_writes
 
 
 class SupplyRow(Struct, frozen=True, kw_only=True):
@@ -27,7 +27,10 @@ class SupplyRow(Struct, frozen=True, kw_only=True):
 READ_CHANGES = """
 select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.basis_g,
        s.held_g, s.filled_g, s.tranche_count, s.tranche_committed_g, s.valid_until, s.lot_identity,
-       case when a.whole then s.body end as body
+       case when a.whole then (
+           select t.body from order_terms t
+           where t.lane = s.lane and t.market = s.market and t.order_id = s.supply
+       ) end as body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::boolean[]) as a (lane, market, supply, whole)
 join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
 """
@@ -75,50 +78,53 @@ def _change(row: asyncpg.Record) -> OrderChange:
 INSERT = """
 insert into supply (
     lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
-        in_book, tranche_count, tranche_committed_g, valid_until, lot_identity, body
+        in_book, tranche_count, tranche_committed_g, valid_until, lot_identity
 )
 select lane, market, id, kind, organisation, 'open', 1, position, position, basis_g, 0, 0,
-       true, tranche_count, '{}', valid_until, lot_identity, body
+       true, tranche_count, '{}', valid_until, lot_identity
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-        $9::timestamptz[], $10::text[], $11::bytea[]
-) as n (
-    lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity, body
-)
+        $9::timestamptz[], $10::text[]
+) as n (lane, market, id, kind, organisation, position, basis_g, tranche_count, valid_until, lot_identity)
 """
 
-# The terms stay as they are where the change brings none.
 UPDATE = """
 update supply s set
     status = n.status, version = n.version, rank = n.rank, position = n.position, basis_g = n.basis_g,
     held_g = n.held_g, filled_g = n.filled_g, in_book = n.in_book, tranche_count = n.tranche_count,
-    tranche_committed_g = n.tranche_committed_g::bigint[], valid_until = n.valid_until,
-    body = coalesce(n.body, s.body)
+    tranche_committed_g = n.tranche_committed_g::bigint[], valid_until = n.valid_until
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[],
-        $15::bytea[]
+        $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::timestamptz[]
 ) as n (
     lane, market, id, status, version, rank, position, basis_g, held_g, filled_g, in_book, tranche_count,
-        tranche_committed_g, valid_until, body
+        tranche_committed_g, valid_until
 )
+where s.lane = n.lane and s.market = n.market and s.supply = n.id
+"""
+
+# What a round does to thousands of orders at once.
+MOVE = """
+update supply s set
+    status = n.status, position = n.position, held_g = n.held_g, filled_g = n.filled_g,
+    in_book = n.status = 'open' or n.held_g > 0, tranche_committed_g = n.tranche_committed_g::bigint[]
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]
+) as n (lane, market, id, status, position, held_g, filled_g, tranche_committed_g)
 where s.lane = n.lane and s.market = n.market and s.supply = n.id
 """
 
 
 def writes(changes: Iterable[OrderChange]) -> list[Write]:
     """New rows as they were opened, then those to which more happened; each exactly once."""
-    listed = list(changes)
-    return [
-        Write("supply", INSERT, [change.inserted() for change in listed if change.new]),
-        Write("supply", UPDATE, [change.updated() for change in listed if not change.as_opened]),
-    ]
+    return order_writes(changes, "supply", INSERT, UPDATE, MOVE)
 
 
 READ_ONE = """
-select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
-       tranche_committed_g, lot_identity, body
-from supply where supply = $1 and ($2::uuid is null or organisation = $2)
+select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.held_g,
+       s.filled_g, s.tranche_committed_g, s.lot_identity, t.body
+from supply s join order_terms t on t.lane = s.lane and t.market = s.market and t.order_id = s.supply
+where s.supply = $1 and ($2::uuid is null or s.organisation = $2)
 """
 
 
@@ -131,9 +137,10 @@ async def load_supply(connection: Connection, organisation: UUID | None, order: 
 
 # What a market's book holds: open orders, and closed ones as long as a match holds part of them.
 READ_BOOK = """
-select lane, market, supply, kind, organisation, status, version, rank, position, held_g, filled_g,
-       tranche_committed_g, lot_identity, body
-from supply where lane = $1 and market = $2 and in_book
+select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.held_g,
+       s.filled_g, s.tranche_committed_g, s.lot_identity, t.body
+from supply s join order_terms t on t.lane = s.lane and t.market = s.market and t.order_id = s.supply
+where s.lane = $1 and s.market = $2 and s.in_book
 """
 
 
@@ -147,9 +154,10 @@ def decode_in_book(rows: Iterable[asyncpg.Record]) -> dict[UUID, SupplyOrder]:
 
 READ_STATES = """
 select s.lane, s.market, s.supply, s.kind, s.organisation, s.status, s.version, s.rank, s.position, s.held_g,
-       s.filled_g, s.tranche_committed_g, s.lot_identity, s.body
+       s.filled_g, s.tranche_committed_g, s.lot_identity, t.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, supply)
 join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
+join order_terms t on t.lane = a.lane and t.market = a.market and t.order_id = a.supply
 """
 
 

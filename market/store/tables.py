@@ -19,11 +19,17 @@ STATE: Final = (
     "rule_set",
     "supply",
     "requirement",
+    "order_terms",
     "match",
     "failing",
     "clearing",
     "lot_reservation",
     "quote",
+    "passport",
+    "passport_step",
+    "transformation",
+    "lineage_edge",
+    "claim_credit",
     *contracts.STATE,
 )
 

@@ -98,8 +98,8 @@ where o.lane = n.lane and o.market = n.market and o.order_id = n.id
 
 
 async def _write_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    new = [change.inserted() for change in changes if change.new]
-    moved = [change.updated() for change in changes if not change.as_opened]
+    new = [(*change.inserted(), change.body) for change in changes if change.new]
+    moved = [(*change.updated(), change.body) for change in changes if not change.as_opened]
     if new:
         status = await connection.execute(INSERT_ORDERS, *zip(*new, strict=True))
         expect_rows(status, len(new), "order_entry insert")

@@ -43,6 +43,7 @@ def test_the_routes_without_credentials_are_these() -> None:
         "GET /schema",
         "GET /schema/openapi.json",
         "GET /schema/files/{file}",
+        "GET /v1/passports/{passport}/label",
         "GET /v1/checkpoints",
         "GET /v1/checkpoints/{stream}/{lane}",
         "GET /v1/checkpoints/{stream}/{lane}/consistency",

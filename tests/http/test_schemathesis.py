@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 import uvicorn
 from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
 
 from events.vocabulary import KeyRole
+from market.commands import passports
 from market.http.ids import to_text
+from market.rules.passports import IssuePassport
 from tests.http.shop import Shop
+from tests.market_support import Firm
+from tests.passport_support import content
 
 # Python 3.11 fails in `ast.parse` when a collection calls back meanwhile, which hypothesis asks for.
 WITHOUT_GC = "import gc; gc.disable(); from schemathesis.cli import schemathesis; schemathesis()"
@@ -80,7 +85,7 @@ async def test_no_generated_request_breaks_the_document(shop: Shop, tmp_path: Pa
     seller = shop.scene.sellers[0]
     token = await shop.token(seller, *ALL_ROLES)
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG.format(examples=EXAMPLES) + parameters(shop))
+    config.write_text(CONFIG.format(examples=EXAMPLES) + parameters(shop, await passport_of(shop, seller)))
     with capture_logs() as lines:
         output, code = await run(shop, config, token, tmp_path, part)
     assert 0 == code, output[-OUTPUT_CHARACTERS_MAX:]
@@ -112,7 +117,14 @@ async def run(shop: Shop, config: Path, token: str, folder: Path, part: str) -> 
     return output.decode(), process.returncode
 
 
-def parameters(shop: Shop) -> str:
+async def passport_of(shop: Shop, firm: Firm) -> str:
+    found = uuid7()
+    argument = IssuePassport(caller=firm.trader, passport=found, content=content(firm.facility))
+    await passports.issue(shop.scene.desk, argument)
+    return to_text("pass", found)
+
+
+def parameters(shop: Shop, passport: str) -> str:
     """Ids that exist, so that requests get past the first gate."""
     seller = shop.scene.sellers[0]
     known: dict[str, Any] = {
@@ -120,6 +132,7 @@ def parameters(shop: Shop) -> str:
         "market": shop.market,
         "facility": to_text("fac", seller.facility),
         "initiative": "remhub",
+        "passport": passport,
     }
     lines = [f'"path.{name}" = "{value}"' for name, value in known.items()]
     return "\n[parameters]\n" + "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from contracts.commands import deliveries
 from contracts.rules.deliveries import Ship
@@ -17,19 +18,22 @@ from events.checkpoints import public_size
 from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.decision import Request
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
+from events.passport_terms import OriginShare
 from events.price_clauses import FlatPrice
-from events.vocabulary import Footprint, KeyRole, OriginStep, StatedPrice
-from market.commands import inputs, matches, parties
+from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
+from market.commands import inputs, matches, parties, passports, transformations
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
 from market.http.ids import to_text
 from market.rules.parties import CertificateDetails, LicenceDetails
+from market.rules.passports import IssuePassport
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
 from tests.market_support import START, Firm, done, publish_values, rule_set
+from tests.passport_support import content, made, magnet_record, transform
 from tests.sentinels import figure, found, identity
 
 ENDPOINTS = declared(HANDLERS)
@@ -109,6 +113,7 @@ async def street(shop: Shop) -> Street:
         papers[firm.organisation] = (certificate, licence)
         asked_for.append(event)
     orders = await post_orders(shop, papers[seller.organisation][0])
+    loop = await go_round(shop, seller)
     plan = await scene.plan()
     events = await scene.conclude(plan)
     [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
@@ -127,6 +132,7 @@ async def street(shop: Shop) -> Street:
         name: sentinel(name, firm, (*papers[firm.organisation], keys[firm.organisation]), orders[name])
         for name, firm in firms.items()
     }
+    parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
         "facility": [to_text("fac", firm.facility) for firm in firms.values()],
@@ -150,8 +156,24 @@ async def street(shop: Shop) -> Street:
         "event": [to_text("evt", event) for event in asked_for],
         "stream": ["market"],
         "lane": [str(scene.lane.lane)],
+        "passport": [to_text("pass", each) for each in (*loop[:2], loop[3])],
+        "transformation": [to_text("tra", loop[2])],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
+
+
+async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:
+    """A lot, what was made of it, and by which transformation; and one whose label everybody may read."""
+    root, lot, work, public = uuid7(), uuid7(), uuid7(), uuid7()
+    origin = OriginShare(stage="extraction", country="NO", share_ppb=PPB, source="SENTINEL-MINE")
+    stated = content(firm.facility, "SENTINEL-PASSPORT", origin=(origin,))
+    desk, trader = shop.scene.desk, firm.trader
+    await passports.issue(desk, IssuePassport(caller=trader, passport=root, content=stated))
+    label = content(firm.facility, "LABELLED", magnets=magnet_record(UUID(int=7)))
+    await passports.issue(desk, IssuePassport(caller=trader, passport=public, content=label))
+    making = transform(trader, work, firm.facility, [(root, 10)], [made(lot, "SENTINEL-MADE", net_wet_g=10)])
+    await transformations.transform(desk, making)
+    return root, lot, work, public
 
 
 async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
@@ -261,6 +283,7 @@ def price(micro: int) -> StatedPrice:
 
 
 AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE", "SENTINEL-DELIVERED"]
+LOOP_TEXTS = ["SENTINEL-MINE", "SENTINEL-PASSPORT", "SENTINEL-MADE"]
 CONTRACTED = ("outsider", "late")
 NAMES = {"seller": "seller-0", "outsider": "seller-1", "buyer": "buyer-0", "late": "buyer-1"}
 FIGURES = {
@@ -364,7 +387,7 @@ async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, database: Any,
             for path in addresses(laid, e):
                 texts += told(await shop.ask("GET", path, by=reader.firm, roles=TENANT_ROLES))
         wanted = [figure(each)[1] for each in FIGURES[who]]
-        wanted += {"seller": FOOTPRINT_TEXTS[1:], "buyer": CARBON_TEXTS[1:]}.get(who, ())
+        wanted += {"seller": (*FOOTPRINT_TEXTS[1:], *LOOP_TEXTS), "buyer": CARBON_TEXTS[1:]}.get(who, ())
         wanted += [each.partition("_")[2] for each in laid.ids["organisation"] if each[4:] in reader.named]
         assert wanted == found(wanted, texts), who
         assert (AGREED[1:] if who in CONTRACTED else []) == found(AGREED, texts), who

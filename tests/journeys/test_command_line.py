@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,17 @@ import asyncpg
 from events.contract_terms import TermClause
 from events.decision import LaneKey
 from events.topics import record_topic
+from events.vocabulary import KeyRole
 from market.cli.console import Exit
-from market.commands import inputs
+from market.commands import inputs, markets
 from market.ground import Wiring
+from market.http.access import SECRET_BYTES
 from market.http.ids import to_text
+from market.http.rule_sets import EXAMPLE
+from market.operators import issue_key
 from market.services import SERVICES
 from tests.agreement_support import STEADY, agreed
-from tests.market_support import LANES, bare_scene_on, rule_set, scene_on
+from tests.market_support import LANES, bare_scene_on, done, market_terms, rule_set, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
 
@@ -234,6 +238,44 @@ async def test_rule_sets_are_listed_and_compared(
         code, _, err = await ran(*servers, "rules", "list", to_text("mkt", UUID(int=7)))
         assert (Exit.INVALID_INPUT, True) == (code, "no rule set of a market" in err)
         assert Exit.USAGE == (await ran(*servers, "rules", "list", "mkt_x"))[0]
+
+
+async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operators(
+    database: Any, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        opened = await markets.open_market(scene.desk, scene.operator, terms=market_terms(sandbox=False))
+        market = to_text("mkt", done(opened).events[0].data.market)
+        firm = await scene.register("market operations")
+        keys = []
+        roles: tuple[KeyRole, ...] = ("operator", "operator", "auditor")
+        for number, role in enumerate(roles):
+            minted = await issue_key(
+                scene.desk,
+                scene.operator,
+                firm.organisation,
+                roles=(role,),
+                label=f"key {number}",
+                expires_at=datetime.now(UTC) + timedelta(days=1),
+                secret=number.to_bytes(SECRET_BYTES, "big"),
+            )
+            keys += ["--key-file", str(tmp_path / f"key {number}")]
+            Path(keys[-1]).write_text(minted.token, "utf-8")
+        file = tmp_path / "rules.json"
+        file.write_text(json.dumps(EXAMPLE | {"effective_from": "2199-01-01T00:00:00Z"}), "utf-8")
+        publish = (*servers, "rules", "publish", market, str(file))
+        code, _, err = await ran(*publish, *keys[:2])
+        assert (Exit.INVALID_INPUT, True) == (code, "2 operators have to sign" in err)
+        code, _, err = await ran(*publish, *keys[4:])
+        assert (Exit.INVALID_INPUT, True) == (code, "role" in err)
+        code, out, _ = await ran(*publish, *keys[:4])
+        assert (Exit.OK, True) == (code, "is published at position" in out)
+        code, out, _ = await ran(*servers, "rules", "list", market, "--json")
+        assert [(1, 2)] == [(each["version"], len(each["signed_by"])) for each in json.loads(out)]
+        file.write_text('{"version": "x", "colour": 1}', "utf-8")
+        code, _, err = await ran(*publish, *keys[:4])
+        assert (Exit.INVALID_INPUT, True, True) == (code, "/version" in err, "/colour" in err)
 
 
 async def test_replay_names_the_row_that_somebody_changed(

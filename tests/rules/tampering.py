@@ -1,5 +1,6 @@
 """Every leaf of a record, and each changed by the least there is."""
 
+import functools
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,3 +62,84 @@ def tampered(fact: Struct, path: Path, by: int = 1) -> Struct | None:
         return msgspec.convert(value, type(fact))
     except msgspec.ValidationError:
         return None
+
+
+def members(fact: Struct) -> Iterator[Path]:
+    """Paths to every leaf, to every entry of a list, to every object within, and to what is left out."""
+    yield from _members(fact, json_like(fact), ())
+
+
+def _members(value: Any, seen: Any, path: Path) -> Iterator[Path]:
+    if path:
+        yield path
+    if isinstance(value, Struct):
+        for field in msgspec.structs.fields(value):
+            inside = seen.get(field.encode_name)
+            yield from _members(getattr(value, field.name), inside, (*path, field.encode_name))
+    elif isinstance(value, tuple | list):
+        for index, entry in enumerate(value):
+            yield from _members(entry, seen[index], (*path, index))
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _members(entry, seen[name], (*path, name))
+
+
+def otherwise(fact: Struct, path: Path) -> Struct | None:
+    """The fact with one member changed by the least that its type takes; None where it takes no other.
+
+    A list has its first entry twice, an entry of one is left out when nothing else can be done to it.
+    """
+    for found in _nearest(fact, path):
+        if found != fact:
+            return found
+    return None
+
+
+def _nearest(fact: Struct, path: Path) -> Iterator[Struct]:
+    value = json_like(fact)
+    place = value
+    for step in path[:-1]:
+        place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
+    last = path[-1]
+    before = place.get(last) if isinstance(place, dict) else place[last]
+    for other in _neighbours(before, type(fact)):
+        place[last] = other
+        try:
+            yield msgspec.convert(value, type(fact))
+        except msgspec.ValidationError:
+            continue
+    if isinstance(place, list):
+        del place[last]
+        yield msgspec.convert(value, type(fact))
+
+
+def _neighbours(value: Any, kind: type[Struct]) -> Iterator[Any]:
+    if isinstance(value, list):
+        yield value[:1] + value
+        return
+    if isinstance(value, dict):
+        yield None
+        return
+    nearest = by_one(value)
+    if nearest is not None:
+        yield nearest
+    if isinstance(value, str):
+        yield value[:-1] + chr(ord(value[-1]) + 1)
+        yield from _words(kind)
+    if value is None:
+        yield from (0, 1, True, "1", "2026-01-02", HEX * 2, HEX * 4, *_words(kind))
+
+
+@functools.cache
+def _words(kind: type[Struct]) -> tuple[str, ...]:
+    """All that its members may be by name."""
+    found: set[str] = set()
+    open_: list[Any] = [msgspec.json.schema(kind)]
+    while open_:
+        value = open_.pop()
+        if isinstance(value, dict):
+            found |= {word for word in value.get("enum", ()) if isinstance(word, str)}
+            open_ += value.values()
+        elif isinstance(value, list):
+            open_ += value
+    return tuple(sorted(found))

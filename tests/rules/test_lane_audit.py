@@ -9,14 +9,15 @@ from msgspec.structs import replace
 from events.chain import next_head
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
-from events.market_events import ClearingAbandoned, ClearingEvidence, MatchStruck
+from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingEvidence, MatchStruck
 from market.lane_audit import LaneAudit, LaneRecord
 from market.lane_verdict import LaneVerdict
 from market.repeats import Repeats
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
+from market.rules import posing
 from market.rules.book import Book
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
-from tests.blotter import DEPLOYMENT, MARKET, Lane, eur, ident, member, ndpr_price, rule_set
+from tests.blotter import BULK, DEPLOYMENT, MARKET, Lane, eur, ident, member, ndpr_price, rule_set
 from tests.rules.test_chain_audit import told
 
 KEY = LaneKey("market", 0)
@@ -127,6 +128,50 @@ def test_a_changed_dual_breaks_the_certificate() -> None:
     assert verdict.divergence is not None
     assert "dual_ueur_per_kg" in (verdict.divergence.field or "")
     assert ("clearing", 0, 0) == found(audited(records(lane), BY_SOLVER))
+
+
+def tries(lane: Lane) -> set[int]:
+    completed = [event.data for event in lane.events if isinstance(event.data, ClearingCompleted)]
+    return {result.tries for fact in completed for result in fact.sections}
+
+
+def tied(seed: int) -> Lane:
+    """Two lots, two buyers, each as good for the other: tie-breaks of one bit often say nothing."""
+    lane = Lane()
+    lane.admit(*(member(name) for name in ("s1", "s2", "b1", "b2")))
+    lane.offer("s1", f"offer {seed} 1", packaging=BULK)
+    lane.offer("s2", f"offer {seed} 2", packaging=BULK)
+    lane.require("b1", "wanted 1", basis_g=3_000_000)
+    lane.require("b2", "wanted 2", basis_g=8_000_000)
+    lane.round()
+    return lane
+
+
+@both
+def test_a_second_try_of_the_tie_break_is_proved_by_clearing_again(
+    rounds: RoundCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posing, "TIEBREAK_BITS", 1)
+    found_lane = next(lane for lane in map(tied, range(20)) if tries(lane) == {1, 2})
+    assert (None, 1, 0) == found(audited(records(found_lane), rounds))
+
+
+@pytest.mark.parametrize("said", [2, 8])
+def test_another_try_than_the_first_that_was_unique_is_named(said: int) -> None:
+    lane = traded()
+    *others, last = conclude(lane.book, lane.plan())
+    assert isinstance(last.data, ClearingCompleted)
+    first, *rest = last.data.sections
+    sections = (replace(first, tries=said), *rest)
+    lane.append([*others, replace(last, data=replace(last.data, sections=sections))])
+    verdict = audited(records(lane))
+    assert ("clearing", 0, 0) == found(verdict)
+    assert verdict.divergence is not None
+    assert ("sections/0/tries", str(said), "1") == (
+        verdict.divergence.field,
+        verdict.divergence.recorded,
+        verdict.divergence.expected,
+    )
 
 
 @both

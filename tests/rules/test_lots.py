@@ -11,11 +11,13 @@ from events.market_events import (
     RecoveredLotWithdrawn,
 )
 from events.material_events import LotReleased, LotReserved
-from events.vocabulary import PhysicalLot, StatedPrice, lane_of
+from events.passport_terms import OriginShare
+from events.vocabulary import PPB, PhysicalLot, StatedPrice, lane_of
 from market.rules import lots, offers
 from market.rules.book import SupplyOrder
 from market.rules.lots import GradeLot, ReleaseLot, ReleaseState
 from market.rules.orders import Expire, Reservation, Withdraw
+from market.rules.passports import IssuePassport
 from market.rules.reservations import identity
 from tests.desk_support import (
     LANES,
@@ -28,6 +30,7 @@ from tests.desk_support import (
     SELLER_TRADER,
     STRANGER,
     STRANGER_TRADER,
+    SWARF,
     amend_supply,
     blotter,
     day,
@@ -41,6 +44,7 @@ from tests.desk_support import (
     supply_state,
     swarf,
 )
+from tests.passport_support import Ledger, content, site
 
 GRADE = GradeLot(
     caller=SELLER_TRADER, order=ORDER, expected_version=1, condition="B", inspector="inspector-de-1"
@@ -87,7 +91,16 @@ def test_a_lot_is_known_by_its_passport_else_by_owner_site_and_number() -> None:
 
 def test_a_listed_lot_is_reserved_in_the_lane_of_its_identity() -> None:
     passport = PhysicalLot(site=SELLER_SITE, lot_number="L1", passport=numbered(77))
-    decision = lots.list_lot(posting(), post_supply(lot(physical_lot=passport)), moment())
+    found = Ledger(site())
+    stated = content(
+        SELLER_SITE,
+        net_wet_g=25_000_000,
+        composition=SWARF,
+        origin=(OriginShare(stage="recycling", country="FR", share_ppb=PPB, source="a dismantler"),),
+    )
+    found.issue(IssuePassport(caller=SELLER_TRADER, passport=numbered(77), content=stated), moment())
+    state = posting(passport=found.passports[numbered(77)])
+    decision = lots.list_lot(state, post_supply(lot(physical_lot=passport)), moment())
     fact, reserved = facts(decision)
     assert isinstance(fact, RecoveredLotListed)
     assert isinstance(reserved, LotReserved)

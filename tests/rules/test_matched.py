@@ -4,6 +4,7 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.clauses import clause_refusals
@@ -21,6 +22,7 @@ from events.match_terms import MatchedIndex, MatchTerms
 from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
 from market.rules.match_terms import match_terms
+from tests.blotter import Lane, eur, facts_of_type, market_terms, member
 from tests.desk_support import (
     BUYER,
     LANE,
@@ -116,6 +118,21 @@ AT_CUT = (
     ),
     PriceTerm(kind="penalties", rule="penalties.1", ueur_per_kg=-50_000),
 )
+
+
+@pytest.mark.parametrize(
+    ("of_market", "named"),
+    [("Umpire Laboratories", "Umpire Laboratories"), (UNSET, "a laboratory that both parties name")],
+)
+def test_a_contract_begins_with_the_umpire_of_its_market(of_market: str | UnsetType, named: str) -> None:
+    lane = Lane(terms=market_terms(umpire=of_market))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", ask=eur(60_000_000))
+    lane.require("buyer", "wanted", limit=eur(70_000_000))
+    (struck,) = facts_of_type(lane.round(), MatchConfirmed)
+    drafted = facts(from_match(LANE, struck, moment()))[0]
+    assert isinstance(drafted, AgreementDrafted)
+    assert named == drafted.terms.assay.umpire
 
 
 def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:

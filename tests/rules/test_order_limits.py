@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from events.market_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.order_limits import Packed, divisibility, packed, shares
+from market.rules.order_limits import Packed, divisibility, packed, shares, whole_packages_left
 from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
 
 
@@ -81,9 +81,14 @@ def test_what_fills_no_package_is_left_out_of_the_count():
     """25.9 t: 25 bags, and 900 kg with 201 600 g of NdPr that no round sells."""
     of = packed(supply_terms(net_wet_g=25 * T + 900_000), 0)
     assert (25, 201_600, Fraction(224_000)) == (of.packages, of.rest_g, of.package_g)
-    assert [25, 25, 24, 1, 0, 0] == [
-        of.left(grams) for grams in (5_801_600, 5_801_599 + 1, 5_801_599, 425_600, 425_599, 100)
-    ]
+    left_g = np.array([5_801_600, 5_801_599 + 1, 5_801_599, 425_600, 425_599, 100])
+    assert [25, 25, 24, 1, 0, 0] == whole_packages_left([of] * 6, left_g).tolist()
+
+
+def test_packages_are_counted_exactly_where_64_bits_do_not_hold_what_lies_between():
+    of = Packed(Fraction(10**15 + 1, 10**6), 10**9, 7)
+    left_g = [10**18 + 10**3 + 6, 10**18 + 10**3 + 7, 10**15 + 7, 7]
+    assert [10**9 - 1, 10**9, 10**6 - 1, 0] == whole_packages_left([of] * 4, np.array(left_g)).tolist()
 
 
 def test_bulk_is_divided_to_the_gram():

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from market.rules.assignment_problem import AssignmentError
 from market.rules.packages import (
+    Divisibility,
+    carried_g,
     fits,
     least_packages,
     packages_g,
@@ -56,6 +58,24 @@ def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges():
     assert [1, 2, 5, 11] == [
         least_packages(terms, int(giver), int(taker)) for giver, taker in zip(seller, buyer, strict=True)
     ]
+
+
+def test_least_matches_are_exact_where_64_bits_do_not_hold_what_lies_between():
+    terms = Divisibility(
+        package_g=(Fraction(10**15 + 1, 10**6),),
+        packages=(10**9,),
+        seller_parcel=(0,),
+        buyer_parcel_g=(10**18 + 1_000, 10**18 + 1_001),
+        seller_order=(0,),
+        buyer_order=(0, 1),
+        seller_minimum=(0,),
+        buyer_minimum_g=(0, 0),
+    )
+    seller, buyer = np.array([0, 0], dtype=np.int32), np.array([0, 1], dtype=np.int32)
+    demand = np.array([10**18 + 1_000, 2 * 10**18])
+    assert [True, False] == tradable(terms, demand, seller, buyer).tolist()
+    assert [10**9, 10**9 + 1] == [least_packages(terms, 0, int(taker)) for taker in buyer]
+    assert [10**18 + 1_000] == carried_g(terms.packages, terms.package_g).tolist()
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,19 @@ from events.connections import Connection
 from market.store import (
     due,
     funnel,
+    lineage,
     lists,
     matches,
     members,
+    order_terms,
     orders,
     party_reads,
+    passports,
     posting,
     requirements,
     reservations,
     supplies,
+    transformations,
     views,
 )
 from market.store.reading import SET_READER
@@ -49,15 +53,19 @@ from generate_series(0, 11) m, generate_series(1, 100) v;
 insert into state.supply
 select n % 12, md5('m' || n % 12)::uuid, md5('s' || n)::uuid, 'lot', md5('o' || n % 200)::uuid,
     case when n % 10 = 0 then 'open' else 'sold' end, 1, n + 1, n + 1, 10, 0, case when n % 10 = 0 then 0
-    else 10 end, n % 10 = 0, 1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n,
-    convert_to(repeat('x', 400), 'UTF8')
+    else 10 end, n % 10 = 0, 1, '{}', '2026-02-01'::timestamptz + n * interval '1 hour', 'l' || n
 from generate_series(0, $1::int - 1) n;
 
 insert into state.requirement
 select n % 12, md5('m' || n % 12)::uuid, md5('r' || n)::uuid, md5('o' || n % 200)::uuid,
     case when n % 10 = 0 then 'open' else 'expired' end, 1, n + 1, n + 1, 10, 0, 0, n % 10 = 0,
-    '2026-02-01'::timestamptz + n * interval '1 hour', convert_to(repeat('x', 400), 'UTF8')
+    '2026-02-01'::timestamptz + n * interval '1 hour'
 from generate_series(0, $1::int - 1) n;
+
+insert into state.order_terms
+select lane, market, supply, organisation, convert_to(repeat('x', 400), 'UTF8') from state.supply
+union all
+select lane, market, requirement, organisation, convert_to(repeat('x', 400), 'UTF8') from state.requirement;
 
 insert into state.match
 select n % 12, md5('m' || n % 12)::uuid, md5('t' || n)::uuid, case when n % 50 = 0 then 'open' else
@@ -85,7 +93,8 @@ select n % 12, md5('o' || n)::uuid, md5('k' || n)::uuid, 1, n + 1, false, '{}' f
 insert into view.order_entry
 select lane, market, supply, kind, organisation, status, version, rank, position, basis_g, held_g, filled_g,
     tranche_count,
-    tranche_committed_g, valid_until, lot_identity, body from state.supply;
+    tranche_committed_g, valid_until, lot_identity, body
+from state.supply natural join (select lane, market, order_id as supply, body from state.order_terms) t;
 
 insert into view.match_entry
 select lane, market, match, status, version, position, supply, requirement, tranche, seller, buyer,
@@ -100,6 +109,37 @@ from generate_series(0, $1::int - 1) n;
 
 insert into state.contract_year
 select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 from state.agreement;
+
+insert into state.delivery
+select lane, market, agreement, md5('d' || position)::uuid, seller, buyer, 'l' || position, '2026-03-01',
+    case when position % 10 = 0 then 'accepted' else 'shipped' end, 1, position, null, '{}',
+    md5('p' || position)::uuid
+from state.agreement;
+
+insert into state.passport
+select n % 12, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
+    md5('o' || (n + 2) % 200)::uuid, md5('f' || n % 200)::uuid, 'l' || n, 'swarf', 'live',
+    md5('w' || n)::uuid, 1, n + 1, convert_to(repeat('x', 400), 'UTF8')
+from generate_series(0, $1::int - 1) n;
+
+insert into state.passport_step
+select lane, passport, 1, organisation, passport, 'x', position, '2026-02-01', '{}' from state.passport;
+
+insert into state.transformation
+select n % 12, md5('w' || n)::uuid, md5('o' || n % 200)::uuid, md5('f' || n % 200)::uuid, n + 1, '{}'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.lineage_edge
+select n % 12, md5('p' || n)::uuid, md5('w' || n / 2)::uuid, md5('o' || n % 200)::uuid, n + 1
+from generate_series(1, $1::int - 1) n
+union all
+select n % 12, md5('w' || n)::uuid, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, n + 1
+from generate_series(0, $1::int - 1) n;
+
+insert into state.claim_credit
+select n % 12, md5('f' || n % 200)::uuid, 'Nd', 'post_consumer', md5('w' || n)::uuid,
+    md5('o' || n % 200)::uuid, 2, 1, 1, n % 2, '2026-02-01'::timestamptz + n * interval '1 hour', n + 1
+from generate_series(0, $1::int - 1) n;
 
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
@@ -153,7 +193,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
     sold = [await one(writer, f"s{12 * n + 3}") for n in range(64)]
     needed = [await one(writer, f"r{12 * n + 3}") for n in range(64)]
     struck = [await one(writer, f"t{12 * n + 3}") for n in range(64)]
-    figures = [[1] * 64] * 7
+    figures, few = [[1] * 64] * 7, UUID(int=2**120)
     row = (
         lanes,
         asked,
@@ -164,8 +204,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
         [1] * 64,
         ["{}"] * 64,
         [NOW] * 64,
-        [None] * 64,
     )
+    move = (*row[:4], *figures[:3], ["{}"] * 64)
     supply, requirement = {"supply_pkey", "supply_by_id"}, {"requirement_pkey", "requirement_by_id"}
     match, member = {"match_pkey", "match_by_id"}, {"member_pkey", "member_by_organisation"}
     await assert_plans(
@@ -178,9 +218,11 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (supplies.READ_CHANGES, (lanes, asked, sold, [True] * 64), supply),
             (supplies.READ_STATES, (lanes, asked, sold), supply),
             (supplies.UPDATE, row, supply),
+            (supplies.MOVE, move, supply),
             (requirements.READ_CHANGES, (lanes, asked, needed), requirement),
             (requirements.READ_STATES, (lanes, asked, needed), requirement),
             (requirements.UPDATE, row, requirement),
+            (requirements.MOVE, move, requirement),
             (matches.READ_CHANGES, (lanes, asked, struck), match),
             (matches.READ_STATES, (lanes, asked, struck), match),
             (
@@ -193,7 +235,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (matches.LOCATE, (struck[0], None), {"match_by_id"}),
             (members.READ_MARKETS, (posters[0],), {"member_by_organisation"}),
             (views.READ_ORDERS, (lanes, asked, sold, [False] * 64), {"order_entry_pkey"}),
-            (views.UPDATE_ORDERS, row, {"order_entry_pkey"}),
+            (order_terms.UPDATE, (lanes, asked, sold, [b""] * 64), {"order_terms_pkey"}),
+            (views.UPDATE_ORDERS, (*row, [None] * 64), {"order_entry_pkey"}),
             (views.READ_MATCHES, (lanes, asked, struck), {"match_entry_pkey", "match_entry_by_id"}),
             (supplies.READ_BOOK, (3, market), {"supply_in_book"}),
             (requirements.READ_BOOK, (3, market), {"requirement_in_book"}),
@@ -201,9 +244,30 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.EXPIRIES, (NOW, 100, *due.START), {"supply_due"}),
             (due.EXPIRIES, (NOW, 100, *due.START), {"requirement_due"}),
             (due.LAPSES, (NOW, 100, *due.START), {"match_due"}),
+            (due.PASSPORTS, (due.BEGINNING, few), {"delivery_of_passport"}),
+            (due.PASSPORTS, (due.BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
+            *await of_passports(writer),
         ],
     )
     await writer.close()
+
+
+async def of_passports(writer: Connection) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    lots = [await one(writer, f"p{12 * n + 3}") for n in range(64)]
+    site, texts = await one(writer, "f3"), ["x"] * 64
+    row = ([3] * 64, lots, lots, lots, texts, texts, [1] * 64, [1] * 64, [b"{}"] * 64)
+    return [
+        (passports.READ_STATES, ([3] * 64, lots), {"passport_pkey", "passport_by_id"}),
+        (passports.UPDATE, row, {"passport_pkey", "passport_by_id"}),
+        (passports.READ_LOT_NUMBERS, (site, texts), {"passport_lot"}),
+        (transformations.READ_SUMS, (site, ["Nd"], NOW), {"claim_credit_open"}),
+        (transformations.READ_CREDITS, (site, ["Nd"], NOW), {"claim_credit_open"}),
+        (
+            transformations.USE_CREDITS,
+            (3, site, 1, ["Nd"] * 64, ["post_consumer"] * 64, lots, [0] * 64),
+            {"claim_credit_pkey"},
+        ),
+    ]
 
 
 CLOSE = """
@@ -240,6 +304,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
     reader = await asyncpg.connect(database.dsn("reader"), server_settings={"search_path": "state, view"})
     organisation, plan, key = [await one(reader, text) for text in ("o7", "p", "k7")]
     supply, requirement, match, market = [await one(reader, text) for text in ("s7", "r7", "t7", "m7")]
+    lot = await one(reader, "p0")
     trade = (market, plan, "spot-all", supply, 0, requirement)
     for role in ("tenant", "operator"):
         own = organisation if role == "tenant" else None
@@ -261,6 +326,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_seller"}),
                     (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_buyer"}),
                     (lists.WATERFALL, trade, {"waterfall_pkey"}),
+                    *passports_of(organisation, lot),
                 ],
             )
             span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
@@ -277,6 +343,10 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     [
                         (lists.ALL_ORDERS, ("lot", supply, None, None, 51), {"order_entry_of_kind"}),
                         (lists.ALL_MATCHES, (match, None, None, 51), {"match_entry_by_id"}),
+                        (passports.READ_ALL, (lot, None, 51), {"passport_by_id"}),
+                        (passports.READ_BOUGHT, (organisation, 3, lot), {"lot_reservation_pkey"}),
+                        (lineage.WALK_UP, (lot, 64, 5_001), {"lineage_edge_up"}),
+                        (lineage.WALK_DOWN, (lot, 64, 5_001, None), {"lineage_edge_down"}),
                         (funnel.READ_TRAILS, (None, *span, None), {"match_in_time"}),
                         (funnel.READ_TRAILS, (market, *span, None), {"agreement_one_of_match"}),
                         (
@@ -286,4 +356,18 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         ),
                     ],
                 )
+                found = await reader.fetch(lineage.WALK_UP, lot, 64, 5_001)
+                assert 5_001 == len({row["node"] for row in found})
     await reader.close()
+
+
+def passports_of(organisation: UUID, lot: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    return [
+        (passports.READ_ONE, (lot,), {"passport_by_id"}),
+        (passports.READ_PAGE, (organisation, lot, None, 51), {"passport_of_issuer"}),
+        (passports.READ_PAGE, (organisation, lot, None, 51), {"passport_of_owner"}),
+        (passports.READ_PAGE, (organisation, lot, None, 51), {"passport_of_holder"}),
+        (passports.READ_STEPS, (lot, None, 51), {"passport_step_pkey"}),
+        (transformations.READ_ONE, (lot,), {"transformation_by_id"}),
+        (lineage.READ_NODES, ([lot] * 500,), {"passport_by_id"}),
+    ]

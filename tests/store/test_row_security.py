@@ -58,6 +58,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "waterfall": "select 0 where $1::uuid is not null",
         "order_dual": "select 0 where $1::uuid is not null",
         "multiplier": "select 0 where $1::uuid is not null",
+        "passport": "select count(*) from passport where $1 in (organisation, owner, holder)",
         **{name: f"select count(*) from {name} where $1 in (seller, buyer)" for name in OF_TWO_PARTIES},
     }
     default = f"select count(*) from {name} where organisation = $1"

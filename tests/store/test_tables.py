@@ -12,12 +12,12 @@ from contracts.rules.agreement import LifecycleFact
 from contracts.rules.volumes import VolumeFact
 from events import contract_events, market_events, material_events, party_events
 from events.connections import Connection
+from market.rules.passport_visibility import MaterialFact
 from market.settings import DEPLOY
 from market.store import tables
 from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
-from market.store.reservations import MaterialFact
 
 POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (

@@ -1,0 +1,215 @@
+"""The lines of a waterfall that a market and an agreement show alike: each with its figures and evidence.
+
+The formulas are in `price_terms`. A line that many trades share is made once, and remembered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final
+
+from contracts.rules.price_terms import (
+    benchmark_for,
+    carbon_ueur,
+    certificates_paid,
+    clamped,
+    effective_g_ppb,
+    footprint_defect,
+    origin_ueur,
+    penalty_steps,
+    recycled_ueur,
+    rex_ueur,
+)
+from events.clearing_terms import PriceTerm
+from events.market_terms import PenaltyRule, RuleSet, SustainabilityProfile
+from events.vocabulary import (
+    PPB,
+    Denominator,
+    Footprint,
+    OriginStep,
+    ProductForm,
+    RecycledContent,
+    RexRoute,
+)
+
+LINES_REMEMBERED: Final = 4_096
+"""Of each kind of line."""
+_NOT_RECYCLED: Final = RecycledContent()
+
+
+def penalty_term(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> PriceTerm:
+    return _penalties(tuple(rules), tuple(penalty_steps(rules, high_ppb)))
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _penalties(rules: tuple[PenaltyRule, ...], taken: tuple[tuple[int, int, int], ...]) -> PriceTerm:
+    return PriceTerm(
+        kind="penalties",
+        rule="penalties.1",
+        ueur_per_kg=-sum(worth for _, _, worth in taken),
+        inputs={
+            f"{rules[index].analyte}_above_{rules[index].threshold_ppb}_ppb": (
+                f"{steps} × {rules[index].ueur_per_kg_per_step} ueur_per_kg"
+            )
+            for index, steps, _ in taken
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is stated and proved of a material. `certificates`: scheme → ids valid to the end of delivery.
+
+    `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
+    `concentrated`: listed countries through which it went. `rex_route`: what the buyer declares it will run.
+    """
+
+    form: ProductForm
+    footprint: Footprint | None
+    recycled: RecycledContent | None
+    origin: Sequence[OriginStep]
+    concentrated: Sequence[str]
+    concentrated_evidence: tuple[str, ...]
+    certificates: Callable[[str], tuple[str, ...]]
+    rex_route: RexRoute | None
+    rex_routes: Sequence[RexRoute]
+    kg_per_basis_kg: Mapping[Denominator, Fraction | None]
+    papers_until: datetime
+
+
+def sustainability_terms(
+    profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims
+) -> tuple[PriceTerm, ...]:
+    """The parts of S and what its floor and cap add or take; their sum is S."""
+    carbon = _carbon(profile, rule_set, claims)
+    certificates = _certificates(profile, rule_set, claims)
+    origin = _origin(profile, rule_set, claims)
+    recycled = recycled_ueur(claims.recycled, profile)
+    rex = rex_ueur(claims.rex_route, claims.rex_routes, profile)
+    others = carbon.ueur_per_kg + certificates.ueur_per_kg + origin.ueur_per_kg
+    paid = clamped(profile, rule_set, others=others, recycled=recycled, rex=rex)
+    return (
+        carbon,
+        _recycled(
+            paid.recycled,
+            recycled,
+            claims.recycled or _NOT_RECYCLED,
+            profile.post_consumer_ueur_per_kg,
+            profile.pre_consumer_ueur_per_kg,
+        ),
+        certificates,
+        origin,
+        _rex(paid.rex, rex, claims.rex_route, offered=claims.rex_route in claims.rex_routes),
+        _clamp(paid.clamp, others + paid.recycled + paid.rex, profile),
+    )
+
+
+def _carbon(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    if profile.carbon_cents_per_t == 0:
+        return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
+    inputs = {"carbon_cents_per_t": str(profile.carbon_cents_per_t)}
+    benchmark = benchmark_for(claims.form, rule_set)
+    kg = None if benchmark is None else claims.kg_per_basis_kg[benchmark.declared_unit]
+    if benchmark is None or kg is None:
+        return PriceTerm(
+            kind="carbon", rule="carbon.1", ueur_per_kg=0, reason="benchmark_missing", inputs=inputs
+        )
+    defect = footprint_defect(claims.footprint, benchmark, claims.papers_until)
+    counted = None if defect else claims.footprint
+    inputs |= {
+        "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
+        "effective_g_co2e_per_kg": str(-(-effective_g_ppb(counted, benchmark, rule_set) // PPB)),
+        f"kg_{benchmark.declared_unit}_per_basis_kg_ppb": str(kg.numerator * PPB // kg.denominator),
+    }
+    if claims.footprint is not None:
+        inputs |= {
+            "declared_g_co2e_per_kg": str(claims.footprint.g_co2e_per_kg),
+            "verified": "yes" if claims.footprint.verified else "no",
+        }
+    return PriceTerm(
+        kind="carbon",
+        rule="carbon.1",
+        ueur_per_kg=carbon_ueur(profile, rule_set, benchmark, kg, counted),
+        reason=defect,
+        inputs=inputs,
+        evidence=() if counted is None else (f"footprint:{counted.standard}",),
+    )
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _recycled(
+    ueur_per_kg: int, alone: int, content: RecycledContent, post_ueur_per_kg: int, pre_ueur_per_kg: int
+) -> PriceTerm:
+    inputs = {
+        "post_consumer_ppb": str(content.post_consumer_ppb),
+        "post_consumer_ueur_per_kg": str(post_ueur_per_kg),
+        "pre_consumer_ppb": str(content.pre_consumer_ppb),
+        "pre_consumer_ueur_per_kg": str(pre_ueur_per_kg),
+    }
+    reason = None
+    if alone != ueur_per_kg:
+        reason = "smaller_than_rex"
+        inputs["would_be_ueur_per_kg"] = str(alone)
+    return PriceTerm(
+        kind="recycled", rule="recycled.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs
+    )
+
+
+def _certificates(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    return _certified(tuple(certificates_paid(profile, rule_set, claims.certificates)))
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _certified(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> PriceTerm:
+    return PriceTerm(
+        kind="certificates",
+        rule="certificates.1",
+        ueur_per_kg=sum(worth for _, worth, _ in paid),
+        inputs={scheme: str(worth) for scheme, worth, _ in paid},
+        evidence=tuple(f"certificate:{certificate}" for _, _, held in paid for certificate in held),
+    )
+
+
+def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
+    worth = origin_ueur(claims.origin, claims.concentrated, profile, rule_set)
+    return _came_from(worth, tuple(claims.origin), tuple(claims.concentrated), claims.concentrated_evidence)
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _came_from(
+    ueur_per_kg: int, steps: tuple[OriginStep, ...], concentrated: tuple[str, ...], evidence: tuple[str, ...]
+) -> PriceTerm:
+    inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in steps)}
+    if concentrated:
+        inputs["concentrated"] = ",".join(concentrated)
+    return PriceTerm(
+        kind="origin", rule="origin.1", ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence
+    )
+
+
+@lru_cache(maxsize=LINES_REMEMBERED)
+def _rex(ueur_per_kg: int, alone: int, route: RexRoute | None, *, offered: bool) -> PriceTerm:
+    if route is None:
+        return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg)
+    inputs: dict[str, str] = {"route": route}
+    reason = None if offered else "route_not_offered"
+    if alone != ueur_per_kg:
+        reason = "smaller_than_recycled"
+        inputs["would_be_ueur_per_kg"] = str(alone)
+    return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs)
+
+
+def _clamp(ueur_per_kg: int, wanted: int, profile: SustainabilityProfile) -> PriceTerm:
+    return PriceTerm(
+        kind="sustainability",
+        rule="clamp.1",
+        ueur_per_kg=ueur_per_kg,
+        reason=None if ueur_per_kg == 0 else "capped" if ueur_per_kg < 0 else "floored",
+        inputs={
+            "sum_ueur_per_kg": str(wanted),
+            "floor_ueur_per_kg": str(profile.floor_ueur_per_kg),
+            "cap_ueur_per_kg": str(profile.cap_ueur_per_kg),
+        },
+    )

@@ -1,0 +1,117 @@
+"""Passports: issue, transfer, correct, retire."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.delivery import Delivery
+from contracts.store import deliveries
+from contracts.store.agreements import load_agreements
+from events.connections import Connection
+from events.decision import LaneKey, Moment
+from events.desk import Desk
+from events.vocabulary import lane_of
+from market.commands.material_steps import Asked, MaterialStep
+from market.rules import passports as rules
+from market.rules.passports import (
+    AcceptedDelivery,
+    CorrectPassport,
+    DeliverPassport,
+    DeliveryState,
+    IssuePassport,
+    IssueState,
+    PassportState,
+    RetirePassport,
+    TransferPassport,
+)
+from market.store import party_reads, passports, reservations
+
+Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport, DeliverPassport)
+
+
+async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment: Moment) -> IssueState:
+    del moment
+    content = asked.argument.content
+    organisation = asked.argument.caller.organisation
+    return IssueState(
+        lanes=asked.lanes,
+        facility=await party_reads.load_facility(connection, organisation, content.facility),
+        taken=await passports.taken_numbers(connection, content.facility, [content.lot_number]),
+    )
+
+
+async def load(connection: Connection, asked: Asked[Change], moment: Moment) -> PassportState:
+    del moment
+    return await _state(connection, asked.argument.passport, asked.lanes, [])
+
+
+async def load_transfer(
+    connection: Connection, asked: Asked[TransferPassport], moment: Moment
+) -> PassportState:
+    del moment
+    argument = asked.argument
+    receivers = [each for each in (argument.owner, argument.holder) if each is not None]
+    return await _state(connection, argument.passport, asked.lanes, receivers)
+
+
+async def _state(
+    connection: Connection, passport: UUID, lanes: int, receivers: Sequence[UUID]
+) -> PassportState:
+    lane, identity = lane_of(str(passport), lanes), str(passport)
+    known = await passports.load_passports(connection, [(lane, passport)])
+    held = await reservations.load_reservations(connection, [(lane, identity)])
+    return PassportState(
+        lanes=lanes,
+        passport=known.get(passport),
+        reservation=reservations.holder(held, identity),
+        receivers=await party_reads.existing(connection, receivers),
+    )
+
+
+def issue_lanes(desk: Desk, argument: IssuePassport) -> Sequence[LaneKey]:
+    """That of the organisation too: its facilities and their lot numbers stay as they are meanwhile."""
+    organisation = desk.lane("parties", argument.caller.organisation)
+    return [organisation, desk.lane("materials", argument.passport)]
+
+
+def lanes(desk: Desk, argument: Change) -> Sequence[LaneKey]:
+    return [desk.lane("materials", argument.passport)]
+
+
+async def load_delivery(
+    connection: Connection, asked: Asked[DeliverPassport], moment: Moment
+) -> DeliveryState:
+    """The delivery is read without its lane: once accepted, it stays so."""
+    del moment
+    argument = asked.argument
+    lane = lane_of(str(argument.passport), asked.lanes)
+    known = await passports.load_passports(connection, [(lane, argument.passport)])
+    place = await deliveries.locate(connection, None, argument.delivery)
+    accepted = None
+    if place is not None:
+        found = await deliveries.load_deliveries(connection, [(place.lane, place.market, place.delivery)])
+        agreements = await load_agreements(connection, [(place.lane, place.market, place.agreement)])
+        accepted = _accepted(argument, found[place.delivery], agreements[place.agreement])
+    return DeliveryState(lanes=asked.lanes, passport=known.get(argument.passport), accepted=accepted)
+
+
+def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> AcceptedDelivery | None:
+    if of.accepted is None or of.shipped.passport != argument.passport:
+        return None
+    return AcceptedDelivery(
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        seller=agreement.seller,
+        buyer=agreement.buyer,
+        net_wet_g=of.shipped.net_wet_g,
+        shipped_on=of.shipped.shipped_on,
+        title_passed_on=of.accepted.title_passed_on,
+    )
+
+
+issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
+transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
+correct = MaterialStep("passport.correct", lanes, load, rules.correct)
+retire = MaterialStep("passport.retire", lanes, load, rules.retire)
+deliver = MaterialStep("passport.deliver", lanes, load_delivery, rules.deliver)

@@ -1,0 +1,42 @@
+"""A transformation writes its own lane, those of its passports and that of its facility's accounts."""
+
+from collections.abc import Sequence
+
+from events.connections import Connection
+from events.decision import LaneKey, Moment
+from events.desk import Desk
+from events.vocabulary import lane_of
+from market.commands.material_steps import Asked, MaterialStep
+from market.rules import transformations as rules
+from market.rules.element_masses import BALANCED
+from market.rules.transformations import Transform, TransformState
+from market.store import party_reads, passports, reservations, transformations
+
+
+async def load(connection: Connection, asked: Asked[Transform], moment: Moment) -> TransformState:
+    argument = asked.argument
+    keys = [(lane_of(str(part.passport), asked.lanes), part.passport) for part in argument.inputs]
+    held = await reservations.load_reservations(connection, [(lane, str(each)) for lane, each in keys])
+    numbers = [made.lot_number for made in argument.outputs]
+    return TransformState(
+        lanes=asked.lanes,
+        facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
+        passports=await passports.load_passports(connection, keys),
+        reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
+        taken=await passports.taken_numbers(connection, argument.facility, numbers),
+        accounts=await transformations.load_accounts(connection, argument.facility, BALANCED, moment.now),
+    )
+
+
+def lanes(desk: Desk, argument: Transform) -> Sequence[LaneKey]:
+    """That of the organisation too: its facilities and their lot numbers stay as they are meanwhile."""
+    keys = [argument.transformation, argument.facility]
+    keys += [part.passport for part in argument.inputs]
+    keys += [made.passport for made in argument.outputs]
+    return [
+        desk.lane("parties", argument.caller.organisation),
+        *(desk.lane("materials", key) for key in keys),
+    ]
+
+
+transform = MaterialStep("transformation.record", lanes, load, rules.transform)

@@ -1,0 +1,157 @@
+"""Where the elements of a lot come from: shares of its sources, exact, over the whole chain of custody."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.material_events import PassportTransformed
+from events.passport_terms import BatchPart
+from events.vocabulary import PPB, ProductForm
+from market.rules.element_masses import BALANCED
+from market.rules.quantities import largest_remainder
+from market.rules.viewers import OrganisationViewer, Viewer
+
+Direction = Literal["up", "down"]
+DEPTH_MAX = 32
+NODES_MAX = 5_000
+TRACED = 10**18
+"""A lot's element is followed as so many parts, each of them whole: no share is lost or made by rounding."""
+
+
+class LineageNode(Struct, frozen=True, kw_only=True):
+    """`depth`: transformations away from the lot that was asked for; `transformation` made it, if any did."""
+
+    passport: UUID
+    depth: int
+    form: ProductForm
+    lot_number: str
+    organisation: UUID
+    owner: UUID
+    holder: UUID
+    transformation: UUID | None
+
+    def concerns(self, viewer: Viewer) -> bool:
+        """Operators and auditors are shown every lot, an organisation those that it issued, owns or holds."""
+        if isinstance(viewer, OrganisationViewer):
+            return viewer.organisation in (self.organisation, self.owner, self.holder)
+        return True
+
+
+class Lineage(Struct, frozen=True, kw_only=True):
+    """`cut`: the number of nodes that are followed was reached."""
+
+    root: UUID
+    nodes: tuple[LineageNode, ...]
+    transformations: tuple[PassportTransformed, ...]
+    cut: bool
+
+
+class SourceShare(Struct, frozen=True, kw_only=True):
+    """`share_ppb` of the element comes of this passport, None: of those that are not shown.
+
+    `further`: what it was made of in its turn was not followed.
+    """
+
+    element: str
+    passport: UUID | None
+    share_ppb: int
+    further: bool
+
+
+def provenance(lineage: Lineage) -> tuple[SourceShare, ...]:
+    """Shares of the sources of each element that the lot was made with; those of an element add up to PPB.
+
+    At each transformation a lot's parts are dealt out by what the inputs carried of the element, by largest
+    remainder, the input that was named first first; so are the parts per billion in the end. ValueError when
+    a lot comes of itself.
+    """
+    made = {
+        part.passport: transformation
+        for transformation in lineage.transformations
+        for part in transformation.outputs
+    }
+    roots = {node.passport for node in lineage.nodes if node.transformation is None}
+    order = _upwards(lineage.root, made)
+    return tuple(
+        SourceShare(element=element, passport=passport, share_ppb=share_ppb, further=passport not in roots)
+        for element in BALANCED
+        for passport, share_ppb in _sources_of(element, lineage.root, order, made).items()
+        if share_ppb
+    )
+
+
+def disclosed(shares: Sequence[SourceShare], seen: AbstractSet[UUID]) -> tuple[SourceShare, ...]:
+    """What comes of lots that are not `seen` as one share of each element, after the others."""
+    shown: dict[str, list[SourceShare]] = {}
+    pooled: defaultdict[str, int] = defaultdict(int)
+    for share in shares:
+        found = shown.setdefault(share.element, [])
+        if share.passport in seen:
+            found.append(share)
+        else:
+            pooled[share.element] += share.share_ppb
+    for element, share_ppb in pooled.items():
+        rest = SourceShare(element=element, passport=None, share_ppb=share_ppb, further=True)
+        shown[element].append(rest)
+    return tuple(share for found in shown.values() for share in found)
+
+
+def _sources_of(
+    element: str, root: UUID, order: Sequence[UUID], made: Mapping[UUID, PassportTransformed]
+) -> dict[UUID, int]:
+    """Parts per billion by source; empty for an element that no input of the lot carries."""
+    parts: defaultdict[UUID, int] = defaultdict(int)
+    parts[root] = TRACED
+    sources: dict[UUID, int] = {}
+    for passport in order:
+        inputs = () if passport not in made else made[passport].inputs
+        weights = _carried(inputs, element)
+        if not any(weights):
+            if passport == root:
+                return {}
+            sources[passport] = parts[passport]
+            continue
+        for part, share in zip(inputs, largest_remainder(parts[passport], weights), strict=True):
+            parts[part.passport] += share
+    return dict(zip(sources, largest_remainder(PPB, list(sources.values())), strict=True))
+
+
+def _carried(inputs: Sequence[BatchPart], element: str) -> tuple[int, ...]:
+    """Measured mass of each input; what may be there below detection counts where nothing was measured."""
+    found = [next((each for each in part.elements if each.element == element), None) for part in inputs]
+    measured = tuple(0 if each is None else each.mass_mg for each in found)
+    if any(measured):
+        return measured
+    return tuple(0 if each is None else each.below_detection_mg for each in found)
+
+
+def _upwards(root: UUID, made: Mapping[UUID, PassportTransformed]) -> tuple[UUID, ...]:
+    """Every lot before the lots that it was made of (Kahn's order)."""
+    waiting: defaultdict[UUID, int] = defaultdict(int)
+    seen, stack = {root}, [root]
+    while stack:
+        for source in _inputs(stack.pop(), made):
+            waiting[source] += 1
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    order: list[UUID] = []
+    ready = [] if waiting[root] else [root]
+    while ready:
+        passport = ready.pop()
+        order.append(passport)
+        for source in _inputs(passport, made):
+            waiting[source] -= 1
+            if waiting[source] == 0:
+                ready.append(source)
+    if len(order) != len(seen):
+        raise ValueError(f"the lineage of {root} leads back to itself")
+    return tuple(order)
+
+
+def _inputs(passport: UUID, made: Mapping[UUID, PassportTransformed]) -> tuple[UUID, ...]:
+    return tuple(part.passport for part in made[passport].inputs) if passport in made else ()

@@ -1,0 +1,111 @@
+"""A passport as its facts have made it: the fold that tables, replay and audit share."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.material_events import (
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+)
+from events.passport_terms import PassportContent, RetireReason
+
+PassportFact: TypeAlias = (
+    PassportIssued | PassportTransferred | PassportDrawn | PassportCorrected | PassportRetired
+)
+PassportStatus = Literal["live", "consumed", "retired"]
+
+
+class Passport(Struct, frozen=True, kw_only=True):
+    """`organisation` states, `owner` has title, `holder` has the goods.
+
+    `content` is the corrected view; `stated_by` the event that said it. `drawn_by`: the first transformation;
+    `delivery`: the last one that it followed.
+    """
+
+    passport: UUID
+    organisation: UUID
+    owner: UUID
+    holder: UUID
+    content: PassportContent
+    stated_by: UUID
+    issued_at: datetime
+    version: int
+    position: int
+    transformation: UUID | None = None
+    corrections: int = 0
+    drawn_g: int = 0
+    drawn_by: UUID | None = None
+    owned_since: datetime
+    delivery: UUID | None = None
+    retired: RetireReason | None = None
+
+    @property
+    def remaining_g(self) -> int:
+        return self.content.net_wet_g - self.drawn_g
+
+    @property
+    def status(self) -> PassportStatus:
+        if self.retired is not None:
+            return "retired"
+        return "live" if self.remaining_g else "consumed"
+
+    @property
+    def parties(self) -> frozenset[UUID]:
+        return frozenset((self.organisation, self.owner, self.holder))
+
+
+def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passport:
+    """LookupError when the passport was not issued, AssertionError when a fact cannot follow what stands."""
+    if isinstance(fact, PassportIssued):
+        assert before is None, f"passport {fact.passport} was issued before"
+        return Passport(
+            passport=fact.passport,
+            organisation=fact.organisation,
+            owner=fact.owner,
+            holder=fact.holder,
+            content=fact.content,
+            stated_by=event.id,
+            issued_at=event.time,
+            owned_since=event.time,
+            version=1,
+            position=event.position,
+            transformation=fact.transformation,
+        )
+    if before is None:
+        raise LookupError(f"passport {fact.passport} was never issued")
+    known = replace(before, version=before.version + 1, position=event.position)
+    match fact:
+        case PassportTransferred():
+            since = event.time if fact.owner != known.owner else known.owned_since
+            return replace(
+                known,
+                owner=fact.owner,
+                holder=fact.holder,
+                owned_since=since,
+                delivery=fact.delivery or known.delivery,
+            )
+        case PassportDrawn():
+            return _drawn(known, fact)
+        case PassportCorrected():
+            return replace(known, content=fact.content, stated_by=event.id, corrections=known.corrections + 1)
+        case PassportRetired():
+            assert known.retired is None, f"passport {fact.passport} was retired before"
+            return replace(known, retired=fact.reason)
+        case _:
+            assert_never(fact)
+
+
+def _drawn(known: Passport, fact: PassportDrawn) -> Passport:
+    left_g = known.remaining_g
+    assert fact.net_wet_g <= left_g, f"passport {fact.passport}: {fact.net_wet_g} g are drawn of {left_g} g"
+    return replace(
+        known, drawn_g=known.drawn_g + fact.net_wet_g, drawn_by=known.drawn_by or fact.transformation
+    )

@@ -1,0 +1,279 @@
+"""Why a passport or a transformation is not accepted: one class per reason, with the figures."""
+
+from events.refusal import Refusal
+
+
+class PassportUnknown(Refusal):
+    """There is no such passport, or it is not yours."""
+
+    code = "passport_unknown"
+
+
+class PassportOfOther(Refusal):
+    """Only the {party} of the passport may do this."""
+
+    code = "passport_of_other"
+
+
+class PassportOver(Refusal):
+    """The passport is {status}: nothing can be done with its lot any more."""
+
+    code = "passport_over"
+
+
+class PassportInOrder(Refusal):
+    """An open order or an unsettled sale offers this lot: withdraw the order first."""
+
+    code = "passport_in_order"
+
+
+class FacilityRevoked(Refusal):
+    """The facility was revoked and makes nothing any more."""
+
+    code = "facility_revoked"
+
+
+class StageNotOfFacility(Refusal):
+    """The facility works at {stages}, not at {stage}."""
+
+    code = "stage_not_of_facility"
+
+
+class LotNumberTaken(Refusal):
+    """The facility has issued a passport for the lot {lot_number} already."""
+
+    code = "lot_number_taken"
+
+
+class ClaimWithoutEvidence(Refusal):
+    """A claim of {claim} names at least one document that supports it."""
+
+    code = "claim_without_evidence"
+
+
+class ClaimedElementUnknown(Refusal):
+    """{element} is no element whose recycled share is counted: {counted}."""
+
+    code = "claimed_element_unknown"
+
+
+class ClaimedElementAbsent(Refusal):
+    """A share of {element} is claimed, but the assay has no figure for it."""
+
+    code = "claimed_element_absent"
+
+
+class BookedApart(Refusal):
+    """Book and claim is of no material: state it as booked, in a passport of that custody, and only so."""
+
+    code = "booked_apart"
+
+
+class OriginOverWhole(Refusal):
+    """The shares of {stage} add up to {sum}; 100 % is the whole, and less where a supplier did not answer."""
+
+    code = "origin_over_whole"
+
+
+class OriginSourceMissing(Refusal):
+    """An origin names its facility or its source."""
+
+    code = "origin_source_missing"
+
+
+class CertificateNotYetValid(Refusal):
+    """The certificate is valid from {valid_from} only."""
+
+    code = "certificate_not_yet_valid"
+
+
+class CertificatePeriodEmpty(Refusal):
+    """The certificate ends at {valid_until}, before it begins."""
+
+    code = "certificate_period_empty"
+
+
+class CertificateOfOtherSite(Refusal):
+    """The certificate is of another site than the one that makes the lot."""
+
+    code = "certificate_of_other_site"
+
+
+class CertificateNotInherited(Refusal):
+    """{scheme} {reference} does not stand in every input, so no {custody} output has it."""
+
+    code = "certificate_not_inherited"
+
+
+class FootprintExpired(Refusal):
+    """The footprint was valid until {valid_until}."""
+
+    code = "footprint_expired"
+
+
+class MagnetsHeavierThanLot(Refusal):
+    """The magnets weigh {magnets} kg, the lot {lot} kg."""
+
+    code = "magnets_heavier_than_lot"
+
+
+class MagnetEmpty(Refusal):
+    """A magnet has a mass above zero."""
+
+    code = "magnet_empty"
+
+
+class TransferToSelf(Refusal):
+    """Owner and holder stay the same: there is nothing to transfer."""
+
+    code = "transfer_to_self"
+
+
+class TransferInFuture(Refusal):
+    """{day} has not come yet."""
+
+    code = "day_in_future"
+
+
+class DeliveryNotOfPassport(Refusal):
+    """No delivery of this lot was accepted from its owner."""
+
+    code = "delivery_not_of_passport"
+
+
+class LotDeliveredInPart(Refusal):
+    """{delivered} were delivered of a lot of {remaining}: its parts need passports of their own."""
+
+    code = "lot_delivered_in_part"
+
+
+class CorrectsOther(Refusal):
+    """The newest statement of this passport is {standing}: a correction refers to it."""
+
+    code = "corrects_other"
+
+
+class CorrectionOfBalance(Refusal):
+    """{members} enter the balance of transformation {transformation} and stay as they are."""
+
+    code = "correction_of_balance"
+
+
+class CorrectionMoves(Refusal):
+    """A correction leaves the facility and the lot number: issue a passport of its own for another lot."""
+
+    code = "correction_moves"
+
+
+class LineageCycle(Refusal):
+    """The passport {passport} would come of itself."""
+
+    code = "lineage_cycle"
+
+
+class DrawnTwice(Refusal):
+    """Of passport {passport} {asked} kg are taken; {remaining} kg of {whole} kg are left."""
+
+    code = "drawn_twice"
+
+
+class DrawnEmpty(Refusal):
+    """What is taken or made has a mass above zero."""
+
+    code = "drawn_empty"
+
+
+class OwnersDiffer(Refusal):
+    """The inputs belong to {owners} owners: title to what is made of them would be nobody's."""
+
+    code = "owners_differ"
+
+
+class ElementUnbalanced(Refusal):
+    """{element}: inputs {inputs} g, outputs {outputs} g and losses {losses} g; tolerance {tolerance} g."""
+
+    code = "element_unbalanced"
+
+
+class ElementNotBalanced(Refusal):
+    """No balance is kept of {element}: losses are stated of {balanced}."""
+
+    code = "element_not_balanced"
+
+
+class ToleranceTooWide(Refusal):
+    """A tolerance of {stated} ppm is more than the {most} ppm that an assay can explain."""
+
+    code = "tolerance_too_wide"
+
+
+class IdentityMixed(Refusal):
+    """{inputs} lots in one batch keep no identity: state another custody model."""
+
+    code = "identity_mixed"
+
+
+class MassBalanceMethodMissing(Refusal):
+    """By what takes part the custody is mass balance: state its method and its period."""
+
+    code = "mass_balance_method_missing"
+
+
+class MassBalanceMethodUnexpected(Refusal):
+    """The custody is {custody}: only mass balance has a method and a period."""
+
+    code = "mass_balance_method_unexpected"
+
+
+class ClaimAboveInputs(Refusal):
+    """{element}, {claim}: {stated} is claimed; by {custody} the inputs carry {most}."""
+
+    code = "claim_above_inputs"
+
+
+class ClaimMassAboveInputs(Refusal):
+    """{element}, {claim}: outputs claim {stated} g; of the inputs {most} g are claimed."""
+
+    code = "claim_mass_above_inputs"
+
+
+class CreditShort(Refusal):
+    """{element}, {claim}: outputs claim {wanted} g; the account of the facility holds {available} g."""
+
+    code = "credit_short"
+
+
+class FormNotOfPassport(Refusal):
+    """The order states {stated}, its passport {proven}."""
+
+    code = "form_not_of_passport"
+
+
+class LotAbovePassport(Refusal):
+    """The order states {stated}, of its passport's lot {proven} are left."""
+
+    code = "lot_above_passport"
+
+
+class BasisAbovePassport(Refusal):
+    """The order states {stated} of the basis {basis}, its passport {proven}."""
+
+    code = "basis_above_passport"
+
+
+class FootprintNotOfPassport(Refusal):
+    """The order states {stated} g CO2e per kg, its passport {proven}: leave it out, or state it alike."""
+
+    code = "footprint_not_of_passport"
+
+
+class RecycledAbovePassport(Refusal):
+    """The order states {stated} {claim}, its passport proves {proven} of the basis."""
+
+    code = "recycled_above_passport"
+
+
+class OriginNotOfPassport(Refusal):
+    """The order states {stated}; its passport says {proven}: name all of it and no more."""
+
+    code = "origin_not_of_passport"

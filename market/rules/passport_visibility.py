@@ -1,0 +1,229 @@
+"""What a viewer may see of a passport and of each fact of the materials stream. All doors ask only here.
+
+Owner and holder see all of it, who issued it what it states, a counterparty what it buys without its
+suppliers, the public what CRMA Articles 28 and 29 put on a magnet's data carrier, operators and auditors all.
+"""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Literal, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
+from events.passport_terms import ElementShare, MagnetRecord, OriginShare, PassportContent, RetireReason
+from events.vocabulary import ProductForm
+from market.rules.passport import Passport, PassportFact, PassportStatus
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+
+Tier = Literal["authority", "party", "issuer", "counterparty"]
+MaterialFact: TypeAlias = LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved
+ON_LABEL: tuple[str, ...] = ("Nd", "Dy", "Pr", "Tb", "B", "Sm", "Ni", "Co")
+"""Elements of CRMA Article 29."""
+
+
+class SeenPassport(Struct, frozen=True, kw_only=True):
+    """None: withheld from this tier."""
+
+    tier: Tier
+    passport: UUID
+    content: PassportContent
+    status: PassportStatus
+    retired: RetireReason | None
+    version: int
+    corrections: int
+    stated_by: UUID
+    issued_at: datetime
+    organisation: UUID | None
+    owner: UUID | None
+    holder: UUID | None
+    drawn_g: int | None
+    transformation: UUID | None
+
+
+class MagnetLabel(Struct, frozen=True, kw_only=True):
+    """`recycled`: post-consumer shares of the elements of Article 29."""
+
+    passport: UUID
+    form: ProductForm
+    net_wet_g: int
+    magnets: MagnetRecord
+    recycled: tuple[ElementShare, ...]
+    corrections: int
+
+
+def see_passport(
+    passport: Passport, viewer: Viewer, counterparties: AbstractSet[UUID] = frozenset()
+) -> SeenPassport | None:
+    """`counterparties` of a confirmed match or an agreement over this lot."""
+    tier = _tier(passport, viewer, counterparties)
+    if tier is None:
+        return None
+    whole = SeenPassport(
+        tier=tier,
+        passport=passport.passport,
+        content=passport.content,
+        status=passport.status,
+        retired=passport.retired,
+        version=passport.version,
+        corrections=passport.corrections,
+        stated_by=passport.stated_by,
+        issued_at=passport.issued_at,
+        organisation=passport.organisation,
+        owner=passport.owner,
+        holder=passport.holder,
+        drawn_g=passport.drawn_g,
+        transformation=passport.transformation,
+    )
+    match tier:
+        case "authority" | "party":
+            return whole
+        case "issuer":
+            return replace(whole, owner=None, holder=None, drawn_g=None)
+        case "counterparty":
+            return replace(
+                whole,
+                content=_without_suppliers(passport.content),
+                organisation=None,
+                holder=None,
+                drawn_g=None,
+                transformation=None,
+            )
+        case _:
+            assert_never(tier)
+
+
+def see_label(passport: Passport) -> MagnetLabel | None:
+    """What everybody may see; None for what holds no magnets."""
+    content = passport.content
+    if content.magnets is None:
+        return None
+    return MagnetLabel(
+        passport=passport.passport,
+        form=content.form,
+        net_wet_g=content.net_wet_g,
+        magnets=content.magnets,
+        recycled=tuple(
+            ElementShare(element=share.element, post_consumer_ppb=share.post_consumer_ppb)
+            for share in content.recycled
+            if share.element in ON_LABEL
+        ),
+        corrections=passport.corrections,
+    )
+
+
+def see_material(
+    fact: MaterialFact,
+    viewer: Viewer,
+    passport: Passport | None = None,
+    counterparties: AbstractSet[UUID] = frozenset(),
+) -> Struct | None:
+    """None: nothing. `passport` of the fact, as it stands now: it says who has to do with the lot."""
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return fact
+        case PublicViewer() | InitiativeViewer():
+            return _for_public(fact, passport)
+        case OrganisationViewer():
+            return _for_organisation(fact, viewer, passport, counterparties)
+        case _:
+            assert_never(viewer)
+
+
+def _for_public(fact: MaterialFact, passport: Passport | None) -> MagnetLabel | None:
+    match fact:
+        case PassportIssued() | PassportCorrected():
+            return None if passport is None else see_label(passport)
+        case (
+            LotReserved()
+            | LotReleased()
+            | PassportTransferred()
+            | PassportDrawn()
+            | PassportRetired()
+            | PassportTransformed()
+            | MassBalanceMoved()
+        ):
+            return None
+        case _:
+            assert_never(fact)
+
+
+def _for_organisation(
+    fact: MaterialFact,
+    viewer: OrganisationViewer,
+    passport: Passport | None,
+    counterparties: AbstractSet[UUID],
+) -> Struct | None:
+    tier = None if passport is None else _tier(passport, viewer, counterparties)
+    match fact:
+        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved():
+            return fact if fact.organisation == viewer.organisation else None
+        case PassportIssued():
+            if tier == "counterparty":
+                return replace(
+                    fact,
+                    content=_without_suppliers(fact.content),
+                    organisation=fact.owner,
+                    holder=fact.owner,
+                    transformation=None,
+                )
+            return None if tier is None else fact
+        case PassportCorrected():
+            if tier == "counterparty":
+                return replace(fact, content=_without_suppliers(fact.content))
+            return None if tier is None else fact
+        case PassportTransferred() | PassportDrawn():
+            return fact if tier == "party" else None
+        case PassportRetired():
+            return None if tier is None else fact
+        case _:
+            assert_never(fact)
+
+
+def _tier(passport: Passport, viewer: Viewer, counterparties: AbstractSet[UUID]) -> Tier | None:
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return "authority"
+        case OrganisationViewer():
+            if viewer.organisation in (passport.owner, passport.holder):
+                return "party"
+            if viewer.organisation == passport.organisation:
+                return "issuer"
+            return "counterparty" if viewer.organisation in counterparties else None
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def _without_suppliers(content: PassportContent) -> PassportContent:
+    """Countries and shares of origin stay; of whom and from which site does not."""
+    origin = tuple(
+        OriginShare(
+            stage=share.stage,
+            country=share.country,
+            share_ppb=share.share_ppb,
+            strategic_project=share.strategic_project,
+        )
+        for share in content.origin
+    )
+    return replace(content, origin=origin)

@@ -1,0 +1,67 @@
+"""What a lot was made of and what became of it: table `lineage_edge`, walked by its indexes."""
+
+from uuid import UUID
+
+from events.connections import Connection
+from market.rules.lineage import Direction, Lineage, LineageNode
+from market.store import transformations
+
+# Passports and transformations take turns, so a transformation is two edges deep. Rows come by depth, and a
+# limit ends the walk early; a node that several ways lead to comes once for each length of way.
+WALK_UP = """
+with recursive walk (node, depth) as (
+    select $1::uuid, 0
+    union
+    select e.source, w.depth + 1 from walk w join lineage_edge e on e.target = w.node
+    where w.depth < $2
+)
+select node, depth from walk limit $3
+"""
+
+# Downwards an organisation is led through its own transformations only.
+WALK_DOWN = """
+with recursive walk (node, depth) as (
+    select $1::uuid, 0
+    union
+    select e.target, w.depth + 1 from walk w join lineage_edge e on e.source = w.node
+    where w.depth < $2 and ($4::uuid is null or e.organisation = $4)
+)
+select node, depth from walk limit $3
+"""
+
+READ_NODES = """
+select passport, form, lot_number, organisation, owner, holder, transformation from passport
+where passport = any($1::uuid[])
+"""
+
+
+async def walk(
+    connection: Connection,
+    root: UUID,
+    direction: Direction,
+    *,
+    depth: int,
+    nodes_max: int,
+    organisation: UUID | None,
+) -> Lineage:
+    """At most `depth` transformations and `nodes_max` nodes away, with the transformations in between.
+
+    `organisation`: whose transformations lead downwards; None: everybody's.
+    """
+    if direction == "up":
+        rows = await connection.fetch(WALK_UP, root, 2 * depth, nodes_max + 1)
+    else:
+        rows = await connection.fetch(WALK_DOWN, root, 2 * depth, nodes_max + 1, organisation)
+    cut = len(rows) > nodes_max
+    depths: dict[UUID, int] = {}
+    for row in rows[:nodes_max]:
+        depths.setdefault(row["node"], row["depth"])
+    known = await connection.fetch(READ_NODES, [node for node, far in depths.items() if far % 2 == 0])
+    nodes = (LineageNode(depth=depths[row["passport"]] // 2, **row) for row in known)
+    between = [node for node, far in depths.items() if far % 2]
+    return Lineage(
+        root=root,
+        nodes=tuple(sorted(nodes, key=lambda node: (node.depth, node.passport))),
+        transformations=await transformations.load_several(connection, between),
+        cut=cut,
+    )

@@ -1,0 +1,261 @@
+"""Passports: tables `passport`, as the facts have made each, and `passport_step`, what was said of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from events.connections import Connection
+from events.envelope import Recorded
+from events.material_events import (
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+)
+from events.row_counts import expect_rows
+from market.rules.passport import Passport, PassportFact, fold
+from market.store import bodies
+from market.store.reading import Page, page
+
+
+class PassportPlace(Struct, frozen=True, kw_only=True):
+    lane: int
+    passport: UUID
+
+
+class PassportStep(Struct, frozen=True, kw_only=True):
+    """A fact of a passport, and the event that recorded it."""
+
+    version: int
+    event: UUID
+    type: str
+    at: datetime
+    fact: PassportFact
+
+
+async def apply(connection: Connection, steps: Sequence[tuple[Recorded, PassportFact]]) -> None:
+    """Fold the passports that the events name, and write each once. LookupError when one is missing."""
+    keys = {fact.passport: event.lane for event, fact in steps}
+    issued = {fact.passport for _, fact in steps if isinstance(fact, PassportIssued)}
+    before = await load_passports(connection, [(keys[each], each) for each in sorted(set(keys) - issued)])
+    after = dict(before)
+    said: list[tuple[object, ...]] = []
+    for event, fact in steps:
+        known = fold(after.get(fact.passport), event, fact)
+        after[fact.passport] = known
+        said.append(
+            (
+                event.lane,
+                fact.passport,
+                known.version,
+                known.organisation,
+                event.id,
+                event.type,
+                event.position,
+                event.time,
+                bodies.encode(fact),
+            )
+        )
+    await _insert(connection, [(keys[each], after[each]) for each in keys if each in issued])
+    await _update(connection, [(keys[each], after[each]) for each in keys if each not in issued])
+    expect_rows(
+        await connection.execute(INSERT_STEPS, *zip(*said, strict=True)), len(said), "passport_step insert"
+    )
+
+
+INSERT = """
+insert into passport (
+    lane, passport, organisation, facility, lot_number, transformation, owner, holder, form, status, version,
+    position, body
+)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[],
+    $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[]
+)
+"""
+
+
+async def _insert(connection: Connection, new: Sequence[tuple[int, Passport]]) -> None:
+    if not new:
+        return
+    rows = [
+        (
+            lane,
+            of.passport,
+            of.organisation,
+            of.content.facility,
+            of.content.lot_number,
+            of.transformation,
+            *_changing(of),
+        )
+        for lane, of in new
+    ]
+    expect_rows(await connection.execute(INSERT, *zip(*rows, strict=True)), len(rows), "passport insert")
+
+
+UPDATE = """
+update passport p set
+    owner = n.owner, holder = n.holder, form = n.form, status = n.status, version = n.version,
+    position = n.position, body = n.body
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+    $9::bytea[]
+) as n (lane, passport, owner, holder, form, status, version, position, body)
+where p.lane = n.lane and p.passport = n.passport
+"""
+
+
+async def _update(connection: Connection, old: Sequence[tuple[int, Passport]]) -> None:
+    if not old:
+        return
+    rows = [(lane, of.passport, *_changing(of)) for lane, of in old]
+    expect_rows(await connection.execute(UPDATE, *zip(*rows, strict=True)), len(rows), "passport update")
+
+
+def _changing(of: Passport) -> tuple[object, ...]:
+    return of.owner, of.holder, of.content.form, of.status, of.version, of.position, bodies.encode(of)
+
+
+INSERT_STEPS = """
+insert into passport_step (lane, passport, version, organisation, event, type, position, said_time, body)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::bigint[],
+    $8::timestamptz[], $9::bytea[]
+)
+"""
+
+READ_STATES = """
+select p.passport, p.body from unnest($1::bigint[], $2::uuid[]) as n (lane, passport)
+join passport p on p.lane = n.lane and p.passport = n.passport
+"""
+
+
+async def load_passports(connection: Connection, keys: Sequence[tuple[int, UUID]]) -> dict[UUID, Passport]:
+    """Those of the (lane, passport) that were issued; under their lane for what is decided on them."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(READ_STATES, *(list(column) for column in zip(*keys, strict=True)))
+    return {row["passport"]: _passports.decode(row["body"]) for row in rows}
+
+
+# Decided under the lane of the facility's organisation: nobody else issues for this facility meanwhile.
+READ_LOT_NUMBERS = "select lot_number from passport where facility = $1 and lot_number = any($2::text[])"
+
+
+async def taken_numbers(connection: Connection, facility: UUID, numbers: Sequence[str]) -> frozenset[str]:
+    rows = await connection.fetch(READ_LOT_NUMBERS, facility, numbers)
+    return frozenset(row["lot_number"] for row in rows)
+
+
+READ_ONE = "select body from passport where passport = $1"
+
+
+async def load_passport(connection: Connection, passport: UUID) -> Passport | None:
+    """As row-level security shows it to the reader."""
+    body = await connection.fetchval(READ_ONE, passport)
+    return None if body is None else _passports.decode(body)
+
+
+READ_SEVERAL = "select passport, body from passport where passport = any($1::uuid[])"
+
+
+async def load_several(connection: Connection, passports: Sequence[UUID]) -> dict[UUID, Passport]:
+    rows = await connection.fetch(READ_SEVERAL, passports)
+    return {row["passport"]: _passports.decode(row["body"]) for row in rows}
+
+
+# One branch for each index: who issued, who owns, who holds. What is of all three comes once.
+READ_PAGE = """
+select passport, body from (
+    (select passport, body from passport
+    where organisation = $1 and ($2::uuid is null or passport < $2) and ($3::text is null or status = $3)
+    order by passport desc limit $4)
+    union
+    (select passport, body from passport
+    where owner = $1 and ($2::uuid is null or passport < $2) and ($3::text is null or status = $3)
+    order by passport desc limit $4)
+    union
+    (select passport, body from passport
+    where holder = $1 and ($2::uuid is null or passport < $2) and ($3::text is null or status = $3)
+    order by passport desc limit $4)
+) parties order by passport desc limit $4
+"""
+
+READ_ALL = """
+select passport, body from passport
+where ($1::uuid is null or passport < $1) and ($2::text is null or status = $2)
+order by passport desc limit $3
+"""
+
+
+async def list_passports(
+    connection: Connection,
+    organisation: UUID | None,
+    *,
+    status: str | None = None,
+    after: UUID | None,
+    limit: int,
+) -> Page[Passport]:
+    """The newest first; of all organisations for None."""
+    if organisation is None:
+        rows = await connection.fetch(READ_ALL, after, status, limit + 1)
+    else:
+        rows = await connection.fetch(READ_PAGE, organisation, after, status, limit + 1)
+    return page([_passports.decode(row["body"]) for row in rows], limit)
+
+
+# By the index of the buyer's matches: an index of supplies would cost every match that is struck.
+READ_BOUGHT = """
+select exists (
+    select from lot_reservation r
+    join match m on m.supply = r.supply
+    where r.lane = $2 and r.identity = $3::uuid::text and m.buyer = $1 and m.status = 'confirmed'
+) or exists (
+    select from delivery d
+    join passport p on p.passport = d.passport and d.seller in (p.owner, p.organisation)
+    where d.passport = $3 and d.buyer = $1 and d.status <> 'rejected'
+)
+"""
+
+
+async def bought(connection: Connection, organisation: UUID, lane: int, passport: UUID) -> bool:
+    """Whether the organisation is the buyer of a confirmed match over this lot, or of a delivery of it."""
+    found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, passport)
+    return found
+
+
+READ_STEPS = """
+select s.version, s.event, s.type, s.said_time, s.body from passport p
+join passport_step s on s.lane = p.lane and s.passport = p.passport
+where p.passport = $1 and ($2::bigint is null or s.version > $2) order by s.version limit $3
+"""
+
+
+async def list_steps(
+    connection: Connection, passport: UUID, *, after: int | None, limit: int
+) -> Page[PassportStep]:
+    """In the order of the record."""
+    rows = await connection.fetch(READ_STEPS, passport, after, limit + 1)
+    return page([_step(row) for row in rows], limit)
+
+
+def _step(row: asyncpg.Record) -> PassportStep:
+    return PassportStep(
+        version=row["version"],
+        event=row["event"],
+        type=row["type"],
+        at=row["said_time"],
+        fact=_facts[row["type"]].decode(row["body"]),
+    )
+
+
+_passports = msgspec.json.Decoder(Passport)
+_facts: dict[str, msgspec.json.Decoder[PassportFact]] = {
+    fact.TYPE: msgspec.json.Decoder(fact)
+    for fact in (PassportIssued, PassportTransferred, PassportDrawn, PassportCorrected, PassportRetired)
+}

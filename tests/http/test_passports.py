@@ -1,0 +1,361 @@
+"""Passports and transformations through the door: what is stored, who sees it, and what is refused."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from events.vocabulary import PhysicalLot
+from market.commands import matches
+from market.http.ids import to_text, to_uuid
+from market.http.passport_examples import PASSPORT, TRANSFORMATION
+from tests.http.shop import Shop
+from tests.market_support import Firm
+
+PATH = "/v1/passports"
+WORK = "/v1/transformations"
+LABELLED: dict[str, Any] = {
+    "magnets": {
+        "magnets": [{"type": "NdFeB", "pieces": 8, "mass_g": "45.000", "location": "rotor"}],
+        "removal_steps": [{"instruction": "Heat the rotor and push.", "tools": ["press"]}],
+        "responsible_organisation": to_text("org", UUID(int=7)),
+        "responsible_role": "manufacturer",
+        "data_carrier": "qr_code",
+        "data_carrier_address": "https://id.example/01/04012345123456",
+    }
+}
+
+
+def body(firm: Firm, **changes: Any) -> dict[str, Any]:
+    facility = to_text("fac", firm.facility)
+    origin = [{"stage": "extraction", "country": "AU", "share_percent": "100", "source": "a mine"}]
+    return {**PASSPORT, "facility": facility, "origin": origin, **changes}
+
+
+def work(firm: Firm, passport: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **TRANSFORMATION,
+        "facility": to_text("fac", firm.facility),
+        "inputs": [{"passport": passport, "net_wet_t": "10.000"}],
+        **changes,
+    }
+
+
+async def issued(shop: Shop, firm: Firm, **changes: Any) -> str:
+    answer = await shop.ask("POST", PATH, by=firm, body=body(firm, **changes))
+    assert 201 == answer.status_code, answer.text
+    found: str = answer.json()["id"]
+    return found
+
+
+@pytest.fixture
+def seller(shop: Shop) -> Firm:
+    return shop.scene.sellers[0]
+
+
+@pytest.fixture
+def buyer(shop: Shop) -> Firm:
+    return shop.scene.buyers[0]
+
+
+async def test_a_passport_is_issued_once_and_reads_as_it_was_stated(shop: Shop, seller: Firm) -> None:
+    first = await shop.ask("POST", PATH, by=seller, body=body(seller), key="once")
+    again = await shop.ask("POST", PATH, by=seller, body=body(seller), key="once")
+    assert (201, 201, "true") == (first.status_code, again.status_code, again.headers["idempotent-replayed"])
+    assert first.json() == again.json()
+    assert ["materials.passport.issued.v1"] == [each["type"] for each in first.json()["receipts"]]
+    read = await shop.ask("GET", first.headers["location"], by=seller)
+    assert (200, '"v1"', "party", "live", "25.000") == (
+        read.status_code,
+        read.headers["etag"],
+        read.json()["tier"],
+        read.json()["status"],
+        read.json()["remaining_wet_t"],
+    )
+    stated = read.json()["content"]
+    assert {name: stated[name] for name in ("lot_number", "net_wet_t", "origin", "custody")} == {
+        name: {**body(seller)}[name] if name != "origin" else stated["origin"]
+        for name in ("lot_number", "net_wet_t", "origin", "custody")
+    }
+    not_modified = await shop.ask(
+        "GET", first.headers["location"], by=seller, headers={"If-None-Match": '"v1"'}
+    )
+    assert 304 == not_modified.status_code
+    taken = await shop.ask("POST", PATH, by=seller, body=body(seller))
+    assert (409, "lot_number_taken") == (taken.status_code, taken.json()["code"])
+
+
+async def test_a_dry_run_stores_nothing(shop: Shop, seller: Firm) -> None:
+    before = await shop.rows()
+    for path, sent in ((PATH, body(seller)),):
+        dry = await shop.ask("POST", f"{path}?validate_only=true", by=seller, body=sent)
+        assert (200, None, ["materials.passport.issued.v1"]) == (
+            dry.status_code,
+            dry.json()["id"],
+            dry.json()["would_record"],
+        )
+    passport = await issued(shop, seller)
+    before = await shop.rows()
+    dry = await shop.ask("POST", f"{WORK}?validate_only=true", by=seller, body=work(seller, passport))
+    assert (200, None, []) == (dry.status_code, dry.json()["id"], dry.json()["outputs"]), dry.text
+    assert before == await shop.rows()
+
+
+async def test_the_examples_make_oxide_of_swarf(shop: Shop, seller: Firm) -> None:
+    passport = await issued(shop, seller)
+    made = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))
+    assert (201, "segregated", 1) == (
+        made.status_code,
+        made.json()["custody"],
+        len(made.json()["outputs"]),
+    ), made.text
+    assert [
+        "materials.passport.transformed.v1",
+        "materials.passport.drawn.v1",
+        "materials.passport.issued.v1",
+    ] == [each["type"] for each in made.json()["receipts"]]
+    told = (await shop.ask("GET", made.headers["location"], by=seller)).json()
+    assert [("Nd", "1720000.000"), ("Pr", "520000.000")] == sorted(
+        (each["element"], each["mass_g"]) for each in told["inputs"][0]["elements"]
+    )
+    output = (await shop.ask("GET", f"{PATH}/{made.json()['outputs'][0]}", by=seller)).json()
+    assert [("extraction", "AU"), ("processing", "FR")] == [
+        (each["stage"], each["country"]) for each in output["content"]["origin"]
+    ]
+    rest = (await shop.ask("GET", f"{PATH}/{passport}", by=seller)).json()
+    assert ("live", "15.000", 2) == (rest["status"], rest["remaining_wet_t"], rest["version"])
+
+
+async def test_an_impossible_balance_names_its_figures_and_stores_nothing(shop: Shop, seller: Firm) -> None:
+    passport = await issued(shop, seller)
+    before = await shop.rows()
+    wrong = work(seller, passport, losses=[], tolerance_ppm=0)
+    answer = await shop.ask("POST", WORK, by=seller, body=wrong)
+    assert (422, "element_unbalanced") == (answer.status_code, answer.json()["code"])
+    assert (
+        "Nd: inputs 1720000 g, outputs 1635576.24 g and losses 0 g; tolerance 0 g."
+        in answer.json()["errors"][0]["detail"] + answer.json()["errors"][1]["detail"]
+    )
+    twice = work(seller, passport, inputs=[{"passport": passport, "net_wet_t": "26"}])
+    answer = await shop.ask("POST", WORK, by=seller, body=twice)
+    assert (409, "drawn_twice", "/inputs/0/net_wet_t") == (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["errors"][0]["pointer"],
+    )
+    assert before == await shop.rows()
+
+
+async def test_unknown_units_and_stages_are_no_form(shop: Shop, seller: Firm) -> None:
+    await shop.token(seller)
+    before = await shop.rows()
+    wrong: list[tuple[dict[str, Any], list[str]]] = [
+        ({"net_wet_t": "ten", "custody": "mixed"}, ["/custody", "/net_wet_t"]),
+        (
+            {"origin": [{"stage": "smelting", "country": "Norway", "share_percent": "101"}]},
+            ["/origin/0/country", "/origin/0/share_percent", "/origin/0/stage"],
+        ),
+        ({"recycled": [{"element": "Nd", "post_consumer_ppm": "4"}]}, ["/recycled/0/post_consumer_ppm"]),
+        ({"magnets": {**LABELLED["magnets"], "magnets": []}}, ["/magnets/magnets"]),
+    ]
+    for changes, pointers in wrong:
+        answer = await shop.ask("POST", PATH, by=seller, body=body(seller, **changes))
+        assert (400, pointers) == (
+            answer.status_code,
+            sorted(error["pointer"] for error in answer.json()["errors"]),
+        )
+    assert before == await shop.rows()
+
+
+async def test_claims_without_evidence_and_expired_papers_at_once(shop: Shop, seller: Firm) -> None:
+    paper = {
+        "scheme": "irma",
+        "reference": "i-1",
+        "certified_by": "a body",
+        "valid_from": "2024-01-01T00:00:00Z",
+        "valid_until": "2025-01-01T00:00:00Z",
+        "evidence": PASSPORT["evidence"][0]["document"],
+    }
+    answer = await shop.ask(
+        "POST", PATH, by=seller, body=body(seller, evidence=[], certificates=[paper], origin=[])
+    )
+    assert (422, ["certificate_expired", "claim_without_evidence"]) == (
+        answer.status_code,
+        [error["code"] for error in answer.json()["errors"]],
+    )
+
+
+async def test_a_correction_shows_in_the_passport_and_both_in_its_history(shop: Shop, seller: Firm) -> None:
+    passport = await issued(shop, seller)
+    read = (await shop.ask("GET", f"{PATH}/{passport}", by=seller)).json()
+    corrected = {**read["content"], "moisture_percent": "21"}
+    sent = {"corrects": read["stated_by"], "reason": "weighed again", "content": corrected}
+    path = f"{PATH}/{passport}/corrections"
+    missing = await shop.ask("POST", path, by=seller, body=sent)
+    assert 428 == missing.status_code
+    stale = await shop.ask("POST", path, by=seller, body=sent, version='"v9"')
+    assert (412, "version_stale") == (stale.status_code, stale.json()["code"])
+    done = await shop.ask("POST", path, by=seller, body=sent, version='"v1"')
+    assert (201, '"v2"', 2) == (done.status_code, done.headers["etag"], done.json()["version"]), done.text
+    again = await shop.ask("POST", path, by=seller, body=sent, version='"v2"')
+    assert [("/corrects", "corrects_other"), (None, "no_change")] == [
+        (error.get("pointer"), error["code"]) for error in again.json()["errors"]
+    ]
+    now = (await shop.ask("GET", f"{PATH}/{passport}", by=seller)).json()
+    assert ("21", 1) == (now["content"]["moisture_percent"], now["corrections"])
+    first = await shop.ask("GET", f"{PATH}/{passport}/history?limit=1", by=seller)
+    second = await shop.ask(
+        "GET", f"{PATH}/{passport}/history?limit=1&cursor={first.json()['next_cursor']}", by=seller
+    )
+    steps = first.json()["items"] + second.json()["items"]
+    assert [("issued", False, "20", None), ("corrected", True, "21", read["stated_by"])] == [
+        (step["kind"], step["stands"], step["content"]["moisture_percent"], step["corrects"])
+        for step in steps
+    ]
+
+
+async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    passport = await issued(shop, seller)
+    path = f"{PATH}/{passport}/transfers"
+    nobody = {"owner": to_text("org", uuid4()), "transferred_on": "2026-03-01"}
+    answer = await shop.ask("POST", path, by=seller, body=nobody, version='"v1"')
+    assert (404, "organisation_unknown", "/owner") == (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["errors"][0]["pointer"],
+    )
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    assert 404 == (await shop.ask("POST", path, by=buyer, body=sent, version='"v1"')).status_code
+    answer = await shop.ask("POST", path, by=seller, body=sent, version='"v1"')
+    assert 201 == answer.status_code, answer.text
+    seen = {
+        name: (await shop.ask("GET", f"{PATH}/{passport}", by=firm)).json()
+        for name, firm in (("seller", seller), ("buyer", buyer))
+    }
+    assert [("issuer", None), ("party", sent["owner"])] == [
+        (seen[name]["tier"], seen[name]["owner"]) for name in ("seller", "buyer")
+    ]
+    kinds = {
+        name: [
+            step["kind"]
+            for step in (await shop.ask("GET", f"{PATH}/{passport}/history", by=firm)).json()["items"]
+        ]
+        for name, firm in (("seller", seller), ("buyer", buyer))
+    }
+    assert {"seller": ["issued"], "buyer": ["issued", "transferred"]} == kinds
+    gone = await shop.ask(
+        "POST",
+        f"{PATH}/{passport}/retirements",
+        by=buyer,
+        body={"reason": "installed", "note": "one park"},
+        version='"v2"',
+    )
+    assert 201 == gone.status_code, gone.text
+    over = await shop.ask("POST", path, by=buyer, body={**sent, "owner": sent["owner"]}, version='"v3"')
+    assert (409, "passport_over") == (over.status_code, over.json()["code"])
+
+
+async def test_lists_show_what_one_issued_owns_or_holds(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    lots = [await issued(shop, seller, lot_number=f"L-{n}") for n in range(3)]
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    await shop.ask("POST", f"{PATH}/{lots[0]}/transfers", by=seller, body=sent, version='"v1"')
+
+    async def listed(firm: Firm, **given: Any) -> list[str]:
+        found, cursor = [], ""
+        while cursor is not None:
+            page = await shop.ask(
+                "GET", f"{PATH}?limit=2{f'&cursor={cursor}' if cursor else ''}", by=firm, **given
+            )
+            found += [item["id"] for item in page.json()["items"]]
+            cursor = page.json()["next_cursor"]
+        return found
+
+    assert sorted(lots, reverse=True) == await listed(seller)
+    assert [lots[0]] == await listed(buyer)
+    assert [] == await listed(shop.scene.buyers[1])
+    overseer = await shop.scene.register("overseer")
+    assert sorted(lots, reverse=True) == await listed(overseer, roles=("operator",))
+    retired = await shop.ask("GET", f"{PATH}?status=retired", by=seller)
+    assert [] == retired.json()["items"]
+
+
+async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop, seller: Firm) -> None:
+    magnets = await issued(shop, seller, **LABELLED)
+    swarf = await issued(shop, seller, lot_number="SW-2")
+    label = await shop.ask("GET", f"{PATH}/{magnets}/label")
+    assert (200, LABELLED["magnets"]["data_carrier_address"], "0") == (
+        label.status_code,
+        label.json()["magnets"]["data_carrier_address"],
+        label.json()["recycled"][0]["pre_consumer_percent"],
+    )
+    assert 404 == (await shop.ask("GET", f"{PATH}/{swarf}/label")).status_code
+    for path in (magnets, f"{magnets}/history", swarf, f"{swarf}/history"):
+        assert 404 == (await shop.ask("GET", f"{PATH}/{path}", by=shop.scene.buyers[1])).status_code
+
+
+async def test_the_buyer_of_a_confirmed_match_sees_the_passport_without_suppliers(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    scene = shop.scene
+    cells = [
+        {"analyte": element, "state": "value", "fraction": {"unit": "percent", "amount": amount}}
+        for element, amount in (("Nd", "28"), ("Pr", "7"))
+    ]
+    passport = await issued(
+        shop,
+        seller,
+        form="metal",
+        net_wet_t="10.000",
+        moisture_percent="0",
+        composition={"basis": "dry", "of": "sample", "cells": cells},
+        origin=[{"stage": "processing", "country": "FR", "share_percent": "100", "source": "a mine"}],
+    )
+    lot = PhysicalLot(site=seller.facility, lot_number="SW-2026-118", passport=to_uuid(passport))
+    await scene.lot(seller, "", physical_lot=lot, commitment="subject_to_confirmation")
+    taken = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))
+    assert (409, "passport_in_order") == (taken.status_code, taken.json()["code"])
+    await scene.require(buyer)
+    events = await scene.conclude(await scene.plan())
+    [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
+    assert 404 == (await shop.ask("GET", f"{PATH}/{passport}", by=buyer)).status_code
+    await matches.answer(scene.desk, seller.trader, match=match, answer="confirmed")
+    seen = await shop.ask("GET", f"{PATH}/{passport}", by=buyer)
+    assert (200, "counterparty", None, None) == (
+        seen.status_code,
+        seen.json()["tier"],
+        seen.json()["remaining_wet_t"],
+        seen.json()["content"]["origin"][0]["source"],
+    )
+    assert "a mine" not in (await shop.ask("GET", f"{PATH}/{passport}/history", by=buyer)).text
+
+
+async def test_a_lineage_shows_ones_own_lots_and_pools_the_others(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    """The seller's swarf becomes oxide, which is sold; the buyer sees its own lot and one share of others."""
+    passport = await issued(shop, seller)
+    made = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))
+    oxide = made.json()["outputs"][0]
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    await shop.ask("POST", f"{PATH}/{oxide}/transfers", by=seller, body=sent, version='"v1"')
+
+    async def told(lot: str, firm: Firm, query: str = "") -> Any:
+        answer = await shop.ask("GET", f"{PATH}/{lot}/lineage{query}", by=firm)
+        assert 200 == answer.status_code, answer.text
+        found = answer.json()
+        return (
+            [(node["passport"], node["depth"]) for node in found["nodes"]],
+            found["withheld"],
+            [(s["element"], s["passport"], s["share_percent"], s["further"]) for s in found["sources"]],
+        )
+
+    elements = ("Pr", "Nd")
+    own = [(element, passport, "100", False) for element in elements]
+    assert ([(oxide, 0), (passport, 1)], 0, own) == await told(oxide, seller)
+    pooled = [(element, None, "100", True) for element in elements]
+    assert ([(oxide, 0)], 1, pooled) == await told(oxide, buyer)
+    assert ([(passport, 0), (oxide, 1)], 0, []) == await told(passport, seller, "?direction=down")
+    assert 404 == (await shop.ask("GET", f"{PATH}/{passport}/lineage", by=buyer)).status_code
+    for query in ("depth=0", "depth=33", "direction=sideways"):
+        wrong = await shop.ask("GET", f"{PATH}/{oxide}/lineage?{query}", by=seller)
+        assert 400 == wrong.status_code, query

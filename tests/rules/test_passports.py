@@ -1,0 +1,542 @@
+"""Passports are issued, transferred, corrected and retired by whom it concerns, and seen tier by tier."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+from msgspec.structs import replace
+
+from events import material_events
+from events.decision import Decision
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
+from events.passport_terms import OriginShare
+from events.vocabulary import PPB, Footprint
+from market.rules import passports
+from market.rules.element_masses import contained
+from market.rules.orders import Reservation
+from market.rules.passport import Passport
+from market.rules.passport_visibility import (
+    MagnetLabel,
+    MaterialFact,
+    SeenPassport,
+    see_label,
+    see_material,
+    see_passport,
+)
+from market.rules.passports import (
+    AcceptedDelivery,
+    CorrectPassport,
+    DeliverPassport,
+    DeliveryState,
+    IssuePassport,
+    IssueState,
+    RetirePassport,
+    TransferPassport,
+)
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+from tests.desk_support import (
+    BUYER,
+    BUYER_SITE,
+    BUYER_TRADER,
+    LANES,
+    MARKET,
+    NOW,
+    OPERATOR_CALLER,
+    ORDER,
+    READER,
+    SELLER,
+    SELLER_SITE,
+    SELLER_TRADER,
+    STRANGER,
+    blotter,
+    facts,
+    moment,
+    numbered,
+)
+from tests.golden.samples import samples
+from tests.passport_support import (
+    Ledger,
+    assayed,
+    content,
+    made,
+    magnet_record,
+    paper,
+    recycled,
+    site,
+    transform,
+)
+
+A, X, T = (numbered(900 + number) for number in range(3))
+ISSUE = IssuePassport(caller=SELLER_TRADER, passport=A, content=content(SELLER_SITE))
+TODAY = NOW.date()
+
+
+def ledger(**changes: Any) -> Ledger:
+    found = Ledger(site())
+    found.issue(replace(ISSUE, content=content(SELLER_SITE, **changes)), moment())
+    return found
+
+
+def refused(found: Ledger, rule: Callable[..., Decision], argument: Any) -> list[tuple[str, str | None]]:
+    receivers = (SELLER, BUYER)
+    return blotter(lambda: rule(found.state(argument.passport, *receivers), argument, moment()))
+
+
+def issuing(**changes: Any) -> list[tuple[str, str | None]]:
+    argument = replace(ISSUE, content=content(SELLER_SITE, **changes))
+    state = IssueState(lanes=LANES, facility=site(), taken=frozenset())
+    return blotter(lambda: passports.issue(state, argument, moment()))
+
+
+def transferring(**changes: Any) -> TransferPassport:
+    given: dict[str, Any] = {"caller": SELLER_TRADER, "passport": A, "expected_version": 1}
+    return TransferPassport(**(given | {"owner": BUYER, "transferred_on": TODAY} | changes))
+
+
+def correcting(found: Ledger, **changes: Any) -> CorrectPassport:
+    known = found.passports[A]
+    return CorrectPassport(
+        caller=SELLER_TRADER,
+        passport=A,
+        expected_version=known.version,
+        corrects=known.stated_by,
+        reason="the laboratory withdrew its report",
+        content=replace(known.content, **changes),
+    )
+
+
+def test_who_issues_owns_and_holds() -> None:
+    found = ledger().passports[A]
+    assert (SELLER, SELLER, SELLER, 1, 1_000_000, "live") == (
+        found.organisation,
+        found.owner,
+        found.holder,
+        found.version,
+        found.remaining_g,
+        found.status,
+    )
+
+
+def test_only_from_ones_own_standing_site_and_one_number_once() -> None:
+    for facility, code in ((None, "facility_unknown"), (replace(site(), revoked=True), "facility_revoked")):
+        state = IssueState(lanes=LANES, facility=facility, taken=frozenset({"LOT-1"}))
+        assert [(code, "/facility"), ("lot_number_taken", "/lot_number")] == blotter(
+            lambda state=state: passports.issue(state, ISSUE, moment())  # type: ignore[misc]
+        )
+    state = IssueState(lanes=LANES, facility=site(), taken=frozenset())
+    reader = replace(ISSUE, caller=READER)
+    assert [("role_missing", None)] == blotter(lambda: passports.issue(state, reader, moment()))
+
+
+FOOTPRINT = Footprint(
+    g_co2e_per_kg=15_000,
+    declared_unit="element",
+    form="swarf",
+    standard="ISO14067",
+    boundary="cradle-to-gate",
+    allocation="economic",
+    reference_year=2025,
+    primary_data_ppb=PPB,
+    verified=True,
+    valid_until=NOW,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"net_wet_g": 0}, [("quantity_not_positive", "/net_wet_g")]),
+        ({"moisture_ppb": PPB}, [("moisture_whole", "/moisture_ppb")]),
+        ({"lot_number": ""}, [("malformed_member", "/lot_number")]),
+        ({"composition": assayed(Nd=70, Fe=40)}, [("composition_over_whole", "/composition/cells")]),
+        ({"composition": assayed(Xx=1)}, [("analyte_unknown", "/composition/cells/0/analyte")]),
+        ({"recycled": recycled("Fe", post=1)}, [("claimed_element_unknown", "/recycled/0/element")]),
+        ({"recycled": recycled("Dy", post=1)}, [("claimed_element_absent", "/recycled/0/element")]),
+        ({"recycled": recycled(post=1) * 2}, [("duplicate_entry", "/recycled/1")]),
+        (
+            {"recycled": recycled(post=1), "evidence": (), "footprint": replace(FOOTPRINT, verifier="v")},
+            [
+                ("footprint_expired", "/footprint/valid_until"),
+                ("claim_without_evidence", "/evidence"),
+                ("claim_without_evidence", "/evidence"),
+                ("claim_without_evidence", "/evidence"),
+            ],
+        ),
+        (
+            {"footprint": FOOTPRINT},
+            [
+                ("verifier_missing", "/footprint/verifier"),
+                ("footprint_expired", "/footprint/valid_until"),
+                ("claim_without_evidence", "/evidence"),
+            ],
+        ),
+        (
+            {"booked": recycled(post=1)},
+            [("booked_apart", "/booked"), ("claim_without_evidence", "/evidence")],
+        ),
+        ({"recycled": recycled(post=1), "custody": "book_and_claim"}, [("booked_apart", "/recycled")]),
+        (
+            {
+                "origin": (
+                    OriginShare(stage="extraction", country="NO", share_ppb=PPB, source="a mine"),
+                    OriginShare(stage="extraction", country="AU", share_ppb=1),
+                )
+            },
+            [("origin_source_missing", "/origin/1"), ("origin_over_whole", "/origin")],
+        ),
+        (
+            {
+                "certificates": (
+                    paper(valid_until=NOW),
+                    paper("b", valid_from=NOW + timedelta(days=1)),
+                    paper("c", valid_from=datetime(2028, 1, 1, tzinfo=UTC)),
+                    paper("d", BUYER_SITE),
+                    paper("d"),
+                )
+            },
+            [
+                ("certificate_expired", "/certificates/0"),
+                ("certificate_not_yet_valid", "/certificates/1"),
+                ("certificate_period_empty", "/certificates/2"),
+                ("duplicate_entry", "/certificates/4"),
+                ("certificate_of_other_site", "/certificates/3/facility"),
+            ],
+        ),
+    ],
+)
+def test_what_cannot_be_stated(changes: Any, expected: list[tuple[str, str | None]]) -> None:
+    assert expected == issuing(**changes)
+
+
+def test_magnets_weigh_no_more_than_the_lot() -> None:
+    record = magnet_record(SELLER)
+    (magnet,) = record.magnets
+    assert [] == issuing(magnets=record, net_wet_g=360)
+    odd = replace(magnet, mass_mg=0, composition=assayed(Xx=1))
+    assert [
+        ("magnet_empty", "/magnets/magnets/0/mass_mg"),
+        ("analyte_unknown", "/magnets/magnets/0/composition/cells/0/analyte"),
+        ("magnets_heavier_than_lot", "/magnets/magnets"),
+    ] == issuing(magnets=replace(record, magnets=(odd, magnet)), net_wet_g=359)
+
+
+def test_contained_masses_know_water_and_oxides() -> None:
+    """25 t of swarf with 20 % water and 28 % dry carry 5.6 t."""
+    wet = content(SELLER_SITE, net_wet_g=25_000_000, moisture_ppb=PPB // 5, composition=assayed(Nd=21, Pr=7))
+    masses = contained(wet, wet.net_wet_g)
+    assert 5_600_000 * PPB**4 == sum(mass.least for mass in masses.values())
+
+
+# --- transfers
+
+
+def test_title_and_goods_go_to_the_buyer() -> None:
+    found = ledger()
+    found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
+    assert (SELLER, BUYER, BUYER, 2) == (
+        found.passports[A].organisation,
+        found.passports[A].owner,
+        found.passports[A].holder,
+        found.passports[A].version,
+    )
+    assert [("passport_of_other", None)] == refused(
+        found, passports.transfer, transferring(expected_version=2, owner=SELLER)
+    )
+
+
+def test_goods_go_to_a_toller_and_title_stays() -> None:
+    found = ledger()
+    argument = transferring(owner=SELLER, holder=BUYER)
+    found.write(passports.transfer(found.state(A, SELLER, BUYER), argument, moment()))
+    assert (SELLER, BUYER) == (found.passports[A].owner, found.passports[A].holder)
+    taking = transform(BUYER_TRADER, T, BUYER_SITE, [(A, 10**6)], [made(X)])
+    found.facility = replace(site(), organisation=BUYER, facility=BUYER_SITE)
+    found.transform(taking, moment())
+    assert (SELLER, BUYER) == (found.passports[X].owner, found.passports[X].holder)
+
+
+def test_defects_of_a_transfer() -> None:
+    tomorrow = TODAY + timedelta(days=1)
+    argument = transferring(owner=STRANGER, holder=STRANGER, transferred_on=tomorrow)
+    assert [
+        ("organisation_unknown", "/owner"),
+        ("organisation_unknown", "/holder"),
+        ("day_in_future", "/transferred_on"),
+    ] == refused(ledger(), passports.transfer, argument)
+    assert [("transfer_to_self", "/owner")] == refused(
+        ledger(), passports.transfer, transferring(owner=SELLER)
+    )
+    assert [("version_stale", None)] == refused(
+        ledger(), passports.transfer, transferring(expected_version=2)
+    )
+    assert [("passport_unknown", None)] == refused(
+        ledger(), passports.transfer, transferring(caller=BUYER_TRADER)
+    )
+    assert [("passport_unknown", None)] == refused(ledger(), passports.transfer, transferring(passport=X))
+    offered = ledger()
+    offered.reservations[A] = Reservation(
+        identity=str(A), organisation=SELLER, market=MARKET, order=ORDER, released=False, sold=False
+    )
+    assert [("passport_in_order", None)] == refused(offered, passports.transfer, transferring())
+    offered.reservations[A] = replace(offered.reservations[A], released=True, sold=True)
+    assert [] == refused(offered, passports.transfer, transferring())
+
+
+# --- deliveries
+
+DELIVERED = AcceptedDelivery(
+    agreement=numbered(31),
+    delivery=numbered(32),
+    seller=SELLER,
+    buyer=BUYER,
+    net_wet_g=1_000_000,
+    shipped_on=TODAY,
+    title_passed_on=TODAY + timedelta(days=3),
+)
+DELIVER = DeliverPassport(caller=OPERATOR_CALLER, passport=A, delivery=DELIVERED.delivery)
+
+
+def delivering(known: Passport | None, accepted: AcceptedDelivery | None = DELIVERED) -> list[Any]:
+    state = DeliveryState(lanes=LANES, passport=known, accepted=accepted)
+    return blotter(lambda: passports.deliver(state, DELIVER, moment()))
+
+
+def test_a_passport_follows_an_accepted_delivery_once() -> None:
+    found = ledger()
+    state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=DELIVERED)
+    decision = passports.deliver(state, DELIVER, moment())
+    found.write(decision)
+    (fact,) = facts(decision)
+    assert isinstance(fact, PassportTransferred)
+    assert (SELLER, BUYER, BUYER, DELIVERED.title_passed_on, DELIVERED.agreement, DELIVERED.delivery) == (
+        fact.previous_owner,
+        fact.owner,
+        fact.holder,
+        fact.transferred_on,
+        fact.agreement,
+        fact.delivery,
+    )
+    back = transferring(caller=BUYER_TRADER, expected_version=2, owner=SELLER)
+    found.write(passports.transfer(found.state(A, SELLER), back, moment()))
+    assert [("delivery_not_of_passport", None)] == delivering(found.passports[A])
+
+
+def test_what_a_passport_does_not_follow() -> None:
+    known = ledger().passports[A]
+    assert [("passport_unknown", None)] == delivering(None)
+    for other in (
+        None,
+        replace(DELIVERED, seller=STRANGER),
+        replace(DELIVERED, shipped_on=TODAY - timedelta(days=1)),
+    ):
+        assert [("delivery_not_of_passport", None)] == delivering(known, other)
+    assert [] == delivering(known, replace(DELIVERED, net_wet_g=950_000))
+    assert [("lot_delivered_in_part", None)] == delivering(known, replace(DELIVERED, net_wet_g=949_999))
+    assert [("passport_over", None)] == delivering(replace(known, retired="lost"))
+    state = DeliveryState(lanes=LANES, passport=known, accepted=DELIVERED)
+    by_owner = replace(DELIVER, caller=SELLER_TRADER)
+    assert [("role_missing", None)] == blotter(lambda: passports.deliver(state, by_owner, moment()))
+
+
+# --- corrections
+
+
+def test_a_correction_replaces_what_is_read_and_names_what_it_corrects() -> None:
+    found = ledger()
+    first = found.passports[A].stated_by
+    argument = correcting(found, composition=assayed(Nd=29))
+    decision = passports.correct(found.state(A), argument, moment())
+    found.write(decision)
+    (fact,) = facts(decision)
+    assert isinstance(fact, PassportCorrected)
+    assert (first, assayed(Nd=29), 1) == (
+        fact.corrects,
+        found.passports[A].content.composition,
+        found.passports[A].corrections,
+    )
+    stale = replace(correcting(found, moisture_ppb=1), corrects=first)
+    assert [("corrects_other", "/corrects")] == refused(found, passports.correct, stale)
+
+
+def test_papers_have_to_be_valid_when_the_passport_was_issued() -> None:
+    found = ledger(certificates=(paper(valid_until=NOW + timedelta(days=1)),))
+    argument = correcting(found, composition=assayed(Nd=29))
+    later = moment(NOW + timedelta(days=30))
+    assert [PassportCorrected] == [
+        type(fact) for fact in facts(passports.correct(found.state(A), argument, later))
+    ]
+
+
+def test_defects_of_a_correction() -> None:
+    found = ledger()
+    assert [("no_change", None)] == refused(found, passports.correct, correcting(found))
+    moved = correcting(found, lot_number="LOT-2", recycled=recycled(post=1), evidence=())
+    assert [
+        ("correction_moves", "/content/facility"),
+        ("claim_without_evidence", "/content/evidence"),
+        ("claim_without_evidence", "/content/evidence"),
+    ] == refused(found, passports.correct, moved)
+    odd = replace(correcting(found, lot_number=""), reason="")
+    assert [("malformed_member", "/reason"), ("malformed_member", "/content/lot_number")] == refused(
+        found, passports.correct, odd
+    )
+    found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
+    assert [] == refused(found, passports.correct, correcting(found, moisture_ppb=1))
+    by_owner = replace(correcting(found, moisture_ppb=1), caller=BUYER_TRADER)
+    assert [("passport_of_other", None)] == refused(found, passports.correct, by_owner)
+
+
+def test_what_a_balance_rests_on_is_not_corrected() -> None:
+    found = ledger()
+    found.transform(transform(SELLER_TRADER, T, SELLER_SITE, [(A, 1)], [made(X, net_wet_g=1)]), moment())
+    changed = correcting(found, net_wet_g=2_000_000, composition=assayed(Nd=31))
+    assert [("correction_of_balance", "/content/net_wet_g")] == refused(found, passports.correct, changed)
+    made_lot = found.passports[X]
+    of_made = replace(
+        changed,
+        passport=X,
+        expected_version=1,
+        corrects=made_lot.stated_by,
+        content=replace(made_lot.content, custody="identity_preserved"),
+    )
+    assert [("correction_of_balance", "/content/custody")] == refused(found, passports.correct, of_made)
+    assert [] == refused(
+        found,
+        passports.correct,
+        replace(of_made, content=replace(made_lot.content, magnets=None, evidence=ISSUE.content.evidence)),
+    )
+
+
+# --- retirement
+
+
+def test_a_retired_lot_is_done_with() -> None:
+    found = ledger()
+    argument = RetirePassport(caller=SELLER_TRADER, passport=A, expected_version=1, reason="lost")
+    assert [("passport_unknown", None)] == refused(
+        found, passports.retire, replace(argument, caller=BUYER_TRADER)
+    )
+    found.write(passports.retire(found.state(A), argument, moment()))
+    assert ("retired", "lost") == (found.passports[A].status, found.passports[A].retired)
+    again = replace(argument, expected_version=2)
+    assert [("passport_over", None)] == refused(found, passports.retire, again)
+    assert [("passport_over", None)] == refused(found, passports.transfer, transferring(expected_version=2))
+
+
+# --- who sees what
+
+VIEWERS: tuple[Viewer, ...] = (
+    PublicViewer(key=b"k"),
+    InitiativeViewer(initiative="remhub", key=b"k"),
+    OrganisationViewer(organisation=SELLER),
+    OrganisationViewer(organisation=BUYER),
+    OrganisationViewer(organisation=STRANGER),
+    OperatorViewer(cut=0),
+    AuditorViewer(),
+)
+SOLD = replace(
+    ledger(magnets=magnet_record(SELLER), recycled=recycled(post=10, pre=5)).passports[A],
+    owner=BUYER,
+    holder=BUYER,
+    transformation=T,
+)
+
+
+def test_tiers_of_a_passport() -> None:
+    seen = [see_passport(SOLD, viewer) for viewer in VIEWERS]
+    assert [None, None, "issuer", "party", None, "authority", "authority"] == [
+        None if each is None else each.tier for each in seen
+    ]
+    issuer = seen[2]
+    assert issuer is not None
+    assert (None, None, None, SOLD.content) == (issuer.owner, issuer.holder, issuer.drawn_g, issuer.content)
+    counterparty = see_passport(SOLD, VIEWERS[4], frozenset({STRANGER}))
+    assert isinstance(counterparty, SeenPassport)
+    assert (None, None, None, BUYER) == (
+        counterparty.organisation,
+        counterparty.transformation,
+        counterparty.drawn_g,
+        counterparty.owner,
+    )
+    assert [("NO", PPB, None, None)] == [
+        (each.country, each.share_ppb, each.source, each.facility) for each in counterparty.content.origin
+    ]
+
+
+def test_the_label_is_what_the_regulation_asks_for() -> None:
+    label = see_label(SOLD)
+    assert isinstance(label, MagnetLabel)
+    assert SOLD.content.magnets == label.magnets
+    assert [("Nd", 100_000_000, 0)] == [
+        (each.element, each.post_consumer_ppb, each.pre_consumer_ppb) for each in label.recycled
+    ]
+    assert None is see_label(replace(SOLD, content=content(SELLER_SITE)))
+
+
+SEEN_BY: dict[type, tuple[str, ...]] = {
+    LotReserved: ("SELLER", "operator", "auditor"),
+    LotReleased: ("SELLER", "operator", "auditor"),
+    PassportIssued: ("public", "initiative", "SELLER", "BUYER", "STRANGER", "operator", "auditor"),
+    PassportTransferred: ("BUYER", "operator", "auditor"),
+    PassportDrawn: ("BUYER", "operator", "auditor"),
+    PassportCorrected: ("public", "initiative", "SELLER", "BUYER", "STRANGER", "operator", "auditor"),
+    PassportRetired: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
+    PassportTransformed: ("SELLER", "operator", "auditor"),
+    MassBalanceMoved: ("SELLER", "operator", "auditor"),
+}
+"""The issuer is SELLER, the owner BUYER, a counterparty STRANGER."""
+
+
+def test_every_fact_is_placed() -> None:
+    assert set(material_events.FACTS) == set(SEEN_BY) == set(get_args(MaterialFact))
+
+
+@pytest.mark.parametrize("kind", SEEN_BY, ids=lambda kind: kind.__name__)
+def test_who_sees_a_fact(kind: Any) -> None:
+    fact = list(samples(kind.TYPE))[-1]
+    if "organisation" in fact.__struct_fields__:
+        fact = replace(fact, organisation=SELLER)
+    names = ("public", "initiative", "SELLER", "BUYER", "STRANGER", "operator", "auditor")
+    seen: Any = {
+        name: see_material(fact, viewer, SOLD, frozenset({STRANGER}))  # type: ignore[arg-type]
+        for name, viewer in zip(names, VIEWERS, strict=True)
+    }
+    assert SEEN_BY[kind] == tuple(name for name in names if seen[name] is not None)
+    for name in ("public", "initiative"):
+        assert seen[name] is None or isinstance(seen[name], MagnetLabel)
+    assert fact == seen["auditor"] == seen["operator"]
+    if kind in (PassportIssued, PassportCorrected):
+        assert {(None, None)} == {(o.source, o.facility) for o in seen["STRANGER"].content.origin}
+    assert None is see_material(fact, VIEWERS[3]) or "organisation" in fact.__struct_fields__  # type: ignore[arg-type]
+
+
+def test_facts_that_cannot_follow_are_no_state() -> None:
+    drawn = PassportDrawn(passport=A, transformation=T, net_wet_g=1_000_001)
+    issued = PassportIssued(
+        passport=A, organisation=SELLER, owner=SELLER, holder=SELLER, content=ISSUE.content
+    )
+    for found, fact, error in (
+        (Ledger(site()), drawn, LookupError),
+        (ledger(), drawn, AssertionError),
+        (ledger(), issued, AssertionError),
+    ):
+        with pytest.raises(error):
+            found.write(Decision(drafts=(passports.passport_draft(A, LANES, fact),)))

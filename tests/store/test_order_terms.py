@@ -1,0 +1,41 @@
+"""Terms of orders that the migration moves out of their rows are those that the record says."""
+
+from typing import Any
+
+import asyncpg
+
+from events.replay import from_journal
+from market.rebuild import compare_with_record
+from market.settings import DEPLOY
+from tests.market_support import scene_on
+
+MIGRATION = DEPLOY / "postgres" / "migrations" / "0016_order_terms.sql"
+BEFORE = """
+alter table state.supply add column body bytea;
+alter table state.requirement add column body bytea;
+update state.supply s set body = t.body from state.order_terms t where t.order_id = s.supply;
+update state.requirement r set body = t.body from state.order_terms t where t.order_id = r.requirement;
+drop table state.order_terms;
+"""
+
+
+async def test_rows_of_before_become_what_the_record_says(database: Any) -> None:
+    async with scene_on(database) as scene:
+        await scene.offer(scene.sellers[0])
+        await scene.lot(scene.sellers[1], "L-1")
+        await scene.require(scene.buyers[0])
+        owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+        try:
+            async with owner.transaction():
+                await owner.execute(BEFORE)
+            async with owner.transaction():
+                await owner.execute(MIGRATION.read_text("utf-8"))
+            report = await compare_with_record(
+                owner, lambda lane, upto: from_journal(scene.pool, lane, upto=upto)
+            )
+        finally:
+            await owner.close()
+        assert [] == [
+            table.table for table in report.tables if table.differences and table.table.startswith("state.")
+        ]
+        assert 3 == {table.table: table.rows for table in report.tables}["state.order_terms"]

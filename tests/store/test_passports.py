@@ -1,0 +1,248 @@
+"""Passports on PostgreSQL: a lot is taken once whoever comes first, and its lineage is found again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from contracts.commands import deliveries
+from contracts.rules.deliveries import Accept, Ship, Weigh
+from contracts.rules.results import LodgeAssay
+from events.command import Outcome
+from events.contract_events import DeliveryShipped
+from events.desk import Desk, open_desk
+from events.lane import LaneWriter
+from events.material_events import PassportTransferred
+from events.refusal import Refusals
+from events.vocabulary import PPB
+from market.commands import passports, transformations
+from market.rules.lineage import provenance
+from market.rules.passports import IssuePassport, RetirePassport, TransferPassport
+from market.store import lineage
+from market.store import passports as store
+from market.store.applying import apply
+from market.store.transformations import load_accounts
+from market.timers import Timers
+from tests.agreement_support import signed
+from tests.conftest import Database
+from tests.delivery_support import FLAT, NDPR, figures
+from tests.market_support import Scene, done, scene_on
+from tests.passport_support import DAY, assayed, content, made, recycled, transform
+from tests.record_support import new_salt
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_process(scene: Scene) -> AsyncIterator[Desk]:
+    writer = LaneWriter(scene.pool, apply, clock=scene.clock, new_id=uuid7, new_salt=new_salt)
+    await writer.start()
+    yield await open_desk(writer, scene.pool, uuid7)
+    await writer.stop()
+
+
+async def issue(scene: Scene, number: str, **changes: Any) -> UUID:
+    firm, passport = scene.sellers[0], uuid7()
+    stated = content(firm.facility, number, **changes)
+    await passports.issue(scene.desk, IssuePassport(caller=firm.trader, passport=passport, content=stated))
+    return passport
+
+
+async def make(
+    scene: Scene, inputs: list[tuple[UUID, int]], number: str, *, desk: Desk | None = None, **changes: Any
+) -> UUID:
+    """One lot of all that is taken."""
+    firm, lot = scene.sellers[0], uuid7()
+    stated = {"net_wet_g": sum(mass_g for _, mass_g in inputs), **changes.pop("output", {})}
+    output = made(lot, number, **stated)
+    work = transform(firm.trader, uuid7(), firm.facility, inputs, [output], **changes)
+    done(await transformations.transform(desk or scene.desk, work))
+    return lot
+
+
+def codes(error: BaseException) -> list[str]:
+    assert isinstance(error, Refusals)
+    return [refusal.code for refusal in error.refusals]
+
+
+async def test_one_lot_is_used_up_once_by_two_processes(scene: Scene, other_process: Desk) -> None:
+    lot = await issue(scene, "L-1")
+    answers = await asyncio.gather(
+        *[
+            make(scene, [(lot, 1_000_000)], f"M-{n}", desk=desk)
+            for n, desk in enumerate([scene.desk, other_process] * 3)
+        ],
+        return_exceptions=True,
+    )
+    late = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [["drawn_twice"]] * 5 == [codes(error) for error in late]
+    async with scene.pool.acquire() as connection:
+        counts = await connection.fetchrow(
+            "select (select count(*) from transformation), (select count(*) from lineage_edge),"
+            " (select count(*) from passport), (select status from passport where passport = $1)",
+            lot,
+        )
+    assert counts is not None
+    assert (1, 2, 2, "consumed") == tuple(counts)
+
+
+async def test_parts_never_add_up_to_more_than_the_lot(scene: Scene, other_process: Desk) -> None:
+    """Two lots crosswise, so that lanes would be locked against one another if they were not sorted."""
+    lots = [await issue(scene, f"L-{n}") for n in range(2)]
+    answers = await asyncio.gather(
+        *[
+            make(scene, [(lots[n % 2], 300_000), (lots[1 - n % 2], 300_000)], f"M-{n}", desk=desk)
+            for n, desk in enumerate([scene.desk, other_process] * 3)
+        ],
+        return_exceptions=True,
+    )
+    assert 3 == sum(isinstance(answer, UUID) for answer in answers)
+    async with scene.pool.acquire() as connection:
+        known = await store.load_several(connection, lots)
+    assert [100_000, 100_000] == [known[lot].remaining_g for lot in lots]
+
+
+async def test_a_credit_is_claimed_once_by_two_processes(scene: Scene, other_process: Desk) -> None:
+    claiming = await issue(scene, "L-0", custody="mass_balance", recycled=recycled(post=50))
+    plain = [await issue(scene, f"L-{n}", custody="mass_balance") for n in range(1, 5)]
+    balance: dict[str, Any] = {"method": "credit", "balance_days": 30}
+    await make(scene, [(claiming, 1_000_000)], "M-0", **balance)
+    answers = await asyncio.gather(
+        *[
+            make(
+                scene,
+                [(lot, 1_000_000)],
+                f"M-{n + 1}",
+                desk=desk,
+                output={"recycled": recycled(post=50)},
+                **balance,
+            )
+            for n, (lot, desk) in enumerate(zip(plain, [scene.desk, other_process] * 2, strict=True))
+        ],
+        return_exceptions=True,
+    )
+    late = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [["credit_short"]] * 3 == [codes(error) for error in late]
+    async with scene.pool.acquire() as connection:
+        accounts = await load_accounts(connection, scene.sellers[0].facility, ["Nd"], scene.clock.now)
+    post = accounts["Nd", "post_consumer"]
+    assert (600_000_000, 150_000_000, ()) == (post.input_mg, post.claimed_mg, post.credits)
+
+
+async def test_a_transfer_and_a_retirement_of_one_version_exclude_each_other(
+    scene: Scene, other_process: Desk
+) -> None:
+    lot, seller = await issue(scene, "L-1"), scene.sellers[0].trader
+    step: dict[str, Any] = {"caller": seller, "passport": lot, "expected_version": 1}
+    buyer = scene.buyers[0].organisation
+    answers = await asyncio.gather(
+        passports.transfer(scene.desk, TransferPassport(**step, owner=buyer, transferred_on=DAY)),
+        passports.retire(other_process, RetirePassport(**step, reason="lost")),
+        return_exceptions=True,
+    )
+    assert 1 == sum(isinstance(answer, Outcome) for answer in answers)
+
+
+async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> None:
+    """A timer finds it, gives it once, and does not find it again."""
+    firm, buyer, today = scene.sellers[0], scene.buyers[0], scene.clock.now.date()
+    lot = await issue(scene, "L-1", form="separated_oxide", net_wet_g=10_000_000)
+    unsold = await issue(scene, "L-2", form="separated_oxide", net_wet_g=10_000_000)
+    agreement = await signed(scene, FLAT, kind="spot", parties=(firm, buyer))
+    found = []
+    for number, passport in (("L-1", lot), ("L-2", unsold)):
+        shipment = Ship(
+            caller=firm.trader,
+            agreement=agreement,
+            lot_number=number,
+            passport=passport,
+            form="separated_oxide",
+            shipped_on=today,
+            net_wet_g=10_000_000,
+            moisture_ppb=0,
+            stated=figures(**NDPR),
+        )
+        shipped = done(await deliveries.ship(scene.desk, shipment)).events[0].data
+        assert isinstance(shipped, DeliveryShipped)
+        found.append(shipped.delivery)
+    lane = scene.desk.lane("materials", lot).lane
+    async with scene.pool.acquire() as connection:
+        assert [True, False] == [
+            await store.bought(connection, each.organisation, lane, lot) for each in (buyer, scene.buyers[1])
+        ]
+    weighed: dict[str, Any] = {"net_wet_g": 10_000_000, "moisture_ppb": 0, "weighed_on": today}
+    await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=found[0], **weighed))
+    for party in (firm, buyer):
+        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": figures(**NDPR)}
+        await deliveries.lodge(scene.desk, LodgeAssay(caller=party.trader, delivery=found[0], **lodged))
+    accepting = Accept(caller=buyer.trader, delivery=found[0], title_passed_on=today)
+    await deliveries.accept(scene.desk, accepting)
+    timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
+    assert [1, 0] == [await timers.tick(), await timers.tick()]
+    async with scene.pool.acquire() as connection:
+        known = await store.load_several(connection, [lot, unsold])
+        steps = await store.list_steps(connection, lot, after=None, limit=9)
+    assert [buyer.organisation, firm.organisation] == [known[each].owner for each in (lot, unsold)]
+    moved = steps.items[-1].fact
+    assert isinstance(moved, PassportTransferred)
+    assert (agreement, found[0]) == (moved.agreement, moved.delivery)
+
+
+async def test_a_lineage_is_walked_both_ways(scene: Scene) -> None:
+    """Two roots into one lot, of which half and a third root go into another."""
+    seller, other = scene.sellers[0].organisation, scene.buyers[0].organisation
+    roots = [await issue(scene, f"R-{n}", composition=assayed(Nd=10 * (n + 1))) for n in range(3)]
+    first = await make(
+        scene,
+        [(roots[0], 1_000_000), (roots[1], 1_000_000)],
+        "M-1",
+        output={"composition": assayed(Nd=15)},
+    )
+    last = await make(
+        scene,
+        [(first, 1_000_000), (roots[2], 500_000)],
+        "M-2",
+        output={"composition": assayed(Nd=20)},
+    )
+
+    async def walked(lot: UUID, direction: Any, depth: int = 9, nodes: int = 99, **given: Any) -> Any:
+        async with scene.pool.acquire() as connection:
+            return await lineage.walk(
+                connection,
+                lot,
+                direction,
+                depth=depth,
+                nodes_max=nodes,
+                organisation=given.get("organisation"),
+            )
+
+    def lots(found: Any) -> dict[UUID, int]:
+        return {node.passport: node.depth for node in found.nodes}
+
+    up = await walked(last, "up")
+    assert {last: 0, first: 1, roots[2]: 1, roots[0]: 2, roots[1]: 2} == lots(up)
+    assert {
+        roots[2]: (PPB // 2, False),
+        roots[0]: (166_666_667, False),
+        roots[1]: (333_333_333, False),
+    } == {share.passport: (share.share_ppb, share.further) for share in provenance(up)}
+    near = await walked(last, "up", depth=1)
+    assert {first: (PPB // 2, True), roots[2]: (PPB // 2, False)} == {
+        share.passport: (share.share_ppb, share.further) for share in provenance(near)
+    }
+    assert (False, True) == (near.cut, (await walked(last, "up", nodes=3)).cut)
+    assert {roots[0]: 0, first: 1, last: 2} == lots(await walked(roots[0], "down"))
+    assert {roots[0]: 0, first: 1, last: 2} == lots(await walked(roots[0], "down", organisation=seller))
+    assert {roots[0]: 0} == lots(await walked(roots[0], "down", organisation=other))
