@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 3
 PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast test-deep test-tamper test-certificates check format schemas requirements clean \
+.PHONY: help setup demo up test test-fast test-deep test-tamper test-certificates drill check format schemas requirements clean \
 	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams
 
 help: ## list the tasks
@@ -40,6 +40,9 @@ test-tamper: setup ## ten thousand seeded changes of real topics, every one foun
 
 test-certificates: setup ## every member of a thousand certificates changed by one, every change found and named (an hour)
 	@WHOLE_CERTIFICATES=1000 $(PYTEST_PARALLEL) --timeout=14400 tests/rules/test_tampered_certificates.py
+
+drill: setup ## lose all topics, then the database, and take both back by the commands of docs/recovery.md
+	@$(PYTHON) deploy/drill.py
 
 check: setup ## formatting, lint, types, import contracts, dependencies, SQL
 	$(BIN)/ruff format --check .

@@ -258,6 +258,21 @@ cross join lateral (
 ) r
 """
 
+# And what a database that was lost had accepted: of its keys the topics have the hashes.
+OR_RESTORED = """
+union all
+select null, null, null, null, null, null, null, a.place - 1, r.body_hash, r.event_ids
+from unnest($3::uuid[], $4::text[], $5::text[]) with ordinality as a (organisation, route, key, place)
+cross join lateral (
+    select q.body_hash, q.event_ids from record.restored_request q
+    where q.organisation = a.organisation and q.route = a.route
+    and q.key_sha256 = sha256(convert_to(a.key, 'UTF8')) limit 1
+) r
+"""
+READ_LOCKED_OR_RESTORED = READ_LOCKED + OR_RESTORED
+
+HAS_RESTORED = "select exists (select from record.restored_request)"
+
 
 class StoredRequest(NamedTuple):
     """An accepted request; `place` is its index among those asked for."""
@@ -268,11 +283,18 @@ class StoredRequest(NamedTuple):
 
 
 async def read_locked(
-    connection: Connection, keys: Collection[LaneKey], requests: Sequence[Request]
+    connection: Connection,
+    keys: Collection[LaneKey],
+    requests: Sequence[Request],
+    *,
+    restored: bool = False,
 ) -> tuple[Heads, list[StoredRequest]]:
-    """Lanes that the transaction holds, and those of the requests that were accepted before."""
+    """Lanes that the transaction holds, and those of the requests that were accepted before.
+
+    `restored`: also those that a lost database had accepted.
+    """
     rows = await connection.fetch(
-        READ_LOCKED,
+        READ_LOCKED_OR_RESTORED if restored else READ_LOCKED,
         [key.stream for key in keys],
         [key.lane for key in keys],
         [request.organisation for request in requests],
@@ -298,6 +320,11 @@ def _heads_of(rows: Sequence[Any]) -> Heads:
         for row in rows
     }
     return Heads(heads, rows[0]["locked_at"] if rows else datetime.max.replace(tzinfo=UTC))
+
+
+async def has_restored(connection: Connection) -> bool:
+    """Whether the database was ever taken back from the topics with requests in them."""
+    return bool(await connection.fetchval(HAS_RESTORED))
 
 
 async def append(

@@ -87,6 +87,20 @@ async def read_deployment(connection: Connection) -> Deployment:
     return Deployment(deployment_id=row["deployment_id"], lanes=row["lanes"])
 
 
+STOP_LANES = "update record.lane set stopped_reason = $1"
+
+STOPPED_LANES = "select count(*) from record.lane where stopped_reason = $1"
+
+
+async def stop_lanes(connection: Connection, reason: str | None) -> None:
+    """Nothing is written to any lane while it has a reason; None lets all of them go on. As the owner."""
+    await connection.execute(STOP_LANES, reason)
+
+
+async def stopped_lanes(connection: Connection, reason: str) -> int:
+    return int(await connection.fetchval(STOPPED_LANES, reason))
+
+
 READ_HEAD = "select next_position - 1 as position, head from record.lane where stream = $1 and lane = $2"
 
 

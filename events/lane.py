@@ -35,6 +35,7 @@ from events.heads import (
     Stamp,
     StoredRequest,
     begin_and_lock,
+    has_restored,
     read_locked,
 )
 from events.journal import read_by_ids, read_deployment
@@ -111,10 +112,12 @@ class LaneWriter:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._source = ""
+        self._restored = False
 
     async def start(self) -> None:
         async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
             self._source = source_of((await read_deployment(connection)).deployment_id)
+            self._restored = await has_restored(connection)
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")
 
@@ -294,7 +297,9 @@ class LaneWriter:
     ) -> list[tuple[_Waiting, Outcome]]:
         """Find repeats, load, decide, apply, journal. What fails by itself is answered here."""
         asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
-        heads, stored = await read_locked(connection, lanes, [request for _, request in asked])
+        heads, stored = await read_locked(
+            connection, lanes, [request for _, request in asked], restored=self._restored
+        )
         known = {id(asked[request.place][0]): request for request in stored}
         opened = [waiting for waiting in batch if _is_open(waiting, heads)]
         fresh = [waiting for waiting in opened if id(waiting) not in known]

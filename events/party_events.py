@@ -1,4 +1,4 @@
-"""Facts of the `parties` stream: organisations, sites, papers and keys; and initiatives.
+"""Facts of the `parties` stream: organisations, sites, papers and keys; initiatives; recoveries.
 
 Lane key: the organisation, of an initiative its code.
 """
@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from events.vocabulary import (
     Code,
+    Count,
     CountryCode,
     FacilityScale,
     Instant,
@@ -18,6 +19,7 @@ from events.vocabulary import (
     PartyRole,
     ProductForm,
     Sha256Hex,
+    Stream,
     Text,
     ValueChainStage,
     WasteStatus,
@@ -203,6 +205,46 @@ class InitiativeRevoked(Struct, frozen=True, kw_only=True):
     initiative: Code
 
 
+LANES_MAX = 1024
+
+
+class LaneAnchor(Struct, frozen=True, kw_only=True):
+    """A lane as it stood: its last position, the chain there, how many events a signed head held."""
+
+    stream: Stream
+    lane: Annotated[int, Meta(ge=0, lt=LANES_MAX)]
+    position: Count
+    head: Sha256Hex
+    sealed: Count = 0
+
+
+class RecordRepublished(Struct, frozen=True, kw_only=True):
+    """The operator has lanes of a stream published again from the journal, from their first events.
+
+    `organisation` ordered it; `old_clusters` are those that the lanes lay on, where that was known.
+    """
+
+    TYPE: ClassVar[str] = "parties.record.republished.v1"
+
+    organisation: UUID
+    old_clusters: Annotated[tuple[Text, ...], Meta(max_length=16)] = ()
+    new_cluster: Text
+    anchors: Annotated[tuple[LaneAnchor, ...], Meta(min_length=1, max_length=LANES_MAX)]
+
+
+class RecordRestored(Struct, frozen=True, kw_only=True):
+    """The journal of a stream was lost and taken back from its topic on `cluster`, up to the anchors.
+
+    What an anchor has beyond `sealed` is vouched for by the chain alone.
+    """
+
+    TYPE: ClassVar[str] = "parties.record.restored.v1"
+
+    organisation: UUID
+    cluster: Text
+    anchors: Annotated[tuple[LaneAnchor, ...], Meta(min_length=1, max_length=LANES_MAX)]
+
+
 FACTS: tuple[type[Struct], ...] = (
     OrganisationRegistered,
     OrganisationChanged,
@@ -220,4 +262,6 @@ FACTS: tuple[type[Struct], ...] = (
     InitiativeRegistered,
     InitiativeChanged,
     InitiativeRevoked,
+    RecordRepublished,
+    RecordRestored,
 )

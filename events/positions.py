@@ -1,6 +1,6 @@
 """Where each reader stands on each lane: moved with the reader's effect, guarded by position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -136,3 +136,48 @@ async def resume(connection: Connection, name: str, key: LaneKey) -> bool:
 async def reread(connection: Connection, name: str, key: LaneKey) -> bool:
     """As `resume`, after the topic was made anew: from its first record, skipping what has been applied."""
     return await connection.execute(REREAD, name, key.stream, key.lane) == "UPDATE 1"
+
+
+REREAD_LANES = """
+update record.consumer c set stopped_reason = null, next_offset = 0, last_event_id = null, cluster_id = null
+from unnest($1::text[], $2::bigint[]) as a (stream, lane) where c.stream = a.stream and c.lane = a.lane
+"""
+
+
+async def reread_lanes(connection: Connection, keys: Sequence[LaneKey]) -> int:
+    """As `reread`, for every reader of the lanes; how many places were moved."""
+    status = await connection.execute(REREAD_LANES, [key.stream for key in keys], [key.lane for key in keys])
+    return int(status.rpartition(" ")[2])
+
+
+RESTORE = """
+insert into record.consumer (
+    name, stream, lane, position, head, next_offset, last_event_id, cluster_id
+) values ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+
+
+async def restore(connection: Connection, name: str, places: Mapping[LaneKey, Place]) -> None:
+    """Where a reader stands whose effects were taken back with the journal. As the owner."""
+    await connection.executemany(RESTORE, [(name, *key, *place) for key, place in places.items()])
+
+
+FORGET = "delete from record.consumer where name = $1"
+
+
+async def forget(connection: Connection, name: str) -> int:
+    """A reader begins anew with each lane's first event; how many places it had. As the owner."""
+    return int((await connection.execute(FORGET, name)).rpartition(" ")[2])
+
+
+# A service that was killed stays in it for as long as the rest of its leases lasts.
+AT_WORK = """
+select distinct name from record.consumer where leased_until > clock_timestamp()
+union select 'relay' from record.relay where leased_until > clock_timestamp()
+order by name
+"""
+
+
+async def at_work(connection: Connection) -> list[str]:
+    """Relay and readers that hold leases."""
+    return [row["name"] for row in await connection.fetch(AT_WORK)]

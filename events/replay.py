@@ -1,6 +1,7 @@
 """Feeds a range of the record, from journal or topic, to whoever asks; takes lost events back from Kafka."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from events.chain import genesis, next_head
@@ -9,7 +10,8 @@ from events.connections import Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import Apply
-from events.journal import JournalRow, copy_rows, read_head, read_rows
+from events.journal import JournalRow, copy_rows, read_body_hashes, read_head, read_rows
+from events.merkle import Frontier, leaf_hash
 from events.topics import record_topic, topic_records
 from events.writes import send
 
@@ -19,6 +21,68 @@ LAST = 2**62
 
 class BrokenRecord(Exception):
     """A hole, a fork, an edit or an undecodable event: the range cannot be fed any further."""
+
+
+class History:
+    """A lane's bodies from its first on: the chain over them, and the roots that were signed of them.
+
+    `roots` by the number of events that they hold; `sealed`: the largest of those numbers that was reached.
+    """
+
+    def __init__(self, key: LaneKey, deployment_id: UUID, roots: Mapping[int, bytes]) -> None:
+        self._key = key
+        self._roots = roots
+        self._tree = Frontier()
+        self.head = genesis(deployment_id, key.stream, key.lane)
+        self.sealed = 0
+
+    @property
+    def position(self) -> int:
+        return self._tree.size
+
+    def take(self, body: bytes, chain: bytes | None) -> None:
+        """The next body and the head that is claimed for it. BrokenRecord when it cannot be that."""
+        head = next_head(self.head, body)
+        self._tree.append(leaf_hash(body))
+        if chain != head:
+            raise BrokenRecord(f"{self._where()} does not continue the chain")
+        signed = self._roots.get(self.position)
+        if signed is not None:
+            if signed != self._tree.root():
+                raise BrokenRecord(
+                    f"the events up to {self._where()} are not those over which a head was signed"
+                )
+            self.sealed = self.position
+        self.head = head
+
+    def end(self) -> None:
+        """BrokenRecord when events are missing over which a head was signed."""
+        last = max(self._roots, default=0)
+        if self.position < last:
+            raise BrokenRecord(f"{self._where()} is the last, and a head over {last} events was signed")
+
+    def _where(self) -> str:
+        return f"{self._key.stream}/{self._key.lane}, position {self.position}"
+
+
+async def check_journal(
+    connection: Connection, key: LaneKey, deployment_id: UUID, roots: Mapping[int, bytes]
+) -> History:
+    """The whole lane as the journal holds it, hashed and compared with what was signed; nothing is decoded.
+
+    Raises BrokenRecord.
+    """
+    history = History(key, deployment_id, roots)
+    last, head = await read_head(connection, key)
+    while rows := await read_rows(connection, key, history.position, last, CHUNK_EVENTS):
+        for row in rows:
+            history.take(row.body, row.chain)
+    if (history.position, history.head) != (last, head):
+        raise BrokenRecord(
+            f"journal {key.stream}/{key.lane}: position {history.position + 1} is missing or was changed"
+        )
+    history.end()
+    return history
 
 
 async def from_journal(
@@ -149,3 +213,79 @@ async def _take_back(
         after = (rows[-1].position + 1, rows[-1].chain, last_time, rows[0].position)
         if await connection.execute(RESTORE_HEAD, *key, *after) != "UPDATE 1":
             raise BrokenRecord(f"{key.stream}/{key.lane} was written to during its restore")
+
+
+class WholeLane(NamedTuple):
+    """A lane taken back from its first event: what was verified, its last event and where that lies."""
+
+    history: History
+    last_offset: int | None
+    last_event_id: UUID | None
+    restored: int
+
+
+async def restore_whole_lane(
+    pool: Pool,
+    consumer: Consumer,
+    key: LaneKey,
+    deployment_id: UUID,
+    roots: Mapping[int, bytes],
+    apply: Apply,
+    *,
+    topic_prefix: str = "",
+) -> WholeLane:
+    """Recovery of a journal that was lost: every event of the topic that it lacks, with its effects.
+
+    BrokenRecord where the topic is not one history under all that was signed (`roots` by number of events).
+    """
+    history = History(key, deployment_id, roots)
+    async with acquire(pool) as connection:
+        kept, head = await read_head(connection, key)
+    last_offset, last_event_id, restored = None, None, 0
+    async for records in topic_records(consumer, record_topic(topic_prefix, key.stream), key.lane):
+        fresh: list[Recorded] = []
+        repeats: list[Recorded] = []
+        for record in records:
+            where = f"topic of {key.stream}/{key.lane}, offset {record.offset}"
+            event = _decode(record.body, next_head(history.head, record.body), where)
+            if (event.stream, event.lane) != key or event.position > history.position + 1:
+                raise BrokenRecord(f"{where}, does not continue position {history.position}")
+            if event.position <= history.position:
+                repeats.append(event)
+                continue
+            history.take(record.body, record.chain)
+            last_offset, last_event_id = record.offset, event.id
+            if event.position == kept and history.head != head:
+                raise BrokenRecord(f"{where}: the journal holds another event at position {kept}")
+            if event.position > kept:
+                fresh.append(event)
+        if fresh:
+            rows = [
+                JournalRow(
+                    *key, each.position, each.id, stored_type(each), each.subject, each.body, each.chain
+                )
+                for each in fresh
+            ]
+            await _take_back(pool, key, rows, fresh, apply)
+            restored += len(rows)
+        await _check_repeats(pool, key, repeats)
+    history.end()
+    return WholeLane(history, last_offset, last_event_id, restored)
+
+
+async def _check_repeats(pool: Pool, key: LaneKey, repeats: Sequence[Recorded]) -> None:
+    """BrokenRecord unless each is what the journal holds at its position."""
+    if not repeats:
+        return
+    async with acquire(pool) as connection:
+        hashes = await read_body_hashes(connection, key, [event.position for event in repeats])
+    for event in repeats:
+        if hashes[event.position] != event.body_hash:
+            raise BrokenRecord(
+                f"topic of {key.stream}/{key.lane}: position {event.position} has other bytes than before"
+            )
+
+
+def stored_type(event: Recorded) -> str:
+    """The type as it was written; a decoded event bears the newest version of it."""
+    return decode_envelope(event.body).type

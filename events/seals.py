@@ -69,6 +69,8 @@ select number, stream, lane, size, root, old_size, note, signed_at, published fr
 where stream = $1 and lane = $2 order by size desc limit 1
 """
 
+READ_ROOTS = "select size, root from record.checkpoint where stream = $1 and lane = $2"
+
 READ_UNPUBLISHED = """
 select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
 where not published order by number limit $1
@@ -77,6 +79,12 @@ where not published order by number limit $1
 INSERT_SEAL = """
 insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_at, published)
 values ($1, $2, $3, $4, $5, $6, $7, false)
+"""
+
+# What is taken back from the topic is on it.
+INSERT_PUBLISHED = """
+insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_at, published)
+values ($1, $2, $3, $4, $5, $6, $7, true)
 """
 
 MARK_PUBLISHED = "update record.checkpoint set published = true where number = any($1::bigint[])"
@@ -127,6 +135,11 @@ async def read_newest(connection: Connection, key: LaneKey) -> Seal | None:
     return None if row is None else _seal(row)
 
 
+async def read_roots(connection: Connection, key: LaneKey) -> dict[int, bytes]:
+    """Every root that was signed of a lane, by the number of events."""
+    return {row["size"]: row["root"] for row in await connection.fetch(READ_ROOTS, *key)}
+
+
 async def read_unpublished(connection: Connection, limit: int) -> list[Seal]:
     """In the order in which they were signed."""
     return [_seal(row) for row in await connection.fetch(READ_UNPUBLISHED, limit)]
@@ -156,6 +169,23 @@ async def insert_seal(
     signed_at: datetime,
 ) -> None:
     await connection.execute(INSERT_SEAL, *key, size, root, old_size, note, signed_at)
+
+
+class Published(NamedTuple):
+    """A head as it was signed and published."""
+
+    stream: str
+    lane: int
+    size: int
+    root: bytes
+    old_size: int
+    note: str
+    signed_at: datetime
+
+
+async def insert_published(connection: Connection, heads: Sequence[Published]) -> None:
+    """In the order in which they were signed."""
+    await connection.executemany(INSERT_PUBLISHED, heads)
 
 
 async def mark_published(connection: Connection, numbers: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from events.journal import read_body_hashes, read_head
 
 RESTORE = "lodestone replay --restore {stream}/{lane}"
 REPUBLISH = "lodestone topics --republish {stream}/{lane}"
-RECREATE = "delete the topic, lodestone topics, then for each of its lanes " + REPUBLISH
+RECREATE = "delete the topic, then lodestone topics --republish {stream}"
 EXAMINE = "lodestone doctor"
 
 READ_SECONDS_MAX = 30.0

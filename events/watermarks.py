@@ -123,14 +123,56 @@ async def oldest_unpublished_seconds(connection: Connection) -> float:
 
 
 REPUBLISH = """
-update record.relay set position = 0, kafka_offset = null, cluster_id = null, stopped_reason = null
-where stream = $1 and lane = $2
+update record.relay r set position = 0, kafka_offset = null, cluster_id = null, stopped_reason = null
+from unnest($1::text[], $2::bigint[]) as a (stream, lane) where r.stream = a.stream and r.lane = a.lane
 """
 
 
-async def republish(connection: Connection, key: LaneKey) -> None:
-    """Recovery for a lost topic: the relay sends the lane again from its first event. As the relay role."""
-    await connection.execute(REPUBLISH, key.stream, key.lane)
+async def republish(connection: Connection, *keys: LaneKey) -> None:
+    """For lost topics: the relay sends the lanes again from their first events. As the relay role."""
+    await connection.execute(REPUBLISH, [key.stream for key in keys], [key.lane for key in keys])
+
+
+class Published(NamedTuple):
+    """A lane up to the record at an offset; None: nothing lies on its topic."""
+
+    key: LaneKey
+    position: int
+    offset: int | None
+
+
+RESTORE = """
+update record.relay r set position = p.position, kafka_offset = p.kafka_offset,
+    cluster_id = case when p.kafka_offset is null then null else $5 end, stopped_reason = null
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as p (stream, lane, position, kafka_offset)
+where r.stream = p.stream and r.lane = p.lane
+"""
+
+
+async def restore(connection: Connection, lanes: Sequence[Published], cluster_id: str) -> None:
+    """Watermarks of a journal that was taken back from the topics. As the owner."""
+    await connection.execute(
+        RESTORE,
+        [lane.key.stream for lane in lanes],
+        [lane.key.lane for lane in lanes],
+        [lane.position for lane in lanes],
+        [lane.offset for lane in lanes],
+        cluster_id,
+    )
+
+
+# Where lanes lay that were published before.
+READ_CLUSTERS = """
+select distinct r.cluster_id from record.relay r
+join unnest($1::text[], $2::bigint[]) as a (stream, lane) using (stream, lane)
+where r.cluster_id is not null order by r.cluster_id
+"""
+
+
+async def clusters_of(connection: Connection, keys: Sequence[LaneKey]) -> tuple[str, ...]:
+    """Ids of the clusters that hold the lanes' watermarks."""
+    rows = await connection.fetch(READ_CLUSTERS, [key.stream for key in keys], [key.lane for key in keys])
+    return tuple(row["cluster_id"] for row in rows)
 
 
 RESUME = "update record.relay set stopped_reason = null where stream = $1 and lane = $2"

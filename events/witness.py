@@ -26,7 +26,9 @@ from events.checkpoints import (
     HandedOver,
     Head,
     Ledger,
+    Repeat,
     Rotated,
+    Signed,
     decode_message,
     encode_message,
     lane_of_origin,
@@ -38,7 +40,7 @@ from events.decision import LaneKey
 from events.durable_files import write_durably
 from events.faults import crash_point
 from events.key_files import make_keys, read_keys
-from events.notes import Algorithm, SigningKey, VerifierKey, parse_note, signed, verifier_key
+from events.notes import Algorithm, Note, SigningKey, VerifierKey, parse_note, signed, verifier_key
 from events.publishing import Message, NotPublished, TopicWriter, derived_id
 from events.topics import TopicRecord, lost_place, topic_records
 
@@ -64,7 +66,8 @@ class _Noted(Struct, frozen=True, kw_only=True):
 
 class _State(Struct, frozen=True, kw_only=True):
     """What has to survive: `notes` are the heads that were verified, one per lane; `waiting` are cosignatures
-    that may not be on the topic yet; `last_sha256` is of the record before `next_offset`."""
+    that may not be on the topic yet; `last_sha256` is of the record before `next_offset`; `awaited` are heads
+    of a topic that was made anew and does not hold them again yet."""
 
     operator: str
     retired: tuple[str, ...] = ()
@@ -73,6 +76,7 @@ class _State(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     faults: tuple[_Noted, ...] = ()
+    awaited: tuple[str, ...] = ()
 
 
 class Folder:
@@ -149,6 +153,30 @@ class Witness:
         """What it has seen that an honest operator does not do."""
         return () if self._state is None else tuple(noted.told for noted in self._state.faults)
 
+    @property
+    def awaited(self) -> int:
+        """Lanes whose verified heads a topic that was made anew does not hold again."""
+        return 0 if self._state is None else len(self._state.awaited)
+
+    def begin_anew(self) -> None:
+        """The topic was made anew: read it from its beginning, and hold it against the heads of before.
+
+        Whatever it says of them otherwise is a fault; what it says again is cosigned again.
+        """
+        state = self._state
+        if state is not None:
+            self._state = msgspec.structs.replace(
+                state,
+                operator=_first_key(state),
+                retired=(),
+                next_offset=0,
+                last_sha256=None,
+                waiting=(),
+                awaited=state.notes,
+            )
+            self._folder.write(self._state)
+            self._ledger = None
+
     def stop(self) -> None:
         self._stopping.set()
 
@@ -203,8 +231,7 @@ class Witness:
         notes = [note async for note in _rotations(consumer, self._topic)]
         state = self._state
         assert state is not None
-        first = state.retired[0] if state.retired else state.operator
-        return oldest_key(self._operator, notes).text == first
+        return oldest_key(self._operator, notes).text == _first_key(state)
 
     async def _check_topic(self, consumer: Consumer, state: _State) -> None:
         last = None if state.last_sha256 is None else bytes.fromhex(state.last_sha256)
@@ -216,6 +243,8 @@ class Witness:
         """The state after some records; nothing is published by this."""
         heads: dict[LaneKey, Head] = {}
         faults = list(state.faults)
+        awaited = {parse_note(note).text: note for note in state.awaited}
+        again: list[Note] = []
         for record in records:
             match ledger.feed(record.body):
                 case Head() as head:
@@ -227,24 +256,26 @@ class Witness:
                     noted = _Noted(lane=lane, told=f"offset {record.offset}: {told}")
                     if len(faults) < FAULTS_MAX or lane is not None:
                         faults.append(noted)
+                case Repeat() if awaited:
+                    again += _said_again(record.body, awaited)
                 case _:
                     pass
         refused = {noted.lane for noted in faults}
-        newest = [head for lane, head in heads.items() if tuple(lane) not in refused]
+        newest = [head.note for lane, head in heads.items() if tuple(lane) not in refused]
         return _State(
             operator=ledger.operator.text,
             retired=tuple(key.text for key in ledger.retired),
             next_offset=records[-1].offset + 1,
             last_sha256=_sha256(records[-1]),
             notes=tuple(_newest_note(ledger, lane) for lane in ledger.lanes()),
-            waiting=(*state.waiting, *map(self._cosign, newest)),
+            waiting=(*state.waiting, *map(self._cosign, [*again, *newest])),
             faults=tuple(faults),
+            awaited=tuple(awaited.values()),
         )
 
-    def _cosign(self, head: Head) -> str:
-        text = head.note.text
-        by_operator = [each.line for each in head.note.signatures]
-        return signed(text, [*by_operator, self._key.cosign(text, int(self._clock().timestamp()))])
+    def _cosign(self, note: Note) -> str:
+        by_operator = [each.line for each in note.signatures]
+        return signed(note.text, [*by_operator, self._key.cosign(note.text, int(self._clock().timestamp()))])
 
     async def _publish(self, state: _State) -> None:
         if not state.waiting:
@@ -270,6 +301,10 @@ class Witness:
         )
 
 
+def _first_key(state: _State) -> str:
+    return state.retired[0] if state.retired else state.operator
+
+
 def _ledger_of(state: _State) -> Ledger:
     ledger = Ledger(verifier_key(state.operator))
     ledger.retired = [verifier_key(text) for text in state.retired]
@@ -287,6 +322,15 @@ def _newest_note(ledger: Ledger, lane: LaneKey) -> str:
     head = ledger.newest(lane)
     assert head is not None
     return signed(head.note.text, [each.line for each in head.note.signatures])
+
+
+def _said_again(body: bytes, awaited: dict[str, str]) -> list[Note]:
+    """The note of a repeated head that was awaited, which then is so no longer; none for another."""
+    message = decode_message(body)
+    if not isinstance(message, Signed):
+        return []
+    note = parse_note(message.note)
+    return [] if awaited.pop(note.text, None) is None else [note]
 
 
 async def _rotations(consumer: Consumer, topic: str) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ VERBS: Final = (
     "keys",
     "rules",
     "replay",
+    "recover",
     "audit",
     "clear",
     "verify",

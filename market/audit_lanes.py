@@ -42,13 +42,17 @@ def untold(_what: str, _total: int) -> Iterator[Advance]:
 
 
 class AskedLane(Struct, frozen=True, kw_only=True):
-    """`size`: its records of now; `seals`: the roots that the operator has signed, by number of events."""
+    """`size`: its records of now; `seals`: the roots that the operator has signed, by number of events.
+
+    `anchors`: its heads where the record was recovered, in hexadecimal, by position.
+    """
 
     stream: str
     lane: int
     size: int
     expected_end: int | None
     seals: dict[int, bytes]
+    anchors: dict[int, str]
     bounds: Bounds
 
     @property
@@ -240,6 +244,7 @@ def _chain_of(asked: Asked, lane: AskedLane, kept: bytes | None) -> ChainAudit:
         asked.deployment_id,
         lane.expected_end,
         seals=lane.seals,
+        anchors=lane.anchors,
         bounds=lane.bounds,
         followed=followed,
     )
@@ -256,6 +261,7 @@ def _facts_of(asked: Asked, shelf: AuditShelf, lane: AskedLane, kept: bytes | No
         lane.expected_end,
         shelf=shelf,
         seals=lane.seals,
+        anchors=lane.anchors,
         bounds=lane.bounds,
         folded=folded,
     )

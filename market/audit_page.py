@@ -17,6 +17,7 @@ from market.audit_report import (
     contracts_told,
     encode_report,
     lane_told,
+    recovery_told,
     tail_of,
     verdict_told,
 )
@@ -77,6 +78,7 @@ def page(report: AuditReport) -> str:
     _verdict(body, report)
     _asked(body, report)
     _checked(body, report)
+    _recoveries(body, report)
     _lanes(body, report)
     _signatures(body, report)
     return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
@@ -161,6 +163,15 @@ def _checked(body: Element, report: AuditReport) -> None:
             )
         )
     _facts(body, facts)
+
+
+def _recoveries(body: Element, report: AuditReport) -> None:
+    if not report.recoveries:
+        return
+    _text(body, "h2", "Recoveries of the record")
+    _text(body, "p", "as the record tells of them; where they found a lane, its chain was held against that")
+    for recovery in report.recoveries:
+        _text(body, "p", recovery_told(recovery))
 
 
 def _lanes(body: Element, report: AuditReport) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from events.party_events import LaneAnchor
 from market.lane_verdict import Divergence, LaneVerdict
 
 FORMAT: Final = "lodestone-audit-1"
@@ -28,6 +29,19 @@ class Cosigner(Struct, frozen=True, kw_only=True):
     name: str
     key: str
     sealed: int
+
+
+class Recovery(Struct, frozen=True, kw_only=True):
+    """What the record says of its own. `republished`: topics were made anew from the journal; else the
+    journal was taken back from topics. `anchors`: where the lanes stood then."""
+
+    event: UUID
+    time: datetime
+    organisation: UUID
+    republished: bool
+    old_clusters: tuple[str, ...]
+    cluster: str
+    anchors: tuple[LaneAnchor, ...]
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -57,7 +71,8 @@ class Made(Struct, frozen=True, kw_only=True):
 
 class AuditReport(Struct, frozen=True, kw_only=True):
     """`deployment_given`: false when the id came from the first record; `ending` claims what is proved.
-    `sealed`: events under checkpoints, `tail`: those after them; counts are of all lanes."""
+    `sealed`: events under checkpoints, `tail`: those after them; counts are of all lanes. `recoveries`: each
+    anchor that lies in what was read was held against the lane's chain."""
 
     format: str = FORMAT
     deployment: UUID | None
@@ -78,6 +93,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     sealed: int = 0
     tail: int = 0
     cosigners: tuple[Cosigner, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
     mode: Mode = "full"
     asked: Question = Question()
     run: Made | None = None
@@ -90,6 +106,7 @@ def report_of(
     deployment: UUID | None,
     deployment_given: bool,
     cosigners: tuple[Cosigner, ...],
+    recoveries: tuple[Recovery, ...],
     asked: Question,
     run: Made,
 ) -> AuditReport:
@@ -116,6 +133,7 @@ def report_of(
         sealed=sealed,
         tail=tail,
         cosigners=cosigners,
+        recoveries=recoveries,
         mode=asked.mode,
         asked=asked,
         run=run,
@@ -191,6 +209,22 @@ def contracts_told(report: AuditReport) -> str:
         f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
         f"{report.years:,} contract years"
     )
+
+
+def recovery_told(recovery: Recovery) -> str:
+    """That its anchors hold is for an audit to say."""
+    anchors = recovery.anchors
+    events, sealed = sum(each.position for each in anchors), sum(each.sealed for each in anchors)
+    lanes = f"{len(anchors):,} lane{'s' if len(anchors) > 1 else ''} of {anchors[0].stream}"
+    held = f"{events:,} events, {sealed:,} under checkpoints"
+    before = ", ".join(recovery.old_clusters) or "an unknown one"
+    what = (
+        f"made anew from the journal on cluster {recovery.cluster}, before that {before}"
+        if recovery.republished
+        else f"from which a lost journal was taken back, on cluster {recovery.cluster}"
+    )
+    when = f"{recovery.time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{when}, topic {what}: {lanes}, {held}; ordered by {recovery.organisation}"
 
 
 def lane_told(lane: LaneVerdict, *, keyed: bool) -> str:

@@ -25,6 +25,7 @@ from market.audit_ranges import EVERYTHING, RangeError, Span, bounds_of, mark_to
 from market.audit_report import AuditReport, Made, Mode, Question, report_of
 from market.audit_state import SAVE_SECONDS_MIN, StateError
 from market.lane_verdict import Bounds, Divergence, LaneVerdict
+from market.recoveries import anchors_by_lane, read_recoveries
 from market.sealed_heads import SealedHeads, read_sealed
 from market.topics import TopicError, open_reading
 
@@ -86,13 +87,15 @@ async def audit(
     started_at, began = datetime.now(UTC), time.monotonic()
     ends = expected_ends or {}
     try:
-        sizes = await _sizes(
+        sizes = await lane_sizes(
             bootstrap, prefix, [each for each in streams if mode != "clearings" or each == "market"]
         )
         _check(sizes, {*ends, *lanes}, mode, span)
         bounds = await bounds_of(bootstrap, prefix, lanes or sizes, span)
         seals = NOTHING_SEALED if key is None else await _sealed(bootstrap, prefix, key)
-        found_id = deployment_id or await _deployment(bootstrap, prefix, sizes)
+        recoveries = await read_recoveries(bootstrap, prefix)
+        anchors = anchors_by_lane(recoveries)
+        found_id = deployment_id or await recorded_deployment(bootstrap, prefix, sizes)
         cluster = await cluster_id(bootstrap)
         asked = Asked(
             bootstrap=bootstrap,
@@ -100,7 +103,7 @@ async def audit(
             deployment_id=found_id or NO_DEPLOYMENT,
             mode=mode,
             resolve=resolve,
-            lanes=tuple(_asked_lane(place, sizes, ends, seals, bounds) for place in sorted(bounds)),
+            lanes=tuple(_asked_lane(place, sizes, ends, seals, anchors, bounds) for place in sorted(bounds)),
             kept=None if state is None else Kept(str(state), cluster, processes, save_seconds),
         )
         verdicts = await audit_in_processes(asked, processes, told, apart=apart)
@@ -112,13 +115,14 @@ async def audit(
         deployment=found_id,
         deployment_given=deployment_id is not None,
         cosigners=seals.cosigners,
+        recoveries=recoveries,
         asked=_question(asked, cluster, span, key),
         run=_made(started_at, time.monotonic() - began, verdicts),
     )
 
 
-async def _sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
-    """How many records lie on each lane."""
+async def lane_sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
+    """How many records lie on each lane. TopicError when there is no topic of a stream."""
     found: dict[LaneKey, int] = {}
     for stream in streams:
         async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
@@ -126,7 +130,7 @@ async def _sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[La
     return found
 
 
-async def _deployment(bootstrap: str, prefix: str, sizes: Mapping[LaneKey, int]) -> UUID | None:
+async def recorded_deployment(bootstrap: str, prefix: str, sizes: Mapping[LaneKey, int]) -> UUID | None:
     """The deployment that the first record which names one names: lane by lane, since one is enough."""
     for lane in (key for key, size in sizes.items() if size):
         async with open_reading(bootstrap, record_topic(prefix, lane.stream), only=[lane.lane]) as reading:
@@ -152,6 +156,7 @@ def _asked_lane(
     sizes: Mapping[LaneKey, int],
     ends: Mapping[LaneKey, int],
     seals: SealedHeads,
+    anchors: Mapping[LaneKey, dict[int, str]],
     bounds: Mapping[LaneKey, Bounds],
 ) -> AskedLane:
     return AskedLane(
@@ -160,6 +165,7 @@ def _asked_lane(
         size=sizes[place],
         expected_end=ends.get(place),
         seals=seals.roots.get(place, {}),
+        anchors=anchors.get(place, {}),
         bounds=bounds[place],
     )
 

@@ -17,10 +17,12 @@ from events.merkle import Frontier, leaf_hash
 from events.topics import TopicRecord
 from market.lane_progress import Followed, beginning
 from market.lane_verdict import (
+    OF_THE_HEAD,
     WHOLE,
     Bounds,
     LaneVerdict,
     Wrong,
+    anchored_to,
     chain_broken,
     divergence_at,
     foreign_source,
@@ -29,6 +31,7 @@ from market.lane_verdict import (
     sealed_to,
     shortfall,
     undecodable,
+    unlike_anchored,
     unlike_signed,
 )
 from market.repeats import Repeats
@@ -49,13 +52,15 @@ class ChainAudit:
         expected_end: int | None = None,
         *,
         seals: Mapping[int, bytes] | None = None,
+        anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
         repeats: Repeats | None = None,
         followed: Followed | None = None,
     ) -> None:
         """`bounds` that begin later take the chain up from what the record before them claims, and compare no
-        root: a tree is made of all leaves. `followed`: what an earlier reading kept; the tree then grows even
-        where nothing is signed yet.
+        root: a tree is made of all leaves. `anchors`: heads at which a recovery of the record found the lane,
+        in hexadecimal, by position. `followed`: what an earlier reading kept; the tree then grows even where
+        nothing is signed yet.
         """
         self._key = key
         self._source = source_of(deployment_id)
@@ -64,6 +69,7 @@ class ChainAudit:
         self._expected_end = expected_end
         self._bounds = bounds
         self._seals = (seals or {}) if bounds.first == WHOLE.first else {}
+        self._anchors = {at: head for at, head in (anchors or {}).items() if at >= self._before}
         at = followed or beginning(deployment_id, key, first=bounds.first)
         whole = bounds.first == WHOLE.first
         self._tree = Frontier(at.subtrees, at.position if whole else 0)
@@ -77,7 +83,7 @@ class ChainAudit:
         self._repeats = repeats or Repeats(seen=at.seen)
         self.done = at.done
         self.divergence = at.divergence
-        self._compare_root(NO_RECORD)
+        self._compare_head(NO_RECORD)
 
     def followed(self) -> Followed:
         return Followed(
@@ -158,18 +164,23 @@ class ChainAudit:
         self._repeats.record(leaf)
         if self._growing:
             self._tree.append(leaf)
-            self._compare_root(record)
+        if self._seals or self._anchors:
+            self._compare_head(record)
 
-    def _compare_root(self, record: TopicRecord) -> None:
-        """With the root that was signed over the events up to here, where one was."""
-        signed = self._seals.get(self._position)
-        if signed is None or self.divergence is not None:
+    def _compare_head(self, record: TopicRecord) -> None:
+        """With the root that was signed of the events up to here, and the head that a recovery found here."""
+        if self.divergence is not None:
             return
-        root = self._tree.root()
-        if signed == root:
-            self._compared = self._position
-        else:
-            self._diverge(record, unlike_signed(self._position, root, signed))
+        wrong = unlike_anchored(self._anchors, self._position, self._head)
+        signed = self._seals.get(self._position)
+        if signed is not None:
+            root = self._tree.root()
+            if signed == root:
+                self._compared = self._position
+            else:
+                wrong = unlike_signed(self._position, root, signed)
+        if wrong is not None:
+            self._diverge(record, wrong)
 
     @property
     def _before(self) -> int:
@@ -191,6 +202,7 @@ class ChainAudit:
             self._diverge(record, Wrong("chain", told, wanted), envelope)
         else:
             self._head, self._position, self._taken_up = record.chain, envelope.position, True
+            self._compare_head(record)
 
     def _end(self) -> None:
         self.done = True
@@ -218,7 +230,7 @@ class ChainAudit:
 
     def _diverge(self, record: TopicRecord, wrong: Wrong, envelope: Envelope | None = None) -> None:
         position = envelope.position if envelope else max(self._position, self._before) + 1
-        if wrong.kind == "checkpoint":
+        if wrong.kind in OF_THE_HEAD:
             position = self._position
         self.divergence = divergence_at(
             self._key,
@@ -232,7 +244,8 @@ class ChainAudit:
     def verdict(self) -> LaneVerdict:
         sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            missing = shortfall(self._position, self._expected_end, sealed)
+            anchored = anchored_to(self._anchors, bounded=self.done)
+            missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
                 self._diverge(NO_RECORD, missing)
         return LaneVerdict(

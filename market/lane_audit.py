@@ -24,11 +24,13 @@ from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
 from market.lane_progress import Bare, Counted, Folded, Followed, OpenRound, beginning
 from market.lane_verdict import (
+    OF_THE_HEAD,
     WHOLE,
     Bounds,
     Divergence,
     LaneVerdict,
     Wrong,
+    anchored_to,
     chain_broken,
     divergence_at,
     foreign_source,
@@ -37,6 +39,7 @@ from market.lane_verdict import (
     sealed_to,
     shortfall,
     undecodable,
+    unlike_anchored,
     unlike_signed,
 )
 from market.repeats import Repeats
@@ -93,13 +96,15 @@ class LaneAudit:
         repeats: Repeats | None = None,
         shelf: AuditShelf | None = None,
         seals: Mapping[int, bytes] | None = None,
+        anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
         folded: Folded | None = None,
     ) -> None:
         """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
-        number of events that they hold. Of `bounds` that begin later, all before is followed and folded, as a
-        book is made of it; rounds that were planned there are taken as they are. `folded`: what an earlier
-        reading kept; the tree then grows even where nothing is signed yet.
+        number of events that they hold; `anchors`: heads at which a recovery of the record found the lane, in
+        hexadecimal, by position. Of `bounds` that begin later, all before is followed and folded, as a book
+        is made of it; rounds that were planned there are taken as they are. `folded`: what an earlier reading
+        kept; the tree then grows even where nothing is signed yet.
         """
         kept = folded or Folded(followed=beginning(deployment_id, key))
         at = kept.followed
@@ -109,6 +114,7 @@ class LaneAudit:
         self._check = check
         self._expected_end = None if at.done else expected_end
         self._seals = seals or {}
+        self._anchors = anchors or {}
         self._growing = bool(self._seals or folded)
         self._tree = Frontier(at.subtrees, at.position)
         self._compared = at.compared
@@ -129,7 +135,7 @@ class LaneAudit:
         self.divergence: Divergence | None = at.divergence
         if self.done or self.divergence is not None:
             self._break_off()
-        self._compare_root(NO_RECORD)
+        self._compare_head(NO_RECORD)
 
     def folded(self) -> Folded:
         return Folded(
@@ -191,7 +197,7 @@ class LaneAudit:
             self._take(record)
             if self._growing:
                 self._tree.append(leaf)
-                self._compare_root(record)
+            self._compare_head(record)
 
     def _end(self) -> None:
         """The range that was asked for ends here."""
@@ -203,17 +209,21 @@ class LaneAudit:
         if self._key.stream == "market":
             self._shelf.break_off(self._key.lane)
 
-    def _compare_root(self, record: LaneRecord) -> None:
-        """With the root that was signed over the events up to this one, where one was."""
-        signed = self._seals.get(self._position)
-        if signed is None or self.divergence is not None:
+    def _compare_head(self, record: LaneRecord) -> None:
+        """With the root that was signed of the events up to here, and the head that a recovery found here."""
+        if self.divergence is not None:
             return
-        root = self._tree.root()
-        if signed == root:
-            self._compared = self._position
-        else:
+        wrong = unlike_anchored(self._anchors, self._position, self._head)
+        signed = self._seals.get(self._position)
+        if signed is not None:
+            root = self._tree.root()
+            if signed == root:
+                self._compared = self._position
+            else:
+                wrong = unlike_signed(self._position, root, signed)
+        if wrong is not None:
             event = decode_event(record.body, self._head) if record.body else None
-            self._diverge(record, unlike_signed(self._position, root, signed), event)
+            self._diverge(record, wrong, event)
 
     @property
     def unsettled(self) -> bool:
@@ -349,7 +359,7 @@ class LaneAudit:
         fact: Any = event.data if event else None
         found = divergence_at(
             self._key,
-            event.position if event else self._position + (wrong.kind != "checkpoint"),
+            event.position if event else self._position + (wrong.kind not in OF_THE_HEAD),
             record.offset,
             wrong,
             event_id=event.id if event else None,
@@ -362,7 +372,8 @@ class LaneAudit:
     def verdict(self) -> LaneVerdict:
         sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            missing = shortfall(self._position, self._expected_end, sealed)
+            anchored = anchored_to(self._anchors, bounded=self.done)
+            missing = shortfall(self._position, self._expected_end, sealed, anchored)
             if missing is not None:
                 self._diverge(NO_RECORD, missing)
         return LaneVerdict(

@@ -13,8 +13,10 @@ from market.rules.differences import Difference
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
     "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
-    "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
+    "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
+OF_THE_HEAD: Final[frozenset[Kind]] = frozenset({"checkpoint", "anchor"})
+"""What is told of the lane up to its newest position, and not of the one after it."""
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
@@ -121,6 +123,15 @@ def unlike_signed(size: int, computed: bytes, signed: bytes) -> Wrong:
     return Wrong("checkpoint", told, Difference("root", computed.hex(), signed.hex()))
 
 
+def unlike_anchored(anchors: Mapping[int, str], position: int, computed: bytes) -> Wrong | None:
+    """None where no recovery of the record found the lane at this position, or found it with this head."""
+    anchored = anchors.get(position)
+    if anchored is None or anchored == computed.hex():
+        return None
+    told = f"is not where the lane stood when the record was recovered at {position} events"
+    return Wrong("anchor", told, Difference("head", computed.hex(), anchored))
+
+
 def divergence_at(
     key: LaneKey,
     position: int,
@@ -161,7 +172,12 @@ def sealed_to(seals: Mapping[int, bytes], position: int, compared: int, *, bound
     return newest if newest > position and not bounded else compared
 
 
-def shortfall(position: int, expected_end: int | None, sealed: int) -> Wrong | None:
+def anchored_to(anchors: Mapping[int, str], *, bounded: bool) -> int:
+    """The last position at which a recovery found the lane; of one that is not read to its end nothing."""
+    return 0 if bounded else max(anchors, default=0)
+
+
+def shortfall(position: int, expected_end: int | None, sealed: int, anchored: int = 0) -> Wrong | None:
     """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
     if expected_end is not None and position < expected_end:
         told = f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
@@ -169,4 +185,7 @@ def shortfall(position: int, expected_end: int | None, sealed: int) -> Wrong | N
     if position < sealed:
         told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
         return Wrong("truncated", told, Difference("end", str(position), str(sealed)))
+    if position < anchored:
+        told = f"is missing: the lane ends at position {position}, it was recovered with {anchored} events"
+        return Wrong("truncated", told, Difference("end", str(position), str(anchored)))
     return None

@@ -26,6 +26,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Events passed over, events in all."""
 
 SCRATCH: Final = "lodestone_scratch"
+VIEWS_LOCK: Final = 0x10DE57CA
+"""Held by who puts other views in the place of the live ones, shared by who compares them."""
 EXAMPLES_MAX: Final = 20
 
 
@@ -79,6 +81,8 @@ select format('create schema %I;', $1::text) || string_agg(format(
 from unnest($2::text[], $3::text[]) as t (home, name)
 """
 
+SHARE_VIEWS = "select pg_advisory_xact_lock_shared($1)"
+
 USE_SCRATCH = "select set_config('search_path', $1, true)"
 
 LANES = """
@@ -116,6 +120,8 @@ async def compare_with_record(connection: Connection, feed: Feed, progress: Prog
     transaction = connection.transaction(isolation="repeatable_read")
     await transaction.start()
     try:
+        await connection.execute("set local lock_timeout = '30min'")
+        await connection.fetchval(SHARE_VIEWS, VIEWS_LOCK)
         homes = [("state", name) for name in tables.STATE] + [("view", name) for name in tables.VIEW]
         made = await connection.fetchval(
             MAKE_TABLES, SCRATCH, [home for home, _ in homes], [name for _, name in homes]
@@ -123,7 +129,7 @@ async def compare_with_record(connection: Connection, feed: Feed, progress: Prog
         await connection.execute(made)
         await connection.fetchval(USE_SCRATCH, SCRATCH)
         events = await _rebuild(connection, feed, progress)
-        reports = [await _compare(connection, home, name) for home, name in homes]
+        reports = [await compare_table(connection, home, name, SCRATCH) for home, name in homes]
     finally:
         await transaction.rollback()
     return Report(events=events, tables=tuple(reports))
@@ -159,8 +165,9 @@ async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None
     return done
 
 
-async def _compare(connection: Connection, home: str, name: str) -> TableReport:
-    comparison = await connection.fetchrow(COMPARISON, home, name, SCRATCH)
+async def compare_table(connection: Connection, home: str, name: str, rebuilt_in: str) -> TableReport:
+    """A table of one schema with the one of the same name that was rebuilt in another."""
+    comparison = await connection.fetchrow(COMPARISON, home, name, rebuilt_in)
     assert comparison is not None
     rows = await connection.fetchval(await connection.fetchval(COUNT, home, name))
     table, differences = f"{home}.{name}", 0

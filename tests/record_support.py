@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -33,6 +35,7 @@ from events.subscription import Limits as ReaderLimits
 from events.topics import topic_records
 from events.writes import Write
 
+RECORD = Path(__file__).parents[1] / "events"
 ACTOR = UUID("0193a000-0000-7000-8000-0000000000aa")
 STREAM = "parties"
 
@@ -334,6 +337,11 @@ async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60.0
     while not await check():
         assert asyncio.get_running_loop().time() < end, f"not within {seconds} s"
         await asyncio.sleep(0.02)
+
+
+def crash_points(module: str) -> set[str]:
+    """The labels of a module of the record at which a process may be killed."""
+    return set(re.findall(r'crash_point\("([^"]+)"\)', (RECORD / f"{module}.py").read_text("utf-8")))
 
 
 async def crashed_child(script: str, *arguments: str, crash_at: str) -> int:

@@ -192,6 +192,16 @@ CREATE TABLE record.request (
     CONSTRAINT request_body_hash_check CHECK ((octet_length(body_hash) = 32))
 );
 
+CREATE TABLE record.restored_request (
+    organisation uuid NOT NULL,
+    route text NOT NULL,
+    key_sha256 bytea NOT NULL,
+    body_hash bytea NOT NULL,
+    event_ids uuid[] NOT NULL,
+    CONSTRAINT restored_request_body_hash_check CHECK ((octet_length(body_hash) = 32)),
+    CONSTRAINT restored_request_key_sha256_check CHECK ((octet_length(key_sha256) = 32))
+);
+
 CREATE TABLE record.tile (
     stream text NOT NULL,
     lane bigint NOT NULL,
@@ -861,6 +871,9 @@ ALTER TABLE ONLY record.relay
 
 ALTER TABLE ONLY record.request
     ADD CONSTRAINT request_pkey PRIMARY KEY (organisation, route, key);
+
+ALTER TABLE ONLY record.restored_request
+    ADD CONSTRAINT restored_request_pkey PRIMARY KEY (organisation, route, key_sha256);
 
 ALTER TABLE ONLY record.tile
     ADD CONSTRAINT tile_pkey PRIMARY KEY (stream, lane, level, place);
@@ -1564,6 +1577,8 @@ GRANT UPDATE(leased_until) ON TABLE record.relay TO lodestone_relay;
 GRANT UPDATE(stopped_reason) ON TABLE record.relay TO lodestone_relay;
 
 GRANT SELECT,INSERT ON TABLE record.request TO lodestone_writer;
+
+GRANT SELECT ON TABLE record.restored_request TO lodestone_writer;
 
 GRANT SELECT,INSERT ON TABLE record.tile TO lodestone_auditor;
 GRANT SELECT ON TABLE record.tile TO lodestone_reader;

@@ -8,7 +8,14 @@ from rich.table import Table
 
 from events.durable_files import write_durably
 from market.audit_page import page
-from market.audit_report import AuditReport, contracts_told, encode_report, lane_told, verdict_told
+from market.audit_report import (
+    AuditReport,
+    contracts_told,
+    encode_report,
+    lane_told,
+    recovery_told,
+    verdict_told,
+)
 from market.cli.console import CommandFailed, Exit, out, print_line, say
 
 PAGES: Final = (".html", ".htm")
@@ -67,6 +74,8 @@ def print_report(report: AuditReport) -> None:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
         )
+    for recovery in report.recoveries:
+        print_line(recovery_told(recovery))
     for cosigner in report.cosigners:
         print_line(f"cosigned to {cosigner.sealed:,} by {cosigner.name}, key {cosigner.key}")
     print_line(f"verdict: {verdict_told(report)}")

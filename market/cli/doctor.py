@@ -13,6 +13,7 @@ from events import seals
 from events.connections import Connection, acquire, cluster_id
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
+from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
 from market.cli.console import (
     SERVER_AWAY,
@@ -44,13 +45,6 @@ select 'relay', stream, lane, stopped_reason from record.relay where stopped_rea
 union all
 select 'writer', stream, lane, stopped_reason from record.lane where stopped_reason is not null
 order by 1, 2, 3
-"""
-
-# A reader counts while one of its leases lasts.
-SERVING = """
-select distinct name from record.consumer where leased_until > clock_timestamp()
-union select 'relay' from record.relay where leased_until > clock_timestamp()
-order by name
 """
 
 BEHIND = """
@@ -185,7 +179,7 @@ def _migrations(missing: tuple[str, ...]) -> Finding:
 async def _record(connection: Connection, deployment: Deployment) -> AsyncIterator[Finding]:
     """What the record's own tables tell."""
     yield Finding(what="deployment", state="ok", told=f"{deployment.deployment_id}, {deployment.lanes} lanes")
-    serving = [row["name"] for row in await connection.fetch(SERVING)]
+    serving = await at_work(connection)
     yield Finding(
         what="services",
         state="ok" if serving else "wrong",

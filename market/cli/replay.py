@@ -1,4 +1,4 @@
-"""`lodestone replay`: tables rebuilt from the record beside the live ones, compared; a lost lane restored."""
+"""`lodestone replay`: tables rebuilt beside the live ones, compared, views swapped; a lost lane restored."""
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -9,38 +9,58 @@ from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.replay import BrokenRecord, from_journal, restore_lane
-from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    progress,
+    run_async,
+    say,
+    settings_of,
+)
 from market.cli.lanes import LANE, check_lane
 from market.ground import stand, stand_on_database, wire
 from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.settings import Settings
 from market.store.applying import apply
+from market.view_swap import CannotSwap, swap_views
 
 
 @click.command("replay")
 @click.option(
     "--restore", "lost", type=LANE, metavar="STREAM/LANE", help="Take back from Kafka what the journal lost."
 )
+@click.option(
+    "--swap", is_flag=True, help="Put the rebuilt views in the place of the live ones, while all is read on."
+)
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
-def command(*, lost: LaneKey | None, as_json: bool) -> None:
+def command(*, lost: LaneKey | None, swap: bool, as_json: bool) -> None:
     """Rebuild all tables from the journal into a scratch schema; compare them with the live ones, row by row.
 
-    Changes nothing unless --restore is given. Exit code 4: they differ, or the journal is broken.
+    Changes nothing unless --restore or --swap is given. --swap rebuilds the views alone and tells what the
+    live ones differed in. Exit code 4: tables differ that are not swapped, or the journal is broken.
     """
+    if swap and lost is not None:
+        raise CommandFailed(Exit.USAGE, "--restore and --swap are two recoveries: one at a time")
     settings = settings_of()
     try:
         if lost is not None:
             count = run_async(_restore(settings, lost))
             print_line(f"{count} events of {lost.stream}/{lost.lane} were taken back from Kafka")
             return
-        report = run_async(_replay(settings))
+        report = run_async(_swap(settings) if swap else _replay(settings))
+    except CannotSwap as error:
+        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except (BrokenRecord, SourceIncomplete) as error:
         raise CommandFailed(Exit.DIVERGENCE, str(error)) from error
     if as_json:
         print_json(report)
     else:
         _print(report)
-    if not report.equal:
+    if swap:
+        say("the rebuilt views are the live ones now")
+    elif not report.equal:
         raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
 
 
@@ -67,6 +87,13 @@ async def _replay(settings: Settings) -> Report:
 
             async with acquire(owner) as connection:
                 return await compare_with_record(connection, partial(_feed, owner), told)
+
+
+async def _swap(settings: Settings) -> Report:
+    async with stand_on_database(settings) as ground, ground.opened_pool("owner", 3) as owner:
+        total = await owner.fetchval("select count(*) from record.journal where stream = 'market'")
+        with progress("events replayed", total) as advance:
+            return await swap_views(owner, advance)
 
 
 def _feed(pool: Pool, key: LaneKey, upto: int) -> AsyncIterator[Sequence[Recorded]]:

@@ -1,62 +1,122 @@
-"""`lodestone topics`: create what is missing of the declared topics; publish a lost lane again."""
+"""`lodestone topics`: create what is missing of the declared topics; publish lost lanes again."""
+
+from collections.abc import Sequence
+from typing import Final
 
 import rich_click as click
+from msgspec import Struct
 
-from events.connections import acquire
 from events.decision import LaneKey
-from events.watermarks import republish
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
-from market.cli.lanes import LANE, check_lane
-from market.ground import Ground, stand, wire
+from events.replay import BrokenRecord
+from events.vocabulary import STREAMS
+from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
+from market.cli.lanes import check_lane, written_lane
+from market.ground import stand, wire
+from market.republish import Republished, StillAtWork, lanes_of, republish
 from market.settings import Settings
 from market.topics import TopicError, create_topics, inspect_topics
+
+ALL: Final = "all"
+PUBLIC: Final = "public"
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A declared topic: `created`, `missing` or `exists`."""
+
+    topic: str
+    partitions: int
+    state: str
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    topics: list[Row]
+    republished: Republished | None
 
 
 @click.command("topics")
 @click.option(
-    "--republish", "lost", type=LANE, metavar="STREAM/LANE", help="Send a lane again from its first event."
-)
+    "--republish", "lost", metavar="all|public|STREAM|STREAM/LANE",
+    help="Send lost lanes, or the public topics, again from their first event; services have to be stopped.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def command(*, lost: LaneKey | None, dry_run: bool, as_json: bool) -> None:
-    """Create the topics of deploy/kafka/topics.toml that are missing; what exists is left as it is."""
+def command(*, lost: str | None, dry_run: bool, as_json: bool) -> None:
+    """Create the topics of deploy/kafka/topics.toml that are missing; what exists is left as it is.
+
+    Before lanes are published again, the journal is held against its chain and all that was signed, and the
+    order is put on the record. Exit code 4: the journal is not what was signed.
+    """
     settings = settings_of()
     try:
-        rows = run_async(_topics(settings, lost, dry_run=dry_run))
-    except TopicError as error:
+        outcome = run_async(_topics(settings, lost, dry_run=dry_run))
+    except (TopicError, StillAtWork) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    except BrokenRecord as error:
+        raise CommandFailed(Exit.DIVERGENCE, str(error)) from error
     if as_json:
-        print_json(rows)
+        print_json(outcome.topics if lost is None else outcome)
         return
-    for row in rows:
-        print_line(f"{row['state']:<10} {row['partitions']:>4}  {row['topic']}")
-    if lost is not None:
-        print_line(f"{'would be' if dry_run else 'is'} published again: {lost.stream}/{lost.lane}")
+    for row in outcome.topics:
+        print_line(f"{row.state:<10} {row.partitions:>4}  {row.topic}")
+    if outcome.republished is not None:
+        _print_republished(outcome.republished)
+    elif lost is not None:
+        print_line(f"would be published again: {lost}")
 
 
-async def _topics(settings: Settings, lost: LaneKey | None, *, dry_run: bool) -> list[dict[str, object]]:
+def _print_republished(done: Republished) -> None:
+    if done.lanes:
+        before = ", ".join(done.old_clusters) or "no cluster"
+        print_line(
+            f"{done.lanes:,} lanes are published again: {done.events:,} events, {done.sealed:,} of them "
+            "under checkpoints, chain and roots as they were signed"
+        )
+        print_line(
+            f"cluster before {before}, now {done.new_cluster}; {done.readers:,} places of readers begin anew"
+        )
+    if done.tape:
+        print_line("the public topics are made again, with the ids that they had")
+    print_line("start the services: the relay sends, readers skip what they have applied")
+
+
+async def _topics(settings: Settings, lost: str | None, *, dry_run: bool) -> Outcome:
     async with stand(settings) as ground, wire(ground) as wiring:
         lanes = wiring.deployment.lanes
-        if lost is not None:
-            check_lane(lost, lanes)
+        keys = _lanes(lost, lanes)
         before = await inspect_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
-        created = set() if dry_run else await _create(ground, lanes)
+        republished: Republished | None = None
+        created: Sequence[str] = ()
         if lost is not None and not dry_run:
-            async with acquire(wiring.relay) as connection:
-                await republish(connection, lost)
-    return [
-        {
-            "topic": state.topic.name,
-            "partitions": state.partitions or state.topic.partitions,
-            "state": "created"
-            if state.topic.name in created
-            else "missing"
-            if state.partitions is None
-            else "exists",
-        }
-        for state in before
-    ]
+            republished = await republish(wiring, keys, tape=lost == PUBLIC, told=progress)
+            created = republished.created
+        elif not dry_run:
+            created = await create_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
+    return Outcome(
+        topics=[
+            Row(
+                topic=state.topic.name,
+                partitions=state.partitions or state.topic.partitions,
+                state="created"
+                if state.topic.name in created
+                else "missing"
+                if state.partitions is None
+                else "exists",
+            )
+            for state in before
+        ],
+        republished=republished,
+    )
 
 
-async def _create(ground: Ground, lanes: int) -> set[str]:
-    return set(await create_topics(ground.bootstrap, lanes, prefix=ground.settings.topic_prefix))
+def _lanes(lost: str | None, lanes: int) -> list[LaneKey]:
+    """CommandFailed when there is no such lane."""
+    if lost is None or lost == PUBLIC:
+        return []
+    if lost == ALL or lost in STREAMS:
+        return lanes_of(STREAMS if lost == ALL else [lost], lanes)
+    key = written_lane(lost)
+    if key is None:
+        told = f"{lost!r} is neither all nor public, no stream and no lane; a lane is written as in market/3"
+        raise CommandFailed(Exit.USAGE, told)
+    check_lane(key, lanes)
+    return [key]

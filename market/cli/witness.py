@@ -35,6 +35,10 @@ from market.stopping import until
 @click.option(
     "--name", metavar="NAME", help="Of the key that the first start makes, as in witness.example/w1."
 )
+@click.option(
+    "--topic-made-anew", "anew", is_flag=True,
+    help="The operator has recovered the topic: read it again and hold it against what was verified.",
+)  # fmt: skip
 @click.option("--once", is_flag=True, help="Read to the end of the topic, cosign, stop.")
 def command(
     *,
@@ -43,6 +47,7 @@ def command(
     topic_prefix: str | None,
     folder: Path | None,
     name: str | None,
+    anew: bool,
     once: bool,
 ) -> None:
     """Cosign every checkpoint that is shown to continue the one before it; prints this witness's public key.
@@ -59,7 +64,9 @@ def command(
         if operator is None:
             raise CommandFailed(Exit.USAGE, "whose checkpoints? --key names the operator's public key")
         named = name or f"{socket.gethostname()}/witness"
-        faults = run_async(_witness(settings, bootstrap, prefix, Folder(place), named, operator, once=once))
+        faults = run_async(
+            _witness(settings, bootstrap, prefix, Folder(place), named, operator, anew=anew, once=once)
+        )
     except (NoteError, KeyFileError, WitnessError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     if faults:
@@ -74,6 +81,7 @@ async def _witness(
     name: str,
     operator: VerifierKey,
     *,
+    anew: bool,
     once: bool,
 ) -> tuple[str, ...]:
     async with AsyncExitStack() as stack:
@@ -85,6 +93,8 @@ async def _witness(
         open_one = partial(open_consumer, servers)
         witness = Witness(folder, key, operator, writer, open_one, topic_prefix=prefix, clock=clock)
         print_line(key.verifier.text)
+        if anew:
+            witness.begin_anew()
         if once:
             consumer = await open_one()
             stack.push_async_callback(consumer.stop)
@@ -92,4 +102,6 @@ async def _witness(
         else:
             await until(stop_event(), witness.run, witness.stop)
         say(f"{witness.cosigned:,} heads cosigned")
+        if witness.awaited:
+            say(f"of {witness.awaited:,} lanes the topic does not hold again what was verified")
         return tuple(witness.faults)

@@ -24,7 +24,7 @@ In the order of reading, each line from what a command meets first to what it re
                  contract_visibility, deal_tape, deals; party_visibility, facts
     streams      streams (on and off), partner_lines, wire_units
     who trades   parties, papers, keys, initiatives, members, callers
-    the market   inputs (recorded from elsewhere, and rule sets)
+    the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), passport_refusals; wellformed, unread,
                  wording
 """

@@ -174,7 +174,8 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
 
 
 def party_audience(fact: PartyFact) -> Audience:
-    """The register of initiatives is everybody's; all else is of one organisation."""
+    """The register of initiatives is everybody's; all else is of one organisation: recoveries are the
+    operator's, since their anchors are positions."""
     if isinstance(fact, InitiativeRegistered | InitiativeChanged | InitiativeRevoked):
         return EVERYBODY
     return frozenset({fact.organisation})

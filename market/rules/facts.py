@@ -50,6 +50,8 @@ from events.party_events import (
     LicenceRevoked,
     OrganisationChanged,
     OrganisationRegistered,
+    RecordRepublished,
+    RecordRestored,
     StreamClosed,
     StreamOpened,
 )
@@ -104,4 +106,6 @@ PartyFact: TypeAlias = (
     | StreamOpened
     | StreamClosed
     | InitiativeFact
+    | RecordRepublished
+    | RecordRestored
 )

@@ -61,11 +61,16 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Writ
             case "materials":
                 await _apply_materials(connection, part)
             case "parties":
-                await initiatives.apply(connection, [event for event in part if initiatives.holds(event)])
-                await parties.apply(connection, [event for event in part if not initiatives.holds(event)])
+                await _apply_parties(connection, part)
             case _:
                 raise ValueError(f"no table is placed for events of the stream {stream}")
     return writes
+
+
+async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> None:
+    """What was recovered of the record has no row: it stands in the journal."""
+    await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
+    await parties.apply(connection, [event for event in events if parties.holds(event)])
 
 
 async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -> None:

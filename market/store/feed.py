@@ -202,3 +202,12 @@ select count(*) from gone
 async def drop_before(connection: Connection, instant: datetime) -> int:
     """Drop the lines of events before an instant; how many there were."""
     return int(await connection.fetchval(DROP, instant))
+
+
+FORGET = "truncate view.feed, ops.feed_floor, ops.outlet"
+
+
+async def forget(connection: Connection) -> None:
+    """With the publisher's positions: it writes every line anew, on the topics of partners too. As the
+    owner."""
+    await connection.execute(FORGET)

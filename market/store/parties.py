@@ -117,6 +117,11 @@ where s.is_open <> excluded.is_open
 """
 
 
+def holds(event: Recorded) -> bool:
+    """Whether an event of the parties stream is about an organisation or what belongs to one."""
+    return isinstance(event.data, PartyFact)
+
+
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """One statement an event: parties change rarely, and each change is alone in its transaction."""
     for event in events:

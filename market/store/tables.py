@@ -34,13 +34,17 @@ STATE: Final = (
     *contracts.STATE,
 )
 
-VIEW: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier", "feed")
+PROJECTED: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier")
+"""Views that the projector writes; the publisher writes the feed."""
+
+VIEW: Final = (*PROJECTED, "feed")
 
 OPERATIONAL: Final = (
     "record.deployment",
     "record.lane",
     "record.journal",
     "record.request",
+    "record.restored_request",
     "record.relay",
     "record.consumer",
     "record.tile",

@@ -11,12 +11,14 @@ from uuid import UUID
 import pytest
 from msgspec.structs import fields, replace
 
+from events.party_events import LaneAnchor
 from market.audit_page import POLICY, STYLE, page, shown
 from market.audit_report import (
     AuditReport,
     Cosigner,
     Made,
     Question,
+    Recovery,
     decode_report,
     encode_report,
     lane_told,
@@ -49,6 +51,13 @@ def divergence(text: str = "x") -> Divergence:
     )  # fmt: skip
 
 
+def recovery(text: str = "x") -> Recovery:
+    return Recovery(
+        event=UUID(int=2), time=NOW, organisation=UUID(int=7), republished=True, old_clusters=(text,),
+        cluster=text, anchors=(LaneAnchor(stream="market", lane=1, position=28, head="ab" * 32, sealed=20),),
+    )  # fmt: skip
+
+
 def report(*lanes: LaneVerdict, text: str = "x", **changes: Any) -> AuditReport:
     made = report_of(
         lanes,
@@ -56,6 +65,7 @@ def report(*lanes: LaneVerdict, text: str = "x", **changes: Any) -> AuditReport:
         deployment=UUID(int=7),
         deployment_given=True,
         cosigners=(Cosigner(name=text, key=text, sealed=20),),
+        recoveries=(recovery(text),),
         asked=Question(cluster=text, topics=(text,), operator_key=text, first=text, last=text),
         run=replace(MADE, software=text),
     )
@@ -86,6 +96,7 @@ def test_a_page_says_what_was_checked_and_how_it_ended() -> None:
         "checkpoint 28, all of it",
         "2 of 3 lanes hold records",
         "28 records in 1.5 s, 18/s",
+        "made anew from the journal on cluster x, before that x: 1 lane of market, 28 events, 20 under check",
         "ab" * 32,
         "name and accreditation",
     ):
@@ -99,6 +110,15 @@ def test_a_divergence_is_told_with_both_values() -> None:
     assert "The first divergence" in found
     assert "recorded" in found
     assert "has to be" in found
+
+
+def test_recoveries_are_told_where_there_were_any() -> None:
+    heading = "Recoveries of the record"
+    assert heading in page(report(lane(0)))
+    assert heading not in page(report(lane(0), recoveries=()))
+    restored = replace(recovery(), republished=False, old_clusters=())
+    told = "2026-03-02 09:00:00 UTC, topic from which a lost journal was taken back, on cluster x: "
+    assert told in page(report(lane(0), recoveries=(restored,)))
 
 
 def test_the_page_states_the_hash_of_its_own_report() -> None:

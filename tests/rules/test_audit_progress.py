@@ -85,6 +85,10 @@ def test_a_market_lane_that_is_cut_anywhere_has_one_verdict() -> None:
     assert (None, 2, len(fed)) == (whole.divergence, whole.clearings, whole.sealed)
     for cut in range(1, len(fed) + 1):
         assert whole == in_two(fed, cut, seals=seals)
+    anchored = in_two(fed, 0, anchors={4: fed[3].chain, 7: "other"})
+    assert "anchor" == chains.kind(anchored)
+    for cut in range(1, len(fed) + 1):
+        assert anchored == in_two(fed, cut, anchors={4: fed[3].chain, 7: "other"})
     changed = [*fed]
     place = next(k for k, record in enumerate(fed) if b"market.match.struck" in record.body)
     changed[place] = replace(fed[place], body=fed[place].body.replace(b'"subject":"', b'"subject":"x'))
@@ -132,6 +136,8 @@ def test_a_chain_that_is_cut_anywhere_has_one_verdict() -> None:
     cases: list[tuple[list[TopicRecord], str | None, dict[str, Any]]] = [
         (fed, None, {"seals": {chains.EVENTS: chains.root_of(fed)}, "expected_end": chains.EVENTS}),
         (fed, "checkpoint", {"seals": {7: b"x" * 32}}),
+        (fed, "anchor", {"anchors": {7: "other"}}),
+        (fed, "truncated", {"anchors": {chains.EVENTS + 1: "other"}}),
         (fed, None, {"bounds": Bounds(first=4, upto=9)}),
         (again, None, {}),
         ([*fed[:9], other, *fed[3:]], "repeat", {}),
@@ -157,6 +163,8 @@ def test_what_was_signed_after_it_was_read_is_compared_where_the_reading_stands(
     seals = {3: chains.root_of(fed[:3]), chains.EVENTS: b"x" * 32}
     again = ChainAudit(KEY, DEPLOYMENT, seals=seals, followed=check.followed()).verdict()
     assert "checkpoint" == chains.kind(again)
+    found = ChainAudit(KEY, DEPLOYMENT, anchors={chains.EVENTS: "other"}, followed=check.followed())
+    assert "anchor" == chains.kind(found.verdict())
     late = {3: chains.root_of(fed[:3]), 8: chains.root_of(fed[:8])}
     assert 3 == ChainAudit(KEY, DEPLOYMENT, seals=late, followed=check.followed()).verdict().sealed
 

@@ -178,3 +178,43 @@ def test_members_of_a_market_make_no_difference_to_a_chain() -> None:
     lane = Lane()
     lane.admit(member("seller"))
     assert None is kind(audited(records(lane)))
+
+
+def test_a_recovery_is_held_against_the_chain_where_it_found_the_lane() -> None:
+    lane = lane_of()
+    anchor = lane.events[6].chain.hex()
+    assert kind(audited(records(lane), anchors={7: anchor})) is None
+    verdict = audited(records(lane), anchors={6: anchor})
+    assert verdict.divergence is not None
+    assert ("anchor", 6, "head", anchor) == (
+        verdict.divergence.kind,
+        verdict.divergence.position,
+        verdict.divergence.field,
+        verdict.divergence.expected,
+    )
+    assert "market lane 0, position 6, offset 5: " in verdict.divergence.sentence
+
+
+def test_a_lane_that_ends_before_a_recovery_is_truncated() -> None:
+    lane = lane_of()
+    fed = records(lane)[:-1]
+    verdict = audited(fed, anchors={EVENTS: lane.head.hex()})
+    assert verdict.divergence is not None
+    assert ("truncated", EVENTS) == (verdict.divergence.kind, verdict.divergence.position)
+    assert "it was recovered with 12 events" in verdict.divergence.sentence
+    assert kind(audited(fed, bounds=Bounds(upto=4), anchors={EVENTS: lane.head.hex()})) is None
+
+
+def test_a_recovery_before_a_range_is_left_out_and_one_at_its_beginning_is_compared() -> None:
+    lane = lane_of()
+    fed, later = records(lane), Bounds(first=5)
+    assert kind(audited(fed, bounds=later, anchors={3: "other"})) is None
+    assert kind(audited(fed[:3], bounds=later, anchors={3: lane.events[2].chain.hex()})) is None
+    assert kind(audited(fed, bounds=later, anchors={4: lane.events[3].chain.hex()})) is None
+    verdict = audited(fed, bounds=later, anchors={4: "other"})
+    assert verdict.divergence is not None
+    assert ("anchor", 4, 3) == (
+        verdict.divergence.kind,
+        verdict.divergence.position,
+        verdict.divergence.offset,
+    )

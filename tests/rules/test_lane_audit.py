@@ -39,9 +39,12 @@ def records(lane: Lane) -> list[LaneRecord]:
 
 
 def audited(
-    fed: Sequence[LaneRecord], rounds: RoundCheck = BY_CERTIFICATE, repeats: Repeats | None = None
+    fed: Sequence[LaneRecord],
+    rounds: RoundCheck = BY_CERTIFICATE,
+    repeats: Repeats | None = None,
+    **given: Any,
 ) -> LaneVerdict:
-    check = LaneAudit(KEY, DEPLOYMENT, rounds, repeats=repeats)
+    check = LaneAudit(KEY, DEPLOYMENT, rounds, repeats=repeats, **given)
     for record in fed:
         check.feed(record)
     if check.unsettled:
@@ -303,3 +306,16 @@ def test_more_runs_of_old_repeats_than_can_be_kept_are_named() -> None:
 def test_a_first_record_that_is_no_event_is_named(body: bytes) -> None:
     head = next_head(ident("any").bytes * 2, body)
     assert ("undecodable", 0, 0) == found(audited([LaneRecord(offset=0, body=body, chain=head.hex())]))
+
+
+def test_a_recovery_is_held_against_the_chain_where_it_found_the_lane() -> None:
+    fed = records(traded())
+    assert found(audited(fed, anchors={3: fed[2].chain})) == (None, 0, 0)
+    verdict = audited(fed, anchors={2: fed[2].chain})
+    assert verdict.divergence is not None
+    assert ("anchor", 2, fed[1].chain) == (
+        verdict.divergence.kind,
+        verdict.divergence.position,
+        verdict.divergence.recorded,
+    )
+    assert ("truncated", 0, 0) == found(audited(fed[:-1], anchors={len(fed): fed[-1].chain}))

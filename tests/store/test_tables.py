@@ -30,6 +30,8 @@ WITHOUT_TABLES = (
     contract_events.IndexPublished,
 )
 """Facts that no command records yet."""
+OF_THE_RECORD = (party_events.RecordRepublished, party_events.RecordRestored)
+"""Facts about the record itself, which the journal and an audit tell."""
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_migrations_have_limits_of_their_own() -> None:
     ("facts", "placed"),
     [
         (market_events.FACTS, get_args(MarketFact)),
-        (party_events.FACTS, (*get_args(PartyFact), *get_args(InitiativeFact))),
+        (party_events.FACTS, (*get_args(PartyFact), *get_args(InitiativeFact), *OF_THE_RECORD)),
         (material_events.FACTS, get_args(MaterialFact)),
         (contract_events.FACTS, (*get_args(LifecycleFact), *get_args(VolumeFact), *WITHOUT_TABLES)),
     ],

@@ -12,7 +12,8 @@ from events.connections import open_consumer
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.journal import Deployment
-from events.replay import BrokenRecord, from_journal, from_topic, restore_lane
+from events.merkle import Frontier, leaf_hash
+from events.replay import BrokenRecord, from_journal, from_topic, restore_lane, restore_whole_lane
 from tests.record_support import (
     STREAM,
     apply_effects,
@@ -137,4 +138,44 @@ async def test_only_what_continues_the_journal_is_restored(
             with pytest.raises(BrokenRecord, match=told):
                 await restore_lane(pool, consumer, KEY, apply_effects, topic_prefix=prefix)
         assert 25 == await pool.fetchval("select count(*) from record.journal")
+    await consumer.stop()
+
+
+async def test_a_journal_is_taken_back_only_from_one_history_under_what_was_signed(
+    database: Any, deployment: Deployment, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    consumer = await open_consumer(kafka_bootstrap)
+    async with pool_on(database.dsn("writer")) as pool:
+        rows = await pool.fetch("select position, body, chain from record.journal order by position limit 4")
+        raw = [(row["body"], headers(row["body"], row["position"], row["chain"])) for row in rows]
+        other = rows[1]["body"].replace(b'"subject":"a.1"', b'"subject":"a.z"')
+        fork = (other, headers(other, 2, next_head(rows[0]["chain"], other)))
+        unchained = (raw[3][0], headers(raw[3][0], 4, bytes(32)))
+        tree = Frontier()
+        for body, _ in raw[:3]:
+            tree.append(leaf_hash(body))
+        root = tree.root()
+        cases: dict[str, tuple[list[Any], dict[int, bytes], str | None]] = {
+            "hole": ([raw[0], raw[2]], {}, "does not continue position 1"),
+            "repeat": ([*raw[:3], fork], {}, "position 2 has other bytes than before"),
+            "chain": ([*raw[:3], unchained], {}, "position 4 does not continue the chain"),
+            "signed": ([*raw], {3: bytes(32)}, "up to parties/0, position 3 are not those over which a head"),
+            "short": ([*raw], {3: root, 9: bytes(32)}, "position 4 is the last, and a head over 9 events"),
+            "whole": ([*raw, *raw[1:3]], {3: root}, None),
+        }
+        for name, (values, roots, told) in cases.items():
+            prefix = f"{topic_prefix}{name}."
+            await create_topic(kafka_bootstrap, f"{prefix}record.{STREAM}.v1", 1)
+            await send_raw(kafka_bootstrap, f"{prefix}record.{STREAM}.v1", 0, values)
+            taken = restore_whole_lane(
+                pool, consumer, KEY, deployment.deployment_id, roots, apply_effects, topic_prefix=prefix
+            )
+            if told is None:
+                found = await taken
+                assert (4, 3, 3, 0) == (
+                    found.history.position, found.history.sealed, found.last_offset, found.restored
+                )  # fmt: skip
+            else:
+                with pytest.raises(BrokenRecord, match=told):
+                    await taken
     await consumer.stop()

@@ -17,6 +17,7 @@ from events.merkle import Frontier, leaf_hash
 from events.replay import restore_lane
 from tests.record_support import (
     apply_effects,
+    crash_points,
     crashed_child,
     eventually,
     recreate_topic,
@@ -317,7 +318,10 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("label", ["signer.signed", "signer.stored", "signer.stored:3", "signer.published"])
+LABELS = ("signer.signed", "signer.stored", "signer.stored:3", "signer.published")
+
+
+@pytest.mark.parametrize("label", LABELS)
 async def test_a_killed_signer_never_signs_two_histories(sealed: Sealed, label: str) -> None:
     for number in range(2):
         await sealed.wire.write(f"n{number}.", 8)
@@ -332,6 +336,44 @@ async def test_a_killed_signer_never_signs_two_histories(sealed: Sealed, label: 
     notes = {row["note"] for row in rows}
     assert all(row["published"] for row in rows)
     assert notes == {_note(value) for value in await sealed.messages()}
+
+
+AUDITOR = """
+import asyncio, sys
+from market.auditor import ChainFollower
+from tests.record_support import pool_on, subscription_on
+
+async def main():
+    dsn, bootstrap, prefix = sys.argv[1:]
+    async with pool_on(dsn) as pool:
+        await subscription_on(pool, bootstrap, prefix, ChainFollower(), name="auditor").run()
+
+asyncio.run(main())
+"""
+AUDITOR_LABELS = ("subscription.handled", "subscription.committed:3")
+
+
+@pytest.mark.parametrize("label", AUDITOR_LABELS)
+async def test_a_killed_auditor_lets_nobody_sign_two_histories(sealed: Sealed, label: str) -> None:
+    """The signer goes by the place that the auditor has committed, whatever it had read beyond."""
+    await sealed.wire.write("a", 8)
+    await sealed.wire.publish()
+    given = (sealed.dsn, sealed.wire.bootstrap, sealed.wire.prefix)
+    assert -signal.SIGKILL == await crashed_child(AUDITOR, *given, crash_at=label)
+    await sealed.seal()
+    await sealed.wire.write("b", 8)
+    await sealed.audited()
+    await sealed.seal()
+    assert 4 == (await sealed.heads())[-1]
+    assert {"Head"} == {type(each).__name__ for each in await sealed.learnt()}
+    found = [each.checkpoint for each in await sealed.learnt() if isinstance(each, Head)]
+    roots = [await journal_root(sealed, each.size) for each in found if each.origin.endswith("parties/0")]
+    assert roots == [each.root for each in found if each.origin.endswith("parties/0")]
+
+
+def test_every_crash_point_of_signer_and_auditor_has_its_test() -> None:
+    assert crash_points("signer") == {label.partition(":")[0] for label in LABELS}
+    assert crash_points("subscription") == {label.partition(":")[0] for label in AUDITOR_LABELS}
 
 
 def _note(value: bytes) -> str:

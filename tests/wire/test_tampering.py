@@ -151,12 +151,14 @@ class Batch:
 
 
 def is_named(verdict: LaneVerdict, allowed: frozenset[str]) -> bool:
+    """What is missing after the last record has no offset."""
     found = verdict.divergence
-    return (
-        found is not None
-        and found.kind in allowed
-        and found.sentence.startswith(f"market lane {verdict.lane}, position {found.position}, ")
-    )
+    if found is None:
+        return False
+    where = f"market lane {verdict.lane}, position {found.position}"
+    if found.offset >= 0:
+        where += f", offset {found.offset}"
+    return found.kind in allowed and found.sentence.startswith(f"{where}: ")
 
 
 def forged(head: Signed, rng: Random) -> Signed:

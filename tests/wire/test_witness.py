@@ -16,7 +16,7 @@ from events.notes import VerifierKey, parse_note, verifier_key
 from events.witness import KEY_FILE, STATE_FILE, Folder, Witness, WitnessError
 from market.cli.console import Exit
 from tests.process_support import finish, start_bare_cli
-from tests.record_support import crashed_child, eventually, recreate_topic, send_raw, wall_clock
+from tests.record_support import crash_points, crashed_child, eventually, recreate_topic, send_raw, wall_clock
 from tests.rules.test_checkpoints import head_of, leaves
 from tests.seal_support import Sealed, sealed_on
 from tests.wire_support import FIRST, Wire
@@ -169,6 +169,47 @@ async def test_a_topic_that_was_made_anew_is_noticed(sealed: Sealed, folder: Pat
     assert [] == await cosigned(sealed)
 
 
+async def test_a_recovered_topic_is_held_against_what_was_verified(sealed: Sealed, folder: Path) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    sealed.rotate()
+    await sealed.seal()
+    await grown(sealed, "b")
+    witness = witness_on(sealed, folder)
+    await witness.turn(sealed.consumer)
+    assert [2, 4] == await cosigned(sealed)
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    witness = witness_on(sealed, folder)
+    witness.begin_anew()
+    await witness.turn(sealed.consumer)
+    assert (4, 0) == (witness.awaited, witness.cosigned)
+    await sealed.seal()
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    assert [4] == await cosigned(sealed)
+    late = witness_on(sealed, folder)
+    assert (0, ()) == (late.awaited, late.faults)
+    await grown(sealed, "c")
+    await late.turn(sealed.consumer)
+    assert [4, 6] == await cosigned(sealed)
+
+
+async def test_a_recovered_topic_with_another_history_is_not_cosigned(sealed: Sealed, folder: Path) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    await recreate_topic(sealed.wire.bootstrap, sealed.topic, 1)
+    await eventually(sealed.topic_exists)
+    key = read_keys(sealed.key_file).current
+    await send(sealed, head_of(leaves(2, "fork"), by=key, lane=FIRST))
+    await send(sealed, head_of(leaves(3, "fork"), 2, by=key, lane=FIRST))
+    witness = witness_on(sealed, folder)
+    witness.begin_anew()
+    await witness.turn(sealed.consumer)
+    assert [] == await cosigned(sealed)
+    assert 4 == witness.awaited
+    assert ["two heads of parties/0" in told for told in witness.faults] == [True, False]
+
+
 async def test_a_folder_serves_one_witness_and_needs_its_key(sealed: Sealed, folder: Path) -> None:
     await grown(sealed, "a")
     await witness_on(sealed, folder).turn(sealed.consumer)
@@ -208,7 +249,14 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("label", ["witness.verified", "witness.stored", "witness.published"])
+LABELS = ("witness.verified", "witness.stored", "witness.published")
+
+
+def test_every_crash_point_of_a_witness_has_its_test() -> None:
+    assert crash_points("witness") == set(LABELS)
+
+
+@pytest.mark.parametrize("label", LABELS)
 async def test_a_killed_witness_never_cosigns_two_histories(sealed: Sealed, folder: Path, label: str) -> None:
     """After the crash the operator shows it another history from where it had not published yet."""
     await grown(sealed, "a")

@@ -1,0 +1,99 @@
+"""What was signed and cosigned, taken back from the topic of checkpoints into a database that has lost it."""
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from events import seals
+from events.checkpoints import (
+    TOPIC,
+    Fault,
+    HandedOver,
+    Head,
+    Ledger,
+    Rotated,
+    Signed,
+    Witnessed,
+    decode_message,
+)
+from events.checkpoints import oldest_key as oldest
+from events.connections import Connection
+from events.decision import LaneKey
+from events.notes import VerifierKey
+from market.topics import TopicRecord, open_reading
+
+HEADS_AT_ONCE_MAX: Final = 1_000
+
+
+class SignedTwice(Exception):
+    """The topic of checkpoints holds what an honest signer never sends: one sentence."""
+
+
+class RestoredSeals(Struct):
+    """How many heads, cosignatures and changes of key were taken back."""
+
+    heads: int = 0
+    cosignatures: int = 0
+    rotations: int = 0
+
+
+class _Restoring:
+    def __init__(self, connection: Connection, ledger: Ledger) -> None:
+        self._connection = connection
+        self._ledger = ledger
+        self._heads: list[seals.Published] = []
+        self._cosigned: list[tuple[LaneKey, int, str, str]] = []
+        self.found = RestoredSeals()
+
+    async def feed(self, record: TopicRecord) -> None:
+        match self._ledger.feed(record.value):
+            case Head(lane=lane, checkpoint=checkpoint, old_size=old_size):
+                message = decode_message(record.value)
+                assert isinstance(message, Signed)
+                signed_at = datetime.fromisoformat(record.headers["ce_time"].decode())
+                self._heads.append(
+                    seals.Published(
+                        *lane, checkpoint.size, checkpoint.root, old_size, message.note, signed_at
+                    )
+                )
+            case Witnessed(lane=lane, checkpoint=checkpoint, witness=witness, line=line):
+                self._cosigned.append((lane, checkpoint.size, witness.text, line))
+            case HandedOver(note=note):
+                await self.store()
+                self.found.rotations += 1
+                await seals.insert_rotation(self._connection, self.found.rotations, note)
+                await seals.mark_rotation(self._connection, self.found.rotations, published=True)
+            case Fault(sentence=told):
+                raise SignedTwice(f"{TOPIC}, offset {record.offset}: {told}")
+            case _:
+                pass
+        if len(self._heads) + len(self._cosigned) >= HEADS_AT_ONCE_MAX:
+            await self.store()
+
+    async def store(self) -> None:
+        await seals.insert_published(self._connection, self._heads)
+        await seals.insert_cosignatures(self._connection, self._cosigned)
+        self.found.heads += len(self._heads)
+        self.found.cosignatures += len(self._cosigned)
+        self._heads, self._cosigned = [], []
+
+
+async def restore_seals(
+    connection: Connection, bootstrap: str, prefix: str, key: VerifierKey
+) -> RestoredSeals:
+    """In the caller's transaction, into empty tables. SignedTwice; TopicError when there is no such topic."""
+    rotations: list[str] = []
+    async with open_reading(bootstrap, prefix + TOPIC) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                message = decode_message(record.value)
+                if isinstance(message, Rotated):
+                    rotations.append(message.note)
+    restoring = _Restoring(connection, Ledger(oldest(key, rotations)))
+    async with open_reading(bootstrap, prefix + TOPIC) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                await restoring.feed(record)
+    await restoring.store()
+    return restoring.found
