@@ -247,7 +247,7 @@ async def rows_of(database: Database, *names: str) -> dict[str, list[str]]:
 
 KEPT = (
     *(f"state.{name}" for name in tables.STATE),
-    *(f"view.{name}" for name in tables.VIEW),
+    *(f"view.{name}" for name in tables.PROJECTED),
     "record.deployment", "record.journal", "record.checkpoint", "record.cosignature", "record.tile",
 )  # fmt: skip
 
