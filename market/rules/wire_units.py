@@ -1,6 +1,5 @@
 """Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
 
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -50,6 +49,7 @@ PARTNER_UNITS: Final = Units(
 )
 """What rounding left (`_g_per_kg`) stays a whole number."""
 
+PLAIN: Final = frozenset({str, int, bool, type(None)})
 OPAQUE: Final = "inputs"
 """The inputs of a price term are the record's own words and figures, for who recomputes it."""
 
@@ -64,26 +64,30 @@ def members_of(line: Struct, units: Units) -> dict[str, Any]:
 def in_units(value: Any, units: Units) -> Any:
     """Integers of a named unit become decimal strings of the one outside, bands and lists of them too."""
     if isinstance(value, list) or (units.whole and isinstance(value, tuple)):
-        return [in_units(member, units) for member in value]
+        return [member if type(member) in PLAIN else in_units(member, units) for member in value]
     if not isinstance(value, dict):
         return value
+    whole = units.whole
     changed: dict[str, Any] = {}
     for name, member in value.items():
-        unit = _unit(name, whole=units.whole)
-        if unit is None or (member is None and not units.whole):
-            changed[name] = member if name == OPAQUE else in_units(member, units)
+        unit = _unit(name, whole=whole)
+        if unit is not None and (whole or member is not None):
+            outside, decimals = unit
+            changed[outside] = _scaled(member, decimals)
+        elif type(member) in PLAIN or name == OPAQUE:
+            changed[name] = member
         else:
-            inside, outside, decimals = unit
-            changed[(name.removesuffix(inside) + outside).rstrip("_")] = _scaled(member, decimals)
+            changed[name] = in_units(member, units)
     return changed
 
 
 @lru_cache(maxsize=4_096)
-def _unit(name: str, *, whole: bool) -> tuple[str, str, int] | None:
-    """Names are few, and each is asked for with every event."""
-    endings = (PARTNER_UNITS if whole else PUBLIC_UNITS).endings
-    fits = (unit for unit in endings if name.endswith("_" + unit[0]) or (whole and name == unit[0]))
-    return next(fits, None)
+def _unit(name: str, *, whole: bool) -> tuple[str, int] | None:
+    """The name on the wire and its decimals. Names are few, and each is asked for with every event."""
+    for inside, outside, decimals in (PARTNER_UNITS if whole else PUBLIC_UNITS).endings:
+        if name.endswith("_" + inside) or (whole and name == inside):
+            return (name.removesuffix(inside) + outside).rstrip("_"), decimals
+    return None
 
 
 def _scaled(member: Any, decimals: int) -> Any:
@@ -93,5 +97,11 @@ def _scaled(member: Any, decimals: int) -> Any:
         return {name: _scaled(figure, decimals) for name, figure in member.items()}
     if isinstance(member, list | tuple):
         return [_scaled(figure, decimals) for figure in member]
-    text = format(Decimal(member).scaleb(-decimals), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return decimal_text(member, decimals)
+
+
+def decimal_text(number: int, decimals: int) -> str:
+    """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
+    whole, part = divmod(abs(number), 10**decimals)
+    text = f"-{whole}" if number < 0 else str(whole)
+    return f"{text}.{part:0{decimals}d}".rstrip("0") if part else text

@@ -15,7 +15,7 @@ import pytest
 from events.chain import genesis, next_head
 from events.codec import decode_event
 from events.command import Outcome
-from events.connections import Connection
+from events.connections import DATABASE_LOST, Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.heads import lock_lanes
@@ -276,6 +276,20 @@ async def test_a_lost_connection_stores_nothing_and_the_next_command_works(
     await killer.close()
     assert not kept.replayed
     assert ["kept"] == await effects(connection)
+
+
+async def test_a_session_that_the_server_ended_is_a_lost_connection_whatever_the_driver_calls_it(
+    database: Any,
+) -> None:
+    """Told between two statements, the driver takes the next one for a second operation at once."""
+    killer, own = await asyncpg.connect(database.admin_dsn), await asyncpg.connect(database.dsn("writer"))
+    await own.execute("begin")
+    await killer.fetchval("select pg_terminate_backend($1)", own.get_server_pid())
+    with pytest.raises(DATABASE_LOST):
+        for number in range(100_000):
+            await own.fetchval(f"select {number}")
+    await killer.close()
+    own.terminate()
 
 
 async def test_a_holder_that_stands_still_loses_the_lane(
