@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from events.codec import holds_control
 from events.refusal import DuplicateEntry, MalformedMember, Refusal
@@ -31,7 +31,10 @@ def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> d
         return {}
     refusals: dict[str, Refusal] = {}
     for field in msgspec.structs.fields(value):
-        problem = None if field.name in without else _problem(getattr(value, field.name), field.type)
+        member = getattr(value, field.name)
+        if field.name in without or (member is UNSET and field.default is UNSET):
+            continue
+        problem = _problem(member, field.type)
         if problem is not None:
             text, pointer = problem
             refusals[field.name] = MalformedMember(pointer=f"/{field.name}{pointer}", problem=text)

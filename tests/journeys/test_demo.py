@@ -52,7 +52,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     assert decimals("2954.700", "8420.000") == [invoiced[0], dearer[0]]
     for kg, price, amount, on_documents, umpire, balance in (invoiced, dearer):
         assert amount == round(kg * price, 2)
-        assert balance == amount + on_documents + umpire
+        assert balance == amount - on_documents + umpire
     # From the buyer's 63.02 it is 0.48 to the umpire, from the seller's 63.80 only 0.30.
     assert Decimal("1800.00") == dearer[4]
     assert "OX-104: the buyer was farther from the umpire, and pays it" in offtake
@@ -76,10 +76,12 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     # At the mean price of the year; what is drawn takes its proportion of the payment with it.
     mean = round(product[0] / Decimal("24051.450"), 6)
     assert decimals(f"{mean * Decimal('7948.550'):.2f}", "0.00") == deficiency[:2]
-    assert credit[1] == -round(deficiency[0] * Decimal("7600.000") / Decimal("7948.550"), 2)
-    assert pays == [sum(column) for column in zip(product, deficiency, credit, strict=True)]
+    assert credit[1] == round(deficiency[0] * Decimal("7600.000") / Decimal("7948.550"), 2)
+    assert pays == [
+        owing + short - made for owing, short, made in zip(product, deficiency, credit, strict=True)
+    ]
     for column in (product, deficiency, credit, pays):
         assert column[2] == column[0] + column[1]
     (paid,), (owed,) = rows(offtake, "paid:"), rows(offtake, "owed:")
-    assert [*product[2:], *deficiency[2:], -credit[2], Decimal("1800.00")] == owed[:4]
+    assert [*product[2:], *deficiency[2:], credit[2], Decimal("1800.00")] == owed[:4]
     assert paid[0] + paid[1] == paid[2] == owed[4] == pays[2] + Decimal("1800.00")

@@ -144,7 +144,7 @@ async def test_what_fails_or_is_refused_again_and_again_is_passed_over_and_told_
         broken = [await scene.offer(scene.sellers[0]) for _ in range(2)]
         refused = await scene.lot(scene.sellers[0], "LOT-1")
         well = await scene.require(scene.buyers[0], valid_until=VALID_UNTIL + timedelta(hours=1))
-        await scene.pool.execute("update supply set body = '{}' where supply = any($1)", broken)
+        await scene.pool.execute("update order_terms set body = '{}' where order_id = any($1)", broken)
         await stop_lane(database, await materials_lane(scene), "a fork")
         scene.clock.pass_seconds(20 * WEEKS)
         timers = timers_on(scene, commands_max=1)
@@ -163,7 +163,7 @@ async def test_what_fails_or_is_refused_again_and_again_is_passed_over_and_told_
 async def test_no_failure_is_silent_however_many_were_told(database: Any) -> None:
     async with scene_on(database) as scene:
         broken = [await scene.offer(scene.sellers[0]) for _ in range(3)]
-        await scene.pool.execute("update supply set body = '{}' where supply = any($1)", broken)
+        await scene.pool.execute("update order_terms set body = '{}' where order_id = any($1)", broken)
         scene.clock.pass_seconds(20 * WEEKS)
         timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock, remembered_max=2)
         with capture_logs() as lines:
