@@ -1,10 +1,29 @@
 """Which orders hang together: no flow of one component bears on another."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from market.rules.assignment_problem import Int64s, Problem
+from market.rules.assignment_problem import Int64s, Mask, Problem
 from market.rules.compiled import run
 from market.rules.transport_graph import group_arcs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Components:
+    """of_order: int64, the component of each order. arcs, starts: as of `grouped_arcs`."""
+
+    of_order: Int64s
+    arcs: Int64s
+    starts: Int64s
+
+    def arcs_of(self, chosen: Mask) -> Int64s:
+        """Those of the chosen components, ascending: edges, then orders as in `grouped_arcs`."""
+        parts = [
+            self.arcs[self.starts[component] : self.starts[component + 1]]
+            for component in np.flatnonzero(chosen).tolist()
+        ]
+        return np.sort(np.concatenate([self.arcs[:0], *parts]))
 
 
 def components(problem: Problem) -> tuple[Int64s, int]:
@@ -12,10 +31,16 @@ def components(problem: Problem) -> tuple[Int64s, int]:
 
     Numbered by their first order; an order without edges is one of its own.
     """
+    found = components_of(problem)
+    return found.of_order, len(found.starts) - 1
+
+
+def components_of(problem: Problem) -> Components:
+    """The components with what is in each."""
     sellers = len(problem.supply)
     orders = sellers + len(problem.demand)
-    _, starts, group = _grouped(problem.seller.astype(np.int64), problem.buyer + np.int64(sellers), orders)
-    return group, len(starts) - 1
+    arcs, starts, group = _grouped(problem.seller.astype(np.int64), problem.buyer + np.int64(sellers), orders)
+    return Components(group, arcs, starts)
 
 
 def grouped_arcs(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s]:

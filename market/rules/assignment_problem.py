@@ -64,6 +64,27 @@ class Problem:
     def edges(self) -> int:
         return len(self.value)
 
+    def part(self, sellers: Int64s, buyers: Int64s, edges: Int64s, demand: Int64s) -> "Problem":
+        """These orders and edges of theirs alone, `demand` in place of those buyers' own; weights stay.
+
+        sellers, buyers, edges: places, ascending.
+        """
+        seller = np.zeros(len(self.supply), dtype=np.int32)
+        buyer = np.zeros(len(self.demand), dtype=np.int32)
+        seller[sellers], buyer[buyers] = np.arange(len(sellers)), np.arange(len(buyers))
+        found = Problem(
+            self.supply[sellers],
+            demand,
+            seller[self.seller[edges]],
+            buyer[self.buyer[edges]],
+            self.value[edges],
+            None,
+            None if self.tiebreak is None else self.tiebreak[edges],
+        )
+        priorities = read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])
+        object.__setattr__(found, "priorities", priorities)
+        return found
+
     def weight(self, level: int, edges: Int64s | slice) -> Int64s:
         """What a level maximises per gram on these edges: value, then time priority, then tie-break.
 

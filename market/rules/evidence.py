@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterfall
+from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, PriceTerm, Waterfall
 from events.market_events import ClearingEvidence
 from market.rules.graph import Edges, Section
 
@@ -17,6 +17,9 @@ PART_BYTES_MAX = 400 * 1024
 LISTED_BYTES_MAX = 1_000
 """Of a waterfall without its lines; it has a dozen of them."""
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
+UUID_STAMPED = (0xF << 76) | (0b11 << 62)
+UUID_VERSION_8 = (8 << 76) | (0b10 << 62)
+"""Bits of version and variant, RFC 9562."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -45,10 +48,8 @@ def edges_sha256(section: Section, edges: Edges) -> str:
 
 def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
     """UUIDv8 from SHA-256(plan id ‖ kind ‖ parts): the same in every repeat of a round."""
-    digest = bytearray(sha256(plan.bytes + kind.encode() + b"".join(parts)).digest()[:16])
-    digest[6] = (digest[6] & 0x0F) | 0x80
-    digest[8] = (digest[8] & 0x3F) | 0x80
-    return UUID(bytes=bytes(digest))
+    digest = sha256(b"".join((plan.bytes, kind.encode(), *parts))).digest()
+    return UUID(int=int.from_bytes(digest[:16], "big") & ~UUID_STAMPED | UUID_VERSION_8)
 
 
 def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
@@ -92,12 +93,12 @@ def _cut(of: SectionEvidence) -> Iterator[dict[str, Any]]:
     part = _Part()
     for name in of._fields[1:]:
         for entry in getattr(of, name):
-            terms = [_encoder.encode(term) for term in entry.terms] if isinstance(entry, Waterfall) else []
+            lines = [part.line(term) for term in entry.terms] if isinstance(entry, Waterfall) else []
             size = LISTED_BYTES_MAX if isinstance(entry, Waterfall) else len(_encoder.encode(entry)) + 1
-            if part.size and part.size + size + sum(len(term) + 1 for term in terms) > PART_BYTES_MAX:
+            if part.size and part.size + size + sum(len(body) + 1 for body in lines) > PART_BYTES_MAX:
                 yield part.members()
                 part = _Part()
-            part.add(name, part.listed(entry, terms) if isinstance(entry, Waterfall) else entry, size)
+            part.add(name, part.listed(entry, lines) if isinstance(entry, Waterfall) else entry, size)
     if part.size:
         yield part.members()
 
@@ -107,6 +108,7 @@ class _Part:
         self.size = 0
         self._members: dict[str, list[Struct]] = {}
         self._places: dict[bytes, int] = {}
+        self._bodies: dict[int, tuple[PriceTerm, bytes]] = {}
 
     def members(self) -> dict[str, Any]:
         return {name: tuple(entries) for name, entries in self._members.items()}
@@ -114,6 +116,13 @@ class _Part:
     def add(self, name: str, entry: Struct, size: int) -> None:
         self._members.setdefault(name, []).append(entry)
         self.size += size
+
+    def line(self, term: PriceTerm) -> bytes:
+        """Encoded; one that several trades share is the same object, and encoded once."""
+        kept = self._bodies.get(id(term))
+        if kept is None:
+            kept = self._bodies[id(term)] = term, _encoder.encode(term)
+        return kept[1]
 
     def listed(self, fall: Waterfall, encoded: Sequence[bytes]) -> ListedWaterfall:
         """With its terms among the lines; `encoded`: the terms."""

@@ -25,7 +25,7 @@ from market.rules.assignment_problem import Int32s, Int64s, Mask, added_up, exac
 from market.rules.effective import effective
 from market.rules.packages import Divisibility, carried_g, fits
 from market.rules.rounding import Fills, Ratio, whole_packages
-from market.rules.stages import Solved, Stage, Stages
+from market.rules.stages import Solved, Stage, Stages, edges_without
 
 ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
@@ -72,9 +72,9 @@ Dropped = frozenset[tuple[Side, int]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Admitted:
-    """Edges that may trade, what buyers count with, and the orders that are out."""
+    """What buyers count with, the orders that stand aside, and their nodes: sellers, then buyers."""
 
-    edges: Mask
+    out: Mask
     demand: Int64s
     dropped: Dropped = frozenset()
 
@@ -151,7 +151,7 @@ class _Search:
         packages = np.array(self.terms.packages, dtype=np.int64)
         found: Dropped = frozenset()
         for _ in range(HOPELESS_PASSES_MAX):
-            edges = self.edges_without(found)
+            edges = edges_without(posed, self.out(found))
             seller, buyer = posed.seller[edges], posed.buyer[edges]
             sold, bought = np.zeros_like(posed.supply), np.zeros_like(posed.demand)
             np.add.at(sold, seller, posed.demand[buyer])
@@ -167,11 +167,9 @@ class _Search:
             found |= more
         return found
 
-    def edges_without(self, dropped: Dropped) -> Mask:
-        posed = self.posed
-        out = self.sellers.nodes_of(dropped), self.buyers.nodes_of(dropped)
-        found: Mask = ~(out[0][posed.seller] | out[1][posed.buyer])
-        return found
+    def out(self, dropped: Dropped) -> Mask:
+        """The nodes of these orders: sellers, then buyers."""
+        return np.concatenate([self.sellers.nodes_of(dropped), self.buyers.nodes_of(dropped)])
 
 
 def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = ()) -> WholeClearing:
@@ -182,17 +180,18 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     fits(posed, terms)
     search = _Search(posed, terms, ratios)
     solved, relaxed = search.stages.first()
-    best = _settle(search, _Admitted(solved.edges, solved.demand), solved)
+    best = _settle(search, _Admitted(solved.out, solved.demand), solved)
     best = _refined(search, best)
     best = _readmitted(search, best)
-    final = effective(best.solved.stage(posed), best.fills.grams)
+    packages, grams = best.fills.by_edge(posed.edges)
+    final = effective(best.solved.stage(posed), grams)
     assert final.solution.welfare == best.welfare
     assert best.welfare <= relaxed.welfare
     return WholeClearing(
         problem=final.problem,
         solution=final.solution,
         edge=final.edge,
-        packages=best.fills.packages[final.edge],
+        packages=packages[final.edge],
         relaxed=relaxed,
         gap=relaxed.welfare - best.welfare,
         cuts=tuple(_cuts(search, best, final)),
@@ -211,23 +210,25 @@ def _settle(search: _Search, admitted: _Admitted, solved: Solved, before: Fills 
         found = before = _rounded(search, solved, before)
         short = _below_minimum(search, found)
         if not short:
-            return _Settled(admitted, solved, found, exact_dot(found.grams, search.posed.value))
+            welfare = exact_dot(found.grams, search.posed.value[found.edge])
+            return _Settled(admitted, solved, found, welfare)
         rounds += 1
         hopeful = [order for order in short if order not in search.hopeless]
         count = len(hopeful) if rounds > ROUNDS_HALVED_MAX else (len(hopeful) + 1) // 2
         if rounds == 1 and len(hopeful) < len(short):
             count = 0
         admitted = _without(search, admitted, admitted.dropped.union(search.hopeless, hopeful[:count]))
-        solved = search.stages.next(solved, admitted.edges, admitted.demand)
+        solved = search.stages.next(solved, admitted.out, admitted.demand)
 
 
 def _rounded(search: _Search, solved: Solved, before: Fills | None) -> Fills:
     """Whole packages of the components that were solved anew; of all where ratios tie components."""
     posed, terms = search.posed, search.terms
     if solved.anew is None or before is None or search.ratios:
-        return whole_packages(posed, posed.demand, solved.flow, terms, search.ratios)
-    found = whole_packages(posed, posed.demand, np.where(solved.anew, solved.flow, 0), terms)
-    return before.but(found, solved.anew)
+        return whole_packages(posed, posed.demand, solved.used, solved.flow, terms, search.ratios)
+    anew = solved.anew[posed.seller[solved.used]]
+    found = whole_packages(posed, posed.demand, solved.used[anew], solved.flow[anew], terms)
+    return before.but(solved.anew[posed.seller[before.edge]], found)
 
 
 def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
@@ -235,8 +236,8 @@ def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
     posed = search.posed
     short = []
     for of, filled in (
-        (search.sellers, added_up(posed.seller, found.packages, len(posed.supply))),
-        (search.buyers, added_up(posed.buyer, found.grams, len(posed.demand))),
+        (search.sellers, added_up(posed.seller[found.edge], found.packages, len(posed.supply))),
+        (search.buyers, added_up(posed.buyer[found.edge], found.grams, len(posed.demand))),
     ):
         traded = of.sums(filled)
         for place in of.short(filled):
@@ -247,7 +248,7 @@ def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
 
 def _without(search: _Search, before: _Admitted, dropped: Dropped) -> _Admitted:
     """With these orders out instead of those that were."""
-    return replace(before, edges=search.edges_without(dropped), dropped=dropped)
+    return replace(before, out=search.out(dropped), dropped=dropped)
 
 
 def _refined(search: _Search, best: _Settled) -> _Settled:
@@ -256,7 +257,7 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
         cut = _without_rests(search, best)
         if cut is None:
             break
-        solved = search.stages.next(best.solved, cut.edges, cut.demand)
+        solved = search.stages.next(best.solved, cut.out, cut.demand)
         attempt = _settle(search, cut, solved, best.fills)
         if attempt.welfare <= best.welfare:
             break
@@ -266,10 +267,11 @@ def _refined(search: _Search, best: _Settled) -> _Settled:
 
 def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
     """Buyers with less left than the smallest package they could get count with what they have."""
-    posed, admitted, package_g = search.posed, settled.admitted, search.package_g
-    bought = added_up(posed.buyer, settled.fills.grams, len(posed.demand))
+    posed, admitted, fills = search.posed, settled.admitted, settled.fills
+    bought = added_up(posed.buyer[fills.edge], fills.grams, len(posed.demand))
     smallest = np.full(len(posed.demand), np.iinfo(np.int64).max)
-    np.minimum.at(smallest, posed.buyer[admitted.edges], package_g[posed.seller[admitted.edges]])
+    edges = edges_without(posed, admitted.out)
+    np.minimum.at(smallest, posed.buyer[edges], search.package_g[posed.seller[edges]])
     rest = admitted.demand - bought
     full = (bought > 0) & (rest > 0) & (rest < smallest)
     if not full.any():
@@ -286,7 +288,7 @@ def _readmitted(search: _Search, best: _Settled) -> _Settled:
             break
         back = best.admitted.dropped.difference(waiting[:size])
         admitted = _without(search, best.admitted, back)
-        solved = search.stages.next(best.solved, admitted.edges, admitted.demand)
+        solved = search.stages.next(best.solved, admitted.out, admitted.demand)
         attempt = _settle(search, admitted, solved, best.fills)
         if attempt.welfare > best.welfare:
             best, waiting = attempt, waiting[size:]
@@ -308,7 +310,7 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     dropped = settled.admitted.dropped - search.hopeless if settled.admitted.dropped else frozenset()
     if not dropped:
         return []
-    final = effective(settled.solved.stage(posed), settled.fills.grams)
+    final = effective(settled.solved.stage(posed), settled.fills.by_edge(posed.edges)[1])
     bounds = price_bounds(final.problem, final.solution)
     sides: tuple[tuple[Side, tuple[int, ...], Int64s], ...] = (
         (
@@ -336,11 +338,11 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
     held = {ratio.buyer_order for ratio in search.ratios}
     ratio_cut = {
         int(posed.seller[edge])
-        for edge in (np.flatnonzero(best.solved.flow).tolist() if held else ())
+        for edge in (best.solved.used.tolist() if held else ())
         if terms.buyer_order[posed.buyer[edge]] in held
     }
     # whose counter-orders are all dropped is not out itself
-    counted = best.admitted.edges
+    counted = edges_without(posed, best.admitted.out)
     sides: tuple[tuple[Side, Int64s, Int64s, Int32s, Int32s, tuple[int, ...]], ...] = (
         (
             "seller",

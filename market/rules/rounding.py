@@ -31,32 +31,50 @@ class Ratio:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fills:
-    """Trades by edge of the posed problem, int64[e]: whole packages, and the grams of basis they carry."""
+    """Trades, int64, one entry each: edge of the posed problem, whole packages, grams of basis they carry."""
 
+    edge: Int64s
     packages: Int64s
     grams: Int64s
 
-    def but(self, others: "Fills", anew: Mask) -> "Fills":
-        """Those of `others` on edges of the mask, these on all others."""
-        return Fills(np.where(anew, others.packages, self.packages), np.where(anew, others.grams, self.grams))
+    def but(self, anew: Mask, others: "Fills") -> "Fills":
+        """Without those of the mask, and `others` in their place."""
+        kept = ~anew
+        return Fills(
+            np.concatenate([self.edge[kept], others.edge]),
+            np.concatenate([self.packages[kept], others.packages]),
+            np.concatenate([self.grams[kept], others.grams]),
+        )
+
+    def by_edge(self, edges: int) -> tuple[Int64s, Int64s]:
+        """Packages and grams of every edge of the posed problem."""
+        packages, grams = np.zeros(edges, dtype=np.int64), np.zeros(edges, dtype=np.int64)
+        packages[self.edge], grams[self.edge] = self.packages, self.grams
+        return packages, grams
 
 
 def whole_packages(
-    posed: Problem, demand: Int64s, flow: Int64s, terms: Divisibility, ratios: Sequence[Ratio] = ()
+    posed: Problem,
+    demand: Int64s,
+    used: Int64s,
+    flow: Int64s,
+    terms: Divisibility,
+    ratios: Sequence[Ratio] = (),
 ) -> Fills:
     """Floor to packages and parcels, fill up what was left, hold buyers to their ratios, fill up again.
 
-    `demand` is what the buyers count with, no more than in `posed`. Sellers with a least quantity come
-    before the others: a buyer's last package is theirs. Filling up goes by value, then time priority, then
-    tie-break, and never beyond what a side has; buyers with ratios are filled up only before they are held
-    to them.
+    used, flow: the edges with flow, and their grams. `demand` is what the buyers count with, no more than in
+    `posed`. Sellers with a least quantity come before the others: a buyer's last package is theirs. Filling
+    up goes by value, then time priority, then tie-break, and never beyond what a side has; buyers with ratios
+    are filled up only before they are held to them.
     """
-    edges = _best_first(posed, flow)
+    first = _best_first(posed, used)
+    edges = used[first]
     left = _Left(posed, demand, terms, edges)
     minimum = [terms.seller_minimum[seller] for seller in left.seller]
     bound = [place for place, least in enumerate(minimum) if least > 0]
     free = [place for place, least in enumerate(minimum) if least == 0]
-    flow_g: list[int] = flow[edges].tolist()
+    flow_g: list[int] = flow[first].tolist()
     for place in (*bound, *free):
         left.floor(place, flow_g[place])
     for group in (bound, free):
@@ -73,9 +91,7 @@ def whole_packages(
         _trim(left, kept, own[order])
     left.fill_up(place for place in range(len(edges)) if not held or left.order(place) not in held)
     left.spread(held.keys())
-    found = Fills(np.zeros_like(flow), np.zeros_like(flow))
-    found.packages[edges], found.grams[edges] = left.packages, left.grams
-    return found
+    return Fills(edges, np.array(left.packages, dtype=np.int64), np.array(left.grams, dtype=np.int64))
 
 
 class _Left:
@@ -152,10 +168,9 @@ class _Left:
                 self.grams[place] = grams
 
 
-def _best_first(posed: Problem, flow: Int64s) -> Int64s:
-    used = np.flatnonzero(flow)
+def _best_first(posed: Problem, used: Int64s) -> Int64s:
     value, priority, tiebreak = (posed.weight(level, used) for level in range(LEVELS))
-    return used[np.lexsort((used, -tiebreak, -priority, -value))]
+    return np.lexsort((used, -tiebreak, -priority, -value))
 
 
 def _trim(left: _Left, ratios: Sequence[Ratio], places: Sequence[int]) -> None:

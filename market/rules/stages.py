@@ -10,7 +10,7 @@ import numpy as np
 
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.assignment_check import DUALS
-from market.rules.assignment_components import components
+from market.rules.assignment_components import components_of
 from market.rules.assignment_problem import Int64s, Mask, exact_dot
 
 
@@ -25,24 +25,35 @@ class Stage:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Solved:
-    """A stage by edges and orders of the posed problem: its edges, demand, flow, and duals by name.
+    """A stage by orders of the posed problem: who stands aside, what buyers count with, duals by name.
 
-    anew: of each edge, whether its component was solved for this stage; None: all were.
+    out: sellers, then buyers; their edges are not in the stage. used, flow: int64, the edges that trade and
+    their grams. anew: of each order, whether its component was solved for this stage; None: all were.
     """
 
-    edges: Mask
+    out: Mask
     demand: Int64s
+    used: Int64s
     flow: Int64s
     duals: dict[str, Int64s]
     anew: Mask | None = None
 
     def stage(self, posed: Problem) -> Stage:
-        problem, edge = part_of(posed, self.edges, posed.supply, self.demand)
-        flow = self.flow[edge]
+        problem, edge = part_of(posed, edges_without(posed, self.out), posed.supply, self.demand)
+        flow = np.zeros(posed.edges, dtype=np.int64)
+        flow[self.used] = self.flow
+        flow = flow[edge]
         welfare = exact_dot(flow, problem.value)
         return Stage(
             problem, Solution(flow=flow, welfare=welfare, unique=True, basis=None, **self.duals), edge
         )
+
+
+def edges_without(posed: Problem, out: Mask) -> Mask:
+    """Edges of which neither end is out; `out`: sellers, then buyers."""
+    sellers = len(posed.supply)
+    found: Mask = ~(out[:sellers][posed.seller] | out[sellers:][posed.buyer])
+    return found
 
 
 def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
@@ -67,32 +78,40 @@ class Stages:
         self.posed = posed
         self.solves = 0
         self.unique = True
-        self._component, self._components = components(posed)
+        self._components = components_of(posed)
 
     def first(self) -> tuple[Solved, Solution]:
         """The posed problem as it is."""
         posed = self.posed
         solution = self._solve(posed)
         duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
-        everything = np.ones(posed.edges, dtype=np.bool_)
-        return Solved(everything, posed.demand, solution.flow, duals), solution
+        nobody = np.zeros(len(posed.supply) + len(posed.demand), dtype=np.bool_)
+        used = np.flatnonzero(solution.flow)
+        return Solved(nobody, posed.demand, used, solution.flow[used], duals), solution
 
-    def next(self, before: Solved, edges: Mask, demand: Int64s) -> Solved:
-        """The problem with these edges and this demand, where `before` has others."""
+    def next(self, before: Solved, out: Mask, demand: Int64s) -> Solved:
+        """The problem with these orders out and this demand, where `before` has others."""
         posed = self.posed
-        touched = self._touched(before, edges, demand)
-        anew = touched[posed.seller]
-        part, part_edge = part_of(posed, edges & anew, posed.supply, demand)
-        solution = self._solve(part)
-        flow = np.where(anew, 0, before.flow)
-        flow[part_edge] = solution.flow
-        sides = touched[: len(posed.supply)], touched[len(posed.supply) :]
-        duals = {
-            name: np.where(of_side, getattr(solution, name), before.duals[name])
-            for pair in DUALS
-            for name, of_side in zip(pair, sides, strict=True)
-        }
-        return Solved(edges, demand, flow, duals, anew)
+        edges, sellers, buyers = self._touched(before, out, demand)
+        buying = buyers + len(posed.supply)
+        edges = edges[~(out[posed.seller[edges]] | out[len(posed.supply) + posed.buyer[edges]])]
+        solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
+        anew = np.zeros(len(out), dtype=np.bool_)
+        anew[sellers] = anew[buying] = True
+        kept, traded = ~anew[posed.seller[before.used]], np.flatnonzero(solution.flow)
+        duals = {}
+        for pair in DUALS:
+            for name, places in zip(pair, (sellers, buyers), strict=True):
+                duals[name] = before.duals[name].copy()
+                duals[name][places] = getattr(solution, name)
+        return Solved(
+            out,
+            demand,
+            np.concatenate([before.used[kept], edges[traded]]),
+            np.concatenate([before.flow[kept], solution.flow[traded]]),
+            duals,
+            anew,
+        )
 
     def _solve(self, problem: Problem) -> Solution:
         solution = solve(problem)
@@ -100,11 +119,15 @@ class Stages:
         self.unique &= solution.unique
         return solution
 
-    def _touched(self, before: Solved, edges: Mask, demand: Int64s) -> Mask:
-        """Sellers, then buyers: those of a component of the posed problem in which something differs."""
+    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+        """Edges, sellers and buyers of the components in which somebody comes, goes or counts otherwise."""
         posed = self.posed
-        differs = np.zeros(self._components, dtype=np.bool_)
-        differs[self._component[posed.seller[edges != before.edges]]] = True
-        differs[self._component[len(posed.supply) :][demand != before.demand]] = True
-        found: Mask = differs[self._component]
-        return found
+        sellers = len(posed.supply)
+        differs = out != before.out
+        differs[sellers:] |= demand != before.demand
+        chosen = np.zeros(len(self._components.starts) - 1, dtype=np.bool_)
+        chosen[self._components.of_order[differs]] = True
+        arcs = self._components.arcs_of(chosen)
+        edges, orders = np.split(arcs, [np.searchsorted(arcs, posed.edges)])
+        selling, buying = np.split(orders - posed.edges, [np.searchsorted(orders, posed.edges + sellers)])
+        return edges, selling, buying - sellers
