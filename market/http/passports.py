@@ -70,9 +70,10 @@ class RetirementTerms(Body, frozen=True, kw_only=True):
 class PassportQuery(PageQuery, frozen=True, kw_only=True):
     """Query of the list of passports."""
 
-    status: Annotated[
-        Literal["live", "consumed", "retired"] | None, Meta(description="Only those that stand so.")
-    ] = None
+    status: (
+        Annotated[Literal["live", "consumed", "retired"], Meta(description="Only those that stand so.")]
+        | None
+    ) = None
 
 
 step_endpoint: Final = partial(
