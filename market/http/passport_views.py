@@ -122,7 +122,7 @@ class StepView(Body, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, step: PassportStep, fact: Struct, stated_by: UUID) -> Self:
-        """`fact` as the viewer may see it. KeyError for what is no fact of a passport."""
+        """`fact`: what the viewer may see of that of the step."""
 
         def found(member: str) -> Any:
             return getattr(fact, member, None)
@@ -136,7 +136,7 @@ class StepView(Body, frozen=True, kw_only=True):
             version=step.version,
             event=to_text("evt", step.event),
             at=step.at,
-            kind=_KINDS[type(fact)],
+            kind=_KINDS[type(step.fact)],
             stands=step.event == stated_by,
             content=None if content is None else PassportTerms.outside(content),
             corrects=named("evt", "corrects"),

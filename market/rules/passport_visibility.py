@@ -51,6 +51,12 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
     transformation: UUID | None
 
 
+class SeenStatement(Struct, frozen=True, kw_only=True):
+    """What was stated first, for whom the parties of that day are nothing."""
+
+    content: PassportContent
+
+
 class MagnetLabel(Struct, frozen=True, kw_only=True):
     """`recycled`: post-consumer shares of the elements of Article 29."""
 
@@ -148,19 +154,14 @@ def _for_organisation(
 ) -> Struct | None:
     if not concerns(material_audience(fact, lot, counterparties), viewer.organisation):
         return None
-    if lot is None or _tier(lot, viewer, counterparties) != "counterparty":
-        return fact
+    tier = None if lot is None else _tier(lot, viewer, counterparties)
     match fact:
-        case PassportIssued():
-            return replace(
-                fact,
-                content=_without_suppliers(fact.content),
-                organisation=fact.owner,
-                holder=fact.owner,
-                transformation=None,
-            )
-        case PassportCorrected():
+        case PassportIssued() if tier == "counterparty":
+            return SeenStatement(content=_without_suppliers(fact.content))
+        case PassportCorrected() if tier == "counterparty":
             return replace(fact, content=_without_suppliers(fact.content))
+        case PassportRetired() if tier != "party":
+            return replace(fact, note=None)
         case _:
             return fact
 
@@ -182,7 +183,7 @@ def _tier(passport: LotParties, viewer: Viewer, counterparties: AbstractSet[UUID
 
 
 def _without_suppliers(content: PassportContent) -> PassportContent:
-    """Countries and shares of origin stay; of whom and from which site does not."""
+    """Countries and shares of origin stay, and certificates; of whom and from which site does not."""
     origin = tuple(
         OriginShare(
             stage=share.stage,
@@ -192,4 +193,8 @@ def _without_suppliers(content: PassportContent) -> PassportContent:
         )
         for share in content.origin
     )
-    return replace(content, origin=origin)
+    certificates = tuple(
+        paper if paper.facility == content.facility else replace(paper, facility=None)
+        for paper in content.certificates
+    )
+    return replace(content, origin=origin, certificates=certificates)

@@ -167,8 +167,8 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
         holder=argument.holder or argument.owner,
         transferred_on=argument.transferred_on,
     )
-    reasons = _party_refusals(argument.caller, "owner", passport.owner) + malformed(fact)
-    reasons += _over_refusals(passport) + order_refusals(state.reservation)
+    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    reasons = malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation)
     reasons += [
         OrganisationUnknown(pointer=f"/{name}")
         for name, named in (("owner", fact.owner), ("holder", fact.holder))
@@ -213,11 +213,8 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     fact = PassportCorrected(
         passport=passport.passport, corrects=argument.corrects, reason=argument.reason, content=content
     )
-    refuse(
-        _party_refusals(argument.caller, "issuer", passport.organisation)
-        + malformed(replace(fact, content=before))
-        + at("/content", malformed(content))
-    )
+    refuse(_party_refusals(argument.caller, "issuer", passport.organisation))
+    refuse(malformed(replace(fact, content=before)) + at("/content", malformed(content)))
     reasons: list[Refusal] = []
     if argument.corrects != passport.stated_by:
         reasons.append(CorrectsOther(pointer="/corrects", standing=f"evt_{passport.stated_by.hex}"))
@@ -237,8 +234,8 @@ def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> De
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
-    reasons = _party_refusals(argument.caller, "owner", passport.owner) + malformed(fact)
-    refuse(reasons + _over_refusals(passport) + order_refusals(state.reservation))
+    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    refuse(malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -274,6 +271,7 @@ def _standing(state: PassportState, caller: Caller, expected_version: int) -> Pa
 
 
 def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refusal]:
+    """Refused alone: whether the lot is offered, or what was made of it, is the party's own affair."""
     reasons = role_refusals(caller, "trader", "compliance")
     return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
 
@@ -292,12 +290,8 @@ def _over_refusals(passport: Passport) -> list[Refusal]:
 
 
 def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refusal]:
-    balance = passport.drawn_by or passport.transformation
+    """Of which transformation, is for its organisation to say."""
     changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(passport.content, m)]
-    if balance is None or not changed:
+    if not changed or (passport.drawn_by is None and passport.transformation is None):
         return []
-    return [
-        CorrectionOfBalance(
-            pointer=f"/content/{changed[0]}", members=", ".join(changed), transformation=f"tra_{balance.hex}"
-        )
-    ]
+    return [CorrectionOfBalance(pointer=f"/content/{changed[0]}", members=", ".join(changed))]

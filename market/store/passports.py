@@ -209,22 +209,24 @@ async def list_passports(
     return page([_passports.decode(row["body"]) for row in rows], limit)
 
 
-# By the index of the buyer's matches: an index of supplies would cost every match that is struck.
+# By the index of the buyer's matches: an index of supplies would cost every match that is struck. What an
+# earlier owner sold shows nothing any more.
 READ_BOUGHT = """
 select exists (
-    select from lot_reservation r
+    select from passport p
+    join lot_reservation r on r.lane = p.lane and r.identity = p.passport::text and r.organisation = p.owner
     join match m on m.supply = r.supply
-    where r.lane = $2 and r.identity = $3::uuid::text and m.buyer = $1 and m.status = 'confirmed'
+    where p.lane = $2 and p.passport = $3 and m.buyer = $1 and m.status = 'confirmed'
 ) or exists (
     select from delivery d
-    join passport p on p.passport = d.passport and d.seller in (p.owner, p.organisation)
+    join passport p on p.passport = d.passport and p.owner = d.seller
     where d.passport = $3 and d.buyer = $1 and d.status <> 'rejected'
 )
 """
 
 
 async def bought(connection: Connection, organisation: UUID, lane: int, passport: UUID) -> bool:
-    """Whether the organisation is the buyer of a confirmed match over this lot, or of a delivery of it."""
+    """Whether it bought the lot of its present owner: by a confirmed match, or a delivery not rejected."""
     found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, passport)
     return found
 

@@ -30,6 +30,7 @@ from market.rules.passport import Passport
 from market.rules.passport_visibility import (
     MagnetLabel,
     SeenPassport,
+    SeenStatement,
     see_label,
     see_material,
     see_passport,
@@ -262,6 +263,18 @@ def test_title_and_goods_go_to_the_buyer() -> None:
     )
 
 
+def test_who_has_sold_a_lot_is_not_told_whether_it_is_offered_or_used() -> None:
+    found = ledger()
+    found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
+    found.reservations[A] = Reservation(identity=str(A), organisation=BUYER, market=MARKET, order=ORDER)
+    retiring = RetirePassport(caller=SELLER_TRADER, passport=A, expected_version=2, reason="lost")
+    for step, argument in (
+        (passports.transfer, transferring(expected_version=2, owner=STRANGER)),
+        (passports.retire, retiring),
+    ):
+        assert [("passport_of_other", None)] == refused(found, step, argument)
+
+
 def test_goods_go_to_a_toller_and_title_stays() -> None:
     found = ledger()
     argument = transferring(owner=SELLER, holder=BUYER)
@@ -479,6 +492,25 @@ def test_tiers_of_a_passport() -> None:
     assert [("NO", PPB, None, None)] == [
         (each.country, each.share_ppb, each.source, each.facility) for each in counterparty.content.origin
     ]
+
+
+def test_a_buyer_learns_no_supplier_from_what_was_said_first_or_from_papers() -> None:
+    papers = (paper(), paper("inherited", facility=BUYER_SITE), paper("own", facility=SELLER_SITE))
+    issued = PassportIssued(
+        passport=A,
+        organisation=SELLER,
+        owner=SELLER,
+        holder=SELLER,
+        content=content(SELLER_SITE, certificates=papers),
+    )
+    seen = see_material(issued, VIEWERS[4], SOLD, frozenset({STRANGER}))
+    assert isinstance(seen, SeenStatement)
+    assert [None, None, SELLER_SITE] == [each.facility for each in seen.content.certificates]
+    retired = PassportRetired(passport=A, reason="installed", note="in a park of ours")
+    for viewer, note in zip(VIEWERS[2:5], (None, retired.note, None), strict=True):
+        shown = see_material(retired, viewer, SOLD, frozenset({STRANGER}))
+        assert isinstance(shown, PassportRetired)
+        assert note == shown.note
 
 
 def test_the_label_is_what_the_regulation_asks_for() -> None:
