@@ -55,6 +55,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.FormNotOfPassport,
             refusals.LotAbovePassport,
             refusals.BasisAbovePassport,
+            refusals.AnalyteNotOfPassport,
             refusals.FootprintNotOfPassport,
             refusals.RecycledAbovePassport,
             refusals.OriginNotOfPassport,

@@ -37,7 +37,7 @@ from market.rules.orders import (
     quantity_refusals,
     trader_refusals,
 )
-from market.rules.passport_evidence import evidence_of, excess_refusals, passport_refusals, proven
+from market.rules.passport_evidence import evidence_of, excess_refusals, lot_refusals, proven
 from market.rules.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
@@ -128,12 +128,15 @@ def check_posting(
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
     refuse(posting_reasons(state, argument, now, kind_refusals))
-    terms = terms_of(argument.draft, state.terms, state.inputs)
-    return (
-        terms
-        if state.passport is None
-        else proven(terms, evidence_of(state.passport, state.terms.basis, now))
-    )
+    return posting_terms(state, argument.draft, now)
+
+
+def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
+    """Those of a draft that nothing is wrong with, with what the passport of its lot proves."""
+    terms = terms_of(draft, state.terms, state.inputs)
+    if state.passport is None:
+        return terms
+    return proven(terms, evidence_of(state.passport, state.terms.basis, now))
 
 
 def posting_reasons(
@@ -145,8 +148,7 @@ def posting_reasons(
         *posting_refusals(state, argument.caller),
         *judged((lambda: commitment_refusals(state, draft.commitment),)),
         *draft_refusals(draft, state, now, frozenset()),
-        *reservations.reservation_refusals(state.reservation, draft.physical_lot),
-        *judged((lambda: passport_refusals(state, argument.caller, draft, now),)),
+        *judged((lambda: lot_refusals(state, argument.caller, draft, now),)),
         *kind_refusals,
     ]
 

@@ -19,11 +19,12 @@ from events.vocabulary import (
     RecycledContent,
 )
 from market.rules.custody import claimed_ppb
-from market.rules.element_masses import contained
+from market.rules.element_masses import BALANCED, contained
 from market.rules.ineligibility import tonnes_text
 from market.rules.orders import PostingState
 from market.rules.passport import Passport
 from market.rules.passport_refusals import (
+    AnalyteNotOfPassport,
     BasisAbovePassport,
     FootprintNotOfPassport,
     FormNotOfPassport,
@@ -33,7 +34,8 @@ from market.rules.passport_refusals import (
     PassportUnknown,
     RecycledAbovePassport,
 )
-from market.rules.quantities import basis_share
+from market.rules.quantities import DryAnalyte, basis_share, dry_analytes
+from market.rules.reservations import reservation_refusals
 from market.rules.supplies import SupplyDraft
 
 
@@ -57,16 +59,21 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
     )
 
 
-def passport_refusals(
-    state: PostingState, caller: Caller, draft: SupplyDraft, now: datetime
-) -> Iterator[Refusal]:
-    """Of an order that names a passport: it is the seller's own, it lives, and proves what is stated."""
-    if draft.physical_lot is None or draft.physical_lot.passport is None:
+def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: datetime) -> Iterator[Refusal]:
+    """The lot is free; its passport, if it has one, is the seller's own, lives and proves what is stated.
+
+    Whether another's lot is offered, or was sold, nobody learns by naming its passport.
+    """
+    lot, passport = draft.physical_lot, state.passport
+    if lot is None:
         return
-    passport = state.passport
-    if passport is None or passport.owner != caller.organisation:
+    if lot.passport is not None and (passport is None or passport.owner != caller.organisation):
         yield PassportUnknown(pointer="/physical_lot/passport")
-    elif passport.status != "live":
+        return
+    yield from reservation_refusals(state.reservation, lot, caller.organisation)
+    if passport is None:
+        return
+    if passport.status != "live":
         yield PassportOver(pointer="/physical_lot/passport", status=passport.status)
     else:
         basis = state.terms.basis
@@ -131,6 +138,7 @@ def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: Marke
             stated=ppb_text(stated * PPB // of_stated),
             proven=ppb_text(proven * PPB // of_proven),
         )
+    yield from _analyte_refusals(draft, evidence, basis)
     if draft.footprint is not None and draft.footprint != evidence.footprint:
         yield FootprintNotOfPassport(
             pointer="/footprint",
@@ -148,6 +156,35 @@ def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: Marke
                 proven=ppb_text(of_passport),
             )
     yield from _origin_refusals(draft, evidence)
+
+
+def _analyte_refusals(
+    draft: SupplyDraft, evidence: PassportEvidence, basis: MarketBasis
+) -> Iterator[Refusal]:
+    """Outside the basis: elements that a buyer may pay for as they were measured, impurities no less."""
+    if draft.moisture_ppb >= PPB:
+        return
+    stated = dry_analytes(draft.composition, draft.moisture_ppb)
+    proven = dry_analytes(evidence.composition, evidence.moisture_ppb)
+    for analyte in sorted({*proven, *(each for each in stated if each in BALANCED)}):
+        of_draft, of_passport = stated.get(analyte), proven.get(analyte)
+        if analyte in BASIS_ELEMENTS[basis] or of_draft == of_passport:
+            continue
+        if analyte not in BALANCED and of_draft is not None and of_passport is not None:
+            if of_draft.high_ppb >= of_passport.high_ppb:
+                continue
+        yield AnalyteNotOfPassport(
+            pointer="/composition/cells",
+            analyte=analyte,
+            stated=_dry_text(of_draft),
+            proven=_dry_text(of_passport),
+        )
+
+
+def _dry_text(figure: DryAnalyte | None) -> str:
+    if figure is None:
+        return "nothing"
+    return f"< {ppb_text(figure.high_ppb)}" if figure.below_detection else ppb_text(figure.low_ppb)
 
 
 def _origin_refusals(draft: SupplyDraft, evidence: PassportEvidence) -> Iterator[Refusal]:

@@ -154,7 +154,7 @@ class CorrectsOther(Refusal):
 
 
 class CorrectionOfBalance(Refusal):
-    """{members} enter the balance of transformation {transformation} and stay as they are."""
+    """A transformation rests on these figures, which stay as they are: {members}."""
 
     code = "correction_of_balance"
 
@@ -259,6 +259,12 @@ class BasisAbovePassport(Refusal):
     """The order states {stated} of the basis {basis}, its passport {proven}."""
 
     code = "basis_above_passport"
+
+
+class AnalyteNotOfPassport(Refusal):
+    """The order states {stated} of {analyte} in the dry material, its passport {proven}: state it alike."""
+
+    code = "analyte_not_of_passport"
 
 
 class FootprintNotOfPassport(Refusal):

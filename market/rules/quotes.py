@@ -30,7 +30,6 @@ from market.rules.refusals import QuotesUsed, RoundMissing, RoundNotComputable
 from market.rules.requirements import PostRequirement
 from market.rules.rounds_again import again
 from market.rules.standings import OrderInRound, RoundDual, order_in_round
-from market.rules.supplies import terms_of
 from market.rules.tranches import tranche_shares_g
 from market.rules.viewers import mass_band_g
 from market.rules.whole_ticks import book_in_ticks
@@ -90,7 +89,7 @@ def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decisio
     quote, posting = moment.new_id(), argument.posting
     supply = requirement = None
     if isinstance(posting, PostSupply):
-        supply = terms_of(posting.draft, known.terms, known.inputs)
+        supply = offers.posting_terms(known, posting.draft, moment.now)
     else:
         requirement = requirements.terms_of(posting.draft, known.terms, known.inputs)
     fact = QuoteAsked(

@@ -21,11 +21,14 @@ def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
     return f"{organisation}/{physical_lot.site}/{physical_lot.lot_number}"
 
 
-def reservation_refusals(reservation: Reservation | None, physical_lot: PhysicalLot | None) -> list[Refusal]:
+def reservation_refusals(
+    reservation: Reservation | None, physical_lot: PhysicalLot | None, organisation: UUID
+) -> list[Refusal]:
+    """What was sold stays sold to its seller; with its passport it may be offered by whom it went to."""
     if physical_lot is None or reservation is None:
         return []
     if reservation.sold:
-        return [LotAlreadySold(pointer="/physical_lot")]
+        return [LotAlreadySold(pointer="/physical_lot")] if reservation.organisation == organisation else []
     return [] if reservation.released else [LotAlreadyReserved(pointer="/physical_lot")]
 
 

@@ -26,8 +26,8 @@ class ReservationRow(Struct, frozen=True, kw_only=True):
     reservation: Reservation
 
 
-# A lot that was released may be reserved again; one that is held or sold may not, and then its row is not
-# counted.
+# A lot that was released may be reserved again, one that was sold by another organisation, which its passport
+# has gone to; otherwise its row is not counted.
 RESERVE = """
 insert into lot_reservation as r (lane, identity, organisation, market, supply, status, version, position,
     body)
@@ -37,7 +37,7 @@ from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bi
 on conflict (lane, identity) do update set
     organisation = excluded.organisation, market = excluded.market, supply = excluded.supply,
     status = 'reserved', version = r.version + 1, position = excluded.position, body = excluded.body
-where r.status in ('withdrawn', 'expired')
+where r.status in ('withdrawn', 'expired') or r.status = 'sold' and r.organisation <> excluded.organisation
 """
 
 RELEASE = """

@@ -7,16 +7,21 @@ import pytest
 from msgspec.structs import replace
 
 from events.market_events import RecoveredLotAmended, RecoveredLotListed
+from events.material_events import LotReserved
 from events.passport_terms import ElementShare, OriginShare
 from events.refusal import Refusals
-from events.vocabulary import PPB, Footprint, OriginStep, PhysicalLot, RecycledContent
+from events.vocabulary import PPB, Cell, Composition, Footprint, OriginStep, PhysicalLot, RecycledContent
 from market.rules import lots
+from market.rules.orders import Reservation
 from market.rules.passport import Passport
 from market.rules.passport_evidence import evidence_of
 from market.rules.passports import IssuePassport
 from tests.desk_support import (
     BUYER,
+    MARKET,
     NOW,
+    ORDER,
+    SELLER,
     SELLER_SITE,
     SELLER_TRADER,
     SWARF,
@@ -69,6 +74,11 @@ def passport(**changes: Any) -> Passport:
     return found.passports[P]
 
 
+def with_cell(analyte: str, percent: int, state: Any = "value") -> Composition:
+    cell = Cell(analyte=analyte, reported_as=analyte, state=state, fraction_ppb=percent * PERCENT)
+    return replace(SWARF, cells=(*(each for each in SWARF.cells if each.analyte != analyte), cell))
+
+
 def listed(known: Passport | None, **changes: Any) -> Any:
     draft = lot(physical_lot=LOT, **changes)
     return lots.list_lot(posting(passport=known), post_supply(draft), moment())
@@ -101,6 +111,31 @@ def test_the_order_carries_what_its_passport_proves() -> None:
     assert FOOTPRINT == fact.terms.footprint
     later = evidence_of(known, "ndpr", NOW + timedelta(days=2))
     assert ("irma",) == later.certificates
+
+
+def test_whether_anothers_lot_is_offered_is_not_said() -> None:
+    held = Reservation(identity=str(P), organisation=BUYER, market=MARKET, order=ORDER)
+    mine, theirs = passport(), replace(passport(), owner=BUYER)
+
+    def offered(known: Passport, reservation: Reservation) -> list[tuple[str, str | None]]:
+        state = replace(posting(passport=known), reservation=reservation)
+        return blotter(lambda: lots.list_lot(state, post_supply(lot(physical_lot=LOT)), moment()))
+
+    sold = replace(held, released=True, sold=True)
+    for reservation in (held, sold):
+        assert [("passport_unknown", "/physical_lot/passport")] == offered(theirs, reservation)
+    assert [("lot_already_reserved", "/physical_lot")] == offered(mine, held)
+    again = replace(sold, organisation=SELLER)
+    assert [("lot_already_sold", "/physical_lot")] == offered(mine, again)
+
+
+def test_who_bought_a_lot_offers_it_again() -> None:
+    sold = Reservation(
+        identity=str(P), organisation=BUYER, market=MARKET, order=ORDER, released=True, sold=True
+    )
+    state = replace(posting(passport=passport()), reservation=sold)
+    kinds = [type(fact) for fact in facts(lots.list_lot(state, post_supply(lot(physical_lot=LOT)), moment()))]
+    assert [RecoveredLotListed, LotReserved] == kinds
 
 
 def test_an_order_may_state_less() -> None:
@@ -156,6 +191,14 @@ def test_the_passport_is_the_sellers_own_and_lives(known: Passport | None, code:
             [("/origin", "extraction CN")],
         ),
         ({}, {"origin": ()}, [("/origin", "none")]),
+        ({}, {"composition": with_cell("Gd", 1)}, [("/composition/cells", "nothing of Gd")]),
+        ({"composition": with_cell("Gd", 1)}, {}, [("/composition/cells", "passport nothing")]),
+        ({}, {"composition": with_cell("Th", 1)}, [("/composition/cells", "passport 1 %")]),
+        (
+            {"composition": with_cell("Th", 1, "below_detection")},
+            {"composition": with_cell("Th", 2, "below_detection")},
+            [("/composition/cells", "passport < 2 %")],
+        ),
     ],
 )
 def test_more_than_is_proven_is_refused_with_both_figures(
