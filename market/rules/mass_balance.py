@@ -93,9 +93,12 @@ def move(
 
 
 def _line(movement: Movement, element: str, claim: ClaimKind) -> MassBalanceLine:
-    """What is lost of the element takes its claims with it; inputs round up, claims down."""
+    """What is lost of the element, or not measured in an output, takes its claims with it.
+
+    Inputs round up, claims down.
+    """
     whole = sum(each.masses[element].most for each in movement.inputs if element in each.masses)
-    made = sum(each.masses[element].most for each in movement.outputs if element in each.masses)
+    made = sum(each.masses[element].least for each in movement.outputs if element in each.masses)
     claimed = sum(each.claimed(element, claim) for each in movement.inputs)
     kept = claimed * min(made, whole) // whole if whole else 0
     return MassBalanceLine(

@@ -131,7 +131,11 @@ class TransformState(Struct, frozen=True, kw_only=True):
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
     """Everything that is wrong at once, as far as it can be told. Raises Refusals."""
     refuse(role_refusals(argument.caller, "trader", "compliance"))
-    refuse(_input_refusals(state, argument))
+    reasons = _site_refusals(state, argument)
+    reasons += day_refusals(argument.transformed_on, "/transformed_on", moment.now)
+    of_inputs = _input_refusals(state, argument)
+    if of_inputs:
+        refuse(of_inputs + reasons)
     passports = [state.passports[part.passport] for part in argument.inputs]
     custody = weakest((argument.custody, *(each.content.custody for each in passports)))
     inputs = tuple(
@@ -140,10 +144,10 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     )
     origin = mixed_origin(inputs, _step(state.facility, argument))
     contents = tuple(_content(made, argument.facility, custody, origin) for made in argument.outputs)
-    refuse(_form_refusals(contents))
+    of_forms = _form_refusals(contents)
+    if of_forms:
+        refuse(of_forms + reasons)
     outputs = tuple(_batch(content, content.net_wet_g) for content in contents)
-    reasons = _site_refusals(state, argument)
-    reasons += day_refusals(argument.transformed_on, "/transformed_on", moment.now)
     for index, content in enumerate(contents):
         wrong = content_refusals(content, moment.now, moment.now) + made_refusals(content)
         reasons += at(f"/outputs/{index}", wrong)
@@ -221,9 +225,10 @@ def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]
         if passport is None or argument.caller.organisation not in passport.parties:
             reasons.append(PassportUnknown(pointer=f"{pointer}/passport"))
             continue
-        owners.add(passport.owner)
         if passport.holder != argument.caller.organisation:
             reasons.append(PassportOfOther(pointer=f"{pointer}/passport", party="holder"))
+            continue
+        owners.add(passport.owner)
         if passport.status == "retired":
             reasons.append(PassportOver(pointer=f"{pointer}/passport", status=passport.status))
         for reason in order_refusals(state.reservations.get(part.passport)):
