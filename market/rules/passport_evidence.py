@@ -170,9 +170,13 @@ def _analyte_refusals(
         of_draft, of_passport = stated.get(analyte), proven.get(analyte)
         if analyte in BASIS_ELEMENTS[basis] or of_draft == of_passport:
             continue
-        if analyte not in BALANCED and of_draft is not None and of_passport is not None:
-            if of_draft.high_ppb >= of_passport.high_ppb:
-                continue
+        if (
+            analyte not in BALANCED
+            and of_draft is not None
+            and of_passport is not None
+            and of_draft.high_ppb >= of_passport.high_ppb
+        ):
+            continue
         yield AnalyteNotOfPassport(
             pointer="/composition/cells",
             analyte=analyte,

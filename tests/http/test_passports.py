@@ -299,7 +299,7 @@ async def test_the_buyer_of_a_confirmed_match_sees_the_passport_without_supplier
     scene = shop.scene
     cells = [
         {"analyte": element, "state": "value", "fraction": {"unit": "percent", "amount": amount}}
-        for element, amount in (("Nd", "28"), ("Pr", "7"))
+        for element, amount in (("Nd", "28"), ("Pr", "7"), ("Dy", "1"))
     ]
     passport = await issued(
         shop,
