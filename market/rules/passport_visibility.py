@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.material_events import PassportCorrected, PassportIssued
+from events.material_events import PassportCorrected, PassportIssued, PassportRetired
 from events.passport_terms import ElementShare, MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
 from market.rules.audience import concerns, material_audience
