@@ -109,11 +109,16 @@ update api_key set version = version + 1, position = $4, revoked = true
 where lane = $1 and organisation = $2 and api_key = $3 and not revoked
 """
 
-SET_STREAM = """
-insert into partner_stream as s (lane, organisation, version, position, is_open) values ($1, $2, 1, $3, $4)
+OPEN_STREAM = """
+insert into partner_stream as s (lane, organisation, version, position, is_open) values ($1, $2, 1, $3, true)
 on conflict (lane, organisation) do update
-set version = s.version + 1, position = excluded.position, is_open = excluded.is_open
-where s.is_open <> excluded.is_open
+set version = s.version + 1, position = excluded.position, is_open = true
+where not s.is_open
+"""
+
+CLOSE_STREAM = """
+update partner_stream set version = version + 1, position = $3, is_open = false
+where lane = $1 and organisation = $2 and is_open
 """
 
 
@@ -157,7 +162,7 @@ def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]
         case ApiKeyRevoked():
             return REVOKE_KEY, (fact.key, position)
         case StreamOpened() | StreamClosed():
-            return SET_STREAM, (position, isinstance(fact, StreamOpened))
+            return OPEN_STREAM if isinstance(fact, StreamOpened) else CLOSE_STREAM, (position,)
         case _:
             assert_never(fact)
 

@@ -78,6 +78,7 @@ REPEATABLE = {
     "market.supply-offer.withdrawn.v1",
     "parties.facility.changed.v1",
     "parties.organisation.changed.v1",
+    "parties.stream.opened.v1",  # what was closed may be opened again
 }
 
 

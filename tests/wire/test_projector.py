@@ -51,7 +51,7 @@ async def test_live_tables_equal_their_rebuild_from_the_topics(
             await eventually("the topics", lambda: published(scene))
         report = await compared_with_topics(database, kafka_bootstrap, topic_prefix, scene)
         assert report.equal, report
-        homes = {f"state.{name}" for name in tables.STATE} | {f"view.{name}" for name in tables.VIEW}
+        homes = {f"state.{name}" for name in tables.STATE} | {f"view.{name}" for name in tables.PROJECTED}
         assert homes == {table.table for table in report.tables if table.rows}
 
 
