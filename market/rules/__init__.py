@@ -18,10 +18,11 @@ In the order of reading, each line from what a command meets first to what it re
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
                  mass_balance; lineage (where its elements come from); passport_evidence (in orders)
-    a year       crma (shares of consumption, days of cover), crma_rules (what applies when), crma_statement (of a
-                 product's magnets)
-    who sees     visibility, proof_visibility, passport_visibility, crma_visibility; viewers, own_side, own_round,
-                 explanations, standings, tickets, tape, taping, crowd; contract_visibility, deal_tape, deals
+    the Union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
+                 crma_statement (of a product's magnets); crma_rules (what applies when)
+    who sees     visibility, proof_visibility, passport_visibility, crma_visibility; viewers, own_side,
+                 own_round, explanations, standings, tickets, tape, taping, crowd; contract_visibility,
+                 deal_tape, deals
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), passport_refusals; wellformed, unread,

@@ -1,4 +1,4 @@
-"""Shares of consumption by stage and country, and days of cover (Regulation (EU) 2024/1252, Articles 5 and 23).
+"""Shares of consumption by stage and country, and days of cover: Regulation (EU) 2024/1252, Articles 5, 23.
 
 Masses are milligrams of an element, rounded down once for each lot that was taken; sums of mass × share and
 all comparisons are exact.

@@ -1,4 +1,4 @@
-"""Rules of Regulation (EU) 2024/1252 that have a date: which of them apply on a day (`market/data/crma_rules.csv`)."""
+"""Which rules of Regulation (EU) 2024/1252 apply on a day: rows of `market/data/crma_rules.csv`."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
