@@ -33,7 +33,8 @@ class TakenLot(Struct, frozen=True, kw_only=True):
         return None if self.terms.physical_lot is None else self.terms.physical_lot.passport
 
 
-# One branch for everybody, and one with its own index for each side of a party.
+# One branch for everybody, and one with its own index for each side of a party. The limits keep an order at
+# one probe of its index, whatever the planner knows.
 READ_TAKEN = """
 with taken as (
     select lane, market, supply, seller, buyer, quantity_g from match
@@ -54,8 +55,12 @@ with taken as (
 )
 select s.supply, p.kind, s.seller, s.buyer, s.quantity_g, o.body
 from summed s
-join supply p on p.lane = s.lane and p.market = s.market and p.supply = s.supply
-join order_terms o on o.lane = s.lane and o.market = s.market and o.order_id = s.supply
+cross join lateral (
+    select kind from supply where lane = s.lane and market = s.market and supply = s.supply limit 1
+) p
+cross join lateral (
+    select body from order_terms where lane = s.lane and market = s.market and order_id = s.supply limit 1
+) o
 """
 
 

@@ -347,7 +347,6 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         {"match_of_buyer_in_time"},
                     ),
                     (crma.READ_HELD, (organisation, 5_001), {"passport_of_holder"}),
-                    (crma.READ_ORGANISATIONS, ([organisation] * 500,), {"organisation_by_id"}),
                 ],
             )
             if role == "operator":
