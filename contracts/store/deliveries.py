@@ -226,6 +226,37 @@ async def invoices_of_period(
     return tuple(_invoices.decode(row["body"]) for row in rows)
 
 
+READ_ACCEPTED = """
+select seller, buyer, body from delivery
+where status = 'accepted' and shipped_on >= $2 and shipped_on < $3
+    and ($1::uuid is null or market = $1) and ($4::uuid is null or $4 in (seller, buyer))
+order by shipped_on, delivery limit $5
+"""
+
+
+class AcceptedLot(Struct, frozen=True, kw_only=True):
+    seller: UUID
+    buyer: UUID
+    delivery: Delivery
+
+
+async def accepted_between(
+    connection: Connection,
+    market: UUID | None,
+    since: date,
+    until: date,
+    organisation: UUID | None,
+    *,
+    limit: int,
+) -> list[AcceptedLot]:
+    """Shipped from `since` to before `until` and accepted since; of all markets and everybody for None."""
+    rows = await connection.fetch(READ_ACCEPTED, market, since, until, organisation, limit)
+    return [
+        AcceptedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
+        for row in rows
+    ]
+
+
 LOCATE = """
 select lane, market, agreement, delivery, shipped_on from delivery
 where delivery = $1 and ($2::uuid is null or $2 in (seller, buyer))

@@ -1032,6 +1032,8 @@ CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, 
 
 CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, contract_year);
 
+CREATE INDEX delivery_accepted_in_time ON state.delivery USING btree (shipped_on) WHERE (status = 'accepted'::text);
+
 CREATE INDEX delivery_by_id ON state.delivery USING btree (delivery);
 
 CREATE INDEX delivery_by_passport ON state.delivery USING btree (passport) WHERE (passport IS NOT NULL);

@@ -98,6 +98,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     metered: bool
     takes: tuple[str, ...]
     cost: int
+    shapes: tuple[str, ...]
 
 
 class Answer(Struct, kw_only=True):
@@ -222,6 +223,7 @@ def endpoint(
     metered: bool = True,
     cost: int = 1,
     takes: tuple[str, ...] = (),
+    shapes: tuple[str, ...] = (),
 ) -> Callable[[Handler[B, Q]], Route]:
     """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -229,7 +231,8 @@ def endpoint(
     `stand_ins`, else from `example`.
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
-    `takes`: media types of a file that the handler reads from `raw_body`.
+    `takes`: media types of a file that the handler reads from `raw_body`. `shapes`: media types of texts in
+    which the answer comes besides JSON.
     """
     declared = Endpoint(
         method=method,
@@ -255,6 +258,7 @@ def endpoint(
         metered=metered,
         cost=cost,
         takes=takes,
+        shapes=shapes,
     )
 
     def bind(handler: Handler[B, Q]) -> Route:

@@ -186,7 +186,8 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     elif declared.answer is not None:
         found = [schemas[_identity(kind)] for kind in _answers(declared)]
         answer["content"] = {
-            declared.media_type: {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
+            declared.media_type: {"schema": found[0] if len(found) == 1 else {"anyOf": found}},
+            **{shape: {"schema": {"type": "string"}} for shape in declared.shapes},
         }
     headers: dict[str, Any] = {}
     if declared.etagged or declared.versioned:

@@ -19,7 +19,11 @@ In the order of reading, each line from what a command meets first to what it re
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
                  mass_balance; lineage (where its elements come from); passport_evidence (in orders)
-    who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility; viewers,
+    the Union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
+                 crma_statement (of a product's magnets); crma_rules (what applies when); returns (of
+                 products, years ahead)
+    who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,
+                 crma_visibility; viewers,
                  own_side, own_round, explanations, standings, tickets, tape, taping, crowd;
                  contract_visibility, deal_tape, deals; party_visibility, facts
     streams      streams (on and off), partner_lines, wire_units

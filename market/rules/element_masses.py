@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from contracts.rules.price_terms import Rounding, divide
 from events.fractions import decimal_text
+from events.market_terms import SupplyTerms
 from events.passport_terms import ElementMass, PassportContent
 from events.vocabulary import PPB, RARE_EARTHS
 from market.rules.quantities import SHARE_SCALE, figure_shares
@@ -23,7 +24,7 @@ class Contained(NamedTuple):
     most: int
 
 
-def contained(content: PassportContent, net_wet_g: int) -> dict[str, Contained]:
+def contained(content: PassportContent | SupplyTerms, net_wet_g: int) -> dict[str, Contained]:
     """Balanced elements with a figure in `net_wet_g` of the material; what was not measured is absent."""
     composition = content.composition
     part = PPB - content.moisture_ppb if composition.basis == "dry" else PPB

@@ -10,6 +10,7 @@ import pytest
 
 from events.connections import Connection
 from market.store import (
+    crma,
     due,
     funnel,
     lineage,
@@ -335,6 +336,17 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 [
                     (funnel.READ_TRAILS, (None, *span, organisation), {"match_of_seller_in_time"}),
                     (funnel.READ_TRAILS, (market, *span, organisation), {"match_of_buyer_in_time"}),
+                    (
+                        crma.READ_TAKEN,
+                        (None, *span, organisation, ["confirmed"], 5_001),
+                        {"match_of_seller_in_time"},
+                    ),
+                    (
+                        crma.READ_TAKEN,
+                        (market, *span, organisation, ["confirmed"], 5_001),
+                        {"match_of_buyer_in_time"},
+                    ),
+                    (crma.READ_HELD, (organisation, 5_001), {"passport_of_holder"}),
                 ],
             )
             if role == "operator":
@@ -348,6 +360,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         (lineage.WALK_UP, (lot, 64, 5_001), {"lineage_edge_up"}),
                         (lineage.WALK_DOWN, (lot, 64, 5_001, None), {"lineage_edge_down"}),
                         (funnel.READ_TRAILS, (None, *span, None), {"match_in_time"}),
+                        (crma.READ_TAKEN, (None, *span, None, ["confirmed"], 5_001), {"match_in_time"}),
                         (funnel.READ_TRAILS, (market, *span, None), {"agreement_one_of_match"}),
                         (
                             funnel.READ_TRAILS,

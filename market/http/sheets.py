@@ -1,0 +1,171 @@
+"""A table and a drawing of the same figures: CSV, a plot that stands alone, and a page with both.
+
+Pages and plots are built as trees of elements, so that no text can become markup, and load nothing.
+"""
+
+import csv
+from base64 import b64encode
+from hashlib import sha256
+from io import StringIO
+from typing import Any, Final, Literal
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from msgspec import Struct
+
+from market.http.endpoint import JSON, Answer, Call
+
+Shape = Literal["json", "csv", "svg", "html"]
+MEDIA_TYPES: Final[dict[Shape, str]] = {
+    "json": JSON,
+    "csv": "text/csv",
+    "svg": "image/svg+xml",
+    "html": "text/html",
+}
+SHAPES: Final = (MEDIA_TYPES["csv"], MEDIA_TYPES["svg"], MEDIA_TYPES["html"])
+ANYTHING: Final = frozenset({"*/*", "application/*"})
+
+Kind = Literal["inside", "outside", "open", "low", "middle", "high"]
+FILLS: Final[dict[Kind, str]] = {
+    "inside": "#1b5e20",
+    "outside": "#c9a227",
+    "open": "#bbbbbb",
+    "low": "#1b5e20",
+    "middle": "#7cb342",
+    "high": "#c5e1a5",
+}
+ROW_PX: Final = 18
+LABEL_PX: Final = 220
+BARS_PX: Final = 600
+TEXT_PX: Final = 12
+
+STYLE: Final = """
+body { font: 11pt/1.45 Georgia, serif; color: #111; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; font-size: .85rem }
+th, td { text-align: left; padding: .15rem .5rem .15rem 0; border-bottom: 1px solid #ddd }
+td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
+svg { width: 100%; height: auto }
+"""
+POLICY: Final = (
+    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """Parts lie one after another; `mark`: a limit to read the bar against. All of one unit."""
+
+    label: str
+    parts: tuple[tuple[Kind, int], ...]
+    mark: int | None = None
+
+
+class Sheet(Struct, frozen=True, kw_only=True):
+    """Figures as rows of text and as bars; `whole` is the length of the longest bar."""
+
+    name: str
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    key: str
+    bars: tuple[Bar, ...]
+    whole: int
+
+
+def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
+    """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
+    shape = asked or accepted(call.header(b"accept"))
+    headers = {"Vary": "Accept"}
+    if shape == "json":
+        return Answer(body=view, hashed=True, headers=headers)
+    if shape == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.csv"'
+        return Answer(body=as_csv(sheet), media_type=MEDIA_TYPES[shape], headers=headers)
+    headers["Content-Security-Policy"] = POLICY
+    content = as_svg(sheet) if shape == "svg" else as_page(sheet)
+    return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
+
+
+def accepted(header: str | None) -> Shape:
+    for entry in (header or "").split(","):
+        media_type = entry.partition(";")[0].strip().lower()
+        if media_type in ANYTHING:
+            return "json"
+        for shape, offered in MEDIA_TYPES.items():
+            if media_type == offered:
+                return shape
+    return "json"
+
+
+def as_csv(sheet: Sheet) -> bytes:
+    """RFC 4180, UTF-8; what nobody states is empty."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow(sheet.head)
+    writer.writerows(sheet.rows)
+    return written.getvalue().encode()
+
+
+def as_svg(sheet: Sheet) -> bytes:
+    return _written(_drawing(sheet), "xml").encode()
+
+
+def as_page(sheet: Sheet) -> bytes:
+    root = Element("html", lang="en")
+    head = SubElement(root, "head")
+    SubElement(head, "meta", charset="utf-8")
+    _text(head, "title", sheet.title)
+    _text(head, "style", STYLE)
+    body = SubElement(root, "body")
+    _text(body, "h1", sheet.title)
+    _text(body, "p", sheet.note)
+    body.append(_drawing(sheet))
+    table = SubElement(body, "table")
+    names = SubElement(SubElement(table, "thead"), "tr")
+    for name in sheet.head:
+        _text(names, "th", name, scope="col")
+    rows = SubElement(table, "tbody")
+    for row in sheet.rows:
+        line = SubElement(rows, "tr")
+        for cell in row:
+            _text(line, "td", cell or "")
+    return f"<!doctype html>\n{_written(root, 'html')}\n".encode()
+
+
+def _written(root: Element, method: Literal["xml", "html"]) -> str:
+    return tostring(root, encoding="unicode", method=method)
+
+
+def _drawing(sheet: Sheet) -> Element:
+    width, height = LABEL_PX + BARS_PX, (len(sheet.bars) + 1) * ROW_PX
+    drawing = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", role="img")
+    _text(drawing, "title", sheet.title)
+    for number, bar in enumerate(sheet.bars):
+        _draw(drawing, bar, number * ROW_PX, max(1, sheet.whole))
+    _label(drawing, sheet.key, LABEL_PX, height - ROW_PX)
+    return drawing
+
+
+def _draw(drawing: Element, bar: Bar, top: int, whole: int) -> None:
+    _label(drawing, bar.label, 0, top)
+    start = 0
+    for kind, length in bar.parts:
+        left, right = start * BARS_PX // whole, (start + length) * BARS_PX // whole
+        _box(drawing, LABEL_PX + left, top, right - left, FILLS[kind])
+        start += length
+    if bar.mark is not None:
+        _box(drawing, LABEL_PX + min(bar.mark * BARS_PX // whole, BARS_PX - 2), top, 2, "#b00020")
+
+
+def _box(drawing: Element, left: int, top: int, width: int, fill: str) -> None:
+    place = {"x": str(left), "y": str(top + 2), "width": str(width), "height": str(ROW_PX - 4)}
+    SubElement(drawing, "rect", place, fill=fill)
+
+
+def _label(drawing: Element, text: str, left: int, top: int) -> None:
+    place = {"x": str(left), "y": str(top + TEXT_PX), "font-size": str(TEXT_PX)}
+    _text(drawing, "text", text, **place)
+
+
+def _text(parent: Element, tag: str, text: str, **attributes: str) -> None:
+    SubElement(parent, tag, attributes).text = text

@@ -1,0 +1,232 @@
+"""The CRMA monitor through the door: own, Union's and public figures, in four shapes; what is refused."""
+
+import csv
+from io import StringIO
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from events.vocabulary import PPB, OriginStep, PhysicalLot
+from market.commands import passports
+from market.http.sheets import Bar, Sheet, accepted, as_csv, as_page, as_svg
+from market.rules.passports import IssuePassport
+from tests.http.shop import Shop
+from tests.http.test_passports import LABELLED, issued
+from tests.market_support import Firm
+from tests.passport_support import assayed, content
+
+SHARES = "/v1/crma/shares"
+MAP = "/v1/crma/supplier-map"
+MINED_AND_REFINED = (
+    OriginStep(stage="extraction", country="NO"),
+    OriginStep(stage="processing", country="FR"),
+)
+
+
+async def traded(shop: Shop, seller: Firm, passport: UUID | None = None, **changes: Any) -> None:
+    """2 t of NdPr of an offer, or of a lot with a passport, to the first buyer, confirmed."""
+    scene = shop.scene
+    if passport is None:
+        await scene.offer(seller, origin=MINED_AND_REFINED, **changes)
+    else:
+        lot = PhysicalLot(site=seller.facility, lot_number="LOT-1", passport=passport)
+        await scene.lot(seller, "LOT-1", physical_lot=lot, **changes)
+    await scene.require(scene.buyers[0], commitment="firm")
+    await scene.conclude(await scene.plan())
+
+
+async def get(shop: Shop, path: str, by: Firm, *roles: Any, **headers: str) -> Any:
+    return await shop.ask("GET", path, by=by, roles=roles or ("trader",), headers=headers)
+
+
+@pytest.fixture
+def seller(shop: Shop) -> Firm:
+    return shop.scene.sellers[0]
+
+
+@pytest.fixture
+def buyer(shop: Shop) -> Firm:
+    return shop.scene.buyers[0]
+
+
+async def test_a_company_reads_its_own_consumption_and_nobody_elses(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    await traded(shop, seller)
+    own = (await get(shop, SHARES, buyer)).json()
+    assert [("Nd", "1599.9998"), ("Pr", "399.99995"), ("Dy", "57.14285")] == [
+        (each["element"], each["consumption_kg"]) for each in own["elements"]
+    ]
+    for element in own["elements"]:
+        extraction, processing, recycling = element["stages"]
+        assert ("0", "NO", "100", "not_met", "not_met") == (
+            extraction["union_percent"],
+            extraction["largest_third_country"]["country"],
+            extraction["largest_third_country"]["share_percent"],
+            extraction["benchmark"],
+            extraction["ceiling"],
+        )
+        assert ("100", "met", "met") == (
+            processing["union_percent"],
+            processing["benchmark"],
+            processing["ceiling"],
+        )
+        assert ("0", "100", "not_met") == (
+            recycling["union_percent"],
+            recycling["undeclared_percent"],
+            recycling["benchmark"],
+        )
+        assert "0" == element["documented_percent"]
+    for other in (seller, shop.scene.buyers[1]):
+        assert [] == (await get(shop, SHARES, other)).json()["elements"]
+
+
+async def test_the_union_is_whole_for_operators_and_banded_for_everybody_else(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    await traded(shop, seller)
+    union = f"{SHARES}?of=union"
+    for role in ("operator", "auditor"):
+        whole = (await get(shop, f"{union}&counted=struck", buyer, role)).json()
+        assert whole["organisation"] is None
+        assert "bands" not in whole
+    banded = await get(shop, union, buyer)
+    assert (200, [], "2026-01-01") == (
+        banded.status_code,
+        banded.json()["bands"],
+        banded.json()["until"],
+    )
+    operator = await get(shop, f"{union}&counted=delivered", buyer, "operator")
+    auditor = await get(shop, f"{union}&counted=delivered", buyer, "auditor")
+    assert ("bands" in operator.json(), "elements" in auditor.json()) == (True, True)
+
+
+async def test_what_is_no_period_or_sealed_is_refused(shop: Shop, buyer: Firm) -> None:
+    for path, status, code in (
+        (f"{SHARES}?since=2026-01-02", 422, "not_first_of_quarter"),
+        (f"{SHARES}?since=2026-02-01", 422, "not_first_of_quarter"),
+        (f"{SHARES}?since=2026-04-01&until=2026-04-01", 422, "out_of_range"),
+        (f"{SHARES}?since=2020-01-01&until=2026-04-01", 422, "out_of_range"),
+        (f"{SHARES}?of=union&until=2026-04-01", 422, "not_finished"),
+        (f"{SHARES}?counted=struck", 422, "sealed"),
+        (f"{SHARES}?of=union&counted=struck", 422, "sealed"),
+        (f"{MAP}?until=2026-01-02", 422, "not_first_of_quarter"),
+    ):
+        answer = await get(shop, path, buyer)
+        assert (path, status, code) == (path, answer.status_code, answer.json()["errors"][0]["code"])
+    assert 400 == (await get(shop, f"{SHARES}?of=all", buyer)).status_code
+
+
+async def test_the_supplier_map_names_sources_and_who_did_not_answer(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    await traded(shop, seller)
+    told = (await get(shop, MAP, buyer)).json()["stages"]
+    assert {("extraction", "NO", False), ("processing", "FR", False)} == {
+        (each["stage"], each["country"], each["did_not_answer"]) for each in told
+    }
+    assert {("seller-0", "offer")} == {(each["supplier_name"], each["source"]) for each in told}
+    assert [] == (await get(shop, MAP, seller)).json()["stages"]
+    file = await get(shop, f"{MAP}?format=csv", buyer)
+    assert ("text/csv; charset=utf-8", 'attachment; filename="crma-supplier-map.csv"') == (
+        file.headers["content-type"],
+        file.headers["content-disposition"],
+    )
+    rows = list(csv.DictReader(StringIO(file.text)))
+    assert [each["mass_kg"] for each in told] == [row["mass_kg"] for row in rows]
+
+
+async def test_a_passport_goes_before_the_order_without_its_sites(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    passport = UUID(int=77)
+    stated = content(
+        seller.facility,
+        "LOT-1",
+        form="metal",
+        net_wet_g=10_000_000,
+        composition=assayed(Nd=28, Pr=7, Dy=1, Th=0),
+    )
+    await passports.issue(
+        shop.scene.desk, IssuePassport(caller=seller.trader, passport=passport, content=stated)
+    )
+    stock = (await get(shop, SHARES, seller)).json()["cover"]
+    assert [("Nd", "2800.000", None), ("Pr", "700.000", None), ("Dy", "100.000", None)] == [
+        (each["element"], each["stock_kg"], each["days"]) for each in stock
+    ]
+    await traded(shop, seller, passport, origin=MINED_AND_REFINED[:1])
+    assert {"100"} == {
+        each["documented_percent"] for each in (await get(shop, SHARES, buyer)).json()["elements"]
+    }
+    told = (await get(shop, MAP, buyer)).json()["stages"]
+    assert {("extraction", "NO", "passport", None), ("processing", None, "passport", None)} == {
+        (each["stage"], each["country"], each["source"], each["site"]) for each in told
+    }
+
+
+async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    passport = await issued(shop, seller, **LABELLED)
+    path = f"/v1/passports/{passport}/crma-statement"
+    told = (await get(shop, path, seller)).json()
+    assert ("not_yet", "360.000", "200.000", "2026-03-02", ["post_consumer"]) == (
+        told["duty"],
+        told["magnets_g"],
+        told["above_g"],
+        told["rules_as_of"],
+        told["counted"],
+    )
+    assert ("Nd", "0", "100", "0") == tuple(
+        told["shares"][0][name]
+        for name in ("element", "post_consumer_percent", "pre_consumer_percent", "counted_percent")
+    )
+    assert "due" == (await get(shop, f"{path}?on=2027-05-24", seller)).json()["duty"]
+    assert 404 == (await get(shop, path, buyer)).status_code
+    bare = await issued(shop, seller, lot_number="BARE")
+    assert 404 == (await get(shop, f"/v1/passports/{bare}/crma-statement", seller)).status_code
+
+
+async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    await traded(shop, seller)
+    for path in (SHARES, MAP):
+        plot = await get(shop, path, buyer, Accept="image/svg+xml")
+        assert ("image/svg+xml", "Accept") == (plot.headers["content-type"], plot.headers["vary"])
+        assert "{http://www.w3.org/2000/svg}svg" == ET.fromstring(plot.text).tag
+        page = await get(shop, path, buyer, Accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+        assert "text/html; charset=utf-8" == page.headers["content-type"]
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert ("<script" in page.text, "src=" in page.text, "<svg" in page.text) == (False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("header", "shape"),
+    [
+        (None, "json"),
+        ("*/*", "json"),
+        ("image/svg+xml", "svg"),
+        ("text/plain, text/csv;q=0.5", "csv"),
+        ("application/json, text/html", "json"),
+        ("text/plain", "json"),
+    ],
+)
+def test_the_first_shape_that_is_offered_is_taken(header: str | None, shape: str) -> None:
+    assert shape == accepted(header)
+
+
+def test_a_name_never_becomes_markup() -> None:
+    wicked = '<script>alert("1")</script>'
+    sheet = Sheet(
+        name="s",
+        title=wicked,
+        note=wicked,
+        head=("a",),
+        rows=((wicked,), (None,)),
+        key=wicked,
+        bars=(Bar(label=wicked, parts=(("inside", 5),), mark=PPB),),
+        whole=10,
+    )
+    for written in (as_svg(sheet), as_page(sheet)):
+        assert b"<script" not in written
+        assert b"&lt;script" in written
+    assert b'a\r\n"<script>alert(""1"")</script>"\r\n""\r\n' == as_csv(sheet)

@@ -1,0 +1,34 @@
+"""The supplier map: who says where each part of an element comes from, and who does not."""
+
+from uuid import UUID
+
+from events.passport_terms import OriginShare
+from events.vocabulary import PPB
+from market.rules.crma import Taken
+from market.rules.crma_suppliers import Bought, supplier_map
+from tests.rules.test_crma import MAKER, MINE, REFINER, origin
+
+LOT = UUID(int=11)
+
+
+def bought(seller: object, *where: OriginShare) -> Bought:
+    taken = Taken(seller=seller, buyer=MAKER, elements={"Nd": 1_001, "Dy": 0}, origin=where, documented=True)  # type: ignore[arg-type]
+    return Bought(taken=taken, source="passport", reference=LOT)
+
+
+def test_what_is_not_answered_stands_as_such_and_recycling_is_no_question() -> None:
+    found = supplier_map([bought(REFINER, origin("extraction", "AU", 100), origin("processing", "EE", 60))])
+    assert [
+        ("extraction", "AU", PPB, 1_001),
+        ("processing", "EE", 600_000_000, 600),
+        ("processing", None, 400_000_000, 400),
+    ] == [(each.stage, each.country, each.share_ppb, each.mass_mg) for each in found]
+    assert {(REFINER.organisation, "Nd", LOT)} == {
+        (each.supplier, each.element, each.reference) for each in found
+    }
+
+
+def test_suppliers_come_in_their_order_with_sites_as_far_as_they_are_shown() -> None:
+    found = supplier_map([bought(REFINER, origin("recycling", "FR", 100)), bought(MINE)])
+    assert [MINE.organisation] * 2 + [REFINER.organisation] * 3 == [each.supplier for each in found]
+    assert ("FR", "a site") == (found[-1].country, found[-1].site)
