@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.decision import LaneKey
-from market.audit_lanes import Advance, Asked, AskedLane, Kept, Told, audit_lanes, due
+from market.audit_lanes import audit_lanes
+from market.audit_share import Advance, Asked, AskedLane, Kept, Told, due
 from market.audit_state import StateError
 from market.lane_verdict import LaneVerdict
 from market.topics import TopicError

@@ -18,7 +18,6 @@ from msgspec import Struct
 from events.decision import LaneKey
 from events.faults import crash_point
 from market.audit_report import Mode
-from market.lane_progress import Folded
 from market.lane_verdict import Bounds
 
 APPLICATION_ID: Final = 0x4C445341
@@ -26,11 +25,6 @@ CACHE_KIB: Final = 65_536
 SAVE_SECONDS_MIN: Final = 5.0
 SAVING_SHARE: Final = 20
 """Saving takes a twentieth of the time at most."""
-
-FORMAT: Final = sha256(msgspec.json.encode(msgspec.json.schema(Folded), order="deterministic")).hexdigest()[
-    :16
-]
-"""What is kept of a lane, by its shape: another version's cannot be read."""
 
 SCHEMA: Final = """
 create table if not exists audit (only integer primary key check (only = 1), purpose blob);
@@ -40,6 +34,12 @@ create table if not exists lane (
 """
 
 
+def format_of(kept: type[Struct]) -> str:
+    """What is kept of a lane, by its shape: another version's cannot be read."""
+    shape = msgspec.json.encode(msgspec.json.schema(kept), order="deterministic")
+    return sha256(shape).hexdigest()[:16]
+
+
 class StateError(RuntimeError):
     """The state file cannot be used for this audit: one sentence that says why."""
 
@@ -47,7 +47,7 @@ class StateError(RuntimeError):
 class Purpose(Struct, frozen=True, kw_only=True):
     """What a state belongs to; an audit of anything else does not go on from it."""
 
-    format: str = FORMAT
+    format: str
     cluster: str
     prefix: str
     deployment: str
@@ -58,11 +58,11 @@ class Purpose(Struct, frozen=True, kw_only=True):
 
 
 NAMES: Final[Mapping[str, str]] = {
+    "mode": "in another mode",
     "format": "by another version of lodestone",
     "cluster": "of another Kafka cluster",
     "prefix": "of topics with another prefix",
     "deployment": "of another deployment",
-    "mode": "in another mode",
     "resolve": "of rounds that were proved in another way",
     "processes": "in another number of processes",
     "lanes": "of other lanes or another range",

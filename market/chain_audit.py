@@ -81,6 +81,8 @@ class ChainAudit:
         self._records = at.records
         self._read_before = at.records
         self._repeats = repeats or Repeats(seen=at.seen)
+        if at.taken_up:
+            self._repeats.begin(at.head)
         self.done = at.done
         self.divergence = at.divergence
         self._compare_head(NO_RECORD)
@@ -99,8 +101,9 @@ class ChainAudit:
         )
 
     def feed(self, records: Sequence[TopicRecord]) -> None:
+        bounded = self._bounds.upto is not None
         for record in records:
-            if not self.done and self._bounds.ended(self._position):
+            if bounded and not self.done and self._bounds.ended(self._position):
                 self._end()
             if self.done:
                 return
@@ -113,10 +116,10 @@ class ChainAudit:
                 self._take_up(record)
 
     def _follow(self, record: TopicRecord) -> None:
-        body = record.body
+        _, body, chain = record
         head = next_head(self._head, body)
         if (
-            record.chain == head
+            chain == head
             and body.find(self._place % (self._position + 1), 0, ENVELOPE_BYTES_MAX) > 0
             and body.find(self._source_mark, 0, ENVELOPE_BYTES_MAX) > 0
         ):
@@ -160,10 +163,9 @@ class ChainAudit:
     def _take(self, record: TopicRecord, head: bytes) -> None:
         self._head = head
         self._position += 1
-        leaf = leaf_hash(record.body)
-        self._repeats.record(leaf)
+        self._repeats.record(head)
         if self._growing:
-            self._tree.append(leaf)
+            self._tree.append(leaf_hash(record.body))
         if self._seals or self._anchors:
             self._compare_head(record)
 
@@ -202,6 +204,7 @@ class ChainAudit:
             self._diverge(record, Wrong("chain", told, wanted), envelope)
         else:
             self._head, self._position, self._taken_up = record.chain, envelope.position, True
+            self._repeats.begin(self._head)
             self._compare_head(record)
 
     def _end(self) -> None:
@@ -224,7 +227,7 @@ class ChainAudit:
         self, record: TopicRecord, envelope: Envelope, told_by: Callable[[int, bytes], Wrong | None]
     ) -> None:
         """Repeats count positions from where the range begins."""
-        wrong = told_by(envelope.position - self._before, leaf_hash(record.body))
+        wrong = told_by(envelope.position - self._before, record.body)
         if wrong is not None:
             self._diverge(record, wrong, envelope)
 

@@ -38,7 +38,7 @@ from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit_shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
-from market.lane_progress import NOTHING_COUNTED, Counted
+from market.fact_progress import NOTHING_COUNTED, Counted
 from market.rules.differences import Difference, first_difference
 
 SEEN_WITHIN: Final = timedelta(seconds=60)

@@ -22,7 +22,8 @@ from events.market_events import (
 from events.merkle import Frontier, leaf_hash
 from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
-from market.lane_progress import Bare, Counted, Folded, Followed, OpenRound, beginning
+from market.fact_progress import Bare, Counted, Folded, OpenRound
+from market.lane_progress import Followed, beginning
 from market.lane_verdict import (
     OF_THE_HEAD,
     WHOLE,
@@ -123,6 +124,7 @@ class LaneAudit:
         self._records = at.records
         self._read_before = at.records
         self._repeats = repeats or Repeats(seen=at.seen)
+        self._repeats.begin(at.head)
         self._clearings = kept.counted.clearings
         self._matches = kept.counted.matches
         self._abandoned_unproven = kept.counted.abandoned_unproven
@@ -180,12 +182,11 @@ class LaneAudit:
             self._diverge(record, undecodable(record.body, error))
             return
         position, expected = envelope.position, self._position + 1
-        leaf = leaf_hash(record.body)
         place = LaneKey(envelope.stream, envelope.lane)
         if place != self._key:
             self._diverge(record, misplaced(place, self._key))
         elif position < expected:
-            self._settle(record, self._repeats.repeat(position, leaf))
+            self._settle(record, self._repeats.repeat(position, record.body))
         elif position > expected:
             self._diverge(record, gap(position, expected))
         elif envelope.source != self._source:
@@ -193,10 +194,10 @@ class LaneAudit:
         else:
             self._head = next_head(self._head, record.body)
             self._position = position
-            self._repeats.record(leaf)
+            self._repeats.record(self._head)
             self._take(record)
             if self._growing:
-                self._tree.append(leaf)
+                self._tree.append(leaf_hash(record.body))
             self._compare_head(record)
 
     def _end(self) -> None:
@@ -233,7 +234,7 @@ class LaneAudit:
     def reread(self, record: LaneRecord) -> None:
         if self.unsettled:
             position = decode_envelope(record.body).position
-            self._settle(record, self._repeats.reread(position, leaf_hash(record.body)))
+            self._settle(record, self._repeats.reread(position, record.body))
 
     def _settle(self, record: LaneRecord, wrong: Wrong | None) -> None:
         if wrong is not None:

@@ -37,7 +37,8 @@ from market.children import (
     wait_until,
     write_whole,
 )
-from market.settings import DEPLOY, Settings
+from market.folders import DEPLOY
+from market.settings import Settings
 
 __all__ = ["LocalServerError", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
 

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import asyncpg
 
 from events.migrations import migrate
-from market.settings import DEPLOY, ROLES, Role, Settings
+from market.folders import DEPLOY
+from market.settings import ROLES, Role, Settings
 
 MIGRATIONS: Final = DEPLOY / "postgres" / "migrations"
 ROLES_SQL: Final = DEPLOY / "postgres" / "roles.sql"

@@ -23,7 +23,7 @@ from events.replay import WholeLane, restore_whole_lane
 from events.trees import grow
 from events.vocabulary import STREAMS, lane_of
 from events.writes import Write
-from market.audit_lanes import Told, untold
+from market.audit_share import Told, untold
 from market.auditor import lane_sizes, recorded_deployment
 from market.ground import Ground, clock, new_id, new_salt
 from market.operators import operator_of

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-CHECKOUT: Final = Path(__file__).resolve().parent.parent
-DEPLOY: Final = CHECKOUT / "deploy"
+from market.folders import CHECKOUT
 
 PREFIX: Final = "LODESTONE_"
 DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production

@@ -18,7 +18,7 @@ from events.connections import open_admin, open_client
 from events.fetching import EARLIEST, LATEST, Fetched, Fetcher, Record
 from events.topics import TopicRecord as Link
 from events.topics import chain_of
-from market.settings import DEPLOY
+from market.folders import DEPLOY
 
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36

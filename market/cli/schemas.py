@@ -7,7 +7,7 @@ import rich_click as click
 from events.schema_documents import BreakingChange, refusals, stale, write
 from market.audit_report import report_schema
 from market.cli.console import CommandFailed, Exit, print_line, say
-from market.settings import CHECKOUT
+from market.folders import CHECKOUT
 
 REPORT: Final = CHECKOUT / "docs" / "audit-report.schema.json"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from market.settings import CHECKOUT, SettingsError, load
+from market.folders import CHECKOUT
+from market.settings import SettingsError, load
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from events.decision import LaneKey
 from events.topics import TopicRecord
 from market.audit_shelf import AuditShelf
-from market.audit_state import APPLICATION_ID, AuditState, LanePlace, Purpose, StateError
+from market.audit_state import APPLICATION_ID, AuditState, LanePlace, Purpose, StateError, format_of
 from market.chain_audit import ChainAudit
+from market.fact_progress import Folded
 from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_progress import Folded, Followed, beginning
+from market.lane_progress import Followed, beginning
 from market.lane_verdict import Bounds, LaneVerdict
 from market.repeats import Repeats
 from market.round_audit import BY_CERTIFICATE
@@ -26,6 +27,7 @@ from tests.rules import test_chain_audit as chains
 from tests.rules.test_lane_audit import KEY, records, traded
 
 PURPOSE = Purpose(
+    format=format_of(Folded),
     cluster="c1",
     prefix="",
     deployment=str(DEPLOYMENT),

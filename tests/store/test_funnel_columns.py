@@ -7,8 +7,8 @@ import asyncpg
 
 from contracts.timers import Timers
 from events.replay import from_journal
+from market.folders import DEPLOY
 from market.rebuild import compare_with_record
-from market.settings import DEPLOY
 from tests.agreement_support import STEADY, agreed
 from tests.contract_support import agreement_terms
 from tests.market_support import scene_on

@@ -5,8 +5,8 @@ from typing import Any
 import asyncpg
 
 from events.replay import from_journal
+from market.folders import DEPLOY
 from market.rebuild import compare_with_record
-from market.settings import DEPLOY
 from tests.market_support import scene_on
 
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0016_order_terms.sql"

@@ -12,8 +12,8 @@ from contracts.rules.agreement import LifecycleFact
 from contracts.rules.volumes import VolumeFact
 from events import contract_events, market_events, material_events, party_events
 from events.connections import Connection
+from market.folders import DEPLOY
 from market.rules.facts import MaterialFact
-from market.settings import DEPLOY
 from market.store import tables
 from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact

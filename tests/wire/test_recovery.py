@@ -13,8 +13,8 @@ from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.replay import BrokenRecord, from_journal
 from events.vocabulary import STREAMS
-from market.audit_lanes import Advance
 from market.audit_report import AuditReport
+from market.audit_share import Advance
 from market.auditor import audit
 from market.checkpoint_keys import key_file
 from market.cli.console import Exit
