@@ -6,6 +6,7 @@ Beside the catch-up: a bare loop that consumes the same records and produces one
 import asyncio
 import logging
 import time
+from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -189,9 +190,14 @@ async def post(exchange: Exchange, port: int, seconds: int) -> dict[bytes, float
 
 
 async def latency(
-    running: Servers, database: Database, wiring: Wiring, exchange: Exchange, report: Report, options: object
+    running: Servers,
+    database: Database,
+    wiring: Wiring,
+    exchange: Exchange,
+    report: Report,
+    options: Namespace,
 ) -> None:
-    seconds, clients, repetitions = options.seconds, options.clients, options.repetitions  # type: ignore[attr-defined]
+    seconds, clients, repetitions = options.seconds, options.clients, options.repetitions
     partners = exchange.sellers[:PARTNERS]
     delays: dict[str, list[list[float]]] = {}
     times = CpuTimes()

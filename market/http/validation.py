@@ -310,6 +310,9 @@ def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> 
 @lru_cache(maxsize=512)
 def _without_none(annotation: Any) -> Any:
     """msgspec takes the text `null` for None; a parameter is absent instead."""
+    if get_origin(annotation) is Annotated:
+        inner, *metas = get_args(annotation)
+        return Annotated[(_without_none(inner), *metas)]
     members = tuple(member for member in get_args(annotation) if member is not NoneType)
     return Union[members] if get_origin(annotation) in (Union, UnionType) else annotation  # noqa: UP007
 

@@ -4,25 +4,32 @@ from copy import deepcopy
 from typing import Any, Final
 
 REPEATING: Final = (
-    "/v1/recovered-lots",
-    "/v1/quotes",
-    "/v1/markets/{market}/rule-sets/dry-run",
-    "/v1/agreements/{agreement}/proposals",
-    "/v1/passports/{passport}/corrections",
-    "/v1/transformations",
+    ("post", "/v1/recovered-lots"),
+    ("patch", "/v1/recovered-lots/{lot}"),
+    ("patch", "/v1/requirements/{requirement}"),
+    ("patch", "/v1/supply-offers/{offer}"),
+    ("post", "/v1/markets/{market}/rule-sets/dry-run"),
+    ("post", "/v1/agreements/{agreement}/proposals"),
+    ("post", "/v1/passports/{passport}/corrections"),
+    ("post", "/v1/transformations"),
 )
 """Their bodies hold what the body of another route holds too."""
 
+WHOLLY_REPEATING: Final = (("post", "/v1/quotes"),)
+"""Their bodies are those of other routes, one or the other."""
+
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
-    """Bodies of REPEATING keep their own members; objects within these only have those that they require.
+    """Bodies of REPEATING keep their own members; objects within these only have those that they require, and
+    so do those bodies that are WHOLLY_REPEATING.
 
     All members of those objects are generated for the route that takes them first.
     """
     found = deepcopy(document)
-    for path in REPEATING:
-        media = found["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        media["schema"] = _inlined(media["schema"], document["components"]["schemas"], whole=True)
+    for method, path in (*REPEATING, *WHOLLY_REPEATING):
+        (media,) = found["paths"][path][method]["requestBody"]["content"].values()
+        whole = (method, path) in REPEATING
+        media["schema"] = _inlined(media["schema"], document["components"]["schemas"], whole=whole)
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from market.http.crma import SharesQuery
 from market.http.examples import OFFER, REQUIREMENT
 from market.http.faults import InvalidInputError
 from market.http.lists import PageQuery
@@ -168,3 +169,9 @@ def test_query_parameters_are_known_single_and_well_formed(
     with pytest.raises(InvalidInputError) as caught:
         parse_query(query, PageQuery)
     assert faults == [(fault.code, fault.parameter or "") for fault in caught.value.faults]
+
+
+def test_the_text_null_is_no_absent_parameter() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse_query(b"format=null", SharesQuery)
+    assert ["format"] == [fault.parameter for fault in caught.value.faults]
