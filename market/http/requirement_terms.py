@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, field
 
 from events import market_terms as terms
 from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
+from market.http import rex_terms
 from market.http.composition import Fraction, to_fraction, to_ppb
 from market.http.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.material import Body, NamedPlace, Price, Term, Window, utc
@@ -196,7 +197,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_eur: Eur | None = None
     minimum_quantity_kg: KilogramsPositive | None = None
-    magnets: MagnetNeed | None = None
+    magnets: Annotated[MagnetNeed, Meta(examples=[rex_terms.MAGNET_NEED])] | None = None
 
     def draft(self) -> RequirementDraft:
         return RequirementDraft(

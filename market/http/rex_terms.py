@@ -1,7 +1,7 @@
 """Cores, whole magnets and steps down the waste hierarchy as request bodies and back: every value converts
 exactly."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -31,6 +31,44 @@ from market.http.numbers import (
 from market.rules import cores
 from market.rules.element_masses import MG_PER_G
 from market.rules.wording import Code, LongText, Text
+
+CORE: Final = {
+    "kind": "rotor",
+    "pieces": 10_000,
+    "magnets": [
+        {"pieces": 8, "grade": "N42SH", "mass_g": "25.000", "coating": "epoxy", "fixing": "embedded"}
+    ],
+    "steps": [
+        {"action": "pull the shaft", "tool": "hydraulic press", "minutes": "2.5"},
+        {"action": "heat and push out the magnets", "tool": "oven at 220 °C, mandrel", "minutes": "6"},
+    ],
+}
+WHOLE_MAGNETS: Final = {
+    "grade": "N42SH",
+    "shape": "block",
+    "dimensions": [
+        {"axis": "length", "size_mm": "40", "tolerance_mm": "0.05"},
+        {"axis": "width", "size_mm": "20", "tolerance_mm": "0"},
+        {"axis": "height", "size_mm": "5", "tolerance_mm": "0"},
+    ],
+    "coating": "nickel",
+    "flux_percent": "97.5",
+}
+MAGNET_NEED: Final = {
+    "grades": ["N42SH", "N45SH"],
+    "shape": "block",
+    "dimensions": [
+        {"axis": "length", "size_mm": "40", "tolerance_mm": "0.1"},
+        {"axis": "width", "size_mm": "20", "tolerance_mm": "0.1"},
+        {"axis": "height", "size_mm": "5", "tolerance_mm": "0.05"},
+    ],
+    "coatings": ["nickel", "epoxy"],
+    "flux_min_percent": "95",
+}
+STEP_DOWN: Final = {
+    "reason": "obsolete_specification",
+    "note": "this frame size is not made any more",
+}
 
 
 class CoreMagnet(Body, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from events.vocabulary import (
     RexRoute,
     WasteStatus,
 )
+from market.http import rex_terms
 from market.http.composition import Assay, Composition
 from market.http.ids import CertificateId, FacilityId, to_text, to_uuid
 from market.http.material import (
@@ -77,9 +78,9 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     condition: ConditionGrade | None = None
     all_or_nothing: bool = False
     minimum_quantity_wet_t: TonnesPositive | None = None
-    core: Core | None = None
-    magnets: WholeMagnets | None = None
-    step_down: StepDown | None = None
+    core: Annotated[Core, Meta(examples=[rex_terms.CORE])] | None = None
+    magnets: Annotated[WholeMagnets, Meta(examples=[rex_terms.WHOLE_MAGNETS])] | None = None
+    step_down: Annotated[StepDown, Meta(examples=[rex_terms.STEP_DOWN])] | None = None
 
     def draft(self) -> SupplyDraft:
         return SupplyDraft(
