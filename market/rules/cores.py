@@ -29,9 +29,9 @@ def disassembly_minutes_tenths(core: Core) -> int:
 def core_refusals(core: Core | UnsetType, form: ProductForm, net_wet_g: MassG) -> Iterator[Refusal]:
     if core is UNSET:
         return
+    magnets_mg = recoverable_magnets_mg(core)
     if form != "core":
         yield CoreOfOtherForm(pointer="/core", form=form)
-    magnets_mg = recoverable_magnets_mg(core)
     if magnets_mg > net_wet_g * MG_PER_G:
         yield BillAboveLot(
             pointer="/core/magnets",
