@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.clearing_terms import (
     CutEdge,
@@ -16,6 +16,7 @@ from events.clearing_terms import (
 )
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.match_terms import MatchTerms
+from events.rex_terms import StepDown
 from events.vocabulary import (
     BigInteger,
     CentsEur,
@@ -167,7 +168,7 @@ class RecoveredLotListed(Struct, frozen=True, kw_only=True):
 
 
 class RecoveredLotGraded(Struct, frozen=True, kw_only=True):
-    """A condition grade given after inspection; the other terms stay."""
+    """A condition grade given after inspection; the other terms stay, but for a new reason to step down."""
 
     TYPE: ClassVar[str] = "market.recovered-lot.graded.v1"
 
@@ -176,6 +177,7 @@ class RecoveredLotGraded(Struct, frozen=True, kw_only=True):
     organisation: UUID
     condition: ConditionGrade
     inspector: Text
+    step_down: StepDown | UnsetType = UNSET
 
 
 class RecoveredLotAmended(Struct, frozen=True, kw_only=True):

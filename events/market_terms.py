@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from events.rex_terms import Core, MagnetNeed, RouteCeilings, StepDown, WholeMagnets
 from events.vocabulary import (
     Assay,
     Code,
@@ -176,6 +177,9 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     all_or_nothing: bool = False
     minimum_quantity_wet_g: MassG | None = None
     passport_evidence: PassportEvidence | None = None
+    core: Core | UnsetType = UNSET
+    magnets: WholeMagnets | UnsetType = UNSET
+    step_down: StepDown | UnsetType = UNSET
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):
@@ -302,6 +306,7 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_cents_eur: Count | None = None
     minimum_quantity_g: MassG | None = None
+    magnets: MagnetNeed | UnsetType = UNSET
 
 
 class ReferencePrice(Struct, frozen=True, kw_only=True, tag="reference_price"):
@@ -360,7 +365,10 @@ class FootprintBenchmark(Struct, frozen=True, kw_only=True):
 
 
 class RuleSet(Struct, frozen=True, kw_only=True):
-    """Formulas, benchmarks, evidence rules and default amounts of a market; immutable once published."""
+    """Formulas, benchmarks, evidence rules and default amounts of a market; immutable once published.
+
+    `route_ceilings`: the Re-X routes that a lot's condition allows, of the forms that have an entry.
+    """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
     algorithm: Code
@@ -373,4 +381,5 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     min_value_share_ppb: FractionPpb = 500_000_000
     marginality_tolerance_ppb: FractionPpb = 10_000_000
     thin_component_groups: Annotated[int, Meta(ge=1, le=100)] = 3
+    route_ceilings: Annotated[tuple[RouteCeilings, ...], Meta(max_length=16)] | UnsetType = UNSET
     effective_from: Instant

@@ -18,6 +18,7 @@ from market.operators import SCREENED, ensure_organisation
 from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails
 from market.rules.refusals import AlreadyMember
+from market.rules.rex import STANDARD_CEILINGS
 from market.store.inputs import input_key, list_inputs, load_rule_set
 from market.store.markets import load_market
 from market.store.party_reads import list_facilities
@@ -69,6 +70,7 @@ def _rule_set(now: datetime) -> RuleSet:
         algorithm=ALGORITHM,
         default_profile=SustainabilityProfile(),
         eu_countries=EU,
+        route_ceilings=STANDARD_CEILINGS,
         effective_from=now,
     )
 

@@ -49,6 +49,7 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.material_events import PassportIssued
+from events.rex_terms import StepDown
 from events.vocabulary import (
     PPB,
     Assay,
@@ -709,7 +710,15 @@ async def post_and_change_orders(scene: Scene) -> None:
     dropped = await scene.offer(seller)
     await offers.withdraw(desk, seller.trader, order=dropped, expected_version=1)
     lot = await scene.lot(seller, "L-1", commitment="subject_to_confirmation")
-    await lots.grade(desk, seller.trader, order=lot, condition="B", inspector="i", expected_version=1)
+    await lots.grade(
+        desk,
+        seller.trader,
+        order=lot,
+        condition="B",
+        inspector="i",
+        step_down=StepDown(reason="no_demand"),
+        expected_version=1,
+    )
     ask = StatedPrice(amount_micro=61_000_000, currency="EUR", per="element")
     draft = lot_draft(seller, "L-1", commitment="subject_to_confirmation", ask=ask)
     await lots.amend(desk, seller.trader, order=lot, expected_version=2, draft=draft)

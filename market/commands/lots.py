@@ -4,10 +4,13 @@ reservation."""
 from collections.abc import Sequence
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, in_market, submit
+from events.rex_terms import StepDown
 from events.vocabulary import ConditionGrade, lane_of
 from market.commands.orders import find, load_posting, load_supplies, lot_of, submit_change, submit_posting
 from market.rules import lots
@@ -116,6 +119,7 @@ async def grade(
     expected_version: int,
     condition: ConditionGrade,
     inspector: str,
+    step_down: StepDown | UnsetType = UNSET,
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
@@ -129,6 +133,7 @@ async def grade(
             expected_version=expected_version,
             condition=condition,
             inspector=inspector,
+            step_down=step_down,
         ),
         place=place,
         caller=caller,

@@ -148,6 +148,7 @@ def eol_lot(
         "physical_lot": {"site": facility, "lot_number": lot_number},
         "rex_routes": ["recycle"],
         "condition": "C",
+        "step_down": {"reason": "not_separable", "note": "broken out of their glue together with the rotor"},
     }
 
 

@@ -19,6 +19,7 @@ from market.rules.eligibility import facts_of
 from market.rules.explanations import Candidates, Standing, Verdict
 from market.rules.ineligibility import Ineligibility
 from market.rules.own_side import OwnCandidates, OwnReason
+from market.rules.reason_sentences import told
 from market.rules.refusals import RuleSetMissing
 from market.rules.viewers import Viewer
 from market.rules.visibility import see_candidates
@@ -26,12 +27,13 @@ from market.store import markets
 
 
 class ReasonView(Body, frozen=True, kw_only=True):
-    """Why counter-orders do not fit, with one's own figure.
+    """Why counter-orders do not fit, as a sentence and with one's own figure.
 
     `counter_orders` is told where at least three groups of companies stand behind them.
     """
 
     code: str
+    text: str
     subject: str | None
     own_figure: str | None
     counter_orders: int | None
@@ -123,6 +125,7 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
 def reason_view(reason: OwnReason) -> ReasonView:
     return ReasonView(
         code=reason.code,
+        text=told(reason.code, reason.subject),
         subject=reason.subject,
         own_figure=reason.own_figure,
         counter_orders=reason.counter_orders,

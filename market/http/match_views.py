@@ -9,12 +9,14 @@ from msgspec import field
 from events.clearing_terms import PriceTerm, TradeReference
 from events.market_events import MatchStruck
 from events.market_terms import Member
-from events.vocabulary import Incoterm, ProductForm, Side
+from events.vocabulary import ConditionGrade, Incoterm, ProductForm, RexRoute, Side
 from market.http.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
 from market.http.material import Body, ExchangeRate, NamedPlace, Price, Window
 from market.http.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES
+from market.http.rex_terms import Core, CoreFigures, StepDown, WholeMagnets
 from market.rules.book import OpenMatch
 from market.rules.explanations import MatchExplanation
+from market.rules.goods import Goods
 from market.rules.matches import MatchStatus
 from market.rules.own_side import OwnExplanation, WaterfallLine, premium_line
 from market.rules.tickets import Ticket, ticket_lines
@@ -104,12 +106,37 @@ class WholeView(Body, frozen=True, kw_only=True):
     premiums: tuple[LineView, ...] = ()
 
 
+class GoodsView(Body, frozen=True, kw_only=True):
+    """What a recovered lot states beyond its material: its condition, the routes that it is offered to and
+    why no higher one, the bill of magnets of its cores with the steps to take them apart, whole magnets."""
+
+    rex_routes: tuple[RexRoute, ...]
+    condition: ConditionGrade | None
+    step_down: StepDown | None
+    core: Core | None
+    core_figures: CoreFigures | None
+    magnets: WholeMagnets | None
+
+    @classmethod
+    def of(cls, value: Goods | None) -> "GoodsView | None":
+        if value is None:
+            return None
+        return cls(
+            rex_routes=value.rex_routes,
+            condition=value.condition,
+            step_down=StepDown.outside(value.step_down),
+            core=Core.outside(value.core),
+            core_figures=CoreFigures.of(value.core),
+            magnets=WholeMagnets.outside(value.magnets),
+        )
+
+
 class MatchView(Body, frozen=True, kw_only=True):
     """A match. The price is per kg of basis; buyers pay and sellers receive `amount_eur`.
 
     A party gets `side`, `own_order`, `own_answer`, `explanation`, and after confirmation `counter_order` and
-    `counterparty`. Operators and auditors get `supply`, `requirement` and `whole`. Explanations come from a
-    view and may appear a moment after the match.
+    `counterparty`; of a recovered lot its buyer then gets `goods` too. Operators and auditors get `supply`,
+    `requirement` and `whole`. Explanations come from a view and may appear a moment after the match.
     """
 
     id: MatchId
@@ -140,6 +167,7 @@ class MatchView(Body, frozen=True, kw_only=True):
     supply: SupplyId | None = None
     requirement: RequirementId | None = None
     whole: WholeView | None = None
+    goods: GoodsView | None = None
 
 
 def supply_text(struck: MatchStruck) -> str:
@@ -164,6 +192,7 @@ def party_view(row: MatchRow, side: Side, other: Member | None, seen: OwnExplana
             organisation=to_text("org", other.organisation), name=other.name, country=other.country
         ),
         explanation=None if seen is None else _explanation(seen),
+        goods=None if seen is None else GoodsView.of(seen.goods),
     )
 
 
@@ -174,6 +203,7 @@ def overseer_view(row: MatchRow, seen: MatchExplanation | None) -> MatchView:
         supply=supply_text(struck),
         requirement=to_text("req", struck.requirement),
         whole=None if seen is None else _whole(seen),
+        goods=None if seen is None else GoodsView.of(seen.goods),
     )
 
 

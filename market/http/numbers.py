@@ -139,6 +139,11 @@ TONNES = DecimalKind(unit="t", digits=6, decimals=6, shown=3, example="25.000")
 TONNES_POSITIVE = DecimalKind(unit="t", digits=6, decimals=6, shown=3, positive=True, example="25.000")
 KILOGRAMS = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, example="5600.000")
 KILOGRAMS_POSITIVE = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, positive=True, example="5600.000")
+GRAMS_POSITIVE = DecimalKind(unit="g", digits=6, decimals=3, shown=3, positive=True, example="12.500")
+MILLIMETRES = DecimalKind(unit="mm", digits=5, decimals=3, example="10.05")
+MILLIMETRES_POSITIVE = DecimalKind(unit="mm", digits=5, decimals=3, positive=True, example="40")
+MINUTES = DecimalKind(unit="minutes", digits=9, decimals=1, example="2.5")
+MINUTES_POSITIVE = DecimalKind(unit="minutes", digits=4, decimals=1, positive=True, example="2.5")
 GRAMS = DecimalKind(unit="g", digits=12, decimals=3, shown=3, example="45.000")
 PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, example="28")
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
@@ -185,6 +190,10 @@ TonnesPositive = Annotated[str, TONNES_POSITIVE.meta()]
 Kilograms = Annotated[str, KILOGRAMS.meta()]
 KilogramsPositive = Annotated[str, KILOGRAMS_POSITIVE.meta()]
 Grams = Annotated[str, GRAMS.meta()]
+GramsPositive = Annotated[str, GRAMS_POSITIVE.meta()]
+Millimetres = Annotated[str, MILLIMETRES.meta()]
+MillimetresPositive = Annotated[str, MILLIMETRES_POSITIVE.meta()]
+MinutesPositive = Annotated[str, MINUTES_POSITIVE.meta()]
 Percent = Annotated[str, PERCENT.meta()]
 Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]

@@ -343,6 +343,11 @@ _RENAMED: Final[dict[str, str]] = {
     "min_value_share_ppb": "min_value_share_percent",
     "self_declared_improvement_ppb": "self_declared_improvement_percent",
     "marginality_tolerance_ppb": "marginality_tolerance_percent",
+    "tolerance_um": "tolerance_mm",
+    "size_um": "size_mm",
+    "minutes_tenths": "minutes",
+    "flux_ppb": "flux_percent",
+    "flux_min_ppb": "flux_min_percent",
     **CONTRACT_RENAMED,
     **PASSPORT_RENAMED,
 }

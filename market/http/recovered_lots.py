@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
 from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
@@ -19,6 +21,7 @@ from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
 from market.http.receipts import done
+from market.http.rex_terms import StepDown
 from market.http.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
 from market.http.supply_terms import SupplyTerms
 from market.rules.wording import Text
@@ -118,10 +121,11 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
 
 
 class Grade(Body, frozen=True, kw_only=True):
-    """What an inspection found."""
+    """What an inspection found; `step_down` where the lot could now go higher than it is offered to."""
 
     condition: ConditionGrade
     inspector: Text
+    step_down: StepDown | None = None
 
 
 @endpoint(
@@ -146,6 +150,7 @@ async def grade(call: Call[Grade, DryRun]) -> Answer:
         expected_version=call.expected_version,
         condition=call.body.condition,
         inspector=call.body.inspector,
+        step_down=UNSET if call.body.step_down is None else call.body.step_down.inside(),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )

@@ -3,10 +3,11 @@ integers inside."""
 
 from typing import Annotated, Literal, Self
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, field
 
 from events import market_terms as terms
 from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
+from market.http import rex_terms
 from market.http.composition import Fraction, to_fraction, to_ppb
 from market.http.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.material import Body, NamedPlace, Price, Term, Window, utc
@@ -30,6 +31,7 @@ from market.http.numbers import (
     Ratio,
     SignedEurPerKg,
 )
+from market.http.rex_terms import MagnetNeed
 from market.rules.requirements import RequirementDraft
 from market.rules.wording import Code, CountryCode
 
@@ -195,6 +197,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_eur: Eur | None = None
     minimum_quantity_kg: KilogramsPositive | None = None
+    magnets: Annotated[MagnetNeed, Meta(examples=[rex_terms.MAGNET_NEED])] | None = None
 
     def draft(self) -> RequirementDraft:
         return RequirementDraft(
@@ -240,6 +243,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             payment=self.payment,
             credit_limit_cents_eur=EUR_CENTS.decoded_optional(self.credit_limit_eur),
             minimum_quantity_g=KILOGRAMS.decoded_optional(self.minimum_quantity_kg),
+            magnets=UNSET if self.magnets is None else self.magnets.inside(),
         )
 
     @classmethod
@@ -287,6 +291,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             payment=value.payment,
             credit_limit_eur=EUR_CENTS.text_optional(value.credit_limit_cents_eur),
             minimum_quantity_kg=KILOGRAMS.text_optional(value.minimum_quantity_g),
+            magnets=MagnetNeed.outside(value.magnets),
         )
 
 

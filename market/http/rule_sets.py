@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, field
 
 from events import market_terms as terms
 from events.vocabulary import Denominator, Instant, ProductForm
@@ -23,6 +23,8 @@ from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
 from market.http.requirement_terms import Profile
+from market.http.rex_terms import RouteCeilings
+from market.rules.rex import STANDARD_CEILINGS
 from market.rules.rule_set_changes import changes
 from market.rules.wording import Code, CountryCode, LongText
 from market.store import inputs as store
@@ -64,8 +66,16 @@ class FootprintBenchmark(Body, frozen=True, kw_only=True):
     source: LongText
 
 
+def standard_ceilings() -> tuple[RouteCeilings, ...]:
+    return tuple(map(RouteCeilings.outside, STANDARD_CEILINGS))
+
+
 class RuleSetTerms(Body, frozen=True, kw_only=True):
-    """Formulas, benchmarks, evidence rules and default amounts; immutable once published."""
+    """Formulas, benchmarks, evidence rules and default amounts; immutable once published.
+
+    `route_ceilings`: which Re-X routes the condition of a lot allows. Left out, whole magnets and cores of
+    grade A may be reused, of B refurbished, of C repurposed, of D recycled; empty, no form is graded.
+    """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
     algorithm: Code
@@ -78,6 +88,9 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     min_value_share_percent: Percent = "50"
     marginality_tolerance_percent: Percent = "1"
     thin_component_groups: Annotated[int, Meta(ge=1, le=100)] = 3
+    route_ceilings: Annotated[tuple[RouteCeilings, ...], Meta(max_length=16)] = field(
+        default_factory=standard_ceilings
+    )
     effective_from: Instant
 
     def inside(self) -> terms.RuleSet:
@@ -104,6 +117,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             min_value_share_ppb=PERCENT.parse(self.min_value_share_percent),
             marginality_tolerance_ppb=PERCENT.parse(self.marginality_tolerance_percent),
             thin_component_groups=self.thin_component_groups,
+            route_ceilings=tuple(each.inside() for each in self.route_ceilings),
             effective_from=utc(self.effective_from),
         )
 
@@ -153,6 +167,9 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "min_value_share_percent": PERCENT.text(value.min_value_share_ppb),
         "marginality_tolerance_percent": PERCENT.text(value.marginality_tolerance_ppb),
         "thin_component_groups": value.thin_component_groups,
+        "route_ceilings": ()
+        if value.route_ceilings is UNSET
+        else tuple(map(RouteCeilings.outside, value.route_ceilings)),
         "effective_from": value.effective_from,
     }
 

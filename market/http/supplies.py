@@ -14,6 +14,7 @@ from market.http.order_lists import entry
 from market.http.patching import patch_of
 from market.http.reads import as_caller, own, viewer
 from market.http.receipts import Accepted, Done, warned
+from market.http.rex_terms import CoreFigures
 from market.http.supply_terms import SupplyTerms
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.supplies import stated_cautions
@@ -58,6 +59,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     ask_eur_per_basis_kg: str
     exchange_rate: ExchangeRate | None
     conversion: tuple[ConversionStep, ...]
+    core_figures: CoreFigures | None = None
 
     @classmethod
     def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
@@ -77,6 +79,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
             ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(order.terms.ask.ueur_per_kg),
             exchange_rate=exchange_rate(order.terms.ask),
             conversion=supply_conversion(order.terms, basis),
+            core_figures=CoreFigures.of(order.terms.core),
         )
 
 

@@ -3,7 +3,7 @@ integers inside."""
 
 from typing import Annotated, Self
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events import market_terms as terms
 from events.vocabulary import (
@@ -16,6 +16,7 @@ from events.vocabulary import (
     RexRoute,
     WasteStatus,
 )
+from market.http import rex_terms
 from market.http.composition import Assay, Composition
 from market.http.ids import CertificateId, FacilityId, to_text, to_uuid
 from market.http.material import (
@@ -32,6 +33,7 @@ from market.http.material import (
     utc,
 )
 from market.http.numbers import PERCENT, TONNES, Percent, TonnesPositive
+from market.http.rex_terms import Core, StepDown, WholeMagnets
 from market.rules.supplies import SupplyDraft
 from market.rules.wording import Code, Text
 
@@ -42,7 +44,8 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     `ask` is converted once, at posting, to EUR per kg of the market's basis, rounded up; the quantity to
     grams of basis, rounded down. A lot is one physical lot: site and lot number, or passport. Whole
     packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in one round, to one
-    buyer or several.
+    buyer or several. `step_down` is owed by a lot of a form that the market's rule set grades, offered to a
+    lower route than its condition allows.
     """
 
     form: ProductForm
@@ -75,6 +78,9 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     condition: ConditionGrade | None = None
     all_or_nothing: bool = False
     minimum_quantity_wet_t: TonnesPositive | None = None
+    core: Annotated[Core, Meta(examples=[rex_terms.CORE])] | None = None
+    magnets: Annotated[WholeMagnets, Meta(examples=[rex_terms.WHOLE_MAGNETS])] | None = None
+    step_down: Annotated[StepDown, Meta(examples=[rex_terms.STEP_DOWN])] | None = None
 
     def draft(self) -> SupplyDraft:
         return SupplyDraft(
@@ -108,6 +114,9 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             condition=self.condition,
             all_or_nothing=self.all_or_nothing,
             minimum_quantity_wet_g=TONNES.decoded_optional(self.minimum_quantity_wet_t),
+            core=UNSET if self.core is None else self.core.inside(),
+            magnets=UNSET if self.magnets is None else self.magnets.inside(),
+            step_down=UNSET if self.step_down is None else self.step_down.inside(),
         )
 
     @classmethod
@@ -143,4 +152,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             condition=value.condition,
             all_or_nothing=value.all_or_nothing,
             minimum_quantity_wet_t=TONNES.text_optional(value.minimum_quantity_wet_g),
+            core=Core.outside(value.core),
+            magnets=WholeMagnets.outside(value.magnets),
+            step_down=StepDown.outside(value.step_down),
         )

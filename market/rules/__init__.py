@@ -8,8 +8,10 @@ In the order of reading, each line from what a command meets first to what it re
     a round      clearings (when), clearing (what); book, rounds, graph, posing, sections; cleared, prices
     its record   round_events, evidence; certificate (checks it without a solver), round_record, breaches,
                  differences, exports
-    a pair       eligibility, delivery_papers, ineligibility; pricing, amounts, readings
-    many pairs   candidates, screening, paper_columns, valuation; assay_columns, exact_floors, columns
+    reuse        rex (routes, steps down), cores (bills of magnets), whole_magnets; goods (for the buyer)
+    a pair       eligibility, delivery_papers, ineligibility, reason_sentences; pricing, amounts, readings
+    many pairs   candidates, screening, rex_columns, paper_columns, valuation; assay_columns, exact_floors,
+                 columns
     whole lots   order_limits; indivisible, stages; packages, packages_check, rounding, effective
     portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
     the optimum  assignment; assignment_problem, assignment_solve, assignment_resolve, assignment_bounds,

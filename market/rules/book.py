@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
@@ -244,12 +244,18 @@ def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotLi
     )
 
 
+def graded(terms: SupplyTerms, fact: RecoveredLotGraded) -> SupplyTerms:
+    """The terms with the condition that was found, and the reason to step down if a new one was given."""
+    step_down = terms.step_down if fact.step_down is UNSET else fact.step_down
+    return replace(terms, condition=fact.condition, step_down=step_down)
+
+
 def _amend_supply(
     book: Book, position: int, fact: SupplyOfferAmended | RecoveredLotAmended | RecoveredLotGraded
 ) -> None:
     order = book.supplies[fact.offer if isinstance(fact, SupplyOfferAmended) else fact.lot]
     if isinstance(fact, RecoveredLotGraded):
-        terms, rank = replace(order.terms, condition=fact.condition), order.rank
+        terms, rank = graded(order.terms, fact), order.rank
     else:
         terms, rank = fact.terms, order.rank if fact.keeps_rank else position
     committed = carried_tranches(order.tranche_committed_g, order.terms.tranches, terms.tranches)

@@ -81,6 +81,72 @@ class RexRouteMissing(Refusal):
     code = "rex_route_missing"
 
 
+class RexRouteAboveCondition(Refusal):
+    """Condition {condition} of {form} allows {best} at best, so the lot cannot be offered to {route}."""
+
+    code = "rex_route_above_condition"
+
+
+class StepDownReasonMissing(Refusal):
+    """{form}, {condition}, could go to {best}: a lot offered to {offered} at best states why."""
+
+    code = "step_down_reason_missing"
+
+
+class StepDownNoteMissing(Refusal):
+    """Another reason than those of the list is told in a note."""
+
+    code = "step_down_note_missing"
+
+
+class RouteCeilingsRising(Refusal):
+    """A worse condition of {form} may not allow a higher route than a better one."""
+
+    code = "route_ceilings_rising"
+
+
+class CoreOfOtherForm(Refusal):
+    """A bill of magnets and disassembly steps belong to cores, not to the form {form}."""
+
+    code = "core_of_other_form"
+
+
+class BillAboveLot(Refusal):
+    """The bill of {pieces} cores adds up to {magnets} of magnets; the lot weighs {lot}."""
+
+    code = "bill_above_lot"
+
+
+class BasisAboveBill(Refusal):
+    """The lot would carry {contained} of {basis}, the bill of its cores adds up to {magnets} of magnets."""
+
+    code = "basis_above_bill"
+
+
+class MagnetsOfOtherForm(Refusal):
+    """Grade, size, coating and flux are stated of whole magnets, not of the form {form}."""
+
+    code = "magnets_of_other_form"
+
+
+class DimensionsNotOfShape(Refusal):
+    """A {shape} is measured by {axes}; {given} were given."""
+
+    code = "dimensions_not_of_shape"
+
+
+class DimensionUnbounded(Refusal):
+    """The tolerance of {tolerance} leaves nothing of {size}."""
+
+    code = "dimension_unbounded"
+
+
+class InnerNotInside(Refusal):
+    """The {inner} of {inner_size} has to be below the {outer} of {outer_size}."""
+
+    code = "inner_not_inside"
+
+
 class AnalyteUnknown(Refusal):
     """{analyte} is not a known analyte."""
 

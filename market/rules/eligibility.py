@@ -33,6 +33,8 @@ from market.rules.ineligibility import (
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.quantities import FULL_PANEL, DryAnalyte, purity_ppb
 from market.rules.readings import reading_of
+from market.rules.rex import route_reasons
+from market.rules.whole_magnets import magnet_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def _pair_reasons(
     yield from _provenance_reasons(supply.terms, requirement.terms)
     yield from _qualification_reasons(supply, requirement, facts)
     yield from _commercial_reasons(supply, requirement)
+    yield from route_reasons(supply.terms, requirement.terms, facts.rule_set)
+    yield from magnet_reasons(supply.terms, requirement.terms)
 
 
 def _horizon_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:

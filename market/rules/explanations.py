@@ -16,6 +16,7 @@ from events.vocabulary import MarketBasis, Side
 from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
+from market.rules.goods import Goods, goods_of
 from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket, ticket
 
@@ -34,6 +35,7 @@ class MatchExplanation(Struct, frozen=True, kw_only=True):
     buyer: UUID
     waterfall: Waterfall
     ticket: Ticket
+    goods: Goods | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ def match_explanation(
         buyer=buyer,
         waterfall=waterfall,
         ticket=ticket(struck, terms, basis),
+        goods=goods_of(terms),
     )
 
 

@@ -24,6 +24,7 @@ from market.rules.eligibility import Delivery, MarketFacts, deliveries
 from market.rules.order_limits import Packed, divisibility, packed, whole_packages_left
 from market.rules.packages import Divisibility, carried_g, tradable
 from market.rules.paper_columns import PaperColumns, paper_screens
+from market.rules.rex_columns import rex_screens
 from market.rules.screening import asked_analytes, fit_orders, screens
 from market.rules.valuation import Valuation, paid_analytes
 
@@ -327,6 +328,7 @@ def _pairs(
     papers = PaperColumns(supplies, requirements, facts)
     against = [
         *screens(supplies, requirements, facts, assays),
+        *rex_screens(supplies, requirements, facts),
         *paper_screens(supplies, requirements, facts, papers),
     ]
     valuation = Valuation(supplies, requirements, facts, assays, papers, known)

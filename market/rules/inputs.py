@@ -42,6 +42,7 @@ from market.rules.refusals import (
     RuleSetVersionWrong,
     SignaturesMissing,
 )
+from market.rules.rex import ceiling_refusals
 from market.rules.rounds import ALGORITHM
 from market.rules.wording import Text
 
@@ -237,4 +238,5 @@ def content_refusals(rule_set: RuleSet) -> list[Refusal]:
         if benchmark.worst_g_co2e_per_kg < benchmark.benchmark_g_co2e_per_kg
     ]
     reasons += duplicate_refusals("/recognised_certificates", rule_set.recognised_certificates)
+    reasons += ceiling_refusals(rule_set.route_ceilings)
     return reasons + duplicate_refusals("/eu_countries", rule_set.eu_countries)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
@@ -14,12 +14,14 @@ from events.market_events import (
     RecoveredLotListed,
     RecoveredLotWithdrawn,
 )
+from events.market_terms import SupplyTerms
 from events.refusal import NoChange, Refusal, refuse
+from events.rex_terms import StepDown
 from events.vocabulary import ConditionGrade
 from events.wellformed import malformed
 from market.rules import reservations
 from market.rules.book import SupplyOrder
-from market.rules.defects import PhysicalLotMissing, RexRouteMissing
+from market.rules.defects import PhysicalLotMissing, RexRouteMissing, StepDownReasonMissing
 from market.rules.offers import (
     AmendSupply,
     PostSupply,
@@ -43,17 +45,21 @@ from market.rules.orders import (
     trader_refusals,
 )
 from market.rules.refusals import ConditionByGrading, OrderStillOpen, OrderUnknown, ReservationUnknown
+from market.rules.rex import market_route_refusals, note_refusals, route_refusals
 from market.rules.supplies import SupplyDraft
 from market.rules.unread import judged
 from market.rules.wording import Text
 
 
 class GradeLot(Struct, frozen=True, kw_only=True):
+    """`step_down` replaces the reason that the lot states; without one that stays."""
+
     caller: Caller
     order: UUID
     expected_version: int
     condition: ConditionGrade
     inspector: Text
+    step_down: StepDown | UnsetType = UNSET
 
 
 class ReleaseState(Struct, frozen=True, kw_only=True):
@@ -74,7 +80,7 @@ class ReleaseLot(Struct, frozen=True, kw_only=True):
 def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = market_of(state)
-    terms = check_posting(known, argument, moment.now, _lot_refusals(argument.draft))
+    terms = check_posting(known, argument, moment.now, _lot_refusals(known, argument.draft))
     lot, seller = moment.new_id(), argument.caller.organisation
     fact = RecoveredLotListed(market=known.market, lot=lot, organisation=seller, terms=terms)
     reserved = reservations.reserve(known.market, known.lanes, seller, lot, terms.physical_lot)
@@ -83,19 +89,29 @@ def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; lists nothing."""
-    refuse(posting_reasons(market_of(state), argument, moment.now, _lot_refusals(argument.draft)))
+    known = market_of(state)
+    refuse(posting_reasons(known, argument, moment.now, _lot_refusals(known, argument.draft)))
     return Decision(drafts=())
 
 
-def _lot_refusals(draft: SupplyDraft) -> list[Refusal]:
+def _lot_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
     reasons: list[Refusal] = []
     if draft.physical_lot is None:
         reasons.append(PhysicalLotMissing(pointer="/physical_lot"))
-    return reasons + judged((lambda: _route_refusals(draft),))
+    return reasons + _route_refusals(state, draft)
 
 
-def _route_refusals(draft: SupplyDraft) -> list[Refusal]:
-    return [] if draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")]
+def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
+    return judged(
+        (
+            lambda: [] if draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")],
+            lambda: market_route_refusals(draft.rex_routes, state.terms.basis),
+            lambda: route_refusals(
+                draft.form, draft.condition, draft.rex_routes, draft.step_down, state.rule_set
+            ),
+            lambda: note_refusals(draft.step_down),
+        )
+    )
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
@@ -104,7 +120,7 @@ def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> D
     order = of_kind(known.order, "lot")
     if order is not None and argument.draft.condition is None:
         argument = replace(argument, draft=replace(argument.draft, condition=order.terms.condition))
-    reasons = _route_refusals(argument.draft)
+    reasons = _route_refusals(known, argument.draft)
     if order is not None and argument.draft.condition != order.terms.condition:
         reasons.append(ConditionByGrading(pointer="/condition"))
     amendment = check_amendment(known, argument, "lot", moment.now, reasons)
@@ -125,15 +141,27 @@ def grade(state: SupplyState | None, argument: GradeLot, moment: Moment) -> Deci
     refuse(trader_refusals(known, argument.caller))
     order = owned(of_kind(known.order, "lot"), argument.caller)
     refuse(change_refusals(order, argument.expected_version, known.plan_cut) + malformed(argument))
-    refuse([NoChange()] if order.terms.condition == argument.condition else [])
+    refuse(_grade_refusals(known, order.terms, argument))
     fact = RecoveredLotGraded(
         market=known.market,
         lot=order.order,
         organisation=order.organisation,
         condition=argument.condition,
         inspector=argument.inspector,
+        step_down=argument.step_down,
     )
     return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def _grade_refusals(state: SupplyState, terms: SupplyTerms, argument: GradeLot) -> list[Refusal]:
+    """What an inspection found is a fact: a route that it rules out keeps buyers away until it is amended."""
+    step_down = terms.step_down if argument.step_down is UNSET else argument.step_down
+    found = route_refusals(terms.form, argument.condition, terms.rex_routes, step_down, state.rule_set)
+    return [
+        *([NoChange()] if terms.condition == argument.condition else []),
+        *(each for each in found if isinstance(each, StepDownReasonMissing)),
+        *note_refusals(argument.step_down),
+    ]
 
 
 def withdraw(state: SupplyState | None, argument: Withdraw, moment: Moment) -> Decision:

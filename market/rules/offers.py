@@ -44,7 +44,7 @@ from market.rules.tranches import tranche_shares_g
 from market.rules.unread import judged
 
 SupplyKind = Literal["offer", "lot"]
-COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term")
+COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core", "magnets")
 
 
 class PostSupply(Struct, frozen=True, kw_only=True):

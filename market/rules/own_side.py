@@ -11,6 +11,7 @@ from events.clearing_terms import LimitKind, Premium, PriceTerm, TradeReference,
 from events.market_events import MatchStruck
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
+from market.rules.goods import Goods
 from market.rules.ineligibility import Ineligibility
 from market.rules.pricing import SUSTAINABILITY_KINDS, sustainability
 from market.rules.tickets import Ticket
@@ -71,7 +72,10 @@ class WaterfallLine(Struct, frozen=True, kw_only=True):
 
 
 class OwnExplanation(Struct, frozen=True, kw_only=True):
-    """One side's waterfall: the seller's from its ask, the buyer's from its limit through its own bid."""
+    """One side's waterfall: the seller's from its ask, the buyer's from its limit through its own bid.
+
+    `goods`: for the buyer once both have confirmed, since a bill of magnets may tell whose parts they are.
+    """
 
     outcome: MatchOutcome
     match: OwnMatch
@@ -79,6 +83,7 @@ class OwnExplanation(Struct, frozen=True, kw_only=True):
     surplus_ueur_per_kg: int
     price_ueur_per_kg: int
     ticket: Ticket
+    goods: Goods | None = None
 
 
 class OwnReason(Struct, frozen=True, kw_only=True):
@@ -156,6 +161,7 @@ def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation 
         surplus_ueur_per_kg=surplus,
         price_ueur_per_kg=fall.price_ueur_per_kg,
         ticket=of.ticket if side == "seller" else hidden,
+        goods=of.goods if confirmed or side == "seller" else None,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from events.callers import Caller
@@ -30,6 +30,7 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.refusal import NoChange, Refusal, refuse
+from events.rex_terms import MagnetNeed
 from events.vocabulary import (
     BASIS_ELEMENTS,
     Commitment,
@@ -94,9 +95,10 @@ from market.rules.refusals import CommittedFieldFixed, FxMissing
 from market.rules.supplies import minimum_refusals, range_refusals
 from market.rules.unread import judged
 from market.rules.wellformed import readable
+from market.rules.whole_magnets import magnet_refusals
 from market.rules.wording import Code, CountryCode
 
-COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb")
+COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb", "magnets")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -137,6 +139,7 @@ class RequirementDraft(Struct, frozen=True, kw_only=True):
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_cents_eur: Count | None = None
     minimum_quantity_g: MassG | None = None
+    magnets: MagnetNeed | UnsetType = UNSET
 
 
 class PostRequirement(Struct, frozen=True, kw_only=True):
@@ -296,6 +299,7 @@ def draft_refusals(
             lambda: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
             lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
             lambda: _route_refusals(draft, basis),
+            lambda: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),
             lambda: _site_refusals(draft, state.member),
         )
     )

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from events.market_terms import MarketTerms, Member, SupplyTerms
 from events.refusal import Refusal
+from events.rex_terms import Core, StepDown, WholeMagnets
 from events.vocabulary import (
     BASIS_ELEMENTS,
     PRICE_UEUR_PER_KG_MAX,
@@ -23,6 +24,7 @@ from events.vocabulary import (
     FractionPpb,
     Incoterm,
     Instant,
+    MarketBasis,
     MassG,
     OriginStep,
     Packaging,
@@ -38,6 +40,7 @@ from events.vocabulary import (
     WasteStatus,
 )
 from events.wellformed import duplicate_refusals
+from market.rules.cores import contained_refusals, core_refusals
 from market.rules.defects import (
     AmountOutOfRange,
     AskNegative,
@@ -80,6 +83,7 @@ from market.rules.quantities import (
 from market.rules.refusals import CertificateExpired, FxMissing
 from market.rules.unread import judged
 from market.rules.wellformed import readable
+from market.rules.whole_magnets import magnet_refusals
 from market.rules.wording import Code, Text
 
 EWC_DIGITS = 6
@@ -123,6 +127,9 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
     condition: ConditionGrade | None = None
     all_or_nothing: bool = False
     minimum_quantity_wet_g: MassG | None = None
+    core: Core | UnsetType = UNSET
+    magnets: WholeMagnets | UnsetType = UNSET
+    step_down: StepDown | UnsetType = UNSET
 
 
 def draft_refusals(
@@ -147,6 +154,7 @@ def draft_refusals(
             (
                 lambda: _admission_refusals(draft, state),
                 lambda: _price_refusals(draft, state.terms, state.inputs),
+                lambda: contained_refusals(draft.core, _basis_g(draft, basis), basis),
             )
         )
     reasons += material
@@ -167,6 +175,8 @@ def draft_refusals(
             lambda: duplicate_refusals("/certificates", draft.certificates),
             lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
             lambda: duplicate_refusals("/rex_routes", draft.rex_routes),
+            lambda: core_refusals(draft.core, draft.form, draft.net_wet_g),
+            lambda: magnet_refusals(draft.magnets, (draft.form,)),
             *(_member_checks(draft, state.member, now) if state.member else ()),
         )
     )
@@ -335,14 +345,18 @@ def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> Su
         raise ValueError(f"a price per kg {draft.ask.per} cannot be converted to {terms.basis}")
     converted = {
         "ask": to_ueur_per_basis_kg(draft.ask, ratio, fx_for(inputs, draft.ask.currency), "up"),
-        "basis_g": basis_g(
-            basis=terms.basis,
-            net_wet_g=draft.net_wet_g,
-            moisture_ppb=draft.moisture_ppb,
-            composition=draft.composition,
-        ),
+        "basis_g": _basis_g(draft, terms.basis),
     }
     return SupplyTerms(**(asdict(draft) | converted))
+
+
+def _basis_g(draft: SupplyDraft, basis: MarketBasis) -> int:
+    return basis_g(
+        basis=basis,
+        net_wet_g=draft.net_wet_g,
+        moisture_ppb=draft.moisture_ppb,
+        composition=draft.composition,
+    )
 
 
 def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tuple[Caution, ...]:

@@ -41,6 +41,8 @@ PARTNER_UNITS: Final = Units(
         ("cents", "", 2),
         ("micro", "", 6),
         ("thousandths", "", 3),
+        ("tenths", "", 1),
+        ("um", "mm", 3),
         ("g_per_year", "kg_per_year", 3),
         ("ppb", "percent", 7),
         ("g", "kg", 3),

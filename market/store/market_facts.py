@@ -6,8 +6,6 @@ from itertools import chain
 from typing import TypeAlias, assert_never, cast
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from events.envelope import Recorded
 from events.market_events import (
     ClearingAbandoned,
@@ -41,6 +39,7 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
+from market.rules.book import graded
 from market.store import bodies, clearings, inputs, matches, quotes
 from market.store.clearings import ClearingChange
 from market.store.inputs import InputRow, RuleSetRow
@@ -271,7 +270,7 @@ class Batch:
                 amended(change, event, fact.terms, keeps_rank=fact.keeps_rank)
             case RecoveredLotGraded():
                 assert change.body is not None
-                terms = replace(bodies.supply_terms(change.body), condition=fact.condition)
+                terms = graded(bodies.supply_terms(change.body), fact)
                 amended(change, event, terms, keeps_rank=True)
             case RecoveredLotWithdrawn():
                 closed(change, event, "withdrawn")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.market_terms import (
@@ -26,6 +27,7 @@ from events.market_terms import (
     SupplyTerms,
     SustainabilityProfile,
 )
+from events.rex_terms import MagnetDimension, MagnetNeed, RouteCeilings, WholeMagnets
 from events.vocabulary import (
     INTEGER_MAX,
     PPB,
@@ -76,12 +78,20 @@ CODES = (
     "below_min",
     "carriage_not_stated",
     "certificate_missing",
+    "condition_missing",
+    "condition_too_low",
     "credit_exceeded",
     "export_licence_pending",
     "footprint_above_max",
     "form_not_accepted",
     "horizon_differs",
     "initiative_closed",
+    "magnet_coating_not_accepted",
+    "magnet_flux_below_min",
+    "magnet_grade_not_accepted",
+    "magnet_shape_differs",
+    "magnet_size_outside",
+    "magnets_not_stated",
     "not_available",
     "not_qualified",
     "origin_excluded",
@@ -89,6 +99,7 @@ CODES = (
     "pcf_missing",
     "profile_incompatible",
     "recycled_below_min",
+    "route_not_offered",
     "sanctions_screening_expired",
     "shipment_consent_missing",
     "value_out_of_range",
@@ -96,6 +107,11 @@ CODES = (
     "window_disjoint",
 )
 TERM = TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quotation_period="M+1")
+
+
+CEILINGS = RouteCeilings(
+    form="swarf", grade_a="reuse", grade_b="refurbish", grade_c="repurpose", grade_d="recycle"
+)
 
 
 def seldom(rng: random.Random, usual: Any, *others: Any) -> Any:
@@ -172,10 +188,40 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         ewc_code=rng.choice([None, "120103", "160214"]),
         footprint=footprint,
         certificates=(*made.certificates, ident(f"second certificate of {name}")),
-        rex_routes=rng.choice([("reuse",), ("repurpose", "recycle")]),
+        rex_routes=rng.choice([("reuse",), ("repurpose", "recycle"), ("reuse", "recycle")]),
+        condition=rng.choice([None, "A", "A", "D"]),
+        magnets=seldom(rng, odd_magnets(rng), UNSET),
         export_licence=seldom(rng, "granted", "pending"),
         visible_to_initiatives=seldom(rng, (), ("remhub", "other")),
         term=odd_term(rng) if rng.random() < 0.3 else None,
+    )
+
+
+def odd_magnets(rng: random.Random) -> WholeMagnets:
+    """As another form could hold them: eligibility asks what is stated, posting whether it may be."""
+    height = MagnetDimension(
+        axis="height", size_um=seldom(rng, 5_000, 5_100), tolerance_um=rng.choice([0, 20])
+    )
+    width = MagnetDimension(axis="outer_diameter", size_um=seldom(rng, 20_000, 19_000))
+    return WholeMagnets(
+        grade=seldom(rng, "N42SH", "N35", "N45SH"),
+        shape=seldom(rng, "disc", "block"),
+        dimensions=(width, height),
+        coating=seldom(rng, "nickel", "epoxy", "unknown"),
+        flux_ppb=seldom(rng, 99 * PPB // 100, PPB // 2),
+    )
+
+
+def odd_need(rng: random.Random) -> MagnetNeed:
+    return MagnetNeed(
+        grades=rng.choice([("N42SH",), ("N42SH", "N45SH")]),
+        shape="disc",
+        dimensions=(
+            MagnetDimension(axis="outer_diameter", size_um=20_000, tolerance_um=50),
+            MagnetDimension(axis="height", size_um=5_000, tolerance_um=20),
+        ),
+        coatings=rng.choice([(), ("nickel",), ("nickel", "epoxy")]),
+        flux_min_ppb=rng.choice([0, 9 * PPB // 10]),
     )
 
 
@@ -290,6 +336,7 @@ def odd_requirement(rng: random.Random, name: str) -> RequirementTerms:
         carriage=carriage,
         profile=bid,
         rex_route=rng.choice(["reuse", "recycle", None]),
+        magnets=UNSET if rng.random() < 0.7 else odd_need(rng),
         term=odd_term(rng) if rng.random() < 0.3 else None,
     )
 
@@ -341,6 +388,7 @@ def odd_book(seed: int) -> Lane:
         benchmarks=benchmarks,
         self_declared_improvement_ppb=rng.choice([500_000_000, 333_333_333]),
         only_larger_of_recycled_and_rex=rng.random() < 0.5,
+        route_ceilings=rng.choice([UNSET, (), (CEILINGS,)]),
     )
     basis: MarketBasis = rng.choice(["ndpr", "ndpr", "dy", "ndfeb-reuse"])
     lane = Lane(rules=rules, terms=market_terms(basis=basis))

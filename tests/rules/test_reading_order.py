@@ -5,7 +5,7 @@ from pathlib import Path
 
 import market.rules
 
-LABEL = re.compile(r"^    [a-z ]+?  +", re.MULTILINE)
+LABEL = re.compile(r"^    [A-Za-z ]+?  +", re.MULTILINE)
 REMARK = re.compile(r"\([^)]*\)")
 
 

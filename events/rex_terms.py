@@ -1,0 +1,113 @@
+"""Words of recovered lots: cores and their magnets, whole magnets for reuse, and why a lot steps down."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from events.vocabulary import Code, FractionPpb, LongText, ProductForm, RexRoute, Text
+
+PieceMg = Annotated[int, Meta(ge=1, le=10**9)]
+LengthUm = Annotated[int, Meta(ge=1, le=10**8)]
+Pieces = Annotated[int, Meta(ge=1, le=10**7)]
+
+CoreKind = Literal["rotor", "generator", "hard_disk_actuator", "loudspeaker", "pump", "sensor", "other"]
+MagnetCoating = Literal[
+    "uncoated", "nickel", "zinc", "aluminium", "epoxy", "parylene", "phosphate", "other", "unknown"
+]
+MagnetFixing = Literal["glued", "clamped", "screwed", "press_fitted", "embedded", "overmoulded"]
+MagnetShape = Literal["block", "disc", "ring", "arc_segment"]
+MagnetAxis = Literal[
+    "length", "width", "height", "outer_diameter", "inner_diameter", "outer_radius", "inner_radius"
+]
+SHAPE_AXES: dict[MagnetShape, tuple[MagnetAxis, ...]] = {
+    "block": ("length", "width", "height"),
+    "disc": ("outer_diameter", "height"),
+    "ring": ("outer_diameter", "inner_diameter", "height"),
+    "arc_segment": ("outer_radius", "inner_radius", "width", "length"),
+}
+"""What has to be measured of a magnet of each shape."""
+
+StepDownReason = Literal[
+    "not_inspected",
+    "not_separable",
+    "no_demand",
+    "obsolete_specification",
+    "hazardous_substances",
+    "not_economically_viable",
+    "better_life_cycle",
+    "destruction_required",
+    "other",
+]
+"""Technical feasibility, economic viability and life-cycle thinking: Directive 2008/98/EC, Article 4."""
+
+
+class CoreMagnet(Struct, frozen=True, kw_only=True):
+    """`pieces` magnets alike in each core, each of `mass_mg`."""
+
+    pieces: Pieces
+    grade: Code
+    mass_mg: PieceMg
+    coating: MagnetCoating
+    fixing: MagnetFixing
+
+
+class DisassemblyStep(Struct, frozen=True, kw_only=True):
+    """One step of taking one core apart, in tenths of a minute."""
+
+    action: Text
+    tool: Text
+    minutes_tenths: Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class Core(Struct, frozen=True, kw_only=True):
+    """`pieces` end-of-life parts alike: the bill of magnets of each, and the steps in their order."""
+
+    kind: CoreKind
+    pieces: Pieces
+    magnets: Annotated[tuple[CoreMagnet, ...], Meta(min_length=1, max_length=64)]
+    steps: Annotated[tuple[DisassemblyStep, ...], Meta(min_length=1, max_length=64)]
+
+
+class MagnetDimension(Struct, frozen=True, kw_only=True):
+    """From `size_um` − `tolerance_um` to `size_um` + `tolerance_um`: as measured, or as accepted."""
+
+    axis: MagnetAxis
+    size_um: LengthUm
+    tolerance_um: Annotated[int, Meta(ge=0, le=10**8)] = 0
+
+
+class WholeMagnets(Struct, frozen=True, kw_only=True):
+    """Magnets alike as they are sold; `flux_ppb` is the least flux of any, of that of a new one."""
+
+    grade: Code
+    shape: MagnetShape
+    dimensions: Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_length=4)]
+    coating: MagnetCoating
+    flux_ppb: FractionPpb
+
+
+class MagnetNeed(Struct, frozen=True, kw_only=True):
+    """Whole magnets that a buyer can use again; without `coatings` any coating."""
+
+    grades: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
+    shape: MagnetShape
+    dimensions: Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_length=4)]
+    coatings: Annotated[tuple[MagnetCoating, ...], Meta(max_length=9)] = ()
+    flux_min_ppb: FractionPpb = 0
+
+
+class StepDown(Struct, frozen=True, kw_only=True):
+    """Why a lot is offered for a lower step of the waste hierarchy than its condition allows."""
+
+    reason: StepDownReason
+    note: LongText | None = None
+
+
+class RouteCeilings(Struct, frozen=True, kw_only=True):
+    """The highest Re-X route that each condition of a form allows; every lower one is allowed too."""
+
+    form: ProductForm
+    grade_a: RexRoute
+    grade_b: RexRoute
+    grade_c: RexRoute
+    grade_d: RexRoute

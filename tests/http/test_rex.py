@@ -1,0 +1,249 @@
+"""Cores, steps down the waste hierarchy, waste permits and whole magnets through the door."""
+
+from typing import Any
+
+import pytest
+
+from events.vocabulary import KeyRole
+from market.http import markets, rex_terms, rule_sets
+from market.http.ids import to_text, to_uuid
+from tests.http.shop import Shop
+
+OPERATOR: tuple[KeyRole, ...] = ("operator",)
+LOTS = "/v1/recovered-lots"
+COMPOSITION = {
+    "basis": "dry",
+    "of": "sample",
+    "cells": [
+        {"analyte": "Nd", "state": "value", "fraction": {"unit": "percent", "amount": "1.5"}},
+        {"analyte": "Pr", "state": "value", "fraction": {"unit": "percent", "amount": "0.5"}},
+        {"analyte": "Fe", "state": "value", "fraction": {"unit": "percent", "amount": "90"}},
+    ],
+}
+
+
+async def publish(shop: Shop, place: str, **changes: Any) -> None:
+    """A rule set with the ceilings that the door sets where none are stated."""
+    rules = rule_sets.EXAMPLE | {"effective_from": "2026-03-02T09:00:00Z"} | changes
+    by = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    published = await shop.ask("POST", f"{place}/rule-sets", body=rules, **by)
+    assert 201 == published.status_code, published.text
+
+
+def core_body(shop: Shop, **changes: Any) -> dict[str, Any]:
+    """25 t of dry rotors that carry 500 kg of NdPr, in 2 t of magnets."""
+    usual = {
+        "form": "core",
+        "moisture_percent": "0",
+        "composition": COMPOSITION,
+        "condition": "B",
+        "core": rex_terms.CORE,
+        "step_down": rex_terms.STEP_DOWN,
+    }
+    return shop.lot_body(shop.scene.sellers[0], **(usual | changes))
+
+
+def errors(answer: Any) -> dict[str, str]:
+    return {error["pointer"]: error["code"] for error in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "expected"),
+    [
+        (
+            {
+                "core": rex_terms.CORE | {"pieces": 200_000},
+                "step_down": {"reason": "other"},
+                "condition": "C",
+                "rex_routes": ["reuse", "recycle"],
+                "net_wet_t": "24.000",
+            },
+            422,
+            {
+                "/tranches": "tranches_not_sum",
+                "/core/magnets": "bill_above_lot",
+                "/rex_routes/0": "rex_route_above_condition",
+                "/step_down/note": "step_down_note_missing",
+            },
+        ),
+        (
+            {
+                "core": rex_terms.CORE | {"steps": [], "pieces": 0},
+                "step_down": {"reason": "because"},
+                "magnets": rex_terms.WHOLE_MAGNETS | {"flux_percent": "101", "shape": "cube"},
+                "rex_routes": [],
+            },
+            400,
+            {
+                "/core/steps": "too_short",
+                "/core/pieces": "out_of_range",
+                "/step_down/reason": "not_allowed",
+                "/magnets/flux_percent": "out_of_range",
+                "/magnets/shape": "not_allowed",
+                "/rex_routes": "rex_route_missing",
+            },
+        ),
+    ],
+)
+async def test_a_bad_bill_and_a_silent_step_down_are_told_at_once_and_store_nothing(
+    shop: Shop, changes: Any, status: int, expected: dict[str, str]
+) -> None:
+    await publish(shop, f"/v1/markets/{shop.market}", version=2)
+    await shop.token(shop.scene.sellers[0])
+    before = await shop.rows()
+    answer = await shop.ask("POST", LOTS, by=shop.scene.sellers[0], body=core_body(shop, **changes))
+    assert (status, expected) == (answer.status_code, errors(answer)), answer.text
+    assert before == await shop.rows()
+
+
+async def test_a_lot_of_cores_says_what_it_holds_and_why_it_goes_lower(shop: Shop) -> None:
+    await publish(shop, f"/v1/markets/{shop.market}", version=2)
+    seller = shop.scene.sellers[0]
+    silent = await shop.ask("POST", LOTS, by=seller, body=core_body(shop, step_down=None))
+    assert (422, {"/step_down": "step_down_reason_missing"}) == (silent.status_code, errors(silent))
+    posted = await shop.ask("POST", LOTS, by=seller, body=core_body(shop))
+    assert 201 == posted.status_code, posted.text
+    place = posted.headers["location"]
+    read = (await shop.ask("GET", place, by=seller)).json()
+    assert (rex_terms.CORE, rex_terms.STEP_DOWN) == (read["core"], read["step_down"])
+    assert {"recoverable_magnets_kg": "2000.000", "minutes_per_core": "8.5"} == read["core_figures"]
+    audited = await shop.ask("GET", place, by=shop.scene.sellers[1], roles=("auditor",))
+    assert rex_terms.STEP_DOWN == audited.json()["step_down"]
+    await shop.project()
+    sealed = await shop.ask("GET", place, by=shop.scene.sellers[1], roles=OPERATOR)
+    assert (True, False) == (sealed.json()["sealed"], "step_down" in sealed.text)
+    assert 404 == (await shop.ask("GET", place, by=shop.scene.buyers[0])).status_code
+    taken = {"step_down": None}
+    refused = await shop.ask("PATCH", place, by=seller, body=taken, version='"v1"')
+    assert {"/step_down": "step_down_reason_missing"} == errors(refused)
+    grade = {"condition": "D", "inspector": "assay house north"}
+    graded = await shop.ask("POST", f"{place}/grade", by=seller, body=grade, version='"v1"')
+    assert 200 == graded.status_code, graded.text
+    amended = await shop.ask("PATCH", place, by=seller, body=taken, version='"v2"')
+    assert 200 == amended.status_code, amended.text
+    better = grade | {"condition": "A"}
+    refused = await shop.ask("POST", f"{place}/grade", by=seller, body=better, version='"v3"')
+    assert {"/step_down": "step_down_reason_missing"} == errors(refused)
+    better |= {"step_down": {"reason": "no_demand"}}
+    graded = await shop.ask("POST", f"{place}/grade", by=seller, body=better, version='"v3"')
+    assert 200 == graded.status_code, graded.text
+    read = (await shop.ask("GET", place, by=seller)).json()
+    assert ("A", {"reason": "no_demand", "note": None}) == (read["condition"], read["step_down"])
+
+
+async def test_who_holds_no_permit_for_waste_is_told_so_in_a_sentence(shop: Shop) -> None:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    assert "waste" == shop.lot_body(seller)["waste_status"]
+    found = {}
+    for lot, status in enumerate(("waste", "by_product", "end_of_waste", "product")):
+        body = shop.lot_body(seller, waste_status=status)
+        body["physical_lot"]["lot_number"] = f"L-{lot}"
+        posted = await shop.ask("POST", LOTS, by=seller, body=body)
+        assert 201 == posted.status_code, posted.text
+        found[status] = posted.headers["location"]
+    wanted = shop.requirement_body(buyer, limits=[], penalties=[], carriage=[])
+    wanted["carriage"] = [{"country": "DE", "per": "basis", "eur_per_kg": "0.00"}]
+    posted = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
+    assert 201 == posted.status_code, posted.text
+    texts = {}
+    for status, place in found.items():
+        answer = (await shop.ask("GET", f"{place}/candidates", by=seller)).json()
+        texts[status] = [(reason["code"], reason["text"]) for reason in answer["reasons"]]
+    sentence = "and the buyer's site has no permit for it to the end of delivery."
+    assert {
+        "waste": [("waste_licence_missing", f"The lot is waste (code 120103), {sentence}")],
+        "by_product": [],
+        "end_of_waste": [],
+        "product": [],
+    } == texts
+
+
+async def reuse_market(shop: Shop) -> None:
+    """Opened through the door, with the members of the scene; it becomes the market of the shop."""
+    by: dict[str, Any] = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    terms = markets.EXAMPLE | {"name": "Whole magnets", "basis": "ndfeb-reuse", "sandbox": True}
+    opened = await shop.ask("POST", "/v1/markets", body=terms, **by)
+    assert 201 == opened.status_code, opened.text
+    place = opened.headers["location"]
+    await publish(shop, place)
+    for firm in (*shop.scene.sellers, *shop.scene.buyers):
+        member = {"organisation": to_text("org", firm.organisation)}
+        admitted = await shop.ask("POST", f"{place}/members", body=member, **by)
+        assert 201 == admitted.status_code, admitted.text
+    shop.scene.market = to_uuid(opened.json()["id"])
+
+
+def magnets_body(shop: Shop, number: str, **changes: Any) -> dict[str, Any]:
+    """500 kg of blocks of 30 g, sold by the piece."""
+    usual = {
+        "form": "eol_magnet",
+        "moisture_percent": "0",
+        "net_wet_t": "0.498",
+        "packaging": {"unit": "piece", "package_wet_kg": "0.030"},
+        "minimum_parcel_wet_t": "0.003",
+        "ask": {"amount": "38.00", "currency": "EUR", "per": "wet"},
+        "waste_status": "end_of_waste",
+        "rex_routes": ["reuse"],
+        "condition": "A",
+        "magnets": rex_terms.WHOLE_MAGNETS,
+    }
+    body = shop.lot_body(shop.scene.sellers[0], **(usual | changes))
+    body["physical_lot"]["lot_number"] = number
+    body["tranches"][0]["net_wet_t"] = body["net_wet_t"]
+    return body
+
+
+async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
+    await reuse_market(shop)
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    melted = magnets_body(shop, "M-0", rex_routes=["recycle"], step_down=rex_terms.STEP_DOWN)
+    refused = await shop.ask("POST", LOTS, by=seller, body=melted)
+    assert {"/rex_routes/0": "rex_route_not_of_market"} == errors(refused)
+    fits = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-1"))
+    assert 201 == fits.status_code, fits.text
+    weak = rex_terms.WHOLE_MAGNETS | {"flux_percent": "80", "coating": "zinc"}
+    other = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-2", magnets=weak))
+    assert 201 == other.status_code, other.text
+    wanted = shop.requirement_body(
+        buyer,
+        forms=[{"form": "eol_magnet"}],
+        basis_kg="300.000",
+        minimum_parcel_kg="3.000",
+        limit={"amount": "41.00", "currency": "EUR", "per": "wet"},
+        limits=[],
+        penalties=[],
+        co_products=[],
+        rex_route="reuse",
+        magnets=rex_terms.MAGNET_NEED,
+        carriage=[{"country": "DE", "per": "basis", "eur_per_kg": "0.50"}],
+    )
+    flat = wanted | {"magnets": rex_terms.MAGNET_NEED | {"dimensions": []}}
+    assert {"/magnets/dimensions": "too_short"} == errors(
+        await shop.ask("POST", "/v1/requirements", by=buyer, body=flat)
+    )
+    posted = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
+    assert 201 == posted.status_code, posted.text
+    read = (await shop.ask("GET", posted.headers["location"], by=buyer)).json()
+    assert rex_terms.MAGNET_NEED == read["magnets"]
+    against = (await shop.ask("GET", f"{other.headers['location']}/candidates", by=seller)).json()["reasons"]
+    assert [("magnet_coating_not_accepted", "zinc"), ("magnet_flux_below_min", "80 %")] == [
+        (reason["code"], reason["own_figure"]) for reason in against
+    ]
+    assert "The magnets have less flux left than the buyer needs." == against[1]["text"]
+    await shop.scene.conclude(await shop.scene.plan())
+    await shop.project()
+    (match,) = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
+    assert ("300.000", "10000") == (match["quantity_basis_kg"], match["packages"])
+    path = f"/v1/matches/{match['id']}"
+    assert None is (await shop.ask("GET", path, by=buyer)).json()["goods"]
+    assert "A" == (await shop.ask("GET", path, by=seller)).json()["goods"]["condition"]
+    for firm in (seller, buyer):
+        confirmed = await shop.ask("POST", f"{path}/confirm", by=firm)
+        assert 200 == confirmed.status_code, confirmed.text
+    await shop.project()
+    goods = (await shop.ask("GET", path, by=buyer)).json()["goods"]
+    assert (rex_terms.WHOLE_MAGNETS, ["reuse"], None) == (
+        goods["magnets"],
+        goods["rex_routes"],
+        goods["step_down"],
+    )

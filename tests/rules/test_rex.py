@@ -1,0 +1,442 @@
+"""Which routes a condition allows, what a step down owes, bills of cores, and whole magnets."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
+from events.rex_terms import (
+    Core,
+    CoreMagnet,
+    DisassemblyStep,
+    MagnetDimension,
+    MagnetNeed,
+    RouteCeilings,
+    StepDown,
+    WholeMagnets,
+)
+from events.vocabulary import ConditionGrade, MarketBasis, RexRoute
+from market.rules import cores, eligibility, lots, offers, requirements
+from market.rules.book import SupplyOrder, graded
+from market.rules.eligibility import reasons
+from market.rules.inputs import content_refusals
+from market.rules.lots import GradeLot
+from market.rules.reason_sentences import SENTENCES, told
+from market.rules.rex import STANDARD_CEILINGS
+from tests.blotter import Lane, member
+from tests.blotter import rule_set as blotter_rules
+from tests.desk_support import (
+    BUYER,
+    ORDER,
+    RULE_SET,
+    SELLER_TRADER,
+    TERMS,
+    TONNE_G,
+    amend_supply,
+    blotter,
+    cell,
+    facts,
+    lot,
+    moment,
+    need,
+    post_need,
+    post_supply,
+    posting,
+    refusals,
+    sample,
+    supply_order,
+    supply_state,
+    swarf,
+)
+from tests.rules.test_pairs import edges_by_column
+
+RULES = replace(RULE_SET, route_ceilings=STANDARD_CEILINGS)
+OBSOLETE = StepDown(reason="obsolete_specification")
+ROTOR = Core(
+    kind="rotor",
+    pieces=10_000,
+    magnets=(
+        CoreMagnet(pieces=8, grade="N42SH", mass_mg=25_000, coating="epoxy", fixing="embedded"),
+        CoreMagnet(pieces=4, grade="N42SH", mass_mg=12_500, coating="epoxy", fixing="glued"),
+    ),
+    steps=(
+        DisassemblyStep(action="pull the shaft", tool="hydraulic press", minutes_tenths=25),
+        DisassemblyStep(action="heat and push out the magnets", tool="oven at 220 C", minutes_tenths=60),
+    ),
+)
+"""10,000 rotors with 250 g of magnets each: 2.5 t."""
+BLOCKS = WholeMagnets(
+    grade="N42SH",
+    shape="block",
+    dimensions=(
+        MagnetDimension(axis="length", size_um=40_000, tolerance_um=50),
+        MagnetDimension(axis="width", size_um=20_000),
+        MagnetDimension(axis="height", size_um=5_000),
+    ),
+    coating="nickel",
+    flux_ppb=970_000_000,
+)
+NEED = MagnetNeed(
+    grades=("N42SH", "N45SH"),
+    shape="block",
+    dimensions=(
+        MagnetDimension(axis="length", size_um=40_000, tolerance_um=50),
+        MagnetDimension(axis="width", size_um=20_000, tolerance_um=100),
+        MagnetDimension(axis="height", size_um=5_050, tolerance_um=50),
+    ),
+    coatings=("nickel", "epoxy"),
+    flux_min_ppb=970_000_000,
+)
+
+
+def core_lot(**changes: Any) -> Any:
+    """25 t of dry rotors with 2 % NdPr: 500 kg of it, in 2.5 t of magnets."""
+    usual = {
+        "form": "core",
+        "moisture_ppb": 0,
+        "composition": sample(cell("Nd", "1.5"), cell("Pr", "0.5"), cell("Fe", "90")),
+        "core": ROTOR,
+        "step_down": OBSOLETE,
+    }
+    return lot(**(usual | changes))
+
+
+def listing(draft: Any, **state: Any) -> list[tuple[str, str | None]]:
+    known = posting(**({"rule_set": RULES} | state))
+    return blotter(lambda: lots.list_lot(known, post_supply(draft), moment()))
+
+
+@pytest.mark.parametrize(
+    ("condition", "routes", "step_down", "expected"),
+    [
+        ("A", ("recycle",), UNSET, [("step_down_reason_missing", "/step_down")]),
+        ("A", ("refurbish", "recycle"), UNSET, [("step_down_reason_missing", "/step_down")]),
+        ("C", ("recycle",), UNSET, [("step_down_reason_missing", "/step_down")]),
+        (None, ("recycle",), UNSET, [("step_down_reason_missing", "/step_down")]),
+        ("A", ("recycle",), OBSOLETE, []),
+        ("A", ("recycle", "reuse"), UNSET, []),
+        (None, ("reuse",), UNSET, []),
+        ("D", ("recycle",), UNSET, []),
+        ("B", ("recycle", "reuse"), UNSET, [("rex_route_above_condition", "/rex_routes/1")]),
+        (
+            "D",
+            ("reuse", "refurbish"),
+            StepDown(reason="other"),
+            [
+                ("rex_route_above_condition", "/rex_routes/0"),
+                ("rex_route_above_condition", "/rex_routes/1"),
+                ("step_down_note_missing", "/step_down/note"),
+            ],
+        ),
+        ("A", ("recycle",), StepDown(reason="other", note="data carriers: to be shredded"), []),
+    ],
+)
+def test_a_step_down_has_a_reason_and_no_route_is_above_the_condition(
+    condition: ConditionGrade | None, routes: tuple[RexRoute, ...], step_down: Any, expected: Any
+) -> None:
+    draft = core_lot(condition=condition, rex_routes=routes, step_down=step_down)
+    assert expected == listing(draft)
+
+
+def test_the_refusal_says_what_the_condition_would_allow() -> None:
+    draft = core_lot(condition="B", step_down=UNSET)
+    known = posting(rule_set=RULES)
+    (found,) = refusals(lambda: lots.list_lot(known, post_supply(draft), moment()))
+    assert "core, condition B, could go to refurbish: a lot offered to recycle at best states why." == (
+        found.detail()
+    )
+
+
+def test_a_rule_set_without_ceilings_and_forms_without_one_owe_nothing() -> None:
+    draft = core_lot(condition="A", step_down=UNSET)
+    assert [] == listing(draft, rule_set=RULE_SET)
+    assert [] == listing(draft, rule_set=replace(RULE_SET, route_ceilings=()))
+    assert [] == listing(lot(condition="A"))
+    assert [("rule_set_missing", None)] == listing(draft, rule_set=None)
+
+
+def test_ceilings_fall_with_the_condition_and_stand_once() -> None:
+    rising = RouteCeilings(
+        form="core", grade_a="refurbish", grade_b="reuse", grade_c="recycle", grade_d="recycle"
+    )
+    rules = replace(RULES, route_ceilings=(STANDARD_CEILINGS[3], rising))
+    assert [
+        ("duplicate_entry", "/route_ceilings/1"),
+        ("route_ceilings_rising", "/route_ceilings/1"),
+    ] == [(each.code, each.pointer) for each in content_refusals(rules)]
+    assert [] == content_refusals(RULES)
+    assert [] == content_refusals(RULE_SET)
+
+
+GRADE = GradeLot(caller=SELLER_TRADER, order=ORDER, expected_version=1, condition="A", inspector="inspector")
+
+
+def graded_order(**changes: Any) -> SupplyOrder:
+    return replace(supply_order(core_lot(**({"condition": "D", "step_down": UNSET} | changes))), kind="lot")
+
+
+def test_a_grade_that_opens_a_higher_route_comes_with_the_reason_to_step_down() -> None:
+    state = supply_state(graded_order(), rule_set=RULES)
+    assert [("step_down_reason_missing", "/step_down")] == blotter(lambda: lots.grade(state, GRADE, moment()))
+    noteless = replace(GRADE, condition="D", step_down=StepDown(reason="other"))
+    assert [("no_change", None), ("step_down_note_missing", "/step_down/note")] == blotter(
+        lambda: lots.grade(state, noteless, moment())
+    )
+    (fact,) = facts(lots.grade(state, replace(GRADE, step_down=OBSOLETE), moment()))
+    assert isinstance(fact, RecoveredLotGraded)
+    order = state.order
+    assert order is not None
+    assert ("A", OBSOLETE) == (graded(order.terms, fact).condition, graded(order.terms, fact).step_down)
+
+
+def test_a_reason_once_given_stays_and_a_bad_grade_is_a_fact() -> None:
+    order = graded_order(step_down=OBSOLETE)
+    (fact,) = facts(lots.grade(supply_state(order, rule_set=RULES), GRADE, moment()))
+    assert isinstance(fact, RecoveredLotGraded)
+    assert OBSOLETE == graded(order.terms, fact).step_down
+    reused = graded_order(condition="A", rex_routes=("reuse",))
+    (fact,) = facts(lots.grade(supply_state(reused, rule_set=RULES), replace(GRADE, condition="D"), moment()))
+    assert isinstance(fact, RecoveredLotGraded)
+    lower = core_lot(condition="D", rex_routes=("reuse",))
+    state = supply_state(replace(reused, terms=graded(reused.terms, fact)), rule_set=RULES)
+    assert [("rex_route_above_condition", "/rex_routes/0")] == blotter(
+        lambda: lots.amend(state, amend_supply(lower), moment())
+    )
+    (amended,) = facts(lots.amend(state, amend_supply(replace(lower, rex_routes=("recycle",))), moment()))
+    assert isinstance(amended, RecoveredLotAmended)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"form": "swarf"}, [("core_of_other_form", "/core")]),
+        ({"core": replace(ROTOR, pieces=100_001)}, [("bill_above_lot", "/core/magnets")]),
+        ({"core": replace(ROTOR, pieces=1_999)}, [("basis_above_bill", "/core/magnets")]),
+        ({"core": replace(ROTOR, pieces=2_000)}, []),
+        ({"core": replace(ROTOR, pieces=100_000)}, []),
+        (
+            {"core": replace(ROTOR, steps=(), pieces=0)},
+            [("malformed_member", "/core/pieces")],
+        ),
+        ({"core": replace(ROTOR, magnets=())}, [("malformed_member", "/core/magnets")]),
+    ],
+)
+def test_a_bill_fits_into_the_lot_and_holds_what_the_assay_finds(changes: Any, expected: Any) -> None:
+    assert expected == listing(core_lot(**changes))
+
+
+def test_the_refusal_of_a_bill_has_its_figures() -> None:
+    known = posting(rule_set=RULES)
+
+    def detail(core: Core) -> str:
+        (found,) = refusals(lambda: lots.list_lot(known, post_supply(core_lot(core=core)), moment()))
+        return found.detail()
+
+    heavy = detail(replace(ROTOR, pieces=100_001))
+    assert (
+        "The bill of 100001 cores adds up to 25000.250 kg of magnets; the lot weighs 25000.000 kg." == heavy
+    )
+    assert (
+        "The lot would carry 500.000 kg of ndpr, the bill of its cores adds up to 250.000 kg of magnets."
+        == detail(replace(ROTOR, pieces=1_000))
+    )
+    assert (2_500_000_000, 85) == (
+        cores.recoverable_magnets_mg(ROTOR),
+        cores.disassembly_minutes_tenths(ROTOR),
+    )
+
+
+def test_whole_magnets_have_no_contained_basis_to_hold() -> None:
+    assert [] == list(cores.contained_refusals(ROTOR, 10**12, "ndfeb-reuse"))
+    assert [] == list(cores.contained_refusals(UNSET, 1, "ndpr"))
+
+
+def test_a_bill_stays_once_part_of_the_lot_is_held() -> None:
+    order = replace(graded_order(condition="A", step_down=OBSOLETE), held_g=1, tranche_committed_g=(1, 0))
+    other = core_lot(condition="A", core=replace(ROTOR, pieces=9_000))
+    assert ("committed_field_fixed", "/core") in blotter(
+        lambda: lots.amend(supply_state(order, rule_set=RULES), amend_supply(other), moment())
+    )
+
+
+def magnet_lot(**changes: Any) -> Any:
+    usual = {
+        "form": "eol_magnet",
+        "moisture_ppb": 0,
+        "magnets": BLOCKS,
+        "condition": "A",
+        "rex_routes": ("reuse",),
+    }
+    return lot(**(usual | changes))
+
+
+@pytest.mark.parametrize(
+    ("basis", "routes", "expected"),
+    [
+        ("ndpr", ("reuse", "recycle"), []),
+        ("ndfeb-reuse", ("reuse",), []),
+        ("ndfeb-reuse", ("reuse", "recycle"), [("rex_route_not_of_market", "/rex_routes/1")]),
+    ],
+)
+def test_the_reuse_market_takes_no_lot_to_recycling(
+    basis: MarketBasis, routes: tuple[RexRoute, ...], expected: Any
+) -> None:
+    assert expected == listing(magnet_lot(rex_routes=routes), terms=replace(TERMS, basis=basis))
+
+
+SIZES = BLOCKS.dimensions
+RING = (
+    MagnetDimension(axis="outer_diameter", size_um=20_000),
+    MagnetDimension(axis="inner_diameter", size_um=20_000),
+    MagnetDimension(axis="height", size_um=5_000, tolerance_um=5_000),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"form": "swarf", "rex_routes": ("recycle",)}, [("magnets_of_other_form", "/magnets")]),
+        (
+            {"magnets": replace(BLOCKS, dimensions=SIZES[:2])},
+            [("dimensions_not_of_shape", "/magnets/dimensions")],
+        ),
+        (
+            {"magnets": replace(BLOCKS, dimensions=(*SIZES, SIZES[0]))},
+            [("dimensions_not_of_shape", "/magnets/dimensions")],
+        ),
+        (
+            {"magnets": replace(BLOCKS, shape="ring", dimensions=RING)},
+            [
+                ("dimension_unbounded", "/magnets/dimensions/2/tolerance_um"),
+                ("inner_not_inside", "/magnets/dimensions"),
+            ],
+        ),
+        ({"magnets": replace(BLOCKS, flux_ppb=2 * 10**9)}, [("malformed_member", "/magnets/flux_ppb")]),
+    ],
+)
+def test_whole_magnets_are_measured_by_their_shape(changes: Any, expected: Any) -> None:
+    assert expected == listing(magnet_lot(**changes))
+
+
+def test_an_offer_may_state_magnets_too() -> None:
+    assert [("magnets_of_other_form", "/magnets")] == blotter(
+        lambda: offers.post(posting(), post_supply(swarf(magnets=BLOCKS)), moment())
+    )
+
+
+def test_a_need_of_magnets_is_for_whole_magnets_only() -> None:
+    wanted = need(magnets=replace(NEED, grades=("N42SH", "N42SH"), coatings=("zinc", "zinc")))
+    assert [
+        ("magnets_of_other_form", "/magnets"),
+        ("magnets_of_other_form", "/magnets"),
+        ("duplicate_entry", "/magnets/grades/1"),
+        ("duplicate_entry", "/magnets/coatings/1"),
+    ] == blotter(lambda: requirements.post(posting(BUYER), post_need(wanted), moment()))
+
+
+@pytest.mark.parametrize(
+    ("offered", "needed", "expected"),
+    [
+        ({}, {}, []),
+        ({"grade": "N42"}, {}, ["magnet_grade_not_accepted N42 not among N42SH, N45SH"]),
+        (
+            {"coating": "unknown"},
+            {},
+            ["magnet_coating_not_accepted unknown not among nickel, epoxy"],
+        ),
+        ({"coating": "unknown"}, {"coatings": ()}, []),
+        ({"flux_ppb": 969_999_999}, {}, ["magnet_flux_below_min 96.9999999 % < 97 %"]),
+        (
+            {"shape": "disc", "dimensions": (MagnetDimension(axis="outer_diameter", size_um=9), SIZES[2])},
+            {},
+            ["magnet_shape_differs disc ≠ block"],
+        ),
+        (
+            {"dimensions": (*SIZES[:2], replace(SIZES[2], size_um=4_999))},
+            {},
+            ["magnet_size_outside:height 4.999 mm outside 5.05 ± 0.05 mm"],
+        ),
+        (
+            {"dimensions": (replace(SIZES[0], tolerance_um=51), *SIZES[1:])},
+            {},
+            ["magnet_size_outside:length 40 ± 0.051 mm outside 40 ± 0.05 mm"],
+        ),
+        (None, {}, ["magnets_not_stated"]),
+        (None, None, []),
+        ({"grade": "N42", "flux_ppb": 0}, None, []),
+    ],
+)
+def test_whole_magnets_meet_a_need_or_say_why_not(offered: Any, needed: Any, expected: Any) -> None:
+    lane = Lane()
+    lane.admit(member("seller"), member("buyer"))
+    have = UNSET if offered is None else replace(BLOCKS, **offered)
+    wanted = UNSET if needed is None else replace(NEED, **needed)
+    supply = lane.lot("seller", "lot", magnets=have)
+    requirement = lane.require("buyer", "wanted", magnets=wanted)
+    found = reasons(lane.book.supplies[supply], lane.book.requirements[requirement], lane.facts())
+    assert expected == [str(each) for each in found]
+    assert bool(expected) != bool(edges_by_column(lane))
+
+
+@pytest.mark.parametrize(
+    ("condition", "routes", "route", "expected"),
+    [
+        ("A", ("reuse", "recycle"), "reuse", []),
+        ("A", ("reuse", "recycle"), None, []),
+        ("A", ("reuse",), "recycle", ["route_not_offered reuse against recycle"]),
+        ("C", ("reuse", "recycle"), "reuse", ["condition_too_low C for reuse"]),
+        (
+            "C",
+            ("recycle",),
+            "refurbish",
+            ["route_not_offered recycle against refurbish", "condition_too_low C for refurbish"],
+        ),
+        (None, ("reuse", "recycle"), "reuse", ["condition_missing for reuse"]),
+        (None, ("reuse", "recycle"), "recycle", []),
+        (None, (), "reuse", []),
+    ],
+)
+def test_a_buyer_runs_the_routes_that_condition_and_seller_allow(
+    condition: Any, routes: Any, route: Any, expected: Any
+) -> None:
+    ruled = (
+        RouteCeilings(
+            form="swarf", grade_a="reuse", grade_b="refurbish", grade_c="repurpose", grade_d="recycle"
+        ),
+    )
+    for ceilings, against in ((ruled, expected), (STANDARD_CEILINGS, []), (UNSET, [])):
+        lane = Lane(rules=blotter_rules(route_ceilings=ceilings))
+        lane.admit(member("seller"), member("buyer"))
+        supply = lane.lot("seller", "lot", condition=condition, rex_routes=routes)
+        requirement = lane.require("buyer", "wanted", rex_route=route)
+        found = reasons(lane.book.supplies[supply], lane.book.requirements[requirement], lane.facts())
+        assert against == [str(each) for each in found]
+        assert bool(against) != bool(edges_by_column(lane))
+
+
+def test_every_reason_against_a_pair_has_a_sentence() -> None:
+    folder = Path(eligibility.__file__).parent
+    made = {
+        keyword.value.value
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Ineligibility"
+        for keyword in node.keywords
+        if keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
+    }
+    passed_on = {"above_max", "below_min", "pcf_missing", "pcf_not_comparable"}
+    assert set(SENTENCES) == made | passed_on
+    permit = "The lot is waste (code {}), and the buyer's site has no permit for it to the end of delivery."
+    assert permit.format("160216") == told("waste_licence_missing", "160216")
+    assert permit.format("not stated") == told("waste_licence_missing", None)
+
+
+def test_the_listed_terms_are_those_of_the_draft() -> None:
+    (fact, _) = facts(lots.list_lot(posting(rule_set=RULES), post_supply(core_lot(condition="A")), moment()))
+    assert isinstance(fact, RecoveredLotListed)
+    assert (ROTOR, OBSOLETE, UNSET) == (fact.terms.core, fact.terms.step_down, fact.terms.magnets)
+    assert TONNE_G // 2 == fact.terms.basis_g
