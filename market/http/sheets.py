@@ -5,15 +5,17 @@ Pages and plots are built as trees of elements, so that no text can become marku
 
 import csv
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from io import StringIO
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from msgspec import Struct
 
 from market.http.endpoint import JSON, Answer, Call
 
+Name = TypeVar("Name", bound=str)
 Shape = Literal["json", "csv", "svg", "html"]
 MEDIA_TYPES: Final[dict[Shape, str]] = {
     "json": JSON,
@@ -74,7 +76,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
     """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
-    shape = asked or accepted(call.header(b"accept"))
+    shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
     if shape == "json":
         return Answer(body=view, hashed=True, headers=headers)
@@ -86,15 +88,17 @@ def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None
     return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
 
 
-def accepted(header: str | None) -> Shape:
+def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
+    """The first entry of an Accept header that is offered, by its media type; without one the first offer."""
+    first = next(iter(offered))
     for entry in (header or "").split(","):
         media_type = entry.partition(";")[0].strip().lower()
         if media_type in ANYTHING:
-            return "json"
-        for shape, offered in MEDIA_TYPES.items():
-            if media_type == offered:
-                return shape
-    return "json"
+            return first
+        for name, of_name in offered.items():
+            if media_type == of_name:
+                return name
+    return first
 
 
 def as_csv(sheet: Sheet) -> bytes:
