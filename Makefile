@@ -12,7 +12,7 @@ PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast test-deep test-tamper test-certificates drill check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams
+	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams bench-lineage
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ bench-clearing: setup ## a round and its solver against OR-tools, networkx and g
 
 bench-round: setup ## writing a round of 10,000 matches against its bare journal rows
 	@$(BIN)/python bench/round_write.py
+
+bench-lineage: setup ## shares, JSON and page of a lineage of 5,000 lots against networkx
+	@$(BIN)/python bench/lineage.py
 
 bench-streams: setup ## partner streams: from the answer to Kafka and SSE, many open streams, catching up
 	@$(BIN)/python bench/streams.py

@@ -311,6 +311,7 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         feed=FeedTail(wiring.reader),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
+        public_url=settings.http_public_url,
     )
 
 

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     http_port: Port = 8080
     """0: a free one."""
 
+    http_public_url: str | None = Field(None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$", max_length=200)
+    """Where everybody reaches the API, such as https://lodestone.example: QR codes lead there."""
+
     http_requests_per_minute: int = Field(6_000, ge=1, le=10_000_000)
     """Requests that an organisation may send to one API process within a minute."""
     http_burst_max: int = Field(600, ge=1, le=1_000_000)

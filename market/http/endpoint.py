@@ -99,6 +99,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     takes: tuple[str, ...]
     cost: int
     shapes: tuple[str, ...]
+    answer_example: Any
 
 
 class Answer(Struct, kw_only=True):
@@ -224,6 +225,7 @@ def endpoint(
     cost: int = 1,
     takes: tuple[str, ...] = (),
     shapes: tuple[str, ...] = (),
+    answer_example: Any = None,
 ) -> Callable[[Handler[B, Q]], Route]:
     """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -232,7 +234,7 @@ def endpoint(
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
     `takes`: media types of a file that the handler reads from `raw_body`. `shapes`: media types of texts in
-    which the answer comes besides JSON.
+    which the answer comes besides JSON. `answer_example`: where another's standard says what is in an answer.
     """
     declared = Endpoint(
         method=method,
@@ -259,6 +261,7 @@ def endpoint(
         cost=cost,
         takes=takes,
         shapes=shapes,
+        answer_example=answer_example,
     )
 
     def bind(handler: Handler[B, Q]) -> Route:

@@ -185,8 +185,11 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         answer["content"] = {declared.media_type: {"schema": {"type": "string"}}}
     elif declared.answer is not None:
         found = [schemas[_identity(kind)] for kind in _answers(declared)]
+        answered: dict[str, Any] = {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
+        if declared.answer_example is not None:
+            answered["example"] = declared.answer_example
         answer["content"] = {
-            declared.media_type: {"schema": found[0] if len(found) == 1 else {"anyOf": found}},
+            declared.media_type: answered,
             **{shape: {"schema": {"type": "string"}} for shape in declared.shapes},
         }
     headers: dict[str, Any] = {}

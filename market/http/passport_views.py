@@ -87,6 +87,7 @@ class LabelView(Body, frozen=True, kw_only=True):
     magnets: MagnetRecord
     recycled: tuple[ElementShare, ...]
     corrections: int
+    issued_at: datetime
 
     @classmethod
     def of(cls, label: MagnetLabel) -> Self:
@@ -97,6 +98,7 @@ class LabelView(Body, frozen=True, kw_only=True):
             magnets=MagnetRecord.outside(label.magnets),
             recycled=tuple(map(ElementShare.outside, label.recycled)),
             corrections=label.corrections,
+            issued_at=label.issued_at,
         )
 
 

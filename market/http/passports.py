@@ -25,7 +25,7 @@ from market.http.passport_views import LabelView, PassportView, StepView
 from market.http.reads import as_caller, as_desk, own, sees_all
 from market.http.receipts import Accepted, Done
 from market.rules.passport import Passport
-from market.rules.passport_visibility import SeenPassport, see_label, see_material, see_passport
+from market.rules.passport_visibility import MagnetLabel, SeenPassport, see_label, see_material, see_passport
 from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.wording import LongText
@@ -279,12 +279,17 @@ async def history(call: Call[Nothing, PageQuery]) -> Answer:
     "Of a passport without magnets nothing is public.",
 )
 async def label(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(body=LabelView.of(await load_label(call)))
+
+
+async def load_label(call: Call[Any, Any]) -> MagnetLabel:
+    """What everybody may see of the passport in the path."""
     async with as_desk(call) as connection:
         row = await store.load_passport(connection, call.ids["passport"])
     found = None if row is None else see_label(row)
     if found is None:
         raise not_found()
-    return Answer(body=LabelView.of(found))
+    return found
 
 
 HANDLERS: Final = (issue, index, read, history, label, transfer, correct, retire)

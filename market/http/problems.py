@@ -56,6 +56,7 @@ DOOR: Final[dict[str, int]] = {
     "malformed_json": HTTPStatus.BAD_REQUEST,
     "inconsistent": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_sealed": HTTPStatus.CONFLICT,
+    "no_address": HTTPStatus.CONFLICT,
     "cursor_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency_key_missing": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,

@@ -5,15 +5,17 @@ Pages and plots are built as trees of elements, so that no text can become marku
 
 import csv
 from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from io import StringIO
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from msgspec import Struct
 
 from market.http.endpoint import JSON, Answer, Call
 
+Name = TypeVar("Name", bound=str)
 Shape = Literal["json", "csv", "svg", "html"]
 MEDIA_TYPES: Final[dict[Shape, str]] = {
     "json": JSON,
@@ -74,7 +76,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
     """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
-    shape = asked or accepted(call.header(b"accept"))
+    shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
     if shape == "json":
         return Answer(body=view, hashed=True, headers=headers)
@@ -86,15 +88,17 @@ def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None
     return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
 
 
-def accepted(header: str | None) -> Shape:
+def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
+    """The first entry of an Accept header that is offered, by its media type; without one the first offer."""
+    first = next(iter(offered))
     for entry in (header or "").split(","):
         media_type = entry.partition(";")[0].strip().lower()
         if media_type in ANYTHING:
-            return "json"
-        for shape, offered in MEDIA_TYPES.items():
-            if media_type == offered:
-                return shape
-    return "json"
+            return first
+        for name, of_name in offered.items():
+            if media_type == of_name:
+                return name
+    return first
 
 
 def as_csv(sheet: Sheet) -> bytes:
@@ -111,24 +115,38 @@ def as_svg(sheet: Sheet) -> bytes:
 
 
 def as_page(sheet: Sheet) -> bytes:
+    root, body = page_of(sheet.title)
+    text(body, "p", sheet.note)
+    body.append(_drawing(sheet))
+    add_table(body, sheet.head, sheet.rows)
+    return as_html(root)
+
+
+def page_of(title: str) -> tuple[Element, Element]:
+    """A page in the look of all of them, and its body."""
     root = Element("html", lang="en")
     head = SubElement(root, "head")
     SubElement(head, "meta", charset="utf-8")
-    _text(head, "title", sheet.title)
-    _text(head, "style", STYLE)
+    text(head, "title", title)
+    text(head, "style", STYLE)
     body = SubElement(root, "body")
-    _text(body, "h1", sheet.title)
-    _text(body, "p", sheet.note)
-    body.append(_drawing(sheet))
+    text(body, "h1", title)
+    return root, body
+
+
+def add_table(body: Element, head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
     table = SubElement(body, "table")
     names = SubElement(SubElement(table, "thead"), "tr")
-    for name in sheet.head:
-        _text(names, "th", name, scope="col")
-    rows = SubElement(table, "tbody")
-    for row in sheet.rows:
-        line = SubElement(rows, "tr")
+    for name in head:
+        text(names, "th", name, scope="col")
+    lines = SubElement(table, "tbody")
+    for row in rows:
+        line = SubElement(lines, "tr")
         for cell in row:
-            _text(line, "td", cell or "")
+            text(line, "td", cell or "")
+
+
+def as_html(root: Element) -> bytes:
     return f"<!doctype html>\n{_written(root, 'html')}\n".encode()
 
 
@@ -139,7 +157,7 @@ def _written(root: Element, method: Literal["xml", "html"]) -> str:
 def _drawing(sheet: Sheet) -> Element:
     width, height = LABEL_PX + BARS_PX, (len(sheet.bars) + 1) * ROW_PX
     drawing = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", role="img")
-    _text(drawing, "title", sheet.title)
+    text(drawing, "title", sheet.title)
     for number, bar in enumerate(sheet.bars):
         _draw(drawing, bar, number * ROW_PX, max(1, sheet.whole))
     _label(drawing, sheet.key, LABEL_PX, height - ROW_PX)
@@ -162,10 +180,10 @@ def _box(drawing: Element, left: int, top: int, width: int, fill: str) -> None:
     SubElement(drawing, "rect", place, fill=fill)
 
 
-def _label(drawing: Element, text: str, left: int, top: int) -> None:
+def _label(drawing: Element, content: str, left: int, top: int) -> None:
     place = {"x": str(left), "y": str(top + TEXT_PX), "font-size": str(TEXT_PX)}
-    _text(drawing, "text", text, **place)
+    text(drawing, "text", content, **place)
 
 
-def _text(parent: Element, tag: str, text: str, **attributes: str) -> None:
-    SubElement(parent, tag, attributes).text = text
+def text(parent: Element, tag: str, content: str, **attributes: str) -> None:
+    SubElement(parent, tag, attributes).text = content

@@ -204,12 +204,17 @@ def _made(passport: UUID, body: TransformationTerms, lot: LotTerms) -> MadeLot:
     description="For who recorded it, operators and auditors.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(body=TransformationView.of(await load(call)))
+
+
+async def load(call: Call[Any, Any]) -> PassportTransformed:
+    """The transformation in the path, for whom it is shown."""
     async with as_desk(call) as connection:
         fact = await store.load_transformation(connection, call.ids["transformation"])
     seen = None if fact is None else see_material(fact, viewer(call))
     if not isinstance(seen, PassportTransformed):
         raise not_found()
-    return Answer(body=TransformationView.of(seen))
+    return seen
 
 
 HANDLERS: Final = (transform, read)

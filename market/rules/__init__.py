@@ -20,7 +20,8 @@ In the order of reading, each line from what a command meets first to what it re
     a match      matches; match_terms (for its contract), funnel (what became of all)
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
-                 mass_balance; lineage (where its elements come from); passport_evidence (in orders)
+                 mass_balance; lineage (where its elements come from), lineage_layers;
+                 passport_evidence (in orders), data_carriers (where its code leads)
     the Union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when); returns (of
                  products, years ahead)

@@ -12,6 +12,7 @@ from events.material_events import PassportTransformed
 from events.passport_terms import BatchPart
 from events.vocabulary import PPB, ProductForm
 from market.rules.element_masses import BALANCED
+from market.rules.passport import PassportStatus
 from market.rules.quantities import largest_remainder
 from market.rules.viewers import OrganisationViewer, Viewer
 
@@ -33,12 +34,21 @@ class LineageNode(Struct, frozen=True, kw_only=True):
     owner: UUID
     holder: UUID
     transformation: UUID | None
+    net_wet_g: int
+    status: PassportStatus
+    corrections: int
 
     def concerns(self, viewer: Viewer) -> bool:
         """Operators and auditors are shown every lot, an organisation those that it issued, owns or holds."""
         if isinstance(viewer, OrganisationViewer):
             return viewer.organisation in (self.organisation, self.owner, self.holder)
         return True
+
+    def seen_owner(self, viewer: Viewer) -> UUID | None:
+        """Who issued a lot and gave it away is not told who has it."""
+        if isinstance(viewer, OrganisationViewer) and viewer.organisation not in (self.owner, self.holder):
+            return None
+        return self.owner
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
@@ -75,7 +85,8 @@ def provenance(lineage: Lineage) -> tuple[SourceShare, ...]:
         for part in transformation.outputs
     }
     roots = {node.passport for node in lineage.nodes if node.transformation is None}
-    order = _upwards(lineage.root, made)
+    inputs = {lot: tuple(part.passport for part in of.inputs) for lot, of in made.items()}
+    order = in_order(lineage.root, inputs)
     return tuple(
         SourceShare(element=element, passport=passport, share_ppb=share_ppb, further=passport not in roots)
         for element in BALANCED
@@ -129,29 +140,25 @@ def _carried(inputs: Sequence[BatchPart], element: str) -> tuple[int, ...]:
     return tuple(0 if each is None else each.below_detection_mg for each in found)
 
 
-def _upwards(root: UUID, made: Mapping[UUID, PassportTransformed]) -> tuple[UUID, ...]:
-    """Every lot before the lots that it was made of (Kahn's order)."""
+def in_order(root: UUID, further: Mapping[UUID, Sequence[UUID]]) -> tuple[UUID, ...]:
+    """Every lot before those that `further` names behind it (Kahn's order). ValueError for a cycle."""
     waiting: defaultdict[UUID, int] = defaultdict(int)
     seen, stack = {root}, [root]
     while stack:
-        for source in _inputs(stack.pop(), made):
-            waiting[source] += 1
-            if source not in seen:
-                seen.add(source)
-                stack.append(source)
+        for lot in further.get(stack.pop(), ()):
+            waiting[lot] += 1
+            if lot not in seen:
+                seen.add(lot)
+                stack.append(lot)
     order: list[UUID] = []
     ready = [] if waiting[root] else [root]
     while ready:
         passport = ready.pop()
         order.append(passport)
-        for source in _inputs(passport, made):
-            waiting[source] -= 1
-            if waiting[source] == 0:
-                ready.append(source)
+        for lot in further.get(passport, ()):
+            waiting[lot] -= 1
+            if waiting[lot] == 0:
+                ready.append(lot)
     if len(order) != len(seen):
         raise ValueError(f"the lineage of {root} leads back to itself")
     return tuple(order)
-
-
-def _inputs(passport: UUID, made: Mapping[UUID, PassportTransformed]) -> tuple[UUID, ...]:
-    return tuple(part.passport for part in made[passport].inputs) if passport in made else ()

@@ -66,6 +66,7 @@ class MagnetLabel(Struct, frozen=True, kw_only=True):
     magnets: MagnetRecord
     recycled: tuple[ElementShare, ...]
     corrections: int
+    issued_at: datetime
 
 
 def see_passport(
@@ -125,6 +126,7 @@ def see_label(passport: Passport) -> MagnetLabel | None:
             if share.element in ON_LABEL
         ),
         corrections=passport.corrections,
+        issued_at=passport.issued_at,
     )
 
 

@@ -2,6 +2,10 @@
 
 from uuid import UUID
 
+import asyncpg
+import msgspec
+from msgspec import Struct
+
 from events.connections import Connection
 from market.rules.lineage import Direction, Lineage, LineageNode
 from market.store import transformations
@@ -30,9 +34,20 @@ select node, depth from walk limit $3
 """
 
 READ_NODES = """
-select passport, form, lot_number, organisation, owner, holder, transformation from passport
+select passport, form, lot_number, organisation, owner, holder, transformation, status, body from passport
 where passport = any($1::uuid[])
 """
+
+
+class _Stated(Struct):
+    net_wet_g: int
+
+
+class _Lot(Struct):
+    """What of a passport a lineage shows and no column holds."""
+
+    content: _Stated
+    corrections: int
 
 
 async def walk(
@@ -57,7 +72,7 @@ async def walk(
     for row in rows[:nodes_max]:
         depths.setdefault(row["node"], row["depth"])
     known = await connection.fetch(READ_NODES, [node for node, far in depths.items() if far % 2 == 0])
-    nodes = (LineageNode(depth=depths[row["passport"]] // 2, **row) for row in known)
+    nodes = (_node(row, depths[row["passport"]] // 2) for row in known)
     between = [node for node, far in depths.items() if far % 2]
     return Lineage(
         root=root,
@@ -65,3 +80,12 @@ async def walk(
         transformations=await transformations.load_several(connection, between),
         cut=cut,
     )
+
+
+def _node(row: asyncpg.Record, depth: int) -> LineageNode:
+    columns = dict(row)
+    lot = _lots.decode(columns.pop("body"))
+    return LineageNode(depth=depth, net_wet_g=lot.content.net_wet_g, corrections=lot.corrections, **columns)
+
+
+_lots = msgspec.json.Decoder(_Lot)

@@ -184,6 +184,7 @@ async def shop_on(
                     feed=FeedTail(reader, wait_seconds_max=0.2),
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,
+                    public_url="https://door.example/",
                 )
             )
             transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]

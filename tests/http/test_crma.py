@@ -10,7 +10,7 @@ import pytest
 
 from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
-from market.http.sheets import Bar, Sheet, accepted, as_csv, as_page, as_svg
+from market.http.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
 from market.rules.passports import IssuePassport
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, issued
@@ -211,7 +211,7 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
     ],
 )
 def test_the_first_shape_that_is_offered_is_taken(header: str | None, shape: str) -> None:
-    assert shape == accepted(header)
+    assert shape == accepted(header, MEDIA_TYPES)
 
 
 def test_a_name_never_becomes_markup() -> None:

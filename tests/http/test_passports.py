@@ -1,5 +1,6 @@
 """Passports and transformations through the door: what is stored, who sees it, and what is refused."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -359,3 +360,45 @@ async def test_a_lineage_shows_ones_own_lots_and_pools_the_others(
     for query in ("depth=0", "depth=33", "direction=sideways"):
         wrong = await shop.ask("GET", f"{PATH}/{oxide}/lineage?{query}", by=seller)
         assert 400 == wrong.status_code, query
+
+
+async def test_a_lineage_is_a_page_with_its_graph(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    """Each reader's page has what its JSON has, and loads nothing."""
+    passport = await issued(shop, seller)
+    made = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))
+    oxide = made.json()["outputs"][0]
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    await shop.ask("POST", f"{PATH}/{oxide}/transfers", by=seller, body=sent, version='"v1"')
+    retired = {"reason": "installed", "note": "one park"}
+    gone = await shop.ask("POST", f"{PATH}/{oxide}/retirements", by=buyer, body=retired, version='"v2"')
+    assert 201 == gone.status_code, gone.text
+
+    async def page(firm: Firm, lot: str, query: str = "?format=html") -> Any:
+        answer = await shop.ask("GET", f"{PATH}/{lot}/lineage{query}", by=firm)
+        assert (200, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert not re.search("<script|href|src=", answer.text)
+        return answer.text
+
+    whole = await page(seller, oxide)
+    assert [] == [
+        each for each in ("SW-2026-118", "25.000 t", passport, oxide, "retired") if each not in whole
+    ]
+    assert to_text("org", buyer.organisation) not in whole
+    bought = await page(buyer, oxide)
+    assert to_text("org", buyer.organisation) in bought
+    assert [] == [each for each in (passport, "SW-2026-118", "25.000") if each in bought]
+    assert "1 lots of others are not shown" in bought
+    assert oxide in await page(seller, passport, "?direction=down&format=html")
+    told = (await shop.ask("GET", f"{PATH}/{oxide}/lineage", by=buyer)).json()["nodes"]
+    assert [("2.510", "retired", 0, sent["owner"])] == [
+        (node["net_wet_t"], node["status"], node["corrections"], node["owner"]) for node in told
+    ]
+    given_away = (await shop.ask("GET", f"{PATH}/{oxide}/lineage", by=seller)).json()["nodes"]
+    assert [None, to_text("org", seller.organisation)] == [node["owner"] for node in given_away]
+    for lot, firm, query, status in (
+        (passport, buyer, "?format=html", 404),
+        (oxide, seller, "?format=pdf", 400),
+        (oxide, seller, "?format=html&depth=33", 400),
+    ):
+        assert status == (await shop.ask("GET", f"{PATH}/{lot}/lineage{query}", by=firm)).status_code

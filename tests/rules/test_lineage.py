@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events.material_events import PassportTransformed
 from events.passport_terms import BatchPart, ElementMass
 from events.vocabulary import PPB
 from market.rules.lineage import Lineage, LineageNode, SourceShare, disclosed, provenance
+from market.rules.lineage_layers import ROW_MAX, Layers, layers
 from market.rules.viewers import AuditorViewer, OrganisationViewer
 from tests.desk_support import BUYER, SELLER, SELLER_SITE, STRANGER, numbered
 from tests.passport_support import DAY
@@ -39,10 +41,17 @@ def work(number: int, inputs: list[BatchPart], *outputs: UUID) -> PassportTransf
 
 
 def node(passport: UUID, transformation: UUID | None = None, **changes: Any) -> LineageNode:
-    given: dict[str, Any] = {"organisation": SELLER, "owner": SELLER, "holder": BUYER}
+    given: dict[str, Any] = {
+        "depth": 0,
+        "organisation": SELLER,
+        "owner": SELLER,
+        "holder": BUYER,
+        "net_wet_g": 1_000,
+        "status": "live",
+        "corrections": 0,
+    }
     return LineageNode(
         passport=passport,
-        depth=0,
         form="metal",
         lot_number="L",
         transformation=transformation,
@@ -130,6 +139,57 @@ def test_whom_a_lot_concerns() -> None:
     lot = node(A)
     viewers = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER)]
     assert [True, True, False, True] == [lot.concerns(viewer) for viewer in (*viewers, AuditorViewer())]
+
+
+def test_who_gave_a_lot_away_is_not_told_its_owner() -> None:
+    lot = node(A, owner=BUYER, holder=BUYER)
+    viewers = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER)]
+    assert [None, BUYER, BUYER] == [lot.seen_owner(viewer) for viewer in (*viewers, AuditorViewer())]
+
+
+def numbered_rows(found: Layers) -> list[list[list[UUID]]]:
+    return [[[lot.passport for lot in box.lots] for box in row] for row in found.rows]
+
+
+def test_a_lot_stands_below_all_that_lead_to_it() -> None:
+    """B goes into Z at once and through X: it stands below X, and both lines are drawn."""
+    found = lineage(Z, work(1, [part(A), part(B)], X), work(2, [part(X), part(B)], Z))
+    drawn = layers(found, found.nodes, "up")
+    assert [[[Z]], [[X]], [[A], [B]]] == numbered_rows(drawn)
+    assert {(0, 1), (0, 3), (1, 2), (1, 3)} == {(line.upper, line.lower) for line in drawn.lines}
+    below = layers(
+        Lineage(root=B, nodes=found.nodes, transformations=found.transformations, cut=False),
+        [lot for lot in found.nodes if lot.passport != A],
+        "down",
+    )
+    assert [[[B]], [[X]], [[Z]]] == numbered_rows(below)
+
+
+def test_what_is_between_and_not_shown_says_nothing() -> None:
+    found = lineage(Z, work(1, [part(A)], X), work(2, [part(X)], Z))
+    shown = [replace(lot, depth=2) if lot.passport == A else lot for lot in found.nodes if lot.passport != X]
+    drawn = layers(found, shown, "up")
+    assert ([[[Z]], [[A]]], ()) == (numbered_rows(drawn), drawn.lines)
+
+
+def test_wide_rows_are_folded_by_mass() -> None:
+    lots = [numbered(1_000 + number) for number in range(ROW_MAX + 3)]
+    found = lineage(X, work(1, [part(lot) for lot in lots], X))
+    masses = {lot: number for number, lot in enumerate(lots)}
+    nodes = [replace(lot, net_wet_g=masses.get(lot.passport, 9)) for lot in found.nodes]
+    drawn = layers(found, nodes, "up")
+    alone, folded = lots[:3:-1], lots[3::-1]
+    assert [[[X]], [*([lot] for lot in alone), folded]] == numbered_rows(drawn)
+    assert [(0, ROW_MAX, 4)] == [
+        (each.upper, each.lower, each.steps) for each in drawn.lines if each.steps > 1
+    ]
+    assert (ROW_MAX, 0) == (len(drawn.lines), drawn.lines_left)
+
+
+def test_a_drawing_of_a_lot_that_comes_of_itself_is_refused() -> None:
+    found = lineage(X, work(1, [part(A)], X), work(2, [part(B)], A), work(3, [part(A)], B))
+    with pytest.raises(ValueError, match="leads back to itself"):
+        layers(found, found.nodes, "up")
 
 
 @settings(max_examples=60)

@@ -1,0 +1,362 @@
+"""Exports of passports: each keeps to the schema of its standard, and to what its reader may see."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from uuid import uuid4
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from events.envelope import Recorded
+from events.material_events import PassportCorrected, PassportIssued, PassportRetired, PassportTransferred
+from events.passport_terms import DataCarrier, OriginShare, PassportContent
+from events.vocabulary import PPB, Footprint
+from market.http import epcis_events, export_examples, product_passport
+from market.http.ids import to_text
+from market.rules.data_carriers import stated_link
+from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passport_visibility import see_label, see_material, see_passport
+from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
+from market.store.passports import PassportStep
+from tests import sentinels
+from tests.desk_support import NOW, numbered
+from tests.http.shop import Shop
+from tests.http.test_passports import LABELLED, PATH, WORK, issued, work
+from tests.market_support import Firm
+from tests.passport_support import DAY, content, magnet_record, paper, recycled
+
+SCHEMAS = files("market.data") / "schemas"
+EPCIS_SHA256 = "70b7ecb60eb605c6edd230761557763e4d470333510d28619291476de635bf20"
+ISSUER, OWNER, HOLDER, BUYER, BEFORE, SOURCE, SITE, WORKS, LOT = (uuid4() for _ in range(9))
+MINE = "the mine behind the hills"
+NOTE = "sold to a scrap dealer at the harbour"
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def schema(name: str) -> Any:
+    return json.loads((SCHEMAS / name).read_text())
+
+
+EPCIS = jsonschema_rs.Draft7Validator(schema("epcis-2.0.schema.json"), validate_formats=True)
+PRODUCT_PASSPORT = jsonschema_rs.Draft7Validator(
+    schema("catena-x-digital-product-passport-6.1.0.schema.json"), validate_formats=True
+)
+
+
+def stated(**changes: Any) -> PassportContent:
+    given: dict[str, Any] = {
+        "net_wet_g": 1_234_567,
+        "origin": (
+            OriginShare(stage="extraction", country="NO", share_ppb=PPB // 2, source=MINE),
+            OriginShare(stage="recycling", country="FR", share_ppb=PPB // 2, facility=SOURCE),
+        ),
+        "recycled": recycled(post=10, pre=5),
+        "certificates": (paper("irma", SOURCE),),
+        "footprint": Footprint(
+            g_co2e_per_kg=15_250,
+            declared_unit="dry",
+            form="swarf",
+            standard="iso-14067",
+            boundary="cradle-to-gate",
+            allocation="mass",
+            reference_year=2025,
+            primary_data_ppb=PPB // 2,
+            verified=True,
+            verifier="a verifier",
+            valid_until=NOW.replace(year=2029),
+        ),
+        "magnets": magnet_record(ISSUER),
+    }
+    return content(SITE, **(given | changes))
+
+
+FACTS: tuple[PassportFact, ...] = (
+    PassportIssued(
+        passport=LOT,
+        organisation=ISSUER,
+        owner=BEFORE,
+        holder=BEFORE,
+        content=stated(),
+        transformation=WORKS,
+    ),
+    PassportTransferred(
+        passport=LOT,
+        previous_owner=BEFORE,
+        owner=OWNER,
+        holder=HOLDER,
+        transferred_on=DAY,
+        agreement=numbered(1),
+        delivery=numbered(2),
+    ),
+    PassportCorrected(
+        passport=LOT, corrects=numbered(101), reason="weighed again", content=stated(net_wet_g=1_234_560)
+    ),
+    PassportRetired(passport=LOT, reason="end_of_life", note=NOTE),
+)
+
+
+def told() -> tuple[Passport, list[PassportStep]]:
+    lot: Passport | None = None
+    steps = []
+    for number, fact in enumerate(FACTS, 1):
+        event = Recorded(
+            id=numbered(100 + number),
+            type=type(fact).TYPE,
+            subject="",
+            time=NOW,
+            stream="materials",
+            lane=0,
+            position=number,
+            cause="",
+            actor=ISSUER,
+            salt="",
+            data=fact,
+            body=b"",
+            chain=b"",
+        )
+        lot = fold(lot, event, fact)
+        steps.append(PassportStep(version=number, event=event.id, type=event.type, at=NOW, fact=fact))
+    assert lot is not None
+    return lot, steps
+
+
+def exports(viewer: Viewer) -> Iterator[tuple[jsonschema_rs.Draft7Validator, str]]:
+    """Both documents of a viewer as they are sent."""
+    lot, steps = told()
+    bought = frozenset({BUYER})
+    seen = see_passport(lot, viewer, bought)
+    assert seen is not None
+    facts = ((step, see_material(step.fact, viewer, lot, bought)) for step in steps)
+    shown = [epcis_events.SeenStep(step, fact) for step, fact in facts if fact is not None]
+    document = epcis_events.document(epcis_events.passport_events(seen, shown))
+    yield EPCIS, _encoder.encode(document).decode()
+    yield PRODUCT_PASSPORT, _encoder.encode(product_passport.of_passport(seen)).decode()
+
+
+OF_SUPPLIERS = (MINE, *sentinels.identity(SOURCE))
+OF_PARTIES = (*sentinels.identity(BEFORE), *sentinels.identity(HOLDER), NOTE)
+HIDDEN: dict[str, tuple[Viewer, tuple[str, ...]]] = {
+    "operator": (OperatorViewer(cut=0), ()),
+    "auditor": (AuditorViewer(), ()),
+    "owner": (OrganisationViewer(organisation=OWNER), ()),
+    "holder": (OrganisationViewer(organisation=HOLDER), ()),
+    "issuer": (OrganisationViewer(organisation=ISSUER), (*OF_PARTIES, *sentinels.identity(OWNER))),
+    "counterparty": (
+        OrganisationViewer(organisation=BUYER),
+        (*OF_SUPPLIERS, *OF_PARTIES, *sentinels.identity(WORKS)),
+    ),
+}
+
+
+@pytest.mark.parametrize("who", HIDDEN)
+def test_every_tier_keeps_to_the_schemas_and_to_its_view(who: str) -> None:
+    viewer, hidden = HIDDEN[who]
+    for validator, sent in exports(viewer):
+        assert [] == [error.message for error in validator.iter_errors(json.loads(sent))]
+        assert [] == sentinels.found(hidden, sent)
+
+
+def test_what_is_hidden_from_some_is_there_for_others() -> None:
+    sent = " ".join(document for _, document in exports(AuditorViewer()))
+    secrets = (MINE, NOTE, to_text("fac", SOURCE), BEFORE.urn, HOLDER.urn, OWNER.urn, WORKS.urn)
+    assert [] == [secret for secret in secrets if secret not in sent]
+
+
+def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
+    label = see_label(told()[0])
+    assert label is not None
+    event = epcis_events.label_event(label)
+    for validator, document in (
+        (EPCIS, epcis_events.document([event])),
+        (PRODUCT_PASSPORT, product_passport.of_label(label)),
+    ):
+        sent = _encoder.encode(document).decode()
+        assert [] == [error.message for error in validator.iter_errors(json.loads(sent))]
+        for hidden in (*OF_SUPPLIERS, *OF_PARTIES, *sentinels.identity(OWNER), "LOT-1", "irma", "iso-14067"):
+            assert hidden not in sent
+
+
+def test_the_events_of_a_lot_in_their_order() -> None:
+    [(_, sent), _] = exports(OrganisationViewer(organisation=OWNER))
+    first, moved, again, gone = json.loads(sent)["epcisBody"]["eventList"]
+    assert (
+        ("TransformationEvent", WORKS.urn, 1_234.567),
+        ("TransformationEvent", WORKS.urn, 1_234.56),
+    ) == tuple(
+        (each["type"], each["transformationID"], each["outputQuantityList"][0]["quantity"])
+        for each in (first, again)
+    )
+    assert ("incorrect_data", [again["eventID"]]) == (
+        first["errorDeclaration"]["reason"],
+        first["errorDeclaration"]["correctiveEventIDs"],
+    )
+    assert "errorDeclaration" not in again
+    assert ("OBSERVE", "accepting", "2026-02-20T00:00:00.000Z", [BEFORE.urn], [OWNER.urn, HOLDER.urn]) == (
+        moved["action"],
+        moved["bizStep"],
+        moved["eventTime"],
+        [each["source"] for each in moved["sourceList"]],
+        [each["destination"] for each in moved["destinationList"]],
+    )
+    assert ("DELETE", "decommissioning", "disposed", 1_234.56) == (
+        gone["action"],
+        gone["bizStep"],
+        gone["disposition"],
+        gone["quantityList"][0]["quantity"],
+    )
+    assert {"extraction", "recycling"} == {each["stage"] for each in again["ilmd"]["lodestone:origin"]}
+
+
+def test_masses_and_shares_of_a_product_passport() -> None:
+    [_, (_, sent)] = exports(OrganisationViewer(organisation=OWNER))
+    found = json.loads(sent)
+    [neodymium] = found["materials"]["materialComposition"]["content"]
+    assert (30, 15, True) == (neodymium["concentration"], neodymium["recycled"], neodymium["critical"])
+    assert (1_234.56, 15.25, "expired") == (
+        found["characteristics"]["physicalDimension"]["weight"]["value"],
+        found["sustainability"]["productFootprint"]["carbon"][0]["value"],
+        found["metadata"]["status"],
+    )
+    assert [{"key": "GTIN", "value": "04012345123456"}] == found["identification"]["codes"]
+    [placeholders] = [each["data"] for each in found["additionalData"] if each["label"] == "placeholders"]
+    for pointer in placeholders.split():
+        part: Any = found
+        for name in pointer.split("/")[1:]:
+            part = part[name]
+
+
+def test_the_schemas_are_the_ones_that_the_sources_name_and_refuse_what_is_wrong() -> None:
+    assert EPCIS_SHA256 == sha256((SCHEMAS / "epcis-2.0.schema.json").read_bytes()).hexdigest()
+    assert EPCIS_SHA256 in (files("market.data") / "SOURCES.md").read_text()
+    for validator, example in (
+        (EPCIS, export_examples.EPCIS),
+        (PRODUCT_PASSPORT, export_examples.PRODUCT_PASSPORT),
+    ):
+        assert validator.is_valid(example)
+        assert not validator.is_valid({**example, "metadata": {}, "epcisBody": {}})
+    [event] = export_examples.EPCIS["epcisBody"]["eventList"]
+    for wrong in ({"bizStep": "smelting"}, {"colour": "grey"}, {"action": "OBSERVE"}, {"eventTime": "now"}):
+        said = {"eventList": [{**event, **wrong}]}
+        assert not EPCIS.is_valid({**export_examples.EPCIS, "epcisBody": said})
+
+
+@pytest.mark.parametrize(
+    ("address", "gtin"),
+    [
+        ("https://id.example/01/04012345123456", "04012345123456"),
+        ("https://id.example/shop/01/04012345123456/10/LOT-1/21/7?17=281231", "04012345123456"),
+        ("https://id.example/01/04012345123457", None),
+        ("https://id.example/01/040123451234", None),
+        ("https://id.example/01/04012345123456/21/7/10/LOT-1", None),
+        ("https://example.com/magnets/7", None),
+        ("urn:epc:id:sgtin:4012345.012345.7", None),
+        ("rotor plate", None),
+    ],
+)
+def test_only_keys_in_order_make_a_digital_link(address: str, gtin: str | None) -> None:
+    carrier = DataCarrier(kind="qr_code", address=address)
+    link = stated_link(magnet_record(ISSUER, data_carrier=carrier))
+    assert gtin == (None if link is None else link.gtin)
+
+
+def magnets(address: str) -> dict[str, Any]:
+    return {"magnets": {**LABELLED["magnets"], "data_carrier_address": address}}
+
+
+@pytest.fixture
+def seller(shop: Shop) -> Firm:
+    return shop.scene.sellers[0]
+
+
+async def test_what_there_is_not_and_what_is_another_s_is_not_found(shop: Shop, seller: Firm) -> None:
+    stranger = shop.scene.buyers[1]
+    swarf = await issued(shop, seller)
+    made = (await shop.ask("POST", WORK, by=seller, body=work(seller, swarf))).json()["id"]
+    nothing = to_text("pass", uuid4())
+    for lot, firm in ((nothing, seller), (swarf, stranger), ("pass_x", seller)):
+        for form in ("epcis", "digital-product-passport", "qr"):
+            assert 404 == (await shop.ask("GET", f"{PATH}/{lot}/{form}", by=firm)).status_code, form
+    for form in ("epcis", "digital-product-passport", "qr"):
+        assert 401 == (await shop.ask("GET", f"{PATH}/{swarf}/{form}")).status_code
+        for lot in (swarf, nothing):
+            assert 404 == (await shop.ask("GET", f"{PATH}/{lot}/label/{form}")).status_code
+    assert 404 == (await shop.ask("GET", f"{WORK}/{made}/epcis", by=stranger)).status_code
+    wrong = await shop.ask("GET", f"{PATH}/{swarf}/qr?format=pdf", by=seller)
+    assert (400, "format") == (wrong.status_code, wrong.json()["errors"][0]["parameter"])
+
+
+async def test_exports_through_the_door(shop: Shop, seller: Firm) -> None:
+    """A sold lot, as its parties, its overseer and everybody get it; each keeps to its schema."""
+    lot = await issued(shop, seller, **LABELLED)
+    made = await shop.ask("POST", WORK, by=seller, body=work(seller, lot))
+    assert 201 == made.status_code, made.text
+    buyer = shop.scene.buyers[0]
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    moved = await shop.ask("POST", f"{PATH}/{lot}/transfers", by=seller, body=sent, version='"v2"')
+    assert 201 == moved.status_code, moved.text
+    overseer = await shop.scene.register("overseer")
+    kinds = {}
+    for name, given in (
+        ("issuer", {"by": seller}),
+        ("owner", {"by": buyer}),
+        ("auditor", {"by": overseer, "roles": ("auditor",)}),
+        ("public", {}),
+    ):
+        path = f"{PATH}/{lot}" if given else f"{PATH}/{lot}/label"
+        told = await shop.ask("GET", f"{path}/epcis", **given)
+        shape = await shop.ask("GET", f"{path}/digital-product-passport", **given)
+        assert (200, 200, "application/ld+json") == (
+            told.status_code,
+            shape.status_code,
+            told.headers["content-type"],
+        )
+        assert (True, True) == (EPCIS.is_valid(told.json()), PRODUCT_PASSPORT.is_valid(shape.json()))
+        kinds[name] = [
+            (each["type"], each.get("action", "input")) for each in told.json()["epcisBody"]["eventList"]
+        ]
+    whole = [("ObjectEvent", "ADD"), ("TransformationEvent", "input"), ("ObjectEvent", "OBSERVE")]
+    assert {"issuer": whole[:1], "owner": whole, "auditor": whole, "public": whole[:1]} == kinds
+    work_done = await shop.ask("GET", f"{WORK}/{made.json()['id']}/epcis", by=seller)
+    assert EPCIS.is_valid(work_done.json())
+    [event] = work_done.json()["epcisBody"]["eventList"]
+    assert ([(10_000, "KGM")], [(2_510, "KGM")]) == tuple(
+        [(each["quantity"], each["uom"]) for each in event[f"{side}QuantityList"]]
+        for side in ("input", "output")
+    )
+
+
+async def test_a_qr_code_leads_where_the_carrier_does(shop: Shop, seller: Firm) -> None:
+    stated_uri = "https://id.example/01/04012345123456/21/7"
+    lot = await issued(shop, seller, **magnets(stated_uri))
+    link = await shop.ask("GET", f"{PATH}/{lot}/label/qr")
+    assert (200, {"uri": stated_uri, "kind": "gs1_digital_link", "gtin": "04012345123456"}) == (
+        link.status_code,
+        link.json(),
+    )
+    drawn = await shop.ask("GET", f"{PATH}/{lot}/qr?format=svg", by=seller)
+    assert ("image/svg+xml", True) == (drawn.headers["content-type"], b"<svg" in drawn.content)
+    dots = await shop.ask("GET", f"{PATH}/{lot}/label/qr", headers={"Accept": "image/png"})
+    assert ("image/png", b"\x89PNG") == (dots.headers["content-type"], dots.content[:4])
+
+
+async def test_a_qr_code_without_gs1_keys_leads_to_the_service_or_is_refused(
+    shop: Shop, seller: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled = await issued(shop, seller, **magnets("https://id.example/01/04012345123457"))
+    swarf = await issued(shop, seller, lot_number="SW-2")
+    assert [
+        (f"https://door.example/v1/passports/{lot}{page}", "service_link", None)
+        for lot, page in ((labelled, "/label"), (swarf, ""))
+    ] == [
+        (link["uri"], link["kind"], link["gtin"])
+        for lot in (labelled, swarf)
+        for link in ((await shop.ask("GET", f"{PATH}/{lot}/qr", by=seller)).json(),)
+    ]
+    door = msgspec.structs.replace(shop.app.state.door, public_url=None)
+    monkeypatch.setattr(shop.app.state, "door", door)
+    nowhere = await shop.ask("GET", f"{PATH}/{swarf}/qr?format=svg", by=seller)
+    assert (409, "no_address") == (nowhere.status_code, nowhere.json()["code"])
