@@ -462,7 +462,7 @@ CREATE TABLE state.lot_reservation (
     "position" bigint NOT NULL,
     body bytea NOT NULL,
     CONSTRAINT lot_reservation_position_check CHECK (("position" >= 1)),
-    CONSTRAINT lot_reservation_status_check CHECK ((status = ANY (ARRAY['reserved'::text, 'withdrawn'::text, 'expired'::text, 'sold'::text]))),
+    CONSTRAINT lot_reservation_status_check CHECK ((status = ANY (ARRAY['reserved'::text, 'withdrawn'::text, 'expired'::text, 'sold'::text, 'returned'::text]))),
     CONSTRAINT lot_reservation_version_check CHECK ((version >= 1))
 );
 

@@ -36,12 +36,22 @@ class Door:
         self, path: str, body: dict[str, Any] | None = None, *, version: int | None = None
     ) -> dict[str, Any]:
         """`version`: of what the body changes. Raises DemoError on every answer that is not a success."""
+        return self._body(await self._send(path, body, version))
+
+    async def refused(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The problem document. DemoError when the door takes the body."""
+        response = await self._send(path, body, None)
+        hold(response.is_client_error, f"{self._label}: {path} is refused")
+        problem: dict[str, Any] = response.json()
+        return problem
+
+    async def _send(self, path: str, body: dict[str, Any] | None, version: int | None) -> httpx.Response:
         self._sent += 1
         key = uuid5(DEMO_NAMESPACE, f"{self._label}/{self._sent}")
         headers = self._headers | {"Idempotency-Key": str(key)}
         if version is not None:
             headers["If-Match"] = f'"v{version}"'
-        return self._body(await self._client.post(path, json=body, headers=headers))
+        return await self._client.post(path, json=body, headers=headers)
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()

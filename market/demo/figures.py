@@ -47,6 +47,40 @@ def ndpr_of_grade(grade: str) -> Decimal:
     return Decimal(row["ndpr_wt"]) / 100
 
 
+def grade_percent(grade: str, column: str) -> Decimal:
+    """A figure of a magnet grade, per cent by weight; practitioner figure."""
+    row = next(row for row in data.rows("magnet_grades.csv") if row["grade"] == grade)
+    return Decimal(row[column])
+
+
+def metal_per_oxide(oxide: str) -> Decimal:
+    """Kilograms of metal in one of its oxide. Source: IUPAC standard atomic weights."""
+    row = next(row for row in data.rows("oxide_factors.csv") if row["oxide"] == oxide)
+    return Decimal(row["kg_metal_per_kg_oxide"])
+
+
+def route_recovery(route: str) -> Decimal:
+    """Share of rare earths that a route recovers, the middle of a range. The row names its source."""
+    parts = [Decimal(part) for part in _route(route)["ree_recovery"].split("-")]
+    return sum(parts, Decimal(0)) / len(parts)
+
+
+def route_source(route: str) -> str:
+    """Where the figure is from, and how far it can be trusted."""
+    row = _route(route)
+    return f"{row['confidence']}: {row['source']}"
+
+
+def magnet_kg_per_unit(application: str) -> Decimal:
+    """Kilograms of magnet in one product; practitioner figure."""
+    row = next(row for row in data.rows("lifetimes.csv") if row["application"] == application)
+    return Decimal(row["magnet_kg_per_unit"])
+
+
+def _route(route: str) -> dict[str, str]:
+    return next(row for row in data.rows("recycling_routes.csv") if row["route"] == route)
+
+
 def monazite_footprint_kg_co2e_per_kg() -> Decimal:
     """Mean footprint of REO from monazite. Source: Browning et al. 2017."""
     row = next(row for row in data.rows("carbon_footprints.csv") if row["route"] == "monazite")

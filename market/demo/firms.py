@@ -200,3 +200,16 @@ OUTSIDER = Firm(
     assumed=True,
 )
 """A firm whose site no buyer has qualified yet."""
+
+MOTOR_MAKER = Firm(
+    name="motor-it-1",
+    country="IT",
+    place="Torino",
+    role="oem",
+    stages=("manufacturing",),
+    scale="industrial",
+    readiness_level=9,
+    nameplate_t=Decimal(6000),
+    assumed=True,
+)
+"""A firm that does not trade in the market and has a part in the loop."""

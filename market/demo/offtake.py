@@ -97,12 +97,12 @@ class Offtake:
         body = {"level": level, "period": period, "quantity_kg": quantity_kg, "form": terms.FORM}
         await self.buyer.post(f"{self.path}/nominations", body | {"make_up_kg": make_up_kg})
 
-    async def deliver(self, lot: Lot) -> Delivered:
+    async def deliver(self, lot: Lot, passport: str | None = None) -> Delivered:
         """Shipped, weighed, assayed by both, decided by the umpire where they differ, accepted, settled."""
         shipped_on = lot.shipped_on(self.start_year)
         self.move_to(shipped_on)
         await self._publish()
-        path = await self._ship(lot, shipped_on)
+        path = await self._ship(lot, shipped_on, passport)
         self.move_to(shipped_on + timedelta(days=WEIGHED_DAYS))
         received = {"weighed_on": self.today.isoformat(), "net_wet_t": f"{lot.net_wet_t:.3f}"}
         await self.buyer.post(f"{path}/weighing", received)
@@ -154,9 +154,10 @@ class Offtake:
         listed = await self.seller.get("/v1/agreements", status="draft")
         return next((found for found in listed["items"] if found["match"] == match), None)
 
-    async def _ship(self, lot: Lot, shipped_on: date) -> str:
+    async def _ship(self, lot: Lot, shipped_on: date, passport: str | None) -> str:
         body = {
             "lot_number": lot.number,
+            "passport": passport,
             "form": terms.FORM,
             "shipped_on": shipped_on.isoformat(),
             "net_wet_t": f"{lot.net_wet_t:.3f}",

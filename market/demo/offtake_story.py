@@ -15,7 +15,7 @@ from market.demo.supplies import Body
 DISPUTED = "OX-104"
 
 
-async def tell(place: Running, traded: Traded, held: Round) -> None:
+async def tell(place: Running, traded: Traded, held: Round) -> Offtake:
     """Raises DemoError when a step is refused or a sum does not hold."""
     offtake = Offtake(place, traded)
     printing.clock()
@@ -43,6 +43,7 @@ async def tell(place: Running, traded: Traded, held: Round) -> None:
     printing.statement(statement)
     _check_quantities(delivered, statement)
     printing.sums(_paid(delivered, invoices, statement))
+    return offtake
 
 
 async def _first_year(offtake: Offtake) -> list[Delivered]:

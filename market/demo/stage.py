@@ -68,7 +68,7 @@ async def set_stage(
         await operator.post("/v1/initiatives", {"code": code, "name": name})
     progress(f"initiatives {', '.join(code for code, _ in INITIATIVES)} registered")
     firms = (*SELLERS, *BUYERS, OUTSIDER)
-    players = await asyncio.gather(*(_bring(client, operator, firm, calendar) for firm in firms))
+    players = await asyncio.gather(*(bring(client, operator, firm, calendar) for firm in firms))
     progress(f"{len(players)} firms with sites, certificates, licences and keys")
     market = await _open_market(operator, calendar)
     for player in players:
@@ -81,7 +81,8 @@ async def set_stage(
     return stage
 
 
-async def _bring(client: httpx.AsyncClient, operator: Door, firm: Firm, calendar: Calendar) -> Player:
+async def bring(client: httpx.AsyncClient, operator: Door, firm: Firm, calendar: Calendar) -> Player:
+    """A firm with its site, its papers and a trader's key."""
     registered = await operator.post(
         "/v1/organisations",
         {

@@ -7,7 +7,7 @@ from msgspec import Struct
 from events.key_files import read_keys
 from market.auditor import audit
 from market.checkpoint_keys import key_file
-from market.demo import offtake_story, printing
+from market.demo import loop_story, offtake_story, printing
 from market.demo.clock import DemoClock
 from market.demo.door import DemoError, hold
 from market.demo.orders import Posted
@@ -87,12 +87,14 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
     printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
     printing.chapter(7, "Two contract years of an offtake, from the term match to its statement")
-    await offtake_story.tell(place, traded, held)
-    printing.chapter(8, "A partner proves its match, offline")
+    offtake = await offtake_story.tell(place, traded, held)
+    printing.chapter(8, "The loop: from a by-product to magnets, back, and what the next ones may claim")
+    await loop_story.tell(place, traded, offtake)
+    printing.chapter(9, "A partner proves its match, offline")
     async with patiently(say, "waiting for a checkpoint and its cosignature"):
         proof = await prove_match(place, traded, swarf, "buyer")
     printing.proved(proof, buyer)
-    printing.chapter(9, "The audit, from the topics alone")
+    printing.chapter(10, "The audit, from the topics alone")
     await _tell_audit(place, bodies, lane, say)
 
 

@@ -46,11 +46,11 @@ def oxide_offer(
             "of": "treo",
             "treo_percent": str(OXIDE_PURITY_PERCENT),
             "cells": [
-                _cell("Nd", nd_percent, "Nd2O3"),
-                _cell("Pr", pr_percent - Decimal("0.20"), "Pr6O11"),
-                _cell("La", Decimal("0.05"), "La2O3"),
-                _cell("Ce", Decimal("0.10"), "CeO2"),
-                _cell("Sm", Decimal("0.05"), "Sm2O3"),
+                cell("Nd", nd_percent, "Nd2O3"),
+                cell("Pr", pr_percent - Decimal("0.20"), "Pr6O11"),
+                cell("La", Decimal("0.05"), "La2O3"),
+                cell("Ce", Decimal("0.10"), "CeO2"),
+                cell("Sm", Decimal("0.05"), "Sm2O3"),
                 {"state": "below_detection", "analyte": "Th", "fraction": _ppm(Decimal(5))},
                 {"state": "below_detection", "analyte": "U", "fraction": _ppm(Decimal(5))},
             ],
@@ -128,7 +128,7 @@ def eol_lot(
         "composition": {
             "basis": "dry",
             "of": "sample",
-            "cells": [_cell(analyte, Decimal(share), analyte) for analyte, share in assay.items()],
+            "cells": [cell(analyte, Decimal(share), analyte) for analyte, share in assay.items()],
         },
         "assay": _assay(firm, calendar),
         "packaging": {"unit": "drum", "package_wet_kg": "500.000"},
@@ -162,13 +162,13 @@ def swarf_lot(firm: Firm, facility: str, lot_number: str, calendar: Calendar) ->
             "basis": "dry",
             "of": "sample",
             "cells": [
-                _cell("Nd", Decimal("21.5"), "Nd"),
-                _cell("Pr", Decimal("6.5"), "Pr"),
-                _cell("Dy", Decimal("1.1"), "Dy"),
-                _cell("Fe", Decimal(58), "Fe"),
-                _cell("B", Decimal("0.9"), "B"),
-                _cell("C", Decimal("0.9"), "C"),
-                _cell("O", Decimal("8.5"), "O"),
+                cell("Nd", Decimal("21.5"), "Nd"),
+                cell("Pr", Decimal("6.5"), "Pr"),
+                cell("Dy", Decimal("1.1"), "Dy"),
+                cell("Fe", Decimal(58), "Fe"),
+                cell("B", Decimal("0.9"), "B"),
+                cell("C", Decimal("0.9"), "C"),
+                cell("O", Decimal("8.5"), "O"),
             ],
         },
         "assay": _assay(firm, calendar),
@@ -203,10 +203,10 @@ def _published_cell(element: str, share: str) -> Body:
             "reported_as": reported_as,
             "fraction": fraction,
         }
-    return _cell(element, Decimal(share), reported_as)
+    return cell(element, Decimal(share), reported_as)
 
 
-def _cell(analyte: str, share_percent: Decimal, reported_as: str) -> Body:
+def cell(analyte: str, share_percent: Decimal, reported_as: str) -> Body:
     return {
         "state": "value",
         "analyte": analyte,

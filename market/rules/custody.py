@@ -5,6 +5,8 @@ segregated           the least share among the inputs: each of them carries it
 controlled_blending  the share of the blend
 mass_balance         what the facility's account holds (`mass_balance`)
 book_and_claim       nothing: what was booked belongs to no material
+
+What users have given back begins anew (`as_returned`): it is post-consumer, whatever it claimed before.
 """
 
 from collections import defaultdict
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.fractions import ppb_text
 from events.passport_terms import (
@@ -19,11 +22,12 @@ from events.passport_terms import (
     CUSTODY_LADDER,
     ORIGIN_STAGES,
     ClaimKind,
+    ElementShare,
     OriginShare,
     PassportContent,
 )
 from events.refusal import Refusal
-from events.vocabulary import PPB, RARE_EARTHS, CustodyModel
+from events.vocabulary import PPB, RARE_EARTHS, CustodyModel, ProductForm, ValueChainStage
 from market.rules.element_masses import BALANCED, Contained, grams_text
 from market.rules.passport_refusals import (
     CertificateNotInherited,
@@ -33,6 +37,8 @@ from market.rules.passport_refusals import (
 )
 from market.rules.quantities import largest_remainder
 
+USED: tuple[ProductForm, ...] = ("finished_magnet",)
+RETURNED: tuple[ProductForm, ...] = ("core", "eol_magnet")
 ORIGINS_OF_STAGE_MAX = 256
 SEVERAL = "several sources"
 
@@ -61,6 +67,17 @@ def claimed_ppb(content: PassportContent, element: str, claim: ClaimKind) -> int
 def weakest(models: Iterable[CustodyModel]) -> CustodyModel:
     """Where several models meet, the weakest of them is what is left."""
     return max(models, key=CUSTODY_LADDER.index)
+
+
+def is_return(stage: ValueChainStage, inputs: Iterable[ProductForm], outputs: Iterable[ProductForm]) -> bool:
+    """Products go in, and what users have given back of them comes out."""
+    return stage == "recycling" and set(inputs) <= set(USED) and set(outputs) <= set(RETURNED)
+
+
+def as_returned(batch: Batch) -> Batch:
+    """All of it post-consumer, without the papers of the product that it was."""
+    shares = tuple(ElementShare(element=element, post_consumer_ppb=PPB) for element in batch.masses)
+    return replace(batch, content=replace(batch.content, recycled=shares, booked=(), certificates=()))
 
 
 def custody_refusals(

@@ -35,7 +35,10 @@ Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The newest reservation of a physical lot; it holds until `released`, and `sold` closes it for good."""
+    """The newest reservation of a physical lot; it holds until `released`; `sold` closes it to its seller.
+
+    A lot whose passport has come back to who sold it is released, and not sold any more.
+    """
 
     identity: str
     organisation: UUID

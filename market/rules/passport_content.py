@@ -16,6 +16,7 @@ from events.passport_terms import (
 from events.refusal import Refusal
 from events.vocabulary import GRAMS_PER_KG, MICRO, PPB, Footprint
 from events.wellformed import duplicate_refusals
+from market.rules.custody import RETURNED
 from market.rules.defects import QuantityNotPositive, VerifierMissing
 from market.rules.element_masses import BALANCED, MG_PER_G
 from market.rules.materials import assay_refusals, cell_refusals, moisture_refusals, sum_refusals
@@ -84,8 +85,9 @@ def root_refusals(content: PassportContent) -> list[Refusal]:
 
 
 def made_refusals(content: PassportContent) -> list[Refusal]:
-    """Of a lot whose inputs stand behind its shares and its origin."""
-    return _evidence_refusals(content, (("booked", bool(content.booked)),))
+    """Of a lot whose inputs stand behind its shares and its origin; that users gave it back is documented."""
+    given_back = content.form in RETURNED and bool(content.recycled)
+    return _evidence_refusals(content, (("booked", bool(content.booked)), ("recycled", given_back)))
 
 
 def _evidence_refusals(

@@ -24,7 +24,7 @@ def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
 def reservation_refusals(
     reservation: Reservation | None, physical_lot: PhysicalLot | None, organisation: UUID
 ) -> list[Refusal]:
-    """What was sold stays sold to its seller; with its passport it may be offered by whom it went to."""
+    """What was sold stays sold to its seller until its passport comes back; whom it went to may offer it."""
     if physical_lot is None or reservation is None:
         return []
     if reservation.sold:

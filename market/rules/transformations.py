@@ -40,7 +40,7 @@ from events.vocabulary import (
     lane_of,
 )
 from events.wellformed import duplicate_refusals, malformed
-from market.rules.custody import Batch, custody_refusals, mixed_origin, weakest
+from market.rules.custody import Batch, as_returned, custody_refusals, is_return, mixed_origin, weakest
 from market.rules.element_masses import (
     BALANCED,
     SCALE_PER_MG,
@@ -137,11 +137,7 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     if of_inputs:
         refuse(of_inputs + reasons)
     passports = [state.passports[part.passport] for part in argument.inputs]
-    custody = weakest((argument.custody, *(each.content.custody for each in passports)))
-    inputs = tuple(
-        _batch(passport.content, part.net_wet_g)
-        for passport, part in zip(passports, argument.inputs, strict=True)
-    )
+    custody, inputs = _taken(argument, [passport.content for passport in passports])
     origin = mixed_origin(inputs, _step(state.facility, argument))
     contents = tuple(_content(made, argument.facility, custody, origin) for made in argument.outputs)
     of_forms = _form_refusals(contents)
@@ -169,6 +165,18 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     )
     refuse(reasons + account_reasons + malformed(fact))
     return _decision(state, argument, passports[0].owner, fact, contents, moved)
+
+
+def _taken(
+    argument: Transform, contents: Sequence[PassportContent]
+) -> tuple[CustodyModel, tuple[Batch, ...]]:
+    """The weakest model of all that takes part, and what they bring; a return brings none of the past."""
+    parts = zip(contents, argument.inputs, strict=True)
+    batches = tuple(_batch(content, part.net_wet_g) for content, part in parts)
+    forms = (each.form for each in contents), (made.form for made in argument.outputs)
+    if is_return(argument.stage, *forms):
+        return argument.custody, tuple(map(as_returned, batches))
+    return weakest((argument.custody, *(each.custody for each in contents))), batches
 
 
 def balance_refusals(

@@ -74,7 +74,7 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
 
 
 async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Each family of tables by itself: none of them reads another."""
+    """Each family of tables by itself: none of them reads another. A transfer is of two families."""
     lots: list[Recorded] = []
     of_passports: list[tuple[Recorded, PassportFact]] = []
     of_transformations: list[tuple[Recorded, transformations.TransformationFact]] = []
@@ -85,13 +85,10 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
                 lots.append(event)
             case PassportTransformed() | MassBalanceMoved():
                 of_transformations.append((event, fact))
-            case (
-                PassportIssued()
-                | PassportTransferred()
-                | PassportDrawn()
-                | PassportCorrected()
-                | PassportRetired()
-            ):
+            case PassportTransferred():
+                lots.append(event)
+                of_passports.append((event, fact))
+            case PassportIssued() | PassportDrawn() | PassportCorrected() | PassportRetired():
                 of_passports.append((event, fact))
             case _:
                 assert_never(fact)

@@ -217,6 +217,7 @@ select exists (
     join lot_reservation r on r.lane = p.lane and r.identity = p.passport::text and r.organisation = p.owner
     join match m on m.supply = r.supply
     where p.lane = $2 and p.passport = $3 and m.buyer = $1 and m.status = 'confirmed'
+        and r.status <> 'returned'
 ) or exists (
     select from delivery d
     join passport p on p.passport = d.passport and p.owner = d.seller

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
-from events.material_events import LotReleased, LotReserved
+from events.material_events import LotReleased, LotReserved, PassportTransferred
 from events.row_counts import expect_rows
 from events.vocabulary import PhysicalLot
 from market.rules.orders import Reservation
 from market.store import bodies
 
-LotFact = LotReserved | LotReleased
+LotFact = LotReserved | LotReleased | PassportTransferred
 
 
 class ReservationRow(Struct, frozen=True, kw_only=True):
@@ -37,7 +37,8 @@ from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bi
 on conflict (lane, identity) do update set
     organisation = excluded.organisation, market = excluded.market, supply = excluded.supply,
     status = 'reserved', version = r.version + 1, position = excluded.position, body = excluded.body
-where r.status in ('withdrawn', 'expired') or r.status = 'sold' and r.organisation <> excluded.organisation
+where r.status in ('withdrawn', 'expired', 'returned')
+    or r.status = 'sold' and r.organisation <> excluded.organisation
 """
 
 RELEASE = """
@@ -47,13 +48,22 @@ from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[], $5::text[]) as n
 where r.lane = n.lane and r.identity = n.identity and r.supply = n.supply and r.status = 'reserved'
 """
 
+# Nothing happens to a lot that was never sold, or that goes to anybody else than who sold it.
+RETURN = """
+update lot_reservation r set status = 'returned', version = r.version + 1, position = n.position
+from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[]) as n (lane, identity, owner, position)
+where r.lane = n.lane and r.identity = n.identity and r.status = 'sold' and r.organisation = n.owner
+"""
+
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """In runs of one kind of fact on different lots: a live batch is one run, a rebuild a few."""
     run: list[tuple[Recorded, LotFact]] = []
     for event in events:
         fact = cast(LotFact, event.data)
-        if run and (type(fact) is not type(run[0][1]) or any(fact.identity == f.identity for _, f in run)):
+        if run and (
+            type(fact) is not type(run[0][1]) or any(_identity(fact) == _identity(f) for _, f in run)
+        ):
             await _write(connection, run)
             run = []
         run.append((event, fact))
@@ -82,10 +92,21 @@ async def _write(connection: Connection, run: Sequence[tuple[Recorded, LotFact]]
             case LotReleased():
                 statement = RELEASE
                 rows.append((event.lane, fact.identity, fact.order, event.position, fact.reason))
+            case PassportTransferred():
+                statement = RETURN
+                if fact.owner != fact.previous_owner:
+                    rows.append((event.lane, str(fact.passport), fact.owner, event.position))
             case _:
                 assert_never(fact)
+    if not rows:
+        return
     status = await connection.execute(statement, *zip(*rows, strict=True))
-    expect_rows(status, len(rows), f"lot_reservation {type(run[0][1]).__name__}")
+    if statement is not RETURN:
+        expect_rows(status, len(rows), f"lot_reservation {type(run[0][1]).__name__}")
+
+
+def _identity(fact: LotFact) -> str:
+    return str(fact.passport) if isinstance(fact, PassportTransferred) else fact.identity
 
 
 READ_STATES = """

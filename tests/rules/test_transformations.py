@@ -422,6 +422,70 @@ def test_mass_balance_states_its_method() -> None:
     assert [("mass_balance_method_missing", "/method")] == codes(found, work([(A, 10**6)], made(X)))
 
 
+# --- what users give back
+
+RETURN: dict[str, Any] = {"stage": "recycling", "custody": "segregated"}
+
+
+def motors(**changes: Any) -> Any:
+    """Magnets in motors, pre-consumer scrap in a tenth of their neodymium."""
+    return swarf(form="finished_magnet", recycled=recycled(pre=10), certificates=(paper(),), **changes)
+
+
+def given_back(**changes: Any) -> MadeLot:
+    given: dict[str, Any] = {"form": "core", "recycled": recycled(post=100), "evidence": swarf().evidence}
+    return made(X, **(given | changes))
+
+
+@pytest.mark.parametrize(
+    ("of_work", "of_output", "form"),
+    [
+        ({"stage": "manufacturing"}, {}, "finished_magnet"),
+        ({}, {"form": "hard_scrap"}, "finished_magnet"),
+        ({}, {}, "magnet_block"),
+        ({}, {}, "eol_magnet"),
+    ],
+)
+def test_only_what_users_give_back_is_post_consumer(of_work: Any, of_output: Any, form: str) -> None:
+    found = ledger(replace(motors(), form=form))
+    argument = work([(A, 10**6)], given_back(**of_output), **(RETURN | of_work))
+    text = "Nd, post_consumer: 100 % is claimed; by segregated the inputs carry 0 ppm."
+    assert ("claim_above_inputs", "/outputs/0/recycled/0/post_consumer_ppb", text) in refused(found, argument)
+
+
+def test_a_return_is_documented_and_keeps_nothing_of_the_product() -> None:
+    found = ledger(motors())
+    silent = given_back(evidence=())
+    assert [("claim_without_evidence", "/outputs/0/evidence")] == codes(
+        found, work([(A, 10**6)], silent, **RETURN)
+    )
+    before = given_back(recycled=recycled(post=90, pre=10), certificates=(paper(),))
+    assert [
+        ("claim_above_inputs", "/outputs/0/recycled/0/pre_consumer_ppb"),
+        ("certificate_not_inherited", "/outputs/0/certificates/0"),
+        ("claim_mass_above_inputs", "/outputs"),
+    ] == codes(found, work([(A, 10**6)], before, **RETURN))
+
+
+def test_an_assay_of_a_return_that_finds_more_makes_no_more_of_it() -> None:
+    argument = work([(A, 10**6)], given_back(net_wet_g=1_010_000), tolerance_ppm=10_000, **RETURN)
+    text = "Nd, post_consumer: outputs claim 303000 g; of the inputs 300000 g are claimed."
+    assert [("claim_mass_above_inputs", "/outputs", text)] == refused(ledger(motors()), argument)
+
+
+@pytest.mark.parametrize("custody", ["book_and_claim", "mass_balance"])
+def test_a_return_begins_a_chain_of_custody(custody: Any) -> None:
+    found = ledger(replace(motors(), custody=custody, recycled=()))
+    found.transform(work([(A, 10**6)], given_back(), **RETURN), moment())
+    made_of = found.passports[X].content
+    assert ("segregated", recycled(post=100), "NO") == (
+        made_of.custody,
+        made_of.recycled,
+        made_of.origin[0].country,
+    )
+    assert T == found.passports[X].transformation
+
+
 # --- origin
 
 

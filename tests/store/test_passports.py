@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from contracts.commands import deliveries
@@ -16,9 +17,10 @@ from events.contract_events import DeliveryShipped
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
 from events.material_events import PassportTransferred
+from events.passport_terms import OriginShare
 from events.refusal import Refusals
-from events.vocabulary import PPB
-from market.commands import passports, transformations
+from events.vocabulary import PPB, PhysicalLot
+from market.commands import lots, passports, transformations
 from market.rules.lineage import provenance
 from market.rules.passports import IssuePassport, RetirePassport, TransferPassport
 from market.store import lineage
@@ -29,7 +31,7 @@ from market.timers import Timers
 from tests.agreement_support import signed
 from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Firm, Scene, done, lot_draft, scene_on
 from tests.passport_support import DAY, assayed, content, made, recycled, transform
 from tests.record_support import new_salt
 
@@ -246,3 +248,74 @@ async def test_a_lineage_is_walked_both_ways(scene: Scene) -> None:
     assert {roots[0]: 0, first: 1, last: 2} == lots(await walked(roots[0], "down"))
     assert {roots[0]: 0, first: 1, last: 2} == lots(await walked(roots[0], "down", organisation=seller))
     assert {roots[0]: 0} == lots(await walked(roots[0], "down", organisation=other))
+
+
+async def sold(scene: Scene) -> tuple[UUID, PhysicalLot]:
+    """A lot that its issuer sold whole in a round, released as sold."""
+    seller = scene.sellers[0]
+    passport = await issue(
+        scene,
+        "L-1",
+        form="metal",
+        net_wet_g=10_000_000,
+        composition=assayed(Nd=28, Pr=7, Dy=1),
+        origin=(OriginShare(stage="processing", country="FR", share_ppb=PPB, source="a plant"),),
+    )
+    lot = PhysicalLot(site=seller.facility, lot_number="L-1", passport=passport)
+    await scene.lot(seller, "", physical_lot=lot)
+    await scene.require(scene.buyers[0], basis_g=5_000_000)
+    await scene.conclude(await scene.plan())
+    await Timers(scene.desk, scene.operator.organisation, clock=scene.clock).tick()
+    assert "sold" == await status(scene, passport)
+    return passport, lot
+
+
+async def status(scene: Scene, passport: UUID) -> str:
+    found: str = await scene.pool.fetchval(
+        "select status from lot_reservation where identity = $1", str(passport)
+    )
+    return found
+
+
+async def give(scene: Scene, passport: UUID, version: int, owner: Firm, receiver: Firm) -> None:
+    step: dict[str, Any] = {"caller": owner.trader, "passport": passport, "expected_version": version}
+    await passports.transfer(
+        scene.desk, TransferPassport(**step, owner=receiver.organisation, transferred_on=DAY)
+    )
+
+
+async def test_a_sold_lot_is_offered_by_its_new_owner_and_once(scene: Scene, other_process: Desk) -> None:
+    passport, lot = await sold(scene)
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    with pytest.raises(Refusals) as caught:
+        await scene.lot(seller, "", physical_lot=lot)
+    assert ["lot_already_sold"] == codes(caught.value)
+    await give(scene, passport, 1, seller, buyer)
+    stored = replace(lot, site=buyer.facility)
+    answers = await asyncio.gather(
+        *[
+            lots.list_lot(
+                desk, buyer.trader, market=scene.market, draft=lot_draft(buyer, "", physical_lot=stored)
+            )
+            for desk in (scene.desk, other_process)
+        ],
+        return_exceptions=True,
+    )
+    late = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert [["lot_already_reserved"]] == [codes(error) for error in late]
+    holder = await scene.pool.fetchval(
+        "select organisation from lot_reservation where identity = $1", str(passport)
+    )
+    assert ("reserved", buyer.organisation) == (await status(scene, passport), holder)
+
+
+async def test_a_lot_that_comes_back_to_its_seller_is_free_again(scene: Scene) -> None:
+    passport, lot = await sold(scene)
+    seller, buyer, other = scene.sellers[0], scene.buyers[0], scene.buyers[1]
+    await give(scene, passport, 1, seller, buyer)
+    await give(scene, passport, 2, buyer, other)
+    assert "sold" == await status(scene, passport)
+    await give(scene, passport, 3, other, seller)
+    assert "returned" == await status(scene, passport)
+    await scene.lot(seller, "", physical_lot=lot)
+    assert "reserved" == await status(scene, passport)
