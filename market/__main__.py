@@ -27,6 +27,7 @@ VERBS: Final = (
     "doctor",
     "schemas",
     "witness",
+    "streams",
 )
 
 

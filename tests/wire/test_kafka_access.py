@@ -1,0 +1,249 @@
+"""A secured Kafka: whom it lets in, and what partners and services may do there, on the real broker."""
+
+import logging
+import stat
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import NewTopic
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    TopicAuthorizationFailedError,
+)
+from confluent_kafka import KafkaException
+from msgspec.structs import replace
+
+from events.access import Access, AccessError
+from events.brokers import Brokers
+from events.connections import open_admin
+from events.rights import Right
+from market.broker_logins import acting_as, embedded, read_running, security_folder
+from market.local import local_kafka
+from market.rules.streams import partner_topic
+from market.rules.topic_rights import SERVICES
+from market.settings import Settings, load
+from market.topic_access import (
+    AlreadyGranted,
+    Granted,
+    NotGranted,
+    grant,
+    prepare_services,
+    revoke,
+    rotate,
+)
+from market.topics import create_partner_topic, create_topics
+from tests.secure_support import LANES, Secure, consumer_as, first_value, send
+
+PUBLIC = "public.trades.v1"
+CHECKPOINTS = "audit.checkpoints.v1"
+RECORD = "record.market.v1"
+
+
+@pytest.fixture(scope="module")
+async def secure(server_settings: Settings) -> AsyncIterator[Secure]:
+    """One broker for the file: below this session's folder, so that it goes with it."""
+    libs = server_settings.instance_dir / "secure-tests" / "kafka"
+    libs.mkdir(parents=True)
+    for shared in ("libs", "java"):
+        (libs / shared).symlink_to(server_settings.data_dir / "kafka" / shared)
+    own = load(data_dir=libs.parent, kafka_port=0, kafka_security_protocol="SASL_SSL")
+    async with local_kafka(own) as root:
+        assert isinstance(root, Brokers)
+        services = security_folder(own) / "services"
+        settings = load(
+            environment="test",
+            data_dir=libs.parent,
+            kafka_bootstrap=read_running(own).bootstrap,
+            kafka_security_protocol="SASL_SSL",
+            kafka_security_ca_file=services / "ca.pem",
+            kafka_security_services_folder=services,
+        )
+        await create_topics(root, LANES)
+        await prepare_services(own, root)
+        clients = Brokers(servers=read_running(own).bootstrap, ca_file=services / "ca.pem")
+        for topic in (PUBLIC, CHECKPOINTS, RECORD):
+            await send(root, topic, topic.encode())
+        yield Secure(settings, root, clients)
+
+
+@pytest.fixture
+async def firm(secure: Secure) -> tuple[UUID, Granted]:
+    """A partner whose topic the publisher has made."""
+    organisation = uuid4()
+    publisher = acting_as(secure.settings, secure.clients, "publisher")
+    assert isinstance(publisher, Brokers)
+    topic = partner_topic("", organisation)
+    await create_partner_topic(publisher, topic)
+    await send(publisher, topic, b"own")
+    return organisation, await grant(Access(secure.root), "", organisation)
+
+
+async def test_a_partner_sees_its_own_the_public_and_the_checkpoint_topics_and_no_other(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    _, granted = firm
+    partner = secure.partner(granted)
+    assert b"own" == await first_value(partner, granted.topic)
+    assert PUBLIC.encode() == await first_value(partner, PUBLIC)
+    assert CHECKPOINTS.encode() == await first_value(partner, CHECKPOINTS)
+    everything = await Access(secure.root).topics()
+    public = {topic for topic in everything if topic.startswith("public.")}
+    assert 7 == len(public)
+    assert {granted.topic, CHECKPOINTS, *public} == await Access(partner).topics()
+
+
+async def test_a_partner_cannot_read_the_record_nor_anothers_topic(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    other = partner_topic("", uuid4())
+    await create_partner_topic(secure.root, other)
+    await send(secure.root, other, b"secret")
+    assert b"secret" == await first_value(secure.root, other)
+    for topic in (RECORD, "record.parties.v1", other, f"{firm[1].topic}x"):
+        with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+            await first_value(secure.partner(firm[1]), topic)
+
+
+async def test_a_partner_cannot_write_or_make_or_ask_for_anything(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    _, granted = firm
+    partner = secure.partner(granted)
+    for topic in (granted.topic, PUBLIC, CHECKPOINTS, RECORD):
+        with pytest.raises(TopicAuthorizationFailedError):
+            await send(partner, topic, b"forged")
+    async with open_admin(partner) as admin:
+        made = await admin.create_topics([NewTopic("partner.mine.v1", 1, 1)])
+        assert [("partner.mine.v1", TopicAuthorizationFailedError.errno)] == [
+            error[:2] for error in made.topic_errors
+        ]
+    assert "partner.mine.v1" not in await Access(secure.root).topics()
+    access = Access(partner)
+    anything = Right(resource="topic", name="record.", operation="read", prefixed=True)
+    for asked in (
+        access.allow(granted.user, [anything]),
+        access.forbid(granted.user),
+        access.set_password("service.relay", "mine"),
+        access.has_user("service.relay"),
+    ):
+        with pytest.raises(AccessError, match=f"{granted.user} may not change users and rights"):
+            await asked
+
+
+async def test_a_partner_follows_in_groups_of_its_own_and_knows_of_no_others(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    _, granted = firm
+    partner, mine = secure.partner(granted), f"{granted.group_prefix}books"
+    place = TopicPartition(granted.topic, 0)
+    async with consumer_as(partner, group_id=mine) as consumer:
+        consumer.subscribe([granted.topic])
+        assert b"own" == (await consumer.getone()).value
+        await consumer.commit()
+    async with consumer_as(partner, group_id=mine) as consumer:
+        assert 1 == await consumer.committed(place)
+    async with consumer_as(secure.root, group_id="partner.another.books") as consumer:
+        consumer.assign([place])
+        await consumer.commit({place: 1})
+    for group in ("partner.another.books", "books"):
+        with pytest.raises(GroupAuthorizationFailedError):
+            async with consumer_as(partner, group_id=group) as consumer:
+                await consumer.committed(place)
+    async with open_admin(partner) as admin:
+        assert [mine] == [name for name, _ in await admin.list_consumer_groups()]
+
+
+async def test_who_has_no_login_is_refused_in_words(
+    secure: Secure, firm: tuple[UUID, Granted], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "aiokafka")
+    wrong = secure.login(firm[1].user, "wrong")
+    servers = secure.clients.servers
+    for login, why in (
+        (wrong, f"{servers} refuses the login of {firm[1].user}: unknown user or wrong password"),
+        (secure.login("nobody", firm[1].password), "refuses the login of nobody"),
+        (replace(secure.partner(firm[1]), ca_file=None), "authority that is not trusted here"),
+        (servers, f"nothing answers at {servers} in the protocol that is set"),
+        (replace(secure.root, login=None), "nothing answers at"),
+    ):
+        with pytest.raises(AccessError, match=why):
+            await Access(login).topics(1)
+        with pytest.raises(KafkaConnectionError):
+            async with open_admin(login):
+                pass
+
+
+async def test_a_new_password_replaces_the_old_one(secure: Secure, firm: tuple[UUID, Granted]) -> None:
+    organisation, old = firm
+    access = Access(secure.root)
+    with pytest.raises(AlreadyGranted):
+        await grant(access, "", organisation)
+    new = await rotate(access, "", organisation)
+    assert replace(old, password="") == replace(new, password="")
+    assert b"own" == await first_value(secure.partner(new), new.topic)
+    with pytest.raises(AccessError, match="wrong password"):
+        await Access(secure.partner(old)).topics()
+    with pytest.raises(NotGranted):
+        await rotate(access, "", uuid4())
+
+
+async def test_a_revoked_partners_open_connections_read_nothing_more(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    organisation, granted = firm
+    access, partner = Access(secure.root), secure.partner(granted)
+    async with consumer_as(partner) as consumer:
+        consumer.assign([TopicPartition(granted.topic, 0)])
+        assert b"own" == (await consumer.getone()).value
+        await revoke(access, "", organisation)
+        await send(secure.root, granted.topic, b"later")
+        with pytest.raises(TopicAuthorizationFailedError):
+            await consumer.getone()
+    with pytest.raises(AccessError, match="unknown user"):
+        await Access(partner).topics()
+    assert frozenset() == await access.rights_of(granted.user)
+    with pytest.raises(NotGranted):
+        await revoke(access, "", organisation)
+    again = await grant(access, "", organisation)
+    assert b"own" == await first_value(secure.partner(again), again.topic)
+
+
+async def test_services_may_what_they_do_and_no_more(secure: Secure) -> None:
+    relay, publisher, matcher = (
+        acting_as(secure.settings, secure.clients, name) for name in ("relay", "publisher", "matcher")
+    )
+    assert isinstance(relay, Brokers) and isinstance(publisher, Brokers) and isinstance(matcher, Brokers)
+    for login, topic in ((relay, PUBLIC), (publisher, RECORD), (matcher, RECORD)):
+        with pytest.raises(TopicAuthorizationFailedError):
+            await send(login, topic, b"forged")
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        await first_value(matcher, "record.parties.v1")
+
+
+async def test_a_right_that_is_no_longer_due_is_taken_at_the_next_preparation(secure: Secure) -> None:
+    access = Access(secure.root)
+    beyond = Right(resource="topic", name="record.parties.v1", operation="read")
+    before = await access.rights_of("service.matcher")
+    await access.allow("service.matcher", [beyond])
+    assert before | {beyond} == await access.rights_of("service.matcher")
+    own = secure.settings.model_copy(update={"kafka_bootstrap": None, "instance": "main"})
+    await prepare_services(own, embedded(own, read_running(own)))
+    assert before == await access.rights_of("service.matcher")
+
+
+async def test_secrets_are_in_files_of_their_owner_alone_and_in_no_log(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    folder = security_folder(secure.settings)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert 7 + len(SERVICES) == len(files)
+    open_to_others = {path.name for path in files if stat.S_IMODE(path.stat().st_mode) != 0o600}
+    assert {"ca.pem"} == open_to_others
+    log = (secure.settings.instance_dir / "kafka.log").read_text()
+    secrets = [path.read_text() for path in files if path.suffix == ".password"] + [firm[1].password]
+    assert "Kafka Server started" in log
+    assert [] == [secret for secret in secrets if secret in log]
+    assert firm[1].password not in repr(secure.partner(firm[1]))
