@@ -9,7 +9,7 @@ from msgspec import Struct
 SCRAM: Final = "SCRAM-SHA-512"
 
 
-class Password(Struct, frozen=True):
+class Password(Struct, frozen=True, tag="password"):
     """A login by SCRAM-SHA-512; the password is never shown."""
 
     user: str
@@ -19,7 +19,7 @@ class Password(Struct, frozen=True):
         return f"Password(user={self.user!r})"
 
 
-class Certificate(Struct, frozen=True):
+class Certificate(Struct, frozen=True, tag="certificate"):
     """A login by TLS; the file holds the private key and the certificate, in PEM."""
 
     file: Path

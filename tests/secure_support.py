@@ -1,21 +1,22 @@
 """A secured Kafka of the tests' own, and its clients under whatever login."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.fetch import FetchRequest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.brokers import Brokers, Password, aiokafka_options, librdkafka_options
+from events.brokers import Brokers, Password, aiokafka_options
+from events.connections import open_client
+from market.broker_logins import acting_as
 from market.settings import Settings
 from market.topic_access import Granted
 
 LANES = 2
-READ_SECONDS_MAX = 20.0
 
 
 class Secure(Struct, frozen=True):
@@ -27,6 +28,11 @@ class Secure(Struct, frozen=True):
 
     def login(self, user: str, password: str) -> Brokers:
         return replace(self.clients, login=Password(user, password))
+
+    def service(self, name: str) -> Brokers:
+        brokers = acting_as(self.settings, self.clients, name)
+        assert isinstance(brokers, Brokers)
+        return brokers
 
     def partner(self, granted: Granted) -> Brokers:
         return self.login(granted.user, granted.password)
@@ -44,24 +50,20 @@ async def consumer_as(brokers: Brokers, **options: Any) -> AsyncIterator[AIOKafk
 
 
 async def first_value(brokers: Brokers, topic: str) -> bytes:
-    """KafkaException with the broker's refusal: aiokafka waits for ever for a topic hidden from it."""
-    return await asyncio.to_thread(_first_value, brokers, topic)
+    async with consumer_as(brokers) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        record = await consumer.getone()
+        return bytes(record.value)
 
 
-def _first_value(brokers: Brokers, topic: str) -> bytes:
-    consumer = Consumer(librdkafka_options(brokers) | {"group.id": "none", "enable.auto.commit": False})
-    try:
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        while (found := consumer.poll(READ_SECONDS_MAX)) is not None:
-            error = found.error()
-            if error is None:
-                return bytes(found.value())
-            # A group is looked for beside the topic, whether it is used or not.
-            if error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-                raise KafkaException(error)
-    finally:
-        consumer.close()
-    raise AssertionError(f"nothing of {topic} within {READ_SECONDS_MAX} s")
+async def fetch_blindly(brokers: Brokers, topic: str) -> type[KafkaError]:
+    """What the broker answers to a bare fetch of a topic that it may have hidden from this login."""
+    async with open_client(brokers) as client:
+        (node,) = client.cluster.brokers()
+        asked = FetchRequest(100, 1, 1_000, 0, [(topic, [(0, 0, 1_000)])])
+        answer = await client.send(node.nodeId, asked)
+        ((_, ((_, code, *_),)),) = answer.topics
+        return for_code(code)  # type: ignore[no-any-return]
 
 
 async def send(brokers: Brokers, topic: str, value: bytes) -> None:
