@@ -28,6 +28,7 @@ VERBS: Final = (
     "schemas",
     "witness",
     "streams",
+    "brokers",
 )
 
 
