@@ -1,7 +1,6 @@
 """Where a Kafka is and how one logs in there: what every client of the record is opened with."""
 
 import ssl
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -22,14 +21,17 @@ class Password(Struct, frozen=True, tag="password"):
 class Certificate(Struct, frozen=True, tag="certificate"):
     """A login by TLS; the file holds the private key and the certificate, in PEM."""
 
-    file: Path
+    file: str
 
 
 class Brokers(Struct, frozen=True, kw_only=True):
-    """Brokers that speak TLS. `ca_file` None: whom the system trusts; `login` None: nobody by name."""
+    """Brokers that speak TLS. `ca_file` None: whom the system trusts; `login` None: nobody by name.
+
+    An audit's children are told of them as JSON.
+    """
 
     servers: str
-    ca_file: Path | None = None
+    ca_file: str | None = None
     login: Password | Certificate | None = None
 
     def __str__(self) -> str:
@@ -65,7 +67,7 @@ def librdkafka_options(bootstrap: Bootstrap) -> dict[str, str]:
         return {"bootstrap.servers": bootstrap}
     options = {"bootstrap.servers": bootstrap.servers, "security.protocol": "SSL"}
     if bootstrap.ca_file is not None:
-        options["ssl.ca.location"] = str(bootstrap.ca_file)
+        options["ssl.ca.location"] = bootstrap.ca_file
     match bootstrap.login:
         case Password(user, password):
             options |= {
@@ -75,5 +77,5 @@ def librdkafka_options(bootstrap: Bootstrap) -> dict[str, str]:
                 "sasl.password": password,
             }
         case Certificate(file):
-            options |= {"ssl.certificate.location": str(file), "ssl.key.location": str(file)}
+            options |= {"ssl.certificate.location": file, "ssl.key.location": file}
     return options

@@ -52,8 +52,8 @@ def embedded(settings: Settings, running: Running) -> Bootstrap:
     if running.provision is None:
         return running.bootstrap
     files = security_folder(settings) / PROVISION
-    login = Certificate(files / f"{PROVISION}.pem")
-    return Brokers(servers=running.provision, ca_file=files / CA_FILE, login=login)
+    login = Certificate(str(files / f"{PROVISION}.pem"))
+    return Brokers(servers=running.provision, ca_file=str(files / CA_FILE), login=login)
 
 
 def named(settings: Settings, servers: str) -> Bootstrap:
@@ -106,10 +106,11 @@ def _as_service(settings: Settings, brokers: Brokers, folder: Path, service: str
     return msgspec.structs.replace(brokers, login=login)
 
 
-def _readable(file: Path | None) -> Path | None:
-    if file is not None:
-        try:
-            file.open("rb").close()
-        except OSError as error:
-            raise LocalServerError(f"{file} cannot be read: {error.strerror}") from error
-    return file
+def _readable(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise LocalServerError(f"{file} cannot be read: {error.strerror}") from error
+    return str(file)

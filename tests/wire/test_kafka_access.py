@@ -1,8 +1,15 @@
 """A secured Kafka: whom it lets in, and what partners and services may do there, on the real broker."""
 
+import asyncio
 import logging
+import os
 import stat
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,7 +28,10 @@ from events.brokers import Brokers
 from events.connections import open_admin
 from events.rights import Right
 from events.vocabulary import STREAMS
+from market.auditor import audit
 from market.broker_logins import embedded, read_running, security_folder
+from market.commands import parties
+from market.ground import Ground, wire
 from market.local import local_kafka
 from market.rules.streams import partner_topic
 from market.services import LOCAL_SERVICES
@@ -37,8 +47,12 @@ from market.topic_access import (
     seen_by_services,
 )
 from market.topics import create_partner_topic, create_topics
+from tests.market_support import LANES as DESK_LANES
+from tests.market_support import scene_on
+from tests.process_support import caught_up, eventually, finish, published, serving, settings_for
 from tests.secure_support import LANES, Secure, consumer_as, fetch_blindly, first_value, send
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PUBLIC = "public.trades.v1"
 CHECKPOINTS = "audit.checkpoints.v1"
 RECORD = "record.market.v1"
@@ -65,7 +79,7 @@ async def secure(server_settings: Settings) -> AsyncIterator[Secure]:
         )
         await create_topics(root, LANES)
         await prepare_services(own, root)
-        clients = Brokers(servers=read_running(own).bootstrap, ca_file=services / "ca.pem")
+        clients = Brokers(servers=read_running(own).bootstrap, ca_file=str(services / "ca.pem"))
         for topic in (PUBLIC, CHECKPOINTS, RECORD):
             await send(root, topic, topic.encode())
         yield Secure(settings, root, clients)
@@ -182,7 +196,13 @@ async def test_a_new_password_replaces_the_old_one(secure: Secure, firm: tuple[U
     access = Access(secure.root)
     with pytest.raises(AlreadyGranted):
         await grant(access, "", organisation)
-    new = await rotate(access, "", organisation)
+    async with consumer_as(secure.partner(old)) as consumer:
+        consumer.assign([TopicPartition(old.topic, 0)])
+        assert b"own" == (await consumer.getone()).value
+        new = await rotate(access, "", organisation)
+        await send(secure.root, old.topic, b"later")
+        # As docs/streams.md says: until the login has to be repeated.
+        assert b"later" == (await consumer.getone()).value
     assert replace(old, password="") == replace(new, password="")
     assert b"own" == await first_value(secure.partner(new), new.topic)
     with pytest.raises(AccessError, match="wrong password"):
@@ -258,3 +278,55 @@ async def test_secrets_are_in_files_of_their_owner_alone_and_in_no_log(
     assert "Kafka Server started" in log
     assert [] == [secret for secret in secrets if secret in log]
     assert firm[1].password not in repr(secure.partner(firm[1]))
+
+
+async def test_the_whole_road_runs_with_every_service_under_its_own_login(
+    secure: Secure, database: Any, topic_prefix: str, tmp_path: Path
+) -> None:
+    own = {
+        name: getattr(secure.settings, name)
+        for name in type(secure.settings).model_fields
+        if name.startswith("kafka_security_")
+    }
+    settings = settings_for(database, secure.clients.servers, topic_prefix, **own)
+    await create_topics(secure.root, DESK_LANES, prefix=topic_prefix)
+    await prepare_services(settings, secure.root)
+    ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=secure.clients)
+    async with scene_on(database) as scene, wire(ground) as wiring:
+        seller = scene.sellers[0]
+        await parties.open_stream(scene.desk, seller.trader, organisation=seller.organisation)
+        async with serving(wiring, "relay", "matcher", "follower", "projector", "publisher", "auditor"):
+            await eventually("the topics", lambda: published(scene))
+            for reader in ("matcher", "follower", "projector", "publisher", "auditor"):
+                await eventually(reader, partial(caught_up, scene, reader))
+            live = "select count(*) from ops.outlet where live and organisation = $1"
+
+            async def joined() -> bool:
+                lanes = DESK_LANES * len(STREAMS)
+                return lanes == await scene.pool.fetchval(live, seller.organisation)
+
+            await eventually("the partner's topic", joined)
+        reader = ground.acting_as("auditor").bootstrap
+        report = await audit(reader, prefix=topic_prefix, processes=2)
+        assert not report.diverged and report.records > 0
+    granted = await grant(Access(secure.root), topic_prefix, seller.organisation)
+    told = [await follow(secure, granted, name, tmp_path) for name in ("follow_kafka", "follow_librdkafka")]
+    assert "partner.stream.opened.v1" in told[0]
+    assert told[0] == told[1]
+
+
+async def follow(secure: Secure, granted: Granted, name: str, folder: Path) -> list[str]:
+    """The types of what a partner's program tells."""
+    code = f"import sys; sys.path.insert(0, '{EXAMPLES}'); import {name}; {name}.until_quiet(*sys.argv[1:])"
+    login = {
+        "KAFKA_USER": granted.user,
+        "KAFKA_PASSWORD": granted.password,
+        "KAFKA_CA_FILE": secure.clients.ca_file or "",
+    }
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, secure.clients.servers, granted.topic, str(folder / name),
+        env=os.environ | login, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    code_, out, err = await finish(child)
+    assert 0 == code_, err
+    return [line.partition(" ")[0] for line in out.splitlines()]
