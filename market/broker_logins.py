@@ -74,9 +74,10 @@ def named(settings: Settings, servers: str) -> Bootstrap:
 
 
 def acting_as(settings: Settings, bootstrap: Bootstrap, service: str) -> Bootstrap:
-    """The same brokers, logged in as a service, where each has a login of its own."""
+    """The same brokers, logged in as a service, where each has a login of its own; else what was given."""
     folder = services_folder(settings, bootstrap)
-    if isinstance(bootstrap, str) or folder is None:
+    certificate = settings.kafka_bootstrap is not None and settings.kafka_security_protocol == "SSL"
+    if isinstance(bootstrap, str) or folder is None or certificate:
         return bootstrap
     if settings.kafka_bootstrap is None:
         bootstrap = msgspec.structs.replace(bootstrap, servers=read_running(settings).bootstrap)

@@ -57,12 +57,13 @@ async def seen_by_services(settings: Settings, bootstrap: Bootstrap) -> dict[str
 
     Nothing where services have no logins of their own.
     """
-    if services_folder(settings, bootstrap) is None:
-        return {}
     seen: dict[str, frozenset[str] | str] = {}
     for service in SERVICES:
         try:
-            seen[service] = await Access(acting_as(settings, bootstrap, service)).topics()
+            login = acting_as(settings, bootstrap, service)
+            if login is bootstrap:
+                return {}
+            seen[service] = await Access(login).topics()
         except (AccessError, LocalServerError) as error:
             seen[service] = str(error)
     return seen

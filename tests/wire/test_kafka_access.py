@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
@@ -21,6 +22,7 @@ from aiokafka.errors import (
     NoError,
     TopicAuthorizationFailedError,
 )
+from click.testing import CliRunner
 from msgspec.structs import replace
 
 from events.access import Access, AccessError
@@ -28,8 +30,10 @@ from events.brokers import Brokers
 from events.connections import open_admin
 from events.rights import Right
 from events.vocabulary import STREAMS
+from market.__main__ import commands
 from market.auditor import audit
 from market.broker_logins import embedded, read_running, security_folder
+from market.cli.console import CommandFailed
 from market.commands import parties
 from market.ground import Ground, wire
 from market.local import local_kafka
@@ -283,14 +287,7 @@ async def test_secrets_are_in_files_of_their_owner_alone_and_in_no_log(
 async def test_the_whole_road_runs_with_every_service_under_its_own_login(
     secure: Secure, database: Any, topic_prefix: str, tmp_path: Path
 ) -> None:
-    own = {
-        name: getattr(secure.settings, name)
-        for name in type(secure.settings).model_fields
-        if name.startswith("kafka_security_")
-    }
-    settings = settings_for(database, secure.clients.servers, topic_prefix, **own)
-    await create_topics(secure.root, DESK_LANES, prefix=topic_prefix)
-    await prepare_services(settings, secure.root)
+    settings = await prepared(secure, database, topic_prefix)
     ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=secure.clients)
     async with scene_on(database) as scene, wire(ground) as wiring:
         seller = scene.sellers[0]
@@ -330,3 +327,65 @@ async def follow(secure: Secure, granted: Granted, name: str, folder: Path) -> l
     code_, out, err = await finish(child)
     assert 0 == code_, err
     return [line.partition(" ")[0] for line in out.splitlines()]
+
+
+async def prepared(secure: Secure, database: Any, prefix: str) -> Settings:
+    """Of a deployment on the broker, whose services have users and rights."""
+    own = {
+        name: getattr(secure.settings, name)
+        for name in type(secure.settings).model_fields
+        if name.startswith("kafka_security_")
+    }
+    settings = settings_for(database, secure.clients.servers, prefix, **own)
+    await create_topics(secure.root, DESK_LANES, prefix=prefix)
+    await prepare_services(settings, secure.root)
+    return settings
+
+
+async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
+    secure: Secure, database: Any, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = security_folder(secure.settings)
+    settings = await prepared(secure, database, topic_prefix)
+    access = Access(secure.root)
+    for name in ("database_url", "data_dir", "instance", "topic_prefix"):
+        value = getattr(settings, name)
+        text = value.get_secret_value() if name == "database_url" else str(value)
+        monkeypatch.setenv(f"LODESTONE_{name.upper()}", text)
+
+    async def run(servers: str, security: dict[str, str], *arguments: str) -> tuple[int, str]:
+        with monkeypatch.context() as patch:
+            patch.setenv("LODESTONE_KAFKA_BOOTSTRAP", servers)
+            ca_file = {"CA_FILE": str(folder / "services" / "ca.pem")}
+            for name, value in (ca_file | security).items():
+                patch.setenv(f"LODESTONE_KAFKA_SECURITY_{name}", value)
+            done = await asyncio.to_thread(CliRunner().invoke, commands, list(arguments))
+        failure = done.exception
+        told = failure.sentence if isinstance(failure, CommandFailed) else ""
+        return int(failure.code) if isinstance(failure, CommandFailed) else done.exit_code, done.stdout + told
+
+    root = {"PROTOCOL": "SSL", "CERTIFICATE_FILE": str(folder / "provision" / "provision.pem")}
+    own = {"PROTOCOL": "SASL_SSL", "SERVICES_FOLDER": str(folder / "services")}
+    wrong = {"PROTOCOL": "SASL_SSL", "USER": f"{topic_prefix}service.relay", "PASSWORD": "wrong"}
+    async with scene_on(database) as scene:
+        firm = str(scene.sellers[0].organisation)
+        code, told = await run(secure.root.servers, root, "streams", "grant", firm, "--json")
+        granted = msgspec.json.decode(told, type=Granted)
+        assert (0, f"{topic_prefix}partner.{firm}") == (code, granted.user)
+        assert f"{topic_prefix}{CHECKPOINTS}" in await Access(secure.partner(granted)).topics()
+        assert (3, str(AlreadyGranted.__doc__)) == await run(
+            secure.root.servers, root, "streams", "grant", firm
+        )
+        assert (3, f"there is no organisation org_{'0' * 32}") == await run(
+            secure.root.servers, root, "streams", "grant", f"org_{'0' * 32}"
+        )
+        _, refused = await run(secure.clients.servers, own, "streams", "rotate", firm)
+        assert f"{topic_prefix}service.auditor may not change users and rights" in refused
+        assert (0, "") == await run(secure.root.servers, root, "streams", "revoke", firm)
+        assert not await access.has_user(granted.user)
+        assert "Kafka as" not in (await run(secure.clients.servers, own, "doctor"))[1]
+        await access.forbid(f"{topic_prefix}service.matcher")
+        lacking = f"Kafka as matcher: no right to {topic_prefix}{RECORD}"
+        assert lacking in (await run(secure.clients.servers, own, "doctor"))[1]
+        refused = f"refuses the login of {topic_prefix}service.relay: unknown user or wrong password"
+        assert refused in (await run(secure.clients.servers, wrong, "doctor"))[1]
