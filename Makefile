@@ -23,8 +23,8 @@ setup: ## prepare .venv and the Kafka jars (idempotent)
 demo: setup ## start everything, trade, clear, live two contract years, audit, stop
 	@$(BIN)/lodestone demo
 
-up: setup ## start everything and keep it running until Ctrl-C
-	@$(BIN)/lodestone up
+up: setup ## start everything and keep it running until Ctrl-C; SECURE=1: Kafka with TLS, logins and rights
+	@$(if $(SECURE),LODESTONE_KAFKA_SECURITY_PROTOCOL=SASL_SSL )$(BIN)/lodestone up
 
 test: setup ## all tests, on a real PostgreSQL and a real Kafka
 	@$(PYTEST_PARALLEL)

@@ -14,6 +14,8 @@ from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
+from events.brokers import Bootstrap, aiokafka_options
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "AsyncpgPool[asyncpg.Record]"
 Consumer: TypeAlias = AIOKafkaConsumer
@@ -160,10 +162,10 @@ async def _close_first_connection(error: BaseException) -> None:
             await asyncio.wait([connection.close()], timeout=CUT_OFF_SECONDS_MAX)
 
 
-async def open_producer(bootstrap: str) -> AIOKafkaProducer:
+async def open_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas; its owner throws it away after an error."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **aiokafka_options(bootstrap),
         enable_idempotence=True,
         acks="all",
         max_batch_size=PRODUCER_BATCH_BYTES,
@@ -226,10 +228,10 @@ class SharedProducer:
             await end_producer(producer)
 
 
-async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
+async def open_consumer(bootstrap: Bootstrap) -> AIOKafkaConsumer:
     """A consumer without a group: partitions are assigned by hand and positions are kept in PostgreSQL."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **aiokafka_options(bootstrap),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
@@ -244,10 +246,10 @@ async def open_consumer(bootstrap: str) -> AIOKafkaConsumer:
 
 
 @asynccontextmanager
-async def open_client(bootstrap: str) -> AsyncIterator[AIOKafkaClient]:
+async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
     """Connections to the brokers, and what they say of every topic: it only sends what it is given."""
     client = AIOKafkaClient(
-        bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
+        **aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
     )
     await _start(client.bootstrap, client.close)
     try:
@@ -259,9 +261,9 @@ async def open_client(bootstrap: str) -> AsyncIterator[AIOKafkaClient]:
 
 
 @asynccontextmanager
-async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def open_admin(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaAdminClient]:
     """What asks for topics and brokers, and makes topics."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
+    admin = AIOKafkaAdminClient(**aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
     await _start(admin.start, admin.close)
     try:
         yield admin
@@ -269,7 +271,7 @@ async def open_admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def cluster_id(bootstrap: str) -> str:
+async def cluster_id(bootstrap: Bootstrap) -> str:
     """The id that the cluster was formatted with."""
     async with open_admin(bootstrap) as admin:
         return str((await admin.describe_cluster())["cluster_id"])

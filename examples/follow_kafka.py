@@ -3,16 +3,19 @@
     python follow_kafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
 
 The place in the topic and the ids seen last stand in one small file, replaced after each batch. A partner
-would keep both in the database transaction that takes the events over.
+would keep both in the database transaction that takes the events over. Where Kafka asks for a login it takes
+KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA_FILE from the environment.
 """
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.helpers import create_ssl_context
 
 REMEMBERED = 100_000
 """Repeats come soon after a crash of the publisher: an id need not be known for ever."""
@@ -22,7 +25,7 @@ async def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
     """`once`: ends when nothing has come for a second."""
     kept: dict[str, Any] = read(file)
     place = TopicPartition(topic, 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **login())
     await consumer.start()
     try:
         consumer.assign([place])
@@ -37,6 +40,18 @@ async def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
             write(file, kept)
     finally:
         await consumer.stop()
+
+
+def login() -> dict[str, Any]:
+    if "KAFKA_USER" not in os.environ:
+        return {}
+    return {
+        "security_protocol": "SASL_SSL",
+        "ssl_context": create_ssl_context(cafile=os.environ["KAFKA_CA_FILE"]),
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": os.environ["KAFKA_USER"],
+        "sasl_plain_password": os.environ["KAFKA_PASSWORD"],
+    }
 
 
 def take(headers: dict[str, str], data: dict[str, Any]) -> None:

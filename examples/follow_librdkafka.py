@@ -4,6 +4,7 @@ python follow_librdkafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ REMEMBERED = 100_000
 def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
     """`once`: ends when nothing has come for two seconds."""
     kept: dict[str, Any] = read(file)
-    settings = {"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False}
-    consumer = Consumer(settings)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "enable.auto.commit": False, **login()})
     try:
         consumer.assign([TopicPartition(topic, 0, kept["offset"])])
         while (found := consumer.consume(100, timeout=2.0)) or not once:
@@ -32,6 +32,20 @@ def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
             write(file, kept)
     finally:
         consumer.close()
+
+
+def login() -> dict[str, str]:
+    """librdkafka looks for the group though none is used, so it has to be one of the partner's own."""
+    if "KAFKA_USER" not in os.environ:
+        return {"group.id": "none"}
+    return {
+        "group.id": f"{os.environ['KAFKA_USER']}.follow",
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": os.environ["KAFKA_CA_FILE"],
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": os.environ["KAFKA_USER"],
+        "sasl.password": os.environ["KAFKA_PASSWORD"],
+    }
 
 
 def take(headers: dict[str, str], data: dict[str, Any]) -> None:

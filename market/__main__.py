@@ -27,6 +27,8 @@ VERBS: Final = (
     "doctor",
     "schemas",
     "witness",
+    "streams",
+    "brokers",
 )
 
 

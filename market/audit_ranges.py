@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.brokers import Bootstrap
 from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
 from events.envelope import Envelope
@@ -95,7 +96,7 @@ def mark_told(mark: Mark | None) -> str | None:
 
 
 async def bounds_of(
-    bootstrap: str, prefix: str, lanes: Collection[LaneKey], span: Span
+    bootstrap: Bootstrap, prefix: str, lanes: Collection[LaneKey], span: Span
 ) -> Mapping[LaneKey, Bounds]:
     """What of each lane lies within; a round lies in one lane, so that there is only that one.
 
@@ -168,7 +169,7 @@ def _envelope(body: bytes) -> Envelope | None:
         return None
 
 
-async def _find(bootstrap: str, prefix: str, lanes: Collection[LaneKey], wanted: Clearing) -> Cut:
+async def _find(bootstrap: Bootstrap, prefix: str, lanes: Collection[LaneKey], wanted: Clearing) -> Cut:
     """Reads the market's lanes until the round has been planned and has ended."""
     markets = {key.lane for key in lanes if key.stream == "market"}
     planned: tuple[int, int] | None = None

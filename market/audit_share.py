@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.brokers import Bootstrap
 from events.decision import LaneKey
 from events.topics import record_topic
 from market.audit_report import Mode
@@ -57,7 +58,7 @@ class Kept(Struct, frozen=True):
 class Asked(Struct, frozen=True, kw_only=True):
     """What one process has to check."""
 
-    bootstrap: str
+    bootstrap: Bootstrap
     prefix: str
     deployment_id: UUID
     mode: Mode

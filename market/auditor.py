@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from events.brokers import Bootstrap
 from events.checkpoints import TOPIC, Fault
 from events.codec import Undecodable, decode_envelope
 from events.connections import cluster_id
@@ -59,7 +60,7 @@ def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
 
 
 async def audit(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     *,
     prefix: str = "",
     deployment_id: UUID | None = None,
@@ -121,7 +122,7 @@ async def audit(
     )
 
 
-async def lane_sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
+async def lane_sizes(bootstrap: Bootstrap, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
     """How many records lie on each lane. TopicError when there is no topic of a stream."""
     found: dict[LaneKey, int] = {}
     for stream in streams:
@@ -130,7 +131,7 @@ async def lane_sizes(bootstrap: str, prefix: str, streams: Sequence[str]) -> dic
     return found
 
 
-async def recorded_deployment(bootstrap: str, prefix: str, sizes: Mapping[LaneKey, int]) -> UUID | None:
+async def recorded_deployment(bootstrap: Bootstrap, prefix: str, sizes: Mapping[LaneKey, int]) -> UUID | None:
     """The deployment that the first record which names one names: lane by lane, since one is enough."""
     for lane in (key for key, size in sizes.items() if size):
         async with open_reading(bootstrap, record_topic(prefix, lane.stream), only=[lane.lane]) as reading:
@@ -195,7 +196,7 @@ def _made(started_at: datetime, seconds: float, verdicts: Sequence[LaneVerdict])
     )
 
 
-async def _sealed(bootstrap: str, prefix: str, key: VerifierKey) -> SealedHeads:
+async def _sealed(bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> SealedHeads:
     try:
         return await read_sealed(bootstrap, prefix, key)
     except TopicError:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
 from events import positions, watermarks
+from events.brokers import Bootstrap
 from events.connections import (
     LOGIN_REFUSED,
     Pool,
@@ -29,10 +30,12 @@ from events.envelope import source_of
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migrations import pending
+from market.broker_logins import acting_as
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
+from market.topic_access import prepare_services
 from market.topics import create_topics
 
 CLOSE_SECONDS_MAX: Final = 10.0
@@ -76,11 +79,11 @@ def publisher_key(settings: Settings) -> bytes:
 
 
 class Ground(Struct, frozen=True, kw_only=True):
-    """Running servers. `bootstrap` is Kafka's, `admin_url` the database administrator's."""
+    """Running servers. `bootstrap` is Kafka's with a login, `admin_url` the database administrator's."""
 
     settings: Settings
     admin_url: str
-    bootstrap: str
+    bootstrap: Bootstrap
 
     async def pool(self, role: Role, size: int | None = None) -> Pool:
         """Logged in as the role; closed by its user."""
@@ -95,6 +98,10 @@ class Ground(Struct, frozen=True, kw_only=True):
             yield pool
         finally:
             await close_pool(pool)
+
+    def acting_as(self, service: str) -> "Ground":
+        """Logged in to Kafka as a service, where each has a login of its own."""
+        return structs.replace(self, bootstrap=acting_as(self.settings, self.bootstrap, service))
 
     async def producer(self) -> Any:
         return await open_producer(self.bootstrap)
@@ -158,9 +165,16 @@ async def pending_migrations(ground: Ground) -> tuple[str, ...]:
 async def prepare(ground: Ground, lanes: int | None = None) -> Prepared:
     """Database and topics, as often as one likes."""
     deployment, applied = await migrate_database(ground, lanes)
-    prefix = ground.settings.topic_prefix
-    topics = await create_topics(ground.bootstrap, deployment.lanes, prefix=prefix)
+    topics = await prepare_kafka(ground, deployment.lanes)
     return Prepared(deployment=deployment, migrations=applied, topics=topics)
+
+
+async def prepare_kafka(ground: Ground, lanes: int) -> tuple[str, ...]:
+    """Topics, and where services have logins of their own their users and rights; the topics made now."""
+    settings = ground.settings
+    topics = await create_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
+    await prepare_services(settings, ground.bootstrap)
+    return topics
 
 
 class Wiring(Struct, frozen=True, kw_only=True):
@@ -194,6 +208,10 @@ class Wiring(Struct, frozen=True, kw_only=True):
     @property
     def lanes(self) -> Sequence[int]:
         return range(self.deployment.lanes)
+
+    def acting_as(self, service: str) -> "Wiring":
+        """As `Ground.acting_as`."""
+        return structs.replace(self, ground=self.ground.acting_as(service))
 
     async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> bool:
         """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic.

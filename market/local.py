@@ -9,7 +9,6 @@ import asyncio
 import base64
 import hashlib
 import importlib.util
-import json
 import os
 import pwd
 import secrets
@@ -21,13 +20,28 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 import structlog
+from msgspec import Struct
 
+from events.brokers import Bootstrap
+from market.broker_files import prepare_files
+from market.broker_logins import (
+    READER,
+    Running,
+    acting_as,
+    embedded,
+    named,
+    read_running,
+    running_file,
+    security_folder,
+)
 from market.children import (
     LocalServerError,
     exclusive_lock,
@@ -38,6 +52,7 @@ from market.children import (
     write_whole,
 )
 from market.folders import DEPLOY
+from market.rules.topic_rights import SERVICES
 from market.settings import Settings
 
 __all__ = ["LocalServerError", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
@@ -49,6 +64,9 @@ POSTGRES_SYSTEM_USER: Final = "pgserver"
 DATABASE: Final = "lodestone"
 SOCKET_PATH_BYTES_MAX: Final = 100
 KAFKA_READY: Final = b"Kafka Server started"
+LOOPBACK: Final = ("127.0.0.1", "localhost")
+LOGIN_MS_MAX: Final = 3_600_000
+"""After so long a login at a secured broker is asked for anew."""
 
 
 # --- PostgreSQL
@@ -230,63 +248,60 @@ async def _check_postgresql(url: str) -> None:
 
 
 @asynccontextmanager
-async def kafka_at(settings: Settings, bootstrap: str | None) -> AsyncIterator[str]:
-    """The servers that were named, else those of `local_kafka`."""
+async def kafka_at(
+    settings: Settings, bootstrap: str | None, service: str = READER
+) -> AsyncIterator[Bootstrap]:
+    """The servers that were named, else those of `local_kafka`; as a service, where each has a login."""
     if bootstrap is not None:
-        yield bootstrap
+        yield named(settings, bootstrap)
         return
     async with local_kafka(settings) as servers:
-        yield servers
+        yield acting_as(settings, servers, service)
 
 
 @asynccontextmanager
-async def local_kafka(settings: Settings) -> AsyncIterator[str]:
-    """The bootstrap servers of a running Kafka. Raises LocalServerError."""
+async def local_kafka(settings: Settings) -> AsyncIterator[Bootstrap]:
+    """A running Kafka: the embedded one as its super user. Raises LocalServerError."""
     if settings.kafka_bootstrap is not None:
-        yield settings.kafka_bootstrap
+        yield named(settings, settings.kafka_bootstrap)
         return
     folder = settings.instance_dir / "kafka"
-    running = settings.instance_dir / "kafka.running.json"
+    noted = running_file(settings)
     with exclusive_lock(settings.instance_dir, "kafka") as owned:
         if not owned:
 
             async def started() -> bool:
-                return running.exists()
+                return noted.exists()
 
             await wait_until(
                 started, settings.start_seconds_max, None, f"the Kafka of another run in {folder}"
             )
-            yield str(json.loads(running.read_text())["bootstrap"])
+            yield embedded(settings, read_running(settings))
             return
+        noted.unlink(missing_ok=True)
         log_file = settings.instance_dir / "kafka.log"
-        child, bootstrap = await asyncio.to_thread(_start_kafka, settings, folder, running, log_file)
+        child, running = await asyncio.to_thread(_start_kafka, settings, folder, log_file)
         async with supervised("Kafka", child, signal.SIGTERM, log_file):
 
             async def ready() -> bool:
                 return KAFKA_READY in log_file.read_bytes()
 
             await wait_until(ready, settings.start_seconds_max, child, f"Kafka (log: {log_file})")
-            write_whole(running, json.dumps({"pid": child.pid, "bootstrap": bootstrap}))
+            write_whole(noted, msgspec.json.encode(running).decode())
             try:
-                yield bootstrap
+                yield embedded(settings, running)
             finally:
-                running.unlink(missing_ok=True)
+                noted.unlink(missing_ok=True)
 
 
-def running_kafka(settings: Settings) -> str:
+def running_kafka(settings: Settings) -> Bootstrap:
     """As `local_kafka`, but nothing is started: LocalServerError where none is said to run."""
     if settings.kafka_bootstrap is not None:
-        return settings.kafka_bootstrap
-    running = settings.instance_dir / "kafka.running.json"
-    if not running.exists():
-        folder = settings.instance_dir / "kafka"
-        raise LocalServerError(f"no Kafka runs in {folder}, and LODESTONE_KAFKA_BOOTSTRAP names none")
-    return str(json.loads(running.read_text())["bootstrap"])
+        return named(settings, settings.kafka_bootstrap)
+    return embedded(settings, read_running(settings))
 
 
-def _start_kafka(
-    settings: Settings, folder: Path, running: Path, log_file: Path
-) -> tuple[subprocess.Popen[bytes], str]:
+def _start_kafka(settings: Settings, folder: Path, log_file: Path) -> tuple[subprocess.Popen[bytes], Running]:
     libs = settings.data_dir / "kafka" / "libs"
     java = _java(settings)
     if java is None or not any(libs.glob("kafka_*.jar")):
@@ -296,17 +311,12 @@ def _start_kafka(
         )
     properties = folder / "server.properties"
     pid_file = folder / "pid"
-    running.unlink(missing_ok=True)
     with suppress(FileNotFoundError, ValueError):
         stop_orphan(int(pid_file.read_text()), str(properties), signal.SIGTERM)
     folder.mkdir(parents=True, exist_ok=True)
-    broker_port, controller_port = _free_ports(settings.kafka_port)
-    template = string.Template((DEPLOY / "kafka" / "server.properties").read_text())
+    ports = _free_ports(settings.kafka_port)
     data = folder / "data"
-    write_whole(
-        properties,
-        template.substitute(broker_port=broker_port, controller_port=controller_port, log_dir=data),
-    )
+    write_whole(properties, _properties(settings, ports, data))
     if not (data / "meta.properties").exists():
         _format_kafka(java, libs, folder, properties, log_file)
     if log_file.exists():
@@ -321,7 +331,29 @@ def _start_kafka(
         [java, *options, logging, "-cp", f"{libs}/*", "kafka.Kafka", str(properties)], log_file, None
     )
     write_whole(pid_file, str(child.pid))
-    return child, f"127.0.0.1:{broker_port}"
+    provision = f"127.0.0.1:{ports.internal}" if _secured(settings) else None
+    return child, Running(pid=child.pid, bootstrap=f"127.0.0.1:{ports.broker}", provision=provision)
+
+
+def _secured(settings: Settings) -> bool:
+    return settings.kafka_security_protocol != "PLAINTEXT"
+
+
+def _properties(settings: Settings, ports: "_Ports", data: Path) -> str:
+    """The broker's; where it is to be secured, with the files that it takes for it."""
+    given = {
+        "broker_port": ports.broker,
+        "controller_port": ports.controller,
+        "internal_port": ports.internal,
+        "log_dir": data,
+        "security": security_folder(settings),
+        "login_ms": LOGIN_MS_MAX,
+    }
+    templates = [DEPLOY / "kafka" / "server.properties"]
+    if _secured(settings):
+        prepare_files(security_folder(settings), LOOPBACK, SERVICES, datetime.now(UTC))
+        templates.append(DEPLOY / "kafka" / "secure.properties")
+    return "".join(string.Template(file.read_text()).substitute(given) for file in templates)
 
 
 def _format_kafka(java: str, libs: Path, folder: Path, properties: Path, log_file: Path) -> None:
@@ -342,9 +374,15 @@ def _java(settings: Settings) -> str | None:
     return shutil.which("java")
 
 
-def _free_ports(preferred: int) -> tuple[int, int]:
-    """The preferred port if it is free, else another, and one more for the controller."""
-    with socket.socket() as broker, socket.socket() as controller:
+class _Ports(Struct, frozen=True):
+    broker: int
+    controller: int
+    internal: int
+
+
+def _free_ports(preferred: int) -> _Ports:
+    """The preferred port for the broker if it is free, else another; and two free ones."""
+    with socket.socket() as broker, socket.socket() as controller, socket.socket() as internal:
         broker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             broker.bind(("127.0.0.1", preferred))
@@ -352,4 +390,5 @@ def _free_ports(preferred: int) -> tuple[int, int]:
             log.warning("kafka.port_taken", port=preferred)
             broker.bind(("127.0.0.1", 0))
         controller.bind(("127.0.0.1", 0))
-        return broker.getsockname()[1], controller.getsockname()[1]
+        internal.bind(("127.0.0.1", 0))
+        return _Ports(*(each.getsockname()[1] for each in (broker, controller, internal)))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from events.brokers import Bootstrap
 from events.codec import Undecodable, decode_envelope
 from events.connections import Consumer, open_consumer
 from events.decision import LaneKey
@@ -64,7 +65,7 @@ def parse_receipts(raw: bytes) -> tuple[GivenReceipt, ...]:
 
 
 async def check_receipts(
-    bootstrap: str, prefix: str, receipts: Sequence[GivenReceipt], key: VerifierKey | None
+    bootstrap: Bootstrap, prefix: str, receipts: Sequence[GivenReceipt], key: VerifierKey | None
 ) -> list[ReceiptVerdict]:
     """In the order given. `key`: the operator's; without one no checkpoint is believed. TopicError."""
     roots: Mapping[LaneKey, Mapping[int, bytes]] = {}

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from events.brokers import Bootstrap
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.party_events import RecordRepublished, RecordRestored
@@ -14,7 +15,7 @@ HEADER_BYTES_MAX: Final = 512
 """Within so many bytes from its beginning a body says what type it is."""
 
 
-async def read_recoveries(bootstrap: str, prefix: str) -> tuple[Recovery, ...]:
+async def read_recoveries(bootstrap: Bootstrap, prefix: str) -> tuple[Recovery, ...]:
     """In the order of time; none where there is no topic of parties. What cannot be decoded is left out."""
     found: list[Recovery] = []
     try:

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from events import seals
+from events.brokers import Bootstrap
 from events.checkpoints import (
     TOPIC,
     Fault,
@@ -80,7 +81,7 @@ class _Restoring:
 
 
 async def restore_seals(
-    connection: Connection, bootstrap: str, prefix: str, key: VerifierKey
+    connection: Connection, bootstrap: Bootstrap, prefix: str, key: VerifierKey
 ) -> RestoredSeals:
     """In the caller's transaction, into empty tables. SignedTwice; TopicError when there is no such topic."""
     rotations: list[str] = []

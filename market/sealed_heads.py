@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from events.brokers import Bootstrap
 from events.checkpoints import (
     TOPIC,
     Fault,
@@ -63,7 +64,7 @@ class _Collected:
         )
 
 
-async def read_sealed(bootstrap: str, prefix: str, key: VerifierKey) -> SealedHeads:
+async def read_sealed(bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> SealedHeads:
     """`key`: any that the operator has ever signed with. TopicError when there is no topic of checkpoints."""
     topic = prefix + TOPIC
     rotations: list[str] = []

@@ -105,7 +105,7 @@ async def run_services(
 
     builders: dict[str, Service] = {**_BUILDERS, "api": api}
     tasks = [
-        asyncio.create_task(_keep(name, builders[name], wiring, stop), name=f"service-{name}")
+        asyncio.create_task(_keep(name, builders[name], wiring.acting_as(name), stop), name=f"service-{name}")
         for name in names
     ]
     tasks.append(asyncio.create_task(watch(wiring, stop), name="watch"))

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from market.folders import CHECKOUT
 
 PREFIX: Final = "LODESTONE_"
+SECURITY: Final = f"{PREFIX}KAFKA_SECURITY_"
 DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production
 SECRET_CHARACTERS_MIN: Final = 32
 READ_ELSEWHERE: Final = frozenset({"LODESTONE_CRASH_AT", "LODESTONE_NO_APT", "LODESTONE_NO_NUMBA"})
@@ -21,6 +22,15 @@ ROLES: Final[tuple[Role, ...]] = ("owner", "writer", "reader", "relay", "auditor
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARACTERS_MIN)]
+
+
+_TLS: Final = frozenset({"kafka_security_ca_file", "kafka_security_services_folder"})
+SECURITY_USED: Final = {
+    "PLAINTEXT": frozenset[str](),
+    "SSL": _TLS | {"kafka_security_certificate_file"},
+    "SASL_SSL": _TLS | {"kafka_security_user", "kafka_security_password"},
+}
+"""What is of use with a protocol; with SSL the folder is where `lodestone topics` reads whom to make."""
 
 
 class SettingsError(Exception):
@@ -63,6 +73,16 @@ class Settings(BaseSettings):
     """Port of the embedded broker on 127.0.0.1; 0 or taken: a free one."""
     kafka_java_options: str = "-Xms64m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     """Memory and compiler options of the embedded broker."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """SASL_SSL logs in by SCRAM-SHA-512. The embedded broker asks for it unless this is PLAINTEXT."""
+    kafka_security_ca_file: Path | None = None
+    """Certificates of the authorities that the brokers' are believed from; absent: the system's."""
+    kafka_security_user: str | None = None
+    kafka_security_password: SecretStr | None = None
+    kafka_security_services_folder: Path | None = None
+    """Instead of one user: a folder of `<service>.password` files, so that each service logs in as itself."""
+    kafka_security_certificate_file: Path | None = None
+    """With SSL: key and certificate in PEM that this process shows."""
     topic_prefix: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,39}\.)?$")
     """Put before every topic name, ends in a full stop; keeps deployments on one cluster apart."""
 
@@ -120,7 +140,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("data_dir", "checkpoint_key_file")
+    @field_validator(
+        "data_dir",
+        "checkpoint_key_file",
+        "kafka_security_ca_file",
+        "kafka_security_services_folder",
+        "kafka_security_certificate_file",
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else (CHECKOUT / value.expanduser()).resolve()
@@ -155,11 +181,37 @@ class Settings(BaseSettings):
             for role in ROLES
             if self.role_url(role) is not None and self.database_url is None
         ]
+        problems.extend(self._half_a_login())
         if self.environment == "production":
             problems.extend(self._unfit_for_production())
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _half_a_login(self) -> list[str]:
+        """Settings of Kafka's security that lack another, or that the protocol has no use for."""
+        given = {
+            name for name in frozenset().union(*SECURITY_USED.values()) if getattr(self, name) is not None
+        }
+        protocol = self.kafka_security_protocol
+        unused = given - SECURITY_USED[protocol]
+        problems = [
+            f"{PREFIX}{name.upper()} has no use with {SECURITY}PROTOCOL={protocol}" for name in sorted(unused)
+        ]
+        user, password, folder = (
+            getattr(self, f"kafka_security_{name}") is not None
+            for name in ("user", "password", "services_folder")
+        )
+        if user != password:
+            problems.append(f"{SECURITY}USER and {SECURITY}PASSWORD go together")
+        elif user and folder:
+            problems.append(f"{SECURITY}USER and {SECURITY}SERVICES_FOLDER exclude each other")
+        elif protocol == "SASL_SSL" and self.kafka_bootstrap is not None and not (user or folder):
+            problems.append(
+                f"{SECURITY}PROTOCOL=SASL_SSL needs {SECURITY}USER and {SECURITY}PASSWORD, "
+                f"or {SECURITY}SERVICES_FOLDER"
+            )
+        return problems
 
     def _unfit_for_production(self) -> list[str]:
         problems = [

@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
+from events.brokers import Bootstrap
 from events.connections import open_admin, open_client
 from events.fetching import EARLIEST, LATEST, Fetched, Fetcher, Record
 from events.topics import TopicRecord as Link
@@ -95,7 +96,7 @@ def _topic(name: str, lanes: int, topic: _Declared, profile: _Profile, declared:
     )
 
 
-async def create_partner_topic(bootstrap: str, name: str) -> None:
+async def create_partner_topic(bootstrap: Bootstrap, name: str) -> None:
     """Where it is missing. TopicError when Kafka refuses or is away."""
     declared = _read(TOPICS_TOML)
     try:
@@ -109,13 +110,13 @@ async def create_partner_topic(bootstrap: str, name: str) -> None:
         raise TopicError(f"topic {name} could not be made: {error!r}") from error
 
 
-async def inspect_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:
+async def inspect_topics(bootstrap: Bootstrap, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:
     """What is declared beside what the cluster has; nothing is changed."""
     async with open_admin(bootstrap) as admin:
         return await _inspect(admin, lanes, prefix)
 
 
-async def create_topics(bootstrap: str, lanes: int, *, prefix: str = "") -> tuple[str, ...]:
+async def create_topics(bootstrap: Bootstrap, lanes: int, *, prefix: str = "") -> tuple[str, ...]:
     """Create what is missing; returns the names created now. TopicError when an existing one differs."""
     async with open_admin(bootstrap) as admin:
         states = await _inspect(admin, lanes, prefix)
@@ -297,7 +298,7 @@ def _whole(record: Record) -> TopicRecord:
 
 @asynccontextmanager
 async def open_reading(
-    bootstrap: str, topic: str, *, from_end: bool = False, only: Collection[int] | None = None
+    bootstrap: Bootstrap, topic: str, *, from_end: bool = False, only: Collection[int] | None = None
 ) -> AsyncIterator[Reading]:
     """From the beginning, or from the end of now; `only` these partitions. TopicError when the topic, or one
     of the partitions, does not exist.
@@ -318,7 +319,7 @@ async def open_reading(
             await reading.end()
 
 
-async def partition_count(bootstrap: str, topic: str) -> int:
+async def partition_count(bootstrap: Bootstrap, topic: str) -> int:
     """TopicError when the topic does not exist."""
     async with open_client(bootstrap) as client:
         count = len(Fetcher(client, topic).partitions)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -10,6 +10,8 @@ import rich_click as click
 from msgspec import Struct
 
 from events import seals
+from events.access import Access, AccessError
+from events.brokers import Bootstrap
 from events.connections import Connection, acquire, cluster_id
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
@@ -27,12 +29,15 @@ from market.cli.console import (
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
 from market.local import LocalServerError, running_kafka, running_postgres
+from market.rules.topic_rights import service_rights
 from market.sealing import AUDITOR
 from market.settings import Settings
+from market.topic_access import seen_by_services
 from market.topics import inspect_topics
 
 RELAY_SECONDS_MAX: Final = 30.0
 KAFKA_SECONDS_MAX: Final = 10.0
+WHY_SECONDS_MAX: Final = 3.0
 UNSIGNED_INTERVALS_MAX: Final = 6
 """So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
 
@@ -138,7 +143,7 @@ async def _findings(settings: Settings) -> list[Finding]:
         patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
         findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
     if bootstrap is not None:
-        findings.append(await _topics(ground, deployment))
+        findings += [finding async for finding in _topics(ground, deployment)]
     return findings
 
 
@@ -152,8 +157,8 @@ async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
     return Finding(what="PostgreSQL", state="ok", told=f"answers, {place}"), url
 
 
-async def _kafka(settings: Settings) -> tuple[Finding, str | None]:
-    """What answers as Kafka, and its bootstrap servers."""
+async def _kafka(settings: Settings) -> tuple[Finding, Bootstrap | None]:
+    """What answers as Kafka, and its bootstrap servers with a login."""
     try:
         bootstrap = running_kafka(settings)
     except LocalServerError as error:
@@ -162,9 +167,19 @@ async def _kafka(settings: Settings) -> tuple[Finding, str | None]:
         async with asyncio.timeout(KAFKA_SECONDS_MAX):
             found = await cluster_id(bootstrap)
     except SERVER_AWAY as error:
-        told = f"nothing answers at {bootstrap}: {type(error).__name__}"
+        told = await _why_not(bootstrap) or f"nothing answers at {bootstrap}: {type(error).__name__}"
         return Finding(what="Kafka", state="wrong", told=told, help="lodestone up"), None
-    return Finding(what="Kafka", state="ok", told=f"cluster {found} at {bootstrap}"), bootstrap
+    how = "plain text, nobody is asked for a name" if isinstance(bootstrap, str) else "TLS"
+    return Finding(what="Kafka", state="ok", told=f"cluster {found} at {bootstrap}, {how}"), bootstrap
+
+
+async def _why_not(bootstrap: Bootstrap) -> str | None:
+    """aiokafka only says that it could not; None when by now all is well."""
+    try:
+        await Access(bootstrap).topics(WHY_SECONDS_MAX)
+    except AccessError as error:
+        return str(error)
+    return None
 
 
 def _migrations(missing: tuple[str, ...]) -> Finding:
@@ -244,15 +259,33 @@ def _age(now: datetime, then: datetime) -> str:
     return f"{max(0, (now - then) // timedelta(seconds=1)):,} s"
 
 
-async def _topics(ground: Ground, deployment: Deployment) -> Finding:
-    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=ground.settings.topic_prefix)
-    absent = [state.topic.name for state in states if state.partitions is None]
-    return Finding(
+async def _topics(ground: Ground, deployment: Deployment) -> AsyncIterator[Finding]:
+    settings = ground.settings
+    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=settings.topic_prefix)
+    seen = await seen_by_services(settings, ground.bootstrap)
+    shown = {state.topic.name for state in states if state.partitions is not None}
+    for topics in seen.values():
+        shown |= frozenset() if isinstance(topics, str) else topics
+    absent = [state.topic.name for state in states if state.topic.name not in shown]
+    hidden = "" if isinstance(ground.bootstrap, str) else ", or hidden from this login"
+    yield Finding(
         what="topics",
         state="wrong" if absent else "ok",
-        told=f"missing: {', '.join(absent)}" if absent else f"{len(states)} exist",
+        told=f"missing{hidden}: {', '.join(absent)}" if absent else f"{len(states)} exist",
         help="lodestone topics" if absent else None,
     )
+    for service, topics in seen.items():
+        told = topics if isinstance(topics, str) else _without_right(settings, service, shown - topics)
+        if told:
+            what = f"Kafka as {service}"
+            yield Finding(what=what, state="wrong", told=told, help="lodestone topics, as the super user")
+
+
+def _without_right(settings: Settings, service: str, hidden: Iterable[str]) -> str | None:
+    """The topics among those hidden from a service that it works with."""
+    rights = service_rights(settings.topic_prefix, service)
+    lacking = [name for name in sorted(hidden) if any(right.covers(name) for right in rights)]
+    return f"no right to {', '.join(lacking)}" if lacking else None
 
 
 def _help(name: str, lane: str) -> str | None:

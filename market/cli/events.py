@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import rich_click as click
 
+from events.brokers import Bootstrap
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.topics import record_topic
@@ -75,7 +76,7 @@ async def _tail(
 
 
 async def _follow(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     topic: str,
     lane: LaneKey | None,
     stop: asyncio.Event,

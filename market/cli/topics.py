@@ -11,10 +11,10 @@ from events.replay import BrokenRecord
 from events.vocabulary import STREAMS
 from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
 from market.cli.lanes import check_lane, written_lane
-from market.ground import stand, wire
+from market.ground import prepare_kafka, stand, wire
 from market.republish import Republished, StillAtWork, lanes_of, republish
 from market.settings import Settings
-from market.topics import TopicError, create_topics, inspect_topics
+from market.topics import TopicError, inspect_topics
 
 ALL: Final = "all"
 PUBLIC: Final = "public"
@@ -90,7 +90,7 @@ async def _topics(settings: Settings, lost: str | None, *, dry_run: bool) -> Out
             republished = await republish(wiring, keys, tape=lost == PUBLIC, told=progress)
             created = republished.created
         elif not dry_run:
-            created = await create_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
+            created = await prepare_kafka(ground, lanes)
     return Outcome(
         topics=[
             Row(

@@ -13,6 +13,7 @@ from events.callers import Caller
 from events.migrations import MigrationError
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
+from market.broker_logins import READER
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -140,7 +141,7 @@ async def introduce(wiring: Wiring, ground: Ground, metrics: str, port: int) -> 
         api=f"{api}/v1",
         openapi=f"{api}/schema/openapi.json",
         metrics=metrics,
-        kafka=ground.bootstrap,
+        kafka=str(ground.acting_as(READER).bootstrap),
         postgresql=ground.admin_url
         if wiring.settings.database_url is None
         else "as LODESTONE_DATABASE_URL says",

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.brokers import Bootstrap
 from events.chain import genesis, next_head
 from events.codec import decode_envelope, decode_event, headers
 from events.connections import open_producer
@@ -39,7 +40,7 @@ class Forged(Struct, frozen=True, kw_only=True):
     report: AuditReport
 
 
-async def lane_bodies(bootstrap: str, lane: int) -> list[bytes]:
+async def lane_bodies(bootstrap: Bootstrap, lane: int) -> list[bytes]:
     """The bodies of a lane of the market stream, in order, without repeats."""
     bodies: dict[int, bytes] = {}
     async with open_reading(bootstrap, record_topic("", "market")) as reading:
@@ -77,7 +78,7 @@ def without_sustainability(events: Sequence[Recorded]) -> Compared:
 
 
 async def forge(
-    bootstrap: str, bodies: Sequence[bytes], deployment_id: UUID, lane: int, lanes: int
+    bootstrap: Bootstrap, bodies: Sequence[bytes], deployment_id: UUID, lane: int, lanes: int
 ) -> Forged:
     """Audit a copy of the lane with one price changed, as one who owns the broker could make it."""
     events = events_of(bodies, deployment_id, lane)

@@ -1,6 +1,5 @@
 """The files under deploy/ and requirements/ hold together, and with the settings."""
 
-import configparser
 import json
 import os
 import re
@@ -74,11 +73,65 @@ def test_compose_opens_ports_on_this_machine_only(compose: dict[str, Any]) -> No
 def test_compose_environment_is_a_valid_one(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("LODESTONE_")]:
         monkeypatch.delenv(name)
-    for name, value in compose["services"]["lodestone"]["environment"].items():
-        monkeypatch.setenv(name, value)
-    settings = load()
-    assert "kafka:9092" == settings.kafka_bootstrap
-    assert settings.role_url("writer") is not None
+    for service, protocol in (("lodestone", "SASL_SSL"), ("topics", "SSL")):
+        for name, value in compose["services"][service]["environment"].items():
+            monkeypatch.setenv(name, value)
+        settings = load()
+        assert settings.role_url("writer") is not None
+        assert protocol == settings.kafka_security_protocol
+        mounted = {volume.split(":")[1] for volume in compose["services"][service]["volumes"]}
+        for file in (settings.kafka_security_ca_file, settings.kafka_security_services_folder):
+            assert file is not None
+            assert mounted & {str(file), str(file.parent)}
+    assert "kafka:9091" == settings.kafka_bootstrap
+
+
+def test_only_who_prepares_kafka_is_given_the_super_users_key(compose: dict[str, Any]) -> None:
+    given = {
+        name: {volume.split(":")[0] for volume in service.get("volumes", [])} & {"authority", "provision"}
+        for name, service in compose["services"].items()
+    }
+    assert {"security": {"authority", "provision"}, "topics": {"provision"}} == {
+        name: secrets for name, secrets in given.items() if secrets
+    }
+
+
+def test_compose_and_the_embedded_broker_are_secured_alike(compose: dict[str, Any]) -> None:
+    """Each client listener of compose is as the embedded one's CLIENTS."""
+    embedded = _properties("secure.properties", security="/security")
+    composed = {
+        name.removeprefix("KAFKA_").lower().replace("___", "-").replace("_", "."): value.replace("$$", "$")
+        for name, value in compose["services"]["kafka"]["environment"].items()
+    }
+    assert "SASL_SSL" == _protocol(embedded, "CLIENTS")
+    for listener in ("INSIDE", "OUTSIDE"):
+        assert "SASL_SSL" == _protocol(composed, listener)
+        clients, same = "listener.name.clients", f"listener.name.{listener.lower()}"
+        for name in [name for name in embedded if name.startswith(clients)]:
+            assert embedded[name] == composed[name.replace(clients, same)]
+    apart = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+    common = {
+        name: value
+        for name, value in embedded.items()
+        if name not in apart and not name.startswith("listener.name.clients")
+    }
+    assert {"authorizer.class.name", "super.users", "allow.everyone.if.no.acl.found"} <= common.keys()
+    assert common == {name: composed.get(name) for name in common}
+    for each in (embedded, composed):
+        assert ["SSL", "SSL"] == [_protocol(each, name) for name in ("INTERNAL", "CONTROLLER")]
+
+
+def _protocol(properties: dict[str, str], listener: str) -> str:
+    return dict(pair.split(":") for pair in properties["listener.security.protocol.map"].split(","))[listener]
+
+
+def _properties(name: str, **given: str) -> dict[str, str]:
+    """A template of the broker's as it is filled in."""
+    ports = {"broker_port": "1", "controller_port": "2", "internal_port": "3", "login_ms": "3600000"}
+    text = (DEPLOY / "kafka" / name).read_text()
+    filled = string.Template(text).substitute(ports | {"log_dir": "/data"} | given)
+    lines = [line for line in filled.splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
 
 
 def test_compose_keeps_the_key_of_the_public_ids_where_the_service_may_write(
@@ -89,7 +142,7 @@ def test_compose_keeps_the_key_of_the_public_ids_where_the_service_may_write(
         "LODESTONE_DATA_DIR", service["environment"].get("LODESTONE_DATA_DIR", "/app/.lodestone")
     )
     folder = load().data_dir
-    volumes = dict(volume.split(":") for volume in service.get("volumes", []))
+    volumes = dict(volume.removesuffix(":ro").split(":") for volume in service.get("volumes", []))
     assert str(folder) in volumes.values()
     assert volumes.keys() <= compose["volumes"].keys()
     assert re.search(
@@ -100,7 +153,7 @@ def test_compose_keeps_the_key_of_the_public_ids_where_the_service_may_write(
 def test_every_service_that_is_depended_on_exists(compose: dict[str, Any]) -> None:
     services = compose["services"]
     wanted = {name for service in services.values() for name in service.get("depends_on", {})}
-    assert {"postgres", "kafka", "migrate", "topics"} == wanted
+    assert {"postgres", "security", "kafka", "migrate", "topics"} == wanted
     assert wanted <= services.keys()
 
 
@@ -179,13 +232,13 @@ def test_pom_says_nothing_about_where_artifacts_come_from(pom: ET.Element) -> No
 
 
 def test_kafka_templates_have_no_open_placeholders() -> None:
-    template = string.Template((DEPLOY / "kafka" / "server.properties").read_text())
-    assert {"broker_port", "controller_port", "log_dir"} == set(template.get_identifiers())
-    filled = template.substitute(broker_port=1, controller_port=2, log_dir="/data")
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
-    parser.read_string("[server]\n" + filled)
-    assert "PLAINTEXT://127.0.0.1:1" == parser["server"]["advertised.listeners"]
-    assert "-1" == parser["server"]["log.retention.ms"]
+    plain = _properties("server.properties")
+    assert "PLAINTEXT://127.0.0.1:1" == plain["advertised.listeners"]
+    assert "-1" == plain["log.retention.ms"]
+    secure = _properties("secure.properties", security="/files")
+    assert "CLIENTS://127.0.0.1:1,INTERNAL://127.0.0.1:3" == secure["advertised.listeners"]
+    assert "RULE:^CN=(broker|provision)$/$1/" == secure["ssl.principal.mapping.rules"]
+    assert [] == [name for name, value in secure.items() if "PLAINTEXT" in value]
 
 
 def test_topics_are_those_of_the_design() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from market.broker_logins import named
 from market.folders import CHECKOUT
 from market.settings import SettingsError, load
 
@@ -80,6 +81,29 @@ def test_a_role_url_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["LODESTONE_WRITER_URL needs LODESTONE_DATABASE_URL beside it"] == problems
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"USER": "a"}, "USER has no use with {}PROTOCOL=PLAINTEXT"),
+        ({"PROTOCOL": "SSL", "CERTIFICATE_FILE": "/a", "USER": "a", "PASSWORD": "b"},
+         "PASSWORD has no use with {}PROTOCOL=SSL"),
+        ({"PROTOCOL": "SASL_SSL", "CERTIFICATE_FILE": "/a"},
+         "CERTIFICATE_FILE has no use with {}PROTOCOL=SASL_SSL"),
+        ({"PROTOCOL": "SASL_SSL", "USER": "a"}, "USER and {}PASSWORD go together"),
+        ({"PROTOCOL": "SASL_SSL", "USER": "a", "PASSWORD": "b", "SERVICES_FOLDER": "/c"},
+         "USER and {}SERVICES_FOLDER exclude each other"),
+        ({"PROTOCOL": "SASL_SSL"}, "PROTOCOL=SASL_SSL needs {0}USER and {0}PASSWORD, or {0}SERVICES_FOLDER"),
+    ],
+)  # fmt: skip
+def test_half_a_login_at_kafka_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    prefix = "LODESTONE_KAFKA_SECURITY_"
+    named = {prefix + name: value for name, value in given.items()}
+    problems = refusal(monkeypatch, LODESTONE_KAFKA_BOOTSTRAP="kafka:9092", **named)
+    assert prefix + told.format(prefix) in problems
+
+
 def test_production_refuses_default_secrets_and_embedded_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = refusal(monkeypatch, LODESTONE_ENVIRONMENT="production", LODESTONE_CRASH_AT="relay.sent")
     assert [
@@ -101,6 +125,15 @@ def test_production_with_its_own_secrets_starts(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_secrets_do_not_show() -> None:
-    settings = load(cursor_secret="s" * 40, database_url="postgresql://admin:hidden@db/lodestone")
+    settings = load(
+        cursor_secret="s" * 40,
+        database_url="postgresql://admin:hidden@db/lodestone",
+        kafka_bootstrap="kafka:9092",
+        kafka_security_protocol="SASL_SSL",
+        kafka_security_user="relay",
+        kafka_security_password="hidden",
+    )
+    login = named(settings, "kafka:9092")
+    assert "hidden" not in repr(login) and "kafka:9092" == str(login)
     assert "s" * 40 not in repr(settings)
     assert "hidden" not in repr(settings)

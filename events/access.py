@@ -1,0 +1,208 @@
+"""Who may log in to Kafka and what they may do there: SCRAM users and rights, in the cluster's own record."""
+
+import asyncio
+import concurrent.futures
+import logging
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+
+from events.brokers import Bootstrap, Password, librdkafka_options
+from events.rights import Operation, Resource, Right
+
+REQUEST_SECONDS_MAX: Final = 15.0
+SCRAM_ITERATIONS: Final = 4_096
+"""The least that Kafka takes: passwords here are 256 random bits, which no iterations protect better."""
+
+TRY_SECONDS_MAX: Final = 0.5
+ANY_HOST: Final = "*"
+
+T = TypeVar("T")
+
+_RESOURCES: Final[dict[Resource, Any]] = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
+_OPERATIONS: Final[dict[Operation, Any]] = {
+    "read": AclOperation.READ,
+    "write": AclOperation.WRITE,
+    "create": AclOperation.CREATE,
+}
+_PATTERNS: Final = {False: ResourcePatternType.LITERAL, True: ResourcePatternType.PREFIXED}
+
+_quiet = logging.getLogger("lodestone.librdkafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+"""What goes wrong is raised; librdkafka would also say it on stderr, once for each try."""
+
+
+class AccessError(RuntimeError):
+    """Kafka did not do what was asked of its users and rights: one sentence that says why."""
+
+
+class NoSuchUser(LookupError):
+    """Kafka knows no such SCRAM user."""
+
+
+class Access:
+    """Changes users and rights: the login is a super user's, or holds Alter and Describe on the cluster."""
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self._faults: list[KafkaError] = []
+        self._bootstrap = bootstrap
+        options = librdkafka_options(bootstrap) | {"client.id": "lodestone-access"}
+        try:
+            self._admin = AdminClient({**options, "error_cb": self._faults.append}, logger=_quiet)
+        except KafkaException as error:
+            raise AccessError(_told(bootstrap, error.args[0])) from None
+
+    async def topics(self, seconds_max: float = REQUEST_SECONDS_MAX) -> frozenset[str]:
+        """Those that this login is shown; AccessError says in words what is wrong with address or login."""
+        deadline = asyncio.get_running_loop().time() + seconds_max
+        while True:
+            try:
+                found = await asyncio.to_thread(self._admin.list_topics, timeout=TRY_SECONDS_MAX)
+                return frozenset(found.topics)
+            except KafkaException as error:
+                fault = error.args[0]
+            self._admin.poll(0)
+            telling = [each for each in self._faults if each.code() in _LASTING]
+            if telling or asyncio.get_running_loop().time() > deadline:
+                raise AccessError(_told(self._bootstrap, (telling or [fault])[0]))
+
+    async def has_user(self, user: str) -> bool:
+        await self._check_may_alter()
+        try:
+            found = self._admin.describe_user_scram_credentials([user], request_timeout=REQUEST_SECONDS_MAX)
+            await self._done(found[user])
+        except NoSuchUser:
+            return False
+        return True
+
+    async def _check_may_alter(self) -> None:
+        """AccessError before librdkafka 2.16 asks for users and is refused: that ends its process."""
+        nobody = f"nobody-{secrets.token_hex(16)}"
+        try:
+            await self.remove_user(nobody)
+        except NoSuchUser:
+            return
+
+    async def set_password(self, user: str, password: str) -> None:
+        """Makes the user, or replaces its password: the next login needs it."""
+        credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
+        await self._alter(UserScramCredentialUpsertion(user, credential, password.encode()), user)
+
+    async def remove_user(self, user: str) -> None:
+        """NoSuchUser for one that is not there."""
+        await self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512), user)
+
+    async def rights_of(self, user: str) -> frozenset[Right]:
+        """Those that this module can give; rights for single hosts, and denials, are left out."""
+        found = await self._done(self._admin.describe_acls(_of(user), request_timeout=REQUEST_SECONDS_MAX))
+        return frozenset(right for binding in found if (right := _right(binding)) is not None)
+
+    async def allow(self, user: str, rights: Iterable[Right]) -> None:
+        """Beside what it may do already; a right that it has is left as it is."""
+        bindings = [_binding(user, right) for right in sorted(rights)]
+        if bindings:
+            await self._all(self._admin.create_acls(bindings, request_timeout=REQUEST_SECONDS_MAX))
+
+    async def forbid(self, user: str) -> None:
+        """Takes every right that names the user, whoever gave it."""
+        await self._all(self._admin.delete_acls([_of(user)], request_timeout=REQUEST_SECONDS_MAX))
+
+    async def _alter(self, change: Any, user: str) -> None:
+        done = self._admin.alter_user_scram_credentials([change], request_timeout=REQUEST_SECONDS_MAX)
+        await self._done(done[user])
+
+    async def _all(self, asked: Mapping[Any, "concurrent.futures.Future[Any]"]) -> None:
+        for each in asked.values():
+            await self._done(each)
+
+    async def _done(self, future: "concurrent.futures.Future[T]") -> T:
+        try:
+            return await asyncio.wrap_future(future)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.RESOURCE_NOT_FOUND:
+                raise NoSuchUser from None
+            raise AccessError(_told(self._bootstrap, error.args[0])) from None
+
+
+async def give_exactly(access: Access, user: str, rights: Collection[Right]) -> None:
+    """As `Access.allow`; what the user might do beyond `rights` is taken from it first."""
+    if await access.rights_of(user) - frozenset(rights):
+        await access.forbid(user)
+    await access.allow(user, rights)
+
+
+def _of(user: str) -> AclBindingFilter:
+    return AclBindingFilter(
+        ResourceType.ANY,
+        None,
+        ResourcePatternType.ANY,
+        f"User:{user}",
+        None,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+
+
+def _binding(user: str, right: Right) -> AclBinding:
+    return AclBinding(
+        _RESOURCES[right.resource],
+        right.name,
+        _PATTERNS[right.prefixed],
+        f"User:{user}",
+        ANY_HOST,
+        _OPERATIONS[right.operation],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _right(binding: AclBinding) -> Right | None:
+    resource = _names(_RESOURCES).get(binding.restype)
+    operation = _names(_OPERATIONS).get(binding.operation)
+    if resource is None or operation is None:
+        return None
+    prefixed = binding.resource_pattern_type == ResourcePatternType.PREFIXED
+    right = Right(resource=resource, name=binding.name, operation=operation, prefixed=prefixed)
+    mine = _binding(binding.principal.removeprefix("User:"), right)
+    return right if mine == binding else None
+
+
+def _names(table: Mapping[T, Any]) -> dict[Any, T]:
+    return {value: name for name, value in table.items()}
+
+
+_IN_WORDS: Final = {
+    KafkaError._AUTHENTICATION: "{servers} refuses the login of {who}: unknown user or wrong password",
+    KafkaError._SSL: "no TLS with {servers}: its certificate is of an authority that is not trusted here, "
+    "or not for this name, or it takes none ({fault})",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "{who} may not change users and rights at {servers}",
+    KafkaError.SECURITY_DISABLED: "{servers} has no authorizer: rights cannot be kept there",
+    KafkaError._TRANSPORT: "nothing answers at {servers} in the protocol that is set",
+    KafkaError._TIMED_OUT: "{servers} did not answer in time",
+}
+
+
+_LASTING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)
+"""What trying again does not help against."""
+
+
+def _told(bootstrap: Bootstrap, fault: KafkaError) -> str:
+    login = None if isinstance(bootstrap, str) else bootstrap.login
+    who = login.user if isinstance(login, Password) else "this login"
+    sentence = _IN_WORDS.get(fault.code(), "{servers} refuses: {fault}")
+    return sentence.format(servers=bootstrap, who=who, fault=fault.str())

@@ -1,0 +1,81 @@
+"""Where a Kafka is and how one logs in there: what every client of the record is opened with."""
+
+import ssl
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+SCRAM: Final = "SCRAM-SHA-512"
+
+
+class Password(Struct, frozen=True, tag="password"):
+    """A login by SCRAM-SHA-512; the password is never shown."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Password(user={self.user!r})"
+
+
+class Certificate(Struct, frozen=True, tag="certificate"):
+    """A login by TLS; the file holds the private key and the certificate, in PEM."""
+
+    file: str
+
+
+class Brokers(Struct, frozen=True, kw_only=True):
+    """Brokers that speak TLS. `ca_file` None: whom the system trusts; `login` None: nobody by name.
+
+    An audit's children are told of them as JSON.
+    """
+
+    servers: str
+    ca_file: str | None = None
+    login: Password | Certificate | None = None
+
+    def __str__(self) -> str:
+        return self.servers
+
+
+Bootstrap: TypeAlias = str | Brokers
+"""`host:port`, several with commas; a bare string is of brokers that take plain text from anybody."""
+
+
+def aiokafka_options(bootstrap: Bootstrap) -> dict[str, Any]:
+    """What aiokafka's clients take. OSError for a file that cannot be read or holds no PEM."""
+    if isinstance(bootstrap, str):
+        return {"bootstrap_servers": bootstrap}
+    trust = ssl.create_default_context(cafile=bootstrap.ca_file)
+    options: dict[str, Any] = {"bootstrap_servers": bootstrap.servers, "ssl_context": trust}
+    match bootstrap.login:
+        case Password(user, password):
+            return options | {
+                "security_protocol": "SASL_SSL",
+                "sasl_mechanism": SCRAM,
+                "sasl_plain_username": user,
+                "sasl_plain_password": password,
+            }
+        case Certificate(file):
+            trust.load_cert_chain(file)
+    return options | {"security_protocol": "SSL"}
+
+
+def librdkafka_options(bootstrap: Bootstrap) -> dict[str, str]:
+    """What confluent-kafka's clients take."""
+    if isinstance(bootstrap, str):
+        return {"bootstrap.servers": bootstrap}
+    options = {"bootstrap.servers": bootstrap.servers, "security.protocol": "SSL"}
+    if bootstrap.ca_file is not None:
+        options["ssl.ca.location"] = bootstrap.ca_file
+    match bootstrap.login:
+        case Password(user, password):
+            options |= {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": SCRAM,
+                "sasl.username": user,
+                "sasl.password": password,
+            }
+        case Certificate(file):
+            options |= {"ssl.certificate.location": file, "ssl.key.location": file}
+    return options

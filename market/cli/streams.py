@@ -1,0 +1,106 @@
+"""`lodestone streams`: partners' logins at a secured Kafka: give one, take it away, replace its password."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+from uuid import UUID
+
+import rich_click as click
+
+from events.access import Access, AccessError
+from events.connections import acquire
+from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
+from market.ground import stand, wire
+from market.http.ids import to_text
+from market.settings import Settings
+from market.store.party_reads import existing, open_streams
+from market.topic_access import AlreadyGranted, Granted, NotGranted
+from market.topic_access import grant as give
+from market.topic_access import revoke as take
+from market.topic_access import rotate as replace
+
+PLAIN: Final = (
+    "this Kafka takes plain text from anybody, so it has no logins to give: start it with make up SECURE=1, "
+    "or name a secured cluster with LODESTONE_KAFKA_SECURITY_PROTOCOL"
+)
+
+T = TypeVar("T")
+
+
+@click.group("streams")
+def command() -> None:
+    """Partners' logins at a secured Kafka: own topic, public tape, checkpoints, own consumer groups."""
+
+
+@command.command("grant")
+@click.argument("organisation", metavar="ORG")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def grant(*, organisation: str, as_json: bool) -> None:
+    """Make a partner's user with its rights and print its password: this once, since it is kept nowhere."""
+    _print(run_async(_on_kafka(settings_of(), organisation, give)), as_json=as_json)
+
+
+@command.command("rotate")
+@click.argument("organisation", metavar="ORG")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def rotate(*, organisation: str, as_json: bool) -> None:
+    """Replace a partner's password and print the new one; the old one opens no connection any more.
+
+    A connection that is open goes on until its login has to be repeated, an hour at most; where that is too
+    long, revoke and grant again: without rights it reads nothing.
+    """
+    _print(run_async(_on_kafka(settings_of(), organisation, replace)), as_json=as_json)
+
+
+@command.command("revoke")
+@click.argument("organisation", metavar="ORG")
+def revoke(*, organisation: str) -> None:
+    """Take a partner's rights and its user: connections that are open read nothing more."""
+    run_async(_on_kafka(settings_of(), organisation, take))
+    say(f"{organisation} has no login at Kafka any more; its topic stays")
+
+
+def _print(granted: Granted, *, as_json: bool) -> None:
+    if as_json:
+        print_json(granted)
+        return
+    for name, value in (
+        ("protocol", granted.protocol),
+        ("mechanism", granted.mechanism),
+        ("user", granted.user),
+        ("password", granted.password),
+        ("topic", granted.topic),
+        ("groups", f"{granted.group_prefix}*"),
+    ):
+        print_line(f"{name:<10} {value}")
+    say("the password is shown this once; give it away by a safe way, with the brokers' address and ca.pem")
+
+
+async def _on_kafka(settings: Settings, text: str, change: Callable[[Access, str, UUID], Awaitable[T]]) -> T:
+    """CommandFailed with the reason; an organisation has to be registered, not to have opened its stream."""
+    organisation = _organisation(text)
+    async with stand(settings) as ground, wire(ground) as wiring:
+        if isinstance(ground.bootstrap, str):
+            raise CommandFailed(Exit.INVALID_INPUT, PLAIN)
+        async with acquire(wiring.writer) as connection:
+            known = await existing(connection, [organisation])
+            streaming = organisation in await open_streams(connection)
+        if not known:
+            raise CommandFailed(
+                Exit.INVALID_INPUT, f"there is no organisation {to_text('org', organisation)}"
+            )
+        try:
+            done = await change(Access(ground.bootstrap), settings.topic_prefix, organisation)
+        except (AlreadyGranted, NotGranted) as refused:
+            raise CommandFailed(Exit.INVALID_INPUT, str(type(refused).__doc__)) from None
+        except AccessError as error:
+            raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
+    if not streaming and change is not take:
+        say(f"its topic is there once it opens its stream: PUT /v1/organisations/{text}/stream")
+    return done
+
+
+def _organisation(text: str) -> UUID:
+    try:
+        return UUID(hex=text.removeprefix("org_"))
+    except ValueError:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{text!r} is no organisation's id") from None

@@ -1,0 +1,106 @@
+"""Users and rights on a secured Kafka: of the project's services, and of partners, one by one."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.access import Access, AccessError, give_exactly
+from events.brokers import SCRAM, Bootstrap
+from market.broker_files import new_password
+from market.broker_logins import acting_as, service_password, services_folder
+from market.children import LocalServerError
+from market.rules.streams import partner_topic
+from market.rules.topic_rights import (
+    SERVICES,
+    partner_group_prefix,
+    partner_rights,
+    partner_user,
+    service_rights,
+    service_user,
+)
+from market.settings import Settings
+
+
+class AlreadyGranted(Exception):
+    """The organisation has a user already; a lost password is replaced by `lodestone streams rotate`."""
+
+
+class NotGranted(Exception):
+    """The organisation has no user; `lodestone streams grant` makes one."""
+
+
+class Granted(Struct, frozen=True, kw_only=True):
+    """What a partner's client needs beside the address and `ca.pem`; the password is kept nowhere."""
+
+    protocol: str
+    mechanism: str
+    user: str
+    password: str
+    topic: str
+    group_prefix: str
+
+
+async def prepare_services(settings: Settings, bootstrap: Bootstrap) -> None:
+    """Makes users and rights of the services as they are to be, where services have logins of their own."""
+    folder = services_folder(settings, bootstrap)
+    if folder is None:
+        return
+    access, prefix = Access(bootstrap), settings.topic_prefix
+    for service in SERVICES:
+        user = service_user(prefix, service)
+        await give_exactly(access, user, service_rights(prefix, service))
+        await access.set_password(user, service_password(folder, service))
+
+
+async def seen_by_services(settings: Settings, bootstrap: Bootstrap) -> dict[str, frozenset[str] | str]:
+    """The topics that each service is shown once it has logged in, or in words why it cannot.
+
+    Nothing where services have no logins of their own.
+    """
+    seen: dict[str, frozenset[str] | str] = {}
+    for service in SERVICES:
+        try:
+            login = acting_as(settings, bootstrap, service)
+            if login is bootstrap:
+                return {}
+            seen[service] = await Access(login).topics()
+        except (AccessError, LocalServerError) as error:
+            seen[service] = str(error)
+    return seen
+
+
+async def grant(access: Access, topic_prefix: str, organisation: UUID) -> Granted:
+    """AlreadyGranted for who has a user: what it knows would stop working unnoticed."""
+    if await access.has_user(partner_user(topic_prefix, organisation)):
+        raise AlreadyGranted
+    return await _give(access, topic_prefix, organisation)
+
+
+async def rotate(access: Access, topic_prefix: str, organisation: UUID) -> Granted:
+    """A new password. A connection that is open goes on until its login has to be repeated."""
+    if not await access.has_user(partner_user(topic_prefix, organisation)):
+        raise NotGranted
+    return await _give(access, topic_prefix, organisation)
+
+
+async def revoke(access: Access, topic_prefix: str, organisation: UUID) -> None:
+    """Rights first: open connections read nothing more from then on, and no new one comes after."""
+    user = partner_user(topic_prefix, organisation)
+    await access.forbid(user)
+    if not await access.has_user(user):
+        raise NotGranted
+    await access.remove_user(user)
+
+
+async def _give(access: Access, topic_prefix: str, organisation: UUID) -> Granted:
+    user, password = partner_user(topic_prefix, organisation), new_password()
+    await give_exactly(access, user, partner_rights(topic_prefix, organisation))
+    await access.set_password(user, password)
+    return Granted(
+        protocol="SASL_SSL",
+        mechanism=SCRAM,
+        user=user,
+        password=password,
+        topic=partner_topic(topic_prefix, organisation),
+        group_prefix=partner_group_prefix(topic_prefix, organisation),
+    )
