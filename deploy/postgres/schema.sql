@@ -1048,6 +1048,8 @@ CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 
 CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
 
+CREATE INDEX facility_by_id ON state.facility USING btree (facility);
+
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
 CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);

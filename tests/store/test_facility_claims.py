@@ -202,3 +202,16 @@ async def test_other_facilities_are_not_counted(scene: Scene) -> None:
     other = scene.sellers[1]
     await offers.post(scene.desk, other.trader, market=scene.market, draft=draft(other, 900))
     await post(scene, 10)
+
+
+async def test_a_dry_run_is_counted_too_and_leaves_nothing(scene: Scene) -> None:
+    seller = scene.sellers[0]
+    before = len(await scene.events("market"))
+    given: dict[str, Any] = {"market": scene.market, "dry_run": True}
+    with pytest.raises(Refusals, match="0 t are committed, 11 t asked"):
+        await offers.post(scene.desk, seller.trader, draft=draft(seller, 11), **given)
+    drafts = await offers.post(scene.desk, seller.trader, draft=draft(seller, 10), **given)
+    assert isinstance(drafts, tuple)
+    assert 1 == len(drafts)
+    assert before == len(await scene.events("market"))
+    await post(scene, 10)

@@ -25,7 +25,7 @@ alter table state.requirement add column body bytea;
 update state.supply s set body = t.body from state.order_terms t where t.order_id = s.supply;
 update state.requirement r set body = t.body from state.order_terms t where t.order_id = r.requirement;
 drop table state.order_terms;
-drop index state.match_of_supply;
+drop index state.match_of_supply, state.facility_by_id;
 """
 
 

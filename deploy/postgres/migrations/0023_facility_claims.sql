@@ -29,3 +29,4 @@ WHERE t.lane = d.lane AND t.market = d.market AND t.order_id = d.supply;
 
 CREATE INDEX order_terms_of_facility ON state.order_terms (facility, delivered_time) WHERE facility IS NOT NULL;
 CREATE INDEX match_of_supply ON state.match (supply) WHERE status IN ('open', 'confirmed');
+CREATE INDEX facility_by_id ON state.facility (facility);
