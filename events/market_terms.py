@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
 from events.rex_terms import Core, MagnetNeed, RouteCeilings, StepDown, WholeMagnets
 from events.vocabulary import (
     Assay,
@@ -81,6 +82,7 @@ class MemberFacility(Struct, frozen=True, kw_only=True):
     stages: tuple[ValueChainStage, ...]
     scale: FacilityScale
     strategic_project: bool = False
+    capacities: tuple[FacilityCapacity, ...] = ()
 
 
 class MemberCertificate(Struct, frozen=True, kw_only=True):
@@ -180,6 +182,7 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     core: Core | UnsetType = UNSET
     magnets: WholeMagnets | UnsetType = UNSET
     step_down: StepDown | UnsetType = UNSET
+    capacity: CapacityCount | None = None
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):
@@ -368,6 +371,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """Formulas, benchmarks, evidence rules and default amounts of a market; immutable once published.
 
     `route_ceilings`: the Re-X routes that a lot's condition allows, of the forms that have an entry.
+    Without `capacity` no order is held against its facility.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -383,3 +387,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     thin_component_groups: Annotated[int, Meta(ge=1, le=100)] = 3
     route_ceilings: Annotated[tuple[RouteCeilings, ...], Meta(max_length=16)] | UnsetType = UNSET
     effective_from: Instant
+    capacity: CapacityRule | UnsetType = UNSET

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from events.capacity_terms import FacilityCapacity
 from events.vocabulary import (
     Code,
     Count,
     CountryCode,
     FacilityScale,
+    FacilityStatus,
     Instant,
     KeyRole,
-    MassG,
     PartyRole,
-    ProductForm,
     Sha256Hex,
     Stream,
     Text,
@@ -52,13 +52,6 @@ class OrganisationChanged(Struct, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
 
 
-class FacilityCapacity(Struct, frozen=True, kw_only=True):
-    """Nameplate capacity in grams of product per year."""
-
-    form: ProductForm
-    nameplate_g_per_year: MassG
-
-
 class FacilityRegistered(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "parties.facility.registered.v1"
 
@@ -72,6 +65,7 @@ class FacilityRegistered(Struct, frozen=True, kw_only=True):
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
     strategic_project: Code | None = None
+    status: FacilityStatus | None = None
 
 
 class FacilityChanged(Struct, frozen=True, kw_only=True):
@@ -89,6 +83,7 @@ class FacilityChanged(Struct, frozen=True, kw_only=True):
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
     strategic_project: Code | None = None
+    status: FacilityStatus | None = None
 
 
 class FacilityRevoked(Struct, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ PartyRole = Literal[
 KeyRole = Literal["trader", "compliance", "auditor", "operator", "admin"]
 ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
 FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]
+FacilityStatus = Literal["operating", "pilot", "planned"]
 ProductForm = Literal[
     "ore",
     "concentrate",

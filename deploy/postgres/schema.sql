@@ -569,7 +569,9 @@ CREATE TABLE state.order_terms (
     market uuid NOT NULL,
     order_id uuid NOT NULL,
     organisation uuid NOT NULL,
-    body bytea NOT NULL
+    body bytea NOT NULL,
+    facility uuid,
+    delivered_time timestamp with time zone
 );
 
 CREATE TABLE state.organisation (
@@ -1046,6 +1048,8 @@ CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 
 CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
 
+CREATE INDEX facility_by_id ON state.facility USING btree (facility);
+
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
 CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);
@@ -1078,11 +1082,15 @@ CREATE INDEX match_of_buyer_in_time ON state.match USING btree (buyer, struck_ti
 
 CREATE INDEX match_of_seller_in_time ON state.match USING btree (seller, struck_time);
 
+CREATE INDEX match_of_supply ON state.match USING btree (supply) WHERE (status = ANY (ARRAY['open'::text, 'confirmed'::text]));
+
 CREATE INDEX match_open ON state.match USING btree (lane, market) WHERE (status = 'open'::text);
 
 CREATE INDEX member_by_organisation ON state.member USING btree (organisation, market);
 
 CREATE INDEX nomination_of ON state.nomination USING btree (agreement, level, period_start);
+
+CREATE INDEX order_terms_of_facility ON state.order_terms USING btree (facility, delivered_time) WHERE (facility IS NOT NULL);
 
 CREATE INDEX organisation_by_id ON state.organisation USING btree (organisation);
 

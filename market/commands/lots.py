@@ -1,7 +1,7 @@
 """Recovered-material lots: list, amend, grade, withdraw, expire, and the release of a sold lot's
 reservation."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -12,6 +12,7 @@ from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, in_market, submit
 from events.rex_terms import StepDown
 from events.vocabulary import ConditionGrade, lane_of
+from market.commands.counting import counted, in_turn
 from market.commands.orders import find, load_posting, load_supplies, lot_of, submit_change, submit_posting
 from market.rules import lots
 from market.rules.lots import GradeLot, ReleaseLot, ReleaseState
@@ -44,9 +45,9 @@ async def load_release(
     return states
 
 
-LIST = in_market("recovered-lot.list", load_posting, lots.list_lot)
+LIST = in_turn("recovered-lot.list", load_posting, lots.list_lot)
 JUDGE = in_market("recovered-lot.judge", load_posting, lots.judge)
-AMEND = in_market("recovered-lot.amend", load_supplies, lots.amend)
+AMEND = in_turn("recovered-lot.amend", load_supplies, lots.amend)
 GRADE = in_market("recovered-lot.grade", load_supplies, lots.grade)
 WITHDRAW = in_market("recovered-lot.withdraw", load_supplies, lots.withdraw)
 EXPIRE = in_market("recovered-lot.expire", load_supplies, lots.expire)
@@ -62,16 +63,20 @@ async def list_lot(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    return await submit_posting(
-        desk,
-        LIST,
-        PostSupply(caller=caller, draft=draft),
-        market=market,
-        lot=lot_of(caller, draft.physical_lot),
-        caller=caller,
-        request=request,
-        dry_run=dry_run,
-    )
+    def submitted(argument: PostSupply, turn: frozenset[str]) -> Awaitable[Answer]:
+        return submit_posting(
+            desk,
+            LIST,
+            argument,
+            market=market,
+            lot=lot_of(caller, draft.physical_lot),
+            caller=caller,
+            request=request,
+            dry_run=dry_run,
+            turn=turn,
+        )
+
+    return await counted(submitted, PostSupply(caller=caller, draft=draft))
 
 
 async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: SupplyDraft) -> None:
@@ -100,15 +105,21 @@ async def amend(
 ) -> Answer:
     """`draft` is the whole lot as it shall stand."""
     place = await find(desk, caller, order, "lot")
-    return await submit_change(
-        desk,
-        AMEND,
-        AmendSupply(caller=caller, order=order, expected_version=expected_version, draft=draft),
-        place=place,
-        caller=caller,
-        request=request,
-        dry_run=dry_run,
-    )
+    argument = AmendSupply(caller=caller, order=order, expected_version=expected_version, draft=draft)
+
+    def submitted(argument: AmendSupply, turn: frozenset[str]) -> Awaitable[Answer]:
+        return submit_change(
+            desk,
+            AMEND,
+            argument,
+            place=place,
+            caller=caller,
+            request=request,
+            dry_run=dry_run,
+            turn=turn,
+        )
+
+    return await counted(submitted, argument)
 
 
 async def grade(

@@ -56,8 +56,9 @@ async def submit_posting(
     caller: Caller,
     request: Request | None,
     dry_run: bool,
+    turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A new order: the market's lane, and the lot's when it names one."""
+    """A new order: the market's lane, and the lot's when it names one; `turn`: its facility's key."""
     lane = desk.lane("market", market)
     return await submit(
         desk,
@@ -65,7 +66,7 @@ async def submit_posting(
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
         caller=caller,
         lanes=[lane] if lot is None else [lane, desk.lane("materials", lot)],
-        touches=frozenset() if lot is None else frozenset({f"lot:{lot}"}),
+        touches=turn if lot is None else turn | {f"lot:{lot}"},
         reads=frozenset({failings(market, caller.organisation)}),
         request=request,
         dry_run=dry_run,
@@ -82,9 +83,10 @@ async def submit_change(
     request: Request | None,
     dry_run: bool,
     releases: bool = False,
+    turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A change of an order; `releases`: it may give the physical lot free."""
-    lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}"}
+    """A change of an order; `releases`: it may give the physical lot free; `turn`: its facility's key."""
+    lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}", *turn}
     if releases and place.lot_identity is not None:
         lanes.append(desk.lane("materials", place.lot_identity))
         touches.add(f"lot:{place.lot_identity}")

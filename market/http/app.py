@@ -51,6 +51,7 @@ from market.http import (
     streams,
     supply_offers,
     transformations,
+    twins,
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
@@ -89,6 +90,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *passport_exports.HANDLERS,
     *lineage.HANDLERS,
     *transformations.HANDLERS,
+    *twins.HANDLERS,
     *crma.HANDLERS,
     *crma_statement.HANDLERS,
     *returns.HANDLERS,

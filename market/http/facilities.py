@@ -5,8 +5,9 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from events.party_events import FacilityCapacity, FacilityRegistered
-from events.vocabulary import FacilityScale, ProductForm, ValueChainStage
+from events import capacity_terms as terms
+from events.party_events import FacilityRegistered
+from events.vocabulary import FacilityScale, FacilityStatus, ProductForm, ValueChainStage
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import COMPLIANCE, READERS
@@ -14,7 +15,7 @@ from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_fo
 from market.http.ids import FacilityId, OrganisationId, to_text
 from market.http.lists import PageQuery
 from market.http.material import Body
-from market.http.numbers import TONNES, TonnesPositive
+from market.http.numbers import PERCENT, TONNES, Percent, TonnesPositive
 from market.http.organisations import load as load_organisation
 from market.http.paging import Listing
 from market.http.patching import patch_of, patched
@@ -32,15 +33,69 @@ EXAMPLE: Final = {
     "stages": ["processing"],
     "scale": "industrial",
     "readiness_level": 9,
-    "capacities": [{"form": "separated_oxide", "nameplate_t_per_year": "4000"}],
+    "status": "operating",
+    "capacities": [
+        {"form": "separated_oxide", "nameplate_t_per_year": "4000", "yield_percent": "92"},
+        {
+            "form": "separated_oxide",
+            "element": "Dy",
+            "nameplate_t_per_year": "40",
+            "ramp": [
+                {"year": 2027, "quarter": 1, "share_percent": "25"},
+                {"year": 2028, "quarter": 1, "share_percent": "100"},
+            ],
+        },
+    ],
 }
 
 
+class RampStep(Body, frozen=True, kw_only=True):
+    """From this quarter on `share_percent` of the nameplate is made, until the next step."""
+
+    year: Annotated[int, Meta(ge=2000, le=2200)]
+    quarter: Annotated[int, Meta(ge=1, le=4)]
+    share_percent: Percent
+
+
 class Capacity(Body, frozen=True, kw_only=True):
-    """Nameplate capacity in tonnes of product per year."""
+    """Nameplate capacity in tonnes of product per year, or of `element` contained in it.
+
+    `yield_percent`: mass made of mass fed. A facility that is a pilot or planned states a `ramp`; before its
+    first step nothing is made.
+    """
 
     form: ProductForm
     nameplate_t_per_year: TonnesPositive
+    element: Code | None = None
+    yield_percent: Percent | None = None
+    ramp: Annotated[tuple[RampStep, ...], Meta(max_length=40)] = ()
+
+    def inside(self) -> terms.FacilityCapacity:
+        return terms.FacilityCapacity(
+            form=self.form,
+            nameplate_g_per_year=TONNES.parse(self.nameplate_t_per_year),
+            element=self.element,
+            yield_ppb=None if self.yield_percent is None else PERCENT.parse(self.yield_percent),
+            ramp=tuple(
+                terms.RampStep(
+                    year=step.year, quarter=step.quarter, share_ppb=PERCENT.parse(step.share_percent)
+                )
+                for step in self.ramp
+            ),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.FacilityCapacity) -> Self:
+        return cls(
+            form=value.form,
+            nameplate_t_per_year=TONNES.text(value.nameplate_g_per_year),
+            element=value.element,
+            yield_percent=None if value.yield_ppb is None else PERCENT.text(value.yield_ppb),
+            ramp=tuple(
+                RampStep(year=step.year, quarter=step.quarter, share_percent=PERCENT.text(step.share_ppb))
+                for step in value.ramp
+            ),
+        )
 
 
 class FacilityTerms(Body, frozen=True, kw_only=True):
@@ -54,6 +109,7 @@ class FacilityTerms(Body, frozen=True, kw_only=True):
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[Capacity, ...], Meta(max_length=32)] = ()
     strategic_project: Code | None = None
+    status: FacilityStatus | None = None
 
     def details(self) -> FacilityDetails:
         return FacilityDetails(
@@ -63,13 +119,9 @@ class FacilityTerms(Body, frozen=True, kw_only=True):
             stages=self.stages,
             scale=self.scale,
             readiness_level=self.readiness_level,
-            capacities=tuple(
-                FacilityCapacity(
-                    form=stated.form, nameplate_g_per_year=TONNES.parse(stated.nameplate_t_per_year)
-                )
-                for stated in self.capacities
-            ),
+            capacities=tuple(stated.inside() for stated in self.capacities),
             strategic_project=self.strategic_project,
+            status=self.status,
         )
 
     @classmethod
@@ -109,11 +161,9 @@ def _members(value: FacilityDetails) -> dict[str, Any]:
         "stages": value.stages,
         "scale": value.scale,
         "readiness_level": value.readiness_level,
-        "capacities": tuple(
-            Capacity(form=stated.form, nameplate_t_per_year=TONNES.text(stated.nameplate_g_per_year))
-            for stated in value.capacities
-        ),
+        "capacities": tuple(map(Capacity.outside, value.capacities)),
         "strategic_project": value.strategic_project,
+        "status": value.status,
     }
 
 

@@ -139,6 +139,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.OrganisationExists,
             refusals.InitiativeExists,
             refusals.FacilityInUse,
+            refusals.CapacityExceeded,
             record.IdTaken,
             refusals.KeysMax,
         ),

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, field
 
 from events import market_terms as terms
+from events.capacity_terms import CapacityRule
 from events.vocabulary import Denominator, Instant, ProductForm
 from market.commands import inputs as commands
 from market.http import lists
@@ -75,6 +76,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
 
     `route_ceilings`: which Re-X routes the condition of a lot allows. Left out, whole magnets and cores of
     grade A may be reused, of B refurbished, of C repurposed, of D recycled; empty, no form is graded.
+    `capacity`: what becomes of an order that passes what its facility can make beside all it has committed.
+    Without it, and for forms that a facility states no capacity for, nothing is counted.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -92,6 +95,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
         default_factory=standard_ceilings
     )
     effective_from: Instant
+    capacity: CapacityRule | None = None
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -119,6 +123,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             thin_component_groups=self.thin_component_groups,
             route_ceilings=tuple(each.inside() for each in self.route_ceilings),
             effective_from=utc(self.effective_from),
+            capacity=self.capacity or UNSET,
         )
 
     @classmethod
@@ -171,6 +176,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         if value.route_ceilings is UNSET
         else tuple(map(RouteCeilings.outside, value.route_ceilings)),
         "effective_from": value.effective_from,
+        "capacity": value.capacity or None,
     }
 
 

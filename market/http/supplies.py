@@ -3,13 +3,15 @@
 from typing import Any, Final, Literal, Self
 from uuid import UUID
 
+from events import capacity_terms
+from events.capacity_terms import CapacityRule
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.conversion import ConversionStep, supply_conversion
 from market.http.endpoint import Answer, Call, DryRun, not_found
 from market.http.ids import MarketId, OrganisationId, SupplyId, to_text
-from market.http.material import ExchangeRate
-from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.material import Body, ExchangeRate
+from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
 from market.http.order_lists import entry
 from market.http.patching import patch_of
 from market.http.reads import as_caller, own, viewer
@@ -17,8 +19,10 @@ from market.http.receipts import Accepted, Done, warned
 from market.http.rex_terms import CoreFigures
 from market.http.supply_terms import SupplyTerms
 from market.rules.book import OrderStatus, SupplyOrder
+from market.rules.counting import capacity_cautions, passes
 from market.rules.supplies import stated_cautions
 from market.rules.visibility import SealedOrder, see_order
+from market.rules.wording import Code
 from market.store import markets, supplies
 from market.store.supplies import SupplyRow
 
@@ -39,12 +43,46 @@ class PostSupply(SupplyTerms, frozen=True, kw_only=True):
     market: MarketId
 
 
+class CountedQuarter(Body, frozen=True, kw_only=True):
+    """Tonnes of product, or of `element` in it, as they stood when the order was counted."""
+
+    quarter: str
+    element: Code | None
+    capacity_t: str
+    committed_t: str
+    asked_t: str
+    exceeded: bool
+
+    @classmethod
+    def of(cls, value: capacity_terms.CountedQuarter) -> Self:
+        return cls(
+            quarter=f"{value.year}-Q{value.quarter}",
+            element=value.element,
+            capacity_t=TONNES.text(value.capacity_g),
+            committed_t=TONNES.text(value.committed_g),
+            asked_t=TONNES.text(value.asked_g),
+            exceeded=passes(value),
+        )
+
+
+class CapacityView(Body, frozen=True, kw_only=True):
+    """How the order was held against its facility; no quarters: the facility states no such capacity."""
+
+    rule: CapacityRule
+    quarters: tuple[CountedQuarter, ...]
+
+    @classmethod
+    def of(cls, value: capacity_terms.CapacityCount) -> Self:
+        return cls(rule=value.rule, quarters=tuple(map(CountedQuarter.of, value.quarters)))
+
+
 class SupplyView(PostSupply, frozen=True, kw_only=True):
     """An offer or lot as it stands. What is stated above is converted here: `basis_kg`,
     `ask_eur_per_basis_kg`.
 
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
     sold. `conversion` leads from wet mass to basis and from the ask to EUR per kg of basis, line by line.
+    `capacity`: as it was counted, in a market that counts.
     """
 
     id: SupplyId
@@ -60,6 +98,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     exchange_rate: ExchangeRate | None
     conversion: tuple[ConversionStep, ...]
     core_figures: CoreFigures | None = None
+    capacity: CapacityView | None = None
 
     @classmethod
     def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
@@ -80,6 +119,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
             exchange_rate=exchange_rate(order.terms.ask),
             conversion=supply_conversion(order.terms, basis),
             core_figures=CoreFigures.of(order.terms.core),
+            capacity=None if order.terms.capacity is None else CapacityView.of(order.terms.capacity),
         )
 
 
@@ -136,7 +176,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
         basis_kg=KILOGRAMS.text(terms.basis_g),
         ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
         exchange_rate=exchange_rate(terms.ask),
-        warnings=warned(stated_cautions(terms)),
+        warnings=warned((*stated_cautions(terms), *capacity_cautions(terms))),
         **outcome.accepted(),
     )
 

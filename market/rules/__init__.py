@@ -22,7 +22,9 @@ In the order of reading, each line from what a command meets first to what it re
     a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
                  mass_balance; lineage (where its elements come from), lineage_layers;
                  passport_evidence (in orders), data_carriers (where its code leads)
-    the Union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
+    a facility   capacities (what it makes), committed (what orders have of it), twins (both); counting
+                 (orders against it)
+    the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when); returns (of
                  products, years ahead)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,

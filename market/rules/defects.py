@@ -391,3 +391,21 @@ class InitiativeUnknown(Refusal):
     """No initiative {initiative} is registered, or it was revoked."""
 
     code = "initiative_unknown"
+
+
+class RampMissing(Refusal):
+    """A facility that is {status} states for each capacity what share of it is made from which quarter on."""
+
+    code = "ramp_missing"
+
+
+class RampNotAscending(Refusal):
+    """The ramp states {later} after {earlier}: steps follow each other in time."""
+
+    code = "ramp_not_ascending"
+
+
+class ElementUnknown(Refusal):
+    """There is no element {element}."""
+
+    code = "element_unknown"

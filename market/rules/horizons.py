@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from events.market_terms import SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.rules.defects import (
@@ -40,6 +41,13 @@ def window_refusals(
                 )
             )
     return reasons
+
+
+def delivered_time(terms: SupplyTerms) -> datetime:
+    """The end of the last delivery that a supply states."""
+    if terms.term is not None:
+        return contract_years(terms.term).end
+    return max(tranche.window.end for tranche in terms.tranches)
 
 
 def contract_years(term: TermHorizon) -> Period:

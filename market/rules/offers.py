@@ -20,6 +20,7 @@ from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
+from market.rules.counting import counted
 from market.rules.ineligibility import kg_text
 from market.rules.orders import (
     Expire,
@@ -48,19 +49,21 @@ COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "
 
 
 class PostSupply(Struct, frozen=True, kw_only=True):
-    """Post an offer, or list a recovered lot."""
+    """Post an offer, or list a recovered lot. `counting`: it is the facility's turn to be counted."""
 
     caller: Caller
     draft: SupplyDraft
+    counting: bool = False
 
 
 class AmendSupply(Struct, frozen=True, kw_only=True):
-    """`draft` is the whole order as it shall stand."""
+    """`draft` is the whole order as it shall stand; `counting` as of a posting."""
 
     caller: Caller
     order: UUID
     expected_version: int
     draft: SupplyDraft
+    counting: bool = False
 
 
 class Amendment(Struct, frozen=True, kw_only=True):
@@ -128,7 +131,7 @@ def check_posting(
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
     refuse(posting_reasons(state, argument, now, kind_refusals))
-    return posting_terms(state, argument.draft, now)
+    return counted(state, posting_terms(state, argument.draft, now), now)
 
 
 def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
@@ -160,7 +163,7 @@ def check_amendment(
     refuse(trader_refusals(state, argument.caller))
     order = owned(of_kind(state.order, kind), argument.caller)
     refuse(change_refusals(order, argument.expected_version, state.plan_cut))
-    draft, old = argument.draft, order.terms
+    draft, old = argument.draft, replace(order.terms, capacity=None)
     evidence = old.passport_evidence
     windows = frozenset(tranche.window for tranche in old.tranches)
     refuse(
@@ -179,7 +182,8 @@ def check_amendment(
     if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
         terms = replace(terms, ask=old.ask)
     refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
-    return Amendment(order=order, terms=terms, keeps_rank=is_reduction(old, terms))
+    keeps_rank = is_reduction(old, terms)
+    return Amendment(order=order, terms=counted(state, terms, now, old), keeps_rank=keeps_rank)
 
 
 def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:

@@ -12,6 +12,7 @@ from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import NotDue, Refusal, VersionStale, refuse
 from events.vocabulary import Commitment
 from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.committed import Claim
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.passport import Passport
@@ -57,11 +58,12 @@ class Caution(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation` and `passport`.
+    """What a posting reads, all of the market's lane but `reservation`, `passport` and `claims`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
     and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names.
+    `claims` on the facility that it names, of all markets, without the order's own; None: not asked for.
     """
 
     market: UUID
@@ -76,6 +78,7 @@ class PostingState(Struct, frozen=True, kw_only=True):
     failings: int
     reservation: Reservation | None = None
     passport: Passport | None = None
+    claims: tuple[Claim, ...] | None = None
 
 
 class SupplyState(PostingState, frozen=True, kw_only=True):

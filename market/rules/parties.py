@@ -8,12 +8,12 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 from events.callers import Caller, role_refusals
+from events.capacity_terms import FacilityCapacity
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.market_events import MemberChanged
 from events.market_terms import Member, MemberCertificate, MemberFacility, MemberLicence
 from events.party_events import (
-    FacilityCapacity,
     FacilityChanged,
     FacilityRegistered,
     FacilityRevoked,
@@ -21,9 +21,18 @@ from events.party_events import (
     OrganisationRegistered,
 )
 from events.refusal import NoChange, Refusal, VersionStale, refuse
-from events.vocabulary import FacilityScale, Instant, KeyRole, PartyRole, ValueChainStage, WasteStatus
+from events.vocabulary import (
+    FacilityScale,
+    FacilityStatus,
+    Instant,
+    KeyRole,
+    PartyRole,
+    ValueChainStage,
+    WasteStatus,
+)
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
+from market.rules.capacities import capacity_refusals
 from market.rules.initiatives import initiative_refusals
 from market.rules.refusals import (
     EntriesMax,
@@ -57,6 +66,7 @@ class FacilityDetails(Struct, frozen=True, kw_only=True):
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
     strategic_project: Code | None = None
+    status: FacilityStatus | None = None
 
 
 class CertificateDetails(Struct, frozen=True, kw_only=True):
@@ -277,8 +287,9 @@ def revoke_facility(state: OrganisationState, argument: RevokeFacility, moment: 
 
 
 def _facility_refusals(details: FacilityDetails) -> list[Refusal]:
-    reasons = malformed(details) + duplicate_refusals("/stages", details.stages)
-    return reasons + duplicate_refusals("/capacities", (capacity.form for capacity in details.capacities))
+    unreadable = malformed(details)
+    reasons = unreadable + duplicate_refusals("/stages", details.stages)
+    return reasons if unreadable else reasons + capacity_refusals(details.capacities, details.status)
 
 
 def _with_facility(state: OrganisationState, changed: Facility) -> OrganisationState:
@@ -350,6 +361,7 @@ def member_copy(state: OrganisationState) -> Member:
                 stages=facility.details.stages,
                 scale=facility.details.scale,
                 strategic_project=facility.details.strategic_project is not None,
+                capacities=facility.details.capacities,
             )
             for facility in state.facilities
             if not facility.revoked

@@ -327,6 +327,12 @@ class InitiativeAbsent(Refusal):
     code = "initiative_absent"
 
 
+class CapacityExceeded(Refusal):
+    """In {quarter} the facility makes {capacity} of {product}: {committed} are committed, {asked} asked."""
+
+    code = "capacity_exceeded"
+
+
 class FacilityInUse(Refusal):
     """Certificates or licences of this facility stand: revoke them first."""
 

@@ -12,6 +12,7 @@ from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import OrderKind
 from events.writes import Write
 from market.rules.book import OrderStatus, settled_status
+from market.rules.horizons import delivered_time
 from market.rules.reservations import identity
 from market.rules.tranches import carried_tranches, move_tranche
 from market.store import bodies
@@ -24,7 +25,9 @@ class OrderChange(Struct, kw_only=True):
     """A row of `supply` or `requirement` while a batch of events passes over it.
 
     `body` is None as long as the terms neither changed nor had to be read; `was_open` is what the market
-    counted before; `restated`: its owner or its time changed more than what matches hold of it.
+    counted before; `restated`: its owner or its time changed more than what matches hold of it; `reworded`:
+    its terms too. `facility` and `delivered_time`, the end of its last delivery, are of a supply alone, once
+    its terms are written.
     """
 
     lane: int
@@ -47,6 +50,9 @@ class OrderChange(Struct, kw_only=True):
     new: bool = False
     was_open: bool = False
     restated: bool = False
+    reworded: bool = False
+    facility: UUID | None = None
+    delivered_time: datetime | None = None
 
     @property
     def as_opened(self) -> bool:
@@ -128,7 +134,7 @@ def opened(
     tranche_count, lot = (
         (len(terms.tranches), terms.physical_lot) if isinstance(terms, SupplyTerms) else (0, None)
     )
-    return OrderChange(
+    change = OrderChange(
         lane=event.lane,
         market=market,
         order=order,
@@ -145,9 +151,19 @@ def opened(
         tranche_committed_g=(),
         valid_until=terms.valid_until,
         lot_identity=None if lot is None else identity(organisation, lot),
-        body=bodies.encode(terms),
+        body=None,
         new=True,
     )
+    _word(change, terms)
+    return change
+
+
+def _word(change: OrderChange, terms: SupplyTerms | RequirementTerms) -> None:
+    change.body = bodies.encode(terms)
+    change.reworded = True
+    if isinstance(terms, SupplyTerms):
+        change.facility = terms.facility
+        change.delivered_time = delivered_time(terms)
 
 
 def amended(
@@ -160,7 +176,7 @@ def amended(
         change.tranche_count = len(terms.tranches)
     change.basis_g = terms.basis_g
     change.valid_until = terms.valid_until
-    change.body = bodies.encode(terms)
+    _word(change, terms)
     change.restated = True
     change.version += 1
     if not keeps_rank:

@@ -70,6 +70,17 @@ async def list_facilities(
     return page([facility(row) for row in rows], limit)
 
 
+READ_SITE = """
+select organisation, facility as id, version, revoked, body from facility where facility = $1
+"""
+
+
+async def find_facility(connection: Connection, facility_id: UUID) -> Facility | None:
+    """Of the organisations that row-level security lets the session see."""
+    row = await connection.fetchrow(READ_SITE, facility_id)
+    return None if row is None else facility(row)
+
+
 READ_CERTIFICATE = """
 select organisation, certificate as id, version, revoked, body
 from certificate where organisation = $1 and certificate = $2

@@ -10,6 +10,7 @@ import pytest
 
 from events.connections import Connection
 from market.store import (
+    claims,
     crma,
     due,
     funnel,
@@ -64,9 +65,16 @@ select n % 12, md5('m' || n % 12)::uuid, md5('r' || n)::uuid, md5('o' || n % 200
 from generate_series(0, $1::int - 1) n;
 
 insert into state.order_terms
-select lane, market, supply, organisation, convert_to(repeat('x', 400), 'UTF8') from state.supply
+select lane, market, supply, organisation, convert_to(repeat('x', 400), 'UTF8'),
+    md5('f' || rank % 2000)::uuid, '2026-01-01'::timestamptz + rank * interval '1 hour'
+from state.supply
 union all
-select lane, market, requirement, organisation, convert_to(repeat('x', 400), 'UTF8') from state.requirement;
+select lane, market, requirement, organisation, convert_to(repeat('x', 400), 'UTF8'), null, null
+from state.requirement;
+
+insert into state.facility
+select n % 12, md5('o' || n % 200)::uuid, md5('f' || n)::uuid, 1, 1, false, '{}'
+from generate_series(0, 1999) n;
 
 insert into state.match
 select n % 12, md5('m' || n % 12)::uuid, md5('t' || n)::uuid, case when n % 50 = 0 then 'open' else
@@ -195,6 +203,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
     needed = [await one(writer, f"r{12 * n + 3}") for n in range(64)]
     struck = [await one(writer, f"t{12 * n + 3}") for n in range(64)]
     figures, few = [[1] * 64] * 7, UUID(int=2**120)
+    facility = await one(writer, "f3")
     row = (
         lanes,
         asked,
@@ -236,7 +245,15 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (matches.LOCATE, (struck[0], None), {"match_by_id"}),
             (members.READ_MARKETS, (posters[0],), {"member_by_organisation"}),
             (views.READ_ORDERS, (lanes, asked, sold, [False] * 64), {"order_entry_pkey"}),
-            (order_terms.UPDATE, (lanes, asked, sold, [b""] * 64), {"order_terms_pkey"}),
+            (
+                order_terms.UPDATE,
+                (lanes, asked, sold, [facility] * 64, [NOW] * 64, [b""] * 64),
+                {"order_terms_pkey"},
+            ),
+            (claims.TAKE_TURNS, ([facility],), {"facility_by_id"}),
+            (claims.READ_ORDERS, ([facility], NOW), {"order_terms_of_facility"}),
+            (claims.READ_TAKEN, (sold,), {"match_of_supply"}),
+            (party_reads.READ_SITE, (facility,), {"facility_by_id"}),
             (views.UPDATE_ORDERS, (*row, [None] * 64), {"order_entry_pkey"}),
             (views.READ_MATCHES, (lanes, asked, struck), {"match_entry_pkey", "match_entry_by_id"}),
             (supplies.READ_BOOK, (3, market), {"supply_in_book"}),

@@ -1,0 +1,76 @@
+"""Orders that a market holds against the capacity of their facility: who is counted, and when.
+
+Most orders are not, and pay nothing. One that is learns so under its lane, leaves nothing, and comes again in
+the facility's turn: the lane's batch has no other order of that facility, and its row is locked, since other
+markets stand in other lanes.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from events.connections import Connection
+from events.decision import Decision, Moment
+from events.desk import Answer, InMarket, Operation
+from market.rules.committed import Claim
+from market.rules.counting import is_counted
+from market.rules.offers import AmendSupply, PostSupply
+from market.rules.orders import PostingState
+from market.store import claims
+
+Counted = TypeVar("Counted", PostSupply, AmendSupply)
+S = TypeVar("S", bound=PostingState)
+
+
+class OutOfTurn(Exception):
+    """The order is counted, and what its facility has committed was not read."""
+
+
+def in_turn(
+    name: str,
+    load: Callable[[Connection, Sequence[InMarket[Counted]], Moment], Awaitable[Sequence[S | None]]],
+    decide: Callable[[S | None, Counted, Moment], Decision],
+) -> Operation[InMarket[Counted], S | None]:
+    """An operation that ends with OutOfTurn where it would have to count and may not."""
+
+    async def loaded(
+        connection: Connection, asked: Sequence[InMarket[Counted]], moment: Moment
+    ) -> Sequence[S | None]:
+        states = await load(connection, asked, moment)
+        turns = frozenset(ask.argument.draft.facility for ask in asked if ask.argument.counting)
+        if not turns:
+            return states
+        found = await claims.read_in_turn(connection, turns, moment.now)
+        return [
+            replace(state, claims=_claims(found, ask.argument))
+            if state is not None and ask.argument.counting
+            else state
+            for state, ask in zip(states, asked, strict=True)
+        ]
+
+    def decided(state: S | None, asked: InMarket[Counted], moment: Moment) -> Decision:
+        argument = asked.argument
+        if state is not None and not argument.counting and is_counted(state, argument.draft):
+            raise OutOfTurn
+        return decide(state, argument, moment)
+
+    return Operation(name, loaded, decided)
+
+
+async def counted(
+    submitted: Callable[[Counted, frozenset[str]], Awaitable[Answer]], argument: Counted
+) -> Answer:
+    """What `submitted` answers, with the facility's key once it has to be counted."""
+    try:
+        return await submitted(argument, frozenset())
+    except OutOfTurn:
+        turn = frozenset({f"facility:{argument.draft.facility.hex}"})
+        return await submitted(replace(argument, counting=True), turn)
+
+
+def _claims(found: Mapping[UUID, tuple[Claim, ...]], argument: PostSupply | AmendSupply) -> tuple[Claim, ...]:
+    """An amended order does not stand against itself."""
+    own = argument.order if isinstance(argument, AmendSupply) else None
+    return tuple(each for each in found.get(argument.draft.facility, ()) if each.order.order != own)

@@ -1,0 +1,217 @@
+"""Facilities that are counted: nobody sells the last tonne twice, in one market or in two."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events.capacity_terms import CapacityRule, FacilityCapacity
+from events.market_events import SupplyOffered
+from events.refusal import Refusals
+from events.vocabulary import Period, Tranche
+from market.commands import inputs, lots, matches, members, offers, parties
+from market.rules.committed import Claim, claimed
+from market.rules.parties import FacilityDetails
+from market.store.claims import read_claims
+from tests.conftest import Database
+from tests.market_support import (
+    TONNE_G,
+    Firm,
+    Scene,
+    done,
+    facility_details,
+    lot_draft,
+    rule_set,
+    scene_on,
+    supply_draft,
+)
+
+THIRD = Period(start=datetime(2026, 7, 1, tzinfo=UTC), end=datetime(2026, 10, 1, tzinfo=UTC))
+Q3 = 2026 * 4 + 2
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
+    """The first seller makes 10 t of metal a quarter, and the market refuses more."""
+    async with scene_on(database) as found:
+        await state_capacity(found, 40)
+        await publish(found, found.market, "refuse", 2)
+        yield found
+
+
+async def publish(scene: Scene, market: UUID, rule: CapacityRule, version: int) -> None:
+    await inputs.publish_rule_set(
+        scene.desk,
+        scene.operator,
+        market=market,
+        rule_set=rule_set(version=version, capacity=rule),
+        signed_by=(scene.operator.organisation,),
+    )
+
+
+async def state_capacity(scene: Scene, tonnes_per_year: int, version: int = 1) -> None:
+    seller = scene.sellers[0]
+    capacity = FacilityCapacity(form="metal", nameplate_g_per_year=tonnes_per_year * TONNE_G)
+    details = facility_details("seller-0")
+    await parties.change_facility(
+        scene.desk,
+        seller.trader,
+        organisation=seller.organisation,
+        facility=seller.facility,
+        details=FacilityDetails(
+            **{name: getattr(details, name) for name in details.__struct_fields__ if name != "capacities"},
+            capacities=(capacity,),
+        ),
+        expected_version=version,
+    )
+
+
+def draft(seller: Firm, tonnes: int = 10, **changes: Any) -> Any:
+    grams = tonnes * TONNE_G
+    return supply_draft(
+        seller, net_wet_g=grams, tranches=(Tranche(window=THIRD, net_wet_g=grams),), **changes
+    )
+
+
+async def post(scene: Scene, tonnes: int = 10, market: UUID | None = None, **changes: Any) -> UUID:
+    seller = scene.sellers[0]
+    answer = await offers.post(
+        scene.desk, seller.trader, market=market or scene.market, draft=draft(seller, tonnes, **changes)
+    )
+    fact = done(answer).events[0].data
+    assert isinstance(fact, SupplyOffered)
+    return fact.offer
+
+
+async def refusal(scene: Scene, tonnes: int, **changes: Any) -> str:
+    before = len(await scene.events("market"))
+    with pytest.raises(Refusals) as refused:
+        await post(scene, tonnes, **changes)
+    assert before == len(await scene.events("market"))
+    return " ".join(reason.detail() for reason in refused.value.refusals)
+
+
+async def claims(scene: Scene) -> tuple[Claim, ...]:
+    facility = scene.sellers[0].facility
+    async with scene.pool.acquire() as connection:
+        return (await read_claims(connection, [facility], scene.clock.now)).get(facility, ())
+
+
+async def committed_g(scene: Scene) -> list[int]:
+    """Offered, matched and contracted grams of the quarter."""
+    volumes = [claimed(claim).get(Q3, (0, 0, 0)) for claim in await claims(scene)]
+    return [sum(column) for column in zip(*volumes, strict=True)]
+
+
+async def test_what_passes_the_capacity_is_refused_and_leaves_nothing(scene: Scene) -> None:
+    assert "In 2026-Q3 the facility makes 10 t of metal: 0 t are committed, 11 t asked." == (
+        await refusal(scene, 11)
+    )
+    await post(scene, 6)
+    assert "In 2026-Q3 the facility makes 10 t of metal: 6 t are committed, 5 t asked." == (
+        await refusal(scene, 5)
+    )
+    await post(scene, 4)
+
+
+async def test_lots_are_counted_like_offers(scene: Scene) -> None:
+    await post(scene, 6)
+    lot = lot_draft(scene.sellers[0], "L-1", net_wet_g=5 * TONNE_G)
+    lot = draft(scene.sellers[0], 5, physical_lot=lot.physical_lot, rex_routes=lot.rex_routes)
+    with pytest.raises(Refusals, match="6 t are committed, 5 t asked"):
+        await lots.list_lot(scene.desk, scene.sellers[0].trader, market=scene.market, draft=lot)
+
+
+async def test_an_amendment_is_counted_without_what_the_order_had(scene: Scene) -> None:
+    offer, seller = await post(scene, 6), scene.sellers[0]
+    change: dict[str, Any] = {"order": offer, "expected_version": 1}
+    with pytest.raises(Refusals, match="0 t are committed, 11 t asked"):
+        await offers.amend(scene.desk, seller.trader, draft=draft(seller, 11), **change)
+    await offers.amend(scene.desk, seller.trader, draft=draft(seller, 10), **change)
+    await offers.withdraw(scene.desk, seller.trader, order=offer, expected_version=2)
+    await post(scene, 10)
+
+
+async def test_of_offers_at_once_in_one_market_one_takes_the_last_tonnes(scene: Scene) -> None:
+    answers = await asyncio.gather(*(post(scene, 4) for _ in range(8)), return_exceptions=True)
+    assert 2 == sum(isinstance(answer, UUID) for answer in answers)
+    refused = [str(answer) for answer in answers if isinstance(answer, Refusals)]
+    text = "In 2026-Q3 the facility makes 10 t of metal: 8 t are committed, 4 t asked."
+    assert [f"capacity_exceeded: {text}"] * 6 == refused
+
+
+async def test_of_offers_at_once_in_several_lanes_one_takes_the_last_tonnes(scene: Scene) -> None:
+    """The markets lie in other lanes, so that no lane makes them wait."""
+    markets = [scene.market]
+    while len({scene.desk.lane("market", market) for market in markets}) < 3:
+        market = await scene.open_market(name=f"market {len(markets)}")
+        await publish(scene, market, "refuse", 2)
+        markets.append(market)
+    for market in markets[1:]:
+        await admitted(scene, market)
+    posts = [post(scene, 7, market=market) for _ in range(3) for market in markets]
+    answers = await asyncio.gather(*posts, return_exceptions=True)
+    assert 1 == sum(isinstance(answer, UUID) for answer in answers)
+    refused = {str(answer) for answer in answers if isinstance(answer, Refusals)}
+    text = "In 2026-Q3 the facility makes 10 t of metal: 7 t are committed, 7 t asked."
+    assert {f"capacity_exceeded: {text}"} == refused
+    assert [7 * TONNE_G, 0, 0] == await committed_g(scene)
+
+
+async def admitted(scene: Scene, market: UUID) -> None:
+    await members.admit(scene.desk, scene.operator, market=market, organisation=scene.sellers[0].organisation)
+
+
+async def test_what_a_match_took_stays_committed_without_its_offer(scene: Scene) -> None:
+    """2 t of basis are 5.714286 t of product."""
+    offer = await post(scene, 10, commitment="subject_to_confirmation")
+    await scene.require(scene.buyers[0], commitment="subject_to_confirmation")
+    struck = (await scene.conclude(await scene.plan()))[0].data
+    assert [10 * TONNE_G - 5_714_286, 5_714_286, 0] == await committed_g(scene)
+    await offers.withdraw(scene.desk, scene.sellers[0].trader, order=offer, expected_version=1)
+    assert [0, 5_714_286, 0] == await committed_g(scene)
+    assert "5.714286 t are committed, 5 t asked." in await refusal(scene, 5)
+    for firm in (scene.sellers[0], scene.buyers[0]):
+        await matches.answer(scene.desk, firm.trader, match=struck.match, answer="confirmed")  # type: ignore[attr-defined]
+    assert [0, 0, 5_714_286] == await committed_g(scene)
+
+
+async def test_a_market_that_flags_takes_the_order_and_records_the_figures(scene: Scene) -> None:
+    await publish(scene, scene.market, "flag", 3)
+    offer = await post(scene, 11)
+    (fact,) = [
+        event.data
+        for event in await scene.events("market")
+        if isinstance(event.data, SupplyOffered) and event.data.offer == offer
+    ]
+    assert fact.terms.capacity is not None
+    (quarter,) = fact.terms.capacity.quarters
+    assert (10 * TONNE_G, 0, 11 * TONNE_G) == (quarter.capacity_g, quarter.committed_g, quarter.asked_g)
+
+
+async def test_a_facility_made_smaller_keeps_what_it_has_and_takes_no_more(scene: Scene) -> None:
+    await post(scene, 6)
+    await state_capacity(scene, 20, version=2)
+    assert "makes 5 t of metal: 6 t are committed, 1 t asked." in await refusal(scene, 1)
+
+
+async def test_other_facilities_are_not_counted(scene: Scene) -> None:
+    other = scene.sellers[1]
+    await offers.post(scene.desk, other.trader, market=scene.market, draft=draft(other, 900))
+    await post(scene, 10)
+
+
+async def test_a_dry_run_is_counted_too_and_leaves_nothing(scene: Scene) -> None:
+    seller = scene.sellers[0]
+    before = len(await scene.events("market"))
+    given: dict[str, Any] = {"market": scene.market, "dry_run": True}
+    with pytest.raises(Refusals, match="0 t are committed, 11 t asked"):
+        await offers.post(scene.desk, seller.trader, draft=draft(seller, 11), **given)
+    drafts = await offers.post(scene.desk, seller.trader, draft=draft(seller, 10), **given)
+    assert isinstance(drafts, tuple)
+    assert 1 == len(drafts)
+    assert before == len(await scene.events("market"))
+    await post(scene, 10)
