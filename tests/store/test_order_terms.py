@@ -12,7 +12,7 @@ from market.rebuild import compare_with_record
 from tests.market_support import TONNE_G, scene_on
 
 MIGRATIONS = [
-    DEPLOY / "postgres" / "migrations" / name for name in ("0016_order_terms.sql", "0023_facility_claims.sql")
+    DEPLOY / "postgres" / "migrations" / name for name in ("0016_order_terms.sql", "0022_facility_claims.sql")
 ]
 TERM = TermHorizon(start_year=2027, profile_ppb=(PPB, PPB), index="ndpr-oxide", quotation_period="M")
 IN_TERM = Tranche(
