@@ -1,5 +1,6 @@
 """What posting and changing an order have in common: the market's state, and who may act when."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.passport import Passport
+from market.rules.policies import Policy
 from market.rules.refusals import (
     ClearingInProgress,
     FirmOnly,
@@ -57,11 +59,12 @@ class Caution(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation` and `passport`.
+    """What a posting reads, all of the market's lane but `reservation`, `passport` and `policies`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
-    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names.
+    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names;
+    `policies` that a draft names, whoever may see them.
     """
 
     market: UUID
@@ -76,6 +79,7 @@ class PostingState(Struct, frozen=True, kw_only=True):
     failings: int
     reservation: Reservation | None = None
     passport: Passport | None = None
+    policies: Mapping[UUID, Policy] = {}
 
 
 class SupplyState(PostingState, frozen=True, kw_only=True):
