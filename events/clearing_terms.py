@@ -30,6 +30,7 @@ TermKind = Literal[
     "origin",
     "rex",
     "sustainability",
+    "strategic_project",
     "penalties",
     "logistics",
 ]

@@ -7,6 +7,13 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
+from events.policy_terms import (
+    CERTIFICATES_MAX,
+    COUNTRIES_MAX,
+    AppliedPolicy,
+    PolicyTerms,
+    PortfolioLimits,
+)
 from events.rex_terms import Core, MagnetNeed, RouteCeilings, StepDown, WholeMagnets
 from events.vocabulary import (
     Assay,
@@ -261,21 +268,12 @@ class SustainabilityProfile(Struct, frozen=True, kw_only=True):
     cap_ueur_per_kg: ValueUeurPerKg = 0
 
 
-class PortfolioLimits(Struct, frozen=True, kw_only=True):
-    """Shares of all that a round gives the requirement: recycled at least, of one third country at most.
-
-    A lot is of a country where one of its stages of origin was there; each stage counts for itself.
-    """
-
-    recycled_min_ppb: FractionPpb | None = None
-    third_country_max_ppb: FractionPpb | None = None
-
-
 class RequirementTerms(Struct, frozen=True, kw_only=True):
     """What a buyer requires and bids, as posted, with the limit converted once.
 
     `basis_g` is per contract year at plateau when `term` is set. `profile` None takes the rule set's amounts.
-    A round gives at least `minimum_quantity_g`, counting what earlier ones gave, or nothing.
+    A round gives at least `minimum_quantity_g`, counting what earlier ones gave, or nothing. Under `policies`
+    the lines of `PolicyTerms` stand here as the strictest of them and of `own`, what the buyer stated itself.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
@@ -294,10 +292,11 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     commitment: Commitment
     term: TermHorizon | None = None
     visible_to_initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
-    certificates_required: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certificates_required: Annotated[tuple[Code, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
     footprint_max_g_co2e_per_kg: Count | None = None
-    origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()
     recycled_min_ppb: FractionPpb | None = None
+    recycled_max_ppb: FractionPpb | None = None
     qualification_min: QualificationLevel = "none"
     organisations_excluded: Annotated[tuple[UUID, ...], Meta(max_length=256)] = ()
     rex_route: RexRoute | None = None
@@ -310,6 +309,9 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     credit_limit_cents_eur: Count | None = None
     minimum_quantity_g: MassG | None = None
     magnets: MagnetNeed | UnsetType = UNSET
+    strategic_project_ueur_per_kg: ValueUeurPerKg = 0
+    policies: Annotated[tuple[AppliedPolicy, ...], Meta(max_length=8)] = ()
+    own: PolicyTerms | None = None
 
 
 class ReferencePrice(Struct, frozen=True, kw_only=True, tag="reference_price"):

@@ -1,6 +1,6 @@
-"""Facts of the `parties` stream: organisations, sites, papers and keys; initiatives; recoveries.
+"""Facts of the `parties` stream: organisations, sites, papers and keys; initiatives; policies; recoveries.
 
-Lane key: the organisation, of an initiative its code.
+Lane key: the organisation, of an initiative its code, of a policy the policy.
 """
 
 from typing import Annotated, ClassVar
@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from events.capacity_terms import FacilityCapacity
+from events.policy_terms import PolicyTerms, PolicyVersion
 from events.vocabulary import (
     Code,
     Count,
@@ -200,6 +201,33 @@ class InitiativeRevoked(Struct, frozen=True, kw_only=True):
     initiative: Code
 
 
+class PolicyPublished(Struct, frozen=True, kw_only=True):
+    """A version of a procurement policy; each follows on the one before, and none ever changes.
+
+    `addressed_to`: the initiatives whose members may see it and post under it, the same in every version;
+    of a buyer's own policy none. `authority`: who adopted it, in words.
+    """
+
+    TYPE: ClassVar[str] = "parties.policy.published.v1"
+
+    organisation: UUID
+    policy: UUID
+    version: PolicyVersion
+    title: Text
+    authority: Text | None = None
+    addressed_to: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    terms: PolicyTerms
+
+
+class PolicyRetired(Struct, frozen=True, kw_only=True):
+    """Nothing new is posted under it; what was stays so."""
+
+    TYPE: ClassVar[str] = "parties.policy.retired.v1"
+
+    organisation: UUID
+    policy: UUID
+
+
 LANES_MAX = 1024
 
 
@@ -257,6 +285,8 @@ FACTS: tuple[type[Struct], ...] = (
     InitiativeRegistered,
     InitiativeChanged,
     InitiativeRevoked,
+    PolicyPublished,
+    PolicyRetired,
     RecordRepublished,
     RecordRestored,
 )

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from events.chain import genesis, next_head
 from events.clearing_terms import waterfall_of
@@ -41,6 +41,7 @@ from events.market_terms import (
     SupplyTerms,
     SustainabilityProfile,
 )
+from events.policy_terms import AppliedPolicy, PolicyTerms
 from events.vocabulary import (
     Assay,
     Cell,
@@ -60,6 +61,7 @@ from market.rules.clearing import ALGORITHM, conclude
 from market.rules.clearings import rule_set_sha256
 from market.rules.eligibility import MarketFacts, facts_of
 from market.rules.explanations import MatchExplanation, match_explanation
+from market.rules.policy_lines import resolved, stated_lines
 from market.rules.quantities import basis_g
 
 DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")
@@ -160,6 +162,16 @@ def supply_terms(name: str = "seller", *, net_wet_g: int = 25 * T, **changes: An
         "commitment": "firm",
     }
     return SupplyTerms(**(made | changes))
+
+
+def under(terms: RequirementTerms, *applied: AppliedPolicy) -> RequirementTerms:
+    """The terms as they are posted under policies."""
+    own = stated_lines(terms)
+    return replace(terms, **asdict(resolved(own, applied)), policies=applied, own=own)
+
+
+def applied_policy(name: str, **lines: Any) -> AppliedPolicy:
+    return AppliedPolicy(policy=ident(name), version=1, position=1, terms=PolicyTerms(**lines))
 
 
 def requirement_terms(name: str = "buyer", **changes: Any) -> RequirementTerms:

@@ -42,13 +42,13 @@ from events.market_terms import (
     ConcentratedOrigins,
     FxRate,
     MarketTerms,
-    PortfolioLimits,
     Qualification,
     ReferencePrice,
     RuleSet,
     SustainabilityProfile,
 )
 from events.material_events import PassportIssued
+from events.policy_terms import PolicyTerms, PortfolioLimits
 from events.rex_terms import StepDown
 from events.vocabulary import (
     PPB,
@@ -75,6 +75,7 @@ from market.commands import (
     offers,
     parties,
     passports,
+    policies,
     quotes,
     rehearsals,
     requirements,
@@ -92,6 +93,7 @@ from market.rules.parties import (
     OrganisationDetails,
 )
 from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.policies import NewPolicy, PolicyDetails
 from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
 from market.store import books, due, views
@@ -501,6 +503,7 @@ def commitments(count: int) -> Sequence[Commitment]:
 async def trade_for_a_while(scene: Scene) -> None:
     """Every kind of fact at least once, by the commands that partners, timers and the matcher use."""
     await change_the_parties(scene)
+    await change_the_policies(scene)
     await post_and_change_orders(scene)
     await clear_and_answer(scene)
     await let_time_pass(scene)
@@ -611,6 +614,25 @@ async def publish_values(scene: Scene) -> None:
             values=(value,),
         )
         await indices.publish(scene.desk, publishing)
+
+
+async def change_the_policies(scene: Scene) -> None:
+    """A buyer's own policy in two versions, retired; an operator's, addressed to an initiative."""
+    buyer = scene.buyers[0]
+    lines = PolicyTerms(recycled_min_ppb=PERCENT)
+    details = PolicyDetails(title="Recycled magnets", terms=lines)
+    own = await published(scene, buyer.trader, lines)
+    change: dict[str, Any] = {"policy": own, "expected_version": 1}
+    await policies.revise(scene.desk, buyer.trader, details=replace(details, authority="the board"), **change)
+    await policies.retire(scene.desk, buyer.trader, policy=own, expected_version=2)
+    await published(scene, scene.operator, lines, "remhub")
+
+
+async def published(scene: Scene, caller: Caller, lines: PolicyTerms, *addressed_to: str) -> UUID:
+    """The id of a new policy."""
+    details = NewPolicy(title="Recycled magnets", terms=lines, addressed_to=addressed_to)
+    outcome = done(await policies.publish(scene.desk, caller, details=details))
+    return outcome.events[0].data.policy  # type: ignore[attr-defined, no-any-return]
 
 
 async def change_the_parties(scene: Scene) -> None:

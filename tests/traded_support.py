@@ -10,7 +10,7 @@ import msgspec
 
 from events.chain import genesis, next_head
 from events.decision import LaneKey
-from events.market_terms import PortfolioLimits
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, RecycledContent, StatedPrice
 from market.audit_report import AuditReport
 from market.auditor import audit

@@ -628,6 +628,31 @@ CREATE TABLE state.passport_step (
     CONSTRAINT passport_step_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.policy (
+    lane bigint NOT NULL,
+    policy uuid NOT NULL,
+    organisation uuid NOT NULL,
+    addressed_to text[] NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    retired boolean NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT policy_position_check CHECK (("position" >= 1)),
+    CONSTRAINT policy_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.policy_version (
+    lane bigint NOT NULL,
+    policy uuid NOT NULL,
+    version bigint NOT NULL,
+    organisation uuid NOT NULL,
+    "position" bigint NOT NULL,
+    published_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT policy_version_position_check CHECK (("position" >= 1)),
+    CONSTRAINT policy_version_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE state.price_index (
     lane bigint NOT NULL,
     code text NOT NULL,
@@ -964,6 +989,12 @@ ALTER TABLE ONLY state.passport
 ALTER TABLE ONLY state.passport_step
     ADD CONSTRAINT passport_step_pkey PRIMARY KEY (lane, passport, version);
 
+ALTER TABLE ONLY state.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (lane, policy);
+
+ALTER TABLE ONLY state.policy_version
+    ADD CONSTRAINT policy_version_pkey PRIMARY KEY (lane, policy, version);
+
 ALTER TABLE ONLY state.price_index
     ADD CONSTRAINT price_index_pkey PRIMARY KEY (lane, code);
 
@@ -1106,6 +1137,12 @@ CREATE INDEX passport_of_issuer ON state.passport USING btree (organisation, pas
 
 CREATE INDEX passport_of_owner ON state.passport USING btree (owner, passport);
 
+CREATE INDEX policy_by_id ON state.policy USING btree (policy);
+
+CREATE INDEX policy_of_organisation ON state.policy USING btree (organisation, policy);
+
+CREATE INDEX policy_version_by_id ON state.policy_version USING btree (policy, version);
+
 CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
 CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
@@ -1201,6 +1238,10 @@ CREATE POLICY auditor ON state.passport FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.passport_step FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.policy FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.policy_version FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.quote FOR SELECT TO lodestone_auditor USING (true);
@@ -1295,6 +1336,10 @@ CREATE POLICY own ON state.partner_stream FOR SELECT TO lodestone_reader USING (
 
 CREATE POLICY own ON state.passport_step FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.policy FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.policy_version FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.quote FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.requirement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
@@ -1324,6 +1369,10 @@ ALTER TABLE state.partner_stream ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.passport ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.passport_step ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.policy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.policy_version ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.price_index ENABLE ROW LEVEL SECURITY;
 
@@ -1388,6 +1437,10 @@ CREATE POLICY writer ON state.partner_stream TO lodestone_writer USING (true) WI
 CREATE POLICY writer ON state.passport TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.passport_step TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.policy TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.policy_version TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.price_index TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1700,6 +1753,14 @@ GRANT SELECT ON TABLE state.passport TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.passport_step TO lodestone_writer;
 GRANT SELECT ON TABLE state.passport_step TO lodestone_reader;
 GRANT SELECT ON TABLE state.passport_step TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.policy TO lodestone_writer;
+GRANT SELECT ON TABLE state.policy TO lodestone_reader;
+GRANT SELECT ON TABLE state.policy TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.policy_version TO lodestone_writer;
+GRANT SELECT ON TABLE state.policy_version TO lodestone_reader;
+GRANT SELECT ON TABLE state.policy_version TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.price_index TO lodestone_writer;
 GRANT SELECT ON TABLE state.price_index TO lodestone_reader;

@@ -16,11 +16,12 @@ from events.vocabulary import OrderKind, PhysicalLot, lane_of
 from market.rules.lots import GradeLot
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
+from market.rules.policies import Policy
 from market.rules.refusals import OrderUnknown
-from market.rules.requirements import AmendRequirement, PostRequirement
+from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
 from market.rules.reservations import identity
 from market.rules.unread import UnreadError
-from market.store import passports, requirements, reservations, supplies
+from market.store import passports, policies, requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures
 
@@ -53,19 +54,24 @@ async def submit_posting(
     *,
     market: UUID,
     lot: str | None,
+    under: Sequence[UUID] = (),
     caller: Caller,
     request: Request | None,
     dry_run: bool,
     turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A new order: the market's lane, and the lot's when it names one; `turn`: its facility's key."""
+    """A new order: the market's lane, the lot's when it names one, and those of policies that it names.
+
+    `turn`: its facility's key.
+    """
     lane = desk.lane("market", market)
+    named = [desk.lane("parties", policy) for policy in under]
     return await submit(
         desk,
         operation,
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
         caller=caller,
-        lanes=[lane] if lot is None else [lane, desk.lane("materials", lot)],
+        lanes=[lane, *named] if lot is None else [lane, desk.lane("materials", lot), *named],
         touches=turn if lot is None else turn | {f"lot:{lot}"},
         reads=frozenset({failings(market, caller.organisation)}),
         request=request,
@@ -79,14 +85,16 @@ async def submit_change(
     argument: A,
     *,
     place: OrderPlace,
+    under: Sequence[UUID] = (),
     caller: Caller,
     request: Request | None,
     dry_run: bool,
     releases: bool = False,
     turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A change of an order; `releases`: it may give the physical lot free; `turn`: its facility's key."""
+    """A change of an order; `under` policies; `releases`: it may free the lot; `turn`: its facility's key."""
     lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}", *turn}
+    lanes += [desk.lane("parties", policy) for policy in under]
     if releases and place.lot_identity is not None:
         lanes.append(desk.lane("materials", place.lot_identity))
         touches.add(f"lot:{place.lot_identity}")
@@ -111,6 +119,14 @@ def lot_of(caller: Caller, physical_lot: PhysicalLot | None) -> str | None:
         return None
 
 
+def policies_of(draft: RequirementDraft) -> tuple[UUID, ...]:
+    """Those that a draft names; none where that cannot be read."""
+    try:
+        return tuple(reference.policy for reference in draft.policies)
+    except UnreadError:
+        return ()
+
+
 async def load_posting(
     connection: Connection, asked: Sequence[InMarket[Posting]], moment: Moment
 ) -> Sequence[PostingState | None]:
@@ -125,13 +141,14 @@ async def load_posting(
         connection,
         [(lane_of(str(each), ask.lanes), each) for ask, each in zip(asked, named, strict=True) if each],
     )
+    documents = await _policies(connection, [a.argument for a in asked])
     before: Counter[UUID] = Counter()
     states: list[PostingState | None] = []
     for ask, lot, passport in zip(asked, lots, named, strict=True):
         state = _posting(pictures, ask, before[ask.market], reservations.holder(held, lot))
         if state is not None and passport is not None:
             state = replace(state, passport=known.get(passport))
-        states.append(state)
+        states.append(state if state is None or not documents else replace(state, policies=documents))
         before[ask.market] += 1
     return states
 
@@ -166,10 +183,12 @@ async def load_requirements(
 ) -> Sequence[RequirementState | None]:
     pictures = await _pictures(connection, asked, moment)
     rows = await requirements.load_orders(connection, [(a.lane, a.market, a.argument.order) for a in asked])
+    documents = await _policies(connection, [a.argument for a in asked])
     states: list[RequirementState | None] = []
     for ask in asked:
         row = rows.get(ask.argument.order)
         base = _posting(pictures, ask, 0, None)
+        base = base if base is None or not documents else replace(base, policies=documents)
         states.append(
             None
             if base is None
@@ -225,6 +244,19 @@ def _passport(argument: PostSupply | PostRequirement) -> UUID | None:
         return None if lot is None else lot.passport
     except UnreadError:
         return None
+
+
+async def _policies(
+    connection: Connection, arguments: Sequence[PostSupply | PostRequirement | RequirementChange]
+) -> dict[UUID, Policy]:
+    """Of the batch all that its requirements name, under the lanes of each."""
+    named = {
+        policy
+        for argument in arguments
+        if isinstance(argument, PostRequirement | AmendRequirement)
+        for policy in policies_of(argument.draft)
+    }
+    return await policies.load_policies(connection, sorted(named)) if named else {}
 
 
 def _lot(argument: PostSupply | PostRequirement) -> str | None:

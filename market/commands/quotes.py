@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from events.connections import Connection
 from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
-from market.commands.orders import load_posting
+from market.commands.orders import load_posting, policies_of
 from market.rules import quotes as rules
 from market.rules.offers import PostSupply
 from market.rules.orders import PostingState
@@ -90,12 +90,13 @@ async def _submit(
     dry_run: bool,
 ) -> Answer:
     lane = desk.lane("market", market)
+    under = policies_of(posting.draft) if isinstance(posting, PostRequirement) else ()
     return await submit(
         desk,
         operation,
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=AskQuote(posting=posting)),
         caller=posting.caller,
-        lanes=[lane],
+        lanes=[lane, *(desk.lane("parties", policy) for policy in under)],
         touches=None,
         request=request,
         dry_run=dry_run,

@@ -5,7 +5,14 @@ from uuid import UUID
 from events.callers import Caller
 from events.decision import Request
 from events.desk import Answer, Desk, in_market
-from market.commands.orders import find, load_posting, load_requirements, submit_change, submit_posting
+from market.commands.orders import (
+    find,
+    load_posting,
+    load_requirements,
+    policies_of,
+    submit_change,
+    submit_posting,
+)
 from market.rules import requirements
 from market.rules.orders import Expire, Withdraw
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
@@ -32,6 +39,7 @@ async def post(
         PostRequirement(caller=caller, draft=draft),
         market=market,
         lot=None,
+        under=policies_of(draft),
         caller=caller,
         request=request,
         dry_run=dry_run,
@@ -46,6 +54,7 @@ async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: RequirementD
         PostRequirement(caller=caller, draft=draft),
         market=market,
         lot=None,
+        under=policies_of(draft),
         caller=caller,
         request=None,
         dry_run=True,
@@ -69,6 +78,7 @@ async def amend(
         AMEND,
         AmendRequirement(caller=caller, order=order, expected_version=expected_version, draft=draft),
         place=place,
+        under=policies_of(draft),
         caller=caller,
         request=request,
         dry_run=dry_run,

@@ -39,6 +39,7 @@ from market.http import (
     papers,
     passport_exports,
     passports,
+    policies,
     quotes,
     receipt_proofs,
     recovered_lots,
@@ -64,6 +65,7 @@ from market.http.routing import WholePaths, of_litestar
 
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
+    *policies.HANDLERS,
     *organisations.HANDLERS,
     *facilities.HANDLERS,
     *papers.HANDLERS,

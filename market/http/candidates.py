@@ -12,6 +12,7 @@ from market.http.ids import MarketId, to_text
 from market.http.loading import BookLoads
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.policy_lines import NamedPolicy
 from market.http.reads import as_caller, viewer
 from market.rules import explanations
 from market.rules.book import Book, rule_set_at
@@ -27,7 +28,8 @@ from market.store import markets
 
 
 class ReasonView(Body, frozen=True, kw_only=True):
-    """Why counter-orders do not fit, as a sentence and with one's own figure.
+    """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` under which
+    one asks for it.
 
     `counter_orders` is told where at least three groups of companies stand behind them.
     """
@@ -37,6 +39,7 @@ class ReasonView(Body, frozen=True, kw_only=True):
     subject: str | None
     own_figure: str | None
     counter_orders: int | None
+    policies: tuple[NamedPolicy, ...] = ()
 
 
 class VerdictView(Body, frozen=True, kw_only=True):
@@ -129,6 +132,7 @@ def reason_view(reason: OwnReason) -> ReasonView:
         subject=reason.subject,
         own_figure=reason.own_figure,
         counter_orders=reason.counter_orders,
+        policies=tuple(map(NamedPolicy.outside, reason.policies)),
     )
 
 

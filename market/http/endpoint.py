@@ -58,6 +58,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "run": "run",
     "passport": "pass",
     "transformation": "tra",
+    "policy": "pol",
 }
 _encoder: Final = msgspec.json.Encoder()
 

@@ -29,6 +29,7 @@ Prefix = Literal[
     "run",
     "pass",
     "tra",
+    "pol",
 ]
 
 HEX_DIGITS: Final = 32
@@ -68,6 +69,7 @@ EventId = Annotated[str, _meta("evt", "an event of the record")]
 AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
+PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
 SupplyId = Annotated[
     str,
     Meta(

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from events.clearing_terms import Multiplier
 from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.http import lists, rounds
 from market.http.access import READERS
@@ -18,9 +17,10 @@ from market.http.loading import RATE, BookLoads
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.paging import Listing
+from market.http.policy_lines import NamedPolicy
 from market.http.problems import DoorError
 from market.http.reads import as_caller, as_desk, own, viewer
-from market.rules.own_round import OwnOrderInRound, PricedLimit, Removed, Why
+from market.rules.own_round import OwnOrderInRound, PricedLimit, Removed, Why, priced_limits
 from market.rules.refusals import RoundMissing
 from market.rules.standings import Alternative, OrderInRound, Outcome, order_in_round
 from market.rules.visibility import see_order_in_round
@@ -60,21 +60,24 @@ class LimitView(Body, frozen=True, kw_only=True):
 
     `recycled_min`: how much more a kg that is wholly recycled was worth to it than one that is not.
     `third_country_max`: the same of a kg that is not of the country at that stage. `limit_price`: by how much
-    its bids were lowered, so that what it takes together costs no more than it bids for it.
+    its bids were lowered, so that what it takes together costs no more than it bids for it. `policies`: those
+    that state the limit.
     """
 
     limit: str
     stage: ValueChainStage | None
     country: CountryCode | None
     price_eur_per_kg: str
+    policies: tuple[NamedPolicy, ...] = ()
 
     @classmethod
-    def of(cls, value: PricedLimit | Multiplier) -> "LimitView":
+    def of(cls, value: PricedLimit) -> "LimitView":
         return cls(
             limit=value.limit,
             stage=value.stage,
             country=value.country,
             price_eur_per_kg=SIGNED_EUR_PER_KG.text(value.ueur_per_kg),
+            policies=tuple(map(NamedPolicy.outside, value.policies)),
         )
 
 
@@ -186,7 +189,7 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         nearest = sorted(seen.alternatives, key=_nearness)
         return OrderInRoundView(
             **common,
-            limits=tuple(map(LimitView.of, seen.multipliers)),
+            limits=tuple(map(LimitView.of, priced_limits(seen, 1))),
             alternatives=tuple(_alternative(each, seen.side) for each in nearest),
         )
     return OrderInRoundView(

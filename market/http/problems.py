@@ -18,7 +18,7 @@ from market.http.faults import Fault, InvalidInputError
 from market.http.logs import Trace, trace_of, write_unhandled
 from market.http.passport_problems import PASSPORT_REFUSED, PASSPORT_RENAMED
 from market.http.volume_problems import VOLUME_REFUSED
-from market.rules import defects, refusals
+from market.rules import defects, policy_defects, refusals
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:lodestone:problem:"
@@ -102,6 +102,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.MatchUnknown,
             refusals.OrganisationUnknown,
             refusals.InitiativeAbsent,
+            refusals.PolicyAbsent,
             refusals.FacilityUnknown,
             refusals.CertificateUnknown,
             refusals.LicenceUnknown,
@@ -177,14 +178,14 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (
             found
-            for found in vars(defects).values()
+            for found in (vars(defects) | vars(policy_defects)).values()
             if isinstance(found, type) and issubclass(found, Refusal) and found is not Refusal
         ),
         UNFIT,
     ),
 }
-"""Every reason has its status; what is wrong with the content of a draft (`rules/defects.py`) is 422
-throughout."""
+"""Every reason has its status; what is wrong with the content of a draft or of a policy
+(`rules/defects.py`, `rules/policy_defects.py`) is 422 throughout."""
 
 PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""
@@ -334,6 +335,7 @@ _RENAMED: Final[dict[str, str]] = {
     "max_ratio_ppb": "max_ratio",
     "primary_data_ppb": "primary_data_percent",
     "recycled_min_ppb": "recycled_min_percent",
+    "recycled_max_ppb": "recycled_max_percent",
     "third_country_max_ppb": "third_country_max_percent",
     "post_consumer_ppb": "post_consumer_percent",
     "pre_consumer_ppb": "pre_consumer_percent",

@@ -31,7 +31,9 @@ from market.http.numbers import (
     Ratio,
     SignedEurPerKg,
 )
+from market.http.policy_lines import NamedPolicy, Portfolio
 from market.http.rex_terms import MagnetNeed
+from market.rules.policy_lines import own_lines
 from market.rules.requirements import RequirementDraft
 from market.rules.wording import Code, CountryCode
 
@@ -150,21 +152,14 @@ class Profile(Body, frozen=True, kw_only=True):
         )
 
 
-class Portfolio(Body, frozen=True, kw_only=True):
-    """Limits over everything that a round gives the requirement: recycled share at least, share of any one
-    third country at most.
-
-    The limit price then counts over all of it too: one lot may cost more and others less. A round that cannot
-    keep the limits gives less, or nothing; what they cost is told in the explanation of the round.
-    """
-
-    recycled_min_percent: Percent | None = None
-    third_country_max_percent: Percent | None = None
-
-
 class RequirementTerms(Body, frozen=True, kw_only=True):
     """The requirement itself. `basis_kg` counts what the market counts, per contract year when `term` is
-    set."""
+    set.
+
+    Of what it states itself and what its `policies` state, the strictest counts, line by line.
+    `strategic_project_eur_per_kg` is what it adds to its bid for material of a seller's site that is a
+    strategic project under Regulation (EU) 2024/1252; no cap of the profile lowers it.
+    """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
     basis_kg: KilogramsPositive
@@ -186,6 +181,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     footprint_max_kg_co2e_per_kg: KgCo2ePerKg | None = None
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
     recycled_min_percent: Percent | None = None
+    recycled_max_percent: Percent | None = None
     qualification_min: QualificationLevel = "none"
     organisations_excluded: Annotated[tuple[OrganisationId, ...], Meta(max_length=256)] = ()
     rex_route: RexRoute | None = None
@@ -198,6 +194,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     credit_limit_eur: Eur | None = None
     minimum_quantity_kg: KilogramsPositive | None = None
     magnets: Annotated[MagnetNeed, Meta(examples=[rex_terms.MAGNET_NEED])] | None = None
+    strategic_project_eur_per_kg: EurPerKg = "0.00"
+    policies: Annotated[tuple[NamedPolicy, ...], Meta(max_length=8)] = ()
 
     def draft(self) -> RequirementDraft:
         return RequirementDraft(
@@ -227,6 +225,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             footprint_max_g_co2e_per_kg=KG_CO2E_PER_KG.decoded_optional(self.footprint_max_kg_co2e_per_kg),
             origins_excluded=self.origins_excluded,
             recycled_min_ppb=PERCENT.decoded_optional(self.recycled_min_percent),
+            recycled_max_ppb=PERCENT.decoded_optional(self.recycled_max_percent),
             qualification_min=self.qualification_min,
             organisations_excluded=tuple(to_uuid(excluded) for excluded in self.organisations_excluded),
             rex_route=self.rex_route,
@@ -239,15 +238,19 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
                 for cost in self.carriage
             ),
             profile=self.profile.inside() if isinstance(self.profile, Profile) else None,
-            portfolio=None if self.portfolio is None else _portfolio_inside(self.portfolio),
+            portfolio=None if self.portfolio is None else self.portfolio.inside(),
             payment=self.payment,
             credit_limit_cents_eur=EUR_CENTS.decoded_optional(self.credit_limit_eur),
             minimum_quantity_g=KILOGRAMS.decoded_optional(self.minimum_quantity_kg),
             magnets=UNSET if self.magnets is None else self.magnets.inside(),
+            strategic_project_ueur_per_kg=EUR_PER_KG.decoded(self.strategic_project_eur_per_kg),
+            policies=tuple(named.inside() for named in self.policies),
         )
 
     @classmethod
     def outside(cls, value: terms.RequirementTerms) -> Self:
+        """As the buyer stated it, and the policies that it named."""
+        own = own_lines(value)
         return cls(
             forms=tuple(
                 AcceptedForm(
@@ -271,10 +274,11 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             commitment=value.commitment,
             term=None if value.term is None else Term.outside(value.term),
             visible_to_initiatives=value.visible_to_initiatives,
-            certificates_required=value.certificates_required,
+            certificates_required=own.certificates_required,
             footprint_max_kg_co2e_per_kg=KG_CO2E_PER_KG.text_optional(value.footprint_max_g_co2e_per_kg),
-            origins_excluded=value.origins_excluded,
-            recycled_min_percent=PERCENT.text_optional(value.recycled_min_ppb),
+            origins_excluded=own.origins_excluded,
+            recycled_min_percent=PERCENT.text_optional(own.recycled_min_ppb),
+            recycled_max_percent=PERCENT.text_optional(value.recycled_max_ppb),
             qualification_min=value.qualification_min,
             organisations_excluded=tuple(to_text("org", found) for found in value.organisations_excluded),
             rex_route=value.rex_route,
@@ -287,11 +291,13 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
                 for cost in value.carriage
             ),
             profile=RULE_SET_DEFAULT if value.profile is None else Profile.outside(value.profile),
-            portfolio=None if value.portfolio is None else _portfolio_outside(value.portfolio),
+            portfolio=None if own.portfolio is None else Portfolio.outside(own.portfolio),
             payment=value.payment,
             credit_limit_eur=EUR_CENTS.text_optional(value.credit_limit_cents_eur),
             minimum_quantity_kg=KILOGRAMS.text_optional(value.minimum_quantity_g),
             magnets=MagnetNeed.outside(value.magnets),
+            strategic_project_eur_per_kg=EUR_PER_KG.text(own.strategic_project_ueur_per_kg),
+            policies=tuple(map(NamedPolicy.outside, value.policies)),
         )
 
 
@@ -358,18 +364,4 @@ def penalty_outside(rule: terms.PenaltyRule) -> PenaltyRule:
         threshold=to_fraction(rule.threshold_ppb),
         step=to_fraction(rule.step_ppb),
         eur_per_kg_per_step=SIGNED_EUR_PER_KG.text(rule.ueur_per_kg_per_step),
-    )
-
-
-def _portfolio_inside(limits: Portfolio) -> terms.PortfolioLimits:
-    return terms.PortfolioLimits(
-        recycled_min_ppb=PERCENT.decoded_optional(limits.recycled_min_percent),
-        third_country_max_ppb=PERCENT.decoded_optional(limits.third_country_max_percent),
-    )
-
-
-def _portfolio_outside(limits: terms.PortfolioLimits) -> Portfolio:
-    return Portfolio(
-        recycled_min_percent=PERCENT.text_optional(limits.recycled_min_ppb),
-        third_country_max_percent=PERCENT.text_optional(limits.third_country_max_ppb),
     )

@@ -19,11 +19,13 @@ from market.http.order_explanations import EXPLAINED, OrderInRoundView, RoundQue
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patch_of, patched
+from market.http.policy_lines import EffectiveLineView
 from market.http.reads import as_caller, own, viewer
 from market.http.receipts import Accepted, Done, done, warned
 from market.http.requirement_terms import RequirementTerms
 from market.http.supplies import exchange_rate
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
+from market.rules.policy_lines import effective_lines
 from market.rules.requirements import cautions
 from market.rules.visibility import SealedOrder, see_order
 from market.store import requirements as store
@@ -48,7 +50,7 @@ class RequirementView(PostRequirement, frozen=True, kw_only=True):
     """A requirement as it stands; the limit is converted once, at posting, rounded down.
 
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
-    bought.
+    bought. `effective_lines`: what counts of its own lines and its policies', and where it comes from.
     """
 
     id: RequirementId
@@ -61,6 +63,7 @@ class RequirementView(PostRequirement, frozen=True, kw_only=True):
     filled_kg: str
     limit_eur_per_basis_kg: str
     exchange_rate: ExchangeRate | None
+    effective_lines: tuple[EffectiveLineView, ...]
 
     @classmethod
     def of(cls, order: RequirementOrder) -> Self:
@@ -78,7 +81,12 @@ class RequirementView(PostRequirement, frozen=True, kw_only=True):
             filled_kg=KILOGRAMS.text(order.filled_g),
             limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(order.terms.limit.ueur_per_kg),
             exchange_rate=exchange_rate(order.terms.limit),
+            effective_lines=_effective(order.terms),
         )
+
+
+def _effective(terms: RecordedTerms) -> tuple[EffectiveLineView, ...]:
+    return tuple(map(EffectiveLineView.of, effective_lines(terms)))
 
 
 class RequirementAccepted(Accepted, frozen=True, kw_only=True):
@@ -89,6 +97,7 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
     basis_kg: str | None = None
     limit_eur_per_basis_kg: str | None = None
     exchange_rate: ExchangeRate | None = None
+    effective_lines: tuple[EffectiveLineView, ...] = ()
 
 
 def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTerms) -> RequirementAccepted:
@@ -98,6 +107,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
         basis_kg=KILOGRAMS.text(terms.basis_g),
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
+        effective_lines=_effective(terms),
         warnings=warned(cautions(terms)),
         **outcome.accepted(),
     )
@@ -202,7 +212,8 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     query=DryRun,
     answer=RequirementAccepted,
     versioned=True,
-    description="A pure reduction of quantity keeps its place in time; any other change gives it a new one.",
+    description="A pure reduction of quantity keeps its place in time; any other change gives it a new one. "
+    "Policies that it was posted under stay at their versions until it names others.",
     example={"basis_kg": "4000.000"},
 )
 async def amend(call: Call[Any, DryRun]) -> Answer:

@@ -4,6 +4,8 @@ In the order of reading, each line from what a command meets first to what it re
 
     an order     offers, lots, requirements; supplies, bids, horizons, materials, value_shares; orders,
                  reservations, tranches
+    policies     policies (the documents), policy_references (who may name them), policy_lines (the
+                 strictest of all lines); countries
     units        quantities, references, market_inputs
     a round      clearings (when), clearing (what); book, rounds, graph, posing, sections; cleared, prices
     its record   round_events, evidence; certificate (checks it without a solver), round_record, breaches,
@@ -34,6 +36,6 @@ In the order of reading, each line from what a command meets first to what it re
     streams      streams (on and off), partner_lines, wire_units
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
-    saying no    refusals (the desk), defects (a draft's content), passport_refusals; wellformed, unread,
-                 wording
+    saying no    refusals (the desk), defects (a draft's content), policy_defects,
+                 passport_refusals; wellformed, unread, wording
 """

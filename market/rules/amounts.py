@@ -40,7 +40,8 @@ AMOUNT_UEUR_G_PER_KG_MAX = INTEGER_MAX * MICRO_G_PER_KG_PER_CENT
 class Amounts(NamedTuple):
     """The terms of an eligible pair in the order of a waterfall; their sum is T.
 
-    Between `carbon` and `rex` stand the parts of S; `sustainability` is what its floor and cap add or take.
+    Between `carbon` and `rex` stand the parts of S that have a floor and a cap, and `sustainability` is what
+    these add or take; `strategic_project` is the part that no cap lowers.
     """
 
     form: int
@@ -51,13 +52,15 @@ class Amounts(NamedTuple):
     origin: int
     rex: int
     sustainability: int
+    strategic_project: int
     penalties: int
     logistics: int
 
     @property
     def sustainability_total(self) -> int:
         """S, floor and cap applied."""
-        return self.carbon + self.recycled + self.certificates + self.origin + self.rex + self.sustainability
+        clamped = self.carbon + self.recycled + self.certificates + self.origin + self.rex
+        return clamped + self.sustainability + self.strategic_project
 
 
 def amounts(
@@ -88,6 +91,7 @@ def amounts(
         origin=origin,
         rex=rex,
         sustainability=clamp,
+        strategic_project=strategic_project_ueur(supply, requirement, facts),
         penalties=-sum(worth for _, _, worth in penalties),
         logistics=logistics_ueur(supply, requirement, reading),
     )
@@ -168,6 +172,20 @@ def certificates_held(
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
     listed = facts.inputs.concentrated
     return () if listed is None else listed_origins(supply.terms.origin, listed.countries)
+
+
+def is_strategic(supply: SupplyOrder, facts: MarketFacts) -> bool:
+    """Whether the supply's site is a strategic project of Regulation (EU) 2024/1252, by the register."""
+    site = supply.terms.facility
+    return any(
+        known.facility == site and known.strategic_project
+        for known in facts.members[supply.organisation].facilities
+    )
+
+
+def strategic_project_ueur(supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts) -> int:
+    bid = requirement.terms.strategic_project_ueur_per_kg
+    return bid if bid and is_strategic(supply, facts) else 0
 
 
 def most_of(reading: Reading) -> Callable[[str], int]:

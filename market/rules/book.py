@@ -42,6 +42,7 @@ from events.market_events import (
 )
 from events.market_terms import MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from market.rules.market_inputs import MarketInputs, record_input
+from market.rules.policy_lines import obeys
 from market.rules.tranches import carried_tranches, move_tranche, tranches_left_g
 
 OrderStatus = Literal["open", "withdrawn", "expired", "sold"]
@@ -275,6 +276,8 @@ def _fold_requirement(
     position: int,
     fact: RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired,
 ) -> None:
+    if isinstance(fact, RequirementPosted | RequirementAmended):
+        assert obeys(fact.terms), f"the terms of {fact.requirement} are not the strictest of its policies"
     if isinstance(fact, RequirementPosted):
         posted = RequirementOrder(
             order=fact.requirement,

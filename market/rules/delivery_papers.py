@@ -13,6 +13,7 @@ from events.market_terms import (
     SupplyTerms,
 )
 from market.rules.ineligibility import Ineligibility, day_text
+from market.rules.policy_lines import stating
 
 SHIPMENT_CONSENT = "shipment_consent"
 LICENSED_WASTE_STATUSES = frozenset({"waste"})
@@ -38,7 +39,10 @@ def paper_reasons(
     for scheme in requirement.certificates_required:
         if not valid_certificates(supply, seller, scheme, at, until):
             yield Ineligibility(
-                code="certificate_missing", subject=scheme, buyer_figure=f"to {day_text(until)}"
+                code="certificate_missing",
+                subject=scheme,
+                buyer_figure=f"to {day_text(until)}",
+                policies=stating(requirement, "certificates_required", scheme),
             )
     cap = requirement.footprint_max_g_co2e_per_kg
     if cap is not None:

@@ -31,6 +31,7 @@ from market.rules.ineligibility import (
     period_text,
 )
 from market.rules.market_inputs import MarketInputs, qualification_key
+from market.rules.policy_lines import stating
 from market.rules.quantities import FULL_PANEL, DryAnalyte, purity_ppb
 from market.rules.readings import reading_of
 from market.rules.rex import route_reasons
@@ -343,17 +344,25 @@ def carries_treo(composition: Composition) -> bool:
 def _provenance_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
     countries = sorted({step.country for step in supply.origin} & set(requirement.origins_excluded))
     for country in countries:
-        yield Ineligibility(code="origin_excluded", subject=country)
-    if requirement.recycled_min_ppb is not None:
-        stated = supply.recycled
-        share = 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
-        if share < requirement.recycled_min_ppb:
-            yield Ineligibility(
-                code="recycled_below_min",
-                seller_figure="not stated" if stated is None else ppb_text(share),
-                relation="<",
-                buyer_figure=ppb_text(requirement.recycled_min_ppb),
-            )
+        policies = stating(requirement, "origins_excluded", country)
+        yield Ineligibility(code="origin_excluded", subject=country, policies=policies)
+    stated = supply.recycled
+    share = 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
+    if requirement.recycled_min_ppb is not None and share < requirement.recycled_min_ppb:
+        yield Ineligibility(
+            code="recycled_below_min",
+            seller_figure="not stated" if stated is None else ppb_text(share),
+            relation="<",
+            buyer_figure=ppb_text(requirement.recycled_min_ppb),
+            policies=stating(requirement, "recycled_min"),
+        )
+    if requirement.recycled_max_ppb is not None and share > requirement.recycled_max_ppb:
+        yield Ineligibility(
+            code="recycled_above_max",
+            seller_figure=ppb_text(share),
+            relation=">",
+            buyer_figure=ppb_text(requirement.recycled_max_ppb),
+        )
     if supply.export_licence == "pending":
         yield Ineligibility(code="export_licence_pending")
 

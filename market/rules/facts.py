@@ -50,6 +50,8 @@ from events.party_events import (
     LicenceRevoked,
     OrganisationChanged,
     OrganisationRegistered,
+    PolicyPublished,
+    PolicyRetired,
     RecordRepublished,
     RecordRestored,
     StreamClosed,
@@ -91,6 +93,7 @@ MarketFact: TypeAlias = (
 )
 MaterialFact: TypeAlias = LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
+PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
 PartyFact: TypeAlias = (
     OrganisationRegistered
     | OrganisationChanged
@@ -106,6 +109,7 @@ PartyFact: TypeAlias = (
     | StreamOpened
     | StreamClosed
     | InitiativeFact
+    | PolicyFact
     | RecordRepublished
     | RecordRestored
 )

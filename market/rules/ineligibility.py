@@ -1,6 +1,7 @@
 """One reason against a pair of orders, and how its figures are written."""
 
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -11,8 +12,21 @@ from market.rules.quantities import DryAnalyte
 _G_PER_TONNE = 1_000_000
 
 
+class PolicyLine(Struct, frozen=True, kw_only=True, order=True):
+    """A line of a version of a procurement policy."""
+
+    policy: UUID
+    version: int
+    line: str
+
+    def __str__(self) -> str:
+        return f"policy {self.policy.hex} version {self.version}"
+
+
 class Ineligibility(Struct, frozen=True, kw_only=True):
     """One reason against a pair. Each figure belongs to the side that stated it, and only to it.
+
+    `policies` are those under which the buyer asks for it, and the buyer's to know.
 
     `compares_price_of` are the sides whose price or credit decided: only they may learn of it at all, or a
     rival's price could be found by trying.
@@ -24,10 +38,13 @@ class Ineligibility(Struct, frozen=True, kw_only=True):
     relation: str = ""
     buyer_figure: str | None = None
     compares_price_of: tuple[Side, ...] = ()
+    policies: tuple[PolicyLine, ...] = ()
 
     def __str__(self) -> str:
         head = self.code if self.subject is None else f"{self.code}:{self.subject}"
-        return " ".join(part for part in (head, self.seller_figure, self.relation, self.buyer_figure) if part)
+        figures = (head, self.seller_figure, self.relation, self.buyer_figure)
+        told = " ".join(part for part in figures if part)
+        return f"{told} by {', '.join(map(str, self.policies))}" if self.policies else told
 
 
 def period_text(period: Period) -> str:

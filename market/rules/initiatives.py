@@ -98,10 +98,12 @@ def revoke(state: InitiativeState, argument: RevokeInitiative, moment: Moment) -
     return _decision(state, initiative.initiative, InitiativeRevoked(initiative=initiative.initiative))
 
 
-def initiative_refusals(named: tuple[str, ...], standing: AbstractSet[str]) -> list[Refusal]:
-    """One refusal for each initiative that an organisation names and that does not stand."""
+def initiative_refusals(
+    named: tuple[str, ...], standing: AbstractSet[str], pointer: str = "/initiatives"
+) -> list[Refusal]:
+    """One refusal for each initiative that is named and does not stand."""
     return [
-        InitiativeUnknown(pointer=f"/initiatives/{index}", initiative=code)
+        InitiativeUnknown(pointer=f"{pointer}/{index}", initiative=code)
         for index, code in enumerate(named)
         if code not in standing
     ]

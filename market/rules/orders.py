@@ -1,5 +1,6 @@
 """What posting and changing an order have in common: the market's state, and who may act when."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -16,6 +17,7 @@ from market.rules.committed import Claim
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.passport import Passport
+from market.rules.policies import Policy
 from market.rules.refusals import (
     ClearingInProgress,
     FirmOnly,
@@ -58,12 +60,13 @@ class Caution(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation`, `passport` and `claims`.
+    """What a posting reads, all of the market's lane but `reservation`, `passport`, `policies` and `claims`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
-    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names.
-    `claims` on the facility that it names, of all markets, without the order's own; None: not asked for.
+    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names;
+    `policies` that a draft names, whoever may see them; `claims` on the facility that it names, of all
+    markets, without the order's own; None: not asked for.
     """
 
     market: UUID
@@ -79,6 +82,7 @@ class PostingState(Struct, frozen=True, kw_only=True):
     reservation: Reservation | None = None
     passport: Passport | None = None
     claims: tuple[Claim, ...] | None = None
+    policies: Mapping[UUID, Policy] = {}
 
 
 class SupplyState(PostingState, frozen=True, kw_only=True):

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.clearing_terms import Multiplier
 from events.fractions import ppb_text
 from events.vocabulary import CountryCode, Side, ValueChainStage
-from market.rules.ineligibility import kg_text
+from market.rules.ineligibility import PolicyLine, kg_text
 from market.rules.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
 from market.rules.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.quotes import Quote
@@ -46,12 +45,14 @@ class PricedLimit(Struct, frozen=True, kw_only=True):
     """What one of a requirement's portfolio limits cost it per kg of basis, up to the next whole tick.
 
     `limit_price`: by how much its bids were lowered to keep all it takes within them.
+    `policies` that state it.
     """
 
     limit: str
     stage: ValueChainStage | None
     country: CountryCode | None
     ueur_per_kg: int
+    policies: tuple[PolicyLine, ...] = ()
 
 
 class OwnOrderInRound(Struct, frozen=True, kw_only=True):
@@ -128,11 +129,11 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
         nearest_ticks=_ticks(left, 1) if enough else None,
         three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
         reasons=own_reasons(of.alternatives, of.side),
-        limits=priced_limits(of.multipliers, of.tick_ueur_per_kg) if enough or of.filled_g else (),
+        limits=priced_limits(of, of.tick_ueur_per_kg) if enough or of.filled_g else (),
     )
 
 
-def priced_limits(multipliers: Sequence[Multiplier], tick: int) -> tuple[PricedLimit, ...]:
+def priced_limits(of: OrderInRound, tick: int) -> tuple[PricedLimit, ...]:
     """In whole ticks; exact for a tick of 1."""
     return tuple(
         PricedLimit(
@@ -140,8 +141,9 @@ def priced_limits(multipliers: Sequence[Multiplier], tick: int) -> tuple[PricedL
             stage=each.stage,
             country=each.country,
             ueur_per_kg=-(-each.ueur_per_kg // tick) * tick,
+            policies=tuple(line for line in of.limits_of_policies if line.line == each.limit),
         )
-        for each in multipliers
+        for each in of.multipliers
     )
 
 

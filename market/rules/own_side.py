@@ -12,7 +12,7 @@ from events.market_events import MatchStruck
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
 from market.rules.goods import Goods
-from market.rules.ineligibility import Ineligibility
+from market.rules.ineligibility import Ineligibility, PolicyLine
 from market.rules.pricing import SUSTAINABILITY_KINDS, sustainability
 from market.rules.tickets import Ticket
 
@@ -87,12 +87,16 @@ class OwnExplanation(Struct, frozen=True, kw_only=True):
 
 
 class OwnReason(Struct, frozen=True, kw_only=True):
-    """A reason with the side's own figure; `counter_orders` is None below three groups of companies."""
+    """A reason with the side's own figure; `counter_orders` is None below three groups of companies.
+
+    `policies`: those of the buyer under which it asks for that; a seller is told of none.
+    """
 
     code: str
     subject: str | None
     own_figure: str | None
     counter_orders: int | None
+    policies: tuple[PolicyLine, ...] = ()
 
 
 class OwnCandidates(Struct, frozen=True, kw_only=True):
@@ -194,19 +198,22 @@ def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standi
 
 def own_reasons(counters: Iterable[Weighed], side: Side) -> tuple[OwnReason, ...]:
     """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away."""
-    against: dict[tuple[str, str, str], list[Weighed]] = {}
+    against: dict[tuple[str, str, str, tuple[PolicyLine, ...]], list[Weighed]] = {}
     for counter in counters:
         for reason in told(counter, side):
             figure = reason.seller_figure if side == "seller" else reason.buyer_figure
-            against.setdefault((reason.code, reason.subject or "", figure or ""), []).append(counter)
+            policies = reason.policies if side == "buyer" else ()
+            key = (reason.code, reason.subject or "", figure or "", policies)
+            against.setdefault(key, []).append(counter)
     return tuple(
         OwnReason(
             code=code,
             subject=subject or None,
             own_figure=figure or None,
             counter_orders=len(kept_away) if groups(kept_away) >= GROUPS_MIN else None,
+            policies=policies,
         )
-        for (code, subject, figure), kept_away in sorted(against.items())
+        for (code, subject, figure, policies), kept_away in sorted(against.items())
     )
 
 

@@ -4,7 +4,7 @@ The figures themselves are in `amounts`, the formulas that agreements share in `
 and `price_lines`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from contracts.rules.price_lines import LINES_REMEMBERED, Claims, penalty_term, sustainability_terms
@@ -18,16 +18,20 @@ from market.rules.amounts import (
     co_product_total,
     concentrated_origins,
     form_ueur,
+    is_strategic,
     logistics_ueur,
     most_of,
     profile_of,
+    strategic_project_ueur,
 )
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.quantities import fx_for
 from market.rules.readings import Reading, reading_of
 
-SUSTAINABILITY_KINDS = frozenset({"carbon", "recycled", "certificates", "origin", "rex", "sustainability"})
+SUSTAINABILITY_KINDS = frozenset(
+    {"carbon", "recycled", "certificates", "origin", "rex", "sustainability", "strategic_project"}
+)
 
 
 def price_terms(
@@ -36,6 +40,7 @@ def price_terms(
     """All terms of an eligible pair, in the order of a waterfall; their sum is T.
 
     Between `carbon` and `rex` stand the parts of S; `sustainability` is what its floor and cap add or take.
+    Where the buyer bids nothing for strategic projects there is no line of them.
     """
     reading = reading_of(supply.terms, facts.basis)
     claims = _claims(supply, requirement, reading, facts, delivery)
@@ -43,6 +48,7 @@ def price_terms(
         _form(form_ueur(supply, requirement), supply.terms.form),
         _co_products(requirement, reading, facts),
         *sustainability_terms(profile_of(requirement, facts), facts.rule_set, claims),
+        *_strategic_project(supply, requirement, facts),
         penalty_term(requirement.terms.penalties, most_of(reading)),
         _logistics(supply, requirement, reading),
     )
@@ -121,6 +127,22 @@ def _claims(
         kg_per_basis_kg=reading.kg_per_basis_kg,
         papers_until=delivery.papers_until,
     )
+
+
+def _strategic_project(
+    supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
+) -> Iterator[PriceTerm]:
+    bid = requirement.terms.strategic_project_ueur_per_kg
+    if bid:
+        counts = is_strategic(supply, facts)
+        yield PriceTerm(
+            kind="strategic_project",
+            rule="strategic_project.1",
+            ueur_per_kg=strategic_project_ueur(supply, requirement, facts),
+            reason=None if counts else "not_strategic",
+            inputs={"strategic_project_ueur_per_kg": str(bid)},
+            evidence=(f"facility:{supply.terms.facility}",) if counts else (),
+        )
 
 
 def _logistics(supply: SupplyOrder, requirement: RequirementOrder, reading: Reading) -> PriceTerm:

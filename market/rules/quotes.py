@@ -91,7 +91,7 @@ def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decisio
     if isinstance(posting, PostSupply):
         supply = offers.posting_terms(known, posting.draft, moment.now)
     else:
-        requirement = requirements.terms_of(posting.draft, known.terms, known.inputs)
+        requirement = requirements.posting_terms(known, posting.draft)
     fact = QuoteAsked(
         market=known.market,
         quote=quote,

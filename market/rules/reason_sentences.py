@@ -30,6 +30,7 @@ SENTENCES: dict[str, str] = {
     "pcf_not_comparable": "The carbon footprint is not stated as the benchmark of the form is.",
     "profile_incompatible": "The terms of the contract years do not agree in {subject}.",
     "recycled_below_min": "The recycled share is below what the requirement asks for.",
+    "recycled_above_max": "The recycled share is above what the requirement takes.",
     "route_not_offered": "The lot is not offered to the Re-X route that the buyer will run.",
     "same_group": "Both orders belong to one group of companies.",
     "sanctions_screening_expired": "The sanctions screening of one of both has expired.",

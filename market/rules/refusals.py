@@ -361,3 +361,9 @@ class ExpiryPast(Refusal):
     """This would have expired at {until}."""
 
     code = "expiry_past"
+
+
+class PolicyAbsent(Refusal):
+    """There is no such policy."""
+
+    code = "policy_absent"

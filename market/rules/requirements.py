@@ -24,11 +24,11 @@ from events.market_terms import (
     MarketTerms,
     Member,
     PenaltyRule,
-    PortfolioLimits,
     PurityFloor,
     RequirementTerms,
     SustainabilityProfile,
 )
+from events.policy_terms import AppliedPolicy, PortfolioLimits
 from events.refusal import NoChange, Refusal, refuse
 from events.rex_terms import MagnetNeed
 from events.vocabulary import (
@@ -45,9 +45,11 @@ from events.vocabulary import (
     RexRoute,
     StatedPrice,
     TermHorizon,
+    ValueUeurPerKg,
 )
 from events.wellformed import duplicate_refusals
 from market.rules.bids import (
+    amount_refusals,
     carriage_refusals,
     co_product_refusals,
     form_bid_refusals,
@@ -90,6 +92,8 @@ from market.rules.orders import (
     quantity_refusals,
     trader_refusals,
 )
+from market.rules.policy_lines import resolved, stated_lines, without_policies
+from market.rules.policy_references import PolicyReference, applied, policy_refusals, references
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusals import CommittedFieldFixed, FxMissing
 from market.rules.supplies import minimum_refusals, range_refusals
@@ -105,6 +109,7 @@ _ONE_DAY = timedelta(days=1)
 class RequirementDraft(Struct, frozen=True, kw_only=True):
     """RequirementTerms before conversion: `limit` as stated, `basis_g` the grams of basis asked for.
 
+    The lines of `PolicyTerms` are the buyer's own; those of `policies` come to them.
     A limit per kg of oxide counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
     """
 
@@ -128,6 +133,7 @@ class RequirementDraft(Struct, frozen=True, kw_only=True):
     footprint_max_g_co2e_per_kg: Count | None = None
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
     recycled_min_ppb: FractionPpb | None = None
+    recycled_max_ppb: FractionPpb | None = None
     qualification_min: QualificationLevel = "none"
     organisations_excluded: Annotated[tuple[UUID, ...], Meta(max_length=256)] = ()
     rex_route: RexRoute | None = None
@@ -140,6 +146,8 @@ class RequirementDraft(Struct, frozen=True, kw_only=True):
     credit_limit_cents_eur: Count | None = None
     minimum_quantity_g: MassG | None = None
     magnets: MagnetNeed | UnsetType = UNSET
+    strategic_project_ueur_per_kg: ValueUeurPerKg = 0
+    policies: Annotated[tuple[PolicyReference, ...], Meta(max_length=8)] = ()
 
 
 class PostRequirement(Struct, frozen=True, kw_only=True):
@@ -166,7 +174,7 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
         market=known.market,
         requirement=requirement,
         organisation=argument.caller.organisation,
-        terms=terms_of(draft, known.terms, known.inputs),
+        terms=posting_terms(known, draft),
     )
     return Decision(drafts=(market_draft(known, requirement, fact),))
 
@@ -196,11 +204,11 @@ def amend(state: RequirementState | None, argument: AmendRequirement, moment: Mo
     refuse(
         [
             *commitment_refusals(known, draft.commitment),
-            *draft_refusals(draft, known, moment.now, frozenset({old.window})),
+            *draft_refusals(draft, known, moment.now, frozenset({old.window}), old.policies),
             *_fixed_refusals(order, draft),
         ]
     )
-    terms = terms_of(draft, known.terms, known.inputs)
+    terms = terms_of(draft, known.terms, known.inputs, applied(draft.policies, known.policies, old.policies))
     if draft.limit == old.limit.stated:
         terms = replace(terms, limit=old.limit)
     refuse([NoChange()] if terms == old else quantity_refusals(order, terms.basis_g, "/basis_g"))
@@ -236,8 +244,18 @@ def is_reduction(old: RequirementTerms, new: RequirementTerms) -> bool:
     return new.basis_g < old.basis_g and replace(new, basis_g=old.basis_g) == old
 
 
-def terms_of(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) -> RequirementTerms:
-    """The terms of a draft that has no refusals: limit down.
+def posting_terms(state: PostingState, draft: RequirementDraft) -> RequirementTerms:
+    """The terms of a new requirement, whose draft has no refusals."""
+    return terms_of(draft, state.terms, state.inputs, applied(draft.policies, state.policies, ()))
+
+
+def terms_of(
+    draft: RequirementDraft,
+    terms: MarketTerms,
+    inputs: MarketInputs,
+    policies: tuple[AppliedPolicy, ...] = (),
+) -> RequirementTerms:
+    """The terms of a draft that has no refusals: limit down, its lines the strictest of its own and policies.
 
     Raises ValueError for a draft whose limit cannot be converted.
     """
@@ -246,24 +264,33 @@ def terms_of(draft: RequirementDraft, terms: MarketTerms, inputs: MarketInputs) 
         raise ValueError(f"a price per kg {draft.limit.per} cannot be converted to {terms.basis}")
     fx = fx_for(inputs, draft.limit.currency)
     limit = to_ueur_per_basis_kg(draft.limit, ratio.as_integer_ratio(), fx, "down")
-    return RequirementTerms(**(asdict(draft) | {"limit": limit}))
+    own = stated_lines(draft)
+    lines = asdict(resolved(own, policies)) if policies else {}
+    taken = {"limit": limit, "policies": policies, "own": own if policies else None}
+    return RequirementTerms(**(asdict(draft) | lines | taken))
 
 
 def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:
-    """What a buyer already holds was bid for one horizon and one site."""
+    """What a buyer already holds was bid for one horizon and one site, under the same policies."""
     if order.held_g + order.filled_g == 0:
         return []
-    return [
-        CommittedFieldFixed(pointer=f"/{name}")
-        for name in COMMITTED_FIELDS
-        if getattr(draft, name) != getattr(order.terms, name)
-    ]
+    old = without_policies(order.terms)
+    fixed = [f"/{name}" for name in COMMITTED_FIELDS if getattr(draft, name) != getattr(old, name)]
+    if draft.policies != references(order.terms.policies):
+        fixed.append("/policies")
+    return [CommittedFieldFixed(pointer=pointer) for pointer in fixed]
 
 
 def draft_refusals(
-    draft: RequirementDraft, state: PostingState, now: datetime, known: frozenset[Period]
+    draft: RequirementDraft,
+    state: PostingState,
+    now: datetime,
+    known: frozenset[Period],
+    kept: tuple[AppliedPolicy, ...] = (),
 ) -> list[Refusal]:
     """All that keeps a draft from being an order of this market; a `known` window may have passed.
+
+    `kept` policies stay as the order took them over.
 
     What rests on a member that is unread is not judged.
     """
@@ -301,6 +328,8 @@ def draft_refusals(
             lambda: _route_refusals(draft, basis),
             lambda: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),
             lambda: _site_refusals(draft, state.member),
+            lambda: amount_refusals(draft.strategic_project_ueur_per_kg, "/strategic_project_ueur_per_kg"),
+            lambda: policy_refusals(draft, state, kept),
         )
     )
 

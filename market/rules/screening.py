@@ -174,10 +174,17 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
         barred = bit_words(excluded, countries)
         yield lambda pairs: ~share_a_bit(origins, pairs.supply, barred, pairs.requirement)
     least = [order.terms.recycled_min_ppb for order in requirements]
-    if any(least):
+    most = [order.terms.recycled_max_ppb for order in requirements]
+    if any(least) or any(each is not None for each in most):
         wanted = int64s((each or 0 for each in least), len(least))
+        taken = int64s((BEYOND if each is None else each for each in most), len(most))
         recycled = int64s(map(_recycled_ppb, supplies), len(supplies))
-        yield lambda pairs: recycled[pairs.supply] >= wanted[pairs.requirement]
+        yield (
+            lambda pairs: (
+                (recycled[pairs.supply] >= wanted[pairs.requirement])
+                & (recycled[pairs.supply] <= taken[pairs.requirement])
+            )
+        )
 
 
 def _recycled_ppb(order: SupplyOrder) -> int:

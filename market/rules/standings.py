@@ -8,15 +8,18 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterfall
 from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.amounts import price_pair
-from market.rules.book import Book, SupplyOrder
+from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
 from market.rules.explanations import Order, counter_orders, paired
-from market.rules.ineligibility import Ineligibility
+from market.rules.ineligibility import Ineligibility, PolicyLine
+from market.rules.order_limits import ShareKind
+from market.rules.policy_lines import LineName, stating
 from market.rules.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.whole_ticks import requirement_in_ticks, supply_in_ticks, up
 
@@ -64,7 +67,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     `removed_by` is the round's reason for leaving the order out, or why its portfolio limits gave it less,
     `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
     tranche. `tolerance_ppb`: of the round's rule set. `multipliers`: of its portfolio limits, in the section
-    where it traded.
+    where it traded; `limits_of_policies`: which of these limits a policy states.
     """
 
     market: UUID
@@ -82,6 +85,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     tolerance_ppb: int = 0
     tick_ueur_per_kg: int = 1
     multipliers: tuple[Multiplier, ...] = ()
+    limits_of_policies: tuple[PolicyLine, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -123,8 +127,18 @@ def order_in_round(
         tolerance_ppb=planned.rule_set.marginality_tolerance_ppb,
         tick_ueur_per_kg=book.terms.tick_ueur_per_kg,
         multipliers=_multipliers(duals, order, multipliers),
+        limits_of_policies=() if isinstance(own, SupplyOrder) else _limits_of_policies(own),
         alternatives=tuple(_alternatives(book, facts, own, met, traded_g)) if nodes else (),
     )
+
+
+def _limits_of_policies(order: RequirementOrder) -> tuple[PolicyLine, ...]:
+    """Named as multipliers name their limits."""
+    limits: tuple[tuple[ShareKind, LineName], ...] = (
+        ("recycled_min", "portfolio_recycled_min"),
+        ("third_country_max", "portfolio_third_country_max"),
+    )
+    return tuple(replace(each, line=kind) for kind, line in limits for each in stating(order.terms, line))
 
 
 def _outcome(nodes: Sequence[OrderDual], capacity_g: int, filled_g: int) -> Outcome:

@@ -15,6 +15,7 @@ from market.rules.amounts import (
     VALUE_UEUR_PER_KG_MAX,
     co_product_price,
     concentrated_origins,
+    is_strategic,
     profile_of,
 )
 from market.rules.assay_columns import AssayColumns
@@ -61,6 +62,7 @@ class Valuation:
         self._certificates = _certificates(profiles, facts, papers)
         self._origin = _origin(supplies, profiles, facts)
         self._rex = _rex(supplies, requirements, profiles)
+        self._strategic_project = _strategic_project(supplies, requirements, facts)
         self._penalties = _penalties(requirements, assays)
         self._carried = _carried_product(assays, known)
         self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
@@ -82,7 +84,9 @@ class Valuation:
         parts = [self._carbon(pairs), recycled, self._certificates(pairs), self._origin(pairs), rex]
         wanted = sum(parts, np.zeros(len(pairs), dtype=np.int64))
         buyer = pairs.requirement
-        sustainability = np.maximum(self._floor[buyer], np.minimum(wanted, self._cap[buyer]))
+        clamped = np.maximum(self._floor[buyer], np.minimum(wanted, self._cap[buyer]))
+        strategic_project = self._strategic_project(pairs)
+        sustainability = clamped + strategic_project
         others = [
             self._ways.differential[pairs.way],
             self._co_products(pairs),
@@ -90,7 +94,7 @@ class Valuation:
             self._carried(pairs) - self._ways.per_basis[pairs.way],
         ]
         term_total = sum(others, sustainability)
-        held = self._held(pairs, term_total, [*parts, sustainability - wanted, *others])
+        held = self._held(pairs, term_total, [*parts, clamped - wanted, strategic_project, *others])
         value = self._limit[buyer] + term_total - self._ask[pairs.supply]
         return Worth(term_total, sustainability, value, held)
 
@@ -286,6 +290,14 @@ def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[Sust
         bids.append(next(amounts, 0))
     place, bid = np.array(wanted, dtype=np.int64), np.array(bids, dtype=np.int64)
     return lambda pairs: (offered[pairs.supply] >> place[pairs.requirement] & 1) * bid[pairs.requirement]
+
+
+def _strategic_project(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Term:
+    bid = int64s((order.terms.strategic_project_ueur_per_kg for order in requirements), len(requirements))
+    if not bid.any():
+        return _no_amount
+    counts = int64s((is_strategic(order, facts) for order in supplies), len(supplies))
+    return lambda pairs: counts[pairs.supply] * bid[pairs.requirement]
 
 
 def _penalties(requirements: Requirements, assays: AssayColumns) -> Term:

@@ -31,6 +31,7 @@ from market.store import (
     order_terms,
     parties,
     passports,
+    policies,
     quotes,
     requirements,
     reservations,
@@ -71,6 +72,7 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
     """What was recovered of the record has no row: it stands in the journal."""
     await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
     await parties.apply(connection, [event for event in events if parties.holds(event)])
+    await policies.apply(connection, [event for event in events if policies.holds(event)])
 
 
 async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -> None:

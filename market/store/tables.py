@@ -14,6 +14,8 @@ STATE: Final = (
     "api_key",
     "partner_stream",
     "initiative",
+    "policy",
+    "policy_version",
     "market",
     "member",
     "market_input",

@@ -19,6 +19,7 @@ from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.decision import Request
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
 from events.passport_terms import OriginShare
+from events.policy_terms import PolicyTerms
 from events.price_clauses import FlatPrice
 from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
 from market.commands import inputs, matches, parties, passports, transformations
@@ -28,12 +29,13 @@ from market.http.endpoint import Endpoint
 from market.http.ids import to_text
 from market.rules.parties import CertificateDetails, LicenceDetails
 from market.rules.passports import IssuePassport
+from market.rules.policy_references import PolicyReference
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
-from tests.market_support import START, Firm, done, publish_values, rule_set
+from tests.market_support import START, Firm, done, publish_values, published, rule_set
 from tests.passport_support import content, made, magnet_record, transform
 from tests.sentinels import figure, found, identity
 
@@ -114,7 +116,8 @@ async def street(shop: Shop) -> Street:
         certificate, licence, event = await papers_of(shop, firm)
         papers[firm.organisation] = (certificate, licence)
         asked_for.append(event)
-    orders = await post_orders(shop, papers[seller.organisation][0])
+    policy = await published(scene, buyer.trader, PolicyTerms(origins_excluded=("AQ",)))
+    orders = await post_orders(shop, papers[seller.organisation][0], policy)
     loop = await go_round(shop, seller)
     plan = await scene.plan()
     events = await scene.conclude(plan)
@@ -134,6 +137,7 @@ async def street(shop: Shop) -> Street:
         name: sentinel(name, firm, (*papers[firm.organisation], keys[firm.organisation]), orders[name])
         for name, firm in firms.items()
     }
+    parties_["buyer"].secret += identity(policy)
     parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
@@ -149,6 +153,7 @@ async def street(shop: Shop) -> Street:
         "match": [to_text("match", match)],
         "version": ["1", "2"],
         "initiative": ["remhub"],
+        "policy": [to_text("pol", policy)],
         "file": ["swagger-ui.css"],
         "agreement": [to_text("agr", await agree(shop, outsider, late))],
         "proposal": ["1"],
@@ -236,7 +241,7 @@ async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
     return papers[0].certificate, papers[1].licence, learnt  # type: ignore[attr-defined]
 
 
-async def post_orders(shop: Shop, certificate: UUID) -> dict[str, list[UUID]]:
+async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, list[UUID]]:
     """Orders with figures that stand nowhere by chance; the first two meet."""
     scene = shop.scene
     (seller, outsider), (buyer, late) = scene.sellers, scene.buyers
@@ -274,6 +279,7 @@ async def post_orders(shop: Shop, certificate: UUID) -> dict[str, list[UUID]]:
         limit=price(88_911_307),
         profile=profile,
         organisations_excluded=(late.organisation,),
+        policies=(PolicyReference(policy=policy, version=1),),
         **open_terms,
     )
     other = await scene.offer(outsider, ask=price(197_131_719), **open_terms)

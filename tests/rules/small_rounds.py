@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from events.envelope import Draft, Recorded
-from events.market_terms import AcceptedForm, PortfolioLimits, SustainabilityProfile
+from events.market_terms import AcceptedForm, SustainabilityProfile
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon
 from market.rules.clearing import conclude
 from market.rules.rounds import Round, posed_round

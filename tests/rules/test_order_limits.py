@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from events.market_terms import PortfolioLimits
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.order_limits import Packed, divisibility, packed, shares, whole_packages_left

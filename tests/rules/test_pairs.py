@@ -18,6 +18,7 @@ from events.market_terms import (
     CoProductBid,
     Member,
     MemberCertificate,
+    MemberFacility,
     MemberLicence,
     PenaltyRule,
     PurityFloor,
@@ -55,6 +56,7 @@ from tests.blotter import (
     START,
     Lane,
     T,
+    applied_policy,
     assay,
     benchmark,
     cell,
@@ -68,6 +70,7 @@ from tests.blotter import (
     rule_set,
     site,
     supply_terms,
+    under,
     usd_rate,
 )
 
@@ -98,6 +101,7 @@ CODES = (
     "parcel_too_large",
     "pcf_missing",
     "profile_incompatible",
+    "recycled_above_max",
     "recycled_below_min",
     "route_not_offered",
     "sanctions_screening_expired",
@@ -105,6 +109,13 @@ CODES = (
     "value_out_of_range",
     "waste_licence_missing",
     "window_disjoint",
+)
+POLICY = applied_policy(
+    "a policy",
+    certificates_required=("IRMA",),
+    origins_excluded=("CN",),
+    recycled_min_ppb=100_000_000,
+    strategic_project_ueur_per_kg=2 * EUR,
 )
 TERM = TermHorizon(start_year=2027, profile_ppb=(10**9,), index="USGS-NdPr", quotation_period="M+1")
 
@@ -276,6 +287,8 @@ def any_requirement(rng: random.Random, name: str) -> RequirementTerms:
         profile=seldom(rng, profile, None),
         term=seldom(rng, None, TERM),
         **seldom(rng, {}, credit),
+        strategic_project_ueur_per_kg=rng.choice([0, EUR // 3]),
+        recycled_max_ppb=seldom(rng, None, 200_000_000),
     )
 
 
@@ -341,6 +354,17 @@ def odd_requirement(rng: random.Random, name: str) -> RequirementTerms:
     )
 
 
+def works(name: str, country: str = "DE") -> MemberFacility:
+    strategic = name in ("s0", "s3")
+    return MemberFacility(
+        facility=site(name),
+        country=country,
+        stages=("processing",),
+        scale="industrial",
+        strategic_project=strategic,
+    )
+
+
 def odd_member(rng: random.Random, name: str) -> Member:
     """Licensed for waste at its site, of two kinds and to two dates, certified twice."""
     licences = tuple(
@@ -373,6 +397,7 @@ def odd_member(rng: random.Random, name: str) -> Member:
         country,
         certificates=certificates,
         licences=licences,
+        facilities=(works(name, country),),
         initiatives=rng.choice([(), ("remhub",), ("third", "other")]),
         sanctions_screened_until=START + timedelta(days=seldom(rng, 400, 0, -1)),
     )
@@ -402,6 +427,7 @@ def odd_book(seed: int) -> Lane:
         lane.offer(name, f"offer {k}", odd_supply(rng, name))
         name = rng.choice(BUYERS)
         wanted = odd_requirement(rng, name)
+        wanted = seldom(rng, wanted, under(wanted, POLICY))
         lane.require(
             name, f"wanted {k}", **{each: getattr(wanted, each) for each in wanted.__struct_fields__}
         )
@@ -422,7 +448,9 @@ def any_book(seed: int) -> Lane:
             valid_until=START + timedelta(days=rng.choice([50, 900])),
         )
         screened = START + timedelta(days=seldom(rng, 400, -1))
-        lane.admit(member(name, certificates=(held,), sanctions_screened_until=screened))
+        lane.admit(
+            member(name, certificates=(held,), sanctions_screened_until=screened, facilities=(works(name),))
+        )
     group = ident("group of s1")
     lane.admit(*(member(name, initiatives=("remhub",)) for name in BUYERS[:4]), member("b4", group=group))
     lane.record(ndpr_price())
@@ -439,6 +467,7 @@ def any_book(seed: int) -> Lane:
         for k in range(12):
             name = rng.choice(BUYERS)
             wanted = any_requirement(rng, name)
+            wanted = seldom(rng, wanted, under(wanted, POLICY))
             changes = {field: getattr(wanted, field) for field in wanted.__struct_fields__}
             lane.require(name, f"wanted {turn} {k}", **changes)
         if turn == 0:
@@ -471,7 +500,10 @@ def expected_edges(lane: Lane) -> tuple[dict[tuple[Any, ...], list[int]], Counte
             for delivery in deliveries:
                 terms = price_terms(supply, requirement, facts, delivery)
                 bid = amounts(supply, requirement, facts, delivery)
-                assert tuple(term.ueur_per_kg for term in terms) == bid
+                said = {term.kind: term.ueur_per_kg for term in terms}
+                silent = {} if requirement.terms.strategic_project_ueur_per_kg else {"strategic_project": 0}
+                assert bid._asdict() == said | silent
+                barred["strategic"] += bid.strategic_project > 0
                 assert (total(terms), sustainability(terms)) == (sum(bid), bid.sustainability_total)
                 priced = price_pair(supply, requirement, facts, delivery)
                 if isinstance(priced, Ineligibility):
@@ -509,4 +541,4 @@ def test_odd_orders_have_the_edges_against_which_nothing_speaks() -> None:
         barred += found
         edges += len(expected)
     assert edges > 200
-    assert not {code for code in CODES if barred[code] < 3}
+    assert not {code for code in (*CODES, "strategic") if barred[code] < 3}

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from events.clearing_terms import Multiplier, OrderDual, Premium, Waterfall
 from events.envelope import Recorded
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from events.market_terms import PortfolioLimits
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX, OriginStep, Packaging, RecycledContent
 from market.rules.assignment import solve
 from market.rules.book import Book

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.market_events import MatchStruck, RuleSetRehearsed
-from events.market_terms import PortfolioLimits, RuleSet, SustainabilityProfile
+from events.market_terms import RuleSet, SustainabilityProfile
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import OriginStep
 from market.rules.book import Book
 from market.rules.clearing import abandonment, conclude

@@ -15,11 +15,11 @@ from events.market_events import (
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
-    PortfolioLimits,
     PurityFloor,
     RexAmount,
     SustainabilityProfile,
 )
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import (
     PPB,
     PRICE_UEUR_PER_KG_MAX,

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from events.clearing_terms import Multiplier
 from events.market_events import ClearingEvidence, ClearingPlanned
-from events.market_terms import AnalyteLimit, PortfolioLimits
+from events.market_terms import AnalyteLimit
+from events.policy_terms import PortfolioLimits
 from market.rules.book import Book
 from market.rules.clearing import conclude
 from market.rules.own_round import OwnOrderInRound, own_order_in_round

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from events.market_events import MatchStruck
 from events.market_terms import (
     AcceptedForm,
-    PortfolioLimits,
     RequirementTerms,
     SupplyTerms,
     SustainabilityProfile,
 )
+from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, PhysicalLot, Tranche
 from tests.blotter import (
     EUR,

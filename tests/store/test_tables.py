@@ -18,6 +18,7 @@ from market.store import tables
 from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
+from market.store.policies import PolicyFact
 
 POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
@@ -125,7 +126,10 @@ def test_migrations_have_limits_of_their_own() -> None:
     ("facts", "placed"),
     [
         (market_events.FACTS, get_args(MarketFact)),
-        (party_events.FACTS, (*get_args(PartyFact), *get_args(InitiativeFact), *OF_THE_RECORD)),
+        (
+            party_events.FACTS,
+            (*get_args(PartyFact), *get_args(InitiativeFact), *get_args(PolicyFact), *OF_THE_RECORD),
+        ),
         (material_events.FACTS, get_args(MaterialFact)),
         (contract_events.FACTS, (*get_args(LifecycleFact), *get_args(VolumeFact), *WITHOUT_TABLES)),
     ],

@@ -1,0 +1,57 @@
+"""What can be wrong with a policy, or with naming one."""
+
+from events.refusal import Refusal
+
+
+class PolicyEmpty(Refusal):
+    """A policy states at least one line."""
+
+    code = "policy_empty"
+
+
+class CountryUnknown(Refusal):
+    """{country} is no country of ISO 3166-1."""
+
+    code = "country_unknown"
+
+
+class PolicyUnknown(Refusal):
+    """There is no such policy, or it is not addressed to this organisation."""
+
+    code = "policy_unknown"
+
+
+class PolicyVersionUnknown(Refusal):
+    """There is no version {version} of this policy; its newest one is {newest}."""
+
+    code = "policy_version_unknown"
+
+
+class PolicyOutdated(Refusal):
+    """Version {version} of this policy was followed by version {newest}: name that one."""
+
+    code = "policy_outdated"
+
+
+class PolicyRetiredAlready(Refusal):
+    """This policy was retired at version {version}."""
+
+    code = "policy_retired"
+
+
+class CertificateNotRecognised(Refusal):
+    """This policy requires the certificate {scheme}, which the market's rule set does not recognise."""
+
+    code = "certificate_not_recognised"
+
+
+class PolicyLinesMax(Refusal):
+    """Together with its policies the requirement has {count} entries here; the most is {most}."""
+
+    code = "policy_lines_max"
+
+
+class RecycledContradiction(Refusal):
+    """{least} recycled at least, by its policies or its own, and {most} at most: no lot is both."""
+
+    code = "recycled_contradiction"
