@@ -1,35 +1,17 @@
 """A served document with smaller request bodies, for generators that enumerate all of a body."""
 
 from copy import deepcopy
-from typing import Any, Final
-
-REPEATING: Final = (
-    ("post", "/v1/recovered-lots"),
-    ("patch", "/v1/recovered-lots/{lot}"),
-    ("patch", "/v1/requirements/{requirement}"),
-    ("patch", "/v1/supply-offers/{offer}"),
-    ("post", "/v1/markets/{market}/rule-sets/dry-run"),
-    ("post", "/v1/agreements/{agreement}/proposals"),
-    ("post", "/v1/passports/{passport}/corrections"),
-    ("post", "/v1/transformations"),
-)
-"""Their bodies hold what the body of another route holds too."""
-
-WHOLLY_REPEATING: Final = (("post", "/v1/quotes"),)
-"""Their bodies are those of other routes, one or the other."""
+from typing import Any
 
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
-    """Bodies of REPEATING keep their own members; objects within these only have those that they require, and
-    so do those bodies that are WHOLLY_REPEATING.
-
-    All members of those objects are generated for the route that takes them first.
-    """
+    """Every body keeps its own members; objects within it only have those that they require."""
     found = deepcopy(document)
-    for method, path in (*REPEATING, *WHOLLY_REPEATING):
-        (media,) = found["paths"][path][method]["requestBody"]["content"].values()
-        whole = (method, path) in REPEATING
-        media["schema"] = _inlined(media["schema"], document["components"]["schemas"], whole=whole)
+    schemas = document["components"]["schemas"]
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                media["schema"] = _inlined(media["schema"], schemas, whole=True)
     return found
 
 
@@ -40,8 +22,9 @@ def _inlined(schema: Any, components: dict[str, Any], *, whole: bool) -> Any:
     if "$ref" in schema:
         return _inlined(components[schema["$ref"].rpartition("/")[2]], components, whole=whole)
     found = {name: value for name, value in schema.items() if name != "discriminator"}
-    if "anyOf" in found:
-        found["anyOf"] = [_inlined(each, components, whole=whole) for each in found["anyOf"]]
+    for union in ("anyOf", "oneOf"):
+        if union in found:
+            found[union] = [_inlined(each, components, whole=whole) for each in found[union]]
     if "items" in found:
         found["items"] = _inlined(found["items"], components, whole=False)
     if "properties" in found:
