@@ -62,29 +62,6 @@ CHECKPOINT_HEADERS: Schema = {
 }
 
 
-PARTNER_TOPIC = "partner.{organisation}.v1"
-PARTNER_HEADERS: Schema = {
-    "type": "object",
-    "description": "CloudEvents 1.0 attributes in Kafka binary mode; of own events also their place.",
-    "properties": {
-        **CHECKPOINT_HEADERS["properties"],
-        "ce_type": {"type": "string", "pattern": "^partner\\.[a-z.-]+\\.v[0-9]+$"},
-        "ce_stream": {"enum": list(STREAMS)},
-        "ce_lane": {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"},
-        "ce_position": {"type": "string", "pattern": "^[1-9][0-9]*$"},
-    },
-    "required": CHECKPOINT_HEADERS["required"],
-}
-PARTNER_EVENT: Schema = {
-    "name": "partner-event",
-    "title": "PartnerEvent",
-    "summary": "A fact as the organisation may see it; docs/streams.md lists the types and their members.",
-    "contentType": "application/json",
-    "headers": {"$ref": "#/components/schemas/PartnerHeaders"},
-    "payload": {"type": "object"},
-}
-
-
 class BreakingChange(Exception):
     """A published event version would change for its readers; make a `.v2` type and a lift instead."""
 
@@ -104,7 +81,7 @@ def event_schema(name: str) -> Schema:
         "$schema": DIALECT,
         "$id": f"urn:lodestone:schema:{name}",
         "title": name,
-        "description": _summary(fact),
+        "description": summary(fact),
         "type": "object",
         "properties": properties,
         "required": whole["required"],
@@ -114,7 +91,10 @@ def event_schema(name: str) -> Schema:
 
 
 def asyncapi() -> Schema:
-    """The record topics and that of checkpoints, with every message that may lie on them."""
+    """The record topics and that of checkpoints, with every message that may lie on them.
+
+    `market.stream_documents` has those of partners: what they are shown is the exchange's to say.
+    """
     template = "#/components/schemas/{name}"
     kinds = (Envelope, *FACT_TYPES.values(), *checkpoints.MESSAGES)
     references, schemas = msgspec.json.schema_components(kinds, ref_template=template)
@@ -142,16 +122,12 @@ def asyncapi() -> Schema:
         "Signed heads of all lanes, cosignatures of witnesses, changes of the operator's key; one partition.",
         [kind.TYPE for kind in checkpoints.MESSAGES],
     )
-    channels[PARTNER_TOPIC] = _partner_channel()
     reads = {
         f"read-{stream}": (record_topic("", stream), f"Read the record of {stream}.") for stream in STREAMS
     }
     reads["read-checkpoints"] = (checkpoints.TOPIC, "Read what the operator has signed.")
-    reads["read-partner"] = (PARTNER_TOPIC, "Read what one's own organisation may see.")
-    messages["partner-event"] = PARTNER_EVENT
     headers = {
         "CheckpointHeaders": CHECKPOINT_HEADERS,
-        "PartnerHeaders": PARTNER_HEADERS,
         "RecordHeaders": HEADERS,
     }
     return {
@@ -169,7 +145,7 @@ def asyncapi() -> Schema:
         },
         "components": {
             "messages": dict(sorted(messages.items())),
-            "schemas": headers | _plain_discriminators(dict(sorted(schemas.items()))),
+            "schemas": headers | plain_discriminators(dict(sorted(schemas.items()))),
         },
     }
 
@@ -179,7 +155,7 @@ def _message(name: str, kind: type[Struct], headers: str) -> Schema:
     return {
         "name": name,
         "title": kind.__name__,
-        "summary": _summary(kind),
+        "summary": summary(kind),
         "contentType": "application/json",
         "headers": {"$ref": f"#/components/schemas/{headers}"},
     }
@@ -193,23 +169,13 @@ def _channel(topic: str, description: str, names: Sequence[str]) -> Schema:
     }
 
 
-def _partner_channel() -> Schema:
-    channel = _channel(
-        PARTNER_TOPIC,
-        "An organisation's own view of the record, once it has opened its stream; one partition.",
-        ["partner-event"],
-    )
-    parameters = {"organisation": {"description": "UUID of the organisation."}}
-    return channel | {"parameters": parameters}
-
-
-def _plain_discriminators(schema: Any) -> Any:
+def plain_discriminators(schema: Any) -> Any:
     """AsyncAPI names the member alone, where OpenAPI (and msgspec) add a mapping."""
     if isinstance(schema, list):
-        return [_plain_discriminators(part) for part in schema]
+        return [plain_discriminators(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {keyword: _plain_discriminators(part) for keyword, part in schema.items()}
+    plain = {keyword: plain_discriminators(part) for keyword, part in schema.items()}
     match plain.get("discriminator"):
         case {"propertyName": name}:
             plain["discriminator"] = name
@@ -235,11 +201,11 @@ def events_page() -> str:
         for name in names:
             fact = FACT_TYPES[name]
             members = ", ".join(f"`{field.encode_name}`" for field in msgspec.structs.fields(fact))
-            lines.append(f"| `{name}` | {_summary(fact)} | {members} |")
+            lines.append(f"| `{name}` | {summary(fact)} | {members} |")
     return "\n".join(lines) + "\n"
 
 
-def _summary(fact: type[Struct]) -> str:
+def summary(fact: type[Struct]) -> str:
     """First sentence of the docstring; facts without one speak by their name."""
     text = fact.__dict__.get("__doc__") or ""
     first = " ".join(cleandoc(text).split("\n\n")[0].split())

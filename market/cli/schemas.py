@@ -1,10 +1,12 @@
 """`lodestone schemas`: write the generated contracts of events and reports anew."""
 
+from pathlib import Path
 from typing import Final
 
 import rich_click as click
 
 from events.schema_documents import BreakingChange, refusals, stale, write
+from market import stream_documents
 from market.audit_report import report_schema
 from market.cli.console import CommandFailed, Exit, print_line, say
 from market.folders import CHECKOUT
@@ -15,7 +17,7 @@ REPORT: Final = CHECKOUT / "docs" / "audit-report.schema.json"
 @click.command("schemas")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 4 when what is committed is stale.")
 def command(*, check: bool) -> None:
-    """JSON Schemas of events and of an audit's report, AsyncAPI document and events.md, from the types.
+    """JSON Schemas of events and of an audit's report, both AsyncAPI documents and events.md, from the types.
 
     Exit code 4, and nothing written, when a published version would break its readers.
     """
@@ -23,22 +25,30 @@ def command(*, check: bool) -> None:
         _check()
         return
     try:
-        written = [*write(), *_stale_report()]
+        written = [*write(), *_stale_texts()]
     except BreakingChange as change:
         raise CommandFailed(Exit.DIVERGENCE, str(change)) from change
-    REPORT.write_bytes(report_schema())
+    for path, text in _texts().items():
+        path.write_text(text, "utf-8")
     for name in written:
         print_line(f"written {name}")
     say(f"{len(written)} documents were stale")
 
 
-def _stale_report() -> list[str]:
-    current = REPORT.exists() and REPORT.read_bytes() == report_schema()
-    return [] if current else [str(REPORT.relative_to(CHECKOUT))]
+def _texts() -> dict[Path, str]:
+    return {REPORT: report_schema().decode(), stream_documents.FILE: stream_documents.text()}
+
+
+def _stale_texts() -> list[str]:
+    return [
+        str(path.relative_to(CHECKOUT))
+        for path, text in _texts().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
 
 
 def _check() -> None:
-    old, broken = [*stale(), *_stale_report()], refusals()
+    old, broken = [*stale(), *_stale_texts()], refusals()
     for line in (*(f"stale {name}" for name in old), *(f"breaking {change}" for change in broken)):
         print_line(line)
     if old or broken:

@@ -7,7 +7,8 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from market.demo.door import Door, hold
+from market.client import Client
+from market.demo.door import hold
 from market.demo.firms import MOTOR_MAKER
 from market.demo.loop_lots import CLAIMS, LoopLot, Part, lost
 from market.demo.offtake import Offtake
@@ -41,10 +42,10 @@ class Loop:
         self._players = players
 
     @property
-    def auditor(self) -> Door:
+    def auditor(self) -> Client:
         return self._place.auditor
 
-    def door(self, firm: str) -> Door:
+    def door(self, firm: str) -> Client:
         return self._players[firm].door
 
     def name(self, organisation: str) -> str:

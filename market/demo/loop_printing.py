@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 
+from market.client.faults import Fault
 from market.demo import figures as published
 from market.demo.loop import Loop, Work, claimed_grams, grams_of
 from market.demo.loop_lots import CLAIMS, GRADE
@@ -98,10 +99,10 @@ def claims(work: Work, passport: Body) -> None:
     out.print(table)
 
 
-def refusal(errors: Iterable[Body]) -> None:
+def refusal(faults: Iterable[Fault]) -> None:
     paragraph("\nThe same magnets, five points more of their neodymium claimed: refused, nothing stored")
-    for error in errors:
-        paragraph(f"  [bold]{error['code']}[/] {error['pointer']}\n    {error['detail']}")
+    for fault in faults:
+        paragraph(f"  [bold]{fault.code}[/] {fault.pointer}\n    {fault.detail}")
 
 
 def lineage(whole: Body, own: Body, passport: Body) -> None:

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from market.client.faults import Fault, InvalidError
 from market.demo import loop_lots as lots
 from market.demo import loop_printing as printing
-from market.demo.door import hold
+from market.demo.door import DemoError, hold
 from market.demo.firms import MOTOR_MAKER
 from market.demo.loop import Loop, check_balance, check_claims, open_loop
 from market.demo.loop_lots import LoopLot, Part
@@ -23,7 +24,7 @@ ABOVE_PPB = 50_000_000
 
 
 async def tell(place: Running, traded: Traded, offtake: Offtake) -> None:
-    """Raises DemoError when a step is refused, or something comes of nothing."""
+    """RefusedError when a step is refused, DemoError when something comes of nothing."""
     loop = await open_loop(place, traded)
     printing.yields()
     alloy = await _alloy(loop, offtake)
@@ -111,7 +112,7 @@ async def _motors_and_back(loop: Loop, alloy: LoopLot) -> LoopLot:
     return powder
 
 
-async def _refused(loop: Loop, inputs: list[Part], magnets: LoopLot, swarf: LoopLot) -> list[Body]:
+async def _refused(loop: Loop, inputs: list[Part], magnets: LoopLot, swarf: LoopLot) -> tuple[Fault, ...]:
     """What the door says of magnets that claim more post-consumer neodymium than came in."""
     share = magnets.shares["Nd"]
     more = share | {"post_consumer": share["post_consumer"] + ABOVE_PPB}
@@ -119,10 +120,13 @@ async def _refused(loop: Loop, inputs: list[Part], magnets: LoopLot, swarf: Loop
     body = loop.transformation(
         MAGNET_MAKER, inputs, (claiming, swarf), stage="manufacturing", custody="controlled_blending"
     )
-    problem = await loop.door(MAGNET_MAKER).refused("/v1/transformations", body)
-    codes = {each["code"] for each in problem["errors"]}
-    hold(codes == {"claim_above_inputs", "claim_mass_above_inputs"}, "a claim that grows is refused")
-    return list(problem["errors"])
+    try:
+        await loop.door(MAGNET_MAKER).post("/v1/transformations", body)
+    except InvalidError as refusal:
+        codes = {fault.code for fault in refusal.faults}
+        hold(codes == {"claim_above_inputs", "claim_mass_above_inputs"}, "both reasons are told")
+        return refusal.faults
+    raise DemoError("a claim that grows was taken")
 
 
 async def _passports(loop: Loop) -> dict[str, Body]:

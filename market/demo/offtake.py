@@ -11,9 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from contracts.rules.days import midnight
+from market.client import Client
 from market.demo import offtake_terms as terms
 from market.demo.calendar import text
-from market.demo.door import DemoError, Door
+from market.demo.door import DemoError
 from market.demo.offtake_terms import Lot, month_after
 from market.demo.run import Running, Traded
 from market.demo.supplies import Body
@@ -65,11 +66,11 @@ class Offtake:
         return self._place.clock().date()
 
     @property
-    def seller(self) -> Door:
+    def seller(self) -> Client:
         return self._doors["seller"]
 
     @property
-    def buyer(self) -> Door:
+    def buyer(self) -> Client:
         return self._doors["buyer"]
 
     def move_to(self, day: date) -> None:

@@ -16,7 +16,7 @@ DISPUTED = "OX-104"
 
 
 async def tell(place: Running, traded: Traded, held: Round) -> Offtake:
-    """Raises DemoError when a step is refused or a sum does not hold."""
+    """RefusedError when a step is refused, DemoError when a sum does not hold."""
     offtake = Offtake(place, traded)
     printing.clock()
     seller = traded.stage.players[SELLER].organisation

@@ -118,7 +118,7 @@ def requirement_bodies(stage: Stage, calendar: Calendar, random: Random) -> list
 
 
 async def post_orders(stage: Stage, calendar: Calendar, seed: int, progress: Progress) -> list[Posted]:
-    """Post everything over HTTP. DemoError when the door refuses an order."""
+    """Post everything over HTTP. RefusedError when the door refuses an order."""
     random = Random(seed)  # noqa: S311
     posted = []
     for name, path, what, body in supply_bodies(stage, calendar, random):

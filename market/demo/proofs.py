@@ -8,7 +8,7 @@ import msgspec
 from events.key_files import read_keys
 from events.witness import KEY_FILE
 from market.checkpoint_keys import WITNESS, key_file
-from market.demo.door import DemoError
+from market.client.faults import ConflictError
 from market.demo.round import side_door
 from market.demo.run import Running, Traded
 from market.demo.supplies import Body
@@ -27,9 +27,8 @@ async def prove_match(place: Running, traded: Traded, match: Body, side: str) ->
         while True:
             try:
                 body = await door.get(f"/v1/matches/{match['id']}/proof")
-            except DemoError as error:
-                if " 409 " not in str(error):
-                    raise
+            except ConflictError:
+                pass
             else:
                 verdict = check_proof(parse_proof(msgspec.json.encode(body)), operator, [])
                 if verdict.unchecked_cosigners:

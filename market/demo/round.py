@@ -5,7 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from market.demo.door import DemoError, Door
+from market.client import Client
+from market.client.faults import UnavailableError
+from market.demo.door import DemoError
 from market.demo.run import Running, Traded
 from market.demo.supplies import Body
 
@@ -65,7 +67,7 @@ async def side_view(traded: Traded, match: Body, side: str) -> Body:
     return await side_door(traded, match, side).get(f"/v1/matches/{match['id']}")
 
 
-def side_door(traded: Traded, match: Body, side: str) -> Door:
+def side_door(traded: Traded, match: Body, side: str) -> Client:
     """The way in of the match's seller or buyer."""
     return traded.stage.players[traded.stage.names[match["whole"][side]]].door
 
@@ -76,10 +78,8 @@ async def own_explanation(traded: Traded, order: str, firm: str) -> Body:
         while True:
             try:
                 return await traded.stage.players[firm].door.get(_path(order, "explanation"))
-            except DemoError as error:
-                if " 503 " not in str(error):
-                    raise
-            await asyncio.sleep(POLL_SECONDS)
+            except UnavailableError:
+                await asyncio.sleep(POLL_SECONDS)
 
 
 async def all_candidates(place: Running, order: str) -> Body:

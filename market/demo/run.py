@@ -13,9 +13,10 @@ import httpx
 from msgspec import Struct
 
 from events.vocabulary import KeyRole
+from market.client import Client
 from market.demo.calendar import Calendar, calendar_of
 from market.demo.clock import DemoClock
-from market.demo.door import DemoError, Door
+from market.demo.door import DemoError, way_in
 from market.demo.orders import Posted, post_orders
 from market.demo.stage import Progress, Stage, set_stage
 from market.ground import Ground, Wiring, prepare, stand, wire
@@ -37,8 +38,8 @@ class Running(Struct, frozen=True, kw_only=True):
     ground: Ground
     wiring: Wiring
     client: httpx.AsyncClient
-    operator: Door
-    auditor: Door
+    operator: Client
+    auditor: Client
 
 
 class Traded(Struct, frozen=True, kw_only=True):
@@ -72,8 +73,8 @@ async def running(settings: Settings, clock: DemoClock, progress: Progress) -> A
                         ground=ground,
                         wiring=wiring,
                         client=client,
-                        operator=Door(client, await _token(wiring, now, "operator"), "operator"),
-                        auditor=Door(client, await _token(wiring, now, "auditor"), "auditor"),
+                        operator=way_in(client, await _token(wiring, now, "operator"), "operator"),
+                        auditor=way_in(client, await _token(wiring, now, "auditor"), "auditor"),
                     )
             finally:
                 progress("stopping")

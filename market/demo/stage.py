@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
+from market.client import Client
 from market.demo import figures
 from market.demo.calendar import Calendar, text
-from market.demo.door import Door
+from market.demo.door import way_in
 from market.demo.firms import BUYERS, INITIATIVES, OUTSIDER, SELLERS, Firm
 from market.demo.requirements import CARBON_PROFILE
 
@@ -47,7 +48,7 @@ class Player(Struct, frozen=True, kw_only=True):
     organisation: str
     facility: str
     certificates: dict[str, str]
-    door: Door
+    door: Client
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -61,9 +62,9 @@ class Stage(Struct, frozen=True, kw_only=True):
 
 
 async def set_stage(
-    client: httpx.AsyncClient, operator: Door, calendar: Calendar, progress: Progress
+    client: httpx.AsyncClient, operator: Client, calendar: Calendar, progress: Progress
 ) -> Stage:
-    """Everything the first order needs. DemoError when the door refuses any of it."""
+    """Everything the first order needs. RefusedError when the door refuses any of it."""
     for code, name in INITIATIVES:
         await operator.post("/v1/initiatives", {"code": code, "name": name})
     progress(f"initiatives {', '.join(code for code, _ in INITIATIVES)} registered")
@@ -81,7 +82,7 @@ async def set_stage(
     return stage
 
 
-async def bring(client: httpx.AsyncClient, operator: Door, firm: Firm, calendar: Calendar) -> Player:
+async def bring(client: httpx.AsyncClient, operator: Client, firm: Firm, calendar: Calendar) -> Player:
     """A firm with its site, its papers and a trader's key."""
     registered = await operator.post(
         "/v1/organisations",
@@ -123,7 +124,7 @@ async def bring(client: httpx.AsyncClient, operator: Door, firm: Firm, calendar:
         organisation=organisation,
         facility=facility,
         certificates=certificates,
-        door=Door(client, key["token"], firm.name),
+        door=way_in(client, key["token"], firm.name),
     )
 
 
@@ -145,7 +146,7 @@ def _facility(firm: Firm) -> dict[str, Any]:
     }
 
 
-async def _open_market(operator: Door, calendar: Calendar) -> str:
+async def _open_market(operator: Client, calendar: Calendar) -> str:
     answer = await operator.post(
         "/v1/markets",
         {
@@ -188,7 +189,7 @@ async def _open_market(operator: Door, calendar: Calendar) -> str:
     return market
 
 
-async def _record_inputs(operator: Door, market: str, calendar: Calendar) -> None:
+async def _record_inputs(operator: Client, market: str, calendar: Calendar) -> None:
     dated = {"published_at": text(calendar.today), "source_id": "demonstration"}
     await operator.post(
         f"/v1/markets/{market}/inputs",
@@ -231,7 +232,7 @@ async def _record_inputs(operator: Door, market: str, calendar: Calendar) -> Non
         )
 
 
-async def _qualify(operator: Door, stage: Stage) -> None:
+async def _qualify(operator: Client, stage: Stage) -> None:
     """Every buyer has qualified every refiner's and recycler's oxide, except that of the outsider."""
     sellers = [
         player

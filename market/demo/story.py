@@ -7,6 +7,7 @@ from msgspec import Struct
 from events.key_files import read_keys
 from market.auditor import audit
 from market.checkpoint_keys import key_file
+from market.client import ClientError
 from market.demo import loop_story, offtake_story, printing
 from market.demo.clock import DemoClock
 from market.demo.door import DemoError, hold
@@ -54,7 +55,7 @@ async def play(settings: Settings, seed: int, say: Progress) -> bool:
             async with patiently(say, "planning a round"):
                 held = await hold_round(place, traded)
             await _tell(place, traded, held, refused, say)
-    except DemoError as error:
+    except (ClientError, DemoError) as error:
         say(f"the demonstration stopped: {error}")
         return False
     say("stopped")

@@ -33,7 +33,7 @@ In the order of reading, each line from what a command meets first to what it re
                  crma_visibility; viewers,
                  own_side, own_round, explanations, standings, tickets, tape, taping, crowd;
                  contract_visibility, deal_tape, deals; party_visibility, facts
-    streams      streams (on and off), topic_rights, partner_lines, wire_units
+    streams      streams (on and off), topic_rights, partner_lines, wire_units, wire_schemas
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), policy_defects,

@@ -72,11 +72,11 @@ def in_units(value: Any, units: Units) -> Any:
     whole = units.whole
     changed: dict[str, Any] = {}
     for name, member in value.items():
-        unit = _unit(name, whole=whole)
+        unit = unit_of(name, whole=whole)
         if unit is not None and (whole or member is not None):
             outside, decimals = unit
             changed[outside] = _scaled(member, decimals)
-        elif type(member) in PLAIN or name == OPAQUE:
+        elif type(member) in PLAIN or (name == OPAQUE and isinstance(member, dict)):
             changed[name] = member
         else:
             changed[name] = in_units(member, units)
@@ -84,7 +84,7 @@ def in_units(value: Any, units: Units) -> Any:
 
 
 @lru_cache(maxsize=4_096)
-def _unit(name: str, *, whole: bool) -> tuple[str, int] | None:
+def unit_of(name: str, *, whole: bool) -> tuple[str, int] | None:
     """The name on the wire and its decimals. Names are few, and each is asked for with every event."""
     for inside, outside, decimals in (PARTNER_UNITS if whole else PUBLIC_UNITS).endings:
         if name.endswith("_" + inside) or (whole and name == inside):

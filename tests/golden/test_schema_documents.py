@@ -47,7 +47,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
         assert isinstance(found, dict)
     named = {name for channel in document["channels"].values() for name in channel["messages"]}
     heads = {"audit.checkpoint.signed.v1", "audit.checkpoint.cosigned.v1", "audit.key.rotated.v1"}
-    assert {*FACT_TYPES, *heads, "partner-event"} == named == set(document["components"]["messages"])
+    assert {*FACT_TYPES, *heads} == named == set(document["components"]["messages"])
     assert heads == set(document["channels"]["audit.checkpoints.v1"]["messages"])
 
 

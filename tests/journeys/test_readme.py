@@ -1,7 +1,8 @@
-"""The README's commands are real: the trade of its six requests runs, and prints what the README shows."""
+"""The commands of the README and of docs/integrate.md are real: they run, and print what the pages show."""
 
 import asyncio
 import json
+import os
 import re
 import sys
 from asyncio.subprocess import PIPE
@@ -13,6 +14,7 @@ from tests.up_support import start
 
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+INTEGRATE = (CHECKOUT / "docs" / "integrate.md").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,18 +25,34 @@ def without_ids(text: str) -> list[str]:
     return re.sub(r"lane \d+, position \d+, [0-9a-f]{64}", "lane …", text).strip().splitlines()
 
 
-async def test_the_six_requests_print_what_the_readme_shows(instance: dict[str, str], tmp_path: Path) -> None:
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+async def printed(*command: str, **environment: str) -> str:
+    """RuntimeError, with what it says, when the command fails or complains."""
+    child = await asyncio.create_subprocess_exec(
+        *command, cwd=CHECKOUT, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
+    )
+    out, err = await asyncio.wait_for(child.communicate(), 120)
+    if child.returncode or err:
+        raise RuntimeError(f"{child.returncode}: {err.decode()}")
+    return out.decode()
+
+
+async def test_both_pages_print_what_they_show(instance: dict[str, str], tmp_path: Path) -> None:
+    """One market for both: the trade runs beside the orders that the other page posts and withdraws."""
     shown = README.partition("What it printed:\n\n```\n")[2].partition("```")[0]
+    begin, *commands = blocks(INTEGRATE, "bash")
+    assert begin in README
     up = await start(instance)
     try:
         keys = tmp_path / "keys.json"
         keys.write_text(json.dumps(up.printed), encoding="utf-8")
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "examples/trade.py", str(keys), cwd=CHECKOUT, stdout=PIPE, stderr=PIPE
-        )
-        out, err = await asyncio.wait_for(child.communicate(), 60)
-        assert (0, "") == (child.returncode, err.decode())
-        assert without_ids(shown) == without_ids(out.decode())
+        told = await printed("bash", "-euo", "pipefail", "-c", "".join(commands), KEYS=str(keys))
+        assert "".join(blocks(INTEGRATE, "text")) == told
+        traded = await printed(sys.executable, "examples/trade.py", str(keys))
+        assert without_ids(shown) == without_ids(traded)
     finally:
         await up.stop()
 

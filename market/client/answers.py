@@ -1,0 +1,427 @@
+"""What the API answers about orders and matches, as far as partners read it; members that are not named here
+are passed over, so that new ones break nobody.
+
+Ids are texts as they come. Figures are exact decimals in the unit that the name says. Words are texts, not
+closed sets: a new one is no error.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """One event of the record: its place in the lane and the SHA-256 of its bytes. Keep it."""
+
+    event: str
+    type: str
+    stream: str
+    lane: int
+    position: int
+    event_sha256: str
+    time: datetime
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """What was accepted but is unusual: `pointer` into the body."""
+
+    code: str
+    detail: str
+    pointer: str
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """After a dry run there are no receipts, and `would_record` names the types instead."""
+
+    receipts: tuple[Receipt, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    validated_only: bool = False
+    would_record: tuple[str, ...] = ()
+
+
+class SupplyAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run."""
+
+    id: str | None = None
+    version: int | None = None
+    basis_kg: Decimal | None = None
+    ask_eur_per_basis_kg: Decimal | None = None
+
+
+class RequirementAccepted(Accepted, frozen=True, kw_only=True):
+    id: str | None = None
+    version: int | None = None
+    basis_kg: Decimal | None = None
+    limit_eur_per_basis_kg: Decimal | None = None
+
+
+class MatchAccepted(Accepted, frozen=True, kw_only=True):
+    """`confirmed`: both sides have."""
+
+    id: str
+    confirmed: bool
+
+
+class Market(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    basis: str
+    sandbox: bool
+    clearing_interval_seconds: int
+    confirmation_seconds: int
+    tick_eur_per_kg: Decimal
+    last_round: int
+    open_plan: str | None
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    country: str
+    name: str
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """`per`: of which kilogram."""
+
+    amount: Decimal
+    currency: str
+    per: str
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """Half-open."""
+
+    start: datetime
+    end: datetime
+
+
+class Supply(Struct, frozen=True, kw_only=True):
+    """An own offer or lot as it stands; `version` is what amending and withdrawing are meant for."""
+
+    id: str
+    market: str
+    organisation: str
+    status: str
+    version: int
+    form: str
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    ask: Price
+    place: Place
+    incoterm: str
+    commitment: str
+    valid_until: datetime
+    facility: str
+    basis_kg: Decimal
+    available_kg: Decimal
+    held_kg: Decimal
+    filled_kg: Decimal
+    ask_eur_per_basis_kg: Decimal
+
+
+class Requirement(Struct, frozen=True, kw_only=True):
+    """An own requirement as it stands."""
+
+    id: str
+    market: str
+    organisation: str
+    status: str
+    version: int
+    limit: Price
+    window: Window
+    place: Place
+    facility: str
+    commitment: str
+    valid_until: datetime
+    basis_kg: Decimal
+    available_kg: Decimal
+    held_kg: Decimal
+    filled_kg: Decimal
+    limit_eur_per_basis_kg: Decimal
+
+
+class OrderEntry(Struct, frozen=True, kw_only=True):
+    """An order in a list. `sealed`: another's, of which no more is told."""
+
+    id: str
+    market: str
+    organisation: str
+    basis_kg: Decimal
+    sealed: bool
+    status: str | None = None
+    version: int | None = None
+    forms: tuple[str, ...] = ()
+    available_kg: Decimal | None = None
+    held_kg: Decimal | None = None
+    filled_kg: Decimal | None = None
+    price_eur_per_basis_kg: Decimal | None = None
+    commitment: str | None = None
+    valid_until: datetime | None = None
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why counter-orders do not fit; `counter_orders`: how many."""
+
+    code: str
+    text: str
+    subject: str | None
+    own_figure: str | None
+    counter_orders: int | None
+
+
+class Candidates(Struct, frozen=True, kw_only=True):
+    """How an order stands before the next round."""
+
+    market: str
+    order: str
+    side: str
+    as_of_position: int
+    open_kg: Decimal
+    standing: str
+    eligible: int | None
+    reasons: tuple[Reason, ...]
+
+
+class OrderInRound(Struct, frozen=True, kw_only=True):
+    """What a round made of an order."""
+
+    market: str
+    clearing: str
+    round: int
+    order: str
+    side: str
+    outcome: str
+    brought_kg: Decimal
+    filled_kg: Decimal
+    surplus_eur_per_kg: Decimal
+    marginal: bool
+    why: str | None = None
+    eligible: int | None = None
+    nearest_ticks: int | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One step from the own limit or ask to the price."""
+
+    label: str
+    eur_per_kg: Decimal
+    rule: str | None = None
+    reason: str | None = None
+    inputs: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+
+class TicketLine(Struct, frozen=True, kw_only=True):
+    label: str
+    text: str
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    lines: tuple[Line, ...]
+    surplus_eur_per_kg: Decimal
+    ticket: tuple[TicketLine, ...]
+
+
+class Counterparty(Struct, frozen=True, kw_only=True):
+    """Told once both sides have confirmed."""
+
+    organisation: str
+    name: str
+    country: str
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """`explanation` comes with the round's evidence, a moment after the match."""
+
+    id: str
+    market: str
+    plan: str
+    round: int
+    status: str
+    form: str
+    quantity_basis_kg: Decimal
+    product_wet_t: Decimal
+    product_dry_t: Decimal
+    price_eur_per_kg: Decimal
+    amount_eur: Decimal
+    delivery: Window
+    incoterm: str
+    place: Place
+    confirm_by: datetime
+    side: str | None = None
+    must_confirm: bool | None = None
+    own_answer: str | None = None
+    own_order: str | None = None
+    counter_order: str | None = None
+    counterparty: Counterparty | None = None
+    explanation: Explanation | None = None
+
+
+class Band(Struct, frozen=True, kw_only=True):
+    low: Decimal
+    high: Decimal
+
+
+class QuoteAnswer(Struct, frozen=True, kw_only=True):
+    """How the order asked about would have done in the last round."""
+
+    clearing: str
+    round: int
+    side: str
+    present: bool
+    would_trade: bool | None
+    quantity_kg: Band | None
+    price_eur_per_kg: Band | None
+    why: str | None
+    reasons: tuple[Reason, ...]
+
+
+class Quote(Accepted, frozen=True, kw_only=True):
+    market: str
+    asked_at: datetime | None = None
+    answer: QuoteAnswer | None = None
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """The organisation's Kafka topic, and whether it is open."""
+
+    organisation: str
+    topic: str
+    open: bool
+
+
+class StreamAccepted(Accepted, frozen=True, kw_only=True):
+    topic: str
+
+
+class FeedEvent(Struct, frozen=True, kw_only=True):
+    """A CloudEvent. `cursor` goes on behind it; `stream`, `lane` and `position` tell the place of an own
+    event in the record."""
+
+    id: str
+    type: str
+    subject: str
+    time: datetime
+    cursor: str
+    data: Any
+    stream: str | None = None
+    lane: int | None = None
+    position: int | None = None
+
+
+class AgreementAccepted(Accepted, frozen=True, kw_only=True):
+    """`version` is what the next step is meant for."""
+
+    version: int
+    id: str | None = None
+    status: str | None = None
+    proposal: int | None = None
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """Terms on the table or in force, who has signed them and as what."""
+
+    proposal: int
+    by: str | None
+    note: str | None
+    seller: str | None
+    buyer: str | None
+    terms: dict[str, Any]
+    terms_sha256: str
+
+
+class Agreement(Struct, frozen=True, kw_only=True):
+    id: str
+    market: str
+    kind: str
+    status: str
+    version: int
+    side: str | None
+    seller: str
+    buyer: str
+    match: str | None
+    starts_on: date | None
+    ends_on: date | None
+    standing: Proposal | None
+    on_table: Proposal | None
+
+
+class AgreementSummary(Struct, frozen=True, kw_only=True):
+    id: str
+    market: str
+    kind: str
+    status: str
+    version: int
+    side: str | None
+    seller: str
+    buyer: str
+    match: str | None
+    starts_on: date | None
+    ends_on: date | None
+
+
+class NominationAccepted(Accepted, frozen=True, kw_only=True):
+    """`year`: which contract year it counts in."""
+
+    year: int
+    id: str | None = None
+
+
+class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
+    id: str | None = None
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    id: str
+    agreement: str
+    version: int
+    status: str
+    contract_year: int
+    lot_number: str
+    passport: str | None
+    form: str
+    shipped_on: date
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    quantity_kg: Decimal
+    currency: str
+    weighed_on: date | None
+    title_passed_on: date | None
+    rejected: tuple[str, ...]
+
+
+class Invoice(Struct, frozen=True, kw_only=True):
+    invoice: str
+    agreement: str
+    delivery: str | None
+    contract_year: int | None
+    settles: str
+    restates: str | None
+    currency: str
+    total: Decimal
+
+
+class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
+    invoice: Invoice
+
+
+class PassportAccepted(Accepted, frozen=True, kw_only=True):
+    id: str | None = None
+    version: int | None = None
+
+
+class Passport(Struct, frozen=True, kw_only=True):
+    """`content` as it was stated and may be seen."""
+
+    id: str
+    tier: str
+    content: dict[str, Any]
+    status: str
+    version: int
+    issued_at: datetime
+    organisation: str | None
+    owner: str | None
+    holder: str | None
+    remaining_wet_t: Decimal | None

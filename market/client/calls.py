@@ -1,0 +1,204 @@
+"""Requests on their way: credentials, one idempotency key for all tries of a call, pauses, answers read."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+import httpx
+import msgspec
+import stamina
+from msgspec import Struct
+
+from market.client.faults import (
+    RefusedError,
+    UnreachableError,
+    UnreadableError,
+    refused,
+    unreachable,
+)
+from market.client.operations import Operation, Page, Reply
+
+A = TypeVar("A")
+Body: TypeAlias = Mapping[str, Any] | Struct | None
+Query: TypeAlias = Mapping[str, str | int | bool | None]
+
+JSON: Final = "application/json"
+PAGE_ITEMS: Final = 200
+PASSING: Final = frozenset({429, 502, 503, 504})
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """How often and how long a call is tried; a server that asks for a longer pause is not waited for."""
+
+    attempts: int = 6
+    seconds: float = 60.0
+    pause_seconds_first: float = 0.2
+    pause_seconds_max: float = 30.0
+
+
+class Bearer(httpx.Auth):
+    """Puts the key on each request, and shows it nowhere."""
+
+    def __init__(self, token: str) -> None:
+        self._field = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        request.headers["Authorization"] = self._field
+        yield request
+
+
+class Calls:
+    """One caller of one API."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        origin: str,
+        auth: Bearer,
+        patience: Patience,
+        new_key: Callable[[], str],
+    ) -> None:
+        self._http = http
+        self._origin = origin
+        self._auth = auth
+        self._patience = patience
+        self._new_key = new_key
+
+    async def ask(
+        self,
+        operation: Operation[A],
+        *ids: str,
+        query: Query | None = None,
+        body: Body = None,
+        version: int | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Reply[A]:
+        """`version` goes into If-Match; without `key` one is made. ClientError instead of an answer."""
+        sent = self._fields(operation, version, key) | dict(headers or {})
+        response = await self._tried(
+            operation, operation.address(ids), query, body, sent, timeout_seconds, stream=False
+        )
+        return self._reply(operation, response)
+
+    async def pages(self, operation: Operation[Page[A]], *ids: str, query: Query) -> AsyncIterator[A]:
+        """Every item of every page, as the pages come."""
+        cursor: str | None = None
+        while True:
+            asked = {"limit": PAGE_ITEMS, **query, "cursor": cursor}
+            page = (await self.ask(operation, *ids, query=asked)).body
+            for item in page.items:
+                yield item
+            if page.next_cursor is None:
+                return
+            if page.next_cursor == cursor:
+                raise UnreadableError(f"{operation.path}: a page names itself as the next one")
+            cursor = page.next_cursor
+
+    @asynccontextmanager
+    async def stream(
+        self, operation: Operation[Any], query: Query, headers: Mapping[str, str], quiet_seconds_max: float
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer read as it comes; httpx.ReadTimeout after so long without a byte."""
+        response = await self._tried(
+            operation, operation.path, query, None, headers, quiet_seconds_max, stream=True
+        )
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _fields(self, operation: Operation[Any], version: int | None, key: str | None) -> dict[str, str]:
+        fields = {"Accept": JSON}
+        if operation.keyed:
+            fields["Idempotency-Key"] = key or self._new_key()
+        if version is not None:
+            fields["If-Match"] = f'"v{version}"'
+        return fields
+
+    async def _tried(
+        self,
+        operation: Operation[Any],
+        path: str,
+        query: Query | None,
+        body: Body,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None,
+        *,
+        stream: bool,
+    ) -> httpx.Response:
+        patience = self._patience
+        asked = f"{operation.method} {path}"
+        asked_for = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        request = self._http.build_request(
+            operation.method,
+            self._origin + path,
+            params=asked_for or None,
+            content=None if body is None else msgspec.json.encode(body),
+            headers=dict(headers) if body is None else {"Content-Type": JSON, **headers},
+            timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
+        )
+        pause = partial(pause_after, repeatable=operation.repeatable, seconds_max=patience.pause_seconds_max)
+        async for attempt in stamina.retry_context(
+            on=pause,
+            attempts=patience.attempts,
+            timeout=patience.seconds,
+            wait_initial=patience.pause_seconds_first,
+            wait_max=patience.pause_seconds_max,
+        ):
+            with attempt:
+                return await self._once(asked, request, stream=stream)
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(self, asked: str, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        try:
+            response = await self._http.send(request, auth=self._auth, stream=stream, follow_redirects=False)
+            if response.is_success:
+                return response
+            await response.aread()
+        except httpx.TransportError as error:
+            raise unreachable(asked, error) from error
+        except httpx.DecodingError as error:
+            raise UnreadableError(f"{asked}: {error}") from error
+        raise refused(asked, response)
+
+    def _reply(self, operation: Operation[A], response: httpx.Response) -> Reply[A]:
+        try:
+            body = msgspec.json.decode(response.content, type=operation.answer)
+        except msgspec.MsgspecError as error:
+            raise UnreadableError(
+                f"{operation.method} {response.url.path} answered {response.status_code}: {error}"
+            ) from error
+        return Reply(
+            body=body,
+            etag=response.headers.get("etag"),
+            replayed=response.headers.get("idempotent-replayed") == "true",
+            following=response.links.get("next", {}).get("url"),
+        )
+
+
+def pause_after(error: Exception, *, repeatable: bool, seconds_max: float) -> bool | float:
+    """Whether to try again: in so many seconds where the server says so, True: after a pause of one's own.
+
+    What cannot be repeated is tried again only when it did nothing: it did not arrive, or the server says
+    when to come back.
+    """
+    match error:
+        case UnreachableError():
+            return repeatable or not error.sent
+        case RefusedError() if error.retry_after_seconds is not None:
+            harmless = repeatable or error.code != OUTCOME_UNKNOWN
+            return (
+                error.retry_after_seconds if harmless and error.retry_after_seconds <= seconds_max else False
+            )
+        case RefusedError():
+            return repeatable and error.status in PASSING
+        case _:
+            return False
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,108 @@
+"""One caller of one deployment."""
+
+from collections.abc import Callable
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+
+from market.client.calls import Bearer, Body, Calls, Patience, Query
+from market.client.deals import Agreements, Deliveries, Markets, Matches, Passports
+from market.client.feed import Feed
+from market.client.operations import Operation
+from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
+
+SECONDS_MAX: Final = 30.0
+CONNECTIONS_MAX: Final = 20
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Client:
+    """The published contract as methods. Everything is retried while that is safe, and raises ClientError.
+
+    What has no method of its own is asked by its path: `get`, `post`, `patch`, `delete`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        *,
+        http: httpx.AsyncClient | None = None,
+        patience: Patience | None = None,
+        new_key: Callable[[], str] | None = None,
+        cleartext: bool = False,
+    ) -> None:
+        """`address` with or without `/v1`. `http` of one's own is shared, and not closed here.
+
+        ValueError for an address without TLS that is not this machine's, unless `cleartext` allows it: the
+        key would be readable on the way.
+        """
+        found = urlsplit(address)
+        if found.scheme != "https" and not cleartext and found.hostname not in LOOPBACK:
+            raise ValueError(f"{found.scheme}://{found.hostname} would carry the key in clear text")
+        self._origin = address.rstrip("/").removesuffix("/v1")
+        self._own_http = http is None
+        self._http = http or httpx.AsyncClient(
+            timeout=SECONDS_MAX, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)
+        )
+        self.calls = Calls(
+            self._http,
+            self._origin,
+            Bearer(token),
+            patience or Patience(),
+            new_key or (lambda: str(uuid4())),
+        )
+        self.markets = Markets(self.calls)
+        self.offers = Orders(self.calls, OFFERS)
+        self.lots = Lots(self.calls)
+        self.requirements = Orders(self.calls, REQUIREMENTS)
+        self.quotes = Quotes(self.calls)
+        self.matches = Matches(self.calls)
+        self.agreements = Agreements(self.calls)
+        self.deliveries = Deliveries(self.calls)
+        self.passports = Passports(self.calls)
+        self.feed = Feed(self.calls)
+
+    def __repr__(self) -> str:
+        return f"Client({self._origin!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        if self._own_http:
+            await self._http.aclose()
+
+    async def get(self, path: str, **query: str | int | bool | None) -> dict[str, Any]:
+        """`path` whole, as in `/v1/funnel`."""
+        return await self._ask("GET", path, query=query)
+
+    async def post(
+        self, path: str, body: Body = None, *, version: int | None = None, key: str | None = None
+    ) -> dict[str, Any]:
+        return await self._ask("POST", path, body=body, version=version, key=key)
+
+    async def patch(self, path: str, body: Body, *, version: int) -> dict[str, Any]:
+        return await self._ask("PATCH", path, body=body, version=version)
+
+    async def delete(self, path: str, *, version: int | None = None) -> dict[str, Any]:
+        return await self._ask("DELETE", path, version=version)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Body = None,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        operation: Operation[dict[str, Any]] = Operation(method, path, dict, keyed=method in ("POST", "PUT"))
+        reply = await self.calls.ask(operation, query=query, body=body, version=version, key=key)
+        return reply.body

@@ -1,0 +1,171 @@
+"""AsyncAPI of what partners read: their own topic and the public tape, each message with its members.
+
+`events.schema_documents` has the record's, which only services and auditors read.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, get_args
+
+import msgspec
+from msgspec import Struct
+
+from events import schema_documents as record
+from events.catalog import FACT_TYPES
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    RuleSetPublished,
+)
+from events.party_events import ApiKeyIssued
+from events.vocabulary import STREAMS
+from market.rules.deal_tape import DealAction, TapeAgreement
+from market.rules.own_side import OwnMatch
+from market.rules.partner_lines import NEVER_SHOWN, partner_type
+from market.rules.party_visibility import KeyIssued
+from market.rules.tape import Action, OrderTopic, TapeClearing, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.visibility import OwnOutcome
+from market.rules.wire_schemas import Schema, outside
+from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units
+
+FILE: Final = record.FOLDER / "streams.asyncapi.json"
+PARTNER_TOPIC: Final = "partner.{organisation}.v1"
+SHOWN: Final[dict[type[Struct], type[Struct]]] = {
+    MatchStruck: OwnMatch,
+    MatchDeclined: OwnOutcome,
+    MatchLapsed: OwnOutcome,
+    RuleSetPublished: TapeRuleSet,
+    ClearingCompleted: TapeClearing,
+    ClearingAbandoned: TapeClearing,
+    ApiKeyIssued: KeyIssued,
+}
+"""What an organisation is shown of a fact where it is not the fact; `record_visibility` decides."""
+PARTNER_HEADERS: Final[Schema] = {
+    "type": "object",
+    "description": "CloudEvents 1.0 attributes in Kafka binary mode; of own events also their place.",
+    "properties": {
+        **record.CHECKPOINT_HEADERS["properties"],
+        "ce_stream": {"enum": list(STREAMS)},
+        "ce_lane": {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"},
+        "ce_position": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+    },
+    "required": record.CHECKPOINT_HEADERS["required"],
+}
+
+
+def public_lines() -> dict[str, tuple[str, type[Struct]]]:
+    """CloudEvents type → topic and line of the public tape."""
+    found: dict[str, tuple[str, type[Struct]]] = {
+        f"{topic.removesuffix('s.v1')}.{action}.v1": (topic, TapeOrder)
+        for topic in get_args(OrderTopic)
+        for action in get_args(Action)
+    }
+    found["public.trade.struck.v1"] = ("public.trades.v1", TapeTrade)
+    for outcome in ("abandoned", "completed"):
+        found[f"public.clearing.{outcome}.v1"] = ("public.clearings.v1", TapeClearing)
+    for action in get_args(DealAction):
+        found[f"public.offtake-agreement.{action}.v1"] = ("public.offtake-agreements.v1", TapeAgreement)
+    found["public.pricing-rule.published.v1"] = ("public.pricing-rules.v1", TapeRuleSet)
+    return found
+
+
+def partner_facts() -> dict[str, type[Struct]]:
+    """CloudEvents type → what an organisation is shown."""
+    return {
+        partner_type(name): SHOWN.get(fact, fact)
+        for name, fact in FACT_TYPES.items()
+        if fact not in NEVER_SHOWN
+    }
+
+
+def asyncapi() -> Schema:
+    partners, tape = partner_facts(), public_lines()
+    own = _schemas("partner", partners.values(), PARTNER_UNITS)
+    public = _schemas("public", (line for _, line in tape.values()), PUBLIC_UNITS)
+    for schema in (public[f"public.{kind.__name__}"] for kind in {line for _, line in tape.values()}):
+        schema["properties"]["sequence"] = {"type": "integer", "minimum": 1}
+        schema["required"] = ["sequence", *schema["required"]]
+    messages = {
+        name: _message(name, f"partner.{kind.__name__}", kind, "PartnerHeaders")
+        for name, kind in partners.items()
+    } | {
+        name: _message(name, f"public.{kind.__name__}", kind, "PublicHeaders")
+        for name, (_, kind) in tape.items()
+    }
+    topics = {topic: [name for name in tape if tape[name][0] == topic] for topic, _ in tape.values()}
+    channels = {
+        topic: _channel(topic, "Of the public tape; anonymised.", names) for topic, names in topics.items()
+    }
+    channels[PARTNER_TOPIC] = _channel(
+        PARTNER_TOPIC,
+        "An organisation's own view of the record, once it has opened its stream; one partition.",
+        list(partners),
+    ) | {"parameters": {"organisation": {"description": "UUID of the organisation."}}}
+    return {
+        "asyncapi": record.ASYNCAPI_VERSION,
+        "info": {
+            "title": "Lodestone partner streams",
+            "version": record.CONTRACT_VERSION,
+            "description": "What partners read on Kafka. The HTTP feed carries the same partner events.",
+        },
+        "defaultContentType": "application/json",
+        "channels": dict(sorted(channels.items())),
+        "operations": {
+            f"read-{topic.partition('.')[2].removesuffix('.v1').strip('{}')}": {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/{topic}"},
+                "summary": f"Read {topic}.",
+            }
+            for topic in sorted(channels)
+        },
+        "components": {
+            "messages": dict(sorted(messages.items())),
+            "schemas": {
+                "PartnerHeaders": PARTNER_HEADERS,
+                "PublicHeaders": record.CHECKPOINT_HEADERS,
+                **record.plain_discriminators(dict(sorted((own | public).items()))),
+            },
+        },
+    }
+
+
+def _schemas(prefix: str, kinds: Iterable[type[Struct]], units: Units) -> dict[str, Schema]:
+    """By `<prefix>.<struct>`, as they are on the wire: the topic stands outside of a line."""
+    template = f"#/components/schemas/{prefix}.{{name}}"
+    _, inside = msgspec.json.schema_components(tuple(dict.fromkeys(kinds)), ref_template=template)
+    named: dict[str, Schema] = {f"{prefix}.{name}": schema for name, schema in inside.items()}
+    found = {name: outside(schema, named, units) for name, schema in named.items()}
+    for schema in found.values():
+        if schema.get("properties", {}).pop("topic", None) is not None:
+            schema["required"] = [name for name in schema["required"] if name != "topic"]
+    return found
+
+
+def _message(name: str, schema: str, kind: type[Struct], headers: str) -> Schema:
+    return {
+        "name": name,
+        "title": kind.__name__,
+        "summary": record.summary(kind),
+        "contentType": "application/json",
+        "headers": {
+            "allOf": [
+                {"$ref": f"#/components/schemas/{headers}"},
+                {"type": "object", "properties": {"ce_type": {"const": name}}},
+            ]
+        },
+        "payload": {"$ref": f"#/components/schemas/{schema}"},
+    }
+
+
+def _channel(topic: str, description: str, names: Iterable[str]) -> dict[str, Any]:
+    return {
+        "address": topic,
+        "description": description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+    }
+
+
+def text() -> str:
+    return msgspec.json.format(msgspec.json.encode(asyncapi()), indent=2).decode() + "\n"

@@ -1,0 +1,206 @@
+"""The client and the app: a trade, refusals, the feed over every way, breaks in the middle of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import uvicorn
+
+from market.client import Client, Patience, RefusedError
+from market.client.answers import FeedEvent, RequirementAccepted, SupplyAccepted
+from market.client.faults import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    StaleError,
+    UnauthenticatedError,
+    VersionMissingError,
+)
+from market.http.sending import Protocol
+from tests.feed_support import publish
+from tests.http.shop import Shop
+from tests.http.test_feed import concerning
+from tests.http.test_matches import struck
+from tests.market_support import Firm
+
+
+async def client_of(shop: Shop, firm: Firm, address: str = "http://door", **how: Any) -> Client:
+    token = await shop.token(firm, "trader")
+    http = shop.client if address == "http://door" else None
+    return Client(address, token, http=http, cleartext=True, **how)
+
+
+async def test_an_order_is_posted_read_amended_and_withdrawn(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    client = await client_of(shop, seller)
+    body = shop.offer_body(seller)
+    rehearsed = await client.offers.post(body, validate_only=True)
+    assert (True, ("market.supply-offer.offered.v1",), None) == (
+        rehearsed.validated_only,
+        rehearsed.would_record,
+        rehearsed.id,
+    )
+    posted = await client.offers.post(body)
+    assert posted.id is not None
+    assert ["market.supply-offer.offered.v1"] == [receipt.type for receipt in posted.receipts]
+    offer = await client.offers.read(posted.id)
+    assert (posted.basis_kg, "open", 1) == (offer.basis_kg, offer.status, offer.version)
+    changed = {"ask": {**body["ask"], "amount": "61.00"}}
+    amended = await client.offers.amend(posted.id, changed, version=offer.version)
+    assert (2, Decimal("61.00")) == (amended.version, (await client.offers.read(posted.id)).ask.amount)
+    with pytest.raises(StaleError):
+        await client.offers.withdraw(posted.id, version=offer.version)
+    with pytest.raises(VersionMissingError):
+        await client.delete(f"/v1/supply-offers/{posted.id}")
+    assert isinstance(await client.offers.withdraw(posted.id, version=2), SupplyAccepted)
+    with pytest.raises(ConflictError):
+        await client.offers.amend(posted.id, changed, version=3)
+    with pytest.raises(NotFoundError):
+        await (await client_of(shop, shop.scene.sellers[1])).offers.read(posted.id)
+
+
+async def test_a_repeat_with_ones_own_key_is_the_same_order(shop: Shop) -> None:
+    buyer = shop.scene.buyers[0]
+    client = await client_of(shop, buyer)
+    body = shop.requirement_body(buyer)
+    first = await client.requirements.post(body, key="order-17")
+    assert isinstance(first, RequirementAccepted)
+    assert first == await client.requirements.post(body, key="order-17")
+    with pytest.raises(InvalidError) as told:
+        await client.requirements.post({**body, "basis_kg": "1"}, key="order-17")
+    assert "idempotency_key_reused" == told.value.code
+
+
+async def test_all_faults_of_an_order_are_told(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    client = await client_of(shop, seller)
+    with pytest.raises(InvalidError) as told:
+        await client.offers.post(shop.offer_body(seller, net_wet_t="ten", incoterm="XYZ"))
+    assert {"/net_wet_t", "/incoterm"} == {fault.pointer for fault in told.value.faults}
+    stranger = Client("http://door", "lds_live_nobody", http=shop.client, cleartext=True)
+    with pytest.raises(UnauthenticatedError):
+        await stranger.offers.read("offer_" + "0" * 32)
+
+
+async def test_lists_come_whole_over_all_their_pages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("market.client.calls.PAGE_ITEMS", 2)
+    seller = shop.scene.sellers[0]
+    client = await client_of(shop, seller)
+    posted = {(await client.offers.post(shop.offer_body(seller))).id for _ in range(5)}
+    await shop.project()
+    listed = [entry async for entry in client.offers.list(market=shop.market, status="open")]
+    assert posted == {entry.id for entry in listed}
+    assert 5 == len(listed)
+    assert [shop.market] == [market.id async for market in client.markets.list()]
+
+
+async def test_a_match_is_read_from_both_sides_and_confirmed(shop: Shop) -> None:
+    path, *firms = await struck(shop)
+    once = Patience(attempts=1)
+    seller, buyer = [await client_of(shop, firm, patience=once) for firm in firms]
+    (listed,) = [match async for match in buyer.matches.list(market=shop.market)]
+    assert path.endswith(listed.id)
+    match = await buyer.matches.read(listed.id)
+    assert match.explanation is not None
+    assert Decimal("75.00") == match.price_eur_per_kg == listed.price_eur_per_kg
+    assert "limit" == match.explanation.lines[0].label
+    assert match.own_order is not None
+    fits = await buyer.requirements.candidates(match.own_order)
+    explained = await buyer.requirements.explanation(match.own_order, round_number=match.round)
+    assert ("buyer", "filled") == (fits.side, explained.outcome)
+    assert not (await seller.matches.confirm(match.id)).confirmed
+    assert (await buyer.matches.confirm(match.id)).confirmed
+    with pytest.raises(ConflictError) as told:
+        await seller.matches.decline(match.id, {"reason": "quality"})
+    assert told.value.retry_after_seconds is None
+    with pytest.raises(RefusedError, match="not_sealed") as unsealed:
+        await seller.matches.proof(match.id)
+    assert 10.0 == unsealed.value.retry_after_seconds
+
+
+@asynccontextmanager
+async def served(shop: Shop) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    config = uvicorn.Config(shop.app, http=Protocol, port=0, loop="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve())
+    try:
+        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", server
+    finally:
+        shop.app.state.door.feed.close()
+        server.should_exit = True
+        await running
+
+
+def cut_off(server: uvicorn.Server) -> None:
+    """Every connection, in the middle of whatever it carries."""
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()  # type: ignore[union-attr]
+
+
+async def upto(events: AsyncIterator[FeedEvent], last: str) -> list[FeedEvent]:
+    found: list[FeedEvent] = []
+    async with asyncio.timeout(20):
+        async for each in events:
+            found.append(each)
+            if each.id == last:
+                return found
+    raise AssertionError("the events ended")
+
+
+async def test_the_feed_is_the_same_over_every_way_and_goes_on_after_breaks(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.token(firm, "trader")
+    await shop.scene.offer(firm)
+    lines = await publish(shop.scene)
+    async with served(shop) as (address, server), await client_of(shop, firm, address) as client:
+        async with (
+            aclosing(client.feed.follow(break_seconds=0.0)) as followed,
+            aclosing(client.feed.poll(wait_seconds=1)) as polled,
+        ):
+            last = concerning(firm, lines)[-1]
+            whole = [each async for each in client.feed.replay()]
+            assert sorted(concerning(firm, lines)) == sorted(each.id for each in whole)
+            end = whole[-1].id
+            assert whole == await upto(followed, end) == await upto(polled, end)
+            assert last in {each.id for each in whole}
+            for _ in range(2):
+                cut_off(server)
+                await shop.scene.offer(firm)
+                (own,) = concerning(firm, await publish(shop.scene))
+                (streamed,) = await upto(followed, own)
+                assert [streamed] == await upto(polled, own)
+        assert ("market", streamed.cursor) == (streamed.stream, (await resumed(client, whole[-1]))[-1].cursor)
+        kind = "partner.supply-offer.offered.v1"
+        narrow = [each async for each in client.feed.replay(types=(kind,), market=shop.market)]
+        assert {kind} == {each.type for each in narrow}
+        assert 3 == len(narrow)
+        between = client.feed.replay(whole[0].cursor, until=whole[-1].cursor)
+        assert whole[1:] == [each async for each in between]
+
+
+async def resumed(client: Client, behind: FeedEvent) -> list[FeedEvent]:
+    return [each async for each in client.feed.replay(behind.cursor)]
+
+
+async def test_a_foreign_cursor_and_an_unknown_type_are_refused_before_anything_comes(shop: Shop) -> None:
+    client = await client_of(shop, shop.scene.sellers[0])
+    for way in (client.feed.follow, client.feed.poll, client.feed.replay):
+        for asked, code in (({"after": "x"}, "cursor_invalid"), ({"types": ("odd",)}, "type_unknown")):
+            with pytest.raises(InvalidError) as told:
+                await anext(way(**asked))  # type: ignore[arg-type]
+            assert code == told.value.code
+
+
+async def test_the_topic_of_an_organisation_is_opened_and_closed(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    admin = Client("http://door", await shop.token(firm, "admin"), http=shop.client, cleartext=True)
+    organisation = f"org_{firm.organisation.hex}"
+    opened = await admin.feed.open_topic(organisation)
+    assert opened.topic == (await admin.feed.topic(organisation)).topic
+    await admin.feed.close_topic(organisation)
+    assert not (await admin.feed.topic(organisation)).open

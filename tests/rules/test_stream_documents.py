@@ -1,0 +1,116 @@
+"""The AsyncAPI document of partners' streams: every line that the rules make is what its message says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from events.catalog import FACT_TYPES, LIFTS
+from market.publisher import _kind, wire
+from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
+from market.rules.viewers import PublicViewer
+from market.rules.wire_schemas import outside
+from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, in_units
+from market.stream_documents import FILE, PARTNER_TOPIC, asyncapi, text
+from tests.golden.test_schema_documents import references
+from tests.rules.test_record_visibility import KEY, before, events_of
+from tests.rules.test_visibility import crowd, finish
+
+DOCUMENT = asyncapi()
+SHOWN = sorted(name for name, fact in FACT_TYPES.items() if fact not in NEVER_SHOWN and name not in LIFTS)
+
+
+def closed(schema: Any) -> Any:
+    """The same, with nothing beside what it names."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: closed(each) for name, each in schema.items()}
+    if isinstance(made.get("properties"), dict) and "additionalProperties" not in made:
+        made["additionalProperties"] = False
+    return made
+
+
+COMPONENTS = {
+    "schemas": {
+        name: closed({key: each for key, each in schema.items() if key != "discriminator"})
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+    }
+}
+
+
+def faults(message: str, body: bytes) -> list[str]:
+    reference = DOCUMENT["components"]["messages"][message]["payload"]["$ref"]
+    validator = jsonschema_rs.validator_for({"$ref": reference, "components": COMPONENTS})
+    return [
+        f"{message} {error.instance_path}: {error.message}"
+        for error in validator.iter_errors(msgspec.json.decode(body))
+    ]
+
+
+def test_the_committed_document_is_current() -> None:
+    assert FILE.read_text("utf-8") == text(), "run make schemas"
+
+
+def test_every_reference_leads_somewhere_and_every_message_to_a_channel() -> None:
+    for reference in references(DOCUMENT):
+        found = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+        assert isinstance(found, dict)
+    channels = DOCUMENT["channels"]
+    named = {name for channel in channels.values() for name in channel["messages"]}
+    assert named == set(DOCUMENT["components"]["messages"])
+    assert sorted(PARTNER_TYPES) == sorted(channels[PARTNER_TOPIC]["messages"])
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({key: each for key, each in schema.items() if key != "discriminator"})
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_line_of_a_partner_is_what_its_message_says(name: str) -> None:
+    lane = msgspec.structs.replace(before(), counterparties=frozenset())
+    lines = [line for event in events_of(name) for line in partner_lines(event, lane)]
+    assert lines
+    assert [] == [fault for line in lines for fault in faults(partner_type(name), line.body)]
+
+
+def tape() -> Iterator[tuple[str, bytes]]:
+    lane = crowd()
+    finish(lane)
+    for line in lane.seen(PublicViewer(key=KEY)):
+        if line is not None:
+            yield f"public.{_kind(line)}.v1", msgspec.json.encode(wire(line, 1))
+
+
+def test_every_line_of_the_tape_is_what_its_message_says() -> None:
+    lines = list(tape())
+    assert {name.split(".")[1] for name, _ in lines} == {
+        "clearing", "pricing-rule", "recovered-lot", "requirement", "supply-offer", "trade"
+    }  # fmt: skip
+    assert [] == [fault for name, body in lines for fault in faults(name, body)]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    mass_g: int
+    price_ueur_per_kg: int | None
+
+
+class Figures(Row, frozen=True, kw_only=True):
+    content_ppb: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+
+@pytest.mark.parametrize("units", [PARTNER_UNITS, PUBLIC_UNITS])
+def test_schemas_change_as_values_do(units: Any) -> None:
+    _, components = msgspec.json.schema_components((Figures,), ref_template="#/components/schemas/{name}")
+    made = outside(components["Figures"], components, units)
+    row = Row(mass_g=3, price_ueur_per_kg=None)
+    for price_ueur_per_kg in (None, -2):
+        value = Figures(mass_g=1, price_ueur_per_kg=price_ueur_per_kg, rows=(row,))
+        members = in_units(msgspec.to_builtins(value), units)
+        assert set(members) <= set(made["properties"])
+        assert set(made["required"]) <= set(members)
+    assert r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,3})?$" == made["properties"]["mass_kg"]["pattern"]
