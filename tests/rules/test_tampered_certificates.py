@@ -58,6 +58,7 @@ WITHOUT_NEIGHBOUR = frozenset(
 """Where at least once nothing was near: an empty list, an object that has to be there, or one that is not."""
 BY_CONSEQUENCE = frozenset(
     {
+        "ClearingEvidence/multipliers",
         "ClearingEvidence/multipliers/ueur_per_kg",
         "ClearingEvidence/quotas",
         "ClearingEvidence/quotas/capacity_g",
