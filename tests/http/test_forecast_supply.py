@@ -68,7 +68,7 @@ async def test_the_mark_is_read_wherever_the_supply_shows_until_it_is_firm(shop:
     taken = await shop.ask("PATCH", refusing.headers["Location"], by=buyer, body=taking, version=version)
     assert 200 == taken.status_code, taken.text
     whole = await shop.ask(
-        "GET", f"{refusing.headers['Location']}/candidates", by=shop.operator, roles=("auditor",)
+        "GET", f"{refusing.headers['Location']}/candidates", by=shop.scene.buyers[1], roles=("auditor",)
     )
     assert [True] == [each["forecast"] for each in whole.json()["verdicts"]]
     await shop.scene.conclude(await shop.scene.plan())
