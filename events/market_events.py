@@ -14,6 +14,7 @@ from events.clearing_terms import (
     SectionResult,
     TradeReference,
 )
+from events.forecast_terms import ForecastMark
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.match_terms import MatchTerms
 from events.rex_terms import StepDown
@@ -314,7 +315,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
 
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
     `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche`
-    is the index of the one that delivers, 0 for a term order.
+    is the index of the one that delivers, 0 for a term order. With `forecast` the supply was not there yet.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"
@@ -343,6 +344,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     confirm_by: Instant
     seller_must_confirm: bool
     buyer_must_confirm: bool
+    forecast: ForecastMark | UnsetType = UNSET
 
 
 class MatchAnswered(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
+from events.forecast_terms import ForecastSupply, SupplyForecast
 from events.policy_terms import (
     CERTIFICATES_MAX,
     COUNTRIES_MAX,
@@ -149,9 +150,10 @@ class PassportEvidence(Struct, frozen=True, kw_only=True):
 class SupplyTerms(Struct, frozen=True, kw_only=True):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
-    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site. A round
-    sells whole packages, at least `minimum_quantity_wet_g` of the order, or all that fills packages where
-    `all_or_nothing` is set, or nothing.
+    `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site. What has a
+    `forecast` is not there yet; without one the supply is firm. A round sells whole packages, at least
+    `minimum_quantity_wet_g` of the order, or all that fills packages where `all_or_nothing` is set, or
+    nothing.
     """
 
     form: ProductForm
@@ -190,6 +192,7 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     magnets: WholeMagnets | UnsetType = UNSET
     step_down: StepDown | UnsetType = UNSET
     capacity: CapacityCount | None = None
+    forecast: SupplyForecast | UnsetType = UNSET
 
 
 class AcceptedForm(Struct, frozen=True, kw_only=True):
@@ -312,6 +315,7 @@ class RequirementTerms(Struct, frozen=True, kw_only=True):
     strategic_project_ueur_per_kg: ValueUeurPerKg = 0
     policies: Annotated[tuple[AppliedPolicy, ...], Meta(max_length=8)] = ()
     own: PolicyTerms | None = None
+    forecast_supply: ForecastSupply = "refused"
 
 
 class ReferencePrice(Struct, frozen=True, kw_only=True, tag="reference_price"):

@@ -1,12 +1,12 @@
 """Orders that a market holds against the capacity of their facility: who is counted, and when.
 
 Most orders are not, and pay nothing. One that is learns so under its lane, leaves nothing, and comes again in
-the facility's turn: the lane's batch has no other order of that facility, and its row is locked, since other
-markets stand in other lanes.
+the facility's turn: its row is locked, since other markets stand in other lanes. A batch holds one counted
+order, so that no transaction waits for a second facility while it has the first: none can deadlock.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -19,6 +19,9 @@ from market.rules.counting import is_counted
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import PostingState
 from market.store import claims
+
+COUNTED: Final = frozenset({"counted"})
+"""What every counted order touches: the key of its turn."""
 
 Counted = TypeVar("Counted", PostSupply, AmendSupply)
 S = TypeVar("S", bound=PostingState)
@@ -62,12 +65,11 @@ def in_turn(
 async def counted(
     submitted: Callable[[Counted, frozenset[str]], Awaitable[Answer]], argument: Counted
 ) -> Answer:
-    """What `submitted` answers, with the facility's key once it has to be counted."""
+    """What `submitted` answers, with the key of its turn once it has to be counted."""
     try:
         return await submitted(argument, frozenset())
     except OutOfTurn:
-        turn = frozenset({f"facility:{argument.draft.facility.hex}"})
-        return await submitted(replace(argument, counting=True), turn)
+        return await submitted(replace(argument, counting=True), COUNTED)
 
 
 def _claims(found: Mapping[UUID, tuple[Claim, ...]], argument: PostSupply | AmendSupply) -> tuple[Claim, ...]:

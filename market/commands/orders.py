@@ -62,7 +62,7 @@ async def submit_posting(
 ) -> Answer:
     """A new order: the market's lane, the lot's when it names one, and those of policies that it names.
 
-    `turn`: its facility's key.
+    `turn`: the key of counted orders.
     """
     lane = desk.lane("market", market)
     named = [desk.lane("parties", policy) for policy in under]
@@ -92,7 +92,7 @@ async def submit_change(
     releases: bool = False,
     turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A change of an order; `under` policies; `releases`: it may free the lot; `turn`: its facility's key."""
+    """A change of an order, `under` policies; `releases`: it may free the lot; `turn`: if it is counted."""
     lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}", *turn}
     lanes += [desk.lane("parties", policy) for policy in under]
     if releases and place.lot_identity is not None:

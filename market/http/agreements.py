@@ -43,13 +43,18 @@ from market.http.ids import AgreementId, MarketId, OrganisationId, to_text, to_u
 from market.http.material import Body
 from market.http.paging import Listing
 from market.http.reads import as_desk
-from market.http.receipts import Accepted, Done, done
+from market.http.receipts import Accepted, Done, Warned, done
 from market.rules.refusals import MarketUnknown
 from market.rules.wording import LongText
 from market.store import markets, members, party_reads
 
 TAG: Final = "Agreements"
 PROPOSALS: Final = range(1, 100_000)
+UNCOUNTED: Final = Warned(
+    code="capacity_not_counted",
+    detail="Drafted without a match, the agreement names no facility: its volume is counted against none.",
+    pointer="/terms/volume",
+)
 
 
 class AgreementQuery(ReasonedPage, frozen=True, kw_only=True):
@@ -164,7 +169,14 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
     fact = outcome.fact(AgreementDrafted)
     found = None if outcome.validated_only else to_text("agr", fact.agreement)
     return Answer(
-        body=AgreementAccepted(id=found, version=1, status="draft", proposal=1, **outcome.accepted()),
+        body=AgreementAccepted(
+            id=found,
+            version=1,
+            status="draft",
+            proposal=1,
+            warnings=(UNCOUNTED,),
+            **outcome.accepted(),
+        ),
         status=outcome.status,
         version=None if found is None else 1,
         replayed=outcome.replayed,

@@ -70,7 +70,10 @@ class PercentBand(Body, frozen=True, kw_only=True):
 
 
 class BookEntry(Body, frozen=True, kw_only=True):
-    """An open order without owner, place, price or composition. `id` is the one of the public tape."""
+    """An open order without owner, place, price or composition. `id` is the one of the public tape.
+
+    `forecast`: supply that is not there yet.
+    """
 
     id: str
     kind: Literal["supply_offer", "recovered_lot", "requirement"]
@@ -81,6 +84,7 @@ class BookEntry(Body, frozen=True, kw_only=True):
     start_month: str
     end_month: str
     start_year: int | None
+    forecast: bool = False
 
 
 class ClearingBook(Body, frozen=True, kw_only=True):
@@ -230,6 +234,7 @@ def _entry(line: TapeOrder) -> BookEntry:
         start_month=line.start_month,
         end_month=line.end_month,
         start_year=line.start_year,
+        forecast=line.forecast is True,
     )
 
 

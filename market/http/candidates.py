@@ -8,6 +8,7 @@ from uuid import UUID
 
 from events.vocabulary import Side
 from market.http.endpoint import Answer, Call, not_found
+from market.http.forecast_terms import ForecastMark
 from market.http.ids import MarketId, to_text
 from market.http.loading import BookLoads
 from market.http.material import Body
@@ -49,6 +50,7 @@ class VerdictView(Body, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     value_eur_per_kg: str | None
     gap_ticks: int | None
+    forecast: bool = False
 
 
 class CandidatesView(Body, frozen=True, kw_only=True):
@@ -57,7 +59,8 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     `eligible` is told where at least three groups of companies stand behind it. `all_dearer` and
     `in_the_money` speak of what the newest completed round has taken, the order itself included; else
     `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
-    auditors, who also get `verdicts`, the lane position of the book.
+    auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not
+    there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
     """
 
     market: MarketId
@@ -69,6 +72,8 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     eligible: int | None
     reasons: tuple[ReasonView, ...]
     verdicts: tuple[VerdictView, ...] = ()
+    forecast: ForecastMark | None = None
+    eligible_forecast: int | None = None
 
 
 async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, owner: UUID) -> Answer:
@@ -111,6 +116,8 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
             standing=seen.standing,
             eligible=seen.eligible,
             reasons=tuple(map(reason_view, seen.reasons)),
+            forecast=ForecastMark.of(seen.forecast),
+            eligible_forecast=seen.eligible_forecast,
         )
     return CandidatesView(
         market=market,
@@ -122,6 +129,8 @@ def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
         eligible=sum(not verdict.reasons for verdict in seen.verdicts),
         reasons=(),
         verdicts=tuple(_verdict(verdict, seen.side) for verdict in seen.verdicts),
+        forecast=ForecastMark.of(seen.forecast),
+        eligible_forecast=sum(not each.reasons and each.counter_forecast for each in seen.verdicts),
     )
 
 
@@ -144,4 +153,5 @@ def _verdict(verdict: Verdict, side: Side) -> VerdictView:
         reasons=tuple(map(str, reasons)),
         value_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(verdict.value_ueur_per_kg),
         gap_ticks=verdict.gap_bands,
+        forecast=verdict.counter_forecast,
     )

@@ -10,6 +10,7 @@ from events.clearing_terms import PriceTerm, TradeReference
 from events.market_events import MatchStruck
 from events.market_terms import Member
 from events.vocabulary import ConditionGrade, Incoterm, ProductForm, RexRoute, Side
+from market.http.forecast_terms import ForecastMark
 from market.http.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
 from market.http.material import Body, ExchangeRate, NamedPlace, Price, Window
 from market.http.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES
@@ -136,7 +137,8 @@ class MatchView(Body, frozen=True, kw_only=True):
 
     A party gets `side`, `own_order`, `own_answer`, `explanation`, and after confirmation `counter_order` and
     `counterparty`; of a recovered lot its buyer then gets `goods` too. Operators and auditors get `supply`,
-    `requirement` and `whole`. Explanations come from a view and may appear a moment after the match.
+    `requirement` and `whole`. `forecast`: the supply was not there yet when it was matched. Explanations
+    come from a view and may appear a moment after the match.
     """
 
     id: MatchId
@@ -168,6 +170,7 @@ class MatchView(Body, frozen=True, kw_only=True):
     requirement: RequirementId | None = None
     whole: WholeView | None = None
     goods: GoodsView | None = None
+    forecast: ForecastMark | None = None
 
 
 def supply_text(struck: MatchStruck) -> str:
@@ -227,6 +230,7 @@ def _common(row: MatchRow) -> dict[str, Any]:
         "place": NamedPlace.outside(struck.place),
         "reference": None if struck.reference is None else ReferenceView.of(struck.reference),
         "confirm_by": struck.confirm_by,
+        "forecast": ForecastMark.of(struck.forecast),
         "ending": _ending(row.status, row.match),
     }
 

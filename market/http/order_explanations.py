@@ -11,6 +11,7 @@ from market.http import lists, rounds
 from market.http.access import READERS
 from market.http.candidates import ReasonView, reason_view
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.forecast_terms import ForecastMark
 from market.http.ids import MarketId, OrganisationId, PlanId, Prefix, to_text
 from market.http.lists import PageQuery
 from market.http.loading import RATE, BookLoads
@@ -95,6 +96,7 @@ class AlternativeView(Body, frozen=True, kw_only=True):
     traded_kg: str
     value_eur_per_kg: str | None
     short_eur_per_kg: str | None
+    forecast: bool = False
 
 
 class OrderInRoundView(Body, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     order does. `eligible`: somebody fits, and fewer than three groups of companies do, so prices are not
     told. `nearest_ticks` is how far the next trade was that it did not get, in ticks of the market, and
     `three_groups_ticks` how far those of three groups of companies. `surplus_eur_per_kg` is what the order
-    gained per kg; a marginal order gains nothing: it sets its own price.
+    gained per kg; a marginal order gains nothing: it sets its own price. `forecast`: supply not there yet.
     Operators and auditors get `alternatives` in place of the bands, the nearest first.
     """
 
@@ -128,6 +130,7 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     reasons: tuple[ReasonView, ...] = ()
     limits: tuple[LimitView, ...] = ()
     alternatives: tuple[AlternativeView, ...] = ()
+    forecast: ForecastMark | None = None
 
 
 class MarginalView(Body, frozen=True, kw_only=True):
@@ -184,6 +187,7 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         "filled_kg": KILOGRAMS.text(seen.filled_g),
         "surplus_eur_per_kg": SIGNED_EUR_PER_KG.text(seen.surplus_ueur_per_kg),
         "marginal": seen.marginal,
+        "forecast": ForecastMark.of(seen.forecast),
     }
     if isinstance(seen, OrderInRound):
         nearest = sorted(seen.alternatives, key=_nearness)
@@ -217,6 +221,7 @@ def _alternative(each: Alternative, side: Side) -> AlternativeView:
         traded_kg=KILOGRAMS.text(each.traded_g),
         value_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(each.value_ueur_per_kg),
         short_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(each.short_ueur_per_kg),
+        forecast=each.counter_forecast,
     )
 
 

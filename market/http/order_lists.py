@@ -5,17 +5,20 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from events import forecast_terms
 from events.connections import Connection
 from events.market_terms import SupplyTerms
 from events.vocabulary import Commitment, OrderKind, ProductForm
 from market.http import lists, reads
 from market.http.endpoint import Answer, Call, Nothing
+from market.http.forecast_terms import ForecastMark
 from market.http.ids import MarketId, OrganisationId, Prefix, to_text, to_uuid
 from market.http.lists import PageQuery
 from market.http.material import Body
 from market.http.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.reads import as_caller, own, viewer
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
+from market.rules.forecast_supply import mark_of
 from market.rules.viewers import Viewer
 from market.rules.visibility import SealedOrder, see_order
 from market.store import lists as store
@@ -34,7 +37,8 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class OrderEntryView(Body, frozen=True, kw_only=True):
-    """An order in short. `price_eur_per_basis_kg` is its ask or its limit.
+    """An order in short. `price_eur_per_basis_kg` is its ask or its limit; `forecast`: of supply that is not
+    there yet.
 
     Before a cut has taken the order, operators see only whose it is and how much: `sealed`.
     """
@@ -53,6 +57,7 @@ class OrderEntryView(Body, frozen=True, kw_only=True):
     price_eur_per_basis_kg: str | None = None
     commitment: Commitment | None = None
     valid_until: datetime | None = None
+    forecast: ForecastMark | None = None
 
 
 def entry(kind: OrderKind, seen: Order | SealedOrder) -> OrderEntryView:
@@ -68,8 +73,10 @@ def entry(kind: OrderKind, seen: Order | SealedOrder) -> OrderEntryView:
         )
     terms = seen.terms
     forms: tuple[ProductForm, ...]
+    ahead: forecast_terms.ForecastMark | None = None
     if isinstance(terms, SupplyTerms):
         forms, price = (terms.form,), terms.ask
+        ahead = mark_of(terms)
     else:
         forms, price = tuple(accepted.form for accepted in terms.forms), terms.limit
     return OrderEntryView(
@@ -87,6 +94,7 @@ def entry(kind: OrderKind, seen: Order | SealedOrder) -> OrderEntryView:
         price_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(price.ueur_per_kg),
         commitment=terms.commitment,
         valid_until=terms.valid_until,
+        forecast=ForecastMark.of(ahead),
     )
 
 

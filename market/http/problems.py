@@ -18,7 +18,7 @@ from market.http.faults import Fault, InvalidInputError
 from market.http.logs import Trace, trace_of, write_unhandled
 from market.http.passport_problems import PASSPORT_REFUSED, PASSPORT_RENAMED
 from market.http.volume_problems import VOLUME_REFUSED
-from market.rules import defects, policy_defects, refusals
+from market.rules import defects, forecast_defects, policy_defects, refusals
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:lodestone:problem:"
@@ -178,14 +178,14 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (
             found
-            for found in (vars(defects) | vars(policy_defects)).values()
+            for found in (vars(defects) | vars(policy_defects) | vars(forecast_defects)).values()
             if isinstance(found, type) and issubclass(found, Refusal) and found is not Refusal
         ),
         UNFIT,
     ),
 }
 """Every reason has its status; what is wrong with the content of a draft or of a policy
-(`rules/defects.py`, `rules/policy_defects.py`) is 422 throughout."""
+(`rules/defects.py`, `rules/forecast_defects.py`, `rules/policy_defects.py`) is 422 throughout."""
 
 PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from msgspec import UNSET, Meta, field
 
 from events import market_terms as terms
+from events.forecast_terms import ForecastSupply
 from events.vocabulary import Commitment, Instant, ProductForm, QualificationLevel, RexRoute
 from market.http import rex_terms
 from market.http.composition import Fraction, to_fraction, to_ppb
@@ -193,6 +194,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     payment: Literal["prepayment", "credit"] = "prepayment"
     credit_limit_eur: Eur | None = None
     minimum_quantity_kg: KilogramsPositive | None = None
+    forecast_supply: ForecastSupply = "refused"
     magnets: Annotated[MagnetNeed, Meta(examples=[rex_terms.MAGNET_NEED])] | None = None
     strategic_project_eur_per_kg: EurPerKg = "0.00"
     policies: Annotated[tuple[NamedPolicy, ...], Meta(max_length=8)] = ()
@@ -243,6 +245,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             credit_limit_cents_eur=EUR_CENTS.decoded_optional(self.credit_limit_eur),
             minimum_quantity_g=KILOGRAMS.decoded_optional(self.minimum_quantity_kg),
             magnets=UNSET if self.magnets is None else self.magnets.inside(),
+            forecast_supply=self.forecast_supply,
             strategic_project_ueur_per_kg=EUR_PER_KG.decoded(self.strategic_project_eur_per_kg),
             policies=tuple(named.inside() for named in self.policies),
         )
@@ -296,6 +299,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             credit_limit_eur=EUR_CENTS.text_optional(value.credit_limit_cents_eur),
             minimum_quantity_kg=KILOGRAMS.text_optional(value.minimum_quantity_g),
             magnets=MagnetNeed.outside(value.magnets),
+            forecast_supply=value.forecast_supply,
             strategic_project_eur_per_kg=EUR_PER_KG.text(own.strategic_project_ueur_per_kg),
             policies=tuple(map(NamedPolicy.outside, value.policies)),
         )

@@ -14,16 +14,26 @@ from market.http.endpoint import Answer, Call, endpoint
 from market.http.faults import Fault
 from market.http.loading import COST, RATE
 from market.http.material import Body
-from market.http.numbers import END, GRAMS, PERCENT, DecimalKind, Grams, Percent
+from market.http.numbers import PERCENT, DecimalKind
 from market.http.problems import DoorError
+from market.http.return_terms import (
+    SHAPE,
+    YEARS,
+    BillTerms,
+    LifeTerms,
+    PlacedTerms,
+    Quarter,
+    SpanTerms,
+    quarter_number,
+)
 from market.http.sheets import SHAPES, Bar, Shape, Sheet, answer
 from market.rules.returns import (
     QUARTERS,
-    BillLine,
     Life,
     Losses,
     Returned,
     Span,
+    bill_line,
     by_basis,
     forecast,
     life_span,
@@ -33,21 +43,8 @@ from market.rules.wording import Code
 TAG: Final = "Forecasts"
 QUARTERS_MAX: Final = 160
 PLACED_MAX: Final = 240
-UNITS_MAX: Final = 10**9
-YEARS: Final = DecimalKind(unit="years", digits=3, decimals=6, positive=True, example="16")
-SHAPE: Final = DecimalKind(unit="Weibull shape", digits=2, decimals=6, positive=True, example="3.5")
 RECOVERED: Final = DecimalKind(unit="kg per kg", digits=1, decimals=9, example="0.985")
-HEAD: Final = (
-    "quarter",
-    "element",
-    *(f"{when}{name}_kg" for when in ("", "until_now_") for name in Span._fields),
-)
 UNITS: Final = DecimalKind(unit="units", digits=12, decimals=6, example="1250.5")
-Years = Annotated[str, YEARS.meta()]
-Quarter = Annotated[
-    str,
-    Meta(pattern=rf"^(19[89][0-9]|20[0-9][0-9])-Q[1-4]{END}", max_length=7, examples=["2027-Q1"]),
-]
 EXAMPLE: Final[dict[str, Any]] = {
     "application": "ev-traction-motor",
     "magnets": [
@@ -68,68 +65,6 @@ EXAMPLE: Final[dict[str, Any]] = {
     "first": "2030-Q1",
     "quarters": 40,
 }
-
-
-class SpanTerms(Body, frozen=True, kw_only=True):
-    """Least, middle and most, in per cent."""
-
-    low: Percent
-    middle: Percent
-    high: Percent
-
-    def __post_init__(self) -> None:
-        low, middle, high = self.span
-        if not low <= middle <= high:
-            raise ValueError("`low` is at most `middle`, and that at most `high`")
-
-    @property
-    def span(self) -> Span:
-        return Span(PERCENT.decoded(self.low), PERCENT.decoded(self.middle), PERCENT.decoded(self.high))
-
-
-class ElementContent(SpanTerms, frozen=True, kw_only=True):
-    """Of the magnet's mass."""
-
-    element: Code
-
-
-class BillTerms(Body, frozen=True, kw_only=True):
-    """`pieces` magnets alike in one unit of the product, each of `mass_g`."""
-
-    pieces: Annotated[int, Meta(ge=1, le=1_000_000)]
-    mass_g: Grams
-    elements: Annotated[tuple[ElementContent, ...], Meta(min_length=1, max_length=16)]
-
-    def inside(self) -> BillLine:
-        return BillLine(
-            mass_mg=self.pieces * GRAMS.decoded(self.mass_g),
-            fractions_ppb={each.element: each.span for each in self.elements},
-        )
-
-
-class PlacedTerms(Body, frozen=True, kw_only=True):
-    quarter: Quarter
-    units: Annotated[int, Meta(ge=0, le=UNITS_MAX)]
-
-
-class LifeTerms(Body, frozen=True, kw_only=True):
-    """A Weibull life: its characteristic life, with bounds, and its shape."""
-
-    least_years: Years
-    years: Years
-    most_years: Years
-    shape: Annotated[str, SHAPE.meta()]
-
-    def __post_init__(self) -> None:
-        least, middle, most = map(YEARS.decoded, (self.least_years, self.years, self.most_years))
-        if not least <= middle <= most:
-            raise ValueError("`least_years` is at most `years`, and that at most `most_years`")
-
-    def inside(self) -> Life:
-        return Life(
-            scale_micro_years=Span(*map(YEARS.decoded, (self.least_years, self.years, self.most_years))),
-            shape_micro=SHAPE.decoded(self.shape),
-        )
 
 
 class ReturnsTerms(Body, frozen=True, kw_only=True):
@@ -236,15 +171,15 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
     life = body.life.inside() if body.life is not None else _published_life(body.application or "")
     recovery = body.recovery.span if body.recovery is not None else _published_recovery(body.route or "")
     found = forecast(
-        {_quarter_number(each.quarter): each.units for each in body.placed_on_market},
-        [each.inside() for each in body.magnets],
+        {quarter_number(each.quarter): each.units for each in body.placed_on_market},
+        [bill_line(each.inside()) for each in body.magnets],
         life,
         Losses(
             collection_ppb=body.collection.span,
             disassembly_ppb=body.disassembly.span,
             recovery_ppb=recovery,
         ),
-        _quarter_number(body.first),
+        quarter_number(body.first),
         body.quarters,
     )
     view = ReturnsView(
@@ -291,11 +226,6 @@ def _published_recovery(route: str) -> Span:
     low, _, high = row["ree_recovery"].partition("-")
     least, most = (RECOVERED.parse(text) for text in (low, high or low))
     return Span(least, (least + most) // 2, most)
-
-
-def _quarter_number(text: str) -> int:
-    year, _, quarter = text.partition("-Q")
-    return int(year) * QUARTERS + int(quarter) - 1
 
 
 def _quarter_text(number: int) -> str:

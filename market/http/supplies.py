@@ -20,6 +20,7 @@ from market.http.rex_terms import CoreFigures
 from market.http.supply_terms import SupplyTerms
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.counting import capacity_cautions, passes
+from market.rules.forecast_supply import figure_g
 from market.rules.supplies import stated_cautions
 from market.rules.visibility import SealedOrder, see_order
 from market.rules.wording import Code
@@ -82,7 +83,8 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
 
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
     sold. `conversion` leads from wet mass to basis and from the ask to EUR per kg of basis, line by line.
-    `capacity`: as it was counted, in a market that counts.
+    `capacity`: as it was counted, in a market that counts. `forecast_figure_kg`: the figure of basis that an
+    order ahead stands for, computed again from its return forecast.
     """
 
     id: SupplyId
@@ -99,6 +101,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     conversion: tuple[ConversionStep, ...]
     core_figures: CoreFigures | None = None
     capacity: CapacityView | None = None
+    forecast_figure_kg: str | None = None
 
     @classmethod
     def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
@@ -120,6 +123,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
             conversion=supply_conversion(order.terms, basis),
             core_figures=CoreFigures.of(order.terms.core),
             capacity=None if order.terms.capacity is None else CapacityView.of(order.terms.capacity),
+            forecast_figure_kg=KILOGRAMS.text_optional(figure_g(order.terms, basis)),
         )
 
 

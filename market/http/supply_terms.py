@@ -16,8 +16,9 @@ from events.vocabulary import (
     RexRoute,
     WasteStatus,
 )
-from market.http import rex_terms
+from market.http import forecast_terms, rex_terms
 from market.http.composition import Assay, Composition
+from market.http.forecast_terms import Forecast
 from market.http.ids import CertificateId, FacilityId, to_text, to_uuid
 from market.http.material import (
     Body,
@@ -81,6 +82,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     core: Annotated[Core, Meta(examples=[rex_terms.CORE])] | None = None
     magnets: Annotated[WholeMagnets, Meta(examples=[rex_terms.WHOLE_MAGNETS])] | None = None
     step_down: Annotated[StepDown, Meta(examples=[rex_terms.STEP_DOWN])] | None = None
+    forecast: Annotated[Forecast, Meta(examples=[forecast_terms.FORECAST])] | None = None
 
     def draft(self) -> SupplyDraft:
         return SupplyDraft(
@@ -117,6 +119,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             core=UNSET if self.core is None else self.core.inside(),
             magnets=UNSET if self.magnets is None else self.magnets.inside(),
             step_down=UNSET if self.step_down is None else self.step_down.inside(),
+            forecast=UNSET if self.forecast is None else self.forecast.inside(),
         )
 
     @classmethod
@@ -155,4 +158,5 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             core=Core.outside(value.core),
             magnets=WholeMagnets.outside(value.magnets),
             step_down=StepDown.outside(value.step_down),
+            forecast=Forecast.outside(value.forecast),
         )

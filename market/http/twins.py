@@ -23,6 +23,9 @@ from market.store import claims, party_reads
 TAG: Final = "Organisations"
 QUARTERS_MAX: Final = 80
 QUARTERS_SHOWN: Final = 12
+UNCOUNTED: Final = (
+    "Agreements that were drafted without a match name no facility and are counted against none."
+)
 HEAD: Final = (
     "product",
     "element",
@@ -139,7 +142,7 @@ class TwinView(Body, frozen=True, kw_only=True):
     description=(
         "What the facility can make by product, element and quarter, what of it live offers, lots, matches "
         "and contracts have committed in all markets, and what is free. One's own; operators and auditors "
-        f"see all. Derived from the record whenever it is asked for. {RATE}"
+        f"see all. Derived from the record whenever it is asked for. {UNCOUNTED} {RATE}"
     ),
 )
 async def read(call: Call[Nothing, TwinQuery]) -> Answer:
@@ -159,7 +162,7 @@ def _sheet(view: TwinView, products: tuple[TwinProduct, ...]) -> Sheet:
     return Sheet(
         name="facility-twin",
         title=f"{view.name}: capacity and what is committed",
-        note="Tonnes by product, element and quarter.",
+        note=f"Tonnes by product, element and quarter. {UNCOUNTED}",
         head=HEAD,
         rows=tuple(_rows(view)),
         key="dark: contracted · middle: matched · light: offered · grey: free · red mark: capacity",

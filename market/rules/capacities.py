@@ -4,7 +4,7 @@ Quarters of calendar years in UTC are numbered year × 4 + 0..3.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from events.capacity_terms import FacilityCapacity, RampStep
@@ -20,6 +20,10 @@ RAMPED: frozenset[FacilityStatus | None] = frozenset({"pilot", "planned"})
 
 def quarter_of(moment: datetime) -> int:
     return moment.year * QUARTERS + (moment.month - 1) // MONTHS
+
+
+def quarter_start(quarter: int) -> datetime:
+    return datetime(quarter // QUARTERS, quarter % QUARTERS * MONTHS + 1, 1, tzinfo=UTC)
 
 
 def quarter_text(quarter: int) -> str:

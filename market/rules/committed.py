@@ -8,16 +8,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from events.market_terms import SupplyTerms
-from events.vocabulary import PPB, Period
+from events.vocabulary import PPB, Composition, Period
 from market.rules.book import SupplyOrder
-from market.rules.capacities import MONTHS, QUARTERS, quarter_of
+from market.rules.capacities import QUARTERS, quarter_of, quarter_start
 from market.rules.quantities import SHARE_SCALE, largest_remainder, scaled_shares
 from market.rules.tranches import tranche_shares_g
+
+
+class Material(Protocol):
+    """What an order or its draft says of what is in it."""
+
+    @property
+    def moisture_ppb(self) -> int: ...
+    @property
+    def composition(self) -> Composition: ...
 
 
 class ContractYears(Struct, frozen=True, kw_only=True):
@@ -84,7 +93,7 @@ def claimed(claim: Claim) -> dict[int, Volume]:
     }
 
 
-def element_g(terms: SupplyTerms, element: str | None, wet_g: int) -> int:
+def element_g(terms: Material, element: str | None, wet_g: int) -> int:
     """Of a product, or of one element in it: rounded up, so that no promise is lost."""
     if element is None:
         return wet_g
@@ -154,7 +163,7 @@ def by_quarter(grams: int, window: Period) -> dict[int, int]:
     first = quarter_of(window.start.astimezone(UTC))
     edges = [window.start]
     quarter = first
-    while (edge := _start_of(quarter + 1)) < window.end:
+    while (edge := quarter_start(quarter + 1)) < window.end:
         edges.append(edge)
         quarter += 1
     edges.append(window.end)
@@ -162,10 +171,6 @@ def by_quarter(grams: int, window: Period) -> dict[int, int]:
     weights = [(span.days * 86_400 + span.seconds) * 10**6 + span.microseconds for span in spans]
     parts = largest_remainder(grams, weights)
     return {first + number: part for number, part in enumerate(parts)}
-
-
-def _start_of(quarter: int) -> datetime:
-    return datetime(quarter // QUARTERS, quarter % QUARTERS * MONTHS + 1, 1, tzinfo=UTC)
 
 
 def _add(found: defaultdict[int, int], more: Mapping[int, int]) -> None:

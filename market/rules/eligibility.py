@@ -20,6 +20,7 @@ from events.vocabulary import (
 )
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.delivery_papers import paper_reasons
+from market.rules.forecast_supply import forecast_reasons
 from market.rules.horizons import contract_years
 from market.rules.ineligibility import (
     Ineligibility,
@@ -170,6 +171,7 @@ def _pair_reasons(
     yield from _party_reasons(supply, requirement, seller, buyer, facts.at)
     yield from _material_reasons(supply.terms, requirement.terms, facts.basis)
     yield from _provenance_reasons(supply.terms, requirement.terms)
+    yield from forecast_reasons(supply.terms, requirement.terms)
     yield from _qualification_reasons(supply, requirement, facts)
     yield from _commercial_reasons(supply, requirement)
     yield from route_reasons(supply.terms, requirement.terms, facts.rule_set)

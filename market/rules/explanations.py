@@ -10,12 +10,14 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.clearing_terms import Waterfall
+from events.forecast_terms import ForecastMark
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms
 from events.vocabulary import MarketBasis, Side
 from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, reasons
+from market.rules.forecast_supply import mark_of
 from market.rules.goods import Goods, goods_of
 from market.rules.ineligibility import Ineligibility
 from market.rules.tickets import Ticket, ticket
@@ -52,6 +54,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reasons: tuple[Ineligibility, ...]
     value_ueur_per_kg: int | None = None
     gap_bands: int | None = None
+    counter_forecast: bool = False
 
 
 class Candidates(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     open_g: int
     standing: Standing
     verdicts: tuple[Verdict, ...]
+    forecast: ForecastMark | None = None
 
 
 def match_explanation(
@@ -114,7 +118,12 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         open_g=own.available_g,
         standing=_standing(own, facts, verdicts),
         verdicts=verdicts,
+        forecast=order_mark(own),
     )
+
+
+def order_mark(order: Order) -> ForecastMark | None:
+    return mark_of(order.terms) if isinstance(order, SupplyOrder) else None
 
 
 def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:
@@ -161,6 +170,7 @@ def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdi
         reasons=against,
         value_ueur_per_kg=value,
         gap_bands=gap_bands,
+        counter_forecast=order_mark(counter) is not None,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.callers import Caller
@@ -196,6 +196,8 @@ def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
             for name in COMMITTED_FIELDS
             if getattr(draft, name) != getattr(order.terms, name)
         ]
+        if draft.forecast is not UNSET and draft.forecast != order.terms.forecast:
+            reasons.append(CommittedFieldFixed(pointer="/forecast"))
         if _windows(draft.tranches) != _windows(order.terms.tranches):
             reasons.append(CommittedFieldFixed(pointer="/tranches"))
     return reasons

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.forecast_terms import ForecastMark
 from events.fractions import ppb_text
 from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.rules.ineligibility import PolicyLine, kg_text
@@ -80,6 +81,7 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     three_groups_ticks: int | None
     reasons: tuple[OwnReason, ...]
     limits: tuple[PricedLimit, ...] = ()
+    forecast: ForecastMark | None = None
 
 
 class OwnQuote(Struct, frozen=True, kw_only=True):
@@ -130,6 +132,7 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
         three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
         reasons=own_reasons(of.alternatives, of.side),
         limits=priced_limits(of, of.tick_ueur_per_kg) if enough or of.filled_g else (),
+        forecast=of.forecast,
     )
 
 

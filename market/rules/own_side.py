@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from events.clearing_terms import LimitKind, Premium, PriceTerm, TradeReference, Waterfall
+from events.forecast_terms import ForecastMark
 from events.market_events import MatchStruck
 from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
 from market.rules.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
@@ -58,6 +59,7 @@ class OwnMatch(Struct, frozen=True, kw_only=True):
     reference: TradeReference | None
     confirm_by: Instant
     must_confirm: bool
+    forecast: ForecastMark | UnsetType = UNSET
 
 
 class WaterfallLine(Struct, frozen=True, kw_only=True):
@@ -103,7 +105,8 @@ class OwnCandidates(Struct, frozen=True, kw_only=True):
     """Who fits an order, in numbers, from three groups of companies on.
 
     Whether prices met is told of what the round of `cut` has taken, and so is no more than its outcome: an
-    order whose price is changed stands behind the cut until the next round.
+    order whose price is changed stands behind the cut until the next round. `forecast`: of the order itself;
+    `eligible_forecast`: how many of those that fit are not there yet.
     """
 
     market: UUID
@@ -114,6 +117,8 @@ class OwnCandidates(Struct, frozen=True, kw_only=True):
     standing: Standing
     eligible: int | None
     reasons: tuple[OwnReason, ...]
+    forecast: ForecastMark | None = None
+    eligible_forecast: int | None = None
 
 
 def own_match(struck: MatchStruck, side: Side, *, confirmed: bool, counterparty: UUID) -> OwnMatch:
@@ -141,6 +146,7 @@ def own_match(struck: MatchStruck, side: Side, *, confirmed: bool, counterparty:
         reference=struck.reference,
         confirm_by=struck.confirm_by,
         must_confirm=struck.seller_must_confirm if side == "seller" else struck.buyer_must_confirm,
+        forecast=struck.forecast,
     )
 
 
@@ -175,6 +181,7 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         return None
     eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
     counted = groups(eligible) >= GROUPS_MIN
+    ahead = [verdict for verdict in eligible if verdict.counter_forecast]
     return OwnCandidates(
         market=of.market,
         order=of.order,
@@ -184,6 +191,8 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         standing=_standing_at_cut(eligible, of.rank, cut) if eligible else of.standing,
         eligible=len(eligible) if counted or not eligible else None,
         reasons=own_reasons(of.verdicts, of.side),
+        forecast=of.forecast,
+        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not ahead else None,
     )
 
 

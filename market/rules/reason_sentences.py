@@ -13,6 +13,7 @@ SENTENCES: dict[str, str] = {
     "credit_exceeded": "The buyer's credit limit does not pay for the smallest parcel.",
     "export_licence_pending": "The export licence has not been granted yet.",
     "footprint_above_max": "The carbon footprint is above what the requirement takes.",
+    "forecast_refused": "The supply is only forecast, and the requirement takes none that is not there yet.",
     "form_not_accepted": "The requirement does not take the form {subject}.",
     "horizon_differs": "One is spot and the other for years, or their index or start year differ.",
     "initiative_closed": "One of both is open to members of certain initiatives only.",

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 
 from events.callers import Caller
 from events.decision import Decision, Moment
+from events.forecast_terms import ForecastSupply
 from events.market_events import (
     RequirementAmended,
     RequirementExpired,
@@ -146,6 +147,7 @@ class RequirementDraft(Struct, frozen=True, kw_only=True):
     credit_limit_cents_eur: Count | None = None
     minimum_quantity_g: MassG | None = None
     magnets: MagnetNeed | UnsetType = UNSET
+    forecast_supply: ForecastSupply = "refused"
     strategic_project_ueur_per_kg: ValueUeurPerKg = 0
     policies: Annotated[tuple[PolicyReference, ...], Meta(max_length=8)] = ()
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from contracts.rules.price_terms import round_to
+from events.forecast_terms import Bounds, ProductMagnet
 from events.vocabulary import BASIS_ELEMENTS, MICRO, PPB, MarketBasis
 
 SCALE = 10**18
@@ -62,6 +63,17 @@ class Returned(Struct, frozen=True, kw_only=True):
     units_micro: Span
     recovered_mg: dict[str, Span]
     until_now_mg: dict[str, Span]
+
+
+def bill_line(magnet: ProductMagnet) -> BillLine:
+    return BillLine(
+        mass_mg=magnet.pieces * magnet.mass_mg,
+        fractions_ppb={each.element: span_of(each.fraction_ppb) for each in magnet.elements},
+    )
+
+
+def span_of(bounds: Bounds) -> Span:
+    return Span(bounds.low, bounds.middle, bounds.high)
 
 
 def weibull_cdf(age_quarters: int, scale_micro_years: int, shape_micro: int) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from msgspec import UNSET
+
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import OrderDual, PriceTerm, SectionResult, Waterfall
 from events.envelope import Draft, Fact, Recorded
@@ -20,6 +22,7 @@ from market.rules.evidence import (
     pair_bytes,
     root_sha256,
 )
+from market.rules.forecast_supply import mark_of
 from market.rules.graph import BuyerNode, SellerNode
 from market.rules.match_terms import match_terms
 from market.rules.packages import UNPACKED
@@ -233,6 +236,7 @@ def _struck(of: Round, cleared: ClearedSection, trade: Trade, product: tuple[int
         confirm_by=planned.cut_time + of.confirmation,
         seller_must_confirm=supply.terms.commitment != "firm",
         buyer_must_confirm=requirement.terms.commitment != "firm",
+        forecast=mark_of(supply.terms) or UNSET,
     )
 
 

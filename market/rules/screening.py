@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from msgspec import UNSET
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from events.vocabulary import QUALIFICATION_LADDER
@@ -173,6 +174,12 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
         origins = bit_words([{step.country for step in order.terms.origin} for order in supplies], countries)
         barred = bit_words(excluded, countries)
         yield lambda pairs: ~share_a_bit(origins, pairs.supply, barred, pairs.requirement)
+    ahead = np.array([order.terms.forecast is not UNSET for order in supplies], dtype=np.bool_)
+    if ahead.any():
+        taken_ahead = np.array(
+            [order.terms.forecast_supply == "accepted" for order in requirements], dtype=np.bool_
+        )
+        yield lambda pairs: ~ahead[pairs.supply] | taken_ahead[pairs.requirement]
     least = [order.terms.recycled_min_ppb for order in requirements]
     most = [order.terms.recycled_max_ppb for order in requirements]
     if any(least) or any(each is not None for each in most):

@@ -11,12 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Waterfall
+from events.forecast_terms import ForecastMark
 from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.amounts import price_pair
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
-from market.rules.explanations import Order, counter_orders, paired
+from market.rules.explanations import Order, counter_orders, order_mark, paired
 from market.rules.ineligibility import Ineligibility, PolicyLine
 from market.rules.order_limits import ShareKind
 from market.rules.policy_lines import LineName, stating
@@ -59,6 +60,7 @@ class Alternative(Struct, frozen=True, kw_only=True):
     short_ueur_per_kg: int | None = None
     short_ticks: int | None = None
     worth_it: bool | None = None
+    counter_forecast: bool = False
 
 
 class OrderInRound(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     multipliers: tuple[Multiplier, ...] = ()
     limits_of_policies: tuple[PolicyLine, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    forecast: ForecastMark | None = None
 
 
 def order_in_round(
@@ -129,6 +132,7 @@ def order_in_round(
         multipliers=_multipliers(duals, order, multipliers),
         limits_of_policies=() if isinstance(own, SupplyOrder) else _limits_of_policies(own),
         alternatives=tuple(_alternatives(book, facts, own, met, traded_g)) if nodes else (),
+        forecast=order_mark(own),
     )
 
 
@@ -225,6 +229,7 @@ def _alternatives(
             counter_group=counter.organisation if known is None else known.group,
             reasons=against if nearest is None else (),
             traded_g=traded_g.get(counter.order, 0),
+            counter_forecast=order_mark(counter) is not None,
             **({} if nearest is None else nearest._asdict()),
         )
 

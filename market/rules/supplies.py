@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
+from events.forecast_terms import SupplyForecast
 from events.market_terms import MarketTerms, Member, SupplyTerms
 from events.refusal import Refusal
 from events.rex_terms import Core, StepDown, WholeMagnets
@@ -58,6 +59,7 @@ from market.rules.defects import (
     TranchesNotSum,
     VerifierMissing,
 )
+from market.rules.forecast_supply import exceeded_refusals, forecast_refusals
 from market.rules.horizons import term_refusals, tranche_refusals, validity_refusals, window_refusals
 from market.rules.ineligibility import eur_per_kg_text, kg_text, tonnes_text
 from market.rules.market_inputs import MarketInputs
@@ -130,6 +132,7 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
     core: Core | UnsetType = UNSET
     magnets: WholeMagnets | UnsetType = UNSET
     step_down: StepDown | UnsetType = UNSET
+    forecast: SupplyForecast | UnsetType = UNSET
 
 
 def draft_refusals(
@@ -155,6 +158,7 @@ def draft_refusals(
                 lambda: _admission_refusals(draft, state),
                 lambda: _price_refusals(draft, state.terms, state.inputs),
                 lambda: contained_refusals(draft.core, _basis_g(draft, basis), basis),
+                lambda: _forecast_refusals(draft, state),
             )
         )
     reasons += material
@@ -177,6 +181,7 @@ def draft_refusals(
             lambda: duplicate_refusals("/rex_routes", draft.rex_routes),
             lambda: core_refusals(draft.core, draft.form, draft.net_wet_g),
             lambda: magnet_refusals(draft.magnets, (draft.form,)),
+            lambda: forecast_refusals(draft),
             *(_member_checks(draft, state.member, now) if state.member else ()),
         )
     )
@@ -186,6 +191,14 @@ def _admission_refusals(draft: SupplyDraft, state: PostingState) -> list[Refusal
     return admission_refusals(
         draft.composition, draft.moisture_ppb, state.terms, state.rule_set, state.inputs
     )
+
+
+def _forecast_refusals(draft: SupplyDraft, state: PostingState) -> Iterator[Refusal]:
+    """What passes the figures of a forecast that can be true."""
+    sites = () if state.member is None else state.member.facilities
+    basis = state.terms.basis
+    if draft.forecast is not UNSET and not tuple(forecast_refusals(draft)):
+        yield from exceeded_refusals(draft, _basis_g(draft, basis), basis, sites, draft.facility)
 
 
 def _ask_refusals(draft: SupplyDraft, inputs: MarketInputs) -> Iterator[Refusal]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from events.market_events import (
     ClearingAbandoned,
@@ -29,7 +29,10 @@ OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "pub
 
 
 class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
-    """An order without owner, place, price or composition. Grams of basis and ppb of product in bands."""
+    """An order without owner, place, price or composition. Grams of basis and ppb of product in bands.
+
+    `forecast`: true of supply that is not there yet; else absent.
+    """
 
     topic: OrderTopic
     id: str
@@ -42,10 +45,14 @@ class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
     quantity_basis_g: Band
     content_ppb: Band | None = None
     start_year: int | None = None
+    forecast: bool | UnsetType = UNSET
 
 
 class TapeTrade(Struct, frozen=True, kw_only=True, tag="trade"):
-    """A trade in bands: price of the market's tick, quantity, the quarter in which delivery starts."""
+    """A trade in bands: price of the market's tick, quantity, the quarter in which delivery starts.
+
+    `forecast`: true of supply that was not there yet; else absent.
+    """
 
     topic: Literal["public.trades.v1"] = "public.trades.v1"
     id: str
@@ -56,6 +63,7 @@ class TapeTrade(Struct, frozen=True, kw_only=True, tag="trade"):
     price_ueur_per_kg: Band
     delivery_quarter: str
     start_year: int | None = None
+    forecast: bool | UnsetType = UNSET
 
 
 class TapeClearing(Struct, frozen=True, kw_only=True, tag="clearing"):
@@ -130,10 +138,12 @@ def _line(
     shown = tuple(form for form in forms_of(terms) if form in forms)
     if not shown or not shown_to(terms, viewer):
         return None
+    ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
         starts = min(tranche.window.start for tranche in terms.tranches)
         ends = max(tranche.window.end for tranche in terms.tranches)
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
+        ahead = UNSET if terms.forecast is UNSET else True
     else:
         starts, ends, content = terms.window.start, terms.window.end, None
     return TapeOrder(
@@ -148,6 +158,7 @@ def _line(
         quantity_basis_g=mass_band_g(terms.basis_g),
         content_ppb=content,
         start_year=None if terms.term is None else terms.term.start_year,
+        forecast=ahead,
     )
 
 
@@ -170,6 +181,7 @@ def trade_line(book: Book, crowd: Crowd, struck: MatchStruck, viewer: TapeViewer
         price_ueur_per_kg=price_band(struck.price_ueur_per_kg, book.terms.tick_ueur_per_kg),
         delivery_quarter=f"{start.year}-Q{(start.month + 2) // 3}",
         start_year=None if supply.terms.term is None else supply.terms.term.start_year,
+        forecast=UNSET if struck.forecast is UNSET else True,
     )
 
 

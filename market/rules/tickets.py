@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
+from events.forecast_terms import ForecastMark
 from events.fractions import ppb_text
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms
@@ -23,6 +24,7 @@ from events.vocabulary import (
     ProductForm,
     StatedPrice,
 )
+from market.rules.forecast_supply import mark_text
 from market.rules.ineligibility import period_text
 from market.rules.quantities import element_fractions, ueur_per_product_kg
 
@@ -62,6 +64,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     delivery: Period
     packaging: Packaging
     packages_thousandths: int
+    forecast: ForecastMark | None = None
 
 
 def ticket(struck: MatchStruck, terms: SupplyTerms, basis: MarketBasis) -> Ticket:
@@ -98,14 +101,17 @@ def ticket(struck: MatchStruck, terms: SupplyTerms, basis: MarketBasis) -> Ticke
         delivery=struck.delivery,
         packaging=terms.packaging,
         packages_thousandths=struck.packages_thousandths,
+        forecast=None if struck.forecast is UNSET else struck.forecast,
     )
 
 
 def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
     """Label and text of each line, top to bottom."""
+    ahead = [] if of.forecast is None else [("forecast, not there yet", mark_text(of.forecast))]
     kg_of = "contained" if BASIS_ELEMENTS[of.basis] else "whole magnets,"
     lines = [
         ("product", of.form),
+        *ahead,
         ("net wet", f"{decimal_text(of.product_wet_g, 6, 3)} t"),
         ("moisture", ppb_text(of.moisture_ppb)),
         ("net dry", f"{decimal_text(of.product_dry_g, 6, 3)} t"),

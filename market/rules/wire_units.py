@@ -34,6 +34,7 @@ PARTNER_UNITS: Final = Units(
         ("ueur_per_kg_per_step", "eur_per_kg_per_step", 6),
         ("ueur_per_kg", "eur_per_kg", 6),
         ("ueur_per_unit", "eur_per_unit", 6),
+        ("micro_years", "years", 6),
         ("micro_per_kg", "per_kg", 6),
         ("mbq_per_g", "bq_per_g", 3),
         ("cents_eur", "eur", 2),

@@ -35,6 +35,7 @@ async def drafted(shop: Shop) -> tuple[str, Firm, Firm]:
     made = await shop.ask("POST", "/v1/agreements", by=seller, body=body(shop, buyer))
     assert 201 == made.status_code, made.text
     assert made.headers["location"] == f"/v1/agreements/{made.json()['id']}"
+    assert ["capacity_not_counted"] == [each["code"] for each in made.json()["warnings"]]
     return made.headers["location"], seller, buyer
 
 

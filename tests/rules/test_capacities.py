@@ -13,11 +13,14 @@ from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity,
 from events.market_terms import Member, MemberFacility, SupplyTerms
 from events.refusal import Refusals
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
+from market.commands.counting import OutOfTurn
+from market.commands.counting import counted as take_turn
 from market.rules.book import SupplyOrder
 from market.rules.capacities import capacity_refusals, made_g, quarter_text
 from market.rules.committed import Claim, ContractYears, Taken, Volume, by_quarter, claimed, committed, whole
 from market.rules.counting import capacity_cautions, counted
 from market.rules.market_inputs import MarketInputs
+from market.rules.offers import PostSupply
 from market.rules.orders import PostingState
 from market.rules.supplies import terms_of
 from market.rules.twins import twin
@@ -246,3 +249,18 @@ def test_a_twin_shows_what_is_free_and_what_is_too_much() -> None:
         unstated.quarters[0].volume.offered_g,
     )
     assert {} == committed(claims, "oxide", None)
+
+
+async def test_counted_orders_of_any_facilities_have_their_turns_one_by_one() -> None:
+    """Else one batch could lock two facilities in the order in which another does not."""
+    turns: list[frozenset[str]] = []
+
+    async def submitted(argument: PostSupply, turn: frozenset[str]) -> Any:
+        if not argument.counting:
+            raise OutOfTurn
+        turns.append(turn)
+
+    for facility in (UUID(int=2), UUID(int=3)):
+        draft = supply_draft(replace(FIRM, facility=facility))
+        await take_turn(submitted, PostSupply(caller=FIRM.trader, draft=draft))
+    assert turns[0] & turns[1]

@@ -9,6 +9,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from events.forecast_terms import RampForecast
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
@@ -86,6 +87,7 @@ CODES = (
     "credit_exceeded",
     "export_licence_pending",
     "footprint_above_max",
+    "forecast_refused",
     "form_not_accepted",
     "horizon_differs",
     "initiative_closed",
@@ -202,6 +204,7 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         rex_routes=rng.choice([("reuse",), ("repurpose", "recycle"), ("reuse", "recycle")]),
         condition=rng.choice([None, "A", "A", "D"]),
         magnets=seldom(rng, odd_magnets(rng), UNSET),
+        forecast=seldom(rng, UNSET, RampForecast(year=2026, quarter=2, quantile="low")),
         export_licence=seldom(rng, "granted", "pending"),
         visible_to_initiatives=seldom(rng, (), ("remhub", "other")),
         term=odd_term(rng) if rng.random() < 0.3 else None,
@@ -350,6 +353,7 @@ def odd_requirement(rng: random.Random, name: str) -> RequirementTerms:
         profile=bid,
         rex_route=rng.choice(["reuse", "recycle", None]),
         magnets=UNSET if rng.random() < 0.7 else odd_need(rng),
+        forecast_supply=rng.choice(["refused", "accepted"]),
         term=odd_term(rng) if rng.random() < 0.3 else None,
     )
 

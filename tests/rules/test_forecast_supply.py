@@ -1,0 +1,359 @@
+"""Supply offered ahead: how much a forecast allows, what it refuses, and where its mark shows."""
+
+from decimal import Decimal, localcontext
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from events.capacity_terms import FacilityCapacity, RampStep
+from events.forecast_terms import (
+    ElementShare,
+    ForecastMark,
+    LifeBounds,
+    PlacedUnits,
+    ProductMagnet,
+    Quantile,
+    RampForecast,
+    ReturnForecast,
+    ShareBounds,
+)
+from events.market_events import MatchStruck, RecoveredLotListed, SupplyOffered
+from events.vocabulary import PPB, PhysicalLot, TermHorizon, Tranche
+from market.rules import lots, offers, requirements
+from market.rules.eligibility import reasons
+from market.rules.explanations import candidates
+from market.rules.forecast_supply import figure_g, mark_of, mark_text, returned_g
+from market.rules.own_side import own_candidates, own_match
+from market.rules.tape import TapeOrder, TapeTrade, public_book
+from market.rules.tickets import ticket, ticket_lines
+from tests.blotter import EUR, eur, facts_of_type, ident, member, ndpr_price
+from tests.desk_support import (
+    BUYER,
+    MEMBERS,
+    PERCENT_PPB,
+    SELLER,
+    SELLER_SITE,
+    TERMS,
+    TONNE_G,
+    amend_supply,
+    blotter,
+    day,
+    facts,
+    lot,
+    moment,
+    need,
+    numbered,
+    period,
+    post_need,
+    post_supply,
+    posting,
+    refusals,
+    supply_order,
+    supply_state,
+    swarf,
+)
+from tests.rules.test_pairs import edges_by_column
+from tests.rules.test_visibility import PUBLIC, Watched
+
+WHOLE = ShareBounds(low=PPB, middle=PPB, high=PPB)
+MAGNET = ProductMagnet(
+    pieces=2,
+    mass_mg=500_000,
+    elements=(
+        ElementShare(
+            element="Nd",
+            fraction_ppb=ShareBounds(low=19 * PERCENT_PPB, middle=20 * PERCENT_PPB, high=21 * PERCENT_PPB),
+        ),
+        ElementShare(
+            element="Pr",
+            fraction_ppb=ShareBounds(low=10 * PERCENT_PPB, middle=10 * PERCENT_PPB, high=10 * PERCENT_PPB),
+        ),
+    ),
+)
+"""1 kg of magnets in a unit, 300 g of it NdPr."""
+RETURNED = ReturnForecast(
+    year=2026,
+    quarter=2,
+    quantile="middle",
+    scale_micro_years=LifeBounds(low=5_000_000, middle=5_000_000, high=5_000_000),
+    shape_micro=1_000_000,
+    magnets=(MAGNET,),
+    placed=(PlacedUnits(year=2026, quarter=1, units=400_000),),
+    collection_ppb=WHOLE,
+    disassembly_ppb=WHOLE,
+    recovery_ppb=WHOLE,
+)
+RAMPED = RampForecast(year=2026, quarter=2, quantile="middle")
+RAMP = FacilityCapacity(
+    form="swarf",
+    nameplate_g_per_year=400 * TONNE_G,
+    ramp=(
+        RampStep(year=2026, quarter=1, share_ppb=PPB // 10),
+        RampStep(year=2026, quarter=2, share_ppb=PPB // 4),
+        RampStep(year=2026, quarter=3, share_ppb=PPB // 2),
+    ),
+)
+"""10 t, 25 t and 50 t in the first three quarters of 2026."""
+
+
+def ramped(*capacities: FacilityCapacity) -> Any:
+    known = MEMBERS[SELLER]
+    return replace(known, facilities=(replace(known.facilities[0], capacities=capacities),))
+
+
+def closed_form_g(percent: int) -> int:
+    """Of 400,000 units with 1 kg of magnets 1 − e^(−1/20) come back after a quarter of a life of 5 years."""
+    with localcontext() as context:
+        context.prec = 60
+        return int(400_000 * (1 - (Decimal(-1) / 20).exp()) * 10 * percent)
+
+
+def test_the_figure_is_that_of_the_quantile() -> None:
+    """Closed form: 400,000 exponential lives of 5 years; 29, 30 and 31 % NdPr of 1 kg."""
+    found = [returned_g(replace(RETURNED, quantile=each), "ndpr") for each in ("low", "middle", "high")]
+    assert [closed_form_g(29), closed_form_g(30), closed_form_g(31)] == found
+    assert 0 == returned_g(RETURNED, "dy")
+
+
+@pytest.mark.parametrize("quantile", ["low", "middle", "high"])
+def test_more_than_the_figure_is_refused_with_both_figures(quantile: Quantile) -> None:
+    """5,600 kg of basis against 29, 30 or 31 % of what comes back of 400,000 units, then of 385,000."""
+    stated = replace(RETURNED, quantile=quantile)
+    assert [] == refusals(lambda: offers.post(posting(), post_supply(swarf(forecast=stated)), moment()))
+    few = replace(stated, placed=(PlacedUnits(year=2026, quarter=1, units=385_000),))
+    most = returned_g(few, "ndpr")
+    assert (most < 5_600_000) == (quantile == "low")
+    found = refusals(lambda: offers.post(posting(), post_supply(swarf(forecast=few)), moment()))
+    expected = (
+        f"The low figure of ndpr for 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: 5600.000 kg are offered."
+    )
+    assert ([expected] if quantile == "low" else []) == [each.detail() for each in found]
+
+
+def in_second_quarter(**changes: Any) -> Any:
+    return swarf(**({"forecast": RETURNED} | changes))
+
+
+OTHER = ElementShare(element="Xx", fraction_ppb=WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("draft", "state", "expected"),
+    [
+        (
+            in_second_quarter(
+                tranches=(Tranche(window=period(day(3, 31), day(5, 1)), net_wet_g=25 * TONNE_G),)
+            ),
+            {},
+            [("forecast_window_early", "/tranches/0/window/start")],
+        ),
+        (in_second_quarter(valid_until=day(7, 2)), {}, [("forecast_outlived", "/valid_until")]),
+        (
+            in_second_quarter(forecast=replace(RETURNED, year=2025)),
+            {},
+            [("forecast_outlived", "/valid_until")],
+        ),
+        (
+            in_second_quarter(
+                physical_lot=PhysicalLot(site=SELLER_SITE, lot_number="L-7", passport=numbered(77))
+            ),
+            {},
+            [
+                ("forecast_of_passport", "/physical_lot/passport"),
+                ("passport_unknown", "/physical_lot/passport"),
+            ],
+        ),
+        (
+            in_second_quarter(forecast=replace(RETURNED, placed=RETURNED.placed * 2)),
+            {},
+            [("duplicate_entry", "/forecast/returns/placed_on_market/1")],
+        ),
+        (
+            in_second_quarter(
+                forecast=replace(RETURNED, magnets=(replace(MAGNET, elements=(*MAGNET.elements, OTHER)),))
+            ),
+            {},
+            [
+                ("element_unknown", "/forecast/returns/magnets/0/elements/2/element"),
+                ("shares_above_magnet", "/forecast/returns/magnets/0/elements"),
+            ],
+        ),
+        (
+            in_second_quarter(
+                forecast=replace(RETURNED, magnets=(replace(MAGNET, elements=MAGNET.elements * 2),))
+            ),
+            {},
+            [
+                ("duplicate_entry", "/forecast/returns/magnets/0/elements/2"),
+                ("duplicate_entry", "/forecast/returns/magnets/0/elements/3"),
+            ],
+        ),
+        (in_second_quarter(forecast=RAMPED), {}, [("ramp_not_stated", "/forecast/basis")]),
+        (
+            in_second_quarter(forecast=RAMPED),
+            {"member": ramped(replace(RAMP, ramp=()))},
+            [("ramp_not_stated", "/forecast/basis")],
+        ),
+        (
+            in_second_quarter(forecast=replace(RAMPED, quantile="low")),
+            {"member": ramped(RAMP)},
+            [("forecast_exceeded", "/net_wet_g")],
+        ),
+        (in_second_quarter(forecast=RAMPED), {"member": ramped(RAMP)}, []),
+        (
+            in_second_quarter(forecast=RAMPED),
+            {"member": ramped(RAMP, replace(RAMP, element="Dy", nameplate_g_per_year=1_000))},
+            [("forecast_exceeded", "/net_wet_g")],
+        ),
+    ],
+)
+def test_what_cannot_be_a_forecast_is_refused(draft: Any, state: Any, expected: list[Any]) -> None:
+    assert expected == blotter(lambda: offers.post(posting(**state), post_supply(draft), moment()))
+
+
+def test_a_forecast_stands_for_a_quarter_and_not_for_years() -> None:
+    years = TermHorizon(start_year=2026, profile_ppb=(PPB,), index="NdPr_oxide_99", quotation_period="M+1")
+    draft = in_second_quarter(term=years)
+    assert [("forecast_of_years", "/forecast")] == blotter(
+        lambda: offers.post(posting(), post_supply(draft), moment())
+    )
+
+
+def test_a_return_forecast_says_nothing_of_whole_magnets() -> None:
+    terms = replace(TERMS, basis="ndfeb-reuse")
+    draft = in_second_quarter(
+        form="finished_magnet", ask=replace(swarf().ask, per="wet"), waste_status="product"
+    )
+    found = blotter(lambda: offers.post(posting(terms=terms), post_supply(draft), moment()))
+    assert ("forecast_not_of_basis", "/forecast/basis") in found
+
+
+@pytest.mark.parametrize(("quantile", "most"), [("low", "10"), ("middle", "25"), ("high", "50")])
+def test_a_ramp_a_quarter_late_on_time_and_early(quantile: Quantile, most: str) -> None:
+    tonnes = 60
+    tranche = Tranche(window=period(day(4, 1), day(6, 1)), net_wet_g=tonnes * TONNE_G)
+    draft = swarf(
+        net_wet_g=tonnes * TONNE_G, tranches=(tranche,), forecast=replace(RAMPED, quantile=quantile)
+    )
+    found = refusals(lambda: offers.post(posting(member=ramped(RAMP)), post_supply(draft), moment()))
+    assert [f"The {quantile} figure of swarf for 2026-Q2 is {most} t: 60 t are offered."] == [
+        each.detail() for each in found
+    ]
+
+
+def test_bounds_out_of_order_are_malformed() -> None:
+    for kind in (ShareBounds, LifeBounds):
+        with pytest.raises(msgspec.ValidationError, match="at most `middle`"):
+            msgspec.json.decode(b'{"low":3,"middle":2,"high":4}', type=kind)
+
+
+def test_offer_and_lot_carry_their_forecast() -> None:
+    (offered,) = facts(offers.post(posting(), post_supply(in_second_quarter()), moment()))
+    assert isinstance(offered, SupplyOffered)
+    assert RETURNED == offered.terms.forecast
+    assert closed_form_g(30) == figure_g(offered.terms, "ndpr")
+    listed, _ = facts(lots.list_lot(posting(), post_supply(lot(forecast=RETURNED)), moment()))
+    assert isinstance(listed, RecoveredLotListed)
+    assert ForecastMark(basis="return_forecast", year=2026, quarter=2, quantile="middle") == mark_of(
+        listed.terms
+    )
+
+
+def amended(draft: Any, **order: Any) -> Any:
+    known = supply_order(in_second_quarter(), **order)
+    return offers.amend(supply_state(known), amend_supply(draft), moment())
+
+
+def test_without_the_mark_it_is_firm() -> None:
+    (fact,) = facts(amended(swarf()))
+    assert (UNSET, False) == (fact.terms.forecast, fact.keeps_rank)
+    assert None is figure_g(fact.terms, "ndpr")
+    (less,) = facts(
+        amended(
+            in_second_quarter(
+                net_wet_g=24 * TONNE_G,
+                tranches=(
+                    swarf().tranches[0],
+                    replace(swarf().tranches[1], net_wet_g=14 * TONNE_G),
+                ),
+            )
+        )
+    )
+    assert (RETURNED, True) == (less.terms.forecast, less.keeps_rank)
+
+
+def test_what_a_buyer_holds_of_it_may_become_firm_and_not_less_certain() -> None:
+    (fact,) = facts(amended(swarf(), held_g=1_000))
+    assert UNSET is fact.terms.forecast
+    other = in_second_quarter(forecast=replace(RETURNED, quantile="high"))
+    assert ("committed_field_fixed", "/forecast") in blotter(lambda: amended(other, held_g=1_000))
+    firm = supply_order(swarf(), held_g=1_000)
+    assert [("committed_field_fixed", "/forecast")] == blotter(
+        lambda: offers.amend(supply_state(firm), amend_supply(in_second_quarter()), moment())
+    )
+
+
+def test_a_requirement_refuses_forecasts_unless_it_takes_them() -> None:
+    (stated,) = facts(requirements.post(posting(BUYER), post_need(need()), moment()))
+    assert "refused" == stated.terms.forecast_supply
+
+
+def ahead_market(count: int, *, accepts: Any = "accepted") -> Watched:
+    """Sellers of forecast swarf, as many buyers, all firm; START is in the first quarter of 2026."""
+    lane = Watched()
+    lane.admit(*(member(f"{side}{k}") for side in ("seller", "buyer") for k in range(count)))
+    lane.record(ndpr_price())
+    for k in range(count):
+        lane.offer(f"seller{k}", f"offer {k}", forecast=RETURNED, ask=eur((50 + k) * EUR))
+        lane.require(f"buyer{k}", f"wanted {k}", forecast_supply=accepts, limit=eur((70 + k) * EUR))
+    return lane
+
+
+def test_the_pair_rule_and_the_columns_refuse_alike() -> None:
+    lane = ahead_market(1, accepts="refused")
+    supply, wanted = lane.book.supplies[ident("offer 0")], lane.book.requirements[ident("wanted 0")]
+    assert ["forecast_refused middle of 2026-Q2, return forecast against refused"] == [
+        str(each) for each in reasons(supply, wanted, lane.facts())
+    ]
+    assert {} == edges_by_column(lane)
+    lane = ahead_market(1)
+    assert 1 == len(edges_by_column(lane))
+
+
+def test_the_mark_shows_on_match_ticket_tape_and_candidates() -> None:
+    lane = ahead_market(6)
+    lane.offer("seller0", "firm offer", ask=eur(90 * EUR))
+    mark = ForecastMark(basis="return_forecast", year=2026, quarter=2, quantile="middle")
+    whole = candidates(lane.book, lane.facts(), ident("wanted 0"))
+    assert whole is not None
+    own = own_candidates(whole, ident("buyer0"), 0)
+    assert own is not None
+    assert (None, 7, 6) == (own.forecast, own.eligible, own.eligible_forecast)
+    offered = candidates(lane.book, lane.facts(), ident("offer 0"))
+    assert offered is not None
+    assert mark == offered.forecast
+    lines = [line for line in public_book(lane.book, PUBLIC) if line.topic == "public.supply-offers.v1"]
+    assert [True] * 6 == [line.forecast for line in lines if line.forecast is not UNSET]
+    offers_before = dict(lane.book.supplies)
+    lane.round()
+    struck = facts_of_type(lane.events, MatchStruck)
+    assert {mark} == {each.forecast for each in struck}
+    seen = own_match(struck[0], "buyer", confirmed=False, counterparty=ident("seller0"))
+    assert mark == seen.forecast
+    trades = [line for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade | TapeOrder)]
+    assert {True, UNSET} == {line.forecast for line in trades}
+    terms = offers_before[struck[0].supply].terms
+    told = dict(ticket_lines(ticket(struck[0], terms, "ndpr")))
+    assert "middle of 2026-Q2, return forecast" == told["forecast, not there yet"] == mark_text(mark)
+
+
+def test_few_forecasts_stay_uncounted() -> None:
+    lane = ahead_market(2)
+    whole = candidates(lane.book, lane.facts(), ident("wanted 0"))
+    assert whole is not None
+    own = own_candidates(whole, ident("buyer0"), 0)
+    assert own is not None
+    assert None is own.eligible_forecast
