@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from events.callers import Caller
 from events.fractions import ppb_text
-from events.market_terms import PassportEvidence, SupplyTerms
+from events.market_terms import CertifiedPeriod, PassportEvidence, SupplyTerms
 from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportContent
 from events.refusal import Refusal
 from events.vocabulary import (
@@ -42,6 +42,7 @@ from market.rules.supplies import SupplyDraft
 def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> PassportEvidence:
     """The passport as it stands: shares of the basis by mass, rounded down; certificates valid at `now`."""
     content = passport.content
+    papers = [paper for paper in content.certificates if paper.valid_until > now]
     return PassportEvidence(
         passport=passport.passport,
         position=passport.position,
@@ -53,8 +54,10 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
         footprint=content.footprint,
         recycled=RecycledContent(**{f"{kind}_ppb": _share_ppb(content, basis, kind) for kind in CLAIM_KINDS}),
         origin=_steps(content),
-        certificates=tuple(
-            dict.fromkeys(paper.scheme for paper in content.certificates if paper.valid_until > now)
+        certificates=tuple(dict.fromkeys(paper.scheme for paper in papers)),
+        certified=tuple(
+            CertifiedPeriod(scheme=paper.scheme, valid_from=paper.valid_from, valid_until=paper.valid_until)
+            for paper in papers
         ),
     )
 

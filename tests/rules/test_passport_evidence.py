@@ -109,8 +109,11 @@ def test_the_order_carries_what_its_passport_proves() -> None:
     assert (OriginStep(stage="recycling", country="FR"),) == evidence.origin
     assert RecycledContent(post_consumer_ppb=30 * PERCENT) == evidence.recycled == fact.terms.recycled
     assert FOOTPRINT == fact.terms.footprint
+    assert [(each.scheme, each.valid_from, each.valid_until) for each in known.content.certificates] == [
+        (each.scheme, each.valid_from, each.valid_until) for each in evidence.certified
+    ]
     later = evidence_of(known, "ndpr", NOW + timedelta(days=2))
-    assert ("irma",) == later.certificates
+    assert ("irma",) == later.certificates == tuple(each.scheme for each in later.certified)
 
 
 def test_whether_anothers_lot_is_offered_is_not_said() -> None:
