@@ -53,6 +53,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.MassBalanceMethodMissing,
             refusals.MassBalanceMethodUnexpected,
             refusals.FormNotOfPassport,
+            refusals.LotNumberNotOfPassport,
             refusals.LotAbovePassport,
             refusals.BasisAbovePassport,
             refusals.AnalyteNotOfPassport,

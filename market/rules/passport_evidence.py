@@ -29,6 +29,7 @@ from market.rules.passport_refusals import (
     FootprintNotOfPassport,
     FormNotOfPassport,
     LotAbovePassport,
+    LotNumberNotOfPassport,
     OriginNotOfPassport,
     PassportOver,
     PassportUnknown,
@@ -76,6 +77,9 @@ def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: d
     yield from reservation_refusals(state.reservation, lot, caller.organisation)
     if passport is None:
         return
+    number = passport.content.lot_number
+    if lot.lot_number != number:
+        yield LotNumberNotOfPassport(pointer="/physical_lot/lot_number", stated=lot.lot_number, proven=number)
     if passport.status != "live":
         yield PassportOver(pointer="/physical_lot/passport", status=passport.status)
     else:

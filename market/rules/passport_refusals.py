@@ -243,6 +243,12 @@ class CreditShort(Refusal):
     code = "credit_short"
 
 
+class LotNumberNotOfPassport(Refusal):
+    """The order states lot {stated}, its passport {proven}."""
+
+    code = "lot_number_not_of_passport"
+
+
 class FormNotOfPassport(Refusal):
     """The order states {stated}, its passport {proven}."""
 

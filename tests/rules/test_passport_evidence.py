@@ -160,6 +160,16 @@ def test_the_passport_is_the_sellers_own_and_lives(known: Passport | None, code:
     assert [(code, "/physical_lot/passport")] == blotter(lambda: listed(known))
 
 
+def test_the_lot_number_is_the_passports() -> None:
+    number = replace(LOT, lot_number="LOT-2")
+    state = posting(passport=passport())
+    with pytest.raises(Refusals) as refused:
+        lots.list_lot(state, post_supply(lot(physical_lot=number)), moment())
+    assert [("/physical_lot/lot_number", "The order states lot LOT-2, its passport LOT-1.")] == [
+        (reason.pointer, reason.detail()) for reason in refused.value.refusals
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "of_passport", "expected"),
     [
