@@ -21,6 +21,8 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.CreditShort,
             refusals.DeliveryNotOfPassport,
             refusals.LotDeliveredInPart,
+            refusals.LotHasPassport,
+            refusals.LotNumberInOrder,
         ),
         HTTPStatus.CONFLICT,
     ),

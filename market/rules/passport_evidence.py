@@ -29,6 +29,7 @@ from market.rules.passport_refusals import (
     FootprintNotOfPassport,
     FormNotOfPassport,
     LotAbovePassport,
+    LotHasPassport,
     LotNumberNotOfPassport,
     OriginNotOfPassport,
     PassportOver,
@@ -76,7 +77,12 @@ def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: d
         return
     yield from reservation_refusals(state.reservation, lot, caller.organisation)
     if passport is None:
+        if state.numbered is not None:
+            named = f"pass_{state.numbered.hex}"
+            yield LotHasPassport(pointer="/physical_lot/passport", lot_number=lot.lot_number, passport=named)
         return
+    if passport.owned_since == passport.issued_at:
+        yield from reservation_refusals(state.by_number, lot, caller.organisation)
     number = passport.content.lot_number
     if lot.lot_number != number:
         yield LotNumberNotOfPassport(pointer="/physical_lot/lot_number", stated=lot.lot_number, proven=number)

@@ -20,7 +20,12 @@ def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
     """What makes tonnes the same tonnes: passport, else organisation, site, lot number. The lane key."""
     if physical_lot.passport is not None:
         return str(physical_lot.passport)
-    return f"{organisation}/{physical_lot.site}/{physical_lot.lot_number}"
+    return number_identity(organisation, physical_lot.site, physical_lot.lot_number)
+
+
+def number_identity(organisation: UUID, site: UUID, lot_number: str) -> str:
+    """Of a lot without a passport, or before it had one."""
+    return f"{organisation}/{site}/{lot_number}"
 
 
 def reservation_refusals(
