@@ -128,10 +128,18 @@ class Member(Struct, frozen=True, kw_only=True):
     source_position: Count
 
 
+class CertifiedPeriod(Struct, frozen=True, kw_only=True):
+    """A certificate of a material, as its passport states it."""
+
+    scheme: Code
+    valid_from: Instant
+    valid_until: Instant
+
+
 class PassportEvidence(Struct, frozen=True, kw_only=True):
     """What the passport of an order's lot proved when it was posted, at this position of the passport's lane.
 
-    `recycled` is of the market's basis elements; `certificates` are schemes.
+    `recycled` is of the market's basis elements; `certificates` are schemes, `certified` when each was valid.
     """
 
     passport: UUID
@@ -145,6 +153,7 @@ class PassportEvidence(Struct, frozen=True, kw_only=True):
     footprint: Footprint | None = None
     origin: Annotated[tuple[OriginStep, ...], Meta(max_length=768)] = ()
     certificates: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certified: Annotated[tuple[CertifiedPeriod, ...], Meta(max_length=32)] = ()
 
 
 class SupplyTerms(Struct, frozen=True, kw_only=True):

@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from market.audit_report import (
     MODES,
     AuditReport,
-    contracts_told,
     encode_report,
+    facts_told,
     lane_told,
     recovery_told,
     tail_of,
@@ -159,7 +159,7 @@ def _checked(body: Element, report: AuditReport) -> None:
         facts.append(
             (
                 "computed again",
-                contracts_told(report),
+                facts_told(report),
             )
         )
     _facts(body, facts)

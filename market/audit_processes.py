@@ -23,6 +23,8 @@ from market.topics import TopicError
 
 STOP_SECONDS_MAX: Final = 5.0
 MESSAGE_BYTES_MAX: Final = 2**26
+MATERIALS: Final = -1
+"""No number of a lane: that of all lanes of materials."""
 
 
 class AuditLost(RuntimeError):
@@ -85,17 +87,23 @@ def _share_of(kept: Kept | None, number: int) -> Kept | None:
 def spread(lanes: Sequence[AskedLane], processes: int, *, even: bool = False) -> list[tuple[AskedLane, ...]]:
     """Shares about as large as each other: the largest numbers first, each to whom has least so far.
 
-    A contracts lane is checked with what the market's lane of its number confirmed. `even`: by number alone,
-    so that topics may grow and every lane stays where it was.
+    A contracts lane is checked with what the market's lane of its number confirmed, and lanes of materials
+    with each other, as transformations lie across them. `even`: by number alone, so that topics may grow and
+    every lane stays where it was.
     """
     numbers: dict[int, int] = defaultdict(int)
     for lane in lanes:
-        numbers[lane.lane] += 0 if even else lane.size
+        numbers[_together(lane)] += 0 if even else lane.size
     shares: list[tuple[int, set[int]]] = [(0, set()) for _ in range(min(processes, len(numbers)))]
     for number, size in sorted(numbers.items(), key=lambda each: (-each[1], each[0])):
         least = min(range(len(shares)), key=lambda place: (shares[place][0], len(shares[place][1])))
         shares[least] = (shares[least][0] + size, shares[least][1] | {number})
-    return [tuple(lane for lane in lanes if lane.lane in share) for _, share in shares]
+    return [tuple(lane for lane in lanes if _together(lane) in share) for _, share in shares]
+
+
+def _together(lane: AskedLane) -> int:
+    """Lanes of one such number are one process's work."""
+    return MATERIALS if lane.stream == "materials" else lane.lane
 
 
 async def _in_child(asked: Asked, advance: Advance) -> tuple[LaneVerdict, ...]:

@@ -19,7 +19,7 @@ Mode = Literal["chain", "clearings", "full"]
 MODES: Final[dict[Mode, str]] = {
     "chain": "every record hashed and none decoded: order, completeness, chain, signed roots",
     "clearings": "the market stream: chain, signed roots, and every round held against its certificate",
-    "full": "chain, signed roots, every round by its certificate, every fact of an agreement decided again",
+    "full": "chain, signed roots, rounds by their certificates, agreements and passports decided again",
 }
 
 
@@ -97,6 +97,8 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     mode: Mode = "full"
     asked: Question = Question()
     run: Made | None = None
+    passports: int = 0
+    transformations: int = 0
 
 
 def report_of(
@@ -129,6 +131,8 @@ def report_of(
         deliveries=sum(verdict.deliveries for verdict in verdicts),
         invoices=sum(verdict.invoices for verdict in verdicts),
         years=sum(verdict.years for verdict in verdicts),
+        passports=sum(verdict.passports for verdict in verdicts),
+        transformations=sum(verdict.transformations for verdict in verdicts),
         lanes=tuple(verdicts),
         sealed=sealed,
         tail=tail,
@@ -204,10 +208,11 @@ def verdict_told(report: AuditReport) -> str:
     return f"{what}{verb}; first: {report.first_divergence.sentence}"
 
 
-def contracts_told(report: AuditReport) -> str:
+def facts_told(report: AuditReport) -> str:
     return (
         f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
-        f"{report.years:,} contract years"
+        f"{report.years:,} contract years, {report.passports:,} passports, "
+        f"{report.transformations:,} transformations"
     )
 
 

@@ -18,6 +18,7 @@ from events.contract_events import IndexPublished, InvoiceSettled
 from events.contract_terms import AgreementTerms, IndexValue
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from market.material_shelf import MaterialShelf
 from market.rules.columns import EPOCH, microseconds
 
 SCHEMA: Final = """
@@ -87,6 +88,7 @@ class AuditShelf:
         self._file = file or sqlite3.connect("", isolation_level=None)
         for statement in SCHEMA.split(";"):
             self._file.execute(statement)
+        self.materials = MaterialShelf(self._file)
 
     def matches_known(self, lane: int) -> bool:
         """Whether every confirmed match of the market's lane of this number was kept."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from events.decision import LaneKey
 from market.audit_share import Asked, AskedLane, due
 from market.audit_state import AuditState, LanePlace
@@ -81,14 +83,20 @@ class Lanes(Generic[C]):
             self.save()
 
     def save(self) -> None:
-        self._state.save(
-            {
-                key: LanePlace(
-                    next_offset=offset + 1,
-                    last_sha256=sha256(body).digest(),
-                    body=self._keep(self.checks[key]),
-                )
-                for key, (offset, body) in self._moved.items()
-            }
-        )
+        places = {
+            key: LanePlace(
+                next_offset=offset + 1,
+                last_sha256=sha256(body).digest(),
+                body=self._keep(self.checks[key]),
+            )
+            for key, (offset, body) in self._moved.items()
+        }
+        self._state.save(places)
+        self._places |= places
         self._moved.clear()
+
+    def keep(self, key: LaneKey) -> None:
+        """The check of a lane has changed though the lane was read no further."""
+        place = self._places[key]
+        if key not in self._moved and place is not None:
+            self._state.save({key: replace(place, body=self._keep(self.checks[key]))})

@@ -7,11 +7,10 @@ figure is right when it follows from what stood at some moment of SEEN_WITHIN ab
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice, product
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.rules.agreement import LifecycleFact
@@ -24,7 +23,6 @@ from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again
 from contracts.rules.settlements import terms_between
 from contracts.rules.volumes import VolumeFact, fold_volume
 from contracts.rules.year_accounts import unpriced_day
-from events.catalog import type_of
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -38,19 +36,12 @@ from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit_shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
+from market.fact_faults import FactFault, difference_between, said, said_by
 from market.fact_progress import NOTHING_COUNTED, Counted
-from market.rules.differences import Difference, first_difference
+from market.rules.differences import Difference
 
 SEEN_WITHIN: Final = timedelta(seconds=60)
 CHOICES_MAX: Final = 256
-
-
-class ContractFault(Struct, frozen=True, kw_only=True):
-    """What is wrong with a fact; `fold`: it has no place after what came before it."""
-
-    kind: Literal["fold", "contract"]
-    told: str
-    difference: Difference | None = None
 
 
 class ContractAudit:
@@ -64,15 +55,13 @@ class ContractAudit:
         self.invoices = counted.invoices
         self.years = counted.years
 
-    def follow(self, event: Recorded) -> ContractFault | None:
+    def follow(self, event: Recorded) -> FactFault | None:
         fact: Any = event.data
         if isinstance(fact, IndexPublished):
             return self._published(event, fact)
         dossier = self._shelf.agreement(fact.agreement)
         if dossier is None and not isinstance(fact, AgreementDrafted):
-            return ContractFault(
-                kind="fold", told=f"is of agreement {fact.agreement}, which was never drafted"
-            )
+            return FactFault(kind="fold", told=f"is of agreement {fact.agreement}, which was never drafted")
         if dossier is not None and dossier.following:
             fault, following = _followed(dossier.following[0], event), dossier.following[1:]
         else:
@@ -81,10 +70,10 @@ class ContractAudit:
             try:
                 self._fold(dossier, event, fact, following)
             except LookupError as error:
-                fault = ContractFault(kind="fold", told=f"does not fit what came before it ({error})")
+                fault = FactFault(kind="fold", told=f"does not fit what came before it ({error})")
         return fault
 
-    def _published(self, event: Recorded, fact: IndexPublished) -> ContractFault | None:
+    def _published(self, event: Recorded, fact: IndexPublished) -> FactFault | None:
         known: list[IndexValue] = []
         for value in fact.values:
             period = value.period
@@ -98,12 +87,12 @@ class ContractAudit:
 
     def _decided(
         self, dossier: Dossier | None, event: Recorded, fact: ContractFact
-    ) -> tuple[ContractFault | None, tuple[Following, ...]]:
+    ) -> tuple[FactFault | None, tuple[Following, ...]]:
         """Whether today's rule makes the same of it, and what it makes beside it."""
         if self._of_unread_match(dossier, event, fact):
             return None, ()
         before = self._before(dossier, event, fact)
-        first: ContractFault | None = None
+        first: FactFault | None = None
         for values in _choices(self._known(before, fact, event.time), event.time):
             seen = replace(before, values=values)
             fault, following = _asked_again(lambda seen=seen: remade(seen, event, fact), event)
@@ -216,58 +205,38 @@ class ContractAudit:
             self._shelf.keep_quarter_invoice(fact, fact.period.start.date())
 
 
-def _asked_again(decide: Any, event: Recorded) -> tuple[ContractFault | None, tuple[Following, ...]]:
+def _asked_again(decide: Any, event: Recorded) -> tuple[FactFault | None, tuple[Following, ...]]:
     """What a rule makes of the inputs, beside the event; the facts that have to follow on it."""
     try:
         decision: Decision = decide()
     except (Refusal, Refusals) as refused:
-        return ContractFault(kind="contract", told=f"is refused by its rule: {refused}"), ()
+        return FactFault(kind="contract", told=f"is refused by its rule: {refused}"), ()
     except (LookupError, ValueError, AssertionError) as error:
         told = f"is what no command could have asked for ({type(error).__name__}: {error})"
-        return ContractFault(kind="contract", told=told), ()
+        return FactFault(kind="contract", told=told), ()
     first, *rest = decision.drafts
     if first.data != event.data or first.subject != event.subject:
-        difference = _difference(_said_by(event), {**_said_by(event), **_said(first)})
+        difference = difference_between(said_by(event), {**said_by(event), **said(first)})
         return _unlike(difference), ()
     return None, tuple(_following(draft, event) for draft in rest)
 
 
-def _followed(following: Following, event: Recorded) -> ContractFault | None:
+def _followed(following: Following, event: Recorded) -> FactFault | None:
     """An id that nobody could tell before is taken from the event."""
     expected = msgspec.json.decode(following.body)
-    recorded = _said_by(event)
+    recorded = said_by(event)
     if event.type == following.type and expected["data"].get("invoice") == str(UNTOLD):
         expected["data"]["invoice"] = recorded["data"]["invoice"]
-    return _unlike(_difference(recorded, expected)) if recorded != expected else None
+    return _unlike(difference_between(recorded, expected)) if recorded != expected else None
 
 
-def _unlike(difference: Difference | None) -> ContractFault:
-    return ContractFault(kind="contract", told="is not what follows from its inputs", difference=difference)
-
-
-def _difference(recorded: dict[str, Any], expected: dict[str, Any]) -> Difference | None:
-    if recorded["type"] != expected["type"]:
-        return Difference("type", recorded["type"], expected["type"])
-    return first_difference(recorded, expected)
-
-
-def _said_by(event: Recorded) -> dict[str, Any]:
-    """What a fact says, and what its event has to have in common with those of the same command."""
-    common = {"cause": event.cause, "actor": str(event.actor), "time": event.time.isoformat()}
-    return {"type": event.type, "subject": event.subject, "data": _json(event.data), **common}
-
-
-def _said(draft: Draft) -> dict[str, Any]:
-    return {"type": type_of(draft.data), "subject": draft.subject, "data": _json(draft.data)}
+def _unlike(difference: Difference | None) -> FactFault:
+    return FactFault(kind="contract", told="is not what follows from its inputs", difference=difference)
 
 
 def _following(draft: Draft, event: Recorded) -> Following:
-    said = {**_said_by(event), **_said(draft)}
-    return Following(type=said["type"], body=msgspec.json.encode(said))
-
-
-def _json(fact: Struct) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(fact))
+    expected = {**said_by(event), **said(draft)}
+    return Following(type=expected["type"], body=msgspec.json.encode(expected))
 
 
 def _choices(known: Mapping[str, list[KnownValue]], now: datetime) -> Iterator[IndexValues]:

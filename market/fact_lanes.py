@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,7 @@ from market.fact_progress import Folded
 from market.lane_audit import LaneAudit, LaneRecord
 from market.lane_progress import beginning
 from market.lane_verdict import LaneVerdict
+from market.material_audit import settled
 from market.round_audit import BY_CERTIFICATE, BY_SOLVER
 from market.topics import Reading, open_reading
 
@@ -49,6 +51,8 @@ async def follow(
                 lanes.moved(reading, lane, links[-1].offset, links[-1].body, stream)
                 advance(len(links))
         await _compare_repeats(asked, stream, lanes.unsettled(stream))
+        if stream == "materials":
+            _settle(shelf, lanes, reading.partitions)
         lanes.save()
     return [lanes.checks[lane.key].verdict() for lane in asked.lanes]
 
@@ -77,6 +81,19 @@ def _facts_of(asked: Asked, shelf: AuditShelf, lane: AskedLane, kept: bytes | No
         bounds=lane.bounds,
         folded=folded,
     )
+
+
+def _settle(shelf: AuditShelf, lanes: Lanes[LaneAudit], count: int) -> None:
+    """Transformations, whose facts lie in several lanes. `count`: of the lanes of the deployment."""
+
+    def read_past(lane: int, moment: datetime) -> bool:
+        check = lanes.checks.get(LaneKey("materials", lane))
+        return check is not None and check.read_past(moment)
+
+    for found in settled(shelf.materials, count, read_past):
+        key = LaneKey("materials", found.event.lane)
+        lanes.checks[key].settle(found)
+        lanes.keep(key)
 
 
 async def _keep_indices(asked: Asked, shelf: AuditShelf) -> None:

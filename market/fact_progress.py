@@ -1,6 +1,7 @@
 """What an audit that decides every fact again keeps of a lane, to go on from there another time."""
 
-from typing import Final
+from datetime import datetime
+from typing import Final, Self
 from uuid import UUID
 
 from msgspec import Struct
@@ -34,6 +35,30 @@ class OpenRound(Struct, frozen=True, kw_only=True):
     events: tuple[Bare, ...] = ()
 
 
+class OpenedRound(Struct, kw_only=True):
+    """An `OpenRound` that goes on, with its events decoded."""
+
+    plan: Recorded
+    book: Book
+    offsets: list[int] = []
+    events: list[Recorded] = []
+
+    @classmethod
+    def of(cls, kept: OpenRound) -> Self:
+        return cls(
+            plan=kept.plan.event(),
+            book=kept.book,
+            offsets=[bare.offset for bare in kept.events],
+            events=[bare.event() for bare in kept.events],
+        )
+
+    def kept(self) -> OpenRound:
+        events = zip(self.events, self.offsets, strict=True)
+        return OpenRound(
+            plan=Bare.of(self.plan, -1), book=self.book, events=tuple(Bare.of(*each) for each in events)
+        )
+
+
 class Counted(Struct, frozen=True, kw_only=True):
     """What was proved, by kind; `abandoned_unproven` as in a lane's verdict."""
 
@@ -44,16 +69,22 @@ class Counted(Struct, frozen=True, kw_only=True):
     deliveries: int = 0
     invoices: int = 0
     years: int = 0
+    passports: int = 0
+    transformations: int = 0
 
 
 NOTHING_COUNTED: Final = Counted()
 
 
 class Folded(Struct, frozen=True, kw_only=True):
-    """`Followed`, and what the lane's facts have made: agreements stand on the shelf of all lanes."""
+    """`Followed`, and what the lane's facts have made; agreements and passports stand on the shelf of all.
+
+    `latest`: the time of the newest event.
+    """
 
     followed: Followed
     counted: Counted = Counted()
     books: dict[UUID, Book] = {}
     open: tuple[OpenRound, ...] = ()
     rounds: dict[UUID, int] = {}
+    latest: datetime | None = None

@@ -1,7 +1,8 @@
-"""One lane checked from its records alone: chain, order, every clearing, every fact of an agreement."""
+"""One lane checked from its records alone: chain, order, clearings, facts of agreements and of passports."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,7 +23,8 @@ from events.market_events import (
 from events.merkle import Frontier, leaf_hash
 from market.audit_shelf import AuditShelf
 from market.contract_audit import ContractAudit
-from market.fact_progress import Bare, Counted, Folded, OpenRound
+from market.fact_faults import FactFault
+from market.fact_progress import Counted, Folded, OpenedRound
 from market.lane_progress import Followed, beginning
 from market.lane_verdict import (
     OF_THE_HEAD,
@@ -43,6 +45,7 @@ from market.lane_verdict import (
     unlike_anchored,
     unlike_signed,
 )
+from market.material_audit import MaterialAudit, Settled
 from market.repeats import Repeats
 from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.rules.book import Book, Books, fold
@@ -58,30 +61,6 @@ class LaneRecord(Struct, frozen=True, kw_only=True):
 
 
 NO_RECORD: Final = LaneRecord(offset=-1, body=b"", chain="")
-
-
-class _Open(Struct, kw_only=True):
-    """A planned round, the book at its plan, and what it has recorded so far."""
-
-    plan: Recorded
-    book: Book
-    offsets: list[int] = []
-    events: list[Recorded] = []
-
-    @classmethod
-    def of(cls, kept: OpenRound) -> Self:
-        return cls(
-            plan=kept.plan.event(),
-            book=kept.book,
-            offsets=[bare.offset for bare in kept.events],
-            events=[bare.event() for bare in kept.events],
-        )
-
-    def kept(self) -> OpenRound:
-        events = zip(self.events, self.offsets, strict=True)
-        return OpenRound(
-            plan=Bare.of(self.plan, -1), book=self.book, events=tuple(Bare.of(*each) for each in events)
-        )
 
 
 class LaneAudit:
@@ -131,7 +110,9 @@ class LaneAudit:
         self._books: Books = kept.books
         self._shelf = shelf or AuditShelf()
         self._contracts = ContractAudit(self._shelf, kept.counted)
-        self._open = {of.book.market: _Open.of(of) for of in kept.open}
+        self._materials = MaterialAudit(self._shelf.materials, kept.counted)
+        self._latest = kept.latest
+        self._open = {of.book.market: OpenedRound.of(of) for of in kept.open}
         self._rounds = dict(kept.rounds)
         self.done = at.done
         self.divergence: Divergence | None = at.divergence
@@ -155,6 +136,7 @@ class LaneAudit:
             books=self._books,
             open=tuple(opened.kept() for opened in self._open.values()),
             rounds=self._rounds,
+            latest=self._latest,
         )
 
     def _counted(self) -> Counted:
@@ -166,6 +148,8 @@ class LaneAudit:
             deliveries=self._contracts.deliveries,
             invoices=self._contracts.invoices,
             years=self._contracts.years,
+            passports=self._materials.passports,
+            transformations=self._materials.transformations,
         )
 
     def feed(self, record: LaneRecord) -> None:
@@ -253,7 +237,10 @@ class LaneAudit:
         elif self._key.stream == "market":
             self._follow(record, event)
         elif self._key.stream == "contracts":
-            self._follow_agreement(record, event)
+            self._told(record, event, self._contracts.follow(event))
+        elif self._key.stream == "materials":
+            self._told(record, event, self._materials.follow(event, record.offset))
+        self._latest = event.time
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
         """Check what a clearing recorded, bring the book to the event, and keep the book of each plan."""
@@ -270,10 +257,20 @@ class LaneAudit:
         elif isinstance(event.data, MatchConfirmed):
             self._shelf.keep_match(event, event.data)
 
-    def _follow_agreement(self, record: LaneRecord, event: Recorded) -> None:
-        fault = self._contracts.follow(event)
+    def _told(self, record: LaneRecord, event: Recorded, fault: FactFault | None) -> None:
         if fault is not None:
             self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
+
+    def read_past(self, moment: datetime) -> bool:
+        """Whether all that the lane holds of a moment was followed: times in a lane never go back."""
+        return self.divergence is None and self._latest is not None and self._latest > moment
+
+    def settle(self, of: Settled) -> None:
+        """A transformation of this lane was decided again with its parts in other lanes."""
+        if of.fault is None:
+            self._materials.transformations += 1
+        elif self.divergence is None or of.event.position < self.divergence.position:
+            self._told(LaneRecord(offset=of.offset, body=of.event.body, chain=""), of.event, of.fault)
 
     def _plan(self, record: LaneRecord, event: Recorded, plan: ClearingPlanned) -> None:
         book = self._books[plan.market]
@@ -282,7 +279,7 @@ class LaneAudit:
             self._diverge(record, wrong, event)
         else:
             self._rounds[plan.market] = plan.round
-            self._open[plan.market] = _Open(plan=event, book=copied(book))
+            self._open[plan.market] = OpenedRound(plan=event, book=copied(book))
 
     def _wrong_plan(self, book: Book, plan: ClearingPlanned) -> Wrong | None:
         if plan.market in self._open:
@@ -318,7 +315,9 @@ class LaneAudit:
         opened.events.append(event)
         return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
 
-    def _abandoned(self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: _Open) -> bool:
+    def _abandoned(
+        self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: OpenedRound
+    ) -> bool:
         del self._open[fact.market]
         if self._left_out(opened):
             return True
@@ -330,7 +329,7 @@ class LaneAudit:
         self._abandoned_unproven += not self._check.confirms(opened.book, opened.plan, fact.code)
         return True
 
-    def _completed(self, opened: _Open, fact: ClearingCompleted) -> bool:
+    def _completed(self, opened: OpenedRound, fact: ClearingCompleted) -> bool:
         del self._open[fact.market]
         if self._left_out(opened):
             return True
@@ -344,7 +343,7 @@ class LaneAudit:
         self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
         return False
 
-    def _left_out(self, opened: _Open) -> bool:
+    def _left_out(self, opened: OpenedRound) -> bool:
         """Whether a round lies before the range, so that it is not proved."""
         return opened.plan.position < self._bounds.first
 

@@ -12,8 +12,8 @@ from market.rules.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "checkpoint", "truncated",
-    "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
+    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "material", "checkpoint",
+    "truncated", "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
 OF_THE_HEAD: Final[frozenset[Kind]] = frozenset({"checkpoint", "anchor"})
 """What is told of the lane up to its newest position, and not of the one after it."""
@@ -45,7 +45,8 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     events that the operator's newest checkpoint holds.
 
     `abandoned_unproven` rounds ended for a reason that no record can prove: an operator's, or a machine's.
-    From `agreements` on: how many were drafted, shipped, invoiced and assessed, each computed again.
+    From `agreements` on: how many were drafted, shipped, invoiced and assessed, and how many lots got a
+    passport and were transformed, each computed again.
     `first`: the position from which the lane was checked; `bounded`: it was asked not to go on to the end.
     `read_before`: of the records, those that an earlier reading had checked.
     """
@@ -63,6 +64,8 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     deliveries: int = 0
     invoices: int = 0
     years: int = 0
+    passports: int = 0
+    transformations: int = 0
     expected_end: int | None
     end_proven: bool
     divergence: Divergence | None

@@ -28,6 +28,7 @@ from events.market_events import (
 from events.market_terms import (
     AcceptedForm,
     CertificateAmount,
+    CertifiedPeriod,
     FootprintBenchmark,
     FxRate,
     MarketInput,
@@ -35,6 +36,7 @@ from events.market_terms import (
     Member,
     MemberCertificate,
     MemberFacility,
+    PassportEvidence,
     ReferencePrice,
     RequirementTerms,
     RuleSet,
@@ -53,6 +55,7 @@ from events.vocabulary import (
     Period,
     Place,
     ProductForm,
+    RecycledContent,
     StatedPrice,
     Tranche,
 )
@@ -133,6 +136,22 @@ def assay(*cells: Cell, **changes: Any) -> Composition:
     )
     merged = {each.analyte: each for each in usual} | given
     return Composition(**{"basis": "dry", "of": "sample", "cells": tuple(merged.values()), **changes})
+
+
+def passport_evidence(*certified: CertifiedPeriod, name: str = "seller") -> PassportEvidence:
+    """Of the swarf of `supply_terms`."""
+    return PassportEvidence(
+        passport=ident(f"passport of {name}"),
+        position=1,
+        stated_by=ident(f"issue of {name}"),
+        form="swarf",
+        remaining_wet_g=25 * T,
+        moisture_ppb=0,
+        composition=assay(cell("Nd", 20 * PERCENT)),
+        recycled=RecycledContent(),
+        certificates=tuple(dict.fromkeys(paper.scheme for paper in certified)),
+        certified=certified,
+    )
 
 
 def supply_terms(name: str = "seller", *, net_wet_g: int = 25 * T, **changes: Any) -> SupplyTerms:

@@ -9,7 +9,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.contract_terms import Evidence
 from events.decision import Decision, Moment
-from events.envelope import Recorded
+from events.envelope import Draft, Recorded
 from events.material_events import MassBalanceMoved, PassportTransformed
 from events.passport_terms import (
     ClaimEvidence,
@@ -221,30 +221,35 @@ class Ledger:
 
     def write(self, decision: Decision) -> Decision:
         for draft in decision.drafts:
-            position = next(self.positions)
-            event = Recorded(
-                id=UUID(int=position),
-                type="",
-                subject=draft.subject,
-                time=NOW,
-                stream="materials",
-                lane=draft.lane,
-                position=position,
-                cause="",
-                actor=SELLER,
-                salt="",
-                data=draft.data,
-                body=b"",
-                chain=b"",
-            )
-            if isinstance(draft.data, PassportTransformed):
-                self.transformations.append(draft.data)
-            elif isinstance(draft.data, MassBalanceMoved):
-                self._move(draft.data)
-            else:
-                fact: Any = draft.data
-                self.passports[fact.passport] = fold(self.passports.get(fact.passport), event, fact)
+            self.fold(self.event(draft))
         return decision
+
+    def event(self, draft: Draft) -> Recorded:
+        position = next(self.positions)
+        return Recorded(
+            id=UUID(int=position),
+            type="",
+            subject=draft.subject,
+            time=NOW,
+            stream="materials",
+            lane=draft.lane,
+            position=position,
+            cause="",
+            actor=SELLER,
+            salt="",
+            data=draft.data,
+            body=b"",
+            chain=b"",
+        )
+
+    def fold(self, event: Recorded) -> None:
+        fact: Any = event.data
+        if isinstance(fact, PassportTransformed):
+            self.transformations.append(fact)
+        elif isinstance(fact, MassBalanceMoved):
+            self._move(fact)
+        else:
+            self.passports[fact.passport] = fold(self.passports.get(fact.passport), event, fact)
 
     def _move(self, moved: MassBalanceMoved) -> None:
         for line in moved.lines:

@@ -10,8 +10,8 @@ from events.durable_files import write_durably
 from market.audit_page import page
 from market.audit_report import (
     AuditReport,
-    contracts_told,
     encode_report,
+    facts_told,
     lane_told,
     recovery_told,
     verdict_told,
@@ -69,7 +69,7 @@ def print_report(report: AuditReport) -> None:
         else f"{report.records:,} records, {report.repeats:,} identical repeats; hashed, not decoded"
     )
     if report.mode == "full":
-        print_line(f"{contracts_told(report)} computed again")
+        print_line(f"{facts_told(report)} computed again")
     if report.abandoned_unproven:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"

@@ -2,7 +2,7 @@
 batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -16,10 +16,11 @@ from events.vocabulary import OrderKind, PhysicalLot, lane_of
 from market.rules.lots import GradeLot
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
+from market.rules.passport import Passport
 from market.rules.policies import Policy
 from market.rules.refusals import OrderUnknown
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
-from market.rules.reservations import identity
+from market.rules.reservations import identity, number_identity
 from market.rules.unread import UnreadError
 from market.store import passports, policies, requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
@@ -141,13 +142,30 @@ async def load_posting(
         connection,
         [(lane_of(str(each), ask.lanes), each) for ask, each in zip(asked, named, strict=True) if each],
     )
+    numbered = await passports.load_numbered(
+        connection, [place for ask in asked if (place := _number(ask.argument)) is not None]
+    )
+    by_number = await reservations.load_reservations(
+        connection,
+        [
+            (lane_of(number, ask.lanes), number)
+            for ask in asked
+            if (number := _earlier(ask.argument, known)) is not None
+        ],
+    )
     documents = await _policies(connection, [a.argument for a in asked])
     before: Counter[UUID] = Counter()
     states: list[PostingState | None] = []
     for ask, lot, passport in zip(asked, lots, named, strict=True):
         state = _posting(pictures, ask, before[ask.market], reservations.holder(held, lot))
-        if state is not None and passport is not None:
-            state = replace(state, passport=known.get(passport))
+        if state is not None and lot is not None:
+            place = _number(ask.argument)
+            state = replace(
+                state,
+                passport=None if passport is None else known.get(passport),
+                numbered=None if place is None else numbered.get(place),
+                by_number=reservations.holder(by_number, _earlier(ask.argument, known)),
+            )
         states.append(state if state is None or not documents else replace(state, policies=documents))
         before[ask.market] += 1
     return states
@@ -244,6 +262,25 @@ def _passport(argument: PostSupply | PostRequirement) -> UUID | None:
         return None if lot is None else lot.passport
     except UnreadError:
         return None
+
+
+def _number(argument: PostSupply | PostRequirement) -> tuple[UUID, str] | None:
+    """Site and number of a lot that a new offer or lot names by them alone."""
+    lot = argument.draft.physical_lot if isinstance(argument, PostSupply) else None
+    try:
+        return None if lot is None or lot.passport is not None else (lot.site, lot.lot_number)
+    except UnreadError:
+        return None
+
+
+def _earlier(argument: PostSupply | PostRequirement, known: Mapping[UUID, Passport]) -> str | None:
+    """What a lot was offered by before its own issuer, who offers it now, gave it a passport."""
+    named = _passport(argument)
+    passport = None if named is None else known.get(named)
+    if passport is None or passport.organisation != argument.caller.organisation:
+        return None
+    content = passport.content
+    return number_identity(passport.organisation, content.facility, content.lot_number)
 
 
 async def _policies(

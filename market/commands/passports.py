@@ -25,6 +25,7 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.reservations import number_identity
 from market.store import party_reads, passports, reservations
 
 Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport, DeliverPassport)
@@ -34,10 +35,13 @@ async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment
     del moment
     content = asked.argument.content
     organisation = asked.argument.caller.organisation
+    number = number_identity(organisation, content.facility, content.lot_number)
+    held = await reservations.load_reservations(connection, [(lane_of(number, asked.lanes), number)])
     return IssueState(
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, organisation, content.facility),
         taken=await passports.taken_numbers(connection, content.facility, [content.lot_number]),
+        by_number=reservations.holder(held, number),
     )
 
 
@@ -70,9 +74,15 @@ async def _state(
 
 
 def issue_lanes(desk: Desk, argument: IssuePassport) -> Sequence[LaneKey]:
-    """That of the organisation too: its facilities and their lot numbers stay as they are meanwhile."""
-    organisation = desk.lane("parties", argument.caller.organisation)
-    return [organisation, desk.lane("materials", argument.passport)]
+    """That of the organisation too, whose facilities and lot numbers stay as they are meanwhile, and that of
+    the number, by which the lot may be offered."""
+    organisation, content = argument.caller.organisation, argument.content
+    number = number_identity(organisation, content.facility, content.lot_number)
+    return [
+        desk.lane("parties", organisation),
+        desk.lane("materials", argument.passport),
+        desk.lane("materials", number),
+    ]
 
 
 def lanes(desk: Desk, argument: Change) -> Sequence[LaneKey]:

@@ -1,6 +1,7 @@
 """A transformation writes its own lane, those of its passports and that of its facility's accounts."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from events.connections import Connection
 from events.decision import LaneKey, Moment
@@ -9,6 +10,7 @@ from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
 from market.rules import transformations as rules
 from market.rules.element_masses import BALANCED
+from market.rules.reservations import number_identity
 from market.rules.transformations import Transform, TransformState
 from market.store import party_reads, passports, reservations, transformations
 
@@ -18,6 +20,10 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
     keys = [(lane_of(str(part.passport), asked.lanes), part.passport) for part in argument.inputs]
     held = await reservations.load_reservations(connection, [(lane, str(each)) for lane, each in keys])
     numbers = [made.lot_number for made in argument.outputs]
+    named = {number: _identity(argument, number) for number in numbers}
+    offered = await reservations.load_reservations(
+        connection, [(lane_of(each, asked.lanes), each) for each in named.values()]
+    )
     return TransformState(
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
@@ -25,18 +31,25 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
         reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
         taken=await passports.taken_numbers(connection, argument.facility, numbers),
         accounts=await transformations.load_accounts(connection, argument.facility, BALANCED, moment.now),
+        by_number={number: offered[each].reservation for number, each in named.items() if each in offered},
     )
 
 
 def lanes(desk: Desk, argument: Transform) -> Sequence[LaneKey]:
-    """That of the organisation too: its facilities and their lot numbers stay as they are meanwhile."""
-    keys = [argument.transformation, argument.facility]
+    """That of the organisation too, whose facilities and lot numbers stay as they are meanwhile, and those of
+    the numbers of its outputs, by which lots may be offered."""
+    keys: list[UUID | str] = [argument.transformation, argument.facility]
+    keys += [_identity(argument, made.lot_number) for made in argument.outputs]
     keys += [part.passport for part in argument.inputs]
     keys += [made.passport for made in argument.outputs]
     return [
         desk.lane("parties", argument.caller.organisation),
         *(desk.lane("materials", key) for key in keys),
     ]
+
+
+def _identity(argument: Transform, lot_number: str) -> str:
+    return number_identity(argument.caller.organisation, argument.facility, lot_number)
 
 
 transform = MaterialStep("transformation.record", lanes, load, rules.transform)

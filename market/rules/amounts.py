@@ -26,7 +26,7 @@ from contracts.rules.price_terms import (
 from events.market_terms import CoProductBid, SustainabilityProfile
 from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.delivery_papers import valid_certificates
+from market.rules.delivery_papers import certified
 from market.rules.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.ineligibility import Ineligibility
 from market.rules.quantities import EUR, fx_for
@@ -159,12 +159,11 @@ def _carbon_ueur(
 def certificates_held(
     supply: SupplyOrder, facts: MarketFacts, delivery: Delivery
 ) -> Callable[[str], tuple[str, ...]]:
-    """Scheme → certificates of the supply's site that are valid to the end of delivery."""
+    """Scheme → certificates of the supply's site, and its passport, that are valid to the end of delivery."""
 
     def held(scheme: str) -> tuple[str, ...]:
         seller = facts.members[supply.organisation]
-        found = valid_certificates(supply.terms, seller, scheme, facts.at, delivery.papers_until)
-        return tuple(map(str, sorted(found)))
+        return certified(supply.terms, seller, scheme, facts.at, delivery.papers_until)
 
     return held
 

@@ -37,7 +37,7 @@ def paper_reasons(
 ) -> Iterator[Ineligibility]:
     """What speaks against the pair when papers have to be valid from `at` to `until`."""
     for scheme in requirement.certificates_required:
-        if not valid_certificates(supply, seller, scheme, at, until):
+        if not certified(supply, seller, scheme, at, until):
             yield Ineligibility(
                 code="certificate_missing",
                 subject=scheme,
@@ -51,10 +51,24 @@ def paper_reasons(
         yield from _waste_reasons(supply, requirement, seller, buyer, at, until)
 
 
-def valid_certificates(
+def certified(
+    supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
+) -> tuple[str, ...]:
+    """What certifies the supply by this scheme from `at` to `until`: its site's certificates that it names,
+    and its passport."""
+    held = tuple(map(str, sorted(_site_certificates(supply, seller, scheme, at, until))))
+    evidence = supply.passport_evidence
+    if evidence is not None and any(
+        paper.scheme == scheme and paper.valid_from <= at and paper.valid_until >= until
+        for paper in evidence.certified
+    ):
+        return (*held, f"passport:{evidence.passport}")
+    return held
+
+
+def _site_certificates(
     supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
 ) -> tuple[UUID, ...]:
-    """Certificates of this scheme that the supply names, of its own site, valid from `at` to `until`."""
     if not supply.certificates:
         return ()
     return tuple(

@@ -65,8 +65,9 @@ class PostingState(Struct, frozen=True, kw_only=True):
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
     and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names;
-    `policies` that a draft names, whoever may see them; `claims` on the facility that it names, of all
-    markets, without the order's own; None: not asked for.
+    `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation that the lot
+    had by its number, when who issued its passport offers it; `policies` that a draft names, whoever may see
+    them; `claims` on the facility that it names, of all markets, without the order's own; None: not asked.
     """
 
     market: UUID
@@ -81,6 +82,8 @@ class PostingState(Struct, frozen=True, kw_only=True):
     failings: int
     reservation: Reservation | None = None
     passport: Passport | None = None
+    numbered: UUID | None = None
+    by_number: Reservation | None = None
     claims: tuple[Claim, ...] | None = None
     policies: Mapping[UUID, Policy] = {}
 

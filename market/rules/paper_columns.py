@@ -36,10 +36,18 @@ class PaperColumns:
         held = {member.organisation: self._held(member, facts) for member in facts.members.values()}
         for index, order in enumerate(supplies) if self.row else ():
             of_member = held[order.organisation]
+            for row, until in self._of_passport(order, facts):
+                self.certified[row, index] = max(self.certified[row, index], until)
             for certificate in order.terms.certificates:
                 for row, until in of_member.get((certificate, order.terms.facility), ()):
                     self.certified[row, index] = max(self.certified[row, index], until)
         self.footprint = int64s((_footprint_until(order, facts) for order in supplies), len(supplies))
+
+    def _of_passport(self, order: SupplyOrder, facts: MarketFacts) -> Iterator[tuple[int, int]]:
+        evidence = order.terms.passport_evidence
+        for paper in () if evidence is None else evidence.certified:
+            if paper.scheme in self.row and paper.valid_from <= facts.at:
+                yield self.row[paper.scheme], microseconds(paper.valid_until)
 
     def _held(self, member: Member, facts: MarketFacts) -> dict[tuple[UUID, UUID], list[tuple[int, int]]]:
         found: dict[tuple[UUID, UUID], list[tuple[int, int]]] = {}

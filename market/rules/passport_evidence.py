@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from events.callers import Caller
 from events.fractions import ppb_text
-from events.market_terms import PassportEvidence, SupplyTerms
+from events.market_terms import CertifiedPeriod, PassportEvidence, SupplyTerms
 from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportContent
 from events.refusal import Refusal
 from events.vocabulary import (
@@ -29,6 +29,8 @@ from market.rules.passport_refusals import (
     FootprintNotOfPassport,
     FormNotOfPassport,
     LotAbovePassport,
+    LotHasPassport,
+    LotNumberNotOfPassport,
     OriginNotOfPassport,
     PassportOver,
     PassportUnknown,
@@ -42,6 +44,7 @@ from market.rules.supplies import SupplyDraft
 def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> PassportEvidence:
     """The passport as it stands: shares of the basis by mass, rounded down; certificates valid at `now`."""
     content = passport.content
+    papers = [paper for paper in content.certificates if paper.valid_until > now]
     return PassportEvidence(
         passport=passport.passport,
         position=passport.position,
@@ -53,8 +56,10 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
         footprint=content.footprint,
         recycled=RecycledContent(**{f"{kind}_ppb": _share_ppb(content, basis, kind) for kind in CLAIM_KINDS}),
         origin=_steps(content),
-        certificates=tuple(
-            dict.fromkeys(paper.scheme for paper in content.certificates if paper.valid_until > now)
+        certificates=tuple(dict.fromkeys(paper.scheme for paper in papers)),
+        certified=tuple(
+            CertifiedPeriod(scheme=paper.scheme, valid_from=paper.valid_from, valid_until=paper.valid_until)
+            for paper in papers
         ),
     )
 
@@ -72,7 +77,15 @@ def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: d
         return
     yield from reservation_refusals(state.reservation, lot, caller.organisation)
     if passport is None:
+        if state.numbered is not None:
+            named = f"pass_{state.numbered.hex}"
+            yield LotHasPassport(pointer="/physical_lot/passport", lot_number=lot.lot_number, passport=named)
         return
+    if passport.owned_since == passport.issued_at:
+        yield from reservation_refusals(state.by_number, lot, caller.organisation)
+    number = passport.content.lot_number
+    if lot.lot_number != number:
+        yield LotNumberNotOfPassport(pointer="/physical_lot/lot_number", stated=lot.lot_number, proven=number)
     if passport.status != "live":
         yield PassportOver(pointer="/physical_lot/passport", status=passport.status)
     else:

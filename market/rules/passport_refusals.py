@@ -243,6 +243,24 @@ class CreditShort(Refusal):
     code = "credit_short"
 
 
+class LotNumberInOrder(Refusal):
+    """An open order or an unsettled sale offers lot {lot_number} by its number: withdraw the order first."""
+
+    code = "lot_number_in_order"
+
+
+class LotHasPassport(Refusal):
+    """Lot {lot_number} has the passport {passport}: offer it by that."""
+
+    code = "lot_has_passport"
+
+
+class LotNumberNotOfPassport(Refusal):
+    """The order states lot {stated}, its passport {proven}."""
+
+    code = "lot_number_not_of_passport"
+
+
 class FormNotOfPassport(Refusal):
     """The order states {stated}, its passport {proven}."""
 

@@ -31,6 +31,7 @@ from market.rules.passport_refusals import (
     DeliveryNotOfPassport,
     FacilityRevoked,
     LotDeliveredInPart,
+    LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
     PassportOfOther,
@@ -59,11 +60,12 @@ DELIVERED_LEAST_PPB = 950_000_000
 
 
 class IssueState(Struct, frozen=True, kw_only=True):
-    """`taken`: lot numbers that the facility has issued already."""
+    """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one."""
 
     lanes: int
     facility: Facility | None
     taken: frozenset[str]
+    by_number: Reservation | None = None
 
 
 class PassportState(Struct, frozen=True, kw_only=True):
@@ -153,6 +155,7 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
     reasons = facility_refusals(state.facility)
     if content.lot_number in state.taken:
         reasons.append(LotNumberTaken(pointer="/lot_number", lot_number=content.lot_number))
+    reasons += number_refusals(state.by_number, content.lot_number, "/lot_number")
     refuse(reasons + content_refusals(content, moment.now, moment.now) + root_refusals(content))
     return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
 
@@ -255,6 +258,13 @@ def order_refusals(reservation: Reservation | None) -> list[Refusal]:
     if reservation is None or reservation.released:
         return []
     return [PassportInOrder()]
+
+
+def number_refusals(reservation: Reservation | None, lot_number: str, pointer: str) -> list[Refusal]:
+    """A lot that stands in an order by its number gets no passport that it could be offered by as well."""
+    if reservation is None or reservation.released:
+        return []
+    return [LotNumberInOrder(pointer=pointer, lot_number=lot_number)]
 
 
 def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:

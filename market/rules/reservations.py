@@ -3,8 +3,10 @@
 from typing import Literal
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from events.envelope import Draft
-from events.material_events import LotReleased, LotReserved
+from events.material_events import LotReleased, LotReserved, PassportTransferred
 from events.refusal import Refusal
 from events.vocabulary import PhysicalLot, lane_of
 from market.rules.book import SupplyOrder
@@ -18,7 +20,12 @@ def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
     """What makes tonnes the same tonnes: passport, else organisation, site, lot number. The lane key."""
     if physical_lot.passport is not None:
         return str(physical_lot.passport)
-    return f"{organisation}/{physical_lot.site}/{physical_lot.lot_number}"
+    return number_identity(organisation, physical_lot.site, physical_lot.lot_number)
+
+
+def number_identity(organisation: UUID, site: UUID, lot_number: str) -> str:
+    """Of a lot without a passport, or before it had one."""
+    return f"{organisation}/{site}/{lot_number}"
 
 
 def reservation_refusals(
@@ -30,6 +37,31 @@ def reservation_refusals(
     if reservation.sold:
         return [LotAlreadySold(pointer="/physical_lot")] if reservation.organisation == organisation else []
     return [] if reservation.released else [LotAlreadyReserved(pointer="/physical_lot")]
+
+
+def fold(before: Reservation | None, fact: LotReserved | LotReleased) -> Reservation:
+    """The newest reservation of the lot. AssertionError when the fact cannot follow what stands."""
+    if isinstance(fact, LotReserved):
+        if before is not None:
+            assert before.released, f"lot {fact.identity} stands in order {before.order} already"
+            sold_by_it = before.sold and before.organisation == fact.organisation
+            assert not sold_by_it, f"lot {fact.identity} was sold by {fact.organisation}"
+        return Reservation(
+            identity=fact.identity, organisation=fact.organisation, market=fact.market, order=fact.order
+        )
+    assert before is not None, f"lot {fact.identity} was never reserved"
+    assert not before.released, f"lot {fact.identity} was released before"
+    held = (before.order, before.market, before.organisation)
+    released = (fact.order, fact.market, fact.organisation)
+    assert held == released, f"lot {fact.identity} stands in order {before.order} of {before.organisation}"
+    return replace(before, released=True, sold=fact.reason == "sold")
+
+
+def returned(before: Reservation | None, fact: PassportTransferred) -> Reservation | None:
+    """What a transfer makes of the lot's reservation: what its seller has got back is not sold any more."""
+    if before is None or not before.sold or fact.owner == fact.previous_owner:
+        return before
+    return replace(before, sold=False) if before.organisation == fact.owner else before
 
 
 def reserve(

@@ -71,7 +71,13 @@ from market.rules.passport_refusals import (
     StageNotOfFacility,
     ToleranceTooWide,
 )
-from market.rules.passports import day_refusals, facility_refusals, order_refusals, passport_draft
+from market.rules.passports import (
+    day_refusals,
+    facility_refusals,
+    number_refusals,
+    order_refusals,
+    passport_draft,
+)
 
 TOLERANCE_PPM_MAX = 50_000
 
@@ -118,7 +124,8 @@ class Transform(Struct, frozen=True, kw_only=True):
 
 
 class TransformState(Struct, frozen=True, kw_only=True):
-    """`reservations` by passport; `taken`: lot numbers of the facility; `accounts` of its mass balance."""
+    """`reservations` by passport, `by_number` those of lot numbers of outputs; `taken`: lot numbers of the
+    facility; `accounts` of its mass balance."""
 
     lanes: int
     facility: Facility | None
@@ -126,6 +133,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
     reservations: Mapping[UUID, Reservation]
     taken: frozenset[str]
     accounts: Mapping[tuple[str, ClaimKind], Account]
+    by_number: Mapping[str, Reservation] = {}
 
 
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
@@ -270,6 +278,8 @@ def _site_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
         for index, number in enumerate(numbers)
         if number in state.taken
     ]
+    for index, number in enumerate(numbers):
+        reasons += number_refusals(state.by_number.get(number), number, f"/outputs/{index}/lot_number")
     return reasons + duplicate_refusals("/outputs", numbers)
 
 

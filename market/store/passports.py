@@ -152,6 +152,22 @@ async def taken_numbers(connection: Connection, facility: UUID, numbers: Sequenc
     return frozenset(row["lot_number"] for row in rows)
 
 
+READ_NUMBERED = """
+select p.facility, p.lot_number, p.passport from unnest($1::uuid[], $2::text[]) as n (facility, lot_number)
+join passport p on p.facility = n.facility and p.lot_number = n.lot_number
+"""
+
+
+async def load_numbered(
+    connection: Connection, lots: Sequence[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], UUID]:
+    """Passports by site and lot number, under the lanes of the numbers."""
+    if not lots:
+        return {}
+    rows = await connection.fetch(READ_NUMBERED, *(list(column) for column in zip(*lots, strict=True)))
+    return {(row["facility"], row["lot_number"]): row["passport"] for row in rows}
+
+
 READ_ONE = "select body from passport where passport = $1"
 
 

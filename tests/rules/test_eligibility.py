@@ -1,6 +1,6 @@
 """Every reason against a pair, with its figures; and that what is allowed is allowed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
     Carriage,
+    CertifiedPeriod,
     MemberCertificate,
     MemberLicence,
     PenaltyRule,
@@ -40,6 +41,7 @@ from tests.blotter import (
     days,
     ident,
     member,
+    passport_evidence,
     requirement_terms,
     rule_set,
     site,
@@ -48,6 +50,7 @@ from tests.blotter import (
 from tests.blotter import eur as priced
 
 SELLER, BUYER = "seller", "buyer"
+END = days(0, 40).end
 
 
 def verdict(
@@ -267,6 +270,25 @@ def test_credit_covers_the_least_parcel_at_the_own_limit() -> None:
     )
     assert [] == verdict({}, wanted | {"credit_limit_cents_eur": 7_000})
     assert ["credit_exceeded 0.001 kg against 0.00 EUR"] == verdict({}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "scheme", "counts"),
+    [
+        (START, END, "IRMA", True),
+        (START, END - timedelta(microseconds=1), "IRMA", False),
+        (START + timedelta(microseconds=1), END + timedelta(days=9), "IRMA", False),
+        (START, END + timedelta(days=9), "ISO14001", False),
+    ],
+)
+def test_certificates_of_the_passport_count_and_are_valid_to_the_end_of_delivery(
+    first: datetime, last: datetime, scheme: str, counts: bool
+) -> None:
+    """Without one of the seller's."""
+    paper = CertifiedPeriod(scheme=scheme, valid_from=first, valid_until=last)
+    asked = {"certificates_required": ("IRMA",)}
+    found = verdict({"passport_evidence": passport_evidence(paper)}, asked, seller={"certificates": ()})
+    assert ([] if counts else ["certificate_missing:IRMA to 2026-04-11"]) == found
 
 
 def test_certificates_are_of_the_site_and_valid_to_the_end_of_delivery() -> None:

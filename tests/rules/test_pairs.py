@@ -15,12 +15,14 @@ from events.market_terms import (
     AnalyteLimit,
     Carriage,
     CertificateAmount,
+    CertifiedPeriod,
     ConcentratedOrigins,
     CoProductBid,
     Member,
     MemberCertificate,
     MemberFacility,
     MemberLicence,
+    PassportEvidence,
     PenaltyRule,
     PurityFloor,
     Qualification,
@@ -67,6 +69,7 @@ from tests.blotter import (
     market_terms,
     member,
     ndpr_price,
+    passport_evidence,
     requirement_terms,
     rule_set,
     site,
@@ -200,7 +203,8 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         waste_status=rng.choice(["by_product", "by_product", "waste"]),
         ewc_code=rng.choice([None, "120103", "160214"]),
         footprint=footprint,
-        certificates=(*made.certificates, ident(f"second certificate of {name}")),
+        certificates=rng.choice([(), (*made.certificates, ident(f"second certificate of {name}"))]),
+        passport_evidence=rng.choice([None, odd_evidence(rng, name)]),
         rex_routes=rng.choice([("reuse",), ("repurpose", "recycle"), ("reuse", "recycle")]),
         condition=rng.choice([None, "A", "A", "D"]),
         magnets=seldom(rng, odd_magnets(rng), UNSET),
@@ -209,6 +213,19 @@ def odd_supply(rng: random.Random, name: str) -> SupplyTerms:
         visible_to_initiatives=seldom(rng, (), ("remhub", "other")),
         term=odd_term(rng) if rng.random() < 0.3 else None,
     )
+
+
+def odd_evidence(rng: random.Random, name: str) -> PassportEvidence:
+    """Certified by none to three papers, some of which begin or end too near."""
+    papers = tuple(
+        CertifiedPeriod(
+            scheme=scheme,
+            valid_from=START + timedelta(days=seldom(rng, -1, 0, 1)),
+            valid_until=START + timedelta(days=rng.choice([1, 50, 900])),
+        )
+        for scheme in ("IRMA", "ISO14001", "IRMA")[: rng.randrange(4)]
+    )
+    return passport_evidence(*papers, name=name)
 
 
 def odd_magnets(rng: random.Random) -> WholeMagnets:

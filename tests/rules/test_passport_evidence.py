@@ -109,8 +109,11 @@ def test_the_order_carries_what_its_passport_proves() -> None:
     assert (OriginStep(stage="recycling", country="FR"),) == evidence.origin
     assert RecycledContent(post_consumer_ppb=30 * PERCENT) == evidence.recycled == fact.terms.recycled
     assert FOOTPRINT == fact.terms.footprint
+    assert [(each.scheme, each.valid_from, each.valid_until) for each in known.content.certificates] == [
+        (each.scheme, each.valid_from, each.valid_until) for each in evidence.certified
+    ]
     later = evidence_of(known, "ndpr", NOW + timedelta(days=2))
-    assert ("irma",) == later.certificates
+    assert ("irma",) == later.certificates == tuple(each.scheme for each in later.certified)
 
 
 def test_whether_anothers_lot_is_offered_is_not_said() -> None:
@@ -155,6 +158,16 @@ def test_an_order_may_state_less() -> None:
 )
 def test_the_passport_is_the_sellers_own_and_lives(known: Passport | None, code: str) -> None:
     assert [(code, "/physical_lot/passport")] == blotter(lambda: listed(known))
+
+
+def test_the_lot_number_is_the_passports() -> None:
+    number = replace(LOT, lot_number="LOT-2")
+    state = posting(passport=passport())
+    with pytest.raises(Refusals) as refused:
+        lots.list_lot(state, post_supply(lot(physical_lot=number)), moment())
+    assert [("/physical_lot/lot_number", "The order states lot LOT-2, its passport LOT-1.")] == [
+        (reason.pointer, reason.detail()) for reason in refused.value.refusals
+    ]
 
 
 @pytest.mark.parametrize(

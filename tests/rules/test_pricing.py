@@ -13,6 +13,7 @@ from events.market_terms import (
     AcceptedForm,
     Carriage,
     CertificateAmount,
+    CertifiedPeriod,
     ConcentratedOrigins,
     CoProductBid,
     MemberCertificate,
@@ -36,6 +37,7 @@ from tests.blotter import (
     market_terms,
     member,
     ndpr_price,
+    passport_evidence,
     rule_set,
     site,
     supply_terms,
@@ -216,6 +218,27 @@ def test_certificates_are_recognised_and_of_the_site() -> None:
     unknown = rule_set(recognised_certificates=())
     terms = waterfall(supply, seller={"certificates": (held,)}, certificates=bids, rules=unknown)
     assert 0 == terms["certificates"].ueur_per_kg
+
+
+def test_a_certificate_of_the_passport_is_paid_once_beside_the_sites() -> None:
+    """One that ends before the delivery does is worth nothing."""
+    bids = (CertificateAmount(scheme="IRMA", ueur_per_kg=EUR),)
+    paper = CertifiedPeriod(
+        scheme="IRMA", valid_from=START - timedelta(days=1), valid_until=START + timedelta(days=40)
+    )
+    proof = f"certificate:passport:{ident('passport of seller')}"
+    term = waterfall({"passport_evidence": passport_evidence(paper)}, certificates=bids)["certificates"]
+    assert (EUR, (proof,)) == (term.ueur_per_kg, term.evidence)
+    held = MemberCertificate(
+        certificate=ident("certificate"), facility=site("seller"), scheme="IRMA",
+        valid_from=paper.valid_from, valid_until=paper.valid_until,
+    )  # fmt: skip
+    both = {"certificates": (ident("certificate"),), "passport_evidence": passport_evidence(paper)}
+    term = waterfall(both, seller={"certificates": (held,)}, certificates=bids)["certificates"]
+    assert (EUR, (f"certificate:{ident('certificate')}", proof)) == (term.ueur_per_kg, term.evidence)
+    short = replace(paper, valid_until=START + timedelta(days=39))
+    gone = waterfall({"passport_evidence": passport_evidence(short)}, certificates=bids)["certificates"]
+    assert (0, ()) == (gone.ueur_per_kg, gone.evidence)
 
 
 def test_origin_amount_and_deduction() -> None:

@@ -319,3 +319,77 @@ async def test_a_lot_that_comes_back_to_its_seller_is_free_again(scene: Scene) -
     assert "returned" == await status(scene, passport)
     await scene.lot(seller, "", physical_lot=lot)
     assert "reserved" == await status(scene, passport)
+
+
+def by_number(scene: Scene, number: str) -> PhysicalLot:
+    return PhysicalLot(site=scene.sellers[0].facility, lot_number=number)
+
+
+async def offered(scene: Scene, number: str, desk: Desk | None = None) -> Any:
+    firm = scene.sellers[0]
+    draft = lot_draft(firm, "", physical_lot=by_number(scene, number))
+    return await lots.list_lot(desk or scene.desk, firm.trader, market=scene.market, draft=draft)
+
+
+async def test_a_lot_with_a_passport_is_not_offered_by_its_number(scene: Scene) -> None:
+    passport = await issue(scene, "L-1")
+    with pytest.raises(Refusals) as caught:
+        await offered(scene, "L-1")
+    assert ["lot_has_passport"] == codes(caught.value)
+    assert f"pass_{passport.hex}" in str(caught.value)
+    await offered(scene, "L-2")
+
+
+async def test_a_lot_offered_by_its_number_gets_no_passport(scene: Scene) -> None:
+    """Nor is it made by a transformation; withdrawn, it gets one."""
+    source = await issue(scene, "L-1")
+    order = done(await offered(scene, "L-2")).events[0].data.lot  # type: ignore[union-attr]
+    with pytest.raises(Refusals) as caught:
+        await issue(scene, "L-2")
+    assert ["lot_number_in_order"] == codes(caught.value)
+    with pytest.raises(Refusals) as caught:
+        await make(scene, [(source, 1_000_000)], "L-2")
+    assert [("lot_number_in_order", "/outputs/0/lot_number")] == [
+        (refusal.code, refusal.pointer) for refusal in caught.value.refusals
+    ]
+    await lots.withdraw(scene.desk, scene.sellers[0].trader, order=order, expected_version=1)
+    await make(scene, [(source, 1_000_000)], "L-2")
+
+
+async def test_what_was_sold_by_its_number_is_not_sold_again_by_its_passport(scene: Scene) -> None:
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    await scene.lot(seller, "", physical_lot=by_number(scene, "L-1"))
+    await scene.require(buyer, basis_g=5_000_000)
+    await scene.conclude(await scene.plan())
+    await Timers(scene.desk, scene.operator.organisation, clock=scene.clock).tick()
+    passport = await issue(
+        scene,
+        "L-1",
+        form="metal",
+        net_wet_g=10_000_000,
+        composition=assayed(Nd=28, Pr=7, Dy=1),
+        origin=(OriginShare(stage="processing", country="FR", share_ppb=PPB, source="a plant"),),
+    )
+    lot = replace(by_number(scene, "L-1"), passport=passport)
+    with pytest.raises(Refusals) as caught:
+        await scene.lot(seller, "", physical_lot=lot)
+    assert ["lot_already_sold"] == codes(caught.value)
+    scene.clock.pass_seconds(1)
+    await give(scene, passport, 1, seller, buyer)
+    await give(scene, passport, 2, buyer, seller)
+    await scene.lot(seller, "", physical_lot=lot)
+
+
+async def test_the_number_and_the_passport_of_a_lot_race_for_it(scene: Scene, other_process: Desk) -> None:
+    """Whichever comes first: never both."""
+    firm = scene.sellers[0]
+    for number in (f"R-{n}" for n in range(4)):
+        argument = IssuePassport(caller=firm.trader, passport=uuid7(), content=content(firm.facility, number))
+        answers = await asyncio.gather(
+            offered(scene, number, other_process),
+            passports.issue(scene.desk, argument),
+            return_exceptions=True,
+        )
+        late = [answer for answer in answers if isinstance(answer, BaseException)]
+        assert 1 == len(late)
+        assert codes(late[0]) in (["lot_has_passport"], ["lot_number_in_order"])

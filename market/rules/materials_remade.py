@@ -1,0 +1,210 @@
+"""Facts of passports decided again from what stood before them: each has to be what its rule makes of it.
+
+What other streams say is taken as the fact says it: that the site stood and worked at the stage, in which
+country it lies, that receivers exist. Who acted is the event's actor.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.callers import Caller
+from events.decision import Decision, Moment
+from events.envelope import Recorded
+from events.material_events import (
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
+from events.passport_terms import ClaimKind, PassportContent
+from market.rules import passports, transformations
+from market.rules.mass_balance import Account
+from market.rules.orders import Reservation
+from market.rules.parties import Facility, FacilityDetails
+from market.rules.passport import Passport
+from market.rules.passports import (
+    CorrectPassport,
+    IssuePassport,
+    IssueState,
+    PassportState,
+    RetirePassport,
+    TransferPassport,
+)
+from market.rules.transformations import DrawnPart, MadeLot, Transform, TransformState
+
+ANY_LANES = 1
+"""Lanes of drafts are not compared: a fact lies where its passport was issued."""
+NOWHERE = "XX"
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """An input as it stood when it was drawn on."""
+
+    passport: Passport
+    reservation: Reservation | None = None
+
+
+class Whole(Struct, frozen=True, kw_only=True):
+    """A transformation with its parts, which lie in lanes of their own: what it drew on, made and moved.
+
+    `accounts`: of its facility, as they stood before it; `taken`: lot numbers given to others.
+    """
+
+    event: Recorded
+    fact: PassportTransformed
+    drawn: Mapping[UUID, Drawn]
+    issued: Mapping[UUID, PassportIssued]
+    moved: MassBalanceMoved | None = None
+    accounts: Mapping[tuple[str, ClaimKind], Account] = {}
+    taken: frozenset[str] = frozenset()
+
+
+def issued_again(event: Recorded, fact: PassportIssued, taken: frozenset[str]) -> Decision:
+    """Of a lot that no passport went into. Raises what the rule raises."""
+    facility = _site(event.actor, fact.content.facility)
+    argument = IssuePassport(caller=_caller(event), passport=fact.passport, content=fact.content)
+    state = IssueState(lanes=ANY_LANES, facility=facility, taken=taken)
+    return passports.issue(state, argument, _moment(event))
+
+
+def stepped_again(
+    passport: Passport,
+    reservation: Reservation | None,
+    event: Recorded,
+    fact: PassportTransferred | PassportCorrected | PassportRetired,
+) -> Decision:
+    """A fact of a passport that stands, but a transfer by a delivery. Raises what the rule raises."""
+    caller, moment = _caller(event), _moment(event)
+    state = PassportState(lanes=ANY_LANES, passport=passport, reservation=reservation)
+    version = passport.version
+    match fact:
+        case PassportTransferred():
+            receivers = frozenset((fact.owner, fact.holder))
+            return passports.transfer(
+                PassportState(
+                    lanes=ANY_LANES, passport=passport, reservation=reservation, receivers=receivers
+                ),
+                TransferPassport(
+                    caller=caller,
+                    passport=fact.passport,
+                    expected_version=version,
+                    owner=fact.owner,
+                    holder=fact.holder,
+                    transferred_on=fact.transferred_on,
+                ),
+                moment,
+            )
+        case PassportCorrected():
+            return passports.correct(
+                state,
+                CorrectPassport(
+                    caller=caller,
+                    passport=fact.passport,
+                    expected_version=version,
+                    corrects=fact.corrects,
+                    reason=fact.reason,
+                    content=fact.content,
+                ),
+                moment,
+            )
+        case PassportRetired():
+            return passports.retire(
+                state,
+                RetirePassport(
+                    caller=caller,
+                    passport=fact.passport,
+                    expected_version=version,
+                    reason=fact.reason,
+                    note=fact.note,
+                ),
+                moment,
+            )
+        case _:
+            assert_never(fact)
+
+
+def transformed_again(whole: Whole) -> Decision:
+    """The transformation, its draws and issues in the order of its parts, and what it moves in accounts.
+
+    Raises what the rule raises, KeyError where a part is missing.
+    """
+    event, fact = whole.event, whole.fact
+    contents = [whole.issued[part.passport].content for part in fact.outputs]
+    state = TransformState(
+        lanes=ANY_LANES,
+        facility=_site(event.actor, fact.facility, fact, contents),
+        passports={each: drawn.passport for each, drawn in whole.drawn.items()},
+        reservations={
+            each: drawn.reservation for each, drawn in whole.drawn.items() if drawn.reservation is not None
+        },
+        taken=whole.taken,
+        accounts=whole.accounts,
+    )
+    argument = Transform(
+        caller=_caller(event),
+        transformation=fact.transformation,
+        facility=fact.facility,
+        stage=fact.stage,
+        transformed_on=fact.transformed_on,
+        custody=fact.custody,
+        method=fact.method,
+        balance_days=_balance_days(whole),
+        tolerance_ppm=fact.tolerance_ppm,
+        inputs=tuple(DrawnPart(passport=part.passport, net_wet_g=part.net_wet_g) for part in fact.inputs),
+        outputs=tuple(
+            _lot(part.passport, content) for part, content in zip(fact.outputs, contents, strict=True)
+        ),
+        losses=fact.losses,
+    )
+    return transformations.transform(state, argument, _moment(event))
+
+
+def _balance_days(whole: Whole) -> int | None:
+    """Of a movement that left no line, any number does."""
+    if whole.fact.method is None:
+        return None
+    return 1 if whole.moved is None else (whole.moved.expires_at - whole.event.time) // timedelta(days=1)
+
+
+def _lot(passport: UUID, content: PassportContent) -> MadeLot:
+    stated = {name: getattr(content, name) for name in MadeLot.__struct_fields__ if name != "passport"}
+    return MadeLot(passport=passport, **stated)
+
+
+def _site(
+    organisation: UUID,
+    facility: UUID,
+    fact: PassportTransformed | None = None,
+    contents: list[PassportContent] | None = None,
+) -> Facility:
+    """As the facts show it: its country and its project stand in the origin of what it made."""
+    steps = [
+        share
+        for content in contents or ()
+        for share in content.origin
+        if fact is not None and (share.stage, share.facility) == (fact.stage, facility)
+    ]
+    details = FacilityDetails(
+        name="as recorded",
+        country=steps[0].country if steps else NOWHERE,
+        place="as recorded",
+        stages=() if fact is None else (fact.stage,),
+        scale="industrial",
+        readiness_level=1,
+        strategic_project="as recorded" if steps and steps[0].strategic_project else None,
+    )
+    return Facility(organisation=organisation, facility=facility, details=details, version=1)
+
+
+def _caller(event: Recorded) -> Caller:
+    return Caller(organisation=event.actor, roles=frozenset({"trader"}))
+
+
+def _moment(event: Recorded) -> Moment:
+    return Moment(event.time, lambda: event.id)
