@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     http_trusted_proxies: str = "127.0.0.1,::1"
     """Addresses and networks, separated by commas, whose X-Forwarded-For names the client."""
 
+    # --- files of rows
+    import_bytes_max: int = Field(512 * 1024 * 1024, ge=1024, le=4 * 1024 * 1024 * 1024)
+    """Largest file of rows that is taken; its parts lie in the database until it is worked off."""
+
     # --- clearing
     round_seconds_max: float = Field(300, gt=0, le=3_600)
     """Longest computation of a round, seconds; then its process is killed and the round is tried again."""

@@ -28,20 +28,15 @@ from market.http.receipts import Accepted
 from market.rules.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
-EXAMPLE: Final = {
-    "currency": "USD",
-    "per": "oxide",
-    "values": [
-        {
-            "first_day": "2026-11-01",
-            "last_day": "2026-11-30",
-            "amount": "69.00",
-            "as_of": "2026-11-30",
-            "published_at": "2026-12-01T09:00:00Z",
-            "source": "entered under the operator's own licence",
-        }
-    ],
+VALUE: Final = {
+    "first_day": "2026-11-01",
+    "last_day": "2026-11-30",
+    "amount": "69.00",
+    "as_of": "2026-11-30",
+    "published_at": "2026-12-01T09:00:00Z",
+    "source": "entered under the operator's own licence",
 }
+EXAMPLE: Final = {"currency": "USD", "per": "oxide", "values": [VALUE]}
 
 
 class PublishValues(Body, frozen=True, kw_only=True):
