@@ -15,7 +15,15 @@ PREFIX: Final = "LODESTONE_"
 SECURITY: Final = f"{PREFIX}KAFKA_SECURITY_"
 DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production
 SECRET_CHARACTERS_MIN: Final = 32
-READ_ELSEWHERE: Final = frozenset({"LODESTONE_CRASH_AT", "LODESTONE_NO_APT", "LODESTONE_NO_NUMBA"})
+READ_ELSEWHERE: Final = frozenset(
+    {
+        "LODESTONE_API_KEY",
+        "LODESTONE_CRASH_AT",
+        "LODESTONE_NO_APT",
+        "LODESTONE_NO_NUMBA",
+        "LODESTONE_URL",
+    }
+)
 
 Role = Literal["owner", "writer", "reader", "relay", "auditor"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "writer", "reader", "relay", "auditor")

@@ -1,4 +1,4 @@
-"""Files of rows: what is wrong is named by byte, row, column or cell; what would unpack to much stays packed."""
+"""Files of rows: what is wrong is named by byte, row, column or cell; what unpacks to much stays packed."""
 
 import csv
 import json
