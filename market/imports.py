@@ -157,7 +157,7 @@ class _Work:
         self._lease_seconds = lease_seconds
         self._stop = stop
         self._terms = FileTerms(
-            kind=self._kind,
+            shape=self._kind.shape,
             format=found.format,
             separator=found.separator,
             market=found.market,

@@ -136,9 +136,9 @@ class Call(Generic[B, Q]):
         "trace",
     )
 
-    def __init__(self, scope: HTTPScope, receive: Receive, trace: Trace) -> None:
+    def __init__(self, scope: HTTPScope, trace: Trace) -> None:
         self.scope = scope
-        self.receive = receive
+        self.receive: Receive
         self.door: Door = self.state.door
         self.trace = trace
         self.ids: dict[str, UUID] = {}
@@ -240,8 +240,8 @@ def endpoint(
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
     `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
-    part from `receive`. `shapes`: media types of texts in which the answer comes besides JSON.
-    `answer_example`: where another's standard says what is in an answer.
+    part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
+    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer.
     """
     declared = Endpoint(
         method=method,
@@ -274,7 +274,8 @@ def endpoint(
 
     def bind(handler: Handler[B, Q]) -> Route:
         async def respond(scope: HTTPScope, receive: Receive) -> Rendered:
-            call: Call[B, Q] = Call(scope, receive, trace_of(scope))
+            call: Call[B, Q] = Call(scope, trace_of(scope))
+            call.receive = receive
             await _pass_gates(call, declared, body, query)
             return _render(call, declared, await handler(call))
 

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from market.http.columns import Column, RowReader, Wrong, read_head
 from market.http.faults import Fault, InvalidInputError
-from market.http.import_kinds import Kind
 from market.http.row_files import (
     CSV,
     NDJSON,
@@ -27,9 +26,12 @@ FORMATS: Final[dict[str, FileFormat]] = {CSV: "csv", XLSX: "xlsx", NDJSON: "ndjs
 
 
 class FileTerms(Struct, frozen=True, kw_only=True):
-    """How a file is to be read. `market` stands in rows that name none; `separator` None: as shown."""
+    """How a file is to be read: as bodies of `shape`.
 
-    kind: Kind
+    `market` stands in rows that name none; `separator` None: the one that the head has most of.
+    """
+
+    shape: Any
     format: FileFormat
     separator: Separator | None = None
     market: str | None = None
@@ -58,7 +60,7 @@ def count_rows(file: BinaryIO, terms: FileTerms) -> Iterator[int]:
 
 def read_rows(file: BinaryIO, terms: FileTerms) -> Iterator[ReadRow]:
     """InvalidInputError as `count_rows`."""
-    rows, shape = _rows(file, terms), terms.kind.shape
+    rows, shape = _rows(file, terms), terms.shape
     given = {} if terms.market is None else {"market": terms.market}
     if terms.format == "ndjson":
         for row in rows:
@@ -94,13 +96,13 @@ def _head(row: CellRow | JsonRow | None, terms: FileTerms) -> tuple[Column, ...]
     names = [str(cell).strip() for cell in row.cells]
     while names and not names[-1]:
         names.pop()
-    columns = read_head(names, terms.kind.shape)
+    columns = read_head(names, terms.shape)
     covered = {str(column.path[0]) for column in columns} | ({"market"} if terms.market else set())
     missing = [
         Fault(
             code="column_missing", detail="the body needs this member", pointer=f"/rows/1/{field.encode_name}"
         )
-        for field in msgspec.structs.fields(terms.kind.shape)
+        for field in msgspec.structs.fields(terms.shape)
         if field.required and field.encode_name not in covered
     ]
     if missing:

@@ -17,7 +17,7 @@ from market.http.access import OPERATORS, READERS
 from market.http.contract_steps import given
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.faults import Fault, InvalidInputError
-from market.http.index_files import CSV, XLSX, read_values, row_numbers
+from market.http.index_files import read_values
 from market.http.index_values import VALUES_MAX, ValueBody
 from market.http.lists import PageQuery
 from market.http.material import Body
@@ -25,6 +25,7 @@ from market.http.paging import Listing
 from market.http.problems import refusal_faults
 from market.http.reads import as_caller
 from market.http.receipts import Accepted
+from market.http.row_files import CSV, XLSX
 from market.rules.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
@@ -113,13 +114,12 @@ async def publish_file(call: Call[Nothing, FileQuery]) -> Answer:
     unit = IndexUnit(currency=query.currency, per=query.per, rate_of=query.rate_of)
     values = read_values(call.raw_body, call.media_type)
     try:
-        return await _publish(call, unit, values)
+        return await _publish(call, unit, tuple(values.values()))
     except Refusals as error:
         faults = refusal_faults(error.refusals)
         if not any((fault.pointer or "").startswith("/values/") for fault in faults):
             raise
-        numbers = row_numbers(call.raw_body, call.media_type)
-        raise InvalidInputError([_in_file(fault, numbers) for fault in faults]) from error
+        raise InvalidInputError([_in_file(fault, list(values)) for fault in faults]) from error
 
 
 def _in_file(fault: Fault, numbers: list[int]) -> Fault:

@@ -151,7 +151,9 @@ def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     if declared.takes:
         file = {"schema": {"type": "string", "format": "binary"}}
-        operation["requestBody"] = {"required": True, "content": dict.fromkeys(declared.takes, file)}
+        shown = {media: {"example": text} for media, text in (declared.example or {}).items()}
+        contents = {media: {**file, **shown.get(media, {})} for media in declared.takes}
+        operation["requestBody"] = {"required": True, "content": contents}
     return operation
 
 

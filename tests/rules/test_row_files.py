@@ -26,7 +26,7 @@ LINE = ",".join(VALUE.values())
 
 
 def terms(form: FileFormat = "csv", kind: str = "index-values", **more: Any) -> FileTerms:
-    return FileTerms(kind=KINDS[kind], format=form, **more)
+    return FileTerms(shape=KINDS[kind].shape, format=form, **more)
 
 
 def rows(content: bytes, form: FileFormat = "csv", **more: Any) -> list[ReadRow]:
