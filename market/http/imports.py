@@ -114,10 +114,7 @@ def _seconds_left(found: Import, now: datetime) -> int | None:
     idempotent=True,
     takes=(CSV, XLSX, NDJSON),
     streamed=True,
-    example={
-        CSV: template(KINDS["index-values"], "csv").decode(),
-        NDJSON: template(KINDS["offers"], "ndjson").decode(),
-    },
+    example={CSV: template(KINDS["index-values"], "csv").decode()},
     problems=(413, 415, 422, 429),
     description="A row is the body of the kind's own POST, its columns named by dotted paths of members; "
     "NDJSON has the bodies themselves. The file is worked off by itself: see its state and its report.",
