@@ -12,7 +12,8 @@ PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast test-deep test-tamper test-certificates drill check format schemas requirements clean \
-	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams bench-lineage
+	bench-write bench-relay bench-reader bench-latency bench-audit bench-clearing bench-round bench-streams bench-lineage \
+	bench-imports
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -89,6 +90,9 @@ bench-lineage: setup ## shares, JSON and page of a lineage of 5,000 lots against
 
 bench-streams: setup ## partner streams: from the answer to Kafka and SSE, many open streams, catching up
 	@$(BIN)/python bench/streams.py
+
+bench-imports: setup ## the most memory that imports of 10,000 and of 1,000,000 rows hold
+	@$(BIN)/python bench/imports.py
 
 clean: ## remove .venv, caches and ALL local data
 	rm -rf .venv .lodestone .lodestone-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .schemathesis schemathesis-report

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from hashlib import sha256
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,7 +15,6 @@ from events.connections import DATABASE_AWAY, Connection, Pool, acquire
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft
 from events.journal import read_deployment
-from events.lane import LaneWriter
 from events.refusal import RecordUnavailable
 from events.vocabulary import Stream, lane_of
 
@@ -31,10 +30,18 @@ def _lane_of(key: UUID | str, lanes: int) -> int:
     return lane_of(str(key), lanes)
 
 
+class Writer(Protocol):
+    """What commands are given to: the lanes' writer of this process, as a rule."""
+
+    async def execute(self, command: Command[A, S]) -> Outcome: ...
+
+    async def rehearse(self, command: Command[A, S]) -> tuple[Draft, ...]: ...
+
+
 class Desk(Struct, frozen=True, kw_only=True):
     """`pool` is the writer's: commands look up where an order stands before they ask for its lane."""
 
-    writer: LaneWriter
+    writer: Writer
     pool: Pool
     lanes: int
     new_id: Callable[[], UUID]
@@ -53,7 +60,7 @@ class Desk(Struct, frozen=True, kw_only=True):
         return LaneKey(stream, _lane_of(key, self.lanes))
 
 
-async def open_desk(writer: LaneWriter, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
+async def open_desk(writer: Writer, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
     """NotInitialised when the record is not there yet."""
     async with acquire(pool) as connection:
         deployment = await read_deployment(connection)

@@ -21,6 +21,7 @@ VERBS: Final = (
     "recover",
     "audit",
     "clear",
+    "import",
     "verify",
     "statement",
     "events",
@@ -30,6 +31,8 @@ VERBS: Final = (
     "streams",
     "brokers",
 )
+FILES: Final = {"import": "imports"}
+"""Of verbs that are no names of modules."""
 
 
 class Verbs(click.RichGroup):
@@ -41,7 +44,7 @@ class Verbs(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click gives it
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"market.cli.{cmd_name}").command
+        command: click.Command = import_module(f"market.cli.{FILES.get(cmd_name, cmd_name)}").command
         return command
 
 

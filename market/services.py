@@ -34,6 +34,7 @@ from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.http.sending import Protocol
+from market.imports import run_imports
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.partner_topics import PartnerTopics
@@ -64,7 +65,7 @@ from market.watch import checks, watch
 log = structlog.get_logger("lodestone.services")
 
 SERVICES: Final = (
-    "api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor", "signer",
+    "api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor", "signer", "imports",
 )  # fmt: skip
 LOCAL_SERVICES: Final = (*SERVICES, "witness")
 """What `lodestone up` runs: a witness of one's own deployment is for trying out."""
@@ -312,6 +313,7 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
         public_url=settings.http_public_url,
+        import_bytes_max=settings.import_bytes_max,
     )
 
 
@@ -404,5 +406,6 @@ _BUILDERS: Final[dict[str, Service]] = {
     "publisher": _run_publisher,
     "auditor": _run_auditor,
     "signer": run_signer,
+    "imports": run_imports,
     "witness": run_witness,
 }

@@ -15,7 +15,15 @@ PREFIX: Final = "LODESTONE_"
 SECURITY: Final = f"{PREFIX}KAFKA_SECURITY_"
 DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production
 SECRET_CHARACTERS_MIN: Final = 32
-READ_ELSEWHERE: Final = frozenset({"LODESTONE_CRASH_AT", "LODESTONE_NO_APT", "LODESTONE_NO_NUMBA"})
+READ_ELSEWHERE: Final = frozenset(
+    {
+        "LODESTONE_API_KEY",
+        "LODESTONE_CRASH_AT",
+        "LODESTONE_NO_APT",
+        "LODESTONE_NO_NUMBA",
+        "LODESTONE_URL",
+    }
+)
 
 Role = Literal["owner", "writer", "reader", "relay", "auditor"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "writer", "reader", "relay", "auditor")
@@ -103,6 +111,10 @@ class Settings(BaseSettings):
     """Requests that no key known to the process answers for, which an address may send it within a minute."""
     http_trusted_proxies: str = "127.0.0.1,::1"
     """Addresses and networks, separated by commas, whose X-Forwarded-For names the client."""
+
+    # --- files of rows
+    import_bytes_max: int = Field(512 * 1024 * 1024, ge=1024, le=4 * 1024 * 1024 * 1024)
+    """Largest file of rows that is taken; its parts lie in the database until it is worked off."""
 
     # --- clearing
     round_seconds_max: float = Field(300, gt=0, le=3_600)

@@ -74,11 +74,17 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, IndexPub
     expect_rows(status, len(rows), "index_value insert")
 
 
+# Periods are the same or lie apart, so of those that begin before a window only the last can reach into it.
 READ_VALUES = """
 select v.code, v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source
 from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (lane, code, start, "end")
+cross join lateral (
+    select coalesce(max(b.period_start), n.start) as start from index_value b
+    where b.lane = n.lane and b.code = n.code and b.period_start <= n.start
+) first
 join index_value v
-    on v.lane = n.lane and v.code = n.code and v.period_end > n.start and v.period_start < n."end"
+    on v.lane = n.lane and v.code = n.code and v.period_start >= first.start and v.period_start < n."end"
+        and v.period_end > n.start
 order by v.code, v.period_start, v.published_at
 """
 

@@ -39,6 +39,56 @@ CREATE TABLE ops.feed_floor (
     CONSTRAINT feed_floor_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE ops.import (
+    import uuid NOT NULL,
+    organisation uuid NOT NULL,
+    key uuid NOT NULL,
+    roles text[] NOT NULL,
+    request_key text NOT NULL,
+    request_hash bytea,
+    kind text NOT NULL,
+    format text NOT NULL,
+    mode text NOT NULL,
+    separator text,
+    market text,
+    state text NOT NULL,
+    size_bytes bigint NOT NULL,
+    rows_total bigint,
+    rows_read bigint NOT NULL,
+    accepted bigint NOT NULL,
+    refused bigint NOT NULL,
+    problem bytea,
+    cancel_asked boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    storing_since timestamp with time zone,
+    finished_at timestamp with time zone,
+    owner text,
+    leased_until timestamp with time zone,
+    CONSTRAINT import_accepted_check CHECK ((accepted >= 0)),
+    CONSTRAINT import_check CHECK ((rows_read >= (accepted + refused))),
+    CONSTRAINT import_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'ndjson'::text]))),
+    CONSTRAINT import_mode_check CHECK ((mode = ANY (ARRAY['all_or_nothing'::text, 'partial'::text]))),
+    CONSTRAINT import_refused_check CHECK ((refused >= 0)),
+    CONSTRAINT import_rows_read_check CHECK ((rows_read >= 0)),
+    CONSTRAINT import_size_bytes_check CHECK ((size_bytes >= 0)),
+    CONSTRAINT import_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'checking'::text, 'storing'::text, 'completed'::text, 'refused'::text, 'cancelled'::text, 'failed'::text])))
+);
+
+CREATE TABLE ops.import_part (
+    import uuid NOT NULL,
+    number bigint NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT import_part_number_check CHECK ((number >= 0))
+);
+ALTER TABLE ONLY ops.import_part ALTER COLUMN content SET STORAGE EXTERNAL;
+
+CREATE TABLE ops.import_report (
+    import uuid NOT NULL,
+    first_row bigint NOT NULL,
+    lines bytea NOT NULL,
+    CONSTRAINT import_report_first_row_check CHECK ((first_row >= 1))
+);
+
 CREATE TABLE ops.migration (
     name text NOT NULL,
     sha256 text NOT NULL,
@@ -854,6 +904,15 @@ CREATE TABLE view.waterfall (
 ALTER TABLE ONLY ops.feed_floor
     ADD CONSTRAINT feed_floor_pkey PRIMARY KEY (audience, stream, lane);
 
+ALTER TABLE ONLY ops.import_part
+    ADD CONSTRAINT import_part_pkey PRIMARY KEY (import, number);
+
+ALTER TABLE ONLY ops.import
+    ADD CONSTRAINT import_pkey PRIMARY KEY (import);
+
+ALTER TABLE ONLY ops.import_report
+    ADD CONSTRAINT import_report_pkey PRIMARY KEY (import, first_row);
+
 ALTER TABLE ONLY ops.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
@@ -1031,6 +1090,10 @@ ALTER TABLE ONLY view.order_entry
 ALTER TABLE ONLY view.waterfall
     ADD CONSTRAINT waterfall_pkey PRIMARY KEY (lane, market, plan, section, supply, tranche, requirement);
 
+CREATE UNIQUE INDEX import_of_request ON ops.import USING btree (organisation, request_key);
+
+CREATE INDEX import_open ON ops.import USING btree (import) WHERE (state = ANY (ARRAY['waiting'::text, 'checking'::text, 'storing'::text]));
+
 CREATE INDEX outlet_of_lane ON ops.outlet USING btree (stream, lane) WHERE live;
 
 CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WHERE (NOT published);
@@ -1177,8 +1240,27 @@ CREATE INDEX order_entry_of_organisation ON view.order_entry USING btree (organi
 
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON record.journal FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 
+ALTER TABLE ONLY ops.import_part
+    ADD CONSTRAINT import_part_import_fkey FOREIGN KEY (import) REFERENCES ops.import(import) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ops.import_report
+    ADD CONSTRAINT import_report_import_fkey FOREIGN KEY (import) REFERENCES ops.import(import) ON DELETE CASCADE;
+
 ALTER TABLE ONLY record.cosignature
     ADD CONSTRAINT cosignature_stream_lane_size_fkey FOREIGN KEY (stream, lane, size) REFERENCES record.checkpoint(stream, lane, size);
+
+ALTER TABLE ops.import ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.import_report ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own ON ops.import FOR SELECT TO lodestone_reader USING ((organisation = ( SELECT state.reader_organisation() AS reader_organisation)));
+
+CREATE POLICY own ON ops.import_report FOR SELECT TO lodestone_reader USING ((import IN ( SELECT i.import
+   FROM ops.import i)));
+
+CREATE POLICY writer ON ops.import TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON ops.import_report TO lodestone_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE state.agreement ENABLE ROW LEVEL SECURITY;
 
@@ -1539,6 +1621,14 @@ GRANT ALL ON FUNCTION state.reader_sees_contracts() TO lodestone_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.feed_floor TO lodestone_writer;
 GRANT SELECT ON TABLE ops.feed_floor TO lodestone_reader;
 GRANT SELECT ON TABLE ops.feed_floor TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.import TO lodestone_writer;
+GRANT SELECT ON TABLE ops.import TO lodestone_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.import_part TO lodestone_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.import_report TO lodestone_writer;
+GRANT SELECT ON TABLE ops.import_report TO lodestone_reader;
 
 GRANT SELECT ON TABLE ops.migration TO lodestone_writer;
 GRANT SELECT ON TABLE ops.migration TO lodestone_reader;

@@ -15,6 +15,7 @@ from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
+from events.callers import Caller
 from events.contract_events import DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
@@ -196,14 +197,17 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
     example=ASSAY,
 )
 async def lodge(call: Call[Assay, DryRun]) -> Answer:
-    argument = LodgeAssay(
-        caller=call.caller,
-        delivery=call.ids["delivery"],
-        laboratory=call.body.laboratory,
-        reference=call.body.reference,
-        results=tuple(result.inside() for result in call.body.results),
+    return await _given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
+
+
+def lodging(caller: Caller, delivery: UUID, body: Assay) -> LodgeAssay:
+    return LodgeAssay(
+        caller=caller,
+        delivery=delivery,
+        laboratory=body.laboratory,
+        reference=body.reference,
+        results=tuple(result.inside() for result in body.results),
     )
-    return await _given(call, commands.lodge, argument)
 
 
 @delivery_step(

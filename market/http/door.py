@@ -22,8 +22,8 @@ Check = Callable[[], Awaitable[str | None]]
 class Door(Struct, frozen=True, kw_only=True):
     """`public_id_key` makes the ids of the anonymised book; `topic_prefix` stands before the names of topics;
     `new_secret` gives the 32 random bytes of an API key; `limits` are of organisations, `strangers` of the
-    addresses of who is not known by a key; `solver` computes what-ifs of rounds; `public_url` is where
-    everybody reaches the API."""
+    addresses of who is not known by a key; `solver` computes what-ifs of rounds; `import_bytes_max` is of a
+    file; `public_url` is where everybody reaches the API."""
 
     desk: Desk
     reader: Pool
@@ -42,3 +42,4 @@ class Door(Struct, frozen=True, kw_only=True):
     checks: dict[str, Check]
     body_bytes_max: int
     public_url: str | None = None
+    import_bytes_max: int

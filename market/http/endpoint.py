@@ -59,6 +59,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "passport": "pass",
     "transformation": "tra",
     "policy": "pol",
+    "import": "imp",
 }
 _encoder: Final = msgspec.json.Encoder()
 
@@ -101,6 +102,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     cost: int
     shapes: tuple[str, ...]
     answer_example: Any
+    streamed: bool
 
 
 class Answer(Struct, kw_only=True):
@@ -129,12 +131,14 @@ class Call(Generic[B, Q]):
         "ids",
         "query",
         "raw_body",
+        "receive",
         "scope",
         "trace",
     )
 
     def __init__(self, scope: HTTPScope, trace: Trace) -> None:
         self.scope = scope
+        self.receive: Receive
         self.door: Door = self.state.door
         self.trace = trace
         self.ids: dict[str, UUID] = {}
@@ -227,6 +231,7 @@ def endpoint(
     takes: tuple[str, ...] = (),
     shapes: tuple[str, ...] = (),
     answer_example: Any = None,
+    streamed: bool = False,
 ) -> Callable[[Handler[B, Q]], Route]:
     """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -234,8 +239,9 @@ def endpoint(
     `stand_ins`, else from `example`.
     `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
-    `takes`: media types of a file that the handler reads from `raw_body`. `shapes`: media types of texts in
-    which the answer comes besides JSON. `answer_example`: where another's standard says what is in an answer.
+    `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
+    part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
+    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer.
     """
     declared = Endpoint(
         method=method,
@@ -263,12 +269,14 @@ def endpoint(
         takes=takes,
         shapes=shapes,
         answer_example=answer_example,
+        streamed=streamed,
     )
 
     def bind(handler: Handler[B, Q]) -> Route:
         async def respond(scope: HTTPScope, receive: Receive) -> Rendered:
             call: Call[B, Q] = Call(scope, trace_of(scope))
-            await _pass_gates(call, receive, declared, body, query)
+            call.receive = receive
+            await _pass_gates(call, declared, body, query)
             return _render(call, declared, await handler(call))
 
         return Route(declared=declared, respond=respond)
@@ -276,9 +284,7 @@ def endpoint(
     return bind
 
 
-async def _pass_gates(
-    call: Call[B, Q], receive: Receive, declared: Endpoint, body: type[B], query: type[Q]
-) -> None:
+async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query: type[Q]) -> None:
     door = call.door
     if declared.roles:
         credential = await door.keys.credential(call.header(b"authorization"), partial(admit_stranger, call))
@@ -299,7 +305,7 @@ async def _pass_gates(
         faults += error.faults
     faults += _header_faults(call, declared)
     try:
-        call.body = await _read_body(call, receive, declared, body)
+        call.body = await _read_body(call, declared, body)
     except InvalidInputError as error:
         faults += error.faults
     if faults:
@@ -356,10 +362,13 @@ def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
     return faults
 
 
-async def _read_body(call: Call[B, Any], receive: Receive, declared: Endpoint, body: type[B]) -> B:
+async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B:
     if declared.method in ("GET", "OPTIONS"):
         return body()
-    call.raw_body = await receive_all(receive, call.door.body_bytes_max)
+    if declared.streamed:
+        _check_media_type(call, declared.takes)
+        return body()
+    call.raw_body = await receive_all(call.receive, call.door.body_bytes_max)
     call.trace.bytes_in = len(call.raw_body)
     if declared.takes:
         _check_media_type(call, declared.takes)

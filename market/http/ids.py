@@ -30,6 +30,7 @@ Prefix = Literal[
     "pass",
     "tra",
     "pol",
+    "imp",
 ]
 
 HEX_DIGITS: Final = 32
@@ -70,6 +71,7 @@ AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
 PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
+ImportId = Annotated[str, _meta("imp", "an import of a file")]
 SupplyId = Annotated[
     str,
     Meta(

@@ -17,7 +17,7 @@ from market.http.access import OPERATORS, READERS
 from market.http.contract_steps import given
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.faults import Fault, InvalidInputError
-from market.http.index_files import CSV, XLSX, read_values, row_numbers
+from market.http.index_files import read_values
 from market.http.index_values import VALUES_MAX, ValueBody
 from market.http.lists import PageQuery
 from market.http.material import Body
@@ -25,23 +25,19 @@ from market.http.paging import Listing
 from market.http.problems import refusal_faults
 from market.http.reads import as_caller
 from market.http.receipts import Accepted
+from market.http.row_files import CSV, XLSX
 from market.rules.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
-EXAMPLE: Final = {
-    "currency": "USD",
-    "per": "oxide",
-    "values": [
-        {
-            "first_day": "2026-11-01",
-            "last_day": "2026-11-30",
-            "amount": "69.00",
-            "as_of": "2026-11-30",
-            "published_at": "2026-12-01T09:00:00Z",
-            "source": "entered under the operator's own licence",
-        }
-    ],
+VALUE: Final = {
+    "first_day": "2026-11-01",
+    "last_day": "2026-11-30",
+    "amount": "69.00",
+    "as_of": "2026-11-30",
+    "published_at": "2026-12-01T09:00:00Z",
+    "source": "entered under the operator's own licence",
 }
+EXAMPLE: Final = {"currency": "USD", "per": "oxide", "values": [VALUE]}
 
 
 class PublishValues(Body, frozen=True, kw_only=True):
@@ -118,13 +114,12 @@ async def publish_file(call: Call[Nothing, FileQuery]) -> Answer:
     unit = IndexUnit(currency=query.currency, per=query.per, rate_of=query.rate_of)
     values = read_values(call.raw_body, call.media_type)
     try:
-        return await _publish(call, unit, values)
+        return await _publish(call, unit, tuple(values.values()))
     except Refusals as error:
         faults = refusal_faults(error.refusals)
         if not any((fault.pointer or "").startswith("/values/") for fault in faults):
             raise
-        numbers = row_numbers(call.raw_body, call.media_type)
-        raise InvalidInputError([_in_file(fault, numbers) for fault in faults]) from error
+        raise InvalidInputError([_in_file(fault, list(values)) for fault in faults]) from error
 
 
 def _in_file(fault: Fault, numbers: list[int]) -> Fault:

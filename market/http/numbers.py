@@ -14,6 +14,7 @@ END: Final = r"$(?!\n)"
 """`$` also matches before a last line feed; this does not, in Python and ECMA regular expressions alike."""
 
 _FINITE: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_WITH_COMMA: Final = re.compile(r"-?[0-9.]*,[0-9.,]*\Z")
 _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE)
 
 
@@ -114,6 +115,11 @@ class DecimalKind:
         """Code and sentence for a text that does not match the pattern."""
         if _NOT_FINITE.match(text):
             return "not_finite", f"{text[:20]!r} is no finite number of {self.unit}"
+        if _WITH_COMMA.match(text):
+            detail = (
+                f"{text[:20]!r} has a comma: write a point before the decimals, and nothing between thousands"
+            )
+            return "decimal_comma", detail
         if not _FINITE.match(text):
             return (
                 "not_decimal",

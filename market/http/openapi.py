@@ -151,7 +151,9 @@ def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     if declared.takes:
         file = {"schema": {"type": "string", "format": "binary"}}
-        operation["requestBody"] = {"required": True, "content": dict.fromkeys(declared.takes, file)}
+        shown = {media: {"example": text} for media, text in (declared.example or {}).items()}
+        contents = {media: {**file, **shown.get(media, {})} for media in declared.takes}
+        operation["requestBody"] = {"required": True, "content": contents}
     return operation
 
 
@@ -182,7 +184,9 @@ def _success(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Done." if declared.method != "GET" else "As it stands."}
     if declared.answer in (str, bytes):
-        answer["content"] = {declared.media_type: {"schema": {"type": "string"}}}
+        answer["content"] = {
+            media: {"schema": {"type": "string"}} for media in (declared.media_type, *declared.shapes)
+        }
     elif declared.answer is not None:
         found = [schemas[_identity(kind)] for kind in _answers(declared)]
         answered: dict[str, Any] = {"schema": found[0] if len(found) == 1 else {"anyOf": found}}

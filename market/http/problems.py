@@ -64,6 +64,8 @@ DOOR: Final[dict[str, int]] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "history_gone": HTTPStatus.GONE,
     "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
+    "file_empty": HTTPStatus.BAD_REQUEST,
+    "too_many_imports": HTTPStatus.TOO_MANY_REQUESTS,
     "type_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

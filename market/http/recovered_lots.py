@@ -4,6 +4,9 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from events.callers import Caller
+from events.decision import Request
+from events.desk import Desk
 from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
 from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
@@ -20,13 +23,22 @@ from market.http.order_explanations import EXPLAINED, OrderInRoundView, RoundQue
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
-from market.http.receipts import done
+from market.http.receipts import Result, done
 from market.http.rex_terms import StepDown
 from market.http.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
 from market.http.supply_terms import SupplyTerms
 from market.rules.wording import Text
 
 TAG: Final = "Recovered lots"
+
+
+async def give(
+    desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
+) -> Result:
+    """The command that a body asks for, over HTTP or as a row of a file."""
+    return await commands.list_lot(
+        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
+    )
 
 
 async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
@@ -51,11 +63,10 @@ async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozen
     judge=judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
-    result = await commands.list_lot(
+    result = await give(
         call.door.desk,
         call.caller,
-        market=to_uuid(call.body.market),
-        draft=call.body.draft(),
+        call.body,
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )

@@ -2,6 +2,9 @@
 
 from typing import Any, Final, Self
 
+from events.callers import Caller
+from events.decision import Request
+from events.desk import Desk
 from events.market_events import RequirementAmended, RequirementPosted
 from events.market_terms import RequirementTerms as RecordedTerms
 from market.commands import requirements as commands
@@ -21,7 +24,7 @@ from market.http.paging import Listing
 from market.http.patching import patch_of, patched
 from market.http.policy_lines import EffectiveLineView
 from market.http.reads import as_caller, own, viewer
-from market.http.receipts import Accepted, Done, done, warned
+from market.http.receipts import Accepted, Done, Result, done, warned
 from market.http.requirement_terms import RequirementTerms
 from market.http.supplies import exchange_rate
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
@@ -113,6 +116,15 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
     )
 
 
+async def give(
+    desk: Desk, caller: Caller, body: PostRequirement, *, request: Request | None, dry_run: bool
+) -> Result:
+    """The command that a body asks for, over HTTP or as a row of a file."""
+    return await commands.post(
+        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
+    )
+
+
 async def judge(call: Call[PostRequirement, DryRun], body: PostRequirement, unread: frozenset[str]) -> None:
     await commands.judge(
         call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
@@ -135,11 +147,10 @@ async def judge(call: Call[PostRequirement, DryRun], body: PostRequirement, unre
     judge=judge,
 )
 async def post(call: Call[PostRequirement, DryRun]) -> Answer:
-    result = await commands.post(
+    result = await give(
         call.door.desk,
         call.caller,
-        market=to_uuid(call.body.market),
-        draft=call.body.draft(),
+        call.body,
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )

@@ -7,7 +7,7 @@ from market.http.access import READERS
 from market.http.agreements import TAG
 from market.http.contract_reads import ReasonQuery, load_with_volumes
 from market.http.endpoint import Answer, Call, Nothing, endpoint
-from market.http.index_files import CSV, XLSX
+from market.http.row_files import CSV, XLSX
 from market.http.statement_views import StatementView, as_csv, as_xlsx
 
 

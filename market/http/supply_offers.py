@@ -2,6 +2,9 @@
 
 from typing import Any, Final
 
+from events.callers import Caller
+from events.decision import Request
+from events.desk import Desk
 from events.market_events import SupplyOfferAmended, SupplyOffered
 from market.commands import offers as commands
 from market.http import candidates, order_explanations, order_lists, supplies
@@ -16,11 +19,20 @@ from market.http.order_explanations import EXPLAINED, OrderInRoundView, RoundQue
 from market.http.order_lists import OrderEntryView, OrderQuery
 from market.http.paging import Listing
 from market.http.patching import patched
-from market.http.receipts import done
+from market.http.receipts import Result, done
 from market.http.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
 from market.http.supply_terms import SupplyTerms
 
 TAG: Final = "Supply offers"
+
+
+async def give(
+    desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
+) -> Result:
+    """The command that a body asks for, over HTTP or as a row of a file."""
+    return await commands.post(
+        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
+    )
 
 
 async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
@@ -45,11 +57,10 @@ async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozen
     judge=judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
-    result = await commands.post(
+    result = await give(
         call.door.desk,
         call.caller,
-        market=to_uuid(call.body.market),
-        draft=call.body.draft(),
+        call.body,
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )

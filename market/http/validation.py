@@ -25,7 +25,7 @@ FAULTS_MAX: Final = 100
 INTEGER_DIGITS_MAX: Final = 20
 QUERY_PARAMETERS_MAX: Final = 32
 _SUSPECT: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]")
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class _Unrepresentable(str):
@@ -126,7 +126,7 @@ def _peel(annotation: Any) -> tuple[Any, tuple[Meta, ...]]:
 
 
 @cache
-def _hints(shape: type[Struct]) -> dict[str, Any]:
+def annotations_of(shape: type[Struct]) -> dict[str, Any]:
     return get_type_hints(shape, include_extras=True)
 
 
@@ -135,7 +135,7 @@ def _walk_struct(value: Any, shape: type[Struct], pointer: str) -> Iterator[Faul
         yield wrong_type(value, "an object", pointer)
         return
     config = shape.__struct_config__
-    hints = _hints(shape)
+    hints = annotations_of(shape)
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     faulty = False
     for name, member in value.items():
@@ -225,7 +225,7 @@ def _check_leaf(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
     if isinstance(value, _Unrepresentable):
         yield _unrepresentable(value, annotation, metas, pointer)
         return
-    if isinstance(value, str) and _CONTROL.search(value) is not None:
+    if isinstance(value, str) and CONTROL.search(value) is not None:
         detail = "control characters and lone surrogates are not accepted"
         yield Fault(code="control_character", detail=detail, pointer=pointer)
         return
@@ -245,7 +245,7 @@ def _unrepresentable(value: str, annotation: Any, metas: tuple[Meta, ...], point
 
 
 def _child(pointer: str, name: str) -> str:
-    safe = _CONTROL.sub("\ufffd", name[:100])
+    safe = CONTROL.sub("\ufffd", name[:100])
     return f"{pointer}/{safe.replace('~', '~0').replace('/', '~1')}"
 
 
@@ -262,7 +262,7 @@ def parse_query(raw: bytes, shape: type[T]) -> T:
         )
     except ValueError as error:
         raise InvalidInputError([Fault(code="malformed_query", detail=str(error), parameter="")]) from None
-    hints = _hints(shape)  # type: ignore[arg-type]
+    hints = annotations_of(shape)  # type: ignore[arg-type]
     given: dict[str, Any] = {}
     for name, text in pairs:
         if name not in hints:
@@ -293,7 +293,7 @@ def _required(shape: type) -> tuple[str, ...]:
 
 
 def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> Any:
-    if _CONTROL.search(text) is not None:
+    if CONTROL.search(text) is not None:
         faults.append(
             Fault(code="control_character", detail="control characters are not accepted", parameter=name)
         )

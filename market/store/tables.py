@@ -59,4 +59,7 @@ OPERATIONAL: Final = (
     "ops.snapshot",
     "ops.outlet",
     "ops.feed_floor",
+    "ops.import",
+    "ops.import_part",
+    "ops.import_report",
 )

@@ -35,6 +35,7 @@ from market.solver import Solver
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, project, scene_on
 
+IMPORT_BYTES_MAX = 1024 * 1024
 AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
 secrets_made = count(1)
 
@@ -185,6 +186,7 @@ async def shop_on(
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,
                     public_url="https://door.example/",
+                    import_bytes_max=IMPORT_BYTES_MAX,
                 )
             )
             transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]

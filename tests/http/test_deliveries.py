@@ -10,7 +10,7 @@ import xlsxwriter
 
 from market.http.examples import AGREEMENT_TERMS
 from market.http.ids import to_text
-from market.http.index_files import CSV, XLSX
+from market.http.row_files import CSV, XLSX
 from tests.http.shop import Shop
 from tests.market_support import Firm
 
@@ -222,7 +222,7 @@ async def test_what_the_rules_refuse_of_a_file_names_its_row_too(shop: Shop) -> 
         (b"", CSV, "file_empty"),
         (b"first_day,last_day\n", CSV, "column_missing"),
         ((COLUMNS + ",colour\n").encode(), CSV, "unknown_column"),
-        (b"\xff\xfe\x00", CSV, "file_unreadable"),
+        (b"\xff\xfe\x00", CSV, "not_utf8"),
         ((COLUMNS + '\n"2027').encode(), CSV, "file_unreadable"),
         (b"PK no workbook", XLSX, "file_unreadable"),
         ((COLUMNS + "\n" + "x\n" * 501).encode(), CSV, "too_many_rows"),

@@ -1,6 +1,7 @@
 """A crawl over every route as each tenant, in every state of a match: nothing of another before both have
 confirmed, never its limit, ask or weights, and 404 for its ids."""
 
+import asyncio
 import itertools
 import json
 import re
@@ -27,6 +28,8 @@ from market.http.access import OVERSEERS
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
 from market.http.ids import to_text
+from market.http.row_files import NDJSON
+from market.imports import Imports
 from market.rules.parties import CertificateDetails, LicenceDetails
 from market.rules.passports import IssuePassport
 from market.rules.policy_references import PolicyReference
@@ -166,8 +169,21 @@ async def street(shop: Shop) -> Street:
         "passport": [to_text("pass", each) for each in (*loop[:2], loop[3])],
         "transformation": [to_text("tra", loop[2])],
         "run": [to_text("run", uuid7())],
+        "kind": ["offers"],
+        "import": [await hand_in(shop, seller)],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
+
+
+async def hand_in(shop: Shop, firm: Firm) -> str:
+    """A file whose report names what only its owner knows."""
+    headers = {"Content-Type": NDJSON}
+    row = json.dumps({"SENTINEL-LOT": 1}).encode()
+    path = "/v1/imports?kind=offers&mode=partial"
+    answer = await shop.ask("POST", path, by=firm, roles=TENANT_ROLES, body=row, headers=headers)
+    await Imports(shop.scene.desk, owner="crawl", clock=shop.scene.clock).work_once("crawl", asyncio.Event())
+    handed_in: str = answer.json()["id"]
+    return handed_in
 
 
 async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:

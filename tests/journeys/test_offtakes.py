@@ -14,7 +14,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
-from python_calamine import CalamineWorkbook
+from openpyxl import load_workbook
 
 from market.cli.console import Exit
 from tests.conftest import Database
@@ -288,7 +288,7 @@ async def _check_statement(servers: Any, trade: Trade, agreement: str) -> None:
         (row["year"], row["deficiency"], row["make_up_credit"]) for row in rows[:3]
     ]
     sheet = await trade.get("buyer", f"{path}?format=xlsx")
-    found = CalamineWorkbook.from_filelike(BytesIO(sheet.content)).get_sheet_by_index(0).to_python()
+    found = list(load_workbook(BytesIO(sheet.content)).worksheets[0].values)
     assert [5_100_000, 0, 0] == [dict(zip(found[0], line, strict=True))["deficiency"] for line in found[1:4]]
     table: dict[str, list[str]] = {}
     for line in printed.splitlines():

@@ -1,0 +1,280 @@
+"""PROCESS files of rows: read, judged and stored row by row, each row once however often the work is begun.
+
+A row is one command with an idempotency key of import and row number; all-or-nothing makes one of the file.
+How far it is stands in the database, behind what was stored: whoever goes on gives at most the same commands
+again.
+"""
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import BinaryIO, Final, TypeVar
+
+import msgspec
+import structlog
+
+from events.callers import Caller
+from events.connections import DATABASE_ERRORS
+from events.desk import Desk
+from events.faults import crash_point
+from events.refusal import RecordUnavailable
+from market.ground import Wiring
+from market.http.faults import Fault, InvalidInputError
+from market.http.import_kinds import KINDS, Kind
+from market.http.import_rows import FileTerms, ReadRow, count_rows, read_rows
+from market.row_commands import TOGETHER_MAX, RowCommands
+from market.store import imports as store
+from market.store import party_reads
+from market.store.imports import Import, ReportLine, State
+
+log = structlog.get_logger("lodestone.imports")
+
+T = TypeVar("T")
+
+LOOK_SECONDS: Final = 0.5
+LEASE_SECONDS: Final = 30.0
+AT_ONCE: Final = 2
+"""Imports that a process works on at a time."""
+CHUNK_ROWS: Final = 500
+COUNT_ROWS: Final = 5_000
+SWEEP_SECONDS: Final = 300.0
+BROKEN_AFTER: Final = timedelta(minutes=30)
+KEPT: Final = timedelta(days=30)
+
+
+class Ended(Exception):
+    """An import is over: in which state, and what is wrong with it as a whole."""
+
+    def __init__(self, state: State, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(state)
+        self.state = state
+        self.faults = faults
+
+
+class LeaseLost(Exception):
+    """Another process works on the import by now."""
+
+
+async def run_imports(wiring: Wiring, stop: asyncio.Event) -> None:
+    await Imports(wiring.desk, owner=wiring.owner, clock=wiring.clock).run(stop)
+
+
+class Imports:
+    """Works imports off, a few at a time, until it is stopped."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        owner: str,
+        clock: Callable[[], datetime],
+        look_seconds: float = LOOK_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._desk = desk
+        self._owner = owner
+        self._clock = clock
+        self._look_seconds = look_seconds
+        self._lease_seconds = lease_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(AT_ONCE):
+                group.create_task(self._work(f"{self._owner}/{number}", stop))
+            group.create_task(self._sweep(stop))
+
+    async def _work(self, owner: str, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            found = False
+            try:
+                found = await self.work_once(owner, stop)
+            except (LeaseLost, RecordUnavailable, *DATABASE_ERRORS) as error:
+                log.warning("import_waits", error=repr(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.0 if found else self._look_seconds)
+
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            now = self._clock()
+            try:
+                async with self._desk.looking() as connection:
+                    await store.sweep(connection, now - BROKEN_AFTER, now - KEPT)
+            except (RecordUnavailable, *DATABASE_ERRORS) as error:
+                log.warning("imports_not_swept", error=repr(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
+
+    async def work_once(self, owner: str, stop: asyncio.Event) -> bool:
+        """Work off the next import that waits, or was left; False when there is none."""
+        async with self._desk.looking() as connection:
+            found = await store.claim(connection, owner, self._lease_seconds)
+        if found is None:
+            return False
+        work = _Work(self._desk, found, owner, self._clock, self._lease_seconds, stop)
+        try:
+            await work.run()
+        except Ended as end:
+            await self._finish(found, owner, end)
+        except (asyncio.CancelledError, LeaseLost, RecordUnavailable, *DATABASE_ERRORS):
+            raise
+        except Exception:
+            log.exception("import_failed", import_id=str(found.id))
+            fault = Fault(code="internal_error", detail="An unforeseen error; it is logged.", pointer="")
+            await self._finish(found, owner, Ended("failed", (fault,)))
+        else:
+            async with self._desk.looking() as connection:
+                await store.release(connection, found.id, owner)
+        return True
+
+    async def _finish(self, found: Import, owner: str, end: Ended) -> None:
+        problem = msgspec.json.encode(end.faults) if end.faults else None
+        async with self._desk.looking() as connection:
+            await store.finish(connection, found.id, owner, end.state, problem, self._clock())
+        log.info("import_ended", import_id=str(found.id), state=end.state)
+
+
+class _Work:
+    """One import. `run` raises Ended when it is over, and returns when it is to be left for later."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        found: Import,
+        owner: str,
+        clock: Callable[[], datetime],
+        lease_seconds: float,
+        stop: asyncio.Event,
+    ) -> None:
+        self._desk = desk
+        self._found = found
+        self._kind: Kind = KINDS[found.kind]
+        self._owner = owner
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._stop = stop
+        self._terms = FileTerms(
+            shape=self._kind.shape,
+            format=found.format,
+            separator=found.separator,
+            market=found.market,
+        )
+        caller = Caller(organisation=found.organisation, roles=frozenset(found.roles), key=found.key)
+        self._commands = RowCommands(desk, caller, self._kind, found.id, found.request_hash or b"", stop)
+
+    async def run(self) -> None:
+        with tempfile.TemporaryFile(prefix="lodestone-import-") as file:
+            await self._fetch(file)
+            try:
+                total = self._found.rows_total
+                if total is None:
+                    total = await self._count(file)
+                await self._renew("storing", total)
+                rows = read_rows(file, self._terms)
+                if self._found.mode == "all_or_nothing":
+                    await self._store_together(rows, total)
+                else:
+                    await self._store_each(rows)
+            except InvalidInputError as error:
+                raise Ended("refused", tuple(error.faults)) from None
+
+    async def _fetch(self, file: BinaryIO) -> None:
+        number = 0
+        while True:
+            async with self._desk.looking() as connection:
+                part = await store.read_part(connection, self._found.id, number)
+            if part is None:
+                return
+            await asyncio.to_thread(file.write, part)
+            number += 1
+
+    async def _count(self, file: BinaryIO) -> int:
+        """The whole file is read once before anything of it is stored."""
+        rows, total = count_rows(file, self._terms), 0
+        while True:
+            await self._renew("checking")
+            found = await asyncio.to_thread(_last, islice(rows, COUNT_ROWS))
+            if found is None:
+                break
+            total = found
+        if self._found.mode == "all_or_nothing" and total > TOGETHER_MAX:
+            detail = (
+                f"all or nothing takes up to {TOGETHER_MAX} rows, which are one transaction, and the file "
+                f"has {total}: send it with mode=partial, or in parts"
+            )
+            raise InvalidInputError([Fault(code="too_many_rows_together", detail=detail, pointer="/rows")])
+        return total
+
+    async def _renew(self, state: State, total: int | None = None) -> None:
+        async with self._desk.looking() as connection:
+            asked = await store.renew(
+                connection, self._found.id, self._owner, self._lease_seconds,
+                state=state, now=self._clock(), rows_total=total,
+            )  # fmt: skip
+        await self._check(asked=asked)
+
+    async def _check(self, *, asked: bool | None) -> None:
+        """Ended when it is to be cancelled, or whoever handed it in may not any more."""
+        if asked is None:
+            raise LeaseLost
+        if asked:
+            raise Ended("cancelled")
+        async with self._desk.looking() as connection:
+            key = await party_reads.find_key(connection, self._found.key)
+        if key is None or key.revoked or key.details.expires_at <= self._clock():
+            detail = "the API key that the file came with does not hold any more"
+            raise Ended("cancelled", (Fault(code="unauthenticated", detail=detail, pointer=""),))
+
+    async def _store_together(self, rows: Iterator[ReadRow], total: int) -> None:
+        """One transaction: what any row is refused for refuses all."""
+        accepted = self._found.accepted
+        if self._found.rows_read < total:
+            lines = await self._commands.give_together(await asyncio.to_thread(list, rows))
+            if lines is None:
+                return
+            crash_point("imports.stored")
+            accepted = sum(line.made is not None for line in lines)
+            await self._advance(total, accepted, len({line.row for line in lines}) - accepted, lines)
+        if accepted:
+            raise Ended("completed")
+        detail = "rows are refused, so nothing was stored: the report names each"
+        raise Ended("refused", (Fault(code="rows_refused", detail=detail, pointer="/rows"),))
+
+    async def _store_each(self, rows: Iterator[ReadRow]) -> None:
+        """Chunk by chunk, each followed by how far it is. Returns early when the process is to end."""
+        done = self._found.rows_read
+        for start in range(0, done, COUNT_ROWS):
+            await self._renew("storing")
+            await asyncio.to_thread(_last, islice(rows, min(COUNT_ROWS, done - start)))
+        while chunk := await asyncio.to_thread(list, islice(rows, CHUNK_ROWS)):
+            if self._stop.is_set():
+                return
+            lines = await self._commands.give_each(chunk)
+            if lines is None:
+                return
+            crash_point("imports.stored")
+            done += len(chunk)
+            accepted = sum(line.made is not None for line in lines)
+            await self._advance(done, accepted, len(chunk) - accepted, lines)
+            crash_point("imports.advanced")
+        raise Ended("completed")
+
+    async def _advance(self, done: int, accepted: int, refused: int, lines: list[ReportLine]) -> None:
+        async with self._desk.looking() as connection:
+            asked = await store.advance(
+                connection, self._found.id, self._owner, self._lease_seconds,
+                rows_read=done, accepted=accepted, refused=refused, lines=lines,
+            )  # fmt: skip
+        if self._found.mode == "partial":
+            await self._check(asked=asked)
+        elif asked is None:
+            raise LeaseLost
+
+
+def _last(found: Iterator[T]) -> T | None:
+    """The last of them; None when there is none."""
+    newest = deque(found, maxlen=1)
+    return newest[0] if newest else None

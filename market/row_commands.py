@@ -1,0 +1,259 @@
+"""Rows of a file as commands: each with an idempotency key of its own, or all of them in one transaction.
+
+What the record cannot take just now is given again; what it refuses is told of its row.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from events.callers import Caller
+from events.command import Outcome
+from events.decision import Request
+from events.desk import Desk
+from events.refusal import Refusal, Refusals
+from events.together import AnyCommand, TogetherRefused, gathering, submit_together
+from market.http.faults import Fault, InvalidInputError
+from market.http.import_kinds import Kind, place_in
+from market.http.import_rows import ReadRow, dotted
+from market.http.problems import BUSY, refusal_faults, status_of
+from market.store.imports import ReportLine
+
+log = structlog.get_logger("lodestone.imports")
+
+TOGETHER_MAX: Final = 500
+"""Rows that are all stored or none: one transaction holds its lanes for as long as they take."""
+AT_ONCE: Final = 128
+"""Commands that wait at a time: as many as the lanes' writer puts into a transaction."""
+ROUTE: Final = "POST /v1/imports"
+BUSY_SECONDS: Final = 0.5
+UNFORESEEN: Final = Fault(code="internal_error", detail="an unforeseen error; it is logged", pointer="")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Row:
+    """A row and what became of it."""
+
+    __slots__ = ("read", "said")
+
+    def __init__(self, read: ReadRow) -> None:
+        self.read = read
+        self.said = [
+            ReportLine(row=read.number, column=wrong.column, code=wrong.code, sentence=wrong.sentence)
+            for wrong in read.wrong
+        ]
+
+    def refuse(self, faults: Sequence[Fault]) -> None:
+        self.said += [
+            ReportLine(
+                row=self.read.number,
+                column=dotted(fault.pointer or ""),
+                code=fault.code,
+                sentence=fault.detail,
+            )
+            for fault in faults
+        ]
+
+    def accept(self, made: str) -> None:
+        self.said = [ReportLine(row=self.read.number, column="", code="accepted", sentence="", made=made)]
+
+
+class RowCommands:
+    """Of one import, as whoever handed it in."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        caller: Caller,
+        kind: Kind,
+        found: UUID,
+        file_hash: bytes,
+        stop: asyncio.Event,
+    ) -> None:
+        self._desk = desk
+        self._caller = caller
+        self._kind = kind
+        self._import = found
+        self._file_hash = file_hash
+        self._stop = stop
+
+    async def give_each(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
+        """Every row for itself; None when the process is to end before all are answered."""
+        rows = [_Row(each) for each in read]
+        groups = self._groups([row for row in rows if not row.said])
+        for start in range(0, len(groups), AT_ONCE):
+            together = groups[start : start + AT_ONCE]
+            answered = await asyncio.gather(*(self._give(group) for group in together))
+            if not all(answered):
+                return None
+        return [line for row in rows for line in row.said]
+
+    def _groups(self, rows: Sequence[_Row]) -> list[list[_Row]]:
+        """Rows in a line that one command may take."""
+        if self._kind.rows_max == 1:
+            return [[row] for row in rows]
+        groups: list[list[_Row]] = []
+        for _, alike in groupby(rows, lambda row: self._kind.group(row.read.body)):
+            found = list(alike)
+            groups += [
+                found[start : start + self._kind.rows_max]
+                for start in range(0, len(found), self._kind.rows_max)
+            ]
+        return groups
+
+    async def _give(self, rows: Sequence[_Row]) -> bool:
+        """False when the process is to end before there is an answer.
+
+        Of several rows that are refused together each is given by itself. Were they given before, those that
+        were accepted would now refuse them together, and be known again one by one.
+        """
+        while not self._stop.is_set():
+            try:
+                outcome = await self._kind.give(
+                    self._desk,
+                    self._caller,
+                    [row.read.body for row in rows],
+                    request=self._request(rows),
+                    dry_run=False,
+                )
+            except Refusal as reason:
+                if status_of(reason) == BUSY:
+                    await self._pause()
+                    continue
+                return await self._refused(rows, refusal_faults((reason,)))
+            except Refusals as reasons:
+                return await self._refused(rows, refusal_faults(reasons.refusals))
+            except InvalidInputError as error:
+                return await self._refused(rows, error.faults)
+            except Exception:
+                log.exception("import_row_failed", import_id=str(self._import), row=rows[0].read.number)
+                return await self._refused(rows, [UNFORESEEN])
+            assert isinstance(outcome, Outcome)
+            for row in rows:
+                row.accept(self._made(outcome)[0])
+            return True
+        return False
+
+    async def _refused(self, rows: Sequence[_Row], faults: Sequence[Fault]) -> bool:
+        if len(rows) == 1:
+            rows[0].refuse([_placed(fault, place_in(self._kind, fault.pointer or "")[1]) for fault in faults])
+            return True
+        for row in rows:
+            if not await self._give([row]):
+                return False
+        return True
+
+    def _made(self, outcome: Outcome) -> list[str]:
+        """What the commands made, in their order."""
+        facts = (event for event in outcome.events if isinstance(event.data, self._kind.fact))
+        return [self._kind.made(event) for event in facts]
+
+    def _request(self, rows: Sequence[_Row]) -> Request:
+        return Request(
+            organisation=self._caller.organisation,
+            route=ROUTE,
+            key=f"{self._import.hex}:{rows[0].read.number}:{len(rows)}",
+            body_hash=sha256(_encode([row.read.body for row in rows])).digest(),
+        )
+
+    async def give_together(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
+        """All rows or none: the lines of what was made, or of what is wrong. None as `give_each`."""
+        rows = [_Row(each) for each in read]
+        answered = True
+        if not any(row.said for row in rows):
+            groups = self._wholes(rows)
+            self._refuse_repeats(groups)
+            desk, gathered = gathering(self._desk)
+            for group in groups:
+                await self._gather(desk, group)
+            if not any(row.said for row in rows):
+                answered = await self._decide(groups, gathered.commands)
+        return [line for row in rows for line in row.said] if answered else None
+
+    def _refuse_repeats(self, groups: Sequence[Sequence[_Row]]) -> None:
+        """Rows that speak of the same: what one of them changes, the other would have to know."""
+        first: dict[str, int] = {}
+        for group in groups:
+            try:
+                subject = self._kind.subject(self._caller, group[0].read.body)
+            except InvalidInputError as error:
+                group[0].refuse(error.faults)
+                continue
+            number = group[0].read.number
+            before = number if subject is None else first.setdefault(subject, number)
+            if before != number:
+                detail = f"row {before} is about the same already: in one transaction only one may be"
+                for row in group:
+                    row.refuse([Fault(code="row_repeats", detail=detail, pointer="")])
+
+    async def _decide(self, groups: Sequence[Sequence[_Row]], commands: Sequence[AnyCommand]) -> bool:
+        request = Request(
+            organisation=self._caller.organisation,
+            route=ROUTE,
+            key=self._import.hex,
+            body_hash=sha256(self._file_hash).digest(),
+        )
+        while not self._stop.is_set():
+            try:
+                outcome = await submit_together(
+                    self._desk, self._caller, commands, request=request, dry_run=False
+                )
+            except TogetherRefused as error:
+                for place, reasons in error.refused.items():
+                    self._refuse_in(groups[place], refusal_faults(reasons))
+                return True
+            except Refusal as reason:
+                if status_of(reason) != BUSY:
+                    raise
+                await self._pause()
+            else:
+                assert isinstance(outcome, Outcome)
+                for group, made in zip(groups, self._made(outcome), strict=True):
+                    for row in group:
+                        row.accept(made)
+                return True
+        return False
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), BUSY_SECONDS)
+
+    def _wholes(self, rows: Sequence[_Row]) -> list[list[_Row]]:
+        """All rows that one command may take, wherever they stand."""
+        if self._kind.rows_max == 1:
+            return [[row] for row in rows]
+        groups: dict[object, list[_Row]] = {}
+        for row in rows:
+            groups.setdefault(self._kind.group(row.read.body), []).append(row)
+        return list(groups.values())
+
+    async def _gather(self, desk: Desk, rows: Sequence[_Row]) -> None:
+        try:
+            await self._kind.give(
+                desk, self._caller, [row.read.body for row in rows], request=None, dry_run=False
+            )
+        except Refusal as reason:
+            if status_of(reason) == BUSY:
+                raise
+            self._refuse_in(rows, refusal_faults((reason,)))
+        except Refusals as reasons:
+            self._refuse_in(rows, refusal_faults(reasons.refusals))
+        except InvalidInputError as error:
+            self._refuse_in(rows, error.faults)
+
+    def _refuse_in(self, rows: Sequence[_Row], faults: Sequence[Fault]) -> None:
+        for fault in faults:
+            place, pointer = place_in(self._kind, fault.pointer or "")
+            for row in rows if place is None else rows[place : place + 1]:
+                row.refuse([_placed(fault, pointer)])
+
+
+def _placed(fault: Fault, pointer: str) -> Fault:
+    return Fault(code=fault.code, detail=fault.detail, pointer=pointer)

@@ -1,0 +1,417 @@
+"""Imports through the door: what is refused at once, what of a whole file, what of its rows; what goes on."""
+
+import asyncio
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import httpx
+import pytest
+
+from market.http.import_kinds import KINDS
+from market.http.imports import OPEN_MAX
+from market.http.row_files import CSV, NDJSON, XLSX
+from market.imports import Imports
+from market.row_commands import TOGETHER_MAX
+from tests.http.shop import IMPORT_BYTES_MAX, Shop
+from tests.market_support import Firm
+
+VALUE = KINDS["index-values"].example
+IMPORTS = "/v1/imports"
+
+
+async def send(
+    shop: Shop,
+    content: Any,
+    kind: str = "offers",
+    *,
+    by: Firm | None = None,
+    media: str = NDJSON,
+    query: str = "",
+    key: str | None = None,
+) -> httpx.Response:
+    if isinstance(content, list):
+        content = "\n".join(map(json.dumps, content)).encode()
+    operator = kind == "index-values"
+    return await shop.ask(
+        "POST",
+        f"{IMPORTS}?kind={kind}{query}",
+        by=by or shop.scene.sellers[0],
+        roles=("operator",) if operator else ("trader",),
+        body=content,
+        key=key,
+        headers={"Content-Type": media},
+    )
+
+
+def worker(shop: Shop) -> Imports:
+    return Imports(shop.scene.desk, owner="test", clock=shop.scene.clock, look_seconds=0.01)
+
+
+async def work(shop: Shop) -> None:
+    while await worker(shop).work_once("test", asyncio.Event()):
+        pass
+
+
+async def see(shop: Shop, answer: httpx.Response, *roles: Any, tail: str = "", by: Firm | None = None) -> Any:
+    path = f"{IMPORTS}/{answer.json()['id']}{tail}"
+    return await shop.ask("GET", path, by=by or shop.scene.sellers[0], roles=roles or ("trader",))
+
+
+async def lines(shop: Shop, answer: httpx.Response, *roles: Any) -> list[dict[str, Any]]:
+    found = await see(shop, answer, *roles, tail="/report?format=ndjson")
+    return [json.loads(line) for line in found.text.splitlines()]
+
+
+async def imported(shop: Shop, content: Any, kind: str = "offers", **more: Any) -> tuple[dict[str, Any], Any]:
+    """The import when it is over, and its report."""
+    answer = await send(shop, content, kind, **more)
+    assert 202 == answer.status_code, answer.text
+    await work(shop)
+    roles = ("operator",) if kind == "index-values" else ("trader",)
+    return (await see(shop, answer, *roles)).json(), await lines(shop, answer, *roles)
+
+
+def counts(view: dict[str, Any]) -> tuple[str, int, int, int]:
+    return view["state"], view["rows_read"], view["accepted"], view["refused"]
+
+
+def offer(shop: Shop, **changes: Any) -> dict[str, Any]:
+    return shop.offer_body(shop.scene.sellers[0], **changes)
+
+
+def lot(shop: Shop, number: str, **changes: Any) -> dict[str, Any]:
+    body = shop.lot_body(shop.scene.sellers[0], **changes)
+    return {**body, "physical_lot": {**body["physical_lot"], "lot_number": number}}
+
+
+def value(day: int, **changes: str) -> dict[str, str]:
+    on = f"2025-01-{day:02}"
+    days = {"first_day": on, "last_day": on, "as_of": on, "published_at": f"{on}T18:00:00Z"}
+    return VALUE | days | changes
+
+
+async def stored(shop: Shop) -> dict[str, int]:
+    await shop.token(shop.scene.sellers[0], "trader")
+    return await shop.rows()
+
+
+# --- refused at once
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("?kind=offer", 400, "invalid_request"),
+        ("?kind=offers&mode=some", 400, "invalid_request"),
+        ("?kind=offers&separator=comma", 400, "invalid_request"),
+        ("?kind=assays&market=mkt_" + "0" * 32, 400, "invalid_request"),
+        ("?kind=index-values", 403, "role_missing"),
+    ],
+)
+async def test_queries_that_ask_for_what_there_is_not(shop: Shop, query: str, status: int, code: str) -> None:
+    answer = await shop.ask(
+        "POST", IMPORTS + query, by=shop.scene.sellers[0], body=b"{}", headers={"Content-Type": NDJSON}
+    )
+    assert (status, code) == (answer.status_code, answer.json()["code"])
+
+
+async def test_bodies_that_are_no_file(shop: Shop) -> None:
+    assert 415 == (await send(shop, b"{}", media="application/json")).status_code
+    assert (400, "file_empty") == code_of(await send(shop, b""))
+    assert (413, "body_too_large") == code_of(await send(shop, b" " * (IMPORT_BYTES_MAX + 1)))
+    assert 0 == await shop.scene.pool.fetchval("select count(*) from ops.import")
+    assert 0 == await shop.scene.pool.fetchval("select count(*) from ops.import_part")
+
+
+def code_of(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_a_request_that_breaks_off_leaves_nothing(shop: Shop) -> None:
+    coming = iter([{"type": "http.request", "body": b"x" * 600_000, "more_body": True}])
+    token = await shop.token(shop.scene.sellers[0], "trader")
+    fields = {"authorization": f"Bearer {token}", "idempotency-key": "half", "content-type": NDJSON}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(coming, {"type": "http.disconnect"})
+
+    async def send_back(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": IMPORTS, "query_string": b"kind=offers", "client": None,
+        "headers": [(name.encode(), text.encode()) for name, text in fields.items()],
+    }  # fmt: skip
+    await shop.app(scope, receive, send_back)  # type: ignore[arg-type]
+    assert 400 == sent[0]["status"]
+    assert 0 == await shop.scene.pool.fetchval("select count(*) from ops.import")
+
+
+async def test_no_organisation_fills_the_queue(shop: Shop) -> None:
+    for _ in range(OPEN_MAX):
+        assert 202 == (await send(shop, [offer(shop)])).status_code
+    assert (429, "too_many_imports") == code_of(await send(shop, [offer(shop)]))
+    assert 202 == (await send(shop, [offer(shop)], by=shop.scene.sellers[1])).status_code
+
+
+async def test_a_repeated_request_is_the_same_import(shop: Shop) -> None:
+    first = await send(shop, [offer(shop)], key="k")
+    again = await send(shop, [offer(shop)], key="k")
+    assert first.json()["id"] == again.json()["id"]
+    assert "true" == again.headers["idempotent-replayed"]
+    assert (422, "idempotency_key_reused") == code_of(await send(shop, [offer(shop)] * 2, key="k"))
+    assert (422, "idempotency_key_reused") == code_of(
+        await send(shop, [offer(shop)], key="k", query="&mode=partial")
+    )
+
+
+async def test_nobody_else_sees_an_import(shop: Shop) -> None:
+    answer = await send(shop, [offer(shop)])
+    await work(shop)
+    for role in ("trader", "operator"):
+        by = shop.scene.sellers[1]
+        for tail in ("", "/report"):
+            assert 404 == (await see(shop, answer, role, tail=tail, by=by)).status_code
+        listed = await shop.ask("GET", IMPORTS, by=by, roles=(role,))
+        assert [] == listed.json()["items"]
+
+
+# --- refused as a whole
+
+
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+async def test_nothing_is_stored_of_a_file_that_cannot_be_read_to_its_end(shop: Shop, mode: str) -> None:
+    before = await stored(shop)
+    content = b"\n".join([json.dumps(offer(shop)).encode()] * 3) + b"\n{\xff}"
+    view, report = await imported(shop, content, query=f"&mode={mode}")
+    assert ("refused", 0, 0, 0) == counts(view)
+    assert ["not_utf8"] == [fault["code"] for fault in view["problem"]]
+    assert ([], before) == (report, await stored(shop))
+
+
+async def test_what_is_wrong_with_a_workbook_or_a_head_is_told(shop: Shop) -> None:
+    view, _ = await imported(shop, b"PK", media=XLSX)
+    assert ["file_unreadable"] == [fault["code"] for fault in view["problem"]]
+    view, _ = await imported(shop, b"market,form,nonsense\n1,2,3", media=CSV)
+    assert ["/rows/1/nonsense"] == [fault["pointer"] for fault in view["problem"]]
+
+
+async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
+    content = [value(1)] * (TOGETHER_MAX + 1)
+    view, report = await imported(shop, content, "index-values")
+    assert ("refused", []) == (view["state"], report)
+    assert ["too_many_rows_together"] == [fault["code"] for fault in view["problem"]]
+    assert f"up to {TOGETHER_MAX} rows" in view["problem"][0]["detail"]
+
+
+# --- all or nothing
+
+
+async def test_one_row_without_form_refuses_all(shop: Shop) -> None:
+    before = await stored(shop)
+    view, report = await imported(shop, [offer(shop), offer(shop, net_wet_t="many"), offer(shop)])
+    assert ("refused", 3, 0, 1) == counts(view)
+    assert ["rows_refused"] == [fault["code"] for fault in view["problem"]]
+    assert [(2, "net_wet_t", "not_decimal", None)] == told(report)
+    assert before == await stored(shop)
+
+
+def told(report: list[dict[str, Any]]) -> list[tuple[int, str, str, str | None]]:
+    return [(line["row"], line["column"], line["code"], line["id"]) for line in report]
+
+
+async def test_every_row_that_the_rules_refuse_is_told(shop: Shop) -> None:
+    before = await stored(shop)
+    bodies = [
+        offer(shop, valid_until="2020-01-01T00:00:00Z"),
+        offer(shop),
+        offer(shop, market="mkt_" + "0" * 32),
+    ]
+    view, report = await imported(shop, bodies)
+    assert ("refused", 3, 0, 2) == counts(view)
+    assert [(1, "valid_until"), (3, "")] == [(line["row"], line["column"]) for line in report]
+    assert "market_unknown" == report[1]["code"]
+    assert before == await stored(shop)
+
+
+async def test_a_lot_twice_in_one_transaction(shop: Shop) -> None:
+    view, report = await imported(shop, [lot(shop, "A"), lot(shop, "B"), lot(shop, "A")], "lots")
+    assert ("refused", 3, 0, 1) == counts(view)
+    assert [(3, "", "row_repeats", None)] == told(report)
+    view, report = await imported(shop, [lot(shop, "A"), lot(shop, "B")], "lots")
+    assert ("completed", 2, 2, 0) == counts(view)
+    view, report = await imported(shop, [lot(shop, "C"), lot(shop, "B")], "lots")
+    assert [(2, "physical_lot", "lot_already_reserved", None)] == told(report)
+
+
+async def test_all_rows_are_one_transaction(shop: Shop) -> None:
+    before = await stored(shop)
+    bodies = [offer(shop, net_wet_t="10.000") for _ in range(3)]
+    view, report = await imported(shop, bodies)
+    assert ("completed", 3, 3, 0) == counts(view)
+    after = await stored(shop)
+    assert (3, 1) == tuple(after[name] - before[name] for name in ("supply", "record.request"))
+    for line in report:
+        read = await shop.ask("GET", f"/v1/supply-offers/{line['id']}", by=shop.scene.sellers[0])
+        assert "10.000" == read.json()["net_wet_t"]
+
+
+async def test_values_of_an_index_are_one_publication(shop: Shop) -> None:
+    view, report = await imported(shop, [value(1), value(2), value(1)], "index-values")
+    assert ("refused", 3, 0, 1) == counts(view)
+    assert [(3, "published_at", "index_restatement_stale", None)] == told(report)
+    other_unit = value(3, currency="EUR")
+    view, report = await imported(shop, [value(1), value(2), other_unit], "index-values")
+    assert [(3, "", "row_repeats", None)] == told(report)
+    view, report = await imported(shop, [value(1), value(2, index="dy-oxide"), value(3)], "index-values")
+    assert ("completed", 3, 3, 0) == counts(view)
+    assert report[0]["id"] == report[2]["id"] != report[1]["id"]
+
+
+# --- row by row
+
+
+async def test_good_rows_stand_and_others_are_told(shop: Shop) -> None:
+    bodies = [
+        offer(shop),
+        offer(shop, net_wet_t="many"),
+        offer(shop, valid_until="2020-01-01T00:00:00Z"),
+        offer(shop),
+    ]
+    view, report = await imported(shop, bodies, query="&mode=partial")
+    assert ("completed", 4, 2, 2) == counts(view)
+    assert [1, 2, 3, 4] == [line["row"] for line in report]
+    assert ["accepted", "not_decimal", "accepted"] == [report[place]["code"] for place in (0, 1, 3)]
+    assert ("valid_until", None) == (report[2]["column"], report[2]["id"])
+
+
+async def test_values_that_are_refused_do_not_take_others_with_them(shop: Shop) -> None:
+    rows = [
+        value(1),
+        value(2),
+        value(2, amount="70.00"),
+        value(3, published_at="2099-01-01T00:00:00Z"),
+        value(4),
+    ]
+    view, report = await imported(shop, rows, "index-values", query="&mode=partial")
+    assert ("completed", 5, 3, 2) == counts(view)
+    assert [
+        (3, "published_at", "index_restatement_stale", None),
+        (4, "published_at", "index_value_in_future", None),
+    ] == [line for line in told(report) if line[2] != "accepted"]
+    listed = await shop.ask("GET", "/v1/indices/ndpr-oxide/values", by=shop.scene.sellers[0])
+    assert ["2025-01-01", "2025-01-02", "2025-01-04"] == [
+        each["first_day"] for each in listed.json()["items"]
+    ]
+
+
+async def test_a_report_as_a_table(shop: Shop) -> None:
+    answer = await send(shop, b"market,form\n", media=CSV, query="&mode=partial")
+    await work(shop)
+    assert "row,column,code,sentence,id" == (await see(shop, answer, tail="/report")).text.strip()
+    answer = await send(shop, [offer(shop), {"=cmd": 1}], query="&mode=partial")
+    await work(shop)
+    report = [*csv.DictReader(StringIO((await see(shop, answer, tail="/report")).text))]
+    assert ("1", "accepted") == (report[0]["row"], report[0]["code"])
+    assert report[0]["id"].startswith("offer_")
+    assert "'=cmd" in {line["column"] for line in report}
+
+
+# --- broken off and taken up
+
+
+async def test_work_that_is_begun_again_doubles_nothing(shop: Shop) -> None:
+    """As after kill -9 between storing and remembering it: the same rows are given again."""
+    before = await stored(shop)
+    for mode in ("partial", "all_or_nothing"):
+        answer = await send(shop, [offer(shop) for _ in range(5)], query=f"&mode={mode}")
+        found = answer.json()["id"].removeprefix("imp_")
+        parts = await shop.scene.pool.fetch("select * from ops.import_part where import = $1::uuid", found)
+        await work(shop)
+        first = await lines(shop, answer)
+        async with shop.scene.pool.acquire() as connection:
+            await connection.execute("delete from ops.import_report where import = $1::uuid", found)
+            await connection.execute(
+                "update ops.import set state = 'storing', rows_read = 0, accepted = 0, refused = 0,"
+                " finished_at = null where import = $1::uuid",
+                found,
+            )
+            for part in parts:
+                await connection.execute("insert into ops.import_part values ($1, $2, $3)", *part)
+        await work(shop)
+        assert first == await lines(shop, answer)
+        assert ("completed", 5, 5, 0) == counts((await see(shop, answer)).json())
+    assert 10 == (await stored(shop))["supply"] - before["supply"]
+
+
+async def test_a_worker_that_stops_leaves_the_rest_to_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("market.imports.CHUNK_ROWS", 2)
+    answer = await send(shop, [offer(shop) for _ in range(5)], query="&mode=partial")
+    stop = asyncio.Event()
+    stop.set()
+    assert await worker(shop).work_once("first", stop)
+    assert ("storing", 0, 0, 0) == counts((await see(shop, answer)).json())
+    await work(shop)
+    assert ("completed", 5, 5, 0) == counts((await see(shop, answer)).json())
+    assert [1, 2, 3, 4, 5] == [line["row"] for line in await lines(shop, answer)]
+
+
+async def test_nobody_takes_what_another_works_on(shop: Shop) -> None:
+    answer = await send(shop, [offer(shop)])
+    held = "update ops.import set owner = 'other', leased_until = now() + $1::interval, state = 'storing'"
+    await shop.scene.pool.execute(held, timedelta(seconds=30))
+    assert not await worker(shop).work_once("test", asyncio.Event())
+    await shop.scene.pool.execute(held, timedelta(seconds=-1))
+    await work(shop)
+    assert "completed" == (await see(shop, answer)).json()["state"]
+
+
+async def test_cancelled_while_it_waits_and_while_rows_are_stored(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await stored(shop)
+    answer = await send(shop, [offer(shop)])
+    path = f"{IMPORTS}/{answer.json()['id']}"
+    cancelled = await shop.ask("DELETE", path, by=shop.scene.sellers[0])
+    assert (200, "cancelled") == (cancelled.status_code, cancelled.json()["state"])
+    await work(shop)
+    assert before == await stored(shop)
+    assert 404 == (await shop.ask("DELETE", path, by=shop.scene.sellers[1])).status_code
+
+    answer = await send(shop, [offer(shop) for _ in range(4)], query="&mode=partial")
+    monkeypatch.setattr("market.imports.CHUNK_ROWS", 2)
+    await shop.scene.pool.execute(
+        "update ops.import set cancel_asked = true where import = $1::uuid",
+        answer.json()["id"].removeprefix("imp_"),
+    )
+    await work(shop)
+    assert ("cancelled", 0, 0, 0) == counts((await see(shop, answer)).json())
+
+
+async def test_a_key_that_was_revoked_stores_nothing_more(shop: Shop) -> None:
+    before = await stored(shop)
+    await send(shop, [offer(shop)])
+    await shop.scene.pool.execute("update api_key set revoked = true")
+    await work(shop)
+    async with shop.scene.pool.acquire() as connection:
+        row = await connection.fetchrow("select state, problem from ops.import")
+    assert row is not None
+    assert ("cancelled", "unauthenticated") == (row["state"], json.loads(row["problem"])[0]["code"])
+    assert before == await stored(shop)
+
+
+# --- templates
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_templates(shop: Shop, kind: str) -> None:
+    for form, media in (("csv", CSV), ("xlsx", XLSX), ("ndjson", NDJSON)):
+        answer = await shop.ask("GET", f"{IMPORTS}/templates/{kind}?format={form}", by=shop.scene.sellers[0])
+        assert (200, media) == (answer.status_code, answer.headers["content-type"].partition(";")[0])
+    assert 404 == (await shop.ask("GET", f"{IMPORTS}/templates/x", by=shop.scene.sellers[0])).status_code
