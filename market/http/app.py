@@ -53,6 +53,8 @@ from market.http import (
     supply_offers,
     transformations,
     twins,
+    webhook_messages,
+    webhooks,
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
@@ -72,6 +74,8 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *keys.HANDLERS,
     *streams.HANDLERS,
     *feed.HANDLERS,
+    *webhooks.HANDLERS,
+    *webhook_messages.HANDLERS,
     *markets.HANDLERS,
     *members.HANDLERS,
     *inputs.HANDLERS,

@@ -59,6 +59,8 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "passport": "pass",
     "transformation": "tra",
     "policy": "pol",
+    "webhook": "hook",
+    "message": "msg",
 }
 _encoder: Final = msgspec.json.Encoder()
 

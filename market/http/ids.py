@@ -30,6 +30,8 @@ Prefix = Literal[
     "pass",
     "tra",
     "pol",
+    "hook",
+    "msg",
 ]
 
 HEX_DIGITS: Final = 32
@@ -68,6 +70,8 @@ NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
+WebhookId = Annotated[str, _meta("hook", "a webhook")]
+MessageId = Annotated[str, _meta("msg", "a message to a webhook")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
 PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
 SupplyId = Annotated[

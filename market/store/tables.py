@@ -13,6 +13,7 @@ STATE: Final = (
     "licence",
     "api_key",
     "partner_stream",
+    "webhook",
     "initiative",
     "policy",
     "policy_version",
@@ -59,4 +60,7 @@ OPERATIONAL: Final = (
     "ops.snapshot",
     "ops.outlet",
     "ops.feed_floor",
+    "ops.webhook_sender",
+    "ops.webhook_place",
+    "ops.webhook_message",
 )

@@ -4,6 +4,7 @@ confirmed, never its limit, ask or weights, and 404 for its ids."""
 import itertools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -166,8 +167,22 @@ async def street(shop: Shop) -> Street:
         "passport": [to_text("pass", each) for each in (*loop[:2], loop[3])],
         "transformation": [to_text("tra", loop[2])],
         "run": [to_text("run", uuid7())],
+        **await hooks(shop, firms.values()),
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
+
+
+async def hooks(shop: Shop, firms: Iterable[Firm]) -> dict[str, list[str]]:
+    """A webhook of each, with a test that waits."""
+    made: dict[str, list[str]] = {"webhook": [], "message": []}
+    for firm in firms:
+        given: dict[str, Any] = {"by": firm, "roles": TENANT_ROLES}
+        body = {"url": f"https://partner.example/{firm.organisation.hex}"}
+        webhook = (await shop.ask("POST", "/v1/webhooks", body=body, **given)).json()["id"]
+        message = (await shop.ask("POST", f"/v1/webhooks/{webhook}/test", **given)).json()["id"]
+        made["webhook"].append(webhook)
+        made["message"].append(message)
+    return made
 
 
 async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:
