@@ -4,7 +4,6 @@ confirmed, never its limit, ask or weights, and 404 for its ids."""
 import itertools
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -140,6 +139,9 @@ async def street(shop: Shop) -> Street:
     }
     parties_["buyer"].secret += identity(policy)
     parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
+    hooked = {name: await hook(shop, firm) for name, firm in firms.items()}
+    for name, found_ids in hooked.items():
+        parties_[name].secret += [each.partition("_")[2] for each in found_ids]
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
         "facility": [to_text("fac", firm.facility) for firm in firms.values()],
@@ -167,22 +169,19 @@ async def street(shop: Shop) -> Street:
         "passport": [to_text("pass", each) for each in (*loop[:2], loop[3])],
         "transformation": [to_text("tra", loop[2])],
         "run": [to_text("run", uuid7())],
-        **await hooks(shop, firms.values()),
+        "webhook": [webhook for webhook, _ in hooked.values()],
+        "message": [message for _, message in hooked.values()],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
 
 
-async def hooks(shop: Shop, firms: Iterable[Firm]) -> dict[str, list[str]]:
-    """A webhook of each, with a test that waits."""
-    made: dict[str, list[str]] = {"webhook": [], "message": []}
-    for firm in firms:
-        given: dict[str, Any] = {"by": firm, "roles": TENANT_ROLES}
-        body = {"url": f"https://partner.example/{firm.organisation.hex}"}
-        webhook = (await shop.ask("POST", "/v1/webhooks", body=body, **given)).json()["id"]
-        message = (await shop.ask("POST", f"/v1/webhooks/{webhook}/test", **given)).json()["id"]
-        made["webhook"].append(webhook)
-        made["message"].append(message)
-    return made
+async def hook(shop: Shop, firm: Firm) -> tuple[str, str]:
+    """A webhook, and a test of it that waits."""
+    given: dict[str, Any] = {"by": firm, "roles": TENANT_ROLES}
+    body = {"url": f"https://partner.example/{firm.organisation.hex}"}
+    webhook: str = (await shop.ask("POST", "/v1/webhooks", body=body, **given)).json()["id"]
+    message: str = (await shop.ask("POST", f"/v1/webhooks/{webhook}/test", **given)).json()["id"]
+    return webhook, message
 
 
 async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:
