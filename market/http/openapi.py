@@ -88,8 +88,8 @@ def _webhook(schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": "webhook_event",
         "summary": "An event, posted to a webhook of the organisation",
         "tags": ["Webhooks"],
-        "description": "At least once; drop ids that you have seen. Any 2xx takes it, 410 disables the webhook, "
-        "anything else is tried again. Redirects are not followed.",
+        "description": "At least once; drop ids that you have seen. Any 2xx takes it, 410 disables the "
+        "webhook, anything else is tried again. Redirects are not followed.",
         "parameters": [
             {
                 "name": name,
