@@ -1243,7 +1243,7 @@ CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE in_
 
 CREATE INDEX transformation_by_id ON state.transformation USING btree (transformation);
 
-CREATE UNIQUE INDEX webhook_by_id ON state.webhook USING btree (webhook);
+CREATE INDEX webhook_by_id ON state.webhook USING btree (webhook);
 
 CREATE INDEX feed_of_audience ON view.feed USING btree (audience, stream, lane, "position");
 

@@ -42,7 +42,8 @@ class Range(Struct, frozen=True, kw_only=True):
 START = """
 with fresh as (
     insert into ops.webhook_sender (webhook, organisation, version)
-    select webhook, organisation, version from webhook where not removed
+    select webhook, organisation, version from webhook w
+    where not removed and not exists (select from ops.webhook_sender s where s.webhook = w.webhook)
     on conflict (webhook) do nothing returning webhook, organisation
 )
 insert into ops.webhook_place (webhook, again, stream, lane, position)

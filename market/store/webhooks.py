@@ -39,12 +39,12 @@ where lane = $1 and organisation = $2 and webhook = $3 and not removed
 
 ROTATE = """
 update webhook set version = version + 1, position = $4, generation = $5, previous_until = $6
-where lane = $1 and organisation = $2 and webhook = $3 and not removed
+where lane = $1 and organisation = $2 and webhook = $3 and not removed and generation = $5 - 1
 """
 
 DISABLE = """
 update webhook set version = version + 1, position = $4, active = false, disabled = $5
-where lane = $1 and organisation = $2 and webhook = $3 and not removed
+where lane = $1 and organisation = $2 and webhook = $3 and active
 """
 
 REMOVE = """

@@ -17,7 +17,7 @@ CREATE TABLE state.webhook (
     body bytea NOT NULL,
     PRIMARY KEY (lane, organisation, webhook)
 );
-CREATE UNIQUE INDEX webhook_by_id ON state.webhook (webhook);
+CREATE INDEX webhook_by_id ON state.webhook (webhook);
 
 -- Which process posts to a webhook, and how it goes there: `failures` in a row, none before `not_before`. Operational.
 CREATE TABLE ops.webhook_sender (
