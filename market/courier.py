@@ -228,7 +228,6 @@ class Courier:
             assert self._places is not None
             self._places |= behind
             self._stored |= behind
-        crash_point("webhooks.recorded")
         return go_on
 
     async def _try_again(self, webhook: Webhook, failures: int, message: Message) -> None:

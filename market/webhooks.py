@@ -19,7 +19,6 @@ import structlog
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.desk import Desk
-from events.faults import crash_point
 from market.courier import Courier, Round
 from market.ground import Wiring, new_id, webhook_key, webhook_reach
 from market.outgoing import SECONDS_MAX, Resolve, resolve
@@ -123,7 +122,6 @@ class Webhooks:
             held = await webhook_senders.take(
                 connection, self._shared.owner, seconds=LEASE_SECONDS, webhooks_max=WEBHOOKS_MAX
             )
-        crash_point("webhooks.taken")
         for webhook in [known for known, task in self._tasks.items() if task.done()]:
             self._forget(webhook)
         for webhook in self._couriers.keys() - held.keys():

@@ -25,10 +25,13 @@ EMBEDDING: Final[tuple[tuple[Network, int], ...]] = (
 """NAT64 and 6to4: networks whose addresses lead to the IPv4 address so many bits from their end."""
 OF_PLATFORMS: Final[tuple[Network, ...]] = (
     ip_network("168.63.129.16/32"),
+    ip_network("192.0.0.0/24"),
     ip_network("192.88.99.0/24"),
-    ip_network("2001::/32"),
+    ip_network("2001::/23"),
+    ip_network("3fff::/20"),
 )
-"""Global by the registry, and not for others all the same: a cloud's wire server, relays of 6to4, Teredo."""
+"""Global to some versions of the registry, and for nobody all the same: a cloud's wire server, protocol
+assignments, relays of 6to4, Teredo, documentation."""
 PORTS: Final = {"https": 443, "http": 80}
 
 

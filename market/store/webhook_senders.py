@@ -66,12 +66,18 @@ delete from ops.webhook_sender s using webhook w
 where w.webhook = s.webhook and w.removed and (s.leased_until is null or s.leased_until < clock_timestamp())
 """
 
-# Free, expired or ours, by the database's clock, as leases of readers are.
+KEEP = """
+update ops.webhook_sender s set leased_until = clock_timestamp() + make_interval(secs => $2)
+from webhook w where s.owner = $1 and w.webhook = s.webhook and not w.removed
+returning s.webhook, s.organisation
+"""
+
+# Free or expired, by the database's clock, as leases of readers are.
 TAKE = """
 with wanted as (
     select s.webhook from ops.webhook_sender s join webhook w using (webhook)
-    where not w.removed and (s.owner = $1 or s.owner is null or s.leased_until < clock_timestamp())
-    order by s.owner is distinct from $1, s.webhook
+    where not w.removed and (s.owner is null or s.leased_until < clock_timestamp())
+    order by s.webhook
     limit $3
     for update of s skip locked
 )
@@ -95,7 +101,8 @@ async def take(connection: Connection, owner: str, *, seconds: float, webhooks_m
     """
     await start(connection)
     await connection.execute(FORGET)
-    rows = await connection.fetch(TAKE, owner, seconds, webhooks_max)
+    rows = await connection.fetch(KEEP, owner, seconds)
+    rows += await connection.fetch(TAKE, owner, seconds, max(webhooks_max - len(rows), 0))
     return {row["webhook"]: row["organisation"] for row in rows}
 
 

@@ -479,7 +479,6 @@ async def test_who_has_lost_the_lease_writes_nothing(scene: Scene, receiver: Rec
     assert {1} == {message.attempts for message in (await hooked.log()).values()}
 
 
-@pytest.mark.timeout(120)
 async def test_whatever_dies_every_event_arrives_with_the_same_id(
     database: Any, scene: Scene, receiver: Receiver
 ) -> None:
@@ -489,7 +488,6 @@ async def test_whatever_dies_every_event_arrives_with_the_same_id(
     lines: list[PartnerLine] = []
     for crash_at, script in (
         ("webhooks.posted:2", []),
-        ("webhooks.recorded:2", []),
         ("webhooks.retried", [500]),
     ):
         receiver.script.extend(script)  # type: ignore[arg-type]
