@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from base64 import b64decode
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +9,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 from standardwebhooks.webhooks import Webhook
+
+from market.client.webhooks import Verifier
 
 Behaviour = int | Literal["hang", "break", "redirect", "flood"]
 ANSWER = b"HTTP/1.1 %d Told\r\ncontent-length: 0\r\n\r\n"
@@ -36,10 +36,8 @@ class Got(Struct, frozen=True, kw_only=True):
     def check(self, secret: str, public_key: str) -> None:
         """Raises unless both kinds of signature hold."""
         Webhook(secret).verify(self.body, self.headers)
-        public = Ed25519PublicKey.from_public_bytes(b64decode(public_key.removeprefix("whpk_")))
-        signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body
-        pairs = [part.partition(",") for part in self.headers["webhook-signature"].split(" ")]
-        public.verify(b64decode(next(text for kind, _, text in pairs if kind == "v1a")), signed)
+        for key in (secret, public_key):
+            Verifier(key).verify(self.headers, self.body)
 
 
 class Receiver:
