@@ -3,7 +3,7 @@
 Lane key: the organisation, of an initiative its code, of a policy the policy.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -175,6 +175,67 @@ class StreamClosed(Struct, frozen=True, kw_only=True):
     organisation: UUID
 
 
+Url = Annotated[str, Meta(min_length=1, max_length=1_000)]
+
+
+class WebhookRegistered(Struct, frozen=True, kw_only=True):
+    """Where the organisation wants what it may see to be posted, from now on; no types or markets: of all.
+
+    Its secrets stand nowhere: they are derived from the deployment's, the webhook's id and a generation,
+    the first of which is 1.
+    """
+
+    TYPE: ClassVar[str] = "parties.webhook.registered.v1"
+
+    organisation: UUID
+    webhook: UUID
+    url: Url
+    types: Annotated[tuple[Code, ...], Meta(max_length=200)] = ()
+    markets: Annotated[tuple[UUID, ...], Meta(max_length=100)] = ()
+
+
+class WebhookChanged(Struct, frozen=True, kw_only=True):
+    """The webhook as it stands after the change; one that is not active goes on later where it stopped."""
+
+    TYPE: ClassVar[str] = "parties.webhook.changed.v1"
+
+    organisation: UUID
+    webhook: UUID
+    url: Url
+    types: Annotated[tuple[Code, ...], Meta(max_length=200)] = ()
+    markets: Annotated[tuple[UUID, ...], Meta(max_length=100)] = ()
+    active: bool = True
+
+
+class WebhookSecretRotated(Struct, frozen=True, kw_only=True):
+    """A new generation of secrets; those of the one before sign beside them until `previous_until`."""
+
+    TYPE: ClassVar[str] = "parties.webhook.secret-rotated.v1"
+
+    organisation: UUID
+    webhook: UUID
+    generation: Count
+    previous_until: Instant
+
+
+class WebhookDisabled(Struct, frozen=True, kw_only=True):
+    """Nothing more is posted: every attempt since `since` has failed for days, or the receiver is gone."""
+
+    TYPE: ClassVar[str] = "parties.webhook.disabled.v1"
+
+    organisation: UUID
+    webhook: UUID
+    reason: Literal["failing", "gone"]
+    since: Instant
+
+
+class WebhookRemoved(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.webhook.removed.v1"
+
+    organisation: UUID
+    webhook: UUID
+
+
 class InitiativeRegistered(Struct, frozen=True, kw_only=True):
     """A project or alliance of organisations; its code is for ever."""
 
@@ -282,6 +343,11 @@ FACTS: tuple[type[Struct], ...] = (
     ApiKeyRevoked,
     StreamOpened,
     StreamClosed,
+    WebhookRegistered,
+    WebhookChanged,
+    WebhookSecretRotated,
+    WebhookDisabled,
+    WebhookRemoved,
     InitiativeRegistered,
     InitiativeChanged,
     InitiativeRevoked,

@@ -44,6 +44,9 @@ TIMER_COMMANDS: Final = Counter(
 )
 TAPE_RECORDS: Final = Counter("lodestone_tape_records", "Records sent to the public tape.", ("topic",))
 PARTNER_RECORDS: Final = Counter("lodestone_partner_records", "Records sent to the topics of partners.")
+WEBHOOK_POSTS: Final = Counter(
+    "lodestone_webhook_posts", "Messages posted to webhooks, by what came of it.", ("outcome",)
+)
 CHECKPOINTS_REFUSED: Final = Gauge(
     "lodestone_checkpoints_refused", "Lanes whose head the signer refuses to sign."
 )

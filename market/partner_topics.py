@@ -18,6 +18,7 @@ from events.decision import LaneKey
 from events.faults import crash_point
 from events.publishing import Message, NotPublished, TopicWriter
 from market.metrics import PARTNER_RECORDS
+from market.rules.partner_events import SOURCE
 from market.rules.partner_lines import PartnerLine
 from market.rules.streams import partner_topic
 from market.store import feed, outlets, party_reads
@@ -25,7 +26,6 @@ from market.topics import TopicError
 
 log = structlog.get_logger("lodestone.publisher")
 
-SOURCE: Final = "urn:lodestone:partner"
 RETRY_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 CHUNK_LINES: Final = 500

@@ -25,7 +25,7 @@ from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
 from market.audit_schedule import audit_now_and_then
 from market.auditor import ChainFollower
-from market.ground import Wiring, new_id, new_salt, publisher_key
+from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
 from market.http.access import SECRET_BYTES, Credential, KeyRing
 from market.http.app import create_app
 from market.http.door import Door
@@ -37,6 +37,7 @@ from market.http.sending import Protocol
 from market.imports import run_imports
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
+from market.outgoing import resolve
 from market.partner_topics import PartnerTopics
 from market.projector import Projector
 from market.publisher import (
@@ -61,11 +62,13 @@ from market.store.views import PROJECTOR
 from market.timers import Timers, count_command
 from market.topics import create_partner_topic
 from market.watch import checks, watch
+from market.webhooks import run_webhooks
 
 log = structlog.get_logger("lodestone.services")
 
 SERVICES: Final = (
     "api", "relay", "matcher", "follower", "timers", "projector", "publisher", "auditor", "signer", "imports",
+    "webhooks",
 )  # fmt: skip
 LOCAL_SERVICES: Final = (*SERVICES, "witness")
 """What `lodestone up` runs: a witness of one's own deployment is for trying out."""
@@ -300,6 +303,9 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         new_secret=partial(secrets.token_bytes, SECRET_BYTES),
         public_id_key=publisher_key(settings),
         topic_prefix=wiring.prefix,
+        webhook_key=webhook_key(settings),
+        reach=webhook_reach(settings),
+        resolve=resolve,
         keys=KeyRing(partial(find_credential, wiring.reader), wiring.clock),
         seal=CursorSeal(settings.cursor_secret.get_secret_value()),
         limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
@@ -408,4 +414,5 @@ _BUILDERS: Final[dict[str, Service]] = {
     "signer": run_signer,
     "imports": run_imports,
     "witness": run_witness,
+    "webhooks": run_webhooks,
 }

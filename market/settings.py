@@ -133,6 +133,16 @@ class Settings(BaseSettings):
     """HMAC key of the ids on the public tape, ≥ 32 characters."""
     cursor_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
     """Key that seals page cursors, ≥ 32 characters."""
+    webhook_secret: Secret = SecretStr(DEVELOPMENT_SECRET)
+    """What the secrets of webhooks are derived from, ≥ 32 characters; with another one all of them change."""
+
+    # --- webhooks
+    webhook_ports: str = "443"
+    """Ports, separated by commas, that may be posted to."""
+    webhook_networks: str = ""
+    """Networks, separated by commas, that may be posted to although they are not public: for development."""
+    webhook_plain: bool = False
+    """http:// may be posted to as well: for development."""
 
     # --- audit
     audit_hours: int = Field(24, ge=0, le=8_760)
@@ -179,7 +189,14 @@ class Settings(BaseSettings):
                 raise ValueError("must be host:port, several separated by commas")
         return value
 
-    @field_validator("http_trusted_proxies")
+    @field_validator("webhook_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        if not all(port.strip().isdecimal() and 0 < int(port) < 65536 for port in value.split(",")):
+            raise ValueError("must be port numbers, several separated by commas")
+        return value
+
+    @field_validator("http_trusted_proxies", "webhook_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         for network in filter(None, value.split(",")):
@@ -228,13 +245,18 @@ class Settings(BaseSettings):
     def _unfit_for_production(self) -> list[str]:
         problems = [
             f"{PREFIX}{name.upper()} must be set to a secret of its own in production"
-            for name in ("public_id_secret", "cursor_secret")
+            for name in ("public_id_secret", "cursor_secret", "webhook_secret")
             if getattr(self, name).get_secret_value() == DEVELOPMENT_SECRET
         ]
         problems += [
             f"{PREFIX}{name.upper()} must be set in production: the embedded server is for development"
             for name in ("database_url", "kafka_bootstrap")
             if getattr(self, name) is None
+        ]
+        problems += [
+            f"{PREFIX}{name.upper()} must not be set in production: webhooks lead to public addresses by TLS"
+            for name in ("webhook_networks", "webhook_plain")
+            if getattr(self, name)
         ]
         if "LODESTONE_CRASH_AT" in os.environ:
             problems.append("LODESTONE_CRASH_AT is for tests only")

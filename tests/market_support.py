@@ -80,6 +80,7 @@ from market.commands import (
     rehearsals,
     requirements,
     transformations,
+    webhooks,
 )
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import ALGORITHM, conclude
@@ -94,8 +95,17 @@ from market.rules.parties import (
 )
 from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.policies import NewPolicy, PolicyDetails
+from market.rules.reach import Reach
 from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
+from market.rules.webhook_terms import WebhookTerms
+from market.rules.webhooks import (
+    ChangeWebhook,
+    DisableWebhook,
+    RegisterWebhook,
+    RemoveWebhook,
+    RotateWebhook,
+)
 from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
@@ -511,6 +521,20 @@ async def trade_for_a_while(scene: Scene) -> None:
     await go_round_the_loop(scene)
 
 
+async def change_webhooks(scene: Scene, firm: Firm) -> None:
+    """One that is removed, and one that was disabled."""
+    desk, terms = scene.desk, WebhookTerms(url="https://partner.example/hook")
+    of: dict[str, Any] = {"caller": firm.trader, "organisation": firm.organisation}
+    for webhook in (removed := uuid7(), disabled := uuid7()):
+        await webhooks.register(desk, RegisterWebhook(**of, webhook=webhook, terms=terms, reach=Reach()))
+    resting = {"expected_version": 1, "terms": terms, "active": False, "reach": Reach()}
+    await webhooks.change(desk, ChangeWebhook(**of, webhook=removed, **resting))
+    await webhooks.remove(desk, RemoveWebhook(**of, webhook=removed))
+    await webhooks.rotate(desk, RotateWebhook(**of, webhook=disabled, overlap_hours=1))
+    given = {"webhook": disabled, "version": 2, "reason": "failing", "since": scene.clock.now}
+    await webhooks.disable(desk, DisableWebhook(**{**of, **given, "caller": scene.operator}))
+
+
 async def go_round_the_loop(scene: Scene) -> None:
     """Two lots with passports become one, which is corrected, sold and retired; claims go by mass balance."""
     seller, buyer = scene.sellers[0], scene.buyers[0]
@@ -675,6 +699,8 @@ async def change_the_parties(scene: Scene) -> None:
     await parties.revoke_facility(desk, admin, organisation=organisation, facility=site.facility)
     await parties.open_stream(desk, buyer.trader, organisation=buyer.organisation)
     await parties.close_stream(desk, buyer.trader, organisation=buyer.organisation)
+    for firm in (*scene.sellers, buyer):
+        await change_webhooks(scene, firm)
     await parties.change_facility(
         desk,
         buyer.trader,

@@ -70,9 +70,14 @@ async def serving(
 
 
 async def start_cli(
-    database: Any, bootstrap: str, prefix: str, *arguments: str, crash_at: str | None = None
+    database: Any,
+    bootstrap: str,
+    prefix: str,
+    *arguments: str,
+    crash_at: str | None = None,
+    **settings: str,
 ) -> Process:
-    """`lodestone …` as a child on the same servers."""
+    """`lodestone …` as a child on the same servers; `settings` are further variables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")} | {
         "LODESTONE_ENVIRONMENT": "test",
         "LODESTONE_DATABASE_URL": database.admin_dsn,
@@ -84,6 +89,7 @@ async def start_cli(
         "LODESTONE_INSTANCE": instance_of(database),
         "NO_COLOR": "1",
     }
+    environment |= settings
     if crash_at is not None:
         environment["LODESTONE_CRASH_AT"] = crash_at
     command = [sys.executable, "-m", "market", *arguments]

@@ -114,6 +114,49 @@ CREATE TABLE ops.snapshot (
     CONSTRAINT snapshot_position_check CHECK (("position" >= 0))
 );
 
+CREATE TABLE ops.webhook_message (
+    message uuid NOT NULL,
+    webhook uuid NOT NULL,
+    organisation uuid NOT NULL,
+    event uuid NOT NULL,
+    type text NOT NULL,
+    stream text,
+    lane bigint,
+    "position" bigint,
+    audience uuid,
+    state text NOT NULL,
+    attempts bigint NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    tries jsonb NOT NULL,
+    CONSTRAINT webhook_message_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT webhook_message_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'given_up'::text])))
+);
+
+CREATE TABLE ops.webhook_place (
+    webhook uuid NOT NULL,
+    again boolean NOT NULL,
+    stream text NOT NULL,
+    lane bigint NOT NULL,
+    "position" bigint NOT NULL,
+    upto bigint,
+    CONSTRAINT webhook_place_check CHECK ((again = (upto IS NOT NULL))),
+    CONSTRAINT webhook_place_position_check CHECK (("position" >= 0))
+);
+
+CREATE TABLE ops.webhook_sender (
+    webhook uuid NOT NULL,
+    organisation uuid NOT NULL,
+    version bigint NOT NULL,
+    owner text,
+    leased_until timestamp with time zone,
+    failures bigint DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    not_before timestamp with time zone,
+    CONSTRAINT webhook_sender_failures_check CHECK ((failures >= 0))
+);
+
 CREATE TABLE record.audit_run (
     run uuid NOT NULL,
     recorded_by text NOT NULL,
@@ -804,6 +847,24 @@ CREATE TABLE state.transformation (
     CONSTRAINT transformation_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.webhook (
+    lane bigint NOT NULL,
+    organisation uuid NOT NULL,
+    webhook uuid NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    removed boolean NOT NULL,
+    active boolean NOT NULL,
+    disabled text,
+    generation bigint NOT NULL,
+    previous_until timestamp with time zone,
+    registered_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT webhook_generation_check CHECK ((generation >= 1)),
+    CONSTRAINT webhook_position_check CHECK (("position" >= 1)),
+    CONSTRAINT webhook_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE view.feed (
     stream text NOT NULL,
     lane bigint NOT NULL,
@@ -921,6 +982,18 @@ ALTER TABLE ONLY ops.outlet
 
 ALTER TABLE ONLY ops.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (name, stream, lane);
+
+ALTER TABLE ONLY ops.webhook_message
+    ADD CONSTRAINT webhook_message_pkey PRIMARY KEY (message);
+
+ALTER TABLE ONLY ops.webhook_message
+    ADD CONSTRAINT webhook_message_webhook_event_key UNIQUE (webhook, event);
+
+ALTER TABLE ONLY ops.webhook_place
+    ADD CONSTRAINT webhook_place_pkey PRIMARY KEY (webhook, again, stream, lane);
+
+ALTER TABLE ONLY ops.webhook_sender
+    ADD CONSTRAINT webhook_sender_pkey PRIMARY KEY (webhook);
 
 ALTER TABLE ONLY record.audit_run
     ADD CONSTRAINT audit_run_pkey PRIMARY KEY (run);
@@ -1072,6 +1145,9 @@ ALTER TABLE ONLY state.supply
 ALTER TABLE ONLY state.transformation
     ADD CONSTRAINT transformation_pkey PRIMARY KEY (lane, transformation);
 
+ALTER TABLE ONLY state.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (lane, organisation, webhook);
+
 ALTER TABLE ONLY view.feed
     ADD CONSTRAINT feed_pkey PRIMARY KEY (lane, stream, "position", audience);
 
@@ -1095,6 +1171,12 @@ CREATE UNIQUE INDEX import_of_request ON ops.import USING btree (organisation, r
 CREATE INDEX import_open ON ops.import USING btree (import) WHERE (state = ANY (ARRAY['waiting'::text, 'checking'::text, 'storing'::text]));
 
 CREATE INDEX outlet_of_lane ON ops.outlet USING btree (stream, lane) WHERE live;
+
+CREATE INDEX webhook_message_done ON ops.webhook_message USING btree (changed_at) WHERE (state <> 'waiting'::text);
+
+CREATE INDEX webhook_message_log ON ops.webhook_message USING btree (webhook, message);
+
+CREATE INDEX webhook_message_waiting ON ops.webhook_message USING btree (webhook, not_before) WHERE (state = 'waiting'::text);
 
 CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WHERE (NOT published);
 
@@ -1224,6 +1306,8 @@ CREATE INDEX supply_in_book ON state.supply USING btree (lane, market) WHERE in_
 
 CREATE INDEX transformation_by_id ON state.transformation USING btree (transformation);
 
+CREATE INDEX webhook_by_id ON state.webhook USING btree (webhook);
+
 CREATE INDEX feed_of_audience ON view.feed USING btree (audience, stream, lane, "position");
 
 CREATE INDEX match_entry_by_id ON view.match_entry USING btree (match);
@@ -1245,6 +1329,11 @@ ALTER TABLE ONLY ops.import_part
 
 ALTER TABLE ONLY ops.import_report
     ADD CONSTRAINT import_report_import_fkey FOREIGN KEY (import) REFERENCES ops.import(import) ON DELETE CASCADE;
+ALTER TABLE ONLY ops.webhook_message
+    ADD CONSTRAINT webhook_message_webhook_fkey FOREIGN KEY (webhook) REFERENCES ops.webhook_sender(webhook) ON DELETE CASCADE;
+
+ALTER TABLE ONLY ops.webhook_place
+    ADD CONSTRAINT webhook_place_webhook_fkey FOREIGN KEY (webhook) REFERENCES ops.webhook_sender(webhook) ON DELETE CASCADE;
 
 ALTER TABLE ONLY record.cosignature
     ADD CONSTRAINT cosignature_stream_lane_size_fkey FOREIGN KEY (stream, lane, size) REFERENCES record.checkpoint(stream, lane, size);
@@ -1261,6 +1350,30 @@ CREATE POLICY own ON ops.import_report FOR SELECT TO lodestone_reader USING ((im
 CREATE POLICY writer ON ops.import TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON ops.import_report TO lodestone_writer USING (true) WITH CHECK (true);
+CREATE POLICY auditor ON ops.webhook_message FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON ops.webhook_place FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON ops.webhook_sender FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY own ON ops.webhook_message FOR SELECT TO lodestone_reader USING ((organisation = ( SELECT state.reader_organisation() AS reader_organisation)));
+
+CREATE POLICY own ON ops.webhook_place FOR SELECT TO lodestone_reader USING ((webhook IN ( SELECT webhook_sender.webhook
+   FROM ops.webhook_sender)));
+
+CREATE POLICY own ON ops.webhook_sender FOR SELECT TO lodestone_reader USING ((organisation = ( SELECT state.reader_organisation() AS reader_organisation)));
+
+ALTER TABLE ops.webhook_message ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.webhook_place ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE ops.webhook_sender ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY writer ON ops.webhook_message TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON ops.webhook_place TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON ops.webhook_sender TO lodestone_writer USING (true) WITH CHECK (true);
 
 ALTER TABLE state.agreement ENABLE ROW LEVEL SECURITY;
 
@@ -1335,6 +1448,8 @@ CREATE POLICY auditor ON state.rule_set FOR SELECT TO lodestone_auditor USING (t
 CREATE POLICY auditor ON state.supply FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.transformation FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.webhook FOR SELECT TO lodestone_auditor USING (true);
 
 ALTER TABLE state.certificate ENABLE ROW LEVEL SECURITY;
 
@@ -1432,6 +1547,8 @@ CREATE POLICY own ON state.supply FOR SELECT TO lodestone_reader USING ((( SELEC
 
 CREATE POLICY own ON state.transformation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.webhook FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY parties ON state.agreement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
 CREATE POLICY parties ON state.agreement_proposal FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
@@ -1467,6 +1584,8 @@ ALTER TABLE state.rule_set ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.supply ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.transformation ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.webhook ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY writer ON state.agreement TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1535,6 +1654,8 @@ CREATE POLICY writer ON state.rule_set TO lodestone_writer USING (true) WITH CHE
 CREATE POLICY writer ON state.supply TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.transformation TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.webhook TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY auditor ON view.feed FOR SELECT TO lodestone_auditor USING (true);
 
@@ -1640,6 +1761,18 @@ GRANT SELECT ON TABLE ops.outlet TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.snapshot TO lodestone_writer;
 GRANT SELECT ON TABLE ops.snapshot TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.webhook_message TO lodestone_writer;
+GRANT SELECT ON TABLE ops.webhook_message TO lodestone_reader;
+GRANT SELECT ON TABLE ops.webhook_message TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.webhook_place TO lodestone_writer;
+GRANT SELECT ON TABLE ops.webhook_place TO lodestone_reader;
+GRANT SELECT ON TABLE ops.webhook_place TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.webhook_sender TO lodestone_writer;
+GRANT SELECT ON TABLE ops.webhook_sender TO lodestone_reader;
+GRANT SELECT ON TABLE ops.webhook_sender TO lodestone_auditor;
 
 GRANT SELECT,INSERT ON TABLE record.audit_run TO lodestone_auditor;
 GRANT SELECT ON TABLE record.audit_run TO lodestone_reader;
@@ -1875,6 +2008,10 @@ GRANT SELECT ON TABLE state.supply TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.transformation TO lodestone_writer;
 GRANT SELECT ON TABLE state.transformation TO lodestone_reader;
 GRANT SELECT ON TABLE state.transformation TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.webhook TO lodestone_writer;
+GRANT SELECT ON TABLE state.webhook TO lodestone_reader;
+GRANT SELECT ON TABLE state.webhook TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.feed TO lodestone_writer;
 GRANT SELECT ON TABLE view.feed TO lodestone_reader;

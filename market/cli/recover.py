@@ -17,7 +17,8 @@ from market.settings import Settings
 
 NOT_GIVEN_BACK: Final = (
     "what was accepted and had not reached the topics: lodestone audit receipt tells it from a receipt",
-    "secrets: the checkpoint key, LODESTONE_PUBLIC_ID_SECRET, LODESTONE_CURSOR_SECRET; API keys work again",
+    "secrets: the checkpoint key and those of the settings; API keys work again",
+    "how far webhooks were: they are posted to again from where they were registered, with the same ids",
     "snapshots of readers and the books kept with rounds: made again while the services run",
     "leases, alarms and when a row was written",
 )

@@ -17,7 +17,7 @@ from market.settings import Settings
 @click.argument("services", nargs=-1, required=True, type=click.Choice([*SERVICES, "all"]))
 def command(*, services: tuple[str, ...]) -> None:
     """Run services: api, relay, matcher, follower, timers, projector, publisher, auditor, signer, imports,
-    or all.
+    webhooks, or all.
 
     A service that fails is started again, a lane at fault is stopped with an alarm; neither ends the process.
     """

@@ -108,7 +108,7 @@ OPEN_STREAM = of_organisation("stream.open", streams.open_stream)
 CLOSE_STREAM = of_organisation("stream.close", streams.close_stream)
 
 
-async def _submit(
+async def submit_for_party(
     desk: Desk,
     operation: Operation[Asked[A], OrganisationState],
     argument: A,
@@ -156,7 +156,7 @@ async def register_organisation(
     argument = RegisterOrganisation(
         caller=caller, organisation=organisation or desk.new_id(), details=details
     )
-    return await _submit(
+    return await submit_for_party(
         desk, REGISTER, argument, request=request, dry_run=dry_run, named=details.initiatives
     )
 
@@ -174,7 +174,9 @@ async def change_organisation(
     argument = ChangeOrganisation(
         caller=caller, organisation=organisation, expected_version=expected_version, details=details
     )
-    return await _submit(desk, CHANGE, argument, request=request, dry_run=dry_run, named=details.initiatives)
+    return await submit_for_party(
+        desk, CHANGE, argument, request=request, dry_run=dry_run, named=details.initiatives
+    )
 
 
 async def register_facility(
@@ -187,7 +189,7 @@ async def register_facility(
     dry_run: bool = False,
 ) -> Answer:
     argument = RegisterFacility(caller=caller, organisation=organisation, details=details)
-    return await _submit(desk, REGISTER_FACILITY, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REGISTER_FACILITY, argument, request=request, dry_run=dry_run)
 
 
 async def change_facility(
@@ -208,7 +210,7 @@ async def change_facility(
         expected_version=expected_version,
         details=details,
     )
-    return await _submit(desk, CHANGE_FACILITY, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, CHANGE_FACILITY, argument, request=request, dry_run=dry_run)
 
 
 async def revoke_facility(
@@ -221,7 +223,7 @@ async def revoke_facility(
     dry_run: bool = False,
 ) -> Answer:
     argument = RevokeFacility(caller=caller, organisation=organisation, facility=facility)
-    return await _submit(desk, REVOKE_FACILITY, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REVOKE_FACILITY, argument, request=request, dry_run=dry_run)
 
 
 async def register_certificate(
@@ -234,7 +236,7 @@ async def register_certificate(
     dry_run: bool = False,
 ) -> Answer:
     argument = RegisterCertificate(caller=caller, organisation=organisation, details=details)
-    return await _submit(desk, REGISTER_CERTIFICATE, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REGISTER_CERTIFICATE, argument, request=request, dry_run=dry_run)
 
 
 async def revoke_certificate(
@@ -247,7 +249,7 @@ async def revoke_certificate(
     dry_run: bool = False,
 ) -> Answer:
     argument = RevokeCertificate(caller=caller, organisation=organisation, certificate=certificate)
-    return await _submit(desk, REVOKE_CERTIFICATE, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REVOKE_CERTIFICATE, argument, request=request, dry_run=dry_run)
 
 
 async def register_licence(
@@ -260,7 +262,7 @@ async def register_licence(
     dry_run: bool = False,
 ) -> Answer:
     argument = RegisterLicence(caller=caller, organisation=organisation, details=details)
-    return await _submit(desk, REGISTER_LICENCE, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REGISTER_LICENCE, argument, request=request, dry_run=dry_run)
 
 
 async def revoke_licence(
@@ -273,7 +275,7 @@ async def revoke_licence(
     dry_run: bool = False,
 ) -> Answer:
     argument = RevokeLicence(caller=caller, organisation=organisation, licence=licence)
-    return await _submit(desk, REVOKE_LICENCE, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REVOKE_LICENCE, argument, request=request, dry_run=dry_run)
 
 
 async def issue_key(
@@ -288,7 +290,7 @@ async def issue_key(
 ) -> Answer:
     """The door makes the id, since it stands inside the secret text."""
     argument = IssueKey(caller=caller, organisation=organisation, key=key or desk.new_id(), details=details)
-    return await _submit(desk, ISSUE_KEY, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, ISSUE_KEY, argument, request=request, dry_run=dry_run)
 
 
 async def revoke_key(
@@ -301,7 +303,7 @@ async def revoke_key(
     dry_run: bool = False,
 ) -> Answer:
     argument = RevokeKey(caller=caller, organisation=organisation, key=key)
-    return await _submit(desk, REVOKE_KEY, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, REVOKE_KEY, argument, request=request, dry_run=dry_run)
 
 
 async def open_stream(
@@ -313,7 +315,7 @@ async def open_stream(
     dry_run: bool = False,
 ) -> Answer:
     argument = OpenStream(caller=caller, organisation=organisation)
-    return await _submit(desk, OPEN_STREAM, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, OPEN_STREAM, argument, request=request, dry_run=dry_run)
 
 
 async def close_stream(
@@ -325,4 +327,4 @@ async def close_stream(
     dry_run: bool = False,
 ) -> Answer:
     argument = CloseStream(caller=caller, organisation=organisation)
-    return await _submit(desk, CLOSE_STREAM, argument, request=request, dry_run=dry_run)
+    return await submit_for_party(desk, CLOSE_STREAM, argument, request=request, dry_run=dry_run)

@@ -54,6 +54,8 @@ from market.http import (
     supply_offers,
     transformations,
     twins,
+    webhook_messages,
+    webhooks,
 )
 from market.http.access import PUBLIC
 from market.http.door import Door
@@ -73,6 +75,8 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *keys.HANDLERS,
     *streams.HANDLERS,
     *feed.HANDLERS,
+    *webhooks.HANDLERS,
+    *webhook_messages.HANDLERS,
     *markets.HANDLERS,
     *members.HANDLERS,
     *inputs.HANDLERS,

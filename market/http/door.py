@@ -13,6 +13,8 @@ from market.http.feed_tail import FeedTail
 from market.http.limits import CallerLimits
 from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
+from market.outgoing import Resolve
+from market.rules.reach import Reach
 from market.solver import Solver
 
 Check = Callable[[], Awaitable[str | None]]
@@ -21,6 +23,7 @@ Check = Callable[[], Awaitable[str | None]]
 
 class Door(Struct, frozen=True, kw_only=True):
     """`public_id_key` makes the ids of the anonymised book; `topic_prefix` stands before the names of topics;
+    from `webhook_key` secrets are derived, `reach` and `resolve` tell where webhooks may lead;
     `new_secret` gives the 32 random bytes of an API key; `limits` are of organisations, `strangers` of the
     addresses of who is not known by a key; `solver` computes what-ifs of rounds; `import_bytes_max` is of a
     file; `public_url` is where everybody reaches the API."""
@@ -32,6 +35,9 @@ class Door(Struct, frozen=True, kw_only=True):
     new_secret: Callable[[], bytes]
     public_id_key: bytes
     topic_prefix: str
+    webhook_key: bytes
+    reach: Reach
+    resolve: Resolve
     keys: KeyRing
     seal: CursorSeal
     limits: CallerLimits

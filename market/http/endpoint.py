@@ -60,6 +60,8 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "transformation": "tra",
     "policy": "pol",
     "import": "imp",
+    "webhook": "hook",
+    "message": "msg",
 }
 _encoder: Final = msgspec.json.Encoder()
 

@@ -6,7 +6,6 @@ The same events as on its Kafka topic, from the same table, behind one cursor.
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from msgspec import Meta, Struct
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 from market.http.access import READERS
-from market.http.endpoint import JSON, Answer, Call, Nothing, endpoint
+from market.http.endpoint import Answer, Call, Nothing, endpoint
 from market.http.faults import Fault, InvalidInputError
 from market.http.feed_cursors import LATEST, PATH, FeedCursor, Place, check_kept, opened
 from market.http.feed_tail import Follower
@@ -24,6 +23,7 @@ from market.http.ids import MarketId, from_path
 from market.http.paging import page_size
 from market.http.problems import DoorError
 from market.http.reads import as_caller
+from market.rules.partner_events import PartnerEvent, members
 from market.rules.partner_lines import PARTNER_TYPES, PartnerLine
 from market.store import feed as store
 from market.store.feed import Vector
@@ -33,7 +33,6 @@ TAG: Final = "Feed"
 BATCH: Final = "application/cloudevents-batch+json"
 EVENT_STREAM: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
-SOURCE: Final = "urn:lodestone:partner"
 LIMIT_DEFAULT: Final = 100
 PAGE_LINES: Final = 200
 QUIET_SECONDS: Final = 15.0
@@ -58,22 +57,11 @@ class FeedQuery(Struct, frozen=True, kw_only=True):
     market: MarketId | None = None
 
 
-class FeedEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FeedEvent(PartnerEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A CloudEvent. `stream`, `lane` and `position` tell the place of the organisation's own events in the
     record; `cursor` goes on behind this event."""
 
-    specversion: str
-    id: UUID
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    datacontenttype: str
     cursor: str
-    data: Any
-    stream: str | None = None
-    lane: int | None = None
-    position: int | None = None
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -277,21 +265,7 @@ def _told(call: Call[Any, Any], place: Place, line: PartnerLine) -> Told:
     """The event, with the place that the caller has reached by it."""
     place.move(LaneKey(line.stream, line.lane), line.position)
     cursor = place.sealed(call)
-    event = FeedEvent(
-        specversion="1.0",
-        id=line.event,
-        source=SOURCE,
-        type=line.type,
-        subject=line.subject,
-        time=line.time,
-        datacontenttype=JSON,
-        cursor=cursor,
-        data=msgspec.Raw(line.body),
-        stream=line.stream if line.own else None,
-        lane=line.lane if line.own else None,
-        position=line.position if line.own else None,
-    )
-    return Told(cursor, line.type, _encoder.encode(event))
+    return Told(cursor, line.type, _encoder.encode(FeedEvent(cursor=cursor, **members(line))))
 
 
 def _frame(told: Told) -> bytes:

@@ -31,6 +31,8 @@ Prefix = Literal[
     "tra",
     "pol",
     "imp",
+    "hook",
+    "msg",
 ]
 
 HEX_DIGITS: Final = 32
@@ -69,6 +71,8 @@ NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]
 PassportId = Annotated[str, _meta("pass", "a material passport")]
+WebhookId = Annotated[str, _meta("hook", "a webhook")]
+MessageId = Annotated[str, _meta("msg", "a message to a webhook")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
 PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
 ImportId = Annotated[str, _meta("imp", "an import of a file")]

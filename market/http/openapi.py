@@ -18,6 +18,7 @@ from market.http.idempotency import HEADER, PATTERN
 from market.http.numbers import END
 from market.http.paging import Listing
 from market.http.problems import MEDIA_TYPE, Problem
+from market.rules.partner_events import PartnerEvent
 
 VERSION: Final = "1.0.0"
 REF: Final = "#/components/schemas/{name}"
@@ -58,6 +59,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(declared.tag for declared in endpoints)],
         "paths": paths,
+        "webhooks": {"event": {"post": _webhook(schemas)}},
         "components": {
             "schemas": dict(sorted(components.items())),
             "responses": _problem_responses(endpoints, schemas),
@@ -73,8 +75,41 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
+WEBHOOK_HEADERS: Final = {
+    "webhook-id": "The event's id: the same in every attempt, in the feed and on the topic.",
+    "webhook-timestamp": "Seconds since 1970 of this attempt.",
+    "webhook-signature": "Standard Webhooks 1.0: `v1,…` (HMAC-SHA256) and `v1a,…` (Ed25519), spaces between.",
+}
+
+
+def _webhook(schemas: dict[str, Any]) -> dict[str, Any]:
+    """What a receiver of `/v1/webhooks` is sent."""
+    return {
+        "operationId": "webhook_event",
+        "summary": "An event, posted to a webhook of the organisation",
+        "tags": ["Webhooks"],
+        "description": "At least once; drop ids that you have seen. Any 2xx takes it, 410 disables the "
+        "webhook, anything else is tried again. Redirects are not followed.",
+        "parameters": [
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": description,
+                "schema": {"type": "string"},
+            }
+            for name, description in WEBHOOK_HEADERS.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/cloudevents+json": {"schema": schemas[_identity(PartnerEvent)]}},
+        },
+        "responses": {"2XX": {"description": "Taken."}, "410": {"description": "Post nothing more."}},
+    }
+
+
 def _types(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
-    named: list[Any] = [Problem]
+    named: list[Any] = [Problem, PartnerEvent]
     for declared in endpoints:
         named += [declared.body, *_answers(declared)]
     yield from {_identity(kind): kind for kind in named if kind not in (None, str, bytes)}.values()

@@ -56,6 +56,11 @@ from events.party_events import (
     RecordRestored,
     StreamClosed,
     StreamOpened,
+    WebhookChanged,
+    WebhookDisabled,
+    WebhookRegistered,
+    WebhookRemoved,
+    WebhookSecretRotated,
 )
 from market.rules.passport import PassportFact
 
@@ -94,6 +99,9 @@ MarketFact: TypeAlias = (
 MaterialFact: TypeAlias = LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
 PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
+WebhookFact: TypeAlias = (
+    WebhookRegistered | WebhookChanged | WebhookSecretRotated | WebhookDisabled | WebhookRemoved
+)
 PartyFact: TypeAlias = (
     OrganisationRegistered
     | OrganisationChanged
@@ -108,6 +116,7 @@ PartyFact: TypeAlias = (
     | ApiKeyRevoked
     | StreamOpened
     | StreamClosed
+    | WebhookFact
     | InitiativeFact
     | PolicyFact
     | RecordRepublished

@@ -41,6 +41,7 @@ from market.rules.refusals import (
     OrganisationExists,
     OrganisationUnknown,
 )
+from market.rules.webhook_terms import Webhook
 from market.rules.wording import Code, CountryCode, Sha256Hex, Text
 
 FACILITIES_MAX = 200
@@ -162,6 +163,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     keys: tuple[ApiKey, ...] = ()
     memberships: tuple[Membership, ...] = ()
     streaming: bool = False
+    webhooks: tuple[Webhook, ...] = ()
     initiatives: frozenset[str] = frozenset()
 
 

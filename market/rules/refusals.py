@@ -345,6 +345,30 @@ class EntriesMax(Refusal):
     code = "entries_max"
 
 
+class WebhookUnknown(Refusal):
+    """The organisation has no such webhook."""
+
+    code = "webhook_unknown"
+
+
+class WebhookUrlUnusable(Refusal):
+    """Nothing can be posted there: {why}."""
+
+    code = "webhook_url_unusable"
+
+
+class AddressForbidden(Refusal):
+    """{host} has an address that is not public; nothing is posted there."""
+
+    code = "address_forbidden"
+
+
+class EventTypesUnknown(Refusal):
+    """No types of the feed: {unknown}."""
+
+    code = "event_types_unknown"
+
+
 class KeyUnknown(Refusal):
     """The organisation has no such key."""
 

@@ -15,6 +15,7 @@ _SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
     "matcher": {"record.market.v1": ("read",)},
     "follower": {"record.market.v1": ("read",)},
     "timers": {},
+    "webhooks": {},
     "projector": {"record.market.v1": ("read",)},
     "publisher": {"record.": ("read",), "public.": ("write",), "partner.": ("write", "create")},
     "auditor": {"record.": ("read",), "audit.checkpoints.v1": ("read",)},

@@ -37,6 +37,7 @@ from market.store import (
     reservations,
     supplies,
     transformations,
+    webhooks,
 )
 from market.store.market_facts import Batch, Named
 
@@ -70,6 +71,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Writ
 
 async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> None:
     """What was recovered of the record has no row: it stands in the journal."""
+    await webhooks.apply(connection, [event for event in events if webhooks.holds(event)])
     await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
     await parties.apply(connection, [event for event in events if parties.holds(event)])
     await policies.apply(connection, [event for event in events if policies.holds(event)])

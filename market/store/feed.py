@@ -116,6 +116,22 @@ group by l.stream, l.lane
 """
 
 
+# Times never fall within a lane, so this looks at no more than what came since.
+LAST_BEFORE = """
+select l.stream, l.lane, max(f.position) as position
+from unnest($1::uuid[]) as a (audience)
+cross join unnest($2::text[], $3::bigint[], $4::bigint[]) as l (stream, lane, upto)
+cross join lateral (
+    select position from feed
+    where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
+        and feed.position <= l.upto and feed.time < $5
+    order by feed.position desc
+    limit 1
+) f
+group by l.stream, l.lane
+"""
+
+
 async def read_last(connection: Connection, organisation: UUID, upto: Vector) -> dict[LaneKey, int]:
     """The last line of an organisation on each lane up to a place: lanes where it has none are not told."""
     keys = list(upto)
@@ -125,6 +141,22 @@ async def read_last(connection: Connection, organisation: UUID, upto: Vector) ->
         [key.stream for key in keys],
         [key.lane for key in keys],
         [upto[key] for key in keys],
+    )
+    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
+
+
+async def read_before(
+    connection: Connection, organisation: UUID, upto: Vector, instant: datetime
+) -> dict[LaneKey, int]:
+    """As `read_last`, of the lines of events before an instant."""
+    keys = list(upto)
+    rows = await connection.fetch(
+        LAST_BEFORE,
+        [organisation, ALL],
+        [key.stream for key in keys],
+        [key.lane for key in keys],
+        [upto[key] for key in keys],
+        instant,
     )
     return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
 

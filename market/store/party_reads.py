@@ -15,7 +15,7 @@ from market.rules.parties import (
     OrganisationState,
 )
 from market.rules.streams import PartnerStream
-from market.store import members
+from market.store import members, webhooks
 from market.store.parties import api_key, certificate, facility, licence, organisation
 from market.store.reading import Page, page
 
@@ -202,15 +202,17 @@ async def load_state(connection: Connection, lane: int, organisation_id: UUID) -
     """All of one organisation, under its lane."""
     rows = await connection.fetch(READ_STATE, lane, organisation_id)
     found = [organisation(row) for row in rows if row["kind"] == "organisation"]
+    hooks, newest = await webhooks.of_organisation(connection, lane, organisation_id)
     return OrganisationState(
         lane=lane,
-        position=max((row["position"] for row in rows), default=0),
+        position=max([newest, *(row["position"] for row in rows)]),
         organisation=found[0] if found else None,
         facilities=tuple(facility(row) for row in rows if row["kind"] == "facility"),
         certificates=tuple(certificate(row) for row in rows if row["kind"] == "certificate"),
         licences=tuple(licence(row) for row in rows if row["kind"] == "licence"),
         keys=tuple(api_key(row) for row in rows if row["kind"] == "api_key"),
         streaming=any(row["kind"] == "stream" and not row["revoked"] for row in rows),
+        webhooks=hooks,
         memberships=tuple(
             Membership(market=market, lane=market_lane)
             for market_lane, market in await members.markets_of(connection, organisation_id)

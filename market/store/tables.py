@@ -13,6 +13,7 @@ STATE: Final = (
     "licence",
     "api_key",
     "partner_stream",
+    "webhook",
     "initiative",
     "policy",
     "policy_version",
@@ -62,4 +63,7 @@ OPERATIONAL: Final = (
     "ops.import",
     "ops.import_part",
     "ops.import_report",
+    "ops.webhook_sender",
+    "ops.webhook_place",
+    "ops.webhook_message",
 )

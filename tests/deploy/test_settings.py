@@ -109,6 +109,7 @@ def test_production_refuses_default_secrets_and_embedded_servers(monkeypatch: py
     assert [
         "LODESTONE_PUBLIC_ID_SECRET must be set to a secret of its own in production",
         "LODESTONE_CURSOR_SECRET must be set to a secret of its own in production",
+        "LODESTONE_WEBHOOK_SECRET must be set to a secret of its own in production",
         "LODESTONE_DATABASE_URL must be set in production: the embedded server is for development",
         "LODESTONE_KAFKA_BOOTSTRAP must be set in production: the embedded server is for development",
         "LODESTONE_CRASH_AT is for tests only",
@@ -121,6 +122,7 @@ def test_production_with_its_own_secrets_starts(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("LODESTONE_KAFKA_BOOTSTRAP", "kafka-1:9092, kafka-2:9092")
     monkeypatch.setenv("LODESTONE_PUBLIC_ID_SECRET", "p" * 32)
     monkeypatch.setenv("LODESTONE_CURSOR_SECRET", "c" * 32)
+    monkeypatch.setenv("LODESTONE_WEBHOOK_SECRET", "w" * 32)
     assert "production" == load().environment
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_address
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -30,12 +31,23 @@ from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
 from market.rules.parties import KeyDetails
+from market.rules.reach import Address, Reach
 from market.services import find_credential
 from market.solver import Solver
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, project, scene_on
 
 IMPORT_BYTES_MAX = 1024 * 1024
+INSIDE = {"inside.example": ("10.1.2.3",)}
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """Every name is public; one leads inside as well, one nowhere."""
+    if host == "nowhere.example":
+        raise OSError(host)
+    return [ip_address("93.184.216.34"), *map(ip_address, INSIDE.get(host, ()))]
+
+
 AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
 secrets_made = count(1)
 
@@ -176,6 +188,9 @@ async def shop_on(
                     new_secret=lambda: next(secrets_made).to_bytes(32, "big"),
                     public_id_key=b"p" * 32,
                     topic_prefix="",
+                    webhook_key=b"w" * 32,
+                    reach=Reach(),
+                    resolve=resolve,
                     keys=KeyRing(partial(find_credential, reader), scene.clock),
                     seal=CursorSeal("c" * 32),
                     limits=CallerLimits(quota, clock_ns=lambda: 0),

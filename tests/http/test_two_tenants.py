@@ -142,6 +142,9 @@ async def street(shop: Shop) -> Street:
     }
     parties_["buyer"].secret += identity(policy)
     parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
+    hooked = {name: await hook(shop, firm) for name, firm in firms.items()}
+    for name, found_ids in hooked.items():
+        parties_[name].secret += [each.partition("_")[2] for each in found_ids]
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
         "facility": [to_text("fac", firm.facility) for firm in firms.values()],
@@ -171,6 +174,8 @@ async def street(shop: Shop) -> Street:
         "run": [to_text("run", uuid7())],
         "kind": ["offers"],
         "import": [await hand_in(shop, seller)],
+        "webhook": [webhook for webhook, _ in hooked.values()],
+        "message": [message for _, message in hooked.values()],
     }
     return Street(shop=shop, parties=parties_, ids=ids, match=match)
 
@@ -184,6 +189,15 @@ async def hand_in(shop: Shop, firm: Firm) -> str:
     await Imports(shop.scene.desk, owner="crawl", clock=shop.scene.clock).work_once("crawl", asyncio.Event())
     handed_in: str = answer.json()["id"]
     return handed_in
+
+
+async def hook(shop: Shop, firm: Firm) -> tuple[str, str]:
+    """A webhook, and a test of it that waits."""
+    given: dict[str, Any] = {"by": firm, "roles": TENANT_ROLES}
+    body = {"url": f"https://partner.example/{firm.organisation.hex}"}
+    webhook: str = (await shop.ask("POST", "/v1/webhooks", body=body, **given)).json()["id"]
+    message: str = (await shop.ask("POST", f"/v1/webhooks/{webhook}/test", **given)).json()["id"]
+    return webhook, message
 
 
 async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:

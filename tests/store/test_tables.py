@@ -19,6 +19,7 @@ from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
 from market.store.policies import PolicyFact
+from market.store.webhooks import WebhookFact
 
 POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
@@ -128,7 +129,13 @@ def test_migrations_have_limits_of_their_own() -> None:
         (market_events.FACTS, get_args(MarketFact)),
         (
             party_events.FACTS,
-            (*get_args(PartyFact), *get_args(InitiativeFact), *get_args(PolicyFact), *OF_THE_RECORD),
+            (
+                *get_args(PartyFact),
+                *get_args(InitiativeFact),
+                *get_args(PolicyFact),
+                *get_args(WebhookFact),
+                *OF_THE_RECORD,
+            ),
         ),
         (material_events.FACTS, get_args(MaterialFact)),
         (contract_events.FACTS, (*get_args(LifecycleFact), *get_args(VolumeFact), *WITHOUT_TABLES)),

@@ -1,0 +1,374 @@
+"""What concerns one webhook, posted message by message: the lines of its organisation, what has to be tried
+again, what is asked for once more.
+
+In order as long as all goes well. A message that fails waits for its time, and the next one takes its turn
+once the webhook's own pause is over: one that cannot be taken holds up nothing, and a receiver that is away
+is asked ever more seldom. While too many wait, no further line is taken.
+"""
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+from events.callers import Caller
+from events.connections import DATABASE_ERRORS, Connection, Pool, acquire
+from events.decision import LaneKey
+from events.desk import Desk
+from events.faults import crash_point
+from events.refusal import Refusal, Refusals
+from market.commands import webhooks as commands
+from market.metrics import WEBHOOK_POSTS
+from market.outgoing import Postman, Resolve
+from market.rules.partner_events import encoded, encoded_test
+from market.rules.partner_lines import PartnerLine
+from market.rules.reach import Reach
+from market.rules.webhook_retries import (
+    ATTEMPTS_MAX,
+    SCHEDULE_SECONDS,
+    has_failed_too_long,
+    pause_milliseconds,
+)
+from market.rules.webhook_signing import Secrets, derive, signature
+from market.rules.webhook_terms import Webhook
+from market.rules.webhooks import DisableWebhook
+from market.store import feed, webhook_messages, webhook_senders, webhooks
+from market.store.webhook_messages import Message, State, Try
+from market.store.webhook_senders import NotSender
+
+log = structlog.get_logger("lodestone.webhooks")
+
+LINES_AT_ONCE: Final = 20
+WAITING_MAX: Final = 64
+AHEAD_POSITIONS_MAX: Final = 1_000
+"""So far a place may be ahead of the one that is stored, over lines that were not wanted."""
+RETRY_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 60.0
+GONE: Final = 410
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """What couriers of one process share. `slots` bounds how many post at once."""
+
+    pool: Pool
+    desk: Desk
+    operator: UUID
+    owner: str
+    key: bytes
+    reach: Reach
+    resolve: Resolve
+    tls: ssl.SSLContext
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    slots: asyncio.Semaphore
+    post_seconds_max: float
+    schedule_seconds: tuple[int, ...] = SCHEDULE_SECONDS
+
+
+class Courier:
+    """Of one webhook, while its process holds the lease."""
+
+    def __init__(
+        self, shared: Round, webhook: UUID, organisation: UUID, of_organisation: asyncio.Semaphore
+    ) -> None:
+        self.organisation = organisation
+        self._shared = shared
+        self._id = webhook
+        self._slots = (of_organisation, shared.slots)
+        self._changed = asyncio.Event()
+        self._ending = False
+        self._places: dict[LaneKey, int] | None = None
+        self._stored: dict[LaneKey, int] = {}
+        self._again_next = False
+        self._secrets: dict[int, Secrets] = {}
+        self._postman: Postman | None = None
+        self._version = 0
+
+    def wake(self) -> None:
+        self._changed.set()
+
+    def end(self) -> None:
+        """After the message that is being posted."""
+        self._ending = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Until `end`, or until the webhook is another's to post to."""
+        try:
+            while not self._ending:
+                self._changed.clear()
+                try:
+                    pause = await self._next()
+                except DATABASE_ERRORS as error:
+                    log.warning("webhook_waits", webhook=str(self._id), error=repr(error))
+                    pause = RETRY_SECONDS
+                if pause > 0 and not self._ending:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), min(pause, IDLE_SECONDS))
+        except NotSender:
+            log.info("webhook_left", webhook=str(self._id))
+        finally:
+            if self._postman is not None:
+                await self._postman.close()
+
+    async def _next(self) -> float:
+        """Post what comes next; seconds until there may be more, 0: at once."""
+        async with acquire(self._shared.pool) as connection:
+            webhook = await webhooks.load(connection, self._id)
+            if webhook is None:
+                raise NotSender
+            state = await webhook_senders.read(connection, self._id, self._shared.owner, webhook.version)
+            resting = not webhook.active or state.pause_seconds > 0
+            waiting = await webhook_messages.read_waiting(connection, self._id, tests_only=resting)
+        is_due = waiting is not None and waiting.due_in_seconds <= 0
+        is_full = waiting is not None and waiting.count >= WAITING_MAX
+        # After a failure another message takes its turn: what fails may be the message alone.
+        if waiting is not None and is_due and (resting or is_full or state.failures == 0):
+            await self._try_again(webhook, state.failures, waiting.first)
+            return 0
+        if resting:
+            return state.pause_seconds if webhook.active else IDLE_SECONDS
+        if not is_full and await self._post_any_lines(webhook, state.failures):
+            return 0
+        if waiting is not None and is_due:
+            await self._try_again(webhook, state.failures, waiting.first)
+            return 0
+        return IDLE_SECONDS if waiting is None else waiting.due_in_seconds
+
+    async def _post_any_lines(self, webhook: Webhook, failures: int) -> bool:
+        """Those that come and those of a range take turns."""
+        self._again_next = not self._again_next
+        for again in (self._again_next, not self._again_next):
+            if await self._post_lines(webhook, failures, again=again):
+                return True
+        return False
+
+    async def _post_lines(self, webhook: Webhook, failures: int, *, again: bool) -> bool:
+        """The next lines, up to one that fails; False when there are none."""
+        async with acquire(self._shared.pool) as connection:
+            found = await self._read_lines(connection, webhook, again=again)
+        if found is None:
+            return False
+        lines, behind = found
+        for line, place in zip(lines, behind, strict=True):
+            if not await self._post_line(webhook, failures, line, place, again=again) or self._ending:
+                break
+            failures = 0
+        return bool(lines)
+
+    async def _read_lines(
+        self, connection: Connection, webhook: Webhook, *, again: bool
+    ) -> tuple[list[PartnerLine], list[dict[LaneKey, int]]] | None:
+        """The next lines and the places behind each of them; None when there are none to look for."""
+        if again:
+            wanted = await webhook_senders.range_of(connection, self._id)
+            if wanted is None:
+                return None
+            after, upto = dict(wanted.after), wanted.upto
+        else:
+            if self._places is None:
+                self._places = await webhook_senders.places(connection, self._id)
+                self._stored = dict(self._places)
+            after, upto = self._places, await feed.read_ends(connection)
+        terms = webhook.terms
+        lines = await feed.read(
+            connection,
+            webhook.organisation,
+            after=after,
+            upto=upto,
+            limit=LINES_AT_ONCE,
+            types=list(terms.types) or None,
+            markets=list(terms.markets) or None,
+        )
+        behind = [{LaneKey(line.stream, line.lane): line.position} for line in lines]
+        if len(lines) < LINES_AT_ONCE:
+            # All that was looked at is passed, also what was not wanted.
+            if behind:
+                known = after if again else self._stored
+                behind[-1] |= {key: end for key, end in upto.items() if end != known.get(key, 0)}
+            else:
+                await self._pass(connection, upto, again=again)
+        return lines, behind
+
+    async def _pass(self, connection: Connection, upto: feed.Vector, *, again: bool) -> None:
+        """Nothing was wanted up to there: stored now and then only, since it may be looked at again."""
+        if again:
+            async with connection.transaction():
+                await webhook_senders.hold(connection, self._id, self._shared.owner)
+                await webhook_senders.move(connection, self._id, upto, again=True)
+            return
+        assert self._places is not None
+        self._places |= upto
+        ahead = sum(position - self._stored.get(key, 0) for key, position in self._places.items())
+        if ahead > AHEAD_POSITIONS_MAX:
+            async with connection.transaction():
+                await webhook_senders.hold(connection, self._id, self._shared.owner)
+                await webhook_senders.move(connection, self._id, self._places, again=False)
+            self._stored = dict(self._places)
+
+    async def _post_line(
+        self, webhook: Webhook, failures: int, line: PartnerLine, behind: dict[LaneKey, int], *, again: bool
+    ) -> bool:
+        """Whether the next line may follow at once."""
+        attempt = await self._post(webhook, line.event, line.type, encoded(line))
+        state, pause_seconds = self._verdict(attempt, attempts=1)
+        async with self._concluding(webhook, failures, attempt) as (connection, go_on):
+            await webhook_messages.record_line(
+                connection, self._shared.new_id(), self._id, line, state, attempt, pause_seconds
+            )
+            await webhook_senders.move(connection, self._id, behind, again=again)
+        if not again:
+            assert self._places is not None
+            self._places |= behind
+            self._stored |= behind
+        return go_on
+
+    async def _try_again(self, webhook: Webhook, failures: int, message: Message) -> None:
+        """A message that waits; one whose line is no longer kept is given up."""
+        body = await self._body_of(message)
+        if body is None:
+            await self._give_up(message)
+            return
+        attempt = await self._post(webhook, message.event, message.type, body)
+        attempts = ATTEMPTS_MAX if message.is_test else message.attempts + 1
+        state, pause_seconds = self._verdict(attempt, attempts)
+        async with self._concluding(webhook, failures, attempt, test=message.is_test) as (connection, _):
+            await webhook_messages.record_again(connection, message.message, state, attempt, pause_seconds)
+        crash_point("webhooks.retried")
+
+    async def _body_of(self, message: Message) -> bytes | None:
+        """None: the line is no longer kept."""
+        if message.is_test:
+            return encoded_test(message.event, self._id, message.created_at)
+        async with acquire(self._shared.pool) as connection:
+            line = await webhook_messages.read_line(connection, message)
+        return None if line is None else encoded(line)
+
+    async def _give_up(self, message: Message) -> None:
+        gone = Try(at=self._shared.clock(), milliseconds=0, error="the event is no longer kept")
+        async with acquire(self._shared.pool) as connection, connection.transaction():
+            await webhook_senders.hold(connection, self._id, self._shared.owner)
+            await webhook_messages.record_again(connection, message.message, "given_up", gone, 0)
+
+    async def _post(self, webhook: Webhook, event: UUID, kind: str, body: bytes) -> Try:
+        shared = self._shared
+        postman = await self._postman_for(webhook)
+        async with AsyncExitStack() as stack:
+            for slots in self._slots:
+                await stack.enter_async_context(slots)
+            now = shared.clock()
+            timestamp = int(now.timestamp())
+            held = [self._secrets_of(generation) for generation in webhook.generations(now)]
+            headers = {
+                "content-type": "application/cloudevents+json",
+                "user-agent": "Lodestone-Webhooks/1.0",
+                "webhook-id": str(event),
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signature(held, str(event), timestamp, body),
+            }
+            answered = await postman.post(webhook.terms.url, headers, body)
+        crash_point("webhooks.posted")
+        attempt = Try(
+            at=now,
+            milliseconds=answered.milliseconds,
+            status=answered.status,
+            error=answered.error if answered.status is None else _error(answered.status),
+        )
+        outcome = "delivered" if attempt.delivered else "failed"
+        WEBHOOK_POSTS.labels(outcome).inc()
+        log.info(
+            "webhook_posted",
+            webhook=str(self._id),
+            event_id=str(event),
+            type=kind,
+            outcome=outcome,
+            status=attempt.status,
+            error=attempt.error,
+            milliseconds=attempt.milliseconds,
+        )
+        return attempt
+
+    async def _postman_for(self, webhook: Webhook) -> Postman:
+        """Another one after each change: a kept connection is of the address that was."""
+        if self._postman is None or self._version != webhook.version:
+            if self._postman is not None:
+                await self._postman.close()
+            shared = self._shared
+            self._postman = Postman(
+                shared.reach, shared.resolve, shared.tls, seconds_max=shared.post_seconds_max
+            )
+            self._version = webhook.version
+        return self._postman
+
+    def _secrets_of(self, generation: int) -> Secrets:
+        if generation not in self._secrets:
+            self._secrets[generation] = derive(self._shared.key, self._id, generation)
+        return self._secrets[generation]
+
+    def _verdict(self, attempt: Try, attempts: int) -> tuple[State, float]:
+        """What becomes of the message, and after how many seconds it is tried again."""
+        if attempt.delivered:
+            return "delivered", 0.0
+        return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempts)
+
+    def _pause_seconds(self, failures: int) -> float:
+        return pause_milliseconds(failures, secrets.randbits(32), self._shared.schedule_seconds) / 1_000
+
+    @asynccontextmanager
+    async def _concluding(
+        self, webhook: Webhook, failures: int, attempt: Try, *, test: bool = False
+    ) -> AsyncIterator[tuple[Connection, bool]]:
+        """The transaction of what came of an attempt, and whether the next line may follow at once."""
+        shared = self._shared
+        since = None
+        async with acquire(shared.pool) as connection, connection.transaction():
+            go_on = False
+            if attempt.delivered:
+                version = await webhook_senders.note_success(connection, self._id, shared.owner)
+                go_on = version == webhook.version
+            elif test:
+                await webhook_senders.hold(connection, self._id, shared.owner)
+            else:
+                since = await webhook_senders.note_failure(
+                    connection, self._id, shared.owner, self._pause_seconds(failures + 1)
+                )
+            yield connection, go_on
+        if since is None:
+            return
+        if attempt.status == GONE:
+            await self._disable(webhook, "gone", since)
+        elif has_failed_too_long(since, attempt.at):
+            await self._disable(webhook, "failing", since)
+
+    async def _disable(self, webhook: Webhook, reason: Literal["failing", "gone"], since: datetime) -> None:
+        """The fact is the notice: its organisation finds it in the feed, on its topic and on other
+        webhooks."""
+        shared = self._shared
+        argument = DisableWebhook(
+            caller=Caller(organisation=shared.operator, roles=frozenset({"operator"})),
+            organisation=webhook.organisation,
+            webhook=self._id,
+            version=webhook.version,
+            reason=reason,
+            since=since,
+        )
+        try:
+            await commands.disable(shared.desk, argument)
+        except (Refusal, Refusals) as refused:
+            log.info("webhook_not_disabled", webhook=str(self._id), error=str(refused))
+        else:
+            log.warning("webhook_disabled", webhook=str(self._id), reason=reason)
+
+
+def _error(status: int) -> str | None:
+    """None when the receiver has taken the message."""
+    if 200 <= status < 300:
+        return None
+    return f"answered {status}" + ("; redirects are not followed" if 300 <= status < 400 else "")

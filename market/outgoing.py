@@ -1,0 +1,166 @@
+"""Posting to addresses that others have named, without being led anywhere else.
+
+A name is looked up once for each post, every address it has must be allowed, and the connection goes to the
+very address that was looked at: a name that changes its mind in between changes nothing. No redirect is
+followed, no proxy of the environment is used, and little of an answer is read.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from time import monotonic
+from typing import Final
+
+import httpx
+from msgspec import Struct
+
+from market.rules.reach import Address, Reach, Target, Unusable, all_allowed, literal, target_of
+
+SECONDS_MAX: Final = 15.0
+CONNECT_SECONDS_MAX: Final = 5.0
+ANSWER_BYTES_MAX: Final = 16 * 1024
+ADDRESSES_TRIED_MAX: Final = 2
+KEPT_SECONDS: Final = 4.0
+"""Shorter than receivers keep a quiet connection, so that none is used which they are just closing."""
+LOOKUPS_AT_ONCE: Final = 256
+"""More than posts: a look-up that is given up keeps its thread until the name servers' own timeouts."""
+
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+"""The addresses of a name. OSError when it has none."""
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """`status` None: there was no answer, and `error` says why."""
+
+    milliseconds: int
+    status: int | None = None
+    error: str | None = None
+
+
+@lru_cache(maxsize=1)
+def _lookups() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """As the system does. OSError."""
+
+    def look() -> list[Address]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [ip_address(str(each[4][0])) for each in found]
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_lookups(), look)
+    except (UnicodeError, ValueError) as error:
+        raise OSError(f"{host!r} is no name") from error
+
+
+async def forbidden(host: str, port: int, reach: Reach, resolve: Resolve, *, seconds_max: float) -> bool:
+    """Whether the host has an address that is not allowed; a name that cannot be looked up now has none."""
+    try:
+        async with asyncio.timeout(seconds_max):
+            return not all_allowed(await resolve(host, port), reach)
+    except (OSError, TimeoutError):
+        return False
+
+
+class Postman:
+    """Posts to one receiver at a time, over a connection that is kept for a while."""
+
+    def __init__(self, reach: Reach, resolve: Resolve, tls: ssl.SSLContext, *, seconds_max: float) -> None:
+        """A whole post, look-up included, takes no longer than `seconds_max`."""
+        self._reach = reach
+        self._resolve = resolve
+        self._seconds_max = seconds_max
+        self._client = httpx.AsyncClient(
+            verify=tls,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=httpx.Timeout(seconds_max, connect=min(CONNECT_SECONDS_MAX, seconds_max)),
+            limits=httpx.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS
+            ),
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
+        """Never raises for what the receiver does."""
+        began = monotonic()
+        status, error = None, None
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                status = await self._post(url, headers, body)
+        except Unusable as unusable:
+            error = str(unusable)
+        except TimeoutError:
+            error = f"no answer within {self._seconds_max:g} s"
+        except OSError:
+            error = "the name cannot be looked up"
+        except httpx.HTTPError as failure:
+            error = _told(failure)
+        return Answered(milliseconds=int((monotonic() - began) * 1_000), status=status, error=error)
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        target = target_of(url, self._reach)
+        given = literal(target.host)
+        addresses = [given] if given is not None else await self._resolve(target.host, target.port)
+        if not all_allowed(addresses, self._reach):
+            raise Unusable("the name leads to an address that is not public")
+        tried = list(dict.fromkeys(addresses))[:ADDRESSES_TRIED_MAX]
+        for address in tried[:-1]:
+            try:
+                return await self._post_to(address, target, url, headers, body)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        if not tried:
+            raise OSError("no address")
+        return await self._post_to(tried[-1], target, url, headers, body)
+
+    async def _post_to(
+        self, address: Address, target: Target, url: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """To the address in figures; the certificate and the receiver's Host are those of the name."""
+        figures = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+        named = httpx.URL(url)
+        request = self._client.build_request(
+            "POST",
+            named.copy_with(host=figures),
+            headers={**headers, "Host": named.netloc.decode()},
+            content=body,
+            extensions={"sni_hostname": target.host} if target.tls else {},
+        )
+        answer = await self._client.send(request, stream=True)
+        try:
+            read = 0
+            async for part in answer.aiter_raw():
+                read += len(part)
+                if read > ANSWER_BYTES_MAX:
+                    break
+        finally:
+            await answer.aclose()
+        return answer.status_code
+
+
+def _told(failure: httpx.HTTPError) -> str:
+    """In words that hold nothing of the receiver's own."""
+    match failure:
+        case httpx.ConnectTimeout() | httpx.ReadTimeout() | httpx.WriteTimeout() | httpx.PoolTimeout():
+            return "no answer in time"
+        case httpx.ConnectError() if isinstance(_root(failure), ssl.SSLError):
+            return "the certificate does not hold for the name"
+        case httpx.ConnectError():
+            return "the connection was refused"
+        case _:
+            return "the connection broke"
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

@@ -1,0 +1,287 @@
+"""What is on its way to webhooks, and what came of it: `ops.webhook_message`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from events.connections import Connection
+from events.decision import LaneKey
+from market.rules.partner_lines import PartnerLine
+from market.rules.webhook_signing import TEST_TYPE
+from market.store.reading import Page, page
+
+State = Literal["waiting", "delivered", "given_up"]
+TRIES_KEPT = 20
+TESTS_WAITING_MAX = 5
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """An attempt that ended at `at`: the status answered, or why there was none."""
+
+    at: datetime
+    milliseconds: int
+    status: int | None = None
+    error: str | None = None
+
+    @property
+    def delivered(self) -> bool:
+        return self.error is None
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """`position` None: a test. `tries` are the newest ones, oldest first; `attempts` those since it was last
+    asked for."""
+
+    message: UUID
+    webhook: UUID
+    event: UUID
+    type: str
+    stream: str | None
+    lane: int | None
+    position: int | None
+    audience: UUID | None
+    state: State
+    attempts: int
+    not_before: datetime
+    created_at: datetime
+    changed_at: datetime
+    tries: tuple[Try, ...]
+
+    @property
+    def is_test(self) -> bool:
+        return self.type == TEST_TYPE
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Of the messages that wait: how many there are, and the one whose time comes first."""
+
+    count: int
+    first: Message
+    due_in_seconds: float
+
+
+# A line that was posted before takes its row again: a message is known by its event.
+RECORD_LINE = """
+insert into ops.webhook_message as m (
+    message, webhook, organisation, event, type, stream, lane, position, audience,
+    state, attempts, not_before, created_at, changed_at, tries
+)
+select $1, webhook, organisation, $3, $4, $5, $6, $7, $8,
+    $9, 1, clock_timestamp() + make_interval(secs => $10), clock_timestamp(), clock_timestamp(), $11::jsonb
+from ops.webhook_sender where webhook = $2
+on conflict (webhook, event) do update set
+    state = excluded.state, attempts = 1, not_before = excluded.not_before, changed_at = excluded.changed_at,
+    tries = case when jsonb_array_length(m.tries) >= $12 then m.tries - 0 else m.tries end || excluded.tries
+"""
+
+RECORD_AGAIN = """
+update ops.webhook_message m set
+    state = $2, attempts = attempts + 1, not_before = clock_timestamp() + make_interval(secs => $3),
+    changed_at = clock_timestamp(),
+    tries = case when jsonb_array_length(m.tries) >= $5 then m.tries - 0 else m.tries end || $4::jsonb
+where message = $1
+"""
+
+
+async def record_line(
+    connection: Connection,
+    message: UUID,
+    webhook: UUID,
+    line: PartnerLine,
+    state: State,
+    attempt: Try,
+    pause_seconds: float,
+) -> None:
+    """What came of the first attempt of a line; the row's id is `message` when there was none."""
+    await connection.execute(
+        RECORD_LINE, message, webhook, line.event, line.type, line.stream, line.lane, line.position,
+        line.audience, state, pause_seconds, _encoded(attempt), TRIES_KEPT,
+    )  # fmt: skip
+
+
+async def record_again(
+    connection: Connection, message: UUID, state: State, attempt: Try, pause_seconds: float
+) -> None:
+    """What came of another attempt."""
+    await connection.execute(RECORD_AGAIN, message, state, pause_seconds, _encoded(attempt), TRIES_KEPT)
+
+
+def _encoded(attempt: Try) -> str:
+    return msgspec.json.encode([attempt]).decode()
+
+
+READ_WAITING = """
+select m.*, count(*) over () as waiting,
+    extract(epoch from not_before - clock_timestamp())::float8 as due_in_seconds
+from ops.webhook_message m
+where webhook = $1 and state = 'waiting' and (not $2 or type = $3)
+order by not_before
+limit 1
+"""
+
+
+async def read_waiting(connection: Connection, webhook: UUID, *, tests_only: bool) -> Waiting | None:
+    row = await connection.fetchrow(READ_WAITING, webhook, tests_only, TEST_TYPE)
+    if row is None:
+        return None
+    return Waiting(count=row["waiting"], first=_message(row), due_in_seconds=row["due_in_seconds"])
+
+
+READ_BODY = """
+select body, subject, time, market from feed
+where lane = $1 and stream = $2 and position = $3 and audience = $4
+"""
+
+
+async def read_line(connection: Connection, message: Message) -> PartnerLine | None:
+    """The line of a message that is no test; None: it is no longer kept."""
+    assert message.stream is not None
+    row = await connection.fetchrow(
+        READ_BODY, message.lane, message.stream, message.position, message.audience
+    )
+    if row is None:
+        return None
+    assert message.lane is not None
+    assert message.position is not None
+    assert message.audience is not None
+    return PartnerLine(
+        stream=message.stream,
+        lane=message.lane,
+        position=message.position,
+        audience=message.audience,
+        event=message.event,
+        type=message.type,
+        subject=row["subject"],
+        market=row["market"],
+        time=row["time"],
+        body=row["body"],
+    )
+
+
+INSERT_TEST = """
+insert into ops.webhook_message (
+    message, webhook, organisation, event, type, state, attempts, not_before, created_at, changed_at, tries
+)
+select $1, webhook, organisation, $2, $3, 'waiting', 0, clock_timestamp(), clock_timestamp(),
+    clock_timestamp(), '[]'
+from ops.webhook_sender where webhook = $4 and $5 > (
+    select count(*) from ops.webhook_message where webhook = $4 and state = 'waiting' and type = $3
+)
+returning *
+"""
+
+
+async def insert_test(connection: Connection, message: UUID, webhook: UUID, event: UUID) -> Message | None:
+    """None while TESTS_WAITING_MAX wait."""
+    row = await connection.fetchrow(INSERT_TEST, message, event, TEST_TYPE, webhook, TESTS_WAITING_MAX)
+    return None if row is None else _message(row)
+
+
+REDELIVER = """
+update ops.webhook_message set state = 'waiting', attempts = 0, not_before = clock_timestamp(),
+    changed_at = clock_timestamp()
+where message = $1 and webhook = $2
+returning *
+"""
+
+
+async def redeliver(connection: Connection, webhook: UUID, message: UUID) -> Message | None:
+    """It is posted again as soon as it can be. None: there is no such message."""
+    row = await connection.fetchrow(REDELIVER, message, webhook)
+    return None if row is None else _message(row)
+
+
+COUNT_WAITING = "select count(*) from ops.webhook_message where webhook = $1 and state = 'waiting'"
+
+
+async def count_waiting(connection: Connection, webhook: UUID) -> int:
+    return int(await connection.fetchval(COUNT_WAITING, webhook))
+
+
+READ_ONE = "select * from ops.webhook_message where webhook = $1 and message = $2"
+
+
+async def load(connection: Connection, webhook: UUID, message: UUID) -> Message | None:
+    row = await connection.fetchrow(READ_ONE, webhook, message)
+    return None if row is None else _message(row)
+
+
+READ_PAGE = """
+select * from ops.webhook_message
+where webhook = $1 and ($2::uuid is null or message < $2) and ($3::text is null or state = $3)
+order by message desc limit $4
+"""
+
+
+async def list_messages(
+    connection: Connection, webhook: UUID, *, state: State | None, after: UUID | None, limit: int
+) -> Page[Message]:
+    """The newest first."""
+    rows = await connection.fetch(READ_PAGE, webhook, after, state, limit + 1)
+    return page([_message(row) for row in rows], limit)
+
+
+# Whom it is worth to look after now: something waits and may be posted, or a range is asked for.
+READ_BUSY = """
+select m.webhook
+from ops.webhook_message m join ops.webhook_sender s using (webhook) join webhook w using (webhook)
+where s.owner = $1 and m.state = 'waiting' and m.not_before <= clock_timestamp()
+    and (m.type = $2 or (w.active and coalesce(s.not_before, '-infinity') <= clock_timestamp()))
+union
+select p.webhook
+from ops.webhook_place p join ops.webhook_sender s using (webhook) join webhook w using (webhook)
+where s.owner = $1 and p.again and w.active and coalesce(s.not_before, '-infinity') <= clock_timestamp()
+"""
+
+
+async def read_busy(connection: Connection, owner: str) -> list[UUID]:
+    rows = await connection.fetch(READ_BUSY, owner, TEST_TYPE)
+    return [row["webhook"] for row in rows]
+
+
+DROP_OLD = """
+delete from ops.webhook_message where message in (
+    select message from ops.webhook_message
+    where state <> 'waiting' and changed_at < clock_timestamp() - make_interval(days => $1)
+    limit $2
+)
+"""
+
+
+async def drop_old(connection: Connection, *, days: int, rows_max: int) -> int:
+    """Of messages that are done; how many there were."""
+    status = await connection.execute(DROP_OLD, days, rows_max)
+    return int(status.rpartition(" ")[2])
+
+
+# Whose lines have grown since: the primary key's own order.
+READ_AUDIENCES = """
+select distinct f.audience
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as l (stream, lane, after, upto)
+join feed f on f.stream = l.stream and f.lane = l.lane and f.position > l.after and f.position <= l.upto
+"""
+
+
+async def read_audiences(connection: Connection, ranges: Sequence[tuple[LaneKey, int, int]]) -> set[UUID]:
+    """Who has lines behind one position of a lane and up to another."""
+    rows = await connection.fetch(
+        READ_AUDIENCES,
+        [key.stream for key, _, _ in ranges],
+        [key.lane for key, _, _ in ranges],
+        [after for _, after, _ in ranges],
+        [upto for _, _, upto in ranges],
+    )
+    return {row["audience"] for row in rows}
+
+
+_tries = msgspec.json.Decoder(tuple[Try, ...])
+
+
+def _message(row: asyncpg.Record) -> Message:
+    found: dict[str, Any] = {name: row[name] for name in Message.__struct_fields__ if name != "tries"}
+    return Message(tries=_tries.decode(row["tries"]), **found)

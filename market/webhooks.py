@@ -1,0 +1,191 @@
+"""PROCESS the feed → webhooks: what an organisation may see, posted to where it wants it.
+
+One more door over the lines that the publisher writes, so it decides nothing about who sees what. Each
+webhook has a courier of its own and at most one post at a time; its place moves in the transaction of what
+came of a post: at least once, with the same `webhook-id`.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import httpx
+import structlog
+
+from events.connections import DATABASE_ERRORS, Pool, acquire
+from events.decision import LaneKey
+from events.desk import Desk
+from market.courier import Courier, Round
+from market.ground import Wiring, new_id, webhook_key, webhook_reach
+from market.outgoing import SECONDS_MAX, Resolve, resolve
+from market.rules.partner_lines import ALL
+from market.rules.reach import Reach
+from market.rules.webhook_retries import SCHEDULE_SECONDS
+from market.store import feed, webhook_messages, webhook_senders
+
+log = structlog.get_logger("lodestone.webhooks")
+
+LEASE_SECONDS: Final = 30.0
+"""Longer than any post and the look before it: who loses a lease has stopped posting by then."""
+TAKE_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.05
+LOOKS_PER_DUE: Final = 10
+POSTS_MAX: Final = 128
+POSTS_OF_ORGANISATION_MAX: Final = 4
+WEBHOOKS_MAX: Final = 2_000
+END_SECONDS_MAX: Final = 5.0
+TIDY_SECONDS: Final = 60.0
+KEPT_DAYS: Final = 14
+DROPPED_AT_ONCE: Final = 1_000
+
+
+async def run_webhooks(wiring: Wiring, stop: asyncio.Event) -> None:
+    webhooks = Webhooks(
+        wiring.writer,
+        wiring.desk,
+        wiring.deployment.deployment_id,
+        owner=wiring.owner,
+        key=webhook_key(wiring.settings),
+        reach=webhook_reach(wiring.settings),
+        clock=wiring.clock,
+        new_id=new_id,
+    )
+    await webhooks.run(stop)
+
+
+class Webhooks:
+    """Of one process. Several share the webhooks by leases."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        desk: Desk,
+        operator: UUID,
+        *,
+        owner: str,
+        key: bytes,
+        reach: Reach,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        resolve: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+        post_seconds_max: float = SECONDS_MAX,
+        schedule_seconds: tuple[int, ...] = SCHEDULE_SECONDS,
+    ) -> None:
+        """`key` is what secrets are derived from; `tls`: whose certificates receivers may have."""
+        self._shared = Round(
+            pool=pool,
+            desk=desk,
+            operator=operator,
+            owner=owner,
+            key=key,
+            reach=reach,
+            resolve=resolve,
+            tls=httpx.create_ssl_context() if tls is None else tls,
+            clock=clock,
+            new_id=new_id,
+            slots=asyncio.Semaphore(POSTS_MAX),
+            post_seconds_max=post_seconds_max,
+            schedule_seconds=schedule_seconds,
+        )
+        self._couriers: dict[UUID, Courier] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._of_organisation: dict[UUID, asyncio.Semaphore] = {}
+        self._ends: dict[LaneKey, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._every(TAKE_SECONDS, self._take, stop))
+                group.create_task(self._every(LOOK_SECONDS, self._look, stop))
+                group.create_task(self._every(LOOK_SECONDS * LOOKS_PER_DUE, self._wake_busy, stop))
+                group.create_task(self._every(TIDY_SECONDS, self._tidy, stop))
+        finally:
+            await self._leave()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await work()
+            except DATABASE_ERRORS as error:
+                log.warning("webhooks_wait", error=repr(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), seconds)
+
+    async def _take(self) -> None:
+        """Lease webhooks, and have a courier for each that is held."""
+        async with acquire(self._shared.pool) as connection:
+            held = await webhook_senders.take(
+                connection, self._shared.owner, seconds=LEASE_SECONDS, webhooks_max=WEBHOOKS_MAX
+            )
+        for webhook in [known for known, task in self._tasks.items() if task.done()]:
+            self._forget(webhook)
+        for webhook in self._couriers.keys() - held.keys():
+            self._couriers[webhook].end()
+        for webhook, organisation in held.items():
+            if webhook not in self._couriers:
+                self._start(webhook, organisation)
+
+    def _start(self, webhook: UUID, organisation: UUID) -> None:
+        slots = self._of_organisation.setdefault(organisation, asyncio.Semaphore(POSTS_OF_ORGANISATION_MAX))
+        courier = Courier(self._shared, webhook, organisation, slots)
+        self._couriers[webhook] = courier
+        self._tasks[webhook] = asyncio.create_task(courier.run(), name=f"courier-{webhook}")
+
+    def _forget(self, webhook: UUID) -> None:
+        """A courier that has ended; by an error of its own: an alarm, and another starts."""
+        del self._couriers[webhook]
+        task = self._tasks.pop(webhook)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("courier_failed", webhook=str(webhook), exc_info=error)
+
+    async def _look(self) -> None:
+        """Whom new lines concern is woken."""
+        async with acquire(self._shared.pool) as connection:
+            ends = await feed.read_ends(connection)
+            grown = [
+                (key, self._ends[key], end)
+                for key, end in ends.items()
+                if key in self._ends and end > self._ends[key]
+            ]
+            fresh = ends.keys() - self._ends.keys()
+            audiences = await webhook_messages.read_audiences(connection, grown) if grown else set()
+        self._ends = ends
+        if fresh:
+            audiences.add(ALL)
+        for courier in self._couriers.values():
+            if ALL in audiences or courier.organisation in audiences:
+                courier.wake()
+
+    async def _wake_busy(self) -> None:
+        async with acquire(self._shared.pool) as connection:
+            busy = await webhook_messages.read_busy(connection, self._shared.owner)
+        for webhook in busy:
+            if webhook in self._couriers:
+                self._couriers[webhook].wake()
+
+    async def _tidy(self) -> None:
+        """The log keeps what is done for some days."""
+        dropped = DROPPED_AT_ONCE
+        while dropped == DROPPED_AT_ONCE:
+            async with acquire(self._shared.pool) as connection:
+                dropped = await webhook_messages.drop_old(
+                    connection, days=KEPT_DAYS, rows_max=DROPPED_AT_ONCE
+                )
+
+    async def _leave(self) -> None:
+        """What is being posted may end; then the leases are free."""
+        for courier in self._couriers.values():
+            courier.end()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=END_SECONDS_MAX)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        with suppress(*DATABASE_ERRORS):
+            async with acquire(self._shared.pool) as connection:
+                await webhook_senders.release(connection, self._shared.owner)
