@@ -1329,6 +1329,7 @@ ALTER TABLE ONLY ops.import_part
 
 ALTER TABLE ONLY ops.import_report
     ADD CONSTRAINT import_report_import_fkey FOREIGN KEY (import) REFERENCES ops.import(import) ON DELETE CASCADE;
+
 ALTER TABLE ONLY ops.webhook_message
     ADD CONSTRAINT webhook_message_webhook_fkey FOREIGN KEY (webhook) REFERENCES ops.webhook_sender(webhook) ON DELETE CASCADE;
 
@@ -1338,6 +1339,12 @@ ALTER TABLE ONLY ops.webhook_place
 ALTER TABLE ONLY record.cosignature
     ADD CONSTRAINT cosignature_stream_lane_size_fkey FOREIGN KEY (stream, lane, size) REFERENCES record.checkpoint(stream, lane, size);
 
+CREATE POLICY auditor ON ops.webhook_message FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON ops.webhook_place FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON ops.webhook_sender FOR SELECT TO lodestone_auditor USING (true);
+
 ALTER TABLE ops.import ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE ops.import_report ENABLE ROW LEVEL SECURITY;
@@ -1346,15 +1353,6 @@ CREATE POLICY own ON ops.import FOR SELECT TO lodestone_reader USING ((organisat
 
 CREATE POLICY own ON ops.import_report FOR SELECT TO lodestone_reader USING ((import IN ( SELECT i.import
    FROM ops.import i)));
-
-CREATE POLICY writer ON ops.import TO lodestone_writer USING (true) WITH CHECK (true);
-
-CREATE POLICY writer ON ops.import_report TO lodestone_writer USING (true) WITH CHECK (true);
-CREATE POLICY auditor ON ops.webhook_message FOR SELECT TO lodestone_auditor USING (true);
-
-CREATE POLICY auditor ON ops.webhook_place FOR SELECT TO lodestone_auditor USING (true);
-
-CREATE POLICY auditor ON ops.webhook_sender FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY own ON ops.webhook_message FOR SELECT TO lodestone_reader USING ((organisation = ( SELECT state.reader_organisation() AS reader_organisation)));
 
@@ -1368,6 +1366,10 @@ ALTER TABLE ops.webhook_message ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ops.webhook_place ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE ops.webhook_sender ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY writer ON ops.import TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON ops.import_report TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON ops.webhook_message TO lodestone_writer USING (true) WITH CHECK (true);
 

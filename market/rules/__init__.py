@@ -23,7 +23,8 @@ In the order of reading, each line from what a command meets first to what it re
     what if      quotes, rehearsals; rounds_again, rule_set_changes, whole_ticks
     a lot        passports, passport (its fold), passport_content; transformations, element_masses, custody,
                  mass_balance; lineage (where its elements come from), lineage_layers;
-                 passport_evidence (in orders), data_carriers (where its code leads)
+                 passport_evidence (in orders), data_carriers (where its code leads);
+                 materials_remade (by an audit)
     a facility   capacities (what it makes), committed (what orders have of it), twins (both); counting
                  (orders against it)
     ahead        forecast_supply (orders of what is not there yet); returns (of products, years ahead)
@@ -33,7 +34,9 @@ In the order of reading, each line from what a command meets first to what it re
                  crma_visibility; viewers,
                  own_side, own_round, explanations, standings, tickets, tape, taping, crowd;
                  contract_visibility, deal_tape, deals; party_visibility, facts
-    streams      streams (on and off), topic_rights, partner_lines, wire_units, wire_schemas
+    streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_schemas
+    webhooks     webhooks (the endpoints), webhook_terms; webhook_signing, webhook_retries; reach (which
+                 addresses)
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), policy_defects,
