@@ -4,6 +4,7 @@ The public tape is anonymised, by kind, with a sequence of its own: a place on i
 What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
@@ -160,8 +161,10 @@ class Publisher(Generic[T]):
         due = self._unsaved[batch.lane] >= self._snapshot_after_events
         snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
         async with self._partners.holding(batch.lane):
-            await self._publish([self._message(line) for line in lines])
-            await self._partners.publish(batch.lane, shown)
+            await asyncio.gather(
+                self._publish([self._message(line) for line in lines]),
+                self._partners.publish(batch.lane, shown),
+            )
             crash_point("publisher.sent")
             async with batch.transaction() as connection:
                 await feed.write(connection, shown)
