@@ -35,6 +35,8 @@ from market.store import feed
 
 NAME: Final = feed.PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
+STEPS_AT_ONCE: Final = 50
+"""Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
 
 class Tape(Struct, kw_only=True):
@@ -153,10 +155,12 @@ class Publisher(Generic[T]):
         tape = self._lanes[batch.lane]
         lines: list[Line] = []
         shown: list[PartnerLine] = []
-        for event in batch.events:
+        for number, event in enumerate(batch.events, 1):
             line, partners = self._step(tape, event)
             lines += [] if line is None else [line]
             shown += partners
+            if number % STEPS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
         due = self._unsaved[batch.lane] >= self._snapshot_after_events
         snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
