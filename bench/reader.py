@@ -13,7 +13,7 @@ from figures import CpuTimes, Report, alternate, arguments, machine, ratio, tell
 from journal_rows import STREAM, fill, read_all
 from servers import Database, Servers, server_versions, servers
 
-from events.connections import cluster_id, open_consumer, open_pool
+from events.connections import cluster_id, open_client, open_pool
 from events.journal import DEFAULT_LANES
 from events.subscription import Batch, Subscription
 from events.topics import record_topic
@@ -122,7 +122,7 @@ async def read(running: Servers, database: Database, rows: int) -> float:
         range(DEFAULT_LANES),
         effects,
         pool,
-        partial(open_consumer, running.bootstrap),
+        partial(open_client, running.bootstrap),
         partial(cluster_id, running.bootstrap),
         owner="bench",
     )

@@ -6,10 +6,10 @@ was given is taken. Who reads a partition from one offset to another needs neith
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import CorruptRecordException, KafkaError, RecordTooLargeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
@@ -36,6 +36,7 @@ class Fetched(NamedTuple):
     first: int
     next_offset: int
     batches: Sequence[Any]
+    size_bytes: int
 
     def records(self) -> Iterator[Record]:
         """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
@@ -50,6 +51,14 @@ class Fetched(NamedTuple):
                 yield from batch
             else:
                 yield from (record for record in batch if record.offset >= self.first)
+
+
+class Refused(NamedTuple):
+    """A partition that does not have the offset `first`, or must not be read."""
+
+    partition: int
+    first: int
+    error: KafkaError
 
 
 class Fetcher:
@@ -71,13 +80,14 @@ class Fetcher:
         """Of each partition the offset of its first record (EARLIEST), or after its last one (LATEST)."""
         found: dict[int, int] = {}
         while left := [partition for partition in partitions if partition not in found]:
-            for leader, asked in self._by_leader(left).items():
+            for leader, asked in self.by_leader(left).items():
                 request = OffsetRequest(
                     _ANY_REPLICA,
                     _READ_UNCOMMITTED,
                     [(self._topic, [(partition, at) for partition in asked])],
                 )
-                answer = await self._ask(leader, request)
+                # A connection of its own: on that of fetches the answer would come after theirs.
+                answer = await self._ask(leader, request, ConnectionGroup.COORDINATION)
                 found |= {
                     partition: offset for partition, code, _, offset in answer if await self._sound(code)
                 }
@@ -89,41 +99,55 @@ class Fetcher:
         Trouble that passes is waited out for that moment; KafkaError for any other, as for an offset that the
         partition does not have.
         """
-        return [
-            fetched
-            for answer in await asyncio.gather(
-                *(
-                    self._fetch(leader, {partition: offsets[partition] for partition in asked})
-                    for leader, asked in self._by_leader(offsets).items()
-                )
-            )
-            for fetched in answer
-        ]
-
-    async def _fetch(self, leader: int, offsets: Mapping[int, int]) -> list[Fetched]:
-        asked = [(partition, offset, PARTITION_FETCH_BYTES_MAX) for partition, offset in offsets.items()]
-        request = FetchRequest(
-            FETCH_WAIT_MS_MAX, _BYTES_MIN, FETCH_BYTES_MAX, _READ_UNCOMMITTED, [(self._topic, asked)]
-        )
         found = []
-        for partition, code, *_, content in await self._ask(leader, request):
-            if await self._sound(code):
-                fetched = answered(partition, offsets[partition], content)
-                if fetched is not None:
-                    found.append(fetched)
+        for answer in await asyncio.gather(
+            *(
+                self.fetch_from(leader, {partition: offsets[partition] for partition in asked})
+                for leader, asked in self.by_leader(offsets).items()
+            )
+        ):
+            for fetched in answer:
+                if isinstance(fetched, Refused):
+                    raise fetched.error
+                found.append(fetched)
         return found
 
-    def _by_leader(self, partitions: Sequence[int] | Mapping[int, int]) -> dict[int, list[int]]:
+    async def fetch_from(
+        self, leader: int, offsets: Mapping[int, int], *, wait_ms: int = FETCH_WAIT_MS_MAX
+    ) -> list[Fetched | Refused]:
+        """As `fetch`, of one leader, which waits so long for a first record; an error is of its partition."""
+        asked = [(partition, offset, PARTITION_FETCH_BYTES_MAX) for partition, offset in offsets.items()]
+        request = FetchRequest(
+            wait_ms, _BYTES_MIN, FETCH_BYTES_MAX, _READ_UNCOMMITTED, [(self._topic, asked)]
+        )
+        found: list[Fetched | Refused] = []
+        for partition, code, *_, content in await self._ask(leader, request):
+            first = offsets[partition]
+            try:
+                fetched = answered(partition, first, content) if await self._sound(code) else None
+            except KafkaError as error:
+                found.append(Refused(partition, first, error))
+            else:
+                found += [] if fetched is None else [fetched]
+        return found
+
+    def by_leader(self, partitions: Iterable[int]) -> dict[int, list[int]]:
+        """-1 stands for those whose leader is not known."""
         asked: dict[int, list[int]] = defaultdict(list)
         for partition in partitions:
             leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
             asked[-1 if leader is None else leader].append(partition)
         return asked
 
-    async def _ask(self, leader: int, request: FetchRequest | OffsetRequest) -> list[Any]:
+    async def _ask(
+        self,
+        leader: int,
+        request: FetchRequest | OffsetRequest,
+        connection: ConnectionGroup = ConnectionGroup.DEFAULT,
+    ) -> list[Any]:
         """Of each partition what the leader says; nothing, after a pause, when it cannot be asked now."""
         try:
-            answer = await self._client.send(leader, request)
+            answer = await self._client.send(leader, request, group=connection)
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -152,7 +176,7 @@ def answered(partition: int, first: int, content: bytes) -> Fetched | None:
     while memory.has_next():
         batches.append(memory.next_batch())
     if batches:
-        return Fetched(partition, first, batches[-1].next_offset, batches)
+        return Fetched(partition, first, batches[-1].next_offset, batches, len(content))
     if memory.size_in_bytes():
         raise RecordTooLargeError(f"partition {partition}: what lies at {first} is larger than an answer")
     return None

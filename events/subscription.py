@@ -5,19 +5,21 @@ Partitions are assigned by hand. The effect of an event and the reader's positio
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import NamedTuple, Protocol
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from asyncpg import DeadlockDetectedError, LockNotAvailableError
 
 from events.codec import Undecodable, decode_envelope
-from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Consumer, Pool, acquire
+from events.connections import DATABASE_AWAY, DATABASE_ERRORS, Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
+from events.fetching import LATEST, Fetcher
+from events.intake import Inbox, Intake
 from events.journal import read_body_hashes, read_deployment
 from events.positions import (
     NotOwner,
@@ -29,7 +31,7 @@ from events.positions import (
     skip_repeats,
     take_leases,
 )
-from events.topics import read_some, record_topic
+from events.topics import READ_SECONDS_MAX, record_topic
 from events.verifying import LaneFault, Verified
 
 log = structlog.get_logger("subscription")
@@ -43,7 +45,6 @@ class Limits(NamedTuple):
 
     batch_records: int = 1_000
     slice_records: int = 100
-    wait_seconds: float = 1.0
     lease_seconds: float = 10.0
     attempts_max: int = 4
     retry_seconds_min: float = 0.1
@@ -123,7 +124,7 @@ class Subscription:
         lanes: Sequence[int],
         handler: Handler,
         pool: Pool,
-        open_consumer: Callable[[], Awaitable[Consumer]],
+        open_client: Callable[[], AbstractAsyncContextManager[AIOKafkaClient]],
         read_cluster_id: Callable[[], Awaitable[str]],
         *,
         owner: str,
@@ -137,7 +138,7 @@ class Subscription:
         self._keys = [LaneKey(stream, lane) for lane in lanes]
         self._handler = handler
         self._pool = pool
-        self._open_consumer = open_consumer
+        self._open_client = open_client
         self._read_cluster_id = read_cluster_id
         self._owner = owner
         self._topic = record_topic(topic_prefix, stream)
@@ -156,7 +157,7 @@ class Subscription:
         pause = self._limits.retry_seconds_min
         while not self._stopping.is_set():
             try:
-                await self._run_with_consumer()
+                await self._run_connected()
             except (KafkaError, *DATABASE_ERRORS) as error:
                 log.warning("reader_waits", reader=self._name, error=repr(error), seconds=pause)
                 await self._sleep(pause)
@@ -166,41 +167,47 @@ class Subscription:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _run_with_consumer(self) -> None:
+    async def _run_connected(self) -> None:
         async with acquire(self._pool) as connection:
             deployment = await read_deployment(connection)
         cluster_id = await self._read_cluster_id()
-        consumer = await self._open_consumer()
-        try:
-            partitions = {key: TopicPartition(self._topic, key.lane) for key in self._keys}
-            consumer.assign(list(partitions.values()))
-            for partition in partitions.values():
-                consumer.seek(partition, 0)
-                consumer.pause(partition)
-            while not self._stopping.is_set():
-                taken = await take_leases(
-                    self._pool,
-                    self._name,
-                    self._owner,
-                    self._keys,
-                    deployment.deployment_id,
-                    self._limits.lease_seconds,
-                )
-                for key in self._tasks.keys() - taken:
-                    self._tasks[key].cancel()
-                for key in taken - self._tasks.keys():
-                    self._start_lane(consumer, partitions[key], key, cluster_id)
-                await self._sleep(self._limits.lease_seconds / 3)
-        finally:
-            await self._end_lanes()
-            await consumer.stop()
+        async with self._open_client() as client:
+            await client.set_topics([self._topic])
+            fetcher = Fetcher(client, self._topic)
+            intake = Intake(fetcher)
+            asking = asyncio.create_task(intake.run(), name=f"{self._name}-{self._stream}-intake")
+            stopping = asyncio.create_task(self._stopping.wait())
+            try:
+                while not stopping.done():
+                    taken = await take_leases(
+                        self._pool,
+                        self._name,
+                        self._owner,
+                        self._keys,
+                        deployment.deployment_id,
+                        self._limits.lease_seconds,
+                    )
+                    for key in self._tasks.keys() - taken:
+                        self._tasks[key].cancel()
+                    for key in taken - self._tasks.keys():
+                        self._start_lane(fetcher, intake, key, cluster_id)
+                    await asyncio.wait(
+                        [asking, stopping],
+                        timeout=self._limits.lease_seconds / 3,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    if asking.done():
+                        asking.result()
+            finally:
+                await self._end_lanes()
+                asking.cancel()
+                stopping.cancel()
+                await asyncio.gather(asking, stopping, return_exceptions=True)
 
-    def _start_lane(
-        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
-    ) -> None:
+    def _start_lane(self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str) -> None:
         self.stopped.pop(key, None)
         task = asyncio.create_task(
-            self._run_lane(consumer, partition, key, cluster_id), name=f"{self._name}-{key.stream}-{key.lane}"
+            self._run_lane(fetcher, intake, key, cluster_id), name=f"{self._name}-{key.stream}-{key.lane}"
         )
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
@@ -214,16 +221,14 @@ class Subscription:
         with suppress(*DATABASE_ERRORS):
             await release(self._pool, self._name, self._owner)
 
-    async def _run_lane(
-        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
-    ) -> None:
+    async def _run_lane(self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str) -> None:
         """Until it is cancelled, another reader takes over, or the lane is at fault."""
         try:
-            place = await self._open_lane(consumer, partition, key, cluster_id)
+            place, inbox = await self._open_lane(fetcher, intake, key, cluster_id)
             while True:
                 self.places[key] = place
                 found = Verified(key, self._topic, place._replace(cluster_id=cluster_id))
-                await self._read(consumer, partition, found)
+                await self._read(inbox, found)
                 place = await self._take(key, found)
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
@@ -240,8 +245,7 @@ class Subscription:
             log.exception("reader_failed", reader=self._name, stream=key.stream, lane=key.lane)
             await self._stop_lane(key, f"{self._name} failed: {error!r}")
         finally:
-            with suppress(Exception):
-                consumer.pause(partition)
+            intake.close(key.lane)
 
     async def _stop_lane(self, key: LaneKey, reason: str) -> None:
         log.error("reader_lane_stopped", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
@@ -250,8 +254,8 @@ class Subscription:
         self.stopped[key] = reason
 
     async def _open_lane(
-        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, cluster_id: str
-    ) -> Place:
+        self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str
+    ) -> tuple[Place, Inbox]:
         """Where to go on, after looking whether the topic is still the one that was read before."""
         place = await read_place(self._pool, self._name, key)
         if place.cluster_id not in (None, cluster_id):
@@ -259,24 +263,22 @@ class Subscription:
                 f"{self._where(key, place.next_offset)} is of cluster {place.cluster_id}, not {cluster_id}"
             )
         if place.next_offset == 0:
-            consumer.seek(partition, 0)
-            consumer.resume(partition)
+            inbox = intake.open(key.lane, 0)
         else:
-            consumer.seek(partition, place.next_offset - 1)
-            consumer.resume(partition)
-            await self._check_last(consumer, partition, key, place)
+            end = (await fetcher.offsets([key.lane], LATEST))[key.lane]
+            if end < place.next_offset:
+                where = self._where(key, place.next_offset - 1)
+                raise LaneFault(f"{where} is gone, the topic ends at {end}: it was truncated or created anew")
+            inbox = intake.open(key.lane, place.next_offset - 1)
+            await self._check_last(inbox, key, place)
         if self._opened is not None:
             await self._opened(key, place.position)
-        return place
+        return place, inbox
 
-    async def _check_last(
-        self, consumer: Consumer, partition: TopicPartition, key: LaneKey, place: Place
-    ) -> None:
+    async def _check_last(self, inbox: Inbox, key: LaneKey, place: Place) -> None:
         where = self._where(key, place.next_offset - 1)
-        end = (await consumer.end_offsets([partition]))[partition]
-        if end < place.next_offset:
-            raise LaneFault(f"{where} is gone, the topic ends at {end}: it was truncated or created anew")
-        record = (await read_some(consumer, partition, 1))[0]
+        await asyncio.wait_for(inbox.filled(), READ_SECONDS_MAX)
+        record = inbox.take(1)[0]
         try:
             found = decode_envelope(record.value or b"").id
         except Undecodable as error:
@@ -284,17 +286,15 @@ class Subscription:
         if record.offset != place.next_offset - 1 or found != place.last_event_id:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
 
-    async def _read(self, consumer: Consumer, partition: TopicPartition, found: Verified) -> None:
+    async def _read(self, inbox: Inbox, found: Verified) -> None:
         """Waits for records and verifies those that came, slice by slice: few are in memory at once."""
-        timeout_ms = int(self._limits.wait_seconds * 1000)
+        await inbox.filled()
         while found.fault is None and found.count < self._limits.batch_records:
-            read = await consumer.getmany(
-                partition, timeout_ms=timeout_ms, max_records=self._limits.slice_records
-            )
-            if not read:
+            records = inbox.take(self._limits.slice_records)
+            if not records:
                 return
-            found.take(read[partition])
-            timeout_ms = 0
+            found.take(records)
+            await asyncio.sleep(0)
 
     async def _take(self, key: LaneKey, found: Verified) -> Place:
         """Skip repeats, hand the rest to the handler; the place after all that was read."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from aiokafka.structs import ConsumerRecord
-
 from events.chain import next_head
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.fetching import Record
 from events.positions import Place
 from events.topics import chain_of
 
@@ -26,13 +25,13 @@ class Verified:
         self._head = place.head
         self.place = place
         self.count = 0
-        self.last: ConsumerRecord | None = None
+        self.last: Record | None = None
         self.events: list[Recorded] = []
         self.offsets: list[int] = []
-        self.repeats: list[tuple[ConsumerRecord, Recorded]] = []
+        self.repeats: list[tuple[Record, Recorded]] = []
         self.fault: LaneFault | None = None
 
-    def take(self, records: Sequence[ConsumerRecord]) -> None:
+    def take(self, records: Sequence[Record]) -> None:
         """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
         stream, lane = self._key
         position, head = self._position, self._head
@@ -65,5 +64,5 @@ class Verified:
         self.count += len(records)
         self.last = records[-1]
 
-    def fault_at(self, record: ConsumerRecord, what: str) -> LaneFault:
-        return LaneFault(f"topic {self._topic}, partition {record.partition}, offset {record.offset}{what}")
+    def fault_at(self, record: Record, what: str) -> LaneFault:
+        return LaneFault(f"topic {self._topic}, partition {self._key.lane}, offset {record.offset}{what}")

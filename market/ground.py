@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any, Final
@@ -21,6 +21,7 @@ from events.connections import (
     Pool,
     acquire,
     cluster_id,
+    open_client,
     open_consumer,
     open_pool,
     open_producer,
@@ -126,6 +127,9 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     async def producer(self) -> Any:
         return await open_producer(self.bootstrap)
+
+    def client(self) -> AbstractAsyncContextManager[Any]:
+        return open_client(self.bootstrap)
 
     async def consumer(self) -> Any:
         return await open_consumer(self.bootstrap)

@@ -6,7 +6,7 @@ owner may let a topic join: so none can miss what passes meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
@@ -29,6 +29,7 @@ log = structlog.get_logger("lodestone.publisher")
 RETRY_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 CHUNK_LINES: Final = 500
+JOINING_MAX: Final = 32
 
 
 async def publish_until_taken(topics: TopicWriter, messages: Sequence[Message]) -> None:
@@ -102,49 +103,61 @@ class PartnerTopics:
             wanted = await party_reads.open_streams(connection)
             owned = await outlets.lanes_of(connection, self._owner)
         for key in owned & self._live.keys():
-            for organisation in sorted(wanted - self._live[key]):
-                await self._join(key, organisation)
-            for organisation in sorted(self._live[key] - wanted):
-                await self._leave(key, organisation)
+            missing = sorted(wanted - self._live[key])
+            for start in range(0, len(missing), JOINING_MAX):
+                await self._join(key, missing[start : start + JOINING_MAX])
+            if closed := sorted(self._live[key] - wanted):
+                async with self.holding(key):
+                    await self._settle(key, closed, live=False)
 
-    async def _join(self, key: LaneKey, organisation: UUID) -> None:
-        """What the topic lacks of the lane, the last of it while the publisher waits."""
-        if organisation not in self._made:
-            await self._create_topic(partner_topic(self._prefix, organisation))
-            self._made.add(organisation)
-        while await self._catch_up(key, organisation) == CHUNK_LINES:
-            pass
+    async def _join(self, key: LaneKey, organisations: Sequence[UUID]) -> None:
+        """What the topics lack of the lane, the last of it while the publisher waits."""
+        for organisation in organisations:
+            if organisation not in self._made:
+                await self._create_topic(partner_topic(self._prefix, organisation))
+                self._made.add(organisation)
+        async with acquire(self._pool) as connection:
+            reached = await outlets.positions_on(connection, organisations, key)
+        reached = await self._catch_up(key, organisations, reached)
         async with self.holding(key):
-            await self._catch_up(key, organisation)
-            await self._settle(key, organisation, live=True)
+            await self._catch_up(key, organisations, reached)
+            await self._settle(key, organisations, live=True)
         crash_point("partner.joined")
 
-    async def _catch_up(self, key: LaneKey, organisation: UUID) -> int:
-        """The next lines that the topic lacks; how many there were."""
+    async def _catch_up(
+        self, key: LaneKey, organisations: Sequence[UUID], reached: Mapping[UUID, int]
+    ) -> dict[UUID, int]:
+        """Sends the lines behind the positions that are `reached`; what is reached then."""
         async with acquire(self._pool) as connection:
-            position = await outlets.position_of(connection, organisation, key)
             end = (await feed.read_ends(connection)).get(key, 0)
+        for organisation in organisations:
+            position = reached.get(organisation, 0)
+            while position < end:
+                position = await self._next_lines(key, organisation, position, end)
+        return {organisation: max(end, reached.get(organisation, 0)) for organisation in organisations}
+
+    async def _next_lines(self, key: LaneKey, organisation: UUID, position: int, end: int) -> int:
+        """The topic gets the next lines behind `position`; up to where it then holds the lane."""
+        async with acquire(self._pool) as connection:
             lines = await feed.read(
                 connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
             )
         await self._send([self._message(organisation, line) for line in lines])
         crash_point("partner.caught_up")
-        if lines:
-            async with acquire(self._pool) as connection:
-                await outlets.move(connection, organisation, key, lines[-1].position, self._owner, live=False)
-        return len(lines)
+        if not lines:
+            return end
+        last = lines[-1].position
+        async with acquire(self._pool) as connection:
+            await outlets.move(connection, [organisation], key, last, self._owner, live=False)
+        return last if len(lines) == CHUNK_LINES else end
 
-    async def _leave(self, key: LaneKey, organisation: UUID) -> None:
-        async with self.holding(key):
-            await self._settle(key, organisation, live=False)
-
-    async def _settle(self, key: LaneKey, organisation: UUID, *, live: bool) -> None:
-        """Under the lane's turn: the topic stands where the publisher does; nothing when that is another."""
+    async def _settle(self, key: LaneKey, organisations: Sequence[UUID], *, live: bool) -> None:
+        """Under the lane's turn: the topics stand where the publisher does; nothing when that is another."""
         async with acquire(self._pool) as connection, connection.transaction():
             end = (await feed.read_ends(connection)).get(key, 0)
-            if not await outlets.move(connection, organisation, key, end, self._owner, live=live):
+            if not await outlets.move(connection, organisations, key, end, self._owner, live=live):
                 return
-        (self._live[key].add if live else self._live[key].discard)(organisation)
+        (self._live[key].update if live else self._live[key].difference_update)(organisations)
 
     async def _send(self, messages: Sequence[Message]) -> None:
         """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""

@@ -4,6 +4,7 @@ The public tape is anonymised, by kind, with a sequence of its own: a place on i
 What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
@@ -34,6 +35,8 @@ from market.store import feed
 
 NAME: Final = feed.PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
+STEPS_AT_ONCE: Final = 50
+"""Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
 
 class Tape(Struct, kw_only=True):
@@ -152,16 +155,20 @@ class Publisher(Generic[T]):
         tape = self._lanes[batch.lane]
         lines: list[Line] = []
         shown: list[PartnerLine] = []
-        for event in batch.events:
+        for number, event in enumerate(batch.events, 1):
             line, partners = self._step(tape, event)
             lines += [] if line is None else [line]
             shown += partners
+            if number % STEPS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
         due = self._unsaved[batch.lane] >= self._snapshot_after_events
         snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
         async with self._partners.holding(batch.lane):
-            await self._publish([self._message(line) for line in lines])
-            await self._partners.publish(batch.lane, shown)
+            await asyncio.gather(
+                self._publish([self._message(line) for line in lines]),
+                self._partners.publish(batch.lane, shown),
+            )
             crash_point("publisher.sent")
             async with batch.transaction() as connection:
                 await feed.write(connection, shown)

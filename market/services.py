@@ -197,7 +197,7 @@ def subscription(
         wiring.lanes,
         Told(name, handler),
         wiring.writer if pool is None else pool,
-        ground.consumer,
+        ground.client,
         ground.cluster_id,
         owner=wiring.owner,
         topic_prefix=wiring.prefix,

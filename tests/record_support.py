@@ -21,7 +21,15 @@ from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from events.command import Command
-from events.connections import Connection, Pool, cluster_id, open_consumer, open_pool, open_producer
+from events.connections import (
+    Connection,
+    Pool,
+    cluster_id,
+    open_client,
+    open_consumer,
+    open_pool,
+    open_producer,
+)
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft, Recorded
 from events.journal import Deployment, initialise
@@ -306,11 +314,11 @@ def subscription_on(
         lanes,
         handler,
         pool,
-        partial(open_consumer, bootstrap),
+        partial(open_client, bootstrap),
         partial(cluster_id, bootstrap),
         owner=owner,
         topic_prefix=prefix,
-        limits=ReaderLimits(**({"lease_seconds": 1.5, "wait_seconds": 0.2} | limits)),
+        limits=ReaderLimits(**({"lease_seconds": 1.5} | limits)),
         opened=opened,
     )
 

@@ -71,24 +71,39 @@ def in_units(value: Any, units: Units) -> Any:
     if not isinstance(value, dict):
         return value
     whole = units.whole
+    named = _partner_unit if whole else _public_unit
     changed: dict[str, Any] = {}
     for name, member in value.items():
-        unit = unit_of(name, whole=whole)
+        unit, kind = named(name), type(member)
         if unit is not None and (whole or member is not None):
             outside, decimals = unit
-            changed[outside] = _scaled(member, decimals)
-        elif type(member) in PLAIN or (name == OPAQUE and isinstance(member, dict)):
+            changed[outside] = decimal_text(member, decimals) if kind is int else _scaled(member, decimals)
+        elif kind in PLAIN or (name == OPAQUE and isinstance(member, dict)):
             changed[name] = member
         else:
             changed[name] = in_units(member, units)
     return changed
 
 
-@lru_cache(maxsize=4_096)
 def unit_of(name: str, *, whole: bool) -> tuple[str, int] | None:
-    """The name on the wire and its decimals. Names are few, and each is asked for with every event."""
-    for inside, outside, decimals in (PARTNER_UNITS if whole else PUBLIC_UNITS).endings:
-        if name.endswith("_" + inside) or (whole and name == inside):
+    """The name on the wire and its decimals."""
+    return _partner_unit(name) if whole else _public_unit(name)
+
+
+# One argument by its place: so the cache looks up the name itself, and a name is asked for with every figure.
+@lru_cache(maxsize=4_096)
+def _partner_unit(name: str) -> tuple[str, int] | None:
+    return _unit(name, PARTNER_UNITS)
+
+
+@lru_cache(maxsize=4_096)
+def _public_unit(name: str) -> tuple[str, int] | None:
+    return _unit(name, PUBLIC_UNITS)
+
+
+def _unit(name: str, units: Units) -> tuple[str, int] | None:
+    for inside, outside, decimals in units.endings:
+        if name.endswith("_" + inside) or (units.whole and name == inside):
             return (name.removesuffix(inside) + outside).rstrip("_"), decimals
     return None
 

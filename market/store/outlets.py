@@ -3,7 +3,7 @@
 Of a topic that is live the publisher's own position counts.
 """
 
-from typing import cast
+from collections.abc import Sequence
 from uuid import UUID
 
 from events.connections import Connection
@@ -12,14 +12,17 @@ from market.store.feed import PUBLISHER
 
 LIVE = "select organisation from ops.outlet where stream = $1 and lane = $2 and live"
 
-POSITION = "select position from ops.outlet where organisation = $1 and stream = $2 and lane = $3"
+POSITIONS = """
+select organisation, position from ops.outlet where organisation = any($1) and stream = $2 and lane = $3
+"""
 
 # The share lock makes a new owner of the lane wait: it then reads which topics are live.
 MOVE = """
 insert into ops.outlet (organisation, stream, lane, position, live)
-select $1, stream, lane, $4, $5 from record.consumer
-where name = $6 and stream = $2 and lane = $3 and owner = $7
-for share
+select o.organisation, c.stream, c.lane, $4, $5
+from record.consumer c cross join unnest($1::uuid[]) as o (organisation)
+where c.name = $6 and c.stream = $2 and c.lane = $3 and c.owner = $7
+for share of c
 on conflict (organisation, stream, lane) do update set position = excluded.position, live = excluded.live
 """
 
@@ -38,17 +41,25 @@ async def live_on(connection: Connection, key: LaneKey) -> set[UUID]:
     return {row["organisation"] for row in rows}
 
 
-async def position_of(connection: Connection, organisation: UUID, key: LaneKey) -> int:
-    """Up to where the topic holds the lane; 0 for one that has never been on it."""
-    found = await connection.fetchval(POSITION, organisation, key.stream, key.lane)
-    return cast(int, found or 0)
+async def positions_on(
+    connection: Connection, organisations: Sequence[UUID], key: LaneKey
+) -> dict[UUID, int]:
+    """Up to where each topic holds the lane; those that have never been on it are not told."""
+    rows = await connection.fetch(POSITIONS, organisations, key.stream, key.lane)
+    return {row["organisation"]: row["position"] for row in rows}
 
 
 async def move(
-    connection: Connection, organisation: UUID, key: LaneKey, position: int, owner: str, *, live: bool
+    connection: Connection,
+    organisations: Sequence[UUID],
+    key: LaneKey,
+    position: int,
+    owner: str,
+    *,
+    live: bool,
 ) -> bool:
     """False, and nothing is changed, when the publisher's lane is another's by now."""
     status = await connection.execute(
-        MOVE, organisation, key.stream, key.lane, position, live, PUBLISHER, owner
+        MOVE, organisations, key.stream, key.lane, position, live, PUBLISHER, owner
     )
-    return status == "INSERT 0 1"
+    return status == f"INSERT 0 {len(organisations)}"

@@ -183,6 +183,8 @@ async def test_a_publisher_killed_anywhere_says_the_same_again(
                 await switch(scene, firm, on=True)
             for label in ("partner.caught_up:5", "publisher.sent"):
                 await die(scene, database, kafka_bootstrap, topic_prefix, label)
+                async with serving(wiring, "publisher"):
+                    await settled(scene, wiring, *firms)
                 await build(scene, *firms)
             async with serving(wiring, "publisher"):
                 await settled(scene, wiring, *firms)

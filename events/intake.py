@@ -1,0 +1,130 @@
+"""What comes on a topic's partitions past where each of them is read: one request at each leader, always.
+
+A partition that nobody takes from is asked for no more until there is room again, and holds up no other.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from events.connections import PARTITION_FETCH_BYTES_MAX
+from events.fetching import Fetched, Fetcher, Record, Refused
+
+PENDING_BYTES_MAX: Final = 2 * PARTITION_FETCH_BYTES_MAX
+WAIT_MS_MAX: Final = 500
+"""What a leader waits for a first record: it answers at once when one comes, so that length costs nothing."""
+SHORT_WAIT_MS_MAX: Final = 10
+"""The same while a partition is full, or new and perhaps one of several: those are to be asked for soon."""
+
+
+class Inbox:
+    """Of one partition: what came, as it came, and the offset that is asked for next."""
+
+    def __init__(self, offset: int, on_room: Callable[[], None]) -> None:
+        """`on_room` is called whenever something was taken."""
+        self.offset = offset
+        self.is_new = True
+        self._on_room = on_room
+        self._waiting: deque[Fetched] = deque()
+        self._waiting_bytes = 0
+        self._begun: Iterator[Record] = iter(())
+        self._error: KafkaError | None = None
+        self._came = asyncio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        return self._error is None and self._waiting_bytes < PENDING_BYTES_MAX
+
+    def put(self, found: Fetched | Refused) -> None:
+        """Nothing when it answers a question of before: for another offset."""
+        if found.first != self.offset:
+            return
+        if isinstance(found, Refused):
+            self._error = found.error
+        else:
+            self._waiting.append(found)
+            self._waiting_bytes += found.size_bytes
+            self.offset = found.next_offset
+        self._came.set()
+
+    async def filled(self) -> None:
+        """Returns when there may be something to take."""
+        await self._came.wait()
+
+    def take(self, records_max: int) -> list[Record]:
+        """The next records, none when there are none yet. KafkaError when the broker refuses the offset, or a
+        batch is not what its checksum says."""
+        while not (records := list(islice(self._begun, records_max))):
+            if not self._waiting:
+                if self._error is not None:
+                    raise self._error
+                self._came.clear()
+                return []
+            fetched = self._waiting.popleft()
+            self._waiting_bytes -= fetched.size_bytes
+            self._begun = fetched.records()
+            self._on_room()
+        return records
+
+
+class Intake:
+    """Of one reader of one topic."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._inboxes: dict[int, Inbox] = {}
+        self._changed = asyncio.Event()
+
+    def open(self, partition: int, offset: int) -> Inbox:
+        """From now on what lies on the partition from `offset` on is asked for."""
+        self._inboxes[partition] = inbox = Inbox(offset, self._changed.set)
+        self._changed.set()
+        return inbox
+
+    def close(self, partition: int) -> None:
+        self._inboxes.pop(partition, None)
+
+    async def run(self) -> None:
+        """Until it is cancelled. KafkaError for trouble that does not pass by itself."""
+        asking: dict[int, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._changed.clear()
+                for leader, partitions in self._fetcher.by_leader(self._inboxes).items():
+                    if leader not in asking and (task := self._ask(leader, partitions)) is not None:
+                        asking[leader] = task
+                await self._changed.wait()
+                for leader, task in list(asking.items()):
+                    if task.done():
+                        del asking[leader]
+                        task.result()
+        finally:
+            for task in asking.values():
+                task.cancel()
+            await asyncio.gather(*asking.values(), return_exceptions=True)
+
+    def _ask(self, leader: int, partitions: list[int]) -> asyncio.Task[None] | None:
+        asked = [(number, self._inboxes[number]) for number in partitions if self._inboxes[number].has_room]
+        if not asked:
+            return None
+        is_short = len(asked) < len(partitions) or any(inbox.is_new for _, inbox in asked)
+        for _, inbox in asked:
+            inbox.is_new = False
+        offsets = {number: inbox.offset for number, inbox in asked}
+        task = asyncio.create_task(
+            self._fetch(leader, offsets, SHORT_WAIT_MS_MAX if is_short else WAIT_MS_MAX)
+        )
+        task.add_done_callback(lambda _: self._changed.set())
+        return task
+
+    async def _fetch(self, leader: int, offsets: dict[int, int], wait_ms: int) -> None:
+        for found in await self._fetcher.fetch_from(leader, offsets, wait_ms=wait_ms):
+            inbox = self._inboxes.pop(found.partition, None)
+            if inbox is not None:
+                # At the end: an answer may hold no more than the first of those that were asked for.
+                self._inboxes[found.partition] = inbox
+                inbox.put(found)
