@@ -62,9 +62,11 @@ BY_CONSEQUENCE = frozenset(
         "ClearingEvidence/multipliers/ueur_per_kg",
         "ClearingEvidence/quotas",
         "ClearingEvidence/quotas/capacity_g",
+        "ClearingEvidence/waterfalls",
     }
 )
-"""Others of these are a split of the same buyer, which the rest of the record does not fit: it is named."""
+"""Others of these are a split of the same buyer, or one entry fewer, which the rest of the record does not
+fit: it is named."""
 
 Maker = Callable[[int], tuple[Lane, Recorded]]
 
