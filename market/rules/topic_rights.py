@@ -15,6 +15,7 @@ _SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
     "matcher": {"record.market.v1": ("read",)},
     "follower": {"record.market.v1": ("read",)},
     "timers": {},
+    "imports": {},
     "webhooks": {},
     "projector": {"record.market.v1": ("read",)},
     "publisher": {"record.": ("read",), "public.": ("write",), "partner.": ("write", "create")},

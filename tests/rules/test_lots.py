@@ -90,7 +90,7 @@ def test_a_lot_is_known_by_its_passport_else_by_owner_site_and_number() -> None:
 
 
 def test_a_listed_lot_is_reserved_in_the_lane_of_its_identity() -> None:
-    passport = PhysicalLot(site=SELLER_SITE, lot_number="L1", passport=numbered(77))
+    passport = PhysicalLot(site=SELLER_SITE, lot_number="LOT-1", passport=numbered(77))
     found = Ledger(site())
     stated = content(
         SELLER_SITE,
