@@ -43,7 +43,7 @@ test-certificates: setup ## every member of a thousand certificates changed by o
 	@WHOLE_CERTIFICATES=1000 $(PYTEST_PARALLEL) --timeout=14400 tests/rules/test_tampered_certificates.py
 
 drill: setup ## lose all topics, then the database, and take both back by the commands of docs/recovery.md
-	@$(PYTHON) deploy/drill.py
+	@$(BIN)/python deploy/drill.py
 
 check: setup ## formatting, lint, types, import contracts, dependencies, SQL
 	$(BIN)/ruff format --check .
