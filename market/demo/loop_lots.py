@@ -15,7 +15,6 @@ from market.demo import figures
 from market.demo.supplies import Body, cell
 
 ASSAY_STEP_PERCENT = Decimal("0.0001")
-MILLIGRAM_G = Decimal("0.001")
 CLAIMS = ("post_consumer", "pre_consumer")
 
 BY_PRODUCT_KG = Decimal(30_000)

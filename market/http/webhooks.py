@@ -110,7 +110,7 @@ class WebhookView(Body, frozen=True, kw_only=True):
             types=webhook.terms.types,
             markets=tuple(to_text("mkt", market) for market in webhook.terms.markets),
             active=webhook.active,
-            disabled=webhook.disabled,  # type: ignore[arg-type]
+            disabled=webhook.disabled,
             public_key=derive(key, webhook.webhook, webhook.generation).public_text,
             previous_until=webhook.previous_until,
             registered_at=webhook.registered_at,

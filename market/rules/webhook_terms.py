@@ -1,6 +1,6 @@
 """A webhook as the desk knows it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -33,7 +33,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     terms: WebhookTerms
     version: int
     active: bool = True
-    disabled: str | None = None
+    disabled: Literal["failing", "gone"] | None = None
     generation: int = 1
     previous_until: Instant | None = None
     registered_at: Instant
