@@ -6,6 +6,7 @@ bytes mean is for `lane_audit` to check.
 
 from binascii import hexlify
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -102,7 +103,7 @@ class ChainAudit:
 
     def feed(self, records: Sequence[TopicRecord]) -> None:
         bounded = self._bounds.upto is not None
-        for record in records:
+        for record in islice(records, self._follow_plainly(records), None):
             if bounded and not self.done and self._bounds.ended(self._position):
                 self._end()
             if self.done:
@@ -114,6 +115,29 @@ class ChainAudit:
                 self._follow(record)
             else:
                 self._take_up(record)
+
+    def _follow_plainly(self, records: Sequence[TopicRecord]) -> int:
+        """Takes the first records, as many as are the next link at first sight, in one tight loop; none where
+        more than the chain is compared. Returns how many."""
+        more = self._seals or self._anchors or self._growing or self._bounds.upto is not None
+        if more or self.done or self.divergence is not None or not self._taken_up:
+            return 0
+        head, position, heads = self._head, self._position, list[bytes]()
+        place, source = self._place, self._source_mark
+        for _, body, chain in records:
+            following = next_head(head, body)
+            if (
+                chain != following
+                or body.find(place % (position + 1), 0, ENVELOPE_BYTES_MAX) < 0
+                or body.find(source, 0, ENVELOPE_BYTES_MAX) < 0
+            ):
+                break
+            head, position = following, position + 1
+            heads.append(head)
+        self._head, self._position = head, position
+        self._records += len(heads)
+        self._repeats.record(*heads)
+        return len(heads)
 
     def _follow(self, record: TopicRecord) -> None:
         _, body, chain = record

@@ -63,13 +63,14 @@ class Repeats:
         before = self._head(self._newest - 1) if self._newest > self._first else b""
         return Seen(newest=self._newest, before_newest=before, count=self.count, runs=tuple(self._runs))
 
-    def record(self, head: bytes) -> None:
-        """The head after the next position."""
-        self._heads += head
-        self._newest += 1
-        if self._newest - self._first >= self._window + self._dropped_at_once:
-            del self._heads[: self._dropped_at_once * HASH_BYTES]
-            self._first += self._dropped_at_once
+    def record(self, *heads: bytes) -> None:
+        """The heads after the next positions."""
+        self._heads += b"".join(heads)
+        self._newest += len(heads)
+        over = self._newest - self._first - self._window
+        if over >= self._dropped_at_once:
+            del self._heads[: over * HASH_BYTES]
+            self._first += over
 
     def repeat(self, position: int, body: bytes) -> Wrong | None:
         """A body at a position that was recorded before."""
