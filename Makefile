@@ -8,6 +8,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-ver
 PYTEST := $(BIN)/python -m pytest
 # Tests wait for servers, for one another's locks and for leases: one process more than CI has cores.
 TEST_PROCESSES ?= 3
+# Otherwise every start of a command and every process of tests compiles all modules once more.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
