@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("lodestone")
 
 SESSION_LOCK = "session"
 
-MEMORY = Path("/dev/shm")  # noqa: S108  a new folder in it, with a name that nobody guesses
+MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 2 << 30
 
 counter = itertools.count(1)
