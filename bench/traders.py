@@ -18,9 +18,9 @@ from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, Su
 from events.vocabulary import StatedPrice, lane_of
 from market.commands import inputs, markets, members, parties
 from market.ground import Ground, Wiring, wire
-from market.http.access import SECRET_BYTES
 from market.http.examples import OFFER
 from market.http.ids import to_text
+from market.http.tokens import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
 from market.rules.clearing import ALGORITHM
 from market.rules.parties import FacilityDetails, OrganisationDetails

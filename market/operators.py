@@ -11,7 +11,7 @@ from events.desk import Desk
 from events.refusal import Refusal
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.access import SECRET_BYTES, mint, secret_sha256
+from market.http.tokens import SECRET_BYTES, mint, secret_sha256
 from market.rules.parties import KeyDetails, OrganisationDetails
 from market.store.party_reads import list_keys, load_organisation
 

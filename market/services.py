@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 import uvicorn
@@ -17,7 +16,6 @@ import uvicorn
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
-from events.connections import Pool
 from events.decision import LaneKey
 from events.publishing import TopicWriter
 from events.relay import Relay
@@ -26,14 +24,16 @@ from events.vocabulary import STREAMS
 from market.audit_schedule import audit_now_and_then
 from market.auditor import ChainFollower
 from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
-from market.http.access import SECRET_BYTES, Credential, KeyRing
+from market.http.access import KeyRing
 from market.http.app import create_app
+from market.http.credentials import find_credential
 from market.http.door import Door
 from market.http.feed_tail import FeedTail
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import on_process_registry
 from market.http.paging import CursorSeal
 from market.http.sending import Protocol
+from market.http.tokens import SECRET_BYTES
 from market.imports import run_imports
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
@@ -56,8 +56,6 @@ from market.solver import Solver
 from market.stopping import until
 from market.store.applying import apply
 from market.store.feed import PUBLISHER
-from market.store.party_reads import find_key
-from market.store.reading import reading
 from market.store.views import PROJECTOR
 from market.timers import Timers, count_command
 from market.topics import create_partner_topic
@@ -320,21 +318,6 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         body_bytes_max=BODY_BYTES_MAX,
         public_url=settings.http_public_url,
         import_bytes_max=settings.import_bytes_max,
-    )
-
-
-async def find_credential(reader: Pool, key: UUID) -> Credential | None:
-    async with reading(reader, organisation=None, role="door", key=key) as connection:
-        found = await find_key(connection, key)
-    if found is None:
-        return None
-    return Credential(
-        key=found.key,
-        organisation=found.organisation,
-        roles=frozenset(found.details.roles),
-        secret_sha256=found.details.secret_sha256,
-        expires_at=found.details.expires_at,
-        revoked=found.revoked,
     )
 
 

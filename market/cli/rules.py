@@ -17,10 +17,10 @@ from market.cli.files import read
 from market.commands.inputs import publish_rule_set
 from market.ground import stand_on_database, wire
 from market.http.access import OPERATORS, Credential, KeyRing, require
+from market.http.credentials import find_credential
 from market.http.problems import DoorError
 from market.http.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
 from market.operators import told
-from market.services import find_credential
 from market.settings import Settings
 from market.store import inputs
 from market.store.inputs import RuleSetRow

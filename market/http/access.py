@@ -1,8 +1,5 @@
-"""Who calls: API keys `lds_live_<id>_<secret>_<crc>`, stored as SHA-256, cached ≤ 60 s, and the roles they
-carry."""
+"""Who calls: keys as the record holds them, cached ≤ 60 s, and the roles they carry."""
 
-import re
-from binascii import crc32
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -15,9 +12,8 @@ from msgspec import Struct
 
 from events.vocabulary import KeyRole
 from market.http.problems import DoorError
+from market.http.tokens import key_and_secret
 
-PREFIX: Final = "lds_live_"
-SECRET_BYTES: Final = 32
 CACHE_TIME: Final = timedelta(seconds=60)
 CACHED_KEYS_MAX: Final = 10_000
 
@@ -32,8 +28,6 @@ OVERSEERS: Final[frozenset[KeyRole]] = frozenset({"operator", "auditor"})
 PUBLIC: Final[frozenset[KeyRole]] = frozenset()
 """Of a handler that answers without credentials; it has to say so."""
 
-_TOKEN: Final = re.compile(r"lds_live_(?P<id>[0-9a-f]{32})_(?P<secret>[0-9a-f]{64})_(?P<crc>[0-9a-f]{8})\Z")
-
 
 class Credential(Struct, frozen=True, kw_only=True):
     """A key as the record holds it."""
@@ -47,27 +41,6 @@ class Credential(Struct, frozen=True, kw_only=True):
 
 
 FindKey = Callable[[UUID], Awaitable[Credential | None]]
-
-
-def mint(key: UUID, secret: bytes) -> str:
-    """The token of a key; `secret` is 32 random bytes. It is shown once and never stored."""
-    if len(secret) != SECRET_BYTES:
-        raise ValueError(f"a secret has {SECRET_BYTES} random bytes")
-    body = f"{PREFIX}{key.hex}_{secret.hex()}"
-    return f"{body}_{crc32(body.encode()):08x}"
-
-
-def secret_sha256(token: str) -> str:
-    """What the record stores of a token, hexadecimal. ValueError when it is no token."""
-    _, secret = _parse(token)
-    return sha256(secret.encode()).hexdigest()
-
-
-def _parse(token: str) -> tuple[UUID, str]:
-    parts = _TOKEN.match(token)
-    if parts is None or f"{crc32(token[: -len(parts['crc']) - 1].encode()):08x}" != parts["crc"]:
-        raise ValueError("not an API key of this kind, or mistyped")
-    return UUID(hex=parts["id"]), parts["secret"]
 
 
 class KeyRing:
@@ -108,7 +81,7 @@ class KeyRing:
 
     async def _verify(self, token: str) -> Credential:
         try:
-            key, secret = _parse(token)
+            key, secret = key_and_secret(token)
         except ValueError:
             raise _unauthenticated("The API key is malformed.") from None
         credential = await self._find(key)

@@ -10,7 +10,7 @@ from events.party_events import ApiKeyIssued
 from events.vocabulary import Instant, KeyRole
 from market.commands import parties as commands
 from market.http import lists
-from market.http.access import ADMINS, OVERSEERS, mint, secret_sha256
+from market.http.access import ADMINS, OVERSEERS
 from market.http.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.ids import KeyId, OrganisationId, to_text
 from market.http.lists import PageQuery
@@ -19,6 +19,7 @@ from market.http.organisations import load as load_organisation
 from market.http.paging import Listing
 from market.http.reads import as_caller
 from market.http.receipts import Accepted, done
+from market.http.tokens import mint, secret_sha256
 from market.rules.parties import ApiKey, KeyDetails
 from market.rules.wording import Text
 from market.store import party_reads

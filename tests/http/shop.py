@@ -21,8 +21,9 @@ from uuid_utils.compat import uuid7
 from events.connections import open_pool
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.access import KeyRing, mint, secret_sha256
+from market.http.access import KeyRing
 from market.http.app import Outermost, create_app, state_of
+from market.http.credentials import find_credential
 from market.http.door import Check, Door
 from market.http.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
 from market.http.feed_tail import FeedTail
@@ -30,9 +31,9 @@ from market.http.ids import to_text
 from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.metrics import DoorMetrics
 from market.http.paging import CursorSeal
+from market.http.tokens import mint, secret_sha256
 from market.rules.parties import KeyDetails
 from market.rules.reach import Address, Reach
-from market.services import find_credential
 from market.solver import Solver
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, project, scene_on
