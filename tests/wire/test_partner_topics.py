@@ -5,6 +5,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from msgspec import Struct
 from events.decision import LaneKey
 from events.vocabulary import STREAMS
 from market.commands import parties
+from market.feed_retention import FeedRetention
 from market.ground import Wiring
 from market.rules.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams import partner_topic
@@ -126,6 +128,7 @@ async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
         async with serving(wiring, "relay", "publisher"):
             await settled(scene, wiring, early)
             await trade_for_a_while(scene)
+            assert await FeedRetention(scene.pool, days=0, clock=later).drop_some() > 0
             await switch(scene, late, on=True)
             await settled(scene, wiring, early, late)
             for firm in (early, late):
@@ -146,6 +149,10 @@ async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
         )
         with pytest.raises(TopicError, match="does not exist"):
             await read_stream(kafka_bootstrap, topic_prefix, scene.buyers[1])
+
+
+def later() -> datetime:
+    return datetime(2100, 1, 1, tzinfo=UTC)
 
 
 async def run_the_examples(bootstrap: str, topic: str, folder: Path, records: Sequence[Got]) -> None:
