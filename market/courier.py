@@ -27,7 +27,7 @@ from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
 from market.metrics import WEBHOOK_POSTS
 from market.outgoing import Postman, Resolve
-from market.rules.partner_events import encoded, encoded_test
+from market.rules.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.partner_lines import PartnerLine
 from market.rules.reach import Reach
 from market.rules.webhook_retries import (
@@ -267,7 +267,7 @@ class Courier:
             timestamp = int(now.timestamp())
             held = [self._secrets_of(generation) for generation in webhook.generations(now)]
             headers = {
-                "content-type": "application/cloudevents+json",
+                "content-type": MEDIA_TYPE,
                 "user-agent": "Lodestone-Webhooks/1.0",
                 "webhook-id": str(event),
                 "webhook-timestamp": str(timestamp),

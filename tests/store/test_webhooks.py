@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 import pytest
 from msgspec import Struct
 from uuid_utils.compat import uuid7
@@ -22,6 +23,7 @@ from market.rules.webhook_signing import TEST_TYPE, Secrets, derive, signature
 from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.rules.webhooks import ChangeWebhook, RegisterWebhook, RotateWebhook
 from market.store import feed, webhook_messages, webhook_senders, webhooks
+from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import Webhooks
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, done, scene_on
@@ -175,6 +177,7 @@ async def test_a_receiver_that_fails_hangs_redirects_and_comes_back_gets_everyth
     held = hooked.secrets()
     for got in receiver.got:
         got.check(held.shared_text, held.public_text)
+        jsonschema_rs.validate(WEBHOOK_HEADERS, got.headers)
         assert ("/hook?of=partner", str(got.id)) == (got.path, got.event["id"])
     errors = [each.error for message in (await hooked.log()).values() for each in message.tries]
     expected = [
