@@ -33,6 +33,7 @@ from market.rules.reach import Reach
 from market.rules.webhook_retries import (
     ATTEMPTS_MAX,
     SCHEDULE_SECONDS,
+    asked_seconds,
     has_failed_too_long,
     pause_milliseconds,
 )
@@ -280,6 +281,9 @@ class Courier:
             milliseconds=answered.milliseconds,
             status=answered.status,
             error=answered.error if answered.status is None else _error(answered.status),
+            asked_seconds=asked_seconds(
+                answered.status, answered.retry_after, now, shared.schedule_seconds[-1]
+            ),
         )
         outcome = "delivered" if attempt.delivered else "failed"
         WEBHOOK_POSTS.labels(outcome).inc()
@@ -316,10 +320,11 @@ class Courier:
         """What becomes of the message, and after how many seconds it is tried again."""
         if attempt.delivered:
             return "delivered", 0.0
-        return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempts)
+        return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempt, attempts)
 
-    def _pause_seconds(self, failures: int) -> float:
-        return pause_milliseconds(failures, secrets.randbits(32), self._shared.schedule_seconds) / 1_000
+    def _pause_seconds(self, attempt: Try, failures: int) -> float:
+        pause = pause_milliseconds(failures, secrets.randbits(32), self._shared.schedule_seconds)
+        return max(pause / 1_000, attempt.asked_seconds)
 
     @asynccontextmanager
     async def _concluding(
@@ -337,7 +342,7 @@ class Courier:
                 await webhook_senders.hold(connection, self._id, shared.owner)
             else:
                 since = await webhook_senders.note_failure(
-                    connection, self._id, shared.owner, self._pause_seconds(failures + 1)
+                    connection, self._id, shared.owner, self._pause_seconds(attempt, failures + 1)
                 )
             yield connection, go_on
         if since is None:

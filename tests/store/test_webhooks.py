@@ -284,6 +284,34 @@ async def test_what_waits_is_bounded_while_a_receiver_is_away(
         await receiver.until(hooked.wants(lines))
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_is_busy_is_left_alone_for_as_long_as_it_asks(
+    scene: Scene, receiver: Receiver, status: int
+) -> None:
+    firm = scene.sellers[0]
+    await publish(scene)
+    hooked = await hook(scene, firm, receiver)
+    receiver.always, receiver.retry_after = status, "1800"
+    async with posting(scene, receiver, schedule_seconds=(0, 3_600)):
+        lines = await trade(scene, firm)
+        await receiver.asked(1)
+
+        async def waits() -> bool:
+            async with scene.pool.acquire() as connection:
+                found = await webhook_senders.health(connection, hooked.id)
+            return 1_700 < found.pause_seconds <= 1_800
+
+        await eventually("the pause", waits)
+        (message,) = (await hooked.log()).values()
+        assert [1_800] == [each.asked_seconds for each in message.tries]
+        assert 1_800 == round((message.not_before - message.changed_at).total_seconds())
+        assert 1 == len(receiver.got)
+        receiver.always = 204
+        for active in (False, True):
+            await change(hooked, receiver, active=active)
+        await receiver.until(hooked.wants(lines))
+
+
 @pytest.mark.parametrize("reason", ["failing", "gone"])
 async def test_days_of_failure_disable_a_webhook_with_a_notice(
     scene: Scene, receiver: Receiver, reason: str
