@@ -97,14 +97,16 @@ def reach(*receivers: Receiver) -> Reach:
     return Reach(ports=frozenset(each.port for each in receivers), networks=LOOPBACK, plain=True)
 
 
-async def hook(scene: Scene, firm: Firm, receiver: Receiver, **terms: Any) -> Hook:
+async def hook(
+    scene: Scene, firm: Firm, receiver: Receiver, *, webhook: UUID | None = None, **terms: Any
+) -> Hook:
     """Registered a while after all that was."""
     scene.clock.pass_seconds(1)
     given = {"url": receiver.url(), **terms}
     argument = RegisterWebhook(
         caller=firm.trader,
         organisation=firm.organisation,
-        webhook=uuid7(),
+        webhook=webhook or uuid7(),
         terms=WebhookTerms(**given),
         reach=Reach(ports=frozenset({receiver.port}), networks=LOOPBACK, plain=True),
     )
