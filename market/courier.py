@@ -27,12 +27,13 @@ from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
 from market.metrics import WEBHOOK_POSTS
 from market.outgoing import Postman, Resolve
-from market.rules.partner_events import encoded, encoded_test
+from market.rules.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.partner_lines import PartnerLine
 from market.rules.reach import Reach
 from market.rules.webhook_retries import (
     ATTEMPTS_MAX,
     SCHEDULE_SECONDS,
+    asked_seconds,
     has_failed_too_long,
     pause_milliseconds,
 )
@@ -267,7 +268,7 @@ class Courier:
             timestamp = int(now.timestamp())
             held = [self._secrets_of(generation) for generation in webhook.generations(now)]
             headers = {
-                "content-type": "application/cloudevents+json",
+                "content-type": MEDIA_TYPE,
                 "user-agent": "Lodestone-Webhooks/1.0",
                 "webhook-id": str(event),
                 "webhook-timestamp": str(timestamp),
@@ -280,6 +281,9 @@ class Courier:
             milliseconds=answered.milliseconds,
             status=answered.status,
             error=answered.error if answered.status is None else _error(answered.status),
+            asked_seconds=asked_seconds(
+                answered.status, answered.retry_after, now, shared.schedule_seconds[-1]
+            ),
         )
         outcome = "delivered" if attempt.delivered else "failed"
         WEBHOOK_POSTS.labels(outcome).inc()
@@ -316,10 +320,11 @@ class Courier:
         """What becomes of the message, and after how many seconds it is tried again."""
         if attempt.delivered:
             return "delivered", 0.0
-        return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempts)
+        return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempt, attempts)
 
-    def _pause_seconds(self, failures: int) -> float:
-        return pause_milliseconds(failures, secrets.randbits(32), self._shared.schedule_seconds) / 1_000
+    def _pause_seconds(self, attempt: Try, failures: int) -> float:
+        pause = pause_milliseconds(failures, secrets.randbits(32), self._shared.schedule_seconds)
+        return max(pause / 1_000, attempt.asked_seconds)
 
     @asynccontextmanager
     async def _concluding(
@@ -337,7 +342,7 @@ class Courier:
                 await webhook_senders.hold(connection, self._id, shared.owner)
             else:
                 since = await webhook_senders.note_failure(
-                    connection, self._id, shared.owner, self._pause_seconds(failures + 1)
+                    connection, self._id, shared.owner, self._pause_seconds(attempt, failures + 1)
                 )
             yield connection, go_on
         if since is None:

@@ -34,10 +34,11 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """`status` None: there was no answer, and `error` says why."""
+    """`status` None: there was no answer, and `error` says why. `retry_after` as the receiver wrote it."""
 
     milliseconds: int
     status: int | None = None
+    retry_after: str | None = None
     error: str | None = None
 
 
@@ -92,10 +93,10 @@ class Postman:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
         """Never raises for what the receiver does."""
         began = monotonic()
-        status, error = None, None
+        status, retry_after, error = None, None, None
         try:
             async with asyncio.timeout(self._seconds_max):
-                status = await self._post(url, headers, body)
+                status, retry_after = await self._post(url, headers, body)
         except Unusable as unusable:
             error = str(unusable)
         except TimeoutError:
@@ -104,9 +105,14 @@ class Postman:
             error = "the name cannot be looked up"
         except httpx.HTTPError as failure:
             error = _told(failure)
-        return Answered(milliseconds=int((monotonic() - began) * 1_000), status=status, error=error)
+        return Answered(
+            milliseconds=int((monotonic() - began) * 1_000),
+            status=status,
+            retry_after=retry_after,
+            error=error,
+        )
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
         target = target_of(url, self._reach)
         given = literal(target.host)
         addresses = [given] if given is not None else await self._resolve(target.host, target.port)
@@ -124,7 +130,7 @@ class Postman:
 
     async def _post_to(
         self, address: Address, target: Target, url: str, headers: Mapping[str, str], body: bytes
-    ) -> int:
+    ) -> tuple[int, str | None]:
         """To the address in figures; the certificate and the receiver's Host are those of the name."""
         figures = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
         named = httpx.URL(url)
@@ -144,7 +150,7 @@ class Postman:
                     break
         finally:
             await answer.aclose()
-        return answer.status_code
+        return answer.status_code, answer.headers.get("retry-after")
 
 
 def _told(failure: httpx.HTTPError) -> str:

@@ -17,9 +17,10 @@ from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.publishing import Message, NotPublished, TopicWriter
+from events.replay import BrokenRecord, from_journal
 from market.metrics import PARTNER_RECORDS
 from market.rules.partner_events import SOURCE
-from market.rules.partner_lines import PartnerLine
+from market.rules.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams import partner_topic
 from market.store import feed, outlets, party_reads
 from market.topics import TopicError
@@ -93,7 +94,7 @@ class PartnerTopics:
         while not stop.is_set():
             try:
                 await self._look()
-            except (TopicError, NotPublished, *DATABASE_ERRORS) as error:
+            except (TopicError, NotPublished, BrokenRecord, *DATABASE_ERRORS) as error:
                 log.warning("partner_topics_wait", error=repr(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -142,6 +143,9 @@ class PartnerTopics:
             lines = await feed.read(
                 connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
             )
+            floor = (await feed.read_floors(connection, organisation)).get(key, 0)
+        if floor > position:
+            return await self._dropped_lines(key, organisation, position, floor)
         await self._send([self._message(organisation, line) for line in lines])
         crash_point("partner.caught_up")
         if not lines:
@@ -150,6 +154,22 @@ class PartnerTopics:
         async with acquire(self._pool) as connection:
             await outlets.move(connection, [organisation], key, last, self._owner, live=False)
         return last if len(lines) == CHUNK_LINES else end
+
+    async def _dropped_lines(self, key: LaneKey, organisation: UUID, position: int, floor: int) -> int:
+        """Those that the feed no longer has are made of the record once more. BrokenRecord."""
+        lane = ShownLane()
+        async for events in from_journal(self._pool, key, upto=floor):
+            lines = [line for event in events for line in lane.step(event)]
+            await self._send(
+                [
+                    self._message(organisation, line)
+                    for line in lines
+                    if line.position > position and line.audience in (ALL, organisation)
+                ]
+            )
+        async with acquire(self._pool) as connection:
+            await outlets.move(connection, [organisation], key, floor, self._owner, live=False)
+        return floor
 
     async def _settle(self, key: LaneKey, organisations: Sequence[UUID], *, live: bool) -> None:
         """Under the lane's turn: the topics stand where the publisher does; nothing when that is another."""

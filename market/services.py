@@ -23,6 +23,7 @@ from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
 from market.audit_schedule import audit_now_and_then
 from market.auditor import ChainFollower
+from market.feed_retention import FeedRetention
 from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
 from market.http.access import KeyRing
 from market.http.app import create_app
@@ -232,7 +233,10 @@ async def _run_follower(wiring: Wiring, stop: asyncio.Event) -> None:
 
 async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
     operator = wiring.deployment.deployment_id
+    days = wiring.settings.feed_days
     async with asyncio.TaskGroup() as group:
+        if days:
+            group.create_task(FeedRetention(wiring.writer, days=days, clock=wiring.clock).run(stop))
         market = Timers(wiring.desk, operator, clock=wiring.clock)
         agreements = AgreementTimers(wiring.desk, operator, count_command, clock=wiring.clock)
         group.create_task(market.run(stop))

@@ -116,6 +116,10 @@ class Settings(BaseSettings):
     import_bytes_max: int = Field(512 * 1024 * 1024, ge=1024, le=4 * 1024 * 1024 * 1024)
     """Largest file of rows that is taken; its parts lie in the database until it is worked off."""
 
+    # --- the feed
+    feed_days: int = Field(400, ge=0, le=36_500)
+    """Lines of the feed are dropped when their events are so old; 0: never."""
+
     # --- clearing
     round_seconds_max: float = Field(300, gt=0, le=3_600)
     """Longest computation of a round, seconds; then its process is killed and the round is tried again."""

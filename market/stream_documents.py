@@ -1,10 +1,11 @@
-"""AsyncAPI of what partners read: their own topic and the public tape, each message with its members.
+"""AsyncAPI of what partners get, each message with its members: their topic, the public tape, webhooks.
 
 `events.schema_documents` has the record's, which only services and auditors read.
 """
 
 from collections.abc import Iterable
 from typing import Any, Final, get_args
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -23,10 +24,12 @@ from events.party_events import ApiKeyIssued
 from events.vocabulary import STREAMS
 from market.rules.deal_tape import DealAction, TapeAgreement
 from market.rules.own_side import OwnMatch
+from market.rules.partner_events import MEDIA_TYPE, PartnerEvent
 from market.rules.partner_lines import NEVER_SHOWN, partner_type
 from market.rules.party_visibility import KeyIssued
 from market.rules.tape import Action, OrderTopic, TapeClearing, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.visibility import OwnOutcome
+from market.rules.webhook_signing import TEST_TYPE
 from market.rules.wire_schemas import Schema, outside
 from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units
 
@@ -53,6 +56,33 @@ PARTNER_HEADERS: Final[Schema] = {
     },
     "required": record.CHECKPOINT_HEADERS["required"],
 }
+WEBHOOK: Final = "webhook"
+WEBHOOK_HEADERS: Final[Schema] = {
+    "type": "object",
+    "description": "Standard Webhooks 1.0. A repeat has the same id; each attempt a time and signatures of "
+    "its own.",
+    "properties": {
+        "webhook-id": {"type": "string", "format": "uuid", "description": "The event's id."},
+        "webhook-timestamp": {
+            "type": "string",
+            "pattern": "^[1-9][0-9]*$",
+            "description": "Seconds since 1970.",
+        },
+        "webhook-signature": {
+            "type": "string",
+            "pattern": "^v1a?,[A-Za-z0-9+/]+={0,2}( v1a?,[A-Za-z0-9+/]+={0,2})*$",
+            "description": "Of id, timestamp and body with full stops between: v1 HMAC-SHA256, v1a Ed25519.",
+        },
+        "content-type": {"const": MEDIA_TYPE},
+    },
+    "required": ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"],
+}
+
+
+class WebhookTest(Struct, frozen=True, kw_only=True):
+    """Posted when its owner tries a webhook out."""
+
+    webhook: UUID
 
 
 def public_lines() -> dict[str, tuple[str, type[Struct]]]:
@@ -94,6 +124,9 @@ def asyncapi() -> Schema:
         name: _message(name, f"public.{kind.__name__}", kind, "PublicHeaders")
         for name, (_, kind) in tape.items()
     }
+    own |= _schemas("partner", (WebhookTest,), PARTNER_UNITS)
+    sent: dict[str, type[Struct]] = {**partners, TEST_TYPE: WebhookTest}
+    posted = {f"posted.{name}": _posted(name, kind) for name, kind in sent.items()}
     topics = {topic: [name for name in tape if tape[name][0] == topic] for topic, _ in tape.values()}
     channels = {
         topic: _channel(topic, "Of the public tape; anonymised.", names) for topic, names in topics.items()
@@ -103,12 +136,16 @@ def asyncapi() -> Schema:
         "An organisation's own view of the record, once it has opened its stream; one partition.",
         list(partners),
     ) | {"parameters": {"organisation": {"description": "UUID of the organisation."}}}
+    channels[WEBHOOK] = _channel(
+        None, "The address that an organisation has named; what its topic holds, one event a POST.", posted
+    )
     return {
         "asyncapi": record.ASYNCAPI_VERSION,
         "info": {
             "title": "Lodestone partner streams",
             "version": record.CONTRACT_VERSION,
-            "description": "What partners read on Kafka. The HTTP feed carries the same partner events.",
+            "description": "What partners read on Kafka and are sent by webhooks. The HTTP feed carries the "
+            "same partner events.",
         },
         "defaultContentType": "application/json",
         "channels": dict(sorted(channels.items())),
@@ -118,13 +155,23 @@ def asyncapi() -> Schema:
                 "channel": {"$ref": f"#/channels/{topic}"},
                 "summary": f"Read {topic}.",
             }
-            for topic in sorted(channels)
+            for topic in sorted(channels.keys() - {WEBHOOK})
+        }
+        | {
+            "take-webhook": {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/{WEBHOOK}"},
+                "summary": "Take an event: any 2xx, once its signature holds. 410 disables the webhook.",
+                "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
+            }
         },
         "components": {
-            "messages": dict(sorted(messages.items())),
+            "messages": dict(sorted((messages | posted).items())),
             "schemas": {
                 "PartnerHeaders": PARTNER_HEADERS,
+                "PostedEvent": msgspec.json.schema_components((PartnerEvent,))[1]["PartnerEvent"],
                 "PublicHeaders": record.CHECKPOINT_HEADERS,
+                "WebhookHeaders": WEBHOOK_HEADERS,
                 **record.plain_discriminators(dict(sorted((own | public).items()))),
             },
         },
@@ -159,7 +206,30 @@ def _message(name: str, schema: str, kind: type[Struct], headers: str) -> Schema
     }
 
 
-def _channel(topic: str, description: str, names: Iterable[str]) -> dict[str, Any]:
+def _posted(name: str, kind: type[Struct]) -> Schema:
+    """The message of a line in the JSON form of CloudEvents."""
+    return {
+        "name": name,
+        "title": kind.__name__,
+        "summary": record.summary(kind),
+        "contentType": MEDIA_TYPE,
+        "headers": {"$ref": "#/components/schemas/WebhookHeaders"},
+        "payload": {
+            "allOf": [
+                {"$ref": "#/components/schemas/PostedEvent"},
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": {"const": name},
+                        "data": {"$ref": f"#/components/schemas/partner.{kind.__name__}"},
+                    },
+                },
+            ]
+        },
+    }
+
+
+def _channel(topic: str | None, description: str, names: Iterable[str]) -> dict[str, Any]:
     return {
         "address": topic,
         "description": description,

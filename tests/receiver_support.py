@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 from market.client.webhooks import Verifier
 
 Behaviour = int | Literal["hang", "break", "redirect", "flood"]
-ANSWER = b"HTTP/1.1 %d Told\r\ncontent-length: 0\r\n\r\n"
+ANSWER = b"HTTP/1.1 %d Told\r\n%bcontent-length: 0\r\n\r\n"
 REDIRECT = b"HTTP/1.1 307 Told\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
 FLOOD = b"HTTP/1.1 200 Told\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 900_000
 
@@ -46,6 +46,7 @@ class Receiver:
     def __init__(self) -> None:
         self.script: deque[Behaviour] = deque()
         self.always: Behaviour = 204
+        self.retry_after: str | None = None
         self.refused: set[UUID] = set()
         self.got: list[Got] = []
         self.taken: list[Got] = []
@@ -112,7 +113,10 @@ class Receiver:
             case "flood":
                 writer.write(FLOOD)
             case int():
-                writer.write(ANSWER % behaviour)
+                later = (
+                    b"" if self.retry_after is None else b"retry-after: %b\r\n" % self.retry_after.encode()
+                )
+                writer.write(ANSWER % (behaviour, later))
         await writer.drain()
         return True
 

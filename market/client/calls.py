@@ -20,6 +20,15 @@ from market.client.faults import (
 from market.client.operations import Operation, Page, Reply
 
 A = TypeVar("A")
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A body that is no JSON."""
+
+    content: bytes
+    media_type: str
+
+
 Body: TypeAlias = Mapping[str, Any] | Struct | None
 Query: TypeAlias = Mapping[str, str | int | bool | None]
 
@@ -100,11 +109,17 @@ class Calls:
 
     @asynccontextmanager
     async def stream(
-        self, operation: Operation[Any], query: Query, headers: Mapping[str, str], quiet_seconds_max: float
+        self,
+        operation: Operation[Any],
+        query: Query,
+        headers: Mapping[str, str],
+        quiet_seconds_max: float,
+        *,
+        ids: tuple[str, ...] = (),
     ) -> AsyncIterator[httpx.Response]:
         """An answer read as it comes; httpx.ReadTimeout after so long without a byte."""
         response = await self._tried(
-            operation, operation.path, query, None, headers, quiet_seconds_max, stream=True
+            operation, operation.address(ids), query, None, headers, quiet_seconds_max, stream=True
         )
         try:
             yield response
@@ -133,12 +148,13 @@ class Calls:
         patience = self._patience
         asked = f"{operation.method} {path}"
         asked_for = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        content, fields = _sent(body)
         request = self._http.build_request(
             operation.method,
             self._origin + path,
             params=asked_for or None,
-            content=None if body is None else msgspec.json.encode(body),
-            headers=dict(headers) if body is None else {"Content-Type": JSON, **headers},
+            content=content,
+            headers=fields | dict(headers),
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
         )
         pause = partial(pause_after, repeatable=operation.repeatable, seconds_max=patience.pause_seconds_max)
@@ -198,6 +214,17 @@ def pause_after(error: Exception, *, repeatable: bool, seconds_max: float) -> bo
             return repeatable and error.status in PASSING
         case _:
             return False
+
+
+def _sent(body: Body) -> tuple[bytes | None, dict[str, str]]:
+    """The bytes of a body, and what says what they are."""
+    match body:
+        case None:
+            return None, {}
+        case File():
+            return body.content, {"Content-Type": body.media_type}
+        case _:
+            return msgspec.json.encode(body), {"Content-Type": JSON}
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ import httpx
 from market.client.calls import Bearer, Body, Calls, Patience, Query
 from market.client.deals import Agreements, Deliveries, Markets, Matches, Passports
 from market.client.feed import Feed
+from market.client.imports import Imports
 from market.client.operations import Operation
 from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
 
@@ -63,6 +64,7 @@ class Client:
         self.agreements = Agreements(self.calls)
         self.deliveries = Deliveries(self.calls)
         self.passports = Passports(self.calls)
+        self.imports = Imports(self.calls)
         self.feed = Feed(self.calls)
 
     def __repr__(self) -> str:

@@ -52,6 +52,11 @@ SETTLE: Final = keyed("/v1/deliveries/{delivery}/settlement", InvoiceAccepted)
 
 PASSPORTS: Final = pages("/v1/passports", Passport)
 PASSPORT: Final = read("/v1/passports/{passport}", Passport)
+EPCIS: Final[Operation[dict[str, Any]]] = read("/v1/passports/{passport}/epcis", dict)
+WORK_EPCIS: Final[Operation[dict[str, Any]]] = read("/v1/transformations/{transformation}/epcis", dict)
+PRODUCT_PASSPORT: Final[Operation[dict[str, Any]]] = read(
+    "/v1/passports/{passport}/digital-product-passport", dict
+)
 ISSUE: Final = keyed("/v1/passports", PassportAccepted)
 TRANSFER: Final = keyed("/v1/passports/{passport}/transfers", PassportAccepted, versioned=True)
 
@@ -188,3 +193,15 @@ class Passports:
         self, passport: str, body: Body, *, version: int, key: str | None = None
     ) -> PassportAccepted:
         return (await self._calls.ask(TRANSFER, passport, body=body, version=version, key=key)).body
+
+    async def epcis(self, passport: str) -> dict[str, Any]:
+        """What became of the lot as an EPCIS 2.0 document in JSON-LD."""
+        return (await self._calls.ask(EPCIS, passport)).body
+
+    async def transformation_epcis(self, transformation: str) -> dict[str, Any]:
+        """A transformation whole, for who recorded it."""
+        return (await self._calls.ask(WORK_EPCIS, transformation)).body
+
+    async def product_passport(self, passport: str) -> dict[str, Any]:
+        """In the shape of Catena-X's digital product passport; what nobody stated is marked as such."""
+        return (await self._calls.ask(PRODUCT_PASSPORT, passport)).body

@@ -164,7 +164,10 @@ async def _until(call: Call[Any, FeedQuery]) -> Vector:
 async def _read(
     call: Call[Any, FeedQuery], place: Place, wanted: Wanted, limit: int, upto: Vector | None
 ) -> list[Told]:
-    """The next events, and the place behind them; at the end also behind what was not asked for."""
+    """The next events, and the place behind them; at the end also behind what was not asked for.
+
+    DoorError `history_gone`.
+    """
     async with as_caller(call) as connection:
         upto = await store.read_ends(connection) if upto is None else upto
         lines = await store.read(
@@ -176,6 +179,8 @@ async def _read(
             types=None if wanted.types is None else sorted(wanted.types),
             markets=None if wanted.market is None else [wanted.market],
         )
+        # By the same snapshot: lines that went meanwhile are told as gone, never left out.
+        await check_kept(call, connection, place)
         told = [_told(call, place, line) for line in lines]
         if len(lines) < limit and wanted != ALL_OF_IT:
             for key, last in (await store.read_last(connection, place.organisation, upto)).items():

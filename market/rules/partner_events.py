@@ -12,6 +12,7 @@ from market.rules.webhook_signing import TEST_TYPE
 
 SOURCE: Final = "urn:lodestone:partner"
 JSON: Final = "application/json"
+MEDIA_TYPE: Final = "application/cloudevents+json"
 _encoder: Final = msgspec.json.Encoder()
 
 

@@ -218,10 +218,27 @@ async def read_lane_floors(connection: Connection, key: LaneKey) -> dict[UUID, i
     return {row["audience"]: row["position"] for row in await connection.fetch(LANE_FLOORS, *key)}
 
 
-# A lane's lines go from its first on: their times never fall.
+DROPPING_LOCK: Final = 0x10DE57CE
+TAKE_TURN = "select pg_try_advisory_xact_lock($1)"
+
+# A lane's lines go from its first on, and their times never fall: no more of a lane is read than may go.
 DROP = """
-with gone as (
-    delete from feed where time < $1 returning audience, stream, lane, position
+with old as (
+    select f.lane, f.stream, f.position, f.audience
+    from record.consumer c
+    cross join lateral (
+        select * from feed
+        where feed.lane = c.lane and feed.stream = c.stream
+        order by feed.position, feed.audience
+        limit $2
+    ) f
+    where c.name = $3 and f.time < $1
+    limit $2
+), gone as (
+    delete from feed using old
+    where feed.lane = old.lane and feed.stream = old.stream and feed.position = old.position
+        and feed.audience = old.audience
+    returning feed.audience, feed.stream, feed.lane, feed.position
 ), floors as (
     insert into ops.feed_floor as o (audience, stream, lane, position)
     select audience, stream, lane, max(position) from gone group by audience, stream, lane
@@ -231,9 +248,14 @@ select count(*) from gone
 """
 
 
-async def drop_before(connection: Connection, instant: datetime) -> int:
-    """Drop the lines of events before an instant; how many there were."""
-    return int(await connection.fetchval(DROP, instant))
+async def drop_before(connection: Connection, instant: datetime, *, lines_max: int) -> int:
+    """Drop the first lines of events before an instant; how many, none while another process drops some.
+
+    In a transaction of its own.
+    """
+    if not await connection.fetchval(TAKE_TURN, DROPPING_LOCK):
+        return 0
+    return int(await connection.fetchval(DROP, instant, lines_max, PUBLISHER))
 
 
 FORGET = "truncate view.feed, ops.feed_floor, ops.outlet"

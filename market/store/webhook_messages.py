@@ -21,12 +21,14 @@ TESTS_WAITING_MAX = 5
 
 
 class Try(Struct, frozen=True, kw_only=True):
-    """An attempt that ended at `at`: the status answered, or why there was none."""
+    """An attempt that ended at `at`: the status answered, or why there was none; how long the receiver asked
+    for."""
 
     at: datetime
     milliseconds: int
     status: int | None = None
     error: str | None = None
+    asked_seconds: int = 0
 
     @property
     def delivered(self) -> bool:

@@ -1,6 +1,7 @@
 """The client and the app: a trade, refusals, the feed over every way, breaks in the middle of it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
@@ -19,11 +20,15 @@ from market.client.faults import (
     UnauthenticatedError,
     VersionMissingError,
 )
+from market.client.imports import NDJSON
 from market.http.sending import Protocol
 from tests.feed_support import publish
 from tests.http.shop import Shop
 from tests.http.test_feed import concerning
+from tests.http.test_imports import work
 from tests.http.test_matches import struck
+from tests.http.test_passports import WORK, issued
+from tests.http.test_passports import work as transformation
 from tests.market_support import Firm
 
 
@@ -204,3 +209,46 @@ async def test_the_topic_of_an_organisation_is_opened_and_closed(shop: Shop) -> 
     assert opened.topic == (await admin.feed.topic(organisation)).topic
     await admin.feed.close_topic(organisation)
     assert not (await admin.feed.topic(organisation)).open
+
+
+async def test_a_file_is_handed_in_followed_and_reported_on(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    client = await client_of(shop, seller)
+    rows = [shop.offer_body(seller), shop.offer_body(seller, incoterm="FREE")]
+    content = "\n".join(map(json.dumps, rows)).encode()
+    given: dict[str, Any] = {"media_type": NDJSON, "mode": "partial", "key": "file-1"}
+    handed_in = await client.imports.post("offers", content, **given)
+    assert handed_in == await client.imports.post("offers", content, **given)
+    states = [handed_in.state]
+    async for found in client.imports.follow(handed_in.id, look_seconds=0):
+        states.append(found.state)
+        await work(shop)
+    assert ["waiting", "waiting", "completed"] == states
+    assert (2, 1, 1) == (found.rows_total, found.accepted, found.refused)
+    good, bad = [line async for line in client.imports.report(handed_in.id)]
+    assert good.id is not None
+    assert "open" == (await client.offers.read(good.id)).status
+    assert (2, "incoterm", "not_allowed", None) == (bad.row, bad.column, bad.code, bad.id)
+    assert [found] == [each async for each in client.imports.list()]
+    waits = await client.imports.post("offers", content, **given | {"key": "file-2"})
+    assert "cancelled" == (await client.imports.cancel(waits.id)).state
+    with pytest.raises(NotFoundError):
+        await anext(client.imports.report("imp_" + "0" * 32))
+    with pytest.raises(InvalidError):
+        await client.imports.post("offers", b"")
+
+
+async def test_a_passport_is_exported(shop: Shop) -> None:
+    owner = shop.scene.sellers[0]
+    lot = await issued(shop, owner)
+    done = await shop.ask("POST", WORK, by=owner, body=transformation(owner, lot))
+    assert 201 == done.status_code, done.text
+    work_id = done.json()["id"]
+    client = await client_of(shop, owner)
+    asked = {
+        f"/v1/passports/{lot}/epcis": client.passports.epcis(lot),
+        f"/v1/transformations/{work_id}/epcis": client.passports.transformation_epcis(work_id),
+        f"/v1/passports/{lot}/digital-product-passport": client.passports.product_passport(lot),
+    }
+    for path, answer in asked.items():
+        assert (await shop.ask("GET", path, by=owner)).json() == await answer

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from market.client import deals, feed, orders
+from market.client import deals, feed, imports, orders
 from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
 from market.http.app import HANDLERS, declared
@@ -34,7 +34,7 @@ PLAIN = {str: "string", int: "integer", bool: "boolean"}
 
 def operations() -> dict[str, Operation[Any]]:
     found: dict[str, Operation[Any]] = {}
-    for module in (deals, feed, orders):
+    for module in (deals, feed, imports, orders):
         for value in vars(module).values():
             of_orders = isinstance(value, orders.OrderRoutes)
             for each in msgspec.structs.asdict(value).values() if of_orders else (value,):

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from market.commands import parties
+from market.feed_retention import FeedRetention
 from market.http import feed as door_feed
 from market.http import feed_tail
 from market.http.feed import BATCH, EVENT_STREAM, LINES
@@ -242,22 +243,46 @@ async def test_a_cursor_of_another_or_tampered_with_opens_nothing(shop: Shop, ac
         assert (422, "cursor_invalid") == (answer.status_code, answer.json()["code"])
 
 
-async def test_what_is_no_longer_kept_is_gone_and_the_earliest_cursor_told(shop: Shop) -> None:
+@pytest.mark.parametrize("accept", [BATCH, EVENT_STREAM, LINES])
+async def test_what_is_no_longer_kept_is_gone_and_the_earliest_cursor_told(shop: Shop, accept: str) -> None:
     firm = shop.scene.sellers[0]
     await publish(shop.scene)
     first, _ = await poll(shop, firm, f"{FEED}?limit=1")
-    dropped_until = shop.scene.clock.now + timedelta(seconds=1)
-    shop.scene.clock.now += timedelta(seconds=2)
+    shop.scene.clock.now += timedelta(days=2)
     await shop.scene.offer(firm)
     kept = concerning(firm, await publish(shop.scene))
-    async with shop.scene.pool.acquire() as connection, connection.transaction():
-        assert await feed.drop_before(connection, dropped_until) > 0
-    answer = await shop.ask("GET", f"{FEED}?after={first[0]['cursor']}", by=firm)
+    assert await FeedRetention(shop.scene.pool, days=1, clock=shop.scene.clock).drop_some() > 0
+    stale = f"{FEED}?after={first[0]['cursor']}"
+    answer = await shop.ask("GET", stale, by=firm, headers={"Accept": accept})
     assert (410, "history_gone") == (answer.status_code, answer.json()["code"])
     earliest = answer.json()["errors"][0]["detail"]
     for address in (f"{FEED}?after={earliest}", FEED):
         events, _ = await poll(shop, firm, address)
         assert kept == [event["id"] for event in events]
+
+
+async def test_what_goes_while_it_is_read_ends_the_stream(shop: Shop, monkeypatch: Any) -> None:
+    firm = shop.scene.sellers[0]
+    await shop.scene.offer(firm)
+    await publish(shop.scene)
+    monkeypatch.setattr(door_feed, "PAGE_LINES", 1)
+    read, pages = feed.read, []
+
+    async def read_and_drop(*given: Any, **named: Any) -> list[PartnerLine]:
+        lines = await read(*given, **named)
+        pages.append(lines)
+        if len(pages) == 2:
+            shop.scene.clock.now += timedelta(days=2)
+            await FeedRetention(shop.scene.pool, days=1, clock=shop.scene.clock).drop_some()
+        return lines
+
+    monkeypatch.setattr(feed, "read", read_and_drop)
+    stream = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
+    ids = [line[4:] for line in stream.text.splitlines() if line.startswith("id: ")]
+    assert 2 == len(ids)
+    cursor = ids[-1]
+    again = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM, "Last-Event-ID": cursor})
+    assert (410, "history_gone") == (again.status_code, again.json()["code"])
 
 
 async def test_a_replay_is_the_range_between_two_cursors(shop: Shop) -> None:

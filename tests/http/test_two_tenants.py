@@ -6,8 +6,8 @@ import itertools
 import json
 import re
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Literal, get_args, get_type_hints
 from uuid import UUID
 
 import pytest
@@ -27,6 +27,7 @@ from market.commands import inputs, matches, parties, passports, transformations
 from market.http.access import OVERSEERS
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
+from market.http.feed import LINES
 from market.http.ids import to_text
 from market.http.row_files import NDJSON
 from market.imports import Imports
@@ -38,9 +39,14 @@ from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
-from tests.market_support import START, Firm, done, publish_values, published, rule_set
+from tests.http.test_feed import FEED, streaming
+from tests.market_support import START, Firm, Scene, done, publish_values, published, rule_set
 from tests.passport_support import content, made, magnet_record, transform
+from tests.process_support import eventually
+from tests.receiver_support import Got, Receiver, receiving
 from tests.sentinels import figure, found, identity
+from tests.store.test_webhooks import Hook, posting
+from tests.store.test_webhooks import hook as register_hook
 
 ENDPOINTS = declared(HANDLERS)
 READING = [e for e in ENDPOINTS if e.method == "GET"]
@@ -64,6 +70,8 @@ BENCHMARK = FootprintBenchmark(
 )
 
 State = Literal["struck", "answered", "declined", "confirmed"]
+SENT_STATES: tuple[State, ...] = ("answered", "confirmed")
+OWN_EXCLUSIONS = re.compile(r'\\?"organisations_excluded\\?":\[[^]]*\]')
 
 
 @dataclass
@@ -84,11 +92,12 @@ class Street:
     ids: dict[str, list[str]]
     match: UUID
     sealed: int = 0
+    state: State = "struck"
 
     async def bring_to(self, state: State) -> None:
         """Both answers count once both are in; the first stays sealed."""
         scene, seller, buyer = self.shop.scene, self.parties["seller"].firm, self.parties["buyer"].firm
-        if state != "struck":
+        if state != "struck" and self.state == "struck":
             await matches.answer(scene.desk, seller.trader, match=self.match, answer="confirmed")
         if state == "confirmed":
             await matches.answer(scene.desk, buyer.trader, match=self.match, answer="confirmed")
@@ -96,6 +105,7 @@ class Street:
             await matches.answer(
                 scene.desk, buyer.trader, match=self.match, answer="declined", reason="quality"
             )
+        self.state = state
         await self.shop.project()
 
 
@@ -363,10 +373,17 @@ def with_queries(street_: Street, e: Endpoint) -> list[str]:
     queries += ["&limit=1", "&limit=200"] if "limit" in fields else []
     queries += [f"&market={street_.shop.market}"] if "market" in fields else []
     queries += ["&initiative=remhub"] if "initiative" in fields else []
+    if e.path.startswith(("/v1/passports", "/v1/imports")):
+        queries += [f"&format={each}" for each in texts_of(get_type_hints(e.query).get("format"))]
     first = "?reason=crawl" if "reason" in fields else ""
     if "old_size" in fields:
         first = f"?old_size={street_.sealed}&new_size={street_.sealed}"
     return [path + _query(first + query) for path in addresses(street_, e) for query in queries]
+
+
+def texts_of(kind: Any) -> list[str]:
+    """Of a `Literal`, also inside of others."""
+    return [kind] if isinstance(kind, str) else [text for each in get_args(kind) for text in texts_of(each)]
 
 
 def _query(text: str) -> str:
@@ -375,7 +392,7 @@ def _query(text: str) -> str:
 
 def told(answer: Any) -> str:
     """Body and headers without what the reader itself has said: whom it excludes."""
-    body = re.sub(r'\\?"organisations_excluded\\?":\[[^]]*\]', "", answer.text)
+    body = OWN_EXCLUSIONS.sub("", answer.text)
     return body + "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
 
 
@@ -412,6 +429,61 @@ async def test_no_reader_finds_anything_of_another_party(shop: Shop, database: A
             if answer.status_code == 200:
                 crawled.add(e.path)
     assert {e.path for e in TENANTS_READING} == crawled
+
+
+async def sent(shop: Shop, firm: Firm, hooked: Hook, receiver: Receiver) -> str:
+    """All that range, stream, webhook and its log have told the firm by now."""
+    lines = (await shop.ask("GET", FEED, by=firm, roles=TENANT_ROLES, headers={"Accept": LINES})).text
+    events = [json.loads(line) for line in lines.splitlines()]
+    async with streaming(shop, firm) as stream:
+        await stream.until(len(events))
+    since = (await hooked.read()).registered_at
+    wanted = {UUID(each["id"]) for each in events if datetime.fromisoformat(each["time"]) >= since}
+
+    async def posted() -> bool:
+        return wanted <= {got.id for got in posts()}
+
+    def posts() -> list[Got]:
+        return [got for got in receiver.taken if got.path.endswith(hooked.id.hex)]
+
+    await eventually("the posts", posted)
+    texts = [lines, stream.body.decode(), *(f"{got.headers} {got.body.decode()}" for got in posts())]
+    webhook = to_text("hook", hooked.id)
+    for path in (webhook, f"{webhook}/health", f"{webhook}/messages?limit=200"):
+        answer = await shop.ask("GET", f"/v1/webhooks/{path}", by=firm, roles=TENANT_ROLES)
+        assert 200 == answer.status_code, answer.text
+        texts += [told(answer)]
+    return OWN_EXCLUSIONS.sub("", "\n".join(texts))
+
+
+async def test_nothing_that_is_sent_tells_anything_of_another_party(shop: Shop) -> None:
+    """Ranges, streams, posts to webhooks and their logs, while an answer is sealed and once names are
+    exchanged."""
+    scene = shop.scene
+    firms = dict(zip(("seller", "outsider", "buyer", "late"), (*scene.sellers, *scene.buyers), strict=True))
+    for firm in firms.values():
+        await shop.token(firm, "trader")
+    async with receiving() as receiver:
+        hooked = {who: await hook_to(scene, firm, receiver) for who, firm in firms.items()}
+        laid = await street(shop)
+        for who, each in hooked.items():
+            laid.parties[who].secret += identity(each.id)
+        async with posting(scene, receiver, schedule_seconds=(3_600,)):
+            for state in SENT_STATES:
+                await laid.bring_to(state)
+                for who, party in laid.parties.items():
+                    text = await sent(shop, party.firm, hooked[who], receiver)
+                    assert [] == found(hidden_from(who, laid, state), text), (who, state)
+                    own = [figure(each)[1] for each in FIGURES[who]]
+                    assert own == found(own, text), who
+
+
+async def hook_to(scene: Scene, firm: Firm, receiver: Receiver) -> Hook:
+    """Of what the firm is shown from now on."""
+    webhook = uuid7()
+    return await register_hook(
+        scene, firm, receiver, webhook=webhook, url=f"{receiver.url()}&to={webhook.hex}"
+    )
 
 
 @pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])

@@ -1,7 +1,9 @@
 """The AsyncAPI document of partners' streams: every line that the rules make is what its message says."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import jsonschema_rs
 import msgspec
@@ -9,8 +11,10 @@ import pytest
 
 from events.catalog import FACT_TYPES, LIFTS
 from market.publisher import _kind, wire
+from market.rules.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
 from market.rules.viewers import PublicViewer
+from market.rules.webhook_signing import TEST_TYPE, derive, signature
 from market.rules.wire_schemas import outside
 from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, in_units
 from market.stream_documents import FILE, PARTNER_TOPIC, asyncapi, text
@@ -43,8 +47,8 @@ COMPONENTS = {
 
 
 def faults(message: str, body: bytes) -> list[str]:
-    reference = DOCUMENT["components"]["messages"][message]["payload"]["$ref"]
-    validator = jsonschema_rs.validator_for({"$ref": reference, "components": COMPONENTS})
+    payload = DOCUMENT["components"]["messages"][message]["payload"]
+    validator = jsonschema_rs.validator_for({**payload, "components": COMPONENTS}, validate_formats=True)
     return [
         f"{message} {error.instance_path}: {error.message}"
         for error in validator.iter_errors(msgspec.json.decode(body))
@@ -75,6 +79,27 @@ def test_every_line_of_a_partner_is_what_its_message_says(name: str) -> None:
     lines = [line for event in events_of(name) for line in partner_lines(event, lane)]
     assert lines
     assert [] == [fault for line in lines for fault in faults(partner_type(name), line.body)]
+    posted = f"posted.{partner_type(name)}"
+    assert [] == [fault for line in lines for fault in faults(posted, encoded(line))]
+
+
+def test_what_is_posted_is_what_its_message_says_and_nothing_else_is() -> None:
+    webhook, when = UUID(int=7), datetime(2026, 1, 2, tzinfo=UTC)
+    test = encoded_test(UUID(int=8), webhook, when)
+    assert [] == faults(f"posted.{TEST_TYPE}", test)
+    assert faults(f"posted.{TEST_TYPE}", test.replace(b'"data":{"webhook"', b'"data":{"price"'))
+    assert faults(f"posted.{partner_type(SHOWN[0])}", test)
+    messages = DOCUMENT["channels"]["webhook"]["messages"]
+    assert sorted([*PARTNER_TYPES, TEST_TYPE]) == sorted(name.removeprefix("posted.") for name in messages)
+    headers = DOCUMENT["components"]["schemas"]["WebhookHeaders"]
+    sent = {
+        "webhook-id": str(UUID(int=8)),
+        "webhook-timestamp": "1780000000",
+        "webhook-signature": signature([derive(b"k" * 32, webhook, each) for each in (1, 2)], "8", 1, test),
+        "content-type": MEDIA_TYPE,
+    }
+    for name, changed in ((None, sent), *((name, sent | {name: "v1,-"}) for name in sent)):
+        assert (name is None) == jsonschema_rs.is_valid(headers, changed, validate_formats=True)
 
 
 def tape() -> Iterator[tuple[str, bytes]]:

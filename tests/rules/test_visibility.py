@@ -1,6 +1,7 @@
 """Nobody sees another's price, name or joinable id before both confirmed: every fact, every viewer."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -89,13 +90,15 @@ QUOTED_UEUR = 77_777_777
 class Watched(Lane):
     """Keeps what every event looked like to the book before it."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, *, step: timedelta = timedelta(), **changes: Any) -> None:
         self.before: list[Book | None] = []
+        self.step = step
         super().__init__(**changes)
 
     def _append(self, draft: Any) -> Recorded:
         book = self.books.get(MARKET)
         decoder = msgspec.msgpack.Decoder(Book)
+        self.now += self.step
         self.before.append(None if book is None else decoder.decode(msgspec.msgpack.encode(book)))
         return super()._append(draft)
 
@@ -103,13 +106,17 @@ class Watched(Lane):
         return [see(event, viewer, book) for event, book in zip(self.events, self.before, strict=True)]
 
 
-def crowd(*, soft: bool = True) -> Watched:
-    """Six sellers and six buyers of swarf, a round, and every kind of fact at least once."""
-    lane = Watched()
+def crowd(*, soft: bool = True, step: timedelta = timedelta(), prices: int = 1, **of_lots: Any) -> Watched:
+    """Six sellers and six buyers of swarf, a round, and every kind of fact at least once.
+
+    `step`: between two events; `prices`: how often one is recorded; `of_lots`: terms of all lots.
+    """
+    lane = Watched(step=step)
     commitment = "subject_to_confirmation" if soft else "firm"
     names = [f"{side}{k}" for side in ("seller", "buyer") for k in range(6)]
     lane.admit(*(member(name, initiatives=("remhub",)) for name in names))
-    lane.record(ndpr_price())
+    for _ in range(prices):
+        lane.record(ndpr_price())
     lane.record(
         Qualification(
             buyer=ident("buyer0"),
@@ -121,7 +128,7 @@ def crowd(*, soft: bool = True) -> Watched:
     )
     for k in range(6):
         lane.offer(f"seller{k}", f"offer {k}", ask=eur((50 + k) * EUR), commitment=commitment)
-        lane.lot(f"seller{k}", f"lot {k}", ask=eur(90 * EUR), commitment=commitment)
+        lane.lot(f"seller{k}", f"lot {k}", ask=eur(90 * EUR), commitment=commitment, **of_lots)
         lane.require(f"buyer{k}", f"wanted {k}", limit=eur((60 + k) * EUR), commitment=commitment)
         lane.require(f"buyer{k}", f"more {k}", limit=eur((30 + k) * EUR))
     lane.offer("seller0", "club", visible_to_initiatives=("remhub",), ask=eur(91 * EUR))

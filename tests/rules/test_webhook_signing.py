@@ -13,6 +13,7 @@ from market.rules.webhook_retries import (
     ATTEMPTS_MAX,
     FAILING_MAX,
     SCHEDULE_SECONDS,
+    asked_seconds,
     has_failed_too_long,
     pause_milliseconds,
 )
@@ -84,6 +85,41 @@ def test_secrets_differ_by_key_webhook_generation_and_kind() -> None:
 def test_pauses_grow_and_are_spread(failures: int, base: int) -> None:
     least, most = (pause_milliseconds(failures, draw) for draw in (0, 2**32 - 1))
     assert (base * 800, True) == (least, base * 1_199 <= most <= base * 1_200)
+
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        (None, 0),
+        ("0", 0),
+        ("120", 120),
+        ("99999999999", 36_000),
+        ("Wed, 31 Dec 9999 23:59:59 GMT", 36_000),
+        ("Wed, 31 Dec 9999 23:59:59 -9999", 0),
+        ("Mon, 02 Mar 2026 12:02:00 GMT", 120),
+        ("Mon, 02 Mar 2026 14:02:00 +0200", 120),
+        ("Mon, 02 Mar 2026 11:59:00 GMT", 0),
+        ("Mon, 02 Mar 2026 12:02:00 -0000", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("\u0661\u0662", 0),
+        ("soon", 0),
+        ("", 0),
+        ("9" * 65, 0),
+        ("Mon, 99 Mar 2026 12:02:00 GMT", 0),
+    ],
+)
+def test_who_is_busy_says_for_how_long(status: int, retry_after: str | None, seconds: int) -> None:
+    assert seconds == asked_seconds(status, retry_after, NOW)
+
+
+@pytest.mark.parametrize("status", [None, 200, 301, 410, 500, 502])
+def test_nobody_else_is_asked_how_long_to_wait(status: int | None) -> None:
+    assert 0 == asked_seconds(status, "120", NOW)
 
 
 def test_a_webhook_is_disabled_before_its_messages_are_given_up() -> None:

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 import pytest
 from msgspec import Struct
 from uuid_utils.compat import uuid7
@@ -22,6 +23,7 @@ from market.rules.webhook_signing import TEST_TYPE, Secrets, derive, signature
 from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.rules.webhooks import ChangeWebhook, RegisterWebhook, RotateWebhook
 from market.store import feed, webhook_messages, webhook_senders, webhooks
+from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import Webhooks
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, done, scene_on
@@ -95,14 +97,16 @@ def reach(*receivers: Receiver) -> Reach:
     return Reach(ports=frozenset(each.port for each in receivers), networks=LOOPBACK, plain=True)
 
 
-async def hook(scene: Scene, firm: Firm, receiver: Receiver, **terms: Any) -> Hook:
+async def hook(
+    scene: Scene, firm: Firm, receiver: Receiver, *, webhook: UUID | None = None, **terms: Any
+) -> Hook:
     """Registered a while after all that was."""
     scene.clock.pass_seconds(1)
     given = {"url": receiver.url(), **terms}
     argument = RegisterWebhook(
         caller=firm.trader,
         organisation=firm.organisation,
-        webhook=uuid7(),
+        webhook=webhook or uuid7(),
         terms=WebhookTerms(**given),
         reach=Reach(ports=frozenset({receiver.port}), networks=LOOPBACK, plain=True),
     )
@@ -175,6 +179,7 @@ async def test_a_receiver_that_fails_hangs_redirects_and_comes_back_gets_everyth
     held = hooked.secrets()
     for got in receiver.got:
         got.check(held.shared_text, held.public_text)
+        jsonschema_rs.validate(WEBHOOK_HEADERS, got.headers)
         assert ("/hook?of=partner", str(got.id)) == (got.path, got.event["id"])
     errors = [each.error for message in (await hooked.log()).values() for each in message.tries]
     expected = [
@@ -278,6 +283,34 @@ async def test_what_waits_is_bounded_while_a_receiver_is_away(
         await receiver.asked(8)
         assert 2 == len(await hooked.log())
         receiver.always = 204
+        await receiver.until(hooked.wants(lines))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_is_busy_is_left_alone_for_as_long_as_it_asks(
+    scene: Scene, receiver: Receiver, status: int
+) -> None:
+    firm = scene.sellers[0]
+    await publish(scene)
+    hooked = await hook(scene, firm, receiver)
+    receiver.always, receiver.retry_after = status, "1800"
+    async with posting(scene, receiver, schedule_seconds=(0, 3_600)):
+        lines = await trade(scene, firm)
+        await receiver.asked(1)
+
+        async def waits() -> bool:
+            async with scene.pool.acquire() as connection:
+                found = await webhook_senders.health(connection, hooked.id)
+            return 1_700 < found.pause_seconds <= 1_800
+
+        await eventually("the pause", waits)
+        (message,) = (await hooked.log()).values()
+        assert [1_800] == [each.asked_seconds for each in message.tries]
+        assert 1_800 == round((message.not_before - message.changed_at).total_seconds())
+        assert 1 == len(receiver.got)
+        receiver.always = 204
+        for active in (False, True):
+            await change(hooked, receiver, active=active)
         await receiver.until(hooked.wants(lines))
 
 
@@ -431,7 +464,7 @@ async def test_what_is_no_longer_kept_is_given_up(scene: Scene, receiver: Receiv
 
         await eventually("the failure", noted)
     async with scene.pool.acquire() as connection, connection.transaction():
-        await feed.drop_before(connection, scene.clock.now.replace(year=2100))
+        await feed.drop_before(connection, scene.clock.now.replace(year=2100), lines_max=1_000)
     receiver.always = 204
     for active in (False, True):
         await change(hooked, receiver, active=active)

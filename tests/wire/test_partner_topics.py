@@ -5,6 +5,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from msgspec import Struct
 from events.decision import LaneKey
 from events.vocabulary import STREAMS
 from market.commands import parties
+from market.feed_retention import FeedRetention
 from market.ground import Wiring
 from market.rules.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams import partner_topic
@@ -23,7 +25,30 @@ from tests.market_support import Firm, Scene, done, facility_details, scene_on, 
 from tests.process_support import eventually, finish, published, serving, start_cli, wired
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RUN = "import sys; sys.path.insert(0, '{folder}'); import {name}; {name}.until_quiet(*sys.argv[1:])"
+RUN = """
+import os, signal, sys
+sys.path.insert(0, '{folder}')
+import {name} as program
+
+take, calls = program.take, 0
+
+def tell(headers, data):
+    sys.stdout.write(headers['ce_id'] + ' ')
+    take(headers, data)
+
+def then_die(function):
+    def called(*given):
+        global calls
+        function(*given)
+        calls += 1
+        if calls == {calls}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return called
+
+program.take = tell
+program.{function} = then_die(program.{function})
+program.until_quiet(*sys.argv[1:])
+"""
 
 
 class Got(Struct, frozen=True):
@@ -126,6 +151,7 @@ async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
         async with serving(wiring, "relay", "publisher"):
             await settled(scene, wiring, early)
             await trade_for_a_while(scene)
+            assert await FeedRetention(scene.pool, days=0, clock=later).drop_some() > 0
             await switch(scene, late, on=True)
             await settled(scene, wiring, early, late)
             for firm in (early, late):
@@ -148,18 +174,33 @@ async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
             await read_stream(kafka_bootstrap, topic_prefix, scene.buyers[1])
 
 
+def later() -> datetime:
+    return datetime(2100, 1, 1, tzinfo=UTC)
+
+
 async def run_the_examples(bootstrap: str, topic: str, folder: Path, records: Sequence[Got]) -> None:
-    """A partner's programs tell every event once, and nothing again when they go on."""
-    expected = [record.type for record in records]
-    for name in ("follow_kafka", "follow_librdkafka"):
-        for told in (expected, []):
-            code = RUN.format(folder=EXAMPLES, name=name)
-            child = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", code, bootstrap, topic, str(folder / name), stdout=PIPE, stderr=PIPE
-            )
-            out, err = await asyncio.wait_for(child.communicate(), 60)
-            assert 0 == child.returncode, err.decode()
-            assert told == [line.partition(" ")[0] for line in out.decode().splitlines()]
+    """A partner's programs, killed at a labelled point, tell every event in order; nothing again later."""
+    expected = [(str(record.id), record.type) for record in records]
+    for name, label in (("follow_kafka", "take:3"), ("follow_librdkafka", "write:1")):
+        given = (bootstrap, topic, str(folder / name))
+        killed = await run_example(name, *given, label=label)
+        assert killed
+        rest = await run_example(name, *given)
+        assert expected == list(dict.fromkeys([*killed, *rest]))
+        assert [] == await run_example(name, *given)
+
+
+async def run_example(name: str, *given: str, label: str | None = None) -> list[tuple[str, str]]:
+    """Ids and types that it tells; `label`: the function behind whose so manieth call it is killed."""
+    function, _, calls = (label or "take:0").partition(":")
+    code = RUN.format(folder=EXAMPLES, name=name, function=function, calls=calls)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-c", code, *given, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await asyncio.wait_for(child.communicate(), 60)
+    assert (0 if label is None else -signal.SIGKILL) == child.returncode, err.decode()
+    lines = [line.split(" ") for line in out.decode().splitlines()]
+    return [(line[0], line[1]) for line in lines]
 
 
 async def at_rest(scene: Scene, firm: Firm) -> bool:

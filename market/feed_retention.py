@@ -1,0 +1,60 @@
+"""PROCESS old lines of the feed → dropped, some at a time, in the process of the timers.
+
+The record keeps what they were made of; a cursor from before them answers 410 with the earliest one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from events.connections import DATABASE_ERRORS, Pool, acquire
+from market.store import feed
+
+log = structlog.get_logger("lodestone.feed")
+
+LINES_AT_ONCE: Final = 5_000
+LOOK_SECONDS: Final = 600.0
+BREATH_SECONDS: Final = 0.2
+"""Between two parts: whoever writes the feed goes first."""
+
+
+class FeedRetention:
+    """Several may run: they take turns."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        days: int,
+        clock: Callable[[], datetime],
+        lines_at_once: int = LINES_AT_ONCE,
+    ) -> None:
+        self._pool = pool
+        self._kept = timedelta(days=days)
+        self._clock = clock
+        self._lines_at_once = lines_at_once
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until the event is set. A database that is away is waited for."""
+        while not stop.is_set():
+            dropped = 0
+            try:
+                dropped = await self.drop_some()
+            except DATABASE_ERRORS as error:
+                log.warning("feed_not_dropped", error=repr(error))
+            more = dropped == self._lines_at_once
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), BREATH_SECONDS if more else LOOK_SECONDS)
+
+    async def drop_some(self) -> int:
+        """The number of lines dropped; fewer than fit at once when none older are left."""
+        before = self._clock() - self._kept
+        async with acquire(self._pool) as connection, connection.transaction():
+            dropped = await feed.drop_before(connection, before, lines_max=self._lines_at_once)
+        if dropped:
+            log.info("feed_dropped", lines=dropped, before=before.isoformat())
+        return dropped
