@@ -29,26 +29,37 @@ W = TypeVar("W", bound=Waiting)
 
 
 def choose(
-    waiting: Iterable[W], batch_max: int, look_max: int, held: Container[LaneKey] | None = None
+    waiting: Iterable[W],
+    batch_max: int,
+    look_max: int,
+    held: Container[LaneKey] | None = None,
+    under_way: Iterable[W] = (),
 ) -> tuple[list[W], list[W]]:
     """(batch, looked at but deferred), both in order; at most `look_max` are looked at.
 
     A command is deferred when it reads a key that an earlier one, taken or deferred, adds to, or the other
     way round, or shares its request scope or an exclusively used lane, so that the order of what depends on
-    each other is kept; and when it wants a lane that is not among those `held`.
+    each other is kept; and when it wants a lane that is not among those `held`. What is `under_way` in other
+    transactions came earlier than all, and its lanes are taken.
     """
     batch: list[W] = []
     deferred: list[W] = []
     read: set[str] = set()
     added: set[str] = set()
-    scopes: set[tuple[object, str, str]] = set()
+    scopes: set[tuple[object, str, str] | None] = set()
     used: set[LaneKey] = set()
     exclusive: set[LaneKey] = set()
+    taken: set[LaneKey] = set()
+    for command in under_way:
+        read |= command.reads
+        added |= command.adds
+        scopes.add(_scope(command.request))
+        taken.update(command.lanes)
+    scopes.discard(None)
     for looked, command in enumerate(waiting):
         if len(batch) == batch_max or looked == look_max:
             break
-        request = command.request
-        scope = None if request is None else (request.organisation, request.route, request.key)
+        scope = _scope(command.request)
         if command.alone:
             clash = not used.isdisjoint(command.lanes)
             exclusive.update(command.lanes)
@@ -60,10 +71,14 @@ def choose(
             )
             read |= command.reads
             added |= command.adds
-        clash = clash or scope in scopes
+        clash = clash or scope in scopes or not taken.isdisjoint(command.lanes)
         clash = clash or (held is not None and any(lane not in held for lane in command.lanes))
         used.update(command.lanes)
         if scope is not None:
             scopes.add(scope)
         (deferred if clash else batch).append(command)
     return batch, deferred
+
+
+def _scope(request: Request | None) -> tuple[object, str, str] | None:
+    return None if request is None else (request.organisation, request.route, request.key)

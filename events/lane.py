@@ -4,17 +4,15 @@ A batch is one transaction that holds its lanes, so every decision is made on cu
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from events.batching import choose
 from events.command import Command, Outcome
 from events.connections import (
     ACQUIRE_SECONDS_MAX,
@@ -48,6 +46,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.waiting import Waiting, WaitingRoom
 from events.writes import send
 
 log = structlog.get_logger("lane")
@@ -56,32 +55,11 @@ A = TypeVar("A")
 S = TypeVar("S")
 
 
-class _Waiting:
-    """A command in the queue and the future its caller awaits."""
-
-    __slots__ = ("adds", "alone", "command", "future", "lanes", "reads", "request")
-
-    def __init__(self, command: Command[Any, Any], future: asyncio.Future[Outcome]) -> None:
-        self.command = command
-        self.future = future
-        self.lanes = command.lanes
-        touched = command.touches or frozenset()
-        self.alone = command.touches is None
-        self.reads = command.reads | touched
-        self.adds = command.adds | touched
-        self.request = command.request
-
-    def fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def resolve(self, outcome: Outcome) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
-
-
 class LaneWriter:
-    """The writer of one process: one transaction in flight, with all commands that may go together."""
+    """The writer of one process: transactions of all commands that may go together, on lanes of their own.
+
+    A second one begins where commands wait for lanes that the first has not taken.
+    """
 
     def __init__(
         self,
@@ -94,6 +72,7 @@ class LaneWriter:
         batch_max: int = 128,
         waiting_max: int = 4096,
         look_max: int = 1024,
+        batches_max: int = 2,
         rehearsals_max: int = 2,
         acquire_seconds_max: float = ACQUIRE_SECONDS_MAX,
     ) -> None:
@@ -102,12 +81,11 @@ class LaneWriter:
         self._clock = clock
         self._new_id = new_id
         self._new_salt = new_salt
-        self._batch_max = batch_max
         self._waiting_max = waiting_max
-        self._look_max = look_max
+        self._batches_max = batches_max
         self._acquire_seconds_max = acquire_seconds_max
         self._rehearsals = asyncio.Semaphore(rehearsals_max)
-        self._queue: deque[_Waiting] = deque()
+        self._room = WaitingRoom(batch_max, look_max)
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -134,16 +112,16 @@ class LaneWriter:
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return len(self._room)
 
     async def execute(self, command: Command[A, S]) -> Outcome:
         """Decide, apply, record; returns after the commit. Raises what `decide` or the lane refuses."""
         if self._task is None or self._task.done() or self._stopping:
             raise RecordUnavailable
-        if len(self._queue) >= self._waiting_max:
-            raise QueueFull(waiting=len(self._queue))
+        if len(self._room) >= self._waiting_max:
+            raise QueueFull(waiting=len(self._room))
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(command, future))
+        self._room.add(Waiting(command, future))
         self._wake.set()
         return await future
 
@@ -190,38 +168,43 @@ class LaneWriter:
         )
 
     async def _loop(self) -> None:
-        while self._queue or not self._stopping:
-            if not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            batch: list[_Waiting] = []
-            try:
-                batch = self._take(None)
-                await self._settle(batch)
-            except BaseException as error:
-                self._abandon(batch)
-                if not isinstance(error, Exception):
-                    raise
-                log.exception("lane_writer_failed", commands=len(batch))
+        """Begin batches until the writer is to stop and all that waited is answered."""
+        room = self._room
+        try:
+            async with asyncio.TaskGroup() as batches:
+                while True:
+                    self._wake.clear()
+                    while room.batches_under_way < self._batches_max and (batch := self._next()):
+                        batches.create_task(self._carry(batch), name="lane-batch")
+                    if self._stopping and not room and not room.batches_under_way:
+                        return
+                    await self._wake.wait()
+        finally:
+            room.turn_away()
 
-    def _take(self, held: Container[LaneKey] | None, beside: Sequence[_Waiting] = ()) -> list[_Waiting]:
-        """Commands of the queue that may go together, with those `beside` them and on the lanes `held`."""
-        batch, deferred = choose(chain(beside, self._queue), self._batch_max, self._look_max, held)
-        taken = batch[len(beside) :]
-        for _ in range(len(taken) + len(deferred)):
-            self._queue.popleft()
-        self._queue.extendleft(reversed(deferred))
-        return [waiting for waiting in taken if not waiting.future.done()]
+    def _next(self) -> list[Waiting]:
+        try:
+            return self._room.take()
+        except Exception:
+            log.exception("lane_writer_failed", commands=len(self._room))
+            self._room.turn_away()
+            return []
 
-    def _abandon(self, batch: list[_Waiting]) -> None:
-        """Nobody waits for ever, whatever ended the writer's work."""
-        for waiting in batch:
-            waiting.fail(OutcomeUnknown())
-        while self._queue:
-            self._queue.popleft().fail(RecordUnavailable())
+    async def _carry(self, batch: list[Waiting]) -> None:
+        """Nobody waits for ever, whatever ended the batch."""
+        try:
+            await self._settle(batch)
+        except BaseException as error:
+            for waiting in batch:
+                waiting.fail(OutcomeUnknown())
+            if not isinstance(error, Exception):
+                raise
+            log.exception("lane_writer_failed", commands=len(batch))
+        finally:
+            self._room.ended(batch)
+            self._wake.set()
 
-    async def _settle(self, batch: list[_Waiting]) -> None:
+    async def _settle(self, batch: list[Waiting]) -> None:
         """Answer every command. When a lane is held by another session, only those who want it fail.
 
         The batch grows while it waits for its lanes. Else two processes that share a lane would pass it to
@@ -237,7 +220,7 @@ class LaneWriter:
                 for waiting in group:
                     waiting.fail(LaneBusy())
 
-    async def _attempt(self, batch: list[_Waiting], *, growing: bool = False) -> bool:
+    async def _attempt(self, batch: list[Waiting], *, growing: bool = False) -> bool:
         """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails.
 
         False when a lane was busy; commands that got no answer yet have then left nothing.
@@ -254,7 +237,7 @@ class LaneWriter:
                 await self._settle_one(waiting)
         return True
 
-    async def _settle_one(self, waiting: _Waiting) -> None:
+    async def _settle_one(self, waiting: Waiting) -> None:
         for _ in range(3):
             if waiting.future.done():
                 return
@@ -269,7 +252,7 @@ class LaneWriter:
             return
         waiting.fail(LaneBusy())
 
-    async def _run(self, batch: list[_Waiting], *, growing: bool = False) -> None:
+    async def _run(self, batch: list[Waiting], *, growing: bool = False) -> None:
         """One transaction. The futures are resolved after the commit, whatever happens to the connection."""
         if not batch:
             return
@@ -278,7 +261,7 @@ class LaneWriter:
                 wanted = {key for waiting in batch for key in waiting.lanes}
                 await begin_and_lock(connection, wanted)
                 if growing:
-                    batch += self._take(wanted, batch)
+                    self._room.board(batch, wanted)
                 outcomes = await self._decide(connection, wanted, batch)
                 crash_point("lane.before_commit")
             except BaseException:
@@ -293,8 +276,8 @@ class LaneWriter:
                 waiting.resolve(outcome)
 
     async def _decide(
-        self, connection: Connection, lanes: Collection[LaneKey], batch: list[_Waiting]
-    ) -> list[tuple[_Waiting, Outcome]]:
+        self, connection: Connection, lanes: Collection[LaneKey], batch: list[Waiting]
+    ) -> list[tuple[Waiting, Outcome]]:
         """Find repeats, load, decide, apply, journal. What fails by itself is answered here."""
         asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
         heads, stored = await read_locked(
@@ -317,15 +300,15 @@ class LaneWriter:
         return outcomes
 
     async def _load(
-        self, connection: Connection, heads: Heads, batch: list[_Waiting]
-    ) -> dict[_Waiting, tuple[object, Moment]]:
+        self, connection: Connection, heads: Heads, batch: list[Waiting]
+    ) -> dict[Waiting, tuple[object, Moment]]:
         """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
         clock = self._clock()
-        groups: dict[tuple[int, datetime], list[_Waiting]] = {}
+        groups: dict[tuple[int, datetime], list[Waiting]] = {}
         for waiting in batch:
             now = heads.now(clock, waiting.lanes)
             groups.setdefault((id(waiting.command.operation), now), []).append(waiting)
-        states: dict[_Waiting, tuple[object, Moment]] = {}
+        states: dict[Waiting, tuple[object, Moment]] = {}
         for (_, now), group in groups.items():
             moment = Moment(now=now, new_id=self._new_id)
             arguments = [waiting.command.argument for waiting in group]
@@ -335,7 +318,7 @@ class LaneWriter:
         return states
 
     def _write(
-        self, heads: Heads, waiting: _Waiting, state: object, moment: Moment
+        self, heads: Heads, waiting: Waiting, state: object, moment: Moment
     ) -> tuple[Recorded, ...] | None:
         """The command's events; None when it failed: that is answered at once, since it leaves nothing."""
         command = waiting.command
@@ -348,10 +331,10 @@ class LaneWriter:
 
 
 async def _repeated(
-    connection: Connection, repeats: Sequence[tuple[_Waiting, StoredRequest]]
-) -> list[tuple[_Waiting, Outcome]]:
+    connection: Connection, repeats: Sequence[tuple[Waiting, StoredRequest]]
+) -> list[tuple[Waiting, Outcome]]:
     """The answers of earlier requests. A key used with another body is refused."""
-    outcomes: list[tuple[_Waiting, Outcome]] = []
+    outcomes: list[tuple[Waiting, Outcome]] = []
     for waiting, earlier in repeats:
         if waiting.request is None or earlier.body_hash != waiting.request.body_hash:
             waiting.fail(IdempotencyKeyReused(pointer=None))
@@ -361,11 +344,11 @@ async def _repeated(
     return outcomes
 
 
-def _lanes(waiting: _Waiting) -> tuple[LaneKey, ...]:
+def _lanes(waiting: Waiting) -> tuple[LaneKey, ...]:
     return waiting.lanes
 
 
-def _is_open(waiting: _Waiting, heads: Heads) -> bool:
+def _is_open(waiting: Waiting, heads: Heads) -> bool:
     try:
         heads.check_open(waiting.lanes)
     except (LaneStopped, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import UNSET, Struct
 from events.codec import holds_control
 from events.refusal import DuplicateEntry, MalformedMember, Refusal
 
+SHAPES_REMEMBERED = 256
 _PATH = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _UNENCODABLE = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
@@ -22,7 +24,7 @@ def malformed(value: Struct) -> list[Refusal]:
 
 def is_wellformed(value: Struct) -> bool:
     """Whether every member keeps to its type: `malformed` has nothing to say."""
-    return _problem(value, type(value)) is None
+    return _problem(value, _decoder(type(value))) is None
 
 
 def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> dict[str, Refusal]:
@@ -34,23 +36,28 @@ def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> d
         member = getattr(value, field.name)
         if field.name in without or (member is UNSET and field.default is UNSET):
             continue
-        problem = _problem(member, field.type)
+        problem = _problem(member, msgspec.json.Decoder(field.type))
         if problem is not None:
             text, pointer = problem
             refusals[field.name] = MalformedMember(pointer=f"/{field.name}{pointer}", problem=text)
     return refusals
 
 
-def _problem(value: object, kind: Any) -> tuple[str, str] | None:
+def _problem(value: object, decoder: msgspec.json.Decoder[Any]) -> tuple[str, str] | None:
     try:
         encoded = msgspec.json.encode(value)
-        msgspec.json.decode(encoded, type=kind)
+        decoder.decode(encoded)
     except _UNENCODABLE as error:
         found = _PATH.match(str(error))
         assert found is not None
         steps = _STEP.findall(found["path"] or "")
         return found["problem"], "".join(f"/{name or index}" for name, index in steps)
     return ("Expected text without control characters", "") if holds_control(encoded) else None
+
+
+@lru_cache(maxsize=SHAPES_REMEMBERED)
+def _decoder(shape: type[Struct]) -> msgspec.json.Decoder[Struct]:
+    return msgspec.json.Decoder(shape)
 
 
 def duplicate_refusals(pointer: str, entries: Iterable[Hashable]) -> list[Refusal]:

@@ -64,14 +64,13 @@ class MarketChange(Struct, kw_only=True):
             self.last_completed_sha256 = event.body_hash
 
     def moved(self) -> tuple[object, ...]:
-        """Key and what may change, in the order of the table's update."""
+        """Key and what every event changes."""
+        return self.lane, self.market, self.position, self.last_time, self.open_orders
+
+    def planning(self) -> tuple[object, ...]:
+        """As `moved`, and what a clearing changes, in the order of the table's update."""
         return (
-            self.lane,
-            self.market,
-            self.position,
-            self.last_time,
-            self.open_orders,
-            self.plan_touched,
+            *self.moved(),
             self.plan,
             self.plan_position,
             self.last_round,
@@ -87,20 +86,29 @@ from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bytea
     as n (lane, market, position, last_time, body)
 """
 
+# Few columns, since a client encodes arrays value by value, and most batches move many markets a little.
+MOVE = """
+update market m set
+    position = n.position, last_time = greatest(m.last_time, n.last_time),
+    open_orders = m.open_orders + n.open_orders
+from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[])
+    as n (lane, market, position, last_time, open_orders)
+where m.lane = n.lane and m.market = n.market
+"""
+
 UPDATE = """
 update market m set
     position = n.position, last_time = greatest(m.last_time, n.last_time),
-    open_orders = m.open_orders + n.open_orders, plan = case when n.plan_touched then n.plan else m.plan end,
-    plan_position = case when n.plan_touched then n.plan_position else m.plan_position end,
+    open_orders = m.open_orders + n.open_orders, plan = n.plan, plan_position = n.plan_position,
     last_round = coalesce(n.last_round, m.last_round),
     last_cut_time = coalesce(n.last_cut_time, m.last_cut_time),
     last_completed_sha256 = coalesce(n.last_completed_sha256, m.last_completed_sha256)
 from unnest(
-    $1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::boolean[], $7::uuid[],
-    $8::bigint[], $9::bigint[], $10::timestamptz[], $11::bytea[]
+    $1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::uuid[], $7::bigint[],
+    $8::bigint[], $9::timestamptz[], $10::bytea[]
 ) as n (
-    lane, market, position, last_time, open_orders, plan_touched, plan, plan_position, last_round,
-    last_cut_time, last_completed_sha256
+    lane, market, position, last_time, open_orders, plan, plan_position, last_round, last_cut_time,
+    last_completed_sha256
 )
 where m.lane = n.lane and m.market = n.market
 """
@@ -114,7 +122,11 @@ def writes(changes: Iterable[MarketChange]) -> list[Write]:
         for change in listed
         if change.opened is not None
     ]
-    return [Write("market", INSERT, opened), Write("market", UPDATE, [change.moved() for change in listed])]
+    return [
+        Write("market", INSERT, opened),
+        Write("market", UPDATE, [change.planning() for change in listed if change.plan_touched]),
+        Write("market", MOVE, [change.moved() for change in listed if not change.plan_touched]),
+    ]
 
 
 READ_ONE = """

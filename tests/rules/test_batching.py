@@ -75,6 +75,20 @@ def test_only_held_lanes_are_boarded_and_what_stays_keeps_its_place(
         )
 
 
+@given(queues(), queues())
+def test_nothing_is_taken_that_depends_on_what_is_under_way_or_wants_its_lane(
+    under_way: list[Waiting], queue: list[Waiting]
+) -> None:
+    batch, deferred = choose(queue, 8, 12, None, under_way)
+    for later in batch:
+        assert not any(depends(earlier, later) for earlier in under_way)
+        assert not any(set(later.lanes) & set(earlier.lanes) for earlier in under_way)
+    for later in deferred:
+        assert any(
+            depends(earlier, later) or set(earlier.lanes) & set(later.lanes) for earlier in under_way
+        ) or any(depends(earlier, later) for earlier in queue[: later.number])
+
+
 @given(queues())
 def test_taking_batches_ends_and_keeps_the_order_of_what_depends(queue: list[Waiting]) -> None:
     rest, order = list(queue), []

@@ -194,9 +194,23 @@ async def test_a_batch_takes_aboard_what_comes_while_it_waits_for_its_lane(
             tasks += [asyncio.create_task(writer.execute(command)) for command in commands[1:]]
             await asyncio.sleep(0)
         outcomes = await asyncio.gather(*tasks)
-    assert [["first", "second"], ["elsewhere"], ["alone"]] == operation.batches
+    assert [["alone"], ["elsewhere"], ["first", "second"]] == sorted(operation.batches)
     assert [1, 2, 1, 1, 3] == [outcome.events[0].position for outcome in outcomes]
     assert [False, False, True, False, False] == [outcome.replayed for outcome in outcomes]
+
+
+async def test_what_waits_for_its_lane_keeps_no_other_lane_waiting(
+    database: Any, connection: Connection
+) -> None:
+    async with running_writer(database.dsn("writer")) as writer:
+        async with connection.transaction():
+            await lock_lanes(connection, [FIRST])
+            held = asyncio.create_task(writer.execute(note("held")))
+            await lock_is_awaited(connection)
+            elsewhere = await writer.execute(note("elsewhere", lane=1))
+            assert not held.done()
+        outcomes = (elsewhere, await held)
+    assert [1, 1] == [outcome.events[0].position for outcome in outcomes]
 
 
 AWAITED = "select count(*) from pg_locks where not granted"

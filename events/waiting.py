@@ -1,0 +1,94 @@
+"""The commands of one process: what waits for its lanes, and what is under way on them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Container, Sequence
+from itertools import chain
+from typing import Any
+
+from events.batching import choose
+from events.command import Command, Outcome
+from events.decision import LaneKey
+from events.refusal import RecordUnavailable
+
+
+class Waiting:
+    """A command and the future its caller awaits."""
+
+    __slots__ = ("adds", "alone", "command", "future", "lanes", "reads", "request")
+
+    def __init__(self, command: Command[Any, Any], future: asyncio.Future[Outcome]) -> None:
+        self.command = command
+        self.future = future
+        self.lanes = command.lanes
+        touched = command.touches or frozenset()
+        self.alone = command.touches is None
+        self.reads = command.reads | touched
+        self.adds = command.adds | touched
+        self.request = command.request
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def resolve(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class WaitingRoom:
+    """Commands in order of arrival, and the batches that were taken and have not ended: no two of these want
+    the same lane."""
+
+    def __init__(self, batch_max: int, look_max: int) -> None:
+        self._batch_max = batch_max
+        self._look_max = look_max
+        self._queue: deque[Waiting] = deque()
+        self._under_way: list[list[Waiting]] = []
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def batches_under_way(self) -> int:
+        return len(self._under_way)
+
+    def add(self, waiting: Waiting) -> None:
+        self._queue.append(waiting)
+
+    def take(self) -> list[Waiting]:
+        """Commands that may go together now; under way until they have `ended`. Empty when there are none."""
+        batch: list[Waiting] = []
+        left = -1
+        while not batch and left != len(self._queue):
+            left = len(self._queue)
+            batch = self._choose(None, (), chain.from_iterable(self._under_way))
+        if batch:
+            self._under_way.append(batch)
+        return batch
+
+    def board(self, batch: list[Waiting], held: Container[LaneKey]) -> None:
+        """Add to a batch what came since and wants none but the lanes that it holds by now."""
+        others = chain.from_iterable(other for other in self._under_way if other is not batch)
+        batch += self._choose(held, batch, others)
+
+    def ended(self, batch: list[Waiting]) -> None:
+        self._under_way = [other for other in self._under_way if other is not batch]
+
+    def turn_away(self) -> None:
+        """Nobody waits for ever, whatever ended the work."""
+        while self._queue:
+            self._queue.popleft().fail(RecordUnavailable())
+
+    def _choose(
+        self, held: Container[LaneKey] | None, beside: Sequence[Waiting], under_way: chain[Waiting]
+    ) -> list[Waiting]:
+        if not self._queue:
+            return []
+        looked = chain(beside, self._queue)
+        batch, deferred = choose(looked, self._batch_max, self._look_max, held, under_way)
+        taken = batch[len(beside) :]
+        for _ in range(len(taken) + len(deferred)):
+            self._queue.popleft()
+        self._queue.extendleft(reversed(deferred))
+        return [waiting for waiting in taken if not waiting.future.done()]
