@@ -27,6 +27,8 @@ In the order of reading, each line from what a command meets first to what it re
                  materials_remade (by an audit)
     a facility   capacities (what it makes), committed (what orders have of it), twins (both); counting
                  (orders against it)
+    a product    product_twins, twin_references (orders that rest on one); disassembly (its score),
+                 dated_rules
     ahead        forecast_supply (orders of what is not there yet); returns (of products, years ahead)
     the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when)

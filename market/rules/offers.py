@@ -42,6 +42,7 @@ from market.rules.passport_evidence import evidence_of, excess_refusals, lot_ref
 from market.rules.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
+from market.rules.twin_references import twin_refusals
 from market.rules.unread import judged
 
 SupplyKind = Literal["offer", "lot"]
@@ -151,7 +152,12 @@ def posting_reasons(
         *posting_refusals(state, argument.caller),
         *judged((lambda: commitment_refusals(state, draft.commitment),)),
         *draft_refusals(draft, state, now, frozenset()),
-        *judged((lambda: lot_refusals(state, argument.caller, draft, now),)),
+        *judged(
+            (
+                lambda: lot_refusals(state, argument.caller, draft, now),
+                lambda: twin_refusals(draft, state.twins, argument.caller.organisation),
+            )
+        ),
         *kind_refusals,
     ]
 
@@ -172,6 +178,7 @@ def check_amendment(
             *draft_refusals(draft, state, now, windows),
             *_fixed_refusals(order, draft),
             *(() if evidence is None else excess_refusals(draft, evidence, state.terms.basis)),
+            *twin_refusals(draft, state.twins, order.organisation),
             *kind_refusals,
         ]
     )
