@@ -26,10 +26,11 @@ In the order of reading, each line from what a command meets first to what it re
                  passport_evidence (in orders), data_carriers (where its code leads);
                  materials_remade (by an audit)
     a facility   capacities (what it makes), committed (what orders have of it), twins (both); counting
-                 (orders against it)
+                 (orders against it), agreement_counting
     a product    product_twins, twin_references (orders that rest on one); disassembly (its score),
                  dated_rules
-    ahead        forecast_supply (orders of what is not there yet); returns (of products, years ahead)
+    ahead        forecast_supply (orders of what is not there yet), forecast_units (no unit twice);
+                 returns (of products, years ahead)
     the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,

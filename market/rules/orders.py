@@ -13,7 +13,7 @@ from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import NotDue, Refusal, VersionStale, refuse
 from events.vocabulary import Commitment, TwinReference
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.committed import Claim
+from market.rules.committed import Claim, ContractClaim
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.passport import Passport
@@ -70,7 +70,8 @@ class PostingState(Struct, frozen=True, kw_only=True):
     `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation that the lot
     had by its number, when who issued its passport offers it; `policies` that a draft names, whoever may see
     them; `twins` that it rests on, whoever keeps them; `claims` on the facility that it names, of all
-    markets, without the order's own; None: not asked.
+    markets, without the order's own; None: not asked; `ahead`: the same of all its seller's facilities, where
+    they are offered on a return forecast.
     """
 
     market: UUID
@@ -87,7 +88,8 @@ class PostingState(Struct, frozen=True, kw_only=True):
     passport: Passport | None = None
     numbered: UUID | None = None
     by_number: Reservation | None = None
-    claims: tuple[Claim, ...] | None = None
+    claims: tuple[Claim | ContractClaim, ...] | None = None
+    ahead: tuple[Claim, ...] = ()
     policies: Mapping[UUID, Policy] = {}
     twins: Mapping[TwinReference, ProductTwin] = {}
 
