@@ -21,6 +21,7 @@ from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.counting import counted
+from market.rules.forecast_units import shared_refusals
 from market.rules.ineligibility import kg_text
 from market.rules.orders import (
     Expire,
@@ -132,7 +133,9 @@ def check_posting(
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
     refuse(posting_reasons(state, argument, now, kind_refusals))
-    return counted(state, posting_terms(state, argument.draft, now), now)
+    terms = posting_terms(state, argument.draft, now)
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, None)))
+    return counted(state, terms, now)
 
 
 def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
@@ -189,6 +192,7 @@ def check_amendment(
     if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
         terms = replace(terms, ask=old.ask)
     refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, old)))
     keeps_rank = is_reduction(old, terms)
     return Amendment(order=order, terms=counted(state, terms, now, old), keeps_rank=keeps_rank)
 
