@@ -43,5 +43,5 @@ In the order of reading, each line from what a command meets first to what it re
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), policy_defects,
-                 forecast_defects, passport_refusals; wellformed, unread, wording
+                 forecast_defects, twin_defects, passport_refusals; wellformed, unread, wording
 """
