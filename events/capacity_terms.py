@@ -47,9 +47,10 @@ class CountedQuarter(Struct, frozen=True, kw_only=True):
 
 
 class CapacityCount(Struct, frozen=True, kw_only=True):
-    """An order held against its facility when it was posted or last amended, by the rule of that day.
+    """An order held against its facility when it was posted or last amended, an agreement when its seller
+    signed it as binding, by the rule of that day.
 
-    No quarters: the facility states no capacity for the form, and nothing was counted. `position`: of the
+    No quarters: no facility that states a capacity for the form, and nothing was counted. `position`: of the
     member's copy in its own lane that the capacity was read from.
     """
 

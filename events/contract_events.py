@@ -8,8 +8,9 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from events.capacity_terms import CapacityCount
 from events.contract_terms import (
     AgreementKind,
     AgreementStatus,
@@ -85,6 +86,7 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
     """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is what it put its name to.
 
     `group`: the ultimate parent of the organisation when it signed; None in records of before it was stated.
+    `capacity`: how the seller's facility was counted when it bound itself.
     """
 
     TYPE: ClassVar[str] = "contracts.agreement.signed.v1"
@@ -97,6 +99,7 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
     binding: bool
     terms_sha256: Sha256Hex
     group: UUID | None = None
+    capacity: CapacityCount | UnsetType = UNSET
 
 
 class AgreementAdvanced(Struct, frozen=True, kw_only=True):

@@ -6,12 +6,14 @@ of basis, and whole cents of it on invoices.
 
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.market_terms import AnalyteLimit, MemberCertificate, PenaltyRule, PurityFloor
 from events.price_clauses import PriceClause
 from events.vocabulary import (
+    PPB,
     Code,
     CurrencyCode,
     Days,
@@ -116,6 +118,13 @@ class ShareOfOutput(Struct, frozen=True, kw_only=True, tag="share_of_output"):
 VolumeClause = FixedVolume | ShareOfOutput
 
 
+class SourceClause(Struct, frozen=True, kw_only=True):
+    """Where the seller's product comes from, of which `basis_ppb` as it is delivered is the basis."""
+
+    facility: UUID
+    basis_ppb: Annotated[int, Meta(ge=1, le=PPB)]
+
+
 class NominationRule(Struct, frozen=True, kw_only=True):
     """How early a level is nominated, and how far it may move from its share of the level above."""
 
@@ -193,6 +202,7 @@ class AgreementTerms(Struct, frozen=True, kw_only=True):
     assay: AssayClause
     payment: PaymentClause
     shortfall_notice_days: Days = 0
+    source: SourceClause | UnsetType = UNSET
 
 
 class IndexValue(Struct, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from events.vocabulary import Code, FractionPpb
+from events.vocabulary import Code, FractionPpb, TwinReference
 
 Quantile = Literal["low", "middle", "high"]
 ForecastBasis = Literal["return_forecast", "facility_ramp"]
@@ -68,7 +68,10 @@ class PlacedUnits(Struct, frozen=True, kw_only=True):
 
 
 class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="return_forecast"):
-    """What comes back of a product in one quarter: all figures of it follow from what stands here."""
+    """What comes back of a product in one quarter: all figures of it follow from what stands here.
+
+    `twin`: whose life and magnets these are.
+    """
 
     year: Year
     quarter: QuarterOfYear
@@ -80,6 +83,7 @@ class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="
     collection_ppb: ShareBounds
     disassembly_ppb: ShareBounds
     recovery_ppb: ShareBounds
+    twin: TwinReference | UnsetType = UNSET
 
 
 class RampForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="facility_ramp"):

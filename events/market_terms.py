@@ -108,6 +108,7 @@ class MemberLicence(Struct, frozen=True, kw_only=True):
     waste_statuses: tuple[WasteStatus, ...]
     ewc_codes: tuple[Code, ...] = ()
     from_countries: tuple[CountryCode, ...] = ()
+    routes: tuple[RexRoute, ...] | UnsetType = UNSET
     valid_from: Instant
     valid_until: Instant
 

@@ -1,7 +1,8 @@
-"""Facts of the `materials` stream: passports of lots, what is made of them, and which market holds which lot.
+"""Facts of the `materials` stream: passports of lots, what is made of them, which market holds which lot, and
+twins of products.
 
-Lane key: the passport, the transformation, the facility of a mass balance; of a lot without passport its
-identity. A transformation writes each of its passports in that passport's own lane.
+Lane key: the passport, the transformation, the facility of a mass balance, the twin; of a lot without
+passport its identity. A transformation writes each of its passports in that passport's own lane.
 """
 
 from datetime import date
@@ -19,6 +20,7 @@ from events.passport_terms import (
     PassportContent,
     RetireReason,
 )
+from events.twin_terms import ProductTwinTerms, TwinVersion
 from events.vocabulary import (
     CustodyModel,
     Instant,
@@ -139,6 +141,17 @@ class MassBalanceMoved(Struct, frozen=True, kw_only=True):
     lines: Annotated[tuple[MassBalanceLine, ...], Meta(min_length=1, max_length=128)]
 
 
+class ProductTwinStated(Struct, frozen=True, kw_only=True):
+    """A version of the twin of a product; each follows on the one before, and none ever changes."""
+
+    TYPE: ClassVar[str] = "materials.product-twin.stated.v1"
+
+    twin: UUID
+    organisation: UUID
+    version: TwinVersion
+    terms: ProductTwinTerms
+
+
 FACTS: tuple[type[Struct], ...] = (
     LotReserved,
     LotReleased,
@@ -149,4 +162,5 @@ FACTS: tuple[type[Struct], ...] = (
     PassportRetired,
     PassportTransformed,
     MassBalanceMoved,
+    ProductTwinStated,
 )

@@ -6,7 +6,7 @@ Lane key: the organisation, of an initiative its code, of a policy the policy.
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.capacity_terms import FacilityCapacity
 from events.policy_terms import PolicyTerms, PolicyVersion
@@ -19,6 +19,7 @@ from events.vocabulary import (
     Instant,
     KeyRole,
     PartyRole,
+    RexRoute,
     Sha256Hex,
     Stream,
     Text,
@@ -116,7 +117,10 @@ class CertificateRevoked(Struct, frozen=True, kw_only=True):
 
 
 class LicenceRegistered(Struct, frozen=True, kw_only=True):
-    """A permit to take material of a waste status, or a consent to ship it from a country."""
+    """A permit to take material of a waste status, or a consent to ship it from a country.
+
+    `routes`: those that it allows; unset: any.
+    """
 
     TYPE: ClassVar[str] = "parties.licence.registered.v1"
 
@@ -127,6 +131,7 @@ class LicenceRegistered(Struct, frozen=True, kw_only=True):
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
     ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
     from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    routes: Annotated[tuple[RexRoute, ...], Meta(min_length=1, max_length=4)] | UnsetType = UNSET
     reference: Text
     valid_from: Instant
     valid_until: Instant

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from events.vocabulary import Code, FractionPpb, LongText, ProductForm, RexRoute, Text
+from events.vocabulary import Code, FractionPpb, LongText, ProductForm, RexRoute, Text, TwinReference
 
 PieceMg = Annotated[int, Meta(ge=1, le=10**9)]
 LengthUm = Annotated[int, Meta(ge=1, le=10**8)]
@@ -60,12 +60,16 @@ class DisassemblyStep(Struct, frozen=True, kw_only=True):
 
 
 class Core(Struct, frozen=True, kw_only=True):
-    """`pieces` end-of-life parts alike: the bill of magnets of each, and the steps in their order."""
+    """`pieces` end-of-life parts alike: the bill of magnets of each, and the steps in their order.
+
+    `twin`: of the product that they were made as.
+    """
 
     kind: CoreKind
     pieces: Pieces
     magnets: Annotated[tuple[CoreMagnet, ...], Meta(min_length=1, max_length=64)]
     steps: Annotated[tuple[DisassemblyStep, ...], Meta(min_length=1, max_length=64)]
+    twin: TwinReference | UnsetType = UNSET
 
 
 class MagnetDimension(Struct, frozen=True, kw_only=True):

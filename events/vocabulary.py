@@ -257,6 +257,13 @@ class PhysicalLot(Struct, frozen=True, kw_only=True):
     passport: UUID | None = None
 
 
+class TwinReference(Struct, frozen=True, kw_only=True):
+    """A version of a product twin; it never changes."""
+
+    twin: UUID
+    version: Annotated[int, Meta(ge=1, le=10_000)]
+
+
 class Footprint(Struct, frozen=True, kw_only=True):
     """A product carbon footprint in grams CO2e per kg of the declared unit."""
 

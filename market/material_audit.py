@@ -23,6 +23,7 @@ from events.material_events import (
     PassportIssued,
     PassportTransferred,
     PassportTransformed,
+    ProductTwinStated,
 )
 from events.refusal import Refusal, Refusals
 from events.vocabulary import lane_of
@@ -36,11 +37,13 @@ from market.rules.materials_remade import (
     Drawn,
     Whole,
     issued_again,
+    stated_again,
     stepped_again,
     transformed_again,
 )
 from market.rules.passport import Passport, PassportFact, fold
 from market.rules.passport_refusals import ElementUnbalanced
+from market.rules.product_twins import stated
 
 FIGURES: Final = (("stated", "most"), ("wanted", "available"))
 """Of a refusal: what a fact says, and what it may say."""
@@ -65,6 +68,8 @@ class MaterialAudit:
                 return self._kept(event, "transformed", fact.transformation, part)
             case MassBalanceMoved():
                 return self._moved(event, fact, part)
+            case ProductTwinStated():
+                return self._twin(event, fact)
             case _:
                 return self._passport(event, fact, part)
 
@@ -93,6 +98,21 @@ class MaterialAudit:
             fault = self._issued(event, fact, part) if before is None else self._stepped(before, event, part)
         if fault is None:
             self._shelf.keep_passport(event.lane, fold(before, event, fact))
+        return fault
+
+    def _twin(self, event: Recorded, fact: ProductTwinStated) -> FactFault | None:
+        """That its passport's record was so, the passport's lane says."""
+        known = self._shelf.twin(fact.twin)
+        lane, before = (event.lane, None) if known is None else known
+        following = 1 if before is None else before.version + 1
+        for field, recorded, expected in (("lane", event.lane, lane), ("version", fact.version, following)):
+            if recorded != expected:
+                difference = Difference(field, str(recorded), str(expected))
+                told = "does not follow the version of its twin before it"
+                return FactFault(kind="fold", told=told, difference=difference)
+        fault = _asked_again(lambda: stated_again(before, event, fact), event)
+        if fault is None:
+            self._shelf.keep_twin(event.lane, stated(event, fact))
         return fault
 
     def _stepped(self, before: Passport, event: Recorded, part: Part) -> FactFault | None:

@@ -19,9 +19,11 @@ from market.rules.mass_balance import Account, Credit
 from market.rules.materials_remade import Drawn
 from market.rules.orders import Reservation
 from market.rules.passport import Passport
+from market.rules.product_twins import ProductTwin
 
 SCHEMA: Final = """
 create table if not exists passport (passport blob primary key, lane int, body blob) without rowid;
+create table if not exists twin (twin blob primary key, lane int, body blob) without rowid;
 create table if not exists lot_number (
     facility blob, number text, passport blob, primary key (facility, number)
 ) without rowid;
@@ -77,6 +79,14 @@ class MaterialShelf:
             lane,
             _encode(passport),
         )
+
+    def twin(self, twin: UUID) -> tuple[int, ProductTwin] | None:
+        """Its newest version, with the lane in which it is kept."""
+        row = self._one("select lane, body from twin where twin = ?", twin.bytes)
+        return None if row is None else (row[0], _twins.decode(row[1]))
+
+    def keep_twin(self, lane: int, twin: ProductTwin) -> None:
+        self._put("insert or replace into twin values (?, ?, ?)", twin.twin.bytes, lane, _encode(twin))
 
     def numbered(self, facility: UUID, number: str) -> UUID | None:
         """The passport that has this lot number of the facility."""
@@ -200,4 +210,5 @@ class MaterialShelf:
 _encode = msgspec.msgpack.Encoder().encode
 _passports = msgspec.msgpack.Decoder(Passport)
 _reservations = msgspec.msgpack.Decoder(Reservation)
+_twins = msgspec.msgpack.Decoder(ProductTwin)
 _parts = msgspec.msgpack.Decoder(Part)

@@ -9,6 +9,7 @@ from contracts.rules.agreements import DraftAgreement, SignProposal
 from events.contract_terms import AgreementKind, AgreementTerms, FixedVolume, TermClause
 from events.price_clauses import FlatPrice
 from events.vocabulary import MICRO
+from market.commands import agreement_signing
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.market_support import Firm, Scene, done
 
@@ -57,13 +58,13 @@ async def signed(
     parties = parties or (scene.sellers[0], scene.buyers[0])
     agreement = await drafted(scene, terms, kind=kind, market=market, parties=parties)
     for version, firm in enumerate(parties, 1):
-        await agreements.sign(scene.desk, signature(firm, agreement, version))
+        await agreement_signing.sign(scene.desk, signature(firm, agreement, version))
     return agreement
 
 
-def signature(firm: Firm, agreement: UUID, version: int) -> SignProposal:
+def signature(firm: Firm, agreement: UUID, version: int, proposal: int = 1) -> SignProposal:
     return SignProposal(
-        caller=firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=True
+        caller=firm.trader, agreement=agreement, expected_version=version, proposal=proposal, binding=True
     )
 
 

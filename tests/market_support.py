@@ -65,6 +65,7 @@ from events.vocabulary import (
     Tranche,
 )
 from market.commands import (
+    agreement_signing,
     clearings,
     initiatives,
     inputs,
@@ -76,6 +77,7 @@ from market.commands import (
     parties,
     passports,
     policies,
+    product_twins,
     quotes,
     rehearsals,
     requirements,
@@ -95,6 +97,7 @@ from market.rules.parties import (
 )
 from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.policies import NewPolicy, PolicyDetails
+from market.rules.product_twins import StateTwin
 from market.rules.reach import Reach
 from market.rules.requirements import PostRequirement, RequirementDraft
 from market.rules.supplies import SupplyDraft
@@ -110,7 +113,7 @@ from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
 from tests.contract_support import PERMIT, agreement_terms
-from tests.passport_support import DAY, content, made, recycled, transform
+from tests.passport_support import DAY, content, made, product, recycled, transform
 from tests.record_support import new_salt
 
 LANES = 3
@@ -571,6 +574,8 @@ async def go_round_the_loop(scene: Scene) -> None:
     )
     step["caller"] = buyer.trader
     await passports.retire(scene.desk, RetirePassport(**step, expected_version=3, reason="installed"))
+    twin = StateTwin(caller=seller.trader, twin=uuid7(), expected_version=0, terms=product())
+    await product_twins.state(scene.desk, twin)
 
 
 async def agree_for_a_while(scene: Scene) -> None:
@@ -608,7 +613,7 @@ async def agree_for_a_while(scene: Scene) -> None:
     await step(1, agreements.terminate, Terminate, buyer, reason="negotiation_failed")
     await step(0, agreements.propose, ProposeTerms, buyer, terms=other, note="a week of notice")
     for by in (seller, buyer):
-        await step(0, agreements.sign, SignProposal, by, proposal=2, binding=True)
+        await step(0, agreement_signing.sign, SignProposal, by, proposal=2, binding=True)
     settled = {"condition": "permit", "outcome": "met", "on": today, "evidence": evidence}
     await step(0, agreements.settle_condition, SettleCondition, seller, **settled)
     period = Period(start=scene.clock.now, end=scene.clock.now + timedelta(days=3))

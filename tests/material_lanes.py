@@ -17,6 +17,7 @@ from events.codec import decode_event, encode_event
 from events.decision import Decision, LaneKey
 from events.envelope import Draft, Recorded, source_of
 from events.material_events import LotReleased, LotReserved, PassportTransferred
+from events.twin_terms import ProductTwinTerms
 from events.vocabulary import PhysicalLot, lane_of
 from market.audit_shelf import AuditShelf
 from market.lane_audit import LaneAudit, LaneRecord
@@ -33,6 +34,7 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.product_twins import StateTwin, TwinState, bill_of, state_twin
 from market.rules.transformations import MadeLot
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import (
@@ -48,7 +50,7 @@ from tests.desk_support import (
     moment,
     numbered,
 )
-from tests.passport_support import DAY, Ledger, assayed, content, made, recycled, site, transform
+from tests.passport_support import DAY, Ledger, assayed, content, made, product, recycled, site, transform
 
 Lanes = dict[int, list[LaneRecord]]
 
@@ -115,6 +117,11 @@ class MaterialLanes(Ledger):
         self.write(rule(self.state(argument.passport, *receivers), argument, moment(self.now)))
         self.caller = SELLER_TRADER
 
+    def twin(self, twin: UUID, expected_version: int, terms: ProductTwinTerms) -> None:
+        state = TwinState(lanes=LANES, twin=self.twins.get(twin), record=bill_of(terms.magnets))
+        argument = StateTwin(caller=self.caller, twin=twin, expected_version=expected_version, terms=terms)
+        self.write(state_twin(state, argument, moment(self.now)))
+
     def version(self, passport: UUID) -> int:
         return self.passports[passport].version
 
@@ -163,6 +170,7 @@ ORE, SWARF, RICH, POWDER, METAL, SCRAP, MAGNET, CORE, BLEND, MORE = (
     numbered(900 + number) for number in range(10)
 )
 MADE_METAL, MADE_MAGNET, GIVEN_BACK, BLENDED, AGAIN = (numbered(940 + number) for number in range(5))
+TWIN = numbered(960)
 CREDIT: dict[str, Any] = {"custody": "mass_balance", "method": "credit", "balance_days": 30}
 
 
@@ -219,6 +227,8 @@ def journey() -> MaterialLanes:
         caller=SELLER_TRADER, passport=SCRAP, expected_version=of.version(SCRAP), reason="lost", note="fire"
     )
     of.step(passports.retire, retired)
+    for version, terms in enumerate((product(), product(name="motor M4, second series"))):
+        of.twin(TWIN, version, terms)
     return of.go_on()
 
 

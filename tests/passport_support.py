@@ -10,7 +10,9 @@ from events.callers import Caller
 from events.contract_terms import Evidence
 from events.decision import Decision, Moment
 from events.envelope import Draft, Recorded
-from events.material_events import MassBalanceMoved, PassportTransformed
+from events.forecast_terms import ElementShare as ForecastShare
+from events.forecast_terms import LifeBounds, ShareBounds
+from events.material_events import MassBalanceMoved, PassportTransformed, ProductTwinStated
 from events.passport_terms import (
     ClaimEvidence,
     ClaimKind,
@@ -26,6 +28,7 @@ from events.passport_terms import (
     RemovalStep,
     ResponsibleParty,
 )
+from events.twin_terms import ProductTwinTerms, TwinMagnet, TwinStep
 from events.vocabulary import PPB, Cell, Composition
 from market.rules import passports, transformations
 from market.rules.custody import Batch
@@ -35,6 +38,7 @@ from market.rules.orders import Reservation
 from market.rules.parties import Facility, FacilityDetails
 from market.rules.passport import Passport, fold
 from market.rules.passports import IssuePassport, IssueState, PassportState
+from market.rules.product_twins import ProductTwin, stated
 from market.rules.transformations import DrawnPart, MadeLot, Transform, TransformState
 from tests.desk_support import LANES, NOW, SELLER, SELLER_SITE
 
@@ -156,6 +160,37 @@ def magnet_record(organisation: UUID, **changes: Any) -> MagnetRecord:
     return MagnetRecord(**(given | changes))
 
 
+def product(**changes: Any) -> ProductTwinTerms:
+    """A motor with eight magnets of 45 g, as `magnet_record` has them."""
+    elements = (("Nd", 27, 28, 29), ("Dy", 1, 2, 3))
+    magnet = TwinMagnet(
+        pieces=8,
+        grade="N42SH",
+        mass_mg=45_000,
+        coating="nickel",
+        fixing="glued",
+        elements=tuple(
+            ForecastShare(
+                element=element,
+                fraction_ppb=ShareBounds(low=low * PERCENT, middle=middle * PERCENT, high=high * PERCENT),
+            )
+            for element, low, middle, high in elements
+        ),
+    )
+    given: dict[str, Any] = {
+        "name": "motor M4",
+        "application": "ev-traction-motor",
+        "magnets": (magnet,),
+        "steps": (
+            TwinStep(action="open", tool="screwdriver", minutes_tenths=15, tool_class="basic"),
+            TwinStep(action="heat and push", tool="oven", minutes_tenths=60, tool_class="supplied"),
+        ),
+        "scale_micro_years": LifeBounds(low=12_000_000, middle=16_000_000, high=20_000_000),
+        "shape_micro": 3_500_000,
+    }
+    return ProductTwinTerms(**(given | changes))
+
+
 def site(**changes: Any) -> Facility:
     given: dict[str, Any] = {
         "name": "works north",
@@ -178,6 +213,7 @@ class Ledger:
         self.transformations: list[PassportTransformed] = []
         self.credits: dict[tuple[str, ClaimKind, UUID], tuple[MassBalanceLine, int, datetime]] = {}
         self.reservations: dict[UUID, Reservation] = {}
+        self.twins: dict[UUID, ProductTwin] = {}
         self.positions = count(1)
 
     def issue(self, argument: IssuePassport, moment: Moment) -> Decision:
@@ -248,6 +284,8 @@ class Ledger:
             self.transformations.append(fact)
         elif isinstance(fact, MassBalanceMoved):
             self._move(fact)
+        elif isinstance(fact, ProductTwinStated):
+            self.twins[fact.twin] = stated(event, fact)
         else:
             self.passports[fact.passport] = fold(self.passports.get(fact.passport), event, fact)
 

@@ -21,7 +21,7 @@ async def _none_yet(
     return [AgreementState(lane=ask.lane) for ask in asked]
 
 
-async def _load(
+async def load(
     connection: Connection, asked: Sequence[InMarket[A]], moment: Moment
 ) -> Sequence[AgreementState]:
     del moment
@@ -50,11 +50,10 @@ async def draft(
     )
 
 
-propose: Final = AgreementStep("agreement.propose", _load, rules.propose)
-withdraw: Final = AgreementStep("agreement.withdraw", _load, rules.withdraw)
-sign: Final = AgreementStep("agreement.sign", _load, rules.sign)
-settle_condition: Final = AgreementStep("agreement.settle-condition", _load, standing.settle_condition)
-extend: Final = AgreementStep("agreement.extend", _load, standing.extend)
-suspend: Final = AgreementStep("agreement.suspend", _load, standing.suspend)
-resume: Final = AgreementStep("agreement.resume", _load, standing.resume)
-terminate: Final = AgreementStep("agreement.terminate", _load, standing.terminate)
+propose: Final = AgreementStep("agreement.propose", load, rules.propose)
+withdraw: Final = AgreementStep("agreement.withdraw", load, rules.withdraw)
+settle_condition: Final = AgreementStep("agreement.settle-condition", load, standing.settle_condition)
+extend: Final = AgreementStep("agreement.extend", load, standing.extend)
+suspend: Final = AgreementStep("agreement.suspend", load, standing.suspend)
+resume: Final = AgreementStep("agreement.resume", load, standing.resume)
+terminate: Final = AgreementStep("agreement.terminate", load, standing.terminate)

@@ -46,14 +46,20 @@ Decide: TypeAlias = Callable[[S, B, Moment], Decision]
 class AgreementStep(Generic[A, S]):
     """Call it with a desk and what is asked: one lane transaction. Raises what the rule raises."""
 
-    def __init__(self, name: str, load: Load[A, S], decide: Decide[S, A]) -> None:
+    def __init__(
+        self, name: str, load: Load[A, S], decide: Decide[S, A], touches: frozenset[str] = frozenset()
+    ) -> None:
+        """`touches`: beside the agreement itself."""
         self._operation = in_market(name, load, decide)
+        self._touches = touches
 
     async def __call__(
         self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
     ) -> Answer:
         place = await find(desk, argument.caller, argument.agreement)
-        return await _give(desk, self._operation, argument, place, request=request, dry_run=dry_run)
+        return await _give(
+            desk, self._operation, argument, place, self._touches, request=request, dry_run=dry_run
+        )
 
 
 class DeliveryStep(Generic[D, S]):
@@ -66,7 +72,9 @@ class DeliveryStep(Generic[D, S]):
         self, desk: Desk, argument: D, *, request: Request | None = None, dry_run: bool = False
     ) -> Answer:
         place = await locate(desk, argument.caller, argument.delivery)
-        return await _give(desk, self._operation, argument, place, request=request, dry_run=dry_run)
+        return await _give(
+            desk, self._operation, argument, place, frozenset(), request=request, dry_run=dry_run
+        )
 
 
 async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:
@@ -96,6 +104,7 @@ async def _give(
     operation: Operation[InMarket[B], S],
     argument: B,
     place: AgreementPlace | DeliveryPlace,
+    touches: frozenset[str],
     *,
     request: Request | None,
     dry_run: bool,
@@ -106,7 +115,7 @@ async def _give(
         InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
         caller=argument.caller,
         lanes=[LaneKey("contracts", place.lane)],
-        touches=frozenset({f"agreement:{place.agreement}"}),
+        touches=touches | {f"agreement:{place.agreement}"},
         request=request,
         dry_run=dry_run,
     )

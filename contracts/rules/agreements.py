@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import (
     BOUND,
@@ -16,6 +16,7 @@ from contracts.rules.agreement import (
     terms_sha256,
     with_signature,
 )
+from contracts.rules.capacity import overcommitted
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.days import day_of, years_later
 from contracts.rules.refusals import (
@@ -37,6 +38,7 @@ from contracts.rules.refusals import (
 )
 from contracts.rules.steps import AgreementState, decision, fact_draft, party, step_refusals
 from events.callers import Caller, role_refusals
+from events.capacity_terms import CapacityCount
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -92,7 +94,9 @@ class WithdrawProposal(Struct, frozen=True, kw_only=True):
 
 
 class SignProposal(Struct, frozen=True, kw_only=True):
-    """`side`: for whom the caller means to sign; None: for its own side. `group` is the caller's."""
+    """`side`: for whom the caller means to sign; None: for its own side. `group` is the caller's; `capacity`:
+    what was counted of the facility, where the seller binds itself.
+    """
 
     caller: Caller
     agreement: UUID
@@ -101,6 +105,7 @@ class SignProposal(Struct, frozen=True, kw_only=True):
     binding: bool
     side: Side | None = None
     group: UUID | None = None
+    capacity: CapacityCount | UnsetType = UNSET
 
 
 def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> Decision:
@@ -196,6 +201,8 @@ def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decis
     if proposal is not None:
         reasons += _signature_refusals(proposal, side, binding=argument.binding)
         reasons += _proposable(agreement, proposal.terms, day_of(moment.now))
+        if argument.capacity is not UNSET:
+            reasons += overcommitted(argument.capacity, proposal.terms.product.form)
     refuse(reasons)
     assert proposal is not None
     fact = AgreementSigned(
@@ -207,6 +214,7 @@ def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decis
         binding=argument.binding,
         terms_sha256=terms_sha256(proposal.terms),
         group=argument.group,
+        capacity=argument.capacity,
     )
     followed = _what_follows(agreement, with_signature(proposal, fact), day_of(moment.now))
     return decision(agreement, fact, *followed)
@@ -323,6 +331,8 @@ def _fixed(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]:
         reasons.append(FieldFixed(pointer="/product/basis", why="it is the market's"))
     if isinstance(terms.price, MatchedPrice) and not _is_price_of(agreement, terms.price):
         reasons.append(PriceOfMatchOnly(pointer="/price"))
+    if agreement.match is not None and terms.source is not UNSET:
+        reasons.append(FieldFixed(pointer="/source", why="the order of its match names the facility"))
     if agreement.standing is None or agreement.status not in BOUND:
         return reasons
     if terms.payment.currency != agreement.terms.payment.currency:

@@ -195,6 +195,24 @@ class ReasonUnfit(Refusal):
     code = "reason_unfit"
 
 
+class CapacityOvercommitted(Refusal):
+    """In {quarter} the facility makes {capacity} of {product}: {committed} are committed, {asked} agreed."""
+
+    code = "capacity_overcommitted"
+
+
+class SourceMissing(Refusal):
+    """The market counts capacity: an agreement that no match led to names the facility that it comes from."""
+
+    code = "source_missing"
+
+
+class SourceNotOwned(Refusal):
+    """The seller has no such facility."""
+
+    code = "source_not_owned"
+
+
 class FieldFixed(Refusal):
     """This can no longer change, since {why}."""
 

@@ -169,7 +169,11 @@ def _stepped(agreement: Agreement, event: Recorded, fact: LifecycleStep, caller:
             return agreements.withdraw(state, withdrawn, moment)
         case AgreementSigned():
             signed = agreements.SignProposal(
-                **named, proposal=fact.proposal, binding=fact.binding, group=fact.group
+                **named,
+                proposal=fact.proposal,
+                binding=fact.binding,
+                group=fact.group,
+                capacity=fact.capacity,
             )
             return agreements.sign(state, signed, moment)
         case ConditionSettled():

@@ -757,6 +757,18 @@ CREATE TABLE state.price_index (
     CONSTRAINT price_index_position_check CHECK (("position" >= 1))
 );
 
+CREATE TABLE state.product_twin (
+    lane bigint NOT NULL,
+    twin uuid NOT NULL,
+    version bigint NOT NULL,
+    organisation uuid NOT NULL,
+    "position" bigint NOT NULL,
+    stated_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT product_twin_position_check CHECK (("position" >= 1)),
+    CONSTRAINT product_twin_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE state.quote (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -1130,6 +1142,9 @@ ALTER TABLE ONLY state.policy_version
 ALTER TABLE ONLY state.price_index
     ADD CONSTRAINT price_index_pkey PRIMARY KEY (lane, code);
 
+ALTER TABLE ONLY state.product_twin
+    ADD CONSTRAINT product_twin_pkey PRIMARY KEY (lane, twin, version);
+
 ALTER TABLE ONLY state.quote
     ADD CONSTRAINT quote_pkey PRIMARY KEY (lane, market, quote);
 
@@ -1288,6 +1303,10 @@ CREATE INDEX policy_of_organisation ON state.policy USING btree (organisation, p
 
 CREATE INDEX policy_version_by_id ON state.policy_version USING btree (policy, version);
 
+CREATE INDEX product_twin_by_id ON state.product_twin USING btree (twin, version);
+
+CREATE INDEX product_twin_of_organisation ON state.product_twin USING btree (organisation, twin, version);
+
 CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
 CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
@@ -1441,6 +1460,8 @@ CREATE POLICY auditor ON state.policy_version FOR SELECT TO lodestone_auditor US
 
 CREATE POLICY auditor ON state.price_index FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.product_twin FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.quote FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.requirement FOR SELECT TO lodestone_auditor USING (true);
@@ -1539,6 +1560,8 @@ CREATE POLICY own ON state.policy FOR SELECT TO lodestone_reader USING ((( SELEC
 
 CREATE POLICY own ON state.policy_version FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
+CREATE POLICY own ON state.product_twin FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
 CREATE POLICY own ON state.quote FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.requirement FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
@@ -1576,6 +1599,8 @@ ALTER TABLE state.policy ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.policy_version ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.price_index ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.product_twin ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.quote ENABLE ROW LEVEL SECURITY;
 
@@ -1646,6 +1671,8 @@ CREATE POLICY writer ON state.policy TO lodestone_writer USING (true) WITH CHECK
 CREATE POLICY writer ON state.policy_version TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.price_index TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.product_twin TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.quote TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1990,6 +2017,10 @@ GRANT SELECT ON TABLE state.policy_version TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.price_index TO lodestone_writer;
 GRANT SELECT ON TABLE state.price_index TO lodestone_reader;
 GRANT SELECT ON TABLE state.price_index TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE state.product_twin TO lodestone_writer;
+GRANT SELECT ON TABLE state.product_twin TO lodestone_reader;
+GRANT SELECT ON TABLE state.product_twin TO lodestone_auditor;
 
 GRANT SELECT,INSERT ON TABLE state.quote TO lodestone_writer;
 GRANT SELECT ON TABLE state.quote TO lodestone_reader;

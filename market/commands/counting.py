@@ -1,8 +1,9 @@
 """Orders that a market holds against the capacity of their facility: who is counted, and when.
 
 Most orders are not, and pay nothing. One that is learns so under its lane, leaves nothing, and comes again in
-the facility's turn: its row is locked, since other markets stand in other lanes. A batch holds one counted
-order, so that no transaction waits for a second facility while it has the first: none can deadlock.
+the facility's turn: its row is locked, since other markets stand in other lanes; where it is forecast from
+returns, the rows of all facilities of its seller. A batch holds one counted order, and rows are locked in
+their order, so that none can deadlock.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,7 +15,8 @@ from msgspec.structs import replace
 from events.connections import Connection
 from events.decision import Decision, Moment
 from events.desk import Answer, InMarket, Operation
-from market.rules.committed import Claim
+from events.forecast_terms import ReturnForecast
+from market.rules.committed import Claim, ContractClaim
 from market.rules.counting import is_counted
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import PostingState
@@ -42,12 +44,16 @@ def in_turn(
         connection: Connection, asked: Sequence[InMarket[Counted]], moment: Moment
     ) -> Sequence[S | None]:
         states = await load(connection, asked, moment)
-        turns = frozenset(ask.argument.draft.facility for ask in asked if ask.argument.counting)
+        turns = [
+            _facilities(state, ask.argument)
+            for state, ask in zip(states, asked, strict=True)
+            if state is not None and ask.argument.counting
+        ]
         if not turns:
             return states
-        found = await claims.read_in_turn(connection, turns, moment.now)
+        found = await claims.read_in_turn(connection, frozenset[UUID]().union(*turns), moment.now)
         return [
-            replace(state, claims=_claims(found, ask.argument))
+            replace(state, claims=_claims(found, ask.argument), ahead=_ahead(found, ask.argument))
             if state is not None and ask.argument.counting
             else state
             for state, ask in zip(states, asked, strict=True)
@@ -72,7 +78,36 @@ async def counted(
         return await submitted(replace(argument, counting=True), COUNTED)
 
 
-def _claims(found: Mapping[UUID, tuple[Claim, ...]], argument: PostSupply | AmendSupply) -> tuple[Claim, ...]:
+def _facilities(state: PostingState, argument: PostSupply | AmendSupply) -> frozenset[UUID]:
+    """All of the seller's where it offers units that come back, else the one that it names."""
+    own = frozenset((argument.draft.facility,))
+    if isinstance(argument.draft.forecast, ReturnForecast) and state.member is not None:
+        own |= {site.facility for site in state.member.facilities}
+    return own
+
+
+def _ahead(
+    found: Mapping[UUID, tuple[Claim | ContractClaim, ...]], argument: PostSupply | AmendSupply
+) -> tuple[Claim, ...]:
+    own = argument.order if isinstance(argument, AmendSupply) else None
+    return tuple(
+        each
+        for claims_ in found.values()
+        for each in claims_
+        if isinstance(each, Claim)
+        and each.order.organisation == argument.caller.organisation
+        and each.order.order != own
+        and isinstance(each.order.terms.forecast, ReturnForecast)
+    )
+
+
+def _claims(
+    found: Mapping[UUID, tuple[Claim | ContractClaim, ...]], argument: PostSupply | AmendSupply
+) -> tuple[Claim | ContractClaim, ...]:
     """An amended order does not stand against itself."""
     own = argument.order if isinstance(argument, AmendSupply) else None
-    return tuple(each for each in found.get(argument.draft.facility, ()) if each.order.order != own)
+    return tuple(
+        each
+        for each in found.get(argument.draft.facility, ())
+        if isinstance(each, ContractClaim) or each.order.order != own
+    )

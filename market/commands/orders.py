@@ -12,17 +12,20 @@ from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, submit
-from events.vocabulary import OrderKind, PhysicalLot, lane_of
+from events.vocabulary import OrderKind, PhysicalLot, TwinReference, lane_of
 from market.rules.lots import GradeLot
 from market.rules.offers import AmendSupply, PostSupply
 from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
 from market.rules.passport import Passport
 from market.rules.policies import Policy
+from market.rules.product_twins import ProductTwin
 from market.rules.refusals import OrderUnknown
 from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
 from market.rules.reservations import identity, number_identity
+from market.rules.supplies import SupplyDraft
+from market.rules.twin_references import named_twins
 from market.rules.unread import UnreadError
-from market.store import passports, policies, requirements, reservations, supplies
+from market.store import passports, policies, product_twins, requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures
 
@@ -154,6 +157,7 @@ async def load_posting(
         ],
     )
     documents = await _policies(connection, [a.argument for a in asked])
+    rested_on = await _twins(connection, [a.argument for a in asked])
     before: Counter[UUID] = Counter()
     states: list[PostingState | None] = []
     for ask, lot, passport in zip(asked, lots, named, strict=True):
@@ -166,7 +170,9 @@ async def load_posting(
                 numbered=None if place is None else numbered.get(place),
                 by_number=reservations.holder(by_number, _earlier(ask.argument, known)),
             )
-        states.append(state if state is None or not documents else replace(state, policies=documents))
+        if state is not None and (documents or rested_on):
+            state = replace(state, policies=documents, twins=rested_on)
+        states.append(state)
         before[ask.market] += 1
     return states
 
@@ -180,10 +186,12 @@ async def load_supplies(
     held = await reservations.load_reservations(
         connection, [(lane_of(lot, asked[0].lanes), lot) for lot in lots.values()]
     )
+    rested_on = await _twins(connection, [ask.argument for ask in asked])
     states: list[SupplyState | None] = []
     for ask in asked:
         row = rows.get(ask.argument.order)
         base = _posting(pictures, ask, 0, reservations.holder(held, lots.get(ask.argument.order)))
+        base = base if base is None or not rested_on else replace(base, twins=rested_on)
         states.append(
             None
             if base is None
@@ -294,6 +302,28 @@ async def _policies(
         for policy in policies_of(argument.draft)
     }
     return await policies.load_policies(connection, sorted(named)) if named else {}
+
+
+async def _twins(
+    connection: Connection, arguments: Sequence[PostSupply | PostRequirement | SupplyChange]
+) -> dict[TwinReference, ProductTwin]:
+    """Of the batch all that its supplies rest on: versions never change, so without their lanes."""
+    named = {
+        reference
+        for argument in arguments
+        if isinstance(argument, PostSupply | AmendSupply)
+        for reference in twins_of(argument.draft)
+    }
+    rows = await product_twins.load_versions(connection, named) if named else {}
+    return {reference: row.twin for reference, row in rows.items()}
+
+
+def twins_of(draft: SupplyDraft) -> tuple[TwinReference, ...]:
+    """Those that a draft names; none where that cannot be read."""
+    try:
+        return tuple(reference for _, reference in named_twins(draft))
+    except UnreadError:
+        return ()
 
 
 def _lot(argument: PostSupply | PostRequirement) -> str | None:

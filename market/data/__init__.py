@@ -6,6 +6,7 @@ from importlib.resources import files
 FILES: tuple[str, ...] = (
     "carbon_footprints.csv",
     "crma_rules.csv",
+    "disassembly_rules.csv",
     "eol_assays.csv",
     "facilities_public.csv",
     "lifetimes.csv",

@@ -3,17 +3,19 @@
 from datetime import date
 from typing import Annotated, Self, TypeAlias
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events import contract_terms as terms
 from events.contract_terms import ConditionKind, NominationLevel, Years
 from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, Side
 from market.http.agreement_prices import PriceBody, price_outside
 from market.http.composition import Fraction, to_fraction, to_ppb
+from market.http.ids import FacilityId, to_text, to_uuid
 from market.http.material import Body, Dated, NamedPlace, Packaging, Window
 from market.http.numbers import (
     KILOGRAMS,
     PERCENT,
+    PERCENT_POSITIVE,
     TONNES,
     Kilograms,
     Percent,
@@ -137,8 +139,15 @@ class Payment(Body, frozen=True, kw_only=True):
     due_days: Days
 
 
+class Source(Body, frozen=True, kw_only=True):
+    """The facility of the seller that makes the product, and how much of that as delivered is the basis."""
+
+    facility: FacilityId
+    basis_percent: Annotated[str, PERCENT_POSITIVE.meta()]
+
+
 class AgreementTerms(Body, frozen=True, kw_only=True):
-    """All clauses; a proposal states them whole."""
+    """All clauses; a proposal states them whole. `source`: of an agreement that no match led to."""
 
     product: Product
     term: TermOfYears
@@ -152,6 +161,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
     assay: AssayExchange
     payment: Payment
     shortfall_notice_days: Days = 0
+    source: Source | None = None
 
     def inside(self) -> terms.AgreementTerms:
         return terms.AgreementTerms(
@@ -186,6 +196,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
                 due_days=self.payment.due_days,
             ),
             shortfall_notice_days=self.shortfall_notice_days,
+            source=UNSET if self.source is None else _source_inside(self.source),
         )
 
     @classmethod
@@ -222,7 +233,20 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
                 due_days=value.payment.due_days,
             ),
             shortfall_notice_days=value.shortfall_notice_days,
+            source=None if value.source is UNSET else _source_outside(value.source),
         )
+
+
+def _source_inside(source: Source) -> terms.SourceClause:
+    return terms.SourceClause(
+        facility=to_uuid(source.facility), basis_ppb=PERCENT_POSITIVE.parse(source.basis_percent)
+    )
+
+
+def _source_outside(value: terms.SourceClause) -> Source:
+    return Source(
+        facility=to_text("fac", value.facility), basis_percent=PERCENT_POSITIVE.text(value.basis_ppb)
+    )
 
 
 _TERM = TermOfYears.__struct_fields__

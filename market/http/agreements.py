@@ -5,10 +5,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
+from contracts.rules.capacity import exceeded
 from contracts.rules.days import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
@@ -17,12 +19,14 @@ from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
     AgreementProposed,
+    AgreementSigned,
     AgreementTerminated,
     ForceMajeureDeclared,
     ForceMajeureEnded,
 )
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
+from market.commands import agreement_signing
 from market.http import lists
 from market.http.access import READERS, TRADERS
 from market.http.agreement_terms import AgreementTerms
@@ -52,8 +56,8 @@ TAG: Final = "Agreements"
 PROPOSALS: Final = range(1, 100_000)
 UNCOUNTED: Final = Warned(
     code="capacity_not_counted",
-    detail="Drafted without a match, the agreement names no facility: its volume is counted against none.",
-    pointer="/terms/volume",
+    detail="No match led to the agreement and its terms name no facility: it is counted against none.",
+    pointer="/terms/source",
 )
 
 
@@ -106,7 +110,7 @@ agreement_step: Final = partial(step_endpoint, tag=TAG, answer=AgreementAccepted
 """A step of the agreement in the path."""
 
 
-def accepted(call: Call[Any, DryRun], outcome: Done) -> Answer:
+def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     """The answer to a step of the agreement in the path."""
     version = call.expected_version + len(outcome.facts)
     proposed = next((fact for fact in outcome.facts if isinstance(fact, AgreementProposed)), None)
@@ -115,6 +119,7 @@ def accepted(call: Call[Any, DryRun], outcome: Done) -> Answer:
         version=version,
         status=_status(outcome),
         proposal=None if proposed is None else proposed.proposal,
+        warnings=warnings,
         **outcome.accepted(),
     )
     return Answer(
@@ -174,7 +179,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             version=1,
             status="draft",
             proposal=1,
-            warnings=(UNCOUNTED,),
+            warnings=(UNCOUNTED,) if fact.terms.source is UNSET else (),
             **outcome.accepted(),
         ),
         status=outcome.status,
@@ -351,7 +356,8 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     "/v1/agreements/{agreement}/signatures",
     summary="Sign what is on the table",
     body=Sign,
-    description="The second signature of a level brings the agreement there; nobody brings it there alone.",
+    description="The second signature of a level brings the agreement there; nobody brings it there alone. "
+    "Where the market counts capacity, a seller that binds itself is held against its facility.",
     example={"proposal": 1, "binding": True},
 )
 async def sign(call: Call[Sign, DryRun]) -> Answer:
@@ -364,7 +370,19 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
         side=call.body.side,
         group=await _group(call),
     )
-    return accepted(call, await given(call, commands.sign, argument))
+    outcome = await given(call, agreement_signing.sign, argument)
+    return accepted(call, outcome, await _flagged(call, outcome.fact(AgreementSigned)))
+
+
+async def _flagged(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
+    """What was counted of the seller's facility, where the rule of the market does not refuse it."""
+    if fact.capacity is UNSET:
+        return ()
+    if not fact.capacity.quarters:
+        return (UNCOUNTED,)
+    (row,) = await _proposals(call, fact.proposal)
+    passed = exceeded(fact.capacity, row.terms.product.form)
+    return tuple(Warned(code=each.code, detail=each.detail(), pointer="/proposal") for each in passed)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

@@ -45,9 +45,10 @@ from market.rules.crma import (
     taken_by_delivery,
     taken_by_order,
 )
-from market.rules.crma_rules import CrmaRules, DatedRule, read_rules, rules_on
+from market.rules.crma_rules import CrmaRules, rules_on
 from market.rules.crma_suppliers import Bought, supplier_map
 from market.rules.crma_visibility import BandedShares, Counted, see_shares
+from market.rules.dated_rules import DatedRule, read_rules
 from market.rules.passport import Passport
 from market.rules.passport_visibility import see_passport
 from market.rules.viewers import OrganisationViewer

@@ -59,6 +59,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "passport": "pass",
     "transformation": "tra",
     "policy": "pol",
+    "twin": "twin",
     "import": "imp",
     "webhook": "hook",
     "message": "msg",

@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from events import forecast_terms as words
 from events.forecast_terms import ForecastBasis, LifeBounds, Quantile
-from market.http.material import Body
+from market.http.material import Body, NamedTwin
 from market.http.return_terms import BillTerms, LifeTerms, PlacedTerms, Quarter, SpanTerms, quarter_number
 from market.rules.capacities import QUARTERS
 
@@ -36,7 +36,8 @@ FORECAST: Final[dict[str, Any]] = {
 
 
 class ReturnInputs(Body, frozen=True, kw_only=True):
-    """As `POST /v1/forecasts/returns` takes and answers them: life and recovery as figures."""
+    """As `POST /v1/forecasts/returns` takes and answers them: life and recovery as figures. `twin`: of one's
+    own, whose life and magnets these are, to the figure."""
 
     life: LifeTerms
     magnets: Annotated[tuple[BillTerms, ...], Meta(min_length=1, max_length=64)]
@@ -44,6 +45,7 @@ class ReturnInputs(Body, frozen=True, kw_only=True):
     collection: SpanTerms
     disassembly: SpanTerms
     recovery: SpanTerms
+    twin: NamedTwin | None = None
 
     @classmethod
     def outside(cls, value: words.ReturnForecast) -> Self:
@@ -54,6 +56,7 @@ class ReturnInputs(Body, frozen=True, kw_only=True):
             collection=SpanTerms.outside(value.collection_ppb),
             disassembly=SpanTerms.outside(value.disassembly_ppb),
             recovery=SpanTerms.outside(value.recovery_ppb),
+            twin=NamedTwin.outside(value.twin),
         )
 
 
@@ -91,6 +94,7 @@ class Forecast(Body, frozen=True, kw_only=True):
             collection_ppb=self.returns.collection.inside(),
             disassembly_ppb=self.returns.disassembly.inside(),
             recovery_ppb=self.returns.recovery.inside(),
+            twin=UNSET if self.returns.twin is None else self.returns.twin.inside(),
         )
 
     @classmethod

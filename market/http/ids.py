@@ -30,6 +30,7 @@ Prefix = Literal[
     "pass",
     "tra",
     "pol",
+    "twin",
     "imp",
     "hook",
     "msg",
@@ -75,6 +76,7 @@ WebhookId = Annotated[str, _meta("hook", "a webhook")]
 MessageId = Annotated[str, _meta("msg", "a message to a webhook")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
 PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
+ProductTwinId = Annotated[str, _meta("twin", "a product twin")]
 ImportId = Annotated[str, _meta("imp", "an import of a file")]
 SupplyId = Annotated[
     str,

@@ -8,7 +8,7 @@ exactly.
 from datetime import UTC, date, datetime
 from typing import Annotated, Final, Self
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events import vocabulary as words
 from events.vocabulary import (
@@ -19,7 +19,7 @@ from events.vocabulary import (
     ValueChainStage,
 )
 from market.http.faults import Fault, InvalidInputError
-from market.http.ids import FacilityId, PassportId, to_text, to_uuid
+from market.http.ids import FacilityId, PassportId, ProductTwinId, to_text, to_uuid
 from market.http.numbers import (
     KG_CO2E_PER_KG,
     KILOGRAMS,
@@ -86,6 +86,20 @@ class Window(Body, frozen=True, kw_only=True):
     @classmethod
     def outside(cls, value: words.Period) -> Self:
         return cls(start=value.start, end=value.end)
+
+
+class NamedTwin(Body, frozen=True, kw_only=True):
+    """A version of a product twin of one's own."""
+
+    id: ProductTwinId
+    version: Annotated[int, Meta(ge=1, le=10_000)]
+
+    def inside(self) -> words.TwinReference:
+        return words.TwinReference(twin=to_uuid(self.id), version=self.version)
+
+    @classmethod
+    def outside(cls, value: words.TwinReference | UnsetType) -> "NamedTwin | None":
+        return None if value is UNSET else NamedTwin(id=to_text("twin", value.twin), version=value.version)
 
 
 class NamedPlace(Body, frozen=True, kw_only=True):

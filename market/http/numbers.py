@@ -152,6 +152,9 @@ MINUTES = DecimalKind(unit="minutes", digits=9, decimals=1, example="2.5")
 MINUTES_POSITIVE = DecimalKind(unit="minutes", digits=4, decimals=1, positive=True, example="2.5")
 GRAMS = DecimalKind(unit="g", digits=12, decimals=3, shown=3, example="45.000")
 PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, example="28")
+PERCENT_POSITIVE = DecimalKind(
+    unit="%", digits=3, decimals=7, at_most_hundred=True, positive=True, example="85"
+)
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
 PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
 RATIO = DecimalKind(unit="kg per kg", digits=6, decimals=9, example="0.12")

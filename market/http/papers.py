@@ -4,10 +4,10 @@ changes."""
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events.party_events import CertificateRegistered, LicenceRegistered
-from events.vocabulary import Instant, WasteStatus
+from events.vocabulary import Instant, RexRoute, WasteStatus
 from market.commands import parties as commands
 from market.http import lists
 from market.http.access import COMPLIANCE, READERS
@@ -63,12 +63,13 @@ class CertificateTerms(Valid, frozen=True, kw_only=True):
 
 class LicenceTerms(Valid, frozen=True, kw_only=True):
     """A permit of one site for a waste status; kind `shipment_consent` is the consent to ship from
-    countries."""
+    countries. `routes`: those of the waste hierarchy that the permit allows; none: any."""
 
     kind: Code
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
     ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
     from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
 
 
 class CertificateView(CertificateTerms, frozen=True, kw_only=True):
@@ -110,6 +111,7 @@ class LicenceView(LicenceTerms, frozen=True, kw_only=True):
             waste_statuses=row.details.waste_statuses,
             ewc_codes=row.details.ewc_codes,
             from_countries=row.details.from_countries,
+            routes=row.details.routes or (),
             reference=row.details.reference,
             valid_from=row.details.valid_from,
             valid_until=row.details.valid_until,
@@ -193,6 +195,7 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
             waste_statuses=body.waste_statuses,
             ewc_codes=body.ewc_codes,
             from_countries=body.from_countries,
+            routes=body.routes or UNSET,
             reference=body.reference,
             valid_from=utc(body.valid_from),
             valid_until=utc(body.valid_until),

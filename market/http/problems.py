@@ -18,7 +18,7 @@ from market.http.faults import Fault, InvalidInputError
 from market.http.logs import Trace, trace_of, write_unhandled
 from market.http.passport_problems import PASSPORT_REFUSED, PASSPORT_RENAMED
 from market.http.volume_problems import VOLUME_REFUSED
-from market.rules import defects, forecast_defects, policy_defects, refusals
+from market.rules import defects, forecast_defects, policy_defects, refusals, twin_defects
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:lodestone:problem:"
@@ -185,14 +185,17 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (
             found
-            for found in (vars(defects) | vars(policy_defects) | vars(forecast_defects)).values()
+            for of in (defects, policy_defects, forecast_defects, twin_defects)
+            for found in vars(of).values()
             if isinstance(found, type) and issubclass(found, Refusal) and found is not Refusal
         ),
         UNFIT,
     ),
+    twin_defects.TwinAbsent: UNKNOWN,
 }
-"""Every reason has its status; what is wrong with the content of a draft or of a policy
-(`rules/defects.py`, `rules/forecast_defects.py`, `rules/policy_defects.py`) is 422 throughout."""
+"""Every reason has its status; what is wrong with the content of a draft, a policy or a twin
+(`rules/defects.py`, `rules/forecast_defects.py`, `rules/policy_defects.py`, `rules/twin_defects.py`) is 422
+throughout."""
 
 PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from msgspec import Meta, Struct
 
+from events.forecast_terms import ProductMagnet
 from events.vocabulary import ANALYTES, MarketBasis
 from market import data
 from market.http.access import READERS
@@ -13,9 +14,10 @@ from market.http.crma_views import SUM_KG, SumKg
 from market.http.endpoint import Answer, Call, endpoint
 from market.http.faults import Fault
 from market.http.loading import COST, RATE
-from market.http.material import Body
+from market.http.material import Body, NamedTwin
 from market.http.numbers import PERCENT, DecimalKind
 from market.http.problems import DoorError
+from market.http.product_twins import load_version
 from market.http.return_terms import (
     SHAPE,
     YEARS,
@@ -37,7 +39,9 @@ from market.rules.returns import (
     by_basis,
     forecast,
     life_span,
+    span_of,
 )
+from market.rules.twin_references import product_magnets
 from market.rules.wording import Code
 
 TAG: Final = "Forecasts"
@@ -68,12 +72,14 @@ EXAMPLE: Final[dict[str, Any]] = {
 
 
 class ReturnsTerms(Body, frozen=True, kw_only=True):
-    """`application` takes life and bounds from the reference data, `life` states them; `route` and `recovery`
+    """`twin` takes life and magnets from a product twin of one's own. Else `magnets` are stated, and
+    `application` takes life and bounds from the reference data or `life` states them; `route` and `recovery`
     alike. A quarter's units come back from the next quarter on."""
 
+    twin: NamedTwin | None = None
     application: Code | None = None
     life: LifeTerms | None = None
-    magnets: Annotated[tuple[BillTerms, ...], Meta(min_length=1, max_length=64)]
+    magnets: Annotated[tuple[BillTerms, ...], Meta(max_length=64)] = ()
     placed_on_market: Annotated[tuple[PlacedTerms, ...], Meta(min_length=1, max_length=PLACED_MAX)]
     collection: SpanTerms
     disassembly: SpanTerms
@@ -83,8 +89,10 @@ class ReturnsTerms(Body, frozen=True, kw_only=True):
     quarters: Annotated[int, Meta(ge=1, le=QUARTERS_MAX)]
 
     def __post_init__(self) -> None:
-        if (self.application is None) == (self.life is None):
-            raise ValueError("name an application or state a life, one of them")
+        if sum(each is not None for each in (self.twin, self.application, self.life)) != 1:
+            raise ValueError("name a twin or an application or state a life, one of them")
+        if (self.twin is None) != bool(self.magnets):
+            raise ValueError("state magnets, or name the twin that has them")
         if (self.route is None) == (self.recovery is None):
             raise ValueError("name a route or state a recovery, one of them")
         named = [each.quarter for each in self.placed_on_market]
@@ -133,8 +141,9 @@ class QuarterView(Body, frozen=True, kw_only=True):
 
 
 class ReturnsView(Body, frozen=True, kw_only=True):
-    """`life` and `recovery` as they were taken, in years and per cent."""
+    """`life` and `recovery` as they were taken, in years and per cent; `twin` that it rests on, if any."""
 
+    twin: NamedTwin | None = None
     life_years: tuple[str, str, str]
     shape: str
     recovery_percent: tuple[str, str, str]
@@ -168,11 +177,11 @@ class ReturnsQuery(Struct, frozen=True, kw_only=True):
 async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
     body = call.body
     _check(body)
-    life = body.life.inside() if body.life is not None else _published_life(body.application or "")
+    life, bill = await _product(call)
     recovery = body.recovery.span if body.recovery is not None else _published_recovery(body.route or "")
     found = forecast(
         {quarter_number(each.quarter): each.units for each in body.placed_on_market},
-        [bill_line(each.inside()) for each in body.magnets],
+        [bill_line(each) for each in bill],
         life,
         Losses(
             collection_ppb=body.collection.span,
@@ -183,6 +192,7 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
         body.quarters,
     )
     view = ReturnsView(
+        twin=body.twin,
         life_years=_texts(YEARS.text, life.scale_micro_years),
         shape=SHAPE.text(life.shape_micro),
         recovery_percent=_texts(PERCENT.text, recovery),
@@ -207,6 +217,21 @@ def _check(body: ReturnsTerms) -> None:
             faults.append(Fault(code="unknown", detail=f"there are {', '.join(names)}", pointer=f"/{name}"))
     if faults:
         raise DoorError("inconsistent", "This forecast names what is not known.", faults=faults)
+
+
+async def _product(call: Call[ReturnsTerms, ReturnsQuery]) -> tuple[Life, tuple[ProductMagnet, ...]]:
+    """Life and magnets of one unit. DoorError where the twin is not the caller's to read."""
+    body = call.body
+    if body.twin is not None:
+        row = await load_version(call, body.twin.inside())
+        if row is None:
+            fault = Fault(code="unknown", detail="no such version of a product twin", pointer="/twin")
+            raise DoorError("inconsistent", "This forecast names what is not known.", faults=[fault])
+        terms = row.twin.terms
+        life = Life(scale_micro_years=span_of(terms.scale_micro_years), shape_micro=terms.shape_micro)
+        return life, product_magnets(terms.magnets)
+    life = _published_life(body.application or "") if body.life is None else body.life.inside()
+    return life, tuple(each.inside() for each in body.magnets)
 
 
 def _published_life(application: str) -> Life:

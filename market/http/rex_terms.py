@@ -15,7 +15,7 @@ from events.rex_terms import (
     StepDownReason,
 )
 from events.vocabulary import ProductForm, RexRoute
-from market.http.material import Body
+from market.http.material import Body, NamedTwin
 from market.http.numbers import (
     GRAMS_POSITIVE,
     KILOGRAMS,
@@ -121,13 +121,15 @@ class Core(Body, frozen=True, kw_only=True):
     """`pieces` end-of-life parts alike that hold magnets: the bill of each, and the steps in their order.
 
     The magnets of all cores together weigh no more than the lot, and no less than what it carries of the
-    market's basis.
+    market's basis. `twin`: of the product that they were made as; one core holds no more than that was made
+    with.
     """
 
     kind: CoreKind
     pieces: Annotated[int, Meta(ge=1, le=10**7)]
     magnets: Annotated[tuple[CoreMagnet, ...], Meta(min_length=1, max_length=64)]
     steps: Annotated[tuple[DisassemblyStep, ...], Meta(min_length=1, max_length=64)]
+    twin: NamedTwin | None = None
 
     def inside(self) -> words.Core:
         return words.Core(
@@ -135,6 +137,7 @@ class Core(Body, frozen=True, kw_only=True):
             pieces=self.pieces,
             magnets=tuple(magnet.inside() for magnet in self.magnets),
             steps=tuple(step.inside() for step in self.steps),
+            twin=UNSET if self.twin is None else self.twin.inside(),
         )
 
     @classmethod
@@ -146,6 +149,7 @@ class Core(Body, frozen=True, kw_only=True):
             pieces=value.pieces,
             magnets=tuple(map(CoreMagnet.outside, value.magnets)),
             steps=tuple(map(DisassemblyStep.outside, value.steps)),
+            twin=NamedTwin.outside(value.twin),
         )
 
 

@@ -23,9 +23,7 @@ from market.store import claims, party_reads
 TAG: Final = "Organisations"
 QUARTERS_MAX: Final = 80
 QUARTERS_SHOWN: Final = 12
-UNCOUNTED: Final = (
-    "Agreements that were drafted without a match name no facility and are counted against none."
-)
+AGREEMENTS: Final = "An agreement that no match led to is counted where its terms name the facility."
 HEAD: Final = (
     "product",
     "element",
@@ -142,7 +140,7 @@ class TwinView(Body, frozen=True, kw_only=True):
     description=(
         "What the facility can make by product, element and quarter, what of it live offers, lots, matches "
         "and contracts have committed in all markets, and what is free. One's own; operators and auditors "
-        f"see all. Derived from the record whenever it is asked for. {UNCOUNTED} {RATE}"
+        f"see all. Derived from the record whenever it is asked for. {AGREEMENTS} {RATE}"
     ),
 )
 async def read(call: Call[Nothing, TwinQuery]) -> Answer:
@@ -162,7 +160,7 @@ def _sheet(view: TwinView, products: tuple[TwinProduct, ...]) -> Sheet:
     return Sheet(
         name="facility-twin",
         title=f"{view.name}: capacity and what is committed",
-        note=f"Tonnes by product, element and quarter. {UNCOUNTED}",
+        note=f"Tonnes by product, element and quarter. {AGREEMENTS}",
         head=HEAD,
         rows=tuple(_rows(view)),
         key="dark: contracted · middle: matched · light: offered · grey: free · red mark: capacity",

@@ -26,8 +26,11 @@ In the order of reading, each line from what a command meets first to what it re
                  passport_evidence (in orders), data_carriers (where its code leads);
                  materials_remade (by an audit)
     a facility   capacities (what it makes), committed (what orders have of it), twins (both); counting
-                 (orders against it)
-    ahead        forecast_supply (orders of what is not there yet); returns (of products, years ahead)
+                 (orders against it), agreement_counting
+    a product    product_twins, twin_references (orders that rest on one); disassembly (its score),
+                 dated_rules
+    ahead        forecast_supply (orders of what is not there yet), forecast_units (no unit twice);
+                 returns (of products, years ahead)
     the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,
@@ -40,5 +43,5 @@ In the order of reading, each line from what a command meets first to what it re
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), policy_defects,
-                 forecast_defects, passport_refusals; wellformed, unread, wording
+                 forecast_defects, twin_defects, passport_refusals; wellformed, unread, wording
 """

@@ -72,6 +72,7 @@ from events.material_events import (
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
+    ProductTwinStated,
 )
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from market.rules.book import Book
@@ -186,7 +187,7 @@ def material_audience(
 ) -> Audience:
     """`lot` as the fact leaves it, None of a fact about several; `counterparties` of a trade in it."""
     match fact:
-        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved():
+        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved() | ProductTwinStated():
             return frozenset({fact.organisation})
         case PassportIssued() | PassportCorrected() | PassportRetired():
             return NOBODY if lot is None else lot.parties | counterparties

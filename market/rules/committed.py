@@ -1,4 +1,4 @@
-"""What of a facility is committed: its live offers and lots, their matches, the contracts grown from them.
+"""What of a facility is committed: its live offers and lots, their matches, and contracts.
 
 Grams of product as delivered, by quarter of delivery. A window that covers several quarters is spread over
 them by its days; a term order by its profile; an agreement by what it states for each contract year.
@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
 from events.market_terms import SupplyTerms
-from events.vocabulary import PPB, Composition, Period
+from events.vocabulary import BASIS_ELEMENTS, PPB, Composition, MarketBasis, Period, ProductForm
 from market.rules.book import SupplyOrder
 from market.rules.capacities import QUARTERS, quarter_of, quarter_start
 from market.rules.quantities import SHARE_SCALE, largest_remainder, scaled_shares
@@ -50,6 +51,26 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     order: SupplyOrder
     taken: tuple[Taken, ...] = ()
+
+
+class ContractVolume(Struct, frozen=True, kw_only=True):
+    """What terms of an agreement ask of a facility: product of which `basis_ppb` is the basis."""
+
+    form: ProductForm
+    basis: MarketBasis
+    basis_ppb: int
+    years: ContractYears
+
+
+class ContractClaim(Struct, frozen=True, kw_only=True):
+    """An agreement that no match led to: terms that stand, and others that its seller has signed as binding.
+
+    The most of them counts, as offered until both have signed.
+    """
+
+    agreement: UUID
+    standing: ContractVolume | None
+    signed: ContractVolume | None = None
 
 
 class Volume(NamedTuple):
@@ -102,17 +123,59 @@ def element_g(terms: Material, element: str | None, wet_g: int) -> int:
     return -(-wet_g * share * dry_ppb // (SHARE_SCALE * PPB))
 
 
-def committed(claims: Iterable[Claim], form: str, element: str | None) -> dict[int, Volume]:
-    """All orders of one product together, by quarter."""
-    found: dict[int, Volume] = {}
+def agreed(volume: ContractVolume | None, form: str, element: str | None) -> dict[int, int]:
+    """Of one product, or of an element that is the whole basis: by quarter, rounded up."""
+    if volume is None or volume.form != form:
+        return {}
+    if element is None:
+        return _by_years(volume.years, volume.basis_ppb, PPB)
+    if BASIS_ELEMENTS[volume.basis] != (element,):
+        return {}
+    return _by_years(volume.years, 1, 1)
+
+
+def committed(claims: Iterable[Claim | ContractClaim], form: str, element: str | None) -> dict[int, Volume]:
+    """All orders and agreements of one product together, by quarter."""
+    found: defaultdict[int, Volume] = defaultdict(Volume)
     for claim in claims:
-        terms = claim.order.terms
-        if terms.form != form:
-            continue
-        for quarter, volume in claimed(claim).items():
-            before = found.get(quarter, Volume())
-            grams = (element_g(terms, element, wet_g) for wet_g in volume)
-            found[quarter] = Volume(*(was + more for was, more in zip(before, grams, strict=True)))
+        if isinstance(claim, ContractClaim):
+            volumes = _contracted(claim, form, element)
+        else:
+            volumes = _ordered(claim, form, element)
+        for quarter, volume in volumes.items():
+            found[quarter] = Volume(*map(sum, zip(found[quarter], volume, strict=True)))
+    return dict(found)
+
+
+def _ordered(claim: Claim, form: str, element: str | None) -> dict[int, Volume]:
+    terms = claim.order.terms
+    if terms.form != form:
+        return {}
+    return {
+        quarter: Volume(*(element_g(terms, element, wet_g) for wet_g in volume))
+        for quarter, volume in claimed(claim).items()
+    }
+
+
+def _contracted(claim: ContractClaim, form: str, element: str | None) -> dict[int, Volume]:
+    stands, signed = (agreed(volume, form, element) for volume in (claim.standing, claim.signed))
+    return {
+        quarter: Volume(
+            offered_g=max(0, signed.get(quarter, 0) - stands.get(quarter, 0)),
+            contracted_g=stands.get(quarter, 0),
+        )
+        for quarter in sorted(stands.keys() | signed.keys())
+    }
+
+
+def forms(claims: Iterable[Claim | ContractClaim]) -> set[ProductForm]:
+    """All that claims are of."""
+    found: set[ProductForm] = set()
+    for claim in claims:
+        if isinstance(claim, Claim):
+            found.add(claim.order.terms.form)
+        else:
+            found |= {volume.form for volume in (claim.standing, claim.signed) if volume is not None}
     return found
 
 
@@ -144,11 +207,15 @@ def _spread(terms: SupplyTerms, tranche: int, wet_g: int) -> dict[int, int]:
 
 
 def _contract_quarters(terms: SupplyTerms, years: ContractYears) -> dict[int, int]:
+    return _by_years(years, terms.basis_g, terms.net_wet_g) if terms.basis_g else {}
+
+
+def _by_years(years: ContractYears, basis: int, product: int) -> dict[int, int]:
+    """Product with each year's grams of basis, by their ratio rounded up, spread over its quarters."""
     found: defaultdict[int, int] = defaultdict(int)
     for number, basis_g in enumerate(years.acq_g):
         start, end = (_years_later(years.starts_on, number + more) for more in (0, 1))
-        wet_g = -(-basis_g * terms.net_wet_g // terms.basis_g) if terms.basis_g else 0
-        _add(found, by_quarter(wet_g, Period(start=start, end=end)))
+        _add(found, by_quarter(-(-basis_g * product // basis), Period(start=start, end=end)))
     return found
 
 

@@ -2,9 +2,10 @@
 
 from typing import assert_never
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
-from events.contract_events import IndexPublished
+from events.contract_events import AgreementSigned, IndexPublished
 from events.envelope import Recorded
 from market.rules.audience import concerns, contract_audience
 from market.rules.deal_tape import on_deal_tape
@@ -22,7 +23,8 @@ from market.rules.viewers import (
 def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None:
     """None: nothing. `deals` are the lane's BEFORE the event is folded. Auditors see the fact itself.
 
-    Operators run the market, not its contracts: they see published indices only.
+    Operators run the market, not its contracts: they see published indices only. What was counted of a
+    seller's facility is the seller's.
     """
     fact: ContractFact = event.data  # type: ignore[assignment]
     match viewer:
@@ -31,7 +33,11 @@ def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None
         case OperatorViewer():
             return fact if isinstance(fact, IndexPublished) else None
         case OrganisationViewer():
-            return fact if concerns(contract_audience(fact, deals), viewer.organisation) else None
+            if not concerns(contract_audience(fact, deals), viewer.organisation):
+                return None
+            if isinstance(fact, AgreementSigned) and viewer.organisation != deals[fact.agreement].seller:
+                return replace(fact, capacity=UNSET)
+            return fact
         case PublicViewer() | InitiativeViewer():
             return on_deal_tape(fact, viewer, deals)
         case _:

@@ -7,10 +7,11 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter
+from events.forecast_terms import ReturnForecast
 from events.market_terms import MemberFacility, SupplyTerms
 from events.refusal import refuse
 from market.rules.capacities import QUARTERS, made_g, product_text, quarter_of, quarter_text
-from market.rules.committed import Claim, committed, element_g, whole
+from market.rules.committed import Claim, ContractClaim, committed, element_g, whole
 from market.rules.ineligibility import tonnes_text
 from market.rules.orders import Caution, PostingState
 from market.rules.refusals import CapacityExceeded
@@ -18,7 +19,10 @@ from market.rules.supplies import SupplyDraft
 
 
 def is_counted(state: PostingState, draft: SupplyDraft) -> bool:
-    """Whether the decision needs all that is committed of the facility the draft names."""
+    """Whether the decision needs all that is committed of the facility the draft names, or, of supply that is
+    forecast from returns, of all that its seller has."""
+    if isinstance(draft.forecast, ReturnForecast):
+        return state.member is not None
     site = _site(state, draft)
     return (
         _rule(state) is not None
@@ -75,7 +79,7 @@ def _site(state: PostingState, of: SupplyDraft | SupplyTerms) -> MemberFacility 
 
 
 def _quarters(
-    site: MemberFacility, terms: SupplyTerms, claims: Iterable[Claim], first: int
+    site: MemberFacility, terms: SupplyTerms, claims: Iterable[Claim | ContractClaim], first: int
 ) -> Iterable[CountedQuarter]:
     claims = tuple(claims)
     asked = whole(terms)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+from msgspec import UNSET
+
 from contracts.rules.price_terms import benchmark_for, footprint_defect
 from events.market_terms import (
     Member,
@@ -106,8 +108,10 @@ def _waste_reasons(
     at: datetime,
     until: datetime,
 ) -> Iterator[Ineligibility]:
-    permit, consent = _waste_papers(supply, requirement, seller, buyer, at)
-    if permit is None or permit < until:
+    permit, consent, of_routes = _waste_papers(supply, requirement, seller, buyer, at)
+    if of_routes is not None and of_routes >= until and (permit is None or permit < until):
+        yield Ineligibility(code="waste_route_unlicensed", subject=requirement.rex_route)
+    elif permit is None or permit < until:
         yield Ineligibility(
             code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
         )
@@ -124,16 +128,17 @@ def waste_papers_until(
     supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
 ) -> datetime | None:
     """Until when the buyer may take this waste from this seller; None when it may not."""
-    permit, consent = _waste_papers(supply, requirement, seller, buyer, at)
+    permit, consent, _ = _waste_papers(supply, requirement, seller, buyer, at)
     return None if permit is None or consent is None else min(permit, consent)
 
 
 def _waste_papers(
     supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
-) -> tuple[datetime | None, datetime | None]:
-    """Until when a permit holds, and a shipment consent, which within one country is not needed."""
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Until when a permit holds, a shipment consent, which within one country is not needed, and a permit for
+    whatever route."""
     source, destination = _ways_ends(supply, requirement, seller, buyer)
-    permits, consents = [], []
+    permits, consents, of_routes = [], [], []
     for licence in buyer.licences:
         if (
             licence.facility != requirement.facility
@@ -145,10 +150,12 @@ def _waste_papers(
             if source in licence.from_countries:
                 consents.append(licence.valid_until)
         elif not licence.from_countries or source in licence.from_countries:
-            permits.append(licence.valid_until)
+            of_routes.append(licence.valid_until)
+            if licence.routes is UNSET or requirement.rex_route in licence.routes:
+                permits.append(licence.valid_until)
     if source == destination:
         consents.append(datetime.max.replace(tzinfo=UTC))
-    return max(permits, default=None), max(consents, default=None)
+    return max(permits, default=None), max(consents, default=None), max(of_routes, default=None)
 
 
 def _ways_ends(

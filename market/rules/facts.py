@@ -34,7 +34,13 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.material_events import LotReleased, LotReserved, MassBalanceMoved, PassportTransformed
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportTransformed,
+    ProductTwinStated,
+)
 from events.party_events import (
     ApiKeyIssued,
     ApiKeyRevoked,
@@ -96,7 +102,9 @@ MarketFact: TypeAlias = (
     | RuleSetRehearsed
     | QuoteAsked
 )
-MaterialFact: TypeAlias = LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved
+MaterialFact: TypeAlias = (
+    LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved | ProductTwinStated
+)
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
 PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
 WebhookFact: TypeAlias = (

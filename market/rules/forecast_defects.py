@@ -39,6 +39,12 @@ class ForecastExceeded(Refusal):
     code = "forecast_exceeded"
 
 
+class ForecastShared(Refusal):
+    """{quarter}, {quantile} figure of {product}: {figure}; {others} offered on its units, {offered} more."""
+
+    code = "forecast_shared"
+
+
 class RampNotStated(Refusal):
     """The facility states no ramp for {form}: there is nothing to forecast from."""
 

@@ -21,9 +21,10 @@ from events.material_events import (
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
+    ProductTwinStated,
 )
 from events.passport_terms import ClaimKind, PassportContent
-from market.rules import passports, transformations
+from market.rules import passports, product_twins, transformations
 from market.rules.mass_balance import Account
 from market.rules.orders import Reservation
 from market.rules.parties import Facility, FacilityDetails
@@ -36,6 +37,7 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.product_twins import ProductTwin, StateTwin, TwinState, bill_of
 from market.rules.transformations import DrawnPart, MadeLot, Transform, TransformState
 
 ANY_LANES = 1
@@ -127,6 +129,15 @@ def stepped_again(
             )
         case _:
             assert_never(fact)
+
+
+def stated_again(twin: ProductTwin | None, event: Recorded, fact: ProductTwinStated) -> Decision:
+    """The record of the passport that it names is taken to be its bill. Raises what the rule raises."""
+    argument = StateTwin(
+        caller=_caller(event), twin=fact.twin, expected_version=fact.version - 1, terms=fact.terms
+    )
+    state = TwinState(lanes=ANY_LANES, twin=twin, record=bill_of(fact.terms.magnets))
+    return product_twins.state_twin(state, argument, _moment(event))
 
 
 def transformed_again(whole: Whole) -> Decision:

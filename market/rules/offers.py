@@ -21,6 +21,7 @@ from events.vocabulary import Period, Tranche
 from market.rules import reservations
 from market.rules.book import SupplyOrder
 from market.rules.counting import counted
+from market.rules.forecast_units import shared_refusals
 from market.rules.ineligibility import kg_text
 from market.rules.orders import (
     Expire,
@@ -42,6 +43,7 @@ from market.rules.passport_evidence import evidence_of, excess_refusals, lot_ref
 from market.rules.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.supplies import SupplyDraft, draft_refusals, terms_of
 from market.rules.tranches import tranche_shares_g
+from market.rules.twin_references import twin_refusals
 from market.rules.unread import judged
 
 SupplyKind = Literal["offer", "lot"]
@@ -131,7 +133,9 @@ def check_posting(
 ) -> SupplyTerms:
     """The terms that may be posted. Raises Refusals with all reasons."""
     refuse(posting_reasons(state, argument, now, kind_refusals))
-    return counted(state, posting_terms(state, argument.draft, now), now)
+    terms = posting_terms(state, argument.draft, now)
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, None)))
+    return counted(state, terms, now)
 
 
 def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
@@ -151,7 +155,12 @@ def posting_reasons(
         *posting_refusals(state, argument.caller),
         *judged((lambda: commitment_refusals(state, draft.commitment),)),
         *draft_refusals(draft, state, now, frozenset()),
-        *judged((lambda: lot_refusals(state, argument.caller, draft, now),)),
+        *judged(
+            (
+                lambda: lot_refusals(state, argument.caller, draft, now),
+                lambda: twin_refusals(draft, state.twins, argument.caller.organisation),
+            )
+        ),
         *kind_refusals,
     ]
 
@@ -172,6 +181,7 @@ def check_amendment(
             *draft_refusals(draft, state, now, windows),
             *_fixed_refusals(order, draft),
             *(() if evidence is None else excess_refusals(draft, evidence, state.terms.basis)),
+            *twin_refusals(draft, state.twins, order.organisation),
             *kind_refusals,
         ]
     )
@@ -182,6 +192,7 @@ def check_amendment(
     if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
         terms = replace(terms, ask=old.ask)
     refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, old)))
     keeps_rank = is_reduction(old, terms)
     return Amendment(order=order, terms=counted(state, terms, now, old), keeps_rank=keeps_rank)
 

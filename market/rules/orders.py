@@ -11,13 +11,14 @@ from events.callers import Caller, role_refusals
 from events.envelope import Draft, Fact
 from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import NotDue, Refusal, VersionStale, refuse
-from events.vocabulary import Commitment
+from events.vocabulary import Commitment, TwinReference
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.committed import Claim
+from market.rules.committed import Claim, ContractClaim
 from market.rules.ineligibility import kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.passport import Passport
 from market.rules.policies import Policy
+from market.rules.product_twins import ProductTwin
 from market.rules.refusals import (
     ClearingInProgress,
     FirmOnly,
@@ -60,14 +61,17 @@ class Caution(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation`, `passport`, `policies` and `claims`.
+    """What a posting reads, all of the market's lane but `reservation`, `passport`, `policies`, `twins` and
+    `claims`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
     effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
     and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names;
     `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation that the lot
     had by its number, when who issued its passport offers it; `policies` that a draft names, whoever may see
-    them; `claims` on the facility that it names, of all markets, without the order's own; None: not asked.
+    them; `twins` that it rests on, whoever keeps them; `claims` on the facility that it names, of all
+    markets, without the order's own; None: not asked; `ahead`: the same of all its seller's facilities, where
+    they are offered on a return forecast.
     """
 
     market: UUID
@@ -84,8 +88,10 @@ class PostingState(Struct, frozen=True, kw_only=True):
     passport: Passport | None = None
     numbered: UUID | None = None
     by_number: Reservation | None = None
-    claims: tuple[Claim, ...] | None = None
+    claims: tuple[Claim | ContractClaim, ...] | None = None
+    ahead: tuple[Claim, ...] = ()
     policies: Mapping[UUID, Policy] = {}
+    twins: Mapping[TwinReference, ProductTwin] = {}
 
 
 class SupplyState(PostingState, frozen=True, kw_only=True):

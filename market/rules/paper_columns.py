@@ -114,7 +114,10 @@ def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -
     kinds, sites = Codes(), Codes()
     kind = kinds.of([_waste_kind(order) for order in supplies])
     site = sites.of(
-        [(order.organisation, order.terms.facility, order.terms.place.country) for order in requirements]
+        [
+            (order.organisation, order.terms.facility, order.terms.place.country, order.terms.rex_route)
+            for order in requirements
+        ]
     )
     example = _first_of_each(kind), _first_of_each(site)
     licensed = np.array(

@@ -138,7 +138,8 @@ def _waste_refusals(details: LicenceDetails) -> list[Refusal]:
     ]
     reasons += duplicate_refusals("/waste_statuses", details.waste_statuses)
     reasons += duplicate_refusals("/ewc_codes", details.ewc_codes)
-    return reasons + duplicate_refusals("/from_countries", details.from_countries)
+    reasons += duplicate_refusals("/from_countries", details.from_countries)
+    return reasons + duplicate_refusals("/routes", details.routes or ())
 
 
 def _count_refusals(live: int, kind: str) -> list[Refusal]:

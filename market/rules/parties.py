@@ -4,7 +4,7 @@ they trade in."""
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from events.callers import Caller, role_refusals
@@ -27,6 +27,7 @@ from events.vocabulary import (
     Instant,
     KeyRole,
     PartyRole,
+    RexRoute,
     ValueChainStage,
     WasteStatus,
 )
@@ -84,6 +85,7 @@ class LicenceDetails(Struct, frozen=True, kw_only=True):
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
     ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
     from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    routes: Annotated[tuple[RexRoute, ...], Meta(min_length=1, max_length=4)] | UnsetType = UNSET
     reference: Text
     valid_from: Instant
     valid_until: Instant
@@ -387,6 +389,7 @@ def member_copy(state: OrganisationState) -> Member:
                 waste_statuses=paper.details.waste_statuses,
                 ewc_codes=paper.details.ewc_codes,
                 from_countries=paper.details.from_countries,
+                routes=paper.details.routes,
                 valid_from=paper.details.valid_from,
                 valid_until=paper.details.valid_until,
             )

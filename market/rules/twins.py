@@ -7,7 +7,7 @@ from msgspec import Struct
 from events.capacity_terms import FacilityCapacity
 from events.vocabulary import PPB, ProductForm
 from market.rules.capacities import made_g, nameplate_g, ramp_ppb
-from market.rules.committed import Claim, Volume, committed
+from market.rules.committed import Claim, ContractClaim, Volume, committed, forms
 
 
 class TwinQuarter(Struct, frozen=True, kw_only=True):
@@ -36,14 +36,14 @@ class TwinProduct(Struct, frozen=True, kw_only=True):
 
 
 def twin(
-    capacities: Sequence[FacilityCapacity], claims: Sequence[Claim], first: int, quarters: int
+    capacities: Sequence[FacilityCapacity], claims: Sequence[Claim | ContractClaim], first: int, quarters: int
 ) -> tuple[TwinProduct, ...]:
     """Products in the order of their statement, then those that are committed and that nothing states."""
     return tuple(_products(capacities, claims, range(first, first + quarters)))
 
 
 def _products(
-    capacities: Sequence[FacilityCapacity], claims: Sequence[Claim], quarters: range
+    capacities: Sequence[FacilityCapacity], claims: Sequence[Claim | ContractClaim], quarters: range
 ) -> Iterator[TwinProduct]:
     for capacity in capacities:
         volumes = committed(claims, capacity.form, capacity.element)
@@ -54,7 +54,7 @@ def _products(
             quarters=tuple(_quarter(capacity, each, volumes.get(each, Volume())) for each in quarters),
         )
     stated = {capacity.form for capacity in capacities}
-    for form in sorted({claim.order.terms.form for claim in claims} - stated):
+    for form in sorted(forms(claims) - stated):
         nothing = FacilityCapacity(form=form, nameplate_g_per_year=0)
         volumes = committed(claims, form, None)
         yield TwinProduct(

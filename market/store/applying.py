@@ -17,6 +17,7 @@ from events.material_events import (
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
+    ProductTwinStated,
 )
 from events.writes import Write
 from market.rules.facts import MaterialFact
@@ -32,6 +33,7 @@ from market.store import (
     parties,
     passports,
     policies,
+    product_twins,
     quotes,
     requirements,
     reservations,
@@ -82,6 +84,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
     lots: list[Recorded] = []
     of_passports: list[tuple[Recorded, PassportFact]] = []
     of_transformations: list[tuple[Recorded, transformations.TransformationFact]] = []
+    of_twins: list[tuple[Recorded, ProductTwinStated]] = []
     for event in events:
         fact = cast(MaterialFact, event.data)
         match fact:
@@ -89,6 +92,8 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
                 lots.append(event)
             case PassportTransformed() | MassBalanceMoved():
                 of_transformations.append((event, fact))
+            case ProductTwinStated():
+                of_twins.append((event, fact))
             case PassportTransferred():
                 lots.append(event)
                 of_passports.append((event, fact))
@@ -100,6 +105,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
     if of_passports:
         await passports.apply(connection, of_passports)
     await transformations.apply(connection, of_transformations)
+    await product_twins.apply(connection, of_twins)
 
 
 async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:

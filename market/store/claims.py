@@ -1,4 +1,5 @@
-"""What is committed of facilities, over all markets: live orders, their matches, and what became of those."""
+"""What is committed of facilities, over all markets: live orders, their matches, what became of those, and
+agreements that no match led to."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -8,19 +9,22 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from events.connections import Connection
 from events.contract_terms import AgreementTerms, FixedVolume
+from market.rules.agreement_counting import contract_volume, start_of
 from market.rules.capacities import MONTHS
-from market.rules.committed import Claim, ContractYears, Taken
+from market.rules.committed import Claim, ContractClaim, ContractVolume, ContractYears, Taken
 from market.store.supplies import decode_in_book
 
 RELEASED: Final = "terminated"
+BOUND: Final = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
 
 
 class _Signed(Struct, frozen=True):
     terms: AgreementTerms
+    seller: str | None = None
 
 
 class _Agreement(Struct, frozen=True):
@@ -28,7 +32,16 @@ class _Agreement(Struct, frozen=True):
 
     starts_on: date | None = None
     ends_on: date | None = None
+    extensions: int = 0
     standing: _Signed | None = None
+    table: _Signed | None = None
+
+    def volume(self, of: _Signed | None, facility: UUID, now: datetime) -> ContractVolume | None:
+        """None of terms that name another facility, or none."""
+        if of is None or of.terms.source is UNSET or of.terms.source.facility != facility:
+            return None
+        starts_on = start_of(of.terms, self.starts_on, now.date())
+        return contract_volume(of.terms, starts_on, self.extensions)
 
 
 # Under the lanes, and before anything is read: the next order of the facility waits here, in any market.
@@ -55,9 +68,18 @@ order by m.match
 """
 
 
+# An agreement without a match names its facility in its terms: those of the facility's owner are few.
+READ_AGREED = """
+select f.facility, a.agreement, a.status, a.body
+from facility f join agreement a on a.seller = f.organisation
+where f.facility = any($1::uuid[]) and a.match is null and a.status not in ('expired', 'terminated')
+order by a.agreement
+"""
+
+
 async def read_in_turn(
     connection: Connection, facilities: Collection[UUID], now: datetime
-) -> dict[UUID, tuple[Claim, ...]]:
+) -> dict[UUID, tuple[Claim | ContractClaim, ...]]:
     """Claims that are still to be delivered, with the facilities locked until the transaction ends."""
     await connection.execute(TAKE_TURNS, list(facilities))
     return await read_claims(connection, facilities, now)
@@ -65,7 +87,7 @@ async def read_in_turn(
 
 async def read_claims(
     connection: Connection, facilities: Collection[UUID], now: datetime
-) -> dict[UUID, tuple[Claim, ...]]:
+) -> dict[UUID, tuple[Claim | ContractClaim, ...]]:
     """Of each facility the orders whose last delivery is not before this quarter."""
     since = now.replace(
         month=(now.month - 1) // MONTHS * MONTHS + 1, day=1, hour=0, minute=0, second=0, microsecond=0
@@ -73,11 +95,30 @@ async def read_claims(
     rows = await connection.fetch(READ_ORDERS, list(facilities), since)
     orders = decode_in_book(rows)
     taken = _taken(await connection.fetch(READ_TAKEN, list(orders))) if orders else {}
-    found: defaultdict[UUID, list[Claim]] = defaultdict(list)
+    found: defaultdict[UUID, list[Claim | ContractClaim]] = defaultdict(list)
     for row in rows:
         order = orders[row["supply"]]
         found[row["facility"]].append(Claim(order=order, taken=tuple(taken.get(order.order, ()))))
+    for facility, claim in await _agreed(connection, facilities, now):
+        found[facility].append(claim)
     return {facility: tuple(claims) for facility, claims in found.items()}
+
+
+async def _agreed(
+    connection: Connection, facilities: Collection[UUID], now: datetime
+) -> list[tuple[UUID, ContractClaim]]:
+    """Agreements that no match led to, of terms that stand or that the seller has signed as binding."""
+    found = []
+    for row in await connection.fetch(READ_AGREED, list(facilities)):
+        of = _agreements.decode(row["body"])
+        bound = row["status"] in BOUND
+        standing = of.volume(of.standing, row["facility"], now) if bound else None
+        signed = of.table is not None and of.table.seller == "binding"
+        table = of.volume(of.table, row["facility"], now) if signed else None
+        if standing is not None or table is not None:
+            claim = ContractClaim(agreement=row["agreement"], standing=standing, signed=table)
+            found.append((row["facility"], claim))
+    return found
 
 
 def _taken(rows: Iterable[asyncpg.Record]) -> Mapping[UUID, list[Taken]]:

@@ -168,7 +168,7 @@ def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]
 
 
 def _details(fact: PartyFact, details: type[Struct]) -> bytes:
-    return bodies.encode(msgspec.convert(fact, details, from_attributes=True))
+    return bodies.encode(details(**{name: getattr(fact, name) for name in details.__struct_fields__}))
 
 
 def organisation(row: asyncpg.Record) -> Organisation:

@@ -34,6 +34,7 @@ STATE: Final = (
     "transformation",
     "lineage_edge",
     "claim_credit",
+    "product_twin",
     *contracts.STATE,
 )
 

@@ -14,7 +14,7 @@ MARK = {"basis": "return_forecast", "quarter": "2026-Q2", "quantile": "low"}
 def ahead(units: int = 12_000_000, **changes: Any) -> dict[str, Any]:
     """The example, of magnets that come back in the shop's season."""
     placed = [{"quarter": "2016-Q1", "units": units}]
-    returns = FORECAST["returns"] | {"placed_on_market": placed}
+    returns = FORECAST["returns"] | {"placed_on_market": placed, "twin": None}
     return FORECAST | {"quarter": "2026-Q2", "returns": returns} | changes
 
 

@@ -23,7 +23,7 @@ from events.passport_terms import OriginShare
 from events.policy_terms import PolicyTerms
 from events.price_clauses import FlatPrice
 from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
-from market.commands import inputs, matches, parties, passports, transformations
+from market.commands import inputs, matches, parties, passports, product_twins, transformations
 from market.http.access import OVERSEERS
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
@@ -34,6 +34,7 @@ from market.imports import Imports
 from market.rules.parties import CertificateDetails, LicenceDetails
 from market.rules.passports import IssuePassport
 from market.rules.policy_references import PolicyReference
+from market.rules.product_twins import StateTwin
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
@@ -41,7 +42,7 @@ from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_feed import FEED, streaming
 from tests.market_support import START, Firm, Scene, done, publish_values, published, rule_set
-from tests.passport_support import content, made, magnet_record, transform
+from tests.passport_support import content, made, magnet_record, product, transform
 from tests.process_support import eventually
 from tests.receiver_support import Got, Receiver, receiving
 from tests.sentinels import figure, found, identity
@@ -130,6 +131,7 @@ async def street(shop: Shop) -> Street:
         papers[firm.organisation] = (certificate, licence)
         asked_for.append(event)
     policy = await published(scene, buyer.trader, PolicyTerms(origins_excluded=("AQ",)))
+    twin = await state_twin(shop, seller)
     orders = await post_orders(shop, papers[seller.organisation][0], policy)
     loop = await go_round(shop, seller)
     plan = await scene.plan()
@@ -151,6 +153,7 @@ async def street(shop: Shop) -> Street:
         for name, firm in firms.items()
     }
     parties_["buyer"].secret += identity(policy)
+    parties_["seller"].secret += [*identity(twin), "SENTINEL-PRODUCT"]
     parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
     hooked = {name: await hook(shop, firm) for name, firm in firms.items()}
     for name, found_ids in hooked.items():
@@ -170,6 +173,7 @@ async def street(shop: Shop) -> Street:
         "version": ["1", "2"],
         "initiative": ["remhub"],
         "policy": [to_text("pol", policy)],
+        "twin": [to_text("twin", twin)],
         "file": ["swagger-ui.css"],
         "agreement": [to_text("agr", await agree(shop, outsider, late))],
         "proposal": ["1"],
@@ -279,6 +283,15 @@ async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
     papers = [done(each).events[0].data for each in (certificate, licence)]
     (learnt,) = [event.id for event in done(certificate).events if event.stream == "market"]
     return papers[0].certificate, papers[1].licence, learnt  # type: ignore[attr-defined]
+
+
+async def state_twin(shop: Shop, firm: Firm) -> UUID:
+    twin: UUID = uuid7()
+    argument = StateTwin(
+        caller=firm.trader, twin=twin, expected_version=0, terms=product(name="SENTINEL-PRODUCT")
+    )
+    await product_twins.state(shop.scene.desk, argument)
+    return twin
 
 
 async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, list[UUID]]:

@@ -10,8 +10,9 @@ from events.passport_terms import OriginShare, OriginStage
 from events.vocabulary import PPB, OriginStep
 from market import data
 from market.rules.crma import Party, Taken, consumed, cover, shares, stated_origin, taken_by_delivery
-from market.rules.crma_rules import read_rules, rules_on
+from market.rules.crma_rules import rules_on
 from market.rules.crma_visibility import BandedShares, see_shares
+from market.rules.dated_rules import read_rules
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
 from tests.passport_support import PERCENT
 

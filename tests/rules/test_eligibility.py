@@ -344,6 +344,15 @@ def test_waste_needs_a_permit_and_across_a_border_a_consent() -> None:
         licence(from_countries=("FR",)),
     ):
         assert [permit] == verdict(waste, buyer={"licences": (wrong,)})
+    recycling = {"licences": (licence(routes=("recycle", "repurpose")),)}
+    for route, against in (
+        ("recycle", []),
+        ("reuse", ["waste_route_unlicensed:reuse"]),
+        (None, ["waste_route_unlicensed"]),
+    ):
+        assert against == verdict(waste, {"rex_route": route}, buyer=recycling)
+    short = licence(routes=("recycle",), valid_until=START + timedelta(days=39))
+    assert [permit] == verdict(waste, {"rex_route": "reuse"}, buyer={"licences": (short,)})
     abroad = {"country": "FR", "facilities": member(BUYER, "FR").facilities}
     consent = licence(kind="shipment_consent", from_countries=("DE",))
     found = verdict(waste, buyer=abroad | {"licences": (licence(),)})

@@ -21,11 +21,13 @@ from events.forecast_terms import (
     ShareBounds,
 )
 from events.market_events import MatchStruck, RecoveredLotListed, SupplyOffered
-from events.vocabulary import PPB, PhysicalLot, TermHorizon, Tranche
+from events.vocabulary import PPB, PhysicalLot, TermHorizon, Tranche, TwinReference
 from market.rules import lots, offers, requirements
+from market.rules.committed import Claim, Taken
 from market.rules.eligibility import reasons
 from market.rules.explanations import candidates
 from market.rules.forecast_supply import figure_g, mark_of, mark_text, returned_g
+from market.rules.forecast_units import shared_refusals
 from market.rules.own_side import own_candidates, own_match
 from market.rules.tape import TapeOrder, TapeTrade, public_book
 from market.rules.tickets import ticket, ticket_lines
@@ -131,6 +133,70 @@ def test_more_than_the_figure_is_refused_with_both_figures(quantile: Quantile) -
         f"The low figure of ndpr for 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: 5600.000 kg are offered."
     )
     assert ([expected] if quantile == "low" else []) == [each.detail() for each in found]
+
+
+OTHER_ORDER = supply_order(swarf(forecast=RETURNED), order=numbered(76))
+"""5,600 kg of the 5,851 kg that the middle figure gives."""
+
+
+@pytest.mark.parametrize(
+    ("forecast", "status", "taken_g", "expected"),
+    [
+        ({}, "open", 0, 5_600_000),
+        ({"quantile": "low"}, "open", 0, 5_600_000),
+        ({}, "withdrawn", 1_400_000, 1_400_000),
+        ({}, "withdrawn", 0, 0),
+        ({"quarter": 3}, "open", 0, 0),
+        ({"shape_micro": 1_000_001}, "open", 0, 0),
+        ({"placed": (PlacedUnits(year=2025, quarter=4, units=400_000),)}, "open", 0, 0),
+        ({"placed": (PlacedUnits(year=2026, quarter=1, units=0),)}, "open", 0, 0),
+    ],
+)
+def test_units_are_offered_once(forecast: Any, status: Any, taken_g: int, expected: int) -> None:
+    """Of one product, one quarter and one of the quarters in which they were placed; losses may differ."""
+    order = replace(OTHER_ORDER, status=status)
+    order = replace(order, terms=replace(order.terms, forecast=replace(RETURNED, **forecast)))
+    taken = Taken(tranche=0, quantity_g=taken_g, stage="contracted")
+    known = posting(ahead=(Claim(order=order, taken=(taken,) if taken_g else ()),))
+    found = refusals(lambda: offers.post(known, post_supply(swarf(forecast=RETURNED)), moment()))
+    most = closed_form_g(30)
+    told = (
+        f"2026-Q2, middle figure of ndpr: {most // 1000}.{most % 1000:03d} kg; "
+        f"{expected // 1000}.000 kg offered on its units, 5600.000 kg more."
+    )
+    assert ([told] if expected else []) == [each.detail() for each in found]
+
+
+def test_units_of_both_orders_count_once_and_a_twin_names_the_product() -> None:
+    """The other has as many units of a quarter before: together they are twice as many, and enough."""
+    twin = TwinReference(twin=numbered(77), version=1)
+    older = PlacedUnits(year=2025, quarter=4, units=440_000)
+    other = replace(RETURNED, placed=(older, *RETURNED.placed), twin=twin)
+    order = replace(OTHER_ORDER, terms=replace(OTHER_ORDER.terms, forecast=other))
+    draft = swarf(forecast=RETURNED)
+    both = posting(ahead=(Claim(order=order),))
+    assert [] == refusals(lambda: offers.post(both, post_supply(draft), moment()))
+    assert ["forecast_shared"] == [
+        each.code
+        for each in refusals(
+            lambda: offers.post(replace(both, ahead=both.ahead * 2), post_supply(draft), moment())
+        )
+    ]
+    lighter = replace(other, magnets=(replace(MAGNET, mass_mg=400_000),), placed=RETURNED.placed)
+    order = replace(order, terms=replace(order.terms, forecast=lighter))
+    named = posting(ahead=(Claim(order=order),), twins={})
+    assert [] == refusals(lambda: offers.post(named, post_supply(draft), moment()))
+    terms = replace(OTHER_ORDER.terms, forecast=replace(RETURNED, twin=replace(twin, version=2)))
+    assert ["forecast_shared"] == [each.code for each in shared_refusals(terms, "ndpr", named.ahead, None)]
+
+
+def test_an_order_that_offers_no_more_keeps_what_it_has() -> None:
+    terms = OTHER_ORDER.terms
+    others = (Claim(order=OTHER_ORDER),)
+    assert [] == list(shared_refusals(terms, "ndpr", others, terms))
+    assert [] == list(shared_refusals(replace(terms, forecast=RAMPED), "ndpr", others, None))
+    less = replace(terms, basis_g=terms.basis_g - 1)
+    assert ["forecast_shared"] == [each.code for each in shared_refusals(terms, "ndpr", others, less)]
 
 
 def in_second_quarter(**changes: Any) -> Any:

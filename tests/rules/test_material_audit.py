@@ -45,6 +45,8 @@ from tests.material_lanes import (
 )
 from tests.rules.tampering import Path, json_like, leaves, tampered
 
+BOUNDS = ("low", "middle", "high")
+
 
 def event_of(kind: type[Struct], number: int = 0, **members: Any) -> Recorded:
     """Of a kind, with these members, in the order of the lanes."""
@@ -285,6 +287,13 @@ FREE: dict[str, set[str]] = {
     },
     "PassportRetired": {"note"},
     "PassportTransformed": {"tolerance_ppm"},
+    "ProductTwinStated": {
+        *(f"terms/{member}" for member in ("name", "application", "shape_micro")),
+        *(f"terms/scale_micro_years/{bound}" for bound in BOUNDS),
+        *(f"terms/steps/*/{member}" for member in ("action", "tool", "minutes_tenths", "tool_class")),
+        *(f"terms/magnets/*/{member}" for member in ("pieces", "grade", "mass_mg", "coating", "fixing")),
+        *(f"terms/magnets/*/elements/*/fraction_ppb/{bound}" for bound in BOUNDS),
+    },
 }
 """What somebody said and nothing follows from: another word there is a record of something else.
 

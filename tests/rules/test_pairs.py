@@ -113,6 +113,7 @@ CODES = (
     "shipment_consent_missing",
     "value_out_of_range",
     "waste_licence_missing",
+    "waste_route_unlicensed",
     "window_disjoint",
 )
 POLICY = applied_policy(
@@ -396,6 +397,7 @@ def odd_member(rng: random.Random, name: str) -> Member:
             waste_statuses=("waste",),
             ewc_codes=rng.choice([(), ("120103",)]),
             from_countries=rng.choice([("DE",), ("EE", "DE")] if kind == SHIPMENT_CONSENT else [(), ("DE",)]),
+            routes=seldom(rng, UNSET, ("recycle",)),
             valid_from=START + timedelta(days=seldom(rng, -1, 1)),
             valid_until=START + timedelta(days=rng.choice([20, 900])),
         )

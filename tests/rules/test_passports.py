@@ -19,6 +19,7 @@ from events.material_events import (
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
+    ProductTwinStated,
 )
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB, Footprint
@@ -533,6 +534,7 @@ SEEN_BY: dict[type, tuple[str, ...]] = {
     PassportRetired: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
     PassportTransformed: ("SELLER", "operator", "auditor"),
     MassBalanceMoved: ("SELLER", "operator", "auditor"),
+    ProductTwinStated: ("SELLER", "operator", "auditor"),
 }
 """The issuer is SELLER, the owner BUYER, a counterparty STRANGER."""
 

@@ -5,16 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.envelope import Fact
 from events.material_events import MassBalanceMoved, PassportDrawn, PassportIssued, PassportTransformed
-from events.passport_terms import CLAIM_KINDS, ElementLoss, OriginShare
+from events.passport_terms import ElementLoss, OriginShare
 from events.refusal import Refusal, Refusals
 from events.vocabulary import PPB, Cell, Composition
-from market.rules.element_masses import SCALE_PER_MG
 from market.rules.orders import Reservation
 from market.rules.passports import IssuePassport
 from market.rules.transformations import MadeLot, Transform
@@ -520,99 +517,3 @@ def test_origin_is_mixed_by_contained_rare_earths_and_the_stage_replaced() -> No
         moment(),
     )
     assert found.passports[X].content.origin == found.passports[Y].content.origin
-
-
-# --- whole graphs
-
-CUSTODIES = ("identity_preserved", "segregated", "controlled_blending", "mass_balance")
-lots = st.tuples(
-    st.integers(1, 40),
-    st.integers(1, 100),
-    st.integers(0, 10),
-    st.integers(0, 10),
-    st.sampled_from(CUSTODIES),
-)
-steps = st.lists(
-    st.tuples(
-        st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), min_size=1, max_size=3),
-        st.integers(0, 100),
-        st.integers(0, 50),
-        st.integers(0, 10),
-        st.sampled_from(CUSTODIES),
-        st.sampled_from(["rolling_average", "credit"]),
-    ),
-    min_size=1,
-    max_size=10,
-)
-
-
-@settings(max_examples=60)
-@given(roots=st.lists(lots, min_size=1, max_size=4), graph=steps)
-def test_no_graph_makes_an_element_or_a_claim(roots: Any, graph: Any) -> None:
-    """Whatever is accepted: what is left and what was lost is what came in; claims only become less."""
-    found = Ledger(site())
-    for number, (hundreds, percent, post, pre, custody) in enumerate(roots):
-        root = swarf(
-            f"ROOT-{number}",
-            net_wet_g=hundreds * 100,
-            composition=assayed(Nd=percent),
-            recycled=recycled(post=post * 5, pre=pre * 5),
-            custody=custody,
-        )
-        found.issue(
-            IssuePassport(caller=SELLER_TRADER, passport=numbered(2_000 + number), content=root), moment()
-        )
-    mass, lost_mg = found.mass("Nd"), 0
-    claims = {claim: found.claimed("Nd", claim) for claim in CLAIM_KINDS}
-    for number, step in enumerate(graph):
-        argument = _worked(found, number, step)
-        before = dict(found.passports)
-        try:
-            found.transform(argument, moment(NOW + timedelta(days=number)))
-        except Refusals:
-            assert before == found.passports
-            continue
-        lost_mg += sum(loss.mass_mg for loss in argument.losses)
-        assert mass == found.mass("Nd") + lost_mg * SCALE_PER_MG
-        now = {claim: found.claimed("Nd", claim) for claim in CLAIM_KINDS}
-        assert all(now[claim] <= claims[claim] for claim in CLAIM_KINDS)
-        claims = now
-
-
-def _worked(found: Ledger, number: int, step: Any) -> Transform:
-    """All Nd of the inputs as metal in two lots, but for a loss; one of them claims what it likes."""
-    picked, divided, loss, claimed, custody, method = step
-    known = list(found.passports.values())
-    inputs: dict[UUID, int] = {}
-    for place, hundreds in picked:
-        chosen = known[place % len(known)]
-        inputs[chosen.passport] = min(hundreds * 100, chosen.remaining_g or hundreds)
-    nd_mg = sum(
-        mass_g * 10 * (found.passports[passport].content.composition.cells[0].fraction_ppb or 0) // PERCENT
-        for passport, mass_g in inputs.items()
-    )
-    lost_g = nd_mg // 1_000 * loss // 100
-    first_g = (nd_mg // 1_000 - lost_g) * divided // 100
-    grams = (first_g, nd_mg // 1_000 - lost_g - first_g)
-    outputs = [
-        made(
-            numbered(3_000 + 2 * number + place),
-            f"MADE-{number}-{place}",
-            net_wet_g=mass_g,
-            composition=assayed(Nd=100),
-            recycled=recycled(post=claimed * 10) if place == 0 else (),
-        )
-        for place, mass_g in enumerate(grams)
-        if mass_g
-    ]
-    stated = {"custody": custody, "method": method, "balance_days": 30}
-    models = [found.passports[passport].content.custody for passport in inputs]
-    if "mass_balance" not in (custody, *models):
-        stated |= {"method": None, "balance_days": None}
-    return work(
-        list(inputs.items()),
-        *outputs,
-        transformation=numbered(4_000 + number),
-        lost_mg={"Nd": nd_mg - sum(grams) * 1_000},
-        **stated,
-    )

@@ -18,6 +18,7 @@ from contracts.store.due import due_agreements
 from contracts.store.volumes import load_volumes
 from events.callers import Caller
 from events.refusal import NotDue, Refusals
+from market.commands import agreement_signing
 from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
 from tests.market_support import Firm, Scene, agree_for_a_while, scene_on
@@ -47,7 +48,7 @@ async def test_of_two_signatures_at_once_one_reads_again(scene: Scene) -> None:
 
     async def sign(firm: Firm) -> str:
         try:
-            await agreements.sign(scene.desk, signature(firm, agreement, 1))
+            await agreement_signing.sign(scene.desk, signature(firm, agreement, 1))
         except Refusals as refused:
             return refused.refusals[0].code
         return "signed"

@@ -2,21 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 
-from events.capacity_terms import CapacityRule, FacilityCapacity
+from contracts.commands import agreements
+from contracts.rules.agreements import ProposeTerms as Propose
+from contracts.rules.standing import Terminate
+from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
+from events.contract_events import AgreementSigned
+from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause, TermClause
 from events.market_events import SupplyOffered
 from events.refusal import Refusals
-from events.vocabulary import Period, Tranche
-from market.commands import inputs, lots, matches, members, offers, parties
-from market.rules.committed import Claim, claimed
+from events.vocabulary import PPB, Period, Tranche
+from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
+from market.rules.committed import Claim, ContractClaim, Volume, claimed, committed
 from market.rules.parties import FacilityDetails
 from market.store.claims import read_claims
+from tests.agreement_support import drafted, signature
 from tests.conftest import Database
+from tests.contract_support import agreement_terms
 from tests.market_support import (
     TONNE_G,
     Firm,
@@ -94,7 +102,7 @@ async def refusal(scene: Scene, tonnes: int, **changes: Any) -> str:
     return " ".join(reason.detail() for reason in refused.value.refusals)
 
 
-async def claims(scene: Scene) -> tuple[Claim, ...]:
+async def claims(scene: Scene) -> tuple[Claim | ContractClaim, ...]:
     facility = scene.sellers[0].facility
     async with scene.pool.acquire() as connection:
         return (await read_claims(connection, [facility], scene.clock.now)).get(facility, ())
@@ -102,7 +110,7 @@ async def claims(scene: Scene) -> tuple[Claim, ...]:
 
 async def committed_g(scene: Scene) -> list[int]:
     """Offered, matched and contracted grams of the quarter."""
-    volumes = [claimed(claim).get(Q3, (0, 0, 0)) for claim in await claims(scene)]
+    volumes = [claimed(claim).get(Q3, (0, 0, 0)) for claim in await claims(scene) if isinstance(claim, Claim)]
     return [sum(column) for column in zip(*volumes, strict=True)]
 
 
@@ -115,6 +123,110 @@ async def test_what_passes_the_capacity_is_refused_and_leaves_nothing(scene: Sce
         await refusal(scene, 5)
     )
     await post(scene, 4)
+
+
+def from_site(scene: Scene, *tonnes_a_year: int, **changes: Any) -> Any:
+    """An offtake of metal from 1 July 2026 on, half of it NdPr, from the facility that is counted."""
+    given: dict[str, Any] = {
+        "product": ProductClause(basis="ndpr", form="metal"),
+        "term": TermClause(starts_on=date(2026, 7, 1), years=len(tonnes_a_year)),
+        "volume": FixedVolume(acq_g=tuple(tonnes * TONNE_G for tonnes in tonnes_a_year)),
+        "conditions": (),
+        "source": SourceClause(facility=scene.sellers[0].facility, basis_ppb=PPB // 2),
+    }
+    return agreement_terms(**(given | changes))
+
+
+async def refused_signature(scene: Scene, terms: Any) -> list[str]:
+    agreement = await drafted(scene, terms)
+    before = len(await scene.events("contracts"))
+    with pytest.raises(Refusals) as refused:
+        await agreement_signing.sign(scene.desk, signature(scene.sellers[0], agreement, 1))
+    assert before == len(await scene.events("contracts"))
+    return [reason.detail() for reason in refused.value.refusals]
+
+
+async def test_an_agreement_that_over_commits_its_facility_is_refused_year_by_year(scene: Scene) -> None:
+    """10 t a quarter, of which 6 t are offered in the third; 10 t of NdPr are 20 t of metal a year."""
+    await post(scene, 6)
+    found = await refused_signature(scene, from_site(scene, 10, 30))
+    assert [
+        "In 2026-Q3 the facility makes 10 t of metal: 6 t are committed, 5.041096 t agreed.",
+        "In 2027-Q3 the facility makes 10 t of metal: 0 t are committed, 15.081967 t agreed.",
+        "In 2027-Q4 the facility makes 10 t of metal: 0 t are committed, 15.081967 t agreed.",
+        "In 2028-Q1 the facility makes 10 t of metal: 0 t are committed, 14.918033 t agreed.",
+        "In 2028-Q2 the facility makes 10 t of metal: 0 t are committed, 14.918033 t agreed.",
+    ] == found
+
+
+async def test_what_a_seller_has_signed_holds_its_facility_until_it_ends(scene: Scene) -> None:
+    """8 t of NdPr a year are 16 t of metal, 4.03 t of them in the third quarter."""
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    agreement = await drafted(scene, from_site(scene, 8))
+    await agreement_signing.sign(scene.desk, signature(buyer, agreement, 1))
+    assert await of_agreement(scene) == (0, 0)
+    recorded = done(await agreement_signing.sign(scene.desk, signature(seller, agreement, 2)))
+    (signed, _) = (event.data for event in recorded.events)
+    assert isinstance(signed, AgreementSigned)
+    assert isinstance(signed.capacity, CapacityCount)
+    assert ("refuse", 4) == (signed.capacity.rule, len(signed.capacity.quarters))
+    assert await of_agreement(scene) == (0, 4_032_877)
+    assert "4.032877 t are committed, 6 t asked" in await refusal(scene, 6)
+    more = Propose(caller=seller.trader, agreement=agreement, expected_version=4, terms=from_site(scene, 24))
+    await agreements.propose(scene.desk, more)
+    with pytest.raises(Refusals, match=r"0 t are committed, 12\.09863 t agreed"):
+        await agreement_signing.sign(scene.desk, signature(seller, agreement, 5, proposal=2))
+    wider = Propose(caller=seller.trader, agreement=agreement, expected_version=5, terms=from_site(scene, 16))
+    await agreements.propose(scene.desk, wider)
+    await agreement_signing.sign(scene.desk, signature(seller, agreement, 6, proposal=3))
+    assert await of_agreement(scene) == (4_032_877, 4_032_877)
+    ending = Terminate(
+        caller=buyer.trader, agreement=agreement, expected_version=7, reason="breach", note=None
+    )
+    await agreements.terminate(scene.desk, ending)
+    assert await of_agreement(scene) == (0, 0)
+
+
+async def of_agreement(scene: Scene) -> tuple[int, int]:
+    """Offered and contracted grams of metal of the third quarter by agreements without a match."""
+    found = [claim for claim in await claims(scene) if isinstance(claim, ContractClaim)]
+    volume = committed(found, "metal", None).get(Q3, Volume())
+    return volume.offered_g, volume.contracted_g
+
+
+async def test_of_a_signature_and_an_offer_at_once_one_takes_the_last_tonnes(scene: Scene) -> None:
+    agreement = await drafted(scene, from_site(scene, 16))
+    outcomes = await asyncio.gather(
+        agreement_signing.sign(scene.desk, signature(scene.sellers[0], agreement, 1)),
+        post(scene, 3),
+        return_exceptions=True,
+    )
+    assert 1 == sum(isinstance(outcome, Refusals) for outcome in outcomes)
+
+
+async def test_an_agreement_names_its_facility_or_is_flagged_as_uncounted(scene: Scene) -> None:
+    assert [
+        "The market counts capacity: an agreement that no match led to names the facility that it comes from."
+    ] == (await refused_signature(scene, from_site(scene, 8, source=UNSET)))
+    other = SourceClause(facility=scene.sellers[1].facility, basis_ppb=PPB)
+    assert ["The seller has no such facility."] == await refused_signature(
+        scene, from_site(scene, 8, source=other)
+    )
+    await publish(scene, scene.market, "flag", 3)
+    for terms, quarters in ((from_site(scene, 8, source=UNSET), 0), (from_site(scene, 30), 4)):
+        agreement = await drafted(scene, terms)
+        recorded = done(await agreement_signing.sign(scene.desk, signature(scene.sellers[0], agreement, 1)))
+        fact = recorded.events[0].data
+        assert isinstance(fact, AgreementSigned)
+        assert isinstance(fact.capacity, CapacityCount)
+        assert ("flag", quarters) == (fact.capacity.rule, len(fact.capacity.quarters))
+
+
+async def test_a_share_of_output_is_counted_by_what_is_expected(scene: Scene) -> None:
+    """Half of 40 t of NdPr a year, which are 40 t of metal as delivered."""
+    share = ShareOfOutput(share_ppb=PPB // 2, expected_output_g=(40 * TONNE_G,))
+    (first, *_) = await refused_signature(scene, from_site(scene, 20, volume=share))
+    assert "In 2026-Q3 the facility makes 10 t of metal: 0 t are committed, 10.082192 t agreed." == first
 
 
 async def test_lots_are_counted_like_offers(scene: Scene) -> None:

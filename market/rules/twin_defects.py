@@ -1,0 +1,39 @@
+"""What can be wrong with a product twin, or with an order that rests on one."""
+
+from events.refusal import Refusal
+
+
+class TwinAbsent(Refusal):
+    """There is no such product twin, or it is not yours."""
+
+    code = "twin_absent"
+
+
+class TwinUnknown(Refusal):
+    """There is no such version of a product twin of yours."""
+
+    code = "twin_unknown"
+
+
+class RecordMissing(Refusal):
+    """The passport has no record of magnets to hold the bill against."""
+
+    code = "record_missing"
+
+
+class BillNotOfRecord(Refusal):
+    """The bill has {bill}, the record of magnets in the passport {record}."""
+
+    code = "bill_not_of_record"
+
+
+class ForecastNotOfTwin(Refusal):
+    """The forecast states {stated} as {member}, version {version} of its twin {kept}."""
+
+    code = "forecast_not_of_twin"
+
+
+class CoreAboveTwin(Refusal):
+    """One core holds {core} of magnets, and its product was made with {product}."""
+
+    code = "core_above_twin"
