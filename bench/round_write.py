@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from events.connections import Connection, open_pool
 from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
-from events.heads import Heads, append, lock_lanes
+from events.heads import Heads, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
@@ -172,6 +172,7 @@ async def _write(running: Servers, database: Database, cleared: Round, rows: lis
     async with pool.acquire() as connection:
         async with connection.transaction():
             await snapshots.save(connection, NAME, KEY, snapshot)
+            await allow_for(connection, len(cleared.drafts))
             clock = _Clock(running, len(cleared.drafts))
             heads = await lock_lanes(connection, [KEY])
             await _append(connection, heads, cleared.drafts, cleared.source)
