@@ -10,7 +10,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import uvloop
-from figures import Report, alternate, arguments, machine, ratio, say, tell
+from cpu import Meter
+from figures import CpuTimes, Report, alternate, arguments, machine, ratio, say, tell
 from msgspec import Struct
 from round_facts import NOW, opening, orders, plan
 from servers import Database, Servers, server_versions, servers
@@ -19,7 +20,7 @@ from uuid_utils.compat import uuid7
 from events.connections import Connection, open_pool
 from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
-from events.heads import Heads, append, lock_lanes
+from events.heads import Heads, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
@@ -53,6 +54,22 @@ class Round(Struct):
     books: Books
 
 
+class Spent(Struct, frozen=True, kw_only=True):
+    """`cpu_us`: of the processor, an event, by process."""
+
+    milliseconds: float
+    cpu_us: dict[str, float]
+
+
+class _Clock:
+    def __init__(self, running: Servers, events: int) -> None:
+        self._events, self._meter, self._began_at = events, Meter(running), time.perf_counter()
+
+    def read(self) -> Spent:
+        took = time.perf_counter() - self._began_at
+        return Spent(milliseconds=1_000 * took, cpu_us=self._meter.per_item_us(self._events))
+
+
 async def main() -> None:
     parser = arguments(__doc__, repetitions=5)
     parser.add_argument("--matches", type=int, default=10_000)
@@ -71,22 +88,29 @@ async def measure(running: Servers, report: Report, matches: int, repetitions: i
     cleared = await _prepared(database, matches)
     rows: list[JournalRow] = []
     copies = iter(range(10**6))
+    cpu = CpuTimes()
+
+    async def copied() -> Database:
+        name = f"copy_{next(copies)}"
+        await _copy(running, name)
+        return _named(database, name)
 
     async def ours() -> float:
-        name = f"copy_{next(copies)}"
-        await _copy(running, name)
-        return 1_000 * await _write(_named(database, name), cleared, rows)
+        spent = await _write(running, await copied(), cleared, rows)
+        cpu.add(OURS, spent.cpu_us)
+        return spent.milliseconds
 
     async def bare() -> float:
-        name = f"copy_{next(copies)}"
-        await _copy(running, name)
-        return 1_000 * await _write_bare(_named(database, name), rows)
+        spent = await _write_bare(running, await copied(), rows)
+        cpu.add(BARE, spent.cpu_us)
+        return spent.milliseconds
 
     found = await alternate([(OURS, ours), (BARE, bare)], repetitions, "ms")
     report.figures += found.values()
     report.ratios.append(ratio(found[OURS], found[BARE]))
     size = sum(len(row.body) for row in rows)
     report.notes.append(f"{len(rows):,} events, {size / 2**20:.1f} MiB of bodies; aim: 500 ms of lane time")
+    report.notes += cpu.lines("event")
 
 
 async def _prepared(database: Database, matches: int) -> Round:
@@ -136,8 +160,8 @@ async def _append(
     )
 
 
-async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> float:
-    """Seconds from the lane's lock to the commit: what other writers wait for in the matcher's transaction.
+async def _write(running: Servers, database: Database, cleared: Round, rows: list[JournalRow]) -> Spent:
+    """From the lane's lock to the commit: what other writers wait for in the matcher's transaction.
 
     The snapshot of the books is in the same transaction, before the lock.
     """
@@ -148,27 +172,28 @@ async def _write(database: Database, cleared: Round, rows: list[JournalRow]) -> 
     async with pool.acquire() as connection:
         async with connection.transaction():
             await snapshots.save(connection, NAME, KEY, snapshot)
-            began_at = time.perf_counter()
+            await allow_for(connection, len(cleared.drafts))
+            clock = _Clock(running, len(cleared.drafts))
             heads = await lock_lanes(connection, [KEY])
             await _append(connection, heads, cleared.drafts, cleared.source)
-        took = time.perf_counter() - began_at
+        spent = clock.read()
         if not rows:
             rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)
     await pool.close()
-    return took
+    return spent
 
 
-async def _write_bare(database: Database, rows: Sequence[JournalRow]) -> float:
-    """Seconds of one statement with the same rows, bodies and chain ready, and its commit."""
+async def _write_bare(running: Servers, database: Database, rows: Sequence[JournalRow]) -> Spent:
+    """One statement with the same rows, bodies and chain ready, and its commit."""
     connection = await asyncpg.connect(database.admin_url)
     await connection.execute(BARE_JOURNAL)
     gc.collect()
     columns = list(zip(*(row[:8] for row in rows), strict=True))
-    began_at = time.perf_counter()
+    clock = _Clock(running, len(rows))
     await connection.execute(BARE_INSERT, *columns)
-    took = time.perf_counter() - began_at
+    spent = clock.read()
     await connection.close()
-    return took
+    return spent
 
 
 async def _copy(running: Servers, name: str) -> None:

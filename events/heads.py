@@ -229,6 +229,24 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     return _heads_of(rows)
 
 
+# For one transaction: the role's limits are for commands, and take the lane of a process that stands still.
+ALLOW_MORE = """
+select set_config(s.name, (s.setting::bigint + more.ms)::text || 'ms', true)
+from pg_settings s
+join (values ('idle_in_transaction_session_timeout', $1::bigint), ('statement_timeout', $1),
+    ('transaction_timeout', $2)) as more (name, ms) on more.name = s.name
+where s.setting <> '0'
+"""
+EVENTS_A_MS_BETWEEN_STATEMENTS = 4
+"""Ten times what encoding, chaining and folding one takes on an idle processor, and more."""
+
+
+async def allow_for(connection: Connection, events: int) -> None:
+    """More time for the transaction that appends so many events, in proportion: a busy machine needs seconds
+    between two of its statements. Before its lanes are locked."""
+    await connection.execute(ALLOW_MORE, events // EVENTS_A_MS_BETWEEN_STATEMENTS, events)
+
+
 # Sent as a text, since only so two statements go in one message; it then takes no parameters.
 BEGIN_AND_LOCK = """
 begin;

@@ -15,7 +15,7 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
-from events.heads import Apply, append, lock_lanes
+from events.heads import Apply, allow_for, append, lock_lanes
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
 from events.subscription import Batch
 from market import round_books
@@ -102,6 +102,7 @@ class Matcher:
             await self._keep(connection, batch, snapshot, memory)
             if drafts and isinstance(drafts[-1].data, ClearingCompleted):
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
+            await allow_for(connection, len(drafts))
             heads = await lock_lanes(connection, [batch.lane])
             row = await load_clearing(connection, plan.market, plan.plan)
             assert row is not None, f"plan {plan.plan} stands in the lane, but not in the state"

@@ -1,7 +1,6 @@
-"""`lodestone rules`: the rule sets of a market, what one changed of another, and a new one."""
+"""`lodestone rules`: the rule sets of a market, what one changed of another, and a new one, published."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -9,15 +8,14 @@ import rich_click as click
 from msgspec import Struct
 from rich.table import Table
 
-from events.callers import Caller
 from events.command import Outcome
 from events.refusal import Refusal, Refusals
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
 from market.cli.files import read
+from market.cli.rule_arguments import MARKET, caller, operators, token
+from market.cli.rules_dry_run import command as dry_run
 from market.commands.inputs import publish_rule_set
 from market.ground import stand_on_database, wire
-from market.http.access import OPERATORS, Credential, KeyRing, require
-from market.http.credentials import find_credential
 from market.http.problems import DoorError
 from market.http.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
 from market.operators import told
@@ -29,22 +27,12 @@ from market.store.reading import PAGE_MAX, reading
 VERSION = click.IntRange(1, 10**6)
 
 
-class _Market(click.ParamType[UUID]):
-    name = "MARKET"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
-        try:
-            return value if isinstance(value, UUID) else UUID(hex=str(value).removeprefix("mkt_"))
-        except ValueError:
-            self.fail(f"{value!r} is no market's id", param, ctx)
-
-
-MARKET = _Market()
-
-
 @click.group("rules")
 def command() -> None:
-    """Pricing rule sets of a market, with the database's rights; publishing one takes operators' keys too."""
+    """Pricing rule sets of a market, by the database's rights; trying and publishing take operators' keys."""
+
+
+command.add_command(dry_run)
 
 
 @command.command("list")
@@ -111,7 +99,7 @@ def publish(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check:
     be, or the rule set is refused; every reason is named.
     """
     given = read(rule_set, RuleSetTerms)
-    tokens = [_token(path) for path in key_files]
+    tokens = [token(path) for path in key_files]
     try:
         found = run_async(_publish(settings_of(), market, given, tokens, check=check))
     except (DoorError, Refusal, Refusals) as error:
@@ -124,25 +112,15 @@ def publish(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check:
         print_line(f"version {found.version} is published at position {found.position}")
 
 
-def _token(path: Path) -> str:
-    try:
-        return path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{path}: {error}") from error
-
-
 async def _publish(
     settings: Settings, market: UUID, given: RuleSetTerms, tokens: Sequence[str], *, check: bool
 ) -> Published:
     async with stand_on_database(settings) as ground, wire(ground) as wiring:
-        ring = KeyRing(partial(find_credential, wiring.reader), wiring.clock)
-        signers = [await _operator(ring, token) for token in tokens]
+        signers = await operators(wiring, tokens)
         signed_by = tuple(dict.fromkeys(signer.key for signer in signers))
-        first = signers[0]
-        caller = Caller(organisation=first.organisation, roles=first.roles, key=first.key)
         result = await publish_rule_set(
             wiring.desk,
-            caller,
+            caller(signers[0]),
             market=market,
             rule_set=given.inside(),
             signed_by=signed_by,
@@ -150,13 +128,6 @@ async def _publish(
         )
         position = result.events[0].position if isinstance(result, Outcome) else None
         return Published(version=given.version, position=position, signed_by=signed_by)
-
-
-async def _operator(ring: KeyRing, token: str) -> Credential:
-    """DoorError for a key that is unknown, or no operator's."""
-    credential = await ring.credential(f"Bearer {token}", lambda: None)
-    require(OPERATORS, credential.roles)
-    return credential
 
 
 def _version(rows: dict[int, RuleSetRow], version: int) -> RuleSetRow:

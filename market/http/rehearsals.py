@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from events.connections import acquire
 from events.market_events import RuleSetRehearsed
@@ -100,6 +101,21 @@ class RehearsalView(Body, frozen=True, kw_only=True):
     pairs: tuple[PairChangeView, ...]
     organisations: tuple[OrganisationChangeView, ...]
 
+    @classmethod
+    def of(cls, plan: UUID, found: Rehearsal) -> "RehearsalView":
+        return cls(
+            clearing=to_text("plan", plan),
+            round=found.round,
+            before=TradedView.of(found.before),
+            after=TradedView.of(found.after),
+            welfare_before_eur=WELFARE.text(found.welfare_before),
+            welfare_after_eur=WELFARE.text(found.welfare_after),
+            pairs_changed=len(found.pairs),
+            organisations_changed=len(found.organisations),
+            pairs=tuple(map(PairChangeView.of, found.pairs[:PAIRS_MAX])),
+            organisations=tuple(map(OrganisationChangeView.of, found.organisations[:ORGANISATIONS_MAX])),
+        )
+
 
 class RehearsalAccepted(Accepted, frozen=True, kw_only=True):
     """The trial as the record holds it, and what came of it; both are null after `validate_only`."""
@@ -144,7 +160,7 @@ async def rehearse(call: Call[RuleSetTerms, DryRun]) -> Answer:
     found = await _compared(call, fact)
     return Answer(
         body=RehearsalAccepted(
-            tried_at=outcome.events[0].time, result=_view(to_text("plan", fact.plan), found), **accepted
+            tried_at=outcome.events[0].time, result=RehearsalView.of(fact.plan, found), **accepted
         ),
         replayed=outcome.replayed,
     )
@@ -161,21 +177,6 @@ async def _compared(call: Call[Any, Any], fact: RuleSetRehearsed) -> Rehearsal:
     before = await rounds.recorded(pool, row)
     loads: BookLoads = call.state.loads
     return await loads.work(lambda: compare(book, before, drafts))
-
-
-def _view(clearing: str, of: Rehearsal) -> RehearsalView:
-    return RehearsalView(
-        clearing=clearing,
-        round=of.round,
-        before=TradedView.of(of.before),
-        after=TradedView.of(of.after),
-        welfare_before_eur=WELFARE.text(of.welfare_before),
-        welfare_after_eur=WELFARE.text(of.welfare_after),
-        pairs_changed=len(of.pairs),
-        organisations_changed=len(of.organisations),
-        pairs=tuple(map(PairChangeView.of, of.pairs[:PAIRS_MAX])),
-        organisations=tuple(map(OrganisationChangeView.of, of.organisations[:ORGANISATIONS_MAX])),
-    )
 
 
 HANDLERS: Final = (rehearse,)

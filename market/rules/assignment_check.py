@@ -94,7 +94,7 @@ class _Held:
 def _held(problem: Problem, solution: Solution) -> _Held:
     edges, capacities = problem.edges, (_fixed(problem.supply), _fixed(problem.demand))
     sold, bought = fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
-    traded, tied = (np.zeros(edges, dtype=np.int64) for _ in range(2))
+    traded, tied = (np.empty(edges, dtype=np.int64) for _ in range(2))
     tiebreak = np.zeros(edges, dtype=np.int64) if problem.tiebreak is None else problem.tiebreak
     priorities = problem.priorities
     duals = [_fixed(np.concatenate([getattr(solution, pair[side]) for pair in DUALS])) for side in (0, 1)]

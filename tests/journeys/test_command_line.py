@@ -15,8 +15,9 @@ import asyncpg
 
 from events.contract_terms import TermClause
 from events.decision import LaneKey
+from events.market_events import RuleSetRehearsed
 from events.topics import record_topic
-from events.vocabulary import KeyRole
+from events.vocabulary import KeyRole, StatedPrice
 from market.cli.console import Exit
 from market.commands import inputs, markets
 from market.ground import Wiring
@@ -43,6 +44,10 @@ async def ran_with(environment: dict[str, str], *arguments: str) -> tuple[int, s
         sys.executable, "-m", "market", *arguments, env=kept | environment, stdout=PIPE, stderr=PIPE
     )
     return await finish(child)
+
+
+def price(micro: int) -> StatedPrice:
+    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def test_what_is_wrong_with_a_call_is_told_by_its_exit_code() -> None:
@@ -276,6 +281,44 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
         file.write_text('{"version": "x", "colour": 1}', "utf-8")
         code, _, err = await ran(*publish, *keys[:4])
         assert (Exit.INVALID_INPUT, True, True) == (code, "/version" in err, "/colour" in err)
+
+
+async def test_a_draft_rule_set_is_tried_on_the_last_round(
+    database: Any, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    servers = (database, kafka_bootstrap, topic_prefix)
+    async with scene_on(database) as scene:
+        minted = await issue_key(
+            scene.desk,
+            scene.operator,
+            (await scene.register("market operations")).organisation,
+            roles=("operator",),
+            label="a trial",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            secret=bytes(SECRET_BYTES),
+        )
+        key, file = tmp_path / "key", tmp_path / "rules.json"
+        key.write_text(minted.token, "utf-8")
+        premium = {"eu_origin_eur_per_kg": "40.00", "cap_eur_per_kg": "40.00"}
+        file.write_text(json.dumps(EXAMPLE | {"benchmarks": [], "default_profile": premium}), "utf-8")
+        dry_run = ("rules", "dry-run", to_text("mkt", scene.market), str(file), "--key-file", str(key))
+        code, _, err = await ran(*servers, *dry_run)
+        assert (Exit.INVALID_INPUT, True) == (code, "has completed no round" in err)
+        await scene.offer(scene.sellers[1], ask=price(120_111_713))
+        await scene.require(scene.buyers[0], profile=None)
+        await scene.conclude(await scene.plan())
+        code, out, err = await ran(*servers, *dry_run)
+        assert Exit.OK == code, err
+        told = [line.split() for line in out.splitlines()]
+        assert ["matches", "0", "1", "+1"] in told, out
+        (gained,) = [line for line in told if line[0] == "gained"]
+        assert ["gained", "seller-1", "buyer-0", "0.000", "2000.000", "–"] == gained[:6]
+        assert [["seller-1"], ["buyer-0"]] == [line[:1] for line in told[-2:]]
+        code, out, _ = await ran(*servers, *dry_run, "--json")
+        (pair,) = json.loads(out)["pairs"]
+        assert ("gained", gained[6]) == (pair["kind"], pair["price_after_eur_per_kg"])
+        tried = [e for e in await scene.events("market") if isinstance(e.data, RuleSetRehearsed)]
+        assert 2 == len(tried)
 
 
 async def test_replay_names_the_row_that_somebody_changed(

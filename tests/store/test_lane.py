@@ -18,7 +18,7 @@ from events.command import Outcome
 from events.connections import DATABASE_LOST, Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.heads import lock_lanes
+from events.heads import allow_for, lock_lanes
 from events.journal import Deployment, read_events, read_head, read_rows
 from events.lane import LaneWriter
 from events.refusal import (
@@ -304,6 +304,27 @@ async def test_a_holder_that_stands_still_loses_the_lane(
     with pytest.raises((asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InterfaceError)):
         await still.execute("commit")
     still.terminate()
+
+
+async def test_a_transaction_of_many_events_has_more_time_and_the_next_one_not(database: Any) -> None:
+    limits = (
+        "idle_in_transaction_session_timeout",
+        "statement_timeout",
+        "transaction_timeout",
+        "lock_timeout",
+    )
+    own = await asyncpg.connect(database.dsn("writer"))
+
+    async def shown() -> list[str]:
+        return [await own.fetchval(f"show {limit}") for limit in limits]
+
+    usual = await shown()
+    assert ["2s", "10s", "20s", "5s"] == usual
+    async with own.transaction():
+        await allow_for(own, 20_000)
+        assert ["7s", "15s", "40s", "5s"] == await shown()
+    assert usual == await shown()
+    await own.close()
 
 
 async def test_a_lane_held_by_a_busy_session_is_reported(database: Any, deployment: Deployment) -> None:
