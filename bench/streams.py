@@ -174,6 +174,9 @@ async def live(stage: Stage) -> None:
                 await latency(stage, {**processes, "webhooks": posting}, {"webhook": at_receiver})
         if "crowd" in only:
             await crowd(stage, apis[0])
+        if {"catch-up"} == set(only):
+            await post(stage.exchange, apis[0].port, stage.options.seconds)
+            await until_zero(stage.wiring, UNPUBLISHED)
     stage.report.notes.append("aims: p99 at most 100 ms to the partner's record, 200 ms to its stream")
 
 

@@ -19,7 +19,7 @@ from market.store.reading import unless_away
 
 log = structlog.get_logger("lodestone.feed")
 
-LOOK_SECONDS: Final = 0.01
+LOOK_SECONDS: Final = 0.02
 """Between looks: one statement each."""
 AWAY_SECONDS: Final = 1.0
 QUEUED_LINES_MAX: Final = 512
