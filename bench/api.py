@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -28,13 +28,22 @@ class Process(Struct, frozen=True):
 
 @asynccontextmanager
 async def services(
-    database: Database, names: Sequence[str], *, count: int = 1, bootstrap: str = NO_KAFKA, prefix: str = ""
+    database: Database,
+    names: Sequence[str],
+    *,
+    count: int = 1,
+    bootstrap: str = NO_KAFKA,
+    prefix: str = "",
+    settings: Mapping[str, str] = {},
 ) -> AsyncIterator[list[Process]]:
-    """`count` processes, each with all of these services; an API answers when the body begins."""
+    """`count` processes, each with all of these services; an API answers when the body begins.
+
+    `settings` are further ones, by the names of their variables.
+    """
     started: list[Process] = []
     try:
         labels = [f"{'-'.join(names)}-{number}" for number in range(count)]
-        started += [_start(database, names, bootstrap, prefix, label) for label in labels]
+        started += [_start(database, names, bootstrap, prefix, label, settings) for label in labels]
         for process in started:
             if process.port:
                 await _answers(process)
@@ -46,7 +55,14 @@ async def services(
             await asyncio.to_thread(_ended, process.child)
 
 
-def _start(database: Database, names: Sequence[str], bootstrap: str, prefix: str, label: str) -> Process:
+def _start(
+    database: Database,
+    names: Sequence[str],
+    bootstrap: str,
+    prefix: str,
+    label: str,
+    settings: Mapping[str, str],
+) -> Process:
     port = _free_port() if "api" in names else 0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")} | {
         "LODESTONE_INSTANCE": database.settings.instance,
@@ -56,6 +72,7 @@ def _start(database: Database, names: Sequence[str], bootstrap: str, prefix: str
         "LODESTONE_TOPIC_PREFIX": prefix,
         "LODESTONE_HTTP_PORT": str(port),
         "LODESTONE_LOG_FORMAT": "json",
+        **settings,
     }
     log = database.settings.instance_dir / f"{label}.log"
     with log.open("ab") as sink:

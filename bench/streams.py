@@ -1,4 +1,4 @@
-"""`make bench-streams`: partner streams: from 201 to the partner's record and to its SSE, and catching up.
+"""`make bench-streams`: partner streams: from 201 to the partner's record, SSE and webhook, and catching up.
 
 Beside the catch-up: a bare loop that consumes the same records and produces one for each.
 """
@@ -7,9 +7,10 @@ import asyncio
 import logging
 import time
 from argparse import Namespace
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import structlog
@@ -18,17 +19,22 @@ from aiokafka import TopicPartition
 from api import Process, services
 from cpu import Meter
 from figures import CpuTimes, Figure, Report, alternate, arguments, machine, ratio, say, tell
+from followers import Arrivals, receiving, streams, topic_arrivals
 from latency import Connection, _at_rate, _middle_and_tail
+from msgspec import Struct
 from servers import Database, Servers, server_versions, servers
 from traders import Exchange, Seller, populate
+from uuid_utils.compat import uuid7
 
 from events.callers import Caller
 from events.connections import open_consumer, open_producer
 from events.journal import DEFAULT_LANES
 from events.topics import record_topic
-from market.commands import parties
+from market.commands import parties, webhooks
 from market.ground import Ground, Wiring, wire
-from market.rules.streams import partner_topic
+from market.rules.reach import Reach
+from market.rules.webhook_terms import WebhookTerms
+from market.rules.webhooks import RegisterWebhook
 from market.services import collect_less, run_services
 from market.store.feed import PUBLISHER
 from market.topics import create_topics
@@ -38,6 +44,7 @@ PARTNERS = 8
 CONNECTIONS = 16
 CLIENTS = 1_000
 PATIENCE_SECONDS = 60
+PARTS = ("latency", "webhooks", "crowd", "catch-up")
 PUBLISH = "publisher"
 BARE = "bare consume and produce"
 
@@ -63,10 +70,26 @@ FORGET = (
 )
 
 
+class Stage(Struct, frozen=True, kw_only=True):
+    """What runs, and what is told of it."""
+
+    running: Servers
+    database: Database
+    wiring: Wiring
+    exchange: Exchange
+    report: Report
+    options: Namespace
+
+    @property
+    def partners(self) -> list[Seller]:
+        return self.exchange.sellers[:PARTNERS]
+
+
 async def main() -> None:
     parser = arguments(__doc__.splitlines()[0], repetitions=3)
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement; default 10")
     parser.add_argument("--clients", type=int, default=CLIENTS, help="open streams; default 1,000")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
     options = parser.parse_args()
     async with servers(kafka=True) as running:
         report = Report(title="partner streams", machine=f"{machine()}, {await server_versions(running)}")
@@ -75,9 +98,18 @@ async def main() -> None:
         await create_topics(running.bootstrap, DEFAULT_LANES)
         ground = Ground(settings=database.settings, admin_url=database.admin_url, bootstrap=running.bootstrap)
         async with wire(ground) as wiring:
-            await open_streams(wiring, exchange.sellers[:PARTNERS])
-            await latency(running, database, wiring, exchange, report, options)
-            await catch_up(running, wiring, report, options.repetitions)
+            stage = Stage(
+                running=running,
+                database=database,
+                wiring=wiring,
+                exchange=exchange,
+                report=report,
+                options=options,
+            )
+            await open_streams(wiring, stage.partners)
+            await live(stage)
+            if "catch-up" in options.only:
+                await catch_up(running, wiring, report, options.repetitions)
     tell(report, as_json=options.json)
 
 
@@ -96,76 +128,6 @@ async def until_zero(wiring: Wiring, statement: str, *given: str) -> None:
 
 
 # --- from 201 to the partner
-
-
-class Arrivals:
-    """When each event id was there, by this process's clock."""
-
-    def __init__(self) -> None:
-        self.at: dict[bytes, float] = {}
-
-    def note(self, event: bytes) -> None:
-        self.at.setdefault(event, time.perf_counter())
-
-
-@asynccontextmanager
-async def topic_arrivals(bootstrap: str, sellers: Sequence[Seller]) -> AsyncIterator[Arrivals]:
-    found = Arrivals()
-    consumer = await open_consumer(bootstrap)
-    places = [TopicPartition(partner_topic("", seller.organisation), 0) for seller in sellers]
-    consumer.assign(places)
-    await consumer.seek_to_end(*places)
-    for place in places:
-        await consumer.position(place)
-
-    async def follow() -> None:
-        while True:
-            for records in (await consumer.getmany(timeout_ms=1_000)).values():
-                for record in records:
-                    found.note(dict(record.headers)["ce_id"])
-
-    task = asyncio.create_task(follow())
-    try:
-        yield found
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await consumer.stop()
-
-
-@asynccontextmanager
-async def streams(port: int, sellers: Sequence[Seller], count: int) -> AsyncIterator[Arrivals]:
-    """`count` open event streams, the sellers in turn; the first to tell of an event counts."""
-    found = Arrivals()
-    opened = [await _open(port, sellers[number % len(sellers)]) for number in range(count)]
-    tasks = [asyncio.create_task(_follow(reader, found)) for reader, _ in opened]
-    try:
-        yield found
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for _, writer in opened:
-            writer.close()
-
-
-async def _open(port: int, seller: Seller) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        f"GET /v1/feed?after=latest HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {seller.token}\r\n"
-        "Accept: text/event-stream\r\n\r\n".encode()
-    )
-    head = await reader.readuntil(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise RuntimeError((head + await reader.read(2_000)).decode())
-    await reader.readuntil(b"retry: 1000")
-    return reader, writer
-
-
-async def _follow(reader: asyncio.StreamReader, found: Arrivals) -> None:
-    while line := await reader.readline():
-        if line.startswith(b"data: "):
-            found.note(line.partition(b'"id":"')[2][:36])
 
 
 async def post(exchange: Exchange, port: int, seconds: int) -> dict[bytes, float]:
@@ -189,69 +151,98 @@ async def post(exchange: Exchange, port: int, seconds: int) -> dict[bytes, float
     return answered
 
 
-async def latency(
-    running: Servers,
-    database: Database,
-    wiring: Wiring,
-    exchange: Exchange,
-    report: Report,
-    options: Namespace,
-) -> None:
-    seconds, clients, repetitions = options.seconds, options.clients, options.repetitions
-    partners = exchange.sellers[:PARTNERS]
+async def live(stage: Stage) -> None:
+    """What passes while it comes: to all that a partner may follow."""
+    database, bootstrap, only = stage.database, stage.running.bootstrap, stage.options.only
+    async with (
+        services(database, ["relay"], bootstrap=bootstrap) as relays,
+        services(database, ["publisher"], bootstrap=bootstrap) as publishers,
+        services(database, ["api"], bootstrap=bootstrap) as apis,
+    ):
+        processes = {"API": apis[0], "relay": relays[0], "publisher": publishers[0]}
+        await until_zero(stage.wiring, UNPUBLISHED)
+        await until_zero(stage.wiring, BEHIND, PUBLISHER)
+        await until_zero(stage.wiring, NOT_LIVE)
+        if "latency" in only:
+            async with (
+                topic_arrivals(bootstrap, stage.partners) as on_topics,
+                streams(apis[0].port, stage.partners, PARTNERS) as on_streams,
+            ):
+                await latency(stage, processes, {"Kafka": on_topics, "SSE": on_streams})
+        if "webhooks" in only:
+            async with webhook_arrivals(stage) as (posting, at_receiver):
+                await latency(stage, {**processes, "webhooks": posting}, {"webhook": at_receiver})
+        if "crowd" in only:
+            await crowd(stage, apis[0])
+        if {"catch-up"} == set(only):
+            await post(stage.exchange, apis[0].port, stage.options.seconds)
+            await until_zero(stage.wiring, UNPUBLISHED)
+    stage.report.notes.append("aims: p99 at most 100 ms to the partner's record, 200 ms to its stream")
+
+
+async def latency(stage: Stage, processes: Mapping[str, Process], following: Mapping[str, Arrivals]) -> None:
+    """The first repetition is as long as the others: the broker compiles what it does often."""
     delays: dict[str, list[list[float]]] = {}
     times = CpuTimes()
-    async with (
-        services(database, ["relay"], bootstrap=running.bootstrap) as relays,
-        services(database, ["publisher"], bootstrap=running.bootstrap) as publishers,
-        services(database, ["api"], bootstrap=running.bootstrap) as apis,
-    ):
-        processes = {
-            name: [found[0].child.pid]
-            for name, found in (("API", apis), ("relay", relays), ("publisher", publishers))
-        }
-        await until_zero(wiring, UNPUBLISHED)
-        await until_zero(wiring, BEHIND, PUBLISHER)
-        await until_zero(wiring, NOT_LIVE)
-        for repetition in range(repetitions + 1):
-            async with (
-                topic_arrivals(running.bootstrap, partners) as on_topics,
-                streams(apis[0].port, partners, PARTNERS) as on_streams,
-            ):
-                meter = Meter(running, processes)
-                answered = await post(exchange, apis[0].port, seconds if repetition else 2)
-                for found in (on_topics, on_streams):
-                    await _all_there(answered, found)
+    pids = {name: [process.child.pid] for name, process in processes.items()}
+    for repetition in range(stage.options.repetitions + 1):
+        meter = Meter(stage.running, pids)
+        answered = await post(stage.exchange, processes["API"].port, stage.options.seconds)
+        for found in following.values():
+            await _all_there(answered, found)
+        spent = meter.per_item_us(len(answered))
+        for name, found in following.items():
+            measured = [(found.at[event] - at) * 1000 for event, at in answered.items()]
+            p50, p99 = _middle_and_tail(measured)
+            say(f"[{repetition}/{stage.options.repetitions}] {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
             if repetition:
-                times.add(f"{RATE} offers a second", meter.per_item_us(len(answered)))
-                for name, found in (("Kafka", on_topics), ("SSE", on_streams)):
-                    measured = [(found.at[event] - at) * 1000 for event, at in answered.items()]
-                    delays.setdefault(f"201 → partner's {name}, {RATE}/s", []).append(measured)
-                    p50, p99 = _middle_and_tail(measured)
-                    say(f"[{repetition}/{repetitions}] {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-        for name, runs in delays.items():
-            for label, place in (("p50", 0), ("p99", 1)):
-                values = tuple(_middle_and_tail(one)[place] for one in runs)
-                report.figures.append(Figure(case=f"{name}, {label}", unit="ms", values=values))
-        report.notes += times.lines("event")
-        await crowd(running, exchange, report, apis[0], seconds, clients)
-    report.notes.append("aims: p99 at most 100 ms to the partner's record, 200 ms to its stream")
+                delays.setdefault(f"201 → partner's {name}, {RATE}/s", []).append(measured)
+        if repetition:
+            times.add(f"{RATE} offers a second to {' and '.join(following)}", spent)
+    for name, runs in delays.items():
+        for label, place in (("p50", 0), ("p99", 1)):
+            values = tuple(_middle_and_tail(one)[place] for one in runs)
+            stage.report.figures.append(Figure(case=f"{name}, {label}", unit="ms", values=values))
+    stage.report.notes += times.lines("event")
 
 
-async def crowd(
-    running: Servers, exchange: Exchange, report: Report, api: Process, seconds: int, clients: int
-) -> None:
+@asynccontextmanager
+async def webhook_arrivals(stage: Stage) -> AsyncIterator[tuple[Process, Arrivals]]:
+    """A webhook of each partner, all to one receiver on loopback, and the process that posts."""
+    found = Arrivals()
+    async with receiving(found.note) as port:
+        reach = Reach(ports=frozenset({port}), networks=(ip_network("127.0.0.0/8"),), plain=True)
+        for partner in stage.partners:
+            argument = RegisterWebhook(
+                caller=Caller(organisation=partner.organisation, roles=frozenset({"admin"})),
+                organisation=partner.organisation,
+                webhook=uuid7(),
+                terms=WebhookTerms(url=f"http://127.0.0.1:{port}/"),
+                reach=reach,
+            )
+            await webhooks.register(stage.wiring.desk, argument)
+        settings = {
+            "LODESTONE_WEBHOOK_PORTS": str(port),
+            "LODESTONE_WEBHOOK_NETWORKS": "127.0.0.0/8",
+            "LODESTONE_WEBHOOK_PLAIN": "true",
+        }
+        async with services(stage.database, ["webhooks"], settings=settings) as started:
+            yield started[0], found
+
+
+async def crowd(stage: Stage, api: Process) -> None:
     """Memory and processor time of one API process with many open streams."""
+    clients = stage.options.clients
     empty_kb = _resident_kb(api)
-    async with streams(api.port, exchange.sellers, clients) as found:
+    async with streams(api.port, stage.exchange.sellers, clients) as found:
         open_kb = _resident_kb(api)
-        meter = Meter(running, {"API": [api.child.pid]})
-        answered = await post(exchange, api.port, seconds)
+        meter = Meter(stage.running, {"API": [api.child.pid]})
+        answered = await post(stage.exchange, api.port, stage.options.seconds)
         await _all_there(answered, found)
         spent = meter.per_item_us(len(answered))["API"]
         busy_kb = _resident_kb(api)
     say(f"{clients:,} streams took the events of {len(answered)} offers")
-    report.notes.append(
+    stage.report.notes.append(
         f"{clients:,} open streams: {(open_kb - empty_kb) / clients:.0f} KiB each when quiet,"
         f" {(busy_kb - empty_kb) / clients:.0f} KiB at {RATE} events a second; API {spent:.0f} µs an event"
     )

@@ -1,7 +1,7 @@
 """Builds what talks to PostgreSQL and Kafka, with the settings that the record needs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from traceback import walk_tb
 from typing import Literal, TypeAlias
@@ -105,11 +105,13 @@ async def open_pool(
     size: int,
     search_path: str = SEARCH_PATH,
     application_name: str = "lodestone",
+    session: Mapping[str, str] = {},
     plan_cache_mode: Literal["auto", "force_generic_plan"] = "force_generic_plan",
 ) -> Pool:
     """A pool of at most `size` connections as the role of `dsn`. UnsafeDatabase as `check_session`.
 
-    Generic plans suit statements over `unnest($1)`: by default the server plans those anew at every call.
+    `session`: further settings, which stay. Generic plans suit statements over `unnest($1)`: by default the
+    server plans those anew at every call.
     """
     pool: Pool = asyncpg.create_pool(
         dsn,
@@ -126,6 +128,7 @@ async def open_pool(
             "jit": "off",
             "plan_cache_mode": plan_cache_mode,
             "default_transaction_isolation": "read committed",
+            **session,
         },
     )
     await pool

@@ -23,22 +23,42 @@ class Place(NamedTuple):
     cluster_id: str | None
 
 
+class Step(NamedTuple):
+    """From where a lane stands to where it will stand when an effect is stored."""
+
+    key: LaneKey
+    before: Place
+    after: Place
+
+
 CREATE = """
 insert into record.consumer (name, stream, lane, position, head, next_offset)
 select $1, s, l, 0, h, 0 from unnest($2::text[], $3::bigint[], $4::bytea[]) as t (s, l, h)
 on conflict do nothing
 """
 
-# Free, expired or ours, by the database's clock; a stopped lane waits for an operator.
+# Free, expired or ours, by the database's clock; a stopped lane waits for an operator. Whoever locks several
+# lanes of one reader does it ascending, so that no two wait for each other.
 TAKE = """
+with free as (
+    select c.stream, c.lane from record.consumer c
+    join unnest($3::text[], $4::bigint[]) as a (stream, lane) using (stream, lane)
+    where c.name = $1 and c.stopped_reason is null
+    and (c.owner is null or c.owner = $2 or c.leased_until < clock_timestamp())
+    order by c.stream, c.lane for update of c
+)
 update record.consumer c set owner = $2, leased_until = clock_timestamp() + make_interval(secs => $5)
-from unnest($3::text[], $4::bigint[]) as a (stream, lane)
-where c.name = $1 and c.stream = a.stream and c.lane = a.lane and c.stopped_reason is null
-and (c.owner is null or c.owner = $2 or c.leased_until < clock_timestamp())
+from free f where c.name = $1 and c.stream = f.stream and c.lane = f.lane
 returning c.stream, c.lane
 """
 
-RELEASE = "update record.consumer set owner = null, leased_until = null where name = $1 and owner = $2"
+RELEASE = """
+with held as (
+    select stream, lane from record.consumer where name = $1 and owner = $2 order by stream, lane for update
+)
+update record.consumer c set owner = null, leased_until = null
+from held h where c.name = $1 and c.stream = h.stream and c.lane = h.lane
+"""
 
 READ = """
 select position, head, next_offset, last_event_id, cluster_id

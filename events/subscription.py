@@ -24,6 +24,7 @@ from events.journal import read_body_hashes, read_deployment
 from events.positions import (
     NotOwner,
     Place,
+    Step,
     move,
     note_stop,
     read_place,
@@ -89,14 +90,27 @@ class Batch:
             raise ValueError(
                 f"{upto} is not in {self.done + 1}…{len(self.events)}: each event is applied once"
             )
-        last, offset = self.events[upto - 1], self._offsets[upto - 1]
-        after = Place(last.position, last.chain, offset + 1, last.id, self.place.cluster_id)
+        after = self._after(upto)
         async with acquire(self._pool) as connection, connection.transaction():
             yield connection
             await move(connection, self._name, self._owner, self.lane, self.place, after)
             crash_point("subscription.handled")
         self.place, self.done = after, upto
         crash_point("subscription.committed")
+
+    @property
+    def step(self) -> Step:
+        """What a statement of the handler's own has to do with the position, past all of the batch."""
+        return Step(self.lane, self.place, self._after(len(self.events)))
+
+    def stepped(self) -> None:
+        """`step` is done, together with the effect of all events."""
+        self.place, self.done = self.step.after, len(self.events)
+        crash_point("subscription.committed")
+
+    def _after(self, count: int) -> Place:
+        last, offset = self.events[count - 1], self._offsets[count - 1]
+        return Place(last.position, last.chain, offset + 1, last.id, self.place.cluster_id)
 
     def rest(self) -> "Batch":
         """What a failed handler has left."""
@@ -106,7 +120,7 @@ class Batch:
 
 class Handler(Protocol):
     async def handle(self, batch: Batch) -> None:
-        """Apply every event of the batch through `batch.transaction`."""
+        """Apply every event of the batch through `batch.transaction`, or as `batch.step` says."""
         ...
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -107,11 +107,12 @@ class Ground(Struct, frozen=True, kw_only=True):
     admin_url: str
     bootstrap: Bootstrap
 
-    async def pool(self, role: Role, size: int | None = None) -> Pool:
-        """Logged in as the role; closed by its user."""
+    async def pool(self, role: Role, size: int | None = None, session: Mapping[str, str] = {}) -> Pool:
+        """Logged in as the role, `session` as in `open_pool`; closed by its user."""
         url = role_url(self.settings, self.admin_url, role)
         connections = self.settings.pool_connections_max if size is None else size
-        return await open_pool(url, size=connections, application_name=f"lodestone-{role}")
+        name = f"lodestone-{role}"
+        return await open_pool(url, size=connections, application_name=name, session=session)
 
     @asynccontextmanager
     async def opened_pool(self, role: Role, size: int) -> AsyncIterator[Pool]:

@@ -52,5 +52,5 @@ class LaneMemory(Generic[M]):
         return Snapshot(position=position, format=self._format, body=msgspec.msgpack.encode(memory))
 
     async def keep(self, connection: Connection, key: LaneKey, snapshot: Snapshot) -> None:
-        """In the transaction that moves the reader to the snapshot's position."""
+        """In the transaction that moves the reader to the snapshot's position, or after it."""
         await snapshots.save(connection, self._name, key, snapshot)

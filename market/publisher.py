@@ -12,12 +12,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from events.connections import Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.publishing import Message, TopicWriter, derived_id
 from events.subscription import Batch
+from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, publish_until_taken
@@ -31,9 +32,9 @@ from market.rules.record_visibility import Before, see_event
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
 from market.rules.wire_units import PUBLIC_UNITS, members_of
-from market.store import feed
+from market.store.feed import PUBLISHER
 
-NAME: Final = feed.PUBLISHER
+NAME: Final = PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
 STEPS_AT_ONCE: Final = 50
 """Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
@@ -125,6 +126,7 @@ class Publisher(Generic[T]):
     def __init__(
         self,
         pool: Pool,
+        feed: FeedWriter,
         topics: TopicWriter,
         partners: PartnerTopics,
         shape: type[T],
@@ -135,6 +137,7 @@ class Publisher(Generic[T]):
         snapshot_after_events: int = SNAPSHOT_AFTER_EVENTS,
     ) -> None:
         self._pool = pool
+        self._feed = feed
         self._topics = topics
         self._partners = partners
         self._viewer = PublicViewer(key=public_id_key)
@@ -162,19 +165,21 @@ class Publisher(Generic[T]):
             if number % STEPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
-        due = self._unsaved[batch.lane] >= self._snapshot_after_events
-        snapshot = self._memory.snapshot(batch.events[-1].position, tape) if due else None
         async with self._partners.holding(batch.lane):
             await asyncio.gather(
                 self._publish([self._message(line) for line in lines]),
                 self._partners.publish(batch.lane, shown),
             )
             crash_point("publisher.sent")
-            async with batch.transaction() as connection:
-                await feed.write(connection, shown)
-                if snapshot is not None:
-                    await self._memory.keep(connection, batch.lane, snapshot)
-                    self._unsaved[batch.lane] = 0
+            await self._feed.write(batch, shown)
+        if self._unsaved[batch.lane] >= self._snapshot_after_events:
+            await self._keep(batch.lane, batch.place.position)
+
+    async def _keep(self, lane: LaneKey, position: int) -> None:
+        snapshot = self._memory.snapshot(position, self._lanes[lane])
+        async with acquire(self._pool) as connection:
+            await self._memory.keep(connection, lane, snapshot)
+        self._unsaved[lane] = 0
 
     def _step(self, tape: T, event: Recorded) -> tuple[Line | None, tuple[PartnerLine, ...]]:
         """Bring the tape past the event; its line, if the public may see one, and those of partners."""

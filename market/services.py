@@ -24,6 +24,7 @@ from events.vocabulary import STREAMS
 from market.audit_schedule import audit_now_and_then
 from market.auditor import ChainFollower
 from market.feed_retention import FeedRetention
+from market.feed_writer import FeedWriter
 from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
 from market.http.access import KeyRing
 from market.http.app import create_app
@@ -57,6 +58,7 @@ from market.solver import Solver
 from market.stopping import until
 from market.store.applying import apply
 from market.store.feed import PUBLISHER
+from market.store.reading import DESK_SESSIONS
 from market.store.views import PROJECTOR
 from market.timers import Timers, count_command
 from market.topics import create_partner_topic
@@ -256,15 +258,16 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
         owner=wiring.owner,
         topic_prefix=wiring.prefix,
     )
+    writer = FeedWriter(wiring.writer, owner=wiring.owner)
     given: dict[str, Any] = {
         "public_id_key": publisher_key(wiring.settings),
         "topic_prefix": wiring.prefix,
     }
     handlers: dict[str, Publisher[Any]] = {
-        "market": Publisher(wiring.writer, tape, partners, Tape, show_market, **given),
-        "contracts": Publisher(wiring.writer, tape, partners, DealTape, show_contracts, **given),
-        "parties": Publisher(wiring.writer, tape, partners, Register, show_register, **given),
-        "materials": Publisher(wiring.writer, tape, partners, LotTape, show_materials, **given),
+        "market": Publisher(wiring.writer, writer, tape, partners, Tape, show_market, **given),
+        "contracts": Publisher(wiring.writer, writer, tape, partners, DealTape, show_contracts, **given),
+        "parties": Publisher(wiring.writer, writer, tape, partners, Register, show_register, **given),
+        "materials": Publisher(wiring.writer, writer, tape, partners, LotTape, show_materials, **given),
     }
     readers = [
         subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened)
@@ -317,7 +320,7 @@ def door(wiring: Wiring, solver: Solver) -> Door:
         ),
         solver=solver,
         metrics=on_process_registry(),
-        feed=FeedTail(wiring.reader),
+        feed=FeedTail(partial(wiring.ground.pool, "reader", 1, DESK_SESSIONS)),
         checks=checks(wiring),
         body_bytes_max=BODY_BYTES_MAX,
         public_url=settings.http_public_url,
@@ -370,6 +373,7 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
             await until(stop, serve, lambda: _end(server, opened))
         finally:
             telling.cancel()
+            await opened.feed.stop()
             await solver.stop()
 
 

@@ -2,24 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from events.connections import Pool
+from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 from market.http.problems import DoorError
 from market.rules.partner_lines import PartnerLine
 from market.store import feed
-from market.store.reading import reading
+from market.store.reading import unless_away
 
 log = structlog.get_logger("lodestone.feed")
 
-LOOK_SECONDS: Final = 0.03
+LOOK_SECONDS: Final = 0.02
+"""Between looks: one statement each."""
 AWAY_SECONDS: Final = 1.0
 QUEUED_LINES_MAX: Final = 512
 POSITIONS_PER_LOOK_MAX: Final = 1_000
@@ -66,10 +67,16 @@ class Follower:
 class FeedTail:
     """Looks while anybody follows."""
 
-    def __init__(self, reader: Pool, *, wait_seconds_max: float = 30.0) -> None:
-        """A long poll waits no longer than `wait_seconds_max`."""
+    def __init__(
+        self, open_sessions: Callable[[], Awaitable[Pool]], *, wait_seconds_max: float = 30.0
+    ) -> None:
+        """`open_sessions`: a pool of `DESK_SESSIONS`, opened for the first who follows.
+
+        A long poll waits no longer than `wait_seconds_max`.
+        """
         self.wait_seconds_max = wait_seconds_max
-        self._reader = reader
+        self._open_sessions = open_sessions
+        self._sessions: Pool | None = None
         self._followers: dict[UUID, set[Follower]] = {}
         self._ends: dict[LaneKey, int] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -82,13 +89,20 @@ class FeedTail:
         for follower in self._all():
             follower.end()
 
+    async def stop(self) -> None:
+        """After `close`."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._sessions is not None:
+            await self._sessions.close()
+
     @asynccontextmanager
     async def following(self, organisation: UUID) -> AsyncIterator[Follower]:
         """DoorError as `check_room`."""
         self.check_room(organisation)
         async with self._starting:
             if self._looking is None:
-                await self._look_first()
+                self._ends = await self._look_first()
                 self._looking = asyncio.create_task(self._look_on(), name="feed-tail")
                 self._looking.add_done_callback(self._looked)
         follower = Follower(organisation)
@@ -132,15 +146,19 @@ class FeedTail:
     def _all(self) -> Iterable[Follower]:
         return [each for found in self._followers.values() for each in found]
 
-    async def _look_first(self) -> None:
-        async with reading(self._reader, organisation=None, role="desk") as connection:
-            self._ends = await feed.read_ends(connection)
+    async def _look_first(self) -> dict[LaneKey, int]:
+        with unless_away():
+            if self._sessions is None:
+                self._sessions = await self._open_sessions()
+            async with acquire(self._sessions) as connection:
+                return await feed.read_ends(connection)
 
     async def _look_on(self) -> None:
+        assert self._sessions is not None
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                lines, ends = await self._look()
+                lines, ends = await self._look(self._sessions)
             except (RecordUnavailable, TimeoutError) as error:
                 log.warning("feed_tail_waits", error=repr(error))
                 await asyncio.sleep(AWAY_SECONDS)
@@ -148,15 +166,10 @@ class FeedTail:
             for line in lines:
                 for follower in self._followers.get(line.audience, ()) if line.own else self._all():
                     follower.offer(line)
-            self._ends = ends
+            self._ends |= ends
 
-    async def _look(self) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
+    async def _look(self, sessions: Pool) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
         """What has come, and up to where; of a lane that has grown by much only the next part."""
-        async with reading(self._reader, organisation=None, role="desk") as connection:
-            found = await feed.read_ends(connection)
-            ends = {
-                key: min(end, self._ends.get(key, 0) + POSITIONS_PER_LOOK_MAX) for key, end in found.items()
-            }
-            grown = [(key, self._ends.get(key, 0), end) for key, end in ends.items()]
-            grown = [each for each in grown if each[2] > each[1]]
-            return (await feed.read_new(connection, grown) if grown else []), ends
+        with unless_away():
+            async with acquire(sessions) as connection:
+                return await feed.read_news(connection, self._ends, positions_max=POSITIONS_PER_LOOK_MAX)

@@ -56,13 +56,20 @@ class Standing(Struct, kw_only=True):
     held_g: int = 0
 
 
+class Behind(Struct, kw_only=True):
+    """Every organisation with grams behind a form, and by group of companies those that are not suspended."""
+
+    organisations: dict[UUID, Standing] = {}
+    groups: dict[UUID, Standing] = {}
+
+
 class Crowd(Struct, kw_only=True):
-    """By side and form, every organisation with grams in orders that one viewer may see."""
+    """By side and form, all with grams in orders that one viewer may see."""
 
-    seller: dict[ProductForm, dict[UUID, Standing]] = {}
-    buyer: dict[ProductForm, dict[UUID, Standing]] = {}
+    seller: dict[ProductForm, Behind] = {}
+    buyer: dict[ProductForm, Behind] = {}
 
-    def of(self, side: Side) -> dict[ProductForm, dict[UUID, Standing]]:
+    def of(self, side: Side) -> dict[ProductForm, Behind]:
         return self.seller if side == "seller" else self.buyer
 
 
@@ -74,9 +81,9 @@ def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
     """Counted anew from the whole book."""
     crowd = Crowd()
     for supply in book.supplies.values():
-        _add(crowd, supply, viewer, 1)
+        _add(crowd, book, supply, viewer, 1)
     for requirement in book.requirements.values():
-        _add(crowd, requirement, viewer, 1)
+        _add(crowd, book, requirement, viewer, 1)
     return crowd
 
 
@@ -89,12 +96,14 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
         fold(books, event)
         crowds[market] = Crowd()
         return
-    crowd = crowds[market]
-    for order in _present(book, orders):
-        _add(crowd, order, viewer, -1)
+    crowd, member = crowds[market], _member(fact)
+    _count_orders(crowd, book, orders, viewer, -1)
+    if member is not None:
+        _count_group(crowd, book, member, -1)
     fold(books, event)
-    for order in _present(book, orders):
-        _add(crowd, order, viewer, 1)
+    _count_orders(crowd, book, orders, viewer, 1)
+    if member is not None:
+        _count_group(crowd, book, member, 1)
 
 
 def published_forms(
@@ -102,30 +111,24 @@ def published_forms(
 ) -> frozenset[ProductForm]:
     """Forms that enough groups of companies stand behind on this side, none with more than half of the grams.
 
-    A group counts once: five subsidiaries are one mind. Suspended members do not count; `with_held` counts
-    what open matches hold too.
+    A group counts once: five subsidiaries are one mind. `with_held` counts what open matches hold too.
     """
     return frozenset(
         form
-        for form, standings in crowd.of(side).items()
-        if _is_crowd(_grams_by_group(standings, book, with_held=with_held), book)
+        for form, behind in crowd.of(side).items()
+        if _is_crowd(_grams(behind, with_held=with_held), book.terms.public_organisations_min)
     )
 
 
-def _is_crowd(grams: dict[UUID, int], book: Book) -> bool:
-    if len(grams) < book.terms.public_organisations_min:
-        return False
-    return max(grams.values()) * HALF <= sum(grams.values())
+def _grams(behind: Behind, *, with_held: bool) -> list[int]:
+    groups = behind.groups.values()
+    if with_held:
+        return [group.available_g + group.held_g for group in groups]
+    return [group.available_g for group in groups if group.available_g]
 
 
-def _grams_by_group(standings: dict[UUID, Standing], book: Book, *, with_held: bool) -> dict[UUID, int]:
-    grams: dict[UUID, int] = {}
-    for organisation, standing in standings.items():
-        standing_g = standing.available_g + (standing.held_g if with_held else 0)
-        if standing_g > 0 and organisation not in book.suspended:
-            group = book.members[organisation].group
-            grams[group] = grams.get(group, 0) + standing_g
-    return grams
+def _is_crowd(grams: list[int], groups_min: int) -> bool:
+    return len(grams) >= groups_min and max(grams) * HALF <= sum(grams)
 
 
 def forms_of(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:
@@ -162,23 +165,65 @@ def _touched(fact: MarketFact) -> tuple[UUID, ...]:
             assert_never(fact)
 
 
+def _member(fact: MarketFact) -> UUID | None:
+    """Whose group of companies, or whether it counts, a fact may change."""
+    match fact:
+        case MemberAdmitted() | MemberChanged():
+            return fact.member.organisation
+        case MemberSuspended():
+            return fact.organisation
+        case _:
+            return None
+
+
 def _present(book: Book, orders: Iterable[UUID]) -> Iterable[SupplyOrder | RequirementOrder]:
     found = (book.supplies.get(order) or book.requirements.get(order) for order in orders)
     return [order for order in found if order is not None]
 
 
-def _add(crowd: Crowd, order: SupplyOrder | RequirementOrder, viewer: TapeViewer, sign: int) -> None:
+def _count_orders(crowd: Crowd, book: Book, orders: Iterable[UUID], viewer: TapeViewer, sign: int) -> None:
+    for order in _present(book, orders):
+        _add(crowd, book, order, viewer, sign)
+
+
+def _add(
+    crowd: Crowd, book: Book, order: SupplyOrder | RequirementOrder, viewer: TapeViewer, sign: int
+) -> None:
     if not shown_to(order.terms, viewer):
         return
     of_side = crowd.of("seller" if isinstance(order, SupplyOrder) else "buyer")
+    available_g, held_g, group = (
+        sign * order.available_g,
+        sign * order.held_g,
+        _group(book, order.organisation),
+    )
     for form in forms_of(order.terms):
-        of_form = of_side.setdefault(form, {})
-        standing = of_form.setdefault(order.organisation, Standing())
-        standing.available_g += sign * order.available_g
-        standing.held_g += sign * order.held_g
-        assert standing.available_g >= 0
-        assert standing.held_g >= 0
-        if standing.available_g == standing.held_g == 0:
-            del of_form[order.organisation]
-        if not of_form:
+        behind = of_side.setdefault(form, Behind())
+        _move(behind.organisations, order.organisation, available_g, held_g)
+        if group is not None:
+            _move(behind.groups, group, available_g, held_g)
+        if not behind.organisations:
             del of_side[form]
+
+
+def _count_group(crowd: Crowd, book: Book, organisation: UUID, sign: int) -> None:
+    """What an organisation has stands behind its group, or does no more."""
+    for behind in (*crowd.seller.values(), *crowd.buyer.values()):
+        standing = behind.organisations.get(organisation)
+        if standing is not None and (group := _group(book, organisation)) is not None:
+            _move(behind.groups, group, sign * standing.available_g, sign * standing.held_g)
+
+
+def _group(book: Book, organisation: UUID) -> UUID | None:
+    """None while the organisation is suspended."""
+    return None if organisation in book.suspended else book.members[organisation].group
+
+
+def _move(standings: dict[UUID, Standing], whose: UUID, available_g: int, held_g: int) -> None:
+    standing = standings.setdefault(whose, Standing())
+    standing.available_g += available_g
+    standing.held_g += held_g
+    assert standing.available_g >= 0
+    assert standing.held_g >= 0
+    if standing.available_g == standing.held_g == 0:
+        del standings[whose]

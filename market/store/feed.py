@@ -3,7 +3,7 @@
 A place in it is a position for each lane of the record; within a lane the order is the record's own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -12,6 +12,7 @@ import asyncpg
 
 from events.connections import Connection
 from events.decision import LaneKey
+from events.positions import Step
 from market.rules.partner_lines import ALL, PartnerLine
 
 PUBLISHER: Final = "publisher"
@@ -28,19 +29,76 @@ select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uui
 
 
 async def write(connection: Connection, lines: Sequence[PartnerLine]) -> None:
-    """In the transaction that moves the publisher past their events."""
+    """As the publisher's own, where its position stands behind their events."""
     if lines:
-        columns = zip(
-            *(
-                (
-                    line.stream, line.lane, line.position, line.audience, line.event, line.type,
-                    line.subject, line.market, line.time, line.body,
-                )
-                for line in lines
-            ),
-            strict=True,
-        )  # fmt: skip
-        await connection.execute(INSERT, *map(list, columns))
+        await connection.execute(INSERT, *_line_columns(lines))
+
+
+# One round trip for the lanes of all batches at hand. What a broken server forgets lies on Kafka still and is
+# passed again, since the position is forgotten with it: nobody has to wait for the disk.
+STEP = """
+with held as (
+    select stream, lane from record.consumer
+    where name = $1 and owner = $2 and (stream, lane) in (select * from unnest($3::text[], $4::bigint[]))
+    order by stream, lane for update
+), moved as (
+    update record.consumer c set position = m.after, head = m.head, next_offset = m.next_offset,
+        last_event_id = m.last_event_id, cluster_id = m.cluster_id
+    from held h join unnest(
+        $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[], $9::uuid[],
+        $10::text[]
+    ) as m (stream, lane, before, after, head, next_offset, last_event_id, cluster_id) using (stream, lane)
+    where c.name = $1 and c.stream = m.stream and c.lane = m.lane and c.position = m.before
+    returning c.stream, c.lane
+), written as (
+    insert into feed (stream, lane, position, audience, event, type, subject, market, time, body)
+    select f.* from unnest(
+        $11::text[], $12::bigint[], $13::bigint[], $14::uuid[], $15::uuid[], $16::text[], $17::text[],
+        $18::uuid[], $19::timestamptz[], $20::bytea[]
+    ) as f (stream, lane, position, audience, event, type, subject, market, time, body)
+    join moved using (stream, lane)
+)
+select stream, lane, set_config('synchronous_commit', 'off', true) from moved
+"""
+
+
+async def step(
+    connection: Connection, owner: str, steps: Sequence[Step], lines: Sequence[PartnerLine]
+) -> set[LaneKey]:
+    """The lanes whose publisher was moved, `lines` stored with it; `owner` is its own.
+
+    A lane that is another's by now, or stands elsewhere, is left as it is. One step of a lane at most.
+    """
+    rows = await connection.fetch(STEP, PUBLISHER, owner, *_step_columns(steps), *_line_columns(lines))
+    return {LaneKey(row["stream"], row["lane"]) for row in rows}
+
+
+def _step_columns(steps: Sequence[Step]) -> tuple[list[object], ...]:
+    return (
+        [step.key.stream for step in steps],
+        [step.key.lane for step in steps],
+        [step.before.position for step in steps],
+        [step.after.position for step in steps],
+        [step.after.head for step in steps],
+        [step.after.next_offset for step in steps],
+        [step.after.last_event_id for step in steps],
+        [step.after.cluster_id for step in steps],
+    )
+
+
+def _line_columns(lines: Sequence[PartnerLine]) -> tuple[list[object], ...]:
+    return (
+        [line.stream for line in lines],
+        [line.lane for line in lines],
+        [line.position for line in lines],
+        [line.audience for line in lines],
+        [line.event for line in lines],
+        [line.type for line in lines],
+        [line.subject for line in lines],
+        [line.market for line in lines],
+        [line.time for line in lines],
+        [line.body for line in lines],
+    )
 
 
 ENDS = "select stream, lane, position from record.consumer where name = $1 and position > 0"
@@ -161,26 +219,41 @@ async def read_before(
     return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
 
 
-# What came since a look before, for whomever: the primary key's own order.
-READ_NEW = """
-select f.stream, f.lane, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) as l (stream, lane, after, upto)
-join feed f on f.stream = l.stream and f.lane = l.lane and f.position > l.after and f.position <= l.upto
-order by f.lane, f.stream, f.position
+# What came since a look before, for whomever: of each lane that has grown a short range of the primary key.
+# Reckoned apart: beside row-level security a `coalesce` in the condition keeps it from the index.
+NEWS = """
+with grown as materialized (
+    select stream, lane, coalesce(k.after, 0) as after, least(c.position, coalesce(k.after, 0) + $5) as upto
+    from record.consumer c
+    left join unnest($2::text[], $3::bigint[], $4::bigint[]) as k (stream, lane, after) using (stream, lane)
+    where c.name = $1 and c.position > coalesce(k.after, 0)
+)
+select g.stream, g.lane, g.upto, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body
+from grown g left join lateral (
+    select * from feed
+    where feed.lane = g.lane and feed.stream = g.stream
+        and feed.position > g.after and feed.position <= g.upto
+    order by feed.position
+    offset 0
+) f on true
 """
 
 
-async def read_new(connection: Connection, ranges: Iterable[tuple[LaneKey, int, int]]) -> list[PartnerLine]:
-    """The lines of all audiences behind one position of a lane up to another, lane by lane in order."""
-    given = list(ranges)
+async def read_news(
+    connection: Connection, seen: Vector, *, positions_max: int
+) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
+    """The lines of all audiences behind what was `seen`, lane by lane in order, and the new ends of the lanes
+    that have grown: `positions_max` further at most."""
     rows = await connection.fetch(
-        READ_NEW,
-        [key.stream for key, _, _ in given],
-        [key.lane for key, _, _ in given],
-        [after for _, after, _ in given],
-        [upto for _, _, upto in given],
+        NEWS,
+        PUBLISHER,
+        [key.stream for key in seen],
+        [key.lane for key in seen],
+        list(seen.values()),
+        positions_max,
     )
-    return [_line(row) for row in rows]
+    ends = {LaneKey(row["stream"], row["lane"]): row["upto"] for row in rows}
+    return [_line(row) for row in rows if row["position"] is not None], ends
 
 
 def _line(row: asyncpg.Record) -> PartnerLine:

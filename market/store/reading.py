@@ -1,8 +1,8 @@
 """How a reader's transaction says who reads: row-level security sees to the rest."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Generic, Literal, TypeVar
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -40,6 +40,19 @@ select set_config('lodestone.organisation', $1, true), set_config('lodestone.rol
 """
 
 
+DESK_SESSIONS: Final = {"lodestone.role": "desk"}
+"""Settings of sessions that only ever read as the desk: a single statement of theirs needs no transaction."""
+
+
+@contextmanager
+def unless_away() -> Iterator[None]:
+    """RecordUnavailable when the database is away."""
+    try:
+        yield
+    except _AWAY as error:
+        raise RecordUnavailable from error
+
+
 @asynccontextmanager
 async def reading(
     pool: Pool, *, organisation: UUID | None, role: ReaderRole, key: UUID | None = None
@@ -48,12 +61,10 @@ async def reading(
 
     RecordUnavailable when the database is away.
     """
-    try:
+    with unless_away():
         async with (
             acquire(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.fetchrow(SET_READER, str(organisation or ""), role, str(key or ""))
             yield connection
-    except _AWAY as error:
-        raise RecordUnavailable from error

@@ -28,7 +28,7 @@ DROP = "delete from ops.snapshot where name = $1 and stream = $2 and lane = $3"
 
 
 async def save(connection: Connection, name: str, key: LaneKey, snapshot: Snapshot) -> None:
-    """In the transaction that moves the reader's position."""
+    """In the transaction that moves the reader's position there, or after it."""
     await connection.execute(
         SAVE, name, key.stream, key.lane, snapshot.position, snapshot.format, snapshot.body
     )

@@ -35,6 +35,7 @@ from market.http.tokens import mint, secret_sha256
 from market.rules.parties import KeyDetails
 from market.rules.reach import Address, Reach
 from market.solver import Solver
+from market.store.reading import DESK_SESSIONS
 from tests.feed_support import publish
 from tests.market_support import Firm, Scene, project, scene_on
 
@@ -178,6 +179,8 @@ async def shop_on(
     """The clock of both quotas stands still: what is used up stays so."""
     async with scene_on(database) as scene:
         reader = await open_pool(database.dsn("reader"), size=4)
+        desk_sessions = partial(open_pool, database.dsn("reader"), size=1, session=DESK_SESSIONS)
+        tail = FeedTail(desk_sessions, wait_seconds_max=0.2)
         solver = Solver(children_max=1)
         try:
             app = app_behind(
@@ -198,7 +201,7 @@ async def shop_on(
                     strangers=CallerLimits(strangers, policy="address", clock_ns=lambda: 0),
                     solver=solver,
                     metrics=DoorMetrics(CollectorRegistry()),
-                    feed=FeedTail(reader, wait_seconds_max=0.2),
+                    feed=tail,
                     checks=checks or {},
                     body_bytes_max=BODY_BYTES_MAX,
                     public_url="https://door.example/",
@@ -209,5 +212,6 @@ async def shop_on(
             async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
                 yield Shop(scene=scene, app=app, client=client)
         finally:
+            await tail.stop()
             await solver.stop()
             await reader.close()

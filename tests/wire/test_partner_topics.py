@@ -219,7 +219,7 @@ async def test_a_publisher_killed_anywhere_says_the_same_again(
         async with serving(wiring, "relay"):
             await trade_for_a_while(scene)
             await eventually("the topics", lambda: published(scene))
-            await die(scene, database, kafka_bootstrap, topic_prefix, "subscription.handled:3")
+            await die(scene, database, kafka_bootstrap, topic_prefix, "publisher.sent:3")
             for firm in firms:
                 await switch(scene, firm, on=True)
             for label in ("partner.caught_up:5", "publisher.sent"):

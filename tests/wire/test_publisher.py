@@ -129,7 +129,7 @@ async def test_fewer_than_five_organisations_leave_no_line(
         assert {"public.clearings.v1", "public.pricing-rules.v1"} == {record.topic for record in tape}
 
 
-@pytest.mark.parametrize("label", ["subscription.handled", "subscription.committed"])
+@pytest.mark.parametrize("label", ["publisher.sent", "subscription.committed"])
 async def test_a_killed_publisher_says_the_same_again(
     database: Any, kafka_bootstrap: str, topic_prefix: str, label: str
 ) -> None:

@@ -1,0 +1,104 @@
+"""What the publisher shows of several lanes' batches, with their positions: one statement for all that wait.
+
+At a quiet rate a lane's batch is a single event, so a transaction for each would be most of the work.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from events.connections import DATABASE_AWAY, Pool, acquire
+from events.positions import NotOwner, Step
+from events.subscription import Batch
+from market.rules.partner_lines import PartnerLine
+from market.store import feed
+
+LINES_AT_ONCE_MAX: Final = 2_000
+"""A batch with more goes alone."""
+
+
+class Waiting(Struct, frozen=True, eq=False):
+    step: Step
+    lines: Sequence[PartnerLine]
+    written: "asyncio.Future[None]"
+
+
+class FeedWriter:
+    """Of one process, for all lanes of all streams that its publisher owns. While one statement is under way
+    what comes waits for the next."""
+
+    def __init__(self, pool: Pool, *, owner: str) -> None:
+        """`owner` is the publisher's own."""
+        self._pool = pool
+        self._owner = owner
+        self._waiting: list[Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, batch: Batch, lines: Sequence[PartnerLine]) -> None:
+        """Returns when the batch's lines are stored and its position is moved.
+
+        NotOwner as `Batch.transaction`. A statement that fails for one lane fails for no other.
+        """
+        waiting = Waiting(batch.step, lines, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all(), name="feed-writer")
+        await waiting.written
+        batch.stepped()
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            group = self._take()
+            try:
+                await self._write(group)
+            except DATABASE_AWAY as error:
+                _fail(group, error)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is of one of them
+                await self._write_singly(group, error)
+
+    def _take(self) -> list[Waiting]:
+        """Those that came first, without whom nobody waits for any more."""
+        count = lines = 0
+        for waiting in self._waiting:
+            lines += len(waiting.lines)
+            if count and lines > LINES_AT_ONCE_MAX:
+                break
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return [waiting for waiting in taken if not waiting.written.done()]
+
+    async def _write_singly(self, group: Sequence[Waiting], error: Exception) -> None:
+        if len(group) == 1:
+            _fail(group, error)
+            return
+        for waiting in group:
+            try:
+                await self._write([waiting])
+            except Exception as own:  # noqa: BLE001  the lane's own subscription tells of it
+                _fail([waiting], own)
+
+    async def _write(self, group: Sequence[Waiting]) -> None:
+        if not group:
+            return
+        async with acquire(self._pool) as connection:
+            moved = await feed.step(
+                connection,
+                self._owner,
+                [waiting.step for waiting in group],
+                [line for waiting in group for line in waiting.lines],
+            )
+        for waiting in group:
+            key, before = waiting.step.key, waiting.step.before.position
+            if key not in moved:
+                lost = NotOwner(f"{feed.PUBLISHER} on {key.stream}/{key.lane}: {before} is passed by another")
+                _fail([waiting], lost)
+            elif not waiting.written.done():
+                waiting.written.set_result(None)
+
+
+def _fail(group: Sequence[Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.written.done():
+            waiting.written.set_exception(error)

@@ -1,0 +1,105 @@
+"""What is shown of several lanes goes into one statement, and what is wrong with one of them is wrong with no
+other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from events.decision import LaneKey
+from events.envelope import Recorded
+from events.positions import NotOwner, read_place, take_leases
+from events.subscription import Batch
+from market.feed_writer import FeedWriter
+from market.rules.partner_lines import PartnerLine, ShownLane
+from market.store import feed
+from tests.conftest import Database
+from tests.market_support import Scene, scene_on
+
+OWNER, OTHER = "publisher of the test", "another publisher"
+STREAMS = ("market", "parties")
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+async def batches(scene: Scene, owner: str = OWNER) -> dict[LaneKey, tuple[Batch, list[PartnerLine]]]:
+    """All that happened, lane by lane, on lanes that `owner` has leased."""
+    lanes: dict[LaneKey, list[Recorded]] = {}
+    for stream in STREAMS:
+        for event in await scene.events(stream):
+            lanes.setdefault(LaneKey(stream, event.lane), []).append(event)
+    await take_leases(scene.pool, feed.PUBLISHER, owner, list(lanes), scene.operator.organisation, 60)
+    found: dict[LaneKey, tuple[Batch, list[PartnerLine]]] = {}
+    for key, events in lanes.items():
+        place, shown = await read_place(scene.pool, feed.PUBLISHER, key), ShownLane()
+        batch = Batch(scene.pool, feed.PUBLISHER, owner, key, place, events, range(len(events)))
+        found[key] = (batch, [line for event in events for line in shown.step(event)])
+    return found
+
+
+async def stored(scene: Scene) -> dict[LaneKey, int]:
+    rows = await scene.pool.fetch("select stream, lane, count(*) from feed group by stream, lane")
+    return {LaneKey(row["stream"], row["lane"]): row["count"] for row in rows}
+
+
+async def outcomes(
+    scene: Scene, given: dict[LaneKey, tuple[Batch, list[PartnerLine]]]
+) -> dict[LaneKey, type[BaseException] | None]:
+    writer = FeedWriter(scene.pool, owner=OWNER)
+    told = await asyncio.gather(
+        *(writer.write(batch, lines) for batch, lines in given.values()), return_exceptions=True
+    )
+    return {key: None if each is None else type(each) for key, each in zip(given, told, strict=True)}
+
+
+async def test_lanes_move_together_with_what_they_show(scene: Scene) -> None:
+    given = await batches(scene)
+    assert len(given) > 2
+    assert {None} == set((await outcomes(scene, given)).values())
+    assert {key: len(lines) for key, (_, lines) in given.items()} == await stored(scene)
+    for key, (batch, _) in given.items():
+        assert batch.place == await read_place(scene.pool, feed.PUBLISHER, key)
+        assert (batch.events[-1].position, len(batch.events)) == (batch.place.position, batch.done)
+
+
+async def test_a_lane_of_another_owner_stays_where_it_is(scene: Scene) -> None:
+    given = await batches(scene)
+    lost, *kept = given
+    await scene.pool.execute(
+        "update record.consumer set owner = $1 where name = $2 and stream = $3 and lane = $4",
+        OTHER,
+        feed.PUBLISHER,
+        *lost,
+    )
+    assert {lost: NotOwner, **dict.fromkeys(kept)} == await outcomes(scene, given)
+    assert {key: len(given[key][1]) for key in kept} == await stored(scene)
+    assert 0 == (await read_place(scene.pool, feed.PUBLISHER, lost)).position
+
+
+async def test_nothing_is_passed_twice(scene: Scene) -> None:
+    given, again = await batches(scene), await batches(scene)
+    await outcomes(scene, given)
+    before = await stored(scene)
+    assert {NotOwner} == set((await outcomes(scene, again)).values())
+    assert before == await stored(scene)
+
+
+async def test_what_cannot_be_stored_of_one_lane_holds_up_no_other(scene: Scene) -> None:
+    given = await batches(scene)
+    broken, *sound = given
+    batch, lines = given[broken]
+    given[broken] = (batch, [replace(lines[0], subject="a\0b")])
+    told = await outcomes(scene, given)
+    assert [broken] == [key for key, error in told.items() if error is not None]
+    assert {key: len(given[key][1]) for key in sound} == await stored(scene)
+    assert 0 == batch.done
