@@ -51,8 +51,9 @@ def choose(
     exclusive: set[LaneKey] = set()
     taken: set[LaneKey] = set()
     for command in under_way:
-        read |= command.reads
-        added |= command.adds
+        if not command.alone:
+            read |= command.reads
+            added |= command.adds
         scopes.add(_scope(command.request))
         taken.update(command.lanes)
     scopes.discard(None)

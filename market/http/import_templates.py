@@ -5,6 +5,7 @@ Read back, the example row is the example body.
 
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 from io import BytesIO, StringIO
 from typing import Any, Final, get_args, get_origin
 
@@ -18,6 +19,8 @@ from market.store.imports import FileFormat
 _TEXT: Final = "@"
 """The number format under which a spreadsheet leaves what is typed as it is."""
 _WIDTH: Final = 18
+_MADE_ON: Final = datetime(2026, 1, 1)  # noqa: DTZ001  a workbook's own time has no zone
+"""One file, whenever it is asked for."""
 
 
 def template(kind: Kind, form: FileFormat) -> bytes:
@@ -76,6 +79,7 @@ def _as_csv(head: list[str], example: list[str]) -> bytes:
 def _as_workbook(title: str, head: list[str], example: list[str]) -> bytes:
     written = BytesIO()
     book = xlsxwriter.Workbook(written, {"in_memory": True})
+    book.set_properties({"created": _MADE_ON})
     text, bold = book.add_format({"num_format": _TEXT}), book.add_format({"bold": True, "num_format": _TEXT})
     sheet = book.add_worksheet(title)
     sheet.set_column(0, len(head) - 1, _WIDTH, text)

@@ -228,7 +228,7 @@ async def list_messages(
     return page([_message(row) for row in rows], limit)
 
 
-# Whom it is worth to look after now: something waits and may be posted, or a range is asked for.
+# Whom it is worth to look after now: something waits and may be posted, a range is asked for, it was changed.
 READ_BUSY = """
 select m.webhook
 from ops.webhook_message m join ops.webhook_sender s using (webhook) join webhook w using (webhook)
@@ -238,6 +238,9 @@ union
 select p.webhook
 from ops.webhook_place p join ops.webhook_sender s using (webhook) join webhook w using (webhook)
 where s.owner = $1 and p.again and w.active and coalesce(s.not_before, '-infinity') <= clock_timestamp()
+union
+select s.webhook from ops.webhook_sender s join webhook w using (webhook)
+where s.owner = $1 and s.version < w.version
 """
 
 
