@@ -5,7 +5,7 @@ A repeat after a crash carries the same `ce_id`, so that a consumer can drop it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -19,11 +19,14 @@ from events.connections import Producer, SharedProducer
 log = structlog.get_logger("publishing")
 
 UUID_VERSION_8 = 8
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Message(Struct, frozen=True, kw_only=True):
     """One CloudEvent of a topic that is a view of the record; `data` is JSON.
 
+    Kafka's own timestamp of its record is `time` as well, so that it tells no more.
     `extensions`: names and values of attributes beyond those of CloudEvents 1.0.
     """
 
@@ -106,6 +109,7 @@ async def _send(producer: Producer, messages: Sequence[Message]) -> None:
             value=message.data,
             key=message.key.encode(),
             partition=message.partition,
+            timestamp_ms=(message.time - EPOCH) // MILLISECOND,
             headers=message_headers(message),
         )
         for message in messages

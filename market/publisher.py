@@ -1,11 +1,13 @@
 """PROCESS events → public and partner topics and the feed, through `rules.record_visibility`.
 
-The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone.
+The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone,
+and so does the event with which a line leaves (`rules.mixing`), whose time is all that it tells of time.
 What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from market.rules.book import Books
 from market.rules.crowd import Crowds, fold_crowd
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
+from market.rules.mixing import Mix, Told, leaving
 from market.rules.partner_lines import PartnerLine, partner_lines
 from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, see_event
@@ -41,10 +44,12 @@ STEPS_AT_ONCE: Final = 50
 
 
 class Tape(Struct, kw_only=True):
-    """A lane's books, who stands behind what in them, and how many lines each `<topic> <market>` has had."""
+    """A lane's books, who stands behind what in them, what of each market waits for the tape, and how many
+    lines each `<topic> <market>` has had."""
 
     books: Books = {}
     crowds: Crowds = {}
+    mixes: dict[UUID, Mix] = {}
     sequences: dict[str, int] = {}
 
 
@@ -73,9 +78,10 @@ PublicLine: TypeAlias = TapeLine | TapeAgreement
 
 
 class Shown(NamedTuple):
-    """What the public may see of an event, and the lines of those whom it concerns."""
+    """What leaves for the tape with an event, each line with the id of its own event; and the lines of those
+    whom it concerns."""
 
-    public: Struct | None
+    public: tuple[tuple[UUID, PublicLine], ...]
     partners: tuple[PartnerLine, ...]
 
 
@@ -85,39 +91,48 @@ Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Shown]
 
 def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Shown:
     market: UUID = event.data.market  # type: ignore[attr-defined]
-    before = Before(book=tape.books.get(market), crowd=tape.crowds.get(market))
-    shown = _shown(event, viewer, before)
+    book = tape.books.get(market)
+    before = Before(book=book, crowd=tape.crowds.get(market))
+    told: tuple[Told, ...] = ()
+    if book is not None:
+        seen = see_event(event, viewer, before)
+        assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
+        told = leaving(tape.mixes.setdefault(market, Mix()), event, seen, book)
+    shown = Shown(told, partner_lines(event, before))
     fold_crowd(tape.books, tape.crowds, event, viewer)
     return shown
 
 
 def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _shown(event, viewer, Before(deals=tape.deals))
+    shown = _at_once(event, viewer, Before(deals=tape.deals))
     fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
     return shown
 
 
 def show_materials(tape: LotTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _shown(event, viewer, Before(lots=tape.lots))
+    shown = _at_once(event, viewer, Before(lots=tape.lots))
     fold_lots(tape.lots, event.data)
     return shown
 
 
 def show_register(tape: Register, event: Recorded, viewer: PublicViewer) -> Shown:
     del tape
-    return _shown(event, viewer, Before())
+    return _at_once(event, viewer, Before())
 
 
-def _shown(event: Recorded, viewer: PublicViewer, before: Before) -> Shown:
-    return Shown(see_event(event, viewer, before), partner_lines(event, before))
+def _at_once(event: Recorded, viewer: PublicViewer, before: Before) -> Shown:
+    seen = see_event(event, viewer, before)
+    assert isinstance(seen, TapeAgreement | None), f"the public may not see {type(seen).__name__}"
+    return Shown(() if seen is None else ((event.id, seen),), partner_lines(event, before))
 
 
 class Line(Struct, frozen=True):
-    """A line with its place on the tape of its topic and market."""
+    """A line of `event` with its place on the tape of its topic and market, and the time at which it left."""
 
-    event: Recorded
+    event: UUID
     line: PublicLine
     sequence: int
+    time: datetime
 
 
 class Publisher(Generic[T]):
@@ -159,8 +174,8 @@ class Publisher(Generic[T]):
         lines: list[Line] = []
         shown: list[PartnerLine] = []
         for number, event in enumerate(batch.events, 1):
-            line, partners = self._step(tape, event)
-            lines += [] if line is None else [line]
+            told, partners = self._step(tape, event)
+            lines += told
             shown += partners
             if number % STEPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -181,26 +196,26 @@ class Publisher(Generic[T]):
             await self._memory.keep(connection, lane, snapshot)
         self._unsaved[lane] = 0
 
-    def _step(self, tape: T, event: Recorded) -> tuple[Line | None, tuple[PartnerLine, ...]]:
-        """Bring the tape past the event; its line, if the public may see one, and those of partners."""
-        seen, partners = self._show(tape, event, self._viewer)
-        if seen is None:
-            return None, partners
-        assert isinstance(seen, PublicLine), f"the public may not see {type(seen).__name__}"
-        place = f"{seen.topic} {seen.market}"
-        tape.sequences[place] = tape.sequences.get(place, 0) + 1
-        return Line(event, seen, tape.sequences[place]), partners
+    def _step(self, tape: T, event: Recorded) -> tuple[list[Line], tuple[PartnerLine, ...]]:
+        """Bring the tape past the event; the lines that leave with it, and those of partners."""
+        shown = self._show(tape, event, self._viewer)
+        lines: list[Line] = []
+        for told, seen in shown.public:
+            place = f"{seen.topic} {seen.market}"
+            tape.sequences[place] = tape.sequences.get(place, 0) + 1
+            lines.append(Line(told, seen, tape.sequences[place], event.time))
+        return lines, shown.partners
 
     def _message(self, line: Line) -> Message:
         seen = line.line
         return Message(
             topic=self._prefix + seen.topic,
             key=str(seen.market),
-            id=tape_id(self._viewer.key, line.event.id),
+            id=tape_id(self._viewer.key, line.event),
             type=f"public.{_kind(seen)}.v1",
             source=SOURCE,
             subject=_subject(seen),
-            time=line.event.time,
+            time=line.time,
             data=msgspec.json.encode(wire(seen, line.sequence), order="deterministic"),
         )
 

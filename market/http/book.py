@@ -26,12 +26,13 @@ from market.http.numbers import KILOGRAMS, PERCENT
 from market.http.paging import Listing
 from market.http.reads import as_caller, as_of, viewer
 from market.rules.book import Book
+from market.rules.crowd import TapeViewer
 from market.rules.exports import BookFile
 from market.rules.tape import OrderTopic, TapeOrder, public_book
 from market.rules.viewers import AuditorViewer, InitiativeViewer, OperatorViewer, PublicViewer
 from market.rules.visibility import see_book
 from market.rules.wording import Code
-from market.store import members
+from market.store import clearings, members
 
 BOOKS_KEPT: Final = 64
 
@@ -72,6 +73,7 @@ class PercentBand(Body, frozen=True, kw_only=True):
 class BookEntry(Body, frozen=True, kw_only=True):
     """An open order without owner, place, price or composition. `id` is the one of the public tape.
 
+    `basis_percent_of_product`: a step of 10 %, wider where few groups of companies are in it.
     `forecast`: supply that is not there yet.
     """
 
@@ -126,9 +128,9 @@ class KeptBooks:
     answer=(Listing[BookEntry], ClearingBook),
     cost=COST,
     description=(
-        "Quantities and contents in bands, no price, no owner. A form is shown while enough groups of "
-        "companies stand on its side and none holds more than half. `as_of` is the lane position of the "
-        f"book, for traders the newest cut before it. {RATE} "
+        "Open orders that the newest round took: quantities and contents in bands, no price, no owner. A "
+        "form is shown while enough groups of companies stand on its side and none holds more than half. "
+        f"`as_of` is the lane position of the book, for traders the newest cut before it. {RATE} "
         "With `format=clearing` an auditor gets the book whole, an operator without orders that no cut has "
         "taken yet; every such reading is logged."
     ),
@@ -209,9 +211,16 @@ async def _lines(call: Call[Any, BookQuery]) -> tuple[int, tuple[TapeOrder, ...]
     looking = (
         PublicViewer(key=key) if initiative is None else InitiativeViewer(initiative=initiative, key=key)
     )
-    lines = await loads.work(partial(public_book, book, looking))
+    async with as_caller(call) as connection:
+        cut = await clearings.newest_cut(connection, market, completed_by=book.position)
+    lines = await loads.work(partial(_anonymised, book, cut, looking))
     kept.keep(market, initiative, book.position, lines)
     return book.position, lines
+
+
+def _anonymised(book: Book, cut: int, looking: TapeViewer) -> tuple[TapeOrder, ...]:
+    """Of orders that the cut has taken: else who reads often knows when each came, and what came with it."""
+    return public_book(see_book(book, OperatorViewer(cut=cut)), looking)
 
 
 def _key(line: TapeOrder) -> tuple[str, str]:

@@ -35,7 +35,8 @@ In the order of reading, each line from what a command meets first to what it re
                  crma_statement (of a product's magnets); crma_rules (what applies when)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,
                  crma_visibility; viewers,
-                 own_side, own_round, explanations, standings, tickets, tape, taping, crowd;
+                 own_side, own_round, explanations, standings, tickets, tape, taping, crowd, content_bands,
+                 mixing (what leaves for the tape together);
                  contract_visibility, deal_tape, deals; party_visibility, facts
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_schemas
     webhooks     webhooks (the endpoints), webhook_terms; webhook_signing, webhook_retries; reach (which

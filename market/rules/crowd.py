@@ -1,6 +1,6 @@
 """Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import assert_never
 from uuid import UUID
 
@@ -116,7 +116,7 @@ def published_forms(
     return frozenset(
         form
         for form, behind in crowd.of(side).items()
-        if _is_crowd(_grams(behind, with_held=with_held), book.terms.public_organisations_min)
+        if is_crowd(_grams(behind, with_held=with_held), book.terms.public_organisations_min)
     )
 
 
@@ -127,8 +127,9 @@ def _grams(behind: Behind, *, with_held: bool) -> list[int]:
     return [group.available_g for group in groups if group.available_g]
 
 
-def _is_crowd(grams: list[int], groups_min: int) -> bool:
-    return len(grams) >= groups_min and max(grams) * HALF <= sum(grams)
+def is_crowd(figures: Collection[int], groups_min: int) -> bool:
+    """Of groups of companies: enough of them, none with more than half."""
+    return len(figures) >= groups_min and max(figures, default=0) * HALF <= sum(figures)
 
 
 def forms_of(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:

@@ -1,10 +1,11 @@
 """The public tape and the anonymised book: no name, no price before a trade, no assay."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from events.market_events import (
     ClearingAbandoned,
@@ -15,6 +16,7 @@ from events.market_events import (
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import Commitment, ProductForm, Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.content_bands import widened
 from market.rules.crowd import Crowd, TapeViewer, crowd_of, forms_of, published_forms, shown_to
 from market.rules.viewers import (
     Band,
@@ -31,6 +33,7 @@ OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "pub
 class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
     """An order without owner, place, price or composition. Grams of basis and ppb of product in bands.
 
+    `content_ppb`: a step of 10 %, wider where few groups of companies are in it.
     `forecast`: true of supply that is not there yet; else absent.
     """
 
@@ -93,17 +96,26 @@ TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet
 
 def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
     """The anonymised book: all open orders that may be shown, sorted by public id, which tells nothing."""
-    found: list[TapeOrder] = []
+    found: dict[tuple[str, ...], list[tuple[UUID, TapeOrder]]] = {}
     sides: tuple[Side, ...] = ("seller", "buyer")
     crowd = crowd_of(book, viewer)
     for side in sides:
         forms = published_forms(crowd, book, side)
-        lines = (
-            _line(order_topic(order), order.order, "posted", order.terms, book.market, forms, viewer)
-            for order in _shown_orders(book, side, viewer)
-        )
-        found += [line for line in lines if line is not None]
-    return tuple(sorted(found, key=lambda line: (line.topic, line.id)))
+        for order in _shown_orders(book, side, viewer):
+            line = _line(order_topic(order), order.order, "posted", order.terms, book.market, forms, viewer)
+            if line is not None:
+                alike = found.setdefault((line.topic, *line.forms), [])
+                alike.append((book.members[order.organisation].group, line))
+    lines = [line for alike in found.values() for line in in_shared_bands(alike, book)]
+    return tuple(sorted(lines, key=lambda line: (line.topic, line.id)))
+
+
+def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> Iterable[TapeOrder]:
+    """Lines of one kind and its forms that are shown together, each with its group, in the same order."""
+    contents = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
+    bands = widened(contents, book.terms.public_organisations_min)
+    for _, line in alike:
+        yield line if line.content_ppb is None else replace(line, content_ppb=bands[line.content_ppb])
 
 
 def order_topic(order: SupplyOrder | RequirementOrder) -> OrderTopic:

@@ -54,6 +54,7 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
     """The public line of a fact, None when it has none. `book` and `crowd` stand before the fact.
 
     A match is a trade once nobody can decline it any more: when struck between firm orders, else confirmed.
+    Lines of orders and trades leave among others only: `mixing` says when.
     """
     match fact:
         case RuleSetPublished():

@@ -702,6 +702,9 @@ async def test_the_anonymised_book_joins_with_nothing(shop: Shop) -> None:
     firms = [*scene.sellers, *[await scene.register(f"seller-{n}") for n in range(2, 6)]]
     offers = [await scene.offer(firm) for firm in firms]
     path = f"/v1/markets/{shop.market}/book"
+    early = await shop.ask("GET", path, by=scene.buyers[0])
+    assert [] == early.json()["items"], "who reads often would learn when each came"
+    await scene.conclude(await scene.plan())
     answer = await shop.ask("GET", f"{path}?limit=4", by=scene.buyers[0])
     entries = answer.json()["items"]
     assert (4, 6) == (len(entries), len(offers))

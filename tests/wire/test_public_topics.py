@@ -111,20 +111,28 @@ def demand(k: int, limit: int) -> dict[str, Any]:
 
 
 async def trade_oddly(scene: Scene) -> None:
-    """Every kind of public line: all actions on all orders, a round, a trade at once and a confirmed one."""
+    """Every kind of public line: all actions on all orders, a round, a trade at once and a confirmed one.
+
+    Every action falls among lines of five firms, else it would wait.
+    """
     desk = scene.desk
     dear, unmet = [], []
+    kept, spare, waiting = [], [], []
     for k, (seller, buyer) in enumerate(zip(scene.sellers, scene.buyers, strict=True)):
         open_terms = {"commitment": "subject_to_confirmation"} if k == FIRMS - 1 else {}
         await scene.offer(seller, **supply(k, ask_of(k)), **open_terms)
         dear.append(await scene.lot(seller, f"LOT-{k}", **supply(k, dear_of(k))))
         await scene.require(buyer, **demand(k, limit_of(k)), **open_terms)
         unmet.append(await scene.require(buyer, **demand(k, low_of(k))))
+    for k, (seller, buyer) in enumerate(zip(scene.sellers, scene.buyers, strict=True)):
+        kept.append(await scene.offer(seller, **supply(k, dear_of(k))))
+        spare.append(await scene.lot(seller, f"LOT-{k}-B", **supply(k, dear_of(k))))
+        waiting.append(await scene.require(buyer, **demand(k, low_of(k))))
     seller, buyer = scene.sellers[0], scene.buyers[0]
-    kept, dropped = [await scene.offer(seller, **supply(0, dear_of(0))) for _ in range(2)]
     amended = supply_draft(seller, **supply(0, dear_of(FIRMS)))
-    await offers.amend(desk, seller.trader, order=kept, expected_version=1, draft=amended)
-    await offers.withdraw(desk, seller.trader, order=dropped, expected_version=1)
+    await offers.amend(desk, seller.trader, order=kept[0], expected_version=1, draft=amended)
+    await offers.withdraw(desk, scene.sellers[1].trader, order=kept[1], expected_version=1)
+    await scene.offer(scene.sellers[2], **supply(2, dear_of(2)))
     await lots.grade(
         desk, seller.trader, order=dear[0], condition="B", inspector="inspector-0", expected_version=1
     )
@@ -143,9 +151,10 @@ async def trade_oddly(scene: Scene) -> None:
             for firm in (scene.sellers[-1], scene.buyers[-1]):
                 await matches.answer(desk, firm.trader, match=each.match, answer="confirmed")
     scene.clock.now = VALID_UNTIL
-    await offers.expire(desk, scene.operator, order=kept)
-    await lots.expire(desk, scene.operator, order=dear[2])
-    await requirements.expire(desk, scene.operator, order=unmet[2])
+    for k in (0, 2, 3, 4, 5):
+        await offers.expire(desk, scene.operator, order=kept[k])
+        await lots.expire(desk, scene.operator, order=spare[k])
+        await requirements.expire(desk, scene.operator, order=waiting[k])
 
 
 async def secrets_of(scene: Scene) -> Secrets:
