@@ -71,7 +71,8 @@ order by m.match
 """
 
 
-# An agreement without a match names its facility in its terms: those of the facility's owner are few.
+# An agreement without a match names its facility in its terms. Of its seller's agreements these are few, and
+# have an index of their own: most come of matches.
 READ_AGREED = """
 select f.facility, a.agreement, a.status, a.body
 from facility f join agreement a on a.seller = f.organisation
