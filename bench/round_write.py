@@ -55,10 +55,10 @@ class Round(Struct):
 
 
 class Spent(Struct, frozen=True, kw_only=True):
-    """`cpu_us`: of the processor, an event, by process."""
+    """`cpu_us_per_event`: of the processor, by process."""
 
     milliseconds: float
-    cpu_us: dict[str, float]
+    cpu_us_per_event: dict[str, float]
 
 
 class _Clock:
@@ -67,7 +67,7 @@ class _Clock:
 
     def read(self) -> Spent:
         took = time.perf_counter() - self._began_at
-        return Spent(milliseconds=1_000 * took, cpu_us=self._meter.per_item_us(self._events))
+        return Spent(milliseconds=1_000 * took, cpu_us_per_event=self._meter.per_item_us(self._events))
 
 
 async def main() -> None:
@@ -97,12 +97,12 @@ async def measure(running: Servers, report: Report, matches: int, repetitions: i
 
     async def ours() -> float:
         spent = await _write(running, await copied(), cleared, rows)
-        cpu.add(OURS, spent.cpu_us)
+        cpu.add(OURS, spent.cpu_us_per_event)
         return spent.milliseconds
 
     async def bare() -> float:
         spent = await _write_bare(running, await copied(), rows)
-        cpu.add(BARE, spent.cpu_us)
+        cpu.add(BARE, spent.cpu_us_per_event)
         return spent.milliseconds
 
     found = await alternate([(OURS, ours), (BARE, bare)], repetitions, "ms")

@@ -50,8 +50,9 @@ class CapacityCount(Struct, frozen=True, kw_only=True):
     """An order held against its facility when it was posted or last amended, an agreement when its seller
     signed it as binding, by the rule of that day.
 
-    No quarters: no facility that states a capacity for the form, and nothing was counted. `position`: of the
-    member's copy in its own lane that the capacity was read from.
+    No quarters: no facility that states a capacity for the form, or an amendment of an agreement that asks no
+    quarter for more; nothing was counted. `position`: of the member's copy in its own lane that the capacity
+    was read from.
     """
 
     rule: CapacityRule

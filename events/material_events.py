@@ -20,13 +20,14 @@ from events.passport_terms import (
     PassportContent,
     RetireReason,
 )
-from events.twin_terms import ProductTwinTerms, TwinVersion
+from events.twin_terms import ProductTwinTerms
 from events.vocabulary import (
     CustodyModel,
     Instant,
     LongText,
     MassG,
     PhysicalLot,
+    TwinVersion,
     ValueChainStage,
 )
 

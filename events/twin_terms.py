@@ -12,7 +12,6 @@ from events.vocabulary import Code, Text
 ToolClass = Literal["none", "basic", "supplied", "commercially_available", "proprietary"]
 """What a step needs: nothing, tools that everybody has, one that comes with the product, one that is on sale,
 one that only its maker has."""
-TwinVersion = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class TwinMagnet(CoreMagnet, frozen=True, kw_only=True):

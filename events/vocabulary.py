@@ -257,11 +257,15 @@ class PhysicalLot(Struct, frozen=True, kw_only=True):
     passport: UUID | None = None
 
 
+TWIN_VERSIONS_MAX = 10_000
+TwinVersion = Annotated[int, Meta(ge=1, le=TWIN_VERSIONS_MAX)]
+
+
 class TwinReference(Struct, frozen=True, kw_only=True):
     """A version of a product twin; it never changes."""
 
     twin: UUID
-    version: Annotated[int, Meta(ge=1, le=10_000)]
+    version: TwinVersion
 
 
 class Footprint(Struct, frozen=True, kw_only=True):

@@ -1209,6 +1209,8 @@ CREATE INDEX agreement_proposal_of ON state.agreement_proposal USING btree (agre
 
 CREATE INDEX agreement_volume_due ON state.agreement USING btree (volume_due_time, agreement) WHERE (volume_due_time IS NOT NULL);
 
+CREATE INDEX agreement_without_match ON state.agreement USING btree (seller, agreement) WHERE ((match IS NULL) AND (status <> ALL (ARRAY['expired'::text, 'terminated'::text])));
+
 CREATE INDEX api_key_by_id ON state.api_key USING btree (api_key);
 
 CREATE INDEX api_key_by_organisation ON state.api_key USING btree (organisation, api_key);

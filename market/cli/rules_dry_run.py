@@ -170,16 +170,13 @@ def _organisations(trial: _Trial) -> Table:
         box=None, pad_edge=False,
     )  # fmt: skip
     for change in trial.found.organisations[:ORGANISATIONS_SHOWN_MAX]:
-        cells = [trial.names[change.organisation]]
-        for kind, member in (
-            (None, "matches"),
-            (KILOGRAMS, "quantity_basis_g"),
-            (EUR_CENTS, "amount_cents_eur"),
-        ):
-            for traded in (change.before, change.after):
-                value: int = getattr(traded, member)
-                cells.append(str(value) if kind is None else kind.text(value))
-        table.add_row(*cells)
+        both = change.before, change.after
+        table.add_row(
+            trial.names[change.organisation],
+            *(str(traded.matches) for traded in both),
+            *(KILOGRAMS.text(traded.quantity_basis_g) for traded in both),
+            *(EUR_CENTS.text(traded.amount_cents_eur) for traded in both),
+        )
     return table
 
 

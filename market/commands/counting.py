@@ -2,8 +2,8 @@
 
 Most orders are not, and pay nothing. One that is learns so under its lane, leaves nothing, and comes again in
 the facility's turn: its row is locked, since other markets stand in other lanes; where it is forecast from
-returns, the rows of all facilities of its seller. A batch holds one counted order, and rows are locked in
-their order, so that none can deadlock.
+returns, the rows of all facilities that its seller ever had. A batch holds one counted order, and rows are
+locked in their order, so that none can deadlock.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -44,14 +44,17 @@ def in_turn(
         connection: Connection, asked: Sequence[InMarket[Counted]], moment: Moment
     ) -> Sequence[S | None]:
         states = await load(connection, asked, moment)
-        turns = [
-            _facilities(state, ask.argument)
-            for state, ask in zip(states, asked, strict=True)
-            if state is not None and ask.argument.counting
-        ]
+        turns = [ask.argument for ask in asked if ask.argument.counting]
         if not turns:
             return states
-        found = await claims.read_in_turn(connection, frozenset[UUID]().union(*turns), moment.now)
+        found = await claims.read_in_turn(
+            connection,
+            {turn.draft.facility for turn in turns},
+            moment.now,
+            sellers={
+                turn.caller.organisation for turn in turns if isinstance(turn.draft.forecast, ReturnForecast)
+            },
+        )
         return [
             replace(state, claims=_claims(found, ask.argument), ahead=_ahead(found, ask.argument))
             if state is not None and ask.argument.counting
@@ -78,17 +81,10 @@ async def counted(
         return await submitted(replace(argument, counting=True), COUNTED)
 
 
-def _facilities(state: PostingState, argument: PostSupply | AmendSupply) -> frozenset[UUID]:
-    """All of the seller's where it offers units that come back, else the one that it names."""
-    own = frozenset((argument.draft.facility,))
-    if isinstance(argument.draft.forecast, ReturnForecast) and state.member is not None:
-        own |= {site.facility for site in state.member.facilities}
-    return own
-
-
 def _ahead(
     found: Mapping[UUID, tuple[Claim | ContractClaim, ...]], argument: PostSupply | AmendSupply
 ) -> tuple[Claim, ...]:
+    """What the seller has offered of units that come back, by its other orders."""
     own = argument.order if isinstance(argument, AmendSupply) else None
     return tuple(
         each

@@ -10,7 +10,6 @@ from msgspec import UNSET
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
-from contracts.rules.capacity import exceeded
 from contracts.rules.days import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
@@ -27,7 +26,7 @@ from events.contract_events import (
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
 from market.commands import agreement_signing
-from market.http import lists
+from market.http import capacity_warnings, lists
 from market.http.access import READERS, TRADERS
 from market.http.agreement_terms import AgreementTerms
 from market.http.agreement_views import (
@@ -54,11 +53,6 @@ from market.store import markets, members, party_reads
 
 TAG: Final = "Agreements"
 PROPOSALS: Final = range(1, 100_000)
-UNCOUNTED: Final = Warned(
-    code="capacity_not_counted",
-    detail="No match led to the agreement and its terms name no facility: it is counted against none.",
-    pointer="/terms/source",
-)
 
 
 class AgreementQuery(ReasonedPage, frozen=True, kw_only=True):
@@ -179,7 +173,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             version=1,
             status="draft",
             proposal=1,
-            warnings=(UNCOUNTED,) if fact.terms.source is UNSET else (),
+            warnings=capacity_warnings.of_draft(fact.terms),
             **outcome.accepted(),
         ),
         status=outcome.status,
@@ -371,18 +365,14 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
         group=await _group(call),
     )
     outcome = await given(call, agreement_signing.sign, argument)
-    return accepted(call, outcome, await _flagged(call, outcome.fact(AgreementSigned)))
+    return accepted(call, outcome, await _warnings(call, outcome.fact(AgreementSigned)))
 
 
-async def _flagged(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
-    """What was counted of the seller's facility, where the rule of the market does not refuse it."""
+async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
     if fact.capacity is UNSET:
         return ()
-    if not fact.capacity.quarters:
-        return (UNCOUNTED,)
     (row,) = await _proposals(call, fact.proposal)
-    passed = exceeded(fact.capacity, row.terms.product.form)
-    return tuple(Warned(code=each.code, detail=each.detail(), pointer="/proposal") for each in passed)
+    return capacity_warnings.of_signature(row.terms, fact.capacity)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

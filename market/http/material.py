@@ -16,6 +16,7 @@ from events.vocabulary import (
     Instant,
     PackagingUnit,
     ProductForm,
+    TwinVersion,
     ValueChainStage,
 )
 from market.http.faults import Fault, InvalidInputError
@@ -92,7 +93,7 @@ class NamedTwin(Body, frozen=True, kw_only=True):
     """A version of a product twin of one's own."""
 
     id: ProductTwinId
-    version: Annotated[int, Meta(ge=1, le=10_000)]
+    version: TwinVersion
 
     def inside(self) -> words.TwinReference:
         return words.TwinReference(twin=to_uuid(self.id), version=self.version)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET
@@ -108,14 +109,15 @@ def _waste_reasons(
     at: datetime,
     until: datetime,
 ) -> Iterator[Ineligibility]:
-    permit, consent, of_routes = _waste_papers(supply, requirement, seller, buyer, at)
-    if of_routes is not None and of_routes >= until and (permit is None or permit < until):
-        yield Ineligibility(code="waste_route_unlicensed", subject=requirement.rex_route)
-    elif permit is None or permit < until:
-        yield Ineligibility(
-            code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
-        )
-    if consent is None or consent < until:
+    held = _waste_papers(supply, requirement, seller, buyer, at)
+    if held.permit is None or held.permit < until:
+        if held.any_route is not None and held.any_route >= until:
+            yield Ineligibility(code="waste_route_unlicensed", subject=requirement.rex_route)
+        else:
+            yield Ineligibility(
+                code="waste_licence_missing", subject=supply.ewc_code, buyer_figure=f"to {day_text(until)}"
+            )
+    if held.consent is None or held.consent < until:
         source, destination = _ways_ends(supply, requirement, seller, buyer)
         yield Ineligibility(
             code="shipment_consent_missing",
@@ -128,17 +130,26 @@ def waste_papers_until(
     supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
 ) -> datetime | None:
     """Until when the buyer may take this waste from this seller; None when it may not."""
-    permit, consent, _ = _waste_papers(supply, requirement, seller, buyer, at)
-    return None if permit is None or consent is None else min(permit, consent)
+    held = _waste_papers(supply, requirement, seller, buyer, at)
+    return None if held.permit is None or held.consent is None else min(held.permit, held.consent)
+
+
+class _WastePapers(NamedTuple):
+    """Until when the buyer's site has each; None: it has none. A consent within one country never ends.
+
+    `any_route`: a permit, whatever routes it allows.
+    """
+
+    permit: datetime | None
+    consent: datetime | None
+    any_route: datetime | None
 
 
 def _waste_papers(
     supply: SupplyTerms, requirement: RequirementTerms, seller: Member, buyer: Member, at: datetime
-) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Until when a permit holds, a shipment consent, which within one country is not needed, and a permit for
-    whatever route."""
+) -> _WastePapers:
     source, destination = _ways_ends(supply, requirement, seller, buyer)
-    permits, consents, of_routes = [], [], []
+    permits, consents, any_route = [], [], []
     for licence in buyer.licences:
         if (
             licence.facility != requirement.facility
@@ -150,12 +161,12 @@ def _waste_papers(
             if source in licence.from_countries:
                 consents.append(licence.valid_until)
         elif not licence.from_countries or source in licence.from_countries:
-            of_routes.append(licence.valid_until)
+            any_route.append(licence.valid_until)
             if licence.routes is UNSET or requirement.rex_route in licence.routes:
                 permits.append(licence.valid_until)
     if source == destination:
         consents.append(datetime.max.replace(tzinfo=UTC))
-    return max(permits, default=None), max(consents, default=None), max(of_routes, default=None)
+    return _WastePapers(*(max(until, default=None) for until in (permits, consents, any_route)))
 
 
 def _ways_ends(

@@ -40,7 +40,7 @@ class ForecastExceeded(Refusal):
 
 
 class ForecastShared(Refusal):
-    """{quarter}, {quantile} figure of {product}: {figure}; {others} offered on its units, {offered} more."""
+    """The {quantile} figure of {product} in {quarter} is {figure}: {others} are offered, {offered} added."""
 
     code = "forecast_shared"
 

@@ -16,13 +16,13 @@ from events.passport_terms import Magnet
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.rex_terms import CoreMagnet
 from events.twin_terms import ProductTwinTerms, TwinMagnet
-from events.vocabulary import ANALYTES, PPB, Position, lane_of
+from events.vocabulary import ANALYTES, PPB, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.defects import ElementUnknown
 from market.rules.element_masses import MG_PER_G
 from market.rules.forecast_defects import SharesAboveMagnet
 from market.rules.passport_refusals import PassportUnknown
-from market.rules.twin_defects import BillNotOfRecord, RecordMissing, TwinAbsent
+from market.rules.twin_defects import BillNotOfRecord, RecordMissing, TwinAbsent, TwinVersionsUsed
 
 Bill = Mapping[int, int]
 """Pieces by milligrams of one."""
@@ -33,7 +33,7 @@ class ProductTwin(Struct, frozen=True, kw_only=True):
 
     twin: UUID
     organisation: UUID
-    version: int
+    version: TwinVersion
     position: Position
     terms: ProductTwinTerms
 
@@ -107,6 +107,8 @@ def _standing(twin: ProductTwin | None, argument: StateTwin) -> ProductTwin | No
         raise TwinAbsent
     if twin.version != argument.expected_version:
         raise VersionStale(expected=argument.expected_version, current=twin.version)
+    if twin.version == TWIN_VERSIONS_MAX:
+        raise TwinVersionsUsed(most=TWIN_VERSIONS_MAX)
     return twin
 
 

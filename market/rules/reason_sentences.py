@@ -43,7 +43,7 @@ SENTENCES: dict[str, str] = {
         "The lot is waste (code {subject}), and the buyer's site has no permit for it to the end of delivery."
     ),
     "waste_route_unlicensed": (
-        "The lot is waste, and no permit of the buyer's site allows the route that it declares ({subject})."
+        "The lot is waste, and no permit of the buyer's site allows the requirement's Re-X route ({subject})."
     ),
     "window_disjoint": "Delivery and window overlap by less than the requirement asks for.",
 }

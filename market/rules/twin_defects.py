@@ -9,6 +9,12 @@ class TwinAbsent(Refusal):
     code = "twin_absent"
 
 
+class TwinVersionsUsed(Refusal):
+    """A product twin has {most} versions at most, and this has them: state a new one."""
+
+    code = "twin_versions_used"
+
+
 class TwinUnknown(Refusal):
     """There is no such version of a product twin of yours."""
 
@@ -28,7 +34,7 @@ class BillNotOfRecord(Refusal):
 
 
 class ForecastNotOfTwin(Refusal):
-    """The forecast states {stated} as {member}, version {version} of its twin {kept}."""
+    """As {member} the forecast states {stated}; version {version} of its twin has {kept}."""
 
     code = "forecast_not_of_twin"
 

@@ -1,13 +1,14 @@
 """What an order may say that rests on a product twin: a forecast of its returns, a lot of its cores."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
 from msgspec import UNSET
 
-from events.forecast_terms import Bounds, ProductMagnet, ReturnForecast
-from events.fractions import decimal_text
+from events.forecast_terms import Bounds, ElementShare, ProductMagnet, ReturnForecast, ShareBounds
+from events.fractions import decimal_text, ppb_text
 from events.refusal import Refusal
 from events.rex_terms import Core
 from events.twin_terms import TwinMagnet
@@ -17,6 +18,7 @@ from market.rules.supplies import SupplyDraft
 from market.rules.twin_defects import CoreAboveTwin, ForecastNotOfTwin, TwinUnknown
 
 Twins: TypeAlias = Mapping[TwinReference, ProductTwin]
+Elements: TypeAlias = tuple[ElementShare, ...]
 FORECAST = "/forecast/returns"
 
 
@@ -50,10 +52,10 @@ def product_magnets(magnets: Iterable[TwinMagnet]) -> tuple[ProductMagnet, ...]:
 
 def _forecast_refusals(forecast: ReturnForecast, twin: ProductTwin) -> Iterator[Refusal]:
     kept = twin.terms
-    magnets = product_magnets(kept.magnets)
     told = []
-    if forecast.magnets != magnets:
-        told.append(("magnets", bill_text(bill_of(forecast.magnets)), bill_text(bill_of(magnets))))
+    magnets = product_magnets(kept.magnets)
+    if _alike(forecast.magnets) != _alike(magnets):
+        told.append(("magnets", *_magnets_texts(forecast.magnets, magnets)))
     stated_life = (forecast.scale_micro_years, forecast.shape_micro)
     kept_life = (kept.scale_micro_years, kept.shape_micro)
     if stated_life != kept_life:
@@ -66,6 +68,33 @@ def _forecast_refusals(forecast: ReturnForecast, twin: ProductTwin) -> Iterator[
             stated=stated,
             kept=of_twin,
         )
+
+
+def _alike(magnets: Iterable[ProductMagnet]) -> Counter[tuple[int, Elements]]:
+    """Pieces by mass and elements, in whatever lines and order they are stated."""
+    found: Counter[tuple[int, Elements]] = Counter()
+    for magnet in magnets:
+        elements = sorted(magnet.elements, key=lambda each: each.element)
+        found[magnet.mass_mg, tuple(elements)] += magnet.pieces
+    return found
+
+
+def _magnets_texts(stated: Iterable[ProductMagnet], kept: Iterable[ProductMagnet]) -> tuple[str, str]:
+    """Both bills; where these agree, what the first magnets that differ are made of."""
+    bills = bill_of(stated), bill_of(kept)
+    if bills[0] != bills[1]:
+        return bill_text(bills[0]), bill_text(bills[1])
+    ours, theirs = _alike(stated), _alike(kept)
+    return _made_text(*next(iter(ours - theirs))), _made_text(*next(iter(theirs - ours)))
+
+
+def _made_text(mass_mg: int, elements: Elements) -> str:
+    shares = [f"{each.element} {_shares_text(each.fraction_ppb)}" for each in elements]
+    return f"{g_text(mass_mg)} with {', '.join(shares)}"
+
+
+def _shares_text(share_ppb: ShareBounds) -> str:
+    return " / ".join(map(ppb_text, (share_ppb.low, share_ppb.middle, share_ppb.high)))
 
 
 def _core_refusals(core: Core, twin: ProductTwin) -> Iterator[Refusal]:

@@ -12,14 +12,15 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from events.connections import Connection
-from events.contract_terms import AgreementTerms, FixedVolume
+from events.contract_terms import AgreementStatus, AgreementTerms, FixedVolume
 from market.rules.agreement_counting import contract_volume, start_of
 from market.rules.capacities import MONTHS
 from market.rules.committed import Claim, ContractClaim, ContractVolume, ContractYears, Taken
 from market.store.supplies import decode_in_book
 
 RELEASED: Final = "terminated"
-BOUND: Final = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
+BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
+"""As `contracts.rules.agreement` has it, from which no table of the market imports."""
 
 
 class _Signed(Struct, frozen=True):
@@ -44,9 +45,11 @@ class _Agreement(Struct, frozen=True):
         return contract_volume(of.terms, starts_on, self.extensions)
 
 
-# Under the lanes, and before anything is read: the next order of the facility waits here, in any market.
+# Under the lanes, and before anything is read: the next order of the facility waits here, in any market. Of a
+# seller also what it no longer runs: orders from there may stand.
 TAKE_TURNS = """
-select facility from facility where facility = any($1::uuid[]) order by facility for no key update
+select facility from facility where facility = any($1::uuid[]) or organisation = any($2::uuid[])
+order by facility for no key update
 """
 
 READ_ORDERS = """
@@ -68,7 +71,8 @@ order by m.match
 """
 
 
-# An agreement without a match names its facility in its terms: those of the facility's owner are few.
+# An agreement without a match names its facility in its terms. Of its seller's agreements these are few, and
+# have an index of their own: most come of matches.
 READ_AGREED = """
 select f.facility, a.agreement, a.status, a.body
 from facility f join agreement a on a.seller = f.organisation
@@ -78,11 +82,12 @@ order by a.agreement
 
 
 async def read_in_turn(
-    connection: Connection, facilities: Collection[UUID], now: datetime
+    connection: Connection, facilities: Collection[UUID], now: datetime, *, sellers: Collection[UUID] = ()
 ) -> dict[UUID, tuple[Claim | ContractClaim, ...]]:
-    """Claims that are still to be delivered, with the facilities locked until the transaction ends."""
-    await connection.execute(TAKE_TURNS, list(facilities))
-    return await read_claims(connection, facilities, now)
+    """Claims that are still to be delivered from the facilities, and from all that `sellers` ever had; these
+    are locked until the transaction ends."""
+    rows = await connection.fetch(TAKE_TURNS, list(facilities), list(sellers))
+    return await read_claims(connection, [row["facility"] for row in rows], now)
 
 
 async def read_claims(

@@ -136,7 +136,7 @@ def test_more_than_the_figure_is_refused_with_both_figures(quantile: Quantile) -
 
 
 OTHER_ORDER = supply_order(swarf(forecast=RETURNED), order=numbered(76))
-"""5,600 kg of the 5,851 kg that the middle figure gives."""
+"""5,600 kg of the 5,852 kg that the middle figure gives."""
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_units_are_offered_once(forecast: Any, status: Any, taken_g: int, expect
     found = refusals(lambda: offers.post(known, post_supply(swarf(forecast=RETURNED)), moment()))
     most = closed_form_g(30)
     told = (
-        f"2026-Q2, middle figure of ndpr: {most // 1000}.{most % 1000:03d} kg; "
-        f"{expected // 1000}.000 kg offered on its units, 5600.000 kg more."
+        f"The middle figure of ndpr in 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: "
+        f"{expected // 1000}.000 kg are offered, 5600.000 kg added."
     )
     assert ([told] if expected else []) == [each.detail() for each in found]
 

@@ -75,6 +75,7 @@ ONE = product().magnets[0]
         (asked(1, BUYER_TRADER), STATED, None, [("twin_absent", None)]),
         (asked(2), STATED, None, [("version_stale", None)]),
         (asked(1), STATED, None, [("no_change", None)]),
+        (asked(10_000), replace(STATED, version=10_000), None, [("twin_versions_used", None)]),
         (
             asked(caller=Caller(organisation=SELLER, roles=frozenset({"auditor"}))),
             None,
@@ -185,12 +186,20 @@ def test_a_forecast_says_what_its_twin_says() -> None:
     lighter = resting(magnets=(replace(resting().magnets[0], mass_mg=44_000),), shape_micro=2_000_000)
     magnets, life = posted(lighter)
     assert magnets == (
-        "/forecast/returns/magnets The forecast states 8 x 44 g = 352 g as magnets, version 1 of its twin "
-        "8 x 45 g = 360 g."
+        "/forecast/returns/magnets As magnets the forecast states 8 x 44 g = 352 g; version 1 of its twin "
+        "has 8 x 45 g = 360 g."
     )
     assert life == (
-        "/forecast/returns/life The forecast states 12, 16, 20 years, shape 2 as life, version 1 of its twin "
-        "12, 16, 20 years, shape 3.5."
+        "/forecast/returns/life As life the forecast states 12, 16, 20 years, shape 2; version 1 of its twin "
+        "has 12, 16, 20 years, shape 3.5."
+    )
+    (eight,) = resting().magnets
+    lines = replace(eight, pieces=5, elements=eight.elements[::-1]), replace(eight, pieces=3)
+    assert [] == posted(resting(magnets=lines))
+    (purer,) = posted(resting(magnets=(replace(eight, elements=eight.elements[:1]),)))
+    assert purer == (
+        "/forecast/returns/magnets As magnets the forecast states 45 g with Nd 27 % / 28 % / 29 %; version 1 "
+        "of its twin has 45 g with Dy 1 % / 2 % / 3 %, Nd 27 % / 28 % / 29 %."
     )
     unknown = ["/forecast/returns/twin There is no such version of a product twin of yours."]
     assert unknown == posted(resting(), {})

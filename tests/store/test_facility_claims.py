@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from contracts.commands import agreements
 from contracts.rules.agreements import ProposeTerms as Propose
@@ -16,6 +17,7 @@ from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
 from events.contract_events import AgreementSigned
 from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause, TermClause
 from events.market_events import SupplyOffered
+from events.party_events import FacilityRegistered
 from events.refusal import Refusals
 from events.vocabulary import PPB, Period, Tranche
 from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
@@ -36,6 +38,7 @@ from tests.market_support import (
     scene_on,
     supply_draft,
 )
+from tests.rules.test_forecast_supply import RETURNED
 
 THIRD = Period(start=datetime(2026, 7, 1, tzinfo=UTC), end=datetime(2026, 10, 1, tzinfo=UTC))
 Q3 = 2026 * 4 + 2
@@ -227,6 +230,38 @@ async def test_a_share_of_output_is_counted_by_what_is_expected(scene: Scene) ->
     share = ShareOfOutput(share_ppb=PPB // 2, expected_output_g=(40 * TONNE_G,))
     (first, *_) = await refused_signature(scene, from_site(scene, 20, volume=share))
     assert "In 2026-Q3 the facility makes 10 t of metal: 0 t are committed, 10.082192 t agreed." == first
+
+
+async def test_units_that_come_back_are_offered_once_also_from_a_site_that_is_closed(scene: Scene) -> None:
+    """5.852 t of NdPr come back; a tonne of metal has 350 kg of it."""
+    seller, other = scene.sellers[0], await scene.open_market(name="another market")
+    await admitted(scene, other)
+    offer = await ahead(scene, seller, 4)
+    change: dict[str, Any] = {"order": offer, "expected_version": 1}
+    await offers.amend(scene.desk, seller.trader, draft=returning(seller, 9), **change)
+    site: dict[str, Any] = {"organisation": seller.organisation, "details": facility_details("elsewhere")}
+    registered = done(await parties.register_facility(scene.desk, seller.trader, **site)).events[0].data
+    assert isinstance(registered, FacilityRegistered)
+    await parties.revoke_facility(
+        scene.desk, seller.trader, organisation=seller.organisation, facility=seller.facility
+    )
+    moved = replace(seller, facility=registered.facility)
+    with pytest.raises(Refusals, match=r"is 5852\.469 kg: 3150\.000 kg are offered, 2800\.000 kg added"):
+        await ahead(scene, moved, 8, other)
+    await ahead(scene, moved, 7, other)
+
+
+async def ahead(scene: Scene, seller: Firm, tonnes: int, market: UUID | None = None) -> UUID:
+    answer = await offers.post(
+        scene.desk, seller.trader, market=market or scene.market, draft=returning(seller, tonnes)
+    )
+    fact = done(answer).events[0].data
+    assert isinstance(fact, SupplyOffered)
+    return fact.offer
+
+
+def returning(seller: Firm, tonnes: int) -> Any:
+    return supply_draft(seller, net_wet_g=tonnes * TONNE_G, forecast=RETURNED)
 
 
 async def test_lots_are_counted_like_offers(scene: Scene) -> None:

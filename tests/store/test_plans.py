@@ -23,6 +23,7 @@ from market.store import (
     party_reads,
     passports,
     posting,
+    product_twins,
     requirements,
     reservations,
     supplies,
@@ -150,6 +151,11 @@ select n % 12, md5('f' || n % 200)::uuid, 'Nd', 'post_consumer', md5('w' || n)::
     md5('o' || n % 200)::uuid, 2, 1, 1, n % 2, '2026-02-01'::timestamptz + n * interval '1 hour', n + 1
 from generate_series(0, $1::int - 1) n;
 
+insert into state.product_twin
+select n / 2 % 12, md5('u' || n / 2)::uuid, 1 + n % 2, md5('o' || n / 2 % 200)::uuid, n + 1, '2026-02-01',
+    '{}'
+from generate_series(0, $1::int - 1) n;
+
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
     state.match;
@@ -250,7 +256,9 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
                 (lanes, asked, sold, [facility] * 64, [NOW] * 64, [b""] * 64),
                 {"order_terms_pkey"},
             ),
-            (claims.TAKE_TURNS, ([facility],), {"facility_by_id"}),
+            (claims.TAKE_TURNS, ([facility], []), {"facility_by_id"}),
+            (claims.TAKE_TURNS, ([facility], posters[:1]), {"facility_by_organisation"}),
+            (claims.READ_AGREED, ([facility],), {"agreement_without_match"}),
             (claims.READ_ORDERS, ([facility], NOW), {"order_terms_of_facility"}),
             (claims.READ_TAKEN, (sold,), {"match_of_supply"}),
             (party_reads.READ_SITE, (facility,), {"facility_by_id"}),
@@ -345,6 +353,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_buyer"}),
                     (lists.WATERFALL, trade, {"waterfall_pkey"}),
                     *passports_of(organisation, lot),
+                    *twins_of(own, lot),
                 ],
             )
             span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
@@ -389,6 +398,15 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 found = await reader.fetch(lineage.WALK_UP, lot, 64, 5_001)
                 assert 5_001 == len({row["node"] for row in found})
     await reader.close()
+
+
+def twins_of(own: UUID | None, twin: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    listing = {"product_twin_by_id"} if own is None else {"product_twin_of_organisation"}
+    return [
+        (product_twins.READ_NEWEST, (twin,), {"product_twin_by_id"}),
+        (product_twins.READ_VERSIONS, ([twin] * 64, [1] * 64), {"product_twin_by_id"}),
+        (product_twins.READ_PAGE, (own, twin, 51), listing),
+    ]
 
 
 def passports_of(organisation: UUID, lot: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
