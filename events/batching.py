@@ -40,7 +40,8 @@ def choose(
     A command is deferred when it reads a key that an earlier one, taken or deferred, adds to, or the other
     way round, or shares its request scope or an exclusively used lane, so that the order of what depends on
     each other is kept; and when it wants a lane that is not among those `held`. What is `under_way` in other
-    transactions came earlier than all, and its lanes are taken.
+    transactions came earlier than all, and its lanes are taken. Who waits for one of them keeps its other
+    lanes from all that come later: else two transactions could have them in turn for ever.
     """
     batch: list[W] = []
     deferred: list[W] = []
@@ -72,7 +73,10 @@ def choose(
             )
             read |= command.reads
             added |= command.adds
-        clash = clash or scope in scopes or not taken.isdisjoint(command.lanes)
+        if not taken.isdisjoint(command.lanes):
+            clash = True
+            taken.update(command.lanes)
+        clash = clash or scope in scopes
         clash = clash or (held is not None and any(lane not in held for lane in command.lanes))
         used.update(command.lanes)
         if scope is not None:

@@ -121,8 +121,8 @@ class LaneWriter:
         if len(self._room) >= self._waiting_max:
             raise QueueFull(waiting=len(self._room))
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._room.add(Waiting(command, future))
-        self._wake.set()
+        if self._room.add(Waiting(command, future)):
+            self._wake.set()
         return await future
 
     async def rehearse(self, command: Command[A, S]) -> tuple[Draft, ...]:

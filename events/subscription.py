@@ -336,7 +336,7 @@ class Subscription:
                 raise found.fault_at(record, f": position {event.position} had other bytes before")
 
     async def _handle(self, batch: Batch) -> Place:
-        """Retries a handler that raises; LaneFault when it does not get through."""
+        """Retries what a handler that raises has left; LaneFault when it does not get through."""
         pause = self._limits.retry_seconds_min
         attempt = 0
         while True:
@@ -367,6 +367,8 @@ class Subscription:
             pause = min(pause * 2, self._limits.retry_seconds_max)
             if self._opened is not None:
                 await self._opened(batch.lane, batch.place.position)
+            if not batch.events:
+                return batch.place
 
     def _where(self, key: LaneKey, offset: int) -> str:
         return f"topic {self._topic}, partition {key.lane}, offset {offset}"

@@ -45,6 +45,7 @@ class WaitingRoom:
         self._look_max = look_max
         self._queue: deque[Waiting] = deque()
         self._under_way: list[list[Waiting]] = []
+        self._lanes_under_way: set[LaneKey] = set()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -53,8 +54,11 @@ class WaitingRoom:
     def batches_under_way(self) -> int:
         return len(self._under_way)
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: Waiting) -> bool:
+        """Whether there may be more to `take` now: it wants no lane that is under way."""
+        free = not self._under_way or self._lanes_under_way.isdisjoint(waiting.lanes)
         self._queue.append(waiting)
+        return free
 
     def take(self) -> list[Waiting]:
         """Commands that may go together now; under way until they have `ended`. Empty when there are none."""
@@ -65,6 +69,7 @@ class WaitingRoom:
             batch = self._choose(None, (), chain.from_iterable(self._under_way))
         if batch:
             self._under_way.append(batch)
+            self._lanes_under_way |= _lanes_of(batch)
         return batch
 
     def board(self, batch: list[Waiting], held: Container[LaneKey]) -> None:
@@ -74,6 +79,7 @@ class WaitingRoom:
 
     def ended(self, batch: list[Waiting]) -> None:
         self._under_way = [other for other in self._under_way if other is not batch]
+        self._lanes_under_way -= _lanes_of(batch)
 
     def turn_away(self) -> None:
         """Nobody waits for ever, whatever ended the work."""
@@ -92,3 +98,7 @@ class WaitingRoom:
             self._queue.popleft()
         self._queue.extendleft(reversed(deferred))
         return [waiting for waiting in taken if not waiting.future.done()]
+
+
+def _lanes_of(batch: Sequence[Waiting]) -> set[LaneKey]:
+    return {key for waiting in batch for key in waiting.lanes}

@@ -39,13 +39,21 @@ class FeedWriter:
     async def write(self, batch: Batch, lines: Sequence[PartnerLine]) -> None:
         """Returns when the batch's lines are stored and its position is moved.
 
-        NotOwner as `Batch.transaction`. A statement that fails for one lane fails for no other.
+        NotOwner as `Batch.transaction`. A statement that fails for one lane fails for no other. A caller that
+        is cancelled leaves nothing that is still to be done: who comes next finds the position as it stays.
         """
         waiting = Waiting(batch.step, lines, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="feed-writer")
-        await waiting.written
+        try:
+            await asyncio.shield(waiting.written)
+        except asyncio.CancelledError:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            else:
+                await asyncio.wait([waiting.written, self._writing], return_when=asyncio.FIRST_COMPLETED)
+            raise
         batch.stepped()
 
     async def _write_all(self) -> None:
@@ -59,7 +67,7 @@ class FeedWriter:
                 await self._write_singly(group, error)
 
     def _take(self) -> list[Waiting]:
-        """Those that came first, without whom nobody waits for any more."""
+        """Those that came first."""
         count = lines = 0
         for waiting in self._waiting:
             lines += len(waiting.lines)
@@ -67,7 +75,7 @@ class FeedWriter:
                 break
             count += 1
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return [waiting for waiting in taken if not waiting.written.done()]
+        return taken
 
     async def _write_singly(self, group: Sequence[Waiting], error: Exception) -> None:
         if len(group) == 1:
@@ -80,8 +88,6 @@ class FeedWriter:
                 _fail([waiting], own)
 
     async def _write(self, group: Sequence[Waiting]) -> None:
-        if not group:
-            return
         async with acquire(self._pool) as connection:
             moved = await feed.step(
                 connection,
@@ -94,11 +100,10 @@ class FeedWriter:
             if key not in moved:
                 lost = NotOwner(f"{feed.PUBLISHER} on {key.stream}/{key.lane}: {before} is passed by another")
                 _fail([waiting], lost)
-            elif not waiting.written.done():
+            else:
                 waiting.written.set_result(None)
 
 
 def _fail(group: Sequence[Waiting], error: Exception) -> None:
     for waiting in group:
-        if not waiting.written.done():
-            waiting.written.set_exception(error)
+        waiting.written.set_exception(error)

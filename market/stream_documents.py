@@ -3,7 +3,7 @@
 `events.schema_documents` has the record's, which only services and auditors read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
 from uuid import UUID
 
@@ -127,18 +127,7 @@ def asyncapi() -> Schema:
     own |= _schemas("partner", (WebhookTest,), PARTNER_UNITS)
     sent: dict[str, type[Struct]] = {**partners, TEST_TYPE: WebhookTest}
     posted = {f"posted.{name}": _posted(name, kind) for name, kind in sent.items()}
-    topics = {topic: [name for name in tape if tape[name][0] == topic] for topic, _ in tape.values()}
-    channels = {
-        topic: _channel(topic, "Of the public tape; anonymised.", names) for topic, names in topics.items()
-    }
-    channels[PARTNER_TOPIC] = _channel(
-        PARTNER_TOPIC,
-        "An organisation's own view of the record, once it has opened its stream; one partition.",
-        list(partners),
-    ) | {"parameters": {"organisation": {"description": "UUID of the organisation."}}}
-    channels[WEBHOOK] = _channel(
-        None, "The address that an organisation has named; what its topic holds, one event a POST.", posted
-    )
+    channels = _channels(tape, partners, posted)
     return {
         "asyncapi": record.ASYNCAPI_VERSION,
         "info": {
@@ -149,22 +138,7 @@ def asyncapi() -> Schema:
         },
         "defaultContentType": "application/json",
         "channels": dict(sorted(channels.items())),
-        "operations": {
-            f"read-{topic.partition('.')[2].removesuffix('.v1').strip('{}')}": {
-                "action": "receive",
-                "channel": {"$ref": f"#/channels/{topic}"},
-                "summary": f"Read {topic}.",
-            }
-            for topic in sorted(channels.keys() - {WEBHOOK})
-        }
-        | {
-            "take-webhook": {
-                "action": "receive",
-                "channel": {"$ref": f"#/channels/{WEBHOOK}"},
-                "summary": "Take an event: any 2xx, once its signature holds. 410 disables the webhook.",
-                "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
-            }
-        },
+        "operations": _operations(channels.keys() - {WEBHOOK}),
         "components": {
             "messages": dict(sorted((messages | posted).items())),
             "schemas": {
@@ -176,6 +150,43 @@ def asyncapi() -> Schema:
             },
         },
     }
+
+
+def _channels(
+    tape: Mapping[str, tuple[str, type[Struct]]], partners: Iterable[str], posted: Iterable[str]
+) -> dict[str, Schema]:
+    """By topic, and that of webhooks; each with the names of its messages."""
+    topics = {topic: [name for name in tape if tape[name][0] == topic] for topic, _ in tape.values()}
+    channels = {
+        topic: _channel(topic, "Of the public tape; anonymised.", names) for topic, names in topics.items()
+    }
+    channels[PARTNER_TOPIC] = _channel(
+        PARTNER_TOPIC,
+        "An organisation's own view of the record, once it has opened its stream; one partition.",
+        partners,
+    ) | {"parameters": {"organisation": {"description": "UUID of the organisation."}}}
+    channels[WEBHOOK] = _channel(
+        None, "The address that an organisation has named; what its topic holds, one event a POST.", posted
+    )
+    return channels
+
+
+def _operations(topics: Iterable[str]) -> dict[str, Schema]:
+    reading: dict[str, Schema] = {
+        f"read-{topic.partition('.')[2].removesuffix('.v1').strip('{}')}": {
+            "action": "receive",
+            "channel": {"$ref": f"#/channels/{topic}"},
+            "summary": f"Read {topic}.",
+        }
+        for topic in sorted(topics)
+    }
+    taking: Schema = {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{WEBHOOK}"},
+        "summary": "Take an event: any 2xx, once its signature holds. 410 disables the webhook.",
+        "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
+    }
+    return {**reading, "take-webhook": taking}
 
 
 def _schemas(prefix: str, kinds: Iterable[type[Struct]], units: Units) -> dict[str, Schema]:

@@ -108,7 +108,8 @@ class Imports:
             await asyncio.sleep(look_seconds)
 
     async def report(self, import_id: str) -> AsyncGenerator[ImportLine]:
-        """What became of each row up to where the import is. UnreachableError when it breaks off."""
+        """What became of each row up to where the import is. UnreachableError when it breaks off,
+        UnreadableError when it is something else."""
         operation: Operation[ImportLine] = read(REPORT_PATH, ImportLine)
         asked = f"GET {operation.address((import_id,))}"
         async with self._calls.stream(
@@ -119,7 +120,7 @@ class Imports:
                     yield _line.decode(line)
             except httpx.TransportError as error:
                 raise unreachable(asked, error) from error
-            except msgspec.MsgspecError as error:
+            except (httpx.DecodingError, msgspec.MsgspecError) as error:
                 raise UnreadableError(f"{asked}: {error}") from error
 
     async def cancel(self, import_id: str) -> Import:

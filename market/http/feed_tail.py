@@ -91,22 +91,25 @@ class FeedTail:
 
     async def stop(self) -> None:
         """After `close`."""
-        if self._looking is not None:
-            self._looking.cancel()
-        if self._sessions is not None:
-            await self._sessions.close()
+        async with self._starting:
+            if self._looking is not None:
+                self._looking.cancel()
+            if self._sessions is not None:
+                await self._sessions.close()
 
     @asynccontextmanager
     async def following(self, organisation: UUID) -> AsyncIterator[Follower]:
         """DoorError as `check_room`."""
-        self.check_room(organisation)
         async with self._starting:
+            self.check_room(organisation)
             if self._looking is None:
                 self._ends = await self._look_first()
                 self._looking = asyncio.create_task(self._look_on(), name="feed-tail")
                 self._looking.add_done_callback(self._looked)
         follower = Follower(organisation)
         self._followers.setdefault(organisation, set()).add(follower)
+        if self.closing:
+            follower.end()
         try:
             yield follower
         finally:

@@ -20,6 +20,7 @@ from market.http.paging import LIMIT_DEFAULT, CursorText, Limit, Listing
 from market.http.problems import DoorError
 from market.http.reads import as_caller
 from market.http.webhooks import PATH, TAG, load
+from market.rules.partner_lines import ROUND_TYPES
 from market.store import feed
 from market.store import webhook_messages as store
 from market.store import webhook_senders as senders
@@ -254,7 +255,7 @@ async def _range(call: Call[Redelivery, Any], connection: Connection) -> Range:
     if body.after is not None:
         after = opened(call, body.after).positions
     elif body.from_ is not None:
-        after = await feed.read_before(connection, organisation, ends, utc(body.from_))
+        after = await feed.read_before(connection, organisation, ends, utc(body.from_), passing=ROUND_TYPES)
     upto = ends
     if body.until is not None:
         wished = opened(call, body.until).positions

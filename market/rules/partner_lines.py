@@ -9,7 +9,14 @@ from msgspec import Struct
 
 from events.catalog import FACT_TYPES
 from events.envelope import Recorded
-from events.market_events import ClearingEvidence, RuleSetRehearsed
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    MatchConfirmed,
+    MatchStruck,
+    RuleSetRehearsed,
+)
 from market.rules.audience import EVERYBODY
 from market.rules.book import Books, fold
 from market.rules.deals import Deals, fold_deal
@@ -22,6 +29,7 @@ from market.rules.wire_units import PARTNER_UNITS, members_of
 ALL: Final = UUID(int=0)
 """Stands for every organisation where the audience of a line is one id."""
 NEVER_SHOWN: Final = frozenset({ClearingEvidence, RuleSetRehearsed})
+OF_ROUNDS: Final = frozenset({ClearingAbandoned, ClearingCompleted, MatchConfirmed, MatchStruck})
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -34,6 +42,11 @@ PARTNER_TYPES: Final = tuple(
     sorted(partner_type(name) for name, fact in FACT_TYPES.items() if fact not in NEVER_SHOWN)
 )
 """Every type that a partner stream may hold."""
+ROUND_TYPES: Final = tuple(
+    sorted(partner_type(name) for name, fact in FACT_TYPES.items() if fact in OF_ROUNDS)
+)
+"""A round appends these with the time of its cut, behind what came meanwhile; other times never fall within a
+lane."""
 
 
 class PartnerLine(Struct, frozen=True, kw_only=True):

@@ -174,7 +174,7 @@ group by l.stream, l.lane
 """
 
 
-# Times never fall within a lane, so this looks at no more than what came since.
+# Times seldom fall within a lane, so this looks at little more than what came since.
 LAST_BEFORE = """
 select l.stream, l.lane, max(f.position) as position
 from unnest($1::uuid[]) as a (audience)
@@ -182,7 +182,7 @@ cross join unnest($2::text[], $3::bigint[], $4::bigint[]) as l (stream, lane, up
 cross join lateral (
     select position from feed
     where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.position <= l.upto and feed.time < $5
+        and feed.position <= l.upto and feed.time < $5 and feed.type <> all($6::text[])
     order by feed.position desc
     limit 1
 ) f
@@ -204,9 +204,17 @@ async def read_last(connection: Connection, organisation: UUID, upto: Vector) ->
 
 
 async def read_before(
-    connection: Connection, organisation: UUID, upto: Vector, instant: datetime
+    connection: Connection,
+    organisation: UUID,
+    upto: Vector,
+    instant: datetime,
+    *,
+    passing: Sequence[str] = (),
 ) -> dict[LaneKey, int]:
-    """As `read_last`, of the lines of events before an instant."""
+    """As `read_last`, of the lines of events before an instant, those of types that are `passing` left out.
+
+    Up to there are all that are older; with ROUND_TYPES `passing`, none that are not.
+    """
     keys = list(upto)
     rows = await connection.fetch(
         LAST_BEFORE,
@@ -215,6 +223,7 @@ async def read_before(
         [key.lane for key in keys],
         [upto[key] for key in keys],
         instant,
+        passing,
     )
     return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
 
@@ -294,18 +303,22 @@ async def read_lane_floors(connection: Connection, key: LaneKey) -> dict[UUID, i
 DROPPING_LOCK: Final = 0x10DE57CE
 TAKE_TURN = "select pg_try_advisory_xact_lock($1)"
 
-# A lane's lines go from its first on, and their times never fall: no more of a lane is read than may go.
+# A lane's lines go from its first on, up to one that stays. Behind that there may be older ones, since events
+# of a round bear the time of its cut: they stay with it, so that a floor tells of all that is kept.
 DROP = """
 with old as (
-    select f.lane, f.stream, f.position, f.audience
+    select c.lane, c.stream, f.position, f.audience
     from record.consumer c
     cross join lateral (
-        select * from feed
-        where feed.lane = c.lane and feed.stream = c.stream
-        order by feed.position, feed.audience
-        limit $2
+        select position, audience, bool_and(time < $1) over (order by position) as goes
+        from (
+            select position, audience, time from feed
+            where feed.lane = c.lane and feed.stream = c.stream
+            order by position, audience
+            limit $2
+        ) first
     ) f
-    where c.name = $3 and f.time < $1
+    where c.name = $3 and f.goes
     limit $2
 ), gone as (
     delete from feed using old

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.decision import LaneKey
-from market.rules.partner_lines import ALL
+from market.rules.partner_lines import ALL, ROUND_TYPES
 from market.store.feed import Vector
 
 
@@ -55,7 +55,7 @@ cross join lateral (values (w.organisation), ($1::uuid)) as a (audience)
 left join lateral (
     select position from feed
     where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.time < w.registered_at
+        and feed.time < w.registered_at and feed.type <> all($2::text[])
     order by feed.position desc limit 1
 ) f on true
 group by w.webhook, l.stream, l.lane
@@ -91,7 +91,7 @@ RELEASE = "update ops.webhook_sender set owner = null, leased_until = null where
 
 async def start(connection: Connection) -> None:
     """A webhook without a sender gets one that begins where it was registered."""
-    await connection.execute(START, ALL)
+    await connection.execute(START, ALL, ROUND_TYPES)
 
 
 async def take(connection: Connection, owner: str, *, seconds: float, webhooks_max: int) -> dict[UUID, UUID]:

@@ -226,6 +226,22 @@ async def test_an_answer_of_something_else_is_told_and_not_taken(strange: bytes,
     assert 1 == len(script.asked)
 
 
+@pytest.mark.parametrize(
+    ("broken", "raised"),
+    [
+        (chunked(LINES, b'{"row": 1'), UnreachableError),
+        (answer("200 OK", b"<html>\n", LINES), UnreadableError),
+        (answer("200 OK", b"no gzip", LINES, Content_Encoding="gzip"), UnreadableError),
+    ],
+)
+async def test_a_report_that_breaks_off_or_is_something_else_is_told(
+    broken: bytes, raised: type[Exception]
+) -> None:
+    async with scripted(broken) as script, client_of(script) as client:
+        with pytest.raises(raised):
+            [each async for each in client.imports.report("imp_" + "0" * 32)]
+
+
 async def test_a_client_has_connections_of_its_own_and_closes_them() -> None:
     async with scripted(CONFIRMED) as script:
         async with Client(f"{script.address}/v1", TOKEN) as client:

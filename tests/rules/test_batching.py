@@ -80,13 +80,33 @@ def test_nothing_is_taken_that_depends_on_what_is_under_way_or_wants_its_lane(
     under_way: list[Waiting], queue: list[Waiting]
 ) -> None:
     batch, deferred = choose(queue, 8, 12, None, under_way)
-    for later in batch:
-        assert not any(depends(earlier, later) for earlier in under_way)
-        assert not any(set(later.lanes) & set(earlier.lanes) for earlier in under_way)
-    for later in deferred:
-        assert any(
-            depends(earlier, later) or set(earlier.lanes) & set(later.lanes) for earlier in under_way
-        ) or any(depends(earlier, later) for earlier in queue[: later.number])
+    taken = {lane for earlier in under_way for lane in earlier.lanes}
+    for later in sorted([*batch, *deferred]):
+        waits = not taken.isdisjoint(later.lanes)
+        if waits:
+            taken.update(later.lanes)
+        assert (later in deferred) == (
+            waits or any(depends(earlier, later) for earlier in [*under_way, *queue[: later.number]])
+        )
+
+
+def test_who_wants_lanes_of_two_that_take_turns_is_not_passed_over_for_ever() -> None:
+    first, second = LaneKey("market", 0), LaneKey("market", 1)
+    none = frozenset[str]()
+
+    def waiting(number: int, *lanes: LaneKey) -> Waiting:
+        return Waiting(number, lanes, alone=False, reads=none, adds=none, request=None)
+
+    both, again = waiting(2, first, second), waiting(3, first)
+    assert ([], [both, again]) == choose([both, again], 8, 8, None, [waiting(1, second)])
+    assert ([both, again], []) == choose([both, again], 8, 8)
+
+
+def test_who_is_alone_on_lanes_under_way_keeps_others_from_no_key() -> None:
+    key, none = frozenset({"a"}), frozenset[str]()
+    alone = Waiting(0, (LaneKey("market", 0),), alone=True, reads=key, adds=key, request=None)
+    other = Waiting(1, (LaneKey("market", 1),), alone=False, reads=key, adds=none, request=None)
+    assert ([other], []) == choose([other], 8, 8, None, [alone])
 
 
 @given(queues())

@@ -16,6 +16,7 @@ from tests.process_support import eventually
 KEPT_DAYS = 30
 COUNT = "select count(*) from view.feed"
 PLACES = "select stream, lane, position, audience from view.feed"
+TIMES = "select time from view.feed"
 FLOORS = "select stream, lane, position, audience from ops.feed_floor"
 FIRST_OF_LANES_BEHIND = """
 select count(*) from view.feed f join ops.feed_floor o using (stream, lane, audience)
@@ -61,6 +62,30 @@ async def test_old_lines_go_from_each_lanes_first_and_new_ones_stay(scene: Scene
     for stream, lane, position, audience in places - left:
         newest[stream, lane, audience] = max(position, newest.get((stream, lane, audience), 0))
     assert newest == {(row[0], row[1], row[3]): row[2] for row in await scene.pool.fetch(FLOORS)}
+
+
+async def test_what_is_older_than_a_line_before_it_stays_until_that_goes(scene: Scene) -> None:
+    """The events of a round bear the time of its cut, though orders came meanwhile."""
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    await scene.offer(seller)
+    await scene.require(buyer)
+    plan = await scene.plan()
+    scene.clock.now += timedelta(days=2)
+    await scene.offer(seller)
+    await scene.conclude(plan)
+    await publish(scene)
+    of_lane = f"{TIMES} where stream = $1 and lane = $2 order by position"
+    times = [row["time"] for row in await scene.pool.fetch(of_lane, *scene.lane)]
+    assert times != sorted(times)
+    for days in (KEPT_DAYS - 1, 1, 1):
+        scene.clock.now += timedelta(days=days)
+        while await retention(scene).drop_some():
+            assert 0 == await scene.pool.fetchval(FIRST_OF_LANES_BEHIND)
+        left = [row["time"] for row in await scene.pool.fetch(of_lane, *scene.lane)]
+        kept_since = scene.clock.now - timedelta(days=KEPT_DAYS)
+        assert times[len(times) - len(left) :] == left
+        assert not left or left[0] >= kept_since
+    assert [] == left
 
 
 async def test_two_that_sweep_at_once_take_turns(scene: Scene) -> None:

@@ -16,9 +16,11 @@ from market.rules.partner_lines import PartnerLine, ShownLane
 from market.store import feed
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
+from tests.process_support import eventually
 
 OWNER, OTHER = "publisher of the test", "another publisher"
 STREAMS = ("market", "parties")
+HOLD = "select from record.consumer where name = $1 and stream = $2 and lane = $3 for update"
 
 
 @pytest.fixture
@@ -103,3 +105,29 @@ async def test_what_cannot_be_stored_of_one_lane_holds_up_no_other(scene: Scene)
     assert [broken] == [key for key, error in told.items() if error is not None]
     assert {key: len(given[key][1]) for key in sound} == await stored(scene)
     assert 0 == batch.done
+
+
+async def test_who_leaves_waits_for_what_is_being_stored_and_takes_the_rest_along(scene: Scene) -> None:
+    """Else a topic could join at a position that moves once more behind its back."""
+    given = await batches(scene)
+    held, left, *_ = given
+    writer = FeedWriter(scene.pool, owner=OWNER)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        await connection.execute(HOLD, feed.PUBLISHER, *held)
+        storing = asyncio.create_task(writer.write(*given[held]))
+        await eventually("the statement waits", lambda: lock_is_awaited(scene))
+        waiting = asyncio.create_task(writer.write(*given[left]))
+        await asyncio.sleep(0)
+        for task in (storing, waiting):
+            task.cancel()
+        await asyncio.wait([waiting])
+        assert not storing.done()
+    await asyncio.wait([storing])
+    assert storing.cancelled()
+    assert {held: len(given[held][1])} == await stored(scene)
+    batch, _ = given[held]
+    assert batch.events[-1].position == (await read_place(scene.pool, feed.PUBLISHER, held)).position
+
+
+async def lock_is_awaited(scene: Scene) -> bool:
+    return bool(await scene.pool.fetchval("select count(*) from pg_locks where not granted"))

@@ -164,6 +164,22 @@ async def trade(scene: Scene, *firms: Firm) -> list[PartnerLine]:
     return await publish(scene)
 
 
+async def test_a_round_that_was_cut_before_does_not_hide_what_came_since(
+    scene: Scene, receiver: Receiver
+) -> None:
+    firm = scene.sellers[0]
+    await scene.offer(firm)
+    await scene.require(scene.buyers[0])
+    plan = await scene.plan()
+    await publish(scene)
+    hooked = await hook(scene, firm, receiver)
+    await scene.offer(firm)
+    await scene.conclude(plan)
+    lines = await publish(scene)
+    async with posting(scene, receiver):
+        await receiver.until(hooked.wants(lines))
+
+
 async def test_a_receiver_that_fails_hangs_redirects_and_comes_back_gets_everything(
     scene: Scene, receiver: Receiver
 ) -> None:

@@ -145,6 +145,39 @@ async def test_a_handler_that_fails_is_retried_then_stops_its_lane_until_resumed
     assert await wire.journalled() == await wire.seen()
 
 
+class FailsAfterwards(SeenHandler):
+    async def handle(self, batch: Batch) -> None:
+        await super().handle(batch)
+        raise RuntimeError("all is applied, something else failed")
+
+
+async def test_a_handler_that_fails_when_all_is_applied_stops_no_lane(wire: Wire) -> None:
+    await wire.write("a", 8)
+    await wire.publish()
+    opened: list[tuple[LaneKey, int]] = []
+
+    async def note_opening(key: LaneKey, position: int) -> None:
+        opened.append((key, position))
+
+    reader = subscription_on(
+        wire.pool,
+        wire.bootstrap,
+        wire.prefix,
+        FailsAfterwards("reader"),
+        lanes=(0,),
+        opened=note_opening,
+        retry_seconds_min=0.01,
+    )
+
+    async def opened_again() -> bool:
+        return (FIRST, 2) in opened or FIRST in reader.stopped
+
+    async with running(reader):
+        await eventually(opened_again)
+    assert {} == reader.stopped
+    assert [(0, 1), (0, 2)] == await wire.seen()
+
+
 async def test_a_reader_that_cannot_open_its_lane_stops_it_and_says_why(wire: Wire) -> None:
     async def fail(key: LaneKey, position: int) -> None:
         if key == FIRST:
