@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,23 +13,21 @@ from msgspec.structs import replace
 from contracts.commands import agreements
 from contracts.rules.agreements import ProposeTerms as Propose
 from contracts.rules.standing import Terminate
-from contracts.store.agreements import list_agreements
 from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
 from events.contract_events import AgreementSigned
 from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause, TermClause
-from events.market_events import MatchConfirmed, SupplyOffered
+from events.market_events import SupplyOffered
 from events.party_events import FacilityRegistered
 from events.refusal import Refusals
-from events.vocabulary import PPB, Period, TermHorizon, Tranche
+from events.vocabulary import PPB, Period, Tranche
 from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
 from market.rules.committed import Claim, ContractClaim, Volume, claimed, committed
 from market.rules.parties import FacilityDetails
 from market.store.claims import read_claims
-from tests.agreement_support import drafted, of_match, signature
+from tests.agreement_support import drafted, signature
 from tests.conftest import Database
 from tests.contract_support import agreement_terms
 from tests.market_support import (
-    NDPR_PRICE,
     TONNE_G,
     Firm,
     Scene,
@@ -85,8 +82,9 @@ async def state_capacity(scene: Scene, tonnes_per_year: int, version: int = 1) -
 
 def draft(seller: Firm, tonnes: int = 10, **changes: Any) -> Any:
     grams = tonnes * TONNE_G
-    usual: dict[str, Any] = {"tranches": (Tranche(window=THIRD, net_wet_g=grams),)}
-    return supply_draft(seller, net_wet_g=grams, **(usual | changes))
+    return supply_draft(
+        seller, net_wet_g=grams, tranches=(Tranche(window=THIRD, net_wet_g=grams),), **changes
+    )
 
 
 async def post(scene: Scene, tonnes: int = 10, market: UUID | None = None, **changes: Any) -> UUID:
@@ -113,11 +111,9 @@ async def claims(scene: Scene) -> tuple[Claim | ContractClaim, ...]:
         return (await read_claims(connection, [facility], scene.clock.now)).get(facility, ())
 
 
-async def committed_g(scene: Scene, quarter: int = Q3) -> list[int]:
+async def committed_g(scene: Scene) -> list[int]:
     """Offered, matched and contracted grams of the quarter."""
-    volumes = [
-        claimed(claim).get(quarter, (0, 0, 0)) for claim in await claims(scene) if isinstance(claim, Claim)
-    ]
+    volumes = [claimed(claim).get(Q3, (0, 0, 0)) for claim in await claims(scene) if isinstance(claim, Claim)]
     return [sum(column) for column in zip(*volumes, strict=True)]
 
 
@@ -236,8 +232,36 @@ async def test_a_share_of_output_is_counted_by_what_is_expected(scene: Scene) ->
     assert "In 2026-Q3 the facility makes 10 t of metal: 0 t are committed, 10.082192 t agreed." == first
 
 
-from events.market_events import MatchConfirmed, SupplyOffered
-from events.party_events import FacilityRegistered
+async def test_units_that_come_back_are_offered_once_also_from_a_site_that_is_closed(scene: Scene) -> None:
+    """5.852 t of NdPr come back; a tonne of metal has 350 kg of it."""
+    seller, other = scene.sellers[0], await scene.open_market(name="another market")
+    await admitted(scene, other)
+    offer = await ahead(scene, seller, 4)
+    change: dict[str, Any] = {"order": offer, "expected_version": 1}
+    await offers.amend(scene.desk, seller.trader, draft=returning(seller, 9), **change)
+    site: dict[str, Any] = {"organisation": seller.organisation, "details": facility_details("elsewhere")}
+    registered = done(await parties.register_facility(scene.desk, seller.trader, **site)).events[0].data
+    assert isinstance(registered, FacilityRegistered)
+    await parties.revoke_facility(
+        scene.desk, seller.trader, organisation=seller.organisation, facility=seller.facility
+    )
+    moved = replace(seller, facility=registered.facility)
+    with pytest.raises(Refusals, match=r"is 5852\.469 kg: 3150\.000 kg are offered, 2800\.000 kg added"):
+        await ahead(scene, moved, 8, other)
+    await ahead(scene, moved, 7, other)
+
+
+async def ahead(scene: Scene, seller: Firm, tonnes: int, market: UUID | None = None) -> UUID:
+    answer = await offers.post(
+        scene.desk, seller.trader, market=market or scene.market, draft=returning(seller, tonnes)
+    )
+    fact = done(answer).events[0].data
+    assert isinstance(fact, SupplyOffered)
+    return fact.offer
+
+
+def returning(seller: Firm, tonnes: int) -> Any:
+    return supply_draft(seller, net_wet_g=tonnes * TONNE_G, forecast=RETURNED)
 
 
 async def test_an_amendment_of_a_matchs_contract_is_counted_for_what_it_adds(scene: Scene) -> None:
