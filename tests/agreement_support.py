@@ -4,12 +4,21 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from contracts.commands import agreements
 from contracts.rules.agreements import DraftAgreement, SignProposal
+from contracts.rules.matched import from_match
+from events.contract_events import AgreementDrafted
 from events.contract_terms import AgreementKind, AgreementTerms, FixedVolume, TermClause
+from events.decision import Moment
+from events.envelope import Recorded
+from events.heads import append, lock_lanes
+from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice
 from events.vocabulary import MICRO
 from market.commands import agreement_signing
+from market.store.applying import apply
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.market_support import Firm, Scene, done
 
@@ -66,6 +75,30 @@ def signature(firm: Firm, agreement: UUID, version: int, proposal: int = 1) -> S
     return SignProposal(
         caller=firm.trader, agreement=agreement, expected_version=version, proposal=proposal, binding=True
     )
+
+
+async def of_match(scene: Scene, confirmed: Recorded) -> UUID:
+    """What the follower makes of a confirmed match, straight into the record."""
+    fact = confirmed.data
+    assert isinstance(fact, MatchConfirmed)
+    lane = scene.desk.lane("contracts", fact.market)
+    moment = Moment(now=scene.clock.now, new_id=uuid7)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        heads = await lock_lanes(connection, [lane])
+        (drafted, *_) = await append(
+            connection,
+            heads,
+            from_match(lane.lane, fact, moment).drafts,
+            cause=str(confirmed.id),
+            actor=confirmed.actor,
+            source="urn:lodestone:test",
+            now=scene.clock.now,
+            new_id=uuid7,
+            new_salt=lambda: "0" * 32,
+            apply=apply,
+        )
+    assert isinstance(drafted.data, AgreementDrafted)
+    return drafted.data.agreement
 
 
 async def agreed(scene: Scene, market: UUID | None = None, **changes: Any) -> UUID:

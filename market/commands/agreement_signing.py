@@ -1,10 +1,11 @@
 """Signing an agreement: where the seller binds itself, its facility has its turn and is counted."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 from uuid import UUID
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from contracts.commands import agreements
@@ -23,18 +24,34 @@ from events.desk import InMarket
 from events.market_terms import Member
 from events.refusal import Refusals, refuse
 from market.commands.counting import COUNTED
-from market.rules.agreement_counting import capacity_count, contract_volume, start_of
-from market.rules.committed import Claim, ContractClaim
+from market.rules.agreement_counting import (
+    capacity_count,
+    contract_volume,
+    contract_years,
+    matched_claim,
+    start_of,
+    without,
+)
+from market.rules.committed import (
+    Claim,
+    ContractClaim,
+    ContractVolume,
+    ContractYears,
+    OrderVolume,
+    matched_years,
+)
 from market.store import claims
 from market.store.posting import load_pictures
 
 
 class Counting(Struct, frozen=True, kw_only=True):
-    """What the market's rule set asks for, the seller's copy in it, and all other claims on its facility."""
+    """What the market's rule set asks for, the seller's copy in it, and all claims on the facility that the
+    terms name, or the order of their match."""
 
     rule: CapacityRule
     seller: Member
-    claims: tuple[Claim | ContractClaim, ...]
+    facility: UUID | None
+    claims: tuple[Claim | ContractClaim, ...] = ()
 
 
 class SigningState(Struct, frozen=True, kw_only=True):
@@ -67,26 +84,24 @@ async def _counting(
     member = pictures.members.get((ask.market, agreement.seller))
     if rule_set is None or rule_set.capacity is UNSET or member is None:
         return None
-    found: tuple[Claim | ContractClaim, ...] = ()
-    if terms.source is not UNSET:
-        turn = await claims.read_in_turn(connection, [terms.source.facility], moment.now)
-        found = turn.get(terms.source.facility, ())
-    return Counting(
-        rule=rule_set.capacity,
-        seller=member.member,
-        claims=tuple(each for each in found if not _is_of(each, agreement.agreement)),
-    )
+    counting = Counting(rule=rule_set.capacity, seller=member.member, facility=None)
+    facility = _facility(terms)
+    if agreement.match is not None:
+        facility = await claims.facility_of_match(connection, ask.lane, ask.market, agreement.match)
+    if facility is None:
+        return counting
+    turn = await claims.read_in_turn(connection, [facility], moment.now)
+    return replace(counting, facility=facility, claims=turn.get(facility, ()))
 
 
 def _binding(agreement: Agreement, argument: SignProposal) -> AgreementTerms | None:
-    """The terms that the caller, as seller, would be bound by; an order has counted those of a match."""
-    if agreement.match is not None or agreement.table is None or not argument.binding:
+    """The terms that the caller, as seller, would be bound by. A spot contract delivers what its match took,
+    and an order has counted that."""
+    if agreement.table is None or not argument.binding:
+        return None
+    if agreement.match is not None and agreement.kind == "spot":
         return None
     return agreement.table.terms if argument.caller.organisation == agreement.seller else None
-
-
-def _is_of(claim: Claim | ContractClaim, agreement: UUID) -> bool:
-    return isinstance(claim, ContractClaim) and claim.agreement == agreement
 
 
 def decide(state: SigningState, argument: SignProposal, moment: Moment) -> Decision:
@@ -101,30 +116,50 @@ def decide(state: SigningState, argument: SignProposal, moment: Moment) -> Decis
     return rules.sign(state.agreement, replace(argument, capacity=count), moment)
 
 
-def _count(counting: Counting, agreement: Agreement, terms: AgreementTerms, moment: Moment) -> CapacityCount:
-    """No quarters where nothing is named and the rule only flags. Raises Refusals."""
-    today = day_of(moment.now)
-    asked = contract_volume(terms, start_of(terms, agreement.starts_on, today), agreement.extensions)
-    if terms.source is UNSET or asked is None:
+def _count(
+    counting: Counting, agreement: Agreement, terms: AgreementTerms, moment: Moment
+) -> CapacityCount | UnsetType:
+    """No quarters where nothing is named and the rule only flags; UNSET where a contract of a match asks for
+    no more than was counted. Raises Refusals.
+    """
+    asked, stands = _volumes(counting, agreement, terms, day_of(moment.now))
+    site = next((each for each in counting.seller.facilities if each.facility == counting.facility), None)
+    if agreement.match is None and asked is None:
         if counting.rule == "refuse":
             refuse([SourceMissing(pointer="/proposal")])
         return CapacityCount(rule=counting.rule, position=counting.seller.source_position)
-    source = terms.source.facility
-    site = next((each for each in counting.seller.facilities if each.facility == source), None)
-    if site is None:
+    if agreement.match is None and site is None:
         raise Refusals((SourceNotOwned(pointer="/proposal"),))
-    stands = None
-    if agreement.standing is not None and agreement.status in BOUND and _same_source(agreement, source):
-        bound = agreement.standing.terms
-        stands = contract_volume(bound, start_of(bound, agreement.starts_on, today), agreement.extensions)
-    return capacity_count(
-        counting.rule, counting.seller, counting.claims, asked, stands, site.capacities, moment.now
-    )
+    if asked is None or site is None:
+        return UNSET
+    others = without(counting.claims, agreement.agreement, agreement.match)
+    count = capacity_count(counting.rule, counting.seller, others, asked, stands, site.capacities, moment.now)
+    return count if count.quarters or agreement.match is None else UNSET
 
 
-def _same_source(agreement: Agreement, facility: UUID) -> bool:
-    source = agreement.terms.source
-    return source is not UNSET and source.facility == facility
+def _volumes(
+    counting: Counting, agreement: Agreement, terms: AgreementTerms, today: date
+) -> tuple[ContractVolume | OrderVolume | None, ContractVolume | OrderVolume | None]:
+    """What the terms ask of the facility, and what of it was counted before."""
+    bound = agreement.standing.terms if agreement.standing and agreement.status in BOUND else None
+
+    def years(of: AgreementTerms) -> ContractYears:
+        return contract_years(of, start_of(of, agreement.starts_on, today), agreement.extensions)
+
+    if agreement.match is None:
+        asked, stands = (None if of is None else contract_volume(of, years(of)) for of in (terms, bound))
+        same = bound is not None and _facility(bound) == counting.facility
+        return asked, stands if same else None
+    found = matched_claim(counting.claims, agreement.match)
+    if found is None:
+        return None, None
+    order, taken = found
+    kept = matched_years(order, taken.quantity_g) if bound is None else years(bound)
+    return OrderVolume(terms=order, years=years(terms)), OrderVolume(terms=order, years=kept)
+
+
+def _facility(terms: AgreementTerms) -> UUID | None:
+    return None if terms.source is UNSET else terms.source.facility
 
 
 sign: Final = AgreementStep("agreement.sign", load, decide, touches=COUNTED)

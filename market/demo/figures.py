@@ -73,8 +73,17 @@ def route_source(route: str) -> str:
 
 def magnet_kg_per_unit(application: str) -> Decimal:
     """Kilograms of magnet in one product; practitioner figure."""
-    row = next(row for row in data.rows("lifetimes.csv") if row["application"] == application)
-    return Decimal(row["magnet_kg_per_unit"])
+    return Decimal(_life(application)["magnet_kg_per_unit"])
+
+
+def weibull_life(application: str) -> tuple[str, str]:
+    """(characteristic life in years, shape) of a product. The row names its source."""
+    row = _life(application)
+    return row["weibull_scale_years"], row["weibull_shape"]
+
+
+def _life(application: str) -> dict[str, str]:
+    return next(row for row in data.rows("lifetimes.csv") if row["application"] == application)
 
 
 def _route(route: str) -> dict[str, str]:

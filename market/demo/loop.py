@@ -38,23 +38,23 @@ class Loop:
     def __init__(self, place: Running, players: dict[str, Player]) -> None:
         self.passports: dict[str, str] = {}
         self.works: list[Work] = []
+        self.players = players
         self._place = place
-        self._players = players
 
     @property
     def auditor(self) -> Client:
         return self._place.auditor
 
     def door(self, firm: str) -> Client:
-        return self._players[firm].door
+        return self.players[firm].door
 
     def name(self, organisation: str) -> str:
-        return next(name for name, each in self._players.items() if each.organisation == organisation)
+        return next(name for name, each in self.players.items() if each.organisation == organisation)
 
     async def issue(self, firm: str, lot: LoopLot, origin: Sequence[Body] = ()) -> None:
         """Of a lot that no passport went into."""
         body = self._stated(lot) | {
-            "facility": self._players[firm].facility,
+            "facility": self.players[firm].facility,
             "custody": "segregated",
             "origin": list(origin),
             "evidence": self._documents(lot, ("origin",) if origin else ()),
@@ -65,9 +65,9 @@ class Loop:
         """By its owner: title and goods, or with a `holder` the goods alone."""
         path = f"/v1/passports/{self.passports[lot.number]}"
         version = (await self.door(owner).get(path))["version"]
-        body = {"owner": self._players[to].organisation, "transferred_on": self._today()}
+        body = {"owner": self.players[to].organisation, "transferred_on": self._today()}
         if holder is not None:
-            body["holder"] = self._players[holder].organisation
+            body["holder"] = self.players[holder].organisation
         await self.door(owner).post(f"{path}/transfers", body, version=version)
 
     async def work(
@@ -93,7 +93,7 @@ class Loop:
     ) -> Body:
         """Without a tolerance: losses are what is missing."""
         return {
-            "facility": self._players[firm].facility,
+            "facility": self.players[firm].facility,
             "stage": stage,
             "transformed_on": self._today(),
             "custody": custody,
@@ -125,7 +125,7 @@ class Loop:
         async with asyncio.timeout(FOLLOW_SECONDS_MAX):
             while True:
                 found = await self.auditor.get(f"/v1/passports/{passport}")
-                if found["owner"] == self._players[BUYER].organisation:
+                if found["owner"] == self.players[BUYER].organisation:
                     return found
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -169,7 +169,7 @@ class Loop:
                 }
             ],
             "removal_steps": [{"instruction": "Heat the rotor to 150 degrees and push.", "tools": ["press"]}],
-            "responsible_organisation": self._players[MOTOR_MAKER.name].organisation,
+            "responsible_organisation": self.players[MOTOR_MAKER.name].organisation,
             "responsible_role": "manufacturer",
             "data_carrier": "qr_code",
             "data_carrier_address": f"https://motors.invalid/{lot.number}",

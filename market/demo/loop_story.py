@@ -23,7 +23,7 @@ ABOVE_PPB = 50_000_000
 """Five points of a per cent more neodymium than came in."""
 
 
-async def tell(place: Running, traded: Traded, offtake: Offtake) -> None:
+async def tell(place: Running, traded: Traded, offtake: Offtake) -> Loop:
     """RefusedError when a step is refused, DemoError when something comes of nothing."""
     loop = await open_loop(place, traded)
     printing.yields()
@@ -50,6 +50,7 @@ async def tell(place: Running, traded: Traded, offtake: Offtake) -> None:
     printing.claims(loop.works[-1], passports[magnets.number])
     printing.refusal(refused)
     await _lineage(loop, magnets, passports)
+    return loop
 
 
 async def _alloy(loop: Loop, offtake: Offtake) -> LoopLot:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from msgspec import Struct
 
@@ -81,12 +82,14 @@ def requirement_bodies(stage: Stage, calendar: Calendar, random: Random) -> list
     def limit(middle: str) -> Decimal:
         return Decimal(middle) + Decimal(random.randrange(-100, 100)) / 100
 
-    def oxide(name: str, grade: str, middle: str, profile: Body | None) -> tuple[str, str, Body]:
+    def oxide(
+        name: str, grade: str, middle: str, profile: Body | None, **asked: Any
+    ) -> tuple[str, str, Body]:
         player = stage.players[name]
         body = requirements.oxide_requirement(
             player.firm, player.facility, grade, limit(middle), calendar, random, profile=profile
         )
-        return name, f"NdPr oxide for {grade}", body
+        return name, f"NdPr oxide for {grade}", body | asked
 
     plain: Body = {}
     german = stage.players["magnet-de-1"]
@@ -94,7 +97,14 @@ def requirement_bodies(stage: Stage, calendar: Calendar, random: Random) -> list
     alloy = stage.players["alloy-gb-1"]
     return [
         oxide("magnet-ee-1", "N42SH", "81.00", CARBON_PROFILE),
-        oxide("magnet-de-1", "N38UH", "83.50", CARBON_PROFILE),
+        oxide(
+            "magnet-de-1",
+            "N38UH",
+            "83.50",
+            CARBON_PROFILE,
+            recycled_min_percent=requirements.OWN_RECYCLED_MIN_PERCENT,
+            policies=[{"policy": stage.policy, "version": 1}],
+        ),
         oxide("magnet-si-1", "N42H", "82.00", plain),
         oxide("magnet-si-1", "N35EH", "66.00", plain),
         (

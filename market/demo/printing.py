@@ -258,8 +258,8 @@ def proved(of: ProofVerdict, firm: str) -> None:
 def verdict(report: AuditReport) -> None:
     out.print(
         f"{report.records:,} records of {sum(1 for lane in report.lanes if lane.records)} lanes read from "
-        f"Kafka alone, every hash recomputed; {report.clearings} clearing proved by its "
-        f"certificate, {report.matches} matches"
+        f"Kafka alone, every hash recomputed; {report.clearings} clearings proved by their "
+        f"certificates, {report.matches} matches"
     )
     word = "[bold red]DIVERGES[/]" if report.diverged else "[bold green]nothing diverges[/]"
     out.print(f"verdict: {word}; {report.ending}")

@@ -28,6 +28,16 @@ CARBON_PROFILE: Body = {
 }
 """λ of 80 EUR per t CO2e, and amounts per basis kg that such a buyer bids for the rest."""
 
+POLICY: Body = {
+    "title": "Recycled magnet materials first",
+    "authority": "a council of the demonstration",
+    "addressed_to": ["permanet"],
+    "terms": {"recycled_min_percent": "50"},
+}
+"""A procurement policy for whoever takes part in the initiative and names it."""
+OWN_RECYCLED_MIN_PERCENT = "25"
+"""What a buyer under the policy asks for of its own accord."""
+
 
 def oxide_requirement(
     firm: Firm,
@@ -44,7 +54,7 @@ def oxide_requirement(
     """NdPr for a magnet grade: a quarter's need as far as it is not covered; limit per kg of element."""
     uncovered = Decimal(random.randrange(60, 140)) / 1000
     need_kg = int(firm.nameplate_t * figures.ndpr_of_grade(grade) / 4 * uncovered * 1000)
-    body = _requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
+    body = requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
     body |= {
         "forms": [{"form": "separated_oxide"}],
         "limits": [
@@ -64,7 +74,7 @@ def recycling_requirement(
     firm: Firm, facility: str, need_kg: int, limit_eur_per_kg: Decimal, calendar: Calendar
 ) -> Body:
     """A magnet maker with its own long loop: end-of-life magnets and swarf, Dy and Gd paid for."""
-    body = _requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
+    body = requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
     return body | {
         "forms": [
             {"form": "separated_oxide", "differential_eur_per_kg": "0.00"},
@@ -96,7 +106,7 @@ def short_loop_requirement(
     firm: Firm, facility: str, need_kg: int, limit_eur_per_kg: Decimal, calendar: Calendar
 ) -> Body:
     """A short loop by hydrogen takes clean single-grade magnets only: carbon and oxygen close to nothing."""
-    body = _requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
+    body = requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
     return body | {
         "forms": [
             {"form": "eol_magnet", "differential_eur_per_kg": "-8.00"},
@@ -114,7 +124,7 @@ def alloy_requirement(
     firm: Firm, facility: str, need_kg: int, limit_eur_per_kg: Decimal, calendar: Calendar
 ) -> Body:
     """An alloy maker that takes mixed and separated oxide, thorium below 50 ppm."""
-    body = _requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
+    body = requirement(firm, facility, need_kg, limit_eur_per_kg, calendar)
     return body | {
         "forms": [
             {"form": "mixed_oxide", "differential_eur_per_kg": "-14.00"},
@@ -126,9 +136,10 @@ def alloy_requirement(
     }
 
 
-def _requirement(
+def requirement(
     firm: Firm, facility: str, need_kg: int, limit_eur_per_kg: Decimal, calendar: Calendar
 ) -> Body:
+    """Of no form yet; the limit per kg of element."""
     return {
         "basis_kg": f"{need_kg}.000",
         "minimum_parcel_kg": "100.000",

@@ -77,17 +77,17 @@ async def own_explanation(traded: Traded, order: str, firm: str) -> Body:
     async with asyncio.timeout(ROUND_SECONDS_MAX):
         while True:
             try:
-                return await traded.stage.players[firm].door.get(_path(order, "explanation"))
+                return await traded.stage.players[firm].door.get(order_path(order, "explanation"))
             except UnavailableError:
                 await asyncio.sleep(POLL_SECONDS)
 
 
 async def all_candidates(place: Running, order: str) -> Body:
     """What an accredited auditor sees, before the cut too: every counter-order, all reasons and figures."""
-    return await place.auditor.get(_path(order, "candidates"))
+    return await place.auditor.get(order_path(order, "candidates"))
 
 
-def _path(order: str, part: str) -> str:
+def order_path(order: str, part: str) -> str:
     collection = {"offer": "supply-offers", "lot": "recovered-lots", "req": "requirements"}
     return f"/v1/{collection[order.partition('_')[0]]}/{order}/{part}"
 

@@ -1,7 +1,7 @@
 """Sets the stage over HTTP: firms with sites and papers, the market, its rules and its dated inputs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from market.demo import figures
 from market.demo.calendar import Calendar, text
 from market.demo.door import way_in
 from market.demo.firms import BUYERS, INITIATIVES, OUTSIDER, SELLERS, Firm
-from market.demo.requirements import CARBON_PROFILE
+from market.demo.requirements import CARBON_PROFILE, POLICY, Body
 
 EUR_PER_USD = "0.86"
 ORIGINS_CONCENTRATED: tuple[str, ...] = ("CN",)
@@ -38,6 +38,20 @@ REFERENCES: tuple[tuple[str, str, str], ...] = (
 )
 USGS_SOURCE = "USGS Mineral Commodity Summaries 2026, yearly average 2025 (estimated)"
 
+MARKET: Body = {
+    "name": "NdPr Europe, demonstration",
+    "basis": "ndpr",
+    "sandbox": True,
+    "clearing_interval_seconds": 0,
+    "rule_notice_seconds": 0,
+    "confirmation_seconds": 172_800,
+    "least_basis_percent": "1",
+    "orders_max": 10_000,
+    "tick_eur_per_kg": "0.50",
+    "umpire": "Umpire Laboratories, Antwerp",
+}
+REUSE_MARKET: Body = MARKET | {"name": "Whole magnets, demonstration", "basis": "ndfeb-reuse"}
+
 Progress = Callable[[str], None]
 
 
@@ -52,7 +66,10 @@ class Player(Struct, frozen=True, kw_only=True):
 
 
 class Stage(Struct, frozen=True, kw_only=True):
+    """`policy`: of an authority; requirements may name its version 1."""
+
     market: str
+    policy: str
     players: dict[str, Player]
 
     @property
@@ -71,12 +88,13 @@ async def set_stage(
     firms = (*SELLERS, *BUYERS, OUTSIDER)
     players = await asyncio.gather(*(bring(client, operator, firm, calendar) for firm in firms))
     progress(f"{len(players)} firms with sites, certificates, licences and keys")
-    market = await _open_market(operator, calendar)
-    for player in players:
-        await operator.post(f"/v1/markets/{market}/members", {"organisation": player.organisation})
+    policy = await operator.post("/v1/policies", POLICY)
+    market = await open_market(operator, MARKET, calendar, players)
     progress(f"market opened, {len(players)} members admitted")
     await _record_inputs(operator, market, calendar)
-    stage = Stage(market=market, players={player.firm.name: player for player in players})
+    stage = Stage(
+        market=market, policy=policy["id"], players={player.firm.name: player for player in players}
+    )
     await _qualify(operator, stage)
     progress(f"{len(REFERENCES)} reference prices, FX and qualifications recorded; rule set 1 published")
     return stage
@@ -146,47 +164,36 @@ def _facility(firm: Firm) -> dict[str, Any]:
     }
 
 
-async def _open_market(operator: Client, calendar: Calendar) -> str:
-    answer = await operator.post(
-        "/v1/markets",
-        {
-            "name": "NdPr Europe, demonstration",
-            "basis": "ndpr",
-            "sandbox": True,
-            "clearing_interval_seconds": 0,
-            "rule_notice_seconds": 0,
-            "confirmation_seconds": 172_800,
-            "least_basis_percent": "1",
-            "orders_max": 10_000,
-            "tick_eur_per_kg": "0.50",
-            "umpire": "Umpire Laboratories, Antwerp",
-        },
-    )
-    market = str(answer["id"])
-    footprint = figures.monazite_footprint_kg_co2e_per_kg()
-    await operator.post(
-        f"/v1/markets/{market}/rule-sets",
-        {
-            "version": 1,
-            "algorithm": "lexicographic-3",
-            "benchmarks": [
-                {
-                    "form": "separated_oxide",
-                    "declared_unit": "oxide",
-                    "boundary": "cradle-to-gate",
-                    "allocation": "mass",
-                    "benchmark_kg_co2e_per_kg": f"{footprint:.3f}",
-                    "worst_kg_co2e_per_kg": f"{footprint * Decimal('1.5'):.3f}",
-                    "source": "Browning et al. 2017, mean of REO from monazite; worst: 1.5 times it",
-                }
-            ],
-            "default_profile": CARBON_PROFILE,
-            "recognised_certificates": ["IRMA-50", "ISO-14001"],
-            "eu_countries": list(EU_COUNTRIES),
-            "effective_from": text(calendar.today),
-        },
-    )
+async def open_market(operator: Client, terms: Body, calendar: Calendar, members: Iterable[Player]) -> str:
+    """With rule set 1, in force today. The market's id."""
+    market = str((await operator.post("/v1/markets", terms))["id"])
+    await operator.post(f"/v1/markets/{market}/rule-sets", _rule_set(calendar))
+    for player in members:
+        await operator.post(f"/v1/markets/{market}/members", {"organisation": player.organisation})
     return market
+
+
+def _rule_set(calendar: Calendar) -> Body:
+    footprint = figures.monazite_footprint_kg_co2e_per_kg()
+    return {
+        "version": 1,
+        "algorithm": "lexicographic-3",
+        "benchmarks": [
+            {
+                "form": "separated_oxide",
+                "declared_unit": "oxide",
+                "boundary": "cradle-to-gate",
+                "allocation": "mass",
+                "benchmark_kg_co2e_per_kg": f"{footprint:.3f}",
+                "worst_kg_co2e_per_kg": f"{footprint * Decimal('1.5'):.3f}",
+                "source": "Browning et al. 2017, mean of REO from monazite; worst: 1.5 times it",
+            }
+        ],
+        "default_profile": CARBON_PROFILE,
+        "recognised_certificates": ["IRMA-50", "ISO-14001"],
+        "eu_countries": list(EU_COUNTRIES),
+        "effective_from": text(calendar.today),
+    }
 
 
 async def _record_inputs(operator: Client, market: str, calendar: Calendar) -> None:

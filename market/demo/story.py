@@ -8,10 +8,11 @@ from events.key_files import read_keys
 from market.auditor import audit
 from market.checkpoint_keys import key_file
 from market.client import ClientError
-from market.demo import loop_story, offtake_story, printing
+from market.demo import loop_story, offtake_story, policy_story, printing, rex_story
 from market.demo.clock import DemoClock
 from market.demo.door import DemoError, hold
 from market.demo.orders import Posted
+from market.demo.policy_story import Heard
 from market.demo.proofs import prove_match
 from market.demo.record import events_of, forge, lane_bodies, without_sustainability
 from market.demo.round import (
@@ -45,6 +46,13 @@ class Refused(Struct, frozen=True, kw_only=True):
     reasons: list[str]
 
 
+class Before(Struct, frozen=True, kw_only=True):
+    """What was told of the orders before the round."""
+
+    refused: list[Refused]
+    heard: Heard
+
+
 async def play(settings: Settings, seed: int, say: Progress) -> bool:
     """Whether everything held that the demonstration checks; `say` is told how far it is."""
     moving = DemoClock(clock)
@@ -52,9 +60,10 @@ async def play(settings: Settings, seed: int, say: Progress) -> bool:
         async with running(settings, moving, say) as place:
             traded = await trade(place, seed, say)
             refused = await _refused(place, traded)
+            heard = await policy_story.hear(place, traded)
             async with patiently(say, "planning a round"):
                 held = await hold_round(place, traded)
-            await _tell(place, traded, held, refused, say)
+            await _tell(place, traded, held, Before(refused=refused, heard=heard), say)
     except (ClientError, DemoError) as error:
         say(f"the demonstration stopped: {error}")
         return False
@@ -62,7 +71,7 @@ async def play(settings: Settings, seed: int, say: Progress) -> bool:
     return True
 
 
-async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refused], say: Progress) -> None:
+async def _tell(place: Running, traded: Traded, held: Round, before: Before, say: Progress) -> None:
     names = traded.stage.names
     printing.chapter(1, "A trade ticket")
     swarf = _match(held, "swarf")
@@ -82,20 +91,24 @@ async def _tell(place: Running, traded: Traded, held: Round, refused: list[Refus
     _show_whole(traded, eol)
     printing.co_products(eol)
     printing.chapter(5, "Three refusals")
-    for each in refused:
+    for each in before.refused:
         printing.refusal(each.seller, each.what, each.buyer, each.reasons)
-    printing.chapter(6, "Orders that stayed open, and why")
+    printing.chapter(6, "A procurement policy: what it shuts out, and what the round gave instead")
+    await policy_story.tell(place, traded, held, before.heard)
+    printing.chapter(7, "Orders that stayed open, and why")
     market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
     printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
-    printing.chapter(7, "Two contract years of an offtake, from the term match to its statement")
+    printing.chapter(8, "Two contract years of an offtake, from the term match to its statement")
     offtake = await offtake_story.tell(place, traded, held)
-    printing.chapter(8, "The loop: from a by-product to magnets, back, and what the next ones may claim")
-    await loop_story.tell(place, traded, offtake)
-    printing.chapter(9, "A partner proves its match, offline")
+    printing.chapter(9, "The loop: from a by-product to magnets, back, and what the next ones may claim")
+    loop = await loop_story.tell(place, traded, offtake)
+    printing.chapter(10, "Before the furnace: cores by their product's twin, whole magnets for reuse")
+    await rex_story.tell(place, traded, loop)
+    printing.chapter(11, "A partner proves its match, offline")
     async with patiently(say, "waiting for a checkpoint and its cosignature"):
         proof = await prove_match(place, traded, swarf, "buyer")
     printing.proved(proof, buyer)
-    printing.chapter(10, "The audit, from the topics alone")
+    printing.chapter(12, "The audit, from the topics alone")
     await _tell_audit(place, bodies, lane, say)
 
 
@@ -199,7 +212,7 @@ async def _record(place: Running, traded: Traded) -> tuple[list[bytes], int]:
 
 async def _tell_audit(place: Running, bodies: list[bytes], lane: int, say: Progress) -> None:
     deployment = place.wiring.deployment
-    async with patiently(say, "reading the topics, proving the round by its certificate"):
+    async with patiently(say, "reading the topics, proving the rounds by their certificates"):
         operator = read_keys(key_file(place.wiring.settings)).current.verifier
         report = await audit(place.ground.bootstrap, deployment_id=deployment.deployment_id, key=operator)
     printing.verdict(report)

@@ -1,13 +1,15 @@
-"""Whether a facility can make what its seller binds itself to by an agreement that no match led to."""
+"""Whether a facility can make what its seller binds itself to by an agreement."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from uuid import UUID
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter, FacilityCapacity
 from events.contract_terms import AgreementTerms, FixedVolume
-from events.market_terms import Member
+from events.market_terms import Member, SupplyTerms
 from events.vocabulary import PPB
 from market.rules.capacities import QUARTERS, made_g, quarter_of
 from market.rules.committed import (
@@ -15,27 +17,61 @@ from market.rules.committed import (
     ContractClaim,
     ContractVolume,
     ContractYears,
+    OrderVolume,
+    Taken,
     agreed,
     committed,
 )
 
 
-def contract_volume(terms: AgreementTerms, starts_on: date, extensions: int) -> ContractVolume | None:
-    """What terms ask of the facility that they name; a share of output, of what is expected of it."""
+def contract_volume(terms: AgreementTerms, years: ContractYears) -> ContractVolume | None:
+    """What terms ask of the facility that they name."""
     if terms.source is UNSET:
         return None
+    return ContractVolume(
+        form=terms.product.form,
+        basis=terms.product.basis,
+        basis_ppb=terms.source.basis_ppb,
+        years=years,
+    )
+
+
+def contract_years(terms: AgreementTerms, starts_on: date, extensions: int) -> ContractYears:
+    """Of a share of output, what is expected of it."""
     volume = terms.volume
     years = terms.term.years + extensions * terms.term.extension_years
     if isinstance(volume, FixedVolume):
         acq_g = volume.acq_g
     else:
         acq_g = tuple(output_g * volume.share_ppb // PPB for output_g in volume.expected_output_g)
-    return ContractVolume(
-        form=terms.product.form,
-        basis=terms.product.basis,
-        basis_ppb=terms.source.basis_ppb,
-        years=ContractYears(starts_on=starts_on, acq_g=acq_g[:years]),
+    return ContractYears(starts_on=starts_on, acq_g=acq_g[:years])
+
+
+def matched_claim(claims: Iterable[Claim | ContractClaim], match: UUID) -> tuple[SupplyTerms, Taken] | None:
+    """Terms of the order that a match took of, and what it took."""
+    for claim in claims:
+        if isinstance(claim, Claim):
+            for taken in claim.taken:
+                if taken.match == match:
+                    return claim.order.terms, taken
+    return None
+
+
+def without(
+    claims: Iterable[Claim | ContractClaim], agreement: UUID, match: UUID | None
+) -> tuple[Claim | ContractClaim, ...]:
+    """All but the agreement's own. What its match took stays taken of the order."""
+    return tuple(
+        replace(claim, taken=tuple(_nothing(each) if each.match == match else each for each in claim.taken))
+        if isinstance(claim, Claim)
+        else claim
+        for claim in claims
+        if isinstance(claim, Claim) or claim.agreement != agreement
     )
+
+
+def _nothing(taken: Taken) -> Taken:
+    return replace(taken, years=ContractYears(starts_on=date.min, acq_g=()), signed=None)
 
 
 def start_of(terms: AgreementTerms, starts_on: date | None, today: date) -> date:
@@ -47,8 +83,8 @@ def capacity_count(
     rule: CapacityRule,
     member: Member,
     claims: Iterable[Claim | ContractClaim],
-    asked: ContractVolume,
-    stands: ContractVolume | None,
+    asked: ContractVolume | OrderVolume,
+    stands: ContractVolume | OrderVolume | None,
     capacities: Iterable[FacilityCapacity],
     now: datetime,
 ) -> CapacityCount:
@@ -63,8 +99,8 @@ def capacity_count(
 
 def _quarters(
     claims: tuple[Claim | ContractClaim, ...],
-    asked: ContractVolume,
-    stands: ContractVolume | None,
+    asked: ContractVolume | OrderVolume,
+    stands: ContractVolume | OrderVolume | None,
     capacities: Iterable[FacilityCapacity],
     first: int,
 ) -> Iterator[CountedQuarter]:

@@ -38,12 +38,17 @@ class ContractYears(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """Grams of basis that a match took of a tranche; `years` replace them once an agreement runs."""
+    """Grams of basis that a match took of a tranche; `years` replace them once an agreement runs.
 
+    `signed`: of terms that only the seller has signed as binding. What they add counts as offered.
+    """
+
+    match: UUID
     tranche: int
     quantity_g: int
     stage: Literal["matched", "contracted"]
     years: ContractYears | None = None
+    signed: ContractYears | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -59,6 +64,13 @@ class ContractVolume(Struct, frozen=True, kw_only=True):
     form: ProductForm
     basis: MarketBasis
     basis_ppb: int
+    years: ContractYears
+
+
+class OrderVolume(Struct, frozen=True, kw_only=True):
+    """What an agreement that a match led to asks of the facility of its order, in product as that states."""
+
+    terms: SupplyTerms
     years: ContractYears
 
 
@@ -104,6 +116,7 @@ def claimed(claim: Claim) -> dict[int, Volume]:
             _add(into, _spread(terms, taken.tranche, wet_g))
         else:
             _add(into, _contract_quarters(terms, taken.years))
+        _add(offered, _signed_more(terms, taken))
     if order.status == "open":
         for tranche, left_g in enumerate(free_g):
             _add(offered, _spread(terms, tranche, max(0, left_g)))
@@ -112,6 +125,23 @@ def claimed(claim: Claim) -> dict[int, Volume]:
         quarter: Volume(offered[quarter], matched[quarter], contracted[quarter])
         for quarter in sorted(quarters)
     }
+
+
+def _signed_more(terms: SupplyTerms, taken: Taken) -> dict[int, int]:
+    if taken.signed is None:
+        return {}
+    kept = _contract_quarters(terms, taken.years or matched_years(terms, taken.quantity_g))
+    signed = _contract_quarters(terms, taken.signed)
+    return {quarter: max(0, grams - kept.get(quarter, 0)) for quarter, grams in signed.items()}
+
+
+def matched_years(terms: SupplyTerms, quantity_g: int) -> ContractYears:
+    """Those that the agreement of a term match begins with: `quantity_g` is of the plateau."""
+    assert terms.term is not None
+    return ContractYears(
+        starts_on=date(terms.term.start_year, 1, 1),
+        acq_g=tuple(quantity_g * share_ppb // PPB for share_ppb in terms.term.profile_ppb),
+    )
 
 
 def element_g(terms: Material, element: str | None, wet_g: int) -> int:
@@ -123,8 +153,14 @@ def element_g(terms: Material, element: str | None, wet_g: int) -> int:
     return -(-wet_g * share * dry_ppb // (SHARE_SCALE * PPB))
 
 
-def agreed(volume: ContractVolume | None, form: str, element: str | None) -> dict[int, int]:
-    """Of one product, or of an element that is the whole basis: by quarter, rounded up."""
+def agreed(volume: ContractVolume | OrderVolume | None, form: str, element: str | None) -> dict[int, int]:
+    """Of one product, or of an element in it: by quarter, rounded up.
+
+    Without an order that says what is in the product, only of an element that is the whole basis.
+    """
+    if isinstance(volume, OrderVolume):
+        quarters = _contract_quarters(volume.terms, volume.years) if volume.terms.form == form else {}
+        return {quarter: element_g(volume.terms, element, wet_g) for quarter, wet_g in quarters.items()}
     if volume is None or volume.form != form:
         return {}
     if element is None:

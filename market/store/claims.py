@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from events.connections import Connection
-from events.contract_terms import AgreementStatus, AgreementTerms, FixedVolume
-from market.rules.agreement_counting import contract_volume, start_of
+from events.contract_terms import AgreementStatus, AgreementTerms
+from market.rules.agreement_counting import contract_volume, contract_years, start_of
 from market.rules.capacities import MONTHS
 from market.rules.committed import Claim, ContractClaim, ContractVolume, ContractYears, Taken
 from market.store.supplies import decode_in_book
@@ -32,7 +32,6 @@ class _Agreement(Struct, frozen=True):
     """Of an agreement's body what says when it delivers how much."""
 
     starts_on: date | None = None
-    ends_on: date | None = None
     extensions: int = 0
     standing: _Signed | None = None
     table: _Signed | None = None
@@ -41,8 +40,18 @@ class _Agreement(Struct, frozen=True):
         """None of terms that name another facility, or none."""
         if of is None or of.terms.source is UNSET or of.terms.source.facility != facility:
             return None
-        starts_on = start_of(of.terms, self.starts_on, now.date())
-        return contract_volume(of.terms, starts_on, self.extensions)
+        return contract_volume(of.terms, self.years(of, now))
+
+    def years(self, of: _Signed, now: datetime) -> ContractYears:
+        return contract_years(of.terms, start_of(of.terms, self.starts_on, now.date()), self.extensions)
+
+    def bound(self, status: AgreementStatus | None) -> _Signed | None:
+        """What both have signed as binding."""
+        return self.standing if status in BOUND else None
+
+    def signed(self) -> _Signed | None:
+        """The open proposal, where its seller has signed it as binding."""
+        return self.table if self.table is not None and self.table.seller == "binding" else None
 
 
 # Under the lanes, and before anything is read: the next order of the facility waits here, in any market. Of a
@@ -64,12 +73,18 @@ order by s.supply
 
 # A match lies in its market's lane, and its agreement in the contracts lane of the same number.
 READ_TAKEN = """
-select m.supply, m.tranche, m.quantity_g, m.status, a.status as agreed, a.kind, a.body
+select m.match, m.supply, m.tranche, m.quantity_g, m.status, a.status as agreed, a.kind, a.body
 from match m left join agreement a on a.lane = m.lane and a.match = m.match
 where m.supply = any($1::uuid[]) and m.status in ('open', 'confirmed')
 order by m.match
 """
 
+
+READ_FACILITY = """
+select t.facility
+from match m join order_terms t on t.lane = m.lane and t.market = m.market and t.order_id = m.supply
+where m.lane = $1 and m.market = $2 and m.match = $3
+"""
 
 # An agreement without a match names its facility in its terms. Of its seller's agreements these are few, and
 # have an index of their own: most come of matches.
@@ -99,7 +114,7 @@ async def read_claims(
     )
     rows = await connection.fetch(READ_ORDERS, list(facilities), since)
     orders = decode_in_book(rows)
-    taken = _taken(await connection.fetch(READ_TAKEN, list(orders))) if orders else {}
+    taken = _taken(await connection.fetch(READ_TAKEN, list(orders)), now) if orders else {}
     found: defaultdict[UUID, list[Claim | ContractClaim]] = defaultdict(list)
     for row in rows:
         order = orders[row["supply"]]
@@ -109,6 +124,12 @@ async def read_claims(
     return {facility: tuple(claims) for facility, claims in found.items()}
 
 
+async def facility_of_match(connection: Connection, lane: int, market: UUID, match: UUID) -> UUID | None:
+    """Of the order that the match took of."""
+    found: UUID | None = await connection.fetchval(READ_FACILITY, lane, market, match)
+    return found
+
+
 async def _agreed(
     connection: Connection, facilities: Collection[UUID], now: datetime
 ) -> list[tuple[UUID, ContractClaim]]:
@@ -116,42 +137,37 @@ async def _agreed(
     found = []
     for row in await connection.fetch(READ_AGREED, list(facilities)):
         of = _agreements.decode(row["body"])
-        bound = row["status"] in BOUND
-        standing = of.volume(of.standing, row["facility"], now) if bound else None
-        signed = of.table is not None and of.table.seller == "binding"
-        table = of.volume(of.table, row["facility"], now) if signed else None
+        standing, table = (
+            of.volume(terms, row["facility"], now) for terms in (of.bound(row["status"]), of.signed())
+        )
         if standing is not None or table is not None:
             claim = ContractClaim(agreement=row["agreement"], standing=standing, signed=table)
             found.append((row["facility"], claim))
     return found
 
 
-def _taken(rows: Iterable[asyncpg.Record]) -> Mapping[UUID, list[Taken]]:
+def _taken(rows: Iterable[asyncpg.Record], now: datetime) -> Mapping[UUID, list[Taken]]:
     """An agreement that was ended by termination holds nothing."""
     found: defaultdict[UUID, list[Taken]] = defaultdict(list)
     for row in rows:
         if row["agreed"] == RELEASED:
             continue
+        of = _agreements.decode(row["body"]) if row["kind"] == "offtake" else _Agreement()
+        years, signed = (
+            None if terms is None else of.years(terms, now)
+            for terms in (of.bound(row["agreed"]), of.signed())
+        )
         found[row["supply"]].append(
             Taken(
+                match=row["match"],
                 tranche=row["tranche"],
                 quantity_g=row["quantity_g"],
                 stage="matched" if row["status"] == "open" else "contracted",
-                years=None if row["kind"] != "offtake" else _years(_agreements.decode(row["body"])),
+                years=years,
+                signed=signed,
             )
         )
     return found
-
-
-def _years(agreement: _Agreement) -> ContractYears | None:
-    """None as long as it does not run, and for a share of output."""
-    if agreement.starts_on is None or agreement.ends_on is None or agreement.standing is None:
-        return None
-    volume = agreement.standing.terms.volume
-    if not isinstance(volume, FixedVolume):
-        return None
-    years = agreement.ends_on.year - agreement.starts_on.year
-    return ContractYears(starts_on=agreement.starts_on, acq_g=volume.acq_g[:years])
 
 
 _agreements = msgspec.json.Decoder(_Agreement)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from events.vocabulary import KeyRole
-from market.http import markets, rex_terms, rule_sets
+from market.http import markets, papers, rex_terms, rule_sets
 from market.http.ids import to_text, to_uuid
 from tests.http.shop import Shop
 
@@ -156,6 +156,35 @@ async def test_who_holds_no_permit_for_waste_is_told_so_in_a_sentence(shop: Shop
         "end_of_waste": [],
         "product": [],
     } == texts
+
+
+async def test_whose_permit_is_for_another_route_is_refused_with_a_sentence(shop: Shop) -> None:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    lot = await shop.ask("POST", LOTS, by=seller, body=shop.lot_body(seller))
+    wanted = shop.requirement_body(buyer, limits=[], penalties=[], rex_route="recycle")
+    wanted["carriage"] = [{"country": "DE", "per": "basis", "eur_per_kg": "0.00"}]
+    need = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
+    assert (201, 201) == (lot.status_code, need.status_code), need.text
+    permits = f"/v1/organisations/{to_text('org', buyer.organisation)}/licences"
+    permit = papers.LICENCE_EXAMPLE | {
+        "facility": to_text("fac", buyer.facility),
+        "kind": "waste_permit",
+        "ewc_codes": ["120103"],
+    }
+    sentence = (
+        "The lot is waste, and no permit of the buyer's site allows the requirement's Re-X route (recycle)."
+    )
+    for routes, expected in (
+        (["reuse", "refurbish"], [("waste_route_unlicensed", sentence)]),
+        (["recycle"], []),
+    ):
+        stated = await shop.ask(
+            "POST", permits, by=shop.scene.sellers[1], roles=OPERATOR, body=permit | {"routes": routes}
+        )
+        assert 201 == stated.status_code, stated.text
+        for place, by in ((lot.headers["location"], seller), (need.headers["location"], buyer)):
+            answer = (await shop.ask("GET", f"{place}/candidates", by=by)).json()
+            assert expected == [(reason["code"], reason["text"]) for reason in answer["reasons"]]
 
 
 async def reuse_market(shop: Shop) -> None:

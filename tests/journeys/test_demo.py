@@ -34,6 +34,96 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return kept | {"LODESTONE_DATA_DIR": str(tmp_path), "NO_COLOR": "1"}
 
 
+def panel(text: str, title: str) -> dict[str, Decimal]:
+    """Label → amount of each line of the panel that stands alone under the title."""
+    lines = text.partition(f" {title} ")[2].partition("╰")[0]
+    return {label: Decimal(amount) for label, amount in re.findall(r"│ +(.+?) +(-?[0-9]+\.[0-9]{6}) ", lines)}
+
+
+def check_waterfalls(told: str) -> None:
+    """limit + terms − ask is what both gain together; each side is told its own part of it, and no more."""
+    swarf, shared = (
+        panel(told, f"operator: {pair}")
+        for pair in ("recycler-gb-1 sells to magnet-de-1", "refiner-no-1 sells to magnet-si-1")
+    )
+    # 25 t × 80 % × 28 % are 5,600 kg: 6.90 a kg wet are 30.80, carriage of 0.55 is 2.46 a kg of NdPr.
+    assert decimals("-19", "6.487260", "2", "-2.455358") == [
+        swarf[f"+ {term}"] for term in ("product form", "co-elements", "recycled share", "carriage")
+    ]
+    assert Decimal("30.803572") == swarf["− seller's ask"]
+    gains = []
+    for lines in (swarf, shared):
+        bid = sum(amount for label, amount in lines.items() if label.startswith(("buyer's limit", "+ ")))
+        ask, gained = lines["− seller's ask"], [lines[f"the {side} gains"] for side in ("seller", "buyer")]
+        assert bid - ask == lines["= value of the pair"] == sum(gained)
+        assert ask + gained[0] == lines["price = ask + seller's gain"]
+        gains += gained
+    assert gains == decimals(*re.findall(r"= you gain +([0-9.]+)", told))
+    assert min(gains[2:]) > gains[1] == 0
+    assert "refiner-no-1: 4 fit; the nearest was 21 ticks away\n" in told
+    within = "three groups of companies stood within 2 ticks"
+    assert f"magnet-si-1: 5 fit; the nearest was 0 ticks away, {within}\n" in told
+
+
+def check_refusals(told: str) -> None:
+    """Each reason has the figure of the lot and of the one who refuses it."""
+    assert [
+        "above_max:Th 110.4 ppm > 50 ppm",
+        "above_max:C 5.64 % > 0.1 %; above_max:O 2.66 % > 0.5 %",
+        "not_qualified none < pilot",
+    ] == re.findall(r"^  (\S.*?) *$", told, re.MULTILINE)
+
+
+def check_policy(told: str, open_orders: str) -> None:
+    """The stricter of its own 25 % and the policy's 50 % counts; it wants 9.3 % of 1,000 t × 26.5 % ÷ 4."""
+    assert "own line 25 %, what counts is the policy's line: 50 %" in told
+    sentence = "The recycled share is below what the requirement asks for."
+    assert f"magnet-de-1 reads: {sentence} (50 %, by version 1; 5 orders)" in told
+    shut_out = re.findall(r"^    (.+): recycled_below_min not stated < 50 % *$", told, re.MULTILINE)
+    oxide = [f"NdPr oxide of refiner-{place}-1" for place in ("fr", "ee", "no")]
+    assert [
+        *oxide,
+        "mixed oxide from monazite of mine-es-1",
+        "NdPr oxide for three years of refiner-ee-1",
+    ] == (shut_out)
+    ((kg, percent),) = re.findall(r"the round gave it ([0-9,.]+) kg of recycler-de-1, ([0-9]+) % rec", told)
+    (left,) = re.findall(r"NdPr oxide for N38UH +([0-9,.]+) ", open_orders)
+    assert Decimal(6161) == sum(decimals(kg.replace(",", ""), left))
+    assert Decimal(100) == Decimal(percent)
+
+
+def check_open_orders(told: str) -> None:
+    """Why an order stayed open: outpriced by so many bands of 0.50, or nobody's lot will do."""
+    dear = r"N35EH +8,085\.000  4 of 8 fit, but outpriced by 26 .*5 fit, all dearer, the next trade *\n"
+    ((eur, ticks),) = re.findall(dear + r" +bands, up to ([0-9.]+) EUR/kg +([0-9]+) ticks away", told)
+    assert (26 * Decimal("0.50"), Decimal(23)) == (Decimal(eur), Decimal(ticks))
+    assert re.search(
+        r"magnet-fi-1: clean magnets for +900\.000  none of 8 fits +nobody fits: above_max:C", told
+    )
+
+
+def check_rex(told: str) -> None:
+    """400 rotors with 24 magnets of 125 g each; 800 of 1,200 such magnets sold whole at what was asked."""
+    assert "400 rotors, 4.800 t, condition B, to recycle; not higher: obsolete specification" in told
+    assert "bill of each: 24 × 125.000 g N42SH, nickel, embedded" in told
+    # 24 × 0.125 × 400; 6 + 4 + 9
+    assert "recoverable magnets 1200.000 kg; 3 steps, 19 minutes a core" in told
+    # (25 × 4 + 15 × 1 + 15 × 2) ÷ 55, rounded down
+    assert "disassembly score 2.63 of 5: steps 4, fixing 1, tools 2;" in told
+    ticket = dict(re.findall(r"│ (\S.*?)  +(\S.*?) │", told))
+    expected = {
+        "net wet": "0.100 t",
+        "basis": "100.000 kg whole magnets, ndfeb-reuse",
+        "ask as stated": "38.00 EUR per kg wet",
+        "price per basis kg": "38.000000 EUR/kg",
+        "amount": "3,800.00 EUR",
+        "packages": "800 × piece",
+        "package": "0.125 kg net",
+    }
+    assert expected == {label: ticket[label] for label in expected}
+    assert "N42SH block 46 ± 0.05 × 36 ± 0.05 × 10 ± 0.05 mm, nickel, flux 97.5 %, condition A" in told
+
+
 def check_loop(loop: str) -> None:
     """Worked by hand: 30 t of by-product with 8.5495 % Nd; 900 motors of 3 kg and 300 kg of rejects."""
     steps, sums = loop.partition("Every step")[2], {}
@@ -61,9 +151,15 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     child = await lodestone(environment, "demo")
     out, err = (stream.decode() for stream in await child.communicate())
     assert 0 == child.returncode, err
-    assert [str(number) for number in range(1, 11)] == re.findall(r"^([0-9]+)\. .*──$", out, re.MULTILINE)
-    check_loop(out.partition("\n8. ")[2].partition("\n9. ")[0])
-    offtake = out.partition("\n7. ")[2].partition("\n8. ")[0]
+    assert [str(number) for number in range(1, 13)] == re.findall(r"^([0-9]+)\. .*──$", out, re.MULTILINE)
+    chapters = re.split(r"^[0-9]+\. .*──$", out, flags=re.MULTILINE)
+    check_waterfalls(chapters[2])
+    check_refusals(chapters[5])
+    check_policy(chapters[6], chapters[7])
+    check_open_orders(chapters[7])
+    check_loop(chapters[9])
+    check_rex(chapters[10])
+    offtake = chapters[8]
     assert "binding, subject to conditions" in offtake
     assert "meets its condition precedent: qualification → effective" in offtake
 

@@ -196,8 +196,8 @@ def test_quarters_that_are_over_are_not_counted() -> None:
 def test_what_matches_took_stays_committed_when_the_order_is_closed() -> None:
     """10 t carry 3.5 t of basis: 0.7 t of it are 2 t of product."""
     taken = (
-        Taken(tranche=0, quantity_g=700_000, stage="matched"),
-        Taken(tranche=0, quantity_g=350_000, stage="contracted"),
+        Taken(match=UUID(int=1), tranche=0, quantity_g=700_000, stage="matched"),
+        Taken(match=UUID(int=1), tranche=0, quantity_g=350_000, stage="contracted"),
     )
     held = claimed(Claim(order=order(terms()), taken=taken))
     assert {Q3: Volume(7 * TONNE_G, 2 * TONNE_G, TONNE_G)} == held
@@ -208,7 +208,7 @@ def test_what_matches_took_stays_committed_when_the_order_is_closed() -> None:
 
 def test_an_agreement_that_runs_counts_what_it_states_for_each_year() -> None:
     years = ContractYears(starts_on=date(2027, 1, 1), acq_g=(3_500_000, 7_000_000))
-    taken = Taken(tranche=0, quantity_g=3_500_000, stage="contracted", years=years)
+    taken = Taken(match=UUID(int=1), tranche=0, quantity_g=3_500_000, stage="contracted", years=years)
     found = claimed(Claim(order=order(terms(), "sold"), taken=(taken,)))
     assert [2027 * 4 + number for number in range(8)] == list(found)
     assert 10 * TONNE_G == sum(found[2027 * 4 + number].contracted_g for number in range(4))

@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -156,7 +157,7 @@ def test_units_are_offered_once(forecast: Any, status: Any, taken_g: int, expect
     """Of one product, one quarter and one of the quarters in which they were placed; losses may differ."""
     order = replace(OTHER_ORDER, status=status)
     order = replace(order, terms=replace(order.terms, forecast=replace(RETURNED, **forecast)))
-    taken = Taken(tranche=0, quantity_g=taken_g, stage="contracted")
+    taken = Taken(match=UUID(int=1), tranche=0, quantity_g=taken_g, stage="contracted")
     known = posting(ahead=(Claim(order=order, taken=(taken,) if taken_g else ()),))
     found = refusals(lambda: offers.post(known, post_supply(swarf(forecast=RETURNED)), moment()))
     most = closed_form_g(30)

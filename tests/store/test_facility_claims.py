@@ -264,6 +264,47 @@ def returning(seller: Firm, tonnes: int) -> Any:
     return supply_draft(seller, net_wet_g=tonnes * TONNE_G, forecast=RETURNED)
 
 
+async def test_an_amendment_of_a_matchs_contract_is_counted_for_what_it_adds(scene: Scene) -> None:
+    """24 t of metal offered for 2027, 6 t a quarter; 7 t of NdPr, which are 20 t of it, matched."""
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    window = Period(start=datetime(2027, 1, 1, tzinfo=UTC), end=datetime(2027, 12, 31, tzinfo=UTC))
+    year = TermHorizon(start_year=2027, profile_ppb=(PPB,), index=NDPR_PRICE.code, quotation_period="M")
+    await post(scene, 24, term=year, tranches=(Tranche(window=window, net_wet_g=24 * TONNE_G),))
+    await scene.require(buyer, basis_g=7 * TONNE_G, term=year, window=window)
+    (confirmed,) = [
+        event for event in await scene.conclude(await scene.plan()) if isinstance(event.data, MatchConfirmed)
+    ]
+    agreement = await of_match(scene, confirmed)
+    for version, firm in enumerate((seller, buyer), 1):
+        recorded = done(await agreement_signing.sign(scene.desk, signature(firm, agreement, version)))
+        assert UNSET is recorded.events[0].data.capacity  # type: ignore[attr-defined]
+    first = 2027 * 4
+    assert [TONNE_G, 0, 4_931_507] == await committed_g(scene, first)
+
+    async def propose(tonnes: Decimal, version: int) -> None:
+        (stands,) = await list_agreements(scene.pool, None, limit=1)  # type: ignore[arg-type]
+        terms = replace(stands.terms, volume=FixedVolume(acq_g=(int(tonnes * TONNE_G),)))
+        asked = Propose(caller=buyer.trader, agreement=agreement, expected_version=version, terms=terms)
+        await agreements.propose(scene.desk, asked)
+
+    await propose(Decimal(14), 4)
+    with pytest.raises(Refusals) as refused:
+        await agreement_signing.sign(scene.desk, signature(seller, agreement, 5, proposal=2))
+    assert [
+        "In 2027-Q1 the facility makes 10 t of metal: 1 t are committed, 9.863013 t agreed.",
+        "In 2027-Q2 the facility makes 10 t of metal: 1 t are committed, 9.972603 t agreed.",
+        "In 2027-Q3 the facility makes 10 t of metal: 1 t are committed, 10.082192 t agreed.",
+        "In 2027-Q4 the facility makes 10 t of metal: 1 t are committed, 10.082192 t agreed.",
+    ] == [reason.detail() for reason in refused.value.refusals]
+    await propose(Decimal("10.5"), 5)
+    recorded = done(await agreement_signing.sign(scene.desk, signature(seller, agreement, 6, proposal=3)))
+    counted = recorded.events[0].data.capacity  # type: ignore[attr-defined]
+    assert [TONNE_G] * 4 == [each.committed_g for each in counted.quarters]
+    assert [TONNE_G + 2_465_753, 0, 4_931_507] == await committed_g(scene, first)
+    await agreement_signing.sign(scene.desk, signature(buyer, agreement, 7, proposal=3))
+    assert [TONNE_G, 0, 7_397_260] == await committed_g(scene, first)
+
+
 async def test_lots_are_counted_like_offers(scene: Scene) -> None:
     await post(scene, 6)
     lot = lot_draft(scene.sellers[0], "L-1", net_wet_g=5 * TONNE_G)
