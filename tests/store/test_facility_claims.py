@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,21 +14,23 @@ from msgspec.structs import replace
 from contracts.commands import agreements
 from contracts.rules.agreements import ProposeTerms as Propose
 from contracts.rules.standing import Terminate
+from contracts.store.agreements import list_agreements
 from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
 from events.contract_events import AgreementSigned
 from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause, TermClause
-from events.market_events import SupplyOffered
+from events.market_events import MatchConfirmed, SupplyOffered
 from events.party_events import FacilityRegistered
 from events.refusal import Refusals
-from events.vocabulary import PPB, Period, Tranche
+from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
 from market.rules.committed import Claim, ContractClaim, Volume, claimed, committed
 from market.rules.parties import FacilityDetails
 from market.store.claims import read_claims
-from tests.agreement_support import drafted, signature
+from tests.agreement_support import drafted, of_match, signature
 from tests.conftest import Database
 from tests.contract_support import agreement_terms
 from tests.market_support import (
+    NDPR_PRICE,
     TONNE_G,
     Firm,
     Scene,
@@ -82,9 +85,8 @@ async def state_capacity(scene: Scene, tonnes_per_year: int, version: int = 1) -
 
 def draft(seller: Firm, tonnes: int = 10, **changes: Any) -> Any:
     grams = tonnes * TONNE_G
-    return supply_draft(
-        seller, net_wet_g=grams, tranches=(Tranche(window=THIRD, net_wet_g=grams),), **changes
-    )
+    usual: dict[str, Any] = {"tranches": (Tranche(window=THIRD, net_wet_g=grams),)}
+    return supply_draft(seller, net_wet_g=grams, **(usual | changes))
 
 
 async def post(scene: Scene, tonnes: int = 10, market: UUID | None = None, **changes: Any) -> UUID:
@@ -111,9 +113,11 @@ async def claims(scene: Scene) -> tuple[Claim | ContractClaim, ...]:
         return (await read_claims(connection, [facility], scene.clock.now)).get(facility, ())
 
 
-async def committed_g(scene: Scene) -> list[int]:
+async def committed_g(scene: Scene, quarter: int = Q3) -> list[int]:
     """Offered, matched and contracted grams of the quarter."""
-    volumes = [claimed(claim).get(Q3, (0, 0, 0)) for claim in await claims(scene) if isinstance(claim, Claim)]
+    volumes = [
+        claimed(claim).get(quarter, (0, 0, 0)) for claim in await claims(scene) if isinstance(claim, Claim)
+    ]
     return [sum(column) for column in zip(*volumes, strict=True)]
 
 
