@@ -50,7 +50,7 @@ TRY_LOCK = "select pg_try_advisory_lock($1)"
 
 UNLOCK = "select pg_advisory_unlock($1)"
 
-AUDITORS_LOCK = 0x10DE57CA
+AUDITORS_LOCK = 0x10DE57CB
 
 
 async def insert(connection: Connection, run: AuditRun) -> None:

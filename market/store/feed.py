@@ -245,6 +245,7 @@ from grown g left join lateral (
     order by feed.position
     offset 0
 ) f on true
+order by g.stream, g.lane, f.position
 """
 
 
