@@ -1,5 +1,7 @@
 """Cores and whole magnets on the screen: what is in them, how well it comes out, what fits."""
 
+from decimal import Decimal
+
 from market.demo.printing import paragraph
 from market.demo.supplies import Body
 
@@ -14,11 +16,11 @@ def cores(lot: Body, firm: str) -> None:
     )
     for magnet in core["magnets"]:
         paragraph(
-            f"  bill of each: {magnet['pieces']} × {magnet['mass_g']} g {magnet['grade']}, "
+            f"  bill of each: {magnet['pieces']} × {Decimal(magnet['mass_g']):,.0f} g {magnet['grade']}, "
             f"{magnet['coating']}, {_words(magnet['fixing'])}"
         )
     paragraph(
-        f"  recoverable magnets {figures['recoverable_magnets_kg']} kg; "
+        f"  recoverable magnets {Decimal(figures['recoverable_magnets_kg']):,.3f} kg; "
         f"{len(core['steps'])} steps, {figures['minutes_per_core']} minutes a core"
     )
 
@@ -29,7 +31,8 @@ def score(twin: Body) -> None:
     paragraph(
         f"  disassembly score [bold]{found['score']}[/] of 5: steps {found['depth']}, fixing "
         f"{found['fixing']}, tools {found['tools']}; rules of {found['rules_as_of']}; by version "
-        f"{twin['version']} of the product's twin ({twin['name']}, {twin['magnets_g']} g of magnets)"
+        f"{twin['version']} of the product's twin ({twin['name']}, "
+        f"{Decimal(twin['magnets_g']):,.0f} g of magnets)"
     )
 
 

@@ -105,9 +105,9 @@ def check_open_orders(told: str) -> None:
 def check_rex(told: str) -> None:
     """400 rotors with 24 magnets of 125 g each; 800 of 1,200 such magnets sold whole at what was asked."""
     assert "400 rotors, 4.800 t, condition B, to recycle; not higher: obsolete specification" in told
-    assert "bill of each: 24 × 125.000 g N42SH, nickel, embedded" in told
+    assert "bill of each: 24 × 125 g N42SH, nickel, embedded" in told
     # 24 × 0.125 × 400; 6 + 4 + 9
-    assert "recoverable magnets 1200.000 kg; 3 steps, 19 minutes a core" in told
+    assert "recoverable magnets 1,200.000 kg; 3 steps, 19 minutes a core" in told
     # (25 × 4 + 15 × 1 + 15 × 2) ÷ 55, rounded down
     assert "disassembly score 2.63 of 5: steps 4, fixing 1, tools 2;" in told
     ticket = dict(re.findall(r"│ (\S.*?)  +(\S.*?) │", told))
