@@ -9,7 +9,8 @@ from events.vocabulary import Code, CountryCode, FractionPpb, Position, ValueUeu
 
 CERTIFICATES_MAX = 32
 COUNTRIES_MAX = 250
-PolicyVersion = Annotated[int, Meta(ge=1, le=10_000)]
+POLICY_VERSIONS_MAX = 10_000
+PolicyVersion = Annotated[int, Meta(ge=1, le=POLICY_VERSIONS_MAX)]
 
 
 class PortfolioLimits(Struct, frozen=True, kw_only=True):

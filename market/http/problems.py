@@ -193,6 +193,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     ),
     twin_defects.TwinAbsent: UNKNOWN,
     twin_defects.TwinVersionsUsed: CONFLICT,
+    policy_defects.PolicyVersionsUsed: CONFLICT,
 }
 """Every reason has its status; what is wrong with the content of a draft, a policy or a twin
 (`rules/defects.py`, `rules/forecast_defects.py`, `rules/policy_defects.py`, `rules/twin_defects.py`) is 422

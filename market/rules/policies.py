@@ -10,7 +10,7 @@ from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.party_events import PolicyPublished, PolicyRetired
-from events.policy_terms import PolicyTerms, PolicyVersion, PortfolioLimits
+from events.policy_terms import POLICY_VERSIONS_MAX, PolicyTerms, PolicyVersion, PortfolioLimits
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import Position
 from events.wellformed import duplicate_refusals, malformed
@@ -18,7 +18,7 @@ from market.rules.bids import amount_refusals
 from market.rules.countries import COUNTRIES
 from market.rules.defects import PortfolioEmpty
 from market.rules.initiatives import initiative_refusals
-from market.rules.policy_defects import CountryUnknown, PolicyEmpty, PolicyRetiredAlready
+from market.rules.policy_defects import CountryUnknown, PolicyEmpty, PolicyRetiredAlready, PolicyVersionsUsed
 from market.rules.refusals import PolicyAbsent
 from market.rules.wording import Code, Text
 
@@ -106,6 +106,8 @@ def revise(state: PolicyState, argument: RevisePolicy, moment: Moment) -> Decisi
     """The next version, whole. Requirements that were posted before stay as they are. Raises Refusals."""
     del moment
     policy = _standing(state, argument.caller, argument.expected_version)
+    if policy.version == POLICY_VERSIONS_MAX:
+        raise PolicyVersionsUsed(most=POLICY_VERSIONS_MAX)
     details = argument.details
     reasons = malformed(details) or terms_refusals(details.terms)
     if details == policy.details:

@@ -39,6 +39,12 @@ class PolicyRetiredAlready(Refusal):
     code = "policy_retired"
 
 
+class PolicyVersionsUsed(Refusal):
+    """A policy has {most} versions at most, and this has them: publish a new one."""
+
+    code = "policy_versions_used"
+
+
 class CertificateNotRecognised(Refusal):
     """This policy requires the certificate {scheme}, which the market's rule set does not recognise."""
 

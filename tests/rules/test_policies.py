@@ -183,6 +183,16 @@ def test_a_version_that_changes_nothing_or_states_nothing_is_refused() -> None:
     assert [("policy_empty", "/terms")] == refused(PolicyDetails(title="x", terms=PolicyTerms()))
 
 
+def test_the_last_version_of_all_is_said_so_and_can_be_retired() -> None:
+    last = policy(OWN, version=10_000)
+    given: dict[str, Any] = {"caller": BUYER_TRADER, "policy": OWN, "expected_version": 10_000}
+    further = RevisePolicy(details=PolicyDetails(title="x", terms=HALF), **given)
+    assert [("policy_versions_used", None)] == blotter(
+        lambda: policies.revise(state(last), further, moment())
+    )
+    assert 1 == len(policies.retire(state(last), RetirePolicy(**given), moment()).drafts)
+
+
 def test_versions_follow_one_another_and_keep_whom_they_address() -> None:
     before = policy(PUBLIC, OPERATOR, addressed_to=ADDRESSED)
     details = PolicyDetails(title="Recycled more", authority="a ministry", terms=HALF)
