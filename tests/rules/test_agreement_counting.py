@@ -10,7 +10,7 @@ from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter, F
 from events.contract_events import AgreementSigned
 from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause
 from events.vocabulary import PPB, MarketBasis
-from market.rules.agreement_counting import capacity_count, contract_volume, start_of
+from market.rules.agreement_counting import capacity_count, contract_volume, contract_years, start_of
 from market.rules.committed import ContractClaim, ContractVolume, Volume, agreed, committed
 from market.rules.twins import twin
 from tests.contract_support import TONNE_G, Paper, agreement_terms
@@ -32,13 +32,14 @@ def volume(tonnes: int, basis: MarketBasis = "ndpr", extensions: int = 0) -> Con
         volume=FixedVolume(acq_g=(tonnes * TONNE_G,) * 4),
         source=NAMED,
     )
-    found = contract_volume(terms, date(2027, 1, 1), extensions)
+    found = contract_volume(terms, contract_years(terms, date(2027, 1, 1), extensions))
     assert found is not None
     return found
 
 
 def test_terms_without_a_source_ask_nothing_of_a_facility() -> None:
-    assert None is contract_volume(agreement_terms(), date(2027, 1, 1), 0)
+    terms = agreement_terms()
+    assert None is contract_volume(terms, contract_years(terms, date(2027, 1, 1), 0))
     assert {} == agreed(None, "separated_oxide", None)
 
 
@@ -59,7 +60,7 @@ def test_an_element_is_counted_where_it_is_the_whole_basis() -> None:
 def test_a_share_of_output_is_one_of_what_is_expected() -> None:
     share = ShareOfOutput(share_ppb=PPB // 4, expected_output_g=(2_000 * TONNE_G,) * 4)
     terms = agreement_terms(volume=share, source=NAMED)
-    found = contract_volume(terms, date(2027, 1, 1), 0)
+    found = contract_volume(terms, contract_years(terms, date(2027, 1, 1), 0))
     assert volume(500) == found
 
 
