@@ -64,7 +64,7 @@ def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
 def _failed(name: str, faults: list[str]) -> CommandFailed:
     shown = list(dict.fromkeys(faults))
     more = len(shown) - FAULTS_SHOWN_MAX
-    lines = [f"{name}: {len(shown)} faults", *shown[:FAULTS_SHOWN_MAX]]
+    lines = [f"{name}: {len(shown)} fault{'s' if len(shown) > 1 else ''}", *shown[:FAULTS_SHOWN_MAX]]
     if more > 0:
         lines.append(f"and {more} more")
     return CommandFailed(Exit.INVALID_INPUT, "\n  ".join(lines))

@@ -14,6 +14,7 @@ from events.migrations import MigrationError
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.broker_logins import READER
+from market.children import exclusive_lock
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -66,7 +67,14 @@ def command(*, as_json: bool) -> None:
     settings = settings_of()
     configure(settings, level="warning" if settings.log_format == "console" else None)
     try:
-        run_async(_up(settings, as_json=as_json))
+        with exclusive_lock(settings.instance_dir, "up") as free:
+            if not free:
+                raise CommandFailed(
+                    Exit.UNAVAILABLE,
+                    f"`lodestone up` works with {settings.instance_dir} already; stop it, or name another "
+                    "LODESTONE_INSTANCE",
+                )
+            run_async(_up(settings, as_json=as_json))
     except (MigrationError, ProvisionError, TopicError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     except (Refusal, Refusals) as error:

@@ -42,7 +42,7 @@ def command(*, certificate: Path, book: Path, as_json: bool) -> None:
         print_line("proved: no set of trades is better, and every price and cent follows from the book")
     if found:
         told = "\n  ".join(fault.sentence for fault in found)
-        raise CommandFailed(Exit.DIVERGENCE, f"{len(found)} faults\n  {told}")
+        raise CommandFailed(Exit.DIVERGENCE, f"{len(found)} fault{'s' if len(found) > 1 else ''}\n  {told}")
 
 
 def _faults(path: Path, book: BookFile, certificate: CertificateFile, facts: list[Fact]) -> tuple[Fault, ...]:

@@ -51,6 +51,9 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         assert 'lodestone_service_up{service="matcher"} 1.0' in metrics
         assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
         assert "lodestone_relay_oldest_unpublished_seconds" in metrics
+        code, out, err = await ran(instance, "up")
+        assert (5, "", True) == (code, out, "already; stop it, or name another LODESTONE_INSTANCE" in err)
+        assert 200 == (await up.ask("seller", "GET", "/v1/markets")).status_code
     finally:
         await up.stop()
 
