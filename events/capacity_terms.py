@@ -58,3 +58,12 @@ class CapacityCount(Struct, frozen=True, kw_only=True):
     rule: CapacityRule
     position: Count
     quarters: Annotated[tuple[CountedQuarter, ...], Meta(max_length=4096)] = ()
+
+
+def passes(each: CountedQuarter) -> bool:
+    """Whether more is asked of the facility than it makes beside what was committed."""
+    return each.committed_g + each.asked_g > each.capacity_g
+
+
+def product_text(form: ProductForm, element: str | None) -> str:
+    return form if element is None else f"{element} in {form}"

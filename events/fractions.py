@@ -1,10 +1,11 @@
-"""Fractions as traders write them."""
+"""Fractions and masses as traders write them."""
 
 from typing import Final
 
 PPB_PER_PPM: Final = 1_000
 PPB_PER_PERCENT: Final = 10_000_000
 PPM_BELOW_PPB: Final = 1_000_000
+G_PER_TONNE: Final = 1_000_000
 
 
 def ppb_text(ppb: int) -> str:
@@ -12,6 +13,10 @@ def ppb_text(ppb: int) -> str:
     if abs(ppb) < PPM_BELOW_PPB:
         return f"{decimal_text(ppb, PPB_PER_PPM)} ppm"
     return f"{decimal_text(ppb, PPB_PER_PERCENT)} %"
+
+
+def tonnes_text(grams: int) -> str:
+    return f"{decimal_text(grams, G_PER_TONNE)} t"
 
 
 def decimal_text(value: int, unit: int) -> str:

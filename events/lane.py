@@ -183,6 +183,7 @@ class LaneWriter:
             room.turn_away()
 
     def _next(self) -> list[Waiting]:
+        """What fails in choosing is answered to all that wait, and the writer goes on with who comes next."""
         try:
             return self._room.take()
         except Exception:

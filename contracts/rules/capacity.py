@@ -1,15 +1,12 @@
 """Whether a seller may bind itself to a volume: what was counted of its facility refuses or flags it."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from contracts.rules.refusals import CapacityOvercommitted
-from events.capacity_terms import CapacityCount, CountedQuarter
-from events.fractions import decimal_text
+from events.capacity_terms import CapacityCount, CountedQuarter, passes, product_text
+from events.fractions import tonnes_text
 from events.refusal import Refusal
 from events.vocabulary import ProductForm
-
-G_PER_TONNE: Final = 10**6
 
 
 def overcommitted(count: CapacityCount, form: ProductForm) -> Iterator[Refusal]:
@@ -20,7 +17,7 @@ def overcommitted(count: CapacityCount, form: ProductForm) -> Iterator[Refusal]:
 
 def exceeded(count: CapacityCount, form: ProductForm) -> Iterator[CapacityOvercommitted]:
     for each in count.quarters:
-        if each.committed_g + each.asked_g > each.capacity_g:
+        if passes(each):
             yield _exceeded(each, form)
 
 
@@ -28,12 +25,8 @@ def _exceeded(each: CountedQuarter, form: ProductForm) -> CapacityOvercommitted:
     return CapacityOvercommitted(
         pointer="/proposal",
         quarter=f"{each.year}-Q{each.quarter}",
-        product=form if each.element is None else f"{each.element} in {form}",
-        capacity=_tonnes_text(each.capacity_g),
-        committed=_tonnes_text(each.committed_g),
-        asked=_tonnes_text(each.asked_g),
+        product=product_text(form, each.element),
+        capacity=tonnes_text(each.capacity_g),
+        committed=tonnes_text(each.committed_g),
+        asked=tonnes_text(each.asked_g),
     )
-
-
-def _tonnes_text(grams: int) -> str:
-    return f"{decimal_text(grams, G_PER_TONNE)} t"

@@ -5,7 +5,7 @@ Read back, the example row is the example body.
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from typing import Any, Final, get_args, get_origin
 
@@ -19,7 +19,7 @@ from market.store.imports import FileFormat
 _TEXT: Final = "@"
 """The number format under which a spreadsheet leaves what is typed as it is."""
 _WIDTH: Final = 18
-_MADE_ON: Final = datetime(2026, 1, 1)  # noqa: DTZ001  a workbook's own time has no zone
+_MADE_ON: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """One file, whenever it is asked for."""
 
 

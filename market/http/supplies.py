@@ -4,7 +4,7 @@ from typing import Any, Final, Literal, Self
 from uuid import UUID
 
 from events import capacity_terms
-from events.capacity_terms import CapacityRule
+from events.capacity_terms import CapacityRule, passes
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.conversion import ConversionStep, supply_conversion
@@ -19,7 +19,7 @@ from market.http.receipts import Accepted, Done, warned
 from market.http.rex_terms import CoreFigures
 from market.http.supply_terms import SupplyTerms
 from market.rules.book import OrderStatus, SupplyOrder
-from market.rules.counting import capacity_cautions, passes
+from market.rules.counting import capacity_cautions
 from market.rules.forecast_supply import figure_g
 from market.rules.supplies import stated_cautions
 from market.rules.visibility import SealedOrder, see_order

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 
 from msgspec import Meta, Struct
 
+from events.capacity_terms import product_text
 from events.vocabulary import FacilityScale, FacilityStatus, ProductForm
 from market.http.access import READERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -14,7 +15,7 @@ from market.http.material import Body
 from market.http.numbers import PERCENT, TONNES
 from market.http.reads import as_caller
 from market.http.sheets import SHAPES, Bar, Shape, Sheet, answer
-from market.rules.capacities import product_text, quarter_of, quarter_text
+from market.rules.capacities import quarter_of, quarter_text
 from market.rules.parties import Facility
 from market.rules.twins import TwinProduct, TwinQuarter, twin
 from market.rules.wording import Code

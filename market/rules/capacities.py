@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from events.capacity_terms import FacilityCapacity, RampStep
 from events.refusal import Refusal
-from events.vocabulary import ANALYTES, PPB, FacilityStatus, ProductForm
+from events.vocabulary import ANALYTES, PPB, FacilityStatus
 from events.wellformed import duplicate_refusals
 from market.rules.defects import ElementUnknown, RampMissing, RampNotAscending
 
@@ -32,10 +32,6 @@ def quarter_text(quarter: int) -> str:
 
 def step_quarter(step: RampStep) -> int:
     return step.year * QUARTERS + step.quarter - 1
-
-
-def product_text(form: ProductForm, element: str | None) -> str:
-    return form if element is None else f"{element} in {form}"
 
 
 def nameplate_g(capacity: FacilityCapacity, quarter: int) -> int:

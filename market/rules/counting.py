@@ -6,13 +6,13 @@ from datetime import datetime
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter
+from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter, passes, product_text
 from events.forecast_terms import ReturnForecast
+from events.fractions import tonnes_text
 from events.market_terms import MemberFacility, SupplyTerms
 from events.refusal import refuse
-from market.rules.capacities import QUARTERS, made_g, product_text, quarter_of, quarter_text
+from market.rules.capacities import QUARTERS, made_g, quarter_of, quarter_text
 from market.rules.committed import Claim, ContractClaim, committed, element_g, whole
-from market.rules.ineligibility import tonnes_text
 from market.rules.orders import Caution, PostingState
 from market.rules.refusals import CapacityExceeded
 from market.rules.supplies import SupplyDraft
@@ -62,10 +62,6 @@ def capacity_cautions(terms: SupplyTerms) -> tuple[Caution, ...]:
         Caution(code="capacity_exceeded", text=_exceeded(each, terms).detail(), pointer="/tranches")
         for each in _passed(terms.capacity, terms, None)
     )
-
-
-def passes(each: CountedQuarter) -> bool:
-    return each.committed_g + each.asked_g > each.capacity_g
 
 
 def _rule(state: PostingState) -> CapacityRule | None:

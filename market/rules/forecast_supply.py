@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 
+from events.capacity_terms import product_text
 from events.forecast_terms import (
     ForecastMark,
     Quantile,
@@ -18,7 +19,7 @@ from events.forecast_terms import (
     ReturnForecast,
     SupplyForecast,
 )
-from events.fractions import ppb_text
+from events.fractions import ppb_text, tonnes_text
 from events.market_terms import MemberFacility, RequirementTerms, SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import (
@@ -33,7 +34,7 @@ from events.vocabulary import (
     Tranche,
 )
 from events.wellformed import duplicate_refusals
-from market.rules.capacities import QUARTERS, nameplate_g, product_text, quarter_start, quarter_text, ramp_ppb
+from market.rules.capacities import QUARTERS, nameplate_g, quarter_start, quarter_text, ramp_ppb
 from market.rules.committed import element_g
 from market.rules.defects import ElementUnknown
 from market.rules.element_masses import MG_PER_G
@@ -47,7 +48,7 @@ from market.rules.forecast_defects import (
     RampNotStated,
     SharesAboveMagnet,
 )
-from market.rules.ineligibility import Ineligibility, kg_text, tonnes_text
+from market.rules.ineligibility import Ineligibility, kg_text
 from market.rules.returns import Life, Losses, Span, bill_line, by_basis, forecast, span_of
 
 FORECASTS_REMEMBERED = 256

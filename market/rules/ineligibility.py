@@ -5,11 +5,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.fractions import decimal_text, ppb_text
+from events.fractions import ppb_text
 from events.vocabulary import MICRO, Period, Side
 from market.rules.quantities import DryAnalyte
-
-_G_PER_TONNE = 1_000_000
 
 
 class PolicyLine(Struct, frozen=True, kw_only=True, order=True):
@@ -57,10 +55,6 @@ def day_text(moment: datetime) -> str:
 
 def kg_text(grams: int) -> str:
     return f"{grams // 1000}.{grams % 1000:03d} kg"
-
-
-def tonnes_text(grams: int) -> str:
-    return f"{decimal_text(grams, _G_PER_TONNE)} t"
 
 
 def becquerel_text(mbq_per_g: int) -> str:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from market.rules.book import Book
-from market.rules.facts import MarketFact, RequirementFact, SupplyFact
+from market.rules.facts import RequirementFact, SupplyFact
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade, in_shared_bands
 from market.rules.taping import supply_of
 
@@ -44,7 +44,7 @@ class Mix(Struct, kw_only=True):
 
 def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tuple[Told, ...]:
     """What leaves for the tape with an event, in order. `seen` is its own line, `book` stands before it."""
-    fact: MarketFact = event.data  # type: ignore[assignment]
+    fact = event.data
     if isinstance(fact, SupplyFact | RequirementFact):
         assert isinstance(seen, TapeOrder | None)
         return _order(mix, event.id, fact, seen, book)

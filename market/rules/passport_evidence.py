@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from events.callers import Caller
-from events.fractions import ppb_text
+from events.fractions import ppb_text, tonnes_text
 from events.market_terms import CertifiedPeriod, PassportEvidence, SupplyTerms
 from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportContent
 from events.refusal import Refusal
@@ -20,7 +20,6 @@ from events.vocabulary import (
 )
 from market.rules.custody import claimed_ppb
 from market.rules.element_masses import BALANCED, contained
-from market.rules.ineligibility import tonnes_text
 from market.rules.orders import PostingState
 from market.rules.passport import Passport
 from market.rules.passport_refusals import (

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
+from events.fractions import tonnes_text
 from events.material_events import (
     PassportCorrected,
     PassportIssued,
@@ -19,7 +20,6 @@ from events.passport_terms import PassportContent, RetireReason
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import PPB, lane_of
 from events.wellformed import malformed
-from market.rules.ineligibility import tonnes_text
 from market.rules.orders import Reservation
 from market.rules.parties import Facility
 from market.rules.passport import Passport

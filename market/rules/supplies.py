@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from events.forecast_terms import SupplyForecast
+from events.fractions import tonnes_text
 from events.market_terms import MarketTerms, Member, SupplyTerms
 from events.refusal import Refusal
 from events.rex_terms import Core, StepDown, WholeMagnets
@@ -61,7 +62,7 @@ from market.rules.defects import (
 )
 from market.rules.forecast_supply import exceeded_refusals, forecast_refusals
 from market.rules.horizons import term_refusals, tranche_refusals, validity_refusals, window_refusals
-from market.rules.ineligibility import eur_per_kg_text, kg_text, tonnes_text
+from market.rules.ineligibility import eur_per_kg_text, kg_text
 from market.rules.market_inputs import MarketInputs
 from market.rules.materials import (
     admission_refusals,

@@ -281,12 +281,15 @@ async def test_an_amendment_of_a_matchs_contract_is_counted_for_what_it_adds(sce
     agreement = await of_match(scene, confirmed)
     for version, firm in enumerate((seller, buyer), 1):
         recorded = done(await agreement_signing.sign(scene.desk, signature(firm, agreement, version)))
-        assert UNSET is recorded.events[0].data.capacity  # type: ignore[attr-defined]
+        signed = recorded.events[0].data
+        assert isinstance(signed, AgreementSigned)
+        assert UNSET is signed.capacity
     first = 2027 * 4
     assert [TONNE_G, 0, 4_931_507] == await committed_g(scene, first)
 
     async def propose(tonnes: Decimal, version: int) -> None:
-        (stands,) = await list_agreements(scene.pool, None, limit=1)  # type: ignore[arg-type]
+        async with scene.pool.acquire() as connection:
+            (stands,) = await list_agreements(connection, None, limit=1)
         terms = replace(stands.terms, volume=FixedVolume(acq_g=(int(tonnes * TONNE_G),)))
         asked = Propose(caller=buyer.trader, agreement=agreement, expected_version=version, terms=terms)
         await agreements.propose(scene.desk, asked)
@@ -302,8 +305,10 @@ async def test_an_amendment_of_a_matchs_contract_is_counted_for_what_it_adds(sce
     ] == [reason.detail() for reason in refused.value.refusals]
     await propose(Decimal("10.5"), 5)
     recorded = done(await agreement_signing.sign(scene.desk, signature(seller, agreement, 6, proposal=3)))
-    counted = recorded.events[0].data.capacity  # type: ignore[attr-defined]
-    assert [TONNE_G] * 4 == [each.committed_g for each in counted.quarters]
+    signed = recorded.events[0].data
+    assert isinstance(signed, AgreementSigned)
+    assert isinstance(signed.capacity, CapacityCount)
+    assert [TONNE_G] * 4 == [each.committed_g for each in signed.capacity.quarters]
     assert [TONNE_G + 2_465_753, 0, 4_931_507] == await committed_g(scene, first)
     await agreement_signing.sign(scene.desk, signature(buyer, agreement, 7, proposal=3))
     assert [TONNE_G, 0, 7_397_260] == await committed_g(scene, first)
