@@ -29,8 +29,8 @@ from events.envelope import Fact, source_of
 from events.journal import DEFAULT_LANES
 from events.market_events import SupplyOffered, SupplyOfferWithdrawn
 from events.topics import record_topic
-from market.audit_report import Mode
-from market.auditor import audit
+from market.audit.auditor import audit
+from market.audit.report import Mode
 from market.topics import create_topics
 
 STREAM = "market"

@@ -23,8 +23,9 @@ from events.replay import WholeLane, restore_whole_lane
 from events.trees import grow
 from events.vocabulary import STREAMS, lane_of
 from events.writes import Write
-from market.audit_share import Told, untold
-from market.auditor import lane_sizes, recorded_deployment
+from market.audit.auditor import lane_sizes, recorded_deployment
+from market.audit.sealed_heads import SealedHeads, read_sealed
+from market.audit.share import Told, untold
 from market.ground import Ground, clock, new_id, new_salt
 from market.operators import operator_of
 from market.provision import prepare_database
@@ -32,7 +33,6 @@ from market.republish import anchor_of, lanes_of
 from market.restored_seals import RestoredSeals, restore_seals
 from market.rules import recoveries as rules
 from market.rules.recoveries import Restore
-from market.sealed_heads import SealedHeads, read_sealed
 from market.store import views
 from market.store.applying import apply
 from market.topics import TopicError

@@ -15,7 +15,7 @@ from events.heads import append, lock_lanes
 from events.party_events import LaneAnchor
 from events.replay import History, check_journal
 from events.vocabulary import STREAMS, Stream
-from market.audit_share import Told, untold
+from market.audit.share import Told, untold
 from market.ground import Wiring, new_id, new_salt
 from market.operators import operator_of
 from market.publisher import NAME as PUBLISHER

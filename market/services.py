@@ -21,8 +21,8 @@ from events.publishing import TopicWriter
 from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
-from market.audit_schedule import audit_now_and_then
-from market.auditor import ChainFollower
+from market.audit.auditor import ChainFollower
+from market.audit.schedule import audit_now_and_then
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
 from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach

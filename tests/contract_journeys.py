@@ -21,10 +21,10 @@ from events.contract_terms import (
 from events.envelope import Recorded, source_of
 from events.market_terms import AnalyteLimit, PenaltyRule
 from events.price_clauses import ContractForDifference, FlatPrice, IndexedPrice
-from market.audit_shelf import AuditShelf
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_verdict import Divergence, LaneVerdict
-from market.round_audit import BY_CERTIFICATE
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.round_audit import BY_CERTIFICATE
+from market.audit.shelf import AuditShelf
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
 from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms
 from tests.delivery_support import CFD, NDPR, PPM_PPB, UMPIRE, delivery_terms, figures, quoted

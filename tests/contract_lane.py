@@ -39,7 +39,7 @@ from events.decision import Decision, LaneKey, Moment
 from events.envelope import Recorded, source_of
 from events.refusal import NotDue
 from events.vocabulary import Period
-from market.lane_audit import LaneRecord
+from market.audit.lane_audit import LaneRecord
 from tests.contract_support import BOTH, CALLERS
 from tests.delivery_support import NDPR, figures
 from tests.desk_support import BUYER, LANE, MARKET, NOW, OPERATOR_CALLER, numbered

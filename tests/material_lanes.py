@@ -19,11 +19,11 @@ from events.envelope import Draft, Recorded, source_of
 from events.material_events import LotReleased, LotReserved, PassportTransferred
 from events.twin_terms import ProductTwinTerms
 from events.vocabulary import PhysicalLot, lane_of
-from market.audit_shelf import AuditShelf
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_verdict import Divergence, LaneVerdict
-from market.material_audit import settled
-from market.round_audit import BY_CERTIFICATE
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.material_audit import settled
+from market.audit.round_audit import BY_CERTIFICATE
+from market.audit.shelf import AuditShelf
 from market.rules import passports, reservations
 from market.rules.passports import (
     AcceptedDelivery,

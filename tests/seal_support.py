@@ -18,7 +18,7 @@ from events.key_files import make_keys, read_keys, rotate_keys
 from events.notes import Algorithm, VerifierKey
 from events.publishing import TopicWriter
 from events.signer import Limits, Signer
-from market.auditor import ChainFollower
+from market.audit.auditor import ChainFollower
 from tests.record_support import (
     STREAM,
     create_topic,

@@ -12,9 +12,9 @@ from events.chain import genesis, next_head
 from events.decision import LaneKey
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, RecycledContent, StatedPrice
-from market.audit_report import AuditReport
-from market.auditor import audit
-from market.lane_verdict import Divergence
+from market.audit.auditor import audit
+from market.audit.lane_verdict import Divergence
+from market.audit.report import AuditReport
 from tests.market_support import Scene, scene_on
 from tests.process_support import completed_rounds, copy_record, eventually, published, serving, wired
 

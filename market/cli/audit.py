@@ -12,11 +12,11 @@ from events.decision import LaneKey
 from events.key_files import KeyFileError
 from events.notes import NoteError, verifier_key
 from events.vocabulary import STREAMS
-from market.audit_processes import AuditLost
-from market.audit_ranges import RangeError, Span, parse_mark
-from market.audit_report import AuditReport, Mode
-from market.audit_schedule import keep, run_of
-from market.auditor import AuditImpossible, audit, parse_ends
+from market.audit.auditor import AuditImpossible, audit, parse_ends
+from market.audit.processes import AuditLost
+from market.audit.ranges import RangeError, Span, parse_mark
+from market.audit.report import AuditReport, Mode
+from market.audit.schedule import keep, run_of
 from market.checkpoint_keys import operator_key
 from market.cli import audit_proof, audit_receipt
 from market.cli.audit_printing import check_files, print_report, write_files

@@ -7,8 +7,8 @@ from typing import Final
 from rich.table import Table
 
 from events.durable_files import write_durably
-from market.audit_page import page
-from market.audit_report import (
+from market.audit.page import page
+from market.audit.report import (
     AuditReport,
     encode_report,
     facts_told,

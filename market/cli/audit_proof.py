@@ -4,11 +4,11 @@ from pathlib import Path
 
 import rich_click as click
 
+from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
+from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
 from market.cli.trusted import content_of, print_cosigners, trusted_keys
 from market.http.ids import to_text
-from market.match_proof import ProofVerdict, check_proof, parse_proof
-from market.sealed_proof import ProofError
 
 
 @click.command("proof")

@@ -7,13 +7,13 @@ import rich_click as click
 
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
+from market.audit.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
+from market.audit.receipt_proof import is_receipt_proof
 from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.cli.trusted import content_of
 from market.local import kafka_at
-from market.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
-from market.receipt_proof import is_receipt_proof
 from market.settings import Settings
 from market.topics import TopicError
 

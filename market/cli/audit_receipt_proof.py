@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from market.audit.receipt_audit import GivenReceipt, NoReceipt, parse_receipts
+from market.audit.receipt_proof import ProvenReceipt, check_receipt_proof, parse_receipt_proof
+from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit, print_json, print_line
 from market.cli.trusted import print_cosigners, trusted_keys
 from market.http.ids import to_text
-from market.receipt_audit import GivenReceipt, NoReceipt, parse_receipts
-from market.receipt_proof import ProvenReceipt, check_receipt_proof, parse_receipt_proof
-from market.sealed_proof import ProofError
 from market.settings import Settings
 
 

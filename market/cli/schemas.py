@@ -7,7 +7,7 @@ import rich_click as click
 
 from events.schema_documents import BreakingChange, refusals, stale, write
 from market import stream_documents
-from market.audit_report import report_schema
+from market.audit.report import report_schema
 from market.cli.console import CommandFailed, Exit, print_line, say
 from market.folders import CHECKOUT
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey, verifier_key
+from market.audit.sealed_proof import FILE_BYTES_MAX
 from market.checkpoint_keys import operator_key
 from market.cli.console import CommandFailed, Exit, print_line, say
-from market.sealed_proof import FILE_BYTES_MAX
 from market.settings import Settings
 
 

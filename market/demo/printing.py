@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from market.audit_report import AuditReport
+from market.audit.match_proof import ProofVerdict
+from market.audit.report import AuditReport
 from market.demo.record import Compared, Forged
 from market.demo.supplies import Body
-from market.match_proof import ProofVerdict
 
 GRAMS_PER_TONNE = 1_000_000
 WIDTH_CHARACTERS = 118

@@ -7,12 +7,12 @@ import msgspec
 
 from events.key_files import read_keys
 from events.witness import KEY_FILE
+from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
 from market.checkpoint_keys import WITNESS, key_file
 from market.client.faults import ConflictError
 from market.demo.round import side_door
 from market.demo.run import Running, Traded
 from market.demo.supplies import Body
-from market.match_proof import ProofVerdict, check_proof, parse_proof
 
 PROOF_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.2

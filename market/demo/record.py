@@ -12,8 +12,8 @@ from events.connections import open_producer
 from events.envelope import Recorded
 from events.market_events import ClearingPlanned, MatchStruck
 from events.topics import record_topic
-from market.audit_report import AuditReport
-from market.auditor import audit
+from market.audit.auditor import audit
+from market.audit.report import AuditReport
 from market.rules.book import Books, fold
 from market.rules.cleared import Trade
 from market.rules.clearing import Clearing, clear

@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from events.key_files import read_keys
-from market.auditor import audit
+from market.audit.auditor import audit
 from market.checkpoint_keys import key_file
 from market.client import ClientError
 from market.demo import loop_story, offtake_story, policy_story, printing, rex_story

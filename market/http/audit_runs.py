@@ -6,8 +6,9 @@ from uuid import UUID
 
 from msgspec import field, structs
 
-from market.audit_page import POLICY, page
-from market.audit_report import AuditReport, Mode, decode_report, verdict_told
+from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.page import POLICY, page
+from market.audit.report import AuditReport, Mode, decode_report, verdict_told
 from market.http import lists
 from market.http.access import OVERSEERS
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -16,7 +17,6 @@ from market.http.lists import PageQuery
 from market.http.material import Body
 from market.http.paging import Listing
 from market.http.reads import as_caller
-from market.lane_verdict import Divergence, LaneVerdict
 from market.store import audit_runs as store
 from market.store.audit_runs import AuditRun, RecordedBy
 

@@ -11,13 +11,13 @@ from events.envelope import Recorded
 from events.journal import read_by_ids, read_events
 from events.market_events import MatchStruck
 from events.vocabulary import Side
+from market.audit.match_proof import FORMAT, MatchProof, PriceLine, ProvenEvent
 from market.http.access import READERS
 from market.http.checkpoints import views
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.matches import explain, side_of
 from market.http.reads import as_caller, as_desk
 from market.http.receipt_proofs import covering, sealed_event
-from market.match_proof import FORMAT, MatchProof, PriceLine, ProvenEvent
 from market.rules.own_side import own_explanation
 from market.rules.proof_visibility import proof_parts, struck_event_id
 from market.store import clearings, requirements, supplies

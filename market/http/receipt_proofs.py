@@ -11,14 +11,14 @@ from events.journal import read_by_ids
 from events.merkle import inclusion_spans, leaf_hash
 from events.seals import Seal
 from events.trees import proof_of
+from market.audit.receipt_proof import FORMAT, ReceiptProof
+from market.audit.sealed_proof import SealedEvent
 from market.http.access import READERS
 from market.http.checkpoints import TAG, views
 from market.http.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.problems import DoorError
 from market.http.reads import as_desk
-from market.receipt_proof import FORMAT, ReceiptProof
 from market.rules.proof_visibility import has_receipt, shown_to_actor
-from market.sealed_proof import SealedEvent
 
 RETRY_AFTER_SECONDS: Final = 10
 

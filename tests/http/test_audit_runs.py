@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from events.vocabulary import KeyRole
-from market.audit_page import POLICY, page
-from market.audit_report import AuditReport
-from market.audit_schedule import run_of
+from market.audit.page import POLICY, page
+from market.audit.report import AuditReport
+from market.audit.schedule import run_of
 from market.http.ids import to_text
 from market.store import audit_runs
 from market.store.audit_runs import RecordedBy

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from market.__main__ import commands
+from market.audit.receipt_proof import ReceiptProof, check_receipt_proof, parse_receipt_proof
+from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit
 from market.http.ids import to_text
-from market.receipt_proof import ReceiptProof, check_receipt_proof, parse_receipt_proof
-from market.sealed_proof import ProofError
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck

@@ -12,8 +12,9 @@ import pytest
 from msgspec.structs import fields, replace
 
 from events.party_events import LaneAnchor
-from market.audit_page import POLICY, STYLE, page, shown
-from market.audit_report import (
+from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.page import POLICY, STYLE, page, shown
+from market.audit.report import (
     AuditReport,
     Cosigner,
     Made,
@@ -26,7 +27,6 @@ from market.audit_report import (
     report_schema,
     verdict_told,
 )
-from market.lane_verdict import Divergence, LaneVerdict
 
 HOSTILE = "\"><script>alert(1)</script>'<img src=x onerror=y>&lt;\x00\u202egnp.\u200b"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -10,15 +10,15 @@ from msgspec.structs import replace
 
 from events.decision import LaneKey
 from events.topics import TopicRecord
-from market.audit_shelf import AuditShelf
-from market.audit_state import APPLICATION_ID, AuditState, LanePlace, Purpose, StateError, format_of
-from market.chain_audit import ChainAudit
-from market.fact_progress import Folded
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_progress import Followed, beginning
-from market.lane_verdict import Bounds, LaneVerdict
-from market.repeats import Repeats
-from market.round_audit import BY_CERTIFICATE
+from market.audit.chain_audit import ChainAudit
+from market.audit.fact_progress import Folded
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_progress import Followed, beginning
+from market.audit.lane_verdict import Bounds, LaneVerdict
+from market.audit.repeats import Repeats
+from market.audit.round_audit import BY_CERTIFICATE
+from market.audit.shelf import AuditShelf
+from market.audit.state import APPLICATION_ID, AuditState, LanePlace, Purpose, StateError, format_of
 from market.rules.clearing import conclude
 from tests.blotter import DEPLOYMENT, Lane
 from tests.contract_journeys import journey

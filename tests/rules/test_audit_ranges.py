@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from market.audit_ranges import Clearing, Mark, RangeError, mark_told, parse_mark
-from market.audit_share import due
+from market.audit.ranges import Clearing, Mark, RangeError, mark_told, parse_mark
+from market.audit.share import due
 
 HEX = "0199b3c2d4e57f60a1b2c3d4e5f60718"
 

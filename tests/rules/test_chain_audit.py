@@ -9,9 +9,9 @@ from events.chain import next_head
 from events.decision import LaneKey
 from events.merkle import Frontier, leaf_hash
 from events.topics import TopicRecord
-from market.chain_audit import ChainAudit
-from market.lane_verdict import WHOLE, Bounds, LaneVerdict
-from market.repeats import Repeats
+from market.audit.chain_audit import ChainAudit
+from market.audit.lane_verdict import WHOLE, Bounds, LaneVerdict
+from market.audit.repeats import Repeats
 from tests.blotter import DEPLOYMENT, START, Lane, ident, member, ndpr_price
 from tests.tampered_lanes import chained
 

@@ -26,7 +26,7 @@ from events.checkpoints import (
 from events.decision import LaneKey
 from events.merkle import EMPTY_ROOT, consistency_spans, grown, leaf_hash, root_span, span_root, span_roots
 from events.notes import Algorithm, NoteError, SigningKey, parse_note, signed
-from market.sealed_proof import ProofError, check_head
+from market.audit.sealed_proof import ProofError, check_head
 
 LANE = LaneKey("market", 3)
 OTHER = LaneKey("contracts", 3)

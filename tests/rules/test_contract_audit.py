@@ -28,11 +28,11 @@ from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice, MatchedPrice
-from market.audit_shelf import AuditShelf
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_verdict import Divergence
-from market.repeats import Repeats
-from market.round_audit import BY_CERTIFICATE
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_verdict import Divergence
+from market.audit.repeats import Repeats
+from market.audit.round_audit import BY_CERTIFICATE
+from market.audit.shelf import AuditShelf
 from tests.contract_journeys import (
     IN_EUR,
     JOURNEYS,

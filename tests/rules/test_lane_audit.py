@@ -10,10 +10,10 @@ from events.chain import next_head
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingEvidence, MatchStruck
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_verdict import LaneVerdict
-from market.repeats import Repeats
-from market.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.repeats import Repeats
+from market.audit.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
 from market.rules import posing
 from market.rules.book import Book
 from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude

@@ -18,13 +18,13 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
 )
-from market.audit_shelf import AuditShelf
-from market.fact_progress import Folded
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_progress import beginning
-from market.lane_verdict import Divergence
-from market.material_audit import settled
-from market.round_audit import BY_CERTIFICATE
+from market.audit.fact_progress import Folded
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_progress import beginning
+from market.audit.lane_verdict import Divergence
+from market.audit.material_audit import settled
+from market.audit.round_audit import BY_CERTIFICATE
+from market.audit.shelf import AuditShelf
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import BUYER, LANES, numbered
 from tests.material_lanes import (

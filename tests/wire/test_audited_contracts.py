@@ -11,8 +11,8 @@ from contracts.timers import Timers
 from events.decision import LaneKey
 from events.price_clauses import IndexedPrice
 from events.vocabulary import lane_of
-from market.audit_report import AuditReport
-from market.auditor import audit
+from market.audit.auditor import audit
+from market.audit.report import AuditReport
 from tests.agreement_support import STEADY, agreed
 from tests.conftest import Database
 from tests.contract_support import MICRO

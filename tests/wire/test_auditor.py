@@ -20,10 +20,10 @@ from events.decision import LaneKey
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market import topics
-from market.audit_ranges import Clearing, Span
-from market.audit_report import AuditReport, Mode, decode_report
-from market.audit_schedule import audit_now_and_then, keep, run_of
-from market.auditor import AuditImpossible, audit, parse_ends
+from market.audit.auditor import AuditImpossible, audit, parse_ends
+from market.audit.ranges import Clearing, Span
+from market.audit.report import AuditReport, Mode, decode_report
+from market.audit.schedule import audit_now_and_then, keep, run_of
 from market.cli.audit_printing import check_files
 from market.cli.console import CommandFailed, Exit
 from market.store import audit_runs

@@ -31,7 +31,7 @@ from events.connections import open_admin
 from events.rights import Right
 from events.vocabulary import STREAMS
 from market.__main__ import commands
-from market.auditor import audit
+from market.audit.auditor import audit
 from market.broker_logins import embedded, read_running, security_folder
 from market.cli.console import CommandFailed
 from market.commands import parties

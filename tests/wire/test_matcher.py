@@ -14,7 +14,7 @@ from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MatchStruck
 from events.topics import record_topic
-from market.auditor import audit
+from market.audit.auditor import audit
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import conclude
 from market.rules.clearings import rule_set_sha256

@@ -13,9 +13,9 @@ from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.replay import BrokenRecord, from_journal
 from events.vocabulary import STREAMS
-from market.audit_report import AuditReport
-from market.audit_share import Advance
-from market.auditor import audit
+from market.audit.auditor import audit
+from market.audit.report import AuditReport
+from market.audit.share import Advance
 from market.checkpoint_keys import key_file
 from market.cli.console import Exit
 from market.commands import offers

@@ -20,12 +20,12 @@ from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
 from market.__main__ import commands
-from market.audit_ranges import Span
-from market.audit_report import AuditReport
-from market.auditor import AuditImpossible, audit
+from market.audit.auditor import AuditImpossible, audit
+from market.audit.lane_verdict import Divergence
+from market.audit.ranges import Span
+from market.audit.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
+from market.audit.report import AuditReport
 from market.cli.console import CommandFailed, Exit
-from market.lane_verdict import Divergence
-from market.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli
 from tests.record_support import STREAM, create_topic, send_raw

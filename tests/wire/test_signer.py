@@ -340,7 +340,7 @@ async def test_a_killed_signer_never_signs_two_histories(sealed: Sealed, label: 
 
 AUDITOR = """
 import asyncio, sys
-from market.auditor import ChainFollower
+from market.audit.auditor import ChainFollower
 from tests.record_support import pool_on, subscription_on
 
 async def main():

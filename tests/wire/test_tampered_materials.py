@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from events.connections import open_producer
 from events.material_events import PassportDrawn, PassportIssued, PassportTransformed
 from events.topics import record_topic
-from market.audit_report import AuditReport
-from market.auditor import audit
+from market.audit.auditor import audit
+from market.audit.report import AuditReport
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import LANES
 from tests.material_lanes import MADE_METAL, METAL, RICH, Lanes, changed, journey, without

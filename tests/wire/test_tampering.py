@@ -18,10 +18,10 @@ from events.checkpoints import TOPIC, Signed, encode_message
 from events.connections import open_producer
 from events.merkle import leaf_hash
 from events.topics import record_topic
-from market.audit_report import AuditReport
-from market.auditor import audit
-from market.lane_verdict import LaneVerdict
-from market.sealed_heads import read_sealed
+from market.audit.auditor import audit
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.report import AuditReport
+from market.audit.sealed_heads import read_sealed
 from market.topics import TopicError, open_reading
 from tests.blotter import DEPLOYMENT
 from tests.record_support import create_topic, delete_topic, eventually

@@ -12,9 +12,9 @@ import structlog
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
-from market.audit_processes import AuditLost
-from market.audit_report import AuditReport, encode_report, verdict_told
-from market.auditor import AuditImpossible, audit
+from market.audit.auditor import AuditImpossible, audit
+from market.audit.processes import AuditLost
+from market.audit.report import AuditReport, encode_report, verdict_told
 from market.checkpoint_keys import operator_key
 from market.ground import Wiring, new_id
 from market.store import audit_runs

@@ -12,16 +12,16 @@ from events.codec import Undecodable, decode_event
 from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.topics import TopicRecord
-from market.audit_share import CAUSES_FIRST, Asked, AskedLane, Told
-from market.audit_shelf import AuditShelf
-from market.audit_state import AuditState
-from market.checked_lanes import Lanes
-from market.fact_progress import Folded
-from market.lane_audit import LaneAudit, LaneRecord
-from market.lane_progress import beginning
-from market.lane_verdict import LaneVerdict
-from market.material_audit import settled
-from market.round_audit import BY_CERTIFICATE, BY_SOLVER
+from market.audit.checked_lanes import Lanes
+from market.audit.fact_progress import Folded
+from market.audit.lane_audit import LaneAudit, LaneRecord
+from market.audit.lane_progress import beginning
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.material_audit import settled
+from market.audit.round_audit import BY_CERTIFICATE, BY_SOLVER
+from market.audit.share import CAUSES_FIRST, Asked, AskedLane, Told
+from market.audit.shelf import AuditShelf
+from market.audit.state import AuditState
 from market.topics import Reading, open_reading
 
 KEPT: Final = Folded

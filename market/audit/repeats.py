@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from events.chain import HASH_BYTES, next_head
-from market.lane_verdict import Wrong
+from market.audit.lane_verdict import Wrong
 from market.rules.differences import Difference
 
 WINDOW: Final = 65_536

@@ -18,7 +18,7 @@ from events.contract_events import IndexPublished, InvoiceSettled
 from events.contract_terms import AgreementTerms, IndexValue
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
-from market.material_shelf import MaterialShelf
+from market.audit.material_shelf import MaterialShelf
 from market.rules.columns import EPOCH, microseconds
 
 SCHEMA: Final = """

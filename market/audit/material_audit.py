@@ -27,9 +27,9 @@ from events.material_events import (
 )
 from events.refusal import Refusal, Refusals
 from events.vocabulary import lane_of
-from market.fact_faults import FactFault, difference_between, said, said_by
-from market.fact_progress import NOTHING_COUNTED, Counted
-from market.material_shelf import MaterialShelf, Part, Role
+from market.audit.fact_faults import FactFault, difference_between, said, said_by
+from market.audit.fact_progress import NOTHING_COUNTED, Counted
+from market.audit.material_shelf import MaterialShelf, Part, Role
 from market.rules import reservations
 from market.rules.columns import microseconds
 from market.rules.differences import Difference

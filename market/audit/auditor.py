@@ -20,14 +20,14 @@ from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market import __version__
-from market.audit_processes import audit_in_processes
-from market.audit_ranges import EVERYTHING, RangeError, Span, bounds_of, mark_told
-from market.audit_report import AuditReport, Made, Mode, Question, report_of
-from market.audit_share import Asked, AskedLane, Kept, Told, untold
-from market.audit_state import SAVE_SECONDS_MIN, StateError
-from market.lane_verdict import Bounds, Divergence, LaneVerdict
-from market.recoveries import anchors_by_lane, read_recoveries
-from market.sealed_heads import SealedHeads, read_sealed
+from market.audit.lane_verdict import Bounds, Divergence, LaneVerdict
+from market.audit.processes import audit_in_processes
+from market.audit.ranges import EVERYTHING, RangeError, Span, bounds_of, mark_told
+from market.audit.recoveries import anchors_by_lane, read_recoveries
+from market.audit.report import AuditReport, Made, Mode, Question, report_of
+from market.audit.sealed_heads import SealedHeads, read_sealed
+from market.audit.share import Asked, AskedLane, Kept, Told, untold
+from market.audit.state import SAVE_SECONDS_MIN, StateError
 from market.topics import TopicError, open_reading
 
 NO_DEPLOYMENT: Final = UUID(int=0)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from events.notes import VerifierKey
-from market.sealed_proof import (
+from market.audit.sealed_proof import (
     NoteText,
     ProofError,
     Rotations,

@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 
 from events.decision import LaneKey
-from market.audit_share import Asked, AskedLane, Told
-from market.audit_state import AuditState
-from market.chain_audit import ChainAudit
-from market.checked_lanes import Lanes
-from market.lane_progress import Followed, beginning
-from market.lane_verdict import LaneVerdict
+from market.audit.chain_audit import ChainAudit
+from market.audit.checked_lanes import Lanes
+from market.audit.lane_progress import Followed, beginning
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.share import Asked, AskedLane, Told
+from market.audit.state import AuditState
 from market.topics import Reading, open_reading
 
 KEPT: Final = Followed

@@ -21,12 +21,11 @@ from events.market_events import (
     MatchStruck,
 )
 from events.merkle import Frontier, leaf_hash
-from market.audit_shelf import AuditShelf
-from market.contract_audit import ContractAudit
-from market.fact_faults import FactFault
-from market.fact_progress import Counted, Folded, OpenedRound
-from market.lane_progress import Followed, beginning
-from market.lane_verdict import (
+from market.audit.contract_audit import ContractAudit
+from market.audit.fact_faults import FactFault
+from market.audit.fact_progress import Counted, Folded, OpenedRound
+from market.audit.lane_progress import Followed, beginning
+from market.audit.lane_verdict import (
     OF_THE_HEAD,
     WHOLE,
     Bounds,
@@ -45,9 +44,10 @@ from market.lane_verdict import (
     unlike_anchored,
     unlike_signed,
 )
-from market.material_audit import MaterialAudit, Settled
-from market.repeats import Repeats
-from market.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
+from market.audit.material_audit import MaterialAudit, Settled
+from market.audit.repeats import Repeats
+from market.audit.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
+from market.audit.shelf import AuditShelf
 from market.rules.book import Book, Books, fold
 from market.rules.differences import Difference
 

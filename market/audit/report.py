@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from events.party_events import LaneAnchor
-from market.lane_verdict import Divergence, LaneVerdict
+from market.audit.lane_verdict import Divergence, LaneVerdict
 
 FORMAT: Final = "lodestone-audit-1"
 

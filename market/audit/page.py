@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from market.audit_report import (
+from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.report import (
     MODES,
     AuditReport,
     encode_report,
@@ -21,7 +22,6 @@ from market.audit_report import (
     tail_of,
     verdict_told,
 )
-from market.lane_verdict import Divergence, LaneVerdict
 
 STYLE: Final = """
 body { font: 10.5pt/1.45 Georgia, serif; color: #111; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }

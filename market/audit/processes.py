@@ -15,10 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.decision import LaneKey
-from market.audit_lanes import audit_lanes
-from market.audit_share import Advance, Asked, AskedLane, Kept, Told, due
-from market.audit_state import StateError
-from market.lane_verdict import LaneVerdict
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.lanes import audit_lanes
+from market.audit.share import Advance, Asked, AskedLane, Kept, Told, due
+from market.audit.state import StateError
 from market.topics import TopicError
 
 STOP_SECONDS_MAX: Final = 5.0
@@ -108,7 +108,7 @@ def _together(lane: AskedLane) -> int:
 
 async def _in_child(asked: Asked, advance: Advance) -> tuple[LaneVerdict, ...]:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "market.audit_processes", stdin=PIPE, stdout=PIPE, limit=MESSAGE_BYTES_MAX
+        sys.executable, "-m", "market.audit.processes", stdin=PIPE, stdout=PIPE, limit=MESSAGE_BYTES_MAX
     )
     assert child.stdin is not None
     assert child.stdout is not None

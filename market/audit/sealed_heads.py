@@ -18,7 +18,7 @@ from events.checkpoints import (
 )
 from events.decision import LaneKey
 from events.notes import VerifierKey
-from market.audit_report import Cosigner
+from market.audit.report import Cosigner
 from market.topics import open_reading
 
 HEADS_MAX: Final = sys.maxsize

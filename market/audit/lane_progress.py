@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from events.chain import genesis
 from events.decision import LaneKey
-from market.lane_verdict import Divergence
-from market.repeats import Seen
+from market.audit.lane_verdict import Divergence
+from market.audit.repeats import Seen
 
 
 class Followed(Struct, frozen=True, kw_only=True):

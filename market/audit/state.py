@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from events.decision import LaneKey
 from events.faults import crash_point
-from market.audit_report import Mode
-from market.lane_verdict import Bounds
+from market.audit.lane_verdict import Bounds
+from market.audit.report import Mode
 
 APPLICATION_ID: Final = 0x4C445341
 CACHE_KIB: Final = 65_536

@@ -7,7 +7,7 @@ from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.party_events import RecordRepublished, RecordRestored
 from events.topics import record_topic
-from market.audit_report import Recovery
+from market.audit.report import Recovery
 from market.topics import TopicError, open_reading
 
 MARK: Final = b'"type":"parties.record.'

@@ -8,9 +8,9 @@ from typing import Generic, Protocol, TypeVar
 from msgspec.structs import replace
 
 from events.decision import LaneKey
-from market.audit_share import Asked, AskedLane, due
-from market.audit_state import AuditState, LanePlace
-from market.lane_verdict import LaneVerdict
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.share import Asked, AskedLane, due
+from market.audit.state import AuditState, LanePlace
 from market.topics import Reading
 
 

@@ -15,7 +15,7 @@ from events.decision import LaneKey
 from events.envelope import Envelope
 from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned
 from events.topics import record_topic
-from market.lane_verdict import Bounds
+from market.audit.lane_verdict import Bounds
 from market.topics import Reading, open_reading
 
 _ROUND: Final = re.compile(r"(?:mkt_)?([0-9a-fA-F-]{32,36})#([0-9]{1,9})")

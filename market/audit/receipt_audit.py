@@ -16,7 +16,7 @@ from events.merkle import Frontier, leaf_hash
 from events.notes import VerifierKey
 from events.topics import record_topic, topic_records
 from events.vocabulary import INTEGER_MAX, Sha256Hex, Stream
-from market.sealed_heads import read_sealed
+from market.audit.sealed_heads import read_sealed
 from market.topics import TopicError, partition_count
 
 State = Literal["proved", "unsealed", "missing", "changed", "contradicted"]

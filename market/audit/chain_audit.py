@@ -16,8 +16,8 @@ from events.decision import LaneKey
 from events.envelope import Envelope, source_of
 from events.merkle import Frontier, leaf_hash
 from events.topics import TopicRecord
-from market.lane_progress import Followed, beginning
-from market.lane_verdict import (
+from market.audit.lane_progress import Followed, beginning
+from market.audit.lane_verdict import (
     OF_THE_HEAD,
     WHOLE,
     Bounds,
@@ -35,7 +35,7 @@ from market.lane_verdict import (
     unlike_anchored,
     unlike_signed,
 )
-from market.repeats import Repeats
+from market.audit.repeats import Repeats
 from market.rules.differences import Difference
 
 NO_RECORD: Final = TopicRecord(-1, b"", None)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from events.codec import decode_event
 from events.envelope import Recorded
-from market.lane_progress import Followed
+from market.audit.lane_progress import Followed
 from market.rules.book import Book
 
 

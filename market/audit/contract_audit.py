@@ -35,9 +35,9 @@ from events.contract_terms import IndexValue
 from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
-from market.audit_shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
-from market.fact_faults import FactFault, difference_between, said, said_by
-from market.fact_progress import NOTHING_COUNTED, Counted
+from market.audit.fact_faults import FactFault, difference_between, said, said_by
+from market.audit.fact_progress import NOTHING_COUNTED, Counted
+from market.audit.shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
 from market.rules.differences import Difference
 
 SEEN_WITHIN: Final = timedelta(seconds=60)

@@ -23,9 +23,7 @@ from events.market_events import (
 )
 from events.notes import VerifierKey
 from events.vocabulary import Side
-from market.rules.proof_visibility import Part
-from market.rules.tickets import decimal_text, eur_text
-from market.sealed_proof import (
+from market.audit.sealed_proof import (
     NoteText,
     ProofError,
     Rotations,
@@ -34,6 +32,8 @@ from market.sealed_proof import (
     check_head,
     parse_file,
 )
+from market.rules.proof_visibility import Part
+from market.rules.tickets import decimal_text, eur_text
 
 FORMAT: Final = "lodestone-match-proof/v1"
 EVENTS_MAX: Final = 8

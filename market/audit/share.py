@@ -10,8 +10,8 @@ from msgspec import Struct
 from events.brokers import Bootstrap
 from events.decision import LaneKey
 from events.topics import record_topic
-from market.audit_report import Mode
-from market.lane_verdict import Bounds
+from market.audit.lane_verdict import Bounds
+from market.audit.report import Mode
 
 CAUSES_FIRST: Final = ("parties", "market", "contracts", "materials")
 """An agreement of a match follows on the market's word."""

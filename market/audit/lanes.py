@@ -10,16 +10,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from market.audit_report import Mode
-from market.audit_share import CAUSES_FIRST, Asked, Told
-from market.audit_state import AuditState, Purpose, format_of
-from market.lane_verdict import LaneVerdict
+from market.audit.lane_verdict import LaneVerdict
+from market.audit.report import Mode
+from market.audit.share import CAUSES_FIRST, Asked, Told
+from market.audit.state import AuditState, Purpose, format_of
 from market.topics import Reading, open_reading
 
 FOLLOWED_IN: Final[Mapping[Mode, str]] = {
-    "chain": "market.chain_lanes",
-    "clearings": "market.fact_lanes",
-    "full": "market.fact_lanes",
+    "chain": "market.audit.chain_lanes",
+    "clearings": "market.audit.fact_lanes",
+    "full": "market.audit.fact_lanes",
 }
 """Imported when asked for: chains need nothing of the rules, which take a second to import."""
 

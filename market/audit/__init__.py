@@ -1,0 +1,1 @@
+"""Audits: everything proved from the topics alone, and the files by which partners prove what is theirs."""
