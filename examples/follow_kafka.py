@@ -2,11 +2,13 @@
 
     python follow_kafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
 
-The place in the topic and the ids seen last stand in one small file, replaced after each batch. A partner
-would keep both in the database transaction that takes the events over. Where Kafka asks for a login it takes
-KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA_FILE from the environment.
+The place in the topic and the ids seen last (repeats come soon after a crash of the publisher) stand in one
+small file, replaced after each batch. A partner would keep both in the database transaction that takes the
+events over. Where Kafka asks for a login it takes KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA_FILE from the
+environment.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -17,17 +19,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.helpers import create_ssl_context
 
-REMEMBERED = 100_000
-"""Repeats come soon after a crash of the publisher: an id need not be known for ever."""
-
 
 async def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
-    """`once`: ends when nothing has come for a second."""
-    kept: dict[str, Any] = read(file)
+    kept = read(file)
     place = TopicPartition(topic, 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **login())
-    await consumer.start()
-    try:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **login()) as consumer:
         consumer.assign([place])
         consumer.seek(place, kept["offset"])
         while (found := await consumer.getmany(place, timeout_ms=1_000)) or not once:
@@ -35,23 +31,14 @@ async def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
                 headers = {name: value.decode() for name, value in record.headers}
                 if headers["ce_id"] not in kept["seen"]:
                     take(headers, json.loads(record.value))
-                    kept["seen"][headers["ce_id"]] = record.offset
-                kept["offset"] = record.offset + 1
-            write(file, kept)
-    finally:
-        await consumer.stop()
+                kept["seen"][headers["ce_id"]] = kept["offset"] = record.offset + 1
+            kept["seen"] = dict(list(kept["seen"].items())[-100_000:])
+            file.with_suffix(".new").write_text(json.dumps(kept))
+            file.with_suffix(".new").replace(file)
 
 
-def login() -> dict[str, Any]:
-    if "KAFKA_USER" not in os.environ:
-        return {}
-    return {
-        "security_protocol": "SASL_SSL",
-        "ssl_context": create_ssl_context(cafile=os.environ["KAFKA_CA_FILE"]),
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": os.environ["KAFKA_USER"],
-        "sasl_plain_password": os.environ["KAFKA_PASSWORD"],
-    }
+def read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
 
 
 def take(headers: dict[str, str], data: dict[str, Any]) -> None:
@@ -59,20 +46,20 @@ def take(headers: dict[str, str], data: dict[str, Any]) -> None:
     sys.stdout.write(f"{headers['ce_type']} {headers['ce_subject']} {json.dumps(data)}\n")
 
 
-def read(file: Path) -> Any:
-    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
-
-
-def write(file: Path, kept: dict[str, Any]) -> None:
-    kept["seen"] = dict(list(kept["seen"].items())[-REMEMBERED:])
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(kept))
-    fresh.replace(file)
-
-
-def until_quiet(bootstrap: str, topic: str, file: str) -> None:
-    asyncio.run(follow(bootstrap, topic, Path(file), once=True))
+def login() -> dict[str, Any]:
+    if "KAFKA_USER" not in os.environ:
+        return {}
+    tls = create_ssl_context(cafile=os.environ["KAFKA_CA_FILE"])
+    who = {
+        "sasl_plain_username": os.environ["KAFKA_USER"],
+        "sasl_plain_password": os.environ["KAFKA_PASSWORD"],
+    }
+    return {"security_protocol": "SASL_SSL", "ssl_context": tls, "sasl_mechanism": "SCRAM-SHA-512", **who}
 
 
 if __name__ == "__main__":
-    asyncio.run(follow(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once=False))
+    parser = argparse.ArgumentParser(description="Tell the events of a partner's topic.")
+    for name, kind in {"bootstrap": str, "topic": str, "file": Path}.items():
+        parser.add_argument(name, type=kind)
+    parser.add_argument("--once", action="store_true", help="end when nothing has come for a second")
+    asyncio.run(follow(**vars(parser.parse_args())))

@@ -3,6 +3,7 @@
 python follow_librdkafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
 """
 
+import argparse
 import json
 import os
 import sys
@@ -11,12 +12,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-REMEMBERED = 100_000
-
 
 def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
-    """`once`: ends when nothing has come for two seconds."""
-    kept: dict[str, Any] = read(file)
+    kept = json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
     consumer = Consumer({"bootstrap.servers": bootstrap, "enable.auto.commit": False, **login()})
     try:
         consumer.assign([TopicPartition(topic, 0, kept["offset"])])
@@ -27,25 +25,12 @@ def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
                 headers = {name: value.decode() for name, value in record.headers()}
                 if headers["ce_id"] not in kept["seen"]:
                     take(headers, json.loads(record.value()))
-                    kept["seen"][headers["ce_id"]] = record.offset()
-                kept["offset"] = record.offset() + 1
-            write(file, kept)
+                kept["seen"][headers["ce_id"]] = kept["offset"] = record.offset() + 1
+            kept["seen"] = dict(list(kept["seen"].items())[-100_000:])
+            file.with_suffix(".new").write_text(json.dumps(kept))
+            file.with_suffix(".new").replace(file)
     finally:
         consumer.close()
-
-
-def login() -> dict[str, str]:
-    """librdkafka looks for the group though none is used, so it has to be one of the partner's own."""
-    if "KAFKA_USER" not in os.environ:
-        return {"group.id": "none"}
-    return {
-        "group.id": f"{os.environ['KAFKA_USER']}.follow",
-        "security.protocol": "SASL_SSL",
-        "ssl.ca.location": os.environ["KAFKA_CA_FILE"],
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": os.environ["KAFKA_USER"],
-        "sasl.password": os.environ["KAFKA_PASSWORD"],
-    }
 
 
 def take(headers: dict[str, str], data: dict[str, Any]) -> None:
@@ -53,20 +38,18 @@ def take(headers: dict[str, str], data: dict[str, Any]) -> None:
     sys.stdout.write(f"{headers['ce_type']} {headers['ce_subject']} {json.dumps(data)}\n")
 
 
-def read(file: Path) -> Any:
-    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
-
-
-def write(file: Path, kept: dict[str, Any]) -> None:
-    kept["seen"] = dict(list(kept["seen"].items())[-REMEMBERED:])
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(kept))
-    fresh.replace(file)
-
-
-def until_quiet(bootstrap: str, topic: str, file: str) -> None:
-    follow(bootstrap, topic, Path(file), once=True)
+def login() -> dict[str, str]:
+    """librdkafka looks for the group though none is used, so it has to be one of the partner's own."""
+    if "KAFKA_USER" not in os.environ:
+        return {"group.id": "none"}
+    tls = {"security.protocol": "SASL_SSL", "ssl.ca.location": os.environ["KAFKA_CA_FILE"]}
+    who = {"sasl.username": os.environ["KAFKA_USER"], "sasl.password": os.environ["KAFKA_PASSWORD"]}
+    return {**tls, **who, "sasl.mechanism": "SCRAM-SHA-512", "group.id": f"{who['sasl.username']}.follow"}
 
 
 if __name__ == "__main__":
-    follow(sys.argv[1], sys.argv[2], Path(sys.argv[3]), once=False)
+    parser = argparse.ArgumentParser(description="Tell the events of a partner's topic.")
+    for name, kind in {"bootstrap": str, "topic": str, "file": Path}.items():
+        parser.add_argument(name, type=kind)
+    parser.add_argument("--once", action="store_true", help="end when nothing has come for two seconds")
+    follow(**vars(parser.parse_args()))

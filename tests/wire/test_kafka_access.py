@@ -314,14 +314,13 @@ async def test_the_whole_road_runs_with_every_service_under_its_own_login(
 
 async def follow(secure: Secure, granted: Granted, name: str, folder: Path) -> list[str]:
     """The types of what a partner's program tells."""
-    code = f"import sys; sys.path.insert(0, '{EXAMPLES}'); import {name}; {name}.until_quiet(*sys.argv[1:])"
     login = {
         "KAFKA_USER": granted.user,
         "KAFKA_PASSWORD": granted.password,
         "KAFKA_CA_FILE": secure.clients.ca_file or "",
     }
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, secure.clients.servers, granted.topic, str(folder / name),
+        sys.executable, EXAMPLES / f"{name}.py", secure.clients.servers, granted.topic, folder / name, "--once",
         env=os.environ | login, stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     code_, out, err = await finish(child)

@@ -26,7 +26,7 @@ from tests.process_support import eventually, finish, published, serving, start_
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RUN = """
-import os, signal, sys
+import asyncio, inspect, os, signal, sys
 sys.path.insert(0, '{folder}')
 import {name} as program
 
@@ -46,8 +46,11 @@ def then_die(function):
     return called
 
 program.take = tell
-program.{function} = then_die(program.{function})
-program.until_quiet(*sys.argv[1:])
+{function} = then_die({function})
+bootstrap, topic, file = sys.argv[1:]
+done = program.follow(bootstrap, topic, program.Path(file), once=True)
+if inspect.isawaitable(done):
+    asyncio.run(done)
 """
 
 
@@ -181,7 +184,7 @@ def later() -> datetime:
 async def run_the_examples(bootstrap: str, topic: str, folder: Path, records: Sequence[Got]) -> None:
     """A partner's programs, killed at a labelled point, tell every event in order; nothing again later."""
     expected = [(str(record.id), record.type) for record in records]
-    for name, label in (("follow_kafka", "take:3"), ("follow_librdkafka", "write:1")):
+    for name, label in (("follow_kafka", "program.take:3"), ("follow_librdkafka", "program.Path.replace:1")):
         given = (bootstrap, topic, str(folder / name))
         killed = await run_example(name, *given, label=label)
         assert killed
@@ -192,7 +195,7 @@ async def run_the_examples(bootstrap: str, topic: str, folder: Path, records: Se
 
 async def run_example(name: str, *given: str, label: str | None = None) -> list[tuple[str, str]]:
     """Ids and types that it tells; `label`: the function behind whose so manieth call it is killed."""
-    function, _, calls = (label or "take:0").partition(":")
+    function, _, calls = (label or "program.take:0").partition(":")
     code = RUN.format(folder=EXAMPLES, name=name, function=function, calls=calls)
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-u", "-c", code, *given, stdout=PIPE, stderr=PIPE
