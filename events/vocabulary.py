@@ -80,6 +80,13 @@ ProductForm = Literal[
     "shred_fraction",
     "residue",
 ]
+
+
+def form_text(form: ProductForm) -> str:
+    """As a trader calls it."""
+    return form.replace("eol", "end-of-life").replace("_", " ")
+
+
 MarketBasis = Literal["ndpr", "dy", "tb", "sm", "ndfeb-reuse"]
 MassBasis = Literal["dry", "as_received"]
 CompositionOf = Literal["sample", "treo"]

@@ -31,8 +31,7 @@ async def follow(
         with told(asked.topic(stream), await lanes.go_on(stream, reading)) as advance:
             async for lane, links in reading.links():
                 lanes.checks[LaneKey(stream, lane)].feed(links)
-                lanes.moved(reading, lane, links[-1].offset, links[-1].body, stream)
-                advance(len(links))
+                advance(lanes.moved(reading, lane, links, stream))
         unsettled = lanes.unsettled(stream)
         if unsettled:
             async with open_reading(asked.bootstrap, asked.topic(stream), only=unsettled) as again:

@@ -1,13 +1,14 @@
 """The checks of the lanes that one process has, whatever is looked at: where each began, how far it is, and
 what is kept of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from events.decision import LaneKey
+from events.topics import TopicRecord as Link
 from market.audit.lane_verdict import LaneVerdict
 from market.audit.share import Asked, AskedLane, due
 from market.audit.state import AuditState, LanePlace
@@ -73,14 +74,15 @@ class Lanes(Generic[C]):
                 left += due(reading.sizes[lane], asked.bounds.upto, offset)
         return left
 
-    def moved(self, reading: Reading, lane: int, offset: int, body: bytes, stream: str) -> None:
-        """A lane was checked up to this record."""
+    def moved(self, reading: Reading, lane: int, links: Sequence[Link], stream: str) -> int:
+        """A lane was checked with these records; how many of them lie within the range."""
         key = LaneKey(stream, lane)
-        self._moved[key] = (offset, body)
+        self._moved[key] = (links[-1].offset, links[-1].body)
         if self.checks[key].done:
             reading.stop(lane)
         if self._state.due:
             self.save()
+        return due(len(links), self._asked[key].bounds.upto, links[0].offset)
 
     def save(self) -> None:
         places = {

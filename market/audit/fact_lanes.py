@@ -48,8 +48,7 @@ async def follow(
                 check = lanes.checks[LaneKey(stream, lane)]
                 for link in links:
                     check.feed(_lane_record(link))
-                lanes.moved(reading, lane, links[-1].offset, links[-1].body, stream)
-                advance(len(links))
+                advance(lanes.moved(reading, lane, links, stream))
         await _compare_repeats(asked, stream, lanes.unsettled(stream))
         if stream == "materials":
             _settle(shelf, lanes, reading.partitions)

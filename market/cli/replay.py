@@ -57,7 +57,7 @@ def command(*, lost: LaneKey | None, swap: bool, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        _print(report)
+        _print(report, "views" if swap else "tables")
     if swap:
         say("the rebuilt views are the live ones now")
     elif not report.equal:
@@ -100,11 +100,12 @@ def _feed(pool: Pool, key: LaneKey, upto: int) -> AsyncIterator[Sequence[Recorde
     return from_journal(pool, key, upto=upto)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, compared: str) -> None:
     for table in report.tables:
         verdict = "equal" if table.differences == 0 else f"{table.differences} rows differ"
         print_line(f"{table.table:<28} {table.rows:>9,} rows  {verdict}")
         for example in table.examples:
             changes = "; ".join(f"{c.column}: live {c.live}, rebuilt {c.rebuilt}" for c in example.changes)
             print_line(f"    {example.kind} {example.key} {changes}")
-    print_line(f"{report.events:,} events replayed; {'all tables equal' if report.equal else 'NOT EQUAL'}")
+    verdict = f"all {len(report.tables)} {compared} equal" if report.equal else f"{compared} are NOT EQUAL"
+    print_line(f"{report.events:,} events replayed; {verdict}")

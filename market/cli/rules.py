@@ -65,6 +65,9 @@ def diff(*, market: UUID, before: int | None, after: int | None, as_json: bool) 
     """What one rule set of MARKET (mkt_… or UUID) changed of another."""
     rows = {row.rule_set.version: row for row in run_async(_load(settings_of(), market))}
     last = max(rows)
+    if before is None and after is None and len(rows) == 1:
+        told = f"the market has one rule set, version {last}: there is nothing to compare it with"
+        raise CommandFailed(Exit.INVALID_INPUT, told)
     found = rule_set_diff(
         _version(rows, last - 1 if before is None else before).rule_set,
         _version(rows, last if after is None else after).rule_set,

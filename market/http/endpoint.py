@@ -340,14 +340,15 @@ def _read_path(call: Call[Any, Any]) -> None:
         if name in PATH_IDS:
             found = from_path(PATH_IDS[name], text)
             if found is None:
-                raise not_found()
+                told = f"{text[:40]!r} is no id: write {PATH_IDS[name]}_ and 32 hexadecimal digits."
+                raise DoorError("not_found", told)
             call.ids[name] = found
     call.trace.objects = call.ids
 
 
 def not_found() -> DoorError:
     """Of what does not exist, and of what is not the caller's to see: the answers are the same."""
-    return DoorError("not_found", "There is no such resource.")
+    return DoorError("not_found", "There is no such resource, or it is not yours to see.")
 
 
 def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:

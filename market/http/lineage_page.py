@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 from xml.etree.ElementTree import Element, SubElement
 
+from events.vocabulary import form_text
 from market.http.ids import to_text
 from market.http.numbers import PERCENT, TONNES
 from market.http.sheets import add_table, as_html, page_of, text
@@ -113,7 +114,7 @@ def _draw(drawing: Element, box: Box, left: int, top: int, owner: Owner) -> None
 
 
 def _told(lot: LineageNode, owner: UUID | None) -> Iterator[str]:
-    yield lot.form.replace("_", " ")
+    yield form_text(lot.form)
     yield _short(lot.lot_number)
     yield f"{TONNES.text(lot.net_wet_g)} t"
     yield _state(lot)
@@ -164,7 +165,7 @@ def _source(share: SourceShare, lots: dict[UUID, LineageNode]) -> tuple[str, str
         return "lots of others", None, None
     lot = lots[share.passport]
     further = ", further back not followed" if share.further else ""
-    return f"{lot.lot_number}{further}", lot.form.replace("_", " "), to_text("pass", lot.passport)
+    return f"{lot.lot_number}{further}", form_text(lot.form), to_text("pass", lot.passport)
 
 
 def _lot_rows(drawn: Layers, owner: Owner) -> Iterator[tuple[str | None, ...]]:
@@ -176,7 +177,7 @@ def _lot_rows(drawn: Layers, owner: Owner) -> Iterator[tuple[str | None, ...]]:
             of = owner(lot)
             yield (
                 str(row),
-                lot.form.replace("_", " "),
+                form_text(lot.form),
                 lot.lot_number,
                 TONNES.text(lot.net_wet_g),
                 _state(lot),

@@ -62,6 +62,7 @@ DOOR: Final[dict[str, int]] = {
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "role_missing": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
+    "unknown_path": HTTPStatus.NOT_FOUND,
     "history_gone": HTTPStatus.GONE,
     "too_many_streams": HTTPStatus.TOO_MANY_REQUESTS,
     "file_empty": HTTPStatus.BAD_REQUEST,
@@ -203,8 +204,14 @@ PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""
 
 
+_ABBREVIATIONS: Final = {
+    word.lower(): word for word in ("API", "CSV", "HTTP", "ID", "JSON", "SVG", "TREO", "URL", "XLSX")
+}
+
+
 def title_of(code: str) -> str:
-    return code.replace("_", " ").capitalize()
+    first, *rest = (_ABBREVIATIONS.get(word, word) for word in code.split("_"))
+    return " ".join([first[:1].upper() + first[1:], *rest])
 
 
 def status_of(refusal: Refusal) -> int:
@@ -267,7 +274,7 @@ def answer_to(trace: Trace, error: Exception) -> Answered:
 
 _OF_LITESTAR: Final[dict[int, tuple[str, str]]] = {
     400: ("invalid_request", "The request cannot be understood."),
-    404: ("not_found", "There is no such resource."),
+    404: ("unknown_path", "This API has no such address; GET /schema/openapi.json lists those it has."),
     405: ("method_not_allowed", "This resource does not take that method."),
     413: ("body_too_large", "The body is larger than this door accepts."),
 }

@@ -23,6 +23,7 @@ from events.vocabulary import (
     Place,
     ProductForm,
     StatedPrice,
+    form_text,
 )
 from market.rules.forecast_supply import mark_text
 from market.rules.ineligibility import period_text
@@ -110,7 +111,7 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
     ahead = [] if of.forecast is None else [("forecast, not there yet", mark_text(of.forecast))]
     kg_of = "contained" if BASIS_ELEMENTS[of.basis] else "whole magnets,"
     lines = [
-        ("product", of.form),
+        ("product", form_text(of.form)),
         *ahead,
         ("net wet", f"{decimal_text(of.product_wet_g, 6, 3)} t"),
         ("moisture", ppb_text(of.moisture_ppb)),

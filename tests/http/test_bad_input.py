@@ -251,15 +251,20 @@ async def test_an_unknown_market_is_404(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/nothing", "/v1/supply-offers/offer_1", "/v1/supply-offers/lot_" + "0" * 32]
+    ("path", "code", "told"),
+    [
+        ("/v1/nothing", "unknown_path", "GET /schema/openapi.json lists"),
+        ("/v1/supply-offers/offer_1", "not_found", "'offer_1' is no id: write offer_ and 32"),
+        ("/v1/supply-offers/lot_" + "0" * 32, "not_found", "is no id: write offer_ and 32"),
+        ("/v1/supply-offers/offer_" + "0" * 32, "not_found", "no such resource, or it is not yours to see"),
+    ],
 )
-async def test_what_is_not_there_is_a_problem_too(shop: Shop, path: str) -> None:
+async def test_what_is_not_there_is_a_problem_too(shop: Shop, path: str, code: str, told: str) -> None:
     answer = await shop.ask("GET", path, by=shop.scene.sellers[0])
-    assert (404, "application/problem+json", "not_found") == (
-        answer.status_code,
-        answer.headers["content-type"],
-        answer.json()["code"],
-    )
+    assert (404, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
+    problem = answer.json()
+    assert code == problem["code"]
+    assert told in problem["detail"]
 
 
 async def test_a_method_that_a_resource_does_not_take_is_405(shop: Shop) -> None:

@@ -221,7 +221,7 @@ async def test_rule_sets_are_listed_and_compared(
     async with scene_on(database) as scene:
         market = to_text("mkt", scene.market)
         code, _, err = await ran(*servers, "rules", "diff", market)
-        assert (Exit.INVALID_INPUT, True) == (code, "no rule set of version 0" in err)
+        assert (Exit.INVALID_INPUT, True) == (code, "one rule set, version 1" in err)
         await inputs.publish_rule_set(
             scene.desk,
             scene.operator,

@@ -320,7 +320,8 @@ async def follow(secure: Secure, granted: Granted, name: str, folder: Path) -> l
         "KAFKA_CA_FILE": secure.clients.ca_file or "",
     }
     child = await asyncio.create_subprocess_exec(
-        sys.executable, EXAMPLES / f"{name}.py", secure.clients.servers, granted.topic, folder / name, "--once",
+        sys.executable, EXAMPLES / f"{name}.py",
+        secure.clients.servers, granted.topic, folder / name, "--once",
         env=os.environ | login, stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     code_, out, err = await finish(child)
