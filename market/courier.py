@@ -9,9 +9,9 @@ is asked ever more seldom. While too many wait, no further line is taken.
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -41,12 +41,14 @@ from market.rules.webhook_signing import Secrets, derive, signature
 from market.rules.webhook_terms import Webhook
 from market.rules.webhooks import DisableWebhook
 from market.store import feed, webhook_messages, webhook_senders, webhooks
-from market.store.webhook_messages import Message, State, Try
+from market.store.webhook_messages import Message, Posted, State, Try
 from market.store.webhook_senders import NotSender
 
 log = structlog.get_logger("lodestone.webhooks")
 
 LINES_AT_ONCE: Final = 20
+HELD: Final = timedelta(milliseconds=250)
+"""So long the outcome of posts may wait to be stored with that of others: what a crash has posted again."""
 WAITING_MAX: Final = 64
 AHEAD_POSITIONS_MAX: Final = 1_000
 """So far a place may be ahead of the one that is stored, over lines that were not wanted."""
@@ -158,10 +160,16 @@ class Courier:
         if found is None:
             return False
         lines, behind = found
+        held: list[Posted] = []
+        places: dict[LaneKey, int] = {}
         for line, place in zip(lines, behind, strict=True):
-            if not await self._post_line(webhook, failures, line, place, again=again) or self._ending:
-                break
-            failures = 0
+            held.append(await self._post_line(webhook, line))
+            places |= place
+            is_last = self._ending or line is lines[-1] or held[-1].state != "delivered"
+            if is_last or self._shared.clock() - held[0].attempt.at >= HELD:
+                if not await self._conclude(webhook, failures, held, places, again=again) or is_last:
+                    break
+                held, places, failures = [], {}, 0
         return bool(lines)
 
     async def _read_lines(
@@ -214,16 +222,31 @@ class Courier:
                 await webhook_senders.move(connection, self._id, self._places, again=False)
             self._stored = dict(self._places)
 
-    async def _post_line(
-        self, webhook: Webhook, failures: int, line: PartnerLine, behind: dict[LaneKey, int], *, again: bool
-    ) -> bool:
-        """Whether the next line may follow at once."""
+    async def _post_line(self, webhook: Webhook, line: PartnerLine) -> Posted:
         attempt = await self._post(webhook, line.event, line.type, encoded(line))
         state, pause_seconds = self._verdict(attempt, attempts=1)
-        async with self._concluding(webhook, failures, attempt) as (connection, go_on):
-            await webhook_messages.record_line(
-                connection, self._shared.new_id(), self._id, line, state, attempt, pause_seconds
-            )
+        return Posted(
+            message=self._shared.new_id(),
+            line=line,
+            attempt=attempt,
+            state=state,
+            pause_seconds=pause_seconds,
+        )
+
+    async def _conclude(
+        self,
+        webhook: Webhook,
+        failures: int,
+        posted: Sequence[Posted],
+        behind: dict[LaneKey, int],
+        *,
+        again: bool,
+    ) -> bool:
+        """Of these lines only the last may have failed. Whether the next one may follow at once."""
+        earlier = len(posted) > 1
+        attempt = posted[-1].attempt
+        async with self._concluding(webhook, failures, attempt, earlier=earlier) as (connection, go_on):
+            await webhook_messages.record_lines(connection, self._id, posted)
             await webhook_senders.move(connection, self._id, behind, again=again)
         if not again:
             assert self._places is not None
@@ -328,19 +351,21 @@ class Courier:
 
     @asynccontextmanager
     async def _concluding(
-        self, webhook: Webhook, failures: int, attempt: Try, *, test: bool = False
+        self, webhook: Webhook, failures: int, attempt: Try, *, test: bool = False, earlier: bool = False
     ) -> AsyncIterator[tuple[Connection, bool]]:
-        """The transaction of what came of an attempt, and whether the next line may follow at once."""
+        """The transaction of what came of an attempt, and of `earlier` ones that were delivered; whether the
+        next line may follow at once."""
         shared = self._shared
         since = None
         async with acquire(shared.pool) as connection, connection.transaction():
             go_on = False
-            if attempt.delivered:
+            if attempt.delivered or earlier:
                 version = await webhook_senders.note_success(connection, self._id, shared.owner)
-                go_on = version == webhook.version
-            elif test:
+                go_on = attempt.delivered and version == webhook.version
+                failures = 0
+            if not attempt.delivered and test:
                 await webhook_senders.hold(connection, self._id, shared.owner)
-            else:
+            elif not attempt.delivered:
                 since = await webhook_senders.note_failure(
                     connection, self._id, shared.owner, self._pause_seconds(attempt, failures + 1)
                 )

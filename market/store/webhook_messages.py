@@ -68,14 +68,19 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 # A line that was posted before takes its row again: a message is known by its event.
-RECORD_LINE = """
+RECORD_LINES = """
 insert into ops.webhook_message as m (
     message, webhook, organisation, event, type, stream, lane, position, audience,
     state, attempts, not_before, created_at, changed_at, tries
 )
-select $1, webhook, organisation, $3, $4, $5, $6, $7, $8,
-    $9, 1, clock_timestamp() + make_interval(secs => $10), clock_timestamp(), clock_timestamp(), $11::jsonb
-from ops.webhook_sender where webhook = $2
+select f.message, webhook, organisation, f.event, f.type, f.stream, f.lane, f.position, f.audience,
+    f.state, 1, clock_timestamp() + make_interval(secs => f.pause_seconds), clock_timestamp(),
+    clock_timestamp(), f.tries
+from ops.webhook_sender, unnest(
+    $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::uuid[], $9::text[],
+    $10::float8[], $11::jsonb[]
+) as f (message, event, type, stream, lane, position, audience, state, pause_seconds, tries)
+where webhook = $1
 on conflict (webhook, event) do update set
     state = excluded.state, attempts = 1, not_before = excluded.not_before, changed_at = excluded.changed_at,
     tries = case when jsonb_array_length(m.tries) >= $12 then m.tries - 0 else m.tries end || excluded.tries
@@ -90,20 +95,34 @@ where message = $1
 """
 
 
-async def record_line(
-    connection: Connection,
-    message: UUID,
-    webhook: UUID,
-    line: PartnerLine,
-    state: State,
-    attempt: Try,
-    pause_seconds: float,
-) -> None:
-    """What came of the first attempt of a line; the row's id is `message` when there was none."""
+class Posted(Struct, frozen=True, kw_only=True):
+    """A line and what came of its first attempt; `message` is the row's id when there was none."""
+
+    message: UUID
+    line: PartnerLine
+    attempt: Try
+    state: State
+    pause_seconds: float
+
+
+async def record_lines(connection: Connection, webhook: UUID, posted: Sequence[Posted]) -> None:
+    """Each event once."""
+    lines = [each.line for each in posted]
     await connection.execute(
-        RECORD_LINE, message, webhook, line.event, line.type, line.stream, line.lane, line.position,
-        line.audience, state, pause_seconds, _encoded(attempt), TRIES_KEPT,
-    )  # fmt: skip
+        RECORD_LINES,
+        webhook,
+        [each.message for each in posted],
+        [line.event for line in lines],
+        [line.type for line in lines],
+        [line.stream for line in lines],
+        [line.lane for line in lines],
+        [line.position for line in lines],
+        [line.audience for line in lines],
+        [each.state for each in posted],
+        [each.pause_seconds for each in posted],
+        [_encoded(each.attempt) for each in posted],
+        TRIES_KEPT,
+    )
 
 
 async def record_again(
