@@ -2,7 +2,7 @@
 
 One more door over the lines that the publisher writes, so it decides nothing about who sees what. Each
 webhook has a courier of its own and at most one post at a time; its place moves in the transaction of what
-came of a post: at least once, with the same `webhook-id`.
+came of its posts: at least once, with the same `webhook-id`.
 """
 
 import asyncio
