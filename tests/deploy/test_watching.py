@@ -1,0 +1,109 @@
+"""Alerts and dashboard ask for series that exist, by labels they have, in queries that Prometheus reads."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import yaml
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from market import metrics
+from market.http.metrics import DoorMetrics
+
+ROOT = Path(__file__).parents[2]
+ALERTS = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "lodestone.json").read_text(encoding="utf-8"))
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+BY_PROMETHEUS = {"instance", "job"}
+"""Labels that whoever scrapes adds."""
+
+
+def declared() -> dict[str, set[str]]:
+    """Every series that our processes show, with its labels."""
+    door = vars(DoorMetrics(CollectorRegistry())).values()
+    series = {}
+    for metric in [*vars(metrics).values(), *door]:
+        labels = set(getattr(metric, "_labelnames", ()))
+        match metric:
+            case Counter():
+                series[f"{metric._name}_total"] = labels
+            case Gauge():
+                series[metric._name] = labels
+            case Histogram():
+                series[f"{metric._name}_bucket"] = labels | {"le"}
+    return series
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for group in ALERTS["groups"] for rule in group["rules"]]
+
+
+def queries() -> list[str]:
+    shown = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [rule["expr"] for rule in rules()] + [each.replace("$__rate_interval", "5m") for each in shown]
+
+
+def selectors(query: str) -> Iterator[tuple[str, set[str]]]:
+    """The series that a query reads and the labels by which it picks or groups them."""
+    found: list[Any] = []
+
+    def visit(node: Any) -> None:
+        found.append(node)
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    grouped = {
+        label
+        for node in found
+        if isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None
+        for label in node.modifier.labels
+    }
+    for node in found:
+        selected = node.vector_selector if isinstance(node, promql_parser.MatrixSelector) else node
+        if isinstance(selected, promql_parser.VectorSelector):
+            yield selected.name, grouped | {each.name for each in selected.matchers.matchers}
+
+
+def test_every_query_reads_series_that_exist_by_labels_that_they_have() -> None:
+    known = declared()
+    read = [each for query in queries() for each in selectors(query)]
+    assert len(read) >= len(queries())
+    for name, labels in read:
+        assert name in known, name
+        assert labels <= known[name], (name, labels)
+
+
+def test_what_an_alert_says_comes_from_its_query() -> None:
+    known = declared()
+    for rule in rules():
+        text = " ".join(rule["annotations"].values())
+        used = set(re.findall(r"\$labels\.(\w+)", text)) - BY_PROMETHEUS
+        for name, _ in selectors(rule["expr"]):
+            assert used <= known[name], rule["alert"]
+        assert {"summary", "description"} == rule["annotations"].keys()
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+def test_every_series_of_the_page_on_operations_has_an_alert() -> None:
+    watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Telling a user")]
+    alerted = {name for rule in rules() for name, _ in selectors(rule["expr"])}
+    named = set(re.findall(r"lodestone_[a-z_]+", watched))
+    assert len(named) > 4
+    assert set() == {name for name in named if not {name, f"{name}_total"} & alerted} - {
+        "lodestone_reader_lag_records"
+    }
+
+
+def test_panels_lie_side_by_side_and_have_their_own_ids() -> None:
+    panels = DASHBOARD["panels"]
+    assert len(panels) == len({panel["id"] for panel in panels})
+    cells = [
+        (x, y)
+        for panel in panels
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
