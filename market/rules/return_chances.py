@@ -1,0 +1,140 @@
+"""What chance makes of a return forecast: quantiles of the units that come back, and of what is in them.
+
+A unit ends its life in a quarter, is collected, and is taken apart or not, each independently of all others:
+of a quarter's sales as many come back as a binomial says, of all sales together a sum of binomials. Quarters
+together are one step longer for each unit, so a year and the whole have a sum of binomials again. Recovery and
+content are shares of mass, the same of every unit: a quantile of mass is that of the units times what one
+leaves. Whole magnets are counted by units too: those of one unit are fit for reuse together or not at all.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from contracts.rules.price_terms import round_half_even
+from events.vocabulary import PPB
+from market.rules.poisson_binomial import PERCENTILES, Cohort, Percentile, quantiles
+from market.rules.returns import BillLine, Life, Losses, Span, contents_of, magnets_mg_of
+from market.rules.weibull import QUARTERS, weibull_cdf
+
+Bound = Literal["low", "middle", "high"]
+LEAST: Percentile = 10
+MOST: Percentile = 90
+
+
+class Likely(NamedTuple):
+    """Quantiles at the middle of what is stated; then the outer interval: the lower at the least of it and the
+    upper at the most."""
+
+    p05: int
+    p10: int
+    p50: int
+    p90: int
+    p95: int
+    p10_least: int
+    p90_most: int
+
+
+class Fleet(Struct, frozen=True, kw_only=True):
+    """Units by the quarter in which they came on the market, one unit's magnets, and what becomes of them."""
+
+    placed: Mapping[int, int]
+    bill: Sequence[BillLine]
+    life: Life
+    losses: Losses
+
+
+class Chances(Struct, frozen=True, kw_only=True):
+    """Of the quarters from `first` to `last`: units taken apart, milligrams recovered of them; of them too, as
+    magnets fit for reuse, units and milligrams where a share is stated."""
+
+    first: int
+    last: int
+    units: Likely
+    recovered_mg: dict[str, Likely]
+    reused_units: Likely | None
+    reused_mg: Likely | None
+
+
+def chances(fleet: Fleet, first: int, last: int) -> Chances:
+    losses = fleet.losses
+    units = _likely(fleet, taken_apart(losses), first, last)
+    reused = None if losses.reuse_ppb is None else _likely(fleet, made_fit(losses), first, last)
+    magnets_mg = magnets_mg_of(fleet.bill)
+    return Chances(
+        first=first,
+        last=last,
+        units=units,
+        recovered_mg={
+            element: Likely(*_masses(units, content, losses.recovery_ppb))
+            for element, content in contents_of(fleet.bill).items()
+        },
+        reused_units=reused,
+        reused_mg=None if reused is None else Likely(*(each * magnets_mg for each in reused)),
+    )
+
+
+def calendar_years(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The quarters of each year, as far as they are among those from `first` to `last`."""
+    for year in range(first // QUARTERS, last // QUARTERS + 1):
+        yield max(first, year * QUARTERS), min(last, year * QUARTERS + QUARTERS - 1)
+
+
+def taken_apart(losses: Losses) -> tuple[Span, ...]:
+    return losses.collection_ppb, losses.disassembly_ppb
+
+
+def made_fit(losses: Losses) -> tuple[Span, ...]:
+    """Steps to whole magnets. ValueError without a share of reuse."""
+    if losses.reuse_ppb is None:
+        raise ValueError("no share of reuse is stated")
+    return *taken_apart(losses), losses.reuse_ppb
+
+
+def counted(fleet: Fleet, steps: Sequence[Span], first: int, last: int, bound: Bound) -> list[Cohort]:
+    """Each sale with the chance that a unit of it comes in these quarters and goes through all steps.
+
+    At the bound of each step, and at that of the three lives which brings the least, or the most, on average.
+    """
+    index = Span._fields.index(bound)
+    kept, whole = prod(step[index] for step in steps), PPB ** len(steps)
+    by_life = [
+        [
+            Cohort(units, round_half_even(_within(fleet, scale, placed_in, first, last) * kept, whole))
+            for placed_in, units in fleet.placed.items()
+            if placed_in < last
+        ]
+        for scale in (
+            [fleet.life.scale_micro_years.middle] if bound == "middle" else fleet.life.scale_micro_years
+        )
+    ]
+    return (min if bound == "low" else max)(by_life, key=_mean)
+
+
+def _likely(fleet: Fleet, steps: Sequence[Span], first: int, last: int) -> Likely:
+    return Likely(
+        *quantiles(counted(fleet, steps, first, last, "middle"), PERCENTILES),
+        *quantiles(counted(fleet, steps, first, last, "low"), (LEAST,)),
+        *quantiles(counted(fleet, steps, first, last, "high"), (MOST,)),
+    )
+
+
+def _masses(units: Likely, content: Span, recovery_ppb: Span) -> Iterator[int]:
+    """`content`: milligrams × PPB of one unit."""
+    middle = (1,) * len(PERCENTILES)
+    for count, index in zip(units, (*middle, 0, 2), strict=True):
+        yield count * content[index] * recovery_ppb[index] // PPB**2
+
+
+def _within(fleet: Fleet, scale_micro_years: int, placed_in: int, first: int, last: int) -> int:
+    """The chance over SCALE that a unit placed in a quarter ends its life from `first` to `last`."""
+    shape = fleet.life.shape_micro
+    return weibull_cdf(last - placed_in, scale_micro_years, shape) - weibull_cdf(
+        first - 1 - placed_in, scale_micro_years, shape
+    )
+
+
+def _mean(cohorts: Sequence[Cohort]) -> int:
+    return sum(units * chance for units, chance in cohorts)
