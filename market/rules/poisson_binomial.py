@@ -10,11 +10,11 @@ continuity): one unit off at most wherever it was held against the exact sum.
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from events.forecast_terms import Percentile
 from market.rules.weibull import SCALE
 
-Percentile = Literal[5, 10, 50, 90, 95]
 PERCENTILES: tuple[Percentile, ...] = (5, 10, 50, 90, 95)
 PERCENT = 100
 EXACT_VARIANCE = 9

@@ -9,17 +9,25 @@ leaves. Whole magnets are counted by units too: those of one unit are fit for re
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from contracts.rules.price_terms import round_half_even
-from events.vocabulary import PPB
-from market.rules.poisson_binomial import PERCENTILES, Cohort, Percentile, quantiles
-from market.rules.returns import BillLine, Life, Losses, Span, contents_of, magnets_mg_of
+from events.forecast_terms import Percentile, Quantile
+from events.vocabulary import BASIS_ELEMENTS, PPB, MarketBasis
+from market.rules.poisson_binomial import PERCENTILES, Cohort, quantiles
+from market.rules.returns import (
+    WHOLE_MAGNETS,
+    BillLine,
+    Life,
+    Losses,
+    Span,
+    contents_of,
+    magnets_mg_of,
+)
 from market.rules.weibull import QUARTERS, weibull_cdf
 
-Bound = Literal["low", "middle", "high"]
 LEAST: Percentile = 10
 MOST: Percentile = 90
 
@@ -93,7 +101,24 @@ def made_fit(losses: Losses) -> tuple[Span, ...]:
     return *taken_apart(losses), losses.reuse_ppb
 
 
-def counted(fleet: Fleet, steps: Sequence[Span], first: int, last: int, bound: Bound) -> list[Cohort]:
+def likely_mg(fleet: Fleet, basis: MarketBasis, quarter: int, bound: Quantile, percentile: Percentile) -> int:
+    """Of a market's basis, in one quarter: the percentile at one bound of all that is stated; rounded down.
+
+    Nothing of a basis that no magnet holds, or of whole magnets without a share of reuse.
+    """
+    losses, index = fleet.losses, Span._fields.index(bound)
+    if basis == WHOLE_MAGNETS:
+        if losses.reuse_ppb is None:
+            return 0
+        (count,) = quantiles(counted(fleet, made_fit(losses), quarter, quarter, bound), (percentile,))
+        return count * magnets_mg_of(fleet.bill)
+    (count,) = quantiles(counted(fleet, taken_apart(losses), quarter, quarter, bound), (percentile,))
+    contents, recovery_ppb = contents_of(fleet.bill), losses.recovery_ppb[index]
+    there = [contents[element][index] for element in BASIS_ELEMENTS[basis] if element in contents]
+    return sum(count * content * recovery_ppb // PPB**2 for content in there)
+
+
+def counted(fleet: Fleet, steps: Sequence[Span], first: int, last: int, bound: Quantile) -> list[Cohort]:
     """Each sale with the chance that a unit of it comes in these quarters and goes through all steps.
 
     At the bound of each step, and at that of the three lives which brings the least, or the most, on average.
