@@ -28,7 +28,7 @@ class ForecastOutlived(Refusal):
 
 
 class ForecastNotOfBasis(Refusal):
-    """A forecast with a share of reuse counts whole magnets, and nothing of the basis {basis} of this market."""
+    """With a share of reuse a forecast counts whole magnets, and nothing of this market's {basis}."""
 
     code = "forecast_not_of_basis"
 
@@ -40,7 +40,7 @@ class ReuseShareMissing(Refusal):
 
 
 class ForecastBeforePlaced(Refusal):
-    """Nothing comes back in {quarter}: the first units are placed in {placed}, and come back from the next on."""
+    """Nothing comes back in {quarter}: the first units are placed in {placed}, and return later."""
 
     code = "forecast_before_placed"
 

@@ -124,8 +124,8 @@ def figure_g(terms: SupplyTerms, basis: MarketBasis) -> int | None:
 
 @lru_cache(maxsize=FORECASTS_REMEMBERED)
 def returned_g(of: ReturnForecast, basis: MarketBasis) -> int:
-    """Grams of basis that its figure gives in its quarter; nothing where no magnet holds the basis, or of whole
-    magnets where no share of reuse is stated."""
+    """Grams of basis that its figure gives in its quarter; nothing where no magnet holds the basis, or of
+    whole magnets where no share of reuse is stated."""
     fleet = fleet_of(of)
     quarter = quarter_in(of)
     if of.percentile is not UNSET:

@@ -116,7 +116,7 @@ def _whatever_route(forecast: ReturnForecast) -> ReturnForecast:
 def _of_other_route_g(
     claim: Claim, other: ReturnForecast, forecast: ReturnForecast, basis: MarketBasis
 ) -> int:
-    """What an order takes away of this basis, that sells whole magnets where this recycles, or the reverse."""
+    """What an order takes of this basis that sells whole magnets where this recycles, or the reverse."""
     if other.reuse is UNSET:
         return _magnets_g(claim, other)
     return _recovered_g(_held_g(claim, WHOLE_MAGNETS), forecast, basis)

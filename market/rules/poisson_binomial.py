@@ -2,9 +2,10 @@
 
 Below EXACT_VARIANCE the whole distribution is convolved, in integers over 2^BITS. Every step rounds down, so
 what a cumulated probability lacks is no more than what all of them lack of one, below 10^-14 for 240 cohorts;
-that is granted to each, so that one which stands on its quantile to the last digit counts. Above it, Cornish and Fisher's expansion to the fourth cumulant is taken of the sum and an independent
-uniform variable on (−½, ½), whose distribution function is the sum's wherever that steps (the correction for
-continuity): one unit off at most wherever it was held against the exact sum.
+that is granted to each, so that one which stands on its quantile to the last digit counts. Above it, Cornish
+and Fisher's expansion to the fourth cumulant is taken of the sum and an independent uniform variable on (−½,
+½), whose distribution function is the sum's wherever that steps (the correction for continuity): one unit off
+at most wherever it was held against the exact sum.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -2,14 +2,13 @@
 
 A unit ends its life in a quarter, is collected, and is taken apart or not, each independently of all others:
 of a quarter's sales as many come back as a binomial says, of all sales together a sum of binomials. Quarters
-together are one step longer for each unit, so a year and the whole have a sum of binomials again. Recovery and
-content are shares of mass, the same of every unit: a quantile of mass is that of the units times what one
+together are one step longer for each unit, so a year and the whole have a sum of binomials again. Recovery
+and content are shares of mass, the same of every unit: a quantile of mass is that of the units times what one
 leaves. Whole magnets are counted by units too: those of one unit are fit for reuse together or not at all.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -21,6 +20,7 @@ from market.rules.returns import (
     WHOLE_MAGNETS,
     BillLine,
     Life,
+    Likely,
     Losses,
     Span,
     contents_of,
@@ -30,19 +30,6 @@ from market.rules.weibull import QUARTERS, weibull_cdf
 
 LEAST: Percentile = 10
 MOST: Percentile = 90
-
-
-class Likely(NamedTuple):
-    """Quantiles at the middle of what is stated; then the outer interval: the lower at the least of it and the
-    upper at the most."""
-
-    p05: int
-    p10: int
-    p50: int
-    p90: int
-    p95: int
-    p10_least: int
-    p90_most: int
 
 
 class Fleet(Struct, frozen=True, kw_only=True):
@@ -55,8 +42,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
 
 class Chances(Struct, frozen=True, kw_only=True):
-    """Of the quarters from `first` to `last`: units taken apart, milligrams recovered of them; of them too, as
-    magnets fit for reuse, units and milligrams where a share is stated."""
+    """Of the quarters from `first` to `last`: units taken apart, milligrams recovered of them; of them too,
+    as magnets fit for reuse, units and milligrams where a share is stated."""
 
     first: int
     last: int

@@ -1,11 +1,11 @@
 """The return forecast of a product: EoL(t) = Σ_s POM(s) · [F(t − s) − F(t − s − 1)], F a Weibull life.
 
-F is an integer over SCALE (`weibull`), and every step after it is exact. Units are followed over SCALE, masses
-are rounded down once, to milligrams. These are expected amounts at the bounds of what was stated; what chance
-makes of them, unit by unit: `return_chances`.
+F is an integer over SCALE (`weibull`), and every step after it is exact. Units are followed over SCALE,
+masses are rounded down once, to milligrams. These are expected amounts at the bounds of what was stated; what
+chance makes of them, unit by unit: `return_chances`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import NamedTuple, TypeVar
@@ -19,8 +19,6 @@ from market.rules.weibull import SCALE, weibull_cdf
 
 WHOLE_MAGNETS: MarketBasis = "ndfeb-reuse"
 
-Figures = TypeVar("Figures", bound=tuple[int, ...])
-
 
 class Span(NamedTuple):
     """Least, middle and most of one figure."""
@@ -28,6 +26,22 @@ class Span(NamedTuple):
     low: int
     middle: int
     high: int
+
+
+class Likely(NamedTuple):
+    """Quantiles at the middle of what is stated; then the outer interval: the lower at the least of it and
+    the upper at the most."""
+
+    p05: int
+    p10: int
+    p50: int
+    p90: int
+    p95: int
+    p10_least: int
+    p90_most: int
+
+
+Figures = TypeVar("Figures", Span, Likely)
 
 
 class Life(Struct, frozen=True, kw_only=True):
@@ -46,7 +60,7 @@ class BillLine(Struct, frozen=True, kw_only=True):
 
 class Losses(Struct, frozen=True, kw_only=True):
     """Parts per billion that go on at each step: of the units up to the disassembly, then of their mass where
-    they are recycled; `reuse_ppb`: of the units taken apart, those whose magnets can be used again as they are."""
+    they are recycled. `reuse_ppb`: of the units taken apart, those whose magnets can be used again."""
 
     collection_ppb: Span
     disassembly_ppb: Span
@@ -57,8 +71,8 @@ class Losses(Struct, frozen=True, kw_only=True):
 class Returned(Struct, frozen=True, kw_only=True):
     """Of a quarter: units that reach their end of life, in millionths, and milligrams recovered by element.
 
-    `until_now` of the same, all quarters from the first on together. `reused_mg`: whole magnets, where a share
-    of them is stated; of the same units, which are either reused or recycled.
+    `until_now` of the same, all quarters from the first on together. `reused_mg`: whole magnets, where a
+    share of them is stated; of the same units, which are either reused or recycled.
     """
 
     quarter: int
@@ -144,14 +158,10 @@ def by_basis(
     for basis, elements in BASIS_ELEMENTS.items():
         there = [masses_mg[element] for element in elements if element in masses_mg]
         if there:
-            found[basis] = _like(there[0], map(sum, zip(*there, strict=True)))
+            found[basis] = type(there[0])(*map(sum, zip(*there, strict=True)))
     if reused_mg is not None:
         found[WHOLE_MAGNETS] = reused_mg
     return found
-
-
-def _like(one: Figures, figures: Iterable[int]) -> Figures:
-    return type(one)(*figures)
 
 
 def life_span(scale_micro_years: int, years: tuple[Fraction, Fraction]) -> Span:

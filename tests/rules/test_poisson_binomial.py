@@ -1,4 +1,4 @@
-"""Sums of binomials against closed forms and other ways to compute them: one cohort, many, few units, millions."""
+"""Sums of binomials against closed forms and another way to compute them: one cohort, many, millions."""
 
 from fractions import Fraction
 from math import comb
@@ -65,9 +65,9 @@ def test_two_cohorts_by_hand() -> None:
             for k, other in enumerate(each):
                 sums[i + k] += one * other
         whole = sums
-    expected = []
-    for share in PERCENTILES:
-        expected.append(next(k for k in range(6) if sum(whole[: k + 1]) >= Fraction(share, 100)))
+    expected = [
+        next(k for k in range(6) if sum(whole[: k + 1]) >= Fraction(share, 100)) for share in PERCENTILES
+    ]
     assert expected == list(quantiles([Cohort(n, int(p * SCALE)) for n, p in parts]))
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from scipy.stats import binom
 
 from events.vocabulary import MICRO, PPB
-from market.rules.poisson_binomial import PERCENTILES, Cohort, quantiles
+from market.rules.poisson_binomial import PERCENTILES, quantiles
 from market.rules.return_chances import Fleet, calendar_years, chances, counted, made_fit, taken_apart
 from market.rules.returns import BillLine, Life, Losses, Span, by_basis, forecast
 from market.rules.weibull import SCALE
@@ -127,6 +127,3 @@ def test_a_fleet_of_millions_differs_from_its_mean_by_its_deviation() -> None:
     deviation = (units * chance * (1 - chance)) ** 0.5
     for figure, z in ((found.p05, -1.644854), (found.p10, -1.281552), (found.p50, 0), (found.p95, 1.644854)):
         assert figure == pytest.approx(units * chance + z * deviation, abs=2)
-    assert [Cohort(units, pytest.approx(chance * SCALE))] == counted(
-        fleet(placed={0: units}), taken_apart(fleet().losses), 4, 4, "middle"
-    )
