@@ -54,9 +54,9 @@ class Chances(Struct, frozen=True, kw_only=True):
 
 
 def chances(fleet: Fleet, first: int, last: int) -> Chances:
-    losses = fleet.losses
-    units = _likely(fleet, taken_apart(losses), first, last)
-    reused = None if losses.reuse_ppb is None else _likely(fleet, made_fit(losses), first, last)
+    losses, by_life = fleet.losses, ended(fleet, first, last)
+    units = _likely(by_life, taken_apart(losses))
+    reused = None if losses.reuse_ppb is None else _likely(by_life, made_fit(losses))
     magnets_mg = magnets_mg_of(fleet.bill)
     return Chances(
         first=first,
@@ -93,43 +93,58 @@ def likely_mg(fleet: Fleet, basis: MarketBasis, quarter: int, bound: Quantile, p
 
     Nothing of a basis that no magnet holds, or of whole magnets without a share of reuse.
     """
-    losses, index = fleet.losses, Span._fields.index(bound)
+    losses, index, by_life = fleet.losses, Span._fields.index(bound), ended(fleet, quarter, quarter)
     if basis == WHOLE_MAGNETS:
         if losses.reuse_ppb is None:
             return 0
-        (count,) = quantiles(counted(fleet, made_fit(losses), quarter, quarter, bound), (percentile,))
+        (count,) = at_bound(by_life, made_fit(losses), bound, (percentile,))
         return count * magnets_mg_of(fleet.bill)
-    (count,) = quantiles(counted(fleet, taken_apart(losses), quarter, quarter, bound), (percentile,))
+    (count,) = at_bound(by_life, taken_apart(losses), bound, (percentile,))
     contents, recovery_ppb = contents_of(fleet.bill), losses.recovery_ppb[index]
     there = [contents[element][index] for element in BASIS_ELEMENTS[basis] if element in contents]
     return sum(count * content * recovery_ppb // PPB**2 for content in there)
 
 
-def counted(fleet: Fleet, steps: Sequence[Span], first: int, last: int, bound: Quantile) -> list[Cohort]:
-    """Each sale with the chance that a unit of it comes in these quarters and goes through all steps.
-
-    At the bound of each step, and at that of the three lives which brings the least, or the most, on average.
-    """
-    index = Span._fields.index(bound)
-    kept, whole = prod(step[index] for step in steps), PPB ** len(steps)
-    by_life = [
+def ended(fleet: Fleet, first: int, last: int) -> tuple[list[Cohort], ...]:
+    """Each sale with the chance that a unit of it ends its life from `first` to `last`, by each life."""
+    shape = fleet.life.shape_micro
+    return tuple(
         [
-            Cohort(units, round_half_even(_within(fleet, scale, placed_in, first, last) * kept, whole))
+            Cohort(
+                units,
+                weibull_cdf(last - placed_in, scale, shape)
+                - weibull_cdf(first - 1 - placed_in, scale, shape),
+            )
             for placed_in, units in fleet.placed.items()
             if placed_in < last
         ]
-        for scale in (
-            [fleet.life.scale_micro_years.middle] if bound == "middle" else fleet.life.scale_micro_years
-        )
-    ]
-    return (min if bound == "low" else max)(by_life, key=_mean)
+        for scale in fleet.life.scale_micro_years
+    )
 
 
-def _likely(fleet: Fleet, steps: Sequence[Span], first: int, last: int) -> Likely:
+def at_bound(
+    by_life: Sequence[Sequence[Cohort]], steps: Sequence[Span], bound: Quantile, of: Sequence[Percentile]
+) -> tuple[int, ...]:
+    """Percentiles of the units that go through all steps, each at its bound: of the middle life, or the least
+    or the most of those of all three."""
+    index = Span._fields.index(bound)
+    if bound == "middle":
+        return quantiles(_thinned(by_life[index], steps, index), of)
+    lives = {tuple(cohorts): cohorts for cohorts in by_life}.values()
+    found = [quantiles(_thinned(cohorts, steps, index), of) for cohorts in lives]
+    return tuple(map(min if bound == "low" else max, zip(*found, strict=True)))
+
+
+def _thinned(cohorts: Sequence[Cohort], steps: Sequence[Span], index: int) -> list[Cohort]:
+    kept, whole = prod(step[index] for step in steps), PPB ** len(steps)
+    return [Cohort(units, round_half_even(chance * kept, whole)) for units, chance in cohorts]
+
+
+def _likely(by_life: Sequence[Sequence[Cohort]], steps: Sequence[Span]) -> Likely:
     return Likely(
-        *quantiles(counted(fleet, steps, first, last, "middle"), PERCENTILES),
-        *quantiles(counted(fleet, steps, first, last, "low"), (LEAST,)),
-        *quantiles(counted(fleet, steps, first, last, "high"), (MOST,)),
+        *at_bound(by_life, steps, "middle", PERCENTILES),
+        *at_bound(by_life, steps, "low", (LEAST,)),
+        *at_bound(by_life, steps, "high", (MOST,)),
     )
 
 
@@ -138,15 +153,3 @@ def _masses(units: Likely, content: Span, recovery_ppb: Span) -> Iterator[int]:
     middle = (1,) * len(PERCENTILES)
     for count, index in zip(units, (*middle, 0, 2), strict=True):
         yield count * content[index] * recovery_ppb[index] // PPB**2
-
-
-def _within(fleet: Fleet, scale_micro_years: int, placed_in: int, first: int, last: int) -> int:
-    """The chance over SCALE that a unit placed in a quarter ends its life from `first` to `last`."""
-    shape = fleet.life.shape_micro
-    return weibull_cdf(last - placed_in, scale_micro_years, shape) - weibull_cdf(
-        first - 1 - placed_in, scale_micro_years, shape
-    )
-
-
-def _mean(cohorts: Sequence[Cohort]) -> int:
-    return sum(units * chance for units, chance in cohorts)

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from scipy.stats import binom
 
 from events.vocabulary import MICRO, PPB
-from market.rules.poisson_binomial import PERCENTILES, quantiles
-from market.rules.return_chances import Fleet, calendar_years, chances, counted, made_fit, taken_apart
+from market.rules.poisson_binomial import PERCENTILES, Cohort, quantiles
+from market.rules.return_chances import Fleet, calendar_years, chances, ended, made_fit
 from market.rules.returns import BillLine, Life, Losses, Span, by_basis, forecast
 from market.rules.weibull import SCALE
 
@@ -75,14 +75,14 @@ def test_the_expected_mass_of_whole_magnets_is_the_product_of_its_factors() -> N
 
 def test_sales_of_many_quarters_are_cohorts_of_one_sum() -> None:
     placed = {quarter: 40 + quarter for quarter in range(8)}
-    found = counted(fleet(placed=placed), taken_apart(fleet().losses), 9, 9, "middle")
+    both = fleet(placed=placed)
+    found = ended(both, 9, 9)[1]
     for (units, chance), (placed_in, known) in zip(found, placed.items(), strict=True):
         assert known == units
-        assert gone(9 - placed_in, 9 - placed_in) * 0.4 == pytest.approx(chance / SCALE, abs=1e-15)
-    assert quantiles(found) == chances(fleet(placed=placed), 9, 9).units[:5]
-    assert found[:3] == counted(
-        fleet(placed={k: placed[k] for k in range(3)} | {9: 7}), taken_apart(fleet().losses), 9, 9, "middle"
-    )
+        assert gone(9 - placed_in, 9 - placed_in) == pytest.approx(chance / SCALE, abs=1e-15)
+    thinned = [Cohort(units, chance * 2 // 5) for units, chance in found]
+    assert quantiles(thinned) == chances(both, 9, 9).units[:5]
+    assert found[:3] == ended(fleet(placed={k: placed[k] for k in range(3)} | {9: 7}), 9, 9)[1]
 
 
 def test_the_outer_interval_holds_at_the_bounds_of_what_is_stated() -> None:
@@ -93,7 +93,7 @@ def test_the_outer_interval_holds_at_the_bounds_of_what_is_stated() -> None:
         disassembly_ppb=same(80),
         recovery_ppb=Span(*(n * PERCENT for n in (80, 90, 95))),
     )
-    both = fleet(life=wide, losses=shares)
+    both = fleet(placed={0: 200, 9: 90, 17: 40}, life=wide, losses=shares)
     for quarter in (2, 16, 40):
         found = chances(both, quarter, quarter)
         assert list(found.units[:5]) == sorted(found.units[:5])
