@@ -13,7 +13,7 @@ from events.vocabulary import ANALYTES, PPB, MarketBasis
 from market import data
 from market.http.access import READERS
 from market.http.endpoint import Answer, Call, endpoint
-from market.http.faults import Fault, InvalidInputError
+from market.http.faults import Fault
 from market.http.loading import COST, RATE
 from market.http.material import Body, NamedTwin
 from market.http.numbers import PERCENT, DecimalKind
@@ -176,7 +176,8 @@ def _check_basis(found: Outlook, basis: MarketBasis | None) -> None:
     there = by_basis(found.whole.recovered_mg, found.whole.reused_mg)
     if basis is not None and basis not in there:
         detail = f"the forecast has {', '.join(there)}; whole magnets need a share of reuse"
-        raise InvalidInputError([Fault(code="unknown", detail=detail, parameter="basis")])
+        fault = Fault(code="unknown", detail=detail, parameter="basis")
+        raise DoorError("inconsistent", "This forecast has nothing of that basis.", faults=[fault])
 
 
 def _check(body: ReturnsTerms) -> None:

@@ -163,7 +163,7 @@ async def test_a_forecast_is_asked_by_market_and_quarter(shop: Shop) -> None:
         assert told[9]["quantiles"]["basis_kg"][basis]["p50"] == rows[9][9]
     for basis, by in (("sm", body), ("ndfeb-reuse", STATED)):
         refused = await shop.ask("POST", f"{PATH}?basis={basis}", by=seller, body=by)
-        assert (400, "basis") == (refused.status_code, refused.json()["errors"][0]["parameter"]), refused.text
+        assert (422, "basis") == (refused.status_code, refused.json()["errors"][0]["parameter"]), refused.text
 
 
 async def test_the_widest_figures_that_the_form_allows_are_computed(shop: Shop) -> None:
