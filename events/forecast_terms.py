@@ -4,9 +4,12 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from events.vocabulary import Code, FractionPpb, TwinReference
+from events.vocabulary import Code, FractionPpb, Text, TwinReference
 
 Quantile = Literal["low", "middle", "high"]
+"""At which bound of what is stated a figure is taken."""
+Percentile = Literal[5, 10, 50, 90, 95]
+"""What chance leaves there: the figure that is not reached in so many of 100 cases."""
 ForecastBasis = Literal["return_forecast", "facility_ramp"]
 ForecastSupply = Literal["refused", "accepted"]
 """Whether a requirement takes what is only forecast."""
@@ -44,6 +47,12 @@ class ShareBounds(Bounds, frozen=True, kw_only=True):
     high: FractionPpb
 
 
+class ReuseShare(ShareBounds, frozen=True, kw_only=True):
+    """Of the units taken apart, those whose magnets can be used again as they are; `source`: who found so."""
+
+    source: Text
+
+
 class ElementShare(Struct, frozen=True, kw_only=True):
     """Of the magnet's mass."""
 
@@ -70,7 +79,8 @@ class PlacedUnits(Struct, frozen=True, kw_only=True):
 class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="return_forecast"):
     """What comes back of a product in one quarter: all figures of it follow from what stands here.
 
-    `twin`: whose life and magnets these are.
+    `twin`: whose life and magnets these are. `percentile`: of the distribution at the bound that `quantile`
+    names; without one the expected amount. `reuse`: of a forecast of whole magnets, which are not recycled.
     """
 
     year: Year
@@ -84,6 +94,8 @@ class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="
     disassembly_ppb: ShareBounds
     recovery_ppb: ShareBounds
     twin: TwinReference | UnsetType = UNSET
+    percentile: Percentile | UnsetType = UNSET
+    reuse: ReuseShare | UnsetType = UNSET
 
 
 class RampForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="facility_ramp"):
@@ -101,9 +113,14 @@ SupplyForecast = ReturnForecast | RampForecast
 
 
 class ForecastMark(Struct, frozen=True, kw_only=True):
-    """That something is forecast supply, as everybody may know who sees it at all."""
+    """That something is forecast supply, as everybody may know who sees it at all.
+
+    `reuse_share`: the share of reuse in it is the seller's word.
+    """
 
     basis: ForecastBasis
     year: Year
     quarter: QuarterOfYear
     quantile: Quantile
+    percentile: Percentile | UnsetType = UNSET
+    reuse_share: Literal["stated"] | UnsetType = UNSET

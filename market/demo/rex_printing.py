@@ -1,6 +1,8 @@
 """Cores and whole magnets on the screen: what is in them, how well it comes out, what fits."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from market.demo.printing import paragraph
 from market.demo.supplies import Body
@@ -36,6 +38,31 @@ def score(twin: Body) -> None:
     )
 
 
+def returns(firm: str, asked: Body, told: Body) -> None:
+    """Expected amounts with their bounds, beside what chance leaves at their middle: by quarter, in total."""
+    (sold,) = asked["placed_on_market"]
+    paragraph(
+        f"\n{firm} asks what comes back of {sold['units']:,} motors sold in {sold['quarter']}; NdPr in kg: "
+        "expected (least to most), then p10, p50, p90 at the middle"
+    )
+    for each in told["quarters"]:
+        expected, likely = each["basis_kg"]["ndpr"], each["quantiles"]
+        bounds = f"{_kg(expected['middle'])} ({_kg(expected['low'])} to {_kg(expected['high'])})"
+        paragraph(f"  {each['quarter']}  {bounds}  {_likely(likely)}")
+    paragraph(f"  all of them  {_likely(told['total']['quantiles'])}")
+    reuse = told["reuse"]
+    paragraph(f"  fit for reuse: {reuse['middle']} % of what is taken apart, {reuse['source']}")
+
+
+def ahead(firm: str, lot: Body) -> None:
+    found = lot["forecast"]
+    paragraph(
+        f"  {firm} offers {Decimal(lot['basis_kg']):,.3f} kg of whole magnets ahead, marked "
+        f"{found['quantile']} {found['percentile']} of {found['quarter']}; the forecast allows "
+        f"{Decimal(lot['forecast_figure_kg']):,.3f} kg"
+    )
+
+
 def goods(firm: str, found: Body) -> None:
     magnets = found["magnets"]
     sizes = " × ".join(f"{each['size_mm']} ± {each['tolerance_mm']}" for each in magnets["dimensions"])
@@ -44,6 +71,20 @@ def goods(firm: str, found: Body) -> None:
         f"{magnets['coating']}, flux {magnets['flux_percent']} %, condition {found['condition']}, "
         f"to {_listed(found['rex_routes'])}"
     )
+
+
+def _likely(found: Body) -> str:
+    ndpr = _quantiles(found["basis_kg"]["ndpr"], _kg)
+    units, magnets = (_quantiles(found[name], str) for name in ("units", "reused_magnets"))
+    return f"{ndpr}; units taken apart {units}; whole magnets {magnets}"
+
+
+def _quantiles(found: Body, text: Callable[[Any], str]) -> str:
+    return " · ".join(text(found[name]) for name in ("p10", "p50", "p90"))
+
+
+def _kg(amount: str) -> str:
+    return f"{Decimal(amount):,.1f}"
 
 
 def _words(code: str) -> str:

@@ -8,6 +8,7 @@ from market.demo.calendar import Calendar
 from market.demo.loop_lots import GRADE, scrap
 from market.demo.stage import Player
 from market.demo.supplies import Body, cell
+from market.rules.capacities import quarter_of, quarter_text
 
 APPLICATION: Final = "ev-traction-motor"
 PIECES_PER_MOTOR: Final = 24
@@ -34,6 +35,18 @@ STEPS: Final[list[Body]] = [
         "tool_class": "commercially_available",
     },
 ]
+FLEET: Final = 5_000
+FLEET_AGE_QUARTERS: Final = 52
+QUARTERS_AHEAD: Final = 4
+SHARES: Final[Body] = {
+    step: dict(zip(("low", "middle", "high"), percents, strict=True))
+    for step, percents in {
+        "collection": ("40", "60", "80"),
+        "disassembly": ("70", "85", "95"),
+        "reuse": ("20", "30", "40"),
+    }.items()
+}
+"""Of a fleet whose motors were all sold in one quarter."""
 SIZES_MM: Final = {"length": "46", "width": "36", "height": "10"}
 """Of a block that weighs what one of the motor's magnets does."""
 SPREAD_MM: Final = "0.05"
@@ -136,6 +149,45 @@ def reuse_requirement(buyer: Player, calendar: Calendar) -> Body:
             "dimensions": _sizes(SPREAD_ACCEPTED_MM),
             "coatings": ["nickel"],
             "flux_min_percent": "95",
+        },
+    }
+
+
+def returns_of_fleet(twin: Body, calendar: Calendar) -> Body:
+    """When the motors of a fleet come back, by their twin: the next quarters."""
+    first = quarter_of(calendar.first_start)
+    return {
+        "twin": {"id": twin["id"], "version": twin["version"]},
+        "placed_on_market": [{"quarter": quarter_text(first - FLEET_AGE_QUARTERS), "units": FLEET}],
+        **SHARES,
+        "reuse": SHARES["reuse"] | {"source": "assumed for this demonstration"},
+        "route": "hydrometallurgy",
+        "first": quarter_text(first),
+        "quarters": QUARTERS_AHEAD,
+    }
+
+
+def lot_ahead(owner: Player, twin: Body, told: Body, calendar: Calendar) -> Body:
+    """Whole magnets that the first of these quarters brings with nine chances in ten, offered before they are
+    there: `told` is the forecast of `returns_of_fleet`."""
+    asked, quarter = returns_of_fleet(twin, calendar), told["quarters"][0]
+    pieces = quarter["quantiles"]["reused_magnets"]["p10"]
+    tonnes = f"{pieces * magnet_g() / GRAMS_PER_KG**2:.6f}"
+    lot = whole_magnets_lot(owner, calendar)
+    magnets = [
+        {name: magnet[name] for name in ("pieces", "mass_g", "elements")} for magnet in twin["magnets"]
+    ]
+    kept = ("placed_on_market", "collection", "disassembly", "reuse", "twin")
+    return lot | {
+        "net_wet_t": tonnes,
+        "tranches": [lot["tranches"][0] | {"net_wet_t": tonnes}],
+        "physical_lot": lot["physical_lot"] | {"lot_number": "MAG-402"},
+        "forecast": {
+            "basis": "return_forecast",
+            "quarter": quarter["quarter"],
+            "quantile": "middle",
+            "percentile": "p10",
+            "returns": {name: asked[name] for name in kept} | {"magnets": magnets, "life": twin["life"]},
         },
     }
 

@@ -4,11 +4,19 @@ from typing import Annotated, Final, Self
 
 from msgspec import Meta
 
-from events.forecast_terms import Bounds, ElementShare, PlacedUnits, ProductMagnet, ShareBounds
+from events.forecast_terms import (
+    Bounds,
+    ElementShare,
+    PlacedUnits,
+    ProductMagnet,
+    ReuseShare,
+    ShareBounds,
+)
 from market.http.material import Body
 from market.http.numbers import END, GRAMS, PERCENT, DecimalKind, Grams, Percent
-from market.rules.returns import QUARTERS, Life, Span
-from market.rules.wording import Code
+from market.rules.capacities import QUARTERS
+from market.rules.returns import Life, Span
+from market.rules.wording import Code, Text
 
 UNITS_MAX: Final = 10**9
 YEARS: Final = DecimalKind(unit="years", digits=3, decimals=6, positive=True, example="16")
@@ -47,6 +55,20 @@ class SpanTerms(Body, frozen=True, kw_only=True):
     @classmethod
     def outside(cls, value: ShareBounds) -> "SpanTerms":
         return SpanTerms(**_texts(value, PERCENT))
+
+
+class ReuseTerms(SpanTerms, frozen=True, kw_only=True):
+    """Of the units taken apart, those whose magnets can be used again as they are. Nobody publishes such a
+    share: it is stated, with its source."""
+
+    source: Text
+
+    def inside(self) -> ReuseShare:
+        return ReuseShare(**self.span._asdict(), source=self.source)
+
+    @classmethod
+    def shown(cls, value: ReuseShare) -> Self:
+        return cls(source=value.source, **_texts(value, PERCENT))
 
 
 class ElementContent(SpanTerms, frozen=True, kw_only=True):

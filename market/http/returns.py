@@ -1,16 +1,17 @@
 """Return forecasts: when a product's magnets come back. Computed on what is posted; nothing is kept."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
 from events.forecast_terms import ProductMagnet
-from events.vocabulary import ANALYTES, MarketBasis
+from events.fractions import ppb_text
+from events.vocabulary import ANALYTES, PPB, MarketBasis
 from market import data
 from market.http.access import READERS
-from market.http.crma_views import SUM_KG, SumKg
 from market.http.endpoint import Answer, Call, endpoint
 from market.http.faults import Fault
 from market.http.loading import COST, RATE
@@ -25,15 +26,18 @@ from market.http.return_terms import (
     LifeTerms,
     PlacedTerms,
     Quarter,
+    ReuseTerms,
     SpanTerms,
     quarter_number,
 )
-from market.http.sheets import SHAPES, Bar, Shape, Sheet, answer
+from market.http.return_views import Outlook, PeriodView, QuarterView, ReturnsView, sheet_of
+from market.http.sheets import SHAPES, Shape, answer
+from market.rules.capacities import quarter_text
+from market.rules.forecast_defects import ForecastBeforePlaced, SharesAboveMagnet
+from market.rules.return_chances import Fleet, calendar_years, chances
 from market.rules.returns import (
-    QUARTERS,
     Life,
     Losses,
-    Returned,
     Span,
     bill_line,
     by_basis,
@@ -48,7 +52,6 @@ TAG: Final = "Forecasts"
 QUARTERS_MAX: Final = 160
 PLACED_MAX: Final = 240
 RECOVERED: Final = DecimalKind(unit="kg per kg", digits=1, decimals=9, example="0.985")
-UNITS: Final = DecimalKind(unit="units", digits=12, decimals=6, example="1250.5")
 EXAMPLE: Final[dict[str, Any]] = {
     "application": "ev-traction-motor",
     "magnets": [
@@ -74,7 +77,8 @@ EXAMPLE: Final[dict[str, Any]] = {
 class ReturnsTerms(Body, frozen=True, kw_only=True):
     """`twin` takes life and magnets from a product twin of one's own. Else `magnets` are stated, and
     `application` takes life and bounds from the reference data or `life` states them; `route` and `recovery`
-    alike. A quarter's units come back from the next quarter on."""
+    alike. `reuse` makes whole magnets for reuse of the same units, a share that nobody publishes. A quarter's
+    units come back from the next quarter on."""
 
     twin: NamedTwin | None = None
     application: Code | None = None
@@ -85,6 +89,7 @@ class ReturnsTerms(Body, frozen=True, kw_only=True):
     disassembly: SpanTerms
     route: Code | None = None
     recovery: SpanTerms | None = None
+    reuse: ReuseTerms | None = None
     first: Quarter
     quarters: Annotated[int, Meta(ge=1, le=QUARTERS_MAX)]
 
@@ -100,57 +105,10 @@ class ReturnsTerms(Body, frozen=True, kw_only=True):
             raise ValueError("placed_on_market has each quarter once")
 
 
-class SpanView(Body, frozen=True, kw_only=True):
-    low: SumKg
-    middle: SumKg
-    high: SumKg
-
-    @classmethod
-    def of(cls, value: Span) -> Self:
-        return cls(**{name: SUM_KG.text(mass_mg) for name, mass_mg in value._asdict().items()})
-
-
-class UnitsView(Body, frozen=True, kw_only=True):
-    low: str
-    middle: str
-    high: str
-
-    @classmethod
-    def of(cls, value: Span) -> Self:
-        return cls(**{name: UNITS.text(units_micro) for name, units_micro in value._asdict().items()})
-
-
-class QuarterView(Body, frozen=True, kw_only=True):
-    """`recovered_kg` by element, `basis_kg` as markets count it, `until_now_kg` all quarters so far."""
-
-    quarter: Quarter
-    units: UnitsView
-    recovered_kg: dict[str, SpanView]
-    basis_kg: dict[MarketBasis, SpanView]
-    until_now_kg: dict[str, SpanView]
-
-    @classmethod
-    def of(cls, value: Returned) -> Self:
-        return cls(
-            quarter=_quarter_text(value.quarter),
-            units=UnitsView.of(value.units_micro),
-            recovered_kg={name: SpanView.of(span) for name, span in value.recovered_mg.items()},
-            basis_kg={name: SpanView.of(span) for name, span in by_basis(value.recovered_mg).items()},
-            until_now_kg={name: SpanView.of(span) for name, span in value.until_now_mg.items()},
-        )
-
-
-class ReturnsView(Body, frozen=True, kw_only=True):
-    """`life` and `recovery` as they were taken, in years and per cent; `twin` that it rests on, if any."""
-
-    twin: NamedTwin | None = None
-    life_years: tuple[str, str, str]
-    shape: str
-    recovery_percent: tuple[str, str, str]
-    quarters: tuple[QuarterView, ...]
-
-
 class ReturnsQuery(Struct, frozen=True, kw_only=True):
+    basis: Annotated[
+        MarketBasis | None, Meta(description="Of a market: what table and plot show, instead of elements.")
+    ] = None
     format: Annotated[Shape | None, Meta(description="Instead of an Accept header.")] = None
 
 
@@ -168,10 +126,15 @@ class ReturnsQuery(Struct, frozen=True, kw_only=True):
     example=EXAMPLE,
     description=(
         "Of units placed on the market by quarter: how many reach their end of life (Weibull), and how much "
-        "of each element collection, disassembly and recovery leave, with least, middle and most: the bounds "
-        "of what was stated or published, no probabilities. A quarter's least and most are of the three "
-        "lives; `until_now_kg` has exact bounds where `first` is no later than the first unit. A pure "
-        f"computation: nothing is recorded. {RATE}"
+        "of each element, and of each market's basis, collection, disassembly and recovery leave. Two kinds "
+        "of uncertainty, told apart: least, middle and most are expected amounts at the bounds of what was "
+        "stated or published, no probabilities; `quantiles` are what chance leaves, unit by unit, at the "
+        "middle of all that is stated: in 10 of 100 cases no more than `p10` comes. `p10_least` and "
+        "`p90_most` are both together: the tenth percentile at the least of everything, the ninetieth at the "
+        "most. Units are taken as independent: what befalls many at once, a recall or a price, spreads more. "
+        "By quarter, by calendar year as far as asked for, and in total. A quarter's least and most are "
+        "of the three lives; `until_now_kg` has exact bounds where `first` is no later than the first unit. "
+        f"A pure computation: nothing is recorded. {RATE}"
     ),
 )
 async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
@@ -179,26 +142,42 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
     _check(body)
     life, bill = await _product(call)
     recovery = body.recovery.span if body.recovery is not None else _published_recovery(body.route or "")
-    found = forecast(
-        {quarter_number(each.quarter): each.units for each in body.placed_on_market},
-        [bill_line(each) for each in bill],
-        life,
-        Losses(
+    fleet = Fleet(
+        placed={quarter_number(each.quarter): each.units for each in body.placed_on_market},
+        bill=tuple(map(bill_line, bill)),
+        life=life,
+        losses=Losses(
             collection_ppb=body.collection.span,
             disassembly_ppb=body.disassembly.span,
             recovery_ppb=recovery,
+            reuse_ppb=None if body.reuse is None else body.reuse.span,
         ),
-        quarter_number(body.first),
-        body.quarters,
     )
+    found = await asyncio.to_thread(_computed, fleet, quarter_number(body.first), body.quarters)
+    _check_basis(found, call.query.basis)
     view = ReturnsView(
         twin=body.twin,
         life_years=_texts(YEARS.text, life.scale_micro_years),
         shape=SHAPE.text(life.shape_micro),
         recovery_percent=_texts(PERCENT.text, recovery),
-        quarters=tuple(map(QuarterView.of, found)),
+        reuse=body.reuse,
+        magnets_per_unit=(pieces := sum(each.pieces for each in bill)),
+        quarters=tuple(
+            QuarterView.of(each, likely, pieces)
+            for each, likely in zip(found.expected, found.quarters, strict=True)
+        ),
+        years=tuple(PeriodView.of(each, pieces) for each in found.years),
+        total=PeriodView.of(found.whole, pieces),
     )
-    return answer(call, view, _sheet(found), call.query.format)
+    return answer(call, view, sheet_of(found, call.query.basis), call.query.format)
+
+
+def _check_basis(found: Outlook, basis: MarketBasis | None) -> None:
+    there = by_basis(found.whole.recovered_mg, found.whole.reused_mg)
+    if basis is not None and basis not in there:
+        detail = f"the forecast has {', '.join(there)}; whole magnets need a share of reuse"
+        fault = Fault(code="unknown", detail=detail, parameter="basis")
+        raise DoorError("inconsistent", "This forecast has nothing of that basis.", faults=[fault])
 
 
 def _check(body: ReturnsTerms) -> None:
@@ -215,8 +194,29 @@ def _check(body: ReturnsTerms) -> None:
         stated, names = getattr(body, name), [row[name] for row in data.rows(file_name)]
         if stated is not None and stated not in names:
             faults.append(Fault(code="unknown", detail=f"there are {', '.join(names)}", pointer=f"/{name}"))
+    faults += [*_share_faults(body), *_time_faults(body)]
     if faults:
-        raise DoorError("inconsistent", "This forecast names what is not known.", faults=faults)
+        title = "This forecast names what is not known, or states what cannot be."
+        raise DoorError("inconsistent", title, faults=faults)
+
+
+def _share_faults(body: ReturnsTerms) -> Iterator[Fault]:
+    for line, magnet in enumerate(body.magnets):
+        share_ppb = sum(each.span.low for each in magnet.elements)
+        if share_ppb > PPB:
+            refusal = SharesAboveMagnet(pointer=f"/magnets/{line}/elements", share=ppb_text(share_ppb))
+            yield Fault(code=refusal.code, detail=refusal.detail(), pointer=refusal.pointer)
+
+
+def _time_faults(body: ReturnsTerms) -> Iterator[Fault]:
+    """All that is asked for lies before the first unit can come back."""
+    sold = [quarter_number(each.quarter) for each in body.placed_on_market if each.units]
+    last = quarter_number(body.first) + body.quarters - 1
+    if sold and last <= min(sold):
+        refusal = ForecastBeforePlaced(
+            pointer="/first", quarter=quarter_text(last), placed=quarter_text(min(sold))
+        )
+        yield Fault(code=refusal.code, detail=refusal.detail(), pointer=refusal.pointer)
 
 
 async def _product(call: Call[ReturnsTerms, ReturnsQuery]) -> tuple[Life, tuple[ProductMagnet, ...]]:
@@ -253,43 +253,17 @@ def _published_recovery(route: str) -> Span:
     return Span(least, (least + most) // 2, most)
 
 
-def _quarter_text(number: int) -> str:
-    return f"{number // QUARTERS}-Q{number % QUARTERS + 1}"
-
-
 def _texts(text: Callable[[int], str], span: Span) -> tuple[str, str, str]:
     return text(span.low), text(span.middle), text(span.high)
 
 
-def _sheet(found: tuple[Returned, ...]) -> Sheet:
-    drawn = next(iter(found[0].recovered_mg))
-    return Sheet(
-        name="returns",
-        title=f"What comes back by quarter; drawn: {drawn}",
-        note="Kilograms recovered by element: least, middle and most, of the quarter and of all so far.",
-        head=(
-            "quarter",
-            "element",
-            *(f"{when}{name}_kg" for when in ("", "until_now_") for name in Span._fields),
-        ),
-        rows=tuple(_rows(found)),
-        key="dark: least · middle · light: most",
-        bars=tuple(_bar(_quarter_text(each.quarter), each.recovered_mg[drawn]) for each in found),
-        whole=max(each.recovered_mg[drawn].high for each in found),
-    )
-
-
-def _rows(found: tuple[Returned, ...]) -> Iterator[tuple[str, ...]]:
-    for each in found:
-        for element, span in each.recovered_mg.items():
-            figures = (*span, *each.until_now_mg[element])
-            yield _quarter_text(each.quarter), element, *map(SUM_KG.text, figures)
-
-
-def _bar(label: str, span: Span) -> Bar:
-    return Bar(
-        label=label,
-        parts=(("low", span.low), ("middle", span.middle - span.low), ("high", span.high - span.middle)),
+def _computed(fleet: Fleet, first: int, quarters: int) -> Outlook:
+    last = first + quarters - 1
+    return Outlook(
+        expected=forecast(fleet.placed, fleet.bill, fleet.life, fleet.losses, first, quarters),
+        quarters=tuple(chances(fleet, each, each) for each in range(first, last + 1)),
+        years=tuple(chances(fleet, *year) for year in calendar_years(first, last)),
+        whole=chances(fleet, first, last),
     )
 
 

@@ -35,6 +35,9 @@ FILLS: Final[dict[Kind, str]] = {
     "middle": "#7cb342",
     "high": "#c5e1a5",
 }
+BAND_FILL: Final = "#0d47a1"
+BAND_PX: Final = 6
+BAND_PX_LEAST: Final = 2
 ROW_PX: Final = 18
 LABEL_PX: Final = 220
 BARS_PX: Final = 600
@@ -54,11 +57,13 @@ POLICY: Final = (
 
 
 class Bar(Struct, frozen=True, kw_only=True):
-    """Parts lie one after another; `mark`: a limit to read the bar against. All of one unit."""
+    """Parts lie one after another; `mark`: a limit to read the bar against, `band`: an interval on it. All of
+    one unit."""
 
     label: str
     parts: tuple[tuple[Kind, int], ...]
     mark: int | None = None
+    band: tuple[int, int] | None = None
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
@@ -171,12 +176,17 @@ def _draw(drawing: Element, bar: Bar, top: int, whole: int) -> None:
         left, right = start * BARS_PX // whole, (start + length) * BARS_PX // whole
         _box(drawing, LABEL_PX + left, top, right - left, FILLS[kind])
         start += length
+    if bar.band is not None:
+        left, right = (edge * BARS_PX // whole for edge in bar.band)
+        _box(drawing, LABEL_PX + left, top, max(BAND_PX_LEAST, right - left), BAND_FILL, BAND_PX)
     if bar.mark is not None:
         _box(drawing, LABEL_PX + min(bar.mark * BARS_PX // whole, BARS_PX - 2), top, 2, "#b00020")
 
 
-def _box(drawing: Element, left: int, top: int, width: int, fill: str) -> None:
-    place = {"x": str(left), "y": str(top + 2), "width": str(width), "height": str(ROW_PX - 4)}
+def _box(drawing: Element, left: int, top: int, width: int, fill: str, height: int = ROW_PX - 4) -> None:
+    """Across the middle of its row."""
+    y = top + (ROW_PX - height) // 2
+    place = {"x": str(left), "y": str(y), "width": str(width), "height": str(height)}
     SubElement(drawing, "rect", place, fill=fill)
 
 

@@ -30,7 +30,8 @@ In the order of reading, each line from what a command meets first to what it re
     a product    product_twins, twin_references (orders that rest on one); disassembly (its score),
                  dated_rules
     ahead        forecast_supply (orders of what is not there yet), forecast_units (no unit twice);
-                 returns (of products, years ahead)
+                 returns (of products, years ahead), weibull (their lives); return_chances (quantiles),
+                 poisson_binomial
     the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
                  crma_statement (of a product's magnets); crma_rules (what applies when)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,

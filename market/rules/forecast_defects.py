@@ -28,9 +28,21 @@ class ForecastOutlived(Refusal):
 
 
 class ForecastNotOfBasis(Refusal):
-    """A return forecast counts elements and says nothing of the basis {basis} of this market."""
+    """With a share of reuse a forecast counts whole magnets, and nothing of this market's {basis}."""
 
     code = "forecast_not_of_basis"
+
+
+class ReuseShareMissing(Refusal):
+    """Whole magnets are forecast by the share of the units taken apart that can be used again: state it."""
+
+    code = "reuse_share_missing"
+
+
+class ForecastBeforePlaced(Refusal):
+    """Nothing comes back in {quarter}: the first units are placed in {placed}, and return later."""
+
+    code = "forecast_before_placed"
 
 
 class ForecastExceeded(Refusal):

@@ -24,7 +24,6 @@ from events.market_terms import MemberFacility, RequirementTerms, SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import (
     ANALYTES,
-    BASIS_ELEMENTS,
     PPB,
     Composition,
     MarketBasis,
@@ -39,6 +38,7 @@ from market.rules.committed import element_g
 from market.rules.defects import ElementUnknown
 from market.rules.element_masses import MG_PER_G
 from market.rules.forecast_defects import (
+    ForecastBeforePlaced,
     ForecastExceeded,
     ForecastNotOfBasis,
     ForecastOfPassport,
@@ -46,10 +46,21 @@ from market.rules.forecast_defects import (
     ForecastOutlived,
     ForecastWindowEarly,
     RampNotStated,
+    ReuseShareMissing,
     SharesAboveMagnet,
 )
 from market.rules.ineligibility import Ineligibility, kg_text
-from market.rules.returns import Life, Losses, Span, bill_line, by_basis, forecast, span_of
+from market.rules.return_chances import Fleet, likely_mg
+from market.rules.returns import (
+    WHOLE_MAGNETS,
+    Life,
+    Losses,
+    Span,
+    bill_line,
+    by_basis,
+    forecast,
+    span_of,
+)
 
 FORECASTS_REMEMBERED = 256
 
@@ -86,11 +97,20 @@ def mark_of(terms: SupplyTerms) -> ForecastMark | None:
         year=found.year,
         quarter=found.quarter,
         quantile=found.quantile,
+        percentile=found.percentile if isinstance(found, ReturnForecast) else UNSET,
+        reuse_share="stated" if isinstance(found, ReturnForecast) and found.reuse is not UNSET else UNSET,
     )
 
 
 def mark_text(mark: ForecastMark) -> str:
-    return f"{mark.quantile} of {quarter_text(quarter_in(mark))}, {mark.basis.replace('_', ' ')}"
+    reuse = "" if mark.reuse_share is UNSET else f", reuse share as {mark.reuse_share}"
+    basis = mark.basis.replace("_", " ")
+    return f"{figure_text(mark)} of {quarter_text(quarter_in(mark))}, {basis}{reuse}"
+
+
+def figure_text(of: ForecastMark | ReturnForecast) -> str:
+    """Which figure: at which bound of what is stated, and what chance leaves of it."""
+    return of.quantile if of.percentile is UNSET else f"{of.quantile} p{of.percentile:02}"
 
 
 def quarter_in(of: SupplyForecast | ForecastMark) -> int:
@@ -104,21 +124,29 @@ def figure_g(terms: SupplyTerms, basis: MarketBasis) -> int | None:
 
 @lru_cache(maxsize=FORECASTS_REMEMBERED)
 def returned_g(of: ReturnForecast, basis: MarketBasis) -> int:
-    """Grams of basis that its quantile gives in its quarter; nothing where no magnet holds the basis."""
-    (found,) = forecast(
-        {each.year * QUARTERS + each.quarter - 1: each.units for each in of.placed},
-        list(map(bill_line, of.magnets)),
-        Life(scale_micro_years=span_of(of.scale_micro_years), shape_micro=of.shape_micro),
-        Losses(
+    """Grams of basis that its figure gives in its quarter; nothing where no magnet holds the basis, or of
+    whole magnets where no share of reuse is stated."""
+    fleet = fleet_of(of)
+    quarter = quarter_in(of)
+    if of.percentile is not UNSET:
+        return likely_mg(fleet, basis, quarter, of.quantile, of.percentile) // MG_PER_G
+    (found,) = forecast(fleet.placed, fleet.bill, fleet.life, fleet.losses, quarter, 1)
+    spans = by_basis(found.recovered_mg, found.reused_mg)
+    return _figure(spans[basis], of.quantile) // MG_PER_G if basis in spans else 0
+
+
+def fleet_of(of: ReturnForecast) -> Fleet:
+    return Fleet(
+        placed={each.year * QUARTERS + each.quarter - 1: each.units for each in of.placed},
+        bill=tuple(map(bill_line, of.magnets)),
+        life=Life(scale_micro_years=span_of(of.scale_micro_years), shape_micro=of.shape_micro),
+        losses=Losses(
             collection_ppb=span_of(of.collection_ppb),
             disassembly_ppb=span_of(of.disassembly_ppb),
             recovery_ppb=span_of(of.recovery_ppb),
+            reuse_ppb=None if of.reuse is UNSET else span_of(of.reuse),
         ),
-        quarter_in(of),
-        1,
     )
-    spans = by_basis(found.recovered_mg)
-    return _figure(spans[basis], of.quantile) // MG_PER_G if basis in spans else 0
 
 
 def forecast_refusals(draft: Offered) -> Iterator[Refusal]:
@@ -154,6 +182,13 @@ def _inputs_refusals(stated: ReturnForecast) -> Iterator[Refusal]:
     pointer = "/forecast/returns"
     placed = [(each.year, each.quarter) for each in stated.placed]
     yield from duplicate_refusals(f"{pointer}/placed_on_market", placed)
+    sold = [quarter for quarter, units in fleet_of(stated).placed.items() if units]
+    if sold and quarter_in(stated) <= min(sold):
+        yield ForecastBeforePlaced(
+            pointer="/forecast/quarter",
+            quarter=quarter_text(quarter_in(stated)),
+            placed=quarter_text(min(sold)),
+        )
     for line, magnet in enumerate(stated.magnets):
         elements = [each.element for each in magnet.elements]
         yield from duplicate_refusals(f"{pointer}/magnets/{line}/elements", elements)
@@ -181,14 +216,17 @@ def exceeded_refusals(
 
 
 def _above_return(stated: ReturnForecast, basis_g: int, basis: MarketBasis) -> Iterator[Refusal]:
-    if not BASIS_ELEMENTS[basis]:
-        yield ForecastNotOfBasis(pointer="/forecast/basis", basis=basis)
+    if basis == WHOLE_MAGNETS and stated.reuse is UNSET:
+        yield ReuseShareMissing(pointer="/forecast/returns/reuse")
+        return
+    if basis != WHOLE_MAGNETS and stated.reuse is not UNSET:
+        yield ForecastNotOfBasis(pointer="/forecast/returns/reuse", basis=basis)
         return
     most_g = returned_g(stated, basis)
     if basis_g > most_g:
         yield ForecastExceeded(
             pointer="/net_wet_g",
-            quantile=stated.quantile,
+            quantile=figure_text(stated),
             product=basis,
             quarter=quarter_text(quarter_in(stated)),
             figure=kg_text(most_g),

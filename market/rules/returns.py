@@ -1,26 +1,23 @@
 """The return forecast of a product: EoL(t) = Σ_s POM(s) · [F(t − s) − F(t − s − 1)], F a Weibull life.
 
-Ages are quarters of a year. F is computed in decimals of fixed precision, whose exp and ln are correctly
-rounded by their standard, and kept as an integer over SCALE: the same everywhere, and every step after it is
-exact. Units are followed over SCALE, masses are rounded down once, to milligrams.
+F is an integer over SCALE (`weibull`), and every step after it is exact. Units are followed over SCALE,
+masses are rounded down once, to milligrams. These are expected amounts at the bounds of what was stated; what
+chance makes of them, unit by unit: `return_chances`.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from math import prod
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from contracts.rules.price_terms import round_to
 from events.forecast_terms import Bounds, ProductMagnet
 from events.vocabulary import BASIS_ELEMENTS, MICRO, PPB, MarketBasis
+from market.rules.weibull import SCALE, weibull_cdf
 
-SCALE = 10**18
-DIGITS = 50
-QUARTERS = 4
-FACTORS = 3
-"""Collection, disassembly and recovery."""
+WHOLE_MAGNETS: MarketBasis = "ndfeb-reuse"
 
 
 class Span(NamedTuple):
@@ -29,6 +26,22 @@ class Span(NamedTuple):
     low: int
     middle: int
     high: int
+
+
+class Likely(NamedTuple):
+    """Quantiles at the middle of what is stated; then the outer interval: the lower at the least of it and
+    the upper at the most."""
+
+    p05: int
+    p10: int
+    p50: int
+    p90: int
+    p95: int
+    p10_least: int
+    p90_most: int
+
+
+Figures = TypeVar("Figures", Span, Likely)
 
 
 class Life(Struct, frozen=True, kw_only=True):
@@ -46,23 +59,27 @@ class BillLine(Struct, frozen=True, kw_only=True):
 
 
 class Losses(Struct, frozen=True, kw_only=True):
-    """Parts per billion that go on at each step."""
+    """Parts per billion that go on at each step: of the units up to the disassembly, then of their mass where
+    they are recycled. `reuse_ppb`: of the units taken apart, those whose magnets can be used again."""
 
     collection_ppb: Span
     disassembly_ppb: Span
     recovery_ppb: Span
+    reuse_ppb: Span | None = None
 
 
 class Returned(Struct, frozen=True, kw_only=True):
     """Of a quarter: units that reach their end of life, in millionths, and milligrams recovered by element.
 
-    `until_now` of the same, all quarters from the first on together.
+    `until_now` of the same, all quarters from the first on together. `reused_mg`: whole magnets, where a
+    share of them is stated; of the same units, which are either reused or recycled.
     """
 
     quarter: int
     units_micro: Span
     recovered_mg: dict[str, Span]
     until_now_mg: dict[str, Span]
+    reused_mg: Span | None = None
 
 
 def bill_line(magnet: ProductMagnet) -> BillLine:
@@ -74,20 +91,6 @@ def bill_line(magnet: ProductMagnet) -> BillLine:
 
 def span_of(bounds: Bounds) -> Span:
     return Span(bounds.low, bounds.middle, bounds.high)
-
-
-def weibull_cdf(age_quarters: int, scale_micro_years: int, shape_micro: int) -> int:
-    """F = 1 − exp(−(age ÷ life)^shape) over SCALE, rounded half to even. ValueError for no life or shape."""
-    if scale_micro_years <= 0 or shape_micro <= 0:
-        raise ValueError("a life and its shape are more than zero")
-    if age_quarters <= 0:
-        return 0
-    exact = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
-    ratio = exact.divide(Decimal(age_quarters * MICRO), Decimal(QUARTERS * scale_micro_years))
-    shape = exact.divide(Decimal(shape_micro), Decimal(MICRO))
-    power = exact.exp(exact.multiply(shape, exact.ln(ratio)))
-    left = exact.exp(exact.minus(power))
-    return SCALE - int(exact.multiply(left, Decimal(SCALE)).to_integral_value(ROUND_HALF_EVEN))
 
 
 def end_of_life(
@@ -129,7 +132,7 @@ def forecast(
     by_life = [
         end_of_life(placed, first, quarters, scale, life.shape_micro) for scale in life.scale_micro_years
     ]
-    contents = _contents(bill)
+    contents, magnets_mg = contents_of(bill), magnets_mg_of(bill)
     sums = [0] * len(by_life)
     found = []
     for number in range(quarters):
@@ -141,18 +144,23 @@ def forecast(
                 units_micro=Span(*(units * MICRO // SCALE for units in _spread(now))),
                 recovered_mg=_masses(_spread(now), contents, losses),
                 until_now_mg=_masses(_spread(sums), contents, losses),
+                reused_mg=_reused_mg(_spread(now), magnets_mg, losses),
             )
         )
     return tuple(found)
 
 
-def by_basis(masses_mg: Mapping[str, Span]) -> dict[MarketBasis, Span]:
-    """What a market would count of it: the elements of its basis together."""
-    found: dict[MarketBasis, Span] = {}
+def by_basis(
+    masses_mg: Mapping[str, Figures], reused_mg: Figures | None = None
+) -> dict[MarketBasis, Figures]:
+    """What a market would count of it: the elements of its basis together, or whole magnets."""
+    found: dict[MarketBasis, Figures] = {}
     for basis, elements in BASIS_ELEMENTS.items():
         there = [masses_mg[element] for element in elements if element in masses_mg]
         if there:
-            found[basis] = Span(*(sum(each) for each in zip(*there, strict=True)))
+            found[basis] = type(there[0])(*map(sum, zip(*there, strict=True)))
+    if reused_mg is not None:
+        found[WHOLE_MAGNETS] = reused_mg
     return found
 
 
@@ -169,7 +177,7 @@ def _spread(by_life: Sequence[int]) -> Span:
     return Span(min(by_life), by_life[1], max(by_life))
 
 
-def _contents(bill: Sequence[BillLine]) -> dict[str, Span]:
+def contents_of(bill: Sequence[BillLine]) -> dict[str, Span]:
     """Milligrams × PPB of each element in one unit."""
     found: dict[str, Span] = {}
     for line in bill:
@@ -181,11 +189,24 @@ def _contents(bill: Sequence[BillLine]) -> dict[str, Span]:
     return found
 
 
+def magnets_mg_of(bill: Sequence[BillLine]) -> int:
+    """Of one unit."""
+    return sum(line.mass_mg for line in bill)
+
+
 def _masses(units: Span, contents: Mapping[str, Span], losses: Losses) -> dict[str, Span]:
-    factors = zip(units, losses.collection_ppb, losses.disassembly_ppb, losses.recovery_ppb, strict=True)
-    kept = [of * collected * taken_out * recovered for of, collected, taken_out, recovered in factors]
-    whole = SCALE * PPB**FACTORS * PPB
-    return {
-        element: Span(*(of * mass // whole for of, mass in zip(kept, content, strict=True)))
-        for element, content in contents.items()
-    }
+    steps = (losses.collection_ppb, losses.disassembly_ppb, losses.recovery_ppb)
+    return {element: _left(units, content, steps, PPB) for element, content in contents.items()}
+
+
+def _reused_mg(units: Span, magnets_mg: int, losses: Losses) -> Span | None:
+    if losses.reuse_ppb is None:
+        return None
+    steps = (losses.collection_ppb, losses.disassembly_ppb, losses.reuse_ppb)
+    return _left(units, Span(*(magnets_mg,) * len(units)), steps, 1)
+
+
+def _left(units: Span, content: Span, steps: Sequence[Span], content_scale: int) -> Span:
+    """Of units over SCALE, each with this content, what is left after the steps; rounded down."""
+    whole = SCALE * PPB ** len(steps) * content_scale
+    return Span(*(prod(factors) // whole for factors in zip(units, content, *steps, strict=True)))

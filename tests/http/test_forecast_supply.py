@@ -8,14 +8,24 @@ from market.http.forecast_terms import FORECAST
 from tests.http.shop import Shop
 
 OFFERS = "/v1/supply-offers"
-MARK = {"basis": "return_forecast", "quarter": "2026-Q2", "quantile": "low"}
+MARK = {
+    "basis": "return_forecast",
+    "quarter": "2026-Q2",
+    "quantile": "low",
+    "percentile": "p10",
+    "reuse_share": None,
+}
+REUSE = {"low": "20", "middle": "30", "high": "40", "source": "own inspections of 2025"}
+WHOLE = {"recovery": None, "reuse": REUSE, "placed_on_market": [{"quarter": "2016-Q1", "units": 1}]}
+UNSOLD = {"placed_on_market": [{"quarter": "2026-Q2", "units": 12_000_000}]}
+RETURNS = FORECAST["returns"]
 
 
 def ahead(units: int = 12_000_000, **changes: Any) -> dict[str, Any]:
     """The example, of magnets that come back in the shop's season."""
     placed = [{"quarter": "2016-Q1", "units": units}]
-    returns = FORECAST["returns"] | {"placed_on_market": placed, "twin": None}
-    return FORECAST | {"quarter": "2026-Q2", "returns": returns} | changes
+    returns = RETURNS | {"placed_on_market": placed, "twin": None, "reuse": None}
+    return FORECAST | {"quarter": "2026-Q2", "returns": returns, "percentile": "p10"} | changes
 
 
 @pytest.mark.parametrize(
@@ -24,12 +34,23 @@ def ahead(units: int = 12_000_000, **changes: Any) -> dict[str, Any]:
         (ahead(120_000), 422, "forecast_exceeded", "/net_wet_t"),
         (ahead(quarter="2026-Q3"), 422, "forecast_window_early", "/tranches/0/window/start"),
         (ahead(quarter="2025-Q4"), 422, "forecast_outlived", "/valid_until"),
+        (ahead(returns=RETURNS | UNSOLD), 422, "forecast_before_placed", "/forecast/quarter"),
+        (ahead(percentile="p99"), 400, "not_allowed", "/forecast/percentile"),
+        (ahead(returns=RETURNS | {"reuse": REUSE}), 422, "invalid", "/forecast/returns"),
+        (ahead(returns=RETURNS | {"recovery": None}), 422, "invalid", "/forecast/returns"),
+        (ahead(returns=RETURNS | WHOLE), 422, "forecast_not_of_basis", "/forecast/returns/reuse"),
         (ahead(quarter="2026-Q5"), 400, "malformed", "/forecast/quarter"),
         (ahead(quantile="best"), 400, "not_allowed", "/forecast/quantile"),
         (ahead(returns=None), 422, "invalid", "/forecast"),
-        (ahead(basis="facility_ramp", returns=None), 422, "ramp_not_stated", "/forecast/basis"),
+        (ahead(basis="facility_ramp", returns=None, quantile="low"), 422, "invalid", "/forecast"),
         (
-            ahead(returns=FORECAST["returns"] | {"collection": {"low": "9", "middle": "8", "high": "9"}}),
+            ahead(basis="facility_ramp", returns=None, percentile=None),
+            422,
+            "ramp_not_stated",
+            "/forecast/basis",
+        ),
+        (
+            ahead(returns=RETURNS | {"collection": {"low": "9", "middle": "8", "high": "9"}}),
             422,
             "invalid",
             "/forecast/returns/collection",
@@ -79,7 +100,7 @@ async def test_the_mark_is_read_wherever_the_supply_shows_until_it_is_firm(shop:
     told = (await shop.ask("GET", f"/v1/matches/{match['id']}", by=buyer)).json()
     assert MARK == told["forecast"]
     ticket = {each["label"]: each["text"] for each in told["explanation"]["ticket"]}
-    assert "low of 2026-Q2, return forecast" == ticket["forecast, not there yet"]
+    assert "low p10 of 2026-Q2, return forecast" == ticket["forecast, not there yet"]
     explained = (await shop.ask("GET", f"{offer}/explanation", by=seller)).json()
     assert MARK == explained["forecast"]
     version = (await shop.ask("GET", offer, by=seller)).headers["ETag"]

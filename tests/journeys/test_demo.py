@@ -3,9 +3,11 @@
 import os
 import re
 from decimal import Decimal
+from math import exp
 from pathlib import Path
 
 import pytest
+from scipy.stats import binom
 
 from market.settings import load
 from tests.up_support import lodestone
@@ -124,6 +126,26 @@ def check_rex(told: str) -> None:
     assert "N42SH block 46 ± 0.05 × 36 ± 0.05 × 10 ± 0.05 mm, nickel, flux 97.5 %, condition A" in told
 
 
+def check_returns(told: str) -> None:
+    """5,000 motors at ages of 52 to 55 quarters, 16 years and 3.5; 60 % collected, 85 % taken apart."""
+    lines = [line.strip() for line in told.splitlines()]
+    quarters = [line for line in lines if re.match(r"20[0-9]{2}-Q[1-4]  ", line)]
+    (total,) = (line for line in lines if line.startswith("all of them  "))
+    assert 4 == len(quarters)
+    spans = [*((age, age + 1) for age in range(51, 55)), (51, 55)]
+    for line, (younger, older) in zip([*quarters, total], spans, strict=True):
+        gone = [1 - exp(-((age / 64) ** 3.5)) for age in (younger, older)]
+        units = binom.ppf((0.1, 0.5, 0.9), 5_000, (gone[1] - gone[0]) * 0.6 * 0.85)
+        (told_units,) = re.findall(r"units taken apart ([0-9]+) · ([0-9]+) · ([0-9]+)", line)
+        assert 1 >= max(abs(one - int(other)) for one, other in zip(units, told_units, strict=True)), line
+    (shown,) = re.findall(r"whole magnets ([0-9]+) · ", quarters[0])
+    # Pieces of 0.125 kg; a motor has 24.
+    ((kg, allowed),) = re.findall(
+        r"offers ([0-9.]+) kg of whole magnets ahead, marked middle p10 .* ([0-9.]+) kg", told
+    )
+    assert (int(shown) % 24, kg, Decimal(kg)) == (0, allowed, Decimal(shown) * Decimal("0.125"))
+
+
 def check_loop(loop: str) -> None:
     """Worked by hand: 30 t of by-product with 8.5495 % Nd; 900 motors of 3 kg and 300 kg of rejects."""
     steps, sums = loop.partition("Every step")[2], {}
@@ -159,6 +181,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     check_open_orders(chapters[7])
     check_loop(chapters[9])
     check_rex(chapters[10])
+    check_returns(chapters[10])
     offtake = chapters[8]
     assert "binding, subject to conditions" in offtake
     assert "meets its condition precedent: qualification → effective" in offtake

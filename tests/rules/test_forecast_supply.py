@@ -1,5 +1,6 @@
 """Supply offered ahead: how much a forecast allows, what it refuses, and where its mark shows."""
 
+import math
 from decimal import Decimal, localcontext
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
+from scipy.stats import binom
 
 from events.capacity_terms import FacilityCapacity, RampStep
 from events.forecast_terms import (
@@ -19,6 +21,7 @@ from events.forecast_terms import (
     Quantile,
     RampForecast,
     ReturnForecast,
+    ReuseShare,
     ShareBounds,
 )
 from events.market_events import MatchStruck, RecoveredLotListed, SupplyOffered
@@ -221,7 +224,7 @@ OTHER = ElementShare(element="Xx", fraction_ppb=WHOLE)
         (
             in_second_quarter(forecast=replace(RETURNED, year=2025)),
             {},
-            [("forecast_outlived", "/valid_until")],
+            [("forecast_outlived", "/valid_until"), ("forecast_before_placed", "/forecast/quarter")],
         ),
         (
             in_second_quarter(
@@ -289,13 +292,141 @@ def test_a_forecast_stands_for_a_quarter_and_not_for_years() -> None:
     )
 
 
-def test_a_return_forecast_says_nothing_of_whole_magnets() -> None:
-    terms = replace(TERMS, basis="ndfeb-reuse")
-    draft = in_second_quarter(
-        form="finished_magnet", ask=replace(swarf().ask, per="wet"), waste_status="product"
+REUSE = ReuseShare(
+    low=20 * PERCENT_PPB, middle=25 * PERCENT_PPB, high=30 * PERCENT_PPB, source="own inspections of 2025"
+)
+REUSED = replace(RETURNED, reuse=REUSE)
+REUSE_MARKET = replace(TERMS, basis="ndfeb-reuse")
+
+
+def whole_magnets(tonnes: int, **changes: Any) -> Any:
+    """A draft for the market of whole magnets."""
+    return in_second_quarter(
+        **{
+            "form": "finished_magnet",
+            "ask": replace(swarf().ask, per="wet"),
+            "waste_status": "product",
+            "moisture_ppb": 0,
+            "net_wet_g": tonnes * TONNE_G,
+            "tranches": (Tranche(window=period(day(4, 1), day(6, 1)), net_wet_g=tonnes * TONNE_G),),
+            "forecast": REUSED,
+        }
+        | changes
     )
-    found = blotter(lambda: offers.post(posting(terms=terms), post_supply(draft), moment()))
-    assert ("forecast_not_of_basis", "/forecast/basis") in found
+
+
+def posted_ahead(draft: Any, *others: Any, terms: Any = REUSE_MARKET) -> list[str]:
+    """What is refused of the draft beside the seller's other orders."""
+    known = posting(terms=terms, ahead=tuple(Claim(order=each) for each in others))
+    return [each.detail() for each in refusals(lambda: offers.post(known, post_supply(draft), moment()))]
+
+
+def test_a_share_of_reuse_belongs_to_whole_magnets_and_to_nothing_else() -> None:
+    for terms, draft, expected in (
+        (REUSE_MARKET, whole_magnets(1, forecast=RETURNED), "reuse_share_missing"),
+        (TERMS, in_second_quarter(forecast=REUSED), "forecast_not_of_basis"),
+    ):
+        found = blotter(lambda: offers.post(posting(terms=terms), post_supply(draft), moment()))  # noqa: B023
+        assert [(expected, "/forecast/returns/reuse")] == found
+
+
+def test_whole_magnets_are_offered_up_to_the_share_that_can_be_used_again() -> None:
+    """1 kg of magnets in each of 400,000 units, of which 1 − e^(−1/20) come back and a quarter are fit."""
+    most = closed_form_g(100) // 4
+    assert most == returned_g(REUSED, "ndfeb-reuse")
+    assert [] == posted_ahead(whole_magnets(most // TONNE_G))
+    text = f"{most // 1000}.{most % 1000:03d} kg"
+    assert [
+        f"The middle figure of ndfeb-reuse for 2026-Q2 is {text}: 5000.000 kg are offered."
+    ] == posted_ahead(whole_magnets(5))
+
+
+def test_a_unit_is_offered_to_reuse_or_to_recycling() -> None:
+    """19,508 kg of magnets come back, 4,877 kg of them fit for reuse; 30 % of the rest is NdPr."""
+    back, fit = closed_form_g(100), closed_form_g(100) // 4
+    of_ndpr = supply_order(swarf(forecast=RETURNED), order=numbered(76))
+    of_reuse = supply_order(
+        swarf(), order=numbered(78), terms=replace(of_ndpr.terms, forecast=REUSED, net_wet_g=4 * TONNE_G)
+    )
+    # 5,600 kg of NdPr ask for 18,666.7 kg of magnets: 841 kg are left for reuse.
+    told = (
+        f"The middle figure of ndfeb-reuse, recycled magnets among them, in 2026-Q2 is "
+        f"{back // 1000}.{back % 1000:03d} kg: 18666.667 kg are offered, 1000.000 kg added."
+    )
+    assert [told] == posted_ahead(whole_magnets(1), of_ndpr)
+    # 4 t of whole magnets would have given 1,200 kg of NdPr.
+    most = closed_form_g(30)
+    told = (
+        f"The middle figure of ndpr in 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: "
+        "1200.000 kg are offered, 5600.000 kg added."
+    )
+    assert [told] == posted_ahead(swarf(forecast=RETURNED), of_reuse, terms=TERMS)
+    told = (
+        f"The middle figure of ndfeb-reuse in 2026-Q2 is {fit // 1000}.{fit % 1000:03d} kg: "
+        "4000.000 kg are offered, 1000.000 kg added."
+    )
+    assert [told] == posted_ahead(whole_magnets(1), of_reuse)
+
+
+@pytest.mark.parametrize("percentile", [5, 10, 50, 90, 95])
+@pytest.mark.parametrize(("quantile", "percent"), [("low", 29), ("middle", 30), ("high", 31)])
+def test_a_percentile_is_that_of_the_units_at_its_bound(
+    percentile: Any, quantile: Quantile, percent: int
+) -> None:
+    """Binomial: 120 units with a chance of 1 − e^(−1/20), 1 kg of magnets in each."""
+    few = replace(
+        RETURNED,
+        placed=(PlacedUnits(year=2026, quarter=1, units=120),),
+        quantile=quantile,
+        percentile=percentile,
+    )
+    units = int(binom.ppf(percentile / 100, 120, 1 - math.exp(-1 / 20)))
+    assert units * 10 * percent == returned_g(few, "ndpr")
+    assert 0 == returned_g(few, "dy")
+    assert 0 == returned_g(few, "ndfeb-reuse")
+    shares = {"low": 20, "middle": 25, "high": 30}
+    fit = int(binom.ppf(percentile / 100, 120, (1 - math.exp(-1 / 20)) * shares[quantile] / 100))
+    assert fit * 1_000 == returned_g(replace(few, reuse=REUSE), "ndfeb-reuse")
+
+
+def test_more_than_the_percentile_is_refused_with_both_figures() -> None:
+    """Of 385,000 units 5,633 kg are expected, and less in 10 of 100 cases."""
+    stated = replace(RETURNED, percentile=10)
+    assert [] == posted_ahead(swarf(forecast=stated), terms=TERMS)
+    fewer = replace(stated, placed=(PlacedUnits(year=2026, quarter=1, units=385_000),))
+    most = returned_g(fewer, "ndpr")
+    units = int(binom.ppf(0.1, 385_000, 1 - math.exp(-1 / 20)))
+    assert 300 * units == most < 5_600_000 < returned_g(replace(fewer, percentile=50), "ndpr")
+    figure = f"{most // 1000}.{most % 1000:03d} kg"
+    told = f"The middle p10 figure of ndpr for 2026-Q2 is {figure}: 5600.000 kg are offered."
+    assert [told] == posted_ahead(swarf(forecast=fewer), terms=TERMS)
+
+
+def test_nothing_comes_back_before_the_first_sale() -> None:
+    for quarter in (1, 2):
+        early = replace(
+            RETURNED, placed=(PlacedUnits(year=2026, quarter=quarter, units=400_000),), quarter=quarter
+        )
+        found = refusals(lambda: offers.post(posting(), post_supply(swarf(forecast=early)), moment()))  # noqa: B023
+        assert (
+            f"Nothing comes back in 2026-Q{quarter}: the first units are placed in 2026-Q{quarter}, and "
+            "return later."
+        ) in [each.detail() for each in found]
+
+
+def test_the_mark_names_the_percentile_and_whose_word_the_share_is() -> None:
+    (offered,) = facts(
+        offers.post(
+            posting(), post_supply(in_second_quarter(forecast=replace(RETURNED, percentile=5))), moment()
+        )
+    )
+    mark = mark_of(offered.terms)
+    assert mark is not None
+    assert "middle p05 of 2026-Q2, return forecast" == mark_text(mark)
+    (offered,) = facts(offers.post(posting(terms=REUSE_MARKET), post_supply(whole_magnets(1)), moment()))
+    mark = mark_of(offered.terms)
+    assert mark is not None
+    assert "middle of 2026-Q2, return forecast, reuse share as stated" == mark_text(mark)
 
 
 @pytest.mark.parametrize(("quantile", "most"), [("low", "10"), ("middle", "25"), ("high", "50")])

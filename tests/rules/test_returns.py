@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from events.vocabulary import MICRO, PPB
 from market import data
 from market.rules.returns import (
-    SCALE,
     BillLine,
     Life,
     Losses,
@@ -20,8 +19,8 @@ from market.rules.returns import (
     end_of_life,
     forecast,
     life_span,
-    weibull_cdf,
 )
+from market.rules.weibull import SCALE, weibull_cdf
 
 PERCENT = PPB // 100
 WHOLE = Span(PPB, PPB, PPB)
