@@ -112,7 +112,7 @@ def dated_rules() -> tuple[DatedRule, ...]:
         "imports. Trades and volumes that were declared beside them are told apart and together; of a market "
         "the latter are those of its members, in the elements of its basis. A company's own whole, of its "
         "confirmed matches or accepted deliveries; the Union's or a market's whole for operators and "
-        "auditors, for everybody else in bands of what both are together, of finished quarters, and "
+        "auditors, for everybody else trades alone, in bands, of finished quarters, and "
         f"of elements that enough groups of companies stand behind. {RATE}"
     ),
 )
@@ -130,7 +130,8 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
     market = None if query.market is None else to_uuid(query.market)
     async with as_desk(call) as connection:
         taken = await _load(connection, query.counted, market, since, until, own, rules)
-        taken += [lot for _, lot in await _load_declared(connection, market, since, until, own, rules)]
+        if not banded:
+            taken += [lot for _, lot in await _load_declared(connection, market, since, until, own, rules)]
         least = await store.organisations_min(connection, market) or PUBLIC_MIN
         stock = [] if banded else await store.load_stock(connection, own)
         holders = await _parties(connection, {each.holder for each in stock})

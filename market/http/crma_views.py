@@ -24,9 +24,7 @@ DECLARED_NOTE: Final = (
     "Consumption is what was traded here and what was declared as bought elsewhere; both stand apart, and "
     "shares are of both."
 )
-BANDS_NOTE: Final = (
-    "Of trades and declared volumes together; in bands, of elements that a crowd stands behind on both sides."
-)
+BANDS_NOTE: Final = "Of trades alone, in bands, of elements that a crowd stands behind on both sides."
 LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
     ("inside", "in the Union, traded"),
     ("inside_declared", "declared"),
@@ -211,7 +209,8 @@ class BandedElementView(Body, frozen=True, kw_only=True):
 
 
 class BandedSharesView(PeriodView, frozen=True, kw_only=True):
-    """What everybody may see: bands, of elements that a crowd stands behind; `bands` are steps of 10 %."""
+    """What everybody may see: bands of trades, of elements that a crowd stands behind; `bands` are steps of
+    10 %. Declared volumes are not in: whoever could change one at will would find the edges of a band."""
 
     rules_as_of: date
     bands: tuple[BandedElementView, ...]

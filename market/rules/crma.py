@@ -268,11 +268,12 @@ def _declared_part(
     stage: OriginStage, lots: Sequence[tuple[Taken, int]], consumption_mg: int, rules: CrmaRules
 ) -> DeclaredPart:
     """What trades leave, so that both add up to what is shown of the whole."""
-    whole = _parts(stage, lots, rules)
-    traded = _parts(stage, [lot for lot in lots if not lot[0].declared], rules)
+    traded = [lot for lot in lots if not lot[0].declared]
+    if len(traded) == len(lots):
+        return DeclaredPart(union_ppb=0, outside_ppb=0, undeclared_ppb=0)
     union, outside, undeclared = (
         _ppb(of_all, consumption_mg) - _ppb(of_trades, consumption_mg)
-        for of_all, of_trades in zip(whole, traded, strict=True)
+        for of_all, of_trades in zip(_parts(stage, lots, rules), _parts(stage, traded, rules), strict=True)
     )
     return DeclaredPart(union_ppb=union, outside_ppb=outside, undeclared_ppb=undeclared)
 
