@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -369,6 +369,7 @@ def counted(of: MaterialLanes) -> Any:
     return shares([taken(REFINER, MAKER, {"Nd": 500 * KG_MG}), *found], RULES)
 
 
+@settings(max_examples=40)
 @given(first=VOLUMES, then=VOLUMES)
 def test_a_declaration_adds_its_mass_and_corrected_or_withdrawn_ones_leave_no_trace(
     first: VolumeTerms, then: VolumeTerms
