@@ -1,8 +1,9 @@
-"""Facts of the `materials` stream: passports of lots, what is made of them, which market holds which lot, and
-twins of products.
+"""Facts of the `materials` stream: passports of lots, what is made of them, which market holds which lot,
+twins of products, and volumes that were not traded here.
 
-Lane key: the passport, the transformation, the facility of a mass balance, the twin; of a lot without
-passport its identity. A transformation writes each of its passports in that passport's own lane.
+Lane key: the passport, the transformation, the facility of a mass balance, the twin, the organisation that
+declares a volume; of a lot without passport its identity. A transformation writes each of its passports in
+that passport's own lane.
 """
 
 from datetime import date
@@ -30,6 +31,7 @@ from events.vocabulary import (
     TwinVersion,
     ValueChainStage,
 )
+from events.volume_terms import VolumeTerms
 
 
 class LotReserved(Struct, frozen=True, kw_only=True):
@@ -153,6 +155,38 @@ class ProductTwinStated(Struct, frozen=True, kw_only=True):
     terms: ProductTwinTerms
 
 
+class VolumeDeclared(Struct, frozen=True, kw_only=True):
+    """An organisation says what it bought or sold outside the platform."""
+
+    TYPE: ClassVar[str] = "materials.volume.declared.v1"
+
+    volume: UUID
+    organisation: UUID
+    terms: VolumeTerms
+
+
+class VolumeCorrected(Struct, frozen=True, kw_only=True):
+    """The volume as it should have been declared by the event that it `corrects`."""
+
+    TYPE: ClassVar[str] = "materials.volume.corrected.v1"
+
+    volume: UUID
+    organisation: UUID
+    corrects: UUID
+    reason: LongText
+    terms: VolumeTerms
+
+
+class VolumeWithdrawn(Struct, frozen=True, kw_only=True):
+    """The volume counts as if it had never been declared."""
+
+    TYPE: ClassVar[str] = "materials.volume.withdrawn.v1"
+
+    volume: UUID
+    organisation: UUID
+    reason: LongText
+
+
 FACTS: tuple[type[Struct], ...] = (
     LotReserved,
     LotReleased,
@@ -164,4 +198,7 @@ FACTS: tuple[type[Struct], ...] = (
     PassportTransformed,
     MassBalanceMoved,
     ProductTwinStated,
+    VolumeDeclared,
+    VolumeCorrected,
+    VolumeWithdrawn,
 )

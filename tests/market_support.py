@@ -67,6 +67,7 @@ from events.vocabulary import (
 from market.commands import (
     agreement_signing,
     clearings,
+    declared_volumes,
     initiatives,
     inputs,
     lots,
@@ -86,6 +87,7 @@ from market.commands import (
 )
 from market.rules.book import Book, Books, fold
 from market.rules.clearing import ALGORITHM, conclude
+from market.rules.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
 from market.rules.initiatives import InitiativeDetails, NewInitiative
 from market.rules.offers import PostSupply
 from market.rules.parties import (
@@ -113,7 +115,7 @@ from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply
 from tests.contract_support import PERMIT, agreement_terms
-from tests.passport_support import DAY, content, made, product, recycled, transform
+from tests.passport_support import DAY, content, declared, made, product, recycled, transform
 from tests.record_support import new_salt
 
 LANES = 3
@@ -576,6 +578,24 @@ async def go_round_the_loop(scene: Scene) -> None:
     await passports.retire(scene.desk, RetirePassport(**step, expected_version=3, reason="installed"))
     twin = StateTwin(caller=seller.trader, twin=uuid7(), expected_version=0, terms=product())
     await product_twins.state(scene.desk, twin)
+    await declare_beside(scene)
+
+
+async def declare_beside(scene: Scene) -> None:
+    """A volume that was not traded here is declared and corrected; another one is withdrawn."""
+    trader, kept, given_up = scene.buyers[0].trader, uuid7(), uuid7()
+    for volume, reference in ((kept, "INV-1"), (given_up, "INV-2")):
+        terms = declared(reference=reference, lot_number=reference)
+        asked = DeclareVolume(caller=trader, volume=volume, terms=terms)
+        event = done(await declared_volumes.declare(scene.desk, asked)).events[0]
+        step: dict[str, Any] = {
+            "caller": trader, "volume": volume, "expected_version": 1, "reason": "said too early"
+        }  # fmt: skip
+        if volume == kept:
+            terms = replace(terms, counterparty_country="AU")
+            await declared_volumes.correct(scene.desk, CorrectVolume(**step, corrects=event.id, terms=terms))
+        else:
+            await declared_volumes.withdraw(scene.desk, WithdrawVolume(**step))
 
 
 async def agree_for_a_while(scene: Scene) -> None:

@@ -19,12 +19,14 @@ from events.envelope import Draft, Recorded, source_of
 from events.material_events import LotReleased, LotReserved, PassportTransferred
 from events.twin_terms import ProductTwinTerms
 from events.vocabulary import PhysicalLot, lane_of
+from events.volume_terms import DeclaredOrigin, VolumeTerms
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence, LaneVerdict
 from market.audit.material_audit import settled
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
-from market.rules import passports, reservations
+from market.rules import declared_volumes, passports, reservations
+from market.rules.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
 from market.rules.passports import (
     AcceptedDelivery,
     CorrectPassport,
@@ -50,7 +52,19 @@ from tests.desk_support import (
     moment,
     numbered,
 )
-from tests.passport_support import DAY, Ledger, assayed, content, made, product, recycled, site, transform
+from tests.passport_support import (
+    DAY,
+    PERCENT,
+    Ledger,
+    assayed,
+    content,
+    declared,
+    made,
+    product,
+    recycled,
+    site,
+    transform,
+)
 
 Lanes = dict[int, list[LaneRecord]]
 
@@ -122,6 +136,31 @@ class MaterialLanes(Ledger):
         argument = StateTwin(caller=self.caller, twin=twin, expected_version=expected_version, terms=terms)
         self.write(state_twin(state, argument, moment(self.now)))
 
+    def declare(self, volume: UUID, terms: VolumeTerms) -> None:
+        argument = DeclareVolume(caller=self.caller, volume=volume, terms=terms)
+        self.write(declared_volumes.declare(self.volume_state(volume, terms), argument, moment(self.now)))
+
+    def correct_volume(self, volume: UUID, terms: VolumeTerms) -> None:
+        known = self.volumes[volume]
+        argument = CorrectVolume(
+            caller=self.caller,
+            volume=volume,
+            expected_version=known.version,
+            corrects=known.stated_by,
+            reason="the certificate of origin came later",
+            terms=terms,
+        )
+        self.write(declared_volumes.correct(self.volume_state(volume, terms), argument, moment(self.now)))
+
+    def withdraw_volume(self, volume: UUID) -> None:
+        argument = WithdrawVolume(
+            caller=self.caller,
+            volume=volume,
+            expected_version=self.volumes[volume].version,
+            reason="the goods came back",
+        )
+        self.write(declared_volumes.withdraw(self.volume_state(volume), argument, moment(self.now)))
+
     def version(self, passport: UUID) -> int:
         return self.passports[passport].version
 
@@ -171,6 +210,7 @@ ORE, SWARF, RICH, POWDER, METAL, SCRAP, MAGNET, CORE, BLEND, MORE = (
 )
 MADE_METAL, MADE_MAGNET, GIVEN_BACK, BLENDED, AGAIN = (numbered(940 + number) for number in range(5))
 TWIN = numbered(960)
+VOLUME, GIVEN_UP = numbered(970), numbered(971)
 CREDIT: dict[str, Any] = {"custody": "mass_balance", "method": "credit", "balance_days": 30}
 
 
@@ -229,6 +269,18 @@ def journey() -> MaterialLanes:
     of.step(passports.retire, retired)
     for version, terms in enumerate((product(), product(name="motor M4, second series"))):
         of.twin(TWIN, version, terms)
+    recycled_abroad = DeclaredOrigin(
+        stage="recycling", country="FR", share_ppb=30 * PERCENT, pre_consumer_ppb=10 * PERCENT
+    )
+    told = declared(
+        origin=(*declared().origin, recycled_abroad),
+        recycled_evidence=(declared().document,),
+        lot_number="LOT-7",
+    )
+    of.declare(VOLUME, declared(reference="INV-2"))
+    of.correct_volume(VOLUME, told)
+    of.declare(GIVEN_UP, declared(reference="INV-3", direction="sold"))
+    of.withdraw_volume(GIVEN_UP)
     return of.go_on()
 
 

@@ -12,7 +12,14 @@ from events.decision import Decision, Moment
 from events.envelope import Draft, Recorded
 from events.forecast_terms import ElementShare as ForecastShare
 from events.forecast_terms import LifeBounds, ShareBounds
-from events.material_events import MassBalanceMoved, PassportTransformed, ProductTwinStated
+from events.material_events import (
+    MassBalanceMoved,
+    PassportTransformed,
+    ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
+)
 from events.passport_terms import (
     ClaimEvidence,
     ClaimKind,
@@ -30,8 +37,10 @@ from events.passport_terms import (
 )
 from events.twin_terms import ProductTwinTerms, TwinMagnet, TwinStep
 from events.vocabulary import PPB, Cell, Composition
-from market.rules import passports, transformations
+from events.volume_terms import DeclaredMass, DeclaredOrigin, VolumeTerms
+from market.rules import declared_volumes, passports, transformations
 from market.rules.custody import Batch
+from market.rules.declared_volumes import DeclaredVolume, VolumeState
 from market.rules.element_masses import SCALE_PER_MG, contained
 from market.rules.mass_balance import Account, Credit
 from market.rules.orders import Reservation
@@ -204,6 +213,29 @@ def site(**changes: Any) -> Facility:
     return Facility(organisation=SELLER, facility=SELLER_SITE, details=details, version=1)
 
 
+def declared(**changes: Any) -> VolumeTerms:
+    """12 t Nd and 3 t Pr of the quarter of DAY, mined in AU as to 70 %, separated in MY, bought in JP."""
+    given: dict[str, Any] = {
+        "direction": "bought",
+        "quarter": date(2026, 1, 1),
+        "reference": "INV-1",
+        "form": "separated_oxide",
+        "masses": (
+            DeclaredMass(element="Nd", contained_mg=12 * 10**9),
+            DeclaredMass(element="Pr", contained_mg=3 * 10**9),
+        ),
+        "counterparty": "a trading house",
+        "counterparty_country": "JP",
+        "origin": (
+            DeclaredOrigin(stage="extraction", country="AU", share_ppb=70 * PERCENT),
+            DeclaredOrigin(stage="extraction", share_ppb=30 * PERCENT),
+            DeclaredOrigin(stage="processing", country="MY", share_ppb=PPB, source="a separation plant"),
+        ),
+        "document": Evidence(title="invoice", sha256="ab" * 32, dated_on=DAY),
+    }
+    return VolumeTerms(**(given | changes))
+
+
 class Ledger:
     """What the store keeps of the material loop, in memory: decisions are folded as they are applied."""
 
@@ -214,6 +246,7 @@ class Ledger:
         self.credits: dict[tuple[str, ClaimKind, UUID], tuple[MassBalanceLine, int, datetime]] = {}
         self.reservations: dict[UUID, Reservation] = {}
         self.twins: dict[UUID, ProductTwin] = {}
+        self.volumes: dict[UUID, DeclaredVolume] = {}
         self.positions = count(1)
 
     def issue(self, argument: IssuePassport, moment: Moment) -> Decision:
@@ -231,6 +264,20 @@ class Ledger:
             accounts=self.accounts(moment.now),
         )
         return self.write(transformations.transform(state, argument, moment))
+
+    def volume_state(self, volume: UUID, terms: VolumeTerms | None = None) -> VolumeState:
+        """As the store loads it; no lot is named, and nothing traded."""
+        known = self.volumes.get(volume)
+        if terms is None:
+            return VolumeState(lanes=LANES, volume=known)
+        others = [each for each in self.volumes.values() if each.volume != volume and not each.withdrawn]
+        standing = [each for each in self.volumes.values() if not each.withdrawn]
+        return VolumeState(
+            lanes=LANES,
+            volume=known,
+            others=tuple(each for each in others if declared_volumes.alike(each.terms, terms)),
+            of_quarter=sum(each.terms.quarter == terms.quarter for each in standing),
+        )
 
     def accounts(self, now: datetime) -> dict[tuple[str, ClaimKind], Account]:
         found: dict[tuple[str, ClaimKind], Account] = {}
@@ -286,6 +333,8 @@ class Ledger:
             self._move(fact)
         elif isinstance(fact, ProductTwinStated):
             self.twins[fact.twin] = stated(event, fact)
+        elif isinstance(fact, VolumeDeclared | VolumeCorrected | VolumeWithdrawn):
+            self.volumes[fact.volume] = declared_volumes.fold(self.volumes.get(fact.volume), event, fact)
         else:
             self.passports[fact.passport] = fold(self.passports.get(fact.passport), event, fact)
 

@@ -439,6 +439,36 @@ CREATE TABLE state.contract_year (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE state.declared_volume (
+    lane bigint NOT NULL,
+    volume uuid NOT NULL,
+    organisation uuid NOT NULL,
+    quarter date NOT NULL,
+    reference text NOT NULL,
+    document text NOT NULL,
+    status text NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT declared_volume_position_check CHECK (("position" >= 1)),
+    CONSTRAINT declared_volume_status_check CHECK ((status = ANY (ARRAY['standing'::text, 'withdrawn'::text]))),
+    CONSTRAINT declared_volume_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.declared_volume_step (
+    lane bigint NOT NULL,
+    volume uuid NOT NULL,
+    version bigint NOT NULL,
+    organisation uuid NOT NULL,
+    event uuid NOT NULL,
+    type text NOT NULL,
+    "position" bigint NOT NULL,
+    said_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT declared_volume_step_position_check CHECK (("position" >= 1)),
+    CONSTRAINT declared_volume_step_version_check CHECK ((version >= 1))
+);
+
 CREATE TABLE state.delivery (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -1073,6 +1103,12 @@ ALTER TABLE ONLY state.clearing
 ALTER TABLE ONLY state.contract_year
     ADD CONSTRAINT contract_year_pkey PRIMARY KEY (lane, market, agreement, contract_year);
 
+ALTER TABLE ONLY state.declared_volume
+    ADD CONSTRAINT declared_volume_pkey PRIMARY KEY (lane, volume);
+
+ALTER TABLE ONLY state.declared_volume_step
+    ADD CONSTRAINT declared_volume_step_pkey PRIMARY KEY (lane, volume, version);
+
 ALTER TABLE ONLY state.delivery
     ADD CONSTRAINT delivery_lane_market_agreement_lot_number_key UNIQUE (lane, market, agreement, lot_number);
 
@@ -1226,6 +1262,18 @@ CREATE INDEX clearing_by_plan ON state.clearing USING btree (plan);
 CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, market) WHERE (status = 'planned'::text);
 
 CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, contract_year);
+
+CREATE INDEX declared_volume_by_id ON state.declared_volume USING btree (volume);
+
+CREATE INDEX declared_volume_in_quarter ON state.declared_volume USING btree (quarter, volume) WHERE (status = 'standing'::text);
+
+CREATE INDEX declared_volume_of_document ON state.declared_volume USING btree (organisation, document) WHERE (status = 'standing'::text);
+
+CREATE INDEX declared_volume_of_organisation ON state.declared_volume USING btree (organisation, volume);
+
+CREATE INDEX declared_volume_of_quarter ON state.declared_volume USING btree (organisation, quarter, volume) WHERE (status = 'standing'::text);
+
+CREATE INDEX declared_volume_of_reference ON state.declared_volume USING btree (organisation, reference) WHERE (status = 'standing'::text);
 
 CREATE INDEX delivery_accepted_in_time ON state.delivery USING btree (shipped_on) WHERE (status = 'accepted'::text);
 
@@ -1418,6 +1466,10 @@ CREATE POLICY auditor ON state.clearing FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.contract_year FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.declared_volume FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.declared_volume_step FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.delivery FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.facility FOR SELECT TO lodestone_auditor USING (true);
@@ -1484,6 +1536,10 @@ ALTER TABLE state.clearing ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.contract_year ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.declared_volume ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.declared_volume_step ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.delivery ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY door ON state.api_key FOR SELECT TO lodestone_reader USING ((api_key = ( SELECT state.reader_key() AS reader_key)));
@@ -1529,6 +1585,10 @@ CREATE POLICY own ON state.certificate FOR SELECT TO lodestone_reader USING ((( 
 CREATE POLICY own ON state.claim_credit FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.clearing FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR true));
+
+CREATE POLICY own ON state.declared_volume FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.declared_volume_step FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.facility FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1629,6 +1689,10 @@ CREATE POLICY writer ON state.claim_credit TO lodestone_writer USING (true) WITH
 CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.contract_year TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.declared_volume TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.declared_volume_step TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.delivery TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -1931,6 +1995,14 @@ GRANT SELECT ON TABLE state.clearing TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.contract_year TO lodestone_writer;
 GRANT SELECT ON TABLE state.contract_year TO lodestone_reader;
 GRANT SELECT ON TABLE state.contract_year TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.declared_volume TO lodestone_writer;
+GRANT SELECT ON TABLE state.declared_volume TO lodestone_reader;
+GRANT SELECT ON TABLE state.declared_volume TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE state.declared_volume_step TO lodestone_writer;
+GRANT SELECT ON TABLE state.declared_volume_step TO lodestone_reader;
+GRANT SELECT ON TABLE state.declared_volume_step TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.delivery TO lodestone_writer;
 GRANT SELECT ON TABLE state.delivery TO lodestone_reader;

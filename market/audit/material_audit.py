@@ -7,14 +7,13 @@ all of them were read.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.decision import Decision
-from events.envelope import Draft, Recorded
+from events.envelope import Recorded
 from events.material_events import (
     LotReleased,
     LotReserved,
@@ -24,12 +23,17 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
     ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
 )
 from events.refusal import Refusal, Refusals
 from events.vocabulary import lane_of
-from market.audit.fact_faults import FactFault, difference_between, said, said_by
+from market.audit.asked_again import asked_again, refused_by, unlike
+from market.audit.fact_faults import FactFault, difference_between, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
 from market.audit.material_shelf import MaterialShelf, Part, Role
+from market.audit.volume_audit import follow_volume
 from market.rules import reservations
 from market.rules.columns import microseconds
 from market.rules.differences import Difference
@@ -42,11 +46,7 @@ from market.rules.materials_remade import (
     transformed_again,
 )
 from market.rules.passport import Passport, PassportFact, fold
-from market.rules.passport_refusals import ElementUnbalanced
 from market.rules.product_twins import stated
-
-FIGURES: Final = (("stated", "most"), ("wanted", "available"))
-"""Of a refusal: what a fact says, and what it may say."""
 
 
 class MaterialAudit:
@@ -70,6 +70,8 @@ class MaterialAudit:
                 return self._moved(event, fact, part)
             case ProductTwinStated():
                 return self._twin(event, fact)
+            case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
+                return follow_volume(self._shelf, event, fact)
             case _:
                 return self._passport(event, fact, part)
 
@@ -110,7 +112,7 @@ class MaterialAudit:
                 difference = Difference(field, str(recorded), str(expected))
                 told = "does not follow the version of its twin before it"
                 return FactFault(kind="fold", told=told, difference=difference)
-        fault = _asked_again(lambda: stated_again(before, event, fact), event)
+        fault = asked_again(lambda: stated_again(before, event, fact), event)
         if fault is None:
             self._shelf.keep_twin(event.lane, stated(event, fact))
         return fault
@@ -128,7 +130,7 @@ class MaterialAudit:
                     self._shelf.keep_reservation(after)
                 if fact.delivery is not None:
                     return _unlike_delivered(before, fact)
-        return _asked_again(lambda: stepped_again(before, reservation, event, fact), event)
+        return asked_again(lambda: stepped_again(before, reservation, event, fact), event)
 
     def _issued(self, event: Recorded, fact: Any, part: Part) -> FactFault | None:
         content = fact.content
@@ -138,7 +140,7 @@ class MaterialAudit:
             fault = self._kept(event, "issued", fact.passport, part)
         else:
             numbers = frozenset((content.lot_number,) if taken else ())
-            fault = _asked_again(lambda: issued_again(event, fact, numbers), event)
+            fault = asked_again(lambda: issued_again(event, fact, numbers), event)
         self.passports += fault is None
         return fault
 
@@ -313,14 +315,14 @@ class _Parts:
         try:
             drafts = transformed_again(whole).drafts
         except (Refusal, Refusals) as refused:
-            fault = _refused(refused, event)
+            fault = refused_by(refused, event)
             return self._faulty(key, fault.told, fault.difference)
         order = [key, *(each for each in wanted if each in self._events)]
         for each, draft in zip(order, drafts, strict=False):
             found = self._events[each]
             if (found.data, found.subject) != (draft.data, draft.subject):
                 told = "is not what follows from its transformation's inputs and outputs"
-                return self._faulty(each, told, _unlike(found, draft))
+                return self._faulty(each, told, unlike(found, draft))
         if len(order) != len(drafts):
             counts = Difference("events of the transformation", str(len(order)), str(len(drafts)))
             return self._faulty(key, "moves accounts otherwise than it has to", counts)
@@ -345,40 +347,6 @@ def _wanted(fact: PassportTransformed) -> dict[tuple[Role, UUID], str]:
 
 def _common(event: Recorded) -> dict[str, Any]:
     return {name: said_by(event)[name] for name in ("cause", "actor", "time")}
-
-
-def _asked_again(decide: Callable[[], Decision], event: Recorded) -> FactFault | None:
-    try:
-        (draft,) = decide().drafts
-    except (Refusal, Refusals) as refused:
-        return _refused(refused, event)
-    if (draft.data, draft.subject) == (event.data, event.subject):
-        return None
-    told = "is not what follows from what stood before it"
-    return FactFault(kind="material", told=told, difference=_unlike(event, draft))
-
-
-def _unlike(event: Recorded, draft: Draft) -> Difference | None:
-    return difference_between(said_by(event), {**said_by(event), **said(draft)})
-
-
-def _refused(refused: Refusal | Refusals, event: Recorded) -> FactFault:
-    reason = refused.refusals[0] if isinstance(refused, Refusals) else refused
-    figures, field = reason.figures, (reason.pointer or "").strip("/")
-    recorded, expected = event.type, "what its rule accepts"
-    if isinstance(reason, ElementUnbalanced):
-        field = f"{field}/{figures['element']}"
-        recorded = f"{figures['outputs']} g and {figures['losses']} g lost"
-        expected = f"{figures['inputs']} g within {figures['tolerance']} g"
-    else:
-        for stated, allowed in FIGURES:
-            if stated in figures and allowed in figures:
-                recorded, expected = str(figures[stated]), f"{figures[allowed]} at most"
-    return FactFault(
-        kind="material",
-        told=f"is refused by its rule: {reason.detail()}",
-        difference=Difference(field or "type", recorded, expected),
-    )
 
 
 def _misplaced(error: AssertionError, difference: Difference) -> FactFault:

@@ -14,7 +14,9 @@ from events.codec import decode_event
 from events.envelope import Recorded
 from events.material_events import MassBalanceMoved
 from events.passport_terms import ClaimKind
+from events.volume_terms import VolumeTerms
 from market.rules.columns import EPOCH, microseconds
+from market.rules.declared_volumes import DeclaredVolume
 from market.rules.mass_balance import Account, Credit
 from market.rules.materials_remade import Drawn
 from market.rules.orders import Reservation
@@ -24,6 +26,11 @@ from market.rules.product_twins import ProductTwin
 SCHEMA: Final = """
 create table if not exists passport (passport blob primary key, lane int, body blob) without rowid;
 create table if not exists twin (twin blob primary key, lane int, body blob) without rowid;
+create table if not exists volume (
+    volume blob primary key, organisation blob, lane int, quarter text, reference text, document text,
+    withdrawn int, body blob
+) without rowid;
+create index if not exists volume_of on volume (organisation, quarter);
 create table if not exists lot_number (
     facility blob, number text, passport blob, primary key (facility, number)
 ) without rowid;
@@ -87,6 +94,46 @@ class MaterialShelf:
 
     def keep_twin(self, lane: int, twin: ProductTwin) -> None:
         self._put("insert or replace into twin values (?, ?, ?)", twin.twin.bytes, lane, _encode(twin))
+
+    def lane_of_volumes(self, organisation: UUID) -> int | None:
+        """The lane in which an organisation has declared before."""
+        row = self._one("select lane from volume where organisation = ? limit 1", organisation.bytes)
+        return None if row is None else int(row[0])
+
+    def volume(self, volume: UUID) -> DeclaredVolume | None:
+        row = self._one("select body from volume where volume = ?", volume.bytes)
+        return None if row is None else _volumes.decode(row[0])
+
+    def volumes_alike(
+        self, organisation: UUID, volume: UUID, terms: VolumeTerms
+    ) -> tuple[tuple[DeclaredVolume, ...], int]:
+        """As `store.declared_volumes.load_alike`."""
+        rows = self._file.execute(
+            "select body from volume where organisation = ? and not withdrawn and volume <> ?"
+            " and (reference = ? or document = ?) order by volume",
+            (organisation.bytes, volume.bytes, terms.reference, terms.document.sha256),
+        )
+        count = self._one(
+            "select count(*) from volume where organisation = ? and quarter = ? and not withdrawn",
+            organisation.bytes,
+            terms.quarter.isoformat(),
+        )
+        assert count is not None
+        return tuple(_volumes.decode(row[0]) for row in rows.fetchall()), int(count[0])
+
+    def keep_volume(self, lane: int, volume: DeclaredVolume) -> None:
+        terms = volume.terms
+        self._put(
+            "insert or replace into volume values (?, ?, ?, ?, ?, ?, ?, ?)",
+            volume.volume.bytes,
+            volume.organisation.bytes,
+            lane,
+            terms.quarter.isoformat(),
+            terms.reference,
+            terms.document.sha256,
+            volume.withdrawn,
+            _encode(volume),
+        )
 
     def numbered(self, facility: UUID, number: str) -> UUID | None:
         """The passport that has this lot number of the facility."""
@@ -211,4 +258,5 @@ _encode = msgspec.msgpack.Encoder().encode
 _passports = msgspec.msgpack.Decoder(Passport)
 _reservations = msgspec.msgpack.Decoder(Reservation)
 _twins = msgspec.msgpack.Decoder(ProductTwin)
+_volumes = msgspec.msgpack.Decoder(DeclaredVolume)
 _parts = msgspec.msgpack.Decoder(Part)

@@ -59,6 +59,26 @@ def ticket(match: Body, seller: str, buyer: str) -> None:
     out.print(Panel(table, title=f"{seller} sells to {buyer}", expand=False))
 
 
+def consumption(buyer: str, before: Body, after: Body) -> None:
+    """Of one element: what the buyer traded, what it declared, and its shares without and with that."""
+    paragraph(
+        f"{buyer} consumed {_kg(before['traded_kg'])} kg {before['element']} of trades, and declares "
+        f"{_kg(after['declared_kg'])} kg bought elsewhere: {_kg(after['consumption_kg'])} kg"
+    )
+    for old, new in zip(before["stages"], after["stages"], strict=True):
+        third = new["largest_third_country"]
+        largest = "no third country" if third is None else f"{third['country']} {third['share_percent']} %"
+        paragraph(
+            f"  {new['stage']}: in the Union {old['union_percent']} % → [bold]{new['union_percent']} %[/]"
+            f" ({new['benchmark'].replace('_', ' ')}), nobody says {new['undeclared_percent']} %;"
+            f" {largest} ({new['ceiling'].replace('_', ' ')})"
+        )
+
+
+def _kg(text: str) -> str:
+    return f"{Decimal(text):,.3f}"
+
+
 def whole_waterfall(match: Body, seller: str, buyer: str) -> Panel:
     """limit + terms − ask = value of the pair = what the seller gains + what the buyer gains."""
     whole = match["whole"]

@@ -8,7 +8,7 @@ from events.key_files import read_keys
 from market.audit.auditor import audit
 from market.checkpoint_keys import key_file
 from market.client import ClientError
-from market.demo import loop_story, offtake_story, policy_story, printing, rex_story
+from market.demo import crma_story, loop_story, offtake_story, policy_story, printing, rex_story
 from market.demo.clock import DemoClock
 from market.demo.door import DemoError, hold
 from market.demo.orders import Posted
@@ -104,11 +104,13 @@ async def _tell(place: Running, traded: Traded, held: Round, before: Before, say
     loop = await loop_story.tell(place, traded, offtake)
     printing.chapter(10, "Before the furnace: cores by their product's twin, whole magnets for reuse")
     await rex_story.tell(place, traded, loop)
-    printing.chapter(11, "A partner proves its match, offline")
+    printing.chapter(11, "The monitor: shares of consumption, and what was bought elsewhere")
+    await crma_story.tell(traded, buyer)
+    printing.chapter(12, "A partner proves its match, offline")
     async with patiently(say, "waiting for a checkpoint and its cosignature"):
         proof = await prove_match(place, traded, swarf, "buyer")
     printing.proved(proof, buyer)
-    printing.chapter(12, "The audit, from the topics alone")
+    printing.chapter(13, "The audit, from the topics alone")
     await _tell_audit(place, bodies, lane, say)
 
 

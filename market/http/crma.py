@@ -12,16 +12,14 @@ from contracts.store.deliveries import accepted_between
 from events.connections import Connection
 from market import data
 from market.http.access import READERS
+from market.http.crma_map_views import MappedView, SupplierMapView, map_sheet
 from market.http.crma_views import (
     BandedElementView,
     BandedSharesView,
     CoverView,
     ElementView,
-    MappedView,
     SharesView,
-    SupplierMapView,
     banded_sheet,
-    map_sheet,
     shares_sheet,
 )
 from market.http.endpoint import Answer, Call, Nothing, endpoint
@@ -45,14 +43,17 @@ from market.rules.crma import (
     taken_by_delivery,
     taken_by_order,
 )
+from market.rules.crma_declared import Scope, declared_taken
 from market.rules.crma_rules import CrmaRules, rules_on
 from market.rules.crma_suppliers import Bought, supplier_map
 from market.rules.crma_visibility import BandedShares, Counted, see_shares
 from market.rules.dated_rules import DatedRule, read_rules
+from market.rules.declared_volumes import DeclaredVolume
 from market.rules.passport import Passport
 from market.rules.passport_visibility import see_passport
 from market.rules.viewers import OrganisationViewer
 from market.store import crma as store
+from market.store import declared_volumes
 from market.store.passports import load_several
 
 TAG: Final = "CRMA"
@@ -108,8 +109,10 @@ def dated_rules() -> tuple[DatedRule, ...]:
     description=(
         "Of each strategic element: what the Union and each country extracted, processed and recycled of "
         "what was taken, against the benchmarks and the ceiling of Article 5, and stocks as days of net "
-        "imports. A company's own whole, of its confirmed matches or accepted deliveries; the Union's or a "
-        "market's whole for operators and auditors, for everybody else in bands, of finished quarters, and "
+        "imports. Trades and volumes that were declared beside them are told apart and together; of a market "
+        "the latter are those of its members, in the elements of its basis. A company's own whole, of its "
+        "confirmed matches or accepted deliveries; the Union's or a market's whole for operators and "
+        "auditors, for everybody else trades alone, in bands, of finished quarters, and "
         f"of elements that enough groups of companies stand behind. {RATE}"
     ),
 )
@@ -127,6 +130,8 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
     market = None if query.market is None else to_uuid(query.market)
     async with as_desk(call) as connection:
         taken = await _load(connection, query.counted, market, since, until, own, rules)
+        if not banded:
+            taken += [lot for _, lot in await _load_declared(connection, market, since, until, own, rules)]
         least = await store.organisations_min(connection, market) or PUBLIC_MIN
         stock = [] if banded else await store.load_stock(connection, own)
         holders = await _parties(connection, {each.holder for each in stock})
@@ -227,6 +232,22 @@ async def _load(
     ]
 
 
+async def _load_declared(
+    connection: Connection,
+    market: UUID | None,
+    since: date,
+    until: date,
+    own: UUID | None,
+    rules: CrmaRules,
+) -> list[tuple[DeclaredVolume, Taken]]:
+    """Of a market those of its members, in the elements of its basis. DoorError when there are too many."""
+    basis = None if market is None else await store.market_basis(connection, market)
+    found = await declared_volumes.load_counted(connection, since, until, own, market)
+    _check_size(len(found), declared_volumes.VOLUMES_MAX)
+    parties = await _parties(connection, {each.organisation for each in found})
+    return declared_taken(found, parties, rules, Scope(own=own, basis=basis))
+
+
 async def _parties(connection: Connection, organisations: set[UUID]) -> dict[UUID, Party]:
     found = await store.load_organisations(connection, sorted(organisations))
     return {each: Party.of(known) for each, known in found.items()}
@@ -273,8 +294,9 @@ def period(query: PeriodQuery, now: datetime, *, finished: bool) -> tuple[date, 
     cost=COST,
     problems=(422,),
     description=(
-        "Of what the caller bought in confirmed matches: where each element was extracted, processed and "
-        "recycled, by supplier and lot, and the passport or the order that says so (Article 24). What nobody "
+        "Of what the caller bought in confirmed matches, or declared that it bought elsewhere: where each "
+        "element was extracted, processed and recycled, by supplier and lot, and the passport, the order or "
+        "the declaration that says so (Article 24). What nobody "
         f"answered stands as `did_not_answer`. At most {MAPPED_LOTS_MAX} lots. `format=csv` for a file. "
         f"{RATE}"
     ),
@@ -292,14 +314,27 @@ async def read_map(call: Call[Nothing, PeriodQuery]) -> Answer:
         _check_size(len(lots), MAPPED_LOTS_MAX)
         known = await load_several(connection, [each.passport for each in lots if each.passport is not None])
         names = await store.load_organisations(connection, sorted({own, *(each.seller for each in lots)}))
+        declared = await _load_declared(connection, market, since, until, own, rules)
+    _check_size(len(lots) + len(declared), MAPPED_LOTS_MAX)
     bought = [_lot(each, known, {of: Party.of(name) for of, name in names.items()}, rules) for each in lots]
+    bought += [
+        Bought(taken=lot, source="declaration", reference=volume.volume)
+        for volume, lot in declared
+        if _bought(lot, own)
+    ]
+    terms = {volume.volume: volume.terms for volume, _ in declared}
     view = SupplierMapView(
         organisation=to_text("org", own),
         market=query.market,
         since=since,
         until=until,
         counted="confirmed",
-        stages=tuple(MappedView.of(each, names[each.supplier].name) for each in supplier_map(bought)),
+        stages=tuple(
+            MappedView.of(each, terms[each.reference].counterparty, terms[each.reference].document.title)
+            if each.supplier is None
+            else MappedView.of(each, names[each.supplier].name)
+            for each in supplier_map(bought)
+        ),
     )
     return answer(call, view, map_sheet(view), query.format)
 

@@ -4,27 +4,34 @@ from datetime import date
 from typing import Annotated, Final, Self
 
 from events.passport_terms import OriginStage
-from events.vocabulary import MICRO, PPB
-from market.http.ids import FacilityId, MarketId, OrganisationId, Prefix, to_text
+from events.vocabulary import PPB
+from market.http.ids import MarketId, OrganisationId
 from market.http.material import Body
 from market.http.numbers import PERCENT, DecimalKind, Percent
 from market.http.sheets import Bar, Kind, Sheet
-from market.rules.crma import Cover, ElementShares, StageShare, Verdict
-from market.rules.crma_suppliers import MappedStage, Source
+from market.rules.crma import Cover, DeclaredPart, ElementShares, StageShare, Verdict
 from market.rules.crma_visibility import BandedShares, BandedStage, Counted
 from market.rules.viewers import Band
 
 SUM_KG: Final = DecimalKind(unit="kg", digits=12, decimals=6, shown=3, signed=True, example="1700.000")
 SumKg = Annotated[str, SUM_KG.meta()]
 GRAMS_KG: Final = 1_000
-PREFIXES: Final[dict[Source, Prefix]] = {"passport": "pass", "offer": "offer", "lot": "lot"}
 SHARES_NOTE: Final = (
     "Shares of consumption by stage: in the Union, in third countries, and where nobody says. Regulation "
     "(EU) 2024/1252, Article 5. Red: the benchmark."
 )
-MAP_NOTE: Final = (
-    "Where what was bought was extracted, processed and recycled Regulation (EU) 2024/1252, Article 24. An "
-    "empty country: the supplier did not answer."
+DECLARED_NOTE: Final = (
+    "Consumption is what was traded here and what was declared as bought elsewhere; both stand apart, and "
+    "shares are of both."
+)
+BANDS_NOTE: Final = "Of trades alone, in bands, of elements that a crowd stands behind on both sides."
+LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
+    ("inside", "in the Union, traded"),
+    ("inside_declared", "declared"),
+    ("outside", "third countries, traded"),
+    ("outside_declared", "declared"),
+    ("open", "nobody says, traded"),
+    ("open_declared", "declared"),
 )
 
 
@@ -33,14 +40,33 @@ class CountryView(Body, frozen=True, kw_only=True):
     share_percent: Percent
 
 
+class DeclaredPartView(Body, frozen=True, kw_only=True):
+    """Per cent of all consumption that were declared, not traded here: in the Union, in third countries, and
+    where nobody says."""
+
+    union_percent: Percent
+    third_countries_percent: Percent
+    undeclared_percent: Percent
+
+    @classmethod
+    def of(cls, value: DeclaredPart) -> Self:
+        return cls(
+            union_percent=PERCENT.text(value.union_ppb),
+            third_countries_percent=PERCENT.text(value.outside_ppb),
+            undeclared_percent=PERCENT.text(value.undeclared_ppb),
+        )
+
+
 class StageView(Body, frozen=True, kw_only=True):
     """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims.
 
-    `undetermined`: what is undeclared decides.
+    `undetermined`: what is undeclared decides. Shares are of all consumption; `of_declared`: what declared
+    volumes have in them, trades have the rest.
     """
 
     stage: OriginStage
     union_percent: Percent
+    of_declared: DeclaredPartView
     undeclared_percent: Percent
     countries: tuple[CountryView, ...]
     largest_third_country: CountryView | None
@@ -55,6 +81,7 @@ class StageView(Body, frozen=True, kw_only=True):
         return cls(
             stage=value.stage,
             union_percent=PERCENT.text(value.union_ppb),
+            of_declared=DeclaredPartView.of(value.of_declared),
             undeclared_percent=PERCENT.text(value.undeclared_ppb),
             countries=tuple(
                 CountryView(country=each.country, share_percent=PERCENT.text(each.share_ppb))
@@ -71,10 +98,13 @@ class StageView(Body, frozen=True, kw_only=True):
 
 
 class ElementView(Body, frozen=True, kw_only=True):
-    """`documented_percent` of the consumption has a passport; of the rest orders or contracts tell."""
+    """`documented_percent` of the consumption has a passport; of the rest orders, contracts or declarations
+    tell. Consumption is what was traded and what was declared as bought elsewhere."""
 
     element: str
     consumption_kg: SumKg
+    traded_kg: SumKg
+    declared_kg: SumKg
     documented_percent: Percent
     stages: tuple[StageView, ...]
 
@@ -83,17 +113,22 @@ class ElementView(Body, frozen=True, kw_only=True):
         return cls(
             element=value.element,
             consumption_kg=SUM_KG.text(value.consumption_mg),
+            traded_kg=SUM_KG.text(value.consumption_mg - value.declared_mg),
+            declared_kg=SUM_KG.text(value.declared_mg),
             documented_percent=PERCENT.text(value.documented_ppb),
             stages=tuple(map(StageView.of, value.stages)),
         )
 
 
 class CoverView(Body, frozen=True, kw_only=True):
-    """Stocks as days of net imports of the period (Article 23); null where no more came in than went out."""
+    """Stocks as days of net imports of the period (Article 23); null where no more came in than went out.
+    Net imports are those of trades and of declared volumes."""
 
     element: str
     stock_kg: SumKg
     net_imports_kg: SumKg
+    traded_net_imports_kg: SumKg
+    declared_net_imports_kg: SumKg
     days: int | None
 
     @classmethod
@@ -102,6 +137,8 @@ class CoverView(Body, frozen=True, kw_only=True):
             element=value.element,
             stock_kg=SUM_KG.text(value.stock_mg),
             net_imports_kg=SUM_KG.text(value.net_imports_mg),
+            traded_net_imports_kg=SUM_KG.text(value.net_imports_mg - value.declared_mg),
+            declared_net_imports_kg=SUM_KG.text(value.declared_mg),
             days=value.days,
         )
 
@@ -172,7 +209,8 @@ class BandedElementView(Body, frozen=True, kw_only=True):
 
 
 class BandedSharesView(PeriodView, frozen=True, kw_only=True):
-    """What everybody may see: bands, of elements that a crowd stands behind; `bands` are steps of 10 %."""
+    """What everybody may see: bands of trades, of elements that a crowd stands behind; `bands` are steps of
+    10 %. Declared volumes are not in: whoever could change one at will would find the edges of a band."""
 
     rules_as_of: date
     bands: tuple[BandedElementView, ...]
@@ -183,11 +221,15 @@ def shares_sheet(view: SharesView) -> Sheet:
     return Sheet(
         name="crma-shares",
         title=f"Consumption from {view.since} to before {view.until}, {view.counted}",
-        note=SHARES_NOTE,
+        note=f"{SHARES_NOTE} {DECLARED_NOTE}",
         head=(
             "element",
             "stage",
+            "traded_kg",
+            "declared_kg",
             "consumption_kg",
+            "union_traded_percent",
+            "union_declared_percent",
             "union_percent",
             "undeclared_percent",
             "largest_third_country",
@@ -198,7 +240,8 @@ def shares_sheet(view: SharesView) -> Sheet:
             "ceiling",
         ),
         rows=tuple(_row(element, stage) for element, stage in found),
-        key="green: in the Union · ochre: third countries · grey: nobody says · red: benchmark",
+        key="red: benchmark",
+        legend=LEGEND,
         bars=tuple(_bar(element, stage) for element, stage in found),
         whole=PPB,
     )
@@ -209,7 +252,11 @@ def _row(element: ElementView, stage: StageView) -> tuple[str | None, ...]:
     return (
         element.element,
         stage.stage,
+        element.traded_kg,
+        element.declared_kg,
         element.consumption_kg,
+        PERCENT.text(PERCENT.decoded(stage.union_percent) - PERCENT.decoded(stage.of_declared.union_percent)),
+        stage.of_declared.union_percent,
         stage.union_percent,
         stage.undeclared_percent,
         None if third is None else third.country,
@@ -223,10 +270,21 @@ def _row(element: ElementView, stage: StageView) -> tuple[str | None, ...]:
 
 def _bar(element: ElementView, stage: StageView) -> Bar:
     inside, undeclared = PERCENT.decoded(stage.union_percent), PERCENT.decoded(stage.undeclared_percent)
+    of_declared = stage.of_declared
+    declared = [
+        PERCENT.decoded(each)
+        for each in (
+            of_declared.union_percent, of_declared.third_countries_percent, of_declared.undeclared_percent,
+        )
+    ]  # fmt: skip
+    outside = max(0, PPB - inside - undeclared)
     parts: tuple[tuple[Kind, int], ...] = (
-        ("inside", inside),
-        ("outside", max(0, PPB - inside - undeclared)),
-        ("open", undeclared),
+        ("inside", inside - declared[0]),
+        ("inside_declared", declared[0]),
+        ("outside", max(0, outside - declared[1])),
+        ("outside_declared", declared[1]),
+        ("open", undeclared - declared[2]),
+        ("open_declared", declared[2]),
     )
     return Bar(
         label=f"{element.element} {stage.stage} {stage.union_percent} %",
@@ -240,7 +298,7 @@ def banded_sheet(view: BandedSharesView) -> Sheet:
     return Sheet(
         name="crma-shares",
         title=f"Consumption of the Union from {view.since} to before {view.until}, {view.counted}",
-        note=f"{SHARES_NOTE} In bands, of elements that a crowd stands behind on both sides.",
+        note=f"{SHARES_NOTE} {BANDS_NOTE}",
         head=(
             "element",
             "stage",
@@ -279,76 +337,3 @@ def banded_sheet(view: BandedSharesView) -> Sheet:
         ),
         whole=PPB,
     )
-
-
-class MappedView(Body, frozen=True, kw_only=True):
-    """A part of an element of a lot. `country` null with `did_not_answer`: a legal state.
-
-    `source` says where the answer stands, `reference` in which passport or order.
-    """
-
-    supplier: OrganisationId
-    supplier_name: str
-    element: str
-    stage: OriginStage
-    did_not_answer: bool
-    country: str | None
-    share_percent: Percent
-    mass_kg: SumKg
-    facility: FacilityId | None
-    site: str | None
-    strategic_project: bool
-    source: Source
-    reference: str
-
-    @classmethod
-    def of(cls, value: MappedStage, name: str) -> Self:
-        return cls(
-            supplier=to_text("org", value.supplier),
-            supplier_name=name,
-            element=value.element,
-            stage=value.stage,
-            did_not_answer=value.country is None,
-            country=value.country,
-            share_percent=PERCENT.text(value.share_ppb),
-            mass_kg=SUM_KG.text(value.mass_mg),
-            facility=None if value.facility is None else to_text("fac", value.facility),
-            site=value.site,
-            strategic_project=value.strategic_project,
-            source=value.source,
-            reference=to_text(PREFIXES[value.source], value.reference),
-        )
-
-
-class SupplierMapView(PeriodView, frozen=True, kw_only=True):
-    stages: tuple[MappedView, ...]
-
-
-def map_sheet(view: SupplierMapView) -> Sheet:
-    names = MappedView.__struct_fields__
-    masses: dict[tuple[str, str, str], int] = {}
-    for each in view.stages:
-        place = (each.element, each.stage, each.country or "did not answer")
-        masses[place] = masses.get(place, 0) + SUM_KG.parse(each.mass_kg)
-    return Sheet(
-        name="crma-supplier-map",
-        title=f"Suppliers from {view.since} to before {view.until}",
-        note=MAP_NOTE,
-        head=names,
-        rows=tuple(tuple(_cell(getattr(each, name)) for name in names) for each in view.stages),
-        key="kg of the element, by stage and country; grey: the supplier did not answer",
-        bars=tuple(
-            Bar(
-                label=f"{element} {stage} {country}",
-                parts=(("open" if country == "did not answer" else "inside", mass),),
-            )
-            for (element, stage, country), mass in sorted(masses.items())
-        ),
-        whole=max(masses.values(), default=MICRO),
-    )
-
-
-def _cell(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)

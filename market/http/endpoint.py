@@ -60,6 +60,7 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "transformation": "tra",
     "policy": "pol",
     "twin": "twin",
+    "volume": "vol",
     "import": "imp",
     "webhook": "hook",
     "message": "msg",

@@ -31,6 +31,7 @@ Prefix = Literal[
     "tra",
     "pol",
     "twin",
+    "vol",
     "imp",
     "hook",
     "msg",
@@ -77,6 +78,7 @@ MessageId = Annotated[str, _meta("msg", "a message to a webhook")]
 TransformationId = Annotated[str, _meta("tra", "a transformation")]
 PolicyId = Annotated[str, _meta("pol", "a procurement policy")]
 ProductTwinId = Annotated[str, _meta("twin", "a product twin")]
+DeclaredVolumeId = Annotated[str, _meta("vol", "a volume that was declared")]
 ImportId = Annotated[str, _meta("imp", "an import of a file")]
 SupplyId = Annotated[
     str,

@@ -155,6 +155,7 @@ PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, exam
 PERCENT_POSITIVE = DecimalKind(
     unit="%", digits=3, decimals=7, at_most_hundred=True, positive=True, example="85"
 )
+VOLUME_KG = DecimalKind(unit="kg", digits=8, decimals=6, shown=3, positive=True, example="1600.000")
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
 PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
 RATIO = DecimalKind(unit="kg per kg", digits=6, decimals=9, example="0.12")
@@ -204,6 +205,8 @@ Millimetres = Annotated[str, MILLIMETRES.meta()]
 MillimetresPositive = Annotated[str, MILLIMETRES_POSITIVE.meta()]
 MinutesPositive = Annotated[str, MINUTES_POSITIVE.meta()]
 Percent = Annotated[str, PERCENT.meta()]
+PercentPositive = Annotated[str, PERCENT_POSITIVE.meta()]
+VolumeKg = Annotated[str, VOLUME_KG.meta()]
 Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]
 Ratio = Annotated[str, RATIO.meta()]

@@ -1,10 +1,12 @@
-"""What the catalogue of problems says of passports: statuses of refusals, names of members on the wire."""
+"""What the catalogue of problems says of passports and declared volumes: statuses of refusals, names of
+members on the wire."""
 
 from http import HTTPStatus
 from typing import Final
 
 from events.refusal import Refusal
 from market.rules import passport_refusals as refusals
+from market.rules import volume_defects as volumes
 
 PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
     refusals.PassportUnknown: HTTPStatus.NOT_FOUND,
@@ -69,7 +71,35 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
     ),
 }
 
+DECLARED_REFUSED: Final[dict[type[Refusal], int]] = {
+    volumes.VolumeUnknown: HTTPStatus.NOT_FOUND,
+    **dict.fromkeys(
+        (
+            volumes.VolumeWithdrawnAlready,
+            volumes.VolumeCorrectsOther,
+            volumes.VolumeDeclaredTwice,
+            volumes.VolumeTradedHere,
+            volumes.VolumesOfQuarterUsed,
+        ),
+        HTTPStatus.CONFLICT,
+    ),
+    **dict.fromkeys(
+        (
+            volumes.VolumeAboveLot,
+            volumes.QuarterNotFirstDay,
+            volumes.QuarterNotBegun,
+            volumes.DocumentInFuture,
+            volumes.ElementNotMonitored,
+            volumes.PreConsumerNotRecycled,
+            volumes.PreConsumerAboveShare,
+            volumes.RecycledWithoutEvidence,
+        ),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
+}
+
 PASSPORT_RENAMED: Final[dict[str, str]] = {
     "mass_mg": "mass_g",
+    "contained_mg": "contained_kg",
     "share_ppb": "share_percent",
 }

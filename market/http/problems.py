@@ -1,5 +1,5 @@
 """The catalogue of problems (RFC 9457): every refusal and fault of a request. HTTP statuses stand only
-here, those of agreements in `contract_problems` and `volume_problems`, of passports in
+here, those of agreements in `contract_problems` and `volume_problems`, of passports and declared volumes in
 `passport_problems`."""
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from events.refusal import Refusal, Refusals
 from market.http.contract_problems import CONTRACT_REFUSED, CONTRACT_RENAMED
 from market.http.faults import Fault, InvalidInputError
 from market.http.logs import Trace, trace_of, write_unhandled
-from market.http.passport_problems import PASSPORT_REFUSED, PASSPORT_RENAMED
+from market.http.passport_problems import DECLARED_REFUSED, PASSPORT_REFUSED, PASSPORT_RENAMED
 from market.http.volume_problems import VOLUME_REFUSED
 from market.rules import defects, forecast_defects, policy_defects, refusals, twin_defects
 
@@ -183,6 +183,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     **CONTRACT_REFUSED,
     **VOLUME_REFUSED,
     **PASSPORT_REFUSED,
+    **DECLARED_REFUSED,
     **dict.fromkeys(
         (
             found

@@ -26,11 +26,24 @@ MEDIA_TYPES: Final[dict[Shape, str]] = {
 SHAPES: Final = (MEDIA_TYPES["csv"], MEDIA_TYPES["svg"], MEDIA_TYPES["html"])
 ANYTHING: Final = frozenset({"*/*", "application/*"})
 
-Kind = Literal["inside", "outside", "open", "low", "middle", "high"]
+Kind = Literal[
+    "inside",
+    "outside",
+    "open",
+    "inside_declared",
+    "outside_declared",
+    "open_declared",
+    "low",
+    "middle",
+    "high",
+]
 FILLS: Final[dict[Kind, str]] = {
     "inside": "#1b5e20",
     "outside": "#c9a227",
     "open": "#bbbbbb",
+    "inside_declared": "#81c784",
+    "outside_declared": "#eedd9a",
+    "open_declared": "#e4e4e4",
     "low": "#1b5e20",
     "middle": "#7cb342",
     "high": "#c5e1a5",
@@ -42,6 +55,8 @@ ROW_PX: Final = 18
 LABEL_PX: Final = 220
 BARS_PX: Final = 600
 TEXT_PX: Final = 12
+LEGEND_COLUMNS: Final = 2
+LEGEND_PX: Final = 200
 
 STYLE: Final = """
 body { font: 11pt/1.45 Georgia, serif; color: #111; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
@@ -67,7 +82,8 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
-    """Figures as rows of text and as bars; `whole` is the length of the longest bar."""
+    """Figures as rows of text and as bars; `whole` is the length of the longest bar. `legend`: what each kind
+    of part is, where `key` does not say it."""
 
     name: str
     title: str
@@ -77,6 +93,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     key: str
     bars: tuple[Bar, ...]
     whole: int
+    legend: tuple[tuple[Kind, str], ...] = ()
 
 
 def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
@@ -160,11 +177,17 @@ def _written(root: Element, method: Literal["xml", "html"]) -> str:
 
 
 def _drawing(sheet: Sheet) -> Element:
-    width, height = LABEL_PX + BARS_PX, (len(sheet.bars) + 1) * ROW_PX
+    lines = -(-len(sheet.legend) // LEGEND_COLUMNS)
+    width, height = LABEL_PX + BARS_PX, (len(sheet.bars) + 1 + lines) * ROW_PX
     drawing = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", role="img")
     text(drawing, "title", sheet.title)
     for number, bar in enumerate(sheet.bars):
         _draw(drawing, bar, number * ROW_PX, max(1, sheet.whole))
+    for number, (kind, meaning) in enumerate(sheet.legend):
+        line, column = divmod(number, LEGEND_COLUMNS)
+        left, top = LABEL_PX + column * LEGEND_PX, (len(sheet.bars) + line) * ROW_PX
+        _box(drawing, left, top, TEXT_PX, FILLS[kind])
+        _label(drawing, meaning, left + ROW_PX, top)
     _label(drawing, sheet.key, LABEL_PX, height - ROW_PX)
     return drawing
 

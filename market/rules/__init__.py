@@ -32,7 +32,9 @@ In the order of reading, each line from what a command meets first to what it re
     ahead        forecast_supply (orders of what is not there yet), forecast_units (no unit twice);
                  returns (of products, years ahead), weibull (their lives); return_chances (quantiles),
                  poisson_binomial
-    the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where),
+    the union    crma (shares of consumption, days of cover), crma_suppliers (who took it from where);
+                 declared_volumes (not traded here), volume_content, crma_declared (as the monitor counts
+                 them),
                  crma_statement (of a product's magnets); crma_rules (what applies when)
     who sees     record_visibility, audience; visibility, proof_visibility, passport_visibility,
                  crma_visibility; viewers,
@@ -45,5 +47,6 @@ In the order of reading, each line from what a command meets first to what it re
     who trades   parties, papers, keys, initiatives, members, callers
     the market   inputs (recorded from elsewhere, and rule sets); recoveries (of the record)
     saying no    refusals (the desk), defects (a draft's content), policy_defects,
-                 forecast_defects, twin_defects, passport_refusals; wellformed, unread, wording
+                 forecast_defects, twin_defects, volume_defects, passport_refusals; wellformed, unread,
+                 wording
 """

@@ -73,6 +73,9 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
     ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
 )
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from market.rules.book import Book
@@ -188,6 +191,9 @@ def material_audience(
     """`lot` as the fact leaves it, None of a fact about several; `counterparties` of a trade in it."""
     match fact:
         case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved() | ProductTwinStated():
+            return frozenset({fact.organisation})
+        case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
+            # Whom it buys of is what a competitor would like to know; the monitor tells of sums.
             return frozenset({fact.organisation})
         case PassportIssued() | PassportCorrected() | PassportRetired():
             return NOBODY if lot is None else lot.parties | counterparties

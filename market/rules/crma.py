@@ -40,7 +40,7 @@ class Party(Struct, frozen=True, kw_only=True):
 class Taken(Struct, frozen=True, kw_only=True):
     """Material that `buyer` took of `seller`: milligrams by element, and where each stage took place.
 
-    `documented`: a passport says so, not only the order.
+    `documented`: a passport says so, not only the order. `declared`: it was not traded here.
     """
 
     seller: Party
@@ -48,6 +48,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     elements: dict[str, int]
     origin: tuple[OriginShare, ...]
     documented: bool
+    declared: bool = False
 
 
 class CountryShare(Struct, frozen=True, kw_only=True):
@@ -59,12 +60,14 @@ class StageShare(Struct, frozen=True, kw_only=True):
     """Of one element's consumption: what the Union and each country did at a stage, largest first.
 
     `undeclared_ppb`: of it nobody says where, or, for recycling, whether. `benchmark`: whether the Union's
-    share reaches it; `ceiling`: whether no third country is above it.
+    share reaches it; `ceiling`: whether no third country is above it. `of_declared`: what volumes that were
+    not traded here have in the first two and in third countries' share; trades have the rest.
     """
 
     stage: OriginStage
     union_ppb: int
     undeclared_ppb: int
+    of_declared: "DeclaredPart"
     countries: tuple[CountryShare, ...]
     largest_third: CountryShare | None
     benchmark_ppb: int | None
@@ -73,11 +76,21 @@ class StageShare(Struct, frozen=True, kw_only=True):
     ceiling: Verdict
 
 
+class DeclaredPart(Struct, frozen=True, kw_only=True):
+    """Of all consumption: each is what the trades alone leave of the whole share."""
+
+    union_ppb: int
+    outside_ppb: int
+    undeclared_ppb: int
+
+
 class ElementShares(Struct, frozen=True, kw_only=True):
-    """`documented_ppb`: the part of consumption that a passport describes. Masses by group of companies."""
+    """`documented_ppb`: the part of consumption that a passport describes; `declared_mg`: what of it was not
+    traded here. Masses by group of companies."""
 
     element: str
     consumption_mg: int
+    declared_mg: int
     documented_ppb: int
     stages: tuple[StageShare, ...]
     bought_mg: dict[UUID, int]
@@ -85,11 +98,15 @@ class ElementShares(Struct, frozen=True, kw_only=True):
 
 
 class Cover(Struct, frozen=True, kw_only=True):
-    """`days` of net imports that stocks last, rounded down; None where no more came in than went out."""
+    """`days` of net imports that stocks last, rounded down; None where no more came in than went out.
+
+    `declared_mg`: what of the net imports was not traded here.
+    """
 
     element: str
     stock_mg: int
     net_imports_mg: int
+    declared_mg: int
     period_days: int
     days: int | None
 
@@ -135,20 +152,25 @@ def taken_by_delivery(
 
     Without a passport nobody says where the material comes from.
     """
-    net_wet_g, moisture_ppb = mass
-    dry_mg = net_wet_g * (PPB - moisture_ppb) * MG_PER_G
     seller, buyer = parties
     return Taken(
         seller=seller,
         buyer=buyer,
-        elements={
-            element: dry_mg * fractions_ppb[element] // PPB**2
-            for element in rules.strategic
-            if element in fractions_ppb
-        },
+        elements=delivered_masses(fractions_ppb, mass, rules.strategic),
         origin=() if passport is None else passport.origin,
         documented=passport is not None,
     )
+
+
+def delivered_masses(
+    fractions_ppb: Mapping[str, int], mass: tuple[int, int], elements: Sequence[str]
+) -> dict[str, int]:
+    """Milligrams of the elements that were settled, as `taken_by_delivery` has its arguments."""
+    net_wet_g, moisture_ppb = mass
+    dry_mg = net_wet_g * (PPB - moisture_ppb) * MG_PER_G
+    return {
+        element: dry_mg * fractions_ppb[element] // PPB**2 for element in elements if element in fractions_ppb
+    }
 
 
 def stated_origin(steps: Iterable[OriginStep]) -> tuple[OriginShare, ...]:
@@ -190,9 +212,11 @@ def _element_shares(element: str, taken: Sequence[Taken], rules: CrmaRules) -> E
         sold[each.seller.group] = sold.get(each.seller.group, 0) + mass_mg
     consumption_mg = sum(mass_mg for _, mass_mg in lots)
     documented_mg = sum(mass_mg for each, mass_mg in lots if each.documented)
+    declared_mg = sum(mass_mg for each, mass_mg in lots if each.declared)
     return ElementShares(
         element=element,
         consumption_mg=consumption_mg,
+        declared_mg=declared_mg,
         documented_ppb=_ppb(documented_mg * PPB, consumption_mg),
         stages=tuple(_stage_share(stage, lots, consumption_mg, rules) for stage in ORIGIN_STAGES),
         bought_mg=bought,
@@ -203,13 +227,8 @@ def _element_shares(element: str, taken: Sequence[Taken], rules: CrmaRules) -> E
 def _stage_share(
     stage: OriginStage, lots: Sequence[tuple[Taken, int]], consumption_mg: int, rules: CrmaRules
 ) -> StageShare:
-    scaled: dict[str, int] = {}
-    for each, mass_mg in lots:
-        for part in each.origin:
-            if part.stage == stage:
-                scaled[part.country] = scaled.get(part.country, 0) + mass_mg * part.share_ppb
-    whole = consumption_mg * PPB
-    undeclared = whole - sum(scaled.values())
+    scaled = _by_country(stage, lots)
+    undeclared = consumption_mg * PPB - sum(scaled.values())
     silent = 0 if stage in SILENCE_IS_NONE else undeclared
     inside = sum(mass for country, mass in scaled.items() if country in rules.union)
     order = sorted(scaled, key=lambda country: (-scaled[country], country))
@@ -220,6 +239,7 @@ def _stage_share(
         stage=stage,
         union_ppb=_ppb(inside, consumption_mg),
         undeclared_ppb=_ppb(undeclared, consumption_mg),
+        of_declared=_declared_part(stage, lots, consumption_mg, rules),
         countries=tuple(
             CountryShare(country=country, share_ppb=_ppb(scaled[country], consumption_mg))
             for country in order
@@ -232,6 +252,38 @@ def _stage_share(
         ceiling_ppb=rules.ceiling_ppb,
         ceiling=_at_most(outside, silent, rules.ceiling_ppb, consumption_mg),
     )
+
+
+def _by_country(stage: OriginStage, lots: Sequence[tuple[Taken, int]]) -> dict[str, int]:
+    """Milligrams × parts per billion."""
+    scaled: dict[str, int] = {}
+    for each, mass_mg in lots:
+        for part in each.origin:
+            if part.stage == stage:
+                scaled[part.country] = scaled.get(part.country, 0) + mass_mg * part.share_ppb
+    return scaled
+
+
+def _declared_part(
+    stage: OriginStage, lots: Sequence[tuple[Taken, int]], consumption_mg: int, rules: CrmaRules
+) -> DeclaredPart:
+    """What trades leave, so that both add up to what is shown of the whole."""
+    traded = [lot for lot in lots if not lot[0].declared]
+    if len(traded) == len(lots):
+        return DeclaredPart(union_ppb=0, outside_ppb=0, undeclared_ppb=0)
+    union, outside, undeclared = (
+        _ppb(of_all, consumption_mg) - _ppb(of_trades, consumption_mg)
+        for of_all, of_trades in zip(_parts(stage, lots, rules), _parts(stage, traded, rules), strict=True)
+    )
+    return DeclaredPart(union_ppb=union, outside_ppb=outside, undeclared_ppb=undeclared)
+
+
+def _parts(stage: OriginStage, lots: Sequence[tuple[Taken, int]], rules: CrmaRules) -> tuple[int, int, int]:
+    """In the Union, in third countries, and where nobody says: milligrams × parts per billion."""
+    scaled = _by_country(stage, lots)
+    inside = sum(mass for country, mass in scaled.items() if country in rules.union)
+    stated = sum(scaled.values())
+    return inside, stated - inside, sum(mass_mg for _, mass_mg in lots) * PPB - stated
 
 
 def _at_least(known: int, silent: int, least_ppb: int | None, consumption_mg: int) -> Verdict:
@@ -268,6 +320,7 @@ def cover(
     if period_days <= 0:
         raise ValueError("a period has days")
     net = dict.fromkeys(rules.strategic, 0)
+    declared = dict.fromkeys(rules.strategic, 0)
     for each in taken:
         into, out_of = _inside(each.buyer, rules, within), _inside(each.seller, rules, within)
         foreign = (each.seller if into else each.buyer).country not in rules.union
@@ -276,11 +329,13 @@ def cover(
         for element, mass_mg in each.elements.items():
             if element in net:
                 net[element] += mass_mg if into else -mass_mg
+                declared[element] += (mass_mg if into else -mass_mg) * each.declared
     return tuple(
         Cover(
             element=element,
             stock_mg=stocks_mg.get(element, 0),
             net_imports_mg=net_mg,
+            declared_mg=declared[element],
             period_days=period_days,
             days=stocks_mg.get(element, 0) * period_days // net_mg if net_mg > 0 else None,
         )

@@ -10,11 +10,11 @@ from events.passport_terms import ORIGIN_STAGES, OriginStage
 from events.vocabulary import PPB
 from market.rules.crma import SILENCE_IS_NONE, Taken
 
-Source = Literal["passport", "offer", "lot"]
+Source = Literal["passport", "offer", "lot", "declaration"]
 
 
 class Bought(Struct, frozen=True, kw_only=True):
-    """A lot, and the passport or the order that says where it comes from."""
+    """A lot, and the passport, the order or one's own declaration that says where it comes from."""
 
     taken: Taken
     source: Source
@@ -22,12 +22,13 @@ class Bought(Struct, frozen=True, kw_only=True):
 
 
 class MappedStage(Struct, frozen=True, kw_only=True):
-    """A part of an element of a lot. `country` None: the supplier did not answer, which is a legal state.
+    """A part of an element of a lot. `country` None: the supplier did not answer, which is a legal state;
+    `supplier` None: it is nobody of the platform.
 
     `facility` and `site` as far as the buyer may see them. Milligrams are rounded down.
     """
 
-    supplier: UUID
+    supplier: UUID | None
     source: Source
     reference: UUID
     element: str
@@ -41,8 +42,10 @@ class MappedStage(Struct, frozen=True, kw_only=True):
 
 
 def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
-    """In the order of suppliers, lots, elements and stages."""
-    lots = sorted(bought, key=lambda each: (each.taken.seller.organisation, each.reference))
+    """In the order of suppliers, lots, elements and stages; what was not traded here comes last."""
+    lots = sorted(
+        bought, key=lambda each: (each.taken.declared, each.taken.seller.organisation, each.reference)
+    )
     return tuple(
         part
         for lot in lots
@@ -55,11 +58,12 @@ def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
 
 def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
     answered_ppb = 0
+    supplier = None if lot.taken.declared else lot.taken.seller.organisation
     for share in lot.taken.origin:
         if share.stage == stage:
             answered_ppb += share.share_ppb
             yield MappedStage(
-                supplier=lot.taken.seller.organisation,
+                supplier=supplier,
                 source=lot.source,
                 reference=lot.reference,
                 element=element,
@@ -74,7 +78,7 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
     if answered_ppb < PPB and stage not in SILENCE_IS_NONE:
         silent_ppb = PPB - answered_ppb
         yield MappedStage(
-            supplier=lot.taken.seller.organisation,
+            supplier=supplier,
             source=lot.source,
             reference=lot.reference,
             element=element,

@@ -1,8 +1,8 @@
 """What a viewer may see of shares of consumption. All doors ask only here.
 
 A company sees its own whole, an auditor everybody's, an operator everybody's of matches but no more than the
-public of what only contracts say; everybody sees the Union's or a market's in bands, of an element that a
-crowd stands behind on both sides.
+public of what only contracts say; everybody sees the Union's or a market's trades in bands, of an element
+that a crowd stands behind on both sides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,8 @@ def see_shares(
     organisations_min: int,
     of: UUID | None = None,
 ) -> SeenShares:
-    """`of`: whose consumption it is; None: the Union's or a market's."""
+    """`of`: whose consumption it is; None: the Union's or a market's. Bands hold no declared
+    volumes: they cost nothing and are corrected at will, so they would find the edges of a band."""
     match viewer:
         case AuditorViewer():
             return tuple(shares)
@@ -75,6 +76,7 @@ def see_shares(
 
 
 def _banded(shares: Sequence[ElementShares], organisations_min: int) -> tuple[BandedShares, ...]:
+    assert not any(each.declared_mg for each in shares), "bands are of trades alone"
     return tuple(
         _band(each)
         for each in shares

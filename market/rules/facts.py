@@ -68,6 +68,7 @@ from events.party_events import (
     WebhookRemoved,
     WebhookSecretRotated,
 )
+from market.rules.declared_volumes import DeclaredVolumeFact
 from market.rules.passport import PassportFact
 
 SupplyFact: TypeAlias = (
@@ -103,7 +104,13 @@ MarketFact: TypeAlias = (
     | QuoteAsked
 )
 MaterialFact: TypeAlias = (
-    LotReserved | LotReleased | PassportFact | PassportTransformed | MassBalanceMoved | ProductTwinStated
+    LotReserved
+    | LotReleased
+    | PassportFact
+    | PassportTransformed
+    | MassBalanceMoved
+    | ProductTwinStated
+    | DeclaredVolumeFact
 )
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
 PolicyFact: TypeAlias = PolicyPublished | PolicyRetired

@@ -10,6 +10,7 @@ from typing import assert_never
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.callers import Caller
 from events.decision import Decision, Moment
@@ -22,9 +23,20 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
     ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
 )
 from events.passport_terms import ClaimKind, PassportContent
-from market.rules import passports, product_twins, transformations
+from market.rules import declared_volumes, passports, product_twins, transformations
+from market.rules.declared_volumes import (
+    CorrectVolume,
+    DeclaredVolumeFact,
+    DeclareVolume,
+    VolumeState,
+    WithdrawVolume,
+    masses_mg,
+)
 from market.rules.mass_balance import Account
 from market.rules.orders import Reservation
 from market.rules.parties import Facility, FacilityDetails
@@ -138,6 +150,38 @@ def stated_again(twin: ProductTwin | None, event: Recorded, fact: ProductTwinSta
     )
     state = TwinState(lanes=ANY_LANES, twin=twin, record=bill_of(fact.terms.magnets))
     return product_twins.state_twin(state, argument, _moment(event))
+
+
+def declared_again(state: VolumeState, event: Recorded, fact: DeclaredVolumeFact) -> Decision:
+    """The lot of a passport that it names is taken to hold as much, and not to be traded here.
+
+    Raises what the rule raises.
+    """
+    caller, moment = _caller(event), _moment(event)
+    version = 0 if state.volume is None else state.volume.version
+    match fact:
+        case VolumeDeclared():
+            state = replace(state, lot_mg=masses_mg(fact.terms))
+            declaring = DeclareVolume(caller=caller, volume=fact.volume, terms=fact.terms)
+            return declared_volumes.declare(state, declaring, moment)
+        case VolumeCorrected():
+            state = replace(state, lot_mg=masses_mg(fact.terms))
+            correcting = CorrectVolume(
+                caller=caller,
+                volume=fact.volume,
+                expected_version=version,
+                corrects=fact.corrects,
+                reason=fact.reason,
+                terms=fact.terms,
+            )
+            return declared_volumes.correct(state, correcting, moment)
+        case VolumeWithdrawn():
+            withdrawing = WithdrawVolume(
+                caller=caller, volume=fact.volume, expected_version=version, reason=fact.reason
+            )
+            return declared_volumes.withdraw(state, withdrawing, moment)
+        case _:
+            assert_never(fact)
 
 
 def transformed_again(whole: Whole) -> Decision:

@@ -18,12 +18,17 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
     ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
 )
 from events.writes import Write
+from market.rules.declared_volumes import DeclaredVolumeFact
 from market.rules.facts import MaterialFact
 from market.rules.passport import PassportFact
 from market.store import (
     clearings,
+    declared_volumes,
     initiatives,
     inputs,
     markets,
@@ -85,6 +90,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
     of_passports: list[tuple[Recorded, PassportFact]] = []
     of_transformations: list[tuple[Recorded, transformations.TransformationFact]] = []
     of_twins: list[tuple[Recorded, ProductTwinStated]] = []
+    of_volumes: list[tuple[Recorded, DeclaredVolumeFact]] = []
     for event in events:
         fact = cast(MaterialFact, event.data)
         match fact:
@@ -94,6 +100,8 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
                 of_transformations.append((event, fact))
             case ProductTwinStated():
                 of_twins.append((event, fact))
+            case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
+                of_volumes.append((event, fact))
             case PassportTransferred():
                 lots.append(event)
                 of_passports.append((event, fact))
@@ -106,6 +114,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
         await passports.apply(connection, of_passports)
     await transformations.apply(connection, of_transformations)
     await product_twins.apply(connection, of_twins)
+    await declared_volumes.apply(connection, of_volumes)
 
 
 async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.market_terms import SupplyTerms
+from events.vocabulary import MarketBasis
 from market.rules.parties import Organisation
 from market.rules.passport import Passport
 from market.store import bodies, passports
@@ -113,6 +114,15 @@ async def load_stock(connection: Connection, holder: UUID | None) -> list[Passpo
     else:
         rows = await connection.fetch(READ_HELD, holder, LOTS_MAX + 1)
     return list((await passports.load_several(connection, [row["passport"] for row in rows])).values())
+
+
+READ_BASIS = "select body from market where market = $1"
+
+
+async def market_basis(connection: Connection, market: UUID) -> MarketBasis | None:
+    """None: there is no such market."""
+    body = await connection.fetchval(READ_BASIS, market)
+    return None if body is None else bodies.market_terms(body).basis
 
 
 READ_TERMS = "select body from market where $1::uuid is null or market = $1"

@@ -35,6 +35,8 @@ STATE: Final = (
     "lineage_edge",
     "claim_credit",
     "product_twin",
+    "declared_volume",
+    "declared_volume_step",
     *contracts.STATE,
 )
 

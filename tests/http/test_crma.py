@@ -37,6 +37,22 @@ async def traded(shop: Shop, seller: Firm, passport: UUID | None = None, **chang
     await scene.conclude(await scene.plan())
 
 
+async def issue_metal(shop: Shop, seller: Firm) -> UUID:
+    """A passport of LOT-1 that an order of `traded` may name."""
+    passport = UUID(int=77)
+    stated = content(
+        seller.facility,
+        "LOT-1",
+        form="metal",
+        net_wet_g=10_000_000,
+        composition=assayed(Nd=28, Pr=7, Dy=1, Th=0),
+    )
+    await passports.issue(
+        shop.scene.desk, IssuePassport(caller=seller.trader, passport=passport, content=stated)
+    )
+    return passport
+
+
 async def get(shop: Shop, path: str, by: Firm, *roles: Any, **headers: str) -> Any:
     return await shop.ask("GET", path, by=by, roles=roles or ("trader",), headers=headers)
 
@@ -141,17 +157,7 @@ async def test_the_supplier_map_names_sources_and_who_did_not_answer(
 async def test_a_passport_goes_before_the_order_without_its_sites(
     shop: Shop, seller: Firm, buyer: Firm
 ) -> None:
-    passport = UUID(int=77)
-    stated = content(
-        seller.facility,
-        "LOT-1",
-        form="metal",
-        net_wet_g=10_000_000,
-        composition=assayed(Nd=28, Pr=7, Dy=1, Th=0),
-    )
-    await passports.issue(
-        shop.scene.desk, IssuePassport(caller=seller.trader, passport=passport, content=stated)
-    )
+    passport = await issue_metal(shop, seller)
     stock = (await get(shop, SHARES, seller)).json()["cover"]
     assert [("Nd", "2800.000", None), ("Pr", "700.000", None), ("Dy", "100.000", None)] == [
         (each["element"], each["stock_kg"], each["days"]) for each in stock

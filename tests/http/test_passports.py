@@ -168,7 +168,26 @@ async def test_unknown_units_and_stages_are_no_form(shop: Shop, seller: Firm) ->
     assert before == await shop.rows()
 
 
+async def test_no_request_can_close_a_cycle(shop: Shop, seller: Firm) -> None:
+    """Ids of what is made are the record's to give, and a lot number stands for one lot."""
+    passport = await issued(shop, seller)
+    (output,) = TRANSFORMATION["outputs"]
+    tries: list[tuple[dict[str, Any], int, str]] = [
+        ({"outputs": [{**output, "passport": passport}]}, 400, "/outputs/0/passport"),
+        ({"outputs": [{**output, "lot_number": PASSPORT["lot_number"]}]}, 409, "/outputs/0/lot_number"),
+        ({"inputs": [{"passport": f"pass_{UUID(int=9).hex}", "net_wet_t": "1"}]}, 404, "/inputs/0/passport"),
+    ]
+    before = await shop.rows()
+    for changes, status, pointer in tries:
+        answer = await shop.ask("POST", WORK, by=seller, body=work(seller, passport, **changes))
+        told = [error["pointer"] for error in answer.json()["errors"]]
+        assert (status, True) == (answer.status_code, pointer in told), answer.text
+    assert before == await shop.rows()
+
+
 async def test_claims_without_evidence_and_expired_papers_at_once(shop: Shop, seller: Firm) -> None:
+    await shop.token(seller)
+    before = await shop.rows()
     paper = {
         "scheme": "irma",
         "reference": "i-1",
@@ -184,6 +203,10 @@ async def test_claims_without_evidence_and_expired_papers_at_once(shop: Shop, se
         answer.status_code,
         [error["code"] for error in answer.json()["errors"]],
     )
+    expired, unsupported = (error["detail"] for error in answer.json()["errors"])
+    assert "2025-01-01" in expired
+    assert "A claim of recycled names at least one document that supports it." == unsupported
+    assert before == await shop.rows()
 
 
 async def test_a_correction_shows_in_the_passport_and_both_in_its_history(shop: Shop, seller: Firm) -> None:

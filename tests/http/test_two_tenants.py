@@ -23,7 +23,15 @@ from events.passport_terms import OriginShare
 from events.policy_terms import PolicyTerms
 from events.price_clauses import FlatPrice
 from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
-from market.commands import inputs, matches, parties, passports, product_twins, transformations
+from market.commands import (
+    declared_volumes,
+    inputs,
+    matches,
+    parties,
+    passports,
+    product_twins,
+    transformations,
+)
 from market.http.access import OVERSEERS
 from market.http.app import HANDLERS, declared
 from market.http.endpoint import Endpoint
@@ -31,6 +39,7 @@ from market.http.feed import LINES
 from market.http.ids import to_text
 from market.http.row_files import NDJSON
 from market.imports import Imports
+from market.rules.declared_volumes import DeclareVolume
 from market.rules.parties import CertificateDetails, LicenceDetails
 from market.rules.passports import IssuePassport
 from market.rules.policy_references import PolicyReference
@@ -43,6 +52,7 @@ from tests.http.shop import Shop
 from tests.http.test_feed import FEED, streaming
 from tests.market_support import START, Firm, Scene, done, publish_values, published, rule_set
 from tests.passport_support import content, made, magnet_record, product, transform
+from tests.passport_support import declared as volume_terms
 from tests.process_support import eventually
 from tests.receiver_support import Got, Receiver, receiving
 from tests.sentinels import figure, found, identity
@@ -131,7 +141,7 @@ async def street(shop: Shop) -> Street:
         papers[firm.organisation] = (certificate, licence)
         asked_for.append(event)
     policy = await published(scene, buyer.trader, PolicyTerms(origins_excluded=("AQ",)))
-    twin = await state_twin(shop, seller)
+    twin, volume = await state_twin(shop, seller), await declare_volume(shop, seller)
     orders = await post_orders(shop, papers[seller.organisation][0], policy)
     loop = await go_round(shop, seller)
     plan = await scene.plan()
@@ -154,6 +164,7 @@ async def street(shop: Shop) -> Street:
     }
     parties_["buyer"].secret += identity(policy)
     parties_["seller"].secret += [*identity(twin), "SENTINEL-PRODUCT"]
+    parties_["seller"].secret += [*identity(volume), "SENTINEL-TRADER"]
     parties_["seller"].secret += [*LOOP_TEXTS, *(text for each in loop[:3] for text in identity(each))]
     hooked = {name: await hook(shop, firm) for name, firm in firms.items()}
     for name, found_ids in hooked.items():
@@ -174,6 +185,7 @@ async def street(shop: Shop) -> Street:
         "initiative": ["remhub"],
         "policy": [to_text("pol", policy)],
         "twin": [to_text("twin", twin)],
+        "volume": [to_text("vol", volume)],
         "file": ["swagger-ui.css"],
         "agreement": [to_text("agr", await agree(shop, outsider, late))],
         "proposal": ["1"],
@@ -292,6 +304,15 @@ async def state_twin(shop: Shop, firm: Firm) -> UUID:
     )
     await product_twins.state(shop.scene.desk, argument)
     return twin
+
+
+async def declare_volume(shop: Shop, firm: Firm) -> UUID:
+    volume: UUID = uuid7()
+    argument = DeclareVolume(
+        caller=firm.trader, volume=volume, terms=volume_terms(counterparty="SENTINEL-TRADER")
+    )
+    await declared_volumes.declare(shop.scene.desk, argument)
+    return volume
 
 
 async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, list[UUID]]:

@@ -146,6 +146,21 @@ def check_returns(told: str) -> None:
     assert (int(shown) % 24, kg, Decimal(kg)) == (0, allowed, Decimal(shown) * Decimal("0.125"))
 
 
+def check_monitor(told: str) -> None:
+    """15 t declared beside the trades thin the Union's shares by traded ÷ (traded + declared)."""
+    ((traded, declared, both),) = re.findall(
+        r"consumed ([0-9,.]+) kg Nd of trades, and declares ([0-9,.]+) kg bought elsewhere: ([0-9,.]+) kg",
+        told.replace("\n", " "),
+    )
+    of_trades, elsewhere, whole = decimals(*(each.replace(",", "") for each in (traded, declared, both)))
+    assert (Decimal(15_000), whole) == (elsewhere, of_trades + elsewhere)
+    stages = re.findall(r"(\w+): in the Union ([0-9.]+) % → ([0-9.]+) %", told)
+    assert ["extraction", "processing", "recycling"] == [stage for stage, _, _ in stages]
+    for _, before, after in stages:
+        assert abs(Decimal(before) * of_trades / whole - Decimal(after)) < Decimal("0.00001")
+    assert re.search(r"processing: .*MY [0-9.]+ % ", told.replace("\n", " "))
+
+
 def check_loop(loop: str) -> None:
     """Worked by hand: 30 t of by-product with 8.5495 % Nd; 900 motors of 3 kg and 300 kg of rejects."""
     steps, sums = loop.partition("Every step")[2], {}
@@ -173,7 +188,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     child = await lodestone(environment, "demo")
     out, err = (stream.decode() for stream in await child.communicate())
     assert 0 == child.returncode, err
-    assert [str(number) for number in range(1, 13)] == re.findall(r"^([0-9]+)\. .*──$", out, re.MULTILINE)
+    assert [str(number) for number in range(1, 14)] == re.findall(r"^([0-9]+)\. .*──$", out, re.MULTILINE)
     chapters = re.split(r"^[0-9]+\. .*──$", out, flags=re.MULTILINE)
     check_waterfalls(chapters[2])
     check_refusals(chapters[5])
@@ -182,6 +197,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     check_loop(chapters[9])
     check_rex(chapters[10])
     check_returns(chapters[10])
+    check_monitor(chapters[11])
     offtake = chapters[8]
     assert "binding, subject to conditions" in offtake
     assert "meets its condition precedent: qualification → effective" in offtake

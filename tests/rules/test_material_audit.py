@@ -46,6 +46,11 @@ from tests.material_lanes import (
 from tests.rules.tampering import Path, json_like, leaves, tampered
 
 BOUNDS = ("low", "middle", "high")
+SAID_OF_VOLUMES = {
+    *(f"terms/{member}" for member in ("reference", "counterparty", "lot_number", "masses/*/contained_mg")),
+    *(f"terms/origin/*/{each}" for each in ("source", "strategic_project", "share_ppb", "pre_consumer_ppb")),
+    *(f"terms/{of}/{m}" for of in ("document", "recycled_evidence/*") for m in ("title", "sha256")),
+}
 
 
 def event_of(kind: type[Struct], number: int = 0, **members: Any) -> Recorded:
@@ -287,6 +292,9 @@ FREE: dict[str, set[str]] = {
     },
     "PassportRetired": {"note"},
     "PassportTransformed": {"tolerance_ppm"},
+    "VolumeDeclared": SAID_OF_VOLUMES,
+    "VolumeCorrected": {"reason", *SAID_OF_VOLUMES},
+    "VolumeWithdrawn": {"reason"},
     "ProductTwinStated": {
         *(f"terms/{member}" for member in ("name", "application", "shape_micro")),
         *(f"terms/scale_micro_years/{bound}" for bound in BOUNDS),

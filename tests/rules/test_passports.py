@@ -20,6 +20,9 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
     ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
 )
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB, Footprint
@@ -535,6 +538,9 @@ SEEN_BY: dict[type, tuple[str, ...]] = {
     PassportTransformed: ("SELLER", "operator", "auditor"),
     MassBalanceMoved: ("SELLER", "operator", "auditor"),
     ProductTwinStated: ("SELLER", "operator", "auditor"),
+    VolumeDeclared: ("SELLER", "operator", "auditor"),
+    VolumeCorrected: ("SELLER", "operator", "auditor"),
+    VolumeWithdrawn: ("SELLER", "operator", "auditor"),
 }
 """The issuer is SELLER, the owner BUYER, a counterparty STRANGER."""
 

@@ -110,7 +110,7 @@ async def test_what_changes_a_row_needs_the_row(scene: Scene, connection: Connec
         "planned",
         "published",
     }
-    adds |= {"recorded", "admitted", "changed", "evidence", "transformed", "moved"}
+    adds |= {"declared", "recorded", "admitted", "changed", "evidence", "transformed", "moved"}
     for name, event in newest_of_each_type(await scene.events(stream)).items():
         if name.split(".")[-2] in adds and name.startswith("market."):
             continue

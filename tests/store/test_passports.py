@@ -20,7 +20,8 @@ from events.material_events import PassportTransferred
 from events.passport_terms import OriginShare
 from events.refusal import Refusals
 from events.vocabulary import PPB, PhysicalLot
-from market.commands import lots, passports, transformations
+from market.commands import declared_volumes, lots, passports, transformations
+from market.rules.declared_volumes import DeclareVolume
 from market.rules.lineage import provenance
 from market.rules.passports import IssuePassport, RetirePassport, TransferPassport
 from market.store import lineage
@@ -32,7 +33,7 @@ from tests.agreement_support import signed
 from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.market_support import Firm, Scene, done, lot_draft, scene_on
-from tests.passport_support import DAY, assayed, content, made, recycled, transform
+from tests.passport_support import DAY, assayed, content, declared, made, recycled, transform
 from tests.record_support import new_salt
 
 
@@ -200,6 +201,16 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
     moved = steps.items[-1].fact
     assert isinstance(moved, PassportTransferred)
     assert (agreement, found[0]) == (moved.agreement, moved.delivery)
+    await assert_traded_here(scene, lot, "L-1")
+
+
+async def assert_traded_here(scene: Scene, lot: UUID, number: str) -> None:
+    """What was delivered here is not declared as bought elsewhere."""
+    trader = scene.buyers[0].trader
+    for goods in ({"lot_number": number}, {"passport": lot}):
+        asked = DeclareVolume(caller=trader, volume=uuid7(), terms=declared(**goods))
+        with pytest.raises(Refusals, match="was bought here: Nd "):
+            await declared_volumes.declare(scene.desk, asked)
 
 
 async def test_a_lineage_is_walked_both_ways(scene: Scene) -> None:

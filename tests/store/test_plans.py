@@ -1,7 +1,7 @@
 """Hot queries at a realistic size go through their index: no scan of a table that grows."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from events.connections import Connection
 from market.store import (
     claims,
     crma,
+    declared_volumes,
     due,
     funnel,
     lineage,
@@ -155,6 +156,15 @@ insert into state.product_twin
 select n / 2 % 12, md5('u' || n / 2)::uuid, 1 + n % 2, md5('o' || n / 2 % 200)::uuid, n + 1, '2026-02-01',
     '{}'
 from generate_series(0, $1::int - 1) n;
+
+insert into state.declared_volume
+select n % 200 % 12, md5('v' || n)::uuid, md5('o' || n % 200)::uuid,
+    (date '2006-01-01' + n % 80 * interval '3 months')::date, 'r' || n, 'd' || n,
+    case n % 5 when 0 then 'withdrawn' else 'standing' end, 1, n + 1, '{}'
+from generate_series(0, $1::int - 1) n;
+
+insert into state.declared_volume_step
+select lane, volume, 1, organisation, volume, 'x', position, '2026-02-01', '{}' from state.declared_volume;
 
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
@@ -354,6 +364,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (lists.WATERFALL, trade, {"waterfall_pkey"}),
                     *passports_of(organisation, lot),
                     *twins_of(own, lot),
+                    *volumes_of(own, await one(reader, "v0"), market),
                 ],
             )
             span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
@@ -406,6 +417,37 @@ def twins_of(own: UUID | None, twin: UUID) -> list[tuple[str, tuple[object, ...]
         (product_twins.READ_NEWEST, (twin,), {"product_twin_by_id"}),
         (product_twins.READ_VERSIONS, ([twin] * 64, [1] * 64), {"product_twin_by_id"}),
         (product_twins.READ_PAGE, (own, twin, 51), listing),
+    ]
+
+
+def volumes_of(
+    own: UUID | None, volume: UUID, market: UUID
+) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    quarter, until = date(2025, 10, 1), date(2026, 1, 1)
+    found: list[tuple[str, tuple[object, ...], set[str]]] = [
+        (declared_volumes.READ_ONE, (volume, None), {"declared_volume_by_id"}),
+        (declared_volumes.READ_STEPS, (volume, None, 51), {"declared_volume_step_pkey"}),
+    ]
+    if own is None:
+        return [
+            *found,
+            (declared_volumes.READ_ALL, (volume, None, 51), {"declared_volume_by_id"}),
+            (
+                declared_volumes.READ_COUNTED,
+                (quarter, until, None, market, 20_001),
+                {"declared_volume_in_quarter"},
+            ),
+        ]
+    return [
+        *found,
+        (declared_volumes.READ_PAGE, (own, volume, None, 51), {"declared_volume_of_organisation"}),
+        (declared_volumes.READ_COUNTED, (quarter, until, own, None, 20_001), {"declared_volume_of_quarter"}),
+        (
+            declared_volumes.READ_ALIKE,
+            (own, "r0", "d0", volume),
+            {"declared_volume_of_reference", "declared_volume_of_document"},
+        ),
+        (declared_volumes.COUNT_QUARTER, (own, quarter), {"declared_volume_of_quarter"}),
     ]
 
 

@@ -1,0 +1,124 @@
+"""Volumes that were not traded here: declare, correct, withdraw."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+from contracts.rules.days import midnight, months_later
+from contracts.store.deliveries import accepted_between
+from events.callers import Caller
+from events.connections import Connection
+from events.decision import LaneKey, Moment
+from events.desk import Desk
+from events.vocabulary import lane_of
+from events.volume_terms import VolumeTerms
+from market.commands.material_steps import Asked, MaterialStep
+from market.rules import declared_volumes as rules
+from market.rules.crma import delivered_masses, masses
+from market.rules.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
+from market.rules.element_masses import contained, in_mg
+from market.rules.quantities import product_g
+from market.rules.volume_content import QUARTER_MONTHS
+from market.store import crma, declared_volumes, passports
+
+TRADED_MONTHS: Final = 12
+"""How long before the quarter goods may have been matched or shipped that arrive in it."""
+Stated = TypeVar("Stated", DeclareVolume, CorrectVolume)
+
+
+def lanes(desk: Desk, argument: WithdrawVolume) -> Sequence[LaneKey]:
+    """That of the organisation, in which all its volumes are: so none is declared twice at a time."""
+    return [desk.lane("materials", argument.caller.organisation)]
+
+
+def stated_lanes(desk: Desk, argument: Stated) -> Sequence[LaneKey]:
+    """That of the passport too, whose lot the masses are held against."""
+    own, named = desk.lane("materials", argument.caller.organisation), argument.terms.passport
+    return [own] if named is None else [own, desk.lane("materials", named)]
+
+
+async def load(connection: Connection, asked: Asked[WithdrawVolume], moment: Moment) -> VolumeState:
+    del moment
+    return VolumeState(
+        lanes=asked.lanes,
+        volume=await declared_volumes.load_volume(connection, asked.argument.volume),
+    )
+
+
+async def load_stated(connection: Connection, asked: Asked[Stated], moment: Moment) -> VolumeState:
+    del moment
+    argument = asked.argument
+    terms, caller = argument.terms, argument.caller
+    others, of_quarter = await declared_volumes.load_alike(
+        connection, caller.organisation, argument.volume, terms
+    )
+    return VolumeState(
+        lanes=asked.lanes,
+        volume=await declared_volumes.load_volume(connection, argument.volume),
+        others=others,
+        of_quarter=of_quarter,
+        lot_mg=await _lot(connection, caller, terms.passport, asked.lanes),
+        traded_mg=await _traded(connection, caller, terms),
+    )
+
+
+async def _lot(
+    connection: Connection, caller: Caller, named: UUID | None, lanes_: int
+) -> Mapping[str, int] | None:
+    """What the lot holds at most, below a detection limit too."""
+    if named is None:
+        return None
+    known = await passports.load_passports(connection, [(lane_of(str(named), lanes_), named)])
+    passport = known.get(named)
+    if passport is None or caller.organisation not in passport.parties:
+        return None
+    found = contained(passport.content, passport.content.net_wet_g)
+    return {element: in_mg(mass.most, "up") for element, mass in found.items()}
+
+
+async def _traded(connection: Connection, caller: Caller, terms: VolumeTerms) -> Mapping[str, int]:
+    """What of the goods that are named the caller has bought or sold here. Other lanes are read as they
+    stand."""
+    if terms.lot_number is None and terms.passport is None:
+        return {}
+    own, elements = caller.organisation, [mass.element for mass in terms.masses]
+    since, until = months_later(terms.quarter, -TRADED_MONTHS), months_later(terms.quarter, QUARTER_MONTHS)
+
+    def named(seller: UUID, buyer: UUID, lot_number: str | None, passport: UUID | None) -> bool:
+        side = buyer if terms.direction == "bought" else seller
+        same_number = terms.lot_number is not None and lot_number == terms.lot_number
+        same_passport = terms.passport is not None and passport == terms.passport
+        return side == own and (same_number or same_passport)
+
+    taken = await crma.load_taken(
+        connection, None, midnight(since), midnight(until), own, ("open", "confirmed")
+    )
+    ordered = [
+        masses(lot.terms, product_g(lot.quantity_g, lot.terms.basis_g, lot.terms.net_wet_g), elements)
+        for lot in taken
+        for goods in (lot.terms.physical_lot,)
+        if goods is not None and named(lot.seller, lot.buyer, goods.lot_number, goods.passport)
+    ]
+    if ordered:
+        return _summed(ordered)
+    accepted = await accepted_between(connection, None, since, until, own, limit=crma.LOTS_MAX)
+    return _summed(
+        delivered_masses(lot.delivery.fractions_ppb, (mass.net_wet_g, mass.moisture_ppb), elements)
+        for lot in accepted
+        for shipped in (lot.delivery.shipped,)
+        for mass in (lot.delivery.weighed or shipped,)
+        if named(lot.seller, lot.buyer, shipped.lot_number, shipped.passport)
+    )
+
+
+def _summed(lots: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for lot in lots:
+        for element, mass_mg in lot.items():
+            found[element] = found.get(element, 0) + mass_mg
+    return found
+
+
+declare = MaterialStep("volume.declare", stated_lanes, load_stated, rules.declare)
+correct = MaterialStep("volume.correct", stated_lanes, load_stated, rules.correct)
+withdraw = MaterialStep("volume.withdraw", lanes, load, rules.withdraw)

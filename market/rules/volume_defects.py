@@ -1,0 +1,87 @@
+"""What can be wrong with a declared volume: one class per reason, with the figures."""
+
+from events.refusal import Refusal
+
+
+class VolumeUnknown(Refusal):
+    """There is no such declared volume, or it is not yours."""
+
+    code = "volume_unknown"
+
+
+class VolumeWithdrawnAlready(Refusal):
+    """This volume was withdrawn: declare another one."""
+
+    code = "volume_withdrawn"
+
+
+class VolumeCorrectsOther(Refusal):
+    """The newest statement of this volume is {standing}: a correction refers to it."""
+
+    code = "volume_corrects_other"
+
+
+class VolumeDeclaredTwice(Refusal):
+    """{standing} declares {masses} of {quarter} by {by} already: correct or withdraw that one."""
+
+    code = "volume_declared_twice"
+
+
+class VolumeTradedHere(Refusal):
+    """{lot} was {direction} here: {traded} count as trades, so {declared} are not declared once more."""
+
+    code = "volume_traded_here"
+
+
+class VolumeAboveLot(Refusal):
+    """The lot of the passport holds {held} of {element}, {declared} are declared."""
+
+    code = "volume_above_lot"
+
+
+class VolumesOfQuarterUsed(Refusal):
+    """An organisation declares {most} volumes a quarter at most, and of {quarter} there are so many."""
+
+    code = "volumes_of_quarter_used"
+
+
+class QuarterNotFirstDay(Refusal):
+    """{day} is not the first day of a quarter."""
+
+    code = "not_first_of_quarter"
+
+
+class QuarterNotBegun(Refusal):
+    """The quarter from {day} on has not begun."""
+
+    code = "quarter_not_begun"
+
+
+class DocumentInFuture(Refusal):
+    """The document is dated {day}, which has not come yet."""
+
+    code = "document_in_future"
+
+
+class ElementNotMonitored(Refusal):
+    """{element} is no element of which volumes are declared: {monitored}."""
+
+    code = "element_not_monitored"
+
+
+class PreConsumerNotRecycled(Refusal):
+    """Only recycled material has a pre-consumer share, not {stage}."""
+
+    code = "pre_consumer_not_recycled"
+
+
+class PreConsumerAboveShare(Refusal):
+    """{pre_consumer} of the whole are pre-consumer, but only {share} of it are recycled here."""
+
+    code = "pre_consumer_above_share"
+
+
+class RecycledWithoutEvidence(Refusal):
+    """{recycled} of the material are claimed as recycled: name at least one document that supports it."""
+
+    code = "recycled_without_evidence"
