@@ -24,6 +24,25 @@ DECLARED_NOTE: Final = (
     "Consumption is what was traded here and what was declared as bought elsewhere; both stand apart, and "
     "shares are of both."
 )
+COVER_NOTE: Final = "Cover: stocks as days of the period's net imports (Article 23)."
+COVER_HEAD: Final = ("stock_kg", "net_imports_kg", "cover_days")
+STAGE_HEAD: Final = (
+    "element",
+    "stage",
+    "traded_kg",
+    "declared_kg",
+    "consumption_kg",
+    "union_traded_percent",
+    "union_declared_percent",
+    "union_percent",
+    "undeclared_percent",
+    "largest_third_country",
+    "largest_third_country_percent",
+    "benchmark_percent",
+    "benchmark",
+    "ceiling_percent",
+    "ceiling",
+)
 BANDS_NOTE: Final = "Of trades alone, in bands, of elements that a crowd stands behind on both sides."
 LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
     ("inside", "in the Union, traded"),
@@ -217,34 +236,33 @@ class BandedSharesView(PeriodView, frozen=True, kw_only=True):
 
 
 def shares_sheet(view: SharesView) -> Sheet:
+    """Days of cover stand with each stage of an element; of one that nobody consumed, in a row of its own."""
+    cover = {each.element: each for each in view.cover}
+    stocked = cover.keys() - {element.element for element in view.elements}
     found = [(element, stage) for element in view.elements for stage in element.stages]
     return Sheet(
         name="crma-shares",
         title=f"Consumption from {view.since} to before {view.until}, {view.counted}",
-        note=f"{SHARES_NOTE} {DECLARED_NOTE}",
-        head=(
-            "element",
-            "stage",
-            "traded_kg",
-            "declared_kg",
-            "consumption_kg",
-            "union_traded_percent",
-            "union_declared_percent",
-            "union_percent",
-            "undeclared_percent",
-            "largest_third_country",
-            "largest_third_country_percent",
-            "benchmark_percent",
-            "benchmark",
-            "ceiling_percent",
-            "ceiling",
+        note=f"{SHARES_NOTE} {DECLARED_NOTE} {COVER_NOTE}",
+        head=(*STAGE_HEAD, *COVER_HEAD),
+        rows=(
+            *((*_row(element, stage), *_cover_row(cover.get(element.element))) for element, stage in found),
+            *(
+                (element, *[None] * len(STAGE_HEAD[1:]), *_cover_row(cover[element]))
+                for element in sorted(stocked)
+            ),
         ),
-        rows=tuple(_row(element, stage) for element, stage in found),
         key="red: benchmark",
         legend=LEGEND,
         bars=tuple(_bar(element, stage) for element, stage in found),
         whole=PPB,
     )
+
+
+def _cover_row(cover: CoverView | None) -> tuple[str | None, ...]:
+    if cover is None:
+        return (None,) * len(COVER_HEAD)
+    return cover.stock_kg, cover.net_imports_kg, None if cover.days is None else str(cover.days)
 
 
 def _row(element: ElementView, stage: StageView) -> tuple[str | None, ...]:

@@ -162,6 +162,10 @@ async def test_a_passport_goes_before_the_order_without_its_sites(
     assert [("Nd", "2800.000", None), ("Pr", "700.000", None), ("Dy", "100.000", None)] == [
         (each["element"], each["stock_kg"], each["days"]) for each in stock
     ]
+    table = list(csv.DictReader(StringIO((await get(shop, f"{SHARES}?format=csv", seller)).text)))
+    assert [("Dy", "", "100.000"), ("Nd", "", "2800.000"), ("Pr", "", "700.000")] == [
+        (row["element"], row["stage"], row["stock_kg"]) for row in table
+    ]
     await traded(shop, seller, passport, origin=MINED_AND_REFINED[:1])
     assert {"100"} == {
         each["documented_percent"] for each in (await get(shop, SHARES, buyer)).json()["elements"]

@@ -230,6 +230,10 @@ async def test_the_monitor_tells_traded_declared_and_both(shop: Shop, buyer: Fir
     assert ("12000.000", "0.000", "12000.000") == (
         cover["net_imports_kg"], cover["traded_net_imports_kg"], cover["declared_net_imports_kg"],
     )  # fmt: skip
+    table = list(csv.DictReader(StringIO((await get(shop, f"{SHARES}?format=csv", buyer)).text)))
+    assert {("0.000", "12000.000", "0")} == {
+        (row["stock_kg"], row["net_imports_kg"], row["cover_days"]) for row in table if row["element"] == "Nd"
+    }
     for path, by, role, declared in (
         (f"{SHARES}?market={market}", buyer, "trader", "12000.000"),
         (f"{SHARES}?of=union&market={market}", seller, "operator", "12000.000"),
