@@ -115,6 +115,15 @@ def test_escapes_of_printable_text_are_text() -> None:
     assert "30 Tage nach Übernahme" == decode(raw, PostSupply).payment_terms
 
 
+@pytest.mark.parametrize("year", ["2025", "2025.0"])
+def test_a_member_given_twice_counts_as_its_last(year: str) -> None:
+    twice = f'2019, "reference_year": {year}'.encode()
+    raw = changed({"footprint": {**OFFER["footprint"], "reference_year": "@"}}).replace(b'"@"', twice)
+    footprint = decode(raw, PostSupply).footprint
+    assert footprint is not None
+    assert 2025 == footprint.reference_year
+
+
 @pytest.mark.parametrize("year", ["2025.0", "2025.000", "2.025e3"])
 def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
     raw = changed({"footprint": {**OFFER["footprint"], "reference_year": "@"}}).replace(b'"@"', year.encode())
