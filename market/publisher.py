@@ -34,7 +34,8 @@ from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, see_event
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
-from market.rules.wire_units import PUBLIC_UNITS, members_of
+from market.rules.wire_units import PUBLIC_UNITS
+from market.rules.wire_writing import members_of
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
