@@ -6,9 +6,8 @@ What is sent again after a crash is the same bytes, there and on the topics of p
 """
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,7 +27,7 @@ from market.rules.book import Books
 from market.rules.crowd import Crowds, fold_crowd
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
-from market.rules.mixing import Mix, Told, leaving
+from market.rules.mixing import Mix, leaving
 from market.rules.partner_lines import PartnerLine, partner_lines
 from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, see_event
@@ -40,6 +39,9 @@ from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
+PublicLine: TypeAlias = TapeLine | TapeAgreement
+Told: TypeAlias = tuple[UUID, PublicLine]
+"""The id of the event that a line tells of, and the line."""
 STEPS_AT_ONCE: Final = 50
 """Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
@@ -53,12 +55,35 @@ class Tape(Struct, kw_only=True):
     mixes: dict[UUID, Mix] = {}
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        market: UUID = event.data.market  # type: ignore[attr-defined]
+        return Before(book=self.books.get(market), crowd=self.crowds.get(market))
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        told: tuple[Told, ...] = ()
+        if before.book is not None:
+            seen = see_event(event, viewer, before)
+            assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
+            mix = self.mixes.setdefault(before.book.market, Mix())
+            told = leaving(mix, event, seen, before.book)
+        fold_crowd(self.books, self.crowds, event, viewer)
+        return told
+
 
 class DealTape(Struct, kw_only=True):
     """As `Tape`, of a lane of agreements."""
 
     deals: Deals = {}
     sequences: dict[str, int] = {}
+
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before(deals=self.deals)
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        told = _at_once(event, viewer, before)
+        fold_deal(self.deals, event.data)  # type: ignore[arg-type]
+        return told
 
 
 class LotTape(Struct, kw_only=True):
@@ -67,64 +92,38 @@ class LotTape(Struct, kw_only=True):
     lots: Lots = {}
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before(lots=self.lots)
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        told = _at_once(event, viewer, before)
+        fold_lots(self.lots, event.data)
+        return told
+
 
 class Register(Struct, kw_only=True):
     """As `Tape`, of a lane whose events depend on none before."""
 
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before()
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        return _at_once(event, viewer, before)
+
 
 T = TypeVar("T", Tape, DealTape, LotTape, Register)
-PublicLine: TypeAlias = TapeLine | TapeAgreement
+"""`before` tells what is to be known of the lane before an event; `passing` brings the tape past it, and tells
+which lines leave with it."""
 
 
-class Shown(NamedTuple):
-    """What leaves for the tape with an event, each line with the id of its own event; and the lines of those
-    whom it concerns."""
-
-    public: tuple[tuple[UUID, PublicLine], ...]
-    partners: tuple[PartnerLine, ...]
-
-
-Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Shown]
-"""Brings a tape past an event and tells who may see what of it."""
-
-
-def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Shown:
-    market: UUID = event.data.market  # type: ignore[attr-defined]
-    book = tape.books.get(market)
-    before = Before(book=book, crowd=tape.crowds.get(market))
-    told: tuple[Told, ...] = ()
-    if book is not None:
-        seen = see_event(event, viewer, before)
-        assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
-        told = leaving(tape.mixes.setdefault(market, Mix()), event, seen, book)
-    shown = Shown(told, partner_lines(event, before))
-    fold_crowd(tape.books, tape.crowds, event, viewer)
-    return shown
-
-
-def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _at_once(event, viewer, Before(deals=tape.deals))
-    fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
-    return shown
-
-
-def show_materials(tape: LotTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _at_once(event, viewer, Before(lots=tape.lots))
-    fold_lots(tape.lots, event.data)
-    return shown
-
-
-def show_register(tape: Register, event: Recorded, viewer: PublicViewer) -> Shown:
-    del tape
-    return _at_once(event, viewer, Before())
-
-
-def _at_once(event: Recorded, viewer: PublicViewer, before: Before) -> Shown:
+def _at_once(event: Recorded, viewer: PublicViewer, before: Before) -> tuple[Told, ...]:
     seen = see_event(event, viewer, before)
     assert isinstance(seen, TapeAgreement | None), f"the public may not see {type(seen).__name__}"
-    return Shown(() if seen is None else ((event.id, seen),), partner_lines(event, before))
+    return () if seen is None else ((event.id, seen),)
 
 
 class Line(Struct, frozen=True):
@@ -146,7 +145,6 @@ class Publisher(Generic[T]):
         topics: TopicWriter,
         partners: PartnerTopics,
         shape: type[T],
-        show: Show[T],
         *,
         public_id_key: bytes,
         topic_prefix: str = "",
@@ -159,7 +157,6 @@ class Publisher(Generic[T]):
         self._viewer = PublicViewer(key=public_id_key)
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
-        self._show: Show[T] = show
         self._memory: LaneMemory[T] = LaneMemory(NAME, shape, shape, self._step)
         self._lanes: dict[LaneKey, T] = {}
         self._unsaved: dict[LaneKey, int] = {}
@@ -175,9 +172,8 @@ class Publisher(Generic[T]):
         lines: list[Line] = []
         shown: list[PartnerLine] = []
         for number, event in enumerate(batch.events, 1):
-            told, partners = self._step(tape, event)
-            lines += told
-            shown += partners
+            shown += partner_lines(event, tape.before(event))
+            lines += self._step(tape, event)
             if number % STEPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
@@ -197,15 +193,14 @@ class Publisher(Generic[T]):
             await self._memory.keep(connection, lane, snapshot)
         self._unsaved[lane] = 0
 
-    def _step(self, tape: T, event: Recorded) -> tuple[list[Line], tuple[PartnerLine, ...]]:
-        """Bring the tape past the event; the lines that leave with it, and those of partners."""
-        shown = self._show(tape, event, self._viewer)
+    def _step(self, tape: T, event: Recorded) -> list[Line]:
+        """Bring the tape past the event; the lines that leave with it."""
         lines: list[Line] = []
-        for told, seen in shown.public:
+        for told, seen in tape.passing(event, tape.before(event), self._viewer):
             place = f"{seen.topic} {seen.market}"
             tape.sequences[place] = tape.sequences.get(place, 0) + 1
             lines.append(Line(told, seen, tape.sequences[place], event.time))
-        return lines, shown.partners
+        return lines
 
     def _message(self, line: Line) -> Message:
         seen = line.line
