@@ -1,8 +1,8 @@
 """PROCESS events → public and partner topics and the feed, through `rules.record_visibility`.
 
 The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone,
-and so does the event with which a line leaves (`rules.mixing`), whose time is all that it tells of time.
-What is sent again after a crash is the same bytes, there and on the topics of partners.
+and so does the event with which a line leaves (`rules.mixing`, `rules.deal_mixing`), whose time is all that
+it tells of time. What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, publish_until_taken
 from market.rules.book import Books
 from market.rules.crowd import Crowds, fold_crowd
+from market.rules.deal_mixing import DealMix, steps_leaving
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
 from market.rules.mixing import Mix, leaving
@@ -74,6 +75,7 @@ class DealTape(Struct, kw_only=True):
     """As `Tape`, of a lane of agreements."""
 
     deals: Deals = {}
+    mix: DealMix = {}
     sequences: dict[str, int] = {}
 
     def before(self, event: Recorded) -> Before:
@@ -81,7 +83,7 @@ class DealTape(Struct, kw_only=True):
         return Before(deals=self.deals)
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
-        told = _at_once(event, viewer, before)
+        told = steps_leaving(self.mix, event, _agreement_line(event, viewer, before), self.deals)
         fold_deal(self.deals, event.data)  # type: ignore[arg-type]
         return told
 
@@ -97,9 +99,9 @@ class LotTape(Struct, kw_only=True):
         return Before(lots=self.lots)
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
-        told = _at_once(event, viewer, before)
+        _nothing(event, viewer, before)
         fold_lots(self.lots, event.data)
-        return told
+        return ()
 
 
 class Register(Struct, kw_only=True):
@@ -112,18 +114,24 @@ class Register(Struct, kw_only=True):
         return Before()
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
-        return _at_once(event, viewer, before)
+        _nothing(event, viewer, before)
+        return ()
 
 
 T = TypeVar("T", Tape, DealTape, LotTape, Register)
-"""`before` tells what is to be known of the lane before an event; `passing` brings the tape past it, and tells
-which lines leave with it."""
+"""`before` tells what is to be known of the lane before an event; `passing` brings the tape past the event,
+and tells which lines leave with it."""
 
 
-def _at_once(event: Recorded, viewer: PublicViewer, before: Before) -> tuple[Told, ...]:
+def _agreement_line(event: Recorded, viewer: PublicViewer, before: Before) -> TapeAgreement | None:
     seen = see_event(event, viewer, before)
     assert isinstance(seen, TapeAgreement | None), f"the public may not see {type(seen).__name__}"
-    return () if seen is None else ((event.id, seen),)
+    return seen
+
+
+def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
+    seen = see_event(event, viewer, before)
+    assert seen is None, f"the public may not see {type(seen).__name__}"
 
 
 class Line(Struct, frozen=True):
