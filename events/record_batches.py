@@ -163,15 +163,16 @@ class RecordWriter:
         delay_ms = timestamp_ms - self._first_ms if count else 0
         parts = [b"\0", _signed(delay_ms), varint(count), _text(key), _text(value), varint(len(headers))]
         for name, text in headers:
-            parts += (_name(name), varint(len(text)), text)
+            length = len(text)
+            parts += (_name(name), _SHORT[length] if length < _SHORTS else varint(length), text)
         record = b"".join(parts)
-        length = varint(len(record))
-        if count and len(self._buffer) + len(length) + len(record) > self._bytes_max:
+        size = varint(len(record))
+        if count and len(self._buffer) + len(size) + len(record) > self._bytes_max:
             return False
         if not count:
             self._first_ms = timestamp_ms
         self._last_ms = max(self._last_ms, timestamp_ms)
-        self._buffer += length
+        self._buffer += size
         self._buffer += record
         self._count += 1
         return True

@@ -6,6 +6,7 @@ it tells of time. What is sent again after a crash is the same bytes, there and 
 """
 
 import asyncio
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -225,8 +226,8 @@ class Publisher(Generic[T]):
 
     async def _publish(self, messages: list[Message]) -> None:
         await publish_until_taken(self._topics, messages)
-        for message in messages:
-            TAPE_RECORDS.labels(message.topic).inc()
+        for topic, count in Counter(message.topic for message in messages).items():
+            TAPE_RECORDS.labels(topic).inc(count)
 
 
 def _kind(line: PublicLine) -> str:

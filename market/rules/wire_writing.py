@@ -87,8 +87,9 @@ def _compiled(kind: type[Struct], units: Units) -> Write:
 def _changed(types: list[inspect.Type], decimals: int | None, units: Units) -> str | None:
     """What is written in place of a value `{0}` that is not null; None where only a look at it tells."""
     if decimals is not None:
-        is_figure = all(isinstance(each, inspect.IntType) for each in types)
-        return f"text({{0}}, {decimals})" if is_figure else None
+        if all(isinstance(each, inspect.IntType) for each in types):
+            return f"text({{0}}, {decimals})"
+        return _figures(types[0], decimals) if len(types) == 1 else None
     if all(isinstance(each, AS_IT_STANDS) for each in types):
         return "{0}"
     if all(isinstance(each, inspect.StructType) for each in types):
@@ -99,6 +100,18 @@ def _changed(types: list[inspect.Type], decimals: int | None, units: Units) -> s
         if each is not None and not is_nullable:
             return "{0}" if each == "{0}" else f"[{each.format('each')} for each in {{0}}]"
     return None
+
+
+def _figures(kind: inspect.Type, decimals: int) -> str | None:
+    """A band: a struct of nothing but figures."""
+    if not isinstance(kind, inspect.StructType) or kind.tag is not None:
+        return None
+    if kind.cls.__struct_config__.omit_defaults:
+        return None
+    if not all(isinstance(field.type, inspect.IntType) for field in kind.fields):
+        return None
+    figures = [f"{field.encode_name!r}: text({{0}}.{field.name}, {decimals})" for field in kind.fields]
+    return f"{{{{{', '.join(figures)}}}}}"
 
 
 def _by_name(name: str, unit: tuple[str, int] | None, units: Units) -> Callable[[Any], Any]:
