@@ -16,7 +16,7 @@ from events.topics import record_topic
 
 Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 """Key, value, headers."""
-Sent = tuple[str, bytes, bytes, int, Sequence[tuple[str, bytes]]]
+Sent = tuple[str, bytes, bytes, int, list[tuple[str, bytes]]]
 """Topic, key, value, timestamp in milliseconds, headers."""
 
 # As few at once as our readers take: aiokafka is a fifth faster so than with thousands.
@@ -123,7 +123,7 @@ async def views_after(bootstrap: str, ends: Mapping[TopicPartition, int]) -> lis
         while len(found) < left:
             for records in (await consumer.getmany(timeout_ms=1_000)).values():
                 found += [
-                    (record.topic, record.key, record.value, record.timestamp, record.headers)
+                    (record.topic, record.key, record.value, record.timestamp, list(record.headers))
                     for record in records
                 ]
         return sorted(found, key=lambda sent: sent[3])
