@@ -3,18 +3,21 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from events.codec import headers
 from events.connections import open_consumer, open_producer
-from events.journal import JournalRow
+from events.journal import DEFAULT_LANES, JournalRow
 from events.subscription import DEFAULT_LIMITS
+from events.topics import record_topic
 
 Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 """Key, value, headers."""
+Sent = tuple[str, bytes, bytes, int, list[tuple[str, bytes]]]
+"""Topic, key, value, timestamp in milliseconds, headers."""
 
 # As few at once as our readers take: aiokafka is a fifth faster so than with thousands.
 GET_RECORDS_MAX = DEFAULT_LIMITS.slice_records
@@ -94,6 +97,75 @@ async def consume_in_processes(
     if any(codes):
         raise RuntimeError(f"bare consumers ended with {codes}")
     return sum(partitions.values()) / took
+
+
+async def ends_of_views(bootstrap: str, of_partners: Sequence[str]) -> dict[TopicPartition, int]:
+    """Where the topics end that the publisher writes."""
+    consumer = await open_consumer(bootstrap)
+    try:
+        public = [name for name in await consumer.topics() if name.startswith("public.")]
+        places = [TopicPartition(topic, 0) for topic in (*public, *of_partners)]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        return ends
+    finally:
+        await consumer.stop()
+
+
+async def views_after(bootstrap: str, ends: Mapping[TopicPartition, int]) -> list[Sent]:
+    """What has come on each topic since, in the order in which it was made."""
+    consumer = await open_consumer(bootstrap)
+    try:
+        consumer.assign(list(ends))
+        for place, end in ends.items():
+            consumer.seek(place, end)
+        left = sum((await consumer.end_offsets(list(ends))).values()) - sum(ends.values())
+        found: list[Sent] = []
+        while len(found) < left:
+            for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                found += [
+                    (record.topic, record.key, record.value, record.timestamp, list(record.headers))
+                    for record in records
+                ]
+        return sorted(found, key=lambda sent: sent[3])
+    finally:
+        await consumer.stop()
+
+
+async def consume_and_produce(bootstrap: str, views: Sequence[Sent] | None) -> tuple[int, float]:
+    """Of all lanes of all streams: how many records, and in which time.
+
+    For each it produces the record itself, or its share of `views`.
+    """
+    consumer, producer = await open_consumer(bootstrap), await open_producer(bootstrap)
+    try:
+        places = [
+            TopicPartition(record_topic("", stream), lane)
+            for stream in ("market", "parties")
+            for lane in range(DEFAULT_LANES)
+        ]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, 0)
+        total, count, began_at = sum(ends.values()), 0, time.perf_counter()
+        while count < total:
+            found = await consumer.getmany(timeout_ms=1_000, max_records=1_000)
+            taken = [record.value for records in found.values() for record in records]
+            sent = (
+                [("public.trades.v1", None, value, None, []) for value in taken]
+                if views is None
+                else views[len(views) * count // total : len(views) * (count + len(taken)) // total]
+            )
+            count += len(taken)
+            acknowledged = [
+                await producer.send(topic, value, key, partition=0, timestamp_ms=at_ms, headers=headers)
+                for topic, key, value, at_ms, headers in sent
+            ]
+            await asyncio.gather(*acknowledged)
+        return count, time.perf_counter() - began_at
+    finally:
+        await consumer.stop()
+        await producer.stop()
 
 
 if __name__ == "__main__":

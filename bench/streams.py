@@ -1,6 +1,7 @@
 """`make bench-streams`: partner streams: from 201 to the partner's record, SSE and webhook, and catching up.
 
-Beside the catch-up: a bare loop that consumes the same records and produces one for each.
+Beside the catch-up: a bare loop that consumes the same records and produces one for each, and one that
+produces the very records that the publisher does.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from aiokafka import TopicPartition
 from api import Process, services
+from bare import Sent, consume_and_produce, ends_of_views, views_after
 from cpu import Meter
-from figures import CpuTimes, Figure, Report, alternate, arguments, machine, ratio, say, tell
+from figures import Case, CpuTimes, Figure, Report, alternate, arguments, machine, ratio, say, tell
 from followers import Arrivals, receiving, streams, topic_arrivals
 from latency import Connection, _at_rate, _middle_and_tail
 from msgspec import Struct
@@ -27,12 +28,11 @@ from traders import Exchange, Seller, populate
 from uuid_utils.compat import uuid7
 
 from events.callers import Caller
-from events.connections import open_consumer, open_producer
 from events.journal import DEFAULT_LANES
-from events.topics import record_topic
 from market.commands import parties, webhooks
 from market.ground import Ground, Wiring, wire
 from market.rules.reach import Reach
+from market.rules.streams import partner_topic
 from market.rules.webhook_terms import WebhookTerms
 from market.rules.webhooks import RegisterWebhook
 from market.services import collect_less, run_services
@@ -46,7 +46,8 @@ CLIENTS = 1_000
 PATIENCE_SECONDS = 60
 PARTS = ("latency", "webhooks", "crowd", "catch-up")
 PUBLISH = "publisher"
-BARE = "bare consume and produce"
+BARE = "bare loop, one record an event"
+BARE_SAME = "bare loop, the publisher's own records"
 
 BEHIND = """
 select coalesce(sum(l.next_position - 1 - coalesce(c.position, 0)), 0)::bigint from record.lane l
@@ -63,10 +64,11 @@ where p.is_open and not exists (
     where o.organisation = p.organisation and o.stream = l.stream and o.lane = l.lane and o.live
 )
 """
+# Topics stay live: every event's record is sent to its partner before the position moves.
 FORGET = (
     "delete from record.consumer where name = 'publisher'",
     "delete from ops.snapshot where name = 'publisher'",
-    "truncate view.feed, ops.outlet",
+    "truncate view.feed",
 )
 
 
@@ -109,7 +111,7 @@ async def main() -> None:
             await open_streams(wiring, stage.partners)
             await live(stage)
             if "catch-up" in options.only:
-                await catch_up(running, wiring, report, options.repetitions)
+                await catch_up(running, wiring, stage.partners, report, options.repetitions)
     tell(report, as_json=options.json)
 
 
@@ -264,7 +266,9 @@ async def _all_there(expected: dict[bytes, float], found: Arrivals) -> None:
 # --- catching up
 
 
-async def catch_up(running: Servers, wiring: Wiring, report: Report, repetitions: int) -> None:
+async def catch_up(
+    running: Servers, wiring: Wiring, partners: Sequence[Seller], report: Report, repetitions: int
+) -> None:
     collect_less()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     events = await wiring.writer.fetchval("select sum(next_position - 1)::bigint from record.lane")
@@ -284,16 +288,29 @@ async def catch_up(running: Servers, wiring: Wiring, report: Report, repetitions
         await task
         return left / took
 
-    async def bare() -> float:
+    sent: list[Sent] = []
+
+    async def bare(case: str) -> float:
         meter = Meter(running)
-        count, took = await consume_and_produce(running.bootstrap)
-        times.add(BARE, meter.per_item_us(count))
+        count, took = await consume_and_produce(running.bootstrap, sent if case == BARE_SAME else None)
+        times.add(case, meter.per_item_us(count))
         return count / took
 
-    found = await alternate([(PUBLISH, publisher), (BARE, partial(bare))], repetitions, "events/s")
+    ends = await ends_of_views(
+        running.bootstrap, [partner_topic("", partner.organisation) for partner in partners]
+    )
+    await publisher()
+    sent += await views_after(running.bootstrap, ends)
+    cases: list[Case] = [(PUBLISH, publisher), *((case, partial(bare, case)) for case in (BARE, BARE_SAME))]
+    found = await alternate(cases, repetitions, "events/s")
     report.figures += found.values()
     report.ratios.append(ratio(found[PUBLISH], found[BARE], aim=0.5))
+    report.ratios.append(ratio(found[PUBLISH], found[BARE_SAME]))
     report.notes += times.lines("event")
+    size = sum(len(value) for _, _, value, _, _ in sent) / len(sent)
+    report.notes.append(
+        f"{len(sent) / events:.2f} records an event, {size:.0f} bytes each, and a row of the feed"
+    )
     say(f"{events} events caught up with")
 
 
@@ -311,35 +328,6 @@ async def forget(wiring: Wiring) -> None:
     async with wiring.ground.opened_pool("owner", 1) as owner:
         for statement in FORGET:
             await owner.execute(statement)
-
-
-async def consume_and_produce(bootstrap: str) -> tuple[int, float]:
-    """Of all lanes of all streams: how many records, and in which time."""
-    consumer, producer = await open_consumer(bootstrap), await open_producer(bootstrap)
-    try:
-        places = [
-            TopicPartition(record_topic("", stream), lane)
-            for stream in ("market", "parties")
-            for lane in range(DEFAULT_LANES)
-        ]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, 0)
-        total, count, began_at = sum(ends.values()), 0, time.perf_counter()
-        while count < total:
-            sent = []
-            for records in (await consumer.getmany(timeout_ms=1_000, max_records=1_000)).values():
-                count += len(records)
-                sent += [
-                    await producer.send("public.trades.v1", value=record.value, partition=0)
-                    for record in records
-                ]
-            await asyncio.gather(*sent)
-        return count, time.perf_counter() - began_at
-    finally:
-        await consumer.stop()
-        await producer.stop()
 
 
 if __name__ == "__main__":

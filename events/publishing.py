@@ -4,9 +4,10 @@ A repeat after a crash carries the same `ce_id`, so that a consumer can drop it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,8 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from events.codec import BODY_BYTES_MAX, CONTENT_TYPE, SPEC_VERSION, BodyTooLarge
-from events.connections import Producer, SharedProducer
+from events.connections import PRODUCER_BATCH_BYTES, Producer, SharedProducer
+from events.record_batches import RecordWriter, WrittenBatch
 
 log = structlog.get_logger("publishing")
 
@@ -72,48 +74,111 @@ def message_headers(message: Message) -> list[tuple[str, bytes]]:
     ]
 
 
+Place: TypeAlias = tuple[str, int]
+"""Topic and partition."""
+
+
+class Waiting(NamedTuple):
+    """Messages of one partition."""
+
+    messages: Sequence[Message]
+    sent: "asyncio.Future[None]"
+
+
 class TopicWriter:
-    """Sends messages in order and waits for all of them; replaces its producer after an error."""
+    """Sends messages in order and waits for all of them; replaces its producer after an error.
+
+    While some of a partition are under way what comes for it waits, and goes together: no partition waits for
+    another.
+    """
 
     def __init__(
         self, open_producer: Callable[[], Awaitable[Producer]], *, send_seconds_max: float = 30.0
     ) -> None:
         self._send_seconds_max = send_seconds_max
         self._producer = SharedProducer(open_producer)
+        self._waiting: dict[Place, list[Waiting]] = {}
+        self._sending: set[asyncio.Task[None]] = set()
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Iterable[Message]) -> None:
         """Returns when Kafka has acknowledged all. NotPublished: some may be there, some not.
 
-        BodyTooLarge before anything is sent.
+        BodyTooLarge before anything is sent. What a caller that is cancelled has left waiting is not sent.
         """
+        places: dict[Place, list[Message]] = {}
         for message in messages:
             if len(message.data) > BODY_BYTES_MAX:
                 raise BodyTooLarge(f"{message.type}: {len(message.data)} bytes exceed {BODY_BYTES_MAX}")
+            places.setdefault((message.topic, message.partition), []).append(message)
+        outcomes = await asyncio.gather(
+            *(self._put(place, found) for place, found in places.items()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def close(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        await self._producer.close()
+
+    def _put(self, place: Place, messages: Sequence[Message]) -> "asyncio.Future[None]":
+        waiting = Waiting(messages, asyncio.get_running_loop().create_future())
+        if place in self._waiting:
+            self._waiting[place].append(waiting)
+        else:
+            self._waiting[place] = [waiting]
+            task = asyncio.create_task(self._send_all(place), name=f"to-{place[0]}")
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return waiting.sent
+
+    async def _send_all(self, place: Place) -> None:
+        """As long as something waits."""
+        while group := [waiting for waiting in self._waiting.pop(place) if not waiting.sent.done()]:
+            self._waiting[place] = []
+            try:
+                await self._send(place, [message for waiting in group for message in waiting.messages])
+            except asyncio.CancelledError:
+                for waiting in group:
+                    waiting.sent.cancel()
+                raise
+            except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is
+                for waiting in group:
+                    if not waiting.sent.done():
+                        waiting.sent.set_exception(error)
+            else:
+                for waiting in group:
+                    if not waiting.sent.done():
+                        waiting.sent.set_result(None)
+
+    async def _send(self, place: Place, messages: Sequence[Message]) -> None:
+        topic, partition = place
         producer: Producer | None = None
         try:
             producer = await self._producer.get()
-            await asyncio.wait_for(_send(producer, messages), self._send_seconds_max)
+            async with asyncio.timeout(self._send_seconds_max):
+                for batch in batches(messages):
+                    await (await producer.send_batch(batch, topic, partition=partition))
         except (KafkaError, OSError) as error:
-            log.warning("publishing_failed", error=repr(error), messages=len(messages))
+            log.warning("publishing_failed", topic=topic, error=repr(error), messages=len(messages))
             await self._producer.discard(producer)
             raise NotPublished(repr(error)) from error
 
-    async def close(self) -> None:
-        await self._producer.close()
 
-
-async def _send(producer: Producer, messages: Sequence[Message]) -> None:
-    futures = [
-        await producer.send(
-            message.topic,
-            value=message.data,
-            key=message.key.encode(),
-            partition=message.partition,
-            timestamp_ms=(message.time - EPOCH) // MILLISECOND,
-            headers=message_headers(message),
+def batches(messages: Iterable[Message]) -> Iterator[WrittenBatch]:
+    """Of one partition, in order."""
+    writer = RecordWriter(PRODUCER_BATCH_BYTES)
+    for message in messages:
+        record = (
+            (message.time - EPOCH) // MILLISECOND,
+            message.key.encode(),
+            message.data,
+            message_headers(message),
         )
-        for message in messages
-    ]
-    for outcome in await asyncio.gather(*futures, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
+        if not writer.take(*record):
+            yield writer.end()
+            writer = RecordWriter(PRODUCER_BATCH_BYTES)
+            writer.take(*record)
+    yield writer.end()

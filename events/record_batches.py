@@ -1,11 +1,12 @@
-"""Journal rows as Kafka record batches (format 2): each record written at once, headers sliced from the body.
+"""Kafka record batches (format 2): each record written at once, of a journal row with headers sliced from it.
 
-The bytes are those that aiokafka's builder makes of `codec.headers`; a test compares them.
+The bytes are those that aiokafka's builder makes of the same records; a test compares them.
 """
 
 import struct
 from binascii import hexlify
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -15,6 +16,7 @@ from events.codec import CONTENT_TYPE, SPEC_VERSION
 
 Rows: TypeAlias = Sequence[Any]
 """Of each: position, body, chain."""
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 _MAGIC = 2
 _NONE = -1
@@ -27,9 +29,8 @@ _CRC = struct.Struct(">I")
 _CRC_AT = struct.calcsize(">qiib")
 
 
-def varint(number: int) -> bytes:
-    """A natural number as Kafka writes it: zigzag, seven bits to a byte, the lowest first."""
-    left = number << 1
+def _written(left: int) -> bytes:
+    """Seven bits to a byte, the lowest first."""
     found = bytearray()
     while left > 0x7F:
         found.append(left & 0x7F | 0x80)
@@ -38,13 +39,27 @@ def varint(number: int) -> bytes:
     return bytes(found)
 
 
-_SHORT = tuple(varint(number) for number in range(8192))
+_SHORT = tuple(_written(number << 1) for number in range(8192))
 """All varints of at most two bytes: most lengths and places are among them."""
 _SHORTS = len(_SHORT)
 
 
+def varint(number: int) -> bytes:
+    """A natural number as Kafka writes it: zigzag, so that negative ones may be short too."""
+    return _SHORT[number] if number < _SHORTS else _written(number << 1)
+
+
+def _signed(number: int) -> bytes:
+    return varint(number) if number >= 0 else _written((-number << 1) - 1)
+
+
 def _text(value: bytes) -> bytes:
     return varint(len(value)) + value
+
+
+@lru_cache(maxsize=64)
+def _name(name: str) -> bytes:
+    return _text(name.encode())
 
 
 _NO_ATTRIBUTES_NO_DELAY = b"\0\0"
@@ -57,18 +72,14 @@ _CONTENT_POSITION = _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"posit
 _CHAIN = _text(b"chain") + varint(64)
 
 
-class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
-    """Consecutive records of a lane as one batch, which aiokafka's producer sends as one of its own.
+class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
+    """Records as one batch, which aiokafka's producer sends as one of its own."""
 
-    `first` and `last` are journal positions, both contained.
-    """
-
-    def __init__(self, records: bytearray, *, first: int, last: int, timestamp_ms: int) -> None:
-        """`records` have room for the head of the batch before them, which is written there."""
-        self.first = first
-        self.last = last
-        self._relative_offset = last - first + 1
-        self._timestamp_ms = timestamp_ms
+    def __init__(self, records: bytearray, count: int, timestamp_ms: int, timestamp_ms_max: int) -> None:
+        """`records` have room for the head of the batch before them, which is written there. `timestamp_ms`
+        is that of the first."""
+        self._relative_offset = count
+        self._timestamps_ms = (timestamp_ms, timestamp_ms_max)
         self._buffer = records
         self._closed = True
         self._producer = (_NONE, _NONE, 0)
@@ -79,15 +90,29 @@ class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
 
     def _build(self) -> bytearray:
         if not self._built:
-            buffer, count, at = self._buffer, self._relative_offset, self._timestamp_ms
+            buffer, count = self._buffer, self._relative_offset
             length = len(buffer) - _AFTER_LENGTH
             _HEAD.pack_into(
-                buffer, 0, 0, length, _NONE, _MAGIC, 0, 0, count - 1, at, at, *self._producer, count
+                buffer,
+                0,
+                *(0, length, _NONE, _MAGIC, 0, 0, count - 1),
+                *self._timestamps_ms,
+                *self._producer,
+                count,
             )
             with memoryview(buffer) as whole:
                 _CRC.pack_into(buffer, _CRC_AT, calc_crc32c(whole[_AFTER_CRC:]))
             self._built = True
         return self._buffer
+
+
+class RecordBatch(WrittenBatch):
+    """Consecutive records of a lane. `first` and `last` are journal positions, both contained."""
+
+    def __init__(self, records: bytearray, *, first: int, last: int, timestamp_ms: int) -> None:
+        super().__init__(records, last - first + 1, timestamp_ms, timestamp_ms)
+        self.first = first
+        self.last = last
 
 
 class BatchWriter:
@@ -121,6 +146,40 @@ class BatchWriter:
         """The batch of what was taken, which is something."""
         last = self._first + self.rows - 1
         return RecordBatch(self._buffer, first=self._first, last=last, timestamp_ms=timestamp_ms)
+
+
+class RecordWriter:
+    """Fills a batch of at most `bytes_max` with any records; a first one is taken whatever its size."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._buffer = bytearray(_HEAD.size)
+        self._first_ms = self._last_ms = 0
+        self._count = 0
+
+    def take(self, timestamp_ms: int, key: bytes, value: bytes, headers: Headers) -> bool:
+        """False, and the record is left, when it does not fit."""
+        count = self._count
+        delay_ms = timestamp_ms - self._first_ms if count else 0
+        parts = [b"\0", _signed(delay_ms), varint(count), _text(key), _text(value), varint(len(headers))]
+        for name, text in headers:
+            length = len(text)
+            parts += (_name(name), _SHORT[length] if length < _SHORTS else varint(length), text)
+        record = b"".join(parts)
+        size = varint(len(record))
+        if count and len(self._buffer) + len(size) + len(record) > self._bytes_max:
+            return False
+        if not count:
+            self._first_ms = timestamp_ms
+        self._last_ms = max(self._last_ms, timestamp_ms)
+        self._buffer += size
+        self._buffer += record
+        self._count += 1
+        return True
+
+    def end(self) -> WrittenBatch:
+        """The batch of what was taken, which is something."""
+        return WrittenBatch(self._buffer, self._count, self._first_ms, self._last_ms)
 
 
 def _record(delta: int, position: bytes, body: bytes, chain: bytes) -> bytes:

@@ -79,13 +79,13 @@ class PartnerTopics:
 
     async def publish(self, key: LaneKey, lines: Iterable[PartnerLine]) -> None:
         """Returns when Kafka has them on every topic that is live on the lane."""
-        live = sorted(self._live[key])
+        live = self._live[key]
+        everybody = sorted(live)
         await self._send(
             [
                 self._message(organisation, line)
                 for line in lines
-                for organisation in live
-                if not line.own or line.audience == organisation
+                for organisation in ({line.audience} & live if line.own else everybody)
             ]
         )
 

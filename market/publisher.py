@@ -1,14 +1,14 @@
 """PROCESS events → public and partner topics and the feed, through `rules.record_visibility`.
 
 The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone,
-and so does the event with which a line leaves (`rules.mixing`), whose time is all that it tells of time.
-What is sent again after a crash is the same bytes, there and on the topics of partners.
+and so does the event with which a line leaves (`rules.mixing`, `rules.deal_mixing`), whose time is all that
+it tells of time. What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
 from datetime import datetime
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,19 +26,24 @@ from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, publish_until_taken
 from market.rules.book import Books
 from market.rules.crowd import Crowds, fold_crowd
+from market.rules.deal_mixing import DealMix, steps_leaving
 from market.rules.deal_tape import TapeAgreement
 from market.rules.deals import Deals, fold_deal
-from market.rules.mixing import Mix, Told, leaving
+from market.rules.mixing import Mix, leaving
 from market.rules.partner_lines import PartnerLine, partner_lines
 from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, see_event
 from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.rules.viewers import PublicViewer
-from market.rules.wire_units import PUBLIC_UNITS, members_of
+from market.rules.wire_units import PUBLIC_UNITS
+from market.rules.wire_writing import members_of
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
+PublicLine: TypeAlias = TapeLine | TapeAgreement
+Told: TypeAlias = tuple[UUID, PublicLine]
+"""The id of the event that a line tells of, and the line."""
 STEPS_AT_ONCE: Final = 50
 """Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
@@ -52,12 +57,36 @@ class Tape(Struct, kw_only=True):
     mixes: dict[UUID, Mix] = {}
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        market: UUID = event.data.market  # type: ignore[attr-defined]
+        return Before(book=self.books.get(market), crowd=self.crowds.get(market))
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        told: tuple[Told, ...] = ()
+        if before.book is not None:
+            seen = see_event(event, viewer, before)
+            assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
+            mix = self.mixes.setdefault(before.book.market, Mix())
+            told = leaving(mix, event, seen, before.book)
+        fold_crowd(self.books, self.crowds, event, viewer)
+        return told
+
 
 class DealTape(Struct, kw_only=True):
     """As `Tape`, of a lane of agreements."""
 
     deals: Deals = {}
+    mix: DealMix = {}
     sequences: dict[str, int] = {}
+
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before(deals=self.deals)
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        told = steps_leaving(self.mix, event, _agreement_line(event, viewer, before), self.deals)
+        fold_deal(self.deals, event.data)  # type: ignore[arg-type]
+        return told
 
 
 class LotTape(Struct, kw_only=True):
@@ -66,64 +95,44 @@ class LotTape(Struct, kw_only=True):
     lots: Lots = {}
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before(lots=self.lots)
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        _nothing(event, viewer, before)
+        fold_lots(self.lots, event.data)
+        return ()
+
 
 class Register(Struct, kw_only=True):
     """As `Tape`, of a lane whose events depend on none before."""
 
     sequences: dict[str, int] = {}
 
+    def before(self, event: Recorded) -> Before:
+        del event
+        return Before()
+
+    def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
+        _nothing(event, viewer, before)
+        return ()
+
 
 T = TypeVar("T", Tape, DealTape, LotTape, Register)
-PublicLine: TypeAlias = TapeLine | TapeAgreement
+"""`before` tells what is to be known of the lane before an event; `passing` brings the tape past the event,
+and tells which lines leave with it."""
 
 
-class Shown(NamedTuple):
-    """What leaves for the tape with an event, each line with the id of its own event; and the lines of those
-    whom it concerns."""
-
-    public: tuple[tuple[UUID, PublicLine], ...]
-    partners: tuple[PartnerLine, ...]
-
-
-Show: TypeAlias = Callable[[T, Recorded, PublicViewer], Shown]
-"""Brings a tape past an event and tells who may see what of it."""
-
-
-def show_market(tape: Tape, event: Recorded, viewer: PublicViewer) -> Shown:
-    market: UUID = event.data.market  # type: ignore[attr-defined]
-    book = tape.books.get(market)
-    before = Before(book=book, crowd=tape.crowds.get(market))
-    told: tuple[Told, ...] = ()
-    if book is not None:
-        seen = see_event(event, viewer, before)
-        assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
-        told = leaving(tape.mixes.setdefault(market, Mix()), event, seen, book)
-    shown = Shown(told, partner_lines(event, before))
-    fold_crowd(tape.books, tape.crowds, event, viewer)
-    return shown
-
-
-def show_contracts(tape: DealTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _at_once(event, viewer, Before(deals=tape.deals))
-    fold_deal(tape.deals, event.data)  # type: ignore[arg-type]
-    return shown
-
-
-def show_materials(tape: LotTape, event: Recorded, viewer: PublicViewer) -> Shown:
-    shown = _at_once(event, viewer, Before(lots=tape.lots))
-    fold_lots(tape.lots, event.data)
-    return shown
-
-
-def show_register(tape: Register, event: Recorded, viewer: PublicViewer) -> Shown:
-    del tape
-    return _at_once(event, viewer, Before())
-
-
-def _at_once(event: Recorded, viewer: PublicViewer, before: Before) -> Shown:
+def _agreement_line(event: Recorded, viewer: PublicViewer, before: Before) -> TapeAgreement | None:
     seen = see_event(event, viewer, before)
     assert isinstance(seen, TapeAgreement | None), f"the public may not see {type(seen).__name__}"
-    return Shown(() if seen is None else ((event.id, seen),), partner_lines(event, before))
+    return seen
+
+
+def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
+    seen = see_event(event, viewer, before)
+    assert seen is None, f"the public may not see {type(seen).__name__}"
 
 
 class Line(Struct, frozen=True):
@@ -145,7 +154,6 @@ class Publisher(Generic[T]):
         topics: TopicWriter,
         partners: PartnerTopics,
         shape: type[T],
-        show: Show[T],
         *,
         public_id_key: bytes,
         topic_prefix: str = "",
@@ -158,7 +166,6 @@ class Publisher(Generic[T]):
         self._viewer = PublicViewer(key=public_id_key)
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
-        self._show: Show[T] = show
         self._memory: LaneMemory[T] = LaneMemory(NAME, shape, shape, self._step)
         self._lanes: dict[LaneKey, T] = {}
         self._unsaved: dict[LaneKey, int] = {}
@@ -174,9 +181,8 @@ class Publisher(Generic[T]):
         lines: list[Line] = []
         shown: list[PartnerLine] = []
         for number, event in enumerate(batch.events, 1):
-            told, partners = self._step(tape, event)
-            lines += told
-            shown += partners
+            shown += partner_lines(event, tape.before(event))
+            lines += self._step(tape, event)
             if number % STEPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
@@ -196,15 +202,14 @@ class Publisher(Generic[T]):
             await self._memory.keep(connection, lane, snapshot)
         self._unsaved[lane] = 0
 
-    def _step(self, tape: T, event: Recorded) -> tuple[list[Line], tuple[PartnerLine, ...]]:
-        """Bring the tape past the event; the lines that leave with it, and those of partners."""
-        shown = self._show(tape, event, self._viewer)
+    def _step(self, tape: T, event: Recorded) -> list[Line]:
+        """Bring the tape past the event; the lines that leave with it."""
         lines: list[Line] = []
-        for told, seen in shown.public:
+        for told, seen in tape.passing(event, tape.before(event), self._viewer):
             place = f"{seen.topic} {seen.market}"
             tape.sequences[place] = tape.sequences.get(place, 0) + 1
             lines.append(Line(told, seen, tape.sequences[place], event.time))
-        return lines, shown.partners
+        return lines
 
     def _message(self, line: Line) -> Message:
         seen = line.line
@@ -221,8 +226,8 @@ class Publisher(Generic[T]):
 
     async def _publish(self, messages: list[Message]) -> None:
         await publish_until_taken(self._topics, messages)
-        for message in messages:
-            TAPE_RECORDS.labels(message.topic).inc()
+        for topic, count in Counter(message.topic for message in messages).items():
+            TAPE_RECORDS.labels(topic).inc(count)
 
 
 def _kind(line: PublicLine) -> str:

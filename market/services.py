@@ -48,10 +48,6 @@ from market.publisher import (
     Publisher,
     Register,
     Tape,
-    show_contracts,
-    show_market,
-    show_materials,
-    show_register,
 )
 from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
@@ -164,15 +160,14 @@ class Told:
     """A handler, with one line per event that it has handled."""
 
     def __init__(self, name: str, handler: Handler) -> None:
-        self._name = name
         self._handler = handler
+        self._log = log.bind(reader=name)
 
     async def handle(self, batch: Batch) -> None:
         await self._handler.handle(batch)
         for event in batch.events:
-            log.info(
+            self._log.info(
                 "event_handled",
-                reader=self._name,
                 stream=event.stream,
                 lane=event.lane,
                 position=event.position,
@@ -264,10 +259,10 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
         "topic_prefix": wiring.prefix,
     }
     handlers: dict[str, Publisher[Any]] = {
-        "market": Publisher(wiring.writer, writer, tape, partners, Tape, show_market, **given),
-        "contracts": Publisher(wiring.writer, writer, tape, partners, DealTape, show_contracts, **given),
-        "parties": Publisher(wiring.writer, writer, tape, partners, Register, show_register, **given),
-        "materials": Publisher(wiring.writer, writer, tape, partners, LotTape, show_materials, **given),
+        "market": Publisher(wiring.writer, writer, tape, partners, Tape, **given),
+        "contracts": Publisher(wiring.writer, writer, tape, partners, DealTape, **given),
+        "parties": Publisher(wiring.writer, writer, tape, partners, Register, **given),
+        "materials": Publisher(wiring.writer, writer, tape, partners, LotTape, **given),
     }
     readers = [
         subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened)

@@ -40,8 +40,9 @@ In the order of reading, each line from what a command meets first to what it re
                  crma_visibility; viewers,
                  own_side, own_round, explanations, standings, tickets, tape, taping, crowd, content_bands,
                  mixing (what leaves for the tape together);
-                 contract_visibility, deal_tape, deals; party_visibility, facts
-    streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_schemas
+                 contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
+    streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
+                 wire_schemas
     webhooks     webhooks (the endpoints), webhook_terms; webhook_signing, webhook_retries; reach (which
                  addresses)
     who trades   parties, papers, keys, initiatives, members, callers

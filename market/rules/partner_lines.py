@@ -24,7 +24,8 @@ from market.rules.evidence import derived_id
 from market.rules.passport import Lots, fold_lots
 from market.rules.record_visibility import Before, audience_of, see_event
 from market.rules.viewers import OrganisationViewer
-from market.rules.wire_units import PARTNER_UNITS, members_of
+from market.rules.wire_units import PARTNER_UNITS
+from market.rules.wire_writing import members_of
 
 ALL: Final = UUID(int=0)
 """Stands for every organisation where the audience of a line is one id."""

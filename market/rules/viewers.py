@@ -2,7 +2,6 @@
 
 import hmac
 from bisect import bisect_right
-from hashlib import sha256
 from uuid import UUID
 
 from msgspec import Struct
@@ -77,4 +76,4 @@ def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
 
 def public_id(key: bytes, kind: str, identity: UUID) -> str:
     """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
-    return hmac.new(key, kind.encode() + b"\x00" + identity.bytes, sha256).hexdigest()[:32]
+    return hmac.digest(key, kind.encode() + b"\x00" + identity.bytes, "sha256")[:16].hex()

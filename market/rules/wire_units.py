@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 
@@ -52,16 +51,10 @@ PARTNER_UNITS: Final = Units(
 )
 """What rounding left (`_g_per_kg`) stays a whole number."""
 
+POWERS: Final = tuple(10**decimals for decimals in range(1 + max(unit[2] for unit in PARTNER_UNITS.endings)))
 PLAIN: Final = frozenset({str, int, bool, type(None)})
 OPAQUE: Final = "inputs"
 """The inputs of a price term are the record's own words and figures, for who recomputes it."""
-
-
-def members_of(line: Struct, units: Units) -> dict[str, Any]:
-    """The JSON members of a line, without the topic that it stands on."""
-    members: dict[str, Any] = in_units(msgspec.to_builtins(line), units)
-    members.pop("topic", None)
-    return members
 
 
 def in_units(value: Any, units: Units) -> Any:
@@ -77,7 +70,7 @@ def in_units(value: Any, units: Units) -> Any:
         unit, kind = named(name), type(member)
         if unit is not None and (whole or member is not None):
             outside, decimals = unit
-            changed[outside] = decimal_text(member, decimals) if kind is int else _scaled(member, decimals)
+            changed[outside] = decimal_text(member, decimals) if kind is int else scaled(member, decimals)
         elif kind in PLAIN or (name == OPAQUE and isinstance(member, dict)):
             changed[name] = member
         else:
@@ -108,18 +101,21 @@ def _unit(name: str, units: Units) -> tuple[str, int] | None:
     return None
 
 
-def _scaled(member: Any, decimals: int) -> Any:
+def scaled(member: Any, decimals: int) -> Any:
+    """Every figure inside as its text."""
     if member is None:
         return None
     if isinstance(member, dict):
-        return {name: _scaled(figure, decimals) for name, figure in member.items()}
+        return {name: scaled(figure, decimals) for name, figure in member.items()}
     if isinstance(member, list | tuple):
-        return [_scaled(figure, decimals) for figure in member]
+        return [scaled(figure, decimals) for figure in member]
     return decimal_text(member, decimals)
 
 
 def decimal_text(number: int, decimals: int) -> str:
     """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
-    whole, part = divmod(abs(number), 10**decimals)
-    text = f"-{whole}" if number < 0 else str(whole)
-    return f"{text}.{part:0{decimals}d}".rstrip("0") if part else text
+    power = POWERS[decimals]
+    if number % power == 0:
+        return str(number // power)
+    digits = str(number) if number >= power else f"{'-' if number < 0 else ''}{abs(number):0{decimals + 1}d}"
+    return f"{digits[:-decimals]}.{digits[-decimals:].rstrip('0')}"

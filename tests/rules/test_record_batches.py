@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, decode_envelope, headers
-from events.record_batches import BatchWriter, varint
+from events.record_batches import BatchWriter, RecordWriter, varint
 
 Row = tuple[int, bytes, bytes]
 
@@ -122,3 +122,37 @@ def test_a_batch_is_built_once_and_its_checksum_holds() -> None:
 def test_a_length_reads_back(number: int) -> None:
     zigzag = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(varint(number)))
     assert (number << 1, 0) == (zigzag, varint(number)[-1] & 0x80)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2**41),
+            st.binary(max_size=300),
+            st.binary(max_size=9_000),
+            st.lists(st.tuples(st.sampled_from(["ce_id", "position"]), st.binary(max_size=40)), max_size=9),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_any_records_become_the_bytes_of_the_librarys_builder(
+    records: list[tuple[int, bytes, bytes, list[tuple[str, bytes]]]],
+) -> None:
+    """Whatever their times, which may fall."""
+    builder, writer = BatchBuilder(100_000_000, 0), RecordWriter(100_000_000)
+    for at_ms, key, value, found in records:
+        builder.append(timestamp=at_ms, key=key, value=value, headers=found)
+        assert writer.take(at_ms, key, value, found)
+    batch = writer.end()
+    builder._set_producer_state(4711, 3, 815)
+    batch._set_producer_state(4711, 3, 815)
+    assert len(records) == batch.record_count()
+    assert bytes(builder._build()) == bytes(batch._build())
+
+
+def test_what_does_not_fit_is_left_but_for_a_first_record() -> None:
+    writer = RecordWriter(200)
+    assert [True, False, True] == [writer.take(AT_MS, b"k", b"x" * length, []) for length in (100, 100, 10)]
+    assert writer.end().size() <= 200
+    assert RecordWriter(200).take(AT_MS, b"k", b"x" * 300, [])

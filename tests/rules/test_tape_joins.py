@@ -17,7 +17,7 @@ from events.market_events import (
     SupplyOfferAmended,
     SupplyOfferWithdrawn,
 )
-from market.publisher import Tape, show_market, tape_id, wire
+from market.publisher import Tape, tape_id, wire
 from market.rules.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.tape import TapeOrder, TapeTrade, public_book
 from market.rules.viewers import Band, public_id
@@ -69,8 +69,8 @@ def left(lane: Lane, tape: Tape | None = None) -> list[Left]:
         book, organisation = tape.books.get(MARKET), getattr(event.data, "organisation", None)
         member_of = None if book is None or organisation is None else book.members.get(organisation)
         groups[event.id] = None if member_of is None else member_of.group
-        shown = show_market(tape, event, PUBLIC)
-        found += [Left(events[of], line, groups[of], event) for of, line in shown.public]
+        told = tape.passing(event, tape.before(event), PUBLIC)
+        found += [Left(events[of], line, groups[of], event) for of, line in told]
     return found
 
 
@@ -222,7 +222,7 @@ def test_what_leaves_is_the_same_from_a_snapshot_at_any_event() -> None:
     through: list[Any] = []
     for event in lane.events:
         tape = decoder.decode(msgspec.msgpack.encode(tape))
-        through += show_market(tape, event, PUBLIC).public
+        through += tape.passing(event, tape.before(event), PUBLIC)
     assert [(each.event.id, each.line) for each in left(lane)] == through
     assert through
 

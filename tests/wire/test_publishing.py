@@ -1,5 +1,6 @@
 """Views of the record on Kafka: CloudEvents in order, the same ids after a repeat."""
 
+import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -92,3 +93,32 @@ def test_derived_ids_depend_on_every_part_and_its_bounds() -> None:
     assert derived_id("a", "bc") == derived_id(b"a", b"bc")
     assert {(8, "specified in RFC 4122")} == {(found.version, found.variant) for found in ids}
     assert isinstance(derived_id(), UUID)
+
+
+async def test_lanes_that_publish_at_once_share_a_batch_and_no_topic_waits_for_another(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    topic, missing = f"{topic_prefix}public.trades.v1", f"{topic_prefix}partner.gone.v1"
+    await create_topic(kafka_bootstrap, topic, 1)
+    writer = TopicWriter(partial(open_producer, kafka_bootstrap))
+    stuck = asyncio.create_task(writer.publish([message(missing, 0)]))
+    await asyncio.gather(
+        *(writer.publish([message(topic, lane * 2), message(topic, lane * 2 + 1)]) for lane in range(9))
+    )
+    assert not stuck.done()
+    cancelled = asyncio.create_task(writer.publish([message(topic, 18)]))
+    waiting = asyncio.create_task(writer.publish([message(topic, 19)]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await cancelled
+    await writer.close()
+    with pytest.raises(asyncio.CancelledError):
+        await stuck
+    consumer = await open_consumer(kafka_bootstrap)
+    partition = TopicPartition(topic, 0)
+    consumer.assign([partition])
+    consumer.seek(partition, 0)
+    end = (await consumer.end_offsets([partition]))[partition]
+    found = [(await consumer.getone()).key.decode() for _ in range(end)]
+    await consumer.stop()
+    assert [f"key-{number}" for number in range(19)] == found
