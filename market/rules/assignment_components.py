@@ -56,5 +56,5 @@ def _grouped(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s, In
     group = np.zeros(nodes, dtype=np.int64)
     starts = np.zeros(nodes + 2, dtype=np.int64)
     arcs = np.zeros(len(tail) + nodes, dtype=np.int64)
-    count = run(group_arcs, len(arcs), tail.copy(), head.copy(), group, starts, arcs)
+    count = run(group_arcs, len(arcs), tail, head, group, starts, arcs)
     return arcs, starts[: count + 1].copy(), -1 - group

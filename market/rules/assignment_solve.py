@@ -138,7 +138,9 @@ def _network(problem: Problem, basis: Basis | None) -> _Network:
     ends = np.concatenate([node[problem.seller], own]), np.concatenate([node[buyer], own])
     ends[1][problem.edges :][selling] = ends[0][problem.edges :][~selling] = node[root]
     grouped, starts = grouped_arcs(ends[0][: problem.edges], ends[1][: problem.edges], len(own))
-    arcs = np.concatenate([np.arange(problem.edges), problem.edges + orders[:-1]])[grouped]
+    arcs = grouped.copy()
+    outside = np.flatnonzero(grouped >= problem.edges)
+    arcs[outside] = problem.edges + orders[grouped[outside] - problem.edges]
     place = np.zeros(problem.edges + root, dtype=np.int64)
     place[arcs] = np.arange(len(arcs))
     tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))

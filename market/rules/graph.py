@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.assay_columns import AssayColumns
-from market.rules.assignment_problem import Int32s, Int64s, Mask
+from market.rules.assignment_problem import Int32s, Int64s, Mask, read_only
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
@@ -200,7 +200,12 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
     pairs = of.pairs
     value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
     kept = np.flatnonzero(value >= 0 if limited is None else (value >= 0) | limited[pairs.buyer])
-    return Edges(seller=pairs.seller[kept], buyer=pairs.buyer[kept], value=value[kept], pair=kept)
+    return Edges(
+        seller=read_only(pairs.seller[kept]),
+        buyer=read_only(pairs.buyer[kept]),
+        value=read_only(value[kept]),
+        pair=kept,
+    )
 
 
 def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:

@@ -11,7 +11,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.assignment_check import DUALS
 from market.rules.assignment_components import components_of
-from market.rules.assignment_problem import Int64s, Mask, exact_dot
+from market.rules.assignment_problem import Int64s, Mask, exact_dot, read_only
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,11 +62,11 @@ def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tupl
     problem = Problem(
         supply,
         demand,
-        posed.seller[edge],
-        posed.buyer[edge],
-        posed.value[edge],
+        read_only(posed.seller[edge]),
+        read_only(posed.buyer[edge]),
+        read_only(posed.value[edge]),
         posed.ranks,
-        None if posed.tiebreak is None else posed.tiebreak[edge],
+        None if posed.tiebreak is None else read_only(posed.tiebreak[edge]),
     )
     return problem, edge
 
