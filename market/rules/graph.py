@@ -116,7 +116,7 @@ class Section:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Edges:
-    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: in Section.pairs.
+    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: int32[e], in Section.pairs.
 
     Values are at least 0, but those of buyers with portfolio limits, whose bids count together.
     """
@@ -124,7 +124,7 @@ class Edges:
     seller: Int32s
     buyer: Int32s
     value: Int64s
-    pair: Int64s
+    pair: Int32s
 
 
 def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
@@ -185,9 +185,9 @@ def section(
         pairs=Pairs(
             seller=seller[fit],
             buyer=buyer[fit],
-            term_total=of.pairs.term_total[kept],
-            sustainability=of.pairs.sustainability[kept],
-            value=of.pairs.value[kept],
+            term_total=_chosen(of.pairs.term_total, kept),
+            sustainability=_chosen(of.pairs.sustainability, kept),
+            value=_chosen(of.pairs.value, kept),
         ),
     )
 
@@ -204,7 +204,7 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
         seller=read_only(pairs.seller[kept]),
         buyer=read_only(pairs.buyer[kept]),
         value=read_only(value[kept]),
-        pair=kept,
+        pair=kept.astype(np.int32),
     )
 
 
@@ -220,6 +220,11 @@ def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Deli
 def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left_g: Int64s) -> Mask:
     firm = (part == "all" or node.order.terms.commitment == "firm" for node in nodes)
     return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
+
+
+def _chosen(column: Int64s, kept: Int64s) -> Int64s:
+    """Entries at distinct places, ascending; the column itself where that is all of them."""
+    return column if len(kept) == len(column) else column[kept]
 
 
 def _renumbered(kept: Mask) -> Int32s:
