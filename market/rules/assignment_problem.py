@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Int64s = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Places = Int32s | Int64s
 Integers = TypeVar("Integers", Int64s, Int32s)
 
 GUARD = 1 << 62
@@ -66,7 +67,7 @@ class Problem:
     def edges(self) -> int:
         return len(self.value)
 
-    def part(self, sellers: Int64s, buyers: Int64s, edges: Int64s, demand: Int64s) -> "Problem":
+    def part(self, sellers: Places, buyers: Places, edges: Places, demand: Int64s) -> "Problem":
         """These orders and edges of theirs alone, `demand` in place of those buyers' own; weights stay.
 
         sellers, buyers, edges: places, ascending.
@@ -87,7 +88,7 @@ class Problem:
         object.__setattr__(found, "priorities", priorities)
         return found
 
-    def weight(self, level: int, edges: Int64s | slice) -> Int64s:
+    def weight(self, level: int, edges: Places | slice) -> Int64s:
         """What a level maximises per gram on these edges: value, then time priority, then tie-break.
 
         Time priority of an edge is that of its seller plus that of its buyer, each dense within its side: 1

@@ -11,7 +11,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.assignment_check import DUALS
 from market.rules.assignment_components import components_of
-from market.rules.assignment_problem import Int64s, Mask, exact_dot, read_only
+from market.rules.assignment_problem import Int32s, Int64s, Mask, exact_dot, read_only
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -119,7 +119,7 @@ class Stages:
         self.unique &= solution.unique
         return solution
 
-    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int32s, Int32s, Int32s]:
         """Edges, sellers and buyers of the components in which somebody comes, goes or counts otherwise."""
         posed = self.posed
         sellers = len(posed.supply)
