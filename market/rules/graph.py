@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.assay_columns import AssayColumns
-from market.rules.assignment_problem import Int32s, Int64s, Mask, read_only
+from market.rules.assignment_problem import Int32s, Int64s, Integers, Mask, read_only
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
@@ -167,9 +167,8 @@ def section(
         [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
     )
     kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
-    seller = _renumbered(sellers)[of.pairs.seller[kept]]
-    buyer = _renumbered(buyers)[of.pairs.buyer[kept]]
-    fit = tradable(terms, demand, seller, buyer)
+    seller, buyer = _ends(of.pairs.seller, kept, sellers), _ends(of.pairs.buyer, kept, buyers)
+    fit = np.flatnonzero(tradable(terms, demand, seller, buyer))
     kept = kept[fit]
     return Section(
         name=section_name(of.horizon, part),
@@ -183,8 +182,8 @@ def section(
         demand=demand,
         terms=terms,
         pairs=Pairs(
-            seller=seller[fit],
-            buyer=buyer[fit],
+            seller=_chosen(seller, fit),
+            buyer=_chosen(buyer, fit),
             term_total=_chosen(of.pairs.term_total, kept),
             sustainability=_chosen(of.pairs.sustainability, kept),
             value=_chosen(of.pairs.value, kept),
@@ -222,13 +221,15 @@ def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left
     return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
 
 
-def _chosen(column: Int64s, kept: Int64s) -> Int64s:
+def _chosen(column: Integers, kept: Int64s) -> Integers:
     """Entries at distinct places, ascending; the column itself where that is all of them."""
     return column if len(kept) == len(column) else column[kept]
 
 
-def _renumbered(kept: Mask) -> Int32s:
-    return (np.cumsum(kept) - 1).astype(np.int32)
+def _ends(nodes: Int32s, kept: Int64s, in_part: Mask) -> Int32s:
+    """Those of the kept pairs, by their place among the nodes in the part."""
+    left = _chosen(nodes, kept)
+    return left if in_part.all() else (np.cumsum(in_part) - 1).astype(np.int32)[left]
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:

@@ -4,7 +4,7 @@ What an order does bears only on its component. So of a problem that differs fro
 the components that differ are solved, and the others keep what they have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,13 +81,14 @@ class Stages:
         self._components = components_of(posed)
 
     def first(self) -> tuple[Solved, Solution]:
-        """The posed problem as it is."""
+        """The posed problem as it is; nothing starts from its basis again."""
         posed = self.posed
         solution = self._solve(posed)
         duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
         nobody = np.zeros(len(posed.supply) + len(posed.demand), dtype=np.bool_)
         used = np.flatnonzero(solution.flow)
-        return Solved(nobody, posed.demand, used, solution.flow[used], duals), solution
+        relaxed = replace(solution, basis=None)
+        return Solved(nobody, posed.demand, used, solution.flow[used], duals), relaxed
 
     def next(self, before: Solved, out: Mask, demand: Int64s) -> Solved:
         """The problem with these orders out and this demand, where `before` has others."""
