@@ -157,7 +157,7 @@ class PassportEvidence(Struct, frozen=True, kw_only=True):
     certified: Annotated[tuple[CertifiedPeriod, ...], Meta(max_length=32)] = ()
 
 
-class SupplyTerms(Struct, frozen=True, kw_only=True):
+class SupplyTerms(Struct, frozen=True, kw_only=True, gc=False):
     """What a supply offer or a recovered lot states, as posted, with the basis grams and ask computed once.
 
     `basis_g` is per contract year at plateau when `term` is set. `facility` is the seller's site. What has a
@@ -205,14 +205,14 @@ class SupplyTerms(Struct, frozen=True, kw_only=True):
     forecast: SupplyForecast | UnsetType = UNSET
 
 
-class AcceptedForm(Struct, frozen=True, kw_only=True):
+class AcceptedForm(Struct, frozen=True, kw_only=True, gc=False):
     """A product form the buyer takes, and what it adds to its bid for it."""
 
     form: ProductForm
     differential_ueur_per_kg: ValueUeurPerKg = 0
 
 
-class AnalyteLimit(Struct, frozen=True, kw_only=True):
+class AnalyteLimit(Struct, frozen=True, kw_only=True, gc=False):
     """Least and most of an analyte, as element, ppb of the dry sample."""
 
     analyte: Code
@@ -227,7 +227,7 @@ class PurityFloor(Struct, frozen=True, kw_only=True):
     min_ppb: FractionPpb
 
 
-class CoProductBid(Struct, frozen=True, kw_only=True):
+class CoProductBid(Struct, frozen=True, kw_only=True, gc=False):
     """What the buyer pays for a co-element: its own price per kg of element, or that of a reference code.
 
     Counted per basis kg up to `max_ratio_ppb` (kg of co-element per kg of basis) and paid at `payable_ppb`.
@@ -240,7 +240,7 @@ class CoProductBid(Struct, frozen=True, kw_only=True):
     max_ratio_ppb: RatioPpb
 
 
-class PenaltyRule(Struct, frozen=True, kw_only=True):
+class PenaltyRule(Struct, frozen=True, kw_only=True, gc=False):
     """`ueur_per_kg_per_step` per basis kg for each full or begun `step_ppb` above `threshold_ppb`."""
 
     analyte: Code
@@ -281,7 +281,7 @@ class SustainabilityProfile(Struct, frozen=True, kw_only=True):
     cap_ueur_per_kg: ValueUeurPerKg = 0
 
 
-class RequirementTerms(Struct, frozen=True, kw_only=True):
+class RequirementTerms(Struct, frozen=True, kw_only=True, gc=False):
     """What a buyer requires and bids, as posted, with the limit converted once.
 
     `basis_g` is per contract year at plateau when `term` is set. `profile` None takes the rule set's amounts.

@@ -156,7 +156,7 @@ BASIS_ELEMENTS: dict[MarketBasis, tuple[str, ...]] = {
 """Elements whose contained mass is the market's unit; none: whole magnets count by net mass."""
 
 
-class Cell(Struct, frozen=True, kw_only=True):
+class Cell(Struct, frozen=True, kw_only=True, gc=False):
     """One analyte of an assay; `fraction_ppb` is the value, or the detection limit; else absent."""
 
     analyte: Code
@@ -171,7 +171,7 @@ class Cell(Struct, frozen=True, kw_only=True):
             )
 
 
-class Composition(Struct, frozen=True, kw_only=True):
+class Composition(Struct, frozen=True, kw_only=True, gc=False):
     """Mass fractions of a dry or as-received sample, each of the sample or of its TREO (`treo_ppb`)."""
 
     basis: MassBasis
@@ -184,7 +184,7 @@ class Composition(Struct, frozen=True, kw_only=True):
             raise ValueError("fractions of TREO need treo_ppb, the TREO share of the sample")
 
 
-class Assay(Struct, frozen=True, kw_only=True):
+class Assay(Struct, frozen=True, kw_only=True, gc=False):
     """Who measured the composition, and when; activities in millibecquerel per gram."""
 
     laboratory: Text
@@ -194,14 +194,14 @@ class Assay(Struct, frozen=True, kw_only=True):
     u_mbq_per_g: Count | None = None
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Place(Struct, frozen=True, kw_only=True, gc=False):
     """A named place of Incoterms 2020."""
 
     country: CountryCode
     name: Text
 
 
-class Period(Struct, frozen=True, kw_only=True):
+class Period(Struct, frozen=True, kw_only=True, gc=False):
     """Half-open: `start` is in, `end` is not."""
 
     start: Instant
@@ -212,21 +212,21 @@ class Period(Struct, frozen=True, kw_only=True):
             raise ValueError("a period has to end after it starts")
 
 
-class Packaging(Struct, frozen=True, kw_only=True):
+class Packaging(Struct, frozen=True, kw_only=True, gc=False):
     """How the product is packed; `package_wet_g` is the net product mass of one unit."""
 
     unit: PackagingUnit
     package_wet_g: MassG
 
 
-class Tranche(Struct, frozen=True, kw_only=True):
+class Tranche(Struct, frozen=True, kw_only=True, gc=False):
     """A dated part of a lot or offer, in net grams of product as delivered."""
 
     window: Period
     net_wet_g: MassG
 
 
-class StatedPrice(Struct, frozen=True, kw_only=True):
+class StatedPrice(Struct, frozen=True, kw_only=True, gc=False):
     """A price as its owner wrote it: millionths of `currency` per kg of `per`."""
 
     amount_micro: MicroAmount
@@ -242,7 +242,7 @@ class InputReference(Struct, frozen=True, kw_only=True):
     value_micro: MicroAmount
 
 
-class ConvertedPrice(Struct, frozen=True, kw_only=True):
+class ConvertedPrice(Struct, frozen=True, kw_only=True, gc=False):
     """A stated price, what it is in micro-EUR per basis kg, and the FX used (none when stated in EUR)."""
 
     stated: StatedPrice
@@ -250,7 +250,7 @@ class ConvertedPrice(Struct, frozen=True, kw_only=True):
     fx: InputReference | None = None
 
 
-class OriginStep(Struct, frozen=True, kw_only=True):
+class OriginStep(Struct, frozen=True, kw_only=True, gc=False):
     stage: ValueChainStage
     country: CountryCode
     strategic_project: bool = False
@@ -275,7 +275,7 @@ class TwinReference(Struct, frozen=True, kw_only=True):
     version: TwinVersion
 
 
-class Footprint(Struct, frozen=True, kw_only=True):
+class Footprint(Struct, frozen=True, kw_only=True, gc=False):
     """A product carbon footprint in grams CO2e per kg of the declared unit."""
 
     g_co2e_per_kg: Count
@@ -291,7 +291,7 @@ class Footprint(Struct, frozen=True, kw_only=True):
     valid_until: Instant
 
 
-class RecycledContent(Struct, frozen=True, kw_only=True):
+class RecycledContent(Struct, frozen=True, kw_only=True, gc=False):
     """Recycled share of the basis elements; pre- and post-consumer stay apart."""
 
     post_consumer_ppb: FractionPpb = 0

@@ -2,12 +2,15 @@
 
 import asyncio
 import gc
+import os
 import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from math import ceil
 from typing import BinaryIO, Final
 from uuid import UUID
@@ -19,7 +22,7 @@ from events.catalog import FACT_TYPES, type_of
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingPlanned
 from market.rules.book import Book
-from market.rules.clearing import conclude
+from market.rules.clearing import concluded
 
 FRAME: Final = struct.Struct(">Q")
 FRAME_BYTES_MAX: Final = 2**32
@@ -27,6 +30,10 @@ STOP_SECONDS_MAX: Final = 5.0
 ROUND_SECONDS_MAX: Final = 300.0
 ROUND_CHILDREN_MAX: Final = 2
 ALARM_GRACE_SECONDS: Final = 5
+REPLY_DRAFTS_MAX: Final = 500
+CHILD_ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+"""Large arrays get pages of their own, which glibc gives back when they are let go. Left to itself it raises
+its threshold with each of them, and columns of eligible pairs stay resident beside the arrays that solve."""
 
 
 class SolverFailed(RuntimeError):
@@ -76,8 +83,13 @@ class _Drafted(Struct, frozen=True, kw_only=True):
 
 
 class _Reply(Struct, frozen=True, kw_only=True):
+    """A part of the answer; the last one has no drafts."""
+
     drafts: tuple[_Drafted, ...] = ()
     error: str | None = None
+
+
+_replies: Final = msgspec.msgpack.Decoder(_Reply)
 
 
 class Solver:
@@ -102,10 +114,7 @@ class Solver:
         """`market.rules.clearing.conclude` of an encoded book. Raises SolverFailed or SolverLost."""
         frame = msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
         async with self._turns:
-            reply = await self._ask(await self._ready(), frame)
-        if reply.error is not None:
-            raise SolverFailed(reply.error)
-        return tuple(_draft(drafted) for drafted in reply.drafts)
+            return await self._ask(await self._ready(), frame)
 
     async def stop(self) -> None:
         """Ends the children that wait; a round that is being computed ends with its caller."""
@@ -113,12 +122,14 @@ class Solver:
         for child in children:
             await _kill(child)
 
-    async def _ask(self, child: Process, frame: bytes) -> _Reply:
+    async def _ask(self, child: Process, frame: bytes) -> tuple[Draft, ...]:
         """The child is used again only after a whole answer."""
+        drafts: list[Draft] = []
         try:
             async with asyncio.timeout(self._seconds_max):
                 await _send(child, frame)
-                reply = msgspec.msgpack.decode(await _receive(child), type=_Reply)
+                while (reply := _replies.decode(await _receive(child))).drafts:
+                    drafts += map(_draft, reply.drafts)
         except TimeoutError as error:
             await _kill(child)
             raise SolverLost(f"no answer within {self._seconds_max:g} seconds") from error
@@ -129,7 +140,9 @@ class Solver:
             await _kill(child)
             raise
         self._idle.append(child)
-        return reply
+        if reply.error is not None:
+            raise SolverFailed(reply.error)
+        return tuple(drafts)
 
     async def _ready(self) -> Process:
         while self._idle:
@@ -138,7 +151,8 @@ class Solver:
                 return child
         alarm_seconds = ceil(self._seconds_max + ALARM_GRACE_SECONDS)
         command = [sys.executable, "-m", "market.solver", str(alarm_seconds)]
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        environment = os.environ | CHILD_ENVIRONMENT
+        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
 
 
 async def _kill(child: Process) -> None:
@@ -194,18 +208,21 @@ def _drafted(draft: Draft) -> _Drafted:
     )
 
 
-def _reply(frame: bytes) -> _Reply:
+def _answer(frame: bytes) -> Iterator[_Reply]:
     task = msgspec.msgpack.decode(frame, type=_Task)
     book = msgspec.msgpack.decode(task.book, type=Book)
     plan = Recorded(**msgspec.structs.asdict(task.plan))
     try:
-        return _Reply(drafts=tuple(_drafted(draft) for draft in conclude(book, plan)))
+        drafts = concluded(book, plan)
+        while part := tuple(map(_drafted, islice(drafts, REPLY_DRAFTS_MAX))):
+            yield _Reply(drafts=part)
+        yield _Reply()
     except Exception as error:  # noqa: BLE001  the parent decides what a failure means
-        return _Reply(error=f"{type(error).__name__}: {error}")
+        yield _Reply(error=f"{type(error).__name__}: {error}")
 
 
 def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
-    """The child: a task in, a reply out, until the parent closes its end.
+    """The child: a task in, its replies out, until the parent closes its end.
 
     The alarm ends a round whose parent is no longer there to do so.
     """
@@ -213,9 +230,10 @@ def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
         signal.alarm(alarm_seconds)
         size = FRAME.unpack(head)[0]
         assert size <= FRAME_BYTES_MAX
-        frame = msgspec.msgpack.encode(_reply(source.read(size)))
-        sink.write(FRAME.pack(len(frame)) + frame)
-        sink.flush()
+        for reply in _answer(source.read(size)):
+            frame = msgspec.msgpack.encode(reply)
+            sink.write(FRAME.pack(len(frame)) + frame)
+            sink.flush()
         signal.alarm(0)
         gc.collect()
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from market.rules.assignment_levels import EDGE_KINDS, ORDER_KINDS, hold_edges, hold_orders
-from market.rules.assignment_problem import GUARD, Int64s, Problem, Solution, exact_dot
+from market.rules.assignment_problem import GUARD, Int32s, Int64s, Problem, Solution, exact_dot
 from market.rules.compiled import run
 from market.rules.transport_graph import has_cycle
 
@@ -85,8 +85,8 @@ class _Held:
     bought: Int64s
     flow: Int64s
     weights: tuple[Int64s, Int64s, Int64s]
-    tied: Int64s
-    free: tuple[Int64s, Int64s]
+    tied: Int32s
+    free: tuple[Int32s, Int32s]
     edge_faults: list[list[int]]
     order_faults: tuple[list[list[int]], list[list[int]]]
 
@@ -94,7 +94,7 @@ class _Held:
 def _held(problem: Problem, solution: Solution) -> _Held:
     edges, capacities = problem.edges, (_fixed(problem.supply), _fixed(problem.demand))
     sold, bought = fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
-    traded, tied = (np.empty(edges, dtype=np.int64) for _ in range(2))
+    traded, tied = (np.empty(edges, dtype=np.int32) for _ in range(2))
     tiebreak = np.zeros(edges, dtype=np.int64) if problem.tiebreak is None else problem.tiebreak
     priorities = problem.priorities
     duals = [_fixed(np.concatenate([getattr(solution, pair[side]) for pair in DUALS])) for side in (0, 1)]
@@ -113,7 +113,7 @@ def _held(problem: Problem, solution: Solution) -> _Held:
     )
     free, order_faults = [], []
     for capacity, filled, dual in zip(capacities, fills, duals, strict=True):
-        listed, of_side = np.zeros_like(filled), _noted(ORDER_KINDS)
+        listed, of_side = np.empty(len(filled), dtype=np.int32), _noted(ORDER_KINDS)
         count = run(hold_orders, edges, capacity, _fixed(filled), dual, listed, of_side)
         free.append(listed[:count])
         order_faults.append(_by_kind(of_side))
@@ -164,14 +164,12 @@ def tied_edges(problem: Problem, solution: Solution) -> Int64s:
     return tied
 
 
-def residual_cycle(tail: Int64s, head: Int64s, flow: Int64s, nodes: int, edges: int) -> bool:
+def residual_cycle(tail: Int32s, head: Int32s, flow: Int64s, nodes: int, edges: int) -> bool:
     """Whether flow can go round some cycle of these arcs; `edges` of the problem decide on compiling."""
     scratch = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
     rows = np.zeros(nodes + 2, dtype=np.int64), np.zeros(len(tail), dtype=np.int64)
     idle = (flow == 0).astype(np.int64)
-    return bool(
-        run(has_cycle, edges + nodes, tail.astype(np.int64), head.astype(np.int64), idle, *scratch, rows)
-    )
+    return bool(run(has_cycle, edges + nodes, tail.copy(), head.copy(), idle, *scratch, rows))
 
 
 def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
@@ -239,9 +237,10 @@ def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator
     """Flow can go round no cycle of tied edges and of the ways between free orders and the root."""
     sellers, root = len(held.sold), len(held.sold) + len(held.bought)
     sellers_free, buyers_free = held.free
-    to_root, from_root = np.full(len(sellers_free), root), np.full(len(buyers_free), root)
+    to_root, from_root = (np.full(len(free), root, dtype=np.int32) for free in held.free)
     tail = np.concatenate([problem.seller[held.tied], sellers_free, from_root])
-    head = np.concatenate([problem.buyer[held.tied] + np.int64(sellers), to_root, buyers_free + sellers])
+    selling = np.int32(sellers)
+    head = np.concatenate([problem.buyer[held.tied] + selling, to_root, buyers_free + selling])
     unsold = problem.supply[sellers_free] - held.sold[sellers_free]
     unbought = problem.demand[buyers_free] - held.bought[buyers_free]
     flow = np.concatenate([solution.flow[held.tied], unsold, unbought])

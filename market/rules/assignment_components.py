@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.rules.assignment_problem import Int64s, Mask, Problem
+from market.rules.assignment_problem import Int32s, Int64s, Mask, Problem
 from market.rules.compiled import run
 from market.rules.transport_graph import group_arcs
 
@@ -14,10 +14,10 @@ class Components:
     """of_order: int64, the component of each order. arcs, starts: as of `grouped_arcs`."""
 
     of_order: Int64s
-    arcs: Int64s
+    arcs: Int32s
     starts: Int64s
 
-    def arcs_of(self, chosen: Mask) -> Int64s:
+    def arcs_of(self, chosen: Mask) -> Int32s:
         """Those of the chosen components, ascending: edges, then orders as in `grouped_arcs`."""
         parts = [
             self.arcs[self.starts[component] : self.starts[component + 1]]
@@ -39,11 +39,11 @@ def components_of(problem: Problem) -> Components:
     """The components with what is in each."""
     sellers = len(problem.supply)
     orders = sellers + len(problem.demand)
-    arcs, starts, group = _grouped(problem.seller.astype(np.int64), problem.buyer + np.int64(sellers), orders)
+    arcs, starts, group = _grouped(problem.seller.copy(), problem.buyer + np.int32(sellers), orders)
     return Components(group, arcs, starts)
 
 
-def grouped_arcs(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s]:
+def grouped_arcs(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s]:
     """Arcs in the order of their components, and where each component starts.
 
     Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which joins no components.
@@ -52,9 +52,9 @@ def grouped_arcs(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s
     return arcs, starts
 
 
-def _grouped(tail: Int64s, head: Int64s, nodes: int) -> tuple[Int64s, Int64s, Int64s]:
+def _grouped(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s, Int64s]:
     group = np.zeros(nodes, dtype=np.int64)
     starts = np.zeros(nodes + 2, dtype=np.int64)
-    arcs = np.zeros(len(tail) + nodes, dtype=np.int64)
-    count = run(group_arcs, len(arcs), tail.copy(), head.copy(), group, starts, arcs)
+    arcs = np.zeros(len(tail) + nodes, dtype=np.int32)
+    count = run(group_arcs, len(arcs), tail, head, group, starts, arcs)
     return arcs, starts[: count + 1].copy(), -1 - group

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Int64s = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Places = Int32s | Int64s
+Integers = TypeVar("Integers", Int64s, Int32s)
 
 GUARD = 1 << 62
 NAMED_AT_MOST = 5
@@ -27,7 +29,8 @@ class AssignmentError(ValueError):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Problem:
-    """One section of a clearing: who could sell how much to whom, at what worth. Arrays are kept as copies.
+    """One section of a clearing: who could sell how much to whom, at what worth. Arrays are kept as copies,
+    but those that are read-only and no views.
 
     supply, demand: int64[nS], int64[nB], grams of basis, at least 1.
     seller, buyer: int32[e], indices into supply and demand; no pair twice.
@@ -64,7 +67,7 @@ class Problem:
     def edges(self) -> int:
         return len(self.value)
 
-    def part(self, sellers: Int64s, buyers: Int64s, edges: Int64s, demand: Int64s) -> "Problem":
+    def part(self, sellers: Places, buyers: Places, edges: Places, demand: Int64s) -> "Problem":
         """These orders and edges of theirs alone, `demand` in place of those buyers' own; weights stay.
 
         sellers, buyers, edges: places, ascending.
@@ -75,17 +78,17 @@ class Problem:
         found = Problem(
             self.supply[sellers],
             demand,
-            seller[self.seller[edges]],
-            buyer[self.buyer[edges]],
-            self.value[edges],
+            read_only(seller[self.seller[edges]]),
+            read_only(buyer[self.buyer[edges]]),
+            read_only(self.value[edges]),
             None,
-            None if self.tiebreak is None else self.tiebreak[edges],
+            None if self.tiebreak is None else read_only(self.tiebreak[edges]),
         )
         priorities = read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])
         object.__setattr__(found, "priorities", priorities)
         return found
 
-    def weight(self, level: int, edges: Int64s | slice) -> Int64s:
+    def weight(self, level: int, edges: Places | slice) -> Int64s:
         """What a level maximises per gram on these edges: value, then time priority, then tie-break.
 
         Time priority of an edge is that of its seller plus that of its buyer, each dense within its side: 1
@@ -172,7 +175,7 @@ def fills_g(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
     )
 
 
-def read_only(array: Int64s) -> Int64s:
+def read_only(array: Integers) -> Integers:
     array.flags.writeable = False
     return array
 
@@ -196,9 +199,10 @@ def _most(numbers: Int64s) -> int:
 
 
 def _frozen(array: Any) -> Any:
-    copy = np.array(array)
-    copy.flags.writeable = False
-    return copy
+    """A copy, or the array itself where nobody else can write to it."""
+    if array.base is None and not array.flags.writeable:
+        return array
+    return read_only(np.array(array))
 
 
 def _priorities(problem: Problem) -> tuple[Int64s, Int64s]:

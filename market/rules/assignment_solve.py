@@ -11,6 +11,7 @@ from market.rules.assignment_problem import (
     LEVELS,
     AssignmentError,
     Basis,
+    Int32s,
     Int64s,
     Problem,
     Solution,
@@ -28,14 +29,14 @@ class _Network:
     """The arcs that are still open, by component, and a strongly feasible tree of them.
 
     Nodes are the orders that have an edge, in their order, then the root. orders: int64, which each node is;
-    for the last the root. arcs: int64, as in a Basis, of each arc.
+    for the last the root. arcs: as in a Basis, of each arc.
     """
 
     orders: Int64s
-    arcs: Int64s
+    arcs: Int32s
     starts: Int64s
-    tail: Int64s
-    head: Int64s
+    tail: Int32s
+    head: Int32s
     tree: Tree
 
     def close_all_but(self, tight: Int64s) -> None:
@@ -128,17 +129,19 @@ def _network(problem: Problem, basis: Basis | None) -> _Network:
         basis = _no_trade(problem)
     else:
         _check_basis(problem, basis)
-    buyer = problem.buyer + np.int64(sellers)
+    buyer = problem.buyer + np.int32(sellers)
     met = np.zeros(root + 1, dtype=np.bool_)
     met[problem.seller], met[buyer], met[root] = True, True, True
     orders = np.flatnonzero(met)
-    node = np.cumsum(met) - 1
-    own = np.arange(len(orders) - 1)
+    node = np.cumsum(met, dtype=np.int32) - np.int32(1)
+    own = np.arange(len(orders) - 1, dtype=np.int32)
     selling = orders[:-1] < sellers
     ends = np.concatenate([node[problem.seller], own]), np.concatenate([node[buyer], own])
     ends[1][problem.edges :][selling] = ends[0][problem.edges :][~selling] = node[root]
     grouped, starts = grouped_arcs(ends[0][: problem.edges], ends[1][: problem.edges], len(own))
-    arcs = np.concatenate([np.arange(problem.edges), problem.edges + orders[:-1]])[grouped]
+    arcs = grouped.copy()
+    outside = np.flatnonzero(grouped >= problem.edges)
+    arcs[outside] = problem.edges + orders[grouped[outside] - problem.edges]
     place = np.zeros(problem.edges + root, dtype=np.int64)
     place[arcs] = np.arange(len(arcs))
     tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))

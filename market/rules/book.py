@@ -49,7 +49,7 @@ OrderStatus = Literal["open", "withdrawn", "expired", "sold"]
 RELIABILITY_WINDOW = timedelta(days=90)
 
 
-class SupplyOrder(Struct, frozen=True, kw_only=True):
+class SupplyOrder(Struct, frozen=True, kw_only=True, gc=False):
     """An offer or recovered lot as it stands; grams of basis, `rank` the lane position of its place in time.
 
     `tranche_committed_g` is what of each tranche is held or sold, empty as long as nothing ever was.
@@ -77,7 +77,7 @@ class SupplyOrder(Struct, frozen=True, kw_only=True):
         return tranches_left_g(self.terms, self.tranche_committed_g, self.available_g)
 
 
-class RequirementOrder(Struct, frozen=True, kw_only=True):
+class RequirementOrder(Struct, frozen=True, kw_only=True, gc=False):
     order: UUID
     market: UUID
     organisation: UUID

@@ -46,7 +46,7 @@ from market.rules.round_record import (
     section_record,
     unknown_sections,
 )
-from market.rules.rounds import Clearing, Round, in_turn
+from market.rules.rounds import Round, in_turn
 
 _BIG_INTEGER = re.compile(BIG_INTEGER_PATTERN)
 _DUAL_FIELDS = {
@@ -79,7 +79,7 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
         return _proved(posed, section_record(posed.section.name, evidence, completed), at)
 
     try:
-        return drafts(Clearing(of, tuple(in_turn(of, prove))))
+        return tuple(drafts(of, in_turn(of, prove)))
     except (AssertionError, AssignmentError, OverflowError, ValueError) as error:
         told = f"{type(error).__name__}: {error}"[:200]
         raise CertificateBroken(

@@ -11,6 +11,7 @@ import numpy as np
 from contracts.rules.price_terms import amount_cents
 from market.rules.assignment_bounds import price_bounds
 from market.rules.assignment_problem import Bounds, Int64s, Problem, Solution, exact_dot
+from market.rules.columns import rows
 from market.rules.eligibility import Delivery
 from market.rules.evidence import edges_sha256
 from market.rules.graph import BuyerNode, Edges, SellerNode, delivery_between
@@ -174,17 +175,18 @@ def _trades(
     found = []
     section, pairs = posed.section, posed.section.pairs
     traded = np.flatnonzero(flow)
-    for edge, quantity_g in zip(left[traded].tolist(), flow[traded].tolist(), strict=True):
-        pair = int(worth.pair[edge])
-        seller_index, buyer_index = int(worth.seller[edge]), int(worth.buyer[edge])
+    edge = left[traded]
+    pair, seller_of, buyer_of = worth.pair[edge], worth.seller[edge], worth.buyer[edge]
+    value = pairs.value[pair]
+    left_out = np.zeros_like(value) if posed.sustainability else pairs.sustainability[pair]
+    premium = worth.value[edge] - (value - left_out)
+    u, v = chosen.seller[seller_of], chosen.buyer[buyer_of]
+    columns = (seller_of, buyer_of, flow[traded], pairs.term_total[pair], value, left_out, premium, u, v)
+    for row in rows(columns):
+        seller_index, buyer_index, quantity_g, term_total, of_pair, unbid, added, above, below = row
         seller, buyer = section.sellers[seller_index], section.buyers[buyer_index]
-        u, v = int(chosen.seller[seller_index]), int(chosen.buyer[buyer_index])
-        term_total = int(pairs.term_total[pair])
-        bid = buyer.order.terms.limit.ueur_per_kg + term_total
-        left_out = 0 if posed.sustainability else int(pairs.sustainability[pair])
-        premium = int(worth.value[edge]) - (int(pairs.value[pair]) - left_out)
-        received = seller.order.terms.ask.ueur_per_kg + u
-        paid = bid + premium - v - left_out
+        received = seller.order.terms.ask.ueur_per_kg + above
+        paid = buyer.order.terms.limit.ueur_per_kg + term_total + added - below - unbid
         assert paid == received
         paid_cents, _ = amount_cents(quantity_g, paid)
         received_cents, remainder = amount_cents(quantity_g, received)
@@ -196,11 +198,11 @@ def _trades(
                 buyer_index=buyer_index,
                 delivery=delivery_between(seller, buyer, at),
                 term_total=term_total,
-                value=int(pairs.value[pair]),
-                premium=premium,
+                value=of_pair,
+                premium=added,
                 quantity_g=quantity_g,
-                seller_surplus=u,
-                buyer_surplus=v,
+                seller_surplus=above,
+                buyer_surplus=below,
                 price_ueur_per_kg=received,
                 paid_cents=paid_cents,
                 received_cents=received_cents,

@@ -1,11 +1,15 @@
 """A round: the book at its cut goes in, trades with prices and proof come out, the same everywhere."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingAbandoned
 from market.rules.assignment import AssignmentError
 from market.rules.book import Book
+from market.rules.cleared import ClearedSection
 from market.rules.round_events import draft_of, drafts, planned_of
-from market.rules.rounds import ALGORITHM, Clearing, ClearingImpossible, in_turn, posed_round
+from market.rules.rounds import ALGORITHM, Clearing, ClearingImpossible, Round, in_turn, posed_round
 from market.rules.sections import clear_section
 
 __all__ = [
@@ -16,7 +20,7 @@ __all__ = [
     "abandonment",
     "clear",
     "conclude",
-    "drafts",
+    "concluded",
 ]
 
 REASON_TEXT_MAX = 200
@@ -30,21 +34,35 @@ def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearin
     ValueError when the book does not stand exactly at the plan. ClearingImpossible when there is no result.
     """
     found = posed_round(book, plan)
-    try:
-        return Clearing(found, tuple(in_turn(found, clear_section, sustainability=sustainability)))
-    except AssignmentError as error:
-        raise ClearingImpossible("assignment_refused", str(error)[:REASON_TEXT_MAX]) from error
+    return Clearing(found, tuple(_sections(found, sustainability=sustainability)))
 
 
 def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
+    """`concluded` at once."""
+    return tuple(concluded(book, plan))
+
+
+def concluded(book: Book, plan: Recorded) -> Iterator[Draft]:
     """Everything the matcher appends for a plan: the round's result, or ClearingAbandoned with the reason.
 
-    Ids, salts and times derive from the plan: every repeat gives the same bytes. ValueError as for `clear`.
+    Draft after draft: whoever passes them on does not need the memory for all. Ids, salts and times derive
+    from the plan: every repeat gives the same bytes. ValueError as for `clear`.
     """
     try:
-        return drafts(clear(book, plan))
+        found = posed_round(book, plan)
+        sections = _sections(found)
+        # their pairs are let go with the last section
+        found = replace(found, horizons=())
+        yield from drafts(found, sections)
     except ClearingImpossible as impossible:
-        return (abandonment(plan, impossible.code, impossible.reason),)
+        yield abandonment(plan, impossible.code, impossible.reason)
+
+
+def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedSection]:
+    try:
+        yield from in_turn(found, clear_section, sustainability=sustainability)
+    except AssignmentError as error:
+        raise ClearingImpossible("assignment_refused", str(error)[:REASON_TEXT_MAX]) from error
 
 
 def abandonment(plan: Recorded, code: str, reason: str) -> Draft:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from market.rules.assignment_problem import Int64s, Mask
+from market.rules.assignment_problem import Int64s, Mask, Places
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_PER_DAY = 86_400
@@ -13,6 +13,7 @@ MICROSECONDS_PER_SECOND = 10**6
 NEVER = -(1 << 62)
 BEYOND = 1 << 62
 BITS_PER_WORD = 62
+ROWS_AT_ONCE = 1 << 12
 
 
 def microseconds(moment: datetime) -> int:
@@ -23,6 +24,12 @@ def microseconds(moment: datetime) -> int:
 
 def int64s(values: Iterable[int], count: int) -> Int64s:
     return np.fromiter(values, np.int64, count)
+
+
+def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
+    """An entry of all columns after the other, in Python's integers; of so many rows only at a time."""
+    for start in range(0, len(columns[0]), ROWS_AT_ONCE):
+        yield from zip(*(column[start : start + ROWS_AT_ONCE].tolist() for column in columns), strict=True)
 
 
 class Codes:

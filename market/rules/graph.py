@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.assay_columns import AssayColumns
-from market.rules.assignment_problem import Int32s, Int64s, Mask
+from market.rules.assignment_problem import Int32s, Int64s, Integers, Mask, read_only
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.candidates import Nodes, batches, ways
 from market.rules.columns import int64s
@@ -116,7 +116,7 @@ class Section:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Edges:
-    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: in Section.pairs.
+    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: int32[e], in Section.pairs.
 
     Values are at least 0, but those of buyers with portfolio limits, whose bids count together.
     """
@@ -124,7 +124,7 @@ class Edges:
     seller: Int32s
     buyer: Int32s
     value: Int64s
-    pair: Int64s
+    pair: Int32s
 
 
 def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
@@ -167,9 +167,8 @@ def section(
         [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
     )
     kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
-    seller = _renumbered(sellers)[of.pairs.seller[kept]]
-    buyer = _renumbered(buyers)[of.pairs.buyer[kept]]
-    fit = tradable(terms, demand, seller, buyer)
+    seller, buyer = _ends(of.pairs.seller, kept, sellers), _ends(of.pairs.buyer, kept, buyers)
+    fit = np.flatnonzero(tradable(terms, demand, seller, buyer))
     kept = kept[fit]
     return Section(
         name=section_name(of.horizon, part),
@@ -183,11 +182,11 @@ def section(
         demand=demand,
         terms=terms,
         pairs=Pairs(
-            seller=seller[fit],
-            buyer=buyer[fit],
-            term_total=of.pairs.term_total[kept],
-            sustainability=of.pairs.sustainability[kept],
-            value=of.pairs.value[kept],
+            seller=_chosen(seller, fit),
+            buyer=_chosen(buyer, fit),
+            term_total=_chosen(of.pairs.term_total, kept),
+            sustainability=_chosen(of.pairs.sustainability, kept),
+            value=_chosen(of.pairs.value, kept),
         ),
     )
 
@@ -200,7 +199,12 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
     pairs = of.pairs
     value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
     kept = np.flatnonzero(value >= 0 if limited is None else (value >= 0) | limited[pairs.buyer])
-    return Edges(seller=pairs.seller[kept], buyer=pairs.buyer[kept], value=value[kept], pair=kept)
+    return Edges(
+        seller=read_only(pairs.seller[kept]),
+        buyer=read_only(pairs.buyer[kept]),
+        value=read_only(value[kept]),
+        pair=kept.astype(np.int32),
+    )
 
 
 def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:
@@ -217,8 +221,15 @@ def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left
     return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
 
 
-def _renumbered(kept: Mask) -> Int32s:
-    return (np.cumsum(kept) - 1).astype(np.int32)
+def _chosen(column: Integers, kept: Int64s) -> Integers:
+    """Entries at distinct places, ascending; the column itself where that is all of them."""
+    return column if len(kept) == len(column) else column[kept]
+
+
+def _ends(nodes: Int32s, kept: Int64s, in_part: Mask) -> Int32s:
+    """Those of the kept pairs, by their place among the nodes in the part."""
+    left = _chosen(nodes, kept)
+    return left if in_part.all() else (np.cumsum(in_part) - 1).astype(np.int32)[left]
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:

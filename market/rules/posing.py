@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
-from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, fills_g
+from market.rules.assignment_problem import GUARD, Int64s, Mask, Problem, Solution, fills_g, read_only
 from market.rules.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
 from market.rules.order_limits import Share, shares, whole_packages_left
 from market.rules.packages import Divisibility, is_divisible
@@ -42,14 +42,13 @@ Reasons = tuple[Mapping[int, str], Mapping[int, str]]
 class Posed:
     """A section with its edges and what a solver or a checker needs beside them.
 
-    `plain` are the edges with S = 0. `tolerance_g`: below this many grams a rest does not count.
-    `terms`: the section's, with minima that are at least the tolerance. `sustainability` False: `edges` are
-    the plain ones. `shares`: the portfolio limits of buyers, over the edges.
+    `tolerance_g`: below this many grams a rest does not count. `terms`: the section's, with minima that are
+    at least the tolerance. `sustainability` False: `edges` are those with S = 0. `shares`: the portfolio
+    limits of buyers, over the edges.
     """
 
     section: Section
     edges: Edges
-    plain: Edges
     ranks: Sides
     tolerance_g: Sides
     terms: Divisibility
@@ -61,6 +60,13 @@ class Posed:
     @property
     def ratios(self) -> tuple[Ratio, ...]:
         return tuple(share.ratio for share in self.shares)
+
+    def plain(self) -> Edges:
+        """The edges with S = 0, made anew each time: little needs them, and they are many."""
+        if not self.sustainability:
+            return self.edges
+        limited = _limited(len(self.section.buyers), self.shares)
+        return edges(self.section, with_sustainability=False, limited=limited)
 
 
 def pose(
@@ -74,15 +80,13 @@ def pose(
     """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
     pairs = section.pairs
     held = shares(section.sellers, section.buyers, pairs.seller, pairs.buyer, rule_set.eu_countries)
-    limited = _limited(len(section.buyers), held) if held else None
-    plain = edges(section, with_sustainability=False, limited=limited)
-    worth = edges(section, limited=limited) if sustainability else plain
+    limited = _limited(len(section.buyers), held)
+    worth = edges(section, with_sustainability=sustainability, limited=limited)
     tolerance_ppb = rule_set.marginality_tolerance_ppb
     tolerance_g = _tolerances_g(section.sellers, tolerance_ppb), _tolerances_g(section.buyers, tolerance_ppb)
     return Posed(
         section=section,
         edges=worth,
-        plain=plain,
         ranks=(_ranks(section.sellers), _ranks(section.buyers)),
         tolerance_g=tolerance_g,
         terms=_tolerant(section, tolerance_ppb, tolerance_g[1]),
@@ -115,7 +119,7 @@ def relaxed_problem(posed: Posed, attempt: int) -> Problem:
 
 def plain_problem(posed: Posed) -> Problem:
     """The relaxed problem with S = 0, by value alone."""
-    section, worth = posed.section, posed.plain
+    section, worth = posed.section, posed.plain()
     return Problem(section.supply, section.demand, worth.seller, worth.buyer, worth.value)
 
 
@@ -159,10 +163,10 @@ def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
     left = edges_left(relaxed, removed)
     return replace(
         relaxed,
-        seller=relaxed.seller[left],
-        buyer=relaxed.buyer[left],
-        value=relaxed.value[left],
-        tiebreak=None if relaxed.tiebreak is None else relaxed.tiebreak[left],
+        seller=read_only(relaxed.seller[left]),
+        buyer=read_only(relaxed.buyer[left]),
+        value=read_only(relaxed.value[left]),
+        tiebreak=None if relaxed.tiebreak is None else read_only(relaxed.tiebreak[left]),
     )
 
 
@@ -188,7 +192,9 @@ def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Probl
     return replace(problem, supply=capacities[0], demand=capacities[1])
 
 
-def _limited(buyers: int, held: Sequence[Share]) -> Mask:
+def _limited(buyers: int, held: Sequence[Share]) -> Mask | None:
+    if not held:
+        return None
     found = np.zeros(buyers, dtype=np.bool_)
     found[[share.ratio.buyer_order for share in held]] = True
     return found
@@ -247,7 +253,7 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
         mixed ^= mixed >> np.uint64(shift)
         mixed *= np.uint64(factor)
     mixed ^= mixed >> np.uint64(MIXED_LAST)
-    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+    return read_only((mixed >> np.uint64(64 - bits)).astype(np.int64))
 
 
 def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:

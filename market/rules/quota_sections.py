@@ -53,7 +53,7 @@ def offered_of(posed: Posed, attempt: int) -> Offered:
 
 def plain_bound(posed: Posed, multipliers: tuple[int, ...]) -> Problem:
     """The bound problem with S = 0: what keeps the shares gains by the same multipliers."""
-    section, plain = posed.section, posed.plain
+    section, plain = posed.section, posed.plain()
     premium = np.zeros(len(section.pairs), dtype=np.int64)
     premium[posed.edges.pair] = premiums(len(posed.edges.value), posed.ratios, multipliers)
     value = plain.value + premium[plain.pair]

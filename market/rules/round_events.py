@@ -1,23 +1,35 @@
 """What a round records: matches, evidence and the completed clearing, out of its proved sections."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET
 
 from contracts.rules.price_terms import round_half_even
-from events.clearing_terms import OrderDual, PriceTerm, SectionResult, Waterfall
+from events.clearing_terms import ListedWaterfall, OrderDual, Premium, PriceTerm, SectionResult
 from events.envelope import Draft, Fact, Recorded
-from events.market_events import ClearingCompleted, ClearingPlanned, MatchConfirmed, MatchStruck
+from events.market_events import (
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    MatchConfirmed,
+    MatchStruck,
+)
 from events.vocabulary import Side
 from market.rules.assignment_problem import fills_g
 from market.rules.cleared import ClearedSection, Trade, dual_total
+from market.rules.columns import rows
 from market.rules.eligibility import MarketFacts
 from market.rules.evidence import (
-    SectionEvidence,
+    Evidence,
     derived_id,
     derived_salt,
-    evidence_parts,
+    encode_entry,
+    encoded_sha256,
     fact_sha256,
     pair_bytes,
     root_sha256,
@@ -36,64 +48,111 @@ from market.rules.quota_record import (
     quota_duals,
     removed_orders,
 )
-from market.rules.rounds import Clearing, Round
+from market.rules.rounds import Round
+
+_parts: Final = msgspec.json.Decoder(ClearingEvidence)
 
 
-def drafts(clearing: Clearing) -> tuple[Draft, ...]:
-    """Matches section by section with their confirmations, then evidence, then ClearingCompleted."""
-    plan, planned = clearing.round.plan, clearing.round.planned
-    products = iter(product_grams(clearing))
-    parts = evidence_parts(
-        planned.market,
-        planned.plan,
-        planned.round,
-        [
-            SectionEvidence(
-                cleared.name,
-                waterfalls(cleared, clearing.round.facts),
-                *order_duals(cleared),
-                multipliers(cleared),
-            )
-            for cleared in clearing.sections
-        ],
-    )
-    listed = ((fall, part.lines) for part in parts for fall in part.waterfalls)
-    found: list[Draft] = []
-    struck: list[Draft] = []
-    for cleared in clearing.sections:
-        for trade, (fall, lines) in zip(cleared.trades, listed, strict=False):
-            fact = _struck(clearing.round, cleared, trade, next(products))
+@dataclass(frozen=True, eq=False, slots=True)
+class _Told:
+    """What a round tells of a section: its pairs and problems need not stand in memory any longer.
+
+    premiums: of each trade. The duals, quotas and multipliers are encoded.
+    """
+
+    name: str
+    trades: tuple[Trade, ...]
+    premiums: tuple[tuple[Premium, ...], ...]
+    duals: list[bytes]
+    quotas: list[bytes]
+    multipliers: list[bytes]
+    result: SectionResult
+
+
+def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
+    """Matches section by section with their confirmations, then evidence, then ClearingCompleted.
+
+    All sections are taken before the first draft; a draft is made when it is asked for.
+    """
+    plan, planned = of.plan, of.planned
+    # holds on to no section while the next one is cleared
+    told = tuple(map(_told, sections))
+    products = iter(product_grams(told))
+    evidence = Evidence(planned.market, planned.plan, planned.round)
+    totals = _Totals()
+    for section in told:
+        evidence.begin(section.name)
+        for trade, premiums in zip(section.trades, section.premiums, strict=True):
+            terms = price_terms(trade.seller.order, trade.buyer.order, of.facts, trade.delivery)
+            evidence.add_waterfall(_listed(trade, premiums, terms, evidence.lines(terms)))
+            fact = _struck(of, section.name, trade, next(products))
             ends = _pair_bytes(trade)
-            assert (fall.supply, fall.tranche, fall.requirement) == (
-                fact.supply,
-                fact.tranche,
-                fact.requirement,
-            )
-            struck.append(draft_of(plan, f"struck/{fact.section}", fact, fact.match, *ends))
-            found.append(struck[-1])
+            struck = draft_of(plan, f"struck/{section.name}", fact, fact.match, *ends)
+            totals.add(trade, struck)
+            yield struck
             if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-                terms = tuple(lines[place] for place in fall.lines)
-                confirmed = _confirmed(fact, trade, terms, clearing.round.facts)
-                found.append(draft_of(plan, f"confirmed/{fact.section}", confirmed, fact.match, *ends))
-    evidence = [
-        draft_of(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big")) for part in parts
-    ]
-    completed = _completed(clearing, struck, evidence)
-    found += [*evidence, draft_of(plan, "completed", completed, planned.plan)]
-    return tuple(found)
+                confirmed = _confirmed(fact, trade, terms, of.facts)
+                yield draft_of(plan, f"confirmed/{section.name}", confirmed, fact.match, *ends)
+        for name in ("duals", "quotas", "multipliers"):
+            entries = getattr(section, name)
+            evidence.add(name, entries)
+            # they stand in their parts now
+            entries.clear()
+    hashes = []
+    for body in evidence.parts():
+        part = _parts.decode(body)
+        draft = draft_of(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big"))
+        hashes.append(encoded_sha256(body, _salt_of(draft)))
+        yield draft
+    completed = _completed(of, [section.result for section in told], totals, hashes)
+    yield draft_of(plan, "completed", completed, planned.plan)
+
+
+def _told(cleared: ClearedSection) -> _Told:
+    duals, quotas = order_duals(cleared)
+    return _Told(
+        name=cleared.name,
+        trades=cleared.trades,
+        premiums=tuple(premium_lines(cleared)),
+        duals=[encode_entry(dual) for dual in duals],
+        quotas=[encode_entry(quota) for quota in quotas],
+        multipliers=[encode_entry(multiplier) for multiplier in multipliers(cleared)],
+        result=section_result(cleared),
+    )
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Of the matches so far. What buyers pay and sellers receive are reckoned apart and have to agree."""
+
+    matches: int = 0
+    paid_cents: int = 0
+    received_cents: int = 0
+    amount_cents: int = 0
+    hashes: list[bytes] = field(default_factory=list)
+
+    def add(self, trade: Trade, struck: Draft) -> None:
+        fact = struck.data
+        assert isinstance(fact, MatchStruck)
+        self.matches += 1
+        self.paid_cents += trade.paid_cents
+        self.received_cents += trade.received_cents
+        self.amount_cents += fact.amount_cents_eur
+        self.hashes.append(bytes.fromhex(fact_sha256(fact, _salt_of(struck))))
 
 
 def _pair_bytes(trade: Trade) -> tuple[bytes, bytes, bytes]:
     return pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
 
 
-def product_grams(clearing: Clearing) -> list[tuple[int, int]]:
+def product_grams(told: Iterable[_Told]) -> list[tuple[int, int]]:
     """Wet and dry product of each trade, section by section.
 
     Whole packages; what is not packed adds up over a lot's trades.
     """
     of_lot: dict[tuple[UUID, bool], list[tuple[int, Trade]]] = {}
-    for place, trade in enumerate(_all_trades(clearing)):
+    trades = (trade for section in told for trade in section.trades)
+    for place, trade in enumerate(trades):
         lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
         of_lot.setdefault(lot, []).append((place, trade))
     found: dict[int, tuple[int, int]] = {}
@@ -109,78 +168,74 @@ def product_grams(clearing: Clearing) -> list[tuple[int, int]]:
     return [found[place] for place in range(len(found))]
 
 
-def waterfalls(cleared: ClearedSection, facts: MarketFacts) -> Iterator[Waterfall]:
-    """limit + T − ask = value of every trade; with what portfolio limits add to it u + v.
-
-    One after another: what is kept of them is their terms, each once.
-    """
-    for trade, premiums in zip(cleared.trades, premium_lines(cleared), strict=True):
-        terms = price_terms(trade.seller.order, trade.buyer.order, facts, trade.delivery)
-        assert total(terms) == trade.term_total
-        limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
-        worth = limit + trade.term_total - ask + trade.premium
-        assert worth == trade.seller_surplus + trade.buyer_surplus
-        yield Waterfall(
-            supply=trade.seller.order.order,
-            tranche=trade.seller.tranche,
-            requirement=trade.buyer.order.order,
-            quantity_basis_g=trade.quantity_g,
-            limit_ueur_per_kg=limit,
-            ask_ueur_per_kg=ask,
-            terms=terms,
-            term_total_ueur_per_kg=trade.term_total,
-            value_ueur_per_kg=trade.value,
-            seller_surplus_ueur_per_kg=trade.seller_surplus,
-            buyer_surplus_ueur_per_kg=trade.buyer_surplus,
-            price_ueur_per_kg=trade.price_ueur_per_kg,
-            premiums=premiums,
-        )
+def _listed(
+    trade: Trade, premiums: tuple[Premium, ...], terms: Sequence[PriceTerm], lines: tuple[int, ...]
+) -> ListedWaterfall:
+    """limit + T − ask = value of a trade; with what portfolio limits add to it u + v."""
+    assert total(terms) == trade.term_total
+    limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
+    worth = limit + trade.term_total - ask + trade.premium
+    assert worth == trade.seller_surplus + trade.buyer_surplus
+    return ListedWaterfall(
+        supply=trade.seller.order.order,
+        tranche=trade.seller.tranche,
+        requirement=trade.buyer.order.order,
+        quantity_basis_g=trade.quantity_g,
+        limit_ueur_per_kg=limit,
+        ask_ueur_per_kg=ask,
+        lines=lines,
+        term_total_ueur_per_kg=trade.term_total,
+        value_ueur_per_kg=trade.value,
+        seller_surplus_ueur_per_kg=trade.seller_surplus,
+        buyer_surplus_ueur_per_kg=trade.buyer_surplus,
+        price_ueur_per_kg=trade.price_ueur_per_kg,
+        premiums=premiums,
+    )
 
 
-def order_duals(cleared: ClearedSection) -> tuple[tuple[OrderDual, ...], tuple[OrderDual, ...]]:
+def order_duals(cleared: ClearedSection) -> tuple[Iterator[OrderDual], tuple[OrderDual, ...]]:
     """Every order of the section: sellers, then buyers, as the section has them; and every quota."""
     sellers, buyers = _side_duals(cleared, "seller"), tuple(_side_duals(cleared, "buyer"))
-    return (*sellers, *buyers_duals(cleared, buyers)), quota_duals(cleared, buyers)
+    return chain(sellers, buyers_duals(cleared, buyers)), quota_duals(cleared, buyers)
 
 
 def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
     section, proof, solution = cleared.posed.section, cleared.proof, cleared.solution
     bounds, chosen, at = cleared.bounds, cleared.surpluses, 0 if side == "seller" else 1
     nodes: Sequence[SellerNode | BuyerNode] = (section.sellers, section.buyers)[at]
-    capacity = (section.supply, section.demand)[at].tolist()
-    filled = fills_g(cleared.problem, solution.flow)[at].tolist()
     node_of = slice(None) if cleared.quotas is None or at == 0 else cleared.quotas.split.buyer
-    columns = zip(
-        (chosen.seller, chosen.buyer)[at].tolist(),
-        (bounds.seller_low, bounds.buyer_low)[at].tolist(),
-        (bounds.seller_high, bounds.buyer_high)[at].tolist(),
-        (solution.seller_dual, solution.buyer_dual)[at].tolist(),
-        (solution.seller_dual_rank, solution.buyer_dual_rank)[at].tolist(),
-        (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at].tolist(),
-        *(dual[at][node_of].tolist() for dual in (proof.relaxed_dual, proof.plain_dual)),
-        forgone(proof.relaxed, chosen, proof.removed)[at].tolist(),
-        strict=True,
+    columns = (
+        (section.supply, section.demand)[at],
+        fills_g(cleared.problem, solution.flow)[at],
+        (chosen.seller, chosen.buyer)[at],
+        (bounds.seller_low, bounds.buyer_low)[at],
+        (bounds.seller_high, bounds.buyer_high)[at],
+        (solution.seller_dual, solution.buyer_dual)[at],
+        (solution.seller_dual_rank, solution.buyer_dual_rank)[at],
+        (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at],
+        *(dual[at][node_of] for dual in (proof.relaxed_dual, proof.plain_dual)),
+        forgone(proof.relaxed, chosen, proof.removed)[at],
     )
-    for index, (node, column) in enumerate(zip(nodes, columns, strict=True)):
-        surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed_dual, plain_dual, lost = column
+    for index, (node, row) in enumerate(zip(nodes, rows(columns), strict=True)):
+        capacity, filled, surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed, plain, lost = row
         reason = proof.removed[at].get(index) or proof.cut[at].get(index) or cleared.held[at].get(index)
         yield OrderDual(
             order=node.order.order,
             tranche=node.tranche if isinstance(node, SellerNode) else 0,
             side=side,
-            capacity_g=capacity[index],
-            filled_g=filled[index],
+            capacity_g=capacity,
+            filled_g=filled,
             surplus_ueur_per_kg=surplus,
             low_ueur_per_kg=low,
             high_ueur_per_kg=high,
             rank_dual=str(rank_dual),
             tiebreak_dual=str(tiebreak_dual),
-            marginal=0 < filled[index] < capacity[index],
-            effective_g=filled[index] if reason else capacity[index],
+            marginal=0 < filled < capacity,
+            effective_g=filled if reason else capacity,
             effective_reason=reason,
             dual_ueur_per_kg=dual,
-            relaxed_dual_ueur_per_kg=relaxed_dual,
-            plain_dual_ueur_per_kg=plain_dual,
+            relaxed_dual_ueur_per_kg=relaxed,
+            plain_dual_ueur_per_kg=plain,
             forgone_ueur_per_kg=lost if reason else None,
         )
 
@@ -206,9 +261,8 @@ def section_result(cleared: ClearedSection) -> SectionResult:
     )
 
 
-def _struck(of: Round, cleared: ClearedSection, trade: Trade, product: tuple[int, int]) -> MatchStruck:
+def _struck(of: Round, name: str, trade: Trade, product: tuple[int, int]) -> MatchStruck:
     planned, supply, requirement = of.planned, trade.seller.order, trade.buyer.order
-    name = cleared.name
     wet_g, dry_g = product
     package_g = supply.terms.packaging.package_wet_g
     return MatchStruck(
@@ -258,44 +312,31 @@ def _confirmed(
     )
 
 
-def _completed(clearing: Clearing, struck: Sequence[Draft], evidence: Sequence[Draft]) -> ClearingCompleted:
-    """What buyers pay and sellers receive are reckoned apart and have to agree."""
-    planned = clearing.round.planned
-    trades = list(_all_trades(clearing))
-    paid = sum(trade.paid_cents for trade in trades)
-    received = sum(trade.received_cents for trade in trades)
-    assert paid == received == sum(_struck_of(draft).amount_cents_eur for draft in struck)
-    assert len(struck) == len(trades)
+def _completed(
+    of: Round, sections: Sequence[SectionResult], totals: _Totals, evidence_sha256: Sequence[str]
+) -> ClearingCompleted:
+    planned = of.planned
+    assert totals.paid_cents == totals.received_cents == totals.amount_cents
     return ClearingCompleted(
         market=planned.market,
         plan=planned.plan,
         round=planned.round,
-        cut=clearing.round.plan.position,
+        cut=of.plan.position,
         rule_set_sha256=planned.rule_set_sha256,
         algorithm=planned.algorithm,
-        sections=tuple(section_result(cleared) for cleared in clearing.sections),
-        evidence_sha256=tuple(map(_draft_sha256, evidence)),
-        matches_sha256=root_sha256(map(_draft_sha256, struck)),
-        match_count=len(struck),
-        buyers_pay_cents_eur=str(paid),
-        sellers_receive_cents_eur=str(received),
-        previous_sha256=clearing.round.previous_sha256,
+        sections=tuple(sections),
+        evidence_sha256=tuple(evidence_sha256),
+        matches_sha256=root_sha256(totals.hashes),
+        match_count=totals.matches,
+        buyers_pay_cents_eur=str(totals.paid_cents),
+        sellers_receive_cents_eur=str(totals.received_cents),
+        previous_sha256=of.previous_sha256,
     )
 
 
-def _all_trades(clearing: Clearing) -> Iterator[Trade]:
-    for cleared in clearing.sections:
-        yield from cleared.trades
-
-
-def _struck_of(draft: Draft) -> MatchStruck:
-    assert isinstance(draft.data, MatchStruck)
-    return draft.data
-
-
-def _draft_sha256(draft: Draft) -> str:
+def _salt_of(draft: Draft) -> str:
     assert draft.salt is not None
-    return fact_sha256(draft.data, draft.salt)
+    return draft.salt
 
 
 def planned_of(plan: Recorded) -> ClearingPlanned:

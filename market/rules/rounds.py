@@ -101,6 +101,8 @@ def in_turn(
             assert (sellers_left >= 0).all()
             assert (buyers_left >= 0).all()
             yield done
+            # its arrays are the largest of a round
+            del found, posed, done
 
 
 def _anchor_ueur_per_kg(of: Round, horizon: HorizonBook) -> int | None:

@@ -4,14 +4,14 @@ What an order does bears only on its component. So of a problem that differs fro
 the components that differ are solved, and the others keep what they have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.assignment_check import DUALS
 from market.rules.assignment_components import components_of
-from market.rules.assignment_problem import Int64s, Mask, exact_dot
+from market.rules.assignment_problem import Int32s, Int64s, Mask, exact_dot, read_only
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,11 +62,11 @@ def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tupl
     problem = Problem(
         supply,
         demand,
-        posed.seller[edge],
-        posed.buyer[edge],
-        posed.value[edge],
+        read_only(posed.seller[edge]),
+        read_only(posed.buyer[edge]),
+        read_only(posed.value[edge]),
         posed.ranks,
-        None if posed.tiebreak is None else posed.tiebreak[edge],
+        None if posed.tiebreak is None else read_only(posed.tiebreak[edge]),
     )
     return problem, edge
 
@@ -81,13 +81,14 @@ class Stages:
         self._components = components_of(posed)
 
     def first(self) -> tuple[Solved, Solution]:
-        """The posed problem as it is."""
+        """The posed problem as it is; nothing starts from its basis again."""
         posed = self.posed
         solution = self._solve(posed)
         duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
         nobody = np.zeros(len(posed.supply) + len(posed.demand), dtype=np.bool_)
         used = np.flatnonzero(solution.flow)
-        return Solved(nobody, posed.demand, used, solution.flow[used], duals), solution
+        relaxed = replace(solution, basis=None)
+        return Solved(nobody, posed.demand, used, solution.flow[used], duals), relaxed
 
     def next(self, before: Solved, out: Mask, demand: Int64s) -> Solved:
         """The problem with these orders out and this demand, where `before` has others."""
@@ -119,7 +120,7 @@ class Stages:
         self.unique &= solution.unique
         return solution
 
-    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int32s, Int32s, Int32s]:
         """Edges, sellers and buyers of the components in which somebody comes, goes or counts otherwise."""
         posed = self.posed
         sellers = len(posed.supply)

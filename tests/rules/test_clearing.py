@@ -23,9 +23,10 @@ from events.vocabulary import OriginStep, TermHorizon, Tranche
 from market.rules import posing, stages
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
-from market.rules.clearing import ALGORITHM, clear, conclude, drafts
+from market.rules.clearing import ALGORITHM, clear, conclude
 from market.rules.prices import Anchor, components, surpluses
 from market.rules.references import trade_reference
+from market.rules.round_events import drafts
 from tests.blotter import (
     BULK,
     EUR,
@@ -465,7 +466,8 @@ def test_event_ids_are_of_version_8_and_never_repeat() -> None:
 def test_drafts_are_those_of_the_clearing() -> None:
     lane = busy_market(4)
     plan = lane.plan()
-    assert drafts(clear(lane.book, plan)) == conclude(lane.book, plan)
+    cleared = clear(lane.book, plan)
+    assert tuple(drafts(cleared.round, cleared.sections)) == conclude(lane.book, plan)
 
 
 def test_an_empty_market_completes_its_round() -> None:

@@ -7,18 +7,18 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from events.clearing_terms import OrderDual, PriceTerm, TermKind, Waterfall, waterfall_of
+from events.clearing_terms import ListedWaterfall, OrderDual, PriceTerm, TermKind, Waterfall, waterfall_of
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.vocabulary import Tranche
 from market.rules.clearing import clear
 from market.rules.evidence import (
     PART_BYTES_MAX,
-    SectionEvidence,
+    Evidence,
     derived_id,
     derived_salt,
     edges_sha256,
-    evidence_parts,
+    encode_entry,
     fact_sha256,
     root_sha256,
 )
@@ -40,6 +40,12 @@ def fall(index: int) -> Waterfall:
         for kind, worth in kinds
     )
     return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=terms, **numbers)
+
+
+def listed(of: Waterfall, lines: tuple[int, ...]) -> ListedWaterfall:
+    told = msgspec.structs.asdict(of)
+    del told["terms"]
+    return ListedWaterfall(**told, lines=lines)
 
 
 def dual(index: int) -> OrderDual:
@@ -78,24 +84,29 @@ def test_salts_derive_from_the_plans_salt() -> None:
 
 def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     falls, duals = [fall(index) for index in range(1_500)], [dual(index) for index in range(3_000)]
-    parts = evidence_parts(
-        MARKET,
-        PLAN,
-        1,
-        [SectionEvidence("spot-firm", falls, duals), SectionEvidence("spot-all", [], [dual(9)])],
-    )
+    evidence = Evidence(MARKET, PLAN, 1)
+    evidence.begin("spot-firm")
+    for each in falls:
+        evidence.add_waterfall(listed(each, evidence.lines(each.terms)))
+    evidence.add("duals", map(encode_entry, duals))
+    evidence.begin("spot-all")
+    evidence.add("duals", [encode_entry(dual(9))])
+    bodies = list(evidence.parts())
+    parts = [msgspec.json.decode(body, type=ClearingEvidence) for body in bodies]
+    assert bodies == [msgspec.json.encode(part, order="deterministic") for part in parts]
     assert falls == [waterfall_of(each, part.lines) for part in parts for each in part.waterfalls]
     assert all(len(part.lines) == len({msgspec.json.encode(line) for line in part.lines}) for part in parts)
     assert [*duals, dual(9)] == [each for part in parts for each in part.duals]
     assert [(k, len(parts)) for k in range(1, len(parts) + 1)] == [(part.part, part.parts) for part in parts]
     assert len(parts) > 3
     assert {"spot-firm", "spot-all"} == {part.section for part in parts}
-    sizes = [len(msgspec.json.encode(part)) for part in parts]
-    assert max(sizes) < PART_BYTES_MAX + 1_000 < BODY_BYTES_MAX
+    assert max(map(len, bodies)) < PART_BYTES_MAX + 1_000 < BODY_BYTES_MAX
 
 
 def test_a_section_without_orders_leaves_no_part() -> None:
-    assert () == evidence_parts(MARKET, PLAN, 1, [SectionEvidence("spot-firm", [], [])])
+    evidence = Evidence(MARKET, PLAN, 1)
+    evidence.begin("spot-firm")
+    assert [] == list(evidence.parts())
 
 
 def test_the_completed_round_names_all_its_evidence_and_matches() -> None:
@@ -108,7 +119,10 @@ def test_the_completed_round_names_all_its_evidence_and_matches() -> None:
     completed = facts_of_type(events, ClearingCompleted)[0]
     parts, struck = facts_of_type(events, ClearingEvidence), facts_of_type(events, MatchStruck)
     assert tuple(fact_sha256(part, salt[id(part)]) for part in parts) == completed.evidence_sha256
-    assert root_sha256(fact_sha256(each, salt[id(each)]) for each in struck) == completed.matches_sha256
+    assert (
+        root_sha256(bytes.fromhex(fact_sha256(each, salt[id(each)])) for each in struck)
+        == completed.matches_sha256
+    )
 
 
 def test_a_hash_that_everybody_sees_cannot_be_guessed_back_to_a_limit() -> None:

@@ -27,7 +27,7 @@ from market.rules.posing import LIMIT_PRICE, MINIMUM, PORTFOLIO, Posed
 from market.rules.quota_sections import Quotas, offered_of, plain_bound, split_posed
 from market.rules.quotas import bound_problem, premiums, split
 from market.rules.round_events import drafts
-from market.rules.rounds import Clearing, Round, in_turn, posed_round
+from market.rules.rounds import Round, in_turn, posed_round
 from market.rules.sections import clear_section
 from tests.blotter import EUR, Lane, T, eur, ident, member, rule_set
 from tests.rules.small_rounds import posed, small_round_of_portfolios
@@ -464,7 +464,7 @@ def forged(
         quotas = Quotas(posed, parted, multipliers, margins, out)
         return priced(split_posed(posed, parted), proof, at, quotas)
 
-    return of, [draft.data for draft in drafts(Clearing(of, tuple(in_turn(of, section))))]
+    return of, [draft.data for draft in drafts(of, in_turn(of, section))]
 
 
 def test_a_share_broken_in_a_record_where_all_else_fits_is_named() -> None:
