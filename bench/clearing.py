@@ -26,10 +26,10 @@ from events.envelope import Recorded
 from events.market_events import ClearingPlanned
 from market.rules.assignment import Added, Problem, Solution, resolve, solve, verify
 from market.rules.book import Book
-from market.rules.clearing import concluded
-from market.rules.clearings import rule_set_sha256
-from market.rules.eligibility import facts_of
-from market.rules.graph import edges, horizons, section
+from market.rules.clearing.clearing import concluded
+from market.rules.clearing.clearings import rule_set_sha256
+from market.rules.clearing.eligibility import facts_of
+from market.rules.clearing.graph import edges, horizons, section
 from market.solver import CHILD_ENVIRONMENT
 
 REPETITIONS = 3

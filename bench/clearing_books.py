@@ -38,7 +38,7 @@ from events.vocabulary import (
     Tranche,
 )
 from market.rules.book import Book, RequirementOrder, SupplyOrder
-from market.rules.clearing import ALGORITHM
+from market.rules.clearing.clearing import ALGORITHM
 from market.rules.market_inputs import MarketInputs, RecordedReference
 from market.rules.quantities import basis_g
 

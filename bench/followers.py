@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from traders import Seller
 
 from events.connections import open_consumer
-from market.rules.streams import partner_topic
+from market.rules.streams.streams import partner_topic
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 

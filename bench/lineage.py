@@ -14,8 +14,8 @@ from figures import Report, alternate, arguments, machine, ratio, tell
 
 from events.material_events import PassportTransformed
 from events.passport_terms import BatchPart, ElementMass
-from market.http.lineage import LineageShape, told
-from market.rules.lineage import NODES_MAX, TRACED, Lineage, LineageNode, provenance
+from market.http.materials.lineage import LineageShape, told
+from market.rules.passports.lineage import NODES_MAX, TRACED, Lineage, LineageNode, provenance
 from market.rules.viewers import AuditorViewer
 
 SITE = UUID(int=1)

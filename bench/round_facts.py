@@ -26,8 +26,8 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.vocabulary import ConvertedPrice, Period, Place, StatedPrice, TermHorizon
-from market.rules.clearings import rule_set_sha256
-from market.rules.rounds import ALGORITHM
+from market.rules.clearing.clearings import rule_set_sha256
+from market.rules.clearing.rounds import ALGORITHM
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ORDERS_A_SIDE = 50

@@ -24,7 +24,7 @@ from events.heads import Heads, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
-from market.rules.clearing import conclude
+from market.rules.clearing.clearing import conclude
 from market.services import collect_less
 from market.store import snapshots
 from market.store.applying import apply

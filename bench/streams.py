@@ -31,10 +31,10 @@ from events.callers import Caller
 from events.journal import DEFAULT_LANES
 from market.commands import parties, webhooks
 from market.ground import Ground, Wiring, wire
-from market.rules.reach import Reach
-from market.rules.streams import partner_topic
+from market.rules.streams.reach import Reach
+from market.rules.streams.streams import partner_topic
+from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
-from market.rules.webhooks import RegisterWebhook
 from market.services import collect_less, run_services
 from market.store.feed import PUBLISHER
 from market.topics import create_topics

@@ -18,12 +18,12 @@ from events.market_terms import FxRate, MarketTerms, ReferencePrice, RuleSet, Su
 from events.vocabulary import StatedPrice, lane_of
 from market.commands import inputs, markets, members, parties
 from market.ground import Ground, Wiring, wire
-from market.http.examples import OFFER
-from market.http.ids import to_text
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.examples import OFFER
+from market.http.wire.ids import to_text
+from market.http.wire.tokens import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
-from market.rules.clearing import ALGORITHM
-from market.rules.parties import FacilityDetails, OrganisationDetails
+from market.rules.clearing.clearing import ALGORITHM
+from market.rules.parties.parties import FacilityDetails, OrganisationDetails
 from market.store.party_reads import list_facilities
 
 # The door lets an organisation pass 100 requests a second and process: together these may ask enough.

@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.brokers import Bootstrap, Brokers, Certificate, Password
 from market.broker_files import CA_FILE, PROVISION, SERVICES, password_file
 from market.children import LocalServerError
-from market.rules.topic_rights import service_user
+from market.rules.streams.topic_rights import service_user
 from market.settings import SECURITY, Settings
 
 READER: Final = "auditor"

@@ -27,19 +27,19 @@ from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
 from market.metrics import WEBHOOK_POSTS
 from market.outgoing import Postman, Resolve
-from market.rules.partner_events import MEDIA_TYPE, encoded, encoded_test
-from market.rules.partner_lines import PartnerLine
-from market.rules.reach import Reach
-from market.rules.webhook_retries import (
+from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
+from market.rules.streams.partner_lines import PartnerLine
+from market.rules.streams.reach import Reach
+from market.rules.streams.webhook_retries import (
     ATTEMPTS_MAX,
     SCHEDULE_SECONDS,
     asked_seconds,
     has_failed_too_long,
     pause_milliseconds,
 )
-from market.rules.webhook_signing import Secrets, derive, signature
+from market.rules.streams.webhook_signing import Secrets, derive, signature
+from market.rules.streams.webhooks import DisableWebhook
 from market.rules.webhook_terms import Webhook
-from market.rules.webhooks import DisableWebhook
 from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.store.webhook_messages import Message, Posted, State, Try
 from market.store.webhook_senders import NotSender

@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.connections import DATABASE_AWAY, Pool, acquire
 from events.positions import NotOwner, Step
 from events.subscription import Batch
-from market.rules.partner_lines import PartnerLine
+from market.rules.streams.partner_lines import PartnerLine
 from market.store import feed
 
 LINES_AT_ONCE_MAX: Final = 2_000

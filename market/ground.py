@@ -35,7 +35,7 @@ from events.migrations import pending
 from market.broker_logins import acting_as
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
-from market.rules.reach import Reach
+from market.rules.streams.reach import Reach
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
 from market.topic_access import prepare_services

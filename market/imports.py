@@ -23,9 +23,9 @@ from events.desk import Desk
 from events.faults import crash_point
 from events.refusal import RecordUnavailable
 from market.ground import Wiring
-from market.http.faults import Fault, InvalidInputError
-from market.http.import_kinds import KINDS, Kind
-from market.http.import_rows import FileTerms, ReadRow, count_rows, read_rows
+from market.http.files.import_kinds import KINDS, Kind
+from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.import_rows import FileTerms, ReadRow, count_rows, read_rows
 from market.row_commands import TOGETHER_MAX, RowCommands
 from market.store import imports as store
 from market.store import party_reads

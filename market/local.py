@@ -52,7 +52,7 @@ from market.children import (
     write_whole,
 )
 from market.folders import DEPLOY
-from market.rules.topic_rights import SERVICES
+from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
 
 __all__ = ["LocalServerError", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]

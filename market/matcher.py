@@ -23,7 +23,7 @@ from market.lane_memory import SNAPSHOT_AFTER_EVENTS
 from market.metrics import CLEARING_SECONDS, CLEARINGS
 from market.round_books import LANE_BOOKS
 from market.rules.book import Books, fold
-from market.rules.clearing import SOLVER_GAVE_UP, abandonment
+from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment
 from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
 from market.store.snapshots import Snapshot

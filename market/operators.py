@@ -11,8 +11,8 @@ from events.desk import Desk
 from events.refusal import Refusal
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.tokens import SECRET_BYTES, mint, secret_sha256
-from market.rules.parties import KeyDetails, OrganisationDetails
+from market.http.wire.tokens import SECRET_BYTES, mint, secret_sha256
+from market.rules.parties.parties import KeyDetails, OrganisationDetails
 from market.store.party_reads import list_keys, load_organisation
 
 OPERATOR_COUNTRY: Final = "BE"

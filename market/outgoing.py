@@ -18,7 +18,7 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from market.rules.reach import Address, Reach, Target, Unusable, all_allowed, literal, target_of
+from market.rules.streams.reach import Address, Reach, Target, Unusable, all_allowed, literal, target_of
 
 SECONDS_MAX: Final = 15.0
 CONNECT_SECONDS_MAX: Final = 5.0

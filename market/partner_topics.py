@@ -19,9 +19,9 @@ from events.faults import crash_point
 from events.publishing import Message, NotPublished, TopicWriter
 from events.replay import BrokenRecord, from_journal
 from market.metrics import PARTNER_RECORDS
-from market.rules.partner_events import SOURCE
-from market.rules.partner_lines import ALL, PartnerLine, ShownLane
-from market.rules.streams import partner_topic
+from market.rules.streams.partner_events import SOURCE
+from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
+from market.rules.streams.streams import partner_topic
 from market.store import feed, outlets, party_reads
 from market.topics import TopicError
 

@@ -25,18 +25,18 @@ from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, publish_until_taken
 from market.rules.book import Books
-from market.rules.crowd import Crowds, fold_crowd
-from market.rules.deal_mixing import DealMix, steps_leaving
-from market.rules.deal_tape import TapeAgreement
-from market.rules.deals import Deals, fold_deal
-from market.rules.mixing import Mix, leaving
-from market.rules.partner_lines import PartnerLine, partner_lines
 from market.rules.passport import Lots, fold_lots
-from market.rules.record_visibility import Before, see_event
-from market.rules.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.streams.partner_lines import PartnerLine, partner_lines
+from market.rules.streams.wire_units import PUBLIC_UNITS
+from market.rules.streams.wire_writing import members_of
 from market.rules.viewers import PublicViewer
-from market.rules.wire_units import PUBLIC_UNITS
-from market.rules.wire_writing import members_of
+from market.rules.visibility.crowd import Crowds, fold_crowd
+from market.rules.visibility.deal_mixing import DealMix, steps_leaving
+from market.rules.visibility.deal_tape import TapeAgreement
+from market.rules.visibility.deals import Deals, fold_deal
+from market.rules.visibility.mixing import Mix, leaving
+from market.rules.visibility.record_visibility import Before, see_event
+from market.rules.visibility.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER

@@ -14,7 +14,7 @@ from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.writes import send
-from market.rules.partner_lines import ShownLane
+from market.rules.streams.partner_lines import ShownLane
 from market.store import applying, tables, views
 from market.store import feed as feeds
 

@@ -20,10 +20,10 @@ from events.decision import Request
 from events.desk import Desk
 from events.refusal import Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
-from market.http.faults import Fault, InvalidInputError
-from market.http.import_kinds import Kind, place_in
-from market.http.import_rows import ReadRow, dotted
-from market.http.problems import BUSY, refusal_faults, status_of
+from market.http.files.import_kinds import Kind, place_in
+from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.import_rows import ReadRow, dotted
+from market.http.wire.problems import BUSY, refusal_faults, status_of
 from market.store.imports import ReportLine
 
 log = structlog.get_logger("lodestone.imports")

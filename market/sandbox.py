@@ -15,10 +15,10 @@ from events.vocabulary import MICRO, PartyRole, StatedPrice, ValueChainStage
 from market.commands import inputs, markets, members, parties
 from market.data import rows
 from market.operators import SCREENED, ensure_organisation
-from market.rules.clearing import ALGORITHM
-from market.rules.parties import FacilityDetails, OrganisationDetails
-from market.rules.refusals import AlreadyMember
-from market.rules.rex import STANDARD_CEILINGS
+from market.rules.clearing.clearing import ALGORITHM
+from market.rules.orders.rex import STANDARD_CEILINGS
+from market.rules.parties.parties import FacilityDetails, OrganisationDetails
+from market.rules.refusing.refusals import AlreadyMember
 from market.store.inputs import input_key, list_inputs, load_rule_set
 from market.store.markets import load_market
 from market.store.party_reads import list_facilities

@@ -26,16 +26,16 @@ from market.audit.schedule import audit_now_and_then
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
 from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
-from market.http.access import KeyRing
 from market.http.app import create_app
-from market.http.credentials import find_credential
-from market.http.door import Door
-from market.http.feed_tail import FeedTail
-from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
-from market.http.metrics import on_process_registry
-from market.http.paging import CursorSeal
-from market.http.sending import Protocol
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.access import KeyRing
+from market.http.wire.credentials import find_credential
+from market.http.wire.door import Door
+from market.http.wire.feed_tail import FeedTail
+from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
+from market.http.wire.metrics import on_process_registry
+from market.http.wire.paging import CursorSeal
+from market.http.wire.sending import Protocol
+from market.http.wire.tokens import SECRET_BYTES
 from market.imports import run_imports
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP

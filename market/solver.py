@@ -22,7 +22,7 @@ from events.catalog import FACT_TYPES, type_of
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingPlanned
 from market.rules.book import Book
-from market.rules.clearing import concluded
+from market.rules.clearing.clearing import concluded
 
 FRAME: Final = struct.Struct(">Q")
 FRAME_BYTES_MAX: Final = 2**32
@@ -111,7 +111,7 @@ class Solver:
             self._idle.append(await self._ready())
 
     async def conclude(self, book: bytes, plan: Recorded) -> tuple[Draft, ...]:
-        """`market.rules.clearing.conclude` of an encoded book. Raises SolverFailed or SolverLost."""
+        """`market.rules.clearing.clearing.conclude` of an encoded book. Raises SolverFailed or SolverLost."""
         frame = msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
         async with self._turns:
             return await self._ask(await self._ready(), frame)

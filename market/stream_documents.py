@@ -22,16 +22,16 @@ from events.market_events import (
 )
 from events.party_events import ApiKeyIssued
 from events.vocabulary import STREAMS
-from market.rules.deal_tape import DealAction, TapeAgreement
-from market.rules.own_side import OwnMatch
-from market.rules.partner_events import MEDIA_TYPE, PartnerEvent
-from market.rules.partner_lines import NEVER_SHOWN, partner_type
-from market.rules.party_visibility import KeyIssued
-from market.rules.tape import Action, OrderTopic, TapeClearing, TapeOrder, TapeRuleSet, TapeTrade
-from market.rules.visibility import OwnOutcome
-from market.rules.webhook_signing import TEST_TYPE
-from market.rules.wire_schemas import Schema, outside
-from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units
+from market.rules.streams.partner_events import MEDIA_TYPE, PartnerEvent
+from market.rules.streams.partner_lines import NEVER_SHOWN, partner_type
+from market.rules.streams.webhook_signing import TEST_TYPE
+from market.rules.streams.wire_schemas import Schema, outside
+from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units
+from market.rules.visibility.deal_tape import DealAction, TapeAgreement
+from market.rules.visibility.own_side import OwnMatch
+from market.rules.visibility.party_visibility import KeyIssued
+from market.rules.visibility.tape import Action, OrderTopic, TapeClearing, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.visibility.visibility import OwnOutcome
 
 FILE: Final = record.FOLDER / "streams.asyncapi.json"
 PARTNER_TOPIC: Final = "partner.{organisation}.v1"

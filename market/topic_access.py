@@ -9,8 +9,8 @@ from events.brokers import SCRAM, Bootstrap
 from market.broker_files import new_password
 from market.broker_logins import acting_as, service_password, services_folder
 from market.children import LocalServerError
-from market.rules.streams import partner_topic
-from market.rules.topic_rights import (
+from market.rules.streams.streams import partner_topic
+from market.rules.streams.topic_rights import (
     SERVICES,
     partner_group_prefix,
     partner_rights,

@@ -10,7 +10,7 @@ from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
 from market.ground import Wiring
-from market.http.door import Check
+from market.http.wire.door import Check
 from market.metrics import (
     AUDIT_DIVERGENCES,
     LANE_STOPPED,

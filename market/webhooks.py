@@ -22,9 +22,9 @@ from events.desk import Desk
 from market.courier import Courier, Round
 from market.ground import Wiring, new_id, webhook_key, webhook_reach
 from market.outgoing import SECONDS_MAX, Resolve, resolve
-from market.rules.partner_lines import ALL
-from market.rules.reach import Reach
-from market.rules.webhook_retries import SCHEDULE_SECONDS
+from market.rules.streams.partner_lines import ALL
+from market.rules.streams.reach import Reach
+from market.rules.streams.webhook_retries import SCHEDULE_SECONDS
 from market.store import feed, webhook_messages, webhook_senders
 
 log = structlog.get_logger("lodestone.webhooks")

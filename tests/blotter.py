@@ -60,12 +60,12 @@ from events.vocabulary import (
     Tranche,
 )
 from market.rules.book import Book, Books, fold
-from market.rules.clearing import ALGORITHM, conclude
-from market.rules.clearings import rule_set_sha256
-from market.rules.eligibility import MarketFacts, facts_of
-from market.rules.explanations import MatchExplanation, match_explanation
+from market.rules.clearing.clearing import ALGORITHM, conclude
+from market.rules.clearing.clearings import rule_set_sha256
+from market.rules.clearing.eligibility import MarketFacts, facts_of
 from market.rules.policy_lines import resolved, stated_lines
 from market.rules.quantities import basis_g
+from market.rules.visibility.explanations import MatchExplanation, match_explanation
 
 DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

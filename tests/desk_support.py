@@ -40,14 +40,14 @@ from events.vocabulary import (
     Tranche,
 )
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing import ALGORITHM
+from market.rules.clearing.clearing import ALGORITHM
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
-from market.rules.offers import AmendSupply, PostSupply
-from market.rules.orders import PostingState, RequirementState, SupplyState
-from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
-from market.rules.requirements import terms_of as requirement_terms_of
-from market.rules.supplies import SupplyDraft
-from market.rules.supplies import terms_of as supply_terms_of
+from market.rules.orders.offers import AmendSupply, PostSupply
+from market.rules.orders.orders import PostingState, RequirementState, SupplyState
+from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.requirements import terms_of as requirement_terms_of
+from market.rules.orders.supplies import SupplyDraft
+from market.rules.orders.supplies import terms_of as supply_terms_of
 
 TONNE_G = 1_000_000
 MILLION = 1_000_000

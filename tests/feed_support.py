@@ -2,7 +2,7 @@
 
 from events.decision import LaneKey
 from events.vocabulary import STREAMS
-from market.rules.partner_lines import PartnerLine, ShownLane
+from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.store import feed
 from tests.market_support import Scene
 

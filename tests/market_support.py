@@ -86,31 +86,31 @@ from market.commands import (
     webhooks,
 )
 from market.rules.book import Book, Books, fold
-from market.rules.clearing import ALGORITHM, conclude
-from market.rules.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
-from market.rules.initiatives import InitiativeDetails, NewInitiative
-from market.rules.offers import PostSupply
-from market.rules.parties import (
+from market.rules.clearing.clearing import ALGORITHM, conclude
+from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
+from market.rules.orders.initiatives import InitiativeDetails, NewInitiative
+from market.rules.orders.offers import PostSupply
+from market.rules.orders.policies import NewPolicy, PolicyDetails
+from market.rules.orders.requirements import PostRequirement, RequirementDraft
+from market.rules.orders.supplies import SupplyDraft
+from market.rules.parties.parties import (
     CertificateDetails,
     FacilityDetails,
     KeyDetails,
     LicenceDetails,
     OrganisationDetails,
 )
-from market.rules.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
-from market.rules.policies import NewPolicy, PolicyDetails
-from market.rules.product_twins import StateTwin
-from market.rules.reach import Reach
-from market.rules.requirements import PostRequirement, RequirementDraft
-from market.rules.supplies import SupplyDraft
-from market.rules.webhook_terms import WebhookTerms
-from market.rules.webhooks import (
+from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.streams.reach import Reach
+from market.rules.streams.webhooks import (
     ChangeWebhook,
     DisableWebhook,
     RegisterWebhook,
     RemoveWebhook,
     RotateWebhook,
 )
+from market.rules.twins.product_twins import StateTwin
+from market.rules.webhook_terms import WebhookTerms
 from market.store import books, due, views
 from market.store import matches as matches_store
 from market.store.applying import apply

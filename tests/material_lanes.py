@@ -25,9 +25,11 @@ from market.audit.lane_verdict import Divergence, LaneVerdict
 from market.audit.material_audit import settled
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
-from market.rules import declared_volumes, passports, reservations
-from market.rules.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
-from market.rules.passports import (
+from market.rules.crma import declared_volumes
+from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
+from market.rules.orders import reservations
+from market.rules.passports import passports
+from market.rules.passports.passports import (
     AcceptedDelivery,
     CorrectPassport,
     DeliverPassport,
@@ -36,8 +38,8 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
-from market.rules.product_twins import StateTwin, TwinState, bill_of, state_twin
-from market.rules.transformations import MadeLot
+from market.rules.passports.transformations import MadeLot
+from market.rules.twins.product_twins import StateTwin, TwinState, bill_of, state_twin
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import (
     BUYER,

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from market.ground import Wiring
-from market.http.ids import to_text
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.ids import to_text
+from market.http.wire.tokens import SECRET_BYTES
 from market.operators import issue_key
 from tests.market_support import Clock, OpenMarket
 from tests.process_support import eventually, serving, wired

@@ -38,17 +38,18 @@ from events.passport_terms import (
 from events.twin_terms import ProductTwinTerms, TwinMagnet, TwinStep
 from events.vocabulary import PPB, Cell, Composition
 from events.volume_terms import DeclaredMass, DeclaredOrigin, VolumeTerms
-from market.rules import declared_volumes, passports, transformations
+from market.rules.crma import declared_volumes
+from market.rules.crma.declared_volumes import DeclaredVolume, VolumeState
 from market.rules.custody import Batch
-from market.rules.declared_volumes import DeclaredVolume, VolumeState
 from market.rules.element_masses import SCALE_PER_MG, contained
-from market.rules.mass_balance import Account, Credit
-from market.rules.orders import Reservation
-from market.rules.parties import Facility, FacilityDetails
+from market.rules.orders.orders import Reservation
+from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.passport import Passport, fold
-from market.rules.passports import IssuePassport, IssueState, PassportState
-from market.rules.product_twins import ProductTwin, stated
-from market.rules.transformations import DrawnPart, MadeLot, Transform, TransformState
+from market.rules.passports import passports, transformations
+from market.rules.passports.mass_balance import Account, Credit
+from market.rules.passports.passports import IssuePassport, IssueState, PassportState
+from market.rules.passports.transformations import DrawnPart, MadeLot, Transform, TransformState
+from market.rules.twins.product_twins import ProductTwin, stated
 from tests.desk_support import LANES, NOW, SELLER, SELLER_SITE
 
 PERCENT = 10_000_000

@@ -14,7 +14,7 @@ from events.codec import encode_event
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
 from events.market_events import ClearingCompleted, ClearingPlanned, RuleSetPublished
-from market.rules.clearings import rule_set_sha256
+from market.rules.clearing.clearings import rule_set_sha256
 from tests.blotter import DEPLOYMENT, EUR, Lane, eur, member
 
 ALTERNATIVES = 24

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from market.http.examples import FACILITY, MARKET
+from market.http.wire.examples import FACILITY, MARKET
 
 numbers = count(1)
 

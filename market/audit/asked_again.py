@@ -7,8 +7,8 @@ from events.decision import Decision
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
-from market.rules.differences import Difference
-from market.rules.passport_refusals import ElementUnbalanced
+from market.rules.clearing.differences import Difference
+from market.rules.refusing.passport_refusals import ElementUnbalanced
 
 FIGURES: Final = (("stated", "most"), ("wanted", "available"))
 """Of a refusal: what a fact says, and what it may say."""

@@ -36,7 +36,7 @@ from market.audit.lane_verdict import (
     unlike_signed,
 )
 from market.audit.repeats import Repeats
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
 
 NO_RECORD: Final = TopicRecord(-1, b"", None)
 ENVELOPE_BYTES_MAX: Final = 1_024

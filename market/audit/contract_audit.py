@@ -38,7 +38,7 @@ from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
 from market.audit.shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
 
 SEEN_WITHIN: Final = timedelta(seconds=60)
 CHOICES_MAX: Final = 256

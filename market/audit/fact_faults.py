@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from events.catalog import type_of
 from events.envelope import Draft, Recorded
-from market.rules.differences import Difference, first_difference
+from market.rules.clearing.differences import Difference, first_difference
 
 
 class FactFault(Struct, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ from market.audit.repeats import Repeats
 from market.audit.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.audit.shelf import AuditShelf
 from market.rules.book import Book, Books, fold
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
 
 
 class LaneRecord(Struct, frozen=True, kw_only=True):

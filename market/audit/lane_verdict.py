@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.decision import LaneKey
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",

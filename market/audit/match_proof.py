@@ -32,8 +32,8 @@ from market.audit.sealed_proof import (
     check_head,
     parse_file,
 )
-from market.rules.proof_visibility import Part
-from market.rules.tickets import decimal_text, eur_text
+from market.rules.visibility.proof_visibility import Part
+from market.rules.visibility.tickets import decimal_text, eur_text
 
 FORMAT: Final = "lodestone-match-proof/v1"
 EVENTS_MAX: Final = 8

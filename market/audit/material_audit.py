@@ -34,9 +34,8 @@ from market.audit.fact_faults import FactFault, difference_between, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
 from market.audit.material_shelf import MaterialShelf, Part, Role
 from market.audit.volume_audit import follow_volume
-from market.rules import reservations
-from market.rules.columns import microseconds
-from market.rules.differences import Difference
+from market.rules.clearing.columns import microseconds
+from market.rules.clearing.differences import Difference
 from market.rules.materials_remade import (
     Drawn,
     Whole,
@@ -45,8 +44,9 @@ from market.rules.materials_remade import (
     stepped_again,
     transformed_again,
 )
+from market.rules.orders import reservations
 from market.rules.passport import Passport, PassportFact, fold
-from market.rules.product_twins import stated
+from market.rules.twins.product_twins import stated
 
 
 class MaterialAudit:

@@ -15,13 +15,13 @@ from events.envelope import Recorded
 from events.material_events import MassBalanceMoved
 from events.passport_terms import ClaimKind
 from events.volume_terms import VolumeTerms
-from market.rules.columns import EPOCH, microseconds
-from market.rules.declared_volumes import DeclaredVolume
-from market.rules.mass_balance import Account, Credit
+from market.rules.clearing.columns import EPOCH, microseconds
+from market.rules.crma.declared_volumes import DeclaredVolume
 from market.rules.materials_remade import Drawn
-from market.rules.orders import Reservation
+from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport
-from market.rules.product_twins import ProductTwin
+from market.rules.passports.mass_balance import Account, Credit
+from market.rules.twins.product_twins import ProductTwin
 
 SCHEMA: Final = """
 create table if not exists passport (passport blob primary key, lane int, body blob) without rowid;

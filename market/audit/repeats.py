@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from events.chain import HASH_BYTES, next_head
 from market.audit.lane_verdict import Wrong
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
 
 WINDOW: Final = 65_536
 """Positions before the newest whose repeats are compared at once: 2 MiB per lane."""

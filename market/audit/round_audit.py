@@ -11,13 +11,13 @@ from events.codec import encode_event
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import ClearingAbandoned
 from market.rules.book import Book
-from market.rules.breaches import CertificateBroken
-from market.rules.certificate import expected_record
-from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
-from market.rules.differences import Difference, first_difference
-from market.rules.round_events import planned_of
-from market.rules.round_record import tried_again
-from market.rules.rounds import ALGORITHM, ClearingImpossible, ImpossibleCode, posed_round
+from market.rules.clearing.breaches import CertificateBroken
+from market.rules.clearing.certificate import expected_record
+from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment, conclude
+from market.rules.clearing.differences import Difference, first_difference
+from market.rules.clearing.round_events import planned_of
+from market.rules.clearing.round_record import tried_again
+from market.rules.clearing.rounds import ALGORITHM, ClearingImpossible, ImpossibleCode, posed_round
 
 GIVEN_BY_THE_ROUND: Final[frozenset[str]] = frozenset(get_args(ImpossibleCode))
 """Reasons to abandon a round that lie in the round; any other one is somebody's word."""

@@ -19,7 +19,7 @@ from events.contract_terms import AgreementTerms, IndexValue
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from market.audit.material_shelf import MaterialShelf
-from market.rules.columns import EPOCH, microseconds
+from market.rules.clearing.columns import EPOCH, microseconds
 
 SCHEMA: Final = """
 create table if not exists confirmed (match blob primary key, body blob) without rowid;

@@ -5,8 +5,8 @@ from events.material_events import VolumeDeclared, VolumeWithdrawn
 from market.audit.asked_again import asked_again
 from market.audit.fact_faults import FactFault
 from market.audit.material_shelf import MaterialShelf
-from market.rules.declared_volumes import DeclaredVolume, DeclaredVolumeFact, VolumeState, fold
-from market.rules.differences import Difference
+from market.rules.clearing.differences import Difference
+from market.rules.crma.declared_volumes import DeclaredVolume, DeclaredVolumeFact, VolumeState, fold
 from market.rules.materials_remade import ANY_LANES, declared_again
 
 

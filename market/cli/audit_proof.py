@@ -8,7 +8,7 @@ from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
 from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
 from market.cli.trusted import content_of, print_cosigners, trusted_keys
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 
 
 @click.command("proof")

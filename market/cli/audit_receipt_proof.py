@@ -7,7 +7,7 @@ from market.audit.receipt_proof import ProvenReceipt, check_receipt_proof, parse
 from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit, print_json, print_line
 from market.cli.trusted import print_cosigners, trusted_keys
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from market.settings import Settings
 
 

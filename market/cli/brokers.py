@@ -7,7 +7,7 @@ import rich_click as click
 
 from market.broker_files import BROKER, PROVISION, SERVICES, hand_over, prepare_files
 from market.cli.console import CommandFailed, Exit, print_line
-from market.rules.topic_rights import SERVICES as NAMES
+from market.rules.streams.topic_rights import SERVICES as NAMES
 
 
 @click.command("brokers")

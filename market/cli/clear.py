@@ -11,10 +11,10 @@ from events.envelope import Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line
 from market.cli.files import read_book
-from market.http.ids import to_text
-from market.http.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
-from market.rules.clearing import conclude
-from market.rules.exports import NoRuleSet, certificate_of, on_paper
+from market.http.wire.ids import to_text
+from market.http.wire.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.exports import NoRuleSet, certificate_of, on_paper
 
 TRADES_SHOWN_MAX = 40
 

@@ -29,7 +29,7 @@ from market.cli.console import (
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
 from market.local import LocalServerError, running_kafka, running_postgres
-from market.rules.topic_rights import service_rights
+from market.rules.streams.topic_rights import service_rights
 from market.sealing import AUDITOR
 from market.settings import Settings
 from market.topic_access import seen_by_services

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import inspect
 
 from market.cli.console import CommandFailed, Exit
-from market.http.faults import InvalidInputError
-from market.http.validation import convert, decode
-from market.rules.exports import BookFile, book_faults
+from market.http.wire.faults import InvalidInputError
+from market.http.wire.validation import convert, decode
+from market.rules.clearing.exports import BookFile, book_faults
 
 FILE_BYTES_MAX = 1024**3
 FAULTS_SHOWN_MAX = 50

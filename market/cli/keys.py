@@ -11,8 +11,8 @@ from events.vocabulary import KeyRole
 from market.cli import checkpoint_keys
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.ground import stand_on_database, wire
-from market.http.ids import to_text
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.ids import to_text
+from market.http.wire.tokens import SECRET_BYTES
 from market.operators import MintedKey, ensure_operator, issue_key, told
 from market.settings import Settings
 

@@ -10,8 +10,8 @@ import rich_click as click
 from events.callers import Caller
 from market.cli.console import CommandFailed, Exit
 from market.ground import Wiring
-from market.http.access import OPERATORS, Credential, KeyRing, require
-from market.http.credentials import find_credential
+from market.http.wire.access import OPERATORS, Credential, KeyRing, require
+from market.http.wire.credentials import find_credential
 
 
 class _Market(click.ParamType[UUID]):

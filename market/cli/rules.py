@@ -16,8 +16,8 @@ from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.cli.rules_dry_run import command as dry_run
 from market.commands.inputs import publish_rule_set
 from market.ground import stand_on_database, wire
-from market.http.problems import DoorError
-from market.http.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
+from market.http.rounds.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
+from market.http.wire.problems import DoorError
 from market.operators import told
 from market.settings import Settings
 from market.store import inputs

@@ -19,17 +19,17 @@ from market.cli.files import read
 from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.commands.rehearsals import rehearse
 from market.ground import stand_on_database, wire
-from market.http.ids import Prefix, to_text
-from market.http.numbers import EUR_CENTS, KILOGRAMS, SIGNED_EUR_PER_KG, WELFARE, DecimalKind
-from market.http.problems import DoorError
-from market.http.rehearsals import RehearsalView
-from market.http.rounds import plan_event, recorded
-from market.http.rule_sets import RuleSetTerms
+from market.http.rounds.rehearsals import RehearsalView
+from market.http.rounds.rule_sets import RuleSetTerms
+from market.http.wire.ids import Prefix, to_text
+from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, SIGNED_EUR_PER_KG, WELFARE, DecimalKind
+from market.http.wire.problems import DoorError
+from market.http.wire.rounds import plan_event, recorded
 from market.operators import told
 from market.round_books import recall
-from market.rules.clearing import conclude
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.rounds_again import again
 from market.rules.rehearsals import PairChange, Rehearsal, compare
-from market.rules.rounds_again import again
 from market.settings import Settings
 from market.store.clearings import load_clearing
 

@@ -17,8 +17,8 @@ from events.journal import read_head
 from events.replay import BrokenRecord, from_journal
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
 from market.ground import stand_on_database
-from market.http.ids import from_path
-from market.http.statement_views import LedgerView, StatementView, YearView
+from market.http.agreements.statement_views import LedgerView, StatementView, YearView
+from market.http.wire.ids import from_path
 from market.settings import Settings
 
 YEARS_ACROSS: Final = 3

@@ -10,7 +10,7 @@ from events.access import Access, AccessError
 from events.connections import acquire
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.ground import stand, wire
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from market.settings import Settings
 from market.store.party_reads import existing, open_streams
 from market.topic_access import AlreadyGranted, Granted, NotGranted

@@ -27,8 +27,8 @@ from market.cli.console import (
 )
 from market.cli.run import metrics_of
 from market.ground import Ground, Wiring, prepare, stand, wire
-from market.http.ids import to_text
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.ids import to_text
+from market.http.wire.tokens import SECRET_BYTES
 from market.logs import configure
 from market.operators import ensure_operator, issue_key, revoke_labelled, told
 from market.provision import ProvisionError

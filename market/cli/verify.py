@@ -11,9 +11,9 @@ from events.market_events import ClearingCompleted
 from market.cli.clear import print_round
 from market.cli.console import CommandFailed, Exit, print_json, print_line
 from market.cli.files import read, read_book, typed
-from market.rules import exports
-from market.rules.exports import BookFile, CertificateFile, Fault, NoRuleSet
-from market.rules.rounds import ClearingImpossible
+from market.rules.clearing import exports
+from market.rules.clearing.exports import BookFile, CertificateFile, Fault, NoRuleSet
+from market.rules.clearing.rounds import ClearingImpossible
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

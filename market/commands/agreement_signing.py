@@ -24,7 +24,7 @@ from events.desk import InMarket
 from events.market_terms import Member
 from events.refusal import Refusals, refuse
 from market.commands.counting import COUNTED
-from market.rules.agreement_counting import (
+from market.rules.orders.agreement_counting import (
     capacity_count,
     contract_volume,
     contract_years,
@@ -32,7 +32,7 @@ from market.rules.agreement_counting import (
     start_of,
     without,
 )
-from market.rules.committed import (
+from market.rules.twins.committed import (
     Claim,
     ContractClaim,
     ContractVolume,

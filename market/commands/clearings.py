@@ -9,8 +9,8 @@ from events.connections import Connection
 from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.vocabulary import Instant
-from market.rules import clearings as rules
-from market.rules.clearings import AbandonClearing, PlanClearing, PlanState
+from market.rules.clearing import clearings as rules
+from market.rules.clearing.clearings import AbandonClearing, PlanClearing, PlanState
 from market.store import inputs, markets
 
 

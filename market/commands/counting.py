@@ -16,10 +16,10 @@ from events.connections import Connection
 from events.decision import Decision, Moment
 from events.desk import Answer, InMarket, Operation
 from events.forecast_terms import ReturnForecast
-from market.rules.committed import Claim, ContractClaim
-from market.rules.counting import is_counted
-from market.rules.offers import AmendSupply, PostSupply
-from market.rules.orders import PostingState
+from market.rules.orders.counting import is_counted
+from market.rules.orders.offers import AmendSupply, PostSupply
+from market.rules.orders.orders import PostingState
+from market.rules.twins.committed import Claim, ContractClaim
 from market.store import claims
 
 COUNTED: Final = frozenset({"counted"})

@@ -13,12 +13,12 @@ from events.desk import Desk
 from events.vocabulary import lane_of
 from events.volume_terms import VolumeTerms
 from market.commands.material_steps import Asked, MaterialStep
-from market.rules import declared_volumes as rules
-from market.rules.crma import delivered_masses, masses
-from market.rules.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
+from market.rules.crma import declared_volumes as rules
+from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
+from market.rules.crma.shares import delivered_masses, masses
+from market.rules.crma.volume_content import QUARTER_MONTHS
 from market.rules.element_masses import contained, in_mg
 from market.rules.quantities import product_g
-from market.rules.volume_content import QUARTER_MONTHS
 from market.store import crma, declared_volumes, passports
 
 TRADED_MONTHS: Final = 12

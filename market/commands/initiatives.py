@@ -9,8 +9,8 @@ from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
-from market.rules import initiatives as rules
-from market.rules.initiatives import (
+from market.rules.orders import initiatives as rules
+from market.rules.orders.initiatives import (
     ChangeInitiative,
     InitiativeDetails,
     InitiativeState,

@@ -15,9 +15,9 @@ from events.vocabulary import ConditionGrade, lane_of
 from market.commands.counting import in_turn
 from market.commands.orders import find, load_posting, load_supplies, submit_change
 from market.commands.supplies import SupplyCommands
-from market.rules import lots
-from market.rules.lots import GradeLot, ReleaseLot, ReleaseState
-from market.rules.refusals import ReservationUnknown
+from market.rules.orders import lots
+from market.rules.orders.lots import GradeLot, ReleaseLot, ReleaseState
+from market.rules.refusing.refusals import ReservationUnknown
 from market.store import reservations, supplies
 
 

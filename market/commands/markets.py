@@ -8,8 +8,8 @@ from events.connections import Connection
 from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, in_market, submit
 from events.market_terms import MarketTerms
-from market.rules import members as rules
-from market.rules.members import OpeningState, OpenMarket
+from market.rules.parties import members as rules
+from market.rules.parties.members import OpeningState, OpenMarket
 from market.store import markets
 
 

@@ -11,7 +11,7 @@ from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.commands.orders import failings
 from market.rules import matches as rules
 from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
-from market.rules.refusals import MatchUnknown
+from market.rules.refusing.refusals import MatchUnknown
 from market.store import evidence, inputs, markets, matches, requirements, supplies
 from market.store.matches import MatchRow
 

@@ -8,8 +8,8 @@ from events.connections import Connection
 from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, in_market, submit
 from events.vocabulary import lane_of
-from market.rules import members as rules
-from market.rules.members import AdmitMember, MembershipState, SuspendMember
+from market.rules.parties import members as rules
+from market.rules.parties.members import AdmitMember, MembershipState, SuspendMember
 from market.store import markets, members, party_reads
 
 

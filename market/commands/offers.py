@@ -4,7 +4,7 @@ from events.desk import in_market
 from market.commands.counting import in_turn
 from market.commands.orders import load_posting, load_supplies
 from market.commands.supplies import SupplyCommands
-from market.rules import offers
+from market.rules.orders import offers
 
 OFFERS = SupplyCommands(
     kind="offer",

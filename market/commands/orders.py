@@ -13,18 +13,25 @@ from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, submit
 from events.vocabulary import OrderKind, PhysicalLot, TwinReference, lane_of
-from market.rules.lots import GradeLot
-from market.rules.offers import AmendSupply, PostSupply
-from market.rules.orders import Expire, PostingState, RequirementState, Reservation, SupplyState, Withdraw
+from market.rules.orders.lots import GradeLot
+from market.rules.orders.offers import AmendSupply, PostSupply
+from market.rules.orders.orders import (
+    Expire,
+    PostingState,
+    RequirementState,
+    Reservation,
+    SupplyState,
+    Withdraw,
+)
+from market.rules.orders.policies import Policy
+from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.reservations import identity, number_identity
+from market.rules.orders.supplies import SupplyDraft
+from market.rules.orders.twin_references import named_twins
 from market.rules.passport import Passport
-from market.rules.policies import Policy
-from market.rules.product_twins import ProductTwin
-from market.rules.refusals import OrderUnknown
-from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
-from market.rules.reservations import identity, number_identity
-from market.rules.supplies import SupplyDraft
-from market.rules.twin_references import named_twins
-from market.rules.unread import UnreadError
+from market.rules.refusing.refusals import OrderUnknown
+from market.rules.refusing.unread import UnreadError
+from market.rules.twins.product_twins import ProductTwin
 from market.store import passports, policies, product_twins, requirements, reservations, supplies
 from market.store.orders import OrderPlace, locate
 from market.store.posting import Pictures, load_pictures

@@ -13,11 +13,11 @@ from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
 from events.refusal import LaneBusy
-from market.rules import keys, papers, streams
-from market.rules import parties as rules
-from market.rules.keys import IssueKey, RevokeKey
-from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
-from market.rules.parties import (
+from market.rules.parties import keys, papers
+from market.rules.parties import parties as rules
+from market.rules.parties.keys import IssueKey, RevokeKey
+from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
+from market.rules.parties.parties import (
     CertificateDetails,
     ChangeFacility,
     ChangeOrganisation,
@@ -30,7 +30,8 @@ from market.rules.parties import (
     RegisterOrganisation,
     RevokeFacility,
 )
-from market.rules.streams import CloseStream, OpenStream
+from market.rules.streams import streams
+from market.rules.streams.streams import CloseStream, OpenStream
 from market.store import initiatives, members, party_reads
 
 TRIES_MAX = 5

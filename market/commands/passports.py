@@ -13,8 +13,9 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
-from market.rules import passports as rules
-from market.rules.passports import (
+from market.rules.orders.reservations import number_identity
+from market.rules.passports import passports as rules
+from market.rules.passports.passports import (
     AcceptedDelivery,
     CorrectPassport,
     DeliverPassport,
@@ -25,7 +26,6 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
-from market.rules.reservations import number_identity
 from market.store import party_reads, passports, reservations
 
 Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport, DeliverPassport)

@@ -10,8 +10,8 @@ from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
-from market.rules import policies as rules
-from market.rules.policies import (
+from market.rules.orders import policies as rules
+from market.rules.orders.policies import (
     NewPolicy,
     PolicyDetails,
     PolicyState,

@@ -7,7 +7,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
-from market.rules.product_twins import Bill, StateTwin, TwinState, bill_of, state_twin
+from market.rules.twins.product_twins import Bill, StateTwin, TwinState, bill_of, state_twin
 from market.store import passports, product_twins
 
 

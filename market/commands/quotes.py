@@ -10,11 +10,11 @@ from events.connections import Connection
 from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from market.commands.orders import load_posting, policies_of
-from market.rules import quotes as rules
-from market.rules.offers import PostSupply
-from market.rules.orders import PostingState
-from market.rules.quotes import AskQuote, LastRound, QuoteState
-from market.rules.requirements import PostRequirement
+from market.rules.orders.offers import PostSupply
+from market.rules.orders.orders import PostingState
+from market.rules.orders.requirements import PostRequirement
+from market.rules.visibility import quotes as rules
+from market.rules.visibility.quotes import AskQuote, LastRound, QuoteState
 from market.store import clearings
 from market.store import quotes as store
 

@@ -13,9 +13,9 @@ from market.commands.orders import (
     submit_change,
     submit_posting,
 )
-from market.rules import requirements
-from market.rules.orders import Expire, Withdraw
-from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders import requirements
+from market.rules.orders.orders import Expire, Withdraw
+from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
 
 POST = in_market("requirement.post", load_posting, requirements.post)
 JUDGE = in_market("requirement.judge", load_posting, requirements.judge)

@@ -11,9 +11,9 @@ from events.decision import Request
 from events.desk import Answer, Desk, InMarket, Operation
 from market.commands.counting import counted
 from market.commands.orders import find, lot_of, submit_change, submit_posting
-from market.rules.offers import AmendSupply, PostSupply
-from market.rules.orders import Expire, PostingState, SupplyState, Withdraw
-from market.rules.supplies import SupplyDraft
+from market.rules.orders.offers import AmendSupply, PostSupply
+from market.rules.orders.orders import Expire, PostingState, SupplyState, Withdraw
+from market.rules.orders.supplies import SupplyDraft
 
 
 class SupplyCommands(Struct, frozen=True, kw_only=True):

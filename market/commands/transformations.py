@@ -8,10 +8,10 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
-from market.rules import transformations as rules
 from market.rules.element_masses import BALANCED
-from market.rules.reservations import number_identity
-from market.rules.transformations import Transform, TransformState
+from market.rules.orders.reservations import number_identity
+from market.rules.passports import transformations as rules
+from market.rules.passports.transformations import Transform, TransformState
 from market.store import party_reads, passports, reservations, transformations
 
 

@@ -3,8 +3,8 @@
 from events.decision import Request
 from events.desk import Answer, Desk
 from market.commands.parties import of_organisation, submit_for_party
-from market.rules import webhooks as rules
-from market.rules.webhooks import (
+from market.rules.streams import webhooks as rules
+from market.rules.streams.webhooks import (
     ChangeWebhook,
     DisableWebhook,
     RegisterWebhook,

@@ -15,8 +15,8 @@ from events.topics import record_topic
 from market.audit.auditor import audit
 from market.audit.report import AuditReport
 from market.rules.book import Books, fold
-from market.rules.cleared import Trade
-from market.rules.clearing import Clearing, clear
+from market.rules.clearing.cleared import Trade
+from market.rules.clearing.clearing import Clearing, clear
 from market.topics import create_topics, open_reading
 
 SPOT = ("spot-firm", "spot-all")

@@ -8,7 +8,7 @@ from market.demo.calendar import Calendar
 from market.demo.loop_lots import GRADE, scrap
 from market.demo.stage import Player
 from market.demo.supplies import Body, cell
-from market.rules.capacities import quarter_of, quarter_text
+from market.rules.twins.capacities import quarter_of, quarter_text
 
 APPLICATION: Final = "ev-traction-motor"
 PIECES_PER_MOTOR: Final = 24

@@ -20,7 +20,7 @@ from market.demo.door import DemoError, way_in
 from market.demo.orders import Posted, post_orders
 from market.demo.stage import Progress, Stage, set_stage
 from market.ground import Ground, Wiring, prepare, stand, wire
-from market.http.tokens import SECRET_BYTES
+from market.http.wire.tokens import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
 from market.services import LOCAL_SERVICES, run_services
 from market.settings import Settings

@@ -9,64 +9,53 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from market.http import (
+from market.http.agreements import (
     agreement_steps,
     agreements,
-    audit_runs,
-    book,
-    checkpoints,
-    clearings,
+    deliveries,
+    indices,
+    nominations,
+    settlements,
+    statements,
+)
+from market.http.files import imports
+from market.http.materials import (
     crma,
     crma_statement,
     declared_volumes,
-    deliveries,
-    documents,
-    facilities,
-    feed,
-    funnel,
-    health,
-    imports,
-    indices,
-    initiatives,
-    inputs,
-    keys,
     lineage,
-    markets,
-    match_proofs,
-    matches,
-    members,
-    nominations,
-    order_explanations,
-    organisations,
-    papers,
     passport_exports,
     passports,
-    policies,
     product_twins,
-    quotes,
-    receipt_proofs,
-    recovered_lots,
-    rehearsals,
-    requirements,
     returns,
-    rule_sets,
-    settlements,
-    statements,
-    streams,
-    supply_offers,
     transformations,
     twins,
-    webhook_messages,
-    webhooks,
 )
-from market.http.access import PUBLIC
-from market.http.door import Door
-from market.http.endpoint import Answer, Call, Endpoint, Nothing, Route, endpoint
-from market.http.loading import BookLoads
-from market.http.logs import Trace, begin_trace, write_line, write_unhandled
-from market.http.problems import exception_to_response, unmapped
-from market.http.rounds import RoundBooks
-from market.http.routing import WholePaths, of_litestar
+from market.http.orders import order_explanations, policies, recovered_lots, requirements, supply_offers
+from market.http.parties import facilities, initiatives, keys, organisations, papers
+from market.http.proofs import audit_runs, checkpoints, match_proofs, receipt_proofs
+from market.http.rounds import (
+    book,
+    clearings,
+    funnel,
+    inputs,
+    markets,
+    matches,
+    members,
+    quotes,
+    rehearsals,
+    rule_sets,
+)
+from market.http.streams import feed, streams, webhook_messages, webhooks
+from market.http.wire import documents, health
+from market.http.wire.access import PUBLIC
+from market.http.wire.door import Door
+from market.http.wire.endpoint import Answer, Call, Endpoint, Nothing, Route, endpoint
+from market.http.wire.loading import BookLoads
+from market.http.wire.logs import Trace, begin_trace, write_line, write_unhandled
+from market.http.wire.problems import exception_to_response, unmapped
+from market.http.wire.rounds import RoundBooks
+from market.http.wire.routing import WholePaths, of_litestar
 
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,

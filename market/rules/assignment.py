@@ -12,12 +12,12 @@ same set. Every function raises AssignmentError, and nothing else, for what it c
 all of it at once. None runs for ever: pivots are limited by the size of the problem.
 """
 
-from market.rules.assignment_bounds import price_bounds
-from market.rules.assignment_check import Violation, tied_edges, verify
-from market.rules.assignment_components import components
-from market.rules.assignment_problem import AssignmentError, Basis, Bounds, Problem, Solution
-from market.rules.assignment_resolve import Added, Resolved, resolve
-from market.rules.assignment_solve import best_welfare, solve
+from market.rules.optimum.bounds import price_bounds
+from market.rules.optimum.check import Violation, tied_edges, verify
+from market.rules.optimum.components import components
+from market.rules.optimum.problem import AssignmentError, Basis, Bounds, Problem, Solution
+from market.rules.optimum.resolve import Added, Resolved, resolve
+from market.rules.optimum.solve import best_welfare, solve
 
 __all__ = [
     "Added",

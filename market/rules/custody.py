@@ -29,13 +29,13 @@ from events.passport_terms import (
 from events.refusal import Refusal
 from events.vocabulary import PPB, RARE_EARTHS, CustodyModel, ProductForm, ValueChainStage
 from market.rules.element_masses import BALANCED, Contained, grams_text
-from market.rules.passport_refusals import (
+from market.rules.quantities import largest_remainder
+from market.rules.refusing.passport_refusals import (
     CertificateNotInherited,
     ClaimAboveInputs,
     ClaimMassAboveInputs,
     IdentityMixed,
 )
-from market.rules.quantities import largest_remainder
 
 USED: tuple[ProductForm, ...] = ("finished_magnet",)
 RETURNED: tuple[ProductForm, ...] = ("core", "eol_magnet")

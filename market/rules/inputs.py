@@ -23,12 +23,14 @@ from events.market_terms import (
 from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import OTHER_ANALYTES, TRADED_OXIDE, Count
 from events.wellformed import duplicate_refusals, malformed
-from market.rules.bids import profile_refusals
 from market.rules.book import PublishedRuleSet
-from market.rules.defects import AlgorithmUnknown, FacilityNotOwned, PartyNotMember
+from market.rules.clearing.rounds import ALGORITHM
 from market.rules.market_inputs import MarketInputs, qualification_key
+from market.rules.orders.bids import profile_refusals
+from market.rules.orders.rex import ceiling_refusals
 from market.rules.quantities import EUR, NDFEB, NDPR
-from market.rules.refusals import (
+from market.rules.refusing.defects import AlgorithmUnknown, FacilityNotOwned, PartyNotMember
+from market.rules.refusing.refusals import (
     BenchmarkWorstTooLow,
     EuroNeedsNoRate,
     InputAnalyteUnknown,
@@ -42,9 +44,7 @@ from market.rules.refusals import (
     RuleSetVersionWrong,
     SignaturesMissing,
 )
-from market.rules.rex import ceiling_refusals
-from market.rules.rounds import ALGORITHM
-from market.rules.wording import Text
+from market.rules.refusing.wording import Text
 
 SIGNATURES = 2
 SIGNATURES_IN_SANDBOX = 1

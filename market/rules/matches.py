@@ -18,7 +18,7 @@ from events.wellformed import malformed
 from market.rules.book import OpenMatch
 from market.rules.market_inputs import MarketInputs
 from market.rules.match_terms import match_terms
-from market.rules.refusals import (
+from market.rules.refusing.refusals import (
     AlreadyAnswered,
     AnswerNotNeeded,
     ConfirmationOver,
@@ -27,7 +27,7 @@ from market.rules.refusals import (
     ReasonMissing,
     ReasonUnexpected,
 )
-from market.rules.wording import Code
+from market.rules.refusing.wording import Code
 
 MatchStatus = Literal["open", "confirmed", "declined", "lapsed"]
 SIDES: tuple[Side, ...] = ("seller", "buyer")

@@ -28,8 +28,8 @@ from events.material_events import (
     VolumeWithdrawn,
 )
 from events.passport_terms import ClaimKind, PassportContent
-from market.rules import declared_volumes, passports, product_twins, transformations
-from market.rules.declared_volumes import (
+from market.rules.crma import declared_volumes
+from market.rules.crma.declared_volumes import (
     CorrectVolume,
     DeclaredVolumeFact,
     DeclareVolume,
@@ -37,11 +37,12 @@ from market.rules.declared_volumes import (
     WithdrawVolume,
     masses_mg,
 )
-from market.rules.mass_balance import Account
-from market.rules.orders import Reservation
-from market.rules.parties import Facility, FacilityDetails
+from market.rules.orders.orders import Reservation
+from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.passport import Passport
-from market.rules.passports import (
+from market.rules.passports import passports, transformations
+from market.rules.passports.mass_balance import Account
+from market.rules.passports.passports import (
     CorrectPassport,
     IssuePassport,
     IssueState,
@@ -49,8 +50,9 @@ from market.rules.passports import (
     RetirePassport,
     TransferPassport,
 )
-from market.rules.product_twins import ProductTwin, StateTwin, TwinState, bill_of
-from market.rules.transformations import DrawnPart, MadeLot, Transform, TransformState
+from market.rules.passports.transformations import DrawnPart, MadeLot, Transform, TransformState
+from market.rules.twins import product_twins
+from market.rules.twins.product_twins import ProductTwin, StateTwin, TwinState, bill_of
 
 ANY_LANES = 1
 """Lanes of drafts are not compared: a fact lies where its passport was issued."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from events.vocabulary import PackagingUnit
-from market.rules.assignment_problem import (
+from market.rules.optimum.problem import (
     GUARD,
     NAMED_AT_MOST,
     AssignmentError,

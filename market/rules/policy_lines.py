@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from events.fractions import ppb_text
 from events.market_terms import RequirementTerms
 from events.policy_terms import AppliedPolicy, PolicyTerms, PortfolioLimits
-from market.rules.ineligibility import PolicyLine, eur_per_kg_text
+from market.rules.refusing.ineligibility import PolicyLine, eur_per_kg_text
 
 LineName = Literal[
     "certificates_required",

@@ -15,10 +15,10 @@ from events.refusal import refuse
 from events.vocabulary import OrderKind
 from events.wellformed import malformed
 from market.rules.book import Book
-from market.rules.clearings import rule_set_sha256
+from market.rules.clearing.clearings import rule_set_sha256
 from market.rules.inputs import InputState, content_refusals
-from market.rules.quotes import LastRound
-from market.rules.refusals import MarketUnknown, RoundMissing, RoundNotComputable
+from market.rules.refusing.refusals import MarketUnknown, RoundMissing, RoundNotComputable
+from market.rules.visibility.quotes import LastRound
 
 Kind = Literal["gained", "lost", "changed"]
 PairKey = tuple[UUID, int, UUID]

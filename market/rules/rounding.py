@@ -1,7 +1,7 @@
 """From a flow in grams to trades in whole packages, on the arcs that the flow uses and no others.
 
 So the duals that prove the flow best prove the rounded one best too, for orders that bring no more than it
-trades: see `market.rules.effective`.
+trades: see `market.rules.clearing.effective`.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.rules.assignment_problem import LEVELS, Int64s, Mask, Problem
+from market.rules.optimum.problem import LEVELS, Int64s, Mask, Problem
 from market.rules.packages import Divisibility, spread_g
 
 TRIMS_MAX = 200

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from events.party_events import Url
 from events.vocabulary import Instant
-from market.rules.wording import Code
+from market.rules.refusing.wording import Code
 
 WEBHOOKS_MAX = 10
 TYPES_MAX = 200

@@ -23,9 +23,9 @@ from events.material_events import (
     VolumeWithdrawn,
 )
 from events.writes import Write
-from market.rules.declared_volumes import DeclaredVolumeFact
-from market.rules.facts import MaterialFact
+from market.rules.crma.declared_volumes import DeclaredVolumeFact
 from market.rules.passport import PassportFact
+from market.rules.visibility.facts import MaterialFact
 from market.store import (
     clearings,
     declared_volumes,

@@ -13,9 +13,9 @@ from msgspec import UNSET, Struct
 
 from events.connections import Connection
 from events.contract_terms import AgreementStatus, AgreementTerms
-from market.rules.agreement_counting import contract_volume, contract_years, start_of
-from market.rules.capacities import MONTHS
-from market.rules.committed import Claim, ContractClaim, ContractVolume, ContractYears, Taken
+from market.rules.orders.agreement_counting import contract_volume, contract_years, start_of
+from market.rules.twins.capacities import MONTHS
+from market.rules.twins.committed import Claim, ContractClaim, ContractVolume, ContractYears, Taken
 from market.store.supplies import decode_in_book
 
 RELEASED: Final = "terminated"

@@ -10,7 +10,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.market_terms import SupplyTerms
 from events.vocabulary import MarketBasis
-from market.rules.parties import Organisation
+from market.rules.parties.parties import Organisation
 from market.rules.passport import Passport
 from market.store import bodies, passports
 from market.store.parties import organisation

@@ -14,7 +14,7 @@ from events.envelope import Recorded
 from events.material_events import VolumeCorrected, VolumeDeclared, VolumeWithdrawn
 from events.row_counts import expect_rows
 from events.volume_terms import VolumeTerms
-from market.rules.declared_volumes import DeclaredVolume, DeclaredVolumeFact, fold
+from market.rules.crma.declared_volumes import DeclaredVolume, DeclaredVolumeFact, fold
 from market.store import bodies
 from market.store.reading import Page, page
 

@@ -13,7 +13,7 @@ import asyncpg
 from events.connections import Connection
 from events.decision import LaneKey
 from events.positions import Step
-from market.rules.partner_lines import ALL, PartnerLine
+from market.rules.streams.partner_lines import ALL, PartnerLine
 
 PUBLISHER: Final = "publisher"
 """The reader that writes the table: its position on a lane is where the lane's lines end."""

@@ -10,7 +10,7 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from events.row_counts import expect_rows
-from market.rules.initiatives import Initiative, InitiativeDetails
+from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.store import bodies
 from market.store.reading import Page, page
 

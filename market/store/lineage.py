@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from events.connections import Connection
-from market.rules.lineage import Direction, Lineage, LineageNode
+from market.rules.passports.lineage import Direction, Lineage, LineageNode
 from market.store import transformations
 
 # Passports and transformations take turns, so a transformation is two edges deep. Rows come by depth, and a

@@ -12,8 +12,8 @@ from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import OrderKind
 from events.writes import Write
 from market.rules.book import OrderStatus, settled_status
-from market.rules.horizons import delivered_time
-from market.rules.reservations import identity
+from market.rules.orders.horizons import delivered_time
+from market.rules.orders.reservations import identity
 from market.rules.tranches import carried_tranches, move_tranche
 from market.store import bodies
 

@@ -26,7 +26,7 @@ from events.party_events import (
     StreamOpened,
 )
 from events.row_counts import expect_rows
-from market.rules.parties import (
+from market.rules.parties.parties import (
     ApiKey,
     Certificate,
     CertificateDetails,

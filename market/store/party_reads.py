@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from events.connections import Connection
-from market.rules.parties import (
+from market.rules.parties.parties import (
     ApiKey,
     Certificate,
     Facility,
@@ -14,7 +14,7 @@ from market.rules.parties import (
     Organisation,
     OrganisationState,
 )
-from market.rules.streams import PartnerStream
+from market.rules.streams.streams import PartnerStream
 from market.store import members, webhooks
 from market.store.parties import api_key, certificate, facility, licence, organisation
 from market.store.reading import Page, page

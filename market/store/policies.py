@@ -13,7 +13,7 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.party_events import PolicyPublished, PolicyRetired
 from events.row_counts import expect_rows
-from market.rules.policies import Policy, PolicyDetails
+from market.rules.orders.policies import Policy, PolicyDetails
 from market.store import bodies
 from market.store.reading import Page, page
 

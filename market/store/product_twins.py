@@ -14,7 +14,7 @@ from events.material_events import ProductTwinStated
 from events.row_counts import expect_rows
 from events.twin_terms import ProductTwinTerms
 from events.vocabulary import TwinReference
-from market.rules.product_twins import ProductTwin
+from market.rules.twins.product_twins import ProductTwin
 from market.store import bodies
 from market.store.reading import Page, page
 

@@ -12,7 +12,7 @@ from events.envelope import Recorded
 from events.material_events import LotReleased, LotReserved, PassportTransferred
 from events.row_counts import expect_rows
 from events.vocabulary import PhysicalLot
-from market.rules.orders import Reservation
+from market.rules.orders.orders import Reservation
 from market.store import bodies
 
 LotFact = LotReserved | LotReleased | PassportTransferred

@@ -9,7 +9,7 @@ from msgspec import Struct
 from events.clearing_terms import Multiplier, OrderDual, Waterfall
 from events.connections import Connection
 from events.vocabulary import OrderKind
-from market.rules.standings import RoundDual, RoundMultiplier
+from market.rules.visibility.standings import RoundDual, RoundMultiplier
 from market.store.reading import Page, page
 
 _duals = msgspec.json.Decoder(OrderDual)

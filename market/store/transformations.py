@@ -13,7 +13,7 @@ from events.envelope import Recorded
 from events.material_events import MassBalanceMoved, PassportTransformed
 from events.passport_terms import ClaimKind
 from events.row_counts import expect_rows
-from market.rules.mass_balance import Account, Credit
+from market.rules.passports.mass_balance import Account, Credit
 from market.store import bodies
 
 TransformationFact: TypeAlias = PassportTransformed | MassBalanceMoved

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.decision import LaneKey
-from market.rules.partner_lines import PartnerLine
-from market.rules.webhook_signing import TEST_TYPE
+from market.rules.streams.partner_lines import PartnerLine
+from market.rules.streams.webhook_signing import TEST_TYPE
 from market.store.reading import Page, page
 
 State = Literal["waiting", "delivered", "given_up"]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.decision import LaneKey
-from market.rules.partner_lines import ALL, ROUND_TYPES
+from market.rules.streams.partner_lines import ALL, ROUND_TYPES
 from market.store.feed import Vector
 
 

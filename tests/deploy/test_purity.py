@@ -38,7 +38,7 @@ IMPURE_MODULES = {
 }
 
 # One switch, LODESTONE_NO_NUMBA, that changes the speed and never the result; what takes an address apart.
-EXEMPT = {"market/rules/compiled.py": {"os", "environ"}, "market/rules/reach.py": {"urllib"}}
+EXEMPT = {"market/rules/optimum/compiled.py": {"os", "environ"}, "market/rules/streams/reach.py": {"urllib"}}
 
 
 def impurities(source: str) -> set[str]:

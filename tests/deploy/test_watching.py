@@ -11,7 +11,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from market import metrics
-from market.http.metrics import DoorMetrics
+from market.http.wire.metrics import DoorMetrics
 
 ROOT = Path(__file__).parents[2]
 ALERTS = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))

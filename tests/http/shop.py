@@ -21,19 +21,19 @@ from uuid_utils.compat import uuid7
 from events.connections import open_pool
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.access import KeyRing
 from market.http.app import Outermost, create_app, state_of
-from market.http.credentials import find_credential
-from market.http.door import Check, Door
-from market.http.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
-from market.http.feed_tail import FeedTail
-from market.http.ids import to_text
-from market.http.limits import BODY_BYTES_MAX, CallerLimits, Quota
-from market.http.metrics import DoorMetrics
-from market.http.paging import CursorSeal
-from market.http.tokens import mint, secret_sha256
-from market.rules.parties import KeyDetails
-from market.rules.reach import Address, Reach
+from market.http.wire.access import KeyRing
+from market.http.wire.credentials import find_credential
+from market.http.wire.door import Check, Door
+from market.http.wire.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
+from market.http.wire.feed_tail import FeedTail
+from market.http.wire.ids import to_text
+from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
+from market.http.wire.metrics import DoorMetrics
+from market.http.wire.paging import CursorSeal
+from market.http.wire.tokens import mint, secret_sha256
+from market.rules.parties.parties import KeyDetails
+from market.rules.streams.reach import Address, Reach
 from market.solver import Solver
 from market.store.reading import DESK_SESSIONS
 from tests.feed_support import publish

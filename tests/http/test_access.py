@@ -11,12 +11,12 @@ from uuid_utils.compat import uuid7
 
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.access import PUBLIC, READERS, Credential, KeyRing
 from market.http.app import HANDLERS, check_declared, declared
-from market.http.endpoint import PATH_IDS, Endpoint
-from market.http.ids import to_text
-from market.http.problems import DoorError
-from market.http.tokens import mint, secret_sha256
+from market.http.wire.access import PUBLIC, READERS, Credential, KeyRing
+from market.http.wire.endpoint import PATH_IDS, Endpoint
+from market.http.wire.ids import to_text
+from market.http.wire.problems import DoorError
+from market.http.wire.tokens import mint, secret_sha256
 from tests.http.shop import Shop
 
 ENDPOINTS = declared(HANDLERS)

@@ -8,8 +8,8 @@ import structlog
 
 from events.contract_events import AgreementSigned
 from events.vocabulary import KeyRole
-from market.http.examples import AGREEMENT_TERMS
-from market.http.ids import to_text
+from market.http.wire.examples import AGREEMENT_TERMS
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_support import Firm
 from tests.sentinels import found, identity

@@ -11,7 +11,7 @@ from events.vocabulary import KeyRole
 from market.audit.page import POLICY, page
 from market.audit.report import AuditReport
 from market.audit.schedule import run_of
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from market.store import audit_runs
 from market.store.audit_runs import RecordedBy
 from tests.http.shop import Shop

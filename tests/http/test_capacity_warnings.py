@@ -6,7 +6,7 @@ from msgspec import UNSET
 from events.capacity_terms import CapacityCount, CountedQuarter
 from events.contract_terms import SourceClause
 from events.vocabulary import PPB
-from market.http.capacity_warnings import NO_FACILITY, NO_QUARTERS, of_draft, of_signature
+from market.http.agreements.capacity_warnings import NO_FACILITY, NO_QUARTERS, of_draft, of_signature
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import SELLER_SITE
 

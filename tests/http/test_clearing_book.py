@@ -3,8 +3,8 @@
 import msgspec
 from structlog.testing import capture_logs
 
-from market.rules.clearing import conclude
-from market.rules.exports import BookFile, certificate_of, faults, on_paper
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.exports import BookFile, certificate_of, faults, on_paper
 from tests.http.shop import Shop
 
 

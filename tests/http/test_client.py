@@ -21,7 +21,7 @@ from market.client.faults import (
     VersionMissingError,
 )
 from market.client.imports import NDJSON
-from market.http.sending import Protocol
+from market.http.wire.sending import Protocol
 from tests.feed_support import publish
 from tests.http.shop import Shop
 from tests.http.test_feed import concerning

@@ -14,7 +14,7 @@ from market.client import deals, feed, imports, orders
 from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
 from market.http.app import HANDLERS, declared
-from market.http.openapi import document
+from market.http.wire.openapi import document
 
 DOCUMENT = document(declared(HANDLERS))
 UNITS = (

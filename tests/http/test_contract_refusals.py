@@ -10,8 +10,8 @@ import pytest
 from contracts.timers import Timers
 from events.contract_terms import AssayClause, FixedVolume, PaymentClause, TermClause
 from events.price_clauses import ContractForDifference, IndexedPrice, IndexReference
-from market.http.examples import AGREEMENT_TERMS
-from market.http.ids import to_text
+from market.http.wire.examples import AGREEMENT_TERMS
+from market.http.wire.ids import to_text
 from tests.agreement_support import STEADY, agreed
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import PERCENT_PPB

@@ -10,8 +10,8 @@ import pytest
 
 from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
-from market.http.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
-from market.rules.passports import IssuePassport
+from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
+from market.rules.passports.passports import IssuePassport
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, issued
 from tests.market_support import Firm

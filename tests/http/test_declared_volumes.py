@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from market.http.declared_volumes import EXAMPLE, PATH
-from market.http.ids import to_text
-from market.http.sheets import FILLS
+from market.http.materials.declared_volumes import EXAMPLE, PATH
+from market.http.wire.ids import to_text
+from market.http.wire.sheets import FILLS
 from tests.http.shop import Shop
 from tests.http.test_bad_input import found
 from tests.http.test_crma import MAP, MINED_AND_REFINED, SHARES, get, issue_metal, traded

@@ -8,9 +8,9 @@ import httpx
 import pytest
 import xlsxwriter
 
-from market.http.examples import AGREEMENT_TERMS
-from market.http.ids import to_text
-from market.http.row_files import CSV, XLSX
+from market.http.wire.examples import AGREEMENT_TERMS
+from market.http.wire.ids import to_text
+from market.http.wire.row_files import CSV, XLSX
 from tests.http.shop import Shop
 from tests.market_support import Firm
 

@@ -8,8 +8,8 @@ import jsonschema_rs
 import pytest
 
 from market.http.app import HANDLERS, declared
-from market.http.documents import MEDIA_TYPES, VENDORED
-from market.http.openapi import document
+from market.http.wire.documents import MEDIA_TYPES, VENDORED
+from market.http.wire.openapi import document
 from tests.http.shop import Shop
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from market.commands import parties
 from market.feed_retention import FeedRetention
-from market.http import feed as door_feed
-from market.http import feed_tail
-from market.http.feed import BATCH, EVENT_STREAM, LINES
-from market.rules.partner_lines import ALL, PARTNER_TYPES, PartnerLine
+from market.http.streams import feed as door_feed
+from market.http.streams.feed import BATCH, EVENT_STREAM, LINES
+from market.http.wire import feed_tail
+from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
 from market.store import feed
 from tests.feed_support import publish
 from tests.http.shop import Shop

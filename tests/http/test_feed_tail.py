@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from events.connections import Pool, open_pool
-from market.http.feed_tail import FeedTail, Follower
-from market.http.problems import DoorError
+from market.http.wire.feed_tail import FeedTail, Follower
+from market.http.wire.problems import DoorError
 from market.store.reading import DESK_SESSIONS
 from tests.conftest import Database
 

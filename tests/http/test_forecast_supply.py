@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from market.http.forecast_terms import FORECAST
+from market.http.orders.forecast_terms import FORECAST
 from tests.http.shop import Shop
 
 OFFERS = "/v1/supply-offers"

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from market.http.import_kinds import KINDS
-from market.http.imports import OPEN_MAX
-from market.http.row_files import CSV, NDJSON, XLSX
+from market.http.files.import_kinds import KINDS
+from market.http.files.imports import OPEN_MAX
+from market.http.wire.row_files import CSV, NDJSON, XLSX
 from market.imports import Imports
 from market.row_commands import TOGETHER_MAX
 from tests.http.shop import IMPORT_BYTES_MAX, Shop

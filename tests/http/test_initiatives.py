@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from events.vocabulary import KeyRole
-from market.http import initiatives, organisations
+from market.http.parties import initiatives, organisations
 from tests.http.shop import Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)

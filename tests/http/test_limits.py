@@ -8,9 +8,9 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from market.http.limits import CallerLimits, Quota, site_of
-from market.http.loading import COST
-from market.http.tokens import mint
+from market.http.wire.limits import CallerLimits, Quota, site_of
+from market.http.wire.loading import COST
+from market.http.wire.tokens import mint
 from tests.http.shop import Shop, shop_on
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from events.market_terms import SupplyTerms
-from market.http.book import BOOKS_KEPT, KeptBooks
-from market.http.loading import AT_ONCE, BookLoads
+from market.http.rounds.book import BOOKS_KEPT, KeptBooks
+from market.http.wire.loading import AT_ONCE, BookLoads
 from market.store import bodies, books
 from market.store.books import BookRows
 from tests.http.shop import Shop

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from market.http import facilities
-from market.http.ids import to_text
+from market.http.parties import facilities
+from market.http.wire.ids import to_text
 from market.store import markets
 from tests.http.shop import Shop
 

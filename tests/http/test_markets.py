@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from events.vocabulary import KeyRole
-from market.http import facilities, inputs, markets, organisations, papers, rule_sets
-from market.http.ids import to_text
+from market.http.parties import facilities, organisations, papers
+from market.http.rounds import inputs, markets, rule_sets
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)

@@ -17,7 +17,7 @@ from market.__main__ import commands
 from market.audit.match_proof import MatchProof, ProvenEvent, check_proof, parse_proof
 from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit
-from market.rules.proof_visibility import Part
+from market.rules.visibility.proof_visibility import Part
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.http import numbers
-from market.http.numbers import EUR_CENTS, KILOGRAMS_POSITIVE, PERCENT, SIGNED_EUR_PER_KG, TONNES, DecimalKind
+from market.http.wire import numbers
+from market.http.wire.numbers import (
+    EUR_CENTS,
+    KILOGRAMS_POSITIVE,
+    PERCENT,
+    SIGNED_EUR_PER_KG,
+    TONNES,
+    DecimalKind,
+)
 
 KINDS = [kind for kind in vars(numbers).values() if isinstance(kind, DecimalKind)]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from events.vocabulary import StatedPrice
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_support import Firm
 from tests.sentinels import figure, found, identity

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from market.http import lists
-from market.http.endpoint import Call, Nothing
-from market.http.lists import PageQuery
-from market.http.logs import Trace
+from market.http.wire import lists
+from market.http.wire.endpoint import Call, Nothing
+from market.http.wire.lists import PageQuery
+from market.http.wire.logs import Trace
 from tests.http.shop import Shop
 
 

@@ -15,12 +15,12 @@ from events.envelope import Recorded
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired, PassportTransferred
 from events.passport_terms import DataCarrier, OriginShare, PassportContent
 from events.vocabulary import PPB, Footprint
-from market.http import epcis_events, export_examples, product_passport
-from market.http.ids import to_text
-from market.rules.data_carriers import stated_link
+from market.http.materials import epcis_events, export_examples, product_passport
+from market.http.wire.ids import to_text
 from market.rules.passport import Passport, PassportFact, fold
-from market.rules.passport_visibility import see_label, see_material, see_passport
+from market.rules.passports.data_carriers import stated_link
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
+from market.rules.visibility.passport_visibility import see_label, see_material, see_passport
 from market.store.passports import PassportStep
 from tests import sentinels
 from tests.desk_support import NOW, numbered

@@ -8,8 +8,8 @@ import pytest
 
 from events.vocabulary import PhysicalLot
 from market.commands import matches
-from market.http.ids import to_text, to_uuid
-from market.http.passport_examples import PASSPORT, TRANSFORMATION
+from market.http.materials.passport_examples import PASSPORT, TRANSFORMATION
+from market.http.wire.ids import to_text, to_uuid
 from tests.http.shop import Shop
 from tests.market_support import Firm
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from events.vocabulary import PPB, KeyRole, RecycledContent
 from market.commands import parties
-from market.http import policies
+from market.http.orders import policies
 from tests.http.shop import Shop
 from tests.market_support import Firm, done, organisation_details
 

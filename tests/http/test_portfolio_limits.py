@@ -3,7 +3,7 @@
 from typing import Any
 
 from events.vocabulary import PPB, OriginStep, RecycledContent, StatedPrice
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.http.test_quotes import asking
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from market.http.ids import to_text
-from market.http.product_twins import EXAMPLE
-from market.http.returns import EXAMPLE as RETURNS
+from market.http.materials.product_twins import EXAMPLE
+from market.http.materials.returns import EXAMPLE as RETURNS
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.http.test_forecast_supply import OFFERS, ahead
 from tests.http.test_passports import LABELLED, issued

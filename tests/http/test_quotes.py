@@ -9,8 +9,8 @@ from events.market_events import QuoteAsked
 from events.market_terms import AcceptedForm
 from events.vocabulary import StatedPrice
 from market.commands import markets
-from market.http.examples import REQUIREMENT
-from market.http.ids import to_text
+from market.http.wire.examples import REQUIREMENT
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_support import Firm, market_terms
 from tests.sentinels import figure, found, identity

@@ -13,7 +13,7 @@ from market.__main__ import commands
 from market.audit.receipt_proof import ReceiptProof, check_receipt_proof, parse_receipt_proof
 from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy.stats import binom
 
-from market.http.returns import EXAMPLE
+from market.http.materials.returns import EXAMPLE
 from tests.http.shop import Shop
 
 PATH = "/v1/forecasts/returns"

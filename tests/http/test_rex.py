@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from events.vocabulary import KeyRole
-from market.http import markets, papers, rex_terms, rule_sets
-from market.http.ids import to_text, to_uuid
+from market.http.orders import rex_terms
+from market.http.parties import papers
+from market.http.rounds import markets, rule_sets
+from market.http.wire.ids import to_text, to_uuid
 from tests.http.shop import Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)

@@ -8,8 +8,8 @@ from events.market_events import RuleSetRehearsed
 from events.market_terms import RuleSet
 from events.vocabulary import KeyRole, StatedPrice
 from market.commands import inputs
-from market.http import rule_sets
-from market.http.ids import to_text
+from market.http.rounds import rule_sets
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_support import rule_set
 

@@ -16,8 +16,8 @@ from uuid_utils.compat import uuid7
 
 from events.vocabulary import KeyRole
 from market.commands import passports
-from market.http.ids import to_text
-from market.rules.passports import IssuePassport
+from market.http.wire.ids import to_text
+from market.rules.passports.passports import IssuePassport
 from tests.http.narrowing import narrowed
 from tests.http.shop import Shop
 from tests.market_support import Firm

@@ -6,7 +6,7 @@ import socket
 import httpx
 import uvicorn
 
-from market.http.sending import HELD_BYTES_MAX, OncePerTurn, Protocol
+from market.http.wire.sending import HELD_BYTES_MAX, OncePerTurn, Protocol
 from tests.http.shop import Shop
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from market.commands import inputs
-from market.http.facilities import EXAMPLE
-from market.http.ids import to_text
+from market.http.parties.facilities import EXAMPLE
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_support import Firm, rule_set
 

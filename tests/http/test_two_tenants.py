@@ -32,18 +32,18 @@ from market.commands import (
     product_twins,
     transformations,
 )
-from market.http.access import OVERSEERS
 from market.http.app import HANDLERS, declared
-from market.http.endpoint import Endpoint
-from market.http.feed import LINES
-from market.http.ids import to_text
-from market.http.row_files import NDJSON
+from market.http.streams.feed import LINES
+from market.http.wire.access import OVERSEERS
+from market.http.wire.endpoint import Endpoint
+from market.http.wire.ids import to_text
+from market.http.wire.row_files import NDJSON
 from market.imports import Imports
-from market.rules.declared_volumes import DeclareVolume
-from market.rules.parties import CertificateDetails, LicenceDetails
-from market.rules.passports import IssuePassport
-from market.rules.policy_references import PolicyReference
-from market.rules.product_twins import StateTwin
+from market.rules.crma.declared_volumes import DeclareVolume
+from market.rules.orders.policy_references import PolicyReference
+from market.rules.parties.parties import CertificateDetails, LicenceDetails
+from market.rules.passports.passports import IssuePassport
+from market.rules.twins.product_twins import StateTwin
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures

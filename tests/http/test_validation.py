@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from market.http.crma import SharesQuery
-from market.http.examples import OFFER, REQUIREMENT
-from market.http.faults import InvalidInputError
-from market.http.lists import PageQuery
-from market.http.requirements import PostRequirement
-from market.http.supplies import PostSupply
-from market.http.validation import decode, parse_query
+from market.http.materials.crma import SharesQuery
+from market.http.orders.requirements import PostRequirement
+from market.http.orders.supplies import PostSupply
+from market.http.wire.examples import OFFER, REQUIREMENT
+from market.http.wire.faults import InvalidInputError
+from market.http.wire.lists import PageQuery
+from market.http.wire.validation import decode, parse_query
 
 
 def faults_of(raw: bytes, shape: Any = PostSupply) -> dict[str, str]:

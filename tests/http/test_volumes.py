@@ -9,7 +9,7 @@ from uuid import UUID
 from openpyxl import load_workbook
 
 from contracts.timers import Timers
-from market.http.ids import to_text
+from market.http.wire.ids import to_text
 from tests.agreement_support import STEADY, agreed
 from tests.http.shop import Shop
 from tests.volume_support import share_of_output

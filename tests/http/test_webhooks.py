@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from market.http.ids import to_text
-from market.rules.webhook_signing import derive
+from market.http.wire.ids import to_text
+from market.rules.streams.webhook_signing import derive
 from market.rules.webhook_terms import WEBHOOKS_MAX
 from market.store import feed, webhook_messages, webhook_senders
 from tests.http.shop import Shop

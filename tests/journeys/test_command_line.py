@@ -21,9 +21,9 @@ from events.vocabulary import KeyRole, StatedPrice
 from market.cli.console import Exit
 from market.commands import inputs, markets
 from market.ground import Wiring
-from market.http.ids import to_text
-from market.http.rule_sets import EXAMPLE
-from market.http.tokens import SECRET_BYTES
+from market.http.rounds.rule_sets import EXAMPLE
+from market.http.wire.ids import to_text
+from market.http.wire.tokens import SECRET_BYTES
 from market.operators import issue_key
 from market.services import SERVICES
 from tests.agreement_support import STEADY, agreed

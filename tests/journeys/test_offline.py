@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from market.cli.console import Exit
-from market.rules.exports import BookFile
+from market.rules.clearing.exports import BookFile
 from tests.process_support import finish
 from tests.rules.small_rounds import small_round_of_portfolios
 from tests.rules.test_clearing import busy_market

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from market.http.examples import OFFER, REQUIREMENT
+from market.http.wire.examples import OFFER, REQUIREMENT
 from tests.up_support import Up, ran, start
 
 pytestmark = pytest.mark.timeout(300)

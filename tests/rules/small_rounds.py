@@ -8,8 +8,8 @@ from events.envelope import Draft, Recorded
 from events.market_terms import AcceptedForm, SustainabilityProfile
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon
-from market.rules.clearing import conclude
-from market.rules.rounds import Round, posed_round
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.rounds import Round, posed_round
 from tests.blotter import BULK, EUR, Lane, T, days, eur, member, ndpr_price, rule_set
 
 More = Callable[[random.Random], dict[str, Any]]

@@ -10,9 +10,9 @@ from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter, F
 from events.contract_events import AgreementSigned
 from events.contract_terms import FixedVolume, ProductClause, ShareOfOutput, SourceClause
 from events.vocabulary import PPB, MarketBasis
-from market.rules.agreement_counting import capacity_count, contract_volume, contract_years, start_of
-from market.rules.committed import ContractClaim, ContractVolume, Volume, agreed, committed
-from market.rules.twins import twin
+from market.rules.orders.agreement_counting import capacity_count, contract_volume, contract_years, start_of
+from market.rules.twins.committed import ContractClaim, ContractVolume, Volume, agreed, committed
+from market.rules.twins.twins import twin
 from tests.contract_support import TONNE_G, Paper, agreement_terms
 from tests.desk_support import LANE, MEMBERS, SELLER, SELLER_SITE, moment, numbered
 from tests.rules.test_agreements import refused

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from market.rules.assignment import AssignmentError, Problem, Solution, price_bounds, solve, verify
-from market.rules.assignment_problem import GUARD
+from market.rules.optimum.problem import GUARD
 
 HOUSE_ASKS = [18, 15, 19]
 HOUSE_WORTHS = [[23, 26, 20], [22, 24, 21], [21, 22, 17]]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.rules.assignment import Problem, Solution, Violation, solve, verify
-from market.rules.assignment_problem import GUARD
+from market.rules.optimum.problem import GUARD
 
 ARRAYS = [field.name for field in fields(Solution) if field.name not in ("welfare", "unique", "basis")]
 

@@ -8,9 +8,9 @@ import pytest
 from ortools.graph.python import min_cost_flow
 from scipy.optimize import linprog
 
-from market.rules import compiled
 from market.rules.assignment import Problem, Solution, price_bounds, solve, verify
-from market.rules.assignment_problem import LEVELS
+from market.rules.optimum import compiled
+from market.rules.optimum.problem import LEVELS
 
 TINY_BOOKS = 2_500
 SOLUTION_ARRAYS = (

@@ -18,8 +18,8 @@ from market.rules.assignment import (
     tied_edges,
     verify,
 )
-from market.rules.assignment_problem import GUARD
-from market.rules.assignment_resolve import ADDED
+from market.rules.optimum.problem import GUARD
+from market.rules.optimum.resolve import ADDED
 from tests.rules.test_assignment_oracles import random_book, side_by_side
 
 

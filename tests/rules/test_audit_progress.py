@@ -19,7 +19,7 @@ from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
 from market.audit.state import APPLICATION_ID, AuditState, LanePlace, Purpose, StateError, format_of
-from market.rules.clearing import conclude
+from market.rules.clearing.clearing import conclude
 from tests.blotter import DEPLOYMENT, Lane
 from tests.contract_journeys import journey
 from tests.contract_lane import KEY as CONTRACTS

@@ -17,8 +17,8 @@ from events.vocabulary import (
     Denominator,
     StatedPrice,
 )
-from market.rules import requirements
-from market.rules.requirements import RequirementDraft
+from market.rules.orders import requirements
+from market.rules.orders.requirements import RequirementDraft
 from tests.desk_support import (
     BUYER,
     MILLION,

@@ -16,14 +16,23 @@ from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.commands.counting import OutOfTurn
 from market.commands.counting import counted as take_turn
 from market.rules.book import SupplyOrder
-from market.rules.capacities import capacity_refusals, made_g, quarter_text
-from market.rules.committed import Claim, ContractYears, Taken, Volume, by_quarter, claimed, committed, whole
-from market.rules.counting import capacity_cautions, counted
 from market.rules.market_inputs import MarketInputs
-from market.rules.offers import PostSupply
-from market.rules.orders import PostingState
-from market.rules.supplies import terms_of
-from market.rules.twins import twin
+from market.rules.orders.counting import capacity_cautions, counted
+from market.rules.orders.offers import PostSupply
+from market.rules.orders.orders import PostingState
+from market.rules.orders.supplies import terms_of
+from market.rules.twins.capacities import capacity_refusals, made_g, quarter_text
+from market.rules.twins.committed import (
+    Claim,
+    ContractYears,
+    Taken,
+    Volume,
+    by_quarter,
+    claimed,
+    committed,
+    whole,
+)
+from market.rules.twins.twins import twin
 from tests.market_support import PERCENT, START, TONNE_G, Firm, market_terms, rule_set, supply_draft
 
 FIRM = Firm(organisation=UUID(int=1), facility=UUID(int=2))

@@ -8,11 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from market.rules.breaches import CertificateBroken
-from market.rules.certificate import expected_record
-from market.rules.differences import first_difference
-from market.rules.posing import TOLERANCE
-from market.rules.rounds import Round
+from market.rules.clearing.breaches import CertificateBroken
+from market.rules.clearing.certificate import expected_record
+from market.rules.clearing.differences import first_difference
+from market.rules.clearing.posing import TOLERANCE
+from market.rules.clearing.rounds import Round
 from tests.blotter import EUR, Lane, eur, ident, member, rule_set
 from tests.rules.small_rounds import posed, small_round
 from tests.rules.tampering import json_like

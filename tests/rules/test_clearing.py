@@ -20,13 +20,13 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, TermHorizon, Tranche
-from market.rules import posing, stages
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
-from market.rules.clearing import ALGORITHM, clear, conclude
-from market.rules.prices import Anchor, components, surpluses
+from market.rules.clearing import posing, stages
+from market.rules.clearing.clearing import ALGORITHM, clear, conclude
+from market.rules.clearing.prices import Anchor, components, surpluses
+from market.rules.clearing.round_events import drafts
 from market.rules.references import trade_reference
-from market.rules.round_events import drafts
 from tests.blotter import (
     BULK,
     EUR,

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from events.market_events import ClearingAbandoned, ClearingPlanned
 from events.market_terms import RuleSet
-from market.rules import clearings
 from market.rules.book import PublishedRuleSet
-from market.rules.clearings import AbandonClearing, PlanClearing, PlanState, rule_set_sha256
+from market.rules.clearing import clearings
+from market.rules.clearing.clearings import AbandonClearing, PlanClearing, PlanState, rule_set_sha256
 from tests.desk_support import (
     LANE,
     MARKET,

@@ -17,9 +17,6 @@ from events.contract_events import (
 )
 from events.contract_terms import FixedVolume
 from events.envelope import Recorded
-from market.rules.contract_visibility import see_contract
-from market.rules.deal_tape import GROUPS_MIN, TapeAgreement
-from market.rules.deals import ContractFact, Deal, Deals, DealTerms, fold_deal
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -28,6 +25,9 @@ from market.rules.viewers import (
     PublicViewer,
     public_id,
 )
+from market.rules.visibility.contract_visibility import see_contract
+from market.rules.visibility.deal_tape import GROUPS_MIN, TapeAgreement
+from market.rules.visibility.deals import ContractFact, Deal, Deals, DealTerms, fold_deal
 from tests.contract_support import Paper, agreement_terms
 from tests.desk_support import BUYER, MARKET, NOW, SELLER, STRANGER, numbered
 from tests.golden.samples import Sampler

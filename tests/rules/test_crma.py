@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from events.passport_terms import OriginShare, OriginStage
 from events.vocabulary import PPB, OriginStep
 from market import data
-from market.rules.crma import Party, Taken, consumed, cover, shares, stated_origin, taken_by_delivery
-from market.rules.crma_rules import rules_on
-from market.rules.crma_visibility import BandedShares, see_shares
-from market.rules.dated_rules import read_rules
+from market.rules.crma.dated import rules_on
+from market.rules.crma.shares import Party, Taken, consumed, cover, shares, stated_origin, taken_by_delivery
+from market.rules.twins.dated_rules import read_rules
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
+from market.rules.visibility.crma_visibility import BandedShares, see_shares
 from tests.passport_support import PERCENT
 
 DATED = read_rules(data.rows("crma_rules.csv"))

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from events.passport_terms import ElementShare, Magnet, MagnetType
 from market import data
-from market.rules.crma_rules import rules_on
-from market.rules.crma_statement import StatedShare, statement
-from market.rules.dated_rules import read_rules
+from market.rules.crma.dated import rules_on
+from market.rules.crma.statement import StatedShare, statement
+from market.rules.twins.dated_rules import read_rules
 from tests.passport_support import PERCENT, assayed, content, magnet_record, recycled
 
 DATED = read_rules(data.rows("crma_rules.csv"))

@@ -29,8 +29,8 @@ from events.market_events import (
 from events.market_terms import AcceptedForm
 from events.vocabulary import ProductForm, Side
 from market.rules.book import Book, Books, RequirementOrder, SupplyOrder
-from market.rules.crowd import Crowd, Crowds, TapeViewer, crowd_of, fold_crowd, published_forms
 from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.rules.visibility.crowd import Crowd, Crowds, TapeViewer, crowd_of, fold_crowd, published_forms
 from tests.blotter import (
     EUR,
     MARKET,

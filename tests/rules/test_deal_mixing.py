@@ -7,10 +7,10 @@ from uuid import UUID
 
 from events.contract_events import AgreementTerminated
 from events.envelope import Recorded
-from market.rules.deal_mixing import DealMix, steps_leaving
-from market.rules.deal_tape import GROUPS_MIN, TapeAgreement
-from market.rules.deals import Deal, Deals, DealTerms
 from market.rules.viewers import Band
+from market.rules.visibility.deal_mixing import DealMix, steps_leaving
+from market.rules.visibility.deal_tape import GROUPS_MIN, TapeAgreement
+from market.rules.visibility.deals import Deal, Deals, DealTerms
 from tests.desk_support import MARKET, NOW, numbered
 
 Told = tuple[tuple[UUID, TapeAgreement], ...]

@@ -12,11 +12,9 @@ from msgspec.structs import replace
 from events.callers import Caller
 from events.contract_terms import Evidence
 from events.volume_terms import DeclaredMass, DeclaredOrigin, VolumeTerms
-from market.rules import declared_volumes
-from market.rules.crma import Taken, consumed, cover, shares
-from market.rules.crma_declared import Scope, declared_taken
-from market.rules.crma_suppliers import Bought, supplier_map
-from market.rules.declared_volumes import (
+from market.rules.crma import declared_volumes
+from market.rules.crma.declared import Scope, declared_taken
+from market.rules.crma.declared_volumes import (
     VOLUMES_OF_QUARTER_MAX,
     CorrectVolume,
     DeclaredVolume,
@@ -24,6 +22,8 @@ from market.rules.declared_volumes import (
     VolumeState,
     WithdrawVolume,
 )
+from market.rules.crma.shares import Taken, consumed, cover, shares
+from market.rules.crma.suppliers import Bought, supplier_map
 from tests.desk_support import (
     BUYER_TRADER,
     LANES,

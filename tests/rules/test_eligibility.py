@@ -26,7 +26,7 @@ from events.vocabulary import (
     TermHorizon,
     Tranche,
 )
-from market.rules.eligibility import eligible_deliveries, reasons
+from market.rules.clearing.eligibility import eligible_deliveries, reasons
 from tests.blotter import (
     EUR,
     MARKET,

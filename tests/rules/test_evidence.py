@@ -11,8 +11,8 @@ from events.clearing_terms import ListedWaterfall, OrderDual, PriceTerm, TermKin
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.vocabulary import Tranche
-from market.rules.clearing import clear
-from market.rules.evidence import (
+from market.rules.clearing.clearing import clear
+from market.rules.clearing.evidence import (
     PART_BYTES_MAX,
     Evidence,
     derived_id,
@@ -22,7 +22,7 @@ from market.rules.evidence import (
     fact_sha256,
     root_sha256,
 )
-from market.rules.graph import edges
+from market.rules.clearing.graph import edges
 from tests.blotter import EUR, MARKET, Lane, T, days, eur, facts_of_type, ident, member
 
 PLAN = ident("plan")

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from market.rules.exact_floors import FLOOR_MAX, FloorSums
+from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums
 
 NUMBERS = st.one_of(st.integers(-9, 9), st.integers(-(2**53), 2**53), st.integers(-(10**40), 10**40))
 DIVISORS = st.one_of(st.integers(1, 9), st.just(10**9), st.integers(1, 10**40))

@@ -17,9 +17,9 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.vocabulary import ConvertedPrice, InputReference, StatedPrice, TermHorizon, Tranche
-from market.rules.explanations import Candidates, candidates, match_explanation
-from market.rules.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
-from market.rules.tickets import decimal_text, ticket, ticket_lines
+from market.rules.visibility.explanations import Candidates, candidates, match_explanation
+from market.rules.visibility.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
+from market.rules.visibility.tickets import decimal_text, ticket, ticket_lines
 from tests.blotter import (
     EUR,
     PPM,

@@ -11,9 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from market.rules.book import Book
-from market.rules.clearing import conclude
-from market.rules.compiled import COMPILE_FROM_ARCS
-from market.rules.exports import (
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.exports import (
     BookFile,
     CertificateFile,
     NoRuleSet,
@@ -23,8 +22,9 @@ from market.rules.exports import (
     faults,
     on_paper,
 )
+from market.rules.optimum.compiled import COMPILE_FROM_ARCS
 from market.rules.viewers import AuditorViewer, OperatorViewer
-from market.rules.visibility import see_book
+from market.rules.visibility.visibility import see_book
 from tests.blotter import MARKET, Lane, ident, member
 from tests.rules.test_clearing import busy_market
 from tests.rules.wide_round import ORDERS_A_SIDE

@@ -26,15 +26,15 @@ from events.forecast_terms import (
 )
 from events.market_events import MatchStruck, RecoveredLotListed, SupplyOffered
 from events.vocabulary import PPB, PhysicalLot, TermHorizon, Tranche, TwinReference
-from market.rules import lots, offers, requirements
-from market.rules.committed import Claim, Taken
-from market.rules.eligibility import reasons
-from market.rules.explanations import candidates
-from market.rules.forecast_supply import figure_g, mark_of, mark_text, returned_g
-from market.rules.forecast_units import shared_refusals
-from market.rules.own_side import own_candidates, own_match
-from market.rules.tape import TapeOrder, TapeTrade, public_book
-from market.rules.tickets import ticket, ticket_lines
+from market.rules.clearing.eligibility import reasons
+from market.rules.orders import lots, offers, requirements
+from market.rules.orders.forecast_supply import figure_g, mark_of, mark_text, returned_g
+from market.rules.orders.forecast_units import shared_refusals
+from market.rules.twins.committed import Claim, Taken
+from market.rules.visibility.explanations import candidates
+from market.rules.visibility.own_side import own_candidates, own_match
+from market.rules.visibility.tape import TapeOrder, TapeTrade, public_book
+from market.rules.visibility.tickets import ticket, ticket_lines
 from tests.blotter import EUR, eur, facts_of_type, ident, member, ndpr_price
 from tests.desk_support import (
     BUYER,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from events.market_events import MatchStruck
 from events.market_terms import AcceptedForm, SustainabilityProfile
 from events.vocabulary import INTEGER_MAX, Side, TermHorizon, Tranche
-from market.rules.amounts import price_pair
-from market.rules.eligibility import deliveries
-from market.rules.graph import HorizonBook, Pairs, edges, horizons, section, section_name
-from market.rules.ineligibility import Ineligibility
+from market.rules.clearing.amounts import price_pair
+from market.rules.clearing.eligibility import deliveries
+from market.rules.clearing.graph import HorizonBook, Pairs, edges, horizons, section, section_name
 from market.rules.quantities import largest_remainder
+from market.rules.refusing.ineligibility import Ineligibility
 from market.rules.tranches import tranche_shares_g
 from tests.blotter import BULK, EUR, START, Lane, T, days, eur, facts_of_type, ident, member, supply_terms
 

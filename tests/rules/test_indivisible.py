@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.rules.assignment import Problem, price_bounds, solve, verify
-from market.rules.assignment_problem import Int64s
-from market.rules.effective import Stage, effective
-from market.rules.indivisible import WholeClearing, clear_whole
+from market.rules.clearing.effective import Stage, effective
+from market.rules.clearing.indivisible import WholeClearing, clear_whole
+from market.rules.clearing.prices import Surpluses, forgone
+from market.rules.optimum.problem import Int64s
 from market.rules.packages import Divisibility, packages_g
-from market.rules.prices import Surpluses, forgone
 from tests.rules.whole_books import best_whole, book, divisible, random_book
 
 TINY_BOOKS = 400

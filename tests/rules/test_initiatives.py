@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
-from market.rules import initiatives
-from market.rules.initiatives import (
+from market.rules.orders import initiatives
+from market.rules.orders.initiatives import (
     ChangeInitiative,
     Initiative,
     InitiativeDetails,

@@ -14,9 +14,9 @@ from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import LaneVerdict
 from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
-from market.rules import posing
 from market.rules.book import Book
-from market.rules.clearing import SOLVER_GAVE_UP, abandonment, conclude
+from market.rules.clearing import posing
+from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment, conclude
 from tests.blotter import BULK, DEPLOYMENT, MARKET, Lane, eur, ident, member, ndpr_price, rule_set
 from tests.rules.test_chain_audit import told
 

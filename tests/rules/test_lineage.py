@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from events.material_events import PassportTransformed
 from events.passport_terms import BatchPart, ElementMass
 from events.vocabulary import PPB
-from market.rules.lineage import Lineage, LineageNode, SourceShare, disclosed, provenance
-from market.rules.lineage_layers import ROW_MAX, Layers, layers
+from market.rules.passports.lineage import Lineage, LineageNode, SourceShare, disclosed, provenance
+from market.rules.passports.lineage_layers import ROW_MAX, Layers, layers
 from market.rules.viewers import AuditorViewer, OrganisationViewer
 from tests.desk_support import BUYER, SELLER, SELLER_SITE, STRANGER, numbered
 from tests.passport_support import DAY

@@ -13,12 +13,12 @@ from events.market_events import (
 from events.material_events import LotReleased, LotReserved
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB, PhysicalLot, StatedPrice, lane_of
-from market.rules import lots, offers
 from market.rules.book import SupplyOrder
-from market.rules.lots import GradeLot, ReleaseLot, ReleaseState
-from market.rules.orders import Expire, Reservation, Withdraw
-from market.rules.passports import IssuePassport
-from market.rules.reservations import identity
+from market.rules.orders import lots, offers
+from market.rules.orders.lots import GradeLot, ReleaseLot, ReleaseState
+from market.rules.orders.orders import Expire, Reservation, Withdraw
+from market.rules.orders.reservations import identity
+from market.rules.passports.passports import IssuePassport
 from tests.desk_support import (
     LANES,
     MARKET,

@@ -13,8 +13,8 @@ from events.refusal import Refusals
 from events.vocabulary import PPB
 from market.rules.custody import RETURNED
 from market.rules.element_masses import SCALE_PER_MG, contained
-from market.rules.passports import IssuePassport
-from market.rules.transformations import MadeLot, Transform
+from market.rules.passports.passports import IssuePassport
+from market.rules.passports.transformations import MadeLot, Transform
 from tests.desk_support import NOW, SELLER_SITE, SELLER_TRADER, moment, numbered
 from tests.passport_support import PERCENT, Ledger, assayed, content, made, site, transform
 

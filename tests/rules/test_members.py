@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from events.market_events import MarketOpened, MemberAdmitted, MemberSuspended
 from events.vocabulary import PPB
-from market.rules import members
-from market.rules.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
-from market.rules.parties import Facility, FacilityDetails, Organisation, OrganisationState
+from market.rules.parties import members
+from market.rules.parties.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
+from market.rules.parties.parties import Facility, FacilityDetails, Organisation, OrganisationState
 from tests.desk_support import (
     LANE,
     MARKET,

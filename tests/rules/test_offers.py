@@ -16,10 +16,10 @@ from events.vocabulary import (
     StatedPrice,
     Tranche,
 )
-from market.rules import offers
-from market.rules.offers import is_reduction
-from market.rules.orders import Expire, Withdraw
-from market.rules.supplies import terms_of
+from market.rules.orders import offers
+from market.rules.orders.offers import is_reduction
+from market.rules.orders.orders import Expire, Withdraw
+from market.rules.orders.supplies import terms_of
 from tests.desk_support import (
     MILLION,
     OPERATOR_CALLER,

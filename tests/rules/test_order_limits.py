@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.order_limits import Packed, divisibility, packed, shares, whole_packages_left
+from market.rules.clearing.order_limits import Packed, divisibility, packed, shares, whole_packages_left
 from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.rules.assignment_problem import AssignmentError
+from market.rules.optimum.problem import AssignmentError
 from market.rules.packages import (
     Divisibility,
     carried_g,

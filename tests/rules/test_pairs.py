@@ -45,13 +45,13 @@ from events.vocabulary import (
     TermHorizon,
     Tranche,
 )
-from market.rules.amounts import amounts, price_pair
-from market.rules.delivery_papers import SHIPMENT_CONSENT
-from market.rules.eligibility import eligible_deliveries, reasons
-from market.rules.graph import HorizonBook, horizons
-from market.rules.ineligibility import Ineligibility
-from market.rules.pricing import price_terms, sustainability, total
+from market.rules.clearing.amounts import amounts, price_pair
+from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
+from market.rules.clearing.eligibility import eligible_deliveries, reasons
+from market.rules.clearing.graph import HorizonBook, horizons
+from market.rules.clearing.pricing import price_terms, sustainability, total
 from market.rules.quantities import FULL_PANEL
+from market.rules.refusing.ineligibility import Ineligibility
 from tests.blotter import (
     EUR,
     PERCENT,

@@ -21,10 +21,10 @@ from events.party_events import (
     OrganisationChanged,
     OrganisationRegistered,
 )
-from market.rules import keys, papers, parties
-from market.rules.keys import IssueKey, RevokeKey
-from market.rules.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
-from market.rules.parties import (
+from market.rules.parties import keys, papers, parties
+from market.rules.parties.keys import IssueKey, RevokeKey
+from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
+from market.rules.parties.parties import (
     ApiKey,
     Certificate,
     CertificateDetails,

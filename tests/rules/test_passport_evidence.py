@@ -11,11 +11,11 @@ from events.material_events import LotReserved
 from events.passport_terms import ElementShare, OriginShare
 from events.refusal import Refusals
 from events.vocabulary import PPB, Cell, Composition, Footprint, OriginStep, PhysicalLot, RecycledContent
-from market.rules import lots
-from market.rules.orders import Reservation
+from market.rules.orders import lots
+from market.rules.orders.orders import Reservation
+from market.rules.orders.passport_evidence import evidence_of
 from market.rules.passport import Passport
-from market.rules.passport_evidence import evidence_of
-from market.rules.passports import IssuePassport
+from market.rules.passports.passports import IssuePassport
 from tests.desk_support import (
     BUYER,
     MARKET,

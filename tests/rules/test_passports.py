@@ -26,20 +26,11 @@ from events.material_events import (
 )
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB, Footprint
-from market.rules import passports
 from market.rules.element_masses import contained
-from market.rules.facts import MaterialFact
-from market.rules.orders import Reservation
+from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport
-from market.rules.passport_visibility import (
-    MagnetLabel,
-    SeenPassport,
-    SeenStatement,
-    see_label,
-    see_material,
-    see_passport,
-)
-from market.rules.passports import (
+from market.rules.passports import passports
+from market.rules.passports.passports import (
     AcceptedDelivery,
     CorrectPassport,
     DeliverPassport,
@@ -56,6 +47,15 @@ from market.rules.viewers import (
     OrganisationViewer,
     PublicViewer,
     Viewer,
+)
+from market.rules.visibility.facts import MaterialFact
+from market.rules.visibility.passport_visibility import (
+    MagnetLabel,
+    SeenPassport,
+    SeenStatement,
+    see_label,
+    see_material,
+    see_passport,
 )
 from tests.desk_support import (
     BUYER,

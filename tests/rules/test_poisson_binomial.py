@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from market.rules.poisson_binomial import EXACT_VARIANCE, PERCENTILES, Cohort, quantiles
-from market.rules.weibull import SCALE
+from market.rules.twins.poisson_binomial import EXACT_VARIANCE, PERCENTILES, Cohort, quantiles
+from market.rules.twins.weibull import SCALE
 
 PERCENT: Final = SCALE // 100
 SHARES: Final = np.array(PERCENTILES) / 100

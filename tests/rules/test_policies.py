@@ -22,14 +22,14 @@ from events.market_terms import SustainabilityProfile
 from events.party_events import PolicyPublished, PolicyRetired
 from events.policy_terms import AppliedPolicy, PolicyTerms, PortfolioLimits
 from events.vocabulary import PPB, KeyRole, OriginStep, RecycledContent
-from market.rules import policies, requirements
-from market.rules.certificate import expected_record
-from market.rules.clearing import conclude
-from market.rules.eligibility import eligible_deliveries
-from market.rules.explanations import Candidates, candidates
-from market.rules.orders import PostingState
-from market.rules.own_side import own_candidates
-from market.rules.policies import (
+from market.rules.clearing.certificate import expected_record
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.eligibility import eligible_deliveries
+from market.rules.clearing.pricing import price_terms
+from market.rules.clearing.rounds import posed_round
+from market.rules.orders import policies, requirements
+from market.rules.orders.orders import PostingState
+from market.rules.orders.policies import (
     NewPolicy,
     Policy,
     PolicyDetails,
@@ -38,12 +38,12 @@ from market.rules.policies import (
     RetirePolicy,
     RevisePolicy,
 )
+from market.rules.orders.policy_references import PolicyReference
+from market.rules.orders.requirements import RequirementDraft
 from market.rules.policy_lines import effective_lines, obeys, resolved, without_policies
-from market.rules.policy_references import PolicyReference
-from market.rules.pricing import price_terms
-from market.rules.requirements import RequirementDraft
-from market.rules.rounds import posed_round
-from market.rules.standings import order_in_round
+from market.rules.visibility.explanations import Candidates, candidates
+from market.rules.visibility.own_side import own_candidates
+from market.rules.visibility.standings import order_in_round
 from tests.blotter import (
     EUR,
     PERCENT,

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX
 from market.rules.assignment import price_bounds, verify
-from market.rules.offered import Offered
+from market.rules.clearing.offered import Offered
+from market.rules.clearing.packages_check import undivided
+from market.rules.clearing.portfolio import PortfolioClearing, clear_portfolios
+from market.rules.clearing.portfolio_lp import propose, within_range
+from market.rules.clearing.quotas import Proposal
 from market.rules.packages import packages_g, tradable
-from market.rules.packages_check import undivided
-from market.rules.portfolio import PortfolioClearing, clear_portfolios
-from market.rules.portfolio_lp import propose, within_range
-from market.rules.quotas import Proposal
 from market.rules.rounding import Ratio
 from tests.rules.whole_books import divided
 

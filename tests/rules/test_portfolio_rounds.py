@@ -20,15 +20,15 @@ from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, PRICE_UEUR_PER_KG_MAX, OriginStep, Packaging, RecycledContent
 from market.rules.assignment import solve
 from market.rules.book import Book
-from market.rules.cleared import ClearedSection, Proof, priced
-from market.rules.clearing import clear, conclude
-from market.rules.indivisible import clear_whole
-from market.rules.posing import LIMIT_PRICE, MINIMUM, PORTFOLIO, Posed
-from market.rules.quota_sections import Quotas, offered_of, plain_bound, split_posed
-from market.rules.quotas import bound_problem, premiums, split
-from market.rules.round_events import drafts
-from market.rules.rounds import Round, in_turn, posed_round
-from market.rules.sections import clear_section
+from market.rules.clearing.cleared import ClearedSection, Proof, priced
+from market.rules.clearing.clearing import clear, conclude
+from market.rules.clearing.indivisible import clear_whole
+from market.rules.clearing.posing import LIMIT_PRICE, MINIMUM, PORTFOLIO, Posed
+from market.rules.clearing.quota_sections import Quotas, offered_of, plain_bound, split_posed
+from market.rules.clearing.quotas import bound_problem, premiums, split
+from market.rules.clearing.round_events import drafts
+from market.rules.clearing.rounds import Round, in_turn, posed_round
+from market.rules.clearing.sections import clear_section
 from tests.blotter import EUR, Lane, T, eur, ident, member, rule_set
 from tests.rules.small_rounds import posed, small_round_of_portfolios
 from tests.rules.test_certificate import faults

@@ -22,8 +22,8 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.vocabulary import Footprint, OriginStep, Place, RecycledContent, StatedPrice
-from market.rules.eligibility import deliveries
-from market.rules.pricing import price_terms, sustainability, total
+from market.rules.clearing.eligibility import deliveries
+from market.rules.clearing.pricing import price_terms, sustainability, total
 from tests.blotter import (
     EUR,
     PERCENT,

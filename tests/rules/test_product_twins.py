@@ -13,11 +13,11 @@ from events.material_events import ProductTwinStated
 from events.passport_terms import Magnet
 from events.vocabulary import PPB, TwinReference
 from market import data
-from market.rules import lots, offers
-from market.rules.dated_rules import DatedRule, read_rules
-from market.rules.disassembly import DisassemblyScore, score_on
-from market.rules.product_twins import Bill, ProductTwin, StateTwin, TwinState, bill_of, state_twin
-from market.rules.twin_references import product_magnets
+from market.rules.orders import lots, offers
+from market.rules.orders.twin_references import product_magnets
+from market.rules.twins.dated_rules import DatedRule, read_rules
+from market.rules.twins.disassembly import DisassemblyScore, score_on
+from market.rules.twins.product_twins import Bill, ProductTwin, StateTwin, TwinState, bill_of, state_twin
 from tests.desk_support import (
     BUYER,
     BUYER_TRADER,

@@ -15,7 +15,7 @@ from events.market_events import (
     MemberSuspended,
     RequirementWithdrawn,
 )
-from market.rules.proof_visibility import has_receipt, shown_to_actor
+from market.rules.visibility.proof_visibility import has_receipt, shown_to_actor
 
 ME, OTHER, MARKET, MATCH, SUPPLY, NEED, PLAN = (UUID(int=number) for number in range(1, 8))
 ASKED = f"POST /v1/requirements {'a' * 64} {'b' * 64}"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.rules.price_terms import amount_cents, round_half_even, round_to
 from events.vocabulary import PPB, Cell, Composition, Denominator, MarketBasis, StatedPrice
+from market.rules.orders.value_shares import value_share
 from market.rules.quantities import (
     basis_g,
     basis_steps,
@@ -24,7 +25,6 @@ from market.rules.quantities import (
     ueur_per_product_kg,
 )
 from market.rules.references import reference_of, reference_ueur_per_kg
-from market.rules.value_shares import value_share
 from tests.desk_support import (
     MILLION,
     PERCENT_PPB,

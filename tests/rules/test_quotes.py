@@ -16,15 +16,24 @@ from events.decision import Decision
 from events.envelope import Recorded
 from events.market_events import ClearingPlanned, QuoteAsked
 from events.market_terms import AcceptedForm, Carriage, CoProductBid, SustainabilityProfile
-from market.rules import quotes
 from market.rules.book import Book
-from market.rules.clearing import abandonment, conclude
-from market.rules.own_round import OwnQuote
-from market.rules.quotes import AskQuote, LastRound, QuoteState, answered, ask, judge, midnight, posed
-from market.rules.refusals import RoundNotComputable
-from market.rules.unread import UNREAD
+from market.rules.clearing.clearing import abandonment, conclude
+from market.rules.refusing.refusals import RoundNotComputable
+from market.rules.refusing.unread import UNREAD
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
-from market.rules.visibility import see_quote
+from market.rules.visibility import quotes
+from market.rules.visibility.own_round import OwnQuote
+from market.rules.visibility.quotes import (
+    AskQuote,
+    LastRound,
+    QuoteState,
+    answered,
+    ask,
+    judge,
+    midnight,
+    posed,
+)
+from market.rules.visibility.visibility import see_quote
 from tests.blotter import (
     BULK,
     EUR,

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from market.rules.reach import Reach, Unusable, all_allowed, allowed, literal, target_of
+from market.rules.streams.reach import Reach, Unusable, all_allowed, allowed, literal, target_of
 
 PUBLIC = Reach()
 FORBIDDEN = [

@@ -16,13 +16,9 @@ from events.market_events import MatchStruck
 from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
 from events.party_events import ApiKeyIssued
 from events.vocabulary import STREAMS
-from market.rules.audience import EVERYBODY, concerns
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
-from market.rules.deals import ContractFact, Deal, Deals, DealTerms
-from market.rules.facts import MarketFact, MaterialFact, PartyFact
-from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, ShownLane, partner_type
 from market.rules.passport import LotParties
-from market.rules.record_visibility import Before, audience_of, see_event
+from market.rules.streams.partner_lines import NEVER_SHOWN, PARTNER_TYPES, ShownLane, partner_type
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -31,6 +27,10 @@ from market.rules.viewers import (
     PublicViewer,
     Viewer,
 )
+from market.rules.visibility.audience import EVERYBODY, concerns
+from market.rules.visibility.deals import ContractFact, Deal, Deals, DealTerms
+from market.rules.visibility.facts import MarketFact, MaterialFact, PartyFact
+from market.rules.visibility.record_visibility import Before, audience_of, see_event
 from tests.blotter import ident, requirement_terms, supply_terms
 from tests.golden.samples import sample_bodies
 from tests.rules.test_visibility import Watched, crowd, finish

@@ -14,13 +14,13 @@ from events.market_terms import RuleSet, SustainabilityProfile
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import OriginStep
 from market.rules.book import Book
-from market.rules.clearing import abandonment, conclude
-from market.rules.clearings import rule_set_sha256
+from market.rules.clearing.clearing import abandonment, conclude
+from market.rules.clearing.clearings import rule_set_sha256
+from market.rules.clearing.rounds_again import again
 from market.rules.inputs import InputState
-from market.rules.quotes import LastRound
-from market.rules.refusals import RoundNotComputable
+from market.rules.refusing.refusals import RoundNotComputable
 from market.rules.rehearsals import Rehearsal, RehearsalState, RehearseRuleSet, compare, rehearse
-from market.rules.rounds_again import again
+from market.rules.visibility.quotes import LastRound
 from tests.blotter import EU, EUR, Lane, eur, facts_of_type, ident, member, rule_set
 from tests.desk_support import (
     MARKET,

@@ -8,10 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import hashlib
-from market.rules import compiled
+from market.rules.optimum import compiled
 compiled.COMPILE_FROM_ARCS = 20
 from market.rules.assignment import price_bounds, solve
-from market.rules.graph import edges, horizons, section
+from market.rules.clearing.graph import edges, horizons, section
 from tests.rules.test_assignment_oracles import large_book
 from tests.rules.test_pairs import any_book
 

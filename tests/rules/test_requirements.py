@@ -29,9 +29,9 @@ from events.vocabulary import (
     StatedPrice,
     TermHorizon,
 )
-from market.rules import requirements
-from market.rules.orders import Expire, Withdraw
-from market.rules.requirements import RequirementDraft, cautions, terms_of
+from market.rules.orders import requirements
+from market.rules.orders.orders import Expire, Withdraw
+from market.rules.orders.requirements import RequirementDraft, cautions, terms_of
 from tests.desk_support import (
     BUYER,
     BUYER_TRADER,

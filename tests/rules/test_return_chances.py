@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from scipy.stats import binom
 
 from events.vocabulary import MICRO, PPB
-from market.rules.poisson_binomial import PERCENTILES, Cohort, quantiles
-from market.rules.return_chances import Fleet, calendar_years, chances, ended, made_fit
-from market.rules.returns import BillLine, Life, Losses, Span, by_basis, forecast
-from market.rules.weibull import SCALE
+from market.rules.twins.poisson_binomial import PERCENTILES, Cohort, quantiles
+from market.rules.twins.return_chances import Fleet, calendar_years, chances, ended, made_fit
+from market.rules.twins.returns import BillLine, Life, Losses, Span, by_basis, forecast
+from market.rules.twins.weibull import SCALE
 
 PERCENT: Final = PPB // 100
 SHARES: Final = [each / 100 for each in PERCENTILES]

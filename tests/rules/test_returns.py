@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.vocabulary import MICRO, PPB
 from market import data
-from market.rules.returns import (
+from market.rules.twins.returns import (
     BillLine,
     Life,
     Losses,
@@ -20,7 +20,7 @@ from market.rules.returns import (
     forecast,
     life_span,
 )
-from market.rules.weibull import SCALE, weibull_cdf
+from market.rules.twins.weibull import SCALE, weibull_cdf
 
 PERCENT = PPB // 100
 WHOLE = Span(PPB, PPB, PPB)

@@ -20,13 +20,14 @@ from events.rex_terms import (
     WholeMagnets,
 )
 from events.vocabulary import ConditionGrade, MarketBasis, RexRoute
-from market.rules import cores, eligibility, lots, offers, requirements
 from market.rules.book import SupplyOrder, graded
-from market.rules.eligibility import reasons
+from market.rules.clearing import eligibility
+from market.rules.clearing.eligibility import reasons
 from market.rules.inputs import content_refusals
-from market.rules.lots import GradeLot
-from market.rules.reason_sentences import SENTENCES, told
-from market.rules.rex import STANDARD_CEILINGS
+from market.rules.orders import cores, lots, offers, requirements
+from market.rules.orders.lots import GradeLot
+from market.rules.orders.rex import STANDARD_CEILINGS
+from market.rules.refusing.reason_sentences import SENTENCES, told
 from tests.blotter import Lane, member
 from tests.blotter import rule_set as blotter_rules
 from tests.desk_support import (

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from market.http import row_files, workbooks
-from market.http.columns import Wrong
-from market.http.faults import InvalidInputError
-from market.http.import_kinds import KINDS
-from market.http.import_rows import FileTerms, ReadRow, count_rows, read_rows
-from market.http.import_templates import template
-from market.http.validation import convert
+from market.http.files.import_kinds import KINDS
+from market.http.files.import_templates import template
+from market.http.wire import row_files, workbooks
+from market.http.wire.columns import Wrong
+from market.http.wire.faults import InvalidInputError
+from market.http.wire.import_rows import FileTerms, ReadRow, count_rows, read_rows
+from market.http.wire.validation import convert
 from market.store.imports import FileFormat
 
 VALUE = KINDS["index-values"].example
@@ -149,7 +149,7 @@ def test_a_column_and_a_part_of_it() -> None:
 
 
 def test_more_rows_than_a_sheet_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("market.http.import_rows.ROWS_MAX", 2)
+    monkeypatch.setattr("market.http.wire.import_rows.ROWS_MAX", 2)
     with pytest.raises(InvalidInputError, match="more than 2 rows"):
         list(count_rows(BytesIO(table(LINE, LINE, LINE)), terms()))
 

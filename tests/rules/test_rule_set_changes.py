@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.market_terms import SustainabilityProfile
-from market.rules.rule_set_changes import Change, changes
+from market.rules.clearing.rule_set_changes import Change, changes
 from tests.blotter import benchmark, rule_set
 
 

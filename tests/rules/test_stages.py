@@ -9,10 +9,10 @@ import pytest
 from events.codec import encode_fact
 from events.vocabulary import Place
 from market.rules.assignment import solve, verify
-from market.rules.assignment_check import DUALS
-from market.rules.assignment_problem import Int64s
-from market.rules.clearing import conclude
-from market.rules.stages import Stages
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.stages import Stages
+from market.rules.optimum.check import DUALS
+from market.rules.optimum.problem import Int64s
 from tests.blotter import EUR, Lane, T, eur, member
 from tests.rules.test_assignment_oracles import random_book, side_by_side
 

@@ -14,11 +14,11 @@ from events.market_events import ClearingEvidence, ClearingPlanned
 from events.market_terms import AnalyteLimit
 from events.policy_terms import PortfolioLimits
 from market.rules.book import Book
-from market.rules.clearing import conclude
-from market.rules.own_round import OwnOrderInRound, own_order_in_round
-from market.rules.standings import OrderInRound, RoundDual, RoundMultiplier, order_in_round
+from market.rules.clearing.clearing import conclude
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, PublicViewer
-from market.rules.visibility import see_order_in_round
+from market.rules.visibility.own_round import OwnOrderInRound, own_order_in_round
+from market.rules.visibility.standings import OrderInRound, RoundDual, RoundMultiplier, order_in_round
+from market.rules.visibility.visibility import see_order_in_round
 from tests.blotter import EUR, PPM, Lane, T, assay, cell, days, eur, facts_of_type, ident, member
 
 WANTED, TONNE_G = ident("wanted"), 1_000_000

@@ -11,12 +11,12 @@ import pytest
 
 from events.catalog import FACT_TYPES, LIFTS
 from market.publisher import _kind, wire
-from market.rules.partner_events import MEDIA_TYPE, encoded, encoded_test
-from market.rules.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
+from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
+from market.rules.streams.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
+from market.rules.streams.webhook_signing import TEST_TYPE, derive, signature
+from market.rules.streams.wire_schemas import outside
+from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, in_units
 from market.rules.viewers import PublicViewer
-from market.rules.webhook_signing import TEST_TYPE, derive, signature
-from market.rules.wire_schemas import outside
-from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, in_units
 from market.stream_documents import FILE, PARTNER_TOPIC, asyncapi, text
 from tests.golden.test_schema_documents import references
 from tests.rules.test_record_visibility import KEY, before, events_of

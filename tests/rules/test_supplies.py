@@ -21,10 +21,10 @@ from events.vocabulary import (
     Tranche,
     lane_of,
 )
-from market.rules import offers
-from market.rules.orders import Reservation
+from market.rules.orders import offers
+from market.rules.orders.orders import Reservation
+from market.rules.orders.supplies import SupplyDraft, cautions
 from market.rules.quantities import dry_analytes
-from market.rules.supplies import SupplyDraft, cautions
 from tests.desk_support import (
     CERTIFICATE,
     LANES,

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from events.envelope import Recorded
-from market.rules.rounds import Round
+from market.rules.clearing.rounds import Round
 from tests.blotter import Lane
 from tests.rules.small_rounds import posed, small_round, small_round_of_portfolios
 from tests.rules.tampering import Path, members, otherwise

@@ -18,9 +18,9 @@ from events.market_events import (
     SupplyOfferWithdrawn,
 )
 from market.publisher import Tape, tape_id, wire
-from market.rules.partner_lines import ALL, PartnerLine, ShownLane
-from market.rules.tape import TapeOrder, TapeTrade, public_book
+from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.viewers import Band, public_id
+from market.rules.visibility.tape import TapeOrder, TapeTrade, public_book
 from tests.blotter import (
     EUR,
     MARKET,

@@ -6,7 +6,7 @@ import pytest
 
 from events.clearing_terms import OrderDual
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from market.rules.posing import TOLERANCE
+from market.rules.clearing.posing import TOLERANCE
 from tests.blotter import BULK, EUR, Lane, T, eur, facts_of_type, ident, member, rule_set
 
 KG = 1_000

@@ -12,9 +12,9 @@ from events.material_events import MassBalanceMoved, PassportDrawn, PassportIssu
 from events.passport_terms import ElementLoss, OriginShare
 from events.refusal import Refusal, Refusals
 from events.vocabulary import PPB, Cell, Composition
-from market.rules.orders import Reservation
-from market.rules.passports import IssuePassport
-from market.rules.transformations import MadeLot, Transform
+from market.rules.orders.orders import Reservation
+from market.rules.passports.passports import IssuePassport
+from market.rules.passports.transformations import MadeLot, Transform
 from tests.desk_support import (
     BUYER,
     BUYER_SITE,

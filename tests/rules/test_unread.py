@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from events.decision import Decision
 from events.refusal import Refusal
-from market.rules import lots, offers, requirements
-from market.rules.defects import ValidityPast
-from market.rules.requirements import RequirementDraft
-from market.rules.supplies import SupplyDraft
-from market.rules.unread import UNREAD, UnreadError, judged
+from market.rules.orders import lots, offers, requirements
+from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.supplies import SupplyDraft
+from market.rules.refusing.defects import ValidityPast
+from market.rules.refusing.unread import UNREAD, UnreadError, judged
 from tests.desk_support import (
     BUYER,
     NOW,

@@ -37,10 +37,6 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, AnalyteLimit, Qualification
 from market.rules.book import Book
-from market.rules.crowd import crowd_of, published_forms
-from market.rules.explanations import Candidates, candidates
-from market.rules.own_side import OwnCandidates, OwnExplanation, OwnMatch
-from market.rules.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book
 from market.rules.viewers import (
     AuditorViewer,
     Band,
@@ -53,7 +49,11 @@ from market.rules.viewers import (
     price_band,
     public_id,
 )
-from market.rules.visibility import (
+from market.rules.visibility.crowd import crowd_of, published_forms
+from market.rules.visibility.explanations import Candidates, candidates
+from market.rules.visibility.own_side import OwnCandidates, OwnExplanation, OwnMatch
+from market.rules.visibility.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book
+from market.rules.visibility.visibility import (
     OwnOutcome,
     SealedOrder,
     SealedQuote,

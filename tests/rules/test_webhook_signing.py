@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from market.rules.webhook_retries import (
+from market.rules.streams.webhook_retries import (
     ATTEMPTS_MAX,
     FAILING_MAX,
     SCHEDULE_SECONDS,
@@ -17,7 +17,7 @@ from market.rules.webhook_retries import (
     has_failed_too_long,
     pause_milliseconds,
 )
-from market.rules.webhook_signing import Secrets, derive, signature
+from market.rules.streams.webhook_signing import Secrets, derive, signature
 
 KEY, HOOK = b"k" * 32, UUID(int=7)
 BODY = '{"type":"partner.match.struck.v1","name":"Größe"}'.encode()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from events.clearing_terms import OrderDual
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.vocabulary import Packaging, Tranche
-from market.rules.posing import INDIVISIBLE, MINIMUM
+from market.rules.clearing.posing import INDIVISIBLE, MINIMUM
 from tests.blotter import EUR, Lane, T, days, eur, facts_of_type, ident, member, rule_set
 from tests.rules.small_rounds import posed
 from tests.rules.test_certificate import faults

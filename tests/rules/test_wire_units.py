@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, decimal_text, in_units
+from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, decimal_text, in_units
 
 
 @given(st.integers(-(2**63), 2**63), st.integers(0, 7))

@@ -8,10 +8,10 @@ import pytest
 from msgspec import UNSET, Struct, UnsetType
 
 from events.catalog import FACT_TYPES, LIFTS
-from market.rules.record_visibility import audience_of, see_event
+from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units, in_units
+from market.rules.streams.wire_writing import members_of
 from market.rules.viewers import Band, OrganisationViewer, PublicViewer
-from market.rules.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units, in_units
-from market.rules.wire_writing import members_of
+from market.rules.visibility.record_visibility import audience_of, see_event
 from tests.rules.test_record_visibility import KEY, before, events_of
 from tests.rules.test_visibility import crowd, finish
 

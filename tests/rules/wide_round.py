@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
-from market.rules.clearing import conclude
+from market.rules.clearing.clearing import conclude
 from tests.blotter import EUR, Lane, T, eur, member
 
 ORDERS_A_SIDE = 58

@@ -24,15 +24,17 @@ from events.market_events import (
 )
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.refusal import Refusal, Refusals
-from market.rules import clearings, lots, matches, offers, requirements
+from market.rules import matches
 from market.rules.book import RELIABILITY_WINDOW, Books, fold, rule_set_at
-from market.rules.certificate import expected_record
-from market.rules.clearing import conclude
-from market.rules.offers import AmendSupply, PostSupply
-from market.rules.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
-from market.rules.requirements import AmendRequirement, PostRequirement, RequirementDraft
-from market.rules.rounds import posed_round
-from market.rules.supplies import SupplyDraft
+from market.rules.clearing import clearings
+from market.rules.clearing.certificate import expected_record
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.rounds import posed_round
+from market.rules.orders import lots, offers, requirements
+from market.rules.orders.offers import AmendSupply, PostSupply
+from market.rules.orders.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
+from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.supplies import SupplyDraft
 from market.rules.tranches import tranche_shares_g
 from tests.blotter import MARKET, OPERATOR, Lane, ident
 

@@ -17,7 +17,7 @@ from events.market_events import MatchStruck, MemberChanged
 from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
-from market.rules.refusals import (
+from market.rules.refusing.refusals import (
     LotAlreadyReserved,
     LotAlreadySold,
     MarketUnknown,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from market.rules.partner_lines import ALL, ROUND_TYPES
+from market.rules.streams.partner_lines import ALL, ROUND_TYPES
 from market.store import feed
 from tests.conftest import Database
 from tests.feed_support import publish

@@ -12,7 +12,7 @@ from events.envelope import Recorded
 from events.positions import NotOwner, read_place, take_leases
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
-from market.rules.partner_lines import PartnerLine, ShownLane
+from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.store import feed
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on

@@ -10,8 +10,8 @@ from events.command import Outcome
 from events.party_events import InitiativeRevoked, OrganisationChanged, OrganisationRegistered
 from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties
-from market.rules.initiatives import Initiative, InitiativeDetails
-from market.rules.refusals import InitiativeAbsent
+from market.rules.orders.initiatives import Initiative, InitiativeDetails
+from market.rules.refusing.refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.conftest import Database
 from tests.market_support import Scene, done, initiative, organisation_details, scene_on

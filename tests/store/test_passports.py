@@ -21,9 +21,9 @@ from events.passport_terms import OriginShare
 from events.refusal import Refusals
 from events.vocabulary import PPB, PhysicalLot
 from market.commands import declared_volumes, lots, passports, transformations
-from market.rules.declared_volumes import DeclareVolume
-from market.rules.lineage import provenance
-from market.rules.passports import IssuePassport, RetirePassport, TransferPassport
+from market.rules.crma.declared_volumes import DeclareVolume
+from market.rules.passports.lineage import provenance
+from market.rules.passports.passports import IssuePassport, RetirePassport, TransferPassport
 from market.store import lineage
 from market.store import passports as store
 from market.store.applying import apply

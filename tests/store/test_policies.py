@@ -17,12 +17,12 @@ from events.refusal import Refusals
 from events.vocabulary import PPB, OriginStep, RecycledContent, StatedPrice
 from market.commands import policies, quotes, requirements
 from market.rules.book import Books, fold
-from market.rules.breaches import CertificateBroken
-from market.rules.certificate import expected_record
-from market.rules.policies import PolicyDetails
-from market.rules.policy_references import PolicyReference
-from market.rules.requirements import PostRequirement
-from market.rules.rounds import posed_round
+from market.rules.clearing.breaches import CertificateBroken
+from market.rules.clearing.certificate import expected_record
+from market.rules.clearing.rounds import posed_round
+from market.rules.orders.policies import PolicyDetails
+from market.rules.orders.policy_references import PolicyReference
+from market.rules.orders.requirements import PostRequirement
 from market.store import policies as store
 from tests.conftest import Database
 from tests.market_support import (

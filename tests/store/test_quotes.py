@@ -15,10 +15,10 @@ from events.refusal import Refusals
 from events.vocabulary import StatedPrice
 from market import round_books
 from market.commands import parties, quotes
-from market.http.rounds import RoundBooks
-from market.rules.offers import PostSupply
-from market.rules.requirements import PostRequirement
-from market.rules.standings import order_in_round
+from market.http.wire.rounds import RoundBooks
+from market.rules.orders.offers import PostSupply
+from market.rules.orders.requirements import PostRequirement
+from market.rules.visibility.standings import order_in_round
 from market.store import clearings, rounds
 from market.store.quotes import count_since
 from tests.conftest import Database

@@ -20,7 +20,7 @@ from events.replay import from_journal
 from market.commands import matches, offers, requirements
 from market.rebuild import compare_with_record
 from market.rules.book import Books, fold
-from market.rules.refusals import ClearingInProgress
+from market.rules.refusing.refusals import ClearingInProgress
 from market.store.markets import load_market
 from tests.conftest import Database
 from tests.market_support import (

@@ -10,8 +10,8 @@ import pytest
 from contracts.store import tables as contracts
 from events.connections import Pool, open_pool
 from market.commands import parties
-from market.rules.parties import KeyDetails
-from market.rules.partner_lines import ALL
+from market.rules.parties.parties import KeyDetails
+from market.rules.streams.partner_lines import ALL
 from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
 from market.store.reading import ReaderRole, reading
 from tests.conftest import Database

@@ -13,7 +13,7 @@ from contracts.rules.volumes import VolumeFact
 from events import contract_events, market_events, material_events, party_events
 from events.connections import Connection
 from market.folders import DEPLOY
-from market.rules.facts import MaterialFact
+from market.rules.visibility.facts import MaterialFact
 from market.store import tables
 from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact

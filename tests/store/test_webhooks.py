@@ -17,11 +17,11 @@ from uuid_utils.compat import uuid7
 
 from market.commands import webhooks as commands
 from market.outgoing import Resolve, resolve
-from market.rules.partner_lines import ALL, PartnerLine
-from market.rules.reach import Address, Reach
-from market.rules.webhook_signing import TEST_TYPE, Secrets, derive, signature
+from market.rules.streams.partner_lines import ALL, PartnerLine
+from market.rules.streams.reach import Address, Reach
+from market.rules.streams.webhook_signing import TEST_TYPE, Secrets, derive, signature
+from market.rules.streams.webhooks import ChangeWebhook, RegisterWebhook, RotateWebhook
 from market.rules.webhook_terms import Webhook, WebhookTerms
-from market.rules.webhooks import ChangeWebhook, RegisterWebhook, RotateWebhook
 from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import Webhooks

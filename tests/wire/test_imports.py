@@ -12,10 +12,10 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from market.commands import parties
-from market.http.import_kinds import KINDS
-from market.http.tokens import mint, secret_sha256
+from market.http.files.import_kinds import KINDS
+from market.http.wire.tokens import mint, secret_sha256
 from market.imports import Imports
-from market.rules.parties import KeyDetails
+from market.rules.parties.parties import KeyDetails
 from market.store import imports as store
 from market.store.imports import Import, Mode
 from tests.conftest import Database

@@ -37,7 +37,7 @@ from market.cli.console import CommandFailed
 from market.commands import parties
 from market.ground import Ground, wire
 from market.local import local_kafka
-from market.rules.streams import partner_topic
+from market.rules.streams.streams import partner_topic
 from market.services import LOCAL_SERVICES
 from market.settings import Settings, load
 from market.topic_access import (

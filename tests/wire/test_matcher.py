@@ -16,8 +16,8 @@ from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingP
 from events.topics import record_topic
 from market.audit.auditor import audit
 from market.rules.book import Book, Books, fold
-from market.rules.clearing import conclude
-from market.rules.clearings import rule_set_sha256
+from market.rules.clearing.clearing import conclude
+from market.rules.clearing.clearings import rule_set_sha256
 from market.store import snapshots
 from market.store.applying import apply
 from tests.conftest import Database

@@ -12,7 +12,7 @@ import pytest
 
 from events.envelope import Recorded
 from market.rules.book import Book, Books, fold
-from market.rules.clearing import conclude
+from market.rules.clearing.clearing import conclude
 from market.solver import Solver, SolverFailed, SolverLost
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on

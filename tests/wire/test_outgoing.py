@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from uuid_utils.compat import uuid7
 
 from market.outgoing import Answered, Postman, Resolve, forbidden, resolve
-from market.rules.reach import Address, Reach
+from market.rules.streams.reach import Address, Reach
 from tests.receiver_support import Receiver, receiving
 
 NAME = "partner.example"

@@ -18,8 +18,8 @@ from events.vocabulary import STREAMS
 from market.commands import parties
 from market.feed_retention import FeedRetention
 from market.ground import Wiring
-from market.rules.partner_lines import ALL, PartnerLine, ShownLane
-from market.rules.streams import partner_topic
+from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
+from market.rules.streams.streams import partner_topic
 from market.topics import TopicError, TopicRecord, open_reading
 from tests.market_support import Firm, Scene, done, facility_details, scene_on, trade_for_a_while
 from tests.process_support import eventually, finish, published, serving, start_cli, wired

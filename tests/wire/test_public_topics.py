@@ -11,7 +11,7 @@ from events.market_events import MatchStruck
 from events.market_terms import SustainabilityProfile
 from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
 from market.commands import lots, matches, offers, parties, requirements
-from market.rules.streams import partner_topic
+from market.rules.streams.streams import partner_topic
 from market.topics import declared_topics, open_reading
 from tests.market_support import (
     LANES,

@@ -13,8 +13,8 @@ from events.contract_terms import AssayClause
 from events.envelope import Recorded
 from events.market_events import MatchStruck, SupplyOffered
 from market.publisher import tape_id
+from market.rules.streams.wire_units import PUBLIC_UNITS, in_units
 from market.rules.viewers import public_id
-from market.rules.wire_units import PUBLIC_UNITS, in_units
 from market.topics import TopicRecord, open_reading
 from tests.agreement_support import signed
 from tests.contract_support import spot_terms

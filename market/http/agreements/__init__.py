@@ -1,0 +1,1 @@
+"""Agreements, their nominations, deliveries, invoices and statements, and indices that prices refer to."""

@@ -1,0 +1,189 @@
+"""Agreements as their parties and auditors read them."""
+
+from datetime import date, datetime
+from typing import Any, Literal, Self
+
+from contracts.rules.agreement import Agreement, Proposal, SignatureLevel, terms_sha256
+from contracts.rules.standing import phase
+from contracts.store.agreements import ProposalRow
+from events import contract_terms as clauses
+from events.contract_terms import AgreementKind, AgreementStatus
+from events.vocabulary import Side
+from market.http.agreements.agreement_terms import AgreementTerms
+from market.http.wire.ids import AgreementId, MarketId, MatchId, OrganisationId, to_text
+from market.http.wire.material import Body, Window
+from market.rules.refusing.wording import Sha256Hex, Text
+
+
+class Evidence(Body, frozen=True, kw_only=True):
+    """A document that stays with its owner: what it is, and its hash."""
+
+    title: Text
+    sha256: Sha256Hex
+    dated_on: date
+
+    def inside(self) -> clauses.Evidence:
+        return clauses.Evidence(title=self.title, sha256=self.sha256, dated_on=self.dated_on)
+
+    @classmethod
+    def outside(cls, value: clauses.Evidence) -> Self:
+        return cls(title=value.title, sha256=value.sha256, dated_on=value.dated_on)
+
+
+class SettledView(Body, frozen=True, kw_only=True):
+    """A condition that is met or waived."""
+
+    code: str
+    outcome: Literal["met", "waived"]
+    by: Side
+    on: date
+    evidence: tuple[Evidence, ...]
+
+
+class SuspensionView(Body, frozen=True, kw_only=True):
+    """Force majeure as declared; `ended_at` once deliveries were taken up again."""
+
+    by: Side
+    period: Window
+    reason: str
+    ended_at: datetime | None
+
+
+class ProposalView(Body, frozen=True, kw_only=True):
+    """Terms with how far each side has signed them; `by` is null where they came of a match."""
+
+    proposal: int
+    by: Side | None
+    note: str | None
+    seller: SignatureLevel | None
+    buyer: SignatureLevel | None
+    terms: AgreementTerms
+    terms_sha256: str
+
+    @classmethod
+    def of(cls, value: Proposal) -> Self:
+        return cls(
+            proposal=value.number,
+            by=value.by,
+            note=value.note,
+            seller=value.seller,
+            buyer=value.buyer,
+            terms=AgreementTerms.outside(value.terms),
+            terms_sha256=terms_sha256(value.terms),
+        )
+
+
+class ProposedView(Body, frozen=True, kw_only=True):
+    """Terms as they were proposed, whatever became of them."""
+
+    proposal: int
+    by: Side | None
+    note: str | None
+    proposed_time: datetime
+    terms: AgreementTerms
+    terms_sha256: str
+
+    @classmethod
+    def of(cls, row: ProposalRow) -> Self:
+        return cls(
+            proposal=row.proposal,
+            by=row.proposed_by,
+            note=row.note,
+            proposed_time=row.proposed_time,
+            terms=AgreementTerms.outside(row.terms),
+            terms_sha256=terms_sha256(row.terms),
+        )
+
+
+class DifferenceView(Body, frozen=True, kw_only=True):
+    """A member that differs, as JSON Pointer into the terms; null where a proposal has none."""
+
+    pointer: str
+    old: Any
+    new: Any
+
+
+class DifferencesView(Body, frozen=True, kw_only=True):
+    """What changes from one proposal to another, in the order of the terms."""
+
+    old_proposal: int
+    new_proposal: int
+    differences: tuple[DifferenceView, ...]
+
+
+class AgreementSummary(Body, frozen=True, kw_only=True):
+    """An agreement in a list; `side` is null for an auditor."""
+
+    id: AgreementId
+    market: MarketId
+    kind: AgreementKind
+    status: AgreementStatus
+    phase: Literal["ramp_up", "steady"] | None
+    version: int
+    side: Side | None
+    seller: OrganisationId
+    buyer: OrganisationId
+    match: MatchId | None
+    starts_on: date | None
+    ends_on: date | None
+
+
+class AgreementView(AgreementSummary, frozen=True, kw_only=True):
+    """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after."""
+
+    extensions: int
+    standing: ProposalView | None
+    on_table: ProposalView | None
+    conditions: tuple[SettledView, ...]
+    suspensions: tuple[SuspensionView, ...]
+    ended_reason: str | None
+
+
+def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
+    return {
+        "id": to_text("agr", of.agreement),
+        "market": to_text("mkt", of.market),
+        "kind": of.kind,
+        "status": of.status,
+        "phase": phase(of, day),
+        "version": of.version,
+        "side": side,
+        "seller": to_text("org", of.seller),
+        "buyer": to_text("org", of.buyer),
+        "match": None if of.match is None else to_text("match", of.match),
+        "starts_on": of.starts_on,
+        "ends_on": of.ends_on,
+    }
+
+
+def summary_view(of: Agreement, side: Side | None, day: date) -> AgreementSummary:
+    return AgreementSummary(**_summary(of, side, day))
+
+
+def agreement_view(of: Agreement, side: Side | None, day: date) -> AgreementView:
+    return AgreementView(
+        **_summary(of, side, day),
+        extensions=of.extensions,
+        standing=None if of.standing is None else ProposalView.of(of.standing),
+        on_table=None if of.table is None else ProposalView.of(of.table),
+        conditions=tuple(
+            SettledView(
+                code=settled.code,
+                outcome=settled.outcome,
+                by=settled.by,
+                on=settled.on,
+                evidence=tuple(Evidence.outside(each) for each in settled.evidence),
+            )
+            for settled in of.conditions
+        ),
+        suspensions=tuple(
+            SuspensionView(
+                by=suspension.by,
+                period=Window.outside(suspension.period),
+                reason=suspension.reason,
+                ended_at=suspension.ended_at,
+            )
+            for suspension in of.suspensions
+        ),
+        ended_reason=of.ended_reason,
+    )

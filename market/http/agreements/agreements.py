@@ -1,0 +1,386 @@
+"""Agreements: draft one, read one's own, propose, compare proposals, sign."""
+
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from contracts.commands import agreements as commands
+from contracts.rules import agreements as rules
+from contracts.rules.agreement import Agreement
+from contracts.rules.days import day_of
+from contracts.rules.differences import differences
+from contracts.store import agreements as store
+from contracts.store.agreements import ProposalRow
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementProposed,
+    AgreementSigned,
+    AgreementTerminated,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+)
+from events.contract_terms import AgreementKind, AgreementStatus
+from events.vocabulary import MarketBasis, Side
+from market.commands import agreement_signing
+from market.http.agreements import capacity_warnings
+from market.http.agreements.agreement_terms import AgreementTerms
+from market.http.agreements.agreement_views import (
+    AgreementSummary,
+    AgreementView,
+    DifferencesView,
+    DifferenceView,
+    ProposedView,
+    agreement_view,
+    summary_view,
+)
+from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party, load
+from market.http.wire import lists
+from market.http.wire.access import READERS, TRADERS
+from market.http.wire.contract_steps import given, step_endpoint
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.examples import AGREEMENT, AGREEMENT_TERMS
+from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text, to_uuid
+from market.http.wire.material import Body
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_desk
+from market.http.wire.receipts import Accepted, Done, Warned, done
+from market.rules.refusing.refusals import MarketUnknown
+from market.rules.refusing.wording import LongText
+from market.store import markets, members, party_reads
+
+TAG: Final = "Agreements"
+PROPOSALS: Final = range(1, 100_000)
+
+
+class AgreementQuery(ReasonedPage, frozen=True, kw_only=True):
+    market: MarketId | None = None
+    status: AgreementStatus | None = None
+
+
+class DifferencesQuery(ReasonQuery, frozen=True, kw_only=True):
+    """`since`: the proposal to compare with; without it the one before."""
+
+    since: int | None = None
+
+
+class DraftAgreement(Body, frozen=True, kw_only=True):
+    """Proposal 1 to another member of the market; the caller is `side`."""
+
+    market: MarketId
+    kind: AgreementKind
+    side: Side
+    counterparty: OrganisationId
+    terms: AgreementTerms
+
+
+class ProposeTerms(Body, frozen=True, kw_only=True):
+    """A counter-proposal, or an amendment of what stands: all clauses as they shall be."""
+
+    terms: AgreementTerms
+    note: LongText | None = None
+
+
+class Sign(Body, frozen=True, kw_only=True):
+    """`binding` false: as a term sheet. `side` may say for whom the caller means to sign: its own only."""
+
+    proposal: int
+    binding: bool
+    side: Side | None = None
+
+
+class AgreementAccepted(Accepted, frozen=True, kw_only=True):
+    """The agreement's version, and its status where this step changed it; no `id` of a rehearsed draft."""
+
+    id: AgreementId | None
+    version: int
+    status: AgreementStatus | None = None
+    proposal: int | None = None
+
+
+agreement_step: Final = partial(step_endpoint, tag=TAG, answer=AgreementAccepted, versioned=True)
+"""A step of the agreement in the path."""
+
+
+def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+    """The answer to a step of the agreement in the path."""
+    version = call.expected_version + len(outcome.facts)
+    proposed = next((fact for fact in outcome.facts if isinstance(fact, AgreementProposed)), None)
+    body = AgreementAccepted(
+        id=to_text("agr", call.ids["agreement"]),
+        version=version,
+        status=_status(outcome),
+        proposal=None if proposed is None else proposed.proposal,
+        warnings=warnings,
+        **outcome.accepted(),
+    )
+    return Answer(
+        body=body,
+        status=outcome.status,
+        version=None if outcome.validated_only else version,
+        replayed=outcome.replayed,
+    )
+
+
+def _status(outcome: Done) -> AgreementStatus | None:
+    found: AgreementStatus | None = None
+    for fact in outcome.facts:
+        match fact:
+            case AgreementAdvanced():
+                found = fact.status
+            case AgreementTerminated():
+                found = "terminated"
+            case ForceMajeureDeclared():
+                found = "suspended_fm"
+            case ForceMajeureEnded():
+                found = "effective"
+            case _:
+                pass
+    return found
+
+
+@step_endpoint(
+    "/v1/agreements",
+    summary="Draft an agreement",
+    tag=TAG,
+    body=DraftAgreement,
+    answer=AgreementAccepted,
+    description="Both parties are members of the market. Nothing binds before both have signed.",
+    example=AGREEMENT,
+)
+async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
+    body, market = call.body, to_uuid(call.body.market)
+    counterparty = to_uuid(body.counterparty)
+    basis, active = await _market(call, market, counterparty)
+    argument = rules.DraftAgreement(
+        caller=call.caller,
+        market=market,
+        kind=body.kind,
+        side=body.side,
+        counterparty=counterparty,
+        basis=basis,
+        members=active,
+        terms=body.terms.inside(),
+    )
+    outcome = await given(call, commands.draft, argument)
+    fact = outcome.fact(AgreementDrafted)
+    found = None if outcome.validated_only else to_text("agr", fact.agreement)
+    return Answer(
+        body=AgreementAccepted(
+            id=found,
+            version=1,
+            status="draft",
+            proposal=1,
+            warnings=capacity_warnings.of_draft(fact.terms),
+            **outcome.accepted(),
+        ),
+        status=outcome.status,
+        version=None if found is None else 1,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"/v1/agreements/{found}"},
+    )
+
+
+async def _market(
+    call: Call[Any, Any], market: UUID, counterparty: UUID
+) -> tuple[MarketBasis, frozenset[UUID]]:
+    """What the market counts, and which of the two are active members of it. Raises MarketUnknown."""
+    async with as_desk(call) as connection:
+        row = await markets.load_market(connection, market)
+        if row is None:
+            raise MarketUnknown(pointer="/market")
+        found = [
+            await members.load_member(connection, market, organisation)
+            for organisation in (call.caller.organisation, counterparty)
+        ]
+    active = {each.member.organisation for each in found if each is not None and not each.suspended}
+    return row.terms.basis, frozenset(active)
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements",
+    roles=READERS,
+    summary="List agreements",
+    tag=TAG,
+    query=AgreementQuery,
+    answer=Listing[AgreementSummary],
+    description="One's own; an auditor sees all and says why.",
+)
+async def index(call: Call[Nothing, AgreementQuery]) -> Answer:
+    query, limit = call.query, lists.limit(call)
+    async with as_party(call) as (connection, organisation):
+        rows = await store.list_agreements(
+            connection,
+            organisation,
+            market=None if query.market is None else to_uuid(query.market),
+            status=query.status,
+            after=lists.after(call, UUID),
+            limit=limit + 1,
+        )
+    return lists.answer(
+        call,
+        rows[:limit],
+        more=len(rows) > limit,
+        key=lambda row: row.agreement,
+        view=lambda row: summary_view(row, _side(call, row), day_of(call.door.clock())),
+    )
+
+
+def _side(call: Call[Any, Any], agreement: Agreement) -> Side | None:
+    return agreement.side_of(call.caller.organisation)
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}",
+    roles=READERS,
+    summary="Read an agreement",
+    tag=TAG,
+    query=ReasonQuery,
+    answer=AgreementView,
+    etagged=True,
+    description="Both parties see it whole, and nobody else but an auditor with a reason.",
+)
+async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
+    agreement = await load(call)
+    body = agreement_view(agreement, _side(call, agreement), day_of(call.door.clock()))
+    return Answer(body=body, version=agreement.version)
+
+
+@agreement_step(
+    "/v1/agreements/{agreement}/proposals",
+    summary="Propose other terms",
+    body=ProposeTerms,
+    description="Replaces what is on the table and its signatures; what both have signed stands meanwhile.",
+    example={"terms": AGREEMENT_TERMS, "note": "floor as discussed"},
+)
+async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
+    argument = rules.ProposeTerms(
+        caller=call.caller,
+        agreement=call.ids["agreement"],
+        expected_version=call.expected_version,
+        terms=call.body.terms.inside(),
+        note=call.body.note,
+    )
+    return accepted(call, await given(call, commands.propose, argument))
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/proposals/{proposal}",
+    roles=READERS,
+    summary="Read a proposal",
+    tag=TAG,
+    query=ReasonQuery,
+    answer=ProposedView,
+    etagged=True,
+)
+async def read_proposal(call: Call[Nothing, ReasonQuery]) -> Answer:
+    (row,) = await _proposals(call, _number(call))
+    return Answer(body=ProposedView.of(row), version=row.proposal)
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/proposals/{proposal}/differences",
+    roles=READERS,
+    summary="What a proposal changes",
+    tag=TAG,
+    query=DifferencesQuery,
+    answer=DifferencesView,
+    description="Member by member, as JSON Pointers into the terms, in the units that they are written in.",
+)
+async def compare(call: Call[Nothing, DifferencesQuery]) -> Answer:
+    new = _number(call)
+    old = call.query.since if call.query.since is not None else max(new - 1, 1)
+    rows = {row.proposal: row for row in await _proposals(call, *{old, new})}
+    changed = differences(_written(rows[old]), _written(rows[new]))
+    found = tuple(DifferenceView(pointer=each.pointer, old=each.old, new=each.new) for each in changed)
+    return Answer(body=DifferencesView(old_proposal=old, new_proposal=new, differences=found))
+
+
+def _written(row: ProposalRow) -> Any:
+    return msgspec.to_builtins(AgreementTerms.outside(row.terms))
+
+
+def _number(call: Call[Any, Any]) -> int:
+    text = call.text_parameter["proposal"]
+    if not text.isascii() or not text.isdigit() or len(text) > 5:
+        raise not_found()
+    return int(text)
+
+
+async def _proposals(call: Call[Any, Any], *numbers: int) -> list[ProposalRow]:
+    """All of the numbers, in their order. DoorError `not_found` when one is missing."""
+    agreement = await load(call)
+    wanted = [number for number in numbers if number in PROPOSALS]
+    async with as_party(call) as (connection, _):
+        rows = await store.load_proposals(connection, agreement.agreement, wanted)
+    if len(rows) != len(numbers):
+        raise not_found()
+    return rows
+
+
+@endpoint(
+    "DELETE",
+    "/v1/agreements/{agreement}/proposals/{proposal}",
+    roles=TRADERS,
+    summary="Withdraw a proposal",
+    tag=TAG,
+    query=DryRun,
+    answer=AgreementAccepted,
+    versioned=True,
+    description="One's own, as long as not both have signed it.",
+)
+async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
+    argument = rules.WithdrawProposal(
+        caller=call.caller,
+        agreement=call.ids["agreement"],
+        expected_version=call.expected_version,
+        proposal=_number(call),
+    )
+    result = await commands.withdraw(call.door.desk, argument, dry_run=call.query.validate_only)
+    return accepted(call, done(call, result))
+
+
+@agreement_step(
+    "/v1/agreements/{agreement}/signatures",
+    summary="Sign what is on the table",
+    body=Sign,
+    description="The second signature of a level brings the agreement there; nobody brings it there alone. "
+    "Where the market counts capacity, a seller that binds itself is held against its facility.",
+    example={"proposal": 1, "binding": True},
+)
+async def sign(call: Call[Sign, DryRun]) -> Answer:
+    argument = rules.SignProposal(
+        caller=call.caller,
+        agreement=call.ids["agreement"],
+        expected_version=call.expected_version,
+        proposal=call.body.proposal,
+        binding=call.body.binding,
+        side=call.body.side,
+        group=await _group(call),
+    )
+    outcome = await given(call, agreement_signing.sign, argument)
+    return accepted(call, outcome, await _warnings(call, outcome.fact(AgreementSigned)))
+
+
+async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
+    if fact.capacity is UNSET:
+        return ()
+    (row,) = await _proposals(call, fact.proposal)
+    return capacity_warnings.of_signature(row.terms, fact.capacity)
+
+
+async def _group(call: Call[Any, Any]) -> UUID | None:
+    """The ultimate parent of who asks."""
+    async with as_desk(call) as connection:
+        organisation = await party_reads.load_organisation(connection, call.caller.organisation)
+    return None if organisation is None else organisation.group
+
+
+HANDLERS: Final = (draft, index, read, propose, read_proposal, compare, withdraw, sign)

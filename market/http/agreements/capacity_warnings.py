@@ -1,0 +1,38 @@
+"""What whoever drafts or signs an agreement is told of how it was held against its facility."""
+
+from typing import Final
+
+from msgspec import UNSET
+
+from contracts.rules.capacity import exceeded
+from events.capacity_terms import CapacityCount
+from events.contract_terms import AgreementTerms
+from market.http.wire.receipts import Warned
+
+CODE: Final = "capacity_not_counted"
+NO_FACILITY: Final = (
+    "No match led to the agreement and its terms name no facility: it is counted against none."
+)
+NO_QUARTERS: Final = (
+    "The facility states no capacity for {form}, or is asked for no more than stands: nothing was counted."
+)
+
+
+def of_draft(terms: AgreementTerms) -> tuple[Warned, ...]:
+    """Of an agreement that no match led to."""
+    return () if terms.source is not UNSET else (_uncounted("/terms/source"),)
+
+
+def of_signature(terms: AgreementTerms, count: CapacityCount) -> tuple[Warned, ...]:
+    """What the rule of the market did not refuse."""
+    if terms.source is UNSET:
+        return (_uncounted("/proposal"),)
+    form = terms.product.form
+    if not count.quarters:
+        return (Warned(code=CODE, detail=NO_QUARTERS.format(form=form), pointer="/proposal"),)
+    passed = exceeded(count, form)
+    return tuple(Warned(code=each.code, detail=each.detail(), pointer="/proposal") for each in passed)
+
+
+def _uncounted(pointer: str) -> Warned:
+    return Warned(code=CODE, detail=NO_FACILITY, pointer=pointer)

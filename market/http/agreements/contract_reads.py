@@ -1,0 +1,74 @@
+"""Reading agreements: a party its own, an auditor any for a reason that is logged, nobody else anything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.volumes import Volumes
+from contracts.store import agreements as store
+from contracts.store.volumes import load_volumes
+from events.connections import Connection
+from market.http.wire.endpoint import Call, not_found
+from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.lists import PageQuery
+from market.rules.refusing.wording import Code
+from market.store.reading import ReaderRole, reading
+
+Reason = Annotated[
+    Code | None,
+    Meta(description="Why an auditor reads what is not its own; it is logged. Parties need none."),
+]
+
+
+class ReasonQuery(Struct, frozen=True, kw_only=True):
+    reason: Reason = None
+
+
+class ReasonedPage(PageQuery, frozen=True, kw_only=True):
+    reason: Reason = None
+
+
+def whose(call: Call[Any, Any]) -> UUID | None:
+    """The organisation that a reading of agreements is narrowed to; None for an auditor.
+
+    InvalidInputError for an auditor without a reason.
+    """
+    if "auditor" not in call.caller.roles:
+        return call.caller.organisation
+    if call.query.reason is None:
+        detail = "an auditor says why it reads agreements, such as case-2027-031"
+        raise InvalidInputError([Fault(code="reason_missing", detail=detail, parameter="reason")])
+    call.trace.reason = call.query.reason
+    return None
+
+
+@asynccontextmanager
+async def as_party(call: Call[Any, Any]) -> AsyncIterator[tuple[Connection, UUID | None]]:
+    """A connection that sees the caller's agreements, all of them for an auditor; and `whose`."""
+    organisation = whose(call)
+    role: ReaderRole = "tenant" if organisation is not None else "auditor"
+    async with reading(call.door.reader, organisation=call.caller.organisation, role=role) as connection:
+        yield connection, organisation
+
+
+async def load(call: Call[Any, Any]) -> Agreement:
+    """The agreement of the path. DoorError `not_found` for who is no party to it."""
+    async with as_party(call) as (connection, organisation):
+        agreement = await store.load_agreement(connection, organisation, call.ids["agreement"])
+    if agreement is None:
+        raise not_found()
+    return agreement
+
+
+async def load_with_volumes(call: Call[Any, Any]) -> tuple[Agreement, Volumes]:
+    """As `load`, and what was nominated, delivered and missed under it."""
+    async with as_party(call) as (connection, organisation):
+        agreement = await store.load_agreement(connection, organisation, call.ids["agreement"])
+        if agreement is None:
+            raise not_found()
+        key = (agreement.lane, agreement.market, agreement.agreement)
+        return agreement, (await load_volumes(connection, [key]))[agreement.agreement]

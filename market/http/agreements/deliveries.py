@@ -1,0 +1,318 @@
+"""Deliveries under an agreement: ship, weigh, lodge an assay, exchange, umpire, accept, reject; read them."""
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from msgspec import Meta
+
+from contracts.commands import deliveries as commands
+from contracts.commands.steps import find
+from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
+from contracts.rules.delivery import Delivery
+from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
+from contracts.store import deliveries as store
+from contracts.store.agreements import load_agreement as stored_agreement
+from events import contract_terms as terms
+from events.callers import Caller
+from events.contract_events import DeliveryShipped
+from events.market_terms import MemberCertificate
+from events.vocabulary import ProductForm, RexRoute, Side
+from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
+from market.http.agreements.contract_reads import load as load_agreement
+from market.http.agreements.delivery_views import DeliveryView, Result
+from market.http.wire import lists
+from market.http.wire.access import READERS
+from market.http.wire.contract_steps import Step, given, step_endpoint
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
+from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
+from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_desk
+from market.http.wire.receipts import Accepted
+from market.rules.refusing.refusals import CertificateUnknown
+from market.rules.refusing.wording import Code, Text
+from market.store import members
+
+TAG: Final = "Deliveries"
+A = TypeVar("A")
+Results = Annotated[tuple[Result, ...], Meta(min_length=1, max_length=64)]
+RESULTS: Final = [
+    {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64.3"}},
+    {"analyte": "Pr", "fraction": {"unit": "percent", "amount": "20.7"}},
+]
+EXAMPLE: Final = {
+    "lot_number": "LOT-2028-031",
+    "form": "separated_oxide",
+    "shipped_on": "2028-03-01",
+    "net_wet_t": "20.000",
+    "moisture_percent": "0.5",
+    "stated": RESULTS,
+    "recycled": {"post_consumer_percent": "36", "pre_consumer_percent": "0"},
+}
+ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77", "results": RESULTS}
+
+
+class ShipLot(Dated, frozen=True, kw_only=True):
+    """A lot as it leaves: its mass, what the seller states of it, and what it proves."""
+
+    lot_number: Code
+    passport: PassportId | None = None
+    form: ProductForm
+    shipped_on: date
+    net_wet_t: TonnesPositive
+    moisture_percent: Percent = "0"
+    stated: Results
+    footprint: Footprint | None = None
+    recycled: RecycledContent | None = None
+    origin: Annotated[tuple[OriginStep, ...], Meta(max_length=12)] = ()
+    certificates: Annotated[tuple[CertificateId, ...], Meta(max_length=32)] = ()
+    rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+
+    def evidence(self, held: tuple[MemberCertificate, ...]) -> terms.DeliveryEvidence:
+        return terms.DeliveryEvidence(
+            footprint=None if self.footprint is None else self.footprint.inside(),
+            recycled=None if self.recycled is None else self.recycled.inside(),
+            origin=tuple(step.inside() for step in self.origin),
+            certificates=held,
+            rex_routes=self.rex_routes,
+        )
+
+
+class WeighLot(Dated, frozen=True, kw_only=True):
+    """Net mass as received."""
+
+    weighed_on: date
+    net_wet_t: TonnesPositive
+    moisture_percent: Percent = "0"
+
+
+class Assay(Body, frozen=True, kw_only=True):
+    """A side's figures of every analyte that the agreement exchanges."""
+
+    laboratory: Text
+    reference: Text
+    results: Results
+
+
+class UmpireAssay(Assay, frozen=True, kw_only=True):
+    """`cost`: the umpire's bill in the agreement's currency; the farther party bears it."""
+
+    cost: Eur = "0.00"
+
+
+class AcceptLot(Dated, frozen=True, kw_only=True):
+    title_passed_on: date
+
+
+class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null for a rehearsed shipment."""
+
+    id: DeliveryId | None
+
+
+delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
+
+
+async def _given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
+    """The answer to a step of the delivery in the path."""
+    outcome = await given(call, step, argument)
+    body = DeliveryAccepted(id=to_text("del", call.ids["delivery"]), **outcome.accepted())
+    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+
+
+@delivery_step(
+    "/v1/agreements/{agreement}/deliveries",
+    summary="Ship a lot",
+    body=ShipLot,
+    description="By the seller, under an effective agreement; the provisional invoice goes with it.",
+    example=EXAMPLE,
+)
+async def ship(call: Call[ShipLot, DryRun]) -> Answer:
+    body = call.body
+    argument = Ship(
+        caller=call.caller,
+        agreement=call.ids["agreement"],
+        lot_number=body.lot_number,
+        passport=None if body.passport is None else to_uuid(body.passport),
+        form=body.form,
+        shipped_on=body.shipped_on,
+        net_wet_g=TONNES_POSITIVE.parse(body.net_wet_t),
+        moisture_ppb=PERCENT.parse(body.moisture_percent),
+        stated=tuple(result.inside() for result in body.stated),
+        evidence=body.evidence(await _certificates(call)),
+    )
+    outcome = await given(call, commands.ship, argument)
+    fact = outcome.fact(DeliveryShipped)
+    found = None if outcome.validated_only else to_text("del", fact.delivery)
+    return Answer(
+        body=DeliveryAccepted(id=found, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"/v1/deliveries/{found}"},
+    )
+
+
+async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate, ...]:
+    """The named certificates as the seller's sites hold them in the market. Raises CertificateUnknown."""
+    if not call.body.certificates:
+        return ()
+    place = await find(call.door.desk, call.caller, call.ids["agreement"])
+    async with as_desk(call) as connection:
+        row = await members.load_member(connection, place.market, place.seller)
+    held = {} if row is None else {each.certificate: each for each in row.member.certificates}
+    found: list[MemberCertificate] = []
+    for index, certificate in enumerate(map(to_uuid, call.body.certificates)):
+        if certificate not in held:
+            raise CertificateUnknown(pointer=f"/certificates/{index}")
+        found.append(held[certificate])
+    return tuple(found)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/weighing",
+    summary="State the mass as received",
+    body=WeighLot,
+    description="By the buyer. From this day the time to lodge an assay runs.",
+    example={"weighed_on": "2028-03-04", "net_wet_t": "19.960", "moisture_percent": "0.6"},
+)
+async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
+    argument = Weigh(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        weighed_on=call.body.weighed_on,
+        net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
+        moisture_ppb=PERCENT.parse(call.body.moisture_percent),
+    )
+    return await _given(call, commands.weigh, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/assays",
+    summary="Lodge a sealed assay",
+    body=Assay,
+    description="Shown to the other side when both are in or the time is out. It does not change.",
+    example=ASSAY,
+)
+async def lodge(call: Call[Assay, DryRun]) -> Answer:
+    return await _given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
+
+
+def lodging(caller: Caller, delivery: UUID, body: Assay) -> LodgeAssay:
+    return LodgeAssay(
+        caller=caller,
+        delivery=delivery,
+        laboratory=body.laboratory,
+        reference=body.reference,
+        results=tuple(result.inside() for result in body.results),
+    )
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/exchange",
+    summary="Exchange assays when the time is out",
+    description="Who lodged none in time is bound by the other's figures.",
+)
+async def exchange(call: Call[Nothing, DryRun]) -> Answer:
+    argument = ExchangeAssays(caller=call.caller, delivery=call.ids["delivery"])
+    return await _given(call, commands.exchange, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/umpire",
+    summary="Hand in the umpire's assay",
+    body=UmpireAssay,
+    description="All analytes that stand before the agreed umpire at once.",
+    example={**ASSAY, "results": RESULTS[:1], "cost": "1200.00"},
+)
+async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
+    argument = DecideAsUmpire(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        laboratory=call.body.laboratory,
+        reference=call.body.reference,
+        results=tuple(result.inside() for result in call.body.results),
+        cost_cents=EUR_CENTS.parse(call.body.cost),
+    )
+    return await _given(call, commands.umpire, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/acceptance",
+    summary="Accept a delivery",
+    body=AcceptLot,
+    description="By the buyer; title passes for the settled quantity.",
+    example={"title_passed_on": "2028-03-18"},
+)
+async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
+    argument = Accept(
+        caller=call.caller, delivery=call.ids["delivery"], title_passed_on=call.body.title_passed_on
+    )
+    return await _given(call, commands.accept, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/rejection",
+    summary="Reject a delivery",
+    description="By the buyer, when settled figures break the agreed limits; what was paid comes back.",
+)
+async def reject(call: Call[Nothing, DryRun]) -> Answer:
+    argument = Reject(caller=call.caller, delivery=call.ids["delivery"])
+    return await _given(call, commands.reject, argument)
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/deliveries",
+    roles=READERS,
+    summary="List the deliveries of an agreement",
+    tag=TAG,
+    query=ReasonedPage,
+    answer=Listing[DeliveryView],
+    description="The newest first.",
+)
+async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
+    agreement, limit = await load_agreement(call), lists.limit(call)
+    async with as_party(call) as (connection, _):
+        rows = await store.list_deliveries(
+            connection, agreement.agreement, after=lists.after(call, UUID), limit=limit + 1
+        )
+    side = agreement.side_of(call.caller.organisation)
+    return lists.answer(
+        call,
+        rows[:limit],
+        more=len(rows) > limit,
+        key=lambda row: row.shipped.delivery,
+        view=lambda row: _view(row, agreement.terms, side),
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/deliveries/{delivery}",
+    roles=READERS,
+    summary="Read a delivery",
+    tag=TAG,
+    query=ReasonQuery,
+    answer=DeliveryView,
+    etagged=True,
+)
+async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
+    async with as_party(call) as (connection, organisation):
+        row = await store.load_delivery(connection, call.ids["delivery"])
+        agreement = (
+            None if row is None else await stored_agreement(connection, organisation, row.shipped.agreement)
+        )
+    if row is None or agreement is None:
+        raise not_found()
+    side = agreement.side_of(call.caller.organisation)
+    return Answer(body=_view(row, agreement.terms, side), version=row.version)
+
+
+def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None) -> DeliveryView:
+    return DeliveryView.of(row, row.material(agreed).basis_g, side)
+
+
+HANDLERS: Final = (ship, index, read, weigh, lodge, exchange, umpire, accept, reject)

@@ -1,0 +1,226 @@
+"""Deliveries and invoices as parties and auditors read them; the other side's assay stays sealed."""
+
+from datetime import date, datetime
+from typing import Literal, Self
+
+from contracts.rules.delivery import Delivery, DeliveryStatus
+from events import contract_terms as terms
+from events.contract_events import AssayLodged, InvoiceSettled
+from events.contract_terms import InvoiceLine, LineKind, Settles
+from events.vocabulary import ProductForm, Side
+from market.http.orders.composition import Fraction, to_fraction, to_ppb
+from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
+from market.http.wire.material import Body, Window
+from market.http.wire.numbers import (
+    EXACT_CENTS,
+    KILOGRAMS,
+    PERCENT,
+    SIGNED_CENTS,
+    SIGNED_PRICE,
+    TONNES,
+    ExactCents,
+    Kilograms,
+    Percent,
+    SignedAmount,
+    SignedCents,
+    Tonnes,
+)
+from market.rules.refusing.wording import Code
+
+
+class Result(Body, frozen=True, kw_only=True):
+    """An analyte as element in the dry sample."""
+
+    analyte: Code
+    fraction: Fraction
+
+    def inside(self) -> terms.AnalyteResult:
+        return terms.AnalyteResult(analyte=self.analyte, fraction_ppb=to_ppb(self.fraction))
+
+    @classmethod
+    def outside(cls, value: terms.AnalyteResult) -> Self:
+        return cls(analyte=value.analyte, fraction=to_fraction(value.fraction_ppb))
+
+
+class SettledResult(Body, frozen=True, kw_only=True):
+    """How an analyte's figure came about; a side's figure is null where it kept silent."""
+
+    analyte: str
+    seller: Fraction | None
+    buyer: Fraction | None
+    umpire: Fraction | None
+    settled: Fraction
+    by: Literal["mean", "umpire", "nearer_party", "silence_binds"]
+    pays_umpire: Side | None
+
+    @classmethod
+    def outside(cls, value: terms.SettledAnalyte) -> Self:
+        return cls(
+            analyte=value.analyte,
+            seller=_fraction(value.seller_ppb),
+            buyer=_fraction(value.buyer_ppb),
+            umpire=_fraction(value.umpire_ppb),
+            settled=to_fraction(value.settled_ppb),
+            by=value.by,
+            pays_umpire=value.pays_umpire,
+        )
+
+
+def _fraction(ppb: int | None) -> Fraction | None:
+    return None if ppb is None else to_fraction(ppb)
+
+
+class PriceLine(Body, frozen=True, kw_only=True):
+    """One term of a price per kg: what it adds, and the price after it."""
+
+    rule: str
+    per_kg: SignedAmount
+    after_per_kg: SignedAmount
+    inputs: dict[str, str]
+    evidence: tuple[str, ...]
+
+    @classmethod
+    def outside(cls, value: terms.FormulaTerm) -> Self:
+        return cls(
+            rule=value.rule,
+            per_kg=SIGNED_PRICE.text(value.micro_per_kg),
+            after_per_kg=SIGNED_PRICE.text(value.after_micro_per_kg),
+            inputs=value.inputs,
+            evidence=value.evidence,
+        )
+
+
+class LineView(Body, frozen=True, kw_only=True):
+    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays."""
+
+    kind: LineKind
+    quantity_kg: Kilograms
+    price_per_kg: SignedAmount
+    amount: SignedCents
+    remainder: ExactCents
+    terms: tuple[PriceLine, ...]
+
+    @classmethod
+    def outside(cls, value: InvoiceLine) -> Self:
+        return cls(
+            kind=value.kind,
+            quantity_kg=KILOGRAMS.text(value.quantity_g),
+            price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg),
+            amount=SIGNED_CENTS.text(value.amount_cents),
+            remainder=EXACT_CENTS.text(value.remainder_micro_g_per_kg),
+            terms=tuple(map(PriceLine.outside, value.terms)),
+        )
+
+
+class InvoiceView(Body, frozen=True, kw_only=True):
+    """An invoice as data. It never changes: what restates it names it."""
+
+    invoice: InvoiceId
+    agreement: AgreementId
+    delivery: DeliveryId | None
+    contract_year: int | None
+    period: Window | None
+    settles: Settles
+    restates: InvoiceId | None
+    currency: str
+    lines: tuple[LineView, ...]
+    total: SignedCents
+
+    @classmethod
+    def outside(cls, value: InvoiceSettled) -> Self:
+        return cls(
+            invoice=to_text("inv", value.invoice),
+            agreement=to_text("agr", value.agreement),
+            delivery=None if value.delivery is None else to_text("del", value.delivery),
+            contract_year=value.year,
+            period=None if value.period is None else Window.outside(value.period),
+            settles=value.settles,
+            restates=None if value.restates is None else to_text("inv", value.restates),
+            currency=value.currency,
+            lines=tuple(map(LineView.outside, value.lines)),
+            total=SIGNED_CENTS.text(value.total_cents),
+        )
+
+
+class AssayView(Body, frozen=True, kw_only=True):
+    """`sealed`: lodged, and not shown before both are in or the time is out."""
+
+    laboratory: str | None
+    reference: str | None
+    results: tuple[Result, ...]
+    sealed: bool
+
+
+class DeliveryView(Body, frozen=True, kw_only=True):
+    """A delivery as it stands; `quantity_kg` of basis as shipped, or as settled so far."""
+
+    id: DeliveryId
+    agreement: AgreementId
+    version: int
+    status: DeliveryStatus
+    contract_year: int
+    lot_number: str
+    passport: PassportId | None
+    form: ProductForm
+    shipped_on: date
+    net_wet_t: Tonnes
+    moisture_percent: Percent
+    stated: tuple[Result, ...]
+    quantity_kg: Kilograms
+    currency: str
+    provisional: tuple[LineView, ...]
+    weighed_on: date | None
+    exchange_by: datetime | None
+    seller_assay: AssayView | None
+    buyer_assay: AssayView | None
+    settled: tuple[SettledResult, ...]
+    to_umpire: tuple[str, ...]
+    title_passed_on: date | None
+    rejected: tuple[str, ...]
+
+    @classmethod
+    def of(cls, value: Delivery, quantity_g: int, viewer: Side | None) -> Self:
+        """`viewer`: whose side reads it; None for an auditor, who sees all."""
+        shipped, weighed, exchanged = value.shipped, value.weighed, value.exchanged
+        mass = shipped if weighed is None else weighed
+        settled = () if exchanged is None else exchanged.settled
+        settled += () if value.umpire is None else value.umpire.settled
+        return cls(
+            id=to_text("del", shipped.delivery),
+            agreement=to_text("agr", shipped.agreement),
+            version=value.version,
+            status=value.status,
+            contract_year=shipped.year,
+            lot_number=shipped.lot_number,
+            passport=None if shipped.passport is None else to_text("pass", shipped.passport),
+            form=shipped.form,
+            shipped_on=shipped.shipped_on,
+            net_wet_t=TONNES.text(mass.net_wet_g),
+            moisture_percent=PERCENT.text(mass.moisture_ppb),
+            stated=tuple(map(Result.outside, shipped.stated)),
+            quantity_kg=KILOGRAMS.text(quantity_g),
+            currency=shipped.currency,
+            provisional=tuple(map(LineView.outside, shipped.lines)),
+            weighed_on=None if weighed is None else weighed.weighed_on,
+            exchange_by=None if weighed is None else weighed.exchange_by,
+            seller_assay=_assay(value, "seller", viewer),
+            buyer_assay=_assay(value, "buyer", viewer),
+            settled=tuple(map(SettledResult.outside, settled)),
+            to_umpire=() if exchanged is None else exchanged.to_umpire,
+            title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
+            rejected=() if value.rejected is None else value.rejected.reasons,
+        )
+
+
+def _assay(value: Delivery, side: Side, viewer: Side | None) -> AssayView | None:
+    lodged: AssayLodged | None = value.lodged(side)
+    if lodged is None:
+        return None
+    if value.exchanged is None and viewer not in (None, side):
+        return AssayView(laboratory=None, reference=None, results=(), sealed=True)
+    return AssayView(
+        laboratory=lodged.laboratory,
+        reference=lodged.reference,
+        results=tuple(map(Result.outside, lodged.results)),
+        sealed=value.exchanged is None,
+    )

@@ -1,0 +1,104 @@
+"""Invoices of an agreement: settle a delivery or a quarter, settle what was restated, read them all."""
+
+from datetime import date
+from functools import partial
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from contracts.commands import deliveries as commands
+from contracts.rules.settlements import Restate, Settle, SettleQuarter
+from contracts.store import deliveries as store
+from events.contract_events import InvoiceSettled
+from market.http.agreements.contract_reads import ReasonedPage, as_party, load
+from market.http.agreements.delivery_views import InvoiceView
+from market.http.wire import lists
+from market.http.wire.access import READERS
+from market.http.wire.contract_steps import Step, given, step_endpoint
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.wire.material import Dated
+from market.http.wire.paging import Listing
+from market.http.wire.receipts import Accepted
+
+TAG: Final = "Invoices"
+A = TypeVar("A")
+
+
+class Quarter(Dated, frozen=True, kw_only=True):
+    """`quarter`: its first day."""
+
+    quarter: date
+
+
+class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
+    """The invoice as it was settled, or as a rehearsal would settle it."""
+
+    invoice: InvoiceView
+
+
+settlement_step: Final = partial(step_endpoint, tag=TAG, answer=InvoiceAccepted)
+
+
+async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
+    outcome = await given(call, step, argument)
+    invoice = InvoiceView.outside(outcome.fact(InvoiceSettled))
+    return Answer(
+        body=InvoiceAccepted(invoice=invoice, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+    )
+
+
+@settlement_step(
+    "/v1/deliveries/{delivery}/settlement",
+    summary="Settle an accepted delivery",
+    description="Once, when its quotation period is over: final price less what was paid on documents.",
+)
+async def settle(call: Call[Nothing, DryRun]) -> Answer:
+    argument = Settle(caller=call.caller, delivery=call.ids["delivery"])
+    return await _settled(call, commands.settle, argument)
+
+
+@settlement_step(
+    "/v1/deliveries/{delivery}/restatements",
+    summary="Settle what restated index values change",
+    description="The settled invoice stays as it is; the difference is an invoice of its own.",
+)
+async def restate(call: Call[Nothing, DryRun]) -> Answer:
+    argument = Restate(caller=call.caller, delivery=call.ids["delivery"])
+    return await _settled(call, commands.restate, argument)
+
+
+@settlement_step(
+    "/v1/agreements/{agreement}/quarters",
+    summary="Settle a quarter of a contract for difference",
+    body=Quarter,
+    description="Over all that was accepted of the quarter's shipments; again where its index was restated.",
+    example={"quarter": "2028-01-01"},
+)
+async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
+    argument = SettleQuarter(caller=call.caller, agreement=call.ids["agreement"], quarter=call.body.quarter)
+    return await _settled(call, commands.settle_quarter, argument)
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/invoices",
+    roles=READERS,
+    summary="List the invoices of an agreement",
+    tag=TAG,
+    query=ReasonedPage,
+    answer=Listing[InvoiceView],
+    description="Final ones, differences and rejections, newest first; provisional ones stand in deliveries.",
+)
+async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
+    agreement, limit = await load(call), lists.limit(call)
+    async with as_party(call) as (connection, _):
+        rows = await store.list_invoices(
+            connection, agreement.agreement, after=lists.after(call, UUID), limit=limit + 1
+        )
+    return lists.answer(
+        call, rows[:limit], more=len(rows) > limit, key=lambda row: row.invoice, view=InvoiceView.outside
+    )
+
+
+HANDLERS: Final = (settle, restate, settle_quarter, index)

@@ -1,0 +1,254 @@
+"""A statement as it is read: decimal strings in JSON, one line per contract year in CSV and XLSX."""
+
+import csv
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from io import BytesIO, StringIO
+from typing import Annotated, Any, Final, NamedTuple, Self
+
+import xlsxwriter
+
+from contracts.rules.statements import Statement, StatementYear, YearStatus
+from events.contract_terms import AgreementStatus, BalanceLot, YearLedger
+from events.vocabulary import MarketBasis
+from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text
+from market.http.wire.material import Body
+from market.http.wire.numbers import KILOGRAMS, DecimalKind, Kilograms
+
+MONEY: Final = DecimalKind(
+    unit="currency of the agreement", digits=15, decimals=2, shown=2, signed=True, example="9000000.00"
+)
+YEAR_PRICE: Final = DecimalKind(
+    unit="currency of the agreement per kg of basis",
+    digits=9,
+    decimals=6,
+    shown=2,
+    signed=True,
+    example="75.00",
+)
+Money = Annotated[str, MONEY.meta()]
+YearPrice = Annotated[str, YEAR_PRICE.meta()]
+
+
+class BalanceView(Body, frozen=True, kw_only=True):
+    """What is left of one year's deficiency or surplus, and the last contract year that may draw on it."""
+
+    from_year: int
+    through_year: int
+    quantity_kg: Kilograms
+    paid: Money
+
+    @classmethod
+    def of(cls, value: BalanceLot) -> Self:
+        return cls(
+            from_year=value.from_year,
+            through_year=value.through_year,
+            quantity_kg=KILOGRAMS.text(value.quantity_g),
+            paid=MONEY.text(value.paid_cents),
+        )
+
+
+class LedgerView(Body, frozen=True, kw_only=True):
+    """Take or pay of a year that was assessed; balances are those at its end, the oldest lot first."""
+
+    force_majeure_kg: Kilograms
+    take_or_pay_kg: Kilograms
+    price_per_kg: YearPrice
+    carry_forward_used_kg: Kilograms
+    carry_forward_earned_kg: Kilograms
+    carry_forward_expired_kg: Kilograms
+    carry_forward: tuple[BalanceView, ...]
+    deficiency_kg: Kilograms
+    deficiency_price_per_kg: YearPrice
+    deficiency: Money
+    make_up_drawn_kg: Kilograms
+    make_up_credit: Money
+    make_up_expired_kg: Kilograms
+    make_up_expired: Money
+    make_up: tuple[BalanceView, ...]
+    deliver_or_pay_kg: Kilograms
+    deliver_or_pay_price_per_kg: YearPrice
+    deliver_or_pay: Money
+
+    @classmethod
+    def of(cls, value: YearLedger) -> Self:
+        return cls(
+            force_majeure_kg=KILOGRAMS.text(value.force_majeure_g),
+            take_or_pay_kg=KILOGRAMS.text(value.take_or_pay_g),
+            price_per_kg=YEAR_PRICE.text(value.price_micro_per_kg),
+            carry_forward_used_kg=KILOGRAMS.text(value.carry_forward_used_g),
+            carry_forward_earned_kg=KILOGRAMS.text(value.carry_forward_earned_g),
+            carry_forward_expired_kg=KILOGRAMS.text(value.carry_forward_expired_g),
+            carry_forward=tuple(map(BalanceView.of, value.carry_forward)),
+            deficiency_kg=KILOGRAMS.text(value.deficiency_g),
+            deficiency_price_per_kg=YEAR_PRICE.text(value.deficiency_price_micro_per_kg),
+            deficiency=MONEY.text(value.deficiency_cents),
+            make_up_drawn_kg=KILOGRAMS.text(value.make_up_drawn_g),
+            make_up_credit=MONEY.text(value.make_up_credit_cents),
+            make_up_expired_kg=KILOGRAMS.text(value.make_up_expired_g),
+            make_up_expired=MONEY.text(value.make_up_expired_cents),
+            make_up=tuple(map(BalanceView.of, value.make_up)),
+            deliver_or_pay_kg=KILOGRAMS.text(value.deliver_or_pay_g),
+            deliver_or_pay_price_per_kg=YEAR_PRICE.text(value.deliver_or_pay_price_micro_per_kg),
+            deliver_or_pay=MONEY.text(value.deliver_or_pay_cents),
+        )
+
+
+class YearView(Body, frozen=True, kw_only=True):
+    """A contract year, half-open; `ledger` once it was assessed.
+
+    `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    """
+
+    year: int
+    starts_at: datetime
+    ends_at: datetime
+    status: YearStatus
+    acq_kg: Kilograms
+    nominated_kg: Kilograms | None
+    make_up_nominated_kg: Kilograms
+    taken_kg: Kilograms
+    seller_shortfall_kg: Kilograms
+    off_spec_kg: Kilograms
+    unsettled_deliveries: int
+    invoiced_kg: Kilograms
+    invoiced: Money
+    ledger: LedgerView | None
+
+    @classmethod
+    def of(cls, value: StatementYear) -> Self:
+        return cls(
+            year=value.year,
+            starts_at=value.period.start,
+            ends_at=value.period.end,
+            status=value.status,
+            acq_kg=KILOGRAMS.text(value.acq_g),
+            nominated_kg=KILOGRAMS.text_optional(value.nominated_g),
+            make_up_nominated_kg=KILOGRAMS.text(value.make_up_nominated_g),
+            taken_kg=KILOGRAMS.text(value.taken_g),
+            seller_shortfall_kg=KILOGRAMS.text(value.seller_shortfall_g),
+            off_spec_kg=KILOGRAMS.text(value.off_spec_g),
+            unsettled_deliveries=value.unsettled,
+            invoiced_kg=KILOGRAMS.text(value.invoiced_g),
+            invoiced=MONEY.text(value.invoiced_cents),
+            ledger=None if value.ledger is None else LedgerView.of(value.ledger),
+        )
+
+
+class StatementView(Body, frozen=True, kw_only=True):
+    """Quantities in kg of the market's basis, money in `currency`; `years` is empty before the first."""
+
+    agreement: AgreementId
+    market: MarketId
+    seller: OrganisationId
+    buyer: OrganisationId
+    status: AgreementStatus
+    basis: MarketBasis
+    currency: str | None
+    years: tuple[YearView, ...]
+
+    @classmethod
+    def of(cls, value: Statement) -> Self:
+        return cls(
+            agreement=to_text("agr", value.agreement),
+            market=to_text("mkt", value.market),
+            seller=to_text("org", value.seller),
+            buyer=to_text("org", value.buyer),
+            status=value.status,
+            basis=value.basis,
+            currency=value.currency,
+            years=tuple(map(YearView.of, value.years)),
+        )
+
+
+class Column(NamedTuple):
+    """A column of the files; `number`: a figure that a spreadsheet adds up."""
+
+    name: str
+    text: Callable[[YearView], Any]
+    number: bool = True
+
+
+def _of_ledger(name: str) -> Column:
+    return Column(name, lambda year: None if year.ledger is None else getattr(year.ledger, name))
+
+
+def _balance(name: str, member: str) -> Column:
+    """The sum of the balance's lots."""
+
+    def text(year: YearView) -> str | None:
+        if year.ledger is None:
+            return None
+        lots = getattr(year.ledger, member)
+        kind = KILOGRAMS if name.endswith("_kg") else MONEY
+        figures = (lot.quantity_kg if name.endswith("_kg") else lot.paid for lot in lots)
+        return kind.text(sum(kind.parse(figure) for figure in figures))
+
+    return Column(name, text)
+
+
+COLUMNS: Final = (
+    Column("year", lambda year: year.year),
+    Column("starts_on", lambda year: year.starts_at.date().isoformat(), number=False),
+    Column("ends_before", lambda year: year.ends_at.date().isoformat(), number=False),
+    Column("status", lambda year: year.status, number=False),
+    Column("acq_kg", lambda year: year.acq_kg),
+    Column("nominated_kg", lambda year: year.nominated_kg),
+    Column("make_up_nominated_kg", lambda year: year.make_up_nominated_kg),
+    Column("taken_kg", lambda year: year.taken_kg),
+    Column("seller_shortfall_kg", lambda year: year.seller_shortfall_kg),
+    Column("off_spec_kg", lambda year: year.off_spec_kg),
+    Column("unsettled_deliveries", lambda year: year.unsettled_deliveries),
+    Column("invoiced_kg", lambda year: year.invoiced_kg),
+    Column("invoiced", lambda year: year.invoiced),
+    _of_ledger("force_majeure_kg"),
+    _of_ledger("take_or_pay_kg"),
+    _of_ledger("price_per_kg"),
+    _of_ledger("carry_forward_used_kg"),
+    _of_ledger("carry_forward_earned_kg"),
+    _of_ledger("carry_forward_expired_kg"),
+    _balance("carry_forward_balance_kg", "carry_forward"),
+    _of_ledger("deficiency_kg"),
+    _of_ledger("deficiency_price_per_kg"),
+    _of_ledger("deficiency"),
+    _of_ledger("make_up_drawn_kg"),
+    _of_ledger("make_up_credit"),
+    _of_ledger("make_up_expired_kg"),
+    _of_ledger("make_up_expired"),
+    _balance("make_up_balance_kg", "make_up"),
+    _balance("make_up_balance", "make_up"),
+    _of_ledger("deliver_or_pay_kg"),
+    _of_ledger("deliver_or_pay_price_per_kg"),
+    _of_ledger("deliver_or_pay"),
+)
+HEAD: Final = ("agreement", "basis", "currency")
+
+
+def as_csv(view: StatementView) -> bytes:
+    """RFC 4180, UTF-8; what is not known yet is empty."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow([*HEAD, *(column.name for column in COLUMNS)])
+    for year in view.years:
+        writer.writerow([*(getattr(view, name) for name in HEAD), *(column.text(year) for column in COLUMNS)])
+    return written.getvalue().encode()
+
+
+def as_xlsx(view: StatementView) -> bytes:
+    """One sheet; figures are numbers with as many decimals as they have units."""
+    written = BytesIO()
+    with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("statement")
+        bold = book.add_format({"bold": True})
+        sheet.write_row(0, 0, [*HEAD, *(column.name for column in COLUMNS)], bold)
+        sheet.freeze_panes(1, len(HEAD) + 1)
+        for row, year in enumerate(view.years, 1):
+            sheet.write_row(row, 0, [getattr(view, name) for name in HEAD])
+            for place, column in enumerate(COLUMNS, len(HEAD)):
+                text = column.text(year)
+                if text is None:
+                    continue
+                sheet.write(row, place, Decimal(text) if column.number else text)
+        sheet.autofit()
+    return written.getvalue()

@@ -1,0 +1,42 @@
+"""The statement of an agreement, year by year: JSON, or a file of one line per contract year."""
+
+from typing import Final, Literal
+
+from contracts.rules.statements import statement
+from market.http.agreements.agreements import TAG
+from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
+from market.http.agreements.statement_views import StatementView, as_csv, as_xlsx
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+from market.http.wire.row_files import CSV, XLSX
+
+
+class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
+    format: Literal["json", "csv", "xlsx"] = "json"
+
+
+@endpoint(
+    "GET",
+    "/v1/agreements/{agreement}/statement",
+    roles=READERS,
+    summary="Read the statement of an agreement",
+    tag=TAG,
+    query=StatementQuery,
+    answer=StatementView,
+    description=(
+        "Quantities and money of each contract year, and its take-or-pay ledger once it was assessed. "
+        "`format=csv` and `format=xlsx` answer a file with the same figures, one line per year."
+    ),
+)
+async def read(call: Call[Nothing, StatementQuery]) -> Answer:
+    agreement, volumes = await load_with_volumes(call)
+    view = StatementView.of(statement(agreement, volumes))
+    if call.query.format == "json":
+        return Answer(body=view, hashed=True)
+    content, media_type = (as_csv(view), CSV) if call.query.format == "csv" else (as_xlsx(view), XLSX)
+    name = f"{view.agreement}.{call.query.format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Answer(body=content, media_type=media_type, headers=headers)
+
+
+HANDLERS: Final = (read,)

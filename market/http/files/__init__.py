@@ -1,0 +1,1 @@
+"""Files of rows: templates, imports and their reports."""

@@ -1,0 +1,213 @@
+"""What files may hold: of each kind the form of a row, who may hand it in, and the command that it asks for.
+
+A row is the body of the kind's own POST, and goes through the same decoder, conversion and command. What the
+path of that POST names stands in the row beside the body.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
+
+from contracts.commands import deliveries as delivery_commands
+from contracts.commands import indices as index_commands
+from contracts.rules.indices import IndexUnit, PublishIndex
+from events.callers import Caller
+from events.contract_events import AssayLodged, IndexPublished
+from events.decision import Request
+from events.desk import Answer, Desk
+from events.envelope import Recorded
+from events.market_events import RecoveredLotListed, RequirementPosted, SupplyOffered
+from events.vocabulary import Denominator, KeyRole
+from market.commands.orders import lot_of
+from market.http.agreements import deliveries
+from market.http.agreements.deliveries import Assay
+from market.http.agreements.index_values import ValueBody
+from market.http.agreements.indices import VALUE
+from market.http.orders import recovered_lots, requirements, supply_offers
+from market.http.orders.requirements import PostRequirement
+from market.http.orders.supplies import PostSupply
+from market.http.wire import examples
+from market.http.wire.access import OPERATORS, TRADERS
+from market.http.wire.ids import DeliveryId, to_text, to_uuid
+from market.rules.refusing.wording import Code, CurrencyCode
+
+KindName = Literal["offers", "lots", "requirements", "index-values", "assays"]
+DELIVERY: Final = "del_0199b3c2d4e57f60a1b2c3d4e5f60718"
+
+
+class IndexValueRow(ValueBody, frozen=True, kw_only=True):
+    """One value of an index, and what the index counts."""
+
+    index: Code
+    currency: CurrencyCode
+    per: Denominator | None = None
+    rate_of: CurrencyCode | None = None
+
+
+class AssayRow(Assay, frozen=True, kw_only=True):
+    """A side's figures of one delivery."""
+
+    delivery: DeliveryId
+
+
+class Give(Protocol):
+    """The command that rows ask for together."""
+
+    def __call__(
+        self, desk: Desk, caller: Caller, rows: Sequence[Any], *, request: Request | None, dry_run: bool
+    ) -> Awaitable[Answer | Sequence[Any]]: ...
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """`shape` is a row's body, `example` one that is documented. `names_market`: rows name a market.
+
+    `rows_max` rows in a line with the same `group` are one command, whose main `fact` is told of as `made`.
+    `subject`: what only one command of a transaction may be about, if anything.
+    """
+
+    name: KindName
+    shape: Any
+    roles: frozenset[KeyRole]
+    example: dict[str, Any]
+    names_market: bool = True
+    fact: type[Struct]
+    give: Give
+    made: Callable[[Recorded], str]
+    rows_max: int = 1
+    group: Callable[[Any], object] = id
+    subject: Callable[[Caller, Any], str | None]
+
+
+def _alone(give: Callable[..., Awaitable[Any]]) -> Give:
+    """Of a command about one row."""
+
+    async def given(
+        desk: Desk, caller: Caller, rows: Sequence[Any], *, request: Request | None, dry_run: bool
+    ) -> Any:
+        (row,) = rows
+        return await give(desk, caller, row, request=request, dry_run=dry_run)
+
+    return given
+
+
+def _lot(caller: Caller, row: PostSupply) -> str | None:
+    return None if row.physical_lot is None else lot_of(caller, row.physical_lot.inside())
+
+
+def _nothing(_caller: Caller, _row: PostRequirement) -> None:
+    return None
+
+
+def _unit(row: IndexValueRow) -> tuple[str, IndexUnit]:
+    return row.index, IndexUnit(currency=row.currency, per=row.per, rate_of=row.rate_of)
+
+
+async def _publish(
+    desk: Desk, caller: Caller, rows: Sequence[IndexValueRow], *, request: Request | None, dry_run: bool
+) -> Answer:
+    index, unit = _unit(rows[0])
+    values = tuple(row.inside() for row in rows)
+    argument = PublishIndex(caller=caller, index=index, unit=unit, values=values)
+    return await index_commands.publish(desk, argument, request=request, dry_run=dry_run)
+
+
+async def _lodge(
+    desk: Desk, caller: Caller, row: AssayRow, *, request: Request | None, dry_run: bool
+) -> Answer:
+    argument = deliveries.lodging(caller, to_uuid(row.delivery), row)
+    return await delivery_commands.lodge(desk, argument, request=request, dry_run=dry_run)
+
+
+def _made_offer(event: Recorded) -> str:
+    assert isinstance(event.data, SupplyOffered)
+    return to_text("offer", event.data.offer)
+
+
+def _made_lot(event: Recorded) -> str:
+    assert isinstance(event.data, RecoveredLotListed)
+    return to_text("lot", event.data.lot)
+
+
+def _made_requirement(event: Recorded) -> str:
+    assert isinstance(event.data, RequirementPosted)
+    return to_text("req", event.data.requirement)
+
+
+def _made_assay(event: Recorded) -> str:
+    assert isinstance(event.data, AssayLodged)
+    return to_text("del", event.data.delivery)
+
+
+def _event(event: Recorded) -> str:
+    return to_text("evt", event.id)
+
+
+_KINDS: Final = (
+    Kind(
+        name="offers",
+        shape=PostSupply,
+        roles=TRADERS,
+        example=examples.OFFER,
+        fact=SupplyOffered,
+        give=_alone(supply_offers.give),
+        made=_made_offer,
+        subject=_lot,
+    ),
+    Kind(
+        name="lots",
+        shape=PostSupply,
+        roles=TRADERS,
+        example=examples.LOT,
+        fact=RecoveredLotListed,
+        give=_alone(recovered_lots.give),
+        made=_made_lot,
+        subject=_lot,
+    ),
+    Kind(
+        name="requirements",
+        shape=PostRequirement,
+        roles=TRADERS,
+        example=examples.REQUIREMENT,
+        fact=RequirementPosted,
+        give=_alone(requirements.give),
+        made=_made_requirement,
+        subject=_nothing,
+    ),
+    Kind(
+        name="index-values",
+        shape=IndexValueRow,
+        roles=OPERATORS,
+        example={"index": "ndpr-oxide", "currency": "USD", "per": "oxide", **VALUE},
+        names_market=False,
+        fact=IndexPublished,
+        give=_publish,
+        made=_event,
+        rows_max=100,
+        group=_unit,
+        subject=lambda _, row: row.index,
+    ),
+    Kind(
+        name="assays",
+        shape=AssayRow,
+        roles=TRADERS,
+        example={"delivery": DELIVERY, **deliveries.ASSAY},
+        names_market=False,
+        fact=AssayLodged,
+        give=_alone(_lodge),
+        made=_made_assay,
+        subject=lambda _, row: row.delivery,
+    ),
+)
+KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _KINDS}
+IMPORTERS: Final = TRADERS | OPERATORS
+
+
+def place_in(kind: Kind, pointer: str) -> tuple[int | None, str]:
+    """Which of a command's rows a refusal's pointer is about, None for all, and the pointer into it."""
+    if kind.rows_max == 1:
+        return 0, pointer
+    head, _, rest = pointer.removeprefix("/values/").partition("/")
+    if not pointer.startswith("/values/") or not head.isdecimal():
+        return None, pointer
+    return int(head), "/first_day" if rest.startswith("period") else f"/{rest}"

@@ -1,0 +1,1 @@
+"""Passports, transformations, lineage, twins, forecasts of returns, and the CRMA monitor."""

@@ -1,0 +1,120 @@
+"""What the door says of suppliers: where what was bought comes from, as a body, as rows and as bars."""
+
+from typing import Final, Self
+
+from events.passport_terms import OriginStage
+from events.vocabulary import MICRO
+from market.http.materials.crma_views import SUM_KG, PeriodView, SumKg
+from market.http.wire.ids import FacilityId, OrganisationId, Prefix, to_text
+from market.http.wire.material import Body
+from market.http.wire.numbers import PERCENT, Percent
+from market.http.wire.sheets import Bar, Kind, Sheet
+from market.rules.crma.suppliers import MappedStage, Source
+
+PREFIXES: Final[dict[Source, Prefix]] = {
+    "passport": "pass",
+    "offer": "offer",
+    "lot": "lot",
+    "declaration": "vol",
+}
+MAP_NOTE: Final = (
+    "Where what was bought was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24. An "
+    "empty country: the supplier did not answer. An empty supplier: bought elsewhere, as one's own "
+    "declaration says."
+)
+MAP_LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
+    ("inside", "bought here"),
+    ("inside_declared", "declared"),
+    ("open", "did not answer, bought here"),
+    ("open_declared", "declared"),
+)
+ANSWERS: Final[dict[bool, tuple[Kind, Kind]]] = {
+    True: ("inside", "inside_declared"),
+    False: ("open", "open_declared"),
+}
+"""Bars of what was bought here, and of what was declared: where the supplier answered, and where not."""
+
+
+class MappedView(Body, frozen=True, kw_only=True):
+    """A part of an element of a lot. `country` null with `did_not_answer`: a legal state.
+
+    `source` says where the answer stands, `reference` in which passport, order or declaration. `supplier`
+    null: it was bought elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and
+    `document` what it rests on.
+    """
+
+    supplier: OrganisationId | None
+    supplier_name: str | None
+    element: str
+    stage: OriginStage
+    did_not_answer: bool
+    country: str | None
+    share_percent: Percent
+    mass_kg: SumKg
+    facility: FacilityId | None
+    site: str | None
+    strategic_project: bool
+    source: Source
+    reference: str
+    document: str | None = None
+
+    @classmethod
+    def of(cls, value: MappedStage, name: str | None, document: str | None = None) -> Self:
+        return cls(
+            supplier=None if value.supplier is None else to_text("org", value.supplier),
+            supplier_name=name,
+            element=value.element,
+            stage=value.stage,
+            did_not_answer=value.country is None,
+            country=value.country,
+            share_percent=PERCENT.text(value.share_ppb),
+            mass_kg=SUM_KG.text(value.mass_mg),
+            facility=None if value.facility is None else to_text("fac", value.facility),
+            site=value.site,
+            strategic_project=value.strategic_project,
+            source=value.source,
+            reference=to_text(PREFIXES[value.source], value.reference),
+            document=document,
+        )
+
+
+class SupplierMapView(PeriodView, frozen=True, kw_only=True):
+    stages: tuple[MappedView, ...]
+
+
+def map_sheet(view: SupplierMapView) -> Sheet:
+    names = MappedView.__struct_fields__
+    masses: dict[tuple[str, str, str], dict[bool, int]] = {}
+    for each in view.stages:
+        place = (each.element, each.stage, each.country or "did not answer")
+        of = masses.setdefault(place, {})
+        declared = each.source == "declaration"
+        of[declared] = of.get(declared, 0) + SUM_KG.parse(each.mass_kg)
+    return Sheet(
+        name="crma-supplier-map",
+        title=f"Suppliers from {view.since} to before {view.until}",
+        note=MAP_NOTE,
+        head=names,
+        rows=tuple(tuple(_cell(getattr(each, name)) for name in names) for each in view.stages),
+        key="kg of the element, by stage and country",
+        legend=MAP_LEGEND,
+        bars=tuple(
+            Bar(
+                label=f"{element} {stage} {country}",
+                parts=tuple(
+                    (kind, of.get(declared, 0))
+                    for declared, kind in zip(
+                        (False, True), ANSWERS[country != "did not answer"], strict=True
+                    )
+                ),
+            )
+            for (element, stage, country), of in sorted(masses.items())
+        ),
+        whole=max((sum(of.values()) for of in masses.values()), default=MICRO),
+    )
+
+
+def _cell(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)

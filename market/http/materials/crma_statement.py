@@ -1,0 +1,136 @@
+"""The statement of recycled content in a product's magnets (Regulation (EU) 2024/1252, Article 29)."""
+
+from datetime import date
+from typing import Annotated, Final, Self
+
+from msgspec import Meta, Struct
+
+from contracts.rules.days import day_of
+from events.vocabulary import PPB
+from market.http.materials.crma import TAG, dated_rules
+from market.http.materials.passports import load
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.wire.ids import PassportId, to_text
+from market.http.wire.material import Body, check_days
+from market.http.wire.numbers import GRAMS, PERCENT, Grams, Percent
+from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
+from market.rules.crma.dated import rules_on
+from market.rules.crma.statement import Duty, StatedShare, Statement, statement
+
+NOTE: Final = (
+    "Share of each element in the magnets that was recovered from post-consumer waste; pre-consumer stands "
+    "apart. An empty share: the passport states none."
+)
+
+
+class StatementQuery(Struct, frozen=True, kw_only=True):
+    on: Annotated[date | None, Meta(description="The day whose rules apply; today where none is named.")] = (
+        None
+    )
+    format: Annotated[Shape | None, Meta(description="Instead of an Accept header.")] = None
+
+    def __post_init__(self) -> None:
+        check_days(self)
+
+
+class StatedShareView(Body, frozen=True, kw_only=True):
+    """`mass_g` in the magnets, null where not every magnet states the element; shares null where the passport
+    states none. `counted_percent`: what counts by the rules of the day."""
+
+    element: str
+    mass_g: Grams | None
+    post_consumer_percent: Percent | None
+    pre_consumer_percent: Percent | None
+    counted_percent: Percent | None
+
+    @classmethod
+    def of(cls, value: StatedShare) -> Self:
+        return cls(
+            element=value.element,
+            mass_g=GRAMS.text_optional(value.mass_mg),
+            post_consumer_percent=PERCENT.text_optional(value.post_consumer_ppb),
+            pre_consumer_percent=PERCENT.text_optional(value.pre_consumer_ppb),
+            counted_percent=PERCENT.text_optional(value.counted_ppb),
+        )
+
+
+class CrmaStatementView(Body, frozen=True, kw_only=True):
+    """`duty`: whether who places the product on the market has to state this on the day of the rules.
+
+    `magnets_g` of the types that count; `counted`: kinds of recycled content that do.
+    """
+
+    passport: PassportId
+    version: int
+    rules_as_of: date
+    duty: Duty
+    magnets_g: Grams
+    above_g: Grams
+    counted: tuple[str, ...]
+    shares: tuple[StatedShareView, ...]
+
+    @classmethod
+    def of(cls, value: Statement, passport: str, version: int, day: date) -> Self:
+        return cls(
+            passport=passport,
+            version=version,
+            rules_as_of=day,
+            duty=value.duty,
+            magnets_g=GRAMS.text(value.magnets_mg),
+            above_g=GRAMS.text(value.above_mg),
+            counted=value.counted,
+            shares=tuple(map(StatedShareView.of, value.shares)),
+        )
+
+
+@endpoint(
+    "GET",
+    "/v1/passports/{passport}/crma-statement",
+    roles=READERS,
+    summary="Read the statement of recycled content of a product's magnets",
+    tag=TAG,
+    query=StatementQuery,
+    answer=CrmaStatementView,
+    shapes=SHAPES,
+    description=(
+        "Article 29: the post-consumer share of Nd, Dy, Pr, Tb, B, Sm, Ni and Co in products with more than "
+        "0.2 kg of magnets; pre-consumer apart. For who may read the passport; without magnets there is none."
+    ),
+)
+async def read(call: Call[Nothing, StatementQuery]) -> Answer:
+    _, _, seen = await load(call)
+    day = call.query.on or day_of(call.door.clock())
+    found = statement(seen.content, rules_on(dated_rules(), day))
+    if found is None:
+        raise not_found()
+    view = CrmaStatementView.of(found, to_text("pass", seen.passport), seen.version, day)
+    return answer(call, view, _sheet(view, found), call.query.format)
+
+
+def _sheet(view: CrmaStatementView, of: Statement) -> Sheet:
+    names = StatedShareView.__struct_fields__
+    stated = [
+        (each.element, each.post_consumer_ppb, each.pre_consumer_ppb)
+        for each in of.shares
+        if each.post_consumer_ppb is not None and each.pre_consumer_ppb is not None
+    ]
+    return Sheet(
+        name=f"{view.passport}-crma-statement",
+        title=f"Recycled content of the magnets of {view.passport}",
+        note=NOTE,
+        head=names,
+        rows=tuple(tuple(getattr(each, name) for name in names) for each in view.shares),
+        key="green: post-consumer · ochre: pre-consumer · grey: not recycled",
+        bars=tuple(
+            Bar(
+                label=f"{element} {PERCENT.text(post_ppb)} %",
+                parts=(("inside", post_ppb), ("outside", pre_ppb), ("open", PPB - post_ppb - pre_ppb)),
+            )
+            for element, post_ppb, pre_ppb in stated
+        ),
+        whole=PPB,
+    )
+
+
+HANDLERS: Final = (read,)

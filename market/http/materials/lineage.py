@@ -1,0 +1,176 @@
+"""What a lot was made of, element by element, and what became of it."""
+
+from functools import partial
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from events.vocabulary import ProductForm
+from market.http.materials import lineage_page
+from market.http.materials.passports import TAG, load, viewer
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
+from market.http.wire.ids import OrganisationId, PassportId, TransformationId, to_text
+from market.http.wire.loading import COST, RATE, BookLoads
+from market.http.wire.material import Body
+from market.http.wire.numbers import PERCENT, TONNES
+from market.http.wire.reads import as_desk, own
+from market.http.wire.sheets import POLICY, accepted
+from market.rules.passport import PassportStatus
+from market.rules.passports.lineage import (
+    DEPTH_MAX,
+    NODES_MAX,
+    Direction,
+    Lineage,
+    LineageNode,
+    SourceShare,
+    disclosed,
+    provenance,
+)
+from market.rules.viewers import Viewer
+from market.store import lineage as store
+
+LineageShape = Literal["json", "html"]
+SHAPES: Final[dict[LineageShape, str]] = {"json": JSON, "html": "text/html"}
+
+
+class LineageQuery(Struct, frozen=True, kw_only=True):
+    """Query of a lineage: `depth` counts transformations."""
+
+    direction: Direction = "up"
+    depth: Annotated[int, Meta(ge=1, le=DEPTH_MAX)] = DEPTH_MAX
+    format: (
+        Annotated[LineageShape, Meta(description="Instead of the Accept header; without either, JSON.")]
+        | None
+    ) = None
+
+
+class NodeView(Body, frozen=True, kw_only=True):
+    """`depth`: transformations away; `transformation` made the lot, null where no passport went into it.
+
+    `owner` is null where this reader is not told it.
+    """
+
+    passport: PassportId
+    depth: int
+    form: ProductForm
+    lot_number: str
+    transformation: TransformationId | None
+    net_wet_t: str
+    status: PassportStatus
+    corrections: int
+    owner: OrganisationId | None
+
+    @classmethod
+    def of(cls, node: LineageNode, owner: UUID | None) -> "NodeView":
+        return cls(
+            passport=to_text("pass", node.passport),
+            depth=node.depth,
+            form=node.form,
+            lot_number=node.lot_number,
+            transformation=None if node.transformation is None else to_text("tra", node.transformation),
+            net_wet_t=TONNES.text(node.net_wet_g),
+            status=node.status,
+            corrections=node.corrections,
+            owner=None if owner is None else to_text("org", owner),
+        )
+
+
+class ShareView(Body, frozen=True, kw_only=True):
+    """How much of the element comes of `passport`; null: of lots that are not shown to this reader.
+
+    `further`: what that was made of in its turn was not followed. Shares of an element add up to 100 %.
+    """
+
+    element: str
+    passport: PassportId | None
+    share_percent: str
+    further: bool
+
+    @classmethod
+    def of(cls, share: SourceShare) -> "ShareView":
+        return cls(
+            element=share.element,
+            passport=None if share.passport is None else to_text("pass", share.passport),
+            share_percent=PERCENT.text(share.share_ppb),
+            further=share.further,
+        )
+
+
+class LineageView(Body, frozen=True, kw_only=True):
+    """`nodes` by depth; `withheld` lots are not shown; `cut`: more nodes lie beyond those that were followed.
+
+    `sources` of an upward lineage only.
+    """
+
+    direction: Direction
+    nodes: tuple[NodeView, ...]
+    withheld: int
+    cut: bool
+    sources: tuple[ShareView, ...]
+
+
+@endpoint(
+    "GET",
+    "/v1/passports/{passport}/lineage",
+    roles=READERS,
+    summary="Where a lot comes from, or what became of it",
+    tag=TAG,
+    query=LineageQuery,
+    answer=LineageView,
+    shapes=(SHAPES["html"],),
+    cost=COST,
+    description=f"At most {DEPTH_MAX} transformations and {NODES_MAX:,} nodes away. An organisation is shown "
+    "lots that it issued, owns or holds, and led downwards through its own transformations. Each share of an "
+    "element is exact to a part per billion, by largest remainder at each transformation. `format=html`, or "
+    f"the Accept header, takes it as a page with the graph. {RATE}",
+)
+async def read(call: Call[Nothing, LineageQuery]) -> Answer:
+    row, _, seen = await load(call)
+    async with as_desk(call) as connection:
+        found = await store.walk(
+            connection,
+            row.passport,
+            call.query.direction,
+            depth=call.query.depth,
+            nodes_max=NODES_MAX,
+            organisation=own(call.caller),
+        )
+    shape = call.query.format or accepted(call.header(b"accept"), SHAPES)
+    loads: BookLoads = call.state.loads
+    body = await loads.work(partial(told, found, viewer(call), seen.owner, call.query.direction, shape))
+    headers = {"Vary": "Accept"} | ({"Content-Security-Policy": POLICY} if shape == "html" else {})
+    return Answer(body=body, media_type=SHAPES[shape], headers=headers)
+
+
+def told(
+    found: Lineage, who: Viewer, root_owner: UUID | None, direction: Direction, shape: LineageShape
+) -> bytes:
+    """Computed and encoded in a thread: thousands of lots would hold up every other request."""
+    shown = [node for node in found.nodes if node.concerns(who)]
+    if not shown or shown[0].passport != found.root:
+        shown.insert(0, replace(found.nodes[0], transformation=None))
+    sources: tuple[SourceShare, ...] = ()
+    if direction == "up":
+        sources = disclosed(provenance(found), {node.passport for node in shown})
+
+    def owner(node: LineageNode) -> UUID | None:
+        return root_owner if node.passport == found.root else node.seen_owner(who)
+
+    if shape == "html":
+        return lineage_page.page(found, shown, sources, direction, owner)
+    return msgspec.json.encode(
+        LineageView(
+            direction=direction,
+            nodes=tuple(NodeView.of(node, owner(node)) for node in shown),
+            withheld=len(found.nodes) - len(shown),
+            cut=found.cut,
+            sources=tuple(map(ShareView.of, sources)),
+        )
+    )
+
+
+HANDLERS: Final = (read,)

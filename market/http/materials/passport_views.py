@@ -1,0 +1,163 @@
+"""Passports as whoever looks may see them."""
+
+from datetime import date, datetime
+from typing import Any, Final, Literal, Self
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.material_events import (
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+)
+from events.passport_terms import RetireReason
+from events.vocabulary import ProductForm
+from market.http.materials.passport_terms import ElementShare, MagnetRecord, PassportTerms
+from market.http.wire.ids import (
+    AgreementId,
+    DeliveryId,
+    EventId,
+    OrganisationId,
+    PassportId,
+    Prefix,
+    TransformationId,
+    to_text,
+)
+from market.http.wire.material import Body
+from market.http.wire.numbers import TONNES
+from market.rules.passport import PassportStatus
+from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier
+from market.store.passports import PassportStep
+
+StepKind = Literal["issued", "transferred", "drawn", "corrected", "retired"]
+
+
+class PassportView(Body, frozen=True, kw_only=True):
+    """A passport as it stands, corrections applied. Null is what this `tier` of reader is not shown.
+
+    `stated_by` is the event that stated the content: a correction refers to it.
+    """
+
+    id: PassportId
+    tier: Tier
+    content: PassportTerms
+    status: PassportStatus
+    retired: RetireReason | None
+    version: int
+    corrections: int
+    stated_by: EventId
+    issued_at: datetime
+    organisation: OrganisationId | None
+    owner: OrganisationId | None
+    holder: OrganisationId | None
+    remaining_wet_t: str | None
+    transformation: TransformationId | None
+
+    @classmethod
+    def of(cls, seen: SeenPassport) -> Self:
+        return cls(
+            id=to_text("pass", seen.passport),
+            tier=seen.tier,
+            content=PassportTerms.outside(seen.content),
+            status=seen.status,
+            retired=seen.retired,
+            version=seen.version,
+            corrections=seen.corrections,
+            stated_by=to_text("evt", seen.stated_by),
+            issued_at=seen.issued_at,
+            organisation=None if seen.organisation is None else to_text("org", seen.organisation),
+            owner=None if seen.owner is None else to_text("org", seen.owner),
+            holder=None if seen.holder is None else to_text("org", seen.holder),
+            remaining_wet_t=None
+            if seen.drawn_g is None
+            else TONNES.text(seen.content.net_wet_g - seen.drawn_g),
+            transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
+        )
+
+
+class LabelView(Body, frozen=True, kw_only=True):
+    """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29)."""
+
+    id: PassportId
+    form: ProductForm
+    net_wet_t: str
+    magnets: MagnetRecord
+    recycled: tuple[ElementShare, ...]
+    corrections: int
+    issued_at: datetime
+
+    @classmethod
+    def of(cls, label: MagnetLabel) -> Self:
+        return cls(
+            id=to_text("pass", label.passport),
+            form=label.form,
+            net_wet_t=TONNES.text(label.net_wet_g),
+            magnets=MagnetRecord.outside(label.magnets),
+            recycled=tuple(map(ElementShare.outside, label.recycled)),
+            corrections=label.corrections,
+            issued_at=label.issued_at,
+        )
+
+
+class StepView(Body, frozen=True, kw_only=True):
+    """One fact of a passport. `content` is what this fact stated; `stands` when no correction came after."""
+
+    version: int
+    event: EventId
+    at: datetime
+    kind: StepKind
+    stands: bool = False
+    content: PassportTerms | None = None
+    corrects: EventId | None = None
+    reason: str | None = None
+    note: str | None = None
+    owner: OrganisationId | None = None
+    holder: OrganisationId | None = None
+    transferred_on: date | None = None
+    agreement: AgreementId | None = None
+    delivery: DeliveryId | None = None
+    transformation: TransformationId | None = None
+    drawn_wet_t: str | None = None
+
+    @classmethod
+    def of(cls, step: PassportStep, fact: Struct, stated_by: UUID) -> Self:
+        """`fact`: what the viewer may see of that of the step."""
+
+        def found(member: str) -> Any:
+            return getattr(fact, member, None)
+
+        def named(prefix: Prefix, member: str) -> str | None:
+            value = found(member)
+            return None if value is None else to_text(prefix, value)
+
+        content, drawn_g = found("content"), found("net_wet_g")
+        return cls(
+            version=step.version,
+            event=to_text("evt", step.event),
+            at=step.at,
+            kind=_KINDS[type(step.fact)],
+            stands=step.event == stated_by,
+            content=None if content is None else PassportTerms.outside(content),
+            corrects=named("evt", "corrects"),
+            reason=found("reason"),
+            note=found("note"),
+            owner=named("org", "owner"),
+            holder=named("org", "holder"),
+            transferred_on=found("transferred_on"),
+            agreement=named("agr", "agreement"),
+            delivery=named("del", "delivery"),
+            transformation=named("tra", "transformation"),
+            drawn_wet_t=None if drawn_g is None else TONNES.text(drawn_g),
+        )
+
+
+_KINDS: Final[dict[type[Struct], StepKind]] = {
+    PassportIssued: "issued",
+    PassportTransferred: "transferred",
+    PassportDrawn: "drawn",
+    PassportCorrected: "corrected",
+    PassportRetired: "retired",
+}

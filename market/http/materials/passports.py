@@ -1,0 +1,301 @@
+"""Material passports: issue, transfer, correct, retire; read them, their history, and what is public of
+them."""
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from events.material_events import PassportIssued
+from events.passport_terms import RetireReason
+from market.commands import passports as commands
+from market.http.materials.passport_examples import PASSPORT
+from market.http.materials.passport_terms import PassportTerms
+from market.http.materials.passport_views import LabelView, PassportView, StepView
+from market.http.wire import lists
+from market.http.wire.access import KEEPERS, PUBLIC, READERS
+from market.http.wire.contract_steps import given
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import EventId, OrganisationId, PassportId, to_text, to_uuid
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body, Dated
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_caller, as_desk, own, sees_all
+from market.http.wire.receipts import Accepted, Done
+from market.rules.passport import Passport
+from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.refusing.wording import LongText
+from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
+from market.rules.visibility.passport_visibility import (
+    MagnetLabel,
+    SeenPassport,
+    see_label,
+    see_material,
+    see_passport,
+)
+from market.store import passports as store
+
+TAG: Final = "Passports"
+
+ORGANISATION: Final = "org_0199b3c2d4e57f60a1b2c3d4e5f60718"
+EVENT: Final = "evt_0199b3c2d4e57f60a1b2c3d4e5f60718"
+
+
+class PassportAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run of an issue."""
+
+    id: PassportId | None
+    version: int | None = None
+
+
+class TransferTerms(Dated, frozen=True, kw_only=True):
+    """Title goes to `owner`, the goods to `holder`, or to the owner where none is named."""
+
+    owner: OrganisationId
+    holder: OrganisationId | None = None
+    transferred_on: date
+
+
+class CorrectionTerms(Body, frozen=True, kw_only=True):
+    """`corrects`: the event that stated what stands; `content`: the whole of it, as it should have been."""
+
+    corrects: EventId
+    reason: LongText
+    content: PassportTerms
+
+
+class RetirementTerms(Body, frozen=True, kw_only=True):
+    """Why nothing is made of the lot any more."""
+
+    reason: RetireReason
+    note: LongText | None = None
+
+
+class PassportQuery(PageQuery, frozen=True, kw_only=True):
+    """Query of the list of passports."""
+
+    status: (
+        Annotated[Literal["live", "consumed", "retired"], Meta(description="Only those that stand so.")]
+        | None
+    ) = None
+
+
+step_endpoint: Final = partial(
+    endpoint, "POST", roles=KEEPERS, tag=TAG, query=DryRun, status=201, idempotent=True
+)
+
+
+@step_endpoint(
+    "/v1/passports",
+    summary="Issue a passport",
+    body=PassportTerms,
+    answer=PassportAccepted,
+    description="For a lot at a facility of one's own that no other passport went into. Recycled shares, "
+    "origin, footprint and what was booked each name a document that supports them.",
+    example=PASSPORT,
+)
+async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
+    argument = IssuePassport(caller=call.caller, passport=call.door.desk.new_id(), content=call.body.inside())
+    outcome = await given(call, commands.issue, argument)
+    found = None if outcome.validated_only else to_text("pass", outcome.fact(PassportIssued).passport)
+    return Answer(
+        body=PassportAccepted(id=found, version=1, **outcome.accepted()),
+        status=outcome.status,
+        version=None if found is None else 1,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"/v1/passports/{found}"},
+    )
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/transfers",
+    summary="Transfer a passport",
+    body=TransferTerms,
+    answer=PassportAccepted,
+    versioned=True,
+    description="By the owner. With an accepted delivery a passport goes to the buyer by itself.",
+    example={"owner": ORGANISATION, "transferred_on": "2026-02-20"},
+)
+async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
+    argument = TransferPassport(
+        caller=call.caller,
+        passport=call.ids["passport"],
+        expected_version=call.expected_version,
+        owner=to_uuid(call.body.owner),
+        holder=None if call.body.holder is None else to_uuid(call.body.holder),
+        transferred_on=call.body.transferred_on,
+    )
+    return _stepped(call, await given(call, commands.transfer, argument))
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/corrections",
+    summary="Correct a passport",
+    body=CorrectionTerms,
+    answer=PassportAccepted,
+    versioned=True,
+    description="By who issued it. Readers see the corrected content, and both in the history. What a "
+    "transformation rests on stays as it is.",
+    example={"corrects": EVENT, "reason": "the laboratory withdrew its report", "content": PASSPORT},
+)
+async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
+    argument = CorrectPassport(
+        caller=call.caller,
+        passport=call.ids["passport"],
+        expected_version=call.expected_version,
+        corrects=to_uuid(call.body.corrects),
+        reason=call.body.reason,
+        content=call.body.content.inside(),
+    )
+    return _stepped(call, await given(call, commands.correct, argument))
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/retirements",
+    summary="Retire a passport",
+    body=RetirementTerms,
+    answer=PassportAccepted,
+    versioned=True,
+    description="By the owner: what is left of the lot leaves the loop. A retired passport stays readable.",
+    example={"reason": "installed", "note": "built into wind turbines of one park"},
+)
+async def retire(call: Call[RetirementTerms, DryRun]) -> Answer:
+    argument = RetirePassport(
+        caller=call.caller,
+        passport=call.ids["passport"],
+        expected_version=call.expected_version,
+        reason=call.body.reason,
+        note=call.body.note,
+    )
+    return _stepped(call, await given(call, commands.retire, argument))
+
+
+def _stepped(call: Call[Any, DryRun], outcome: Done) -> Answer:
+    version = call.expected_version + 1
+    return Answer(
+        body=PassportAccepted(
+            id=to_text("pass", call.ids["passport"]), version=version, **outcome.accepted()
+        ),
+        status=outcome.status,
+        version=None if outcome.validated_only else version,
+        replayed=outcome.replayed,
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/passports",
+    roles=READERS,
+    summary="List passports",
+    tag=TAG,
+    query=PassportQuery,
+    answer=Listing[PassportView],
+    description="Those that one has issued, owns or holds, the newest first; operators and auditors see all.",
+)
+async def index(call: Call[Nothing, PassportQuery]) -> Answer:
+    async with as_caller(call) as connection:
+        page = await store.list_passports(
+            connection,
+            own(call.caller),
+            status=call.query.status,
+            after=lists.after(call, UUID),
+            limit=lists.limit(call),
+        )
+    who = viewer(call)
+
+    def view(row: Passport) -> PassportView | None:
+        seen = see_passport(row, who)
+        return None if seen is None else PassportView.of(seen)
+
+    return lists.answer(call, page.items, more=page.more, key=lambda row: row.passport, view=view)
+
+
+def viewer(call: Call[Any, Any]) -> Viewer:
+    caller = call.caller
+    if not sees_all(caller):
+        return OrganisationViewer(organisation=caller.organisation)
+    return AuditorViewer() if "auditor" in caller.roles else OperatorViewer(cut=0)
+
+
+async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPassport]:
+    """The passport in the path, whether the caller has bought its lot, and what it may see of it."""
+    passport = call.ids["passport"]
+    lane = call.door.desk.lane("materials", passport).lane
+    async with as_desk(call) as connection:
+        row = await store.load_passport(connection, passport)
+        bought = row is not None and await store.bought(connection, call.caller.organisation, lane, passport)
+    counterparties = frozenset({call.caller.organisation} if bought else ())
+    seen = None if row is None else see_passport(row, viewer(call), counterparties)
+    if row is None or seen is None:
+        raise not_found()
+    return row, counterparties, seen
+
+
+@endpoint(
+    "GET",
+    "/v1/passports/{passport}",
+    roles=READERS,
+    summary="Read a passport",
+    tag=TAG,
+    answer=PassportView,
+    etagged=True,
+    description="Whole for its owner, its holder, operators and auditors; what it states for who issued it; "
+    "without its suppliers for the buyer of a confirmed match over its lot, or of a delivery of it.",
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    row, _, seen = await load(call)
+    return Answer(body=PassportView.of(seen), version=row.version)
+
+
+@endpoint(
+    "GET",
+    "/v1/passports/{passport}/history",
+    roles=READERS,
+    summary="What was said of a passport",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[StepView],
+    description="Every fact in its order: what was stated first beside what stands now.",
+)
+async def history(call: Call[Nothing, PageQuery]) -> Answer:
+    row, counterparties, _ = await load(call)
+    async with as_desk(call) as connection:
+        page = await store.list_steps(
+            connection, row.passport, after=lists.after(call, int), limit=lists.limit(call)
+        )
+    who = viewer(call)
+
+    def view(step: store.PassportStep) -> StepView | None:
+        fact = see_material(step.fact, who, row, counterparties)
+        return None if fact is None else StepView.of(step, fact, row.stated_by)
+
+    return lists.answer(call, page.items, more=page.more, key=lambda step: step.version, view=view)
+
+
+@endpoint(
+    "GET",
+    "/v1/passports/{passport}/label",
+    roles=PUBLIC,
+    summary="What everybody may see of magnets",
+    tag=TAG,
+    answer=LabelView,
+    description="Where the data carrier of a product leads: Articles 28 and 29 of Regulation (EU) 2024/1252. "
+    "Of a passport without magnets nothing is public.",
+)
+async def label(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(body=LabelView.of(await load_label(call)))
+
+
+async def load_label(call: Call[Any, Any]) -> MagnetLabel:
+    """What everybody may see of the passport in the path."""
+    async with as_desk(call) as connection:
+        row = await store.load_passport(connection, call.ids["passport"])
+    found = None if row is None else see_label(row)
+    if found is None:
+        raise not_found()
+    return found
+
+
+HANDLERS: Final = (issue, index, read, history, label, transfer, correct, retire)

@@ -1,0 +1,245 @@
+"""A passport in the shape of Catena-X: aspect model `io.catenax.generic.digital_product_passport` 6.1.0.
+
+The model asks for more than a passport of material states. What nobody states has the value that says so, and
+its JSON Pointer stands in the additional data.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from events.fractions import PPB_PER_PERCENT, decimal_text
+from events.passport_terms import ClaimEvidence, ElementShare, MagnetRecord
+from events.vocabulary import GRAMS_PER_KG, RARE_EARTHS, Composition, Footprint
+from market.http.materials.passport_terms import ElementShare as ElementShareView
+from market.http.materials.passport_terms import MagnetRecord as MagnetRecordView
+from market.http.materials.passport_terms import PassportTerms
+from market.http.wire.ids import to_text
+from market.rules.passports.data_carriers import stated_link
+from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport
+
+Part = dict[str, Any]
+
+MODEL: Final = "urn:samm:io.catenax.generic.digital_product_passport:6.1.0#DigitalProductPassport"
+NO_COMPANY: Final = "BPNL000000000000"
+NO_EORI: Final = "ZZ0"
+NO_END: Final = "9999-12-31"
+NO_PASSPORT: Final = UUID(int=0).urn
+CRITICAL: Final = frozenset((*RARE_EARTHS, "B", "Co", "Ga", "Nb"))
+"""Analytes that Annex II of Regulation (EU) 2024/1252 names."""
+CATEGORIES: Final = {
+    "composition": "Material and Substance Information",
+    "origin": "Supply Chain Information",
+    "footprint": "Environmental Impact",
+    "recycled": "Environmental Impact",
+    "booked": "Environmental Impact",
+}
+UNSTATED: Final = (
+    "/metadata/economicOperatorId",
+    "/metadata/expirationDate",
+    "/metadata/predecessor",
+    "/operation/manufacturer/manufacturer",
+    "/operation/import",
+    "/handling",
+    "/characteristics/physicalDimension/grossWeight",
+    "/characteristics/physicalDimension/grossVolume",
+    "/characteristics/physicalDimension/volume",
+    "/commercial/recallInformation",
+    "/materials/substancesOfConcern",
+    "/sustainability/status",
+)
+"""What no passport of material states, by the pointers of the document."""
+
+
+def of_passport(seen: SeenPassport) -> Part:
+    """Nothing that this viewer's `GET /v1/passports/{id}` does not hold."""
+    content = seen.content
+    terms = PassportTerms.outside(content)
+    more = [
+        _more("tier", "Who the export was made for", seen.tier),
+        _more("custody", "Custody model of ISO 22095", content.custody),
+        *(
+            _more(name, described, msgspec.json.encode(getattr(terms, name)).decode())
+            for name, described in (
+                ("composition", "Composition with its basis and what is below detection, as JSON"),
+                ("origin", "Origin by stage, as JSON"),
+                ("recycled", "Post- and pre-consumer share by element, as JSON"),
+                ("booked", "Shares that were bought apart from the material, as JSON"),
+                ("certificates", "Certificates with their validity, as JSON"),
+                ("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON"),
+            )
+            if getattr(terms, name)
+        ),
+    ]
+    return {
+        "metadata": _metadata(seen.passport, seen.version, _status(seen), seen.issued_at),
+        "identification": {
+            "batch": [{"key": "batchId", "value": content.lot_number}],
+            **_identification(seen.passport, content.form, content.magnets),
+        },
+        **_unstated(content.net_wet_g),
+        "materials": {
+            "substancesOfConcern": {"applicable": False, "content": []},
+            "materialComposition": _materials(content.composition, content.recycled),
+        },
+        "sustainability": _sustainability(content.footprint),
+        "sources": [_source(each) for each in content.evidence],
+        "additionalData": [*more, _placeholders(*UNSTATED)],
+    }
+
+
+def of_label(label: MagnetLabel) -> Part:
+    """What everybody may see: magnets and post-consumer shares."""
+    magnets = msgspec.json.encode(MagnetRecordView.outside(label.magnets)).decode()
+    recycled = msgspec.json.encode(tuple(map(ElementShareView.outside, label.recycled))).decode()
+    return {
+        "metadata": _metadata(label.passport, label.corrections + 1, None, label.issued_at),
+        "identification": _identification(label.passport, label.form, label.magnets),
+        **_unstated(label.net_wet_g),
+        "materials": {
+            "substancesOfConcern": {"applicable": False, "content": []},
+            "materialComposition": {"applicable": False, "content": []},
+        },
+        "sustainability": _sustainability(None),
+        "sources": [],
+        "additionalData": [
+            _more("tier", "Who the export was made for", "public"),
+            _more("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON", magnets),
+            _more("recycled", "Post-consumer share by element, Article 29 of it, as JSON", recycled),
+            _placeholders(*UNSTATED, "/materials/materialComposition"),
+        ],
+    }
+
+
+def _metadata(passport: UUID, version: int, status: str | None, issued_at: datetime) -> Part:
+    return {
+        "version": str(version),
+        "specVersion": MODEL,
+        **({} if status is None else {"status": status}),
+        "expirationDate": NO_END,
+        "issueDate": f"{issued_at:%Y-%m-%d}",
+        "economicOperatorId": NO_COMPANY,
+        "passportIdentifier": passport.urn,
+        "predecessor": NO_PASSPORT,
+        "backupReference": "the record of the materials stream, kept for ever",
+        "language": "en",
+    }
+
+
+def _status(seen: SeenPassport) -> str:
+    if seen.retired == "issued_in_error":
+        return "invalid"
+    return "expired" if seen.status == "retired" else "approved"
+
+
+def _identification(passport: UUID, form: str, magnets: MagnetRecord | None) -> Part:
+    link = stated_link(magnets)
+    gtin = None if link is None else link.gtin
+    return {
+        "type": {"manufacturerPartId": to_text("pass", passport), "nameAtManufacturer": form},
+        "codes": [] if gtin is None else [{"key": "GTIN", "value": gtin}],
+        "dataCarrier": {
+            "carrierType": "none" if magnets is None else magnets.data_carrier.kind,
+            "carrierLayout": "none" if magnets is None else magnets.data_carrier.address,
+        },
+        "classification": [{"classificationStandard": "Lodestone product form", "classificationID": form}],
+    }
+
+
+def _unstated(net_wet_g: int) -> Part:
+    """Weight, and the parts of the model that a passport of material has nothing to say to."""
+    weight = {"value": _decimal(net_wet_g, GRAMS_PER_KG), "unit": "unit:kilogram"}
+    no_volume = {"value": 0, "unit": "unit:cubicMetre"}
+    return {
+        "operation": {
+            "manufacturer": {"facility": [], "manufacturer": NO_COMPANY},
+            "import": {"applicable": False, "content": {"eori": NO_EORI, "id": NO_COMPANY}},
+        },
+        "handling": {"applicable": False, "content": {"producer": [], "sparePart": []}},
+        "characteristics": {
+            "lifespan": [],
+            "physicalDimension": {
+                "weight": weight,
+                "grossWeight": {"value": 0, "unit": "unit:kilogram"},
+                "volume": no_volume,
+                "grossVolume": no_volume,
+            },
+            "physicalState": "solid",
+        },
+        "commercial": {"purpose": [], "recallInformation": {"applicable": False}},
+    }
+
+
+def _materials(composition: Composition, recycled: tuple[ElementShare, ...]) -> Part:
+    shares = {share.element: share.post_consumer_ppb + share.pre_consumer_ppb for share in recycled}
+    return {
+        "applicable": True,
+        "content": [
+            {
+                "id": [{"type": "IUPAC", "id": cell.analyte, "name": cell.reported_as}],
+                "concentration": _decimal(cell.fraction_ppb, PPB_PER_PERCENT),
+                "unit": "unit:percent",
+                "critical": cell.analyte in CRITICAL,
+                "recycled": _decimal(shares.get(cell.analyte, 0), PPB_PER_PERCENT),
+                "renewable": 0,
+                "documentation": [],
+            }
+            for cell in composition.cells
+            if cell.state == "value" and cell.fraction_ppb is not None
+        ],
+    }
+
+
+def _sustainability(footprint: Footprint | None) -> Part:
+    carbon = [] if footprint is None else [_carbon(footprint)]
+    return {"status": "original", "productFootprint": {"carbon": carbon}}
+
+
+def _carbon(footprint: Footprint) -> Part:
+    verified = [] if footprint.verifier is None else [_document("verifier", footprint.verifier)]
+    return {
+        "type": "Climate Change Total",
+        "value": _decimal(footprint.g_co2e_per_kg, GRAMS_PER_KG),
+        "unit": f"kg CO2e per kg {footprint.declared_unit}",
+        "lifecycle": footprint.boundary,
+        "rulebook": [
+            _document("standard", footprint.standard),
+            _document("allocation", footprint.allocation),
+        ],
+        "manufacturingPlant": [],
+        "declaration": verified,
+    }
+
+
+def _document(header: str, content: str) -> Part:
+    return {"header": header, "content": content, "contentType": "text/plain"}
+
+
+def _source(each: ClaimEvidence) -> Part:
+    """A document stays with its owner: its hash stands for it."""
+    return {
+        "header": each.document.title,
+        "category": CATEGORIES[each.supports],
+        "type": "SHA-256",
+        "content": each.document.sha256,
+    }
+
+
+def _more(label: str, description: str, data: str) -> Part:
+    return {
+        "label": label,
+        "description": description,
+        "type": {"dataType": "xsd:string"},
+        "data": data,
+    }
+
+
+def _placeholders(*pointers: str) -> Part:
+    return _more("placeholders", "JSON Pointers of what nobody states", " ".join(sorted(pointers)))
+
+
+def _decimal(value: int, unit: int) -> Decimal:
+    return Decimal(decimal_text(value, unit))

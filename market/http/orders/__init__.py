@@ -1,0 +1,1 @@
+"""Offers, lots and requirements, what they state, who would fit, and procurement policies."""

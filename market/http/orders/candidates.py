@@ -1,0 +1,157 @@
+"""Who would fit an order and who would not, and why: the order's own side only, through
+`rules.visibility`."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from events.vocabulary import Side
+from market.http.orders.forecast_terms import ForecastMark
+from market.http.orders.policy_lines import NamedPolicy
+from market.http.wire.endpoint import Answer, Call, not_found
+from market.http.wire.ids import MarketId, to_text
+from market.http.wire.loading import BookLoads
+from market.http.wire.material import Body
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.reads import as_caller, viewer
+from market.rules.book import Book, rule_set_at
+from market.rules.clearing.eligibility import facts_of
+from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.refusing.reason_sentences import told
+from market.rules.refusing.refusals import RuleSetMissing
+from market.rules.viewers import Viewer
+from market.rules.visibility import explanations
+from market.rules.visibility.explanations import Candidates, Standing, Verdict
+from market.rules.visibility.own_side import OwnCandidates, OwnReason
+from market.rules.visibility.visibility import see_candidates
+from market.store import markets
+
+
+class ReasonView(Body, frozen=True, kw_only=True):
+    """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` under which
+    one asks for it.
+
+    `counter_orders` is told where at least three groups of companies stand behind them.
+    """
+
+    code: str
+    text: str
+    subject: str | None
+    own_figure: str | None
+    counter_orders: int | None
+    policies: tuple[NamedPolicy, ...] = ()
+
+
+class VerdictView(Body, frozen=True, kw_only=True):
+    """One counter-order, for auditors, and for operators: values only of what a cut has taken."""
+
+    counter_order: str
+    reasons: tuple[str, ...]
+    value_eur_per_kg: str | None
+    gap_ticks: int | None
+    forecast: bool = False
+
+
+class CandidatesView(Body, frozen=True, kw_only=True):
+    """How an order stands.
+
+    `eligible` is told where at least three groups of companies stand behind it. `all_dearer` and
+    `in_the_money` speak of what the newest completed round has taken, the order itself included; else
+    `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
+    auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not
+    there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
+    """
+
+    market: MarketId
+    order: str
+    side: Side
+    as_of_position: int
+    open_kg: str
+    standing: Standing
+    eligible: int | None
+    reasons: tuple[ReasonView, ...]
+    verdicts: tuple[VerdictView, ...] = ()
+    forecast: ForecastMark | None = None
+    eligible_forecast: int | None = None
+
+
+async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, owner: UUID) -> Answer:
+    """For an order that the caller may see. An order that has left the book has no candidates:
+    `not_found`."""
+    async with as_caller(call) as connection:
+        looking = await viewer(call, connection, market, owner)
+        row = await markets.load_market(connection, market)
+    if row is None:
+        raise not_found()
+    loads: BookLoads = call.state.loads
+    book = await loads.load(call.door.reader, market, at_least=row.position)
+    if book is None:
+        raise not_found()
+    body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
+    if body is None:
+        raise not_found()
+    return Answer(body=body)
+
+
+def _body(book: Book, order: UUID, prefix: str, looking: Viewer, now: datetime) -> CandidatesView | None:
+    """Raises RuleSetMissing."""
+    rule_set = rule_set_at(book.rule_sets, now)
+    if rule_set is None:
+        raise RuleSetMissing
+    found = explanations.candidates(book, facts_of(book, rule_set, now), order)
+    seen = None if found is None else see_candidates(found, looking)
+    return None if seen is None else _view(seen, f"{prefix}_{order.hex}")
+
+
+def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
+    market, open_kg = to_text("mkt", seen.market), KILOGRAMS.text(seen.open_g)
+    if isinstance(seen, OwnCandidates):
+        return CandidatesView(
+            market=market,
+            order=order,
+            side=seen.side,
+            as_of_position=seen.cut,
+            open_kg=open_kg,
+            standing=seen.standing,
+            eligible=seen.eligible,
+            reasons=tuple(map(reason_view, seen.reasons)),
+            forecast=ForecastMark.of(seen.forecast),
+            eligible_forecast=seen.eligible_forecast,
+        )
+    return CandidatesView(
+        market=market,
+        order=order,
+        side=seen.side,
+        as_of_position=seen.at_position,
+        open_kg=open_kg,
+        standing=seen.standing,
+        eligible=sum(not verdict.reasons for verdict in seen.verdicts),
+        reasons=(),
+        verdicts=tuple(_verdict(verdict, seen.side) for verdict in seen.verdicts),
+        forecast=ForecastMark.of(seen.forecast),
+        eligible_forecast=sum(not each.reasons and each.counter_forecast for each in seen.verdicts),
+    )
+
+
+def reason_view(reason: OwnReason) -> ReasonView:
+    return ReasonView(
+        code=reason.code,
+        text=told(reason.code, reason.subject),
+        subject=reason.subject,
+        own_figure=reason.own_figure,
+        counter_orders=reason.counter_orders,
+        policies=tuple(map(NamedPolicy.outside, reason.policies)),
+    )
+
+
+def _verdict(verdict: Verdict, side: Side) -> VerdictView:
+    prefix = "req" if side == "seller" else "offer"
+    reasons: tuple[Ineligibility, ...] = verdict.reasons
+    return VerdictView(
+        counter_order=f"{prefix}_{verdict.counter_order.hex}",
+        reasons=tuple(map(str, reasons)),
+        value_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(verdict.value_ueur_per_kg),
+        gap_ticks=verdict.gap_bands,
+        forecast=verdict.counter_forecast,
+    )

@@ -1,0 +1,270 @@
+"""What became of an order in a round, and why: to its owner its own side, in bands; to auditors the whole."""
+
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from events.vocabulary import CountryCode, Side, ValueChainStage
+from market.http.orders.candidates import ReasonView, reason_view
+from market.http.orders.forecast_terms import ForecastMark
+from market.http.orders.policy_lines import NamedPolicy
+from market.http.wire import lists, rounds
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.wire.ids import MarketId, OrganisationId, PlanId, Prefix, to_text
+from market.http.wire.lists import PageQuery
+from market.http.wire.loading import RATE, BookLoads
+from market.http.wire.material import Body
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.paging import Listing
+from market.http.wire.problems import DoorError
+from market.http.wire.reads import as_caller, as_desk, own, viewer
+from market.rules.refusing.refusals import RoundMissing
+from market.rules.visibility.own_round import OwnOrderInRound, PricedLimit, Removed, Why, priced_limits
+from market.rules.visibility.standings import Alternative, OrderInRound, Outcome, order_in_round
+from market.rules.visibility.visibility import see_order_in_round
+from market.store import clearings
+from market.store import lists as views
+from market.store import rounds as store
+from market.store.clearings import ClearingRow
+from market.store.rounds import MarginalRow
+
+RETRY_SECONDS: Final = "1"
+EXPLAINED: Final = (
+    "To its owner in ticks of the market and in counts, from three groups of companies on; to operators and "
+    f"auditors every counter-order with its figures. A moment after the round. {RATE}"
+)
+PREFIXES: Final[dict[str, Prefix]] = {"offer": "offer", "lot": "lot", "requirement": "req"}
+
+
+class RoundQuery(Struct, frozen=True, kw_only=True):
+    """`round`: the newest completed one if it is left out."""
+
+    round: Annotated[int, Meta(ge=1, le=2**31)] | None = None
+
+
+class RemovedView(Body, frozen=True, kw_only=True):
+    """The rule by which the round left the order or a part of it out, and the sentence that says so."""
+
+    code: str
+    text: str
+
+    @classmethod
+    def of(cls, value: Removed) -> "RemovedView":
+        return cls(code=value.code, text=value.text)
+
+
+class LimitView(Body, frozen=True, kw_only=True):
+    """What one portfolio limit of the requirement cost it per kg of basis.
+
+    `recycled_min`: how much more a kg that is wholly recycled was worth to it than one that is not.
+    `third_country_max`: the same of a kg that is not of the country at that stage. `limit_price`: by how much
+    its bids were lowered, so that what it takes together costs no more than it bids for it. `policies`: those
+    that state the limit.
+    """
+
+    limit: str
+    stage: ValueChainStage | None
+    country: CountryCode | None
+    price_eur_per_kg: str
+    policies: tuple[NamedPolicy, ...] = ()
+
+    @classmethod
+    def of(cls, value: PricedLimit) -> "LimitView":
+        return cls(
+            limit=value.limit,
+            stage=value.stage,
+            country=value.country,
+            price_eur_per_kg=SIGNED_EUR_PER_KG.text(value.ueur_per_kg),
+            policies=tuple(map(NamedPolicy.outside, value.policies)),
+        )
+
+
+class AlternativeView(Body, frozen=True, kw_only=True):
+    """A counter-order as the round left it.
+
+    `short_eur_per_kg`: what both sides got, above what they are worth to each other; 0 is as good as what was
+    traded. Null where the two met in no section, and for requirements with portfolio limits: these judge no
+    lot alone.
+    """
+
+    counter_order: str
+    organisation: OrganisationId
+    reasons: tuple[str, ...]
+    traded_kg: str
+    value_eur_per_kg: str | None
+    short_eur_per_kg: str | None
+    forecast: bool = False
+
+
+class OrderInRoundView(Body, frozen=True, kw_only=True):
+    """What became of an order in a round; kg and EUR per kg of basis.
+
+    `why` says why something of it was left: `removed` by a rule of the round, its own `portfolio` limits
+    (`removed` says which, `limits` what they cost, in whole ticks), nobody there, nobody eligible
+    (`reasons` with one's own figures), all dearer, or outbid: others paid more, or asked less, than this
+    order does. `eligible`: somebody fits, and fewer than three groups of companies do, so prices are not
+    told. `nearest_ticks` is how far the next trade was that it did not get, in ticks of the market, and
+    `three_groups_ticks` how far those of three groups of companies. `surplus_eur_per_kg` is what the order
+    gained per kg; a marginal order gains nothing: it sets its own price. `forecast`: supply not there yet.
+    Operators and auditors get `alternatives` in place of the bands, the nearest first.
+    """
+
+    market: MarketId
+    clearing: PlanId
+    round: int
+    order: str
+    side: Side
+    outcome: Outcome
+    brought_kg: str
+    filled_kg: str
+    surplus_eur_per_kg: str
+    marginal: bool
+    why: Why | None = None
+    removed: RemovedView | None = None
+    eligible: int | None = None
+    nearest_ticks: int | None = None
+    three_groups_ticks: int | None = None
+    reasons: tuple[ReasonView, ...] = ()
+    limits: tuple[LimitView, ...] = ()
+    alternatives: tuple[AlternativeView, ...] = ()
+    forecast: ForecastMark | None = None
+
+
+class MarginalView(Body, frozen=True, kw_only=True):
+    """An order that the round filled in part: it sets its own price and gains nothing."""
+
+    section: str
+    order: str
+    tranche: int
+    side: Literal["seller", "buyer"]
+    organisation: OrganisationId
+    brought_kg: str
+    filled_kg: str
+
+
+async def answer(
+    call: Call[Any, RoundQuery], prefix: Prefix, market: UUID, order: UUID, owner: UUID
+) -> Answer:
+    """For an order that the caller may see. `not_found` for a round that was not completed, or without it."""
+    async with as_caller(call) as connection:
+        row = await clearings.load_completed(connection, market, call.query.round)
+        looking = await viewer(call, connection, market, owner)
+    if row is None:
+        raise RoundMissing if call.query.round is None else not_found()
+    async with as_desk(call) as connection:
+        if await views.position_of(connection, market) < row.position:
+            raise DoorError(
+                "unavailable",
+                f"Round {row.round} is being made ready to be explained; try again shortly.",
+                headers={"Retry-After": RETRY_SECONDS},
+            )
+        duals = await store.load_duals(connection, row.lane, market, row.plan)
+        trades = await store.load_trades(connection, row.lane, market, row.plan, order)
+        multipliers = await store.load_multipliers(connection, row.lane, market, row.plan, order)
+    book = await rounds.book_at_cut(call, row)
+    loads: BookLoads = call.state.loads
+    found = await loads.work(partial(order_in_round, book, row.planned, duals, trades, order, multipliers))
+    if found is None:
+        raise DoorError("not_found", f"The order was not in the book when round {row.round} was cut.")
+    seen = see_order_in_round(found, looking)
+    if seen is None:
+        raise not_found()
+    return Answer(body=_view(seen, to_text(prefix, order)))
+
+
+def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
+    common: dict[str, Any] = {
+        "market": to_text("mkt", seen.market),
+        "clearing": to_text("plan", seen.plan),
+        "round": seen.round,
+        "order": order,
+        "side": seen.side,
+        "outcome": seen.outcome,
+        "brought_kg": KILOGRAMS.text(seen.capacity_g),
+        "filled_kg": KILOGRAMS.text(seen.filled_g),
+        "surplus_eur_per_kg": SIGNED_EUR_PER_KG.text(seen.surplus_ueur_per_kg),
+        "marginal": seen.marginal,
+        "forecast": ForecastMark.of(seen.forecast),
+    }
+    if isinstance(seen, OrderInRound):
+        nearest = sorted(seen.alternatives, key=_nearness)
+        return OrderInRoundView(
+            **common,
+            limits=tuple(map(LimitView.of, priced_limits(seen, 1))),
+            alternatives=tuple(_alternative(each, seen.side) for each in nearest),
+        )
+    return OrderInRoundView(
+        **common,
+        why=seen.why,
+        removed=None if seen.removed is None else RemovedView.of(seen.removed),
+        eligible=seen.eligible,
+        nearest_ticks=seen.nearest_ticks,
+        three_groups_ticks=seen.three_groups_ticks,
+        reasons=tuple(map(reason_view, seen.reasons)),
+        limits=tuple(map(LimitView.of, seen.limits)),
+    )
+
+
+def _nearness(each: Alternative) -> tuple[bool, bool, int, UUID]:
+    short = each.short_ueur_per_kg
+    return bool(each.reasons), short is None, short or 0, each.counter_order
+
+
+def _alternative(each: Alternative, side: Side) -> AlternativeView:
+    return AlternativeView(
+        counter_order=to_text("req" if side == "seller" else "offer", each.counter_order),
+        organisation=to_text("org", each.counter_organisation),
+        reasons=tuple(map(str, each.reasons)),
+        traded_kg=KILOGRAMS.text(each.traded_g),
+        value_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(each.value_ueur_per_kg),
+        short_eur_per_kg=SIGNED_EUR_PER_KG.text_optional(each.short_ueur_per_kg),
+        forecast=each.counter_forecast,
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/markets/{market}/clearings/{plan}/marginal-orders",
+    roles=READERS,
+    summary="List the marginal orders of a round",
+    tag="Clearings",
+    query=PageQuery,
+    answer=Listing[MarginalView],
+    description="One's own; operators and auditors see all. They come from a view, a moment after the round.",
+)
+async def marginal(call: Call[Nothing, PageQuery]) -> Answer:
+    async with as_caller(call) as connection:
+        row: ClearingRow | None = await clearings.load_clearing(
+            connection, call.ids["market"], call.ids["plan"]
+        )
+    if row is None:
+        raise not_found()
+    async with as_desk(call) as connection:
+        page = await store.list_marginal(
+            connection,
+            row.lane,
+            row.market,
+            row.plan,
+            own(call.caller),
+            after=lists.after(call, tuple[str, UUID, int]),
+            limit=lists.limit(call),
+        )
+    return lists.answer(call, page.items, more=page.more, key=lambda each: each.key, view=_marginal)
+
+
+def _marginal(row: MarginalRow) -> MarginalView:
+    return MarginalView(
+        section=row.section,
+        order=to_text(PREFIXES[row.kind], row.dual.order),
+        tranche=row.dual.tranche,
+        side=row.dual.side,
+        organisation=to_text("org", row.organisation),
+        brought_kg=KILOGRAMS.text(row.dual.capacity_g),
+        filled_kg=KILOGRAMS.text(row.dual.filled_g),
+    )
+
+
+HANDLERS: Final = (marginal,)

@@ -1,0 +1,226 @@
+"""Recovered-material lots: list, amend, grade, withdraw, read one's own."""
+
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from events.callers import Caller
+from events.decision import Request
+from events.desk import Desk
+from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
+from events.vocabulary import ConditionGrade
+from market.commands import lots as commands
+from market.http.orders import candidates, order_explanations, order_lists, supplies
+from market.http.orders.candidates import CandidatesView
+from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
+from market.http.orders.order_lists import OrderEntryView, OrderQuery
+from market.http.orders.rex_terms import StepDown
+from market.http.orders.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
+from market.http.orders.supply_terms import SupplyTerms
+from market.http.wire.access import READERS, TRADERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.wire.examples import LOT
+from market.http.wire.ids import to_uuid
+from market.http.wire.judging import draft_of
+from market.http.wire.loading import COST, RATE
+from market.http.wire.material import Body
+from market.http.wire.paging import Listing
+from market.http.wire.patching import patched
+from market.http.wire.receipts import Result, done
+from market.rules.refusing.wording import Text
+
+TAG: Final = "Recovered lots"
+
+
+async def give(
+    desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
+) -> Result:
+    """The command that a body asks for, over HTTP or as a row of a file."""
+    return await commands.list_lot(
+        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
+    )
+
+
+async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
+    await commands.judge(
+        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
+    )
+
+
+@endpoint(
+    "POST",
+    "/v1/recovered-lots",
+    roles=TRADERS,
+    summary="List a recovered lot",
+    tag=TAG,
+    body=PostSupply,
+    query=DryRun,
+    answer=SupplyAccepted,
+    status=201,
+    idempotent=True,
+    description="The answer shows the quantity and the ask as the market counts them, and the receipt.",
+    example=LOT,
+    judge=judge,
+)
+async def post(call: Call[PostSupply, DryRun]) -> Answer:
+    result = await give(
+        call.door.desk,
+        call.caller,
+        call.body,
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(RecoveredLotListed)
+    return supplies.posted("lot", outcome, fact.lot, fact.terms)
+
+
+@endpoint(
+    "GET",
+    "/v1/recovered-lots",
+    roles=READERS,
+    summary="List recovered lots",
+    tag=TAG,
+    query=OrderQuery,
+    answer=Listing[OrderEntryView],
+    description="One's own; operators and auditors see all. `as_of` says where the view stands.",
+)
+async def index(call: Call[Nothing, OrderQuery]) -> Answer:
+    return await order_lists.index(call, "lot")
+
+
+@endpoint(
+    "GET",
+    "/v1/recovered-lots/{lot}",
+    roles=READERS,
+    summary="Read a recovered lot",
+    tag=TAG,
+    answer=(SupplyView, OrderEntryView),
+    description="Before a cut has taken the order, operators see only whose it is and how much.",
+    etagged=True,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    return await supplies.read(call, "lot")
+
+
+@endpoint(
+    "PATCH",
+    "/v1/recovered-lots/{lot}",
+    roles=TRADERS,
+    summary="Amend a recovered lot",
+    tag=TAG,
+    body=SupplyPatch,
+    query=DryRun,
+    answer=SupplyAccepted,
+    versioned=True,
+    description="A pure reduction of quantity keeps the place in time; any other change gives a new one.",
+    example={"ask": {"amount": "67.50", "currency": "USD", "per": "oxide"}},
+)
+async def amend(call: Call[Any, DryRun]) -> Answer:
+    row = await supplies.load(call, "lot")
+    result = await commands.amend(
+        call.door.desk,
+        call.caller,
+        order=row.order.order,
+        expected_version=call.expected_version,
+        draft=patched(SupplyTerms.outside(row.order.terms), call.body).draft(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(RecoveredLotAmended)
+    return supplies.amended(call, "lot", outcome, fact.lot, fact.terms)
+
+
+class Grade(Body, frozen=True, kw_only=True):
+    """What an inspection found; `step_down` where the lot could now go higher than it is offered to."""
+
+    condition: ConditionGrade
+    inspector: Text
+    step_down: StepDown | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/recovered-lots/{lot}/grade",
+    roles=TRADERS,
+    summary="Grade a recovered lot",
+    tag=TAG,
+    body=Grade,
+    query=DryRun,
+    answer=SupplyAccepted,
+    idempotent=True,
+    versioned=True,
+    description="A condition grade given after inspection; the other terms and the place in time stay.",
+    example={"condition": "B", "inspector": "assay house north"},
+)
+async def grade(call: Call[Grade, DryRun]) -> Answer:
+    result = await commands.grade(
+        call.door.desk,
+        call.caller,
+        order=call.ids["lot"],
+        expected_version=call.expected_version,
+        condition=call.body.condition,
+        inspector=call.body.inspector,
+        step_down=UNSET if call.body.step_down is None else call.body.step_down.inside(),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    outcome.fact(RecoveredLotGraded)
+    return supplies.closed(call, "lot", outcome)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/recovered-lots/{lot}",
+    roles=TRADERS,
+    summary="Withdraw a recovered lot",
+    tag=TAG,
+    query=DryRun,
+    answer=SupplyAccepted,
+    versioned=True,
+    description="What open matches hold stays held. A withdrawn lot stays readable.",
+)
+async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
+    result = await commands.withdraw(
+        call.door.desk,
+        call.caller,
+        order=call.ids["lot"],
+        expected_version=call.expected_version,
+        dry_run=call.query.validate_only,
+    )
+    return supplies.closed(call, "lot", done(call, result))
+
+
+@endpoint(
+    "GET",
+    "/v1/recovered-lots/{lot}/candidates",
+    roles=READERS,
+    summary="Who would buy, and who would not and why",
+    tag=TAG,
+    answer=CandidatesView,
+    cost=COST,
+    description=RATE,
+)
+async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
+    row = await supplies.load(call, "lot")
+    return await candidates.answer(call, "lot", row.order.market, row.order.order, row.order.organisation)
+
+
+@endpoint(
+    "GET",
+    "/v1/recovered-lots/{lot}/explanation",
+    roles=READERS,
+    summary="What became of it in a round, and why",
+    tag=TAG,
+    query=RoundQuery,
+    answer=OrderInRoundView,
+    description=EXPLAINED,
+    cost=COST,
+)
+async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
+    order = (await supplies.load(call, "lot")).order
+    return await order_explanations.answer(call, "lot", order.market, order.order, order.organisation)
+
+
+HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, grade, withdraw)

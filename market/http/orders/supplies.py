@@ -1,0 +1,209 @@
+"""What supply offers and recovered lots have in common at the door: their views, and their answers."""
+
+from typing import Any, Final, Literal, Self
+from uuid import UUID
+
+from events import capacity_terms
+from events.capacity_terms import CapacityRule, passes
+from events.market_terms import SupplyTerms as RecordedTerms
+from events.vocabulary import ConvertedPrice, MarketBasis
+from market.http.orders.conversion import ConversionStep, supply_conversion
+from market.http.orders.order_lists import entry
+from market.http.orders.rex_terms import CoreFigures
+from market.http.orders.supply_terms import SupplyTerms
+from market.http.wire.endpoint import Answer, Call, DryRun, not_found
+from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
+from market.http.wire.material import Body, ExchangeRate
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
+from market.http.wire.patching import patch_of
+from market.http.wire.reads import as_caller, own, viewer
+from market.http.wire.receipts import Accepted, Done, warned
+from market.rules.book import OrderStatus, SupplyOrder
+from market.rules.orders.counting import capacity_cautions
+from market.rules.orders.forecast_supply import figure_g
+from market.rules.orders.supplies import stated_cautions
+from market.rules.refusing.wording import Code
+from market.rules.visibility.visibility import SealedOrder, see_order
+from market.store import markets, supplies
+from market.store.supplies import SupplyRow
+
+Kind = Literal["offer", "lot"]
+
+PATHS: Final[dict[Kind, str]] = {"offer": "/v1/supply-offers", "lot": "/v1/recovered-lots"}
+
+SupplyPatch: Any = patch_of(
+    "SupplyPatch",
+    SupplyTerms,
+    "Members of an offer or lot that change; each replaces the whole member, what is absent stays.",
+)
+
+
+class PostSupply(SupplyTerms, frozen=True, kw_only=True):
+    """Material for sale in a market."""
+
+    market: MarketId
+
+
+class CountedQuarter(Body, frozen=True, kw_only=True):
+    """Tonnes of product, or of `element` in it, as they stood when the order was counted."""
+
+    quarter: str
+    element: Code | None
+    capacity_t: str
+    committed_t: str
+    asked_t: str
+    exceeded: bool
+
+    @classmethod
+    def of(cls, value: capacity_terms.CountedQuarter) -> Self:
+        return cls(
+            quarter=f"{value.year}-Q{value.quarter}",
+            element=value.element,
+            capacity_t=TONNES.text(value.capacity_g),
+            committed_t=TONNES.text(value.committed_g),
+            asked_t=TONNES.text(value.asked_g),
+            exceeded=passes(value),
+        )
+
+
+class CapacityView(Body, frozen=True, kw_only=True):
+    """How the order was held against its facility; no quarters: the facility states no such capacity."""
+
+    rule: CapacityRule
+    quarters: tuple[CountedQuarter, ...]
+
+    @classmethod
+    def of(cls, value: capacity_terms.CapacityCount) -> Self:
+        return cls(rule=value.rule, quarters=tuple(map(CountedQuarter.of, value.quarters)))
+
+
+class SupplyView(PostSupply, frozen=True, kw_only=True):
+    """An offer or lot as it stands. What is stated above is converted here: `basis_kg`,
+    `ask_eur_per_basis_kg`.
+
+    `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
+    sold. `conversion` leads from wet mass to basis and from the ask to EUR per kg of basis, line by line.
+    `capacity`: as it was counted, in a market that counts. `forecast_figure_kg`: the figure of basis that an
+    order ahead stands for, computed again from its return forecast.
+    """
+
+    id: SupplyId
+    organisation: OrganisationId
+    status: OrderStatus
+    version: int
+    rank: int
+    basis_kg: str
+    available_kg: str
+    held_kg: str
+    filled_kg: str
+    ask_eur_per_basis_kg: str
+    exchange_rate: ExchangeRate | None
+    conversion: tuple[ConversionStep, ...]
+    core_figures: CoreFigures | None = None
+    capacity: CapacityView | None = None
+    forecast_figure_kg: str | None = None
+
+    @classmethod
+    def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
+        terms = SupplyTerms.outside(order.terms)
+        return cls(
+            **{name: getattr(terms, name) for name in SupplyTerms.__struct_fields__},
+            id=to_text(order.kind, order.order),
+            market=to_text("mkt", order.market),
+            organisation=to_text("org", order.organisation),
+            status=order.status,
+            version=order.version,
+            rank=order.rank,
+            basis_kg=KILOGRAMS.text(order.terms.basis_g),
+            available_kg=KILOGRAMS.text(order.available_g),
+            held_kg=KILOGRAMS.text(order.held_g),
+            filled_kg=KILOGRAMS.text(order.filled_g),
+            ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(order.terms.ask.ueur_per_kg),
+            exchange_rate=exchange_rate(order.terms.ask),
+            conversion=supply_conversion(order.terms, basis),
+            core_figures=CoreFigures.of(order.terms.core),
+            capacity=None if order.terms.capacity is None else CapacityView.of(order.terms.capacity),
+            forecast_figure_kg=KILOGRAMS.text_optional(figure_g(order.terms, basis)),
+        )
+
+
+class SupplyAccepted(Accepted, frozen=True, kw_only=True):
+    """The order's place, and what its quantity and ask are in the market's unit; `id` is null after a dry
+    run."""
+
+    id: SupplyId | None
+    version: int | None = None
+    basis_kg: str | None = None
+    ask_eur_per_basis_kg: str | None = None
+    exchange_rate: ExchangeRate | None = None
+
+
+def exchange_rate(price: ConvertedPrice) -> ExchangeRate | None:
+    return None if price.fx is None else ExchangeRate.outside(price.fx)
+
+
+def posted(kind: Kind, outcome: Done, order: UUID, terms: RecordedTerms) -> Answer:
+    found = None if outcome.validated_only else to_text(kind, order)
+    return Answer(
+        body=_accepted(outcome, found, 1, terms),
+        status=outcome.status,
+        version=None if found is None else 1,
+        position=outcome.position,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"{PATHS[kind]}/{found}"},
+    )
+
+
+def amended(call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, terms: RecordedTerms) -> Answer:
+    version = call.expected_version + 1
+    return Answer(
+        body=_accepted(outcome, to_text(kind, order), version, terms),
+        version=None if outcome.validated_only else version,
+        position=outcome.position,
+    )
+
+
+def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done) -> Answer:
+    version = call.expected_version + 1
+    return Answer(
+        body=SupplyAccepted(id=to_text(kind, call.ids[kind]), version=version, **outcome.accepted()),
+        version=None if outcome.validated_only else version,
+        position=outcome.position,
+        replayed=outcome.replayed,
+    )
+
+
+def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTerms) -> SupplyAccepted:
+    return SupplyAccepted(
+        id=found,
+        version=version,
+        basis_kg=KILOGRAMS.text(terms.basis_g),
+        ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
+        exchange_rate=exchange_rate(terms.ask),
+        warnings=warned((*stated_cautions(terms), *capacity_cautions(terms))),
+        **outcome.accepted(),
+    )
+
+
+async def load(call: Call[Any, Any], kind: Kind) -> SupplyRow:
+    """The order of the path. DoorError `not_found` for one of another kind or another organisation."""
+    async with as_caller(call) as connection:
+        row = await supplies.load_supply(connection, own(call.caller), call.ids[kind])
+    if row is None or row.order.kind != kind:
+        raise not_found()
+    return row
+
+
+async def read(call: Call[Any, Any], kind: Kind) -> Answer:
+    row = await load(call, kind)
+    async with as_caller(call) as connection:
+        market = await markets.load_market(connection, row.order.market)
+        looking = await viewer(call, connection, row.order.market, row.order.organisation)
+    match see_order(row.order, looking):
+        case SealedOrder() as sealed:
+            return Answer(body=entry(kind, sealed))
+        case SupplyOrder() as order if market is not None:
+            view = SupplyView.of(order, market.terms.basis)
+            return Answer(body=view, version=order.version, position=row.position)
+        case _:
+            raise not_found()

@@ -1,0 +1,1 @@
+"""Organisations, their facilities, papers and keys; initiatives."""

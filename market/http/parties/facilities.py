@@ -1,0 +1,305 @@
+"""Facilities of an organisation: register, change, revoke, read."""
+
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from msgspec import Meta
+
+from events import capacity_terms as terms
+from events.party_events import FacilityRegistered
+from events.vocabulary import FacilityScale, FacilityStatus, ProductForm, ValueChainStage
+from market.commands import parties as commands
+from market.http.parties.organisations import load as load_organisation
+from market.http.wire import lists
+from market.http.wire.access import COMPLIANCE, READERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import FacilityId, OrganisationId, to_text
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body
+from market.http.wire.numbers import PERCENT, TONNES, Percent, TonnesPositive
+from market.http.wire.paging import Listing
+from market.http.wire.patching import patch_of, patched
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted, done
+from market.rules.parties.parties import Facility, FacilityDetails
+from market.rules.refusing.wording import Code, CountryCode, Text
+from market.store import party_reads
+
+TAG: Final = "Organisations"
+EXAMPLE: Final = {
+    "name": "separation plant north",
+    "country": "FR",
+    "place": "La Rochelle",
+    "stages": ["processing"],
+    "scale": "industrial",
+    "readiness_level": 9,
+    "status": "operating",
+    "capacities": [
+        {"form": "separated_oxide", "nameplate_t_per_year": "4000", "yield_percent": "92"},
+        {
+            "form": "separated_oxide",
+            "element": "Dy",
+            "nameplate_t_per_year": "40",
+            "ramp": [
+                {"year": 2027, "quarter": 1, "share_percent": "25"},
+                {"year": 2028, "quarter": 1, "share_percent": "100"},
+            ],
+        },
+    ],
+}
+
+
+class RampStep(Body, frozen=True, kw_only=True):
+    """From this quarter on `share_percent` of the nameplate is made, until the next step."""
+
+    year: Annotated[int, Meta(ge=2000, le=2200)]
+    quarter: Annotated[int, Meta(ge=1, le=4)]
+    share_percent: Percent
+
+
+class Capacity(Body, frozen=True, kw_only=True):
+    """Nameplate capacity in tonnes of product per year, or of `element` contained in it.
+
+    `yield_percent`: mass made of mass fed. A facility that is a pilot or planned states a `ramp`; before its
+    first step nothing is made.
+    """
+
+    form: ProductForm
+    nameplate_t_per_year: TonnesPositive
+    element: Code | None = None
+    yield_percent: Percent | None = None
+    ramp: Annotated[tuple[RampStep, ...], Meta(max_length=40)] = ()
+
+    def inside(self) -> terms.FacilityCapacity:
+        return terms.FacilityCapacity(
+            form=self.form,
+            nameplate_g_per_year=TONNES.parse(self.nameplate_t_per_year),
+            element=self.element,
+            yield_ppb=None if self.yield_percent is None else PERCENT.parse(self.yield_percent),
+            ramp=tuple(
+                terms.RampStep(
+                    year=step.year, quarter=step.quarter, share_ppb=PERCENT.parse(step.share_percent)
+                )
+                for step in self.ramp
+            ),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.FacilityCapacity) -> Self:
+        return cls(
+            form=value.form,
+            nameplate_t_per_year=TONNES.text(value.nameplate_g_per_year),
+            element=value.element,
+            yield_percent=None if value.yield_ppb is None else PERCENT.text(value.yield_ppb),
+            ramp=tuple(
+                RampStep(year=step.year, quarter=step.quarter, share_percent=PERCENT.text(step.share_ppb))
+                for step in value.ramp
+            ),
+        )
+
+
+class FacilityTerms(Body, frozen=True, kw_only=True):
+    """A site: its stages in the words of the CRMA, its scale, its technology readiness level."""
+
+    name: Text
+    country: CountryCode
+    place: Text
+    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    scale: FacilityScale
+    readiness_level: Annotated[int, Meta(ge=1, le=9)]
+    capacities: Annotated[tuple[Capacity, ...], Meta(max_length=32)] = ()
+    strategic_project: Code | None = None
+    status: FacilityStatus | None = None
+
+    def details(self) -> FacilityDetails:
+        return FacilityDetails(
+            name=self.name,
+            country=self.country,
+            place=self.place,
+            stages=self.stages,
+            scale=self.scale,
+            readiness_level=self.readiness_level,
+            capacities=tuple(stated.inside() for stated in self.capacities),
+            strategic_project=self.strategic_project,
+            status=self.status,
+        )
+
+    @classmethod
+    def outside(cls, value: FacilityDetails) -> "FacilityTerms":
+        return FacilityTerms(**_members(value))
+
+
+FacilityPatch: Any = patch_of(
+    "FacilityPatch", FacilityTerms, "Members of a facility that change; what is absent stays."
+)
+
+
+class FacilityView(FacilityTerms, frozen=True, kw_only=True):
+    """A facility as it stands; a revoked one serves no new order."""
+
+    id: FacilityId
+    organisation: OrganisationId
+    version: int
+    revoked: bool
+
+    @classmethod
+    def of(cls, row: Facility) -> Self:
+        return cls(
+            id=to_text("fac", row.facility),
+            organisation=to_text("org", row.organisation),
+            version=row.version,
+            revoked=row.revoked,
+            **_members(row.details),
+        )
+
+
+def _members(value: FacilityDetails) -> dict[str, Any]:
+    return {
+        "name": value.name,
+        "country": value.country,
+        "place": value.place,
+        "stages": value.stages,
+        "scale": value.scale,
+        "readiness_level": value.readiness_level,
+        "capacities": tuple(map(Capacity.outside, value.capacities)),
+        "strategic_project": value.strategic_project,
+        "status": value.status,
+    }
+
+
+class FacilityAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run of a registration."""
+
+    id: FacilityId | None
+    version: int | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations/{organisation}/facilities",
+    roles=COMPLIANCE,
+    summary="Register a facility",
+    tag=TAG,
+    body=FacilityTerms,
+    query=DryRun,
+    answer=FacilityAccepted,
+    status=201,
+    idempotent=True,
+    example=EXAMPLE,
+)
+async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
+    result = await commands.register_facility(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        details=call.body.details(),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(FacilityRegistered)
+    found = None if outcome.validated_only else to_text("fac", fact.facility)
+    parent = to_text("org", fact.organisation)
+    return Answer(
+        body=FacilityAccepted(id=found, version=1, **outcome.accepted()),
+        status=outcome.status,
+        version=None if found is None else 1,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"/v1/organisations/{parent}/facilities/{found}"},
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/facilities",
+    roles=READERS,
+    summary="List facilities",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[FacilityView],
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    await load_organisation(call)
+    async with as_caller(call) as connection:
+        page = await party_reads.list_facilities(
+            connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(call, page.items, more=page.more, key=lambda row: row.facility, view=FacilityView.of)
+
+
+async def _load(call: Call[Any, Any]) -> Facility:
+    async with as_caller(call) as connection:
+        row = await party_reads.load_facility(connection, call.ids["organisation"], call.ids["facility"])
+    if row is None:
+        raise not_found()
+    return row
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/facilities/{facility}",
+    roles=READERS,
+    summary="Read a facility",
+    tag=TAG,
+    answer=FacilityView,
+    etagged=True,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    row = await _load(call)
+    return Answer(body=FacilityView.of(row), version=row.version)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/organisations/{organisation}/facilities/{facility}",
+    roles=COMPLIANCE,
+    summary="Change a facility",
+    tag=TAG,
+    body=FacilityPatch,
+    query=DryRun,
+    answer=FacilityAccepted,
+    versioned=True,
+    example={"readiness_level": 9},
+)
+async def change(call: Call[Any, DryRun]) -> Answer:
+    row = await _load(call)
+    result = await commands.change_facility(
+        call.door.desk,
+        call.caller,
+        organisation=row.organisation,
+        facility=row.facility,
+        details=patched(FacilityTerms.outside(row.details), call.body).details(),
+        expected_version=call.expected_version,
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    version = call.expected_version + 1
+    return Answer(
+        body=FacilityAccepted(id=to_text("fac", row.facility), version=version, **outcome.accepted()),
+        version=None if outcome.validated_only else version,
+    )
+
+
+@endpoint(
+    "DELETE",
+    "/v1/organisations/{organisation}/facilities/{facility}",
+    roles=COMPLIANCE,
+    summary="Revoke a facility",
+    tag=TAG,
+    query=DryRun,
+    answer=FacilityAccepted,
+    description="Its certificates and licences have to be revoked first. A revoked facility stays readable.",
+)
+async def revoke(call: Call[Nothing, DryRun]) -> Answer:
+    result = await commands.revoke_facility(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        facility=call.ids["facility"],
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    return Answer(body=FacilityAccepted(id=to_text("fac", call.ids["facility"]), **outcome.accepted()))
+
+
+HANDLERS: Final = (register, index, read, change, revoke)

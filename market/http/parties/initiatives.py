@@ -1,0 +1,204 @@
+"""Initiatives that organisations take part in: register, change, revoke (operators), read (everybody)."""
+
+import re
+from typing import Any, Final, Self
+
+from events.party_events import InitiativeRegistered
+from market.commands import initiatives as commands
+from market.http.wire import lists
+from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body
+from market.http.wire.paging import Listing
+from market.http.wire.patching import patch_of, patched
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted, done
+from market.rules.orders.initiatives import Initiative, InitiativeDetails, NewInitiative
+from market.rules.refusing.wording import INITIATIVE_PATTERN, InitiativeCode, Text
+from market.store import initiatives as store
+
+TAG: Final = "Initiatives"
+EXAMPLE: Final = {
+    "code": "reconnect",
+    "name": "ReConnect, magnets from motors",
+    "coordinator": "an institute",
+}
+CODE_CHARACTERS_MAX: Final = 64
+_CODE: Final = re.compile(INITIATIVE_PATTERN)
+
+
+class InitiativeTerms(Body, frozen=True, kw_only=True):
+    """A project or alliance of organisations; `coordinator` leads it."""
+
+    name: Text
+    coordinator: Text | None = None
+
+
+class NewInitiativeTerms(InitiativeTerms, frozen=True, kw_only=True):
+    """`code` is what organisations and orders name. It never changes and is never given again."""
+
+    code: InitiativeCode
+
+
+InitiativePatch: Any = patch_of(
+    "InitiativePatch", InitiativeTerms, "Members of an initiative that change; what is absent stays."
+)
+
+
+class InitiativeView(NewInitiativeTerms, frozen=True, kw_only=True):
+    """An initiative as it stands. No organisation may name a revoked one anew."""
+
+    version: int
+    revoked: bool
+
+    @classmethod
+    def of(cls, row: Initiative) -> Self:
+        return cls(
+            code=row.initiative,
+            name=row.details.name,
+            coordinator=row.details.coordinator,
+            version=row.version,
+            revoked=row.revoked,
+        )
+
+
+class InitiativeAccepted(Accepted, frozen=True, kw_only=True):
+    code: InitiativeCode
+    version: int | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/initiatives",
+    roles=OPERATORS,
+    summary="Register an initiative",
+    tag=TAG,
+    body=NewInitiativeTerms,
+    query=DryRun,
+    answer=InitiativeAccepted,
+    status=201,
+    idempotent=True,
+    example=EXAMPLE,
+)
+async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:
+    body = call.body
+    result = await commands.register(
+        call.door.desk,
+        call.caller,
+        details=NewInitiative(code=body.code, name=body.name, coordinator=body.coordinator),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    code = outcome.fact(InitiativeRegistered).initiative
+    return Answer(
+        body=InitiativeAccepted(code=code, version=1, **outcome.accepted()),
+        status=outcome.status,
+        version=None if outcome.validated_only else 1,
+        replayed=outcome.replayed,
+        headers={} if outcome.validated_only else {"Location": f"/v1/initiatives/{code}"},
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/initiatives",
+    roles=READERS,
+    summary="List initiatives",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[InitiativeView],
+    description="By code, revoked ones too.",
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    async with as_caller(call) as connection:
+        page = await store.list_initiatives(connection, after=lists.after(call, str), limit=lists.limit(call))
+    return lists.answer(
+        call, page.items, more=page.more, key=lambda row: row.initiative, view=InitiativeView.of
+    )
+
+
+def _code(call: Call[Any, Any]) -> str:
+    """The code in the path. DoorError `not_found` for what can be none."""
+    code = call.text_parameter["initiative"]
+    if len(code) > CODE_CHARACTERS_MAX or not _CODE.match(code):
+        raise not_found()
+    return code
+
+
+async def _load(call: Call[Any, Any]) -> Initiative:
+    code = _code(call)
+    async with as_caller(call) as connection:
+        row = await store.load_initiative(connection, code)
+    if row is None:
+        raise not_found()
+    return row
+
+
+@endpoint(
+    "GET",
+    "/v1/initiatives/{initiative}",
+    roles=READERS,
+    summary="Read an initiative",
+    tag=TAG,
+    answer=InitiativeView,
+    etagged=True,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    row = await _load(call)
+    return Answer(body=InitiativeView.of(row), version=row.version)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/initiatives/{initiative}",
+    roles=OPERATORS,
+    summary="Change an initiative",
+    tag=TAG,
+    body=InitiativePatch,
+    query=DryRun,
+    answer=InitiativeAccepted,
+    versioned=True,
+    example={"coordinator": "another institute"},
+)
+async def change(call: Call[Any, DryRun]) -> Answer:
+    row = await _load(call)
+    current = InitiativeTerms(name=row.details.name, coordinator=row.details.coordinator)
+    stated = patched(current, call.body)
+    result = await commands.change(
+        call.door.desk,
+        call.caller,
+        initiative=row.initiative,
+        details=InitiativeDetails(name=stated.name, coordinator=stated.coordinator),
+        expected_version=call.expected_version,
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    version = call.expected_version + 1
+    return Answer(
+        body=InitiativeAccepted(code=row.initiative, version=version, **outcome.accepted()),
+        version=None if outcome.validated_only else version,
+    )
+
+
+@endpoint(
+    "DELETE",
+    "/v1/initiatives/{initiative}",
+    roles=OPERATORS,
+    summary="Revoke an initiative",
+    tag=TAG,
+    query=DryRun,
+    answer=InitiativeAccepted,
+    description="No organisation may name it anew. Those that do keep it until their own next change, which "
+    "has to drop it; orders shown to it go on meeting these and nobody else. A revoked one stays readable.",
+)
+async def revoke(call: Call[Nothing, DryRun]) -> Answer:
+    code = _code(call)
+    result = await commands.revoke(
+        call.door.desk, call.caller, initiative=code, dry_run=call.query.validate_only
+    )
+    return Answer(body=InitiativeAccepted(code=code, **done(call, result).accepted()))
+
+
+HANDLERS: Final = (register, index, read, change, revoke)

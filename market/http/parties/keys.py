@@ -1,0 +1,159 @@
+"""API keys of an organisation: issue (the token is shown once), list, revoke."""
+
+from datetime import datetime
+from typing import Annotated, Final, Self
+from uuid import UUID
+
+from msgspec import Meta
+
+from events.party_events import ApiKeyIssued
+from events.vocabulary import Instant, KeyRole
+from market.commands import parties as commands
+from market.http.parties.organisations import load as load_organisation
+from market.http.wire import lists
+from market.http.wire.access import ADMINS, OVERSEERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.wire.ids import KeyId, OrganisationId, to_text
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body, utc
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted, done
+from market.http.wire.tokens import mint, secret_sha256
+from market.rules.parties.parties import ApiKey, KeyDetails
+from market.rules.refusing.wording import Text
+from market.store import party_reads
+
+TAG: Final = "Organisations"
+KEY_READERS: Final[frozenset[KeyRole]] = ADMINS | OVERSEERS
+EXAMPLE: Final = {"label": "trading desk", "roles": ["trader"], "expires_at": "2027-01-01T00:00:00Z"}
+
+
+class KeyTerms(Body, frozen=True, kw_only=True):
+    """Two keys with one label may live at once, so that a key can be changed without a pause."""
+
+    label: Text
+    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
+    expires_at: Instant
+
+
+class KeyView(Body, frozen=True, kw_only=True):
+    """A key without its secret, of which nobody holds more than a hash."""
+
+    id: KeyId
+    organisation: OrganisationId
+    label: str
+    roles: tuple[KeyRole, ...]
+    expires_at: datetime
+    revoked: bool
+    version: int
+
+    @classmethod
+    def of(cls, row: ApiKey) -> Self:
+        return cls(
+            id=to_text("key", row.key),
+            organisation=to_text("org", row.organisation),
+            label=row.details.label,
+            roles=row.details.roles,
+            expires_at=row.details.expires_at,
+            revoked=row.revoked,
+            version=row.version,
+        )
+
+
+class KeyAccepted(Accepted, frozen=True, kw_only=True):
+    """`token` stands in the first answer only: after a replay or a dry run it is null."""
+
+    id: KeyId | None
+    token: str | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations/{organisation}/keys",
+    roles=ADMINS,
+    summary="Issue an API key",
+    tag=TAG,
+    body=KeyTerms,
+    query=DryRun,
+    answer=KeyAccepted,
+    status=201,
+    idempotent=True,
+    description="Operator and auditor keys are issued by operators only.",
+    example=EXAMPLE,
+)
+async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
+    door = call.door
+    key = door.new_id()
+    token = mint(key, door.new_secret())
+    result = await commands.issue_key(
+        door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        key=key,
+        details=KeyDetails(
+            label=call.body.label,
+            secret_sha256=secret_sha256(token),
+            roles=call.body.roles,
+            expires_at=utc(call.body.expires_at),
+        ),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(ApiKeyIssued)
+    shown = fact.key == key and not outcome.validated_only
+    return Answer(
+        body=KeyAccepted(
+            id=None if outcome.validated_only else to_text("key", fact.key),
+            token=token if shown else None,
+            **outcome.accepted(),
+        ),
+        status=outcome.status,
+        replayed=outcome.replayed,
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/keys",
+    roles=KEY_READERS,
+    summary="List API keys",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[KeyView],
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    await load_organisation(call)
+    async with as_caller(call) as connection:
+        page = await party_reads.list_keys(
+            connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(call, page.items, more=page.more, key=lambda row: row.key, view=KeyView.of)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/organisations/{organisation}/keys/{key}",
+    roles=ADMINS,
+    summary="Revoke an API key",
+    tag=TAG,
+    query=DryRun,
+    answer=KeyAccepted,
+    description="This process refuses it at once, others within a minute.",
+)
+async def revoke(call: Call[Nothing, DryRun]) -> Answer:
+    result = await commands.revoke_key(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        key=call.ids["key"],
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    if not outcome.validated_only:
+        call.door.keys.forget(call.ids["key"])
+    return Answer(body=KeyAccepted(id=to_text("key", call.ids["key"]), **outcome.accepted()))
+
+
+HANDLERS: Final = (issue, index, revoke)

@@ -1,0 +1,198 @@
+"""Organisations: register and change (operators), read (one's own; operators and auditors all)."""
+
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from msgspec import Meta
+
+from events.party_events import OrganisationChanged, OrganisationRegistered
+from events.vocabulary import Instant, PartyRole
+from market.commands import parties as commands
+from market.http.wire import lists
+from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import OrganisationId, to_text, to_uuid
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body, utc
+from market.http.wire.paging import Listing
+from market.http.wire.patching import patch_of, patched
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted, done
+from market.rules.parties.parties import Organisation, OrganisationDetails
+from market.rules.refusing.wording import Code, CountryCode, Text
+from market.store import party_reads
+
+TAG: Final = "Organisations"
+EXAMPLE: Final = {
+    "name": "refiner-fr-1",
+    "country": "FR",
+    "roles": ["refiner"],
+    "initiatives": ["remhub"],
+    "sanctions_screened_until": "2027-06-30T00:00:00Z",
+}
+
+
+class OrganisationTerms(Body, frozen=True, kw_only=True):
+    """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in."""
+
+    name: Text
+    country: CountryCode
+    roles: Annotated[tuple[PartyRole, ...], Meta(min_length=1, max_length=8)]
+    group: OrganisationId | None = None
+    initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    sanctions_screened_until: Instant
+
+    def details(self) -> OrganisationDetails:
+        return OrganisationDetails(
+            name=self.name,
+            country=self.country,
+            roles=self.roles,
+            group=None if self.group is None else to_uuid(self.group),
+            initiatives=self.initiatives,
+            sanctions_screened_until=utc(self.sanctions_screened_until),
+        )
+
+
+OrganisationPatch: Any = patch_of(
+    "OrganisationPatch", OrganisationTerms, "Members of an organisation that change; what is absent stays."
+)
+
+
+class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
+    """An organisation as it stands; `version` is in its ETag."""
+
+    id: OrganisationId
+    version: int
+
+    @classmethod
+    def of(cls, row: Organisation) -> Self:
+        return cls(
+            id=to_text("org", row.organisation),
+            version=row.version,
+            name=row.name,
+            country=row.country,
+            roles=row.roles,
+            group=to_text("org", row.group),
+            initiatives=row.initiatives,
+            sanctions_screened_until=row.sanctions_screened_until,
+        )
+
+
+class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run of a registration."""
+
+    id: OrganisationId | None
+    version: int | None = None
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations",
+    roles=OPERATORS,
+    summary="Register an organisation",
+    tag=TAG,
+    body=OrganisationTerms,
+    query=DryRun,
+    answer=OrganisationAccepted,
+    status=201,
+    idempotent=True,
+    example=EXAMPLE,
+)
+async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
+    result = await commands.register_organisation(
+        call.door.desk,
+        call.caller,
+        details=call.body.details(),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(OrganisationRegistered)
+    found = None if outcome.validated_only else to_text("org", fact.organisation)
+    return Answer(
+        body=OrganisationAccepted(id=found, version=1, **outcome.accepted()),
+        status=outcome.status,
+        version=None if outcome.validated_only else 1,
+        replayed=outcome.replayed,
+        headers={} if found is None else {"Location": f"/v1/organisations/{found}"},
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations",
+    roles=READERS,
+    summary="List organisations",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[OrganisationView],
+    description="Operators and auditors see all, everybody else their own.",
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    async with as_caller(call) as connection:
+        page = await party_reads.list_organisations(
+            connection, after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(
+        call, page.items, more=page.more, key=lambda row: row.organisation, view=OrganisationView.of
+    )
+
+
+async def load(call: Call[Any, Any]) -> Organisation:
+    """The organisation of the path, when it is the caller's to see. DoorError `not_found`."""
+    async with as_caller(call) as connection:
+        row = await party_reads.load_organisation(connection, call.ids["organisation"])
+    if row is None:
+        raise not_found()
+    return row
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}",
+    roles=READERS,
+    summary="Read an organisation",
+    tag=TAG,
+    answer=OrganisationView,
+    etagged=True,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    row = await load(call)
+    return Answer(body=OrganisationView.of(row), version=row.version)
+
+
+@endpoint(
+    "PATCH",
+    "/v1/organisations/{organisation}",
+    roles=OPERATORS,
+    summary="Change an organisation",
+    tag=TAG,
+    body=OrganisationPatch,
+    query=DryRun,
+    answer=OrganisationAccepted,
+    versioned=True,
+    description="The change is copied into each market of which it is a member, in one transaction.",
+    example={"roles": ["refiner", "recycler"]},
+)
+async def change(call: Call[Any, DryRun]) -> Answer:
+    row = await load(call)
+    view = OrganisationView.of(row)
+    members = {name: getattr(view, name) for name in OrganisationTerms.__struct_fields__}
+    result = await commands.change_organisation(
+        call.door.desk,
+        call.caller,
+        organisation=row.organisation,
+        details=patched(OrganisationTerms(**members), call.body).details(),
+        expected_version=call.expected_version,
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    outcome.fact(OrganisationChanged)
+    version = call.expected_version + 1
+    return Answer(
+        body=OrganisationAccepted(id=to_text("org", row.organisation), version=version, **outcome.accepted()),
+        version=None if outcome.validated_only else version,
+    )
+
+
+HANDLERS: Final = (register, index, read, change)

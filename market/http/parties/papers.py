@@ -1,0 +1,347 @@
+"""Certificates and licences of an organisation's facilities: register, revoke, read. A paper never
+changes."""
+
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from msgspec import UNSET, Meta
+
+from events.party_events import CertificateRegistered, LicenceRegistered
+from events.vocabulary import Instant, RexRoute, WasteStatus
+from market.commands import parties as commands
+from market.http.parties.organisations import load as load_organisation
+from market.http.wire import lists
+from market.http.wire.access import COMPLIANCE, READERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import CertificateId, FacilityId, LicenceId, OrganisationId, to_text, to_uuid
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body, utc
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted, done
+from market.rules.parties.parties import Certificate, CertificateDetails, Licence, LicenceDetails
+from market.rules.refusing.wording import Code, CountryCode, Text
+from market.store import party_reads
+
+TAG: Final = "Organisations"
+CERTIFICATE_EXAMPLE: Final = {
+    "facility": "fac_0199b3c2d4e57f60a1b2c3d4e5f60718",
+    "scheme": "iso14001",
+    "reference": "EMS-2291",
+    "valid_from": "2026-01-01T00:00:00Z",
+    "valid_until": "2029-01-01T00:00:00Z",
+}
+LICENCE_EXAMPLE: Final = {
+    "facility": "fac_0199b3c2d4e57f60a1b2c3d4e5f60718",
+    "kind": "waste-treatment",
+    "waste_statuses": ["waste"],
+    "ewc_codes": ["160216"],
+    "reference": "permit 7/2026",
+    "valid_from": "2026-01-01T00:00:00Z",
+    "valid_until": "2031-01-01T00:00:00Z",
+}
+
+
+class Valid(Body, frozen=True, kw_only=True):
+    """Half-open: `valid_from` is in, `valid_until` is not."""
+
+    facility: FacilityId
+    reference: Text
+    valid_from: Instant
+    valid_until: Instant
+
+    def __post_init__(self) -> None:
+        if self.valid_until <= self.valid_from:
+            raise ValueError("a paper has to be valid for some time: valid_until after valid_from")
+
+
+class CertificateTerms(Valid, frozen=True, kw_only=True):
+    """A certificate of one site under a scheme."""
+
+    scheme: Code
+
+
+class LicenceTerms(Valid, frozen=True, kw_only=True):
+    """A permit of one site for a waste status; kind `shipment_consent` is the consent to ship from
+    countries. `routes`: those of the waste hierarchy that the permit allows; none: any."""
+
+    kind: Code
+    waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
+    ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+
+
+class CertificateView(CertificateTerms, frozen=True, kw_only=True):
+    id: CertificateId
+    organisation: OrganisationId
+    version: int
+    revoked: bool
+
+    @classmethod
+    def of(cls, row: Certificate) -> Self:
+        return cls(
+            id=to_text("cert", row.certificate),
+            organisation=to_text("org", row.organisation),
+            version=row.version,
+            revoked=row.revoked,
+            facility=to_text("fac", row.details.facility),
+            scheme=row.details.scheme,
+            reference=row.details.reference,
+            valid_from=row.details.valid_from,
+            valid_until=row.details.valid_until,
+        )
+
+
+class LicenceView(LicenceTerms, frozen=True, kw_only=True):
+    id: LicenceId
+    organisation: OrganisationId
+    version: int
+    revoked: bool
+
+    @classmethod
+    def of(cls, row: Licence) -> Self:
+        return cls(
+            id=to_text("lic", row.licence),
+            organisation=to_text("org", row.organisation),
+            version=row.version,
+            revoked=row.revoked,
+            facility=to_text("fac", row.details.facility),
+            kind=row.details.kind,
+            waste_statuses=row.details.waste_statuses,
+            ewc_codes=row.details.ewc_codes,
+            from_countries=row.details.from_countries,
+            routes=row.details.routes or (),
+            reference=row.details.reference,
+            valid_from=row.details.valid_from,
+            valid_until=row.details.valid_until,
+        )
+
+
+class CertificateAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run of a registration."""
+
+    id: CertificateId | None
+
+
+class LicenceAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null after a dry run of a registration."""
+
+    id: LicenceId | None
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations/{organisation}/certificates",
+    roles=COMPLIANCE,
+    summary="Register a certificate",
+    tag=TAG,
+    body=CertificateTerms,
+    query=DryRun,
+    answer=CertificateAccepted,
+    status=201,
+    idempotent=True,
+    example=CERTIFICATE_EXAMPLE,
+)
+async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
+    body = call.body
+    result = await commands.register_certificate(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        details=CertificateDetails(
+            facility=to_uuid(body.facility),
+            scheme=body.scheme,
+            reference=body.reference,
+            valid_from=utc(body.valid_from),
+            valid_until=utc(body.valid_until),
+        ),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(CertificateRegistered)
+    found = None if outcome.validated_only else to_text("cert", fact.certificate)
+    return Answer(
+        body=CertificateAccepted(id=found, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+        headers=_location(call, "certificates", found),
+    )
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations/{organisation}/licences",
+    roles=COMPLIANCE,
+    summary="Register a licence",
+    tag=TAG,
+    body=LicenceTerms,
+    query=DryRun,
+    answer=LicenceAccepted,
+    status=201,
+    idempotent=True,
+    example=LICENCE_EXAMPLE,
+)
+async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
+    body = call.body
+    result = await commands.register_licence(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        details=LicenceDetails(
+            facility=to_uuid(body.facility),
+            kind=body.kind,
+            waste_statuses=body.waste_statuses,
+            ewc_codes=body.ewc_codes,
+            from_countries=body.from_countries,
+            routes=body.routes or UNSET,
+            reference=body.reference,
+            valid_from=utc(body.valid_from),
+            valid_until=utc(body.valid_until),
+        ),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    fact = outcome.fact(LicenceRegistered)
+    found = None if outcome.validated_only else to_text("lic", fact.licence)
+    return Answer(
+        body=LicenceAccepted(id=found, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+        headers=_location(call, "licences", found),
+    )
+
+
+def _location(call: Call[Any, Any], kind: str, found: str | None) -> dict[str, str]:
+    parent = to_text("org", call.ids["organisation"])
+    return {} if found is None else {"Location": f"/v1/organisations/{parent}/{kind}/{found}"}
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/certificates",
+    roles=READERS,
+    summary="List certificates",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[CertificateView],
+)
+async def list_certificates(call: Call[Nothing, PageQuery]) -> Answer:
+    await load_organisation(call)
+    async with as_caller(call) as connection:
+        page = await party_reads.list_certificates(
+            connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(
+        call, page.items, more=page.more, key=lambda row: row.certificate, view=CertificateView.of
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/licences",
+    roles=READERS,
+    summary="List licences",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[LicenceView],
+)
+async def list_licences(call: Call[Nothing, PageQuery]) -> Answer:
+    await load_organisation(call)
+    async with as_caller(call) as connection:
+        page = await party_reads.list_licences(
+            connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(call, page.items, more=page.more, key=lambda row: row.licence, view=LicenceView.of)
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/certificates/{certificate}",
+    roles=READERS,
+    summary="Read a certificate",
+    tag=TAG,
+    answer=CertificateView,
+    etagged=True,
+)
+async def read_certificate(call: Call[Nothing, Nothing]) -> Answer:
+    async with as_caller(call) as connection:
+        row = await party_reads.load_certificate(
+            connection, call.ids["organisation"], call.ids["certificate"]
+        )
+    if row is None:
+        raise not_found()
+    return Answer(body=CertificateView.of(row), version=row.version)
+
+
+@endpoint(
+    "GET",
+    "/v1/organisations/{organisation}/licences/{licence}",
+    roles=READERS,
+    summary="Read a licence",
+    tag=TAG,
+    answer=LicenceView,
+    etagged=True,
+)
+async def read_licence(call: Call[Nothing, Nothing]) -> Answer:
+    async with as_caller(call) as connection:
+        row = await party_reads.load_licence(connection, call.ids["organisation"], call.ids["licence"])
+    if row is None:
+        raise not_found()
+    return Answer(body=LicenceView.of(row), version=row.version)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/organisations/{organisation}/certificates/{certificate}",
+    roles=COMPLIANCE,
+    summary="Revoke a certificate",
+    tag=TAG,
+    query=DryRun,
+    answer=CertificateAccepted,
+)
+async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
+    result = await commands.revoke_certificate(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        certificate=call.ids["certificate"],
+        dry_run=call.query.validate_only,
+    )
+    found = to_text("cert", call.ids["certificate"])
+    return Answer(body=CertificateAccepted(id=found, **done(call, result).accepted()))
+
+
+@endpoint(
+    "DELETE",
+    "/v1/organisations/{organisation}/licences/{licence}",
+    roles=COMPLIANCE,
+    summary="Revoke a licence",
+    tag=TAG,
+    query=DryRun,
+    answer=LicenceAccepted,
+)
+async def revoke_licence(call: Call[Nothing, DryRun]) -> Answer:
+    result = await commands.revoke_licence(
+        call.door.desk,
+        call.caller,
+        organisation=call.ids["organisation"],
+        licence=call.ids["licence"],
+        dry_run=call.query.validate_only,
+    )
+    found = to_text("lic", call.ids["licence"])
+    return Answer(body=LicenceAccepted(id=found, **done(call, result).accepted()))
+
+
+HANDLERS: Final = (
+    register_certificate,
+    list_certificates,
+    read_certificate,
+    revoke_certificate,
+    register_licence,
+    list_licences,
+    read_licence,
+    revoke_licence,
+)

@@ -1,0 +1,1 @@
+"""Checkpoints, proofs of receipts and matches, recorded audits."""

@@ -1,0 +1,223 @@
+"""Matches: read one's side with its explanation, confirm, decline. Answers are sealed until both are in."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from events.connections import Connection
+from events.market_events import MatchAnswered, MatchConfirmed
+from events.market_terms import Member
+from events.vocabulary import Side
+from market.commands import matches as commands
+from market.http.rounds.match_views import MatchView, overseer_view, party_view
+from market.http.wire import lists, reads
+from market.http.wire.access import READERS, TRADERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import MarketId, MatchId, to_text, to_uuid
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_caller, as_desk, own, viewer
+from market.http.wire.receipts import Accepted, done
+from market.rules.matches import MatchStatus
+from market.rules.refusing.wording import Code
+from market.rules.visibility.explanations import MatchExplanation, match_explanation
+from market.rules.visibility.own_side import OwnExplanation
+from market.rules.visibility.visibility import see_match
+from market.store import lists as views
+from market.store import markets, members, supplies
+from market.store import matches as store
+from market.store.matches import MatchRow
+
+TAG: Final = "Matches"
+
+
+class MatchQuery(PageQuery, frozen=True, kw_only=True):
+    market: MarketId | None = None
+    status: MatchStatus | None = None
+
+
+class Decline(Body, frozen=True, kw_only=True):
+    """A decline needs its reason; two declines or lapses in 90 days leave firm orders only."""
+
+    reason: Annotated[Code, Meta(examples=["quality", "logistics", "credit", "compliance"])]
+
+
+class MatchAccepted(Accepted, frozen=True, kw_only=True):
+    """`confirmed` when this answer was the last one needed and both sides stand by the match."""
+
+    id: MatchId
+    confirmed: bool
+
+
+def side_of(row: MatchRow, organisation: UUID) -> Side | None:
+    if organisation == row.match.seller:
+        return "seller"
+    return "buyer" if organisation == row.match.buyer else None
+
+
+@endpoint(
+    "GET",
+    "/v1/matches",
+    roles=READERS,
+    summary="List matches",
+    tag=TAG,
+    query=MatchQuery,
+    answer=Listing[MatchView],
+    description="One's own, without explanations; operators and auditors see all.",
+)
+async def index(call: Call[Nothing, MatchQuery]) -> Answer:
+    query = call.query
+    as_of: dict[str, int] = {}
+    async with as_caller(call) as connection:
+        page = await views.list_matches(
+            connection,
+            own(call.caller),
+            market=None if query.market is None else to_uuid(query.market),
+            status=query.status,
+            after=lists.after(call, UUID),
+            limit=lists.limit(call),
+        )
+        for market in {row.match.struck.market for row in page.items}:
+            as_of[to_text("mkt", market)] = await reads.as_of(call, connection, market)
+    return lists.answer(
+        call,
+        page.items,
+        more=page.more,
+        key=lambda row: row.match.struck.match,
+        view=lambda row: _short(call, row),
+        as_of=as_of,
+    )
+
+
+def _short(call: Call[Any, Any], row: MatchRow) -> MatchView:
+    side = side_of(row, call.caller.organisation)
+    return overseer_view(row, None) if side is None else party_view(row, side, None, None)
+
+
+@endpoint(
+    "GET",
+    "/v1/matches/{match}",
+    roles=READERS,
+    summary="Read a match and why it has its price",
+    tag=TAG,
+    answer=MatchView,
+    etagged=True,
+    description="Nothing of the other side's limit, ask, terms or name before both have confirmed.",
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    async with as_caller(call) as connection:
+        row = await store.load_match(connection, own(call.caller), call.ids["match"])
+        if row is None:
+            raise not_found()
+        side = side_of(row, call.caller.organisation)
+        looking = await viewer(
+            call, connection, row.match.struck.market, None if side is None else call.caller.organisation
+        )
+    async with as_desk(call) as connection:
+        whole = await explain(connection, row)
+        seen = None if whole is None else see_match(whole, looking)
+        other = await _other(connection, row, side)
+    match seen:
+        case OwnExplanation() if side is not None:
+            body = party_view(row, side, other, seen)
+        case None if side is not None:
+            body = party_view(row, side, other, None)
+        case MatchExplanation():
+            body = overseer_view(row, seen)
+        case _:
+            body = overseer_view(row, None)
+    return Answer(body=body, hashed=True)
+
+
+async def explain(connection: Connection, row: MatchRow) -> MatchExplanation | None:
+    """Whole; None until the view holds the waterfall."""
+    struck = row.match.struck
+    waterfall = await views.load_waterfall(connection, struck)
+    supply = await supplies.load_supply(connection, None, struck.supply)
+    market = await markets.load_market(connection, struck.market)
+    if waterfall is None or supply is None or market is None:
+        return None
+    explained = match_explanation(
+        struck,
+        waterfall,
+        supply.order.terms,
+        market.terms.basis,
+        seller=row.match.seller,
+        buyer=row.match.buyer,
+        outcome=row.status,
+    )
+    if supply.order.terms.ask.ueur_per_kg == waterfall.ask_ueur_per_kg:
+        return explained
+    # The offer has been amended since: its new ask does not belong on this ticket.
+    return replace(explained, ticket=replace(explained.ticket, ask=None, ask_ueur_per_product_kg=None))
+
+
+async def _other(connection: Connection, row: MatchRow, side: Side | None) -> Member | None:
+    if side is None or row.status != "confirmed":
+        return None
+    organisation = row.match.buyer if side == "seller" else row.match.seller
+    found = await members.load_member(connection, row.match.struck.market, organisation)
+    return None if found is None else found.member
+
+
+@endpoint(
+    "POST",
+    "/v1/matches/{match}/confirm",
+    roles=TRADERS,
+    summary="Confirm a match",
+    tag=TAG,
+    query=DryRun,
+    answer=MatchAccepted,
+    idempotent=True,
+    description="Names are exchanged when both sides have confirmed.",
+)
+async def confirm(call: Call[Nothing, DryRun]) -> Answer:
+    return await _answer(call, None)
+
+
+@endpoint(
+    "POST",
+    "/v1/matches/{match}/decline",
+    roles=TRADERS,
+    summary="Decline a match",
+    tag=TAG,
+    body=Decline,
+    query=DryRun,
+    answer=MatchAccepted,
+    idempotent=True,
+    example={"reason": "quality"},
+)
+async def decline(call: Call[Decline, DryRun]) -> Answer:
+    return await _answer(call, call.body.reason)
+
+
+async def _answer(call: Call[Any, DryRun], reason: str | None) -> Answer:
+    result = await commands.answer(
+        call.door.desk,
+        call.caller,
+        match=call.ids["match"],
+        answer="confirmed" if reason is None else "declined",
+        reason=reason,
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    found = to_text("match", call.ids["match"])
+    if outcome.validated_only:
+        # What would follow would tell the other side's sealed answer to somebody who commits to nothing.
+        sealed = outcome.accepted() | {"would_record": (MatchAnswered.TYPE,)}
+        return Answer(body=MatchAccepted(id=found, confirmed=False, **sealed))
+    return Answer(
+        body=MatchAccepted(
+            id=found,
+            confirmed=any(isinstance(fact, MatchConfirmed) for fact in outcome.facts),
+            **outcome.accepted(),
+        ),
+        replayed=outcome.replayed,
+    )
+
+
+HANDLERS: Final = (index, read, confirm, decline)

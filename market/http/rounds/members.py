@@ -1,0 +1,173 @@
+"""Members of a market: admit and suspend (operators), read (operators and auditors all, others
+themselves)."""
+
+from typing import Annotated, Final, Self
+from uuid import UUID
+
+from msgspec import Meta
+
+from events.vocabulary import PartyRole
+from market.commands import members as commands
+from market.http.rounds.markets import load as load_market
+from market.http.wire import lists
+from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import OrganisationId, to_text, to_uuid
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import Body
+from market.http.wire.paging import Listing
+from market.http.wire.reads import as_caller, own
+from market.http.wire.receipts import Accepted, done
+from market.rules.refusing.wording import Text
+from market.store import members as store
+from market.store.members import MemberRow
+
+TAG: Final = "Markets"
+
+
+class Admission(Body, frozen=True, kw_only=True):
+    organisation: OrganisationId
+
+
+class Suspension(Body, frozen=True, kw_only=True):
+    """A suspended member posts nothing and is matched with nobody; it may still withdraw."""
+
+    reason: Annotated[Text, Meta(examples=["sanctions screening expired"])]
+
+
+class MemberView(Body, frozen=True, kw_only=True):
+    """The market's own copy of an organisation, from which eligibility and pricing read."""
+
+    organisation: OrganisationId
+    name: str
+    country: str
+    roles: tuple[PartyRole, ...]
+    initiatives: tuple[str, ...]
+    suspended: bool
+    facilities: int
+    certificates: int
+    licences: int
+    version: int
+
+    @classmethod
+    def of(cls, row: MemberRow) -> Self:
+        member = row.member
+        return cls(
+            organisation=to_text("org", member.organisation),
+            name=member.name,
+            country=member.country,
+            roles=member.roles,
+            initiatives=member.initiatives,
+            suspended=row.suspended,
+            facilities=len(member.facilities),
+            certificates=len(member.certificates),
+            licences=len(member.licences),
+            version=row.version,
+        )
+
+
+class MembershipAccepted(Accepted, frozen=True, kw_only=True):
+    organisation: OrganisationId
+
+
+@endpoint(
+    "POST",
+    "/v1/markets/{market}/members",
+    roles=OPERATORS,
+    summary="Admit an organisation",
+    tag=TAG,
+    body=Admission,
+    query=DryRun,
+    answer=MembershipAccepted,
+    status=201,
+    idempotent=True,
+    example={"organisation": "org_0199b3c2d4e57f60a1b2c3d4e5f60718"},
+)
+async def admit(call: Call[Admission, DryRun]) -> Answer:
+    result = await commands.admit(
+        call.door.desk,
+        call.caller,
+        market=call.ids["market"],
+        organisation=to_uuid(call.body.organisation),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    return Answer(
+        body=MembershipAccepted(organisation=call.body.organisation, **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+    )
+
+
+@endpoint(
+    "POST",
+    "/v1/markets/{market}/members/{organisation}/suspend",
+    roles=OPERATORS,
+    summary="Suspend a member",
+    tag=TAG,
+    body=Suspension,
+    query=DryRun,
+    answer=MembershipAccepted,
+    idempotent=True,
+    example={"reason": "sanctions screening expired"},
+)
+async def suspend(call: Call[Suspension, DryRun]) -> Answer:
+    result = await commands.suspend(
+        call.door.desk,
+        call.caller,
+        market=call.ids["market"],
+        organisation=call.ids["organisation"],
+        reason=call.body.reason,
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    outcome = done(call, result)
+    found = to_text("org", call.ids["organisation"])
+    return Answer(
+        body=MembershipAccepted(organisation=found, **outcome.accepted()), replayed=outcome.replayed
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/markets/{market}/members",
+    roles=READERS,
+    summary="List members",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[MemberView],
+    description="Operators and auditors see all, everybody else their own membership.",
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    await load_market(call)
+    async with as_caller(call) as connection:
+        page = await store.list_members(
+            connection, call.ids["market"], after=lists.after(call, UUID), limit=lists.limit(call)
+        )
+    return lists.answer(
+        call, page.items, more=page.more, key=lambda row: row.member.organisation, view=MemberView.of
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/markets/{market}/members/{organisation}",
+    roles=READERS,
+    summary="Read a membership",
+    tag=TAG,
+    answer=MemberView,
+    etagged=True,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    organisation = call.ids["organisation"]
+    if own(call.caller) not in (None, organisation):
+        raise not_found()
+    async with as_caller(call) as connection:
+        row = await store.load_member(connection, call.ids["market"], organisation)
+    if row is None:
+        raise not_found()
+    return Answer(body=MemberView.of(row), version=row.version)
+
+
+HANDLERS: Final = (admit, index, read, suspend)

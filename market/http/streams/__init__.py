@@ -1,0 +1,1 @@
+"""Feeds, partners' topics, webhooks."""

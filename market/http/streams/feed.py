@@ -1,0 +1,280 @@
+"""What an organisation may see of the record, as it comes: long poll, server-sent events, a range as lines.
+
+The same events as on its Kafka topic, from the same table, behind one cursor.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Annotated, Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from events.decision import LaneKey
+from events.refusal import RecordUnavailable
+from market.http.streams.feed_cursors import LATEST, PATH, FeedCursor, Place, check_kept, opened
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.feed_tail import Follower
+from market.http.wire.ids import MarketId, from_path
+from market.http.wire.paging import page_size
+from market.http.wire.problems import DoorError
+from market.http.wire.reads import as_caller
+from market.rules.streams.partner_events import PartnerEvent, members
+from market.rules.streams.partner_lines import PARTNER_TYPES, PartnerLine
+from market.store import feed as store
+from market.store.feed import Vector
+
+_encoder: Final = msgspec.json.Encoder()
+TAG: Final = "Feed"
+BATCH: Final = "application/cloudevents-batch+json"
+EVENT_STREAM: Final = "text/event-stream"
+LINES: Final = "application/x-ndjson"
+LIMIT_DEFAULT: Final = 100
+PAGE_LINES: Final = 200
+QUIET_SECONDS: Final = 15.0
+"""A stream with nothing to tell says so this often; each looks so often whether its key still holds."""
+RETRY_MILLISECONDS: Final = 1_000
+
+
+TypeList = Annotated[
+    str,
+    Meta(min_length=1, max_length=2_000, description="Types, with commas between; absent: all."),
+]
+
+
+class FeedQuery(Struct, frozen=True, kw_only=True):
+    """`timeout` and `limit` are of a long poll, `until` is of a replay."""
+
+    after: FeedCursor | None = None
+    until: FeedCursor | None = None
+    timeout: Annotated[int, Meta(ge=0, le=30, description="Seconds to wait for the first event.")] = 0
+    limit: Annotated[int, Meta(description="Events of a batch; brought into 1 … 200.")] = LIMIT_DEFAULT
+    type: TypeList | None = None
+    market: MarketId | None = None
+
+
+class FeedEvent(PartnerEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A CloudEvent. `stream`, `lane` and `position` tell the place of the organisation's own events in the
+    record; `cursor` goes on behind this event."""
+
+    cursor: str
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which events the caller asked for; None: all."""
+
+    types: frozenset[str] | None
+    market: UUID | None
+
+    def has(self, line: PartnerLine) -> bool:
+        return (self.types is None or line.type in self.types) and self.market in (None, line.market)
+
+
+ALL_OF_IT: Final = Wanted(types=None, market=None)
+
+
+class Told(NamedTuple):
+    """An event as JSON, and the cursor behind it."""
+
+    cursor: str
+    type: str
+    event: bytes
+
+
+@endpoint(
+    "GET",
+    PATH,
+    roles=READERS,
+    summary="Follow what your organisation may see",
+    tag=TAG,
+    query=FeedQuery,
+    answer=tuple[FeedEvent, ...],
+    problems=(410, 422),
+    media_type=BATCH,
+    headers={
+        "Last-Event-ID": "The cursor of the last event of a stream before; it counts instead of `after`.",
+    },
+    description="Every event in the order of its lane; a repeat has the same id. "
+    f"With `Accept: {EVENT_STREAM}` a stream without end, with `{LINES}` all up to now or to `until`.",
+)
+async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
+    wanted = _wanted(call.query)
+    kind = _kind(call.header(b"accept") or "")
+    resumed = call.header(b"last-event-id") if kind == EVENT_STREAM else None
+    place = await _place(call, resumed or call.query.after)
+    if call.trace.head:
+        return Answer(body=b"", media_type=kind)
+    if kind == EVENT_STREAM:
+        call.door.feed.check_room(place.organisation)
+        return Answer(
+            body=_events(call, place, wanted), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"}
+        )
+    if kind == LINES:
+        return Answer(body=_lines(call, place, wanted, await _until(call)), media_type=LINES)
+    return await _batch(call, place, wanted)
+
+
+def _kind(accept: str) -> str:
+    for kind in (EVENT_STREAM, LINES):
+        if kind in accept.lower():
+            return kind
+    return BATCH
+
+
+def _wanted(query: FeedQuery) -> Wanted:
+    """InvalidInputError `type_unknown` naming those and all that there are."""
+    types = None if query.type is None else frozenset(query.type.split(","))
+    unknown = sorted((types or frozenset()).difference(PARTNER_TYPES))
+    if unknown:
+        detail = (
+            f"no types of the feed: {', '.join(map(repr, unknown))}; there are: {', '.join(PARTNER_TYPES)}"
+        )
+        raise InvalidInputError([Fault(code="type_unknown", detail=detail, parameter="type")])
+    return Wanted(types=types, market=None if query.market is None else from_path("mkt", query.market))
+
+
+async def _place(call: Call[Any, FeedQuery], cursor: str | None) -> Place:
+    """Where the caller goes on. DoorError `cursor_invalid` or `history_gone`."""
+    organisation = call.caller.organisation
+    async with as_caller(call) as connection:
+        if cursor == LATEST:
+            ends = await store.read_ends(connection)
+            return Place(organisation, await store.read_last(connection, organisation, ends))
+        if cursor is None:
+            return Place(organisation, await store.read_floors(connection, organisation))
+        place = opened(call, cursor)
+        await check_kept(call, connection, place)
+    return place
+
+
+async def _until(call: Call[Any, FeedQuery]) -> Vector:
+    async with as_caller(call) as connection:
+        ends = await store.read_ends(connection)
+    until = call.query.until
+    if until in (None, LATEST):
+        return ends
+    wished = opened(call, str(until)).positions
+    return {key: min(end, wished.get(key, 0)) for key, end in ends.items()}
+
+
+async def _read(
+    call: Call[Any, FeedQuery], place: Place, wanted: Wanted, limit: int, upto: Vector | None
+) -> list[Told]:
+    """The next events, and the place behind them; at the end also behind what was not asked for.
+
+    DoorError `history_gone`.
+    """
+    async with as_caller(call) as connection:
+        upto = await store.read_ends(connection) if upto is None else upto
+        lines = await store.read(
+            connection,
+            place.organisation,
+            after=place.positions,
+            upto=upto,
+            limit=limit,
+            types=None if wanted.types is None else sorted(wanted.types),
+            markets=None if wanted.market is None else [wanted.market],
+        )
+        # By the same snapshot: lines that went meanwhile are told as gone, never left out.
+        await check_kept(call, connection, place)
+        told = [_told(call, place, line) for line in lines]
+        if len(lines) < limit and wanted != ALL_OF_IT:
+            for key, last in (await store.read_last(connection, place.organisation, upto)).items():
+                place.move(key, last)
+    return told
+
+
+async def _batch(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> Answer:
+    """At once what there is; else the first that comes within the time."""
+    limit = page_size(call.query.limit)
+    seconds = min(call.query.timeout, call.door.feed.wait_seconds_max)
+    told = await _read(call, place, wanted, limit, None)
+    if not told and seconds > 0:
+        async with call.door.feed.following(place.organisation) as follower:
+            # What came between the look and the queue is seen by the second look.
+            told = await _read(call, place, wanted, limit, None)
+            if not told and await _comes(follower, wanted, seconds):
+                told = await _read(call, place, wanted, limit, None)
+    cursor = place.sealed(call)
+    query = "".join(
+        f"&{name}={value}"
+        for name, value in (("type", call.query.type), ("market", call.query.market), ("limit", limit))
+        if value is not None
+    )
+    link = f'<{PATH}?after={cursor}{query}>; rel="next"'
+    return Answer(
+        body=b"[" + b",".join(each.event for each in told) + b"]", media_type=BATCH, headers={"Link": link}
+    )
+
+
+async def _comes(follower: Follower, wanted: Wanted, seconds: float) -> bool:
+    """Whether something that is wanted came in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not follower.ended:
+                if any(map(wanted.has, await follower.take(QUIET_SECONDS))) or follower.overrun:
+                    return True
+    return False
+
+
+async def _lines(
+    call: Call[Any, FeedQuery], place: Place, wanted: Wanted, upto: Vector
+) -> AsyncGenerator[bytes]:
+    """A record that cannot be read on breaks the answer off, so that nobody takes a part for the whole."""
+    while told := await _read(call, place, wanted, PAGE_LINES, upto):
+        yield b"".join(b"%b\n" % each.event for each in told)
+        if len(told) < PAGE_LINES:
+            return
+
+
+async def _events(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> AsyncGenerator[bytes]:
+    """Until the process stops, the key does not hold any more, or the client takes too little."""
+    yield b"retry: %d\n\n" % RETRY_MILLISECONDS
+    with suppress(RecordUnavailable, DoorError):
+        async with call.door.feed.following(place.organisation) as follower:
+            while told := await _read(call, place, wanted, PAGE_LINES, None):
+                yield b"".join(map(_frame, told))
+            clock = asyncio.get_running_loop().time
+            known_at = clock()
+            while (part := await _live(call, place, wanted, follower)) is not None:
+                yield part
+                if clock() - known_at >= QUIET_SECONDS:
+                    await call.door.keys.credential(call.header(b"authorization"), lambda: None)
+                    known_at = clock()
+            if follower.overrun:
+                yield b"id: %b\nevent: overrun\ndata: {}\n\n" % place.sealed(call).encode()
+
+
+async def _live(call: Call[Any, FeedQuery], place: Place, wanted: Wanted, follower: Follower) -> bytes | None:
+    """The next part of a stream; when there is nothing to tell for long, a comment; None: it ends."""
+    ends_at = asyncio.get_running_loop().time() + QUIET_SECONDS
+    while (left := ends_at - asyncio.get_running_loop().time()) > 0:
+        told: list[Told] = []
+        for line in await follower.take(left):
+            key = LaneKey(line.stream, line.lane)
+            if not place.passed(key, line.position):
+                place.move(key, line.position)
+                told += [_told(call, place, line)] if wanted.has(line) else []
+        if follower.overrun or follower.ended:
+            return None
+        if told:
+            return b"".join(map(_frame, told))
+    return b": quiet\n\n"
+
+
+def _told(call: Call[Any, Any], place: Place, line: PartnerLine) -> Told:
+    """The event, with the place that the caller has reached by it."""
+    place.move(LaneKey(line.stream, line.lane), line.position)
+    cursor = place.sealed(call)
+    return Told(cursor, line.type, _encoder.encode(FeedEvent(cursor=cursor, **members(line))))
+
+
+def _frame(told: Told) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (told.cursor.encode(), told.type.encode(), told.event)
+
+
+HANDLERS: Final = (follow,)

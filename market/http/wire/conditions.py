@@ -1,0 +1,36 @@
+"""Strong ETags from row versions: If-Match on changes, If-None-Match on reads (RFC 9110 §13)."""
+
+import re
+from typing import Final
+
+from market.http.wire.faults import Fault
+
+IF_MATCH_PATTERN: Final = r'^"v[1-9][0-9]{0,15}(\.[0-9]{1,16})?"$(?!\n)'
+_ETAG: Final = re.compile(r'"v([1-9][0-9]{0,15})(\.[0-9]{1,16})?"\Z')
+
+
+def etag(version: int, position: int | None = None) -> str:
+    """Of an order also the position of its newest event: holds change what a GET shows, but not the
+    version."""
+    return f'"v{version}"' if position is None else f'"v{version}.{position}"'
+
+
+def parse_if_match(header: str | None) -> int | Fault:
+    """The version that a change is meant for. A wildcard names none, so it is refused as malformed."""
+    if header is None:
+        return Fault(
+            code="if_match_missing", detail='send the ETag you read, like If-Match: "v3"', header="If-Match"
+        )
+    found = _ETAG.match(header.strip())
+    if found is None:
+        return Fault(code="malformed", detail='expected one strong ETag, like "v3"', header="If-Match")
+    return int(found[1])
+
+
+def none_match(header: str | None, current: str) -> bool:
+    """Whether the client holds `current` already; weak comparison, as If-None-Match asks for."""
+    if header is None:
+        return False
+    if header.strip() == "*":
+        return True
+    return current in {part.strip().removeprefix("W/") for part in header.split(",")}

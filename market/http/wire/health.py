@@ -1,0 +1,75 @@
+"""Whether this process lives and may be sent requests; without credentials, and saying nothing of
+anybody."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from market.http.wire.access import PUBLIC
+from market.http.wire.door import Door
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+
+TAG: Final = "Operations"
+ASKED_AGAIN: Final = timedelta(seconds=1)
+
+
+class Liveness(Struct, frozen=True, kw_only=True):
+    status: str
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """`failing` maps each check that fails to its sentence."""
+
+    status: str
+    checks: tuple[str, ...]
+    failing: dict[str, str]
+
+
+class Probe:
+    """What the checks said last: no limit counts who asks, so they are asked once a second at most."""
+
+    def __init__(self) -> None:
+        self._asking = asyncio.Lock()
+        self._asked_at: datetime | None = None
+        self._failing: dict[str, str] = {}
+
+    async def failing(self, door: Door) -> dict[str, str]:
+        """The sentence of each check that fails."""
+        async with self._asking:
+            if self._asked_at is None or door.clock() - self._asked_at >= ASKED_AGAIN:
+                found = {name: await check() for name, check in door.checks.items()}
+                self._failing = {name: sentence for name, sentence in found.items() if sentence is not None}
+                self._asked_at = door.clock()
+            return self._failing
+
+
+@endpoint(
+    "GET", "/livez", roles=PUBLIC, summary="The event loop runs", tag=TAG, answer=Liveness, metered=False
+)
+async def live(_call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(body=Liveness(status="ok"), headers={"Cache-Control": "no-store"})
+
+
+@endpoint(
+    "GET",
+    "/readyz",
+    roles=PUBLIC,
+    summary="Database, migrations and relay are well",
+    tag=TAG,
+    metered=False,
+    answer=Readiness,
+    also=(503,),
+    description="503 with the same body while a check fails.",
+)
+async def ready(call: Call[Nothing, Nothing]) -> Answer:
+    probe: Probe = call.state.probe
+    failing = await probe.failing(call.door)
+    body = Readiness(
+        status="failing" if failing else "ok", checks=tuple(sorted(call.door.checks)), failing=failing
+    )
+    return Answer(body=body, status=503 if failing else 200, headers={"Cache-Control": "no-store"})
+
+
+HANDLERS: Final = (live, ready)

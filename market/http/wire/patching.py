@@ -1,0 +1,31 @@
+"""PATCH bodies: every member optional; what is given replaces the whole member, what is absent stays."""
+
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from market.http.wire.material import Body
+
+S = TypeVar("S", bound=Struct)
+
+
+def patch_of(name: str, shape: type[Struct], doc: str, leave_out: frozenset[str] = frozenset()) -> Any:
+    """A struct with the members of `shape`, each of them possibly absent."""
+    hints = get_type_hints(shape, include_extras=True)
+    fields = [
+        (field, hints[field] | UnsetType, UNSET)
+        for field in shape.__struct_fields__
+        if field not in leave_out
+    ]
+    return msgspec.defstruct(
+        name, fields, bases=(Body,), namespace={"__doc__": doc}, frozen=True, kw_only=True, module=__name__
+    )
+
+
+def patched(current: S, patch: Struct) -> S:
+    """`current` with what `patch` gives."""
+    given = {
+        field: value for field in patch.__struct_fields__ if (value := getattr(patch, field)) is not UNSET
+    }
+    return msgspec.structs.replace(current, **given)

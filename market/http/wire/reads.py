@@ -1,0 +1,64 @@
+"""Reading for a caller: row-level security by organisation, or everything for operators and auditors."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID
+
+from events.callers import Caller
+from events.connections import Connection
+from market.http.wire.access import OVERSEERS
+from market.http.wire.endpoint import Call
+from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
+from market.store import clearings
+from market.store import lists as views
+from market.store.reading import ReaderRole, reading
+
+
+def reader_role(caller: Caller) -> ReaderRole:
+    if "operator" in caller.roles:
+        return "operator"
+    return "auditor" if "auditor" in caller.roles else "tenant"
+
+
+def sees_all(caller: Caller) -> bool:
+    return bool(OVERSEERS & caller.roles)
+
+
+def own(caller: Caller) -> UUID | None:
+    """The organisation that a query is narrowed to; None for those who see all."""
+    return None if sees_all(caller) else caller.organisation
+
+
+def as_caller(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+    caller = call.caller
+    return reading(call.door.reader, organisation=caller.organisation, role=reader_role(caller))
+
+
+async def viewer(call: Call[Any, Any], connection: Connection, market: UUID, owner: UUID | None) -> Viewer:
+    """Who looks at something of `owner` in `market`: its own side, or an auditor or operator at all sides."""
+    caller = call.caller
+    if sees_all(caller) and "auditor" in caller.roles and caller.organisation != owner:
+        return AuditorViewer()
+    cut = await clearings.newest_cut(connection, market)
+    if caller.organisation == owner or not sees_all(caller):
+        return OrganisationViewer(organisation=caller.organisation, cut=cut)
+    return OperatorViewer(cut=cut)
+
+
+async def as_of(
+    call: Call[Any, Any], connection: Connection, market: UUID, position: int | None = None
+) -> int:
+    """Where a market's views, or what was read at `position`, stand: traders learn the newest cut in it.
+
+    In a quiet market a position that moves tells of the other side's sealed answer.
+    """
+    if position is None:
+        position = await views.position_of(connection, market)
+    if sees_all(call.caller):
+        return position
+    return await clearings.newest_cut(connection, market, completed_by=position)
+
+
+def as_desk(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+    """Sees every row: what is read so passes `rules.visibility` before anybody gets it."""
+    return reading(call.door.reader, organisation=None, role="desk")

@@ -1,0 +1,119 @@
+"""What an accepted command answers: where the record holds it, so that its owner can demand the proof of
+inclusion."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from events.catalog import type_of
+from events.command import Outcome
+from events.envelope import Draft, Fact, Recorded
+from market.http.wire.endpoint import Call, DryRun
+from market.http.wire.ids import EventId, to_text
+from market.http.wire.material import Body
+from market.rules.orders.orders import Caution
+
+F = TypeVar("F", bound=Struct)
+Result: TypeAlias = Outcome | Sequence[Draft]
+
+
+class Receipt(Body, frozen=True, kw_only=True):
+    """One event of the record: its place in the lane and the SHA-256 of its bytes. Keep it."""
+
+    event: EventId
+    type: str
+    stream: str
+    lane: int
+    position: int
+    event_sha256: str
+    time: datetime
+
+
+class Warned(Body, frozen=True, kw_only=True):
+    """What was accepted but is unusual: `pointer` into the body."""
+
+    code: str
+    detail: str
+    pointer: str
+
+
+def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
+    return tuple(Warned(code=each.code, detail=each.text, pointer=each.pointer) for each in cautions)
+
+
+class Accepted(Body, frozen=True, kw_only=True):
+    """`receipts` in the order of the record; after a dry run none, and `would_record` names the types
+    instead. `warnings` of what was accepted all the same."""
+
+    receipts: tuple[Receipt, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    validated_only: bool = False
+    would_record: tuple[str, ...] = ()
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """A command's facts, recorded or (`validated_only`) rehearsed."""
+
+    facts: tuple[Fact, ...]
+    events: tuple[Recorded, ...]
+    validated_only: bool
+    replayed: bool
+
+    @property
+    def status(self) -> int | None:
+        """A dry run answers 200 where the command would create."""
+        return 200 if self.validated_only else None
+
+    @property
+    def position(self) -> int | None:
+        return self.events[0].position if self.events else None
+
+    def fact(self, kind: type[F]) -> F:
+        """The command's fact of that kind. LookupError when it has none: the command did something else."""
+        for fact in self.facts:
+            if isinstance(fact, kind):
+                return fact
+        raise LookupError(f"the command recorded no {kind.__name__}")
+
+    def accepted(self) -> dict[str, Any]:
+        """The members of `Accepted`."""
+        if self.validated_only:
+            types = tuple(type_of(fact) for fact in self.facts)
+            return {"receipts": (), "validated_only": True, "would_record": types}
+        return {
+            "receipts": tuple(map(_receipt, self.events)),
+            "validated_only": False,
+            "would_record": (),
+        }
+
+
+def done(call: Call[Any, DryRun], result: Result) -> Done:
+    """Read a command's result, and note its place for the canonical line."""
+    call.trace.validate_only = call.query.validate_only
+    if not isinstance(result, Outcome):
+        return Done(
+            facts=tuple(draft.data for draft in result), events=(), validated_only=True, replayed=False
+        )
+    if result.events:
+        first = result.events[0]
+        call.trace.stream, call.trace.lane, call.trace.position = first.stream, first.lane, first.position
+    return Done(
+        facts=tuple(event.data for event in result.events),
+        events=result.events,
+        validated_only=False,
+        replayed=result.replayed,
+    )
+
+
+def _receipt(event: Recorded) -> Receipt:
+    return Receipt(
+        event=to_text("evt", event.id),
+        type=event.type,
+        stream=event.stream,
+        lane=event.lane,
+        position=event.position,
+        event_sha256=event.body_hash.hex(),
+        time=event.time,
+    )

@@ -1,0 +1,222 @@
+"""A table and a drawing of the same figures: CSV, a plot that stands alone, and a page with both.
+
+Pages and plots are built as trees of elements, so that no text can become markup, and load nothing.
+"""
+
+import csv
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from io import StringIO
+from typing import Any, Final, Literal, TypeVar
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from msgspec import Struct
+
+from market.http.wire.endpoint import JSON, Answer, Call
+
+Name = TypeVar("Name", bound=str)
+Shape = Literal["json", "csv", "svg", "html"]
+MEDIA_TYPES: Final[dict[Shape, str]] = {
+    "json": JSON,
+    "csv": "text/csv",
+    "svg": "image/svg+xml",
+    "html": "text/html",
+}
+SHAPES: Final = (MEDIA_TYPES["csv"], MEDIA_TYPES["svg"], MEDIA_TYPES["html"])
+ANYTHING: Final = frozenset({"*/*", "application/*"})
+
+Kind = Literal[
+    "inside",
+    "outside",
+    "open",
+    "inside_declared",
+    "outside_declared",
+    "open_declared",
+    "low",
+    "middle",
+    "high",
+]
+FILLS: Final[dict[Kind, str]] = {
+    "inside": "#1b5e20",
+    "outside": "#c9a227",
+    "open": "#bbbbbb",
+    "inside_declared": "#81c784",
+    "outside_declared": "#eedd9a",
+    "open_declared": "#e4e4e4",
+    "low": "#1b5e20",
+    "middle": "#7cb342",
+    "high": "#c5e1a5",
+}
+BAND_FILL: Final = "#0d47a1"
+BAND_PX: Final = 6
+BAND_PX_LEAST: Final = 2
+ROW_PX: Final = 18
+LABEL_PX: Final = 220
+BARS_PX: Final = 600
+TEXT_PX: Final = 12
+LEGEND_COLUMNS: Final = 2
+LEGEND_PX: Final = 200
+
+STYLE: Final = """
+body { font: 11pt/1.45 Georgia, serif; color: #111; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; font-size: .85rem }
+th, td { text-align: left; padding: .15rem .5rem .15rem 0; border-bottom: 1px solid #ddd }
+td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
+svg { width: 100%; height: auto }
+"""
+POLICY: Final = (
+    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """Parts lie one after another; `mark`: a limit to read the bar against, `band`: an interval on it. All of
+    one unit."""
+
+    label: str
+    parts: tuple[tuple[Kind, int], ...]
+    mark: int | None = None
+    band: tuple[int, int] | None = None
+
+
+class Sheet(Struct, frozen=True, kw_only=True):
+    """Figures as rows of text and as bars; `whole` is the length of the longest bar. `legend`: what each kind
+    of part is, where `key` does not say it."""
+
+    name: str
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    key: str
+    bars: tuple[Bar, ...]
+    whole: int
+    legend: tuple[tuple[Kind, str], ...] = ()
+
+
+def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
+    """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
+    shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
+    headers = {"Vary": "Accept"}
+    if shape == "json":
+        return Answer(body=view, hashed=True, headers=headers)
+    if shape == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.csv"'
+        return Answer(body=as_csv(sheet), media_type=MEDIA_TYPES[shape], headers=headers)
+    headers["Content-Security-Policy"] = POLICY
+    content = as_svg(sheet) if shape == "svg" else as_page(sheet)
+    return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
+
+
+def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
+    """The first entry of an Accept header that is offered, by its media type; without one the first offer."""
+    first = next(iter(offered))
+    for entry in (header or "").split(","):
+        media_type = entry.partition(";")[0].strip().lower()
+        if media_type in ANYTHING:
+            return first
+        for name, of_name in offered.items():
+            if media_type == of_name:
+                return name
+    return first
+
+
+def as_csv(sheet: Sheet) -> bytes:
+    """RFC 4180, UTF-8; what nobody states is empty."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow(sheet.head)
+    writer.writerows(sheet.rows)
+    return written.getvalue().encode()
+
+
+def as_svg(sheet: Sheet) -> bytes:
+    return _written(_drawing(sheet), "xml").encode()
+
+
+def as_page(sheet: Sheet) -> bytes:
+    root, body = page_of(sheet.title)
+    text(body, "p", sheet.note)
+    body.append(_drawing(sheet))
+    add_table(body, sheet.head, sheet.rows)
+    return as_html(root)
+
+
+def page_of(title: str) -> tuple[Element, Element]:
+    """A page in the look of all of them, and its body."""
+    root = Element("html", lang="en")
+    head = SubElement(root, "head")
+    SubElement(head, "meta", charset="utf-8")
+    text(head, "title", title)
+    text(head, "style", STYLE)
+    body = SubElement(root, "body")
+    text(body, "h1", title)
+    return root, body
+
+
+def add_table(body: Element, head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    table = SubElement(body, "table")
+    names = SubElement(SubElement(table, "thead"), "tr")
+    for name in head:
+        text(names, "th", name, scope="col")
+    lines = SubElement(table, "tbody")
+    for row in rows:
+        line = SubElement(lines, "tr")
+        for cell in row:
+            text(line, "td", cell or "")
+
+
+def as_html(root: Element) -> bytes:
+    return f"<!doctype html>\n{_written(root, 'html')}\n".encode()
+
+
+def _written(root: Element, method: Literal["xml", "html"]) -> str:
+    return tostring(root, encoding="unicode", method=method)
+
+
+def _drawing(sheet: Sheet) -> Element:
+    lines = -(-len(sheet.legend) // LEGEND_COLUMNS)
+    width, height = LABEL_PX + BARS_PX, (len(sheet.bars) + 1 + lines) * ROW_PX
+    drawing = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", role="img")
+    text(drawing, "title", sheet.title)
+    for number, bar in enumerate(sheet.bars):
+        _draw(drawing, bar, number * ROW_PX, max(1, sheet.whole))
+    for number, (kind, meaning) in enumerate(sheet.legend):
+        line, column = divmod(number, LEGEND_COLUMNS)
+        left, top = LABEL_PX + column * LEGEND_PX, (len(sheet.bars) + line) * ROW_PX
+        _box(drawing, left, top, TEXT_PX, FILLS[kind])
+        _label(drawing, meaning, left + ROW_PX, top)
+    _label(drawing, sheet.key, LABEL_PX, height - ROW_PX)
+    return drawing
+
+
+def _draw(drawing: Element, bar: Bar, top: int, whole: int) -> None:
+    _label(drawing, bar.label, 0, top)
+    start = 0
+    for kind, length in bar.parts:
+        left, right = start * BARS_PX // whole, (start + length) * BARS_PX // whole
+        _box(drawing, LABEL_PX + left, top, right - left, FILLS[kind])
+        start += length
+    if bar.band is not None:
+        left, right = (edge * BARS_PX // whole for edge in bar.band)
+        _box(drawing, LABEL_PX + left, top, max(BAND_PX_LEAST, right - left), BAND_FILL, BAND_PX)
+    if bar.mark is not None:
+        _box(drawing, LABEL_PX + min(bar.mark * BARS_PX // whole, BARS_PX - 2), top, 2, "#b00020")
+
+
+def _box(drawing: Element, left: int, top: int, width: int, fill: str, height: int = ROW_PX - 4) -> None:
+    """Across the middle of its row."""
+    y = top + (ROW_PX - height) // 2
+    place = {"x": str(left), "y": str(y), "width": str(width), "height": str(height)}
+    SubElement(drawing, "rect", place, fill=fill)
+
+
+def _label(drawing: Element, content: str, left: int, top: int) -> None:
+    place = {"x": str(left), "y": str(top + TEXT_PX), "font-size": str(TEXT_PX)}
+    text(drawing, "text", content, **place)
+
+
+def text(parent: Element, tag: str, content: str, **attributes: str) -> None:
+    SubElement(parent, tag, attributes).text = content

@@ -1,0 +1,160 @@
+"""The first sheet of an XLSX workbook, row by row; what could fill memory or deceive is refused before.
+
+A workbook is a zip archive. Its directory tells how large each part gets, and no more than that is ever
+unpacked.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, BinaryIO, Final
+from xml.parsers import expat
+
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from market.http.wire.columns import COLUMNS_MAX, Cell, Wrong
+from market.http.wire.row_files import CellRow, unreadable
+
+PARTS_MAX: Final = 1_000
+SHEET_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""Of all sheets together, unpacked; a million rows of ten cells are about half of it."""
+OTHER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of everything else together, unpacked: strings and styles are held in memory."""
+RATIO_MAX: Final = 200
+"""How many bytes may come of one; sheets of real figures give 5 to 30."""
+RATIO_COUNTS_FROM_BYTES: Final = 1024 * 1024
+ROWS_MAX: Final = 1_048_576
+"""As many as a sheet can have."""
+_SHEETS: Final = "xl/worksheets/"
+_MACROS: Final = re.compile(r"(?i)(vbaProject|/macrosheets/|/activeX/)")
+_READ: Final = 64 * 1024
+_UNREADABLE: Final = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, IndexError,
+    TypeError, AttributeError, NotImplementedError, EOFError, RuntimeError, UserWarning,
+)  # fmt: skip
+"""What openpyxl and the archive raise for a file that is not what it says."""
+
+
+def workbook_rows(file: BinaryIO) -> Iterator[CellRow]:
+    """The rows that hold anything, by their numbers in it. InvalidInputError for what is no workbook."""
+    try:
+        _check_archive(file)
+        book = load_workbook(file, read_only=True, keep_links=False, keep_vba=False)
+        sheet: Any = book.worksheets[0]
+        sheet.reset_dimensions()
+        rows = sheet.iter_rows()
+    except _UNREADABLE as error:
+        raise _no_workbook(error) from None
+    number = 0
+    while True:
+        number += 1
+        try:
+            found = next(rows, None)
+        except _UNREADABLE as error:
+            raise _no_workbook(error) from None
+        if found is None:
+            return
+        if number > ROWS_MAX:
+            raise unreadable("too_many_rows", f"at most {ROWS_MAX} rows")
+        row = _row(number, found)
+        if row.wrong or any(cell != "" for cell in row.cells):
+            yield row
+
+
+def _no_workbook(error: Exception) -> Exception:
+    return unreadable("file_unreadable", f"the file is no XLSX workbook: {str(error)[:200]}")
+
+
+def _row(number: int, found: Sequence[Any]) -> CellRow:
+    wrong: list[Wrong] = []
+    cells: list[Cell] = []
+    for place, cell in enumerate(found[: COLUMNS_MAX + 1], start=1):
+        address = f"{get_column_letter(place)}{number}"
+        if cell.data_type == "f":
+            wrong.append(_wrong(place, "formula_cell", f"{address} holds a formula: paste what comes of it"))
+        elif cell.data_type == "e":
+            wrong.append(_wrong(place, "error_cell", f"{address} holds the error {str(cell.value)[:20]}"))
+        elif isinstance(cell.value, time) or not isinstance(
+            cell.value, str | bool | int | float | date | None
+        ):
+            wrong.append(_wrong(place, "not_allowed", f"{address} holds a time of day or a duration"))
+        cells.append("" if wrong and wrong[-1].column == f"#{place}" else _cell(cell.value))
+    return CellRow(number, cells, tuple(wrong))
+
+
+def _wrong(place: int, code: str, sentence: str) -> Wrong:
+    return Wrong(f"#{place}", code, sentence)
+
+
+def _cell(value: Any) -> Cell:
+    """A number as it is shown, 62.5 as "62.5": its shortest exact decimals, without exponent."""
+    match value:
+        case None:
+            return ""
+        case bool() | datetime() | date():
+            return value
+        case float() if value.is_integer() and abs(value) < 10**15:
+            return str(int(value))
+        case float():
+            return f"{Decimal(repr(value)):f}"
+        case _:
+            return str(value).strip()
+
+
+def _check_archive(file: BinaryIO) -> None:
+    """InvalidInputError for too much, for macros, and for parts that define entities."""
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+        if len(parts) > PARTS_MAX:
+            raise unreadable(
+                "archive_too_large", f"the workbook has {len(parts)} parts, more than {PARTS_MAX}"
+            )
+        for part in parts:
+            if _MACROS.search(part.filename):
+                raise unreadable("macros", "the workbook holds macros: save it as .xlsx without them")
+            _check_ratio(part)
+        _check_bytes("sheets", [part for part in parts if _is_sheet(part)], SHEET_BYTES_MAX)
+        _check_bytes("other parts", [part for part in parts if not _is_sheet(part)], OTHER_BYTES_MAX)
+        for part in parts:
+            if part.filename.endswith((".xml", ".rels")):
+                _check_document(archive, part)
+
+
+def _is_sheet(part: zipfile.ZipInfo) -> bool:
+    return part.filename.startswith(_SHEETS)
+
+
+def _check_ratio(part: zipfile.ZipInfo) -> None:
+    if part.file_size > RATIO_COUNTS_FROM_BYTES and part.file_size > RATIO_MAX * max(1, part.compress_size):
+        times = part.file_size // max(1, part.compress_size)
+        detail = f"{part.filename[:100]} unpacks to {times} times its size, more than {RATIO_MAX}"
+        raise unreadable("archive_ratio", detail)
+
+
+def _check_bytes(what: str, parts: Sequence[zipfile.ZipInfo], most: int) -> None:
+    total = sum(part.file_size for part in parts)
+    if total > most:
+        raise unreadable("archive_too_large", f"the {what} unpack to {total} bytes, more than {most}")
+
+
+def _check_document(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Up to the first element: what could define entities stands before it."""
+    begun: list[str] = []
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda name, _: begun.append(name)
+    parser.StartDoctypeDeclHandler = lambda *_: _refuse_doctype(part)
+    with archive.open(part) as stream:
+        while not begun and (read := stream.read(_READ)):
+            try:
+                parser.Parse(read)
+            except expat.ExpatError as error:
+                raise ValueError(f"{part.filename[:100]}: {error}") from None
+
+
+def _refuse_doctype(part: zipfile.ZipInfo) -> None:
+    raise unreadable("entities", f"{part.filename[:100]} has a document type, which no workbook needs")

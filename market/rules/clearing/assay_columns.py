@@ -1,0 +1,133 @@
+"""What supplies' assays say of the analytes that somebody asks for, as columns; `readings` says it of one."""
+
+from collections.abc import Collection, Sequence
+from math import lcm
+
+import numpy as np
+
+from events.market_terms import SupplyTerms
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    INTEGER_MAX,
+    OXIDES,
+    PPB,
+    TRADED_OXIDE,
+    Cell,
+    Composition,
+    Denominator,
+    MarketBasis,
+)
+from market.rules.clearing.columns import BEYOND, int64s
+from market.rules.clearing.eligibility import carries_treo
+from market.rules.clearing.exact_floors import Ratio
+from market.rules.quantities import kg_per_basis_kg, purity_ppb
+
+NO_FIGURE = -1
+METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
+
+
+class AssayColumns:
+    """Row `row[analyte]` of each table, one column a supply.
+
+    low_ppb, high_ppb: of the dry sample, rounded outwards; NO_FIGURE and BEYOND where there is no figure.
+    ratio_ppb: kg per kg of basis, rounded down, at most INTEGER_MAX; 0 where there is none.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[SupplyTerms],
+        basis: MarketBasis,
+        analytes: Collection[str],
+        paid: Collection[str],
+    ) -> None:
+        """`analytes` get a row; those of them that are `paid` a ratio."""
+        elements = BASIS_ELEMENTS[basis]
+        self.row = {analyte: place for place, analyte in enumerate(dict.fromkeys([*analytes, *elements]))}
+        self._terms, self._basis = terms, basis
+        self._treo = int64s(map(_treo_ppb, terms), len(terms))
+        self._moisture = int64s((each.moisture_ppb for each in terms), len(terms))
+        self._dry = np.array([each.composition.basis == "dry" for each in terms], dtype=np.bool_)
+        shape = len(self.row), len(terms)
+        self.low_ppb = np.full(shape, NO_FIGURE, dtype=np.int64)
+        self.high_ppb = np.full(shape, BEYOND, dtype=np.int64)
+        self.ratio_ppb = np.zeros(shape, dtype=np.int64)
+        self._metal = np.zeros((len(elements), len(terms)), dtype=np.int64)
+        self._oxides = np.zeros((len(elements), len(terms)), dtype=np.int64)
+        self._oxide_scale = lcm(*(METAL_PPB[oxide] for oxide, (of, _) in OXIDES.items() if of in elements))
+        self._read(elements)
+        dry_kg = self.per_basis_kg("dry") if paid else []
+        for place in {self.row[analyte] for analyte in paid}:
+            least = np.maximum(self.low_ppb[place], 0).tolist()
+            self.ratio_ppb[place] = [
+                0 if kg is None else min(low * kg[0] // kg[1], INTEGER_MAX)
+                for low, kg in zip(least, dry_kg, strict=True)
+            ]
+
+    def per_basis_kg(self, per: Denominator) -> list[Ratio | None]:
+        """`kg_per_basis_kg` of every supply."""
+        elements, terms = BASIS_ELEMENTS[self._basis], self._terms
+        if not elements or per == "element":
+            return [kg_per_basis_kg(per, self._basis, each.moisture_ppb, each.composition) for each in terms]
+        metal = [sum(of_supply) for of_supply in self._metal.T.tolist()]
+        if per == "oxide":
+            found: list[Ratio | None] = [
+                (sum(map(int.__mul__, metals, oxides)) * PPB, total * self._oxide_scale) if total else None
+                for metals, oxides, total in zip(
+                    self._metal.T.tolist(), self._oxides.T.tolist(), metal, strict=True
+                )
+            ]
+        else:
+            scale = np.where(self._dry, PPB - self._moisture, PPB).tolist()
+            mass = [PPB] * len(terms) if per == "wet" else (PPB - self._moisture).tolist()
+            found = [
+                (PPB**2 * of_mass, total * of_scale) if total else None
+                for of_mass, total, of_scale in zip(mass, metal, scale, strict=True)
+            ]
+        # a share of TREO has one factor more than an int64 holds
+        for supply in np.flatnonzero(self._treo != PPB).tolist():
+            each = terms[supply]
+            found[supply] = kg_per_basis_kg(per, self._basis, each.moisture_ppb, each.composition)
+        return found
+
+    def _read(self, elements: tuple[str, ...]) -> None:
+        rows = self.row
+        cells = [
+            (supply, cell)
+            for supply, each in enumerate(self._terms)
+            for cell in each.composition.cells
+            if cell.analyte in rows and cell.state != "not_available"
+        ]
+        supply = int64s((place for place, _ in cells), len(cells))
+        row = int64s((rows[cell.analyte] for _, cell in cells), len(cells))
+        metal = int64s((METAL_PPB.get(cell.reported_as, PPB) for _, cell in cells), len(cells))
+        fraction = int64s((cell.fraction_ppb or 0 for _, cell in cells), len(cells))
+        measured = np.array([cell.state == "value" for _, cell in cells], dtype=np.bool_)
+        # figure × metal × TREO share needs 90 bits: the upper and the lower half of the first product apart
+        upper, lower = np.divmod(fraction * metal, PPB)
+        carried = lower * self._treo[supply]
+        share, rest = upper * self._treo[supply] + carried // PPB, carried % PPB
+        of_dry = np.where(self._dry, PPB, PPB - self._moisture)[supply]
+        low = share // of_dry
+        self.low_ppb[row, supply] = np.where(measured, low, 0)
+        self.high_ppb[row, supply] = low + ((share % of_dry > 0) | (rest > 0))
+        for place, element in enumerate(elements):
+            own = np.flatnonzero((row == rows[element]) & measured)
+            self._metal[place, supply[own]] = share[own]
+            self._oxides[place, supply[own]] = [
+                self._oxide_scale // _oxide_metal_ppb(cells[index][1]) for index in own.tolist()
+            ]
+
+
+def purity_or_no_figure(composition: Composition, elements: tuple[str, ...]) -> int:
+    """`purity_ppb` where the assay carries TREO, else NO_FIGURE."""
+    share_ppb = purity_ppb(composition, elements)
+    return NO_FIGURE if share_ppb is None or not carries_treo(composition) else share_ppb
+
+
+def _treo_ppb(terms: SupplyTerms) -> int:
+    composition = terms.composition
+    return (composition.treo_ppb or 0) if composition.of == "treo" else PPB
+
+
+def _oxide_metal_ppb(cell: Cell) -> int:
+    return METAL_PPB.get(cell.reported_as) or METAL_PPB[TRADED_OXIDE[cell.analyte]]

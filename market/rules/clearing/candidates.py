@@ -1,0 +1,159 @@
+"""Pairs that could be eligible: same form, carriage known, windows that overlap; batch by batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.clearing.columns import int64s, microseconds
+from market.rules.clearing.eligibility import MarketFacts
+from market.rules.optimum.problem import Int64s, Mask
+from market.rules.orders.horizons import contract_years
+
+BATCH_PAIRS = 1 << 18
+MICROSECONDS_PER_DAY = timedelta(days=1) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Candidates:
+    """One entry a pair in each column, by node, then requirement: indices, and when papers may end.
+
+    node: a tranche of `supply`. way: of `Ways`. papers_until: microseconds since 1970.
+    """
+
+    node: Int64s
+    supply: Int64s
+    requirement: Int64s
+    way: Int64s
+    papers_until: Int64s
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+    def kept(self, mask: Mask) -> "Candidates":
+        return Candidates(
+            self.node[mask],
+            self.supply[mask],
+            self.requirement[mask],
+            self.way[mask],
+            self.papers_until[mask],
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ways:
+    """How requirements take supplies: one way for each requirement, form and country of the seller's place.
+
+    Supplies of one form and country have a key; key k has the ways starts[k]:starts[k + 1], by requirement.
+    differential, per_basis, per_product: micro-EUR per kg, what is added for the form, and carriage.
+    """
+
+    key_of_supply: Int64s
+    starts: Int64s
+    requirement: Int64s
+    differential: Int64s
+    per_basis: Int64s
+    per_product: Int64s
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Nodes:
+    """Which supply each node is a tranche of, and its tranche's number."""
+
+    supply: Int64s
+    tranche: Int64s
+
+
+def ways(supplies: Sequence[SupplyOrder], requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
+    """Of the requirements that are fit."""
+    keys: dict[tuple[str, str], int] = {}
+    key_of_supply = int64s(
+        (keys.setdefault((order.terms.form, order.terms.place.country), len(keys)) for order in supplies),
+        len(supplies),
+    )
+    found: list[list[tuple[int, int, int, int]]] = [[] for _ in keys]
+    for index in np.flatnonzero(fit).tolist():
+        terms = requirements[index].terms
+        # the first of a form, and of a country, counts
+        legs = {leg.country: leg for leg in reversed(terms.carriage)}
+        for accepted in {form.form: form for form in reversed(terms.forms)}.values():
+            for country in {terms.place.country, *legs}:
+                key = keys.get((accepted.form, country))
+                if key is None:
+                    continue
+                leg = legs.get(country)
+                amount = 0 if leg is None else leg.ueur_per_kg
+                per_product = leg is not None and leg.per == "product"
+                carriage = (0, amount) if per_product else (amount, 0)
+                found[key].append((index, accepted.differential_ueur_per_kg, *carriage))
+    rows = np.array([way for key in found for way in key], dtype=np.int64).reshape(-1, 4)
+    starts = np.concatenate([[0], np.cumsum([len(key) for key in found])]).astype(np.int64)
+    return Ways(key_of_supply, starts, *(column.copy() for column in rows.T))
+
+
+def batches(
+    nodes: Nodes,
+    fit: Int64s,
+    supplies: Sequence[SupplyOrder],
+    requirements: Sequence[RequirementOrder],
+    known: Ways,
+    facts: MarketFacts,
+) -> Iterator[Candidates]:
+    """The pairs of fit nodes, about BATCH_PAIRS at a time before windows are compared; none twice."""
+    key = known.key_of_supply[nodes.supply[fit]]
+    counts = known.starts[key + 1] - known.starts[key]
+    ends = np.cumsum(counts)
+    first = 0
+    overlap = _Windows(nodes, supplies, requirements, facts)
+    while first < len(counts):
+        done = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, done + BATCH_PAIRS, side="right")))
+        count = counts[first:last]
+        offset = np.arange(ends[last - 1] - done) - np.repeat(ends[first:last] - count - done, count)
+        way = np.repeat(known.starts[key[first:last]], count) + offset
+        node = np.repeat(fit[first:last], count)
+        requirement = known.requirement[way]
+        stands, papers_until = overlap.of(node, requirement)
+        yield Candidates(node, nodes.supply[node], requirement, way, papers_until).kept(stands)
+        first = last
+
+
+class _Windows:
+    """`eligibility.deliveries` of many pairs of one horizon."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        supplies: Sequence[SupplyOrder],
+        requirements: Sequence[RequirementOrder],
+        facts: MarketFacts,
+    ) -> None:
+        term = supplies[0].terms.term if supplies else None
+        self._papers_until: int | None = None
+        if term is not None:
+            start = contract_years(term).start
+            self._papers_until = microseconds(start.replace(year=start.year + 1))
+            return
+        windows = [
+            supplies[supply].terms.tranches[tranche].window
+            for supply, tranche in zip(nodes.supply.tolist(), nodes.tranche.tolist(), strict=True)
+        ]
+        at = microseconds(facts.at)
+        self._start = np.maximum(int64s((microseconds(each.start) for each in windows), len(windows)), at)
+        self._end = int64s((microseconds(each.end) for each in windows), len(windows))
+        count = len(requirements)
+        self._first = int64s((microseconds(order.terms.window.start) for order in requirements), count)
+        self._last = int64s((microseconds(order.terms.window.end) for order in requirements), count)
+        days = int64s((order.terms.overlap_min_days for order in requirements), count)
+        # an overlap has to have some length even where no least is asked for
+        self._least = np.maximum(days * MICROSECONDS_PER_DAY, 1)
+
+    def of(self, node: Int64s, requirement: Int64s) -> tuple[Mask, Int64s]:
+        """Whether each pair's windows overlap long enough, and the end of their overlap."""
+        if self._papers_until is not None:
+            return np.ones(len(node), dtype=np.bool_), np.full(len(node), self._papers_until)
+        start = np.maximum(self._start[node], self._first[requirement])
+        end = np.minimum(self._end[node], self._last[requirement])
+        return end - start >= self._least[requirement], end

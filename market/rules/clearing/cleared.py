@@ -1,0 +1,212 @@
+"""A section's result out of what proves it: effective capacities, bounds, prices and trades; no solver.
+
+A solver finds a `Proof`, a certificate carries one; either way the same section comes of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from contracts.rules.price_terms import amount_cents
+from market.rules.clearing.columns import rows
+from market.rules.clearing.eligibility import Delivery
+from market.rules.clearing.evidence import edges_sha256
+from market.rules.clearing.graph import BuyerNode, Edges, SellerNode, delivery_between
+from market.rules.clearing.posing import (
+    Posed,
+    Reasons,
+    Sides,
+    edges_left,
+    held_to_fill,
+    with_effective,
+    without_removed,
+)
+from market.rules.clearing.prices import Surpluses, surpluses
+from market.rules.clearing.quota_sections import Quotas
+from market.rules.optimum.bounds import price_bounds
+from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, exact_dot
+from market.rules.packages import packages_within
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Proof:
+    """What proves a section. `relaxed` is the problem of try `tries` with every edge and whole capacities.
+
+    relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: the orders without
+    part in the final problem, and why; `cut`: those that count with what they trade, as no package fits
+    their rest. `solution`: flow and duals of the edges that are left. `bound`: what the bounds are of, where
+    buyers are split into quotas; None: of `relaxed`.
+    """
+
+    tries: int
+    relaxed: Problem
+    relaxed_dual: Sides
+    plain_dual: Sides
+    removed: Reasons
+    cut: Reasons
+    solution: Solution
+    bound: Problem | None = None
+
+    @property
+    def bounded(self) -> Problem:
+        return self.bound or self.relaxed
+
+    @property
+    def relaxed_bound(self) -> int:
+        return dual_total(self.bounded, self.relaxed_dual)
+
+    @property
+    def plain_bound(self) -> int:
+        return dual_total(self.bounded, self.plain_dual)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
+
+    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid;
+    premium is what the buyer's portfolio limits add to it.
+    """
+
+    seller: SellerNode
+    buyer: BuyerNode
+    seller_index: int
+    buyer_index: int
+    delivery: Delivery
+    term_total: int
+    value: int
+    premium: int
+    quantity_g: int
+    seller_surplus: int
+    buyer_surplus: int
+    price_ueur_per_kg: int
+    paid_cents: int
+    received_cents: int
+    remainder_ueur_g_per_kg: int
+
+    @property
+    def packages(self) -> int:
+        """Whole ones; grams of basis where the product is not packed."""
+        return packages_within(self.quantity_g, self.seller.packed.package_g)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClearedSection:
+    """A section with its trades. `problem` is the final one, with effective capacities; `held` says why.
+
+    quotas: what the section was split by where buyers have portfolio limits; `posed` is then the split one.
+    """
+
+    posed: Posed
+    proof: Proof
+    problem: Problem
+    held: Reasons
+    bounds: Bounds
+    surpluses: Surpluses
+    edges_sha256: str
+    trades: tuple[Trade, ...]
+    quotas: Quotas | None = None
+
+    @property
+    def whole(self) -> Posed:
+        """The section with its buyers as the book has them."""
+        return self.posed if self.quotas is None else self.quotas.whole
+
+    @property
+    def welfare(self) -> int:
+        """Of the trades at their own values, without premiums."""
+        return self.solution.welfare - sum(trade.premium * trade.quantity_g for trade in self.trades)
+
+    @property
+    def name(self) -> str:
+        return self.posed.section.name
+
+    @property
+    def solution(self) -> Solution:
+        return self.proof.solution
+
+
+def dual_total(problem: Problem, dual: Sides) -> int:
+    """Σ supply · u + Σ demand · v: no flow of the problem is worth more where u + v covers every edge."""
+    return exact_dot(problem.supply, dual[0]) + exact_dot(problem.demand, dual[1])
+
+
+def left_problem(proof: Proof) -> Problem:
+    """What the proof's solution has to be best of: without the orders that were removed, others cut."""
+    return with_effective(without_removed(proof.relaxed, proof.removed), proof.solution, proof.cut)
+
+
+def final_problem(posed: Posed, proof: Proof) -> tuple[Problem, Reasons]:
+    """What prices are made from: orders whose rest is below the tolerance count as filled, as is told."""
+    left = left_problem(proof)
+    held = held_to_fill(left, proof.solution, posed.tolerance_g)
+    return with_effective(left, proof.solution, held), held
+
+
+def priced(posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = None) -> ClearedSection:
+    """Effective capacities, bounds, prices and trades of a proof that stands; `at`: the cut.
+
+    AssignmentError or AssertionError when it does not stand.
+    """
+    problem, held = final_problem(posed, proof)
+    bounds = price_bounds(problem, proof.solution)
+    chosen = surpluses(problem, proof.solution, bounds, posed.anchor)
+    worth = posed.edges
+    left = edges_left(proof.relaxed, proof.removed)
+    of_book = posed if quotas is None else quotas.whole
+    return ClearedSection(
+        posed=posed,
+        proof=proof,
+        problem=problem,
+        held=held,
+        bounds=bounds,
+        surpluses=chosen,
+        edges_sha256=edges_sha256(of_book.section, of_book.edges),
+        trades=tuple(_trades(posed, worth, left, proof.solution.flow, chosen, at)),
+        quotas=quotas,
+    )
+
+
+def _trades(
+    posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
+) -> list[Trade]:
+    """Both sides' price and amount are computed apart and have to be the same integers."""
+    found = []
+    section, pairs = posed.section, posed.section.pairs
+    traded = np.flatnonzero(flow)
+    edge = left[traded]
+    pair, seller_of, buyer_of = worth.pair[edge], worth.seller[edge], worth.buyer[edge]
+    value = pairs.value[pair]
+    left_out = np.zeros_like(value) if posed.sustainability else pairs.sustainability[pair]
+    premium = worth.value[edge] - (value - left_out)
+    u, v = chosen.seller[seller_of], chosen.buyer[buyer_of]
+    columns = (seller_of, buyer_of, flow[traded], pairs.term_total[pair], value, left_out, premium, u, v)
+    for row in rows(columns):
+        seller_index, buyer_index, quantity_g, term_total, of_pair, unbid, added, above, below = row
+        seller, buyer = section.sellers[seller_index], section.buyers[buyer_index]
+        received = seller.order.terms.ask.ueur_per_kg + above
+        paid = buyer.order.terms.limit.ueur_per_kg + term_total + added - below - unbid
+        assert paid == received
+        paid_cents, _ = amount_cents(quantity_g, paid)
+        received_cents, remainder = amount_cents(quantity_g, received)
+        found.append(
+            Trade(
+                seller=seller,
+                buyer=buyer,
+                seller_index=seller_index,
+                buyer_index=buyer_index,
+                delivery=delivery_between(seller, buyer, at),
+                term_total=term_total,
+                value=of_pair,
+                premium=added,
+                quantity_g=quantity_g,
+                seller_surplus=above,
+                buyer_surplus=below,
+                price_ueur_per_kg=received,
+                paid_cents=paid_cents,
+                received_cents=received_cents,
+                remainder_ueur_g_per_kg=remainder,
+            )
+        )
+    return found

@@ -1,0 +1,74 @@
+"""A round: the book at its cut goes in, trades with prices and proof come out, the same everywhere."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from events.envelope import Draft, Recorded
+from events.market_events import ClearingAbandoned
+from market.rules.assignment import AssignmentError
+from market.rules.book import Book
+from market.rules.clearing.cleared import ClearedSection
+from market.rules.clearing.round_events import draft_of, drafts, planned_of
+from market.rules.clearing.rounds import ALGORITHM, Clearing, ClearingImpossible, Round, in_turn, posed_round
+from market.rules.clearing.sections import clear_section
+
+__all__ = [
+    "ALGORITHM",
+    "SOLVER_GAVE_UP",
+    "Clearing",
+    "ClearingImpossible",
+    "abandonment",
+    "clear",
+    "conclude",
+    "concluded",
+]
+
+REASON_TEXT_MAX = 200
+SOLVER_GAVE_UP = "solver_gave_up"
+"""Code of a round whose matcher got no result in time: of that machine, not of the round."""
+
+
+def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearing:
+    """Clear the book as it stands at `plan`; `sustainability` False: as if every S were 0 (what-if only).
+
+    ValueError when the book does not stand exactly at the plan. ClearingImpossible when there is no result.
+    """
+    found = posed_round(book, plan)
+    return Clearing(found, tuple(_sections(found, sustainability=sustainability)))
+
+
+def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
+    """`concluded` at once."""
+    return tuple(concluded(book, plan))
+
+
+def concluded(book: Book, plan: Recorded) -> Iterator[Draft]:
+    """Everything the matcher appends for a plan: the round's result, or ClearingAbandoned with the reason.
+
+    Draft after draft: whoever passes them on does not need the memory for all. Ids, salts and times derive
+    from the plan: every repeat gives the same bytes. ValueError as for `clear`.
+    """
+    try:
+        found = posed_round(book, plan)
+        sections = _sections(found)
+        # their pairs are let go with the last section
+        found = replace(found, horizons=())
+        yield from drafts(found, sections)
+    except ClearingImpossible as impossible:
+        yield abandonment(plan, impossible.code, impossible.reason)
+
+
+def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedSection]:
+    try:
+        yield from in_turn(found, clear_section, sustainability=sustainability)
+    except AssignmentError as error:
+        raise ClearingImpossible("assignment_refused", str(error)[:REASON_TEXT_MAX]) from error
+
+
+def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
+    """The end of a round without a result; all but code and reason derives from the plan."""
+    planned = planned_of(plan)
+    fact = ClearingAbandoned(
+        market=planned.market, plan=planned.plan, round=planned.round, code=code, reason=reason
+    )
+    return draft_of(plan, "abandoned", fact, fact.plan)

@@ -1,0 +1,136 @@
+"""Clearing plans: when a round may be cut, and when one is given up."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.market_events import ClearingAbandoned, ClearingPlanned
+from events.market_terms import MarketTerms, RuleSet
+from events.refusal import NotDue, Refusal, refuse
+from events.vocabulary import Instant
+from events.wellformed import malformed
+from market.rules.book import PublishedRuleSet, rule_set_at
+from market.rules.orders.orders import RETRY_AFTER_SECONDS
+from market.rules.refusing.refusals import (
+    MarketUnknown,
+    NoticeNotKept,
+    OnDemandOnly,
+    PlanNotOpen,
+    PlanOpen,
+    RuleSetMissing,
+)
+from market.rules.refusing.wording import Code, Text
+
+
+class PlanState(Struct, frozen=True, kw_only=True):
+    """`last_time` is of the lane's newest event, `last_cut_time` of the newest plan; `plan` the open one."""
+
+    market: UUID
+    lane: int
+    terms: MarketTerms
+    rule_sets: list[PublishedRuleSet]
+    plan: UUID | None
+    last_round: int
+    last_time: datetime
+    last_cut_time: datetime | None
+
+
+class PlanClearing(Struct, frozen=True, kw_only=True):
+    """`announced_at` is when a round on demand was announced to members, where the market asks for notice."""
+
+    caller: Caller
+    trigger: Literal["interval", "demand"]
+    announced_at: Instant | None = None
+
+
+class AbandonClearing(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    plan: UUID
+    code: Code
+    reason: Text
+
+
+def plan(state: PlanState | None, argument: PlanClearing, moment: Moment) -> Decision:
+    """The fact's position becomes the cut; its time is never before an event of the lane.
+
+    Raises Refusals.
+    """
+    if state is None:
+        raise MarketUnknown
+    cut_time = max(moment.now, state.last_time, state.last_cut_time or moment.now)
+    rule_set = rule_set_at(state.rule_sets, cut_time)
+    reasons = role_refusals(argument.caller, "operator")
+    if state.plan is not None:
+        reasons.append(PlanOpen(round=state.last_round, retry_after_seconds=RETRY_AFTER_SECONDS))
+    due = _interval_refusals if argument.trigger == "interval" else _demand_refusals
+    refuse(reasons + due(state, argument, moment.now) + ([] if rule_set else [RuleSetMissing()]))
+    assert rule_set is not None
+    plan_id = moment.new_id()
+    fact = ClearingPlanned(
+        market=state.market,
+        plan=plan_id,
+        round=state.last_round + 1,
+        cut_time=cut_time,
+        rule_set=rule_set,
+        rule_set_sha256=rule_set_sha256(rule_set),
+        algorithm=rule_set.algorithm,
+        trigger=argument.trigger,
+    )
+    return Decision(drafts=(_draft(state, plan_id, fact),))
+
+
+def abandon(state: PlanState | None, argument: AbandonClearing, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    if state is None:
+        raise MarketUnknown
+    reasons = role_refusals(argument.caller, "operator") + malformed(argument)
+    if state.plan != argument.plan:
+        reasons.append(PlanNotOpen())
+    refuse(reasons)
+    fact = ClearingAbandoned(
+        market=state.market,
+        plan=argument.plan,
+        round=state.last_round,
+        code=argument.code,
+        reason=argument.reason,
+    )
+    return Decision(drafts=(_draft(state, argument.plan, fact),))
+
+
+def _interval_refusals(state: PlanState, argument: PlanClearing, now: datetime) -> list[Refusal]:
+    """By the clock no sooner than the interval after the last cut; the jitter is the timer's."""
+    del argument
+    if state.terms.clearing_interval_seconds == 0:
+        return [OnDemandOnly()]
+    if state.last_cut_time is None:
+        return []
+    due = state.last_cut_time + timedelta(seconds=state.terms.clearing_interval_seconds)
+    return [NotDue(due=due.isoformat())] if now < due else []
+
+
+def _demand_refusals(state: PlanState, argument: PlanClearing, now: datetime) -> list[Refusal]:
+    """A sandbox market needs no notice."""
+    notice = state.terms.demand_notice_seconds
+    if state.terms.sandbox or notice == 0:
+        return []
+    earliest = (argument.announced_at or now) + timedelta(seconds=notice)
+    if now < earliest:
+        return [NoticeNotKept(notice_seconds=notice, earliest=earliest.isoformat())]
+    return []
+
+
+def _draft(state: PlanState, plan_id: UUID, fact: Fact) -> Draft:
+    return Draft(stream="market", lane=state.lane, subject=str(plan_id), data=fact)
+
+
+def rule_set_sha256(rule_set: RuleSet) -> str:
+    """SHA-256 of the rule set as canonical JSON, in hexadecimal."""
+    return sha256(msgspec.json.encode(rule_set, order="deterministic")).hexdigest()

@@ -1,0 +1,115 @@
+"""Columns of what orders state: codes for words, bits for sets, slots for lists, microseconds for times."""
+
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from market.rules.optimum.problem import Int64s, Mask, Places
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECONDS_PER_DAY = 86_400
+MICROSECONDS_PER_SECOND = 10**6
+NEVER = -(1 << 62)
+BEYOND = 1 << 62
+BITS_PER_WORD = 62
+ROWS_AT_ONCE = 1 << 12
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, UTC."""
+    since = moment - EPOCH
+    return (since.days * SECONDS_PER_DAY + since.seconds) * MICROSECONDS_PER_SECOND + since.microseconds
+
+
+def int64s(values: Iterable[int], count: int) -> Int64s:
+    return np.fromiter(values, np.int64, count)
+
+
+def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
+    """An entry of all columns after the other, in Python's integers; of so many rows only at a time."""
+    for start in range(0, len(columns[0]), ROWS_AT_ONCE):
+        yield from zip(*(column[start : start + ROWS_AT_ONCE].tolist() for column in columns), strict=True)
+
+
+class Codes:
+    """A number for each distinct word, in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self.known: dict[Hashable, int] = {}
+
+    def of(self, words: Collection[Hashable]) -> Int64s:
+        known = self.known
+        return int64s((known.setdefault(word, len(known)) for word in words), len(words))
+
+
+def bit_words(sets: Sequence[Collection[str]], names: dict[str, int]) -> Int64s:
+    """int64[w, n]: bit b of word w is set where name 62·w + b is in the set; other names are left out."""
+    words = np.zeros((-(-len(names) // BITS_PER_WORD), len(sets)), dtype=np.int64)
+    for index, members in enumerate(sets):
+        for name in members:
+            place = names.get(name)
+            if place is not None:
+                words[place // BITS_PER_WORD, index] |= 1 << place % BITS_PER_WORD
+    return words
+
+
+def numbered(sets: Iterable[Collection[str]]) -> dict[str, int]:
+    """A place for each name that occurs."""
+    names: dict[str, int] = {}
+    for members in sets:
+        for name in members:
+            names.setdefault(name, len(names))
+    return names
+
+
+def share_a_bit(left: Int64s, left_index: Int64s, right: Int64s, right_index: Int64s) -> Mask:
+    found = np.zeros(len(left_index), dtype=np.bool_)
+    for word in range(len(left)):
+        found |= (left[word][left_index] & right[word][right_index]) != 0
+    return found
+
+
+class Slots:
+    """Lists of rows of integers, one list an order, as columns: slot k holds the k-th row of each list."""
+
+    def __init__(self, lists: Sequence[Sequence[tuple[int, ...]]], width: int) -> None:
+        self._count = int64s(map(len, lists), len(lists))
+        self._cells = np.zeros((max(map(len, lists), default=0), width, len(lists)), dtype=np.int64)
+        for order, rows in enumerate(lists):
+            for slot, row in enumerate(rows):
+                self._cells[slot, :, order] = row
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def of(self, order: Int64s) -> Iterator[tuple[Int64s, list[Int64s]]]:
+        """Slot by slot: the places of `order` whose list reaches so far, and the columns of their rows."""
+        count = self._count[order]
+        for slot, columns in enumerate(self._cells):
+            places = np.flatnonzero(count > slot)
+            yield places, [column[order[places]] for column in columns]
+
+
+def among(keys: Int64s, ascending: Int64s) -> Mask:
+    """Which of `keys` occur in `ascending`."""
+    if not len(ascending):
+        return np.zeros(len(keys), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    found: Mask = ascending[place] == keys
+    return found
+
+
+class Lookup:
+    """A table from integers to integers, read by column; `otherwise` for what it does not hold."""
+
+    def __init__(self, table: dict[int, int], otherwise: int) -> None:
+        self._keys = int64s(sorted(table), len(table))
+        self._values = int64s((table[key] for key in sorted(table)), len(table))
+        self._otherwise = otherwise
+
+    def of(self, keys: Int64s) -> Int64s:
+        if not len(self._keys):
+            return np.full(len(keys), self._otherwise, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[place] == keys, self._values[place], self._otherwise)

@@ -1,0 +1,179 @@
+"""What a round leaves behind so that it can be checked: hashes, derived ids, and evidence in parts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from events.clearing_terms import ListedWaterfall, PriceTerm
+from market.rules.clearing.graph import Edges, Section
+
+PART_BYTES_MAX = 400 * 1024
+LISTED_BYTES_MAX = 1_000
+"""Of a waterfall without its lines; it has a dozen of them."""
+EDGES_HASHED_AT_ONCE = 1 << 15
+EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
+UUID_STAMPED = (0xF << 76) | (0b11 << 62)
+UUID_VERSION_8 = (8 << 76) | (0b10 << 62)
+"""Bits of version and variant, RFC 9562."""
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def fact_sha256(fact: Struct, salt: str) -> str:
+    """SHA-256 of its event's salt (16 bytes) ‖ the canonical JSON of a fact, in hexadecimal.
+
+    These hashes are public: without the salt a limit could be guessed back from one.
+    """
+    return encoded_sha256(_encoder.encode(fact), salt)
+
+
+def encoded_sha256(encoded: bytes, salt: str) -> str:
+    """`fact_sha256` of an encoded fact."""
+    return sha256(bytes.fromhex(salt) + encoded).hexdigest()
+
+
+def root_sha256(hashes: Iterable[bytes]) -> str:
+    """SHA-256 over SHA-256 hashes in order."""
+    return sha256(b"".join(hashes)).hexdigest()
+
+
+def edges_sha256(section: Section, edges: Edges) -> str:
+    """Over each edge in order: seller id (16) ‖ tranche (4) ‖ buyer id (16) ‖ value (8), big-endian."""
+    found = sha256()
+    for start in range(0, len(edges.value), EDGES_HASHED_AT_ONCE):
+        part = slice(start, start + EDGES_HASHED_AT_ONCE)
+        rows = np.empty(len(edges.value[part]), dtype=EDGE_ROW)
+        rows["seller"] = section.seller_key[edges.seller[part]]
+        rows["buyer"] = section.buyer_key[edges.buyer[part]]
+        rows["value"] = edges.value[part]
+        found.update(rows.tobytes())
+    return found.hexdigest()
+
+
+def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
+    """UUIDv8 from SHA-256(plan id ‖ kind ‖ parts): the same in every repeat of a round."""
+    digest = sha256(b"".join((plan.bytes, kind.encode(), *parts))).digest()
+    return UUID(int=int.from_bytes(digest[:16], "big") & ~UUID_STAMPED | UUID_VERSION_8)
+
+
+def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
+    """128 bits from SHA-256(plan salt ‖ kind ‖ parts), in hexadecimal."""
+    return sha256(bytes.fromhex(plan_salt) + kind.encode() + b"".join(parts)).hexdigest()[:32]
+
+
+def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:
+    """What the derived ids of a pair's trade are made of."""
+    return supply.bytes, tranche.to_bytes(4, "big"), requirement.bytes
+
+
+class Evidence:
+    """What a round tells, entry by entry, in parts of PART_BYTES_MAX, each of one section.
+
+    Entries are kept encoded: of a large round they take half of what they do as objects.
+    """
+
+    def __init__(self, market: UUID, plan: UUID, round_number: int) -> None:
+        self._market, self._plan, self._round = market, plan, round_number
+        self._section = ""
+        self._part = _Part()
+        self._parts: list[tuple[str, dict[str, Raw]]] = []
+
+    def begin(self, section: str) -> None:
+        self._cut()
+        self._section = section
+
+    def lines(self, terms: Iterable[PriceTerm]) -> tuple[int, ...]:
+        """Where in its part each term of the waterfall stands that is added next."""
+        encoded = [self._part.encoded(term) for term in terms]
+        self._make_room(LISTED_BYTES_MAX + sum(map(len, encoded)) + len(encoded))
+        return self._part.places(encoded)
+
+    def add_waterfall(self, listed: ListedWaterfall) -> None:
+        """After `lines` of it."""
+        self._part.add("waterfalls", _encoder.encode(listed), LISTED_BYTES_MAX)
+
+    def add(self, name: str, entries: Iterable[bytes]) -> None:
+        """`encode_entry` of duals, quotas or multipliers of the section."""
+        for entry in entries:
+            size = len(entry) + 1
+            self._make_room(size)
+            self._part.add(name, entry, size)
+
+    def parts(self) -> Iterator[bytes]:
+        """The canonical JSON of each ClearingEvidence, when all is told."""
+        self._cut()
+        for number, (section, members) in enumerate(self._parts, start=1):
+            part = _EncodedPart(
+                market=self._market,
+                plan=self._plan,
+                round=self._round,
+                part=number,
+                parts=len(self._parts),
+                section=section,
+            )
+            yield _encoder.encode(replace(part, **members))
+
+    def _make_room(self, size: int) -> None:
+        if self._part.size and self._part.size + size > PART_BYTES_MAX:
+            self._cut()
+
+    def _cut(self) -> None:
+        if self._part.size:
+            self._parts.append((self._section, self._part.members()))
+            self._part = _Part()
+
+
+def encode_entry(entry: Struct) -> bytes:
+    return _encoder.encode(entry)
+
+
+class _EncodedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """ClearingEvidence with its lists encoded."""
+
+    market: UUID
+    plan: UUID
+    round: int
+    part: int
+    parts: int
+    section: str
+    lines: Raw = Raw()
+    waterfalls: Raw = Raw()
+    duals: Raw = Raw()
+    multipliers: Raw = Raw()
+    quotas: Raw = Raw()
+
+
+class _Part:
+    def __init__(self) -> None:
+        self.size = 0
+        self._members: dict[str, list[bytes]] = {}
+        self._places: dict[bytes, int] = {}
+        self._bodies: dict[int, tuple[PriceTerm, bytes]] = {}
+
+    def members(self) -> dict[str, Raw]:
+        return {name: Raw(b"[" + b",".join(entries) + b"]") for name, entries in self._members.items()}
+
+    def add(self, name: str, entry: bytes, size: int) -> None:
+        self._members.setdefault(name, []).append(entry)
+        self.size += size
+
+    def encoded(self, term: PriceTerm) -> bytes:
+        """One that several trades share is the same object, and encoded once."""
+        kept = self._bodies.get(id(term))
+        if kept is None:
+            kept = self._bodies[id(term)] = term, _encoder.encode(term)
+        return kept[1]
+
+    def places(self, encoded: Sequence[bytes]) -> tuple[int, ...]:
+        """Of these lines; those that are new are listed."""
+        known = self._places
+        for body in encoded:
+            if body not in known:
+                known[body] = len(known)
+                self.add("lines", body, len(body) + 1)
+        return tuple([known[body] for body in encoded])

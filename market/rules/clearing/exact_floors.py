@@ -1,0 +1,96 @@
+"""Sums of integer × fraction, rounded down, for whole columns: in int64 where it decides, else exactly.
+
+Fractions that int64 holds are multiplied as they are. Any other is enclosed between two neighbours on a
+binary grid as fine as int64 allows: where both ends of the sum have the same floor, that is the floor; the
+few entries where they differ are computed in Python integers.
+"""
+
+from collections.abc import Sequence
+from math import lcm
+
+import numpy as np
+
+from market.rules.optimum.problem import Int64s
+
+SUM_BITS = 61
+FLOOR_MAX = 1 << 60
+Ratio = tuple[int, int]
+"""Numerator and positive denominator, not necessarily in lowest terms."""
+
+
+class FloorSums:
+    """For each of n orders up to k fractions; `floors` multiplies them by factors, adds, rounds down.
+
+    factor_max: no factor's size exceeds it.
+    """
+
+    def __init__(self, ratios: Sequence[Sequence[Ratio]], factor_max: int) -> None:
+        self._ratios = ratios
+        self._slots = max(map(len, ratios), default=0)
+        self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
+        if self._slots == 1:
+            enclosed = [self._one_enclosed(*each[0]) if each else (1, (0,), (0,)) for each in ratios]
+        else:
+            enclosed = [self._enclosed(fractions) for fractions in ratios]
+        self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
+        self._low = self._columns([low for _, low, _ in enclosed])
+        self._high = self._columns([high for _, _, high in enclosed])
+
+    def floors(self, factors: Sequence[Int64s], order: Int64s) -> Int64s:
+        """⌊Σ factor · fraction⌋ of each entry, at most FLOOR_MAX in size.
+
+        factors: k columns of int64[p]; order: int64[p]. Entries of a column beyond an order's fractions do
+        not count.
+        """
+        low, high = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+        for slot, factor in enumerate(factors[: self._slots]):
+            first, second = factor * self._low[slot][order], factor * self._high[slot][order]
+            low += np.minimum(first, second)
+            high += np.maximum(first, second)
+        divisor = self._divisor[order]
+        # no divisor: nothing is known
+        unknown = divisor == 0
+        divisor[unknown] = 1
+        low //= divisor
+        high //= divisor
+        for entry in np.flatnonzero((low != high) | unknown).tolist():
+            low[entry] = self._exact([int(factor[entry]) for factor in factors], int(order[entry]))
+        return low
+
+    def _columns(self, rows: Sequence[Sequence[int]]) -> Int64s:
+        if self._slots == 1:
+            return np.array([[row[0] if row else 0 for row in rows]], dtype=np.int64)
+        padding = (0,) * self._slots
+        return np.array([(*row, *padding)[: self._slots] for row in rows], dtype=np.int64).T.copy()
+
+    def _one_enclosed(self, over: int, under: int) -> tuple[int, Sequence[int], Sequence[int]]:
+        """`_enclosed` of a single fraction, which is what most orders have."""
+        over_bits, under_bits = over.bit_length(), under.bit_length()
+        if over_bits <= self._bits and under_bits <= SUM_BITS:
+            return under, (over,), (over,)
+        shift = min(SUM_BITS, self._bits - over_bits + under_bits - 1)
+        if shift < 0:
+            return 0, (0,), (0,)
+        low, rest = divmod(over << shift, under)
+        return 1 << shift, (low,), (low + (rest > 0),)
+
+    def _enclosed(self, fractions: Sequence[Ratio]) -> tuple[int, Sequence[int], Sequence[int]]:
+        """A divisor, and numerators over it just below and just above; divisor 0 where int64 is too small."""
+        divisor = lcm(*(under for _, under in fractions))
+        over = [numerator * (divisor // under) for numerator, under in fractions]
+        if max(map(abs, over), default=0).bit_length() <= self._bits and divisor.bit_length() <= SUM_BITS:
+            return divisor, over, over
+        size = max(map(abs, over)).bit_length() - divisor.bit_length() + 1
+        shift = min(SUM_BITS, self._bits - size)
+        if shift < 0:
+            return 0, (), ()
+        low = [(numerator << shift) // divisor for numerator in over]
+        high = [-((-numerator << shift) // divisor) for numerator in over]
+        return 1 << shift, low, high
+
+    def _exact(self, factors: Sequence[int], order: int) -> int:
+        total, scale = 0, 1
+        for factor, (numerator, denominator) in zip(factors, self._ratios[order], strict=False):
+            total = total * denominator + factor * numerator * scale
+            scale *= denominator
+        return max(-FLOOR_MAX, min(total // scale, FLOOR_MAX))

@@ -1,0 +1,363 @@
+"""The sections of a round: who stands in each, and every eligible pair with its price terms, in columns.
+
+A node on the sellers' side is one tranche of a supply (a term order is one node): what the second quarter
+delivers does not serve a window in the first. Nodes go by rank, id and tranche; pairs by seller, then buyer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal, TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.clearing.assay_columns import AssayColumns
+from market.rules.clearing.candidates import Nodes, batches, ways
+from market.rules.clearing.columns import int64s
+from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
+from market.rules.clearing.order_limits import Packed, divisibility, packed, whole_packages_left
+from market.rules.clearing.paper_columns import PaperColumns, paper_screens
+from market.rules.clearing.rex_columns import rex_screens
+from market.rules.clearing.screening import asked_analytes, fit_orders, screens
+from market.rules.clearing.valuation import Valuation, paid_analytes
+from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
+from market.rules.packages import Divisibility, carried_g, tradable
+
+INDEX_NAME_MAX = 40
+
+Order = TypeVar("Order", SupplyOrder, RequirementOrder)
+Part = Literal["firm", "all"]
+Keys = NDArray[np.void]
+
+Horizon = tuple[str, int] | None
+"""None is spot; a term horizon is its index and start year."""
+
+
+@dataclass(frozen=True, slots=True)
+class SellerNode:
+    order: SupplyOrder
+    tranche: int
+    capacity_g: int
+    group: UUID
+    packed: Packed
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerNode:
+    order: RequirementOrder
+    capacity_g: int
+    group: UUID
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pairs:
+    """Eligible pairs of nodes, one entry a pair in each column, by seller, then buyer, none twice.
+
+    seller, buyer: int32[p], indices of nodes. term_total (T), sustainability (S) and value (limit + T − ask):
+    int64[p], micro-EUR per basis kg, at most VALUE_UEUR_PER_KG_MAX per term. The terms one by one, and the
+    delivery (`delivery_between`), are computed again for the few pairs that trade.
+    """
+
+    seller: Int32s
+    buyer: Int32s
+    term_total: Int64s
+    sustainability: Int64s
+    value: Int64s
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+_NODES, _MONEY = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
+NO_PAIRS = Pairs(_NODES, _NODES, _MONEY, _MONEY, _MONEY)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HorizonBook:
+    """All orders of one horizon with what they have to give at the cut, and all eligible pairs.
+
+    seller_key, buyer_key: what names each node, as bytes: order id (16) ‖ tranche (4, big-endian); order id.
+    """
+
+    horizon: Horizon
+    sellers: tuple[SellerNode, ...]
+    buyers: tuple[BuyerNode, ...]
+    seller_key: Keys
+    buyer_key: Keys
+    pairs: Pairs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Section:
+    """One assignment. Pairs index its own sellers and buyers; in each some whole packages fit both sides.
+
+    One entry a node: keys as in the HorizonBook, where each stands in it (seller_place, buyer_place: int64),
+    supply and demand, int64, grams, at least 1, and in `terms` how it may be divided. A supply is what the
+    whole packages of its tranche carry.
+    """
+
+    name: str
+    sellers: tuple[SellerNode, ...]
+    buyers: tuple[BuyerNode, ...]
+    seller_key: Keys
+    buyer_key: Keys
+    seller_place: Int64s
+    buyer_place: Int64s
+    supply: Int64s
+    demand: Int64s
+    terms: Divisibility
+    pairs: Pairs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Edges:
+    """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: int32[e], in Section.pairs.
+
+    Values are at least 0, but those of buyers with portfolio limits, whose bids count together.
+    """
+
+    seller: Int32s
+    buyer: Int32s
+    value: Int64s
+    pair: Int32s
+
+
+def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
+    """Spot first, then term horizons by index and start year; without orders that have expired by then."""
+    supplies = _by_horizon(_standing(book.supplies.values(), facts))
+    requirements = _by_horizon(_standing(book.requirements.values(), facts))
+    found: list[Horizon] = [None, *sorted(h for h in supplies.keys() | requirements.keys() if h is not None)]
+    return tuple(_horizon_book(h, supplies.get(h, []), requirements.get(h, []), facts) for h in found)
+
+
+def section_name(horizon: Horizon, part: Part) -> str:
+    """`spot-firm`, `term/<index>/<start year>-all`, …; a long index by the start of its SHA-256."""
+    head = "spot"
+    if horizon is not None:
+        index, start_year = horizon
+        short = index if len(index) <= INDEX_NAME_MAX else sha256(index.encode()).hexdigest()[:INDEX_NAME_MAX]
+        head = f"term/{short}/{start_year}"
+    return f"{head}-{part}"
+
+
+def section(
+    of: HorizonBook, part: Part, sellers_left_g: Sequence[int] | Int64s, buyers_left_g: Sequence[int] | Int64s
+) -> Section:
+    """The firm orders alone, or all, with what is left of them; those with nothing left are not in it.
+
+    Nor is a tranche without one whole package.
+    """
+    sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
+    whole = whole_packages_left([node.packed for node in of.sellers], sellers_left)
+    sellers = _in_part(of.sellers, part, whole)
+    buyers = _in_part(of.buyers, part, buyers_left)
+    seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
+    seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
+    buyer_nodes = tuple(of.buyers[place] for place in buyer_place.tolist())
+    demand = buyers_left[buyers]
+    terms = divisibility(
+        seller_nodes,
+        sellers_left[sellers].tolist(),
+        buyer_nodes,
+        [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
+    )
+    kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
+    seller, buyer = _ends(of.pairs.seller, kept, sellers), _ends(of.pairs.buyer, kept, buyers)
+    fit = np.flatnonzero(tradable(terms, demand, seller, buyer))
+    kept = kept[fit]
+    return Section(
+        name=section_name(of.horizon, part),
+        sellers=seller_nodes,
+        buyers=buyer_nodes,
+        seller_key=of.seller_key[sellers],
+        buyer_key=of.buyer_key[buyers],
+        seller_place=seller_place,
+        buyer_place=buyer_place,
+        supply=carried_g(terms.packages, terms.package_g).astype(np.int64),
+        demand=demand,
+        terms=terms,
+        pairs=Pairs(
+            seller=_chosen(seller, fit),
+            buyer=_chosen(buyer, fit),
+            term_total=_chosen(of.pairs.term_total, kept),
+            sustainability=_chosen(of.pairs.sustainability, kept),
+            value=_chosen(of.pairs.value, kept),
+        ),
+    )
+
+
+def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None = None) -> Edges:
+    """Pairs whose value is not negative, as it is bid or as it would be with S = 0.
+
+    And all pairs of the `limited` buyers: those that hold what they get to portfolio limits.
+    """
+    pairs = of.pairs
+    value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
+    kept = np.flatnonzero(value >= 0 if limited is None else (value >= 0) | limited[pairs.buyer])
+    return Edges(
+        seller=read_only(pairs.seller[kept]),
+        buyer=read_only(pairs.buyer[kept]),
+        value=read_only(value[kept]),
+        pair=kept.astype(np.int32),
+    )
+
+
+def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:
+    """When an eligible pair delivers, as at the cut `at`."""
+    return next(
+        delivery
+        for delivery in deliveries(seller.order.terms, buyer.order.terms, at)
+        if delivery.tranche == seller.tranche
+    )
+
+
+def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left_g: Int64s) -> Mask:
+    firm = (part == "all" or node.order.terms.commitment == "firm" for node in nodes)
+    return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
+
+
+def _chosen(column: Integers, kept: Int64s) -> Integers:
+    """Entries at distinct places, ascending; the column itself where that is all of them."""
+    return column if len(kept) == len(column) else column[kept]
+
+
+def _ends(nodes: Int32s, kept: Int64s, in_part: Mask) -> Int32s:
+    """Those of the kept pairs, by their place among the nodes in the part."""
+    left = _chosen(nodes, kept)
+    return left if in_part.all() else (np.cumsum(in_part) - 1).astype(np.int32)[left]
+
+
+def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
+    standing = [
+        order
+        for order in orders
+        if order.available_g > 0
+        and order.terms.valid_until > facts.at
+        and order.organisation in facts.members
+        and order.organisation not in facts.suspended
+    ]
+    return sorted(standing, key=lambda order: (order.rank, order.order))
+
+
+def _horizon(order: SupplyOrder | RequirementOrder) -> Horizon:
+    term = order.terms.term
+    return None if term is None else (term.index, term.start_year)
+
+
+def _by_horizon(orders: Sequence[Order]) -> dict[Horizon, list[Order]]:
+    found: dict[Horizon, list[Order]] = {}
+    for order in orders:
+        found.setdefault(_horizon(order), []).append(order)
+    return found
+
+
+def _horizon_book(
+    horizon: Horizon,
+    supplies: Sequence[SupplyOrder],
+    requirements: Sequence[RequirementOrder],
+    facts: MarketFacts,
+) -> HorizonBook:
+    places = [
+        (supply, tranche, left_g)
+        for supply, order in enumerate(supplies)
+        for tranche, left_g in enumerate(order.tranche_left_g)
+        if left_g > 0
+    ]
+    groups = {organisation: member.group for organisation, member in facts.members.items()}
+    sellers = tuple(
+        SellerNode(
+            supplies[supply],
+            tranche,
+            left_g,
+            groups[supplies[supply].organisation],
+            packed(supplies[supply].terms, tranche),
+        )
+        for supply, tranche, left_g in places
+    )
+    nodes = Nodes(
+        int64s((supply for supply, _, _ in places), len(places)),
+        int64s((tranche for _, tranche, _ in places), len(places)),
+    )
+    pairs = _pairs(nodes, supplies, requirements, facts)
+    best_bid = _best_bids(pairs, requirements)
+    buyers = tuple(
+        BuyerNode(order, _within_credit_g(order, best_bid[index]), groups[order.organisation])
+        for index, order in enumerate(requirements)
+    )
+    return HorizonBook(
+        horizon=horizon,
+        sellers=sellers,
+        buyers=buyers,
+        seller_key=np.frombuffer(
+            b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
+        ),
+        buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
+        pairs=pairs,
+    )
+
+
+def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[int]:
+    """The most each requirement bids for anyone, micro-EUR per basis kg; at least 0."""
+    limit = np.fromiter(
+        (order.terms.limit.ueur_per_kg for order in requirements), np.int64, len(requirements)
+    )
+    best = np.zeros(len(requirements), dtype=np.int64)
+    np.maximum.at(best, pairs.buyer, limit[pairs.buyer] + pairs.term_total)
+    best_bids: list[int] = best.tolist()
+    return best_bids
+
+
+def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
+    """What the order has to ask for, no more than its credit pays for at the most it bids for anyone."""
+    terms = order.terms
+    if terms.payment != "credit" or terms.term is not None or worth_ueur_per_kg <= 0:
+        return order.available_g
+    paid_for_g = (terms.credit_limit_cents_eur or 0) * MICRO_G_PER_KG_PER_CENT // worth_ueur_per_kg
+    return max(0, min(order.available_g, paid_for_g - order.held_g - order.filled_g))
+
+
+def _pairs(
+    nodes: Nodes,
+    supplies: Sequence[SupplyOrder],
+    requirements: Sequence[RequirementOrder],
+    facts: MarketFacts,
+) -> Pairs:
+    """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
+    if not supplies or not requirements:
+        return NO_PAIRS
+    sellers_fit, buyers_fit = fit_orders(supplies, requirements, facts)
+    fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
+    known = ways(supplies, requirements, buyers_fit)
+    paid = paid_analytes(requirements)
+    terms = [order.terms for order in supplies]
+    assays = AssayColumns(terms, facts.basis, asked_analytes(requirements) | paid, paid)
+    papers = PaperColumns(supplies, requirements, facts)
+    against = [
+        *screens(supplies, requirements, facts, assays),
+        *rex_screens(supplies, requirements, facts),
+        *paper_screens(supplies, requirements, facts, papers),
+    ]
+    valuation = Valuation(supplies, requirements, facts, assays, papers, known)
+    found = []
+    for pairs in batches(nodes, fit_nodes, supplies, requirements, known, facts):
+        for screen in against:
+            pairs = pairs.kept(screen(pairs))
+        worth = valuation.of(pairs)
+        found.append(
+            [
+                column[worth.held]
+                for column in (
+                    pairs.node.astype(np.int32),
+                    pairs.requirement.astype(np.int32),
+                    worth.term_total,
+                    worth.sustainability,
+                    worth.value,
+                )
+            ]
+        )
+    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))) if found else NO_PAIRS

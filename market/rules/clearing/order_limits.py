@@ -1,0 +1,206 @@
+"""How orders say they can be divided and held to shares, as the solver takes it: packages, minima, ratios."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, Protocol
+from uuid import UUID
+
+import numpy as np
+
+from events.market_terms import SupplyTerms
+from events.vocabulary import PPB, CountryCode, ValueChainStage
+from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.optimum.problem import Int32s, Int64s
+from market.rules.packages import (
+    UNPACKED,
+    UNPACKED_UNITS,
+    Divisibility,
+    exact_columns,
+    packages_g,
+)
+from market.rules.rounding import Ratio
+from market.rules.tranches import tranche_shares_g
+
+ShareKind = Literal["recycled_min", "third_country_max"]
+
+
+class SellerNode(Protocol):
+    """A tranche of a supply."""
+
+    @property
+    def order(self) -> SupplyOrder: ...
+    @property
+    def tranche(self) -> int: ...
+    @property
+    def packed(self) -> "Packed": ...
+
+
+class BuyerNode(Protocol):
+    @property
+    def order(self) -> RequirementOrder: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A tranche in packages: exact grams of basis in one, whole ones in all, and grams that fill none."""
+
+    package_g: Fraction
+    packages: int
+    rest_g: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A portfolio limit of a requirement, and the ratio that keeps it; stage and country of a third one."""
+
+    requirement: UUID
+    kind: ShareKind
+    stage: ValueChainStage | None
+    country: CountryCode | None
+    ratio: Ratio
+
+
+def packed(terms: SupplyTerms, tranche: int) -> Packed:
+    """Of bulk, and where a package carries less than 2 g of basis, one gram is a package.
+
+    So the grams of a trade tell its packages: of one package more they are at least 2 g more.
+    """
+    share_g, wet_g = _tranche(terms, tranche)
+    package_wet_g = terms.packaging.package_wet_g
+    if terms.packaging.unit in UNPACKED_UNITS or package_wet_g * share_g < 2 * wet_g:
+        return Packed(UNPACKED, share_g, 0)
+    package_g = Fraction(package_wet_g * share_g, wet_g)
+    packages = wet_g // package_wet_g
+    return Packed(package_g, packages, share_g - packages_g(packages, package_g))
+
+
+def whole_packages_left(of: Sequence[Packed], left_g: Int64s) -> Int64s:
+    """Whole packages in what each tranche has left."""
+    packages = [each.packages for each in of]
+    over, under = exact_columns([each.package_g for each in of], packages, int(left_g.max(initial=0)))
+    rest_g = np.array([each.rest_g for each in of], dtype=np.int64)
+    within = -(-(left_g - rest_g + 1) * under // over) - 1
+    found: Int64s = np.clip(within, 0, np.array(packages, dtype=np.int64)).astype(np.int64)
+    return found
+
+
+def divisibility(
+    sellers: Sequence[SellerNode],
+    sellers_left_g: Sequence[int],
+    buyers: Sequence[BuyerNode],
+    buyers_taken_g: Sequence[int],
+) -> Divisibility:
+    """Of the nodes of a section. sellers_left_g: what each tranche has left at the start of it.
+
+    buyers_taken_g: what each took earlier in the round. Minima count what was traded before, of the whole
+    order. ValueError for a seller without one whole package left: it is no node.
+    """
+    tranches = [node.packed for node in sellers]
+    left: list[int] = whole_packages_left(tranches, np.array(sellers_left_g, dtype=np.int64)).tolist()
+    if not all(left):
+        raise ValueError("a seller without a whole package has no part in a section")
+    left_of_order: dict[UUID, int] = {}
+    for node, packages in zip(sellers, left, strict=True):
+        left_of_order[node.order.order] = left_of_order.get(node.order.order, 0) + packages
+    place = {order: number for number, order in enumerate(left_of_order)}
+    return Divisibility(
+        package_g=tuple(of.package_g for of in tranches),
+        packages=tuple(left),
+        seller_parcel=tuple(
+            _packages(node.order.terms, node.tranche, node.packed, node.order.terms.minimum_parcel_wet_g)
+            for node in sellers
+        ),
+        buyer_parcel_g=tuple(node.order.terms.minimum_parcel_g for node in buyers),
+        seller_order=tuple(place[node.order.order] for node in sellers),
+        buyer_order=tuple(range(len(buyers))),
+        seller_minimum=tuple(
+            _seller_minimum(node.order.terms, left_of_order[node.order.order]) for node in sellers
+        ),
+        buyer_minimum_g=tuple(
+            _buyer_minimum_g(node.order, taken_g)
+            for node, taken_g in zip(buyers, buyers_taken_g, strict=True)
+        ),
+    )
+
+
+def shares(
+    sellers: Sequence[SellerNode],
+    buyers: Sequence[BuyerNode],
+    seller: Int32s,
+    buyer: Int32s,
+    eu_countries: Sequence[CountryCode],
+) -> tuple[Share, ...]:
+    """The portfolio limits of the buyers over these edges, by buyer, then kind, stage and country.
+
+    Only limits that some edge strains: a third country that no lot comes from needs no ratio.
+    """
+    stated = np.array([node.order.terms.portfolio is not None for node in buyers], dtype=np.bool_)
+    edges_of: dict[int, list[int]] = {}
+    for edge in np.flatnonzero(stated[buyer]).tolist():
+        edges_of.setdefault(int(buyer[edge]), []).append(edge)
+    found: list[Share] = []
+    for index, edges in sorted(edges_of.items()):
+        lots = {edge: sellers[int(seller[edge])].order.terms for edge in edges}
+        found += _shares_of(buyers[index].order, index, lots, frozenset(eu_countries))
+    return tuple(found)
+
+
+def _shares_of(
+    order: RequirementOrder, index: int, lots: dict[int, SupplyTerms], eu_countries: frozenset[CountryCode]
+) -> list[Share]:
+    limits = order.terms.portfolio
+    assert limits is not None
+    found = []
+    if limits.recycled_min_ppb:
+        least = limits.recycled_min_ppb
+        ratio = Ratio(index, {edge: recycled_ppb(lot) - least for edge, lot in lots.items()})
+        found.append(Share(order.order, "recycled_min", None, None, ratio))
+    if limits.third_country_max_ppb is not None and limits.third_country_max_ppb < PPB:
+        most = limits.third_country_max_ppb
+        origins = {edge: {(step.stage, step.country) for step in lot.origin} for edge, lot in lots.items()}
+        for stage, country in sorted(set().union(*origins.values())):
+            if country not in eu_countries:
+                ratio = Ratio(
+                    index,
+                    {edge: most - PPB * ((stage, country) in came) for edge, came in origins.items()},
+                )
+                found.append(Share(order.order, "third_country_max", stage, country, ratio))
+    return found
+
+
+def recycled_ppb(terms: SupplyTerms) -> int:
+    """Post- and pre-consumer share together; what is not stated counts nothing."""
+    stated = terms.recycled
+    return 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
+
+
+def _buyer_minimum_g(order: RequirementOrder, taken_g: int) -> int:
+    traded_g = order.held_g + order.filled_g + taken_g
+    return max(0, (order.terms.minimum_quantity_g or 0) - traded_g)
+
+
+def _seller_minimum(terms: SupplyTerms, left: int) -> int:
+    """Packages that the order still has to sell in one round; `left` of all its tranches here."""
+    if terms.all_or_nothing:
+        return left
+    if terms.minimum_quantity_wet_g is None:
+        return 0
+    tranches = 1 if terms.term is not None else len(terms.tranches)
+    whole = sum(packed(terms, tranche).packages for tranche in range(tranches))
+    return max(0, _packages(terms, 0, packed(terms, 0), terms.minimum_quantity_wet_g) - (whole - left))
+
+
+def _packages(terms: SupplyTerms, tranche: int, of: Packed, wet_g: int) -> int:
+    """The fewest packages that hold so much product; grams of basis of what is not packed."""
+    if of.package_g != UNPACKED:
+        return -(-wet_g // terms.packaging.package_wet_g)
+    share_g, tranche_wet_g = _tranche(terms, tranche)
+    return -(-wet_g * share_g // tranche_wet_g)
+
+
+def _tranche(terms: SupplyTerms, tranche: int) -> tuple[int, int]:
+    """Grams of basis and of product; a term order is one tranche."""
+    if terms.term is not None:
+        return terms.basis_g, terms.net_wet_g
+    return tranche_shares_g(terms)[tranche], terms.tranches[tranche].net_wet_g

@@ -1,0 +1,158 @@
+"""Until when papers hold, for many pairs at once; `delivery_papers` says it of one."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import numpy as np
+
+from contracts.rules.price_terms import benchmark_for, footprint_comparable
+from events.market_terms import Member
+from market.rules.book import SupplyOrder
+from market.rules.clearing.candidates import Candidates
+from market.rules.clearing.columns import BEYOND, NEVER, Codes, Slots, int64s, microseconds
+from market.rules.clearing.delivery_papers import LICENSED_WASTE_STATUSES, waste_papers_until
+from market.rules.clearing.eligibility import MarketFacts
+from market.rules.clearing.screening import Requirements, Screen, Supplies
+from market.rules.optimum.problem import Int64s, Mask
+
+
+class PaperColumns:
+    """Microseconds since 1970 until which a supply's papers hold, NEVER without: one column a supply.
+
+    certified: a row for each scheme in `row`. footprint: of footprints that can be compared.
+    """
+
+    def __init__(self, supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> None:
+        profiles = [order.terms.profile or facts.rule_set.default_profile for order in requirements]
+        recognised = facts.rule_set.recognised_certificates
+        schemes = dict.fromkeys(
+            scheme for order in requirements for scheme in order.terms.certificates_required
+        )
+        schemes |= dict.fromkeys(
+            bid.scheme for profile in profiles for bid in profile.certificates if bid.scheme in recognised
+        )
+        self.row = {scheme: place for place, scheme in enumerate(schemes)}
+        self.certified = np.full((len(self.row), len(supplies)), NEVER, dtype=np.int64)
+        held = {member.organisation: self._held(member, facts) for member in facts.members.values()}
+        for index, order in enumerate(supplies) if self.row else ():
+            of_member = held[order.organisation]
+            for row, until in self._of_passport(order, facts):
+                self.certified[row, index] = max(self.certified[row, index], until)
+            for certificate in order.terms.certificates:
+                for row, until in of_member.get((certificate, order.terms.facility), ()):
+                    self.certified[row, index] = max(self.certified[row, index], until)
+        self.footprint = int64s((_footprint_until(order, facts) for order in supplies), len(supplies))
+
+    def _of_passport(self, order: SupplyOrder, facts: MarketFacts) -> Iterator[tuple[int, int]]:
+        evidence = order.terms.passport_evidence
+        for paper in () if evidence is None else evidence.certified:
+            if paper.scheme in self.row and paper.valid_from <= facts.at:
+                yield self.row[paper.scheme], microseconds(paper.valid_until)
+
+    def _held(self, member: Member, facts: MarketFacts) -> dict[tuple[UUID, UUID], list[tuple[int, int]]]:
+        found: dict[tuple[UUID, UUID], list[tuple[int, int]]] = {}
+        for each in member.certificates:
+            if each.scheme in self.row and each.valid_from <= facts.at:
+                entry = (self.row[each.scheme], microseconds(each.valid_until))
+                found.setdefault((each.certificate, each.facility), []).append(entry)
+        return found
+
+
+def paper_screens(
+    supplies: Supplies, requirements: Requirements, facts: MarketFacts, papers: PaperColumns
+) -> list[Screen]:
+    return [
+        *_certificates(requirements, papers),
+        *_footprints(supplies, requirements, papers),
+        *_waste(supplies, requirements, facts),
+    ]
+
+
+def _footprint_until(order: SupplyOrder, facts: MarketFacts) -> int:
+    footprint = order.terms.footprint
+    benchmark = benchmark_for(order.terms.form, facts.rule_set)
+    if footprint is None or not footprint_comparable(footprint, benchmark):
+        return NEVER
+    return microseconds(footprint.valid_until)
+
+
+def _certificates(requirements: Requirements, papers: PaperColumns) -> Iterator[Screen]:
+    required = Slots(
+        [[(papers.row[scheme],) for scheme in order.terms.certificates_required] for order in requirements], 1
+    )
+
+    def certified(pairs: Candidates) -> Mask:
+        found = np.ones(len(pairs), dtype=np.bool_)
+        for places, (row,) in required.of(pairs.requirement):
+            found[places] &= papers.certified[row, pairs.supply[places]] >= pairs.papers_until[places]
+        return found
+
+    if len(required):
+        yield certified
+
+
+def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperColumns) -> Iterator[Screen]:
+    caps = [order.terms.footprint_max_g_co2e_per_kg for order in requirements]
+    if all(cap is None for cap in caps):
+        return
+    most = int64s((BEYOND if cap is None else cap for cap in caps), len(caps))
+    declared = [order.terms.footprint for order in supplies]
+    grams = int64s((0 if each is None else each.g_co2e_per_kg for each in declared), len(declared))
+
+    def low_enough(pairs: Candidates) -> Mask:
+        counts = papers.footprint[pairs.supply] >= pairs.papers_until
+        cap = most[pairs.requirement]
+        found: Mask = (cap == BEYOND) | (counts & (grams[pairs.supply] <= cap))
+        return found
+
+    yield low_enough
+
+
+def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Iterator[Screen]:
+    if all(order.terms.waste_status not in LICENSED_WASTE_STATUSES for order in supplies):
+        return
+    kinds, sites = Codes(), Codes()
+    kind = kinds.of([_waste_kind(order) for order in supplies])
+    site = sites.of(
+        [
+            (order.organisation, order.terms.facility, order.terms.place.country, order.terms.rex_route)
+            for order in requirements
+        ]
+    )
+    example = _first_of_each(kind), _first_of_each(site)
+    licensed = np.array(
+        [order.terms.waste_status in LICENSED_WASTE_STATUSES for order in supplies], dtype=np.bool_
+    )
+
+    def permitted(pairs: Candidates) -> Mask:
+        found = np.ones(len(pairs), dtype=np.bool_)
+        places = np.flatnonzero(licensed[pairs.supply])
+        met = kind[pairs.supply[places]] * len(sites.known) + site[pairs.requirement[places]]
+        distinct, back = np.unique(met, return_inverse=True)
+        until = int64s(map(papers_until, distinct.tolist()), len(distinct))
+        found[places] = until[back] >= pairs.papers_until[places]
+        return found
+
+    def papers_until(met: int) -> int:
+        seller, buyer = divmod(met, len(sites.known))
+        supply, requirement = supplies[example[0][seller]], requirements[example[1][buyer]]
+        moment = waste_papers_until(
+            supply.terms,
+            requirement.terms,
+            facts.members[supply.organisation],
+            facts.members[requirement.organisation],
+            facts.at,
+        )
+        return NEVER if moment is None else microseconds(moment)
+
+    yield permitted
+
+
+def _waste_kind(order: SupplyOrder) -> tuple[str, str | None, UUID, UUID, str]:
+    terms = order.terms
+    return (terms.waste_status, terms.ewc_code, order.organisation, terms.facility, terms.place.country)
+
+
+def _first_of_each(codes: Int64s) -> list[int]:
+    first: list[int] = np.unique(codes, return_index=True)[1].tolist()
+    return first

@@ -1,0 +1,261 @@
+"""One section made ready: who may trade with whom at what worth, and the problems that are solved or checked.
+
+The relaxed problem has every edge and whole capacities. The final problem is what is left of it without the
+orders that were removed, each order with its effective capacity: all it brought, or what it trades where
+no package fits its rest or the rest is too little to count.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from events.market_terms import RuleSet
+from events.vocabulary import PPB
+from market.rules.clearing.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
+from market.rules.clearing.order_limits import Share, shares, whole_packages_left
+from market.rules.clearing.prices import Anchor
+from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, fills_g, read_only
+from market.rules.packages import Divisibility, is_divisible
+from market.rules.rounding import Ratio
+
+FIRST_TRY = 1
+TIEBREAK_BITS = 44
+MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+MIXED_LAST = 31
+"""Of SplitMix64: G. L. Steele and others, "Fast splittable pseudorandom number generators", 2014."""
+TOLERANCE = "marginality_tolerance"
+MINIMUM = "minimum_quantity"
+INDIVISIBLE = "indivisible"
+PORTFOLIO = "portfolio"
+LIMIT_PRICE = "portfolio_limit_price"
+
+Sides = tuple[Int64s, Int64s]
+"""Of the sellers, of the buyers: one entry a node."""
+Reasons = tuple[Mapping[int, str], Mapping[int, str]]
+"""Seller index → reason code, buyer index → reason code."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Posed:
+    """A section with its edges and what a solver or a checker needs beside them.
+
+    `tolerance_g`: below this many grams a rest does not count. `terms`: the section's, with minima that are
+    at least the tolerance. `sustainability` False: `edges` are those with S = 0. `shares`: the portfolio
+    limits of buyers, over the edges.
+    """
+
+    section: Section
+    edges: Edges
+    ranks: Sides
+    tolerance_g: Sides
+    terms: Divisibility
+    anchor: Anchor
+    round_number: int
+    sustainability: bool
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def ratios(self) -> tuple[Ratio, ...]:
+        return tuple(share.ratio for share in self.shares)
+
+    def plain(self) -> Edges:
+        """The edges with S = 0, made anew each time: little needs them, and they are many."""
+        if not self.sustainability:
+            return self.edges
+        limited = _limited(len(self.section.buyers), self.shares)
+        return edges(self.section, with_sustainability=False, limited=limited)
+
+
+def pose(
+    section: Section,
+    rule_set: RuleSet,
+    round_number: int,
+    anchor_ueur_per_kg: int | None,
+    *,
+    sustainability: bool,
+) -> Posed:
+    """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
+    pairs = section.pairs
+    held = shares(section.sellers, section.buyers, pairs.seller, pairs.buyer, rule_set.eu_countries)
+    limited = _limited(len(section.buyers), held)
+    worth = edges(section, with_sustainability=sustainability, limited=limited)
+    tolerance_ppb = rule_set.marginality_tolerance_ppb
+    tolerance_g = _tolerances_g(section.sellers, tolerance_ppb), _tolerances_g(section.buyers, tolerance_ppb)
+    return Posed(
+        section=section,
+        edges=worth,
+        ranks=(_ranks(section.sellers), _ranks(section.buyers)),
+        tolerance_g=tolerance_g,
+        terms=_tolerant(section, tolerance_ppb, tolerance_g[1]),
+        anchor=Anchor(
+            seller_groups=[node.group for node in section.sellers],
+            buyer_groups=[node.group for node in section.buyers],
+            asks=[node.order.terms.ask.ueur_per_kg for node in section.sellers],
+            groups_min=rule_set.thin_component_groups,
+            ueur_per_kg=anchor_ueur_per_kg,
+        ),
+        round_number=round_number,
+        sustainability=sustainability,
+        shares=_over(worth, held),
+    )
+
+
+def relaxed_problem(posed: Posed, attempt: int) -> Problem:
+    """AssignmentError when the section is beyond the guards of the assignment."""
+    section, worth = posed.section, posed.edges
+    return Problem(
+        section.supply,
+        section.demand,
+        worth.seller,
+        worth.buyer,
+        worth.value,
+        posed.ranks,
+        tiebreak(posed, attempt),
+    )
+
+
+def plain_problem(posed: Posed) -> Problem:
+    """The relaxed problem with S = 0, by value alone."""
+    section, worth = posed.section, posed.plain()
+    return Problem(section.supply, section.demand, worth.seller, worth.buyer, worth.value)
+
+
+def edges_left(relaxed: Problem, removed: Reasons) -> Int64s:
+    """The edges of which neither end was removed."""
+    gone: tuple[Mask, Mask] = (
+        np.zeros(len(relaxed.supply), dtype=np.bool_),
+        np.zeros(len(relaxed.demand), dtype=np.bool_),
+    )
+    for side, reasons in zip(gone, removed, strict=True):
+        side[list(reasons)] = True
+    return np.flatnonzero(~(gone[0][relaxed.seller] | gone[1][relaxed.buyer]))
+
+
+def minimum_reason(posed: Posed, side: int, index: int) -> str:
+    """Whose minimum an order's is, where it trades at least that or nothing: its own, or the tolerance."""
+    own, all_ = (
+        (terms.seller_minimum, terms.buyer_minimum_g)[side][index]
+        for terms in (posed.section.terms, posed.terms)
+    )
+    return MINIMUM if own == all_ else TOLERANCE
+
+
+def reasons_of(posed: Posed, side: int, index: int) -> set[str]:
+    """Why the order may have no part in the final problem, or no more than its fill."""
+    own, terms = posed.section.terms, posed.terms
+    found = set()
+    if posed.tolerance_g[side][index] or minimum_reason(posed, side, index) == TOLERANCE:
+        found.add(TOLERANCE)
+    if (own.seller_minimum, own.buyer_minimum_g)[side][index]:
+        found.add(MINIMUM)
+    if not is_divisible(terms):
+        found.add(INDIVISIBLE)
+    return found
+
+
+def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
+    """The orders stay, so that indices do; those removed have no edge."""
+    if not any(removed):
+        return relaxed
+    left = edges_left(relaxed, removed)
+    return replace(
+        relaxed,
+        seller=read_only(relaxed.seller[left]),
+        buyer=read_only(relaxed.buyer[left]),
+        value=read_only(relaxed.value[left]),
+        tiebreak=None if relaxed.tiebreak is None else read_only(relaxed.tiebreak[left]),
+    )
+
+
+def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Reasons:
+    """The orders whose rest is below the tolerance: they count as filled."""
+    found: list[dict[int, str]] = []
+    capacities = problem.supply, problem.demand
+    for capacity, filled, least in zip(capacities, fills_g(problem, solution.flow), tolerance_g, strict=True):
+        rest = capacity - filled
+        found.append(
+            dict.fromkeys(np.flatnonzero((filled > 0) & (rest > 0) & (rest < least)).tolist(), TOLERANCE)
+        )
+    return found[0], found[1]
+
+
+def with_effective(problem: Problem, solution: Solution, held: Reasons) -> Problem:
+    """The problem in which those `held` bring no more than they trade."""
+    if not any(held):
+        return problem
+    capacities = problem.supply.copy(), problem.demand.copy()
+    for capacity, filled, reasons in zip(capacities, fills_g(problem, solution.flow), held, strict=True):
+        capacity[list(reasons)] = filled[list(reasons)]
+    return replace(problem, supply=capacities[0], demand=capacities[1])
+
+
+def _limited(buyers: int, held: Sequence[Share]) -> Mask | None:
+    if not held:
+        return None
+    found = np.zeros(buyers, dtype=np.bool_)
+    found[[share.ratio.buyer_order for share in held]] = True
+    return found
+
+
+def _over(worth: Edges, held: Sequence[Share]) -> tuple[Share, ...]:
+    """Shares over pairs as shares over edges: all pairs of their buyers are edges."""
+
+    def moved(ratio: Ratio) -> Ratio:
+        places = np.searchsorted(worth.pair, list(ratio.coefficient)).tolist()
+        return replace(ratio, coefficient=dict(zip(places, ratio.coefficient.values(), strict=True)))
+
+    return tuple(replace(share, ratio=moved(share.ratio)) for share in held)
+
+
+def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
+    return np.array([node.order.rank for node in nodes], dtype=np.int64)
+
+
+def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisibility:
+    """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
+    terms = section.terms
+    capacity_g = np.array([node.capacity_g for node in section.sellers], dtype=np.int64)
+    whole = whole_packages_left([node.packed for node in section.sellers], capacity_g)
+    brought: dict[int, int] = {}
+    for packages, order in zip(whole.tolist(), terms.seller_order, strict=True):
+        brought[order] = brought.get(order, 0) + packages
+    return replace(
+        terms,
+        seller_minimum=tuple(
+            max(own, -(-brought[order] * tolerance_ppb // PPB))
+            for own, order in zip(terms.seller_minimum, terms.seller_order, strict=True)
+        ),
+        buyer_minimum_g=tuple(map(max, terms.buyer_minimum_g, buyers_g.tolist())),
+    )
+
+
+def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_ppb: int) -> Int64s:
+    """Of what each order had to give at the cut, rounded up; 0 for a tolerance of 0."""
+    return np.array([-(-node.capacity_g * tolerance_ppb // PPB) for node in nodes], dtype=np.int64)
+
+
+def tiebreak(posed: Posed, attempt: int) -> Int64s:
+    """First 44 bits, fewer when the section is huge, of the two ends' hashes mixed.
+
+    An end's hash: first 8 bytes of BLAKE2b(round (8) ‖ try (4) ‖ seller ‖ tranche (4), or buyer), big-endian.
+    Mixed: x = seller's xor buyer's, by the finalizer of SplitMix64, unsigned, modulo 2**64.
+    """
+    section, worth = posed.section, posed.edges
+    quotas = len({edge for ratio in posed.ratios for edge in ratio.coefficient})
+    nodes = len(section.sellers) + len(section.buyers) + quotas + 1
+    bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
+    head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
+    mixed = _hashes(head, section.seller_key)[worth.seller] ^ _hashes(head, section.buyer_key)[worth.buyer]
+    for shift, factor in MIXING:
+        mixed ^= mixed >> np.uint64(shift)
+        mixed *= np.uint64(factor)
+    mixed ^= mixed >> np.uint64(MIXED_LAST)
+    return read_only((mixed >> np.uint64(64 - bits)).astype(np.int64))
+
+
+def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
+    digests = b"".join(blake2b(head + key.tobytes()).digest()[:8] for key in keys)
+    return np.frombuffer(digests, ">u8").astype(np.uint64)

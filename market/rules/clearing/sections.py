@@ -1,0 +1,159 @@
+"""One section of a round solved: the relaxed problem, what of it cannot trade, the final optimum."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+import numpy as np
+
+from market.rules.assignment import Problem, Solution, solve, verify
+from market.rules.clearing.cleared import ClearedSection, Proof, final_problem, left_problem, priced
+from market.rules.clearing.indivisible import Cut, WholeClearing, clear_whole
+from market.rules.clearing.portfolio import clear_portfolios
+from market.rules.clearing.posing import (
+    MINIMUM,
+    Posed,
+    Reasons,
+    Sides,
+    minimum_reason,
+    plain_problem,
+    relaxed_problem,
+)
+from market.rules.clearing.quota_sections import Quotas, offered_of, plain_bound, split_posed
+from market.rules.clearing.quotas import Proposal, Split
+from market.rules.clearing.rounds import ClearingImpossible
+from market.rules.optimum.problem import fills_g
+
+TRIES_MAX = 8
+_NOTHING = np.zeros(0, dtype=np.int64)
+NO_DUAL: Sides = (_NOTHING, _NOTHING)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Found:
+    """A clearing of `problem`, which poses `posed`; `plain`: the bound problem with S = 0."""
+
+    posed: Posed
+    problem: Problem
+    whole: WholeClearing
+    bound: Problem
+    bounding: Solution
+    plain: Problem
+    unique: bool
+    quotas: Quotas | None = None
+
+
+def clear_section(posed: Posed, at: datetime) -> ClearedSection:
+    """Solve, prove, price. AssignmentError or ClearingImpossible when there is no unique optimum."""
+    clear = partial(_in_quotas, posed, _proposal(posed)) if posed.shares else partial(_as_posed, posed)
+    for attempt in range(1, TRIES_MAX + 1):
+        found = clear(attempt)
+        if found.unique:
+            break
+    else:
+        name = posed.section.name
+        raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
+    return priced(found.posed, _proof(found, attempt), at, found.quotas)
+
+
+def _as_posed(posed: Posed, attempt: int) -> _Found:
+    relaxed = relaxed_problem(posed, attempt)
+    whole = clear_whole(relaxed, posed.terms)
+    return _Found(
+        posed=posed,
+        problem=relaxed,
+        whole=whole,
+        bound=relaxed,
+        bounding=whole.relaxed,
+        plain=plain_problem(posed),
+        unique=whole.unique,
+    )
+
+
+def _proposal(posed: Posed) -> Proposal:
+    # brings scipy along, which a round without portfolio limits does not need
+    from market.rules.clearing.portfolio_lp import propose, within_range  # noqa: PLC0415
+
+    offered = offered_of(posed, 1)
+    return within_range(offered, posed.ratios, propose(offered, posed.ratios))
+
+
+def _in_quotas(posed: Posed, proposal: Proposal, attempt: int) -> _Found:
+    """Buyers with portfolio limits stand in the problem with a node for each quota."""
+
+    def final(parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
+        quoted = split_posed(posed, parted)
+        return final_problem(quoted, _unbounded(quoted, parted.problem, whole, attempt))[0], whole.solution
+
+    found = clear_portfolios(offered_of(posed, attempt), posed.ratios, proposal, final)
+    return _Found(
+        posed=split_posed(posed, found.split),
+        problem=found.split.problem,
+        whole=found.whole,
+        bound=found.bound_problem,
+        bounding=found.bound_solution,
+        plain=plain_bound(posed, proposal.multipliers),
+        unique=found.unique,
+        quotas=Quotas(posed, found.split, proposal.multipliers, found.margins, found.dropped),
+    )
+
+
+def _unbounded(posed: Posed, problem: Problem, whole: WholeClearing, attempt: int) -> Proof:
+    """The proof of the trades alone."""
+    removed, cut = _reasons(posed, whole)
+    return Proof(
+        tries=attempt,
+        relaxed=problem,
+        relaxed_dual=NO_DUAL,
+        plain_dual=NO_DUAL,
+        removed=removed,
+        cut=cut,
+        solution=whole.solution,
+    )
+
+
+def _proof(found: _Found, attempt: int) -> Proof:
+    relaxed_dual = found.bounding.seller_dual, found.bounding.buyer_dual
+    proof = replace(
+        _unbounded(found.posed, found.problem, found.whole, attempt),
+        relaxed_dual=relaxed_dual,
+        plain_dual=_plain_dual(found.plain, found.bound, relaxed_dual),
+        bound=None if found.bound is found.problem else found.bound,
+    )
+    violations = verify(left_problem(proof), proof.solution)
+    if [violation.rule for violation in violations] == ["unique"]:
+        # less flow on the same arcs may leave ties: each step on the way was unique, and says which to take
+        proof = replace(proof, solution=replace(proof.solution, unique=not proof.solution.unique))
+        violations = []
+    assert violations == [], str(violations[0])
+    return proof
+
+
+def _reasons(posed: Posed, found: WholeClearing) -> tuple[Reasons, Reasons]:
+    """Who is removed, and who counts with its fill; who trades nothing and would gain nothing is neither."""
+    fills = fills_g(found.problem, found.solution.flow)
+    removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
+    cut: tuple[dict[int, str], dict[int, str]] = ({}, {})
+    for each in found.cuts:
+        side = 0 if each.side == "seller" else 1
+        if each.effective_g == 0:
+            removed[side][each.index] = _reason(posed, each)
+        elif fills[side][each.index]:
+            cut[side][each.index] = _reason(posed, each)
+    return removed, cut
+
+
+def _reason(posed: Posed, cut: Cut) -> str:
+    if cut.reason != MINIMUM:
+        return cut.reason
+    return minimum_reason(posed, 0 if cut.side == "seller" else 1, cut.index)
+
+
+def _plain_dual(plain: Problem, bound: Problem, bound_dual: Sides) -> Sides:
+    """Duals that prove the bound with S = 0: those of the other bound where S changes no value."""
+    if all(
+        np.array_equal(getattr(plain, name), getattr(bound, name)) for name in ("seller", "buyer", "value")
+    ):
+        return bound_dual
+    solution = solve(plain)
+    return solution.seller_dual, solution.buyer_dual

@@ -1,0 +1,134 @@
+"""The problems that a clearing solves one after another: the posed one with fewer edges, or less demand.
+
+What an order does bears only on its component. So of a problem that differs from one that is solved only
+the components that differ are solved, and the others keep what they have.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from market.rules.assignment import Problem, Solution, solve
+from market.rules.optimum.check import DUALS
+from market.rules.optimum.components import components_of
+from market.rules.optimum.problem import Int32s, Int64s, Mask, exact_dot, read_only
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stage:
+    """A problem of some edges of the posed one, and its best flow. edge: int64[e], places in the posed."""
+
+    problem: Problem
+    solution: Solution
+    edge: Int64s
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Solved:
+    """A stage by orders of the posed problem: who stands aside, what buyers count with, duals by name.
+
+    out: sellers, then buyers; their edges are not in the stage. used, flow: int64, the edges that trade and
+    their grams. anew: of each order, whether its component was solved for this stage; None: all were.
+    """
+
+    out: Mask
+    demand: Int64s
+    used: Int64s
+    flow: Int64s
+    duals: dict[str, Int64s]
+    anew: Mask | None = None
+
+    def stage(self, posed: Problem) -> Stage:
+        problem, edge = part_of(posed, edges_without(posed, self.out), posed.supply, self.demand)
+        flow = np.zeros(posed.edges, dtype=np.int64)
+        flow[self.used] = self.flow
+        flow = flow[edge]
+        welfare = exact_dot(flow, problem.value)
+        return Stage(
+            problem, Solution(flow=flow, welfare=welfare, unique=True, basis=None, **self.duals), edge
+        )
+
+
+def edges_without(posed: Problem, out: Mask) -> Mask:
+    """Edges of which neither end is out; `out`: sellers, then buyers."""
+    sellers = len(posed.supply)
+    found: Mask = ~(out[:sellers][posed.seller] | out[sellers:][posed.buyer])
+    return found
+
+
+def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
+    """The same orders with these capacities and only the edges of the mask; and where those stood."""
+    edge = np.flatnonzero(edges)
+    problem = Problem(
+        supply,
+        demand,
+        read_only(posed.seller[edge]),
+        read_only(posed.buyer[edge]),
+        read_only(posed.value[edge]),
+        posed.ranks,
+        None if posed.tiebreak is None else read_only(posed.tiebreak[edge]),
+    )
+    return problem, edge
+
+
+class Stages:
+    """`solves` counts them; `unique`: each of them had one best flow."""
+
+    def __init__(self, posed: Problem) -> None:
+        self.posed = posed
+        self.solves = 0
+        self.unique = True
+        self._components = components_of(posed)
+
+    def first(self) -> tuple[Solved, Solution]:
+        """The posed problem as it is; nothing starts from its basis again."""
+        posed = self.posed
+        solution = self._solve(posed)
+        duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
+        nobody = np.zeros(len(posed.supply) + len(posed.demand), dtype=np.bool_)
+        used = np.flatnonzero(solution.flow)
+        relaxed = replace(solution, basis=None)
+        return Solved(nobody, posed.demand, used, solution.flow[used], duals), relaxed
+
+    def next(self, before: Solved, out: Mask, demand: Int64s) -> Solved:
+        """The problem with these orders out and this demand, where `before` has others."""
+        posed = self.posed
+        edges, sellers, buyers = self._touched(before, out, demand)
+        buying = buyers + len(posed.supply)
+        edges = edges[~(out[posed.seller[edges]] | out[len(posed.supply) + posed.buyer[edges]])]
+        solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
+        anew = np.zeros(len(out), dtype=np.bool_)
+        anew[sellers] = anew[buying] = True
+        kept, traded = ~anew[posed.seller[before.used]], np.flatnonzero(solution.flow)
+        duals = {}
+        for pair in DUALS:
+            for name, places in zip(pair, (sellers, buyers), strict=True):
+                duals[name] = before.duals[name].copy()
+                duals[name][places] = getattr(solution, name)
+        return Solved(
+            out,
+            demand,
+            np.concatenate([before.used[kept], edges[traded]]),
+            np.concatenate([before.flow[kept], solution.flow[traded]]),
+            duals,
+            anew,
+        )
+
+    def _solve(self, problem: Problem) -> Solution:
+        solution = solve(problem)
+        self.solves += 1
+        self.unique &= solution.unique
+        return solution
+
+    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int32s, Int32s, Int32s]:
+        """Edges, sellers and buyers of the components in which somebody comes, goes or counts otherwise."""
+        posed = self.posed
+        sellers = len(posed.supply)
+        differs = out != before.out
+        differs[sellers:] |= demand != before.demand
+        chosen = np.zeros(len(self._components.starts) - 1, dtype=np.bool_)
+        chosen[self._components.of_order[differs]] = True
+        arcs = self._components.arcs_of(chosen)
+        edges, orders = np.split(arcs, [np.searchsorted(arcs, posed.edges)])
+        selling, buying = np.split(orders - posed.edges, [np.searchsorted(orders, posed.edges + sellers)])
+        return edges, selling, buying - sellers

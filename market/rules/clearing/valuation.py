@@ -1,0 +1,338 @@
+"""What bids add for many pairs at once: each term is the formula of its name in `amounts`, to the unit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import gcd
+
+import numpy as np
+
+from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR, effective_g_ppb, is_european
+from events.market_terms import FootprintBenchmark, SustainabilityProfile
+from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY, Footprint
+from market.rules.clearing.amounts import (
+    AMOUNT_UEUR_G_PER_KG_MAX,
+    VALUE_UEUR_PER_KG_MAX,
+    co_product_price,
+    concentrated_origins,
+    is_strategic,
+    profile_of,
+)
+from market.rules.clearing.assay_columns import AssayColumns
+from market.rules.clearing.candidates import Candidates, Ways
+from market.rules.clearing.columns import Slots, among, int64s
+from market.rules.clearing.eligibility import MarketFacts
+from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums, Ratio
+from market.rules.clearing.paper_columns import PaperColumns
+from market.rules.clearing.screening import Requirements, Supplies
+from market.rules.optimum.problem import Int64s, Mask
+
+Term = Callable[[Candidates], Int64s]
+NOTHING: Ratio = (0, 1)
+MASS_BITS = 20
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Worth:
+    """T, S and limit + T − ask of each pair, micro-EUR per basis kg; `held` where a round can hold them."""
+
+    term_total: Int64s
+    sustainability: Int64s
+    value: Int64s
+    held: Mask
+
+
+class Valuation:
+    """The terms of all pairs of these orders."""
+
+    def __init__(
+        self,
+        supplies: Supplies,
+        requirements: Requirements,
+        facts: MarketFacts,
+        assays: AssayColumns,
+        papers: PaperColumns,
+        known: Ways,
+    ) -> None:
+        profiles = [profile_of(order, facts) for order in requirements]
+        self._ways = known
+        self._co_products = _co_products(requirements, facts, assays)
+        self._carbon = _carbon(supplies, profiles, facts, papers, assays)
+        self._recycled = _recycled(supplies, profiles)
+        self._certificates = _certificates(profiles, facts, papers)
+        self._origin = _origin(supplies, profiles, facts)
+        self._rex = _rex(supplies, requirements, profiles)
+        self._strategic_project = _strategic_project(supplies, requirements, facts)
+        self._penalties = _penalties(requirements, assays)
+        self._carried = _carried_product(assays, known)
+        self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
+        self._floor = int64s((profile.floor_ueur_per_kg for profile in profiles), len(profiles))
+        self._cap = int64s((profile.cap_ueur_per_kg for profile in profiles), len(profiles))
+        self._ask = int64s((order.terms.ask.ueur_per_kg for order in supplies), len(supplies))
+        self._limit = int64s((order.terms.limit.ueur_per_kg for order in requirements), len(requirements))
+        self._supply_g = int64s((order.terms.basis_g for order in supplies), len(supplies))
+        self._requirement_g = int64s((order.terms.basis_g for order in requirements), len(requirements))
+
+    def of(self, pairs: Candidates) -> Worth:
+        recycled, rex = self._recycled(pairs), self._rex(pairs)
+        if self._only_larger:
+            both = (recycled > 0) & (rex > 0)
+            rex, recycled = (
+                np.where(both & (recycled >= rex), 0, rex),
+                np.where(both & (recycled < rex), 0, recycled),
+            )
+        parts = [self._carbon(pairs), recycled, self._certificates(pairs), self._origin(pairs), rex]
+        wanted = sum(parts, np.zeros(len(pairs), dtype=np.int64))
+        buyer = pairs.requirement
+        clamped = np.maximum(self._floor[buyer], np.minimum(wanted, self._cap[buyer]))
+        strategic_project = self._strategic_project(pairs)
+        sustainability = clamped + strategic_project
+        others = [
+            self._ways.differential[pairs.way],
+            self._co_products(pairs),
+            -self._penalties(pairs),
+            self._carried(pairs) - self._ways.per_basis[pairs.way],
+        ]
+        term_total = sum(others, sustainability)
+        held = self._held(pairs, term_total, [*parts, clamped - wanted, strategic_project, *others])
+        value = self._limit[buyer] + term_total - self._ask[pairs.supply]
+        return Worth(term_total, sustainability, value, held)
+
+    def _held(self, pairs: Candidates, term_total: Int64s, terms: Sequence[Int64s]) -> Mask:
+        """As `amounts.price_pair` has it."""
+        worth = self._limit[pairs.requirement] + term_total
+        ask = self._ask[pairs.supply]
+        largest = np.abs(worth - ask)
+        for term in terms:
+            largest = np.maximum(largest, np.abs(term))
+        held: Mask = largest <= VALUE_UEUR_PER_KG_MAX
+        price = np.maximum(np.abs(worth), np.abs(ask))
+        mass_g = np.minimum(self._supply_g[pairs.supply], self._requirement_g[pairs.requirement])
+        # products of the upper halves: above the exact product, and within int64 for all that is held so far
+        rough = ((price >> MASS_BITS) + 1) * ((mass_g >> MASS_BITS) + 1)
+        doubtful = held & (rough > AMOUNT_UEUR_G_PER_KG_MAX >> 2 * MASS_BITS)
+        for pair in np.flatnonzero(doubtful).tolist():
+            held[pair] = int(price[pair]) * int(mass_g[pair]) <= AMOUNT_UEUR_G_PER_KG_MAX
+        return held
+
+
+def _no_amount(pairs: Candidates) -> Int64s:
+    return np.zeros(len(pairs), dtype=np.int64)
+
+
+def paid_analytes(requirements: Requirements) -> dict[str, None]:
+    return dict.fromkeys(bid.analyte for order in requirements for bid in order.terms.co_products)
+
+
+def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayColumns) -> Term:
+    rows: list[list[tuple[int, int]]] = []
+    prices: list[list[Ratio]] = []
+    for order in requirements:
+        rows.append([])
+        prices.append([])
+        for bid in order.terms.co_products:
+            price = co_product_price(bid, facts)
+            if price is None or bid.analyte in BASIS_ELEMENTS[facts.basis]:
+                continue
+            rows[-1].append((assays.row[bid.analyte], bid.max_ratio_ppb))
+            prices[-1].append((price.numerator * bid.payable_ppb, price.denominator * PPB**2))
+    bids = Slots(rows, 2)
+    if not len(bids):
+        return _no_amount
+    most = max(most for of_order in rows for _, most in of_order)
+    paid = FloorSums(prices, min(most, int(assays.ratio_ppb.max(initial=0))))
+
+    def amount(pairs: Candidates) -> Int64s:
+        factors = []
+        for places, (row, most_ppb) in bids.of(pairs.requirement):
+            factors.append(_no_amount(pairs))
+            factors[-1][places] = np.minimum(assays.ratio_ppb[row, pairs.supply[places]], most_ppb)
+        return paid.floors(factors, pairs.requirement)
+
+    return amount
+
+
+def _carbon(
+    supplies: Supplies,
+    profiles: Sequence[SustainabilityProfile],
+    facts: MarketFacts,
+    papers: PaperColumns,
+    assays: AssayColumns,
+) -> Term:
+    cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
+    if not cents.any():
+        return _no_amount
+    gains = list(_gains_g_ppb(supplies, facts))
+    unit = gcd(*chain.from_iterable(gains)) or 1
+    ratios = list(_ueur_per_cent_and_gain(supplies, facts, assays, unit))
+    most = FLOOR_MAX // int(cents.max())
+    small = [max(map(abs, each)) // unit <= most for each in gains]
+    held = [
+        (each[0] // unit, each[1] // unit) if fits else (0, 0)
+        for each, fits in zip(gains, small, strict=True)
+    ]
+    declared, silent = np.array(held, dtype=np.int64).T
+    paid = FloorSums([[ratio] for ratio in ratios], int(cents.max()) * int(np.abs(held).max()))
+    huge = np.flatnonzero(~np.array(small))
+
+    def amount(pairs: Candidates) -> Int64s:
+        supply = pairs.supply
+        counts = papers.footprint[supply] >= pairs.papers_until
+        gain = np.where(counts, declared[supply], silent[supply])
+        found = paid.floors([cents[pairs.requirement] * gain], supply)
+        for pair in np.flatnonzero(among(supply, huge)).tolist():
+            place = int(supply[pair])
+            exact = int(cents[pairs.requirement[pair]]) * gains[place][0 if counts[pair] else 1] // unit
+            numerator, denominator = ratios[place]
+            found[pair] = max(-FLOOR_MAX, min(exact * numerator // denominator, FLOOR_MAX))
+        return found
+
+    return amount
+
+
+def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:
+    """Below the benchmark: by the declared footprint, and by silence."""
+    benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
+    silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
+    for order in supplies:
+        benchmark, footprint = benchmarks.get(order.terms.form), order.terms.footprint
+        if benchmark is None:
+            yield 0, 0
+        elif footprint is None:
+            yield silent[benchmark.form], silent[benchmark.form]
+        else:
+            yield _gain_g_ppb(footprint, benchmark, facts), silent[benchmark.form]
+
+
+def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
+    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts.rule_set)
+
+
+def _ueur_per_cent_and_gain(
+    supplies: Supplies, facts: MarketFacts, assays: AssayColumns, unit_g_ppb: int
+) -> Iterator[Ratio]:
+    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
+    units = {each.form: each.declared_unit for each in reversed(facts.rule_set.benchmarks)}
+    kg = {unit: assays.per_basis_kg(unit) for unit in set(units.values())}
+    for index, order in enumerate(supplies):
+        unit = units.get(order.terms.form)
+        ratio = None if unit is None else kg[unit][index]
+        if ratio is None:
+            yield NOTHING
+        else:
+            yield ratio[0] * unit_g_ppb, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
+
+
+def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> Term:
+    contents = [order.terms.recycled for order in supplies]
+    post = int64s((0 if each is None else each.post_consumer_ppb for each in contents), len(contents))
+    pre = int64s((0 if each is None else each.pre_consumer_ppb for each in contents), len(contents))
+    bids = FloorSums(
+        [
+            [(profile.post_consumer_ueur_per_kg, PPB), (profile.pre_consumer_ueur_per_kg, PPB)]
+            for profile in profiles
+        ],
+        PPB,
+    )
+    return lambda pairs: bids.floors([post[pairs.supply], pre[pairs.supply]], pairs.requirement)
+
+
+def _certificates(
+    profiles: Sequence[SustainabilityProfile], facts: MarketFacts, papers: PaperColumns
+) -> Term:
+    recognised = facts.rule_set.recognised_certificates
+    bids = Slots(
+        [
+            [
+                (papers.row[bid.scheme], bid.ueur_per_kg)
+                for bid in profile.certificates
+                if bid.scheme in recognised
+            ]
+            for profile in profiles
+        ],
+        2,
+    )
+
+    def amount(pairs: Candidates) -> Int64s:
+        found = _no_amount(pairs)
+        for places, (row, bid) in bids.of(pairs.requirement):
+            held = papers.certified[row, pairs.supply[places]] >= pairs.papers_until[places]
+            found[places] += np.where(held, bid, 0)
+        return found
+
+    return amount
+
+
+def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts: MarketFacts) -> Term:
+    european = int64s((is_european(order.terms.origin, facts.rule_set) for order in supplies), len(supplies))
+    concentrated = int64s((bool(concentrated_origins(order, facts)) for order in supplies), len(supplies))
+    bid = int64s((profile.eu_origin_ueur_per_kg for profile in profiles), len(profiles))
+    deducted = int64s(
+        (profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles), len(profiles)
+    )
+    return lambda pairs: (
+        european[pairs.supply] * bid[pairs.requirement]
+        - concentrated[pairs.supply] * deducted[pairs.requirement]
+    )
+
+
+def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[SustainabilityProfile]) -> Term:
+    routes = {route: place for place, route in enumerate(REX_HIERARCHY)}
+    offered = int64s(
+        (sum(1 << routes[route] for route in set(order.terms.rex_routes)) for order in supplies),
+        len(supplies),
+    )
+    wanted, bids = [], []
+    for order, profile in zip(requirements, profiles, strict=True):
+        route = order.terms.rex_route
+        wanted.append(0 if route is None else routes[route])
+        amounts = (bid.ueur_per_kg for bid in profile.rex if bid.route == route)
+        bids.append(next(amounts, 0))
+    place, bid = np.array(wanted, dtype=np.int64), np.array(bids, dtype=np.int64)
+    return lambda pairs: (offered[pairs.supply] >> place[pairs.requirement] & 1) * bid[pairs.requirement]
+
+
+def _strategic_project(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Term:
+    bid = int64s((order.terms.strategic_project_ueur_per_kg for order in requirements), len(requirements))
+    if not bid.any():
+        return _no_amount
+    counts = int64s((is_strategic(order, facts) for order in supplies), len(supplies))
+    return lambda pairs: counts[pairs.supply] * bid[pairs.requirement]
+
+
+def _penalties(requirements: Requirements, assays: AssayColumns) -> Term:
+    rules = Slots(
+        [
+            [(assays.row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in order.terms.penalties]
+            for order in requirements
+        ],
+        3,
+    )
+    if not len(rules):
+        return _no_amount
+    measured = assays.high_ppb[assays.low_ppb >= 0]
+    amounts = FloorSums(
+        [[(rule.ueur_per_kg_per_step, 1) for rule in order.terms.penalties] for order in requirements],
+        int(measured.max(initial=0)),
+    )
+
+    def amount(pairs: Candidates) -> Int64s:
+        factors = []
+        for places, (row, threshold, step) in rules.of(pairs.requirement):
+            excess = assays.high_ppb[row, pairs.supply[places]] - threshold
+            factors.append(_no_amount(pairs))
+            factors[-1][places] = -(-np.maximum(excess, 0) // step)
+        return amounts.floors(factors, pairs.requirement)
+
+    return amount
+
+
+def _carried_product(assays: AssayColumns, known: Ways) -> Term:
+    """What carriage per kg of product takes off, per basis kg."""
+    if not known.per_product.any():
+        return _no_amount
+    ratios = FloorSums(
+        [[NOTHING if each is None else each] for each in assays.per_basis_kg("wet")],
+        int(np.abs(known.per_product).max()),
+    )
+    return lambda pairs: ratios.floors([-known.per_product[pairs.way]], pairs.supply)

@@ -1,0 +1,250 @@
+"""Volumes that were not traded here: declare, correct, withdraw. The corrected view is what counts."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact, Recorded
+from events.fractions import decimal_text
+from events.material_events import VolumeCorrected, VolumeDeclared, VolumeWithdrawn
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.vocabulary import MICRO, lane_of
+from events.volume_terms import VolumeTerms
+from events.wellformed import malformed
+from market.rules.crma.volume_content import terms_refusals
+from market.rules.crma.volume_defects import (
+    VolumeAboveLot,
+    VolumeCorrectsOther,
+    VolumeDeclaredTwice,
+    VolumesOfQuarterUsed,
+    VolumeTradedHere,
+    VolumeUnknown,
+    VolumeWithdrawnAlready,
+)
+from market.rules.passports.passport_content import at
+from market.rules.refusing.passport_refusals import PassportUnknown
+
+DeclaredVolumeFact: TypeAlias = VolumeDeclared | VolumeCorrected | VolumeWithdrawn
+GOODS = ("direction", "quarter", "masses", "lot_number", "passport")
+VOLUMES_OF_QUARTER_MAX = 200
+"""Of one organisation, that stand."""
+
+
+class DeclaredVolume(Struct, frozen=True, kw_only=True):
+    """`terms` is the corrected view; `stated_by` the event that said it."""
+
+    volume: UUID
+    organisation: UUID
+    terms: VolumeTerms
+    stated_by: UUID
+    declared_at: datetime
+    version: int
+    position: int
+    corrections: int = 0
+    withdrawn: bool = False
+
+    @property
+    def status(self) -> Literal["standing", "withdrawn"]:
+        return "withdrawn" if self.withdrawn else "standing"
+
+
+class VolumeState(Struct, frozen=True, kw_only=True):
+    """`others` of the organisation that stand, by the same reference or on the same document; `of_quarter`:
+    how many of them and the rest there are in the quarter that is stated.
+
+    `lot_mg`: what the lot of the passport that is named holds at most; None: there is no such passport that
+    the caller has to do with. `traded_mg`: what of the goods that are named the caller has traded here.
+    """
+
+    lanes: int
+    volume: DeclaredVolume | None = None
+    others: tuple[DeclaredVolume, ...] = ()
+    of_quarter: int = 0
+    lot_mg: Mapping[str, int] | None = None
+    traded_mg: Mapping[str, int] = {}
+
+
+class DeclareVolume(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    volume: UUID
+    terms: VolumeTerms
+
+
+class CorrectVolume(Struct, frozen=True, kw_only=True):
+    """`corrects`: the event that stated what stands now; `terms` as they should have been."""
+
+    caller: Caller
+    volume: UUID
+    expected_version: int
+    corrects: UUID
+    reason: str
+    terms: VolumeTerms
+
+
+class WithdrawVolume(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    volume: UUID
+    expected_version: int
+    reason: str
+
+
+def declare(state: VolumeState, argument: DeclareVolume, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    assert state.volume is None, "a new volume has a new id"
+    terms = argument.terms
+    refuse(role_refusals(argument.caller, "trader", "compliance") + malformed(terms))
+    refuse([*terms_refusals(terms, moment.now), *_known_refusals(state, terms, None)])
+    organisation = argument.caller.organisation
+    fact = VolumeDeclared(volume=argument.volume, organisation=organisation, terms=terms)
+    return _decision(state, organisation, argument.volume, fact)
+
+
+def correct(state: VolumeState, argument: CorrectVolume, moment: Moment) -> Decision:
+    """The terms as they should have been declared. Raises Refusals."""
+    standing, terms = _standing(state, argument.caller, argument.expected_version), argument.terms
+    fact = VolumeCorrected(
+        volume=standing.volume,
+        organisation=standing.organisation,
+        corrects=argument.corrects,
+        reason=argument.reason,
+        terms=terms,
+    )
+    refuse(malformed(replace(fact, terms=standing.terms)) + at("/terms", malformed(terms)))
+    reasons: list[Refusal] = []
+    if argument.corrects != standing.stated_by:
+        reasons.append(VolumeCorrectsOther(pointer="/corrects", standing=f"evt_{standing.stated_by.hex}"))
+    if terms == standing.terms:
+        reasons.append(NoChange())
+    wrong = [*terms_refusals(terms, moment.now), *_known_refusals(state, terms, standing)]
+    refuse(reasons + at("/terms", wrong))
+    return _decision(state, standing.organisation, standing.volume, fact)
+
+
+def withdraw(state: VolumeState, argument: WithdrawVolume, moment: Moment) -> Decision:
+    """As if it had never been declared. Raises Refusals."""
+    del moment
+    standing = _standing(state, argument.caller, argument.expected_version)
+    fact = VolumeWithdrawn(volume=standing.volume, organisation=standing.organisation, reason=argument.reason)
+    refuse(malformed(fact))
+    return _decision(state, standing.organisation, standing.volume, fact)
+
+
+def fold(before: DeclaredVolume | None, event: Recorded, fact: DeclaredVolumeFact) -> DeclaredVolume:
+    """LookupError when the volume was not declared, AssertionError when a fact cannot follow what stands."""
+    if isinstance(fact, VolumeDeclared):
+        assert before is None, f"volume {fact.volume} was declared before"
+        return DeclaredVolume(
+            volume=fact.volume,
+            organisation=fact.organisation,
+            terms=fact.terms,
+            stated_by=event.id,
+            declared_at=event.time,
+            version=1,
+            position=event.position,
+        )
+    if before is None:
+        raise LookupError(f"volume {fact.volume} was never declared")
+    assert not before.withdrawn, f"volume {fact.volume} was withdrawn before"
+    known = replace(before, version=before.version + 1, position=event.position)
+    match fact:
+        case VolumeCorrected():
+            assert fact.corrects == known.stated_by, f"volume {fact.volume} is stated by another event"
+            return replace(known, terms=fact.terms, stated_by=event.id, corrections=known.corrections + 1)
+        case VolumeWithdrawn():
+            return replace(known, withdrawn=True)
+        case _:
+            assert_never(fact)
+
+
+def masses_mg(terms: VolumeTerms) -> dict[str, int]:
+    return {mass.element: mass.contained_mg for mass in terms.masses}
+
+
+def alike(terms: VolumeTerms, other: VolumeTerms) -> bool:
+    """Whether one may be the other said again: by the same reference, or on the same document."""
+    return terms.reference == other.reference or terms.document.sha256 == other.document.sha256
+
+
+def _decision(state: VolumeState, organisation: UUID, volume: UUID, fact: Fact) -> Decision:
+    """In the lane of the organisation: nobody else declares for it meanwhile."""
+    lane = lane_of(str(organisation), state.lanes)
+    return Decision(drafts=(Draft(stream="materials", lane=lane, subject=str(volume), data=fact),))
+
+
+def _standing(state: VolumeState, caller: Caller, expected_version: int) -> DeclaredVolume:
+    volume = state.volume
+    if volume is None or volume.organisation != caller.organisation:
+        raise VolumeUnknown
+    refuse(role_refusals(caller, "trader", "compliance"))
+    if volume.version != expected_version:
+        raise VersionStale(expected=expected_version, current=volume.version)
+    if volume.withdrawn:
+        raise VolumeWithdrawnAlready
+    return volume
+
+
+def _known_refusals(
+    state: VolumeState, terms: VolumeTerms, standing: DeclaredVolume | None
+) -> Iterator[Refusal]:
+    """What the record knows already of these goods; `standing`: what is corrected."""
+    yield from _twice_refusals(state.others, terms)
+    moves = standing is None or standing.terms.quarter != terms.quarter
+    if moves and state.of_quarter >= VOLUMES_OF_QUARTER_MAX:
+        yield VolumesOfQuarterUsed(
+            pointer="/quarter", most=VOLUMES_OF_QUARTER_MAX, quarter=terms.quarter.isoformat()
+        )
+    if state.traded_mg:
+        yield VolumeTradedHere(
+            pointer="/lot_number" if terms.passport is None else "/passport",
+            lot="This lot" if terms.lot_number is None else f"Lot {terms.lot_number}",
+            direction=terms.direction,
+            traded=masses_text(state.traded_mg),
+            declared=masses_text(masses_mg(terms)),
+        )
+    elif terms.passport is not None:
+        yield from _lot_refusals(state.lot_mg, terms)
+
+
+def _twice_refusals(others: Iterable[DeclaredVolume], terms: VolumeTerms) -> Iterator[Refusal]:
+    """A reference stands once; on one document the same goods do."""
+    for other in others:
+        stated = other.terms
+        same_goods = all(getattr(stated, member) == getattr(terms, member) for member in GOODS)
+        by_reference = stated.reference == terms.reference
+        if by_reference or (same_goods and stated.document.sha256 == terms.document.sha256):
+            yield VolumeDeclaredTwice(
+                pointer="/reference" if by_reference else "/document",
+                standing=f"vol_{other.volume.hex}",
+                masses=masses_text(masses_mg(stated)),
+                quarter=stated.quarter.isoformat(),
+                by=f"reference {stated.reference}" if by_reference else f"document {stated.document.title}",
+            )
+
+
+def _lot_refusals(lot_mg: Mapping[str, int] | None, terms: VolumeTerms) -> Iterator[Refusal]:
+    if lot_mg is None:
+        yield PassportUnknown(pointer="/passport")
+        return
+    for index, mass in enumerate(terms.masses):
+        held_mg = lot_mg.get(mass.element, 0)
+        if mass.contained_mg > held_mg:
+            yield VolumeAboveLot(
+                pointer=f"/masses/{index}/contained_mg",
+                element=mass.element,
+                held=kg_text(held_mg),
+                declared=kg_text(mass.contained_mg),
+            )
+
+
+def masses_text(masses: Mapping[str, int]) -> str:
+    return ", ".join(f"{element} {kg_text(mass_mg)}" for element, mass_mg in masses.items())
+
+
+def kg_text(mass_mg: int) -> str:
+    return f"{decimal_text(mass_mg, MICRO)} kg"

@@ -1,0 +1,89 @@
+"""Where bought material was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24."""
+
+from collections.abc import Iterable
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.passport_terms import ORIGIN_STAGES, OriginStage
+from events.vocabulary import PPB
+from market.rules.crma.shares import SILENCE_IS_NONE, Taken
+
+Source = Literal["passport", "offer", "lot", "declaration"]
+
+
+class Bought(Struct, frozen=True, kw_only=True):
+    """A lot, and the passport, the order or one's own declaration that says where it comes from."""
+
+    taken: Taken
+    source: Source
+    reference: UUID
+
+
+class MappedStage(Struct, frozen=True, kw_only=True):
+    """A part of an element of a lot. `country` None: the supplier did not answer, which is a legal state;
+    `supplier` None: it is nobody of the platform.
+
+    `facility` and `site` as far as the buyer may see them. Milligrams are rounded down.
+    """
+
+    supplier: UUID | None
+    source: Source
+    reference: UUID
+    element: str
+    stage: OriginStage
+    country: str | None
+    share_ppb: int
+    mass_mg: int
+    facility: UUID | None = None
+    site: str | None = None
+    strategic_project: bool = False
+
+
+def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
+    """In the order of suppliers, lots, elements and stages; what was not traded here comes last."""
+    lots = sorted(
+        bought, key=lambda each: (each.taken.declared, each.taken.seller.organisation, each.reference)
+    )
+    return tuple(
+        part
+        for lot in lots
+        for element, mass_mg in lot.taken.elements.items()
+        if mass_mg
+        for stage in ORIGIN_STAGES
+        for part in _parts(lot, element, mass_mg, stage)
+    )
+
+
+def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
+    answered_ppb = 0
+    supplier = None if lot.taken.declared else lot.taken.seller.organisation
+    for share in lot.taken.origin:
+        if share.stage == stage:
+            answered_ppb += share.share_ppb
+            yield MappedStage(
+                supplier=supplier,
+                source=lot.source,
+                reference=lot.reference,
+                element=element,
+                stage=stage,
+                country=share.country,
+                share_ppb=share.share_ppb,
+                mass_mg=mass_mg * share.share_ppb // PPB,
+                facility=share.facility,
+                site=share.source,
+                strategic_project=share.strategic_project,
+            )
+    if answered_ppb < PPB and stage not in SILENCE_IS_NONE:
+        silent_ppb = PPB - answered_ppb
+        yield MappedStage(
+            supplier=supplier,
+            source=lot.source,
+            reference=lot.reference,
+            element=element,
+            stage=stage,
+            country=None,
+            share_ppb=silent_ppb,
+            mass_mg=mass_mg * silent_ppb // PPB,
+        )

@@ -1,0 +1,84 @@
+"""Whether what is declared of a volume can be true, and whether its claims are supported."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from events.contract_terms import Evidence
+from events.fractions import ppb_text
+from events.refusal import Refusal
+from events.vocabulary import PPB
+from events.volume_terms import DeclaredOrigin, VolumeTerms
+from events.wellformed import duplicate_refusals
+from market.rules.countries import COUNTRIES
+from market.rules.crma.volume_defects import (
+    DocumentInFuture,
+    ElementNotMonitored,
+    PreConsumerAboveShare,
+    PreConsumerNotRecycled,
+    QuarterNotBegun,
+    QuarterNotFirstDay,
+    RecycledWithoutEvidence,
+)
+from market.rules.element_masses import BALANCED
+from market.rules.refusing.passport_refusals import OriginOverWhole
+from market.rules.refusing.policy_defects import CountryUnknown
+
+QUARTER_MONTHS = 3
+
+
+def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
+    """Whatever else the record knows. Members keep to their types already."""
+    yield from _quarter_refusals(terms, now)
+    elements = [mass.element for mass in terms.masses]
+    yield from duplicate_refusals("/masses", elements)
+    for index, element in enumerate(elements):
+        if element not in BALANCED:
+            monitored = ", ".join(BALANCED)
+            yield ElementNotMonitored(
+                pointer=f"/masses/{index}/element", element=element, monitored=monitored
+            )
+    if terms.counterparty_country not in COUNTRIES:
+        yield CountryUnknown(pointer="/counterparty_country", country=terms.counterparty_country)
+    yield from _origin_refusals(terms.origin)
+    yield from _evidence_refusals(terms, now)
+
+
+def _quarter_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
+    day = terms.quarter
+    if day.day != 1 or (day.month - 1) % QUARTER_MONTHS:
+        yield QuarterNotFirstDay(pointer="/quarter", day=day.isoformat())
+    if day > now.date():
+        yield QuarterNotBegun(pointer="/quarter", day=day.isoformat())
+
+
+def _origin_refusals(origin: Sequence[DeclaredOrigin]) -> Iterator[Refusal]:
+    places = [f"{line.stage} {line.country or 'unknown'} {line.source or ''}".rstrip() for line in origin]
+    yield from duplicate_refusals("/origin", places)
+    sums: dict[str, int] = {}
+    for index, line in enumerate(origin):
+        pointer = f"/origin/{index}"
+        sums[line.stage] = sums.get(line.stage, 0) + line.share_ppb
+        if line.country is not None and line.country not in COUNTRIES:
+            yield CountryUnknown(pointer=f"{pointer}/country", country=line.country)
+        if line.pre_consumer_ppb and line.stage != "recycling":
+            yield PreConsumerNotRecycled(pointer=f"{pointer}/pre_consumer_ppb", stage=line.stage)
+        elif line.pre_consumer_ppb > line.share_ppb:
+            yield PreConsumerAboveShare(
+                pointer=f"{pointer}/pre_consumer_ppb",
+                pre_consumer=ppb_text(line.pre_consumer_ppb),
+                share=ppb_text(line.share_ppb),
+            )
+    for stage, sum_ppb in sums.items():
+        if sum_ppb > PPB:
+            yield OriginOverWhole(pointer="/origin", stage=stage, sum=ppb_text(sum_ppb))
+
+
+def _evidence_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
+    recycled_ppb = sum(line.share_ppb for line in terms.origin if line.stage == "recycling")
+    if recycled_ppb and not terms.recycled_evidence:
+        yield RecycledWithoutEvidence(pointer="/recycled_evidence", recycled=ppb_text(recycled_ppb))
+    documents: list[tuple[str, Evidence]] = [("/document", terms.document)]
+    documents += [(f"/recycled_evidence/{i}", each) for i, each in enumerate(terms.recycled_evidence)]
+    for pointer, document in documents:
+        if document.dated_on > now.date():
+            yield DocumentInFuture(pointer=f"{pointer}/dated_on", day=document.dated_on.isoformat())

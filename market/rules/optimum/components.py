@@ -1,0 +1,60 @@
+"""Which orders hang together: no flow of one component bears on another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from market.rules.optimum.compiled import run
+from market.rules.optimum.problem import Int32s, Int64s, Mask, Problem
+from market.rules.optimum.transport_graph import group_arcs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Components:
+    """of_order: int64, the component of each order. arcs, starts: as of `grouped_arcs`."""
+
+    of_order: Int64s
+    arcs: Int32s
+    starts: Int64s
+
+    def arcs_of(self, chosen: Mask) -> Int32s:
+        """Those of the chosen components, ascending: edges, then orders as in `grouped_arcs`."""
+        parts = [
+            self.arcs[self.starts[component] : self.starts[component + 1]]
+            for component in np.flatnonzero(chosen).tolist()
+        ]
+        return np.sort(np.concatenate([self.arcs[:0], *parts]))
+
+
+def components(problem: Problem) -> tuple[Int64s, int]:
+    """The connected component of each order (sellers, then buyers), and how many there are.
+
+    Numbered by their first order; an order without edges is one of its own.
+    """
+    found = components_of(problem)
+    return found.of_order, len(found.starts) - 1
+
+
+def components_of(problem: Problem) -> Components:
+    """The components with what is in each."""
+    sellers = len(problem.supply)
+    orders = sellers + len(problem.demand)
+    arcs, starts, group = _grouped(problem.seller.copy(), problem.buyer + np.int32(sellers), orders)
+    return Components(group, arcs, starts)
+
+
+def grouped_arcs(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s]:
+    """Arcs in the order of their components, and where each component starts.
+
+    Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which joins no components.
+    """
+    arcs, starts, _ = _grouped(tail, head, nodes)
+    return arcs, starts
+
+
+def _grouped(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s, Int64s]:
+    group = np.zeros(nodes, dtype=np.int64)
+    starts = np.zeros(nodes + 2, dtype=np.int64)
+    arcs = np.zeros(len(tail) + nodes, dtype=np.int32)
+    count = run(group_arcs, len(arcs), tail, head, group, starts, arcs)
+    return arcs, starts[: count + 1].copy(), -1 - group

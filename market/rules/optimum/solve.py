@@ -1,0 +1,198 @@
+"""The best flow, level after level, from no trade or from the tree that an earlier solution ended with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from market.rules.optimum.check import residual_cycle
+from market.rules.optimum.compiled import run
+from market.rules.optimum.components import grouped_arcs
+from market.rules.optimum.network_simplex import Tree, plant, simplex
+from market.rules.optimum.problem import (
+    LEVELS,
+    AssignmentError,
+    Basis,
+    Int32s,
+    Int64s,
+    Problem,
+    Solution,
+    exact_dot,
+    read_only,
+)
+
+PIVOTS_PER_ARC_MAX = 20
+
+
+@dataclass(eq=False, slots=True)
+class _Network:
+    """The arcs that are still open, by component, and a strongly feasible tree of them.
+
+    Nodes are the orders that have an edge, in their order, then the root. orders: int64, which each node is;
+    for the last the root. arcs: as in a Basis, of each arc.
+    """
+
+    orders: Int64s
+    arcs: Int32s
+    starts: Int64s
+    tail: Int32s
+    head: Int32s
+    tree: Tree
+
+    def close_all_but(self, tight: Int64s) -> None:
+        place = np.concatenate([[0], np.cumsum(tight)])
+        self.arcs, self.tail, self.head = self.arcs[tight], self.tail[tight], self.head[tight]
+        self.starts = place[self.starts]
+        self.tree[1][:-1] = place[self.tree[1][:-1]]
+
+
+def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None = None) -> Solution:
+    """The flow that is best by value, among those by time priority, among those by tie-break.
+
+    Levels run one after the other, each on the arcs tight in all levels before, from the last tree.
+    pivots_max bounds each level (None: PIVOTS_PER_ARC_MAX per order and edge); AssignmentError when it is
+    reached. start: the basis of a solution of the same orders, quantities and edges, whatever their values,
+    ranks and tie-breaks were: the nearer, the faster. It never changes a unique flow; AssignmentError when
+    it does not fit.
+    """
+    sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
+    network = _network(problem, start)
+    orders = network.orders[:-1]
+    duals: list[Int64s] = []
+    for _ in _levels(problem, network, LEVELS, pivots_max):
+        potential = np.zeros(root, dtype=np.int64)
+        potential[orders] = network.tree[5][:-1]
+        duals += [read_only(potential[:sellers]), read_only(-potential[sellers:])]
+    basis = _no_trade(problem)
+    parent, place, upward, carried = (column[:-1] for column in network.tree[:4])
+    basis.parent[orders], basis.arc[orders] = network.orders[parent], network.arcs[place]
+    basis.upward[orders], basis.flow[orders] = upward, carried
+    flow = np.zeros(problem.edges + root, dtype=np.int64)
+    flow[basis.arc] = basis.flow
+    return Solution(
+        flow=read_only(flow[: problem.edges]),
+        seller_dual=duals[0],
+        buyer_dual=duals[1],
+        seller_dual_rank=duals[2],
+        buyer_dual_rank=duals[3],
+        seller_dual_tiebreak=duals[4],
+        buyer_dual_tiebreak=duals[5],
+        welfare=exact_dot(flow[: problem.edges], problem.value),
+        unique=not residual_cycle(
+            network.tail, network.head, flow[network.arcs], len(network.orders), problem.edges
+        ),
+        basis=basis,
+    )
+
+
+def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
+    """The welfare of `solve`, by its first level alone."""
+    network = _network(problem, None)
+    for _ in _levels(problem, network, 1, pivots_max):
+        pass
+    flow = np.zeros(problem.edges + len(problem.supply) + len(problem.demand), dtype=np.int64)
+    flow[network.arcs[network.tree[1][:-1]]] = network.tree[3][:-1]
+    return exact_dot(flow[: problem.edges], problem.value)
+
+
+def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | None) -> Iterator[None]:
+    """Solve level after level; after each, potentials are its duals, and then loose arcs are closed."""
+    if pivots_max is None:
+        pivots_max = PIVOTS_PER_ARC_MAX * (len(network.tree[0]) + problem.edges)
+    potential = network.tree[5]
+    for level in range(levels):
+        edges = network.arcs < problem.edges
+        weight = np.zeros(len(edges), dtype=np.int64)
+        weight[edges] = problem.weight(level, network.arcs[edges])
+        ends = network.tail, network.head
+        if (
+            run(
+                simplex,
+                problem.edges + len(network.orders),
+                *ends,
+                weight,
+                network.starts,
+                network.tree,
+                pivots_max,
+            )
+            < 0
+        ):
+            raise AssignmentError([f"level {level} is not solved after {pivots_max} pivots"])
+        yield
+        network.close_all_but(weight == potential[network.tail] - potential[network.head])
+
+
+def _network(problem: Problem, basis: Basis | None) -> _Network:
+    sellers = len(problem.supply)
+    root = sellers + len(problem.demand)
+    if basis is None:
+        basis = _no_trade(problem)
+    else:
+        _check_basis(problem, basis)
+    buyer = problem.buyer + np.int32(sellers)
+    met = np.zeros(root + 1, dtype=np.bool_)
+    met[problem.seller], met[buyer], met[root] = True, True, True
+    orders = np.flatnonzero(met)
+    node = np.cumsum(met, dtype=np.int32) - np.int32(1)
+    own = np.arange(len(orders) - 1, dtype=np.int32)
+    selling = orders[:-1] < sellers
+    ends = np.concatenate([node[problem.seller], own]), np.concatenate([node[buyer], own])
+    ends[1][problem.edges :][selling] = ends[0][problem.edges :][~selling] = node[root]
+    grouped, starts = grouped_arcs(ends[0][: problem.edges], ends[1][: problem.edges], len(own))
+    arcs = grouped.copy()
+    outside = np.flatnonzero(grouped >= problem.edges)
+    arcs[outside] = problem.edges + orders[grouped[outside] - problem.edges]
+    place = np.zeros(problem.edges + root, dtype=np.int64)
+    place[arcs] = np.arange(len(arcs))
+    tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))
+    columns = node[basis.parent], place[basis.arc], basis.upward, basis.flow
+    for column, of_order in zip(tree, columns, strict=False):
+        column[:-1] = of_order[orders[:-1]]
+    if run(plant, len(arcs), tree) != len(own):
+        raise AssignmentError(["the basis is not a tree"])
+    return _Network(orders, arcs, starts, ends[0][grouped], ends[1][grouped], tree)
+
+
+def _no_trade(problem: Problem) -> Basis:
+    sellers, buyers = len(problem.supply), len(problem.demand)
+    return Basis(
+        parent=np.full(sellers + buyers, sellers + buyers),
+        arc=np.arange(problem.edges, problem.edges + sellers + buyers),
+        upward=np.concatenate([np.ones(sellers, dtype=np.int64), np.zeros(buyers, dtype=np.int64)]),
+        flow=np.concatenate([problem.supply, problem.demand]),
+    )
+
+
+def _check_basis(problem: Problem, basis: Basis) -> None:
+    """AssignmentError unless these are arcs between the orders they name that carry all quantities away."""
+    tail, head = _ends(problem)
+    root = len(problem.supply) + len(problem.demand)
+    columns = (basis.parent, basis.arc, basis.upward, basis.flow)
+    if any(column.shape != (root,) or column.dtype != np.int64 for column in columns):
+        raise AssignmentError([f"the basis has to have {root} entries of int64 in each column"])
+    if np.any((basis.arc < 0) | (basis.arc >= len(tail))):
+        raise AssignmentError(["the basis names arcs that the problem has not"])
+    up = basis.upward == 1
+    order = np.arange(root)
+    lower, upper = (
+        np.where(up, tail[basis.arc], head[basis.arc]),
+        np.where(up, head[basis.arc], tail[basis.arc]),
+    )
+    wrong = (lower != order) | (upper != basis.parent) | (basis.flow < 0) | (~up & (basis.flow == 0))
+    away = np.zeros(root + 1, dtype=np.int64)
+    np.add.at(away, tail[basis.arc], basis.flow)
+    np.subtract.at(away, head[basis.arc], basis.flow)
+    wrong |= away[:root] != np.concatenate([problem.supply, -problem.demand])
+    if np.any(wrong):
+        raise AssignmentError([f"the basis does not fit the problem at order {np.flatnonzero(wrong)[0]}"])
+
+
+def _ends(problem: Problem) -> tuple[Int64s, Int64s]:
+    """Tail and head of every arc: edges, then each order's arc to or from the root."""
+    sellers = len(problem.supply)
+    root = sellers + len(problem.demand)
+    tail = np.concatenate([problem.seller, np.arange(sellers), np.full(root - sellers, root)])
+    head = np.concatenate(
+        [problem.buyer + np.int64(sellers), np.full(sellers, root), np.arange(sellers, root)]
+    )
+    return tail, head

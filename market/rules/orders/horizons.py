@@ -1,0 +1,82 @@
+"""When an order can be delivered: windows, validity, and the contract years of a term order."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from events.market_terms import SupplyTerms
+from events.refusal import Refusal
+from events.vocabulary import PPB, Period, TermHorizon, Tranche
+from market.rules.market_inputs import MarketInputs
+from market.rules.refusing.defects import (
+    ProfileNotPlateau,
+    TermStartPast,
+    TranchesOverlap,
+    ValidityPast,
+    WindowOutsideTerm,
+    WindowPast,
+)
+from market.rules.refusing.refusals import ReferenceUnknown
+
+
+def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
+    if valid_until <= now:
+        return [ValidityPast(pointer="/valid_until", valid_until=valid_until.isoformat())]
+    return []
+
+
+def window_refusals(
+    window: Period, pointer: str, term: TermHorizon | None, now: datetime, known: Iterable[Period]
+) -> list[Refusal]:
+    """A window that is over, unless the order had it before, or that leaves the contract years."""
+    reasons: list[Refusal] = []
+    if window.end <= now and window not in known:
+        reasons.append(WindowPast(pointer=pointer, end=window.end.isoformat()))
+    if term is not None:
+        years = contract_years(term)
+        if window.start < years.start or window.end > years.end:
+            reasons.append(
+                WindowOutsideTerm(
+                    pointer=pointer, first=term.start_year, last=term.start_year + len(term.profile_ppb) - 1
+                )
+            )
+    return reasons
+
+
+def delivered_time(terms: SupplyTerms) -> datetime:
+    """The end of the last delivery that a supply states."""
+    if terms.term is not None:
+        return contract_years(terms.term).end
+    return max(tranche.window.end for tranche in terms.tranches)
+
+
+def contract_years(term: TermHorizon) -> Period:
+    """Calendar years in UTC, one for each entry of the profile."""
+    return Period(
+        start=datetime(term.start_year, 1, 1, tzinfo=UTC),
+        end=datetime(term.start_year + len(term.profile_ppb), 1, 1, tzinfo=UTC),
+    )
+
+
+def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
+    """Tranches in any order that share a moment."""
+    order = sorted(range(len(tranches)), key=lambda index: (tranches[index].window.start, index))
+    return [
+        TranchesOverlap(pointer=f"/tranches/{later}/window", tranche=later)
+        for earlier, later in pairwise(order)
+        if tranches[later].window.start < tranches[earlier].window.end
+    ]
+
+
+def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime) -> list[Refusal]:
+    """A term order names a recorded index, a year that is not over, a profile that reaches its plateau."""
+    if term is None:
+        return []
+    reasons: list[Refusal] = []
+    if term.start_year < now.year:
+        reasons.append(TermStartPast(pointer="/term/start_year", start_year=term.start_year))
+    if max(term.profile_ppb) != PPB:
+        reasons.append(ProfileNotPlateau(pointer="/term/profile_ppb"))
+    if term.index not in inputs.references:
+        reasons.append(ReferenceUnknown(pointer="/term/index", reference=term.index))
+    return reasons

@@ -1,0 +1,119 @@
+"""Initiatives (remhub, permanet, …): registered words that organisations and orders name.
+
+Revoking one closes its code for every later registration or change of an organisation, and changes nothing
+else: a market decides on its own lane, so an organisation that names it keeps doing so until its own next
+change, which has to drop it, and orders shown to it go on meeting exactly those organisations and nobody new.
+"""
+
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.wellformed import malformed
+from market.rules.refusing.defects import InitiativeUnknown
+from market.rules.refusing.refusals import InitiativeAbsent, InitiativeExists
+from market.rules.refusing.wording import InitiativeCode, Text
+
+
+class InitiativeDetails(Struct, frozen=True, kw_only=True):
+    """`coordinator` is who leads it, in words."""
+
+    name: Text
+    coordinator: Text | None = None
+
+
+class NewInitiative(InitiativeDetails, frozen=True, kw_only=True):
+    code: InitiativeCode
+
+
+class Initiative(Struct, frozen=True, kw_only=True):
+    initiative: str
+    details: InitiativeDetails
+    version: int
+    revoked: bool = False
+
+
+class InitiativeState(Struct, frozen=True, kw_only=True):
+    """`initiative` None: never registered. `lane` is that of its code in the parties stream."""
+
+    lane: int
+    initiative: Initiative | None
+
+
+class RegisterInitiative(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    details: NewInitiative
+
+
+class ChangeInitiative(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    initiative: str
+    expected_version: int
+    details: InitiativeDetails
+
+
+class RevokeInitiative(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    initiative: str
+
+
+def register(state: InitiativeState, argument: RegisterInitiative, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    details = argument.details
+    reasons = role_refusals(argument.caller, "operator") + malformed(details)
+    if state.initiative is not None:
+        reasons.append(InitiativeExists(pointer="/code", initiative=details.code))
+    refuse(reasons)
+    fact = InitiativeRegistered(initiative=details.code, name=details.name, coordinator=details.coordinator)
+    return _decision(state, details.code, fact)
+
+
+def change(state: InitiativeState, argument: ChangeInitiative, moment: Moment) -> Decision:
+    """The details as they shall stand. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    initiative = _standing(state)
+    if initiative.version != argument.expected_version:
+        raise VersionStale(expected=argument.expected_version, current=initiative.version)
+    reasons = malformed(argument.details)
+    if argument.details == initiative.details:
+        reasons.append(NoChange())
+    refuse(reasons)
+    fact = InitiativeChanged(initiative=initiative.initiative, **asdict(argument.details))
+    return _decision(state, initiative.initiative, fact)
+
+
+def revoke(state: InitiativeState, argument: RevokeInitiative, moment: Moment) -> Decision:
+    """Whether or not organisations name it. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    initiative = _standing(state)
+    return _decision(state, initiative.initiative, InitiativeRevoked(initiative=initiative.initiative))
+
+
+def initiative_refusals(
+    named: tuple[str, ...], standing: AbstractSet[str], pointer: str = "/initiatives"
+) -> list[Refusal]:
+    """One refusal for each initiative that is named and does not stand."""
+    return [
+        InitiativeUnknown(pointer=f"{pointer}/{index}", initiative=code)
+        for index, code in enumerate(named)
+        if code not in standing
+    ]
+
+
+def _standing(state: InitiativeState) -> Initiative:
+    if state.initiative is None or state.initiative.revoked:
+        raise InitiativeAbsent
+    return state.initiative
+
+
+def _decision(state: InitiativeState, initiative: str, fact: Fact) -> Decision:
+    return Decision(drafts=(Draft(stream="parties", lane=state.lane, subject=initiative, data=fact),))

@@ -1,0 +1,202 @@
+"""Recovered-material lots: list, amend, grade, withdraw, expire, and the release of their reservation."""
+
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.market_events import (
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+)
+from events.market_terms import SupplyTerms
+from events.refusal import NoChange, Refusal, refuse
+from events.rex_terms import StepDown
+from events.vocabulary import ConditionGrade
+from events.wellformed import malformed
+from market.rules.book import SupplyOrder
+from market.rules.orders import reservations
+from market.rules.orders.offers import (
+    AmendSupply,
+    PostSupply,
+    check_amendment,
+    check_posting,
+    of_kind,
+    posting_reasons,
+)
+from market.rules.orders.orders import (
+    Expire,
+    PostingState,
+    Reservation,
+    SupplyState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    market_draft,
+    market_of,
+    owned,
+    trader_refusals,
+)
+from market.rules.orders.rex import market_route_refusals, note_refusals, route_refusals
+from market.rules.orders.supplies import SupplyDraft
+from market.rules.refusing.defects import PhysicalLotMissing, RexRouteMissing, StepDownReasonMissing
+from market.rules.refusing.refusals import (
+    ConditionByGrading,
+    OrderStillOpen,
+    OrderUnknown,
+    ReservationUnknown,
+)
+from market.rules.refusing.unread import judged
+from market.rules.refusing.wording import Text
+
+
+class GradeLot(Struct, frozen=True, kw_only=True):
+    """`step_down` replaces the reason that the lot states; without one that stays."""
+
+    caller: Caller
+    order: UUID
+    expected_version: int
+    condition: ConditionGrade
+    inspector: Text
+    step_down: StepDown | UnsetType = UNSET
+
+
+class ReleaseState(Struct, frozen=True, kw_only=True):
+    """`order` as the state keeps it after it left the book; `reservation` is the newest one of its lot."""
+
+    lanes: int
+    order: SupplyOrder | None
+    reservation: Reservation | None
+
+
+class ReleaseLot(Struct, frozen=True, kw_only=True):
+    """A timer releases the lot of an order that is closed and holds nothing; operator's role."""
+
+    caller: Caller
+    order: UUID
+
+
+def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    terms = check_posting(known, argument, moment.now, _lot_refusals(known, argument.draft))
+    lot, seller = moment.new_id(), argument.caller.organisation
+    fact = RecoveredLotListed(market=known.market, lot=lot, organisation=seller, terms=terms)
+    reserved = reservations.reserve(known.market, known.lanes, seller, lot, terms.physical_lot)
+    return Decision(drafts=(market_draft(known, lot, fact), *reserved))
+
+
+def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; lists nothing."""
+    known = market_of(state)
+    refuse(posting_reasons(known, argument, moment.now, _lot_refusals(known, argument.draft)))
+    return Decision(drafts=())
+
+
+def _lot_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if draft.physical_lot is None:
+        reasons.append(PhysicalLotMissing(pointer="/physical_lot"))
+    return reasons + _route_refusals(state, draft)
+
+
+def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
+    return judged(
+        (
+            lambda: [] if draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")],
+            lambda: market_route_refusals(draft.rex_routes, state.terms.basis),
+            lambda: route_refusals(
+                draft.form, draft.condition, draft.rex_routes, draft.step_down, state.rule_set
+            ),
+            lambda: note_refusals(draft.step_down),
+        )
+    )
+
+
+def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
+    """A draft that leaves the condition out keeps it. Raises Refusals."""
+    known = market_of(state)
+    order = of_kind(known.order, "lot")
+    if order is not None and argument.draft.condition is None:
+        argument = replace(argument, draft=replace(argument.draft, condition=order.terms.condition))
+    reasons = _route_refusals(known, argument.draft)
+    if order is not None and argument.draft.condition != order.terms.condition:
+        reasons.append(ConditionByGrading(pointer="/condition"))
+    amendment = check_amendment(known, argument, "lot", moment.now, reasons)
+    fact = RecoveredLotAmended(
+        market=known.market,
+        lot=argument.order,
+        organisation=argument.caller.organisation,
+        terms=amendment.terms,
+        keeps_rank=amendment.keeps_rank,
+    )
+    return Decision(drafts=(market_draft(known, argument.order, fact),))
+
+
+def grade(state: SupplyState | None, argument: GradeLot, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    refuse(trader_refusals(known, argument.caller))
+    order = owned(of_kind(known.order, "lot"), argument.caller)
+    refuse(change_refusals(order, argument.expected_version, known.plan_cut) + malformed(argument))
+    refuse(_grade_refusals(known, order.terms, argument))
+    fact = RecoveredLotGraded(
+        market=known.market,
+        lot=order.order,
+        organisation=order.organisation,
+        condition=argument.condition,
+        inspector=argument.inspector,
+        step_down=argument.step_down,
+    )
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def _grade_refusals(state: SupplyState, terms: SupplyTerms, argument: GradeLot) -> list[Refusal]:
+    """What an inspection found is a fact: a route that it rules out keeps buyers away until it is amended."""
+    step_down = terms.step_down if argument.step_down is UNSET else argument.step_down
+    found = route_refusals(terms.form, argument.condition, terms.rex_routes, step_down, state.rule_set)
+    return [
+        *([NoChange()] if terms.condition == argument.condition else []),
+        *(each for each in found if isinstance(each, StepDownReasonMissing)),
+        *note_refusals(argument.step_down),
+    ]
+
+
+def withdraw(state: SupplyState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(of_kind(known.order, "lot"), argument, known.plan_cut)
+    fact = RecoveredLotWithdrawn(market=known.market, lot=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "withdrawn")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(of_kind(known.order, "lot"), argument, known.plan_cut, moment.now)
+    fact = RecoveredLotExpired(market=known.market, lot=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "expired")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def release(state: ReleaseState, argument: ReleaseLot, moment: Moment) -> Decision:
+    """Offers that name a physical lot are released here too. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    order, reservation = state.order, state.reservation
+    if order is None:
+        raise OrderUnknown
+    if order.status == "open" or order.held_g:
+        raise OrderStillOpen
+    if reservation is None or reservation.released or reservation.order != order.order:
+        raise ReservationUnknown
+    return Decision(drafts=reservations.release_of(state.lanes, order, order.status))

@@ -1,0 +1,218 @@
+"""Whether a stated material can be true, and whether it belongs into a market."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from contracts.rules.price_terms import divide
+from events.fractions import ppb_text
+from events.market_terms import MarketTerms, RuleSet
+from events.refusal import DuplicateEntry, Refusal
+from events.vocabulary import (
+    ANALYTES,
+    BASIS_ELEMENTS,
+    OXIDES,
+    PPB,
+    TRADED_OXIDE,
+    Assay,
+    Cell,
+    Composition,
+    MarketBasis,
+    ProductForm,
+)
+from market.rules.market_inputs import MarketInputs
+from market.rules.orders.orders import Caution
+from market.rules.orders.value_shares import value_share
+from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb
+from market.rules.refusing.defects import (
+    AnalyteUnknown,
+    AssayInFuture,
+    AssayMissing,
+    BasisAboveProduct,
+    BasisBelowMarketMinimum,
+    CompositionOverWhole,
+    DetectionLimitMissing,
+    FormNotOfMarket,
+    MoistureWhole,
+    OxideNotOfElement,
+    OxideUnknown,
+    ReoSplitOutOfRange,
+    TreoMissing,
+    ValueShareTooLow,
+)
+from market.rules.refusing.refusals import ReferenceMissing
+
+WHOLE_MAGNETS: frozenset[ProductForm] = frozenset({"finished_magnet", "magnet_block", "eol_magnet"})
+REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
+REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
+WHOLE_MOST_PPB = 1_050_000_000
+_ONE_DAY = timedelta(days=1)
+
+
+def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: Iterable[str]) -> list[Refusal]:
+    """The whole-magnet market trades magnets as they are; every other market trades any form."""
+    if BASIS_ELEMENTS[basis]:
+        return []
+    return [
+        FormNotOfMarket(pointer=pointer, form=form, basis=basis)
+        for form, pointer in zip(forms, pointers, strict=True)
+        if form not in WHOLE_MAGNETS
+    ]
+
+
+def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
+    return [MoistureWhole(pointer="/moisture_ppb")] if moisture_ppb >= PPB else []
+
+
+def composition_refusals(composition: Composition, basis: MarketBasis) -> list[Refusal]:
+    """`cell_refusals`, and basis elements that the assay leaves open."""
+    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return cell_refusals(composition) + [
+        AssayMissing(pointer="/composition/cells", analyte=element, basis=basis)
+        for element in BASIS_ELEMENTS[basis]
+        if element not in figures
+    ]
+
+
+def cell_refusals(composition: Composition) -> list[Refusal]:
+    """What cannot be true of single cells of an assay."""
+    reasons: list[Refusal] = []
+    if composition.treo_ppb == 0:
+        reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
+    seen: set[str] = set()
+    for index, cell in enumerate(composition.cells):
+        reasons += _cell_refusals(cell, f"/composition/cells/{index}")
+        if cell.analyte in seen:
+            reasons.append(DuplicateEntry(pointer=f"/composition/cells/{index}/analyte", entry=cell.analyte))
+        seen.add(cell.analyte)
+    return reasons
+
+
+def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if cell.analyte not in ANALYTES:
+        reasons.append(AnalyteUnknown(pointer=f"{pointer}/analyte", analyte=cell.analyte))
+    elif cell.reported_as in OXIDES and OXIDES[cell.reported_as][0] != cell.analyte:
+        reasons.append(
+            OxideNotOfElement(
+                pointer=f"{pointer}/reported_as",
+                reported_as=cell.reported_as,
+                element=OXIDES[cell.reported_as][0],
+                analyte=cell.analyte,
+            )
+        )
+    elif cell.reported_as != cell.analyte and cell.reported_as not in OXIDES:
+        reasons.append(
+            OxideUnknown(pointer=f"{pointer}/reported_as", reported_as=cell.reported_as, analyte=cell.analyte)
+        )
+    if cell.state == "below_detection" and not cell.fraction_ppb:
+        reasons.append(DetectionLimitMissing(pointer=f"{pointer}/fraction_ppb"))
+    return reasons
+
+
+def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
+    """What cannot be true of all cells together: they add up to more than the whole, or to no split of TREO.
+
+    A sample as received holds the water too, a dry one does not.
+    """
+    reasons: list[Refusal] = []
+    sum_ppb = sum(cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value")
+    sum_ppb = max(sum_ppb if composition.of == "sample" else 0, composition.treo_ppb or 0)
+    sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
+    if sum_ppb > WHOLE_MOST_PPB:
+        reasons.append(CompositionOverWhole(pointer="/composition/cells", sum=ppb_text(sum_ppb)))
+    reo_ppb = reo_sum_ppb(composition)
+    if reo_ppb is not None and (
+        reo_ppb > REO_SUM_MOST_PPB or (reo_ppb < REO_SUM_LEAST_PPB and _judged_low(composition))
+    ):
+        reasons.append(ReoSplitOutOfRange(pointer="/composition/cells", sum=ppb_text(reo_ppb)))
+    return reasons
+
+
+def _judged_low(composition: Composition) -> bool:
+    """A split of TREO always has to add up; single elements of a sample only where all were measured."""
+    measured = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return composition.of == "treo" or measured >= FULL_PANEL
+
+
+def assay_refusals(assay: Assay, today: date) -> list[Refusal]:
+    if assay.sampled_on > today + _ONE_DAY:
+        return [AssayInFuture(pointer="/assay/sampled_on")]
+    return []
+
+
+def admission_refusals(
+    composition: Composition,
+    moisture_ppb: int,
+    terms: MarketTerms,
+    rule_set: RuleSet | None,
+    inputs: MarketInputs,
+) -> list[Refusal]:
+    """Whether the material carries enough of the market's basis, by mass and by value at reference prices."""
+    reasons: list[Refusal] = []
+    carried, product = basis_share(terms.basis, moisture_ppb, composition)
+    basis_ppb = carried * PPB // product
+    if not carried or basis_ppb < terms.least_basis_ppb:
+        reasons.append(
+            BasisBelowMarketMinimum(
+                pointer="/composition",
+                basis=terms.basis,
+                share=ppb_text(basis_ppb),
+                least=ppb_text(terms.least_basis_ppb),
+            )
+        )
+    if carried > product:
+        share = ppb_text(divide(carried * PPB, product, "up"))
+        reasons.append(BasisAboveProduct(pointer="/composition", basis=terms.basis, share=share))
+    value = value_share(terms.basis, composition, inputs)
+    reasons += [ReferenceMissing(pointer="/composition", analyte=analyte) for analyte in value.missing]
+    if (
+        rule_set is not None
+        and value.share_ppb is not None
+        and value.share_ppb < rule_set.min_value_share_ppb
+    ):
+        reasons.append(
+            ValueShareTooLow(
+                pointer="/composition",
+                share=ppb_text(value.share_ppb),
+                least=ppb_text(rule_set.min_value_share_ppb),
+            )
+        )
+    return reasons
+
+
+def _treo_cautions(composition: Composition) -> Iterator[Caution]:
+    others = [
+        cell.analyte
+        for cell in composition.cells
+        if cell.analyte not in TRADED_OXIDE and cell.state != "not_available"
+    ]
+    if composition.of == "treo" and others:
+        yield Caution(
+            code="impurity_of_treo",
+            text=f"{', '.join(others)} counted as fractions of TREO, like every cell, not of the sample.",
+            pointer="/composition/of",
+        )
+
+
+def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
+    """What is accepted but unusual: impurities counted of TREO, rare-earth splits outside 99 to 101 %."""
+    cautions = list(_treo_cautions(composition))
+    reo_ppb = reo_sum_ppb(composition)
+    if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):
+        cautions.append(
+            Caution(
+                code="reo_split_unusual",
+                text=f"The rare-earth oxides add up to {ppb_text(reo_ppb)} of TREO; 99 to 101 % is usual.",
+                pointer="/composition/cells",
+            )
+        )
+    return tuple(cautions)
+
+
+def value_cautions(composition: Composition, basis: MarketBasis, inputs: MarketInputs) -> tuple[Caution, ...]:
+    """Rare earths that no reference price of the market values."""
+    unpriced = value_share(basis, composition, inputs).unpriced
+    if not unpriced:
+        return ()
+    text = f"No reference price for {', '.join(unpriced)}: no part of the value share."
+    return (Caution(code="value_without_reference", text=text, pointer="/composition/cells"),)

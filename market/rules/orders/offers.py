@@ -1,0 +1,241 @@
+"""Supply offers: post, amend, withdraw, expire; and what recovered lots share with them."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from events.callers import Caller
+from events.decision import Decision, Moment
+from events.market_events import (
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import SupplyTerms
+from events.refusal import NoChange, Refusal, refuse
+from events.vocabulary import Period, Tranche
+from market.rules.book import SupplyOrder
+from market.rules.orders import reservations
+from market.rules.orders.counting import counted
+from market.rules.orders.forecast_units import shared_refusals
+from market.rules.orders.orders import (
+    Expire,
+    PostingState,
+    SupplyState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    commitment_refusals,
+    market_draft,
+    market_of,
+    owned,
+    posting_refusals,
+    quantity_refusals,
+    trader_refusals,
+)
+from market.rules.orders.passport_evidence import evidence_of, excess_refusals, lot_refusals, proven
+from market.rules.orders.supplies import SupplyDraft, draft_refusals, terms_of
+from market.rules.orders.twin_references import twin_refusals
+from market.rules.refusing.ineligibility import kg_text
+from market.rules.refusing.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
+from market.rules.refusing.unread import judged
+from market.rules.tranches import tranche_shares_g
+
+SupplyKind = Literal["offer", "lot"]
+COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core", "magnets")
+
+
+class PostSupply(Struct, frozen=True, kw_only=True):
+    """Post an offer, or list a recovered lot. `counting`: it is the facility's turn to be counted."""
+
+    caller: Caller
+    draft: SupplyDraft
+    counting: bool = False
+
+
+class AmendSupply(Struct, frozen=True, kw_only=True):
+    """`draft` is the whole order as it shall stand; `counting` as of a posting."""
+
+    caller: Caller
+    order: UUID
+    expected_version: int
+    draft: SupplyDraft
+    counting: bool = False
+
+
+class Amendment(Struct, frozen=True, kw_only=True):
+    order: SupplyOrder
+    terms: SupplyTerms
+    keeps_rank: bool
+
+
+def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    terms = check_posting(known, argument, moment.now, [])
+    offer, seller = moment.new_id(), argument.caller.organisation
+    fact = SupplyOffered(market=known.market, offer=offer, organisation=seller, terms=terms)
+    reserved = reservations.reserve(known.market, known.lanes, seller, offer, terms.physical_lot)
+    return Decision(drafts=(market_draft(known, offer, fact), *reserved))
+
+
+def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    refuse(posting_reasons(market_of(state), argument, moment.now, []))
+    return Decision(drafts=())
+
+
+def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    amendment = check_amendment(known, argument, "offer", moment.now, [])
+    fact = SupplyOfferAmended(
+        market=known.market,
+        offer=argument.order,
+        organisation=argument.caller.organisation,
+        terms=amendment.terms,
+        keeps_rank=amendment.keeps_rank,
+    )
+    return Decision(drafts=(market_draft(known, argument.order, fact),))
+
+
+def withdraw(state: SupplyState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(of_kind(known.order, "offer"), argument, known.plan_cut)
+    fact = SupplyOfferWithdrawn(market=known.market, offer=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "withdrawn")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(of_kind(known.order, "offer"), argument, known.plan_cut, moment.now)
+    fact = SupplyOfferExpired(market=known.market, offer=order.order, organisation=order.organisation)
+    released = reservations.release_with(known.lanes, order, "expired")
+    return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def of_kind(order: SupplyOrder | None, kind: SupplyKind) -> SupplyOrder | None:
+    """None for an order of the other kind, which this door does not know."""
+    return order if order is not None and order.kind == kind else None
+
+
+def check_posting(
+    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+) -> SupplyTerms:
+    """The terms that may be posted. Raises Refusals with all reasons."""
+    refuse(posting_reasons(state, argument, now, kind_refusals))
+    terms = posting_terms(state, argument.draft, now)
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, None)))
+    return counted(state, terms, now)
+
+
+def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
+    """Those of a draft that nothing is wrong with, with what the passport of its lot proves."""
+    terms = terms_of(draft, state.terms, state.inputs)
+    if state.passport is None:
+        return terms
+    return proven(terms, evidence_of(state.passport, state.terms.basis, now))
+
+
+def posting_reasons(
+    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+) -> list[Refusal]:
+    """All that keeps a new offer or lot from being posted."""
+    draft = argument.draft
+    return [
+        *posting_refusals(state, argument.caller),
+        *judged((lambda: commitment_refusals(state, draft.commitment),)),
+        *draft_refusals(draft, state, now, frozenset()),
+        *judged(
+            (
+                lambda: lot_refusals(state, argument.caller, draft, now),
+                lambda: twin_refusals(draft, state.twins, argument.caller.organisation),
+            )
+        ),
+        *kind_refusals,
+    ]
+
+
+def check_amendment(
+    state: SupplyState, argument: AmendSupply, kind: SupplyKind, now: datetime, kind_refusals: list[Refusal]
+) -> Amendment:
+    """The terms as amended. Raises Refusals: who and when first, then all reasons of the draft."""
+    refuse(trader_refusals(state, argument.caller))
+    order = owned(of_kind(state.order, kind), argument.caller)
+    refuse(change_refusals(order, argument.expected_version, state.plan_cut))
+    draft, old = argument.draft, replace(order.terms, capacity=None)
+    evidence = old.passport_evidence
+    windows = frozenset(tranche.window for tranche in old.tranches)
+    refuse(
+        [
+            *commitment_refusals(state, draft.commitment),
+            *draft_refusals(draft, state, now, windows),
+            *_fixed_refusals(order, draft),
+            *(() if evidence is None else excess_refusals(draft, evidence, state.terms.basis)),
+            *twin_refusals(draft, state.twins, order.organisation),
+            *kind_refusals,
+        ]
+    )
+    terms = terms_of(draft, state.terms, state.inputs)
+    if evidence is not None:
+        terms = proven(terms, evidence)
+    material = (draft.moisture_ppb, draft.composition)
+    if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
+        terms = replace(terms, ask=old.ask)
+    refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
+    refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, old)))
+    keeps_rank = is_reduction(old, terms)
+    return Amendment(order=order, terms=counted(state, terms, now, old), keeps_rank=keeps_rank)
+
+
+def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if draft.physical_lot != order.terms.physical_lot:
+        reasons.append(PhysicalLotFixed(pointer="/physical_lot"))
+    if order.held_g + order.filled_g > 0:
+        reasons += [
+            CommittedFieldFixed(pointer=f"/{name}")
+            for name in COMMITTED_FIELDS
+            if getattr(draft, name) != getattr(order.terms, name)
+        ]
+        if draft.forecast is not UNSET and draft.forecast != order.terms.forecast:
+            reasons.append(CommittedFieldFixed(pointer="/forecast"))
+        if _windows(draft.tranches) != _windows(order.terms.tranches):
+            reasons.append(CommittedFieldFixed(pointer="/tranches"))
+    return reasons
+
+
+def _windows(tranches: tuple[Tranche, ...]) -> list[Period]:
+    return [tranche.window for tranche in tranches]
+
+
+def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]:
+    """What is held or sold stays covered, by the order as a whole and by each tranche."""
+    reasons = quantity_refusals(order, terms.basis_g, "/net_wet_g")
+    shares = tranche_shares_g(terms)
+    for index, committed_g in enumerate(order.tranche_committed_g):
+        if shares[index] < committed_g:
+            pointer = f"/tranches/{index}/net_wet_g"
+            reasons.append(
+                QuantityBelowCommitted(
+                    pointer=pointer, basis=kg_text(shares[index]), committed=kg_text(committed_g)
+                )
+            )
+    return reasons
+
+
+def is_reduction(old: SupplyTerms, new: SupplyTerms) -> bool:
+    """Less quantity, tranche by tranche, and nothing else: such an amendment keeps its place in time."""
+    before = {tranche.window: tranche.net_wet_g for tranche in old.tranches}
+    smaller = all(tranche.net_wet_g <= before.get(tranche.window, 0) for tranche in new.tranches)
+    same = replace(new, net_wet_g=old.net_wet_g, basis_g=old.basis_g, tranches=old.tranches) == old
+    return same and smaller and new.net_wet_g < old.net_wet_g

@@ -1,0 +1,421 @@
+"""Requirements: post, amend, withdraw, expire."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict, replace
+
+from events.callers import Caller
+from events.decision import Decision, Moment
+from events.forecast_terms import ForecastSupply
+from events.market_events import (
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+)
+from events.market_terms import (
+    AcceptedForm,
+    AnalyteLimit,
+    Carriage,
+    CoProductBid,
+    MarketTerms,
+    Member,
+    PenaltyRule,
+    PurityFloor,
+    RequirementTerms,
+    SustainabilityProfile,
+)
+from events.policy_terms import AppliedPolicy, PortfolioLimits
+from events.refusal import NoChange, Refusal, refuse
+from events.rex_terms import MagnetNeed
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    Commitment,
+    Count,
+    FractionPpb,
+    Instant,
+    MarketBasis,
+    MassG,
+    Period,
+    Place,
+    QualificationLevel,
+    RexRoute,
+    StatedPrice,
+    TermHorizon,
+    ValueUeurPerKg,
+)
+from events.wellformed import duplicate_refusals
+from market.rules.book import RequirementOrder
+from market.rules.market_inputs import MarketInputs
+from market.rules.orders.bids import (
+    amount_refusals,
+    carriage_refusals,
+    co_product_refusals,
+    form_bid_refusals,
+    limit_refusals,
+    penalty_refusals,
+    profile_refusals,
+    purity_refusals,
+)
+from market.rules.orders.horizons import term_refusals, validity_refusals, window_refusals
+from market.rules.orders.materials import form_refusals
+from market.rules.orders.orders import (
+    Caution,
+    Expire,
+    PostingState,
+    RequirementState,
+    Withdraw,
+    change_refusals,
+    check_expiry,
+    check_withdrawal,
+    commitment_refusals,
+    market_draft,
+    market_of,
+    owned,
+    posting_refusals,
+    quantity_refusals,
+    trader_refusals,
+)
+from market.rules.orders.policy_references import PolicyReference, applied, policy_refusals, references
+from market.rules.orders.supplies import minimum_refusals, range_refusals
+from market.rules.orders.whole_magnets import magnet_refusals
+from market.rules.policy_lines import resolved, stated_lines, without_policies
+from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
+from market.rules.refusing.defects import (
+    CreditLimitMissing,
+    CreditLimitUnexpected,
+    DenominatorNotConvertible,
+    FacilityNotOwned,
+    LimitNegative,
+    MinimumParcelTooLarge,
+    OverlapTooLong,
+    PortfolioEmpty,
+    QuantityNotPositive,
+    RexRouteNotOfMarket,
+)
+from market.rules.refusing.ineligibility import kg_text
+from market.rules.refusing.refusals import CommittedFieldFixed, FxMissing
+from market.rules.refusing.unread import judged
+from market.rules.refusing.wellformed import readable
+from market.rules.refusing.wording import Code, CountryCode
+
+COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb", "magnets")
+_ONE_DAY = timedelta(days=1)
+
+
+class RequirementDraft(Struct, frozen=True, kw_only=True):
+    """RequirementTerms before conversion: `limit` as stated, `basis_g` the grams of basis asked for.
+
+    The lines of `PolicyTerms` are the buyer's own; those of `policies` come to them.
+    A limit per kg of oxide counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
+    """
+
+    forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
+    basis_g: MassG
+    minimum_parcel_g: MassG
+    limit: StatedPrice
+    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
+    purity: PurityFloor | None = None
+    th_max_mbq_per_g: Count | None = None
+    u_max_mbq_per_g: Count | None = None
+    window: Period
+    overlap_min_days: Annotated[int, Meta(ge=0, le=3650)] = 1
+    place: Place
+    facility: UUID
+    valid_until: Instant
+    commitment: Commitment
+    term: TermHorizon | None = None
+    visible_to_initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    certificates_required: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    footprint_max_g_co2e_per_kg: Count | None = None
+    origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=250)] = ()
+    recycled_min_ppb: FractionPpb | None = None
+    recycled_max_ppb: FractionPpb | None = None
+    qualification_min: QualificationLevel = "none"
+    organisations_excluded: Annotated[tuple[UUID, ...], Meta(max_length=256)] = ()
+    rex_route: RexRoute | None = None
+    co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
+    penalties: Annotated[tuple[PenaltyRule, ...], Meta(max_length=32)] = ()
+    carriage: Annotated[tuple[Carriage, ...], Meta(max_length=250)] = ()
+    profile: SustainabilityProfile | None = None
+    portfolio: PortfolioLimits | None = None
+    payment: Literal["prepayment", "credit"] = "prepayment"
+    credit_limit_cents_eur: Count | None = None
+    minimum_quantity_g: MassG | None = None
+    magnets: MagnetNeed | UnsetType = UNSET
+    forecast_supply: ForecastSupply = "refused"
+    strategic_project_ueur_per_kg: ValueUeurPerKg = 0
+    policies: Annotated[tuple[PolicyReference, ...], Meta(max_length=8)] = ()
+
+
+class PostRequirement(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    draft: RequirementDraft
+
+
+class AmendRequirement(Struct, frozen=True, kw_only=True):
+    """`draft` is the whole order as it shall stand."""
+
+    caller: Caller
+    order: UUID
+    expected_version: int
+    draft: RequirementDraft
+
+
+def post(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    draft = argument.draft
+    refuse(posting_reasons(known, argument, moment.now))
+    requirement = moment.new_id()
+    fact = RequirementPosted(
+        market=known.market,
+        requirement=requirement,
+        organisation=argument.caller.organisation,
+        terms=posting_terms(known, draft),
+    )
+    return Decision(drafts=(market_draft(known, requirement, fact),))
+
+
+def judge(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
+    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    refuse(posting_reasons(market_of(state), argument, moment.now))
+    return Decision(drafts=())
+
+
+def posting_reasons(state: PostingState, argument: PostRequirement, now: datetime) -> list[Refusal]:
+    """All that keeps a new requirement from being posted."""
+    return [
+        *posting_refusals(state, argument.caller),
+        *judged((lambda: commitment_refusals(state, argument.draft.commitment),)),
+        *draft_refusals(argument.draft, state, now, frozenset()),
+    ]
+
+
+def amend(state: RequirementState | None, argument: AmendRequirement, moment: Moment) -> Decision:
+    """Who and when are refused first, then all reasons of the draft. Raises Refusals."""
+    known = market_of(state)
+    refuse(trader_refusals(known, argument.caller))
+    order = owned(known.order, argument.caller)
+    refuse(change_refusals(order, argument.expected_version, known.plan_cut))
+    draft, old = argument.draft, order.terms
+    refuse(
+        [
+            *commitment_refusals(known, draft.commitment),
+            *draft_refusals(draft, known, moment.now, frozenset({old.window}), old.policies),
+            *_fixed_refusals(order, draft),
+        ]
+    )
+    terms = terms_of(draft, known.terms, known.inputs, applied(draft.policies, known.policies, old.policies))
+    if draft.limit == old.limit.stated:
+        terms = replace(terms, limit=old.limit)
+    refuse([NoChange()] if terms == old else quantity_refusals(order, terms.basis_g, "/basis_g"))
+    fact = RequirementAmended(
+        market=known.market,
+        requirement=order.order,
+        organisation=order.organisation,
+        terms=terms,
+        keeps_rank=is_reduction(old, terms),
+    )
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def withdraw(state: RequirementState | None, argument: Withdraw, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    known = market_of(state)
+    order = check_withdrawal(known.order, argument, known.plan_cut)
+    fact = RequirementWithdrawn(market=known.market, requirement=order.order, organisation=order.organisation)
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def expire(state: RequirementState | None, argument: Expire, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    known = market_of(state)
+    order = check_expiry(known.order, argument, known.plan_cut, moment.now)
+    fact = RequirementExpired(market=known.market, requirement=order.order, organisation=order.organisation)
+    return Decision(drafts=(market_draft(known, order.order, fact),))
+
+
+def is_reduction(old: RequirementTerms, new: RequirementTerms) -> bool:
+    """Less quantity and nothing else: such an amendment keeps its place in time."""
+    return new.basis_g < old.basis_g and replace(new, basis_g=old.basis_g) == old
+
+
+def posting_terms(state: PostingState, draft: RequirementDraft) -> RequirementTerms:
+    """The terms of a new requirement, whose draft has no refusals."""
+    return terms_of(draft, state.terms, state.inputs, applied(draft.policies, state.policies, ()))
+
+
+def terms_of(
+    draft: RequirementDraft,
+    terms: MarketTerms,
+    inputs: MarketInputs,
+    policies: tuple[AppliedPolicy, ...] = (),
+) -> RequirementTerms:
+    """The terms of a draft that has no refusals: limit down, its lines the strictest of its own and policies.
+
+    Raises ValueError for a draft whose limit cannot be converted.
+    """
+    ratio = requirement_kg_per_basis_kg(draft.limit.per, terms.basis)
+    if ratio is None:
+        raise ValueError(f"a price per kg {draft.limit.per} cannot be converted to {terms.basis}")
+    fx = fx_for(inputs, draft.limit.currency)
+    limit = to_ueur_per_basis_kg(draft.limit, ratio.as_integer_ratio(), fx, "down")
+    own = stated_lines(draft)
+    lines = asdict(resolved(own, policies)) if policies else {}
+    taken = {"limit": limit, "policies": policies, "own": own if policies else None}
+    return RequirementTerms(**(asdict(draft) | lines | taken))
+
+
+def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:
+    """What a buyer already holds was bid for one horizon and one site, under the same policies."""
+    if order.held_g + order.filled_g == 0:
+        return []
+    old = without_policies(order.terms)
+    fixed = [f"/{name}" for name in COMMITTED_FIELDS if getattr(draft, name) != getattr(old, name)]
+    if draft.policies != references(order.terms.policies):
+        fixed.append("/policies")
+    return [CommittedFieldFixed(pointer=pointer) for pointer in fixed]
+
+
+def draft_refusals(
+    draft: RequirementDraft,
+    state: PostingState,
+    now: datetime,
+    known: frozenset[Period],
+    kept: tuple[AppliedPolicy, ...] = (),
+) -> list[Refusal]:
+    """All that keeps a draft from being an order of this market; a `known` window may have passed.
+
+    `kept` policies stay as the order took them over.
+
+    What rests on a member that is unread is not judged.
+    """
+    draft, reasons = readable(draft)
+    basis, inputs = state.terms.basis, state.inputs
+    return reasons + judged(
+        (
+            lambda: form_refusals(
+                [accepted.form for accepted in draft.forms],
+                basis,
+                [f"/forms/{index}/form" for index in range(len(draft.forms))],
+            ),
+            lambda: _limit_refusals(draft, inputs),
+            lambda: _price_refusals(draft, basis, inputs),
+            lambda: _quantity_refusals(draft),
+            lambda: _parcel_refusals(draft),
+            lambda: minimum_refusals(draft.minimum_quantity_g, draft.basis_g, "/minimum_quantity_g", kg_text),
+            lambda: [PortfolioEmpty(pointer="/portfolio")] if draft.portfolio == PortfolioLimits() else [],
+            lambda: _payment_refusals(draft),
+            lambda: window_refusals(draft.window, "/window", draft.term, now, known),
+            lambda: _overlap_refusals(draft),
+            lambda: validity_refusals(draft.valid_until, now),
+            lambda: term_refusals(draft.term, inputs, now),
+            lambda: form_bid_refusals(draft.forms),
+            lambda: limit_refusals(draft.limits),
+            lambda: purity_refusals(draft.purity),
+            lambda: co_product_refusals(draft.co_products, basis, inputs),
+            lambda: penalty_refusals(draft.penalties),
+            lambda: carriage_refusals(draft.carriage),
+            lambda: [] if draft.profile is None else profile_refusals(draft.profile, "/profile"),
+            lambda: duplicate_refusals("/certificates_required", draft.certificates_required),
+            lambda: duplicate_refusals("/origins_excluded", draft.origins_excluded),
+            lambda: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
+            lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
+            lambda: _route_refusals(draft, basis),
+            lambda: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),
+            lambda: _site_refusals(draft, state.member),
+            lambda: amount_refusals(draft.strategic_project_ueur_per_kg, "/strategic_project_ueur_per_kg"),
+            lambda: policy_refusals(draft, state, kept),
+        )
+    )
+
+
+def _limit_refusals(draft: RequirementDraft, inputs: MarketInputs) -> Iterator[Refusal]:
+    """Currency and sign."""
+    limit = draft.limit
+    if limit.currency != EUR and limit.currency not in inputs.fx:
+        yield FxMissing(pointer="/limit/currency", currency=limit.currency)
+    if limit.amount_micro < 0 and draft.term is None:
+        yield LimitNegative(pointer="/limit/amount_micro")
+
+
+def _price_refusals(draft: RequirementDraft, basis: MarketBasis, inputs: MarketInputs) -> list[Refusal]:
+    """Denominator, and the posting bound of a limit whose currency is known."""
+    limit = draft.limit
+    ratio = requirement_kg_per_basis_kg(limit.per, basis)
+    if ratio is None:
+        accepted = "oxide or element" if BASIS_ELEMENTS[basis] else "wet"
+        return [
+            DenominatorNotConvertible(pointer="/limit/per", per=limit.per, basis=basis, accepted=accepted)
+        ]
+    if limit.currency != EUR and limit.currency not in inputs.fx:
+        return []
+    price = to_ueur_per_basis_kg(limit, ratio.as_integer_ratio(), fx_for(inputs, limit.currency), "down")
+    return range_refusals(price, "/limit/amount_micro")
+
+
+def _quantity_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.basis_g == 0:
+        yield QuantityNotPositive(pointer="/basis_g")
+
+
+def _parcel_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.minimum_parcel_g > draft.basis_g:
+        yield MinimumParcelTooLarge(
+            pointer="/minimum_parcel_g",
+            parcel=kg_text(draft.minimum_parcel_g),
+            quantity=kg_text(draft.basis_g),
+        )
+
+
+def _payment_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.payment == "credit" and not draft.credit_limit_cents_eur:
+        yield CreditLimitMissing(pointer="/credit_limit_cents_eur")
+    if draft.payment == "prepayment" and draft.credit_limit_cents_eur is not None:
+        yield CreditLimitUnexpected(pointer="/credit_limit_cents_eur")
+
+
+def _overlap_refusals(draft: RequirementDraft) -> Iterator[Refusal]:
+    if draft.overlap_min_days * _ONE_DAY > draft.window.end - draft.window.start:
+        yield OverlapTooLong(pointer="/overlap_min_days", overlap_days=draft.overlap_min_days)
+
+
+def _route_refusals(draft: RequirementDraft, basis: MarketBasis) -> Iterator[Refusal]:
+    if basis == "ndfeb-reuse" and draft.rex_route == "recycle":
+        yield RexRouteNotOfMarket(pointer="/rex_route", route=draft.rex_route, basis=basis)
+
+
+def _site_refusals(draft: RequirementDraft, member: Member | None) -> Iterator[Refusal]:
+    if member is not None and draft.facility not in {site.facility for site in member.facilities}:
+        yield FacilityNotOwned(pointer="/facility")
+
+
+def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
+    """What the poster of an accepted draft should know."""
+    found: list[Caution] = []
+    profile = draft.profile
+    if profile is None:
+        return tuple(found)
+    if profile.rex and draft.rex_route is None:
+        found.append(
+            Caution(
+                code="rex_route_undeclared",
+                text="The Re-X amounts count only once the requirement declares the route it will run.",
+                pointer="/rex_route",
+            )
+        )
+    if profile.cap_ueur_per_kg == 0 and profile != SustainabilityProfile():
+        found.append(
+            Caution(
+                code="profile_capped_at_zero",
+                text="A cap of zero lets no sustainability amount count.",
+                pointer="/profile/cap_ueur_per_kg",
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Who trades: organisations with their facilities and keys, and members of markets."""

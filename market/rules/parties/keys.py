@@ -1,0 +1,75 @@
+"""API keys of an organisation: issue and revoke. Only the SHA-256 of a secret comes this far."""
+
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.party_events import ApiKeyIssued, ApiKeyRevoked
+from events.refusal import IdTaken, refuse
+from events.vocabulary import KeyRole
+from events.wellformed import duplicate_refusals, malformed
+from market.rules.callers import party_refusals
+from market.rules.parties.parties import ApiKey, KeyDetails, OrganisationState, decision, registered
+from market.rules.refusing.refusals import EntriesMax, ExpiryPast, KeysMax, KeyUnknown
+
+LIVE_WITH_ONE_LABEL_MAX = 2
+KEYS_MAX = 100
+PLATFORM_ROLES: frozenset[KeyRole] = frozenset({"operator", "auditor"})
+
+
+class IssueKey(Struct, frozen=True, kw_only=True):
+    """The id is made at the door, since it stands inside the secret text."""
+
+    caller: Caller
+    organisation: UUID
+    key: UUID
+    details: KeyDetails
+
+
+class RevokeKey(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    key: UUID
+
+
+def issue_key(state: OrganisationState, argument: IssueKey, moment: Moment) -> Decision:
+    """Two keys of one label may live at a time, so that one can replace the other. Raises Refusals.
+
+    Roles that see more than their own organisation are given by an operator only.
+    """
+    refuse(party_refusals(argument.caller, argument.organisation, "admin"))
+    registered(state)
+    details = argument.details
+    refuse(malformed(details))
+    live = [key for key in state.keys if not key.revoked and key.details.expires_at > moment.now]
+    same_label = sum(key.details.label == details.label for key in live)
+    reasons = duplicate_refusals("/roles", details.roles)
+    if PLATFORM_ROLES.intersection(details.roles):
+        reasons += role_refusals(argument.caller, "operator")
+    if details.expires_at <= moment.now:
+        reasons.append(ExpiryPast(pointer="/expires_at", until=details.expires_at.isoformat()))
+    if same_label >= LIVE_WITH_ONE_LABEL_MAX:
+        reasons.append(KeysMax(pointer="/label", live=same_label, most=LIVE_WITH_ONE_LABEL_MAX))
+    if len(live) >= KEYS_MAX:
+        reasons.append(EntriesMax(kind="keys", most=KEYS_MAX))
+    if any(key.key == argument.key for key in state.keys):
+        reasons.append(IdTaken())
+    refuse(reasons)
+    fact = ApiKeyIssued(organisation=argument.organisation, key=argument.key, **asdict(details))
+    issued = ApiKey(organisation=argument.organisation, key=argument.key, details=details, version=1)
+    return decision(state, replace(state, keys=(*state.keys, issued)), fact)
+
+
+def revoke_key(state: OrganisationState, argument: RevokeKey, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    refuse(party_refusals(argument.caller, argument.organisation, "admin"))
+    registered(state)
+    kept = tuple(key for key in state.keys if key.key != argument.key or key.revoked)
+    if len(kept) == len(state.keys):
+        raise KeyUnknown
+    fact = ApiKeyRevoked(organisation=argument.organisation, key=argument.key)
+    return decision(state, replace(state, keys=kept), fact)

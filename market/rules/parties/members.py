@@ -1,0 +1,121 @@
+"""A market's opening, and its members: the market's own copy of an organisation."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.market_events import MarketOpened, MemberAdmitted, MemberSuspended
+from events.market_terms import MarketTerms, Member
+from events.refusal import Refusal, refuse
+from events.wellformed import malformed
+from market.rules.parties.parties import OrganisationState, member_copy
+from market.rules.refusing.defects import AmountOutOfRange
+from market.rules.refusing.refusals import (
+    AlreadyMember,
+    MarketExists,
+    MarketUnknown,
+    NotAMember,
+    OrganisationUnknown,
+)
+from market.rules.refusing.refusals import MemberSuspended as AlreadySuspended
+from market.rules.refusing.wording import Text
+
+
+class OpeningState(Struct, frozen=True, kw_only=True):
+    """`exists`: a market with this id is open already. `lane` is the new market's lane."""
+
+    lane: int
+    exists: bool
+
+
+class OpenMarket(Struct, frozen=True, kw_only=True):
+    """The id is an argument because it names the lane."""
+
+    caller: Caller
+    market: UUID
+    terms: MarketTerms
+
+
+class MembershipState(Struct, frozen=True, kw_only=True):
+    """`party` is None where only the market's lane is read (suspension)."""
+
+    market: UUID
+    lane: int
+    member: Member | None
+    suspended: bool
+    party: OrganisationState | None = None
+
+
+class AdmitMember(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+
+
+class SuspendMember(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    reason: Text
+
+
+def open_market(state: OpeningState, argument: OpenMarket, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    reasons = role_refusals(argument.caller, "operator")
+    if state.exists:
+        reasons.append(MarketExists())
+    refuse(reasons + (malformed(argument.terms) or _clock_refusals(argument.terms)))
+    fact = MarketOpened(market=argument.market, terms=argument.terms)
+    return Decision(drafts=(_draft(state.lane, argument.market, fact),))
+
+
+def _clock_refusals(terms: MarketTerms) -> list[Refusal]:
+    """Time to answer a match, and a jitter that leaves the rounds in order."""
+    reasons: list[Refusal] = []
+    if terms.confirmation_seconds == 0:
+        reasons.append(AmountOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=f"{10**9} s"))
+    if terms.clearing_jitter_seconds > terms.clearing_interval_seconds:
+        reasons.append(
+            AmountOutOfRange(
+                pointer="/clearing_jitter_seconds",
+                value=terms.clearing_jitter_seconds,
+                least=0,
+                most=f"{terms.clearing_interval_seconds} s",
+            )
+        )
+    return reasons
+
+
+def admit(state: MembershipState | None, argument: AdmitMember, moment: Moment) -> Decision:
+    """Admits an organisation, or a suspended member again. Raises Refusals."""
+    del moment
+    if state is None:
+        raise MarketUnknown
+    refuse(role_refusals(argument.caller, "operator"))
+    if state.party is None or state.party.organisation is None:
+        raise OrganisationUnknown
+    if state.member is not None and not state.suspended:
+        raise AlreadyMember
+    fact = MemberAdmitted(market=state.market, member=member_copy(state.party))
+    return Decision(drafts=(_draft(state.lane, argument.organisation, fact),))
+
+
+def suspend(state: MembershipState | None, argument: SuspendMember, moment: Moment) -> Decision:
+    """Its orders stay in the book but meet nobody until it is admitted again. Raises Refusals."""
+    del moment
+    if state is None:
+        raise MarketUnknown
+    reasons = role_refusals(argument.caller, "operator") + malformed(argument)
+    if state.member is None:
+        reasons.append(NotAMember())
+    elif state.suspended:
+        reasons.append(AlreadySuspended())
+    refuse(reasons)
+    fact = MemberSuspended(market=state.market, organisation=argument.organisation, reason=argument.reason)
+    return Decision(drafts=(_draft(state.lane, argument.organisation, fact),))
+
+
+def _draft(lane: int, subject: UUID, fact: Fact) -> Draft:
+    return Draft(stream="market", lane=lane, subject=str(subject), data=fact)

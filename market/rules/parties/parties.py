@@ -1,0 +1,400 @@
+"""Organisations, their facilities, certificates, licences and keys; a change is copied into each market
+they trade in."""
+
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict, replace
+
+from events.callers import Caller, role_refusals
+from events.capacity_terms import FacilityCapacity
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.market_events import MemberChanged
+from events.market_terms import Member, MemberCertificate, MemberFacility, MemberLicence
+from events.party_events import (
+    FacilityChanged,
+    FacilityRegistered,
+    FacilityRevoked,
+    OrganisationChanged,
+    OrganisationRegistered,
+)
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.vocabulary import (
+    FacilityScale,
+    FacilityStatus,
+    Instant,
+    KeyRole,
+    PartyRole,
+    RexRoute,
+    ValueChainStage,
+    WasteStatus,
+)
+from events.wellformed import duplicate_refusals, malformed
+from market.rules.callers import party_refusals
+from market.rules.orders.initiatives import initiative_refusals
+from market.rules.refusing.refusals import (
+    EntriesMax,
+    FacilityInUse,
+    FacilityUnknown,
+    OrganisationExists,
+    OrganisationUnknown,
+)
+from market.rules.refusing.wording import Code, CountryCode, Sha256Hex, Text
+from market.rules.twins.capacities import capacity_refusals
+from market.rules.webhook_terms import Webhook
+
+FACILITIES_MAX = 200
+
+
+class OrganisationDetails(Struct, frozen=True, kw_only=True):
+    """`group` is the ultimate parent; None for an organisation that is its own."""
+
+    name: Text
+    country: CountryCode
+    roles: Annotated[tuple[PartyRole, ...], Meta(max_length=8)]
+    group: UUID | None = None
+    initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
+    sanctions_screened_until: Instant
+
+
+class FacilityDetails(Struct, frozen=True, kw_only=True):
+    name: Text
+    country: CountryCode
+    place: Text
+    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    scale: FacilityScale
+    readiness_level: Annotated[int, Meta(ge=1, le=9)]
+    capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
+    strategic_project: Code | None = None
+    status: FacilityStatus | None = None
+
+
+class CertificateDetails(Struct, frozen=True, kw_only=True):
+    facility: UUID
+    scheme: Code
+    reference: Text
+    valid_from: Instant
+    valid_until: Instant
+
+
+class LicenceDetails(Struct, frozen=True, kw_only=True):
+    facility: UUID
+    kind: Code
+    waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
+    ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
+    routes: Annotated[tuple[RexRoute, ...], Meta(min_length=1, max_length=4)] | UnsetType = UNSET
+    reference: Text
+    valid_from: Instant
+    valid_until: Instant
+
+
+class KeyDetails(Struct, frozen=True, kw_only=True):
+    label: Text
+    secret_sha256: Sha256Hex
+    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
+    expires_at: Instant
+
+
+class Organisation(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    name: str
+    country: str
+    roles: tuple[PartyRole, ...]
+    group: UUID
+    initiatives: tuple[str, ...]
+    sanctions_screened_until: Instant
+    version: int
+
+
+class Facility(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    facility: UUID
+    details: FacilityDetails
+    version: int
+    revoked: bool = False
+
+
+class Certificate(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    certificate: UUID
+    details: CertificateDetails
+    version: int
+    revoked: bool = False
+
+
+class Licence(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    licence: UUID
+    details: LicenceDetails
+    version: int
+    revoked: bool = False
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    organisation: UUID
+    key: UUID
+    details: KeyDetails
+    version: int
+    revoked: bool = False
+
+
+class Membership(Struct, frozen=True, kw_only=True):
+    """A market that holds a copy of the organisation, suspended members included."""
+
+    market: UUID
+    lane: int
+
+
+class OrganisationState(Struct, frozen=True, kw_only=True):
+    """All of one organisation, revoked papers included; `position` of its newest event in the parties
+    lane, 0 before any.
+
+    `organisation` None: not registered. `lane` is its parties lane. `streaming`: its own topic is open.
+    `initiatives` are those that stand, of the ones that the command names.
+    """
+
+    lane: int
+    position: int
+    organisation: Organisation | None
+    facilities: tuple[Facility, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    licences: tuple[Licence, ...] = ()
+    keys: tuple[ApiKey, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    streaming: bool = False
+    webhooks: tuple[Webhook, ...] = ()
+    initiatives: frozenset[str] = frozenset()
+
+
+class RegisterOrganisation(Struct, frozen=True, kw_only=True):
+    """The id is an argument because it names the lane."""
+
+    caller: Caller
+    organisation: UUID
+    details: OrganisationDetails
+
+
+class ChangeOrganisation(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    expected_version: int
+    details: OrganisationDetails
+
+
+class RegisterFacility(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    details: FacilityDetails
+
+
+class ChangeFacility(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    facility: UUID
+    expected_version: int
+    details: FacilityDetails
+
+
+class RevokeFacility(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    organisation: UUID
+    facility: UUID
+
+
+def register_organisation(
+    state: OrganisationState, argument: RegisterOrganisation, moment: Moment
+) -> Decision:
+    """Raises Refusals."""
+    del moment
+    reasons = role_refusals(argument.caller, "operator") + _organisation_refusals(state, argument.details)
+    if state.organisation is not None:
+        reasons.append(OrganisationExists())
+    refuse(reasons)
+    details = asdict(argument.details) | {"group": argument.details.group or argument.organisation}
+    fact = OrganisationRegistered(organisation=argument.organisation, **details)
+    return Decision(drafts=(party_draft(state, argument.organisation, fact),))
+
+
+def change_organisation(state: OrganisationState, argument: ChangeOrganisation, moment: Moment) -> Decision:
+    """The details as they shall stand. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    organisation = registered(state)
+    refuse(version_refusals(organisation.version, argument.expected_version))
+    details = replace(argument.details, group=argument.details.group or argument.organisation)
+    changed = Organisation(
+        organisation=argument.organisation, version=organisation.version + 1, **asdict(details)
+    )
+    reasons = _organisation_refusals(state, details)
+    if changed == replace(organisation, version=changed.version):
+        reasons.append(NoChange())
+    refuse(reasons)
+    fact = OrganisationChanged(organisation=argument.organisation, **asdict(details))
+    return decision(state, replace(state, organisation=changed), fact)
+
+
+def _organisation_refusals(state: OrganisationState, details: OrganisationDetails) -> list[Refusal]:
+    reasons = malformed(details) + duplicate_refusals("/roles", details.roles)
+    reasons += duplicate_refusals("/initiatives", details.initiatives)
+    return reasons + initiative_refusals(details.initiatives, state.initiatives)
+
+
+def register_facility(state: OrganisationState, argument: RegisterFacility, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    registered(state)
+    live = [facility for facility in state.facilities if not facility.revoked]
+    reasons = _facility_refusals(argument.details)
+    if len(live) >= FACILITIES_MAX:
+        reasons.append(EntriesMax(kind="facilities", most=FACILITIES_MAX))
+    refuse(reasons)
+    facility = Facility(
+        organisation=argument.organisation, facility=moment.new_id(), details=argument.details, version=1
+    )
+    fact = FacilityRegistered(
+        organisation=argument.organisation, facility=facility.facility, **asdict(argument.details)
+    )
+    return decision(state, replace(state, facilities=(*state.facilities, facility)), fact)
+
+
+def change_facility(state: OrganisationState, argument: ChangeFacility, moment: Moment) -> Decision:
+    """The details as they shall stand. Raises Refusals."""
+    del moment
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    facility = live_facility(state, argument.facility)
+    refuse(version_refusals(facility.version, argument.expected_version))
+    reasons = _facility_refusals(argument.details)
+    if argument.details == facility.details:
+        reasons.append(NoChange())
+    refuse(reasons)
+    fact = FacilityChanged(
+        organisation=argument.organisation, facility=argument.facility, **asdict(argument.details)
+    )
+    changed = replace(facility, details=argument.details, version=facility.version + 1)
+    return decision(state, _with_facility(state, changed), fact)
+
+
+def revoke_facility(state: OrganisationState, argument: RevokeFacility, moment: Moment) -> Decision:
+    """Its certificates and licences have to be revoked before. Raises Refusals."""
+    del moment
+    refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
+    facility = live_facility(state, argument.facility)
+    certified = any(paper.facility == facility.facility for paper in member_copy(state).certificates)
+    if certified or any(paper.facility == facility.facility for paper in member_copy(state).licences):
+        raise FacilityInUse
+    fact = FacilityRevoked(organisation=argument.organisation, facility=argument.facility)
+    revoked = replace(facility, revoked=True, version=facility.version + 1)
+    return decision(state, _with_facility(state, revoked), fact)
+
+
+def _facility_refusals(details: FacilityDetails) -> list[Refusal]:
+    unreadable = malformed(details)
+    reasons = unreadable + duplicate_refusals("/stages", details.stages)
+    return reasons if unreadable else reasons + capacity_refusals(details.capacities, details.status)
+
+
+def _with_facility(state: OrganisationState, changed: Facility) -> OrganisationState:
+    facilities = tuple(
+        changed if facility.facility == changed.facility else facility for facility in state.facilities
+    )
+    return replace(state, facilities=facilities)
+
+
+def registered(state: OrganisationState) -> Organisation:
+    """Raises OrganisationUnknown."""
+    if state.organisation is None:
+        raise OrganisationUnknown
+    return state.organisation
+
+
+def live_facility(state: OrganisationState, facility: UUID) -> Facility:
+    """Raises FacilityUnknown."""
+    registered(state)
+    for found in state.facilities:
+        if found.facility == facility and not found.revoked:
+            return found
+    raise FacilityUnknown
+
+
+def version_refusals(current: int, expected: int) -> list[Refusal]:
+    return [] if current == expected else [VersionStale(expected=expected, current=current)]
+
+
+def party_draft(state: OrganisationState, organisation: UUID, fact: Fact) -> Draft:
+    return Draft(stream="parties", lane=state.lane, subject=str(organisation), data=fact)
+
+
+def decision(before: OrganisationState, after: OrganisationState, fact: Fact) -> Decision:
+    """The party's own fact, and the new copy for each of its markets when the copy changes; markets
+    ascending."""
+    organisation = registered(after).organisation
+    own = party_draft(before, organisation, fact)
+    if member_copy(before) == member_copy(after):
+        return Decision(drafts=(own,))
+    member = member_copy(after)
+    copies = tuple(
+        Draft(
+            stream="market",
+            lane=membership.lane,
+            subject=str(organisation),
+            data=MemberChanged(market=membership.market, member=member),
+        )
+        for membership in sorted(before.memberships, key=lambda found: (found.lane, found.market.bytes))
+    )
+    return Decision(drafts=(own, *copies))
+
+
+def member_copy(state: OrganisationState) -> Member:
+    """What a market's lane keeps of an organisation: its own figures, live sites and live papers."""
+    organisation = registered(state)
+    return Member(
+        organisation=organisation.organisation,
+        name=organisation.name,
+        country=organisation.country,
+        roles=organisation.roles,
+        group=organisation.group,
+        initiatives=organisation.initiatives,
+        sanctions_screened_until=organisation.sanctions_screened_until,
+        facilities=tuple(
+            MemberFacility(
+                facility=facility.facility,
+                country=facility.details.country,
+                stages=facility.details.stages,
+                scale=facility.details.scale,
+                strategic_project=facility.details.strategic_project is not None,
+                capacities=facility.details.capacities,
+            )
+            for facility in state.facilities
+            if not facility.revoked
+        ),
+        certificates=tuple(
+            MemberCertificate(
+                certificate=paper.certificate,
+                facility=paper.details.facility,
+                scheme=paper.details.scheme,
+                valid_from=paper.details.valid_from,
+                valid_until=paper.details.valid_until,
+            )
+            for paper in state.certificates
+            if not paper.revoked
+        ),
+        licences=tuple(
+            MemberLicence(
+                licence=paper.licence,
+                facility=paper.details.facility,
+                kind=paper.details.kind,
+                waste_statuses=paper.details.waste_statuses,
+                ewc_codes=paper.details.ewc_codes,
+                from_countries=paper.details.from_countries,
+                routes=paper.details.routes,
+                valid_from=paper.details.valid_from,
+                valid_until=paper.details.valid_until,
+            )
+            for paper in state.licences
+            if not paper.revoked
+        ),
+        source_position=state.position,
+    )

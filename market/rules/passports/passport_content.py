@@ -1,0 +1,186 @@
+"""Whether what a passport states can be true, and whether its claims are supported."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from events.fractions import decimal_text, ppb_text
+from events.passport_terms import (
+    ORIGIN_STAGES,
+    ClaimSupported,
+    ElementShare,
+    MagnetRecord,
+    OriginShare,
+    PassportCertificate,
+    PassportContent,
+)
+from events.refusal import Refusal
+from events.vocabulary import GRAMS_PER_KG, MICRO, PPB, Footprint
+from events.wellformed import duplicate_refusals
+from market.rules.custody import RETURNED
+from market.rules.element_masses import BALANCED, MG_PER_G
+from market.rules.orders.materials import assay_refusals, cell_refusals, moisture_refusals, sum_refusals
+from market.rules.refusing.defects import QuantityNotPositive, VerifierMissing
+from market.rules.refusing.passport_refusals import (
+    BookedApart,
+    CertificateNotYetValid,
+    CertificateOfOtherSite,
+    CertificatePeriodEmpty,
+    ClaimedElementAbsent,
+    ClaimedElementUnknown,
+    ClaimWithoutEvidence,
+    FootprintExpired,
+    MagnetEmpty,
+    MagnetsHeavierThanLot,
+    OriginOverWhole,
+    OriginSourceMissing,
+)
+from market.rules.refusing.refusals import CertificateExpired
+
+
+def at(prefix: str, reasons: Iterable[Refusal]) -> list[Refusal]:
+    """The same reasons with their pointers below `prefix`."""
+    found = list(reasons)
+    for reason in found:
+        reason.pointer = f"{prefix}{reason.pointer or ''}"
+    return found
+
+
+def content_refusals(content: PassportContent, now: datetime, issued_at: datetime) -> list[Refusal]:
+    """What is wrong whoever states it, and whatever it was made of. Members keep to their types already.
+
+    Papers have to be valid when the passport was issued, also in a correction that comes later.
+    """
+    reasons: list[Refusal] = []
+    if content.net_wet_g == 0:
+        reasons.append(QuantityNotPositive(pointer="/net_wet_g"))
+    reasons += moisture_refusals(content.moisture_ppb)
+    reasons += cell_refusals(content.composition) or sum_refusals(content.composition, content.moisture_ppb)
+    if content.assay is not None:
+        reasons += assay_refusals(content.assay, now.date())
+    reasons += _booked_refusals(content)
+    figures = frozenset(cell.analyte for cell in content.composition.cells if cell.state == "value")
+    reasons += _share_refusals(content.recycled, figures, "/recycled")
+    reasons += _share_refusals(content.booked, figures, "/booked")
+    reasons += _origin_refusals(content.origin)
+    reasons += _certificate_refusals(content.certificates, issued_at)
+    if content.footprint is not None:
+        reasons += _footprint_refusals(content.footprint, issued_at)
+    if content.magnets is not None:
+        reasons += _magnet_refusals(content.magnets, content)
+    return reasons
+
+
+def root_refusals(content: PassportContent) -> list[Refusal]:
+    """Of a lot that no passport went into: what it claims has nothing behind it but documents."""
+    claims: tuple[tuple[ClaimSupported, bool], ...] = (
+        ("recycled", bool(content.recycled)),
+        ("booked", bool(content.booked)),
+        ("origin", bool(content.origin)),
+    )
+    return _evidence_refusals(content, claims) + [
+        CertificateOfOtherSite(pointer=f"/certificates/{index}/facility")
+        for index, paper in enumerate(content.certificates)
+        if paper.facility not in (None, content.facility)
+    ]
+
+
+def made_refusals(content: PassportContent) -> list[Refusal]:
+    """Of a lot whose inputs stand behind its shares and its origin; that users gave it back is documented."""
+    given_back = content.form in RETURNED and bool(content.recycled)
+    return _evidence_refusals(content, (("booked", bool(content.booked)), ("recycled", given_back)))
+
+
+def _evidence_refusals(
+    content: PassportContent, claims: Sequence[tuple[ClaimSupported, bool]]
+) -> list[Refusal]:
+    supported = {each.supports for each in content.evidence}
+    return [
+        ClaimWithoutEvidence(pointer="/evidence", claim=claim)
+        for claim, made in (*claims, ("footprint", content.footprint is not None))
+        if made and claim not in supported
+    ]
+
+
+def _booked_refusals(content: PassportContent) -> list[Refusal]:
+    apart = content.custody == "book_and_claim"
+    return [
+        BookedApart(pointer=pointer)
+        for pointer, mixed in (
+            ("/booked", bool(content.booked) and not apart),
+            ("/recycled", bool(content.recycled) and apart),
+        )
+        if mixed
+    ]
+
+
+def _share_refusals(shares: Sequence[ElementShare], figures: frozenset[str], pointer: str) -> list[Refusal]:
+    reasons = duplicate_refusals(pointer, [share.element for share in shares])
+    for index, share in enumerate(shares):
+        if share.element not in BALANCED:
+            counted = ", ".join(BALANCED)
+            reasons.append(
+                ClaimedElementUnknown(
+                    pointer=f"{pointer}/{index}/element", element=share.element, counted=counted
+                )
+            )
+        elif share.element not in figures:
+            reasons.append(ClaimedElementAbsent(pointer=f"{pointer}/{index}/element", element=share.element))
+    return reasons
+
+
+def _origin_refusals(origin: Sequence[OriginShare]) -> list[Refusal]:
+    reasons: list[Refusal] = [
+        OriginSourceMissing(pointer=f"/origin/{index}")
+        for index, share in enumerate(origin)
+        if share.facility is None and share.source is None
+    ]
+    for stage in ORIGIN_STAGES:
+        sum_ppb = sum(share.share_ppb for share in origin if share.stage == stage)
+        if sum_ppb > PPB:
+            reasons.append(OriginOverWhole(pointer="/origin", stage=stage, sum=ppb_text(sum_ppb)))
+    return reasons
+
+
+def _certificate_refusals(certificates: Sequence[PassportCertificate], now: datetime) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    for index, paper in enumerate(certificates):
+        pointer = f"/certificates/{index}"
+        if paper.valid_until <= paper.valid_from:
+            reasons.append(CertificatePeriodEmpty(pointer=pointer, valid_until=paper.valid_until.isoformat()))
+        elif paper.valid_until <= now:
+            reasons.append(CertificateExpired(pointer=pointer, valid_until=paper.valid_until.isoformat()))
+        elif paper.valid_from > now:
+            reasons.append(CertificateNotYetValid(pointer=pointer, valid_from=paper.valid_from.isoformat()))
+    return reasons + duplicate_refusals(
+        "/certificates", [f"{paper.scheme} {paper.reference}" for paper in certificates]
+    )
+
+
+def _footprint_refusals(footprint: Footprint, now: datetime) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    if footprint.verified and footprint.verifier is None:
+        reasons.append(VerifierMissing(pointer="/footprint/verifier"))
+    if footprint.valid_until <= now:
+        until = footprint.valid_until.isoformat()
+        reasons.append(FootprintExpired(pointer="/footprint/valid_until", valid_until=until))
+    return reasons
+
+
+def _magnet_refusals(record: MagnetRecord, content: PassportContent) -> list[Refusal]:
+    reasons: list[Refusal] = []
+    for index, magnet in enumerate(record.magnets):
+        pointer = f"/magnets/magnets/{index}"
+        if magnet.mass_mg == 0:
+            reasons.append(MagnetEmpty(pointer=f"{pointer}/mass_mg"))
+        if magnet.composition is not None:
+            reasons += at(pointer, cell_refusals(magnet.composition) or sum_refusals(magnet.composition, 0))
+    mass_mg = sum(magnet.pieces * magnet.mass_mg for magnet in record.magnets)
+    if mass_mg > content.net_wet_g * MG_PER_G:
+        reasons.append(
+            MagnetsHeavierThanLot(
+                pointer="/magnets/magnets",
+                magnets=decimal_text(mass_mg, MICRO),
+                lot=decimal_text(content.net_wet_g, GRAMS_PER_KG),
+            )
+        )
+    return reasons

@@ -1,0 +1,307 @@
+"""Material passports: issue one for a lot of one's own, transfer, correct, retire."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.callers import Caller, role_refusals
+from events.decision import Decision, Moment
+from events.envelope import Draft, Fact
+from events.fractions import tonnes_text
+from events.material_events import (
+    PassportCorrected,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+)
+from events.passport_terms import PassportContent, RetireReason
+from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.vocabulary import PPB, lane_of
+from events.wellformed import malformed
+from market.rules.orders.orders import Reservation
+from market.rules.parties.parties import Facility
+from market.rules.passport import Passport
+from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
+from market.rules.refusing.passport_refusals import (
+    CorrectionMoves,
+    CorrectionOfBalance,
+    CorrectsOther,
+    DeliveryNotOfPassport,
+    FacilityRevoked,
+    LotDeliveredInPart,
+    LotNumberInOrder,
+    LotNumberTaken,
+    PassportInOrder,
+    PassportOfOther,
+    PassportOver,
+    PassportUnknown,
+    TransferInFuture,
+    TransferToSelf,
+)
+from market.rules.refusing.refusals import FacilityUnknown, OrganisationUnknown
+
+BALANCED_MEMBERS = (
+    "form",
+    "net_wet_g",
+    "moisture_ppb",
+    "composition",
+    "custody",
+    "origin",
+    "recycled",
+    "certificates",
+)
+"""What a transformation rests on: of a lot that was made, or that something was made of, they stay."""
+
+
+DELIVERED_LEAST_PPB = 950_000_000
+"""Scales and moisture differ between two yards; a lot that is lighter than this came in part."""
+
+
+class IssueState(Struct, frozen=True, kw_only=True):
+    """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one."""
+
+    lanes: int
+    facility: Facility | None
+    taken: frozenset[str]
+    by_number: Reservation | None = None
+
+
+class PassportState(Struct, frozen=True, kw_only=True):
+    """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist."""
+
+    lanes: int
+    passport: Passport | None
+    reservation: Reservation | None
+    receivers: frozenset[UUID] = frozenset()
+
+
+class IssuePassport(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    passport: UUID
+    content: PassportContent
+
+
+class TransferPassport(Struct, frozen=True, kw_only=True):
+    """`holder` None: the goods go to the new owner."""
+
+    caller: Caller
+    passport: UUID
+    expected_version: int
+    owner: UUID
+    holder: UUID | None = None
+    transferred_on: date
+
+
+class AcceptedDelivery(Struct, frozen=True, kw_only=True):
+    """What the contracts stream says of a delivery that was accepted; title passed on that day."""
+
+    agreement: UUID
+    delivery: UUID
+    seller: UUID
+    buyer: UUID
+    net_wet_g: int
+    shipped_on: date
+    title_passed_on: date
+
+
+class DeliveryState(Struct, frozen=True, kw_only=True):
+    """`accepted`: None when the delivery was not, or names another passport."""
+
+    lanes: int
+    passport: Passport | None
+    accepted: AcceptedDelivery | None
+
+
+class DeliverPassport(Struct, frozen=True, kw_only=True):
+    """A timer lets the passport follow its lot; operator's role."""
+
+    caller: Caller
+    passport: UUID
+    delivery: UUID
+
+
+class CorrectPassport(Struct, frozen=True, kw_only=True):
+    """`corrects`: the event that stated what stands now; `content` as it should have been."""
+
+    caller: Caller
+    passport: UUID
+    expected_version: int
+    corrects: UUID
+    reason: str
+    content: PassportContent
+
+
+class RetirePassport(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    passport: UUID
+    expected_version: int
+    reason: RetireReason
+    note: str | None = None
+
+
+def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    content, organisation = argument.content, argument.caller.organisation
+    fact = PassportIssued(
+        passport=argument.passport,
+        organisation=organisation,
+        owner=organisation,
+        holder=organisation,
+        content=content,
+    )
+    refuse(role_refusals(argument.caller, "trader", "compliance") + malformed(content))
+    reasons = facility_refusals(state.facility)
+    if content.lot_number in state.taken:
+        reasons.append(LotNumberTaken(pointer="/lot_number", lot_number=content.lot_number))
+    reasons += number_refusals(state.by_number, content.lot_number, "/lot_number")
+    refuse(reasons + content_refusals(content, moment.now, moment.now) + root_refusals(content))
+    return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
+
+
+def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -> Decision:
+    """Title, the goods or both go to others. Raises Refusals."""
+    passport = _standing(state, argument.caller, argument.expected_version)
+    fact = PassportTransferred(
+        passport=passport.passport,
+        previous_owner=passport.owner,
+        owner=argument.owner,
+        holder=argument.holder or argument.owner,
+        transferred_on=argument.transferred_on,
+    )
+    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    reasons = malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation)
+    reasons += [
+        OrganisationUnknown(pointer=f"/{name}")
+        for name, named in (("owner", fact.owner), ("holder", fact.holder))
+        if named not in state.receivers and (name == "owner" or argument.holder is not None)
+    ]
+    if (fact.owner, fact.holder) == (passport.owner, passport.holder):
+        reasons.append(TransferToSelf(pointer="/owner"))
+    refuse(reasons + day_refusals(argument.transferred_on, "/transferred_on", moment.now))
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def deliver(state: DeliveryState, argument: DeliverPassport, moment: Moment) -> Decision:
+    """The buyer of an accepted delivery has title to the lot and holds it. Raises Refusals."""
+    del moment
+    refuse(role_refusals(argument.caller, "operator"))
+    passport, accepted = state.passport, state.accepted
+    if passport is None:
+        raise PassportUnknown
+    if accepted is None or not _sold_by_owner(passport, accepted):
+        raise DeliveryNotOfPassport
+    reasons = _over_refusals(passport)
+    if accepted.net_wet_g * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
+        delivered, remaining = tonnes_text(accepted.net_wet_g), tonnes_text(passport.remaining_g)
+        reasons.append(LotDeliveredInPart(delivered=delivered, remaining=remaining))
+    refuse(reasons)
+    fact = PassportTransferred(
+        passport=passport.passport,
+        previous_owner=passport.owner,
+        owner=accepted.buyer,
+        holder=accepted.buyer,
+        transferred_on=accepted.title_passed_on,
+        agreement=accepted.agreement,
+        delivery=accepted.delivery,
+    )
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> Decision:
+    """The content as it should have been stated. Raises Refusals."""
+    passport = _standing(state, argument.caller, argument.expected_version)
+    content, before = argument.content, passport.content
+    fact = PassportCorrected(
+        passport=passport.passport, corrects=argument.corrects, reason=argument.reason, content=content
+    )
+    refuse(_party_refusals(argument.caller, "issuer", passport.organisation))
+    refuse(malformed(replace(fact, content=before)) + at("/content", malformed(content)))
+    reasons: list[Refusal] = []
+    if argument.corrects != passport.stated_by:
+        reasons.append(CorrectsOther(pointer="/corrects", standing=f"evt_{passport.stated_by.hex}"))
+    if content == before:
+        reasons.append(NoChange())
+    if (content.facility, content.lot_number) != (before.facility, before.lot_number):
+        reasons.append(CorrectionMoves(pointer="/content/facility"))
+    reasons += _balance_refusals(passport, content)
+    judge = root_refusals if passport.transformation is None else made_refusals
+    wrong = content_refusals(content, moment.now, passport.issued_at) + judge(content)
+    refuse(reasons + at("/content", wrong))
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> Decision:
+    """What is left of the lot leaves the loop. Raises Refusals."""
+    del moment
+    passport = _standing(state, argument.caller, argument.expected_version)
+    fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
+    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    refuse(malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation))
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def passport_draft(passport: UUID, lanes: int, fact: Fact) -> Draft:
+    """A fact of one passport, in its own lane."""
+    return Draft(stream="materials", lane=lane_of(str(passport), lanes), subject=str(passport), data=fact)
+
+
+def facility_refusals(facility: Facility | None) -> list[Refusal]:
+    if facility is None:
+        return [FacilityUnknown(pointer="/facility")]
+    return [FacilityRevoked(pointer="/facility")] if facility.revoked else []
+
+
+def order_refusals(reservation: Reservation | None) -> list[Refusal]:
+    """A lot that an open order offers stays as it is; one that was sold may go to its buyer."""
+    if reservation is None or reservation.released:
+        return []
+    return [PassportInOrder()]
+
+
+def number_refusals(reservation: Reservation | None, lot_number: str, pointer: str) -> list[Refusal]:
+    """A lot that stands in an order by its number gets no passport that it could be offered by as well."""
+    if reservation is None or reservation.released:
+        return []
+    return [LotNumberInOrder(pointer=pointer, lot_number=lot_number)]
+
+
+def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
+    return [TransferInFuture(pointer=pointer, day=day.isoformat())] if day > now.date() else []
+
+
+def _standing(state: PassportState, caller: Caller, expected_version: int) -> Passport:
+    passport = state.passport
+    if passport is None or caller.organisation not in passport.parties:
+        raise PassportUnknown
+    if passport.version != expected_version:
+        raise VersionStale(expected=expected_version, current=passport.version)
+    return passport
+
+
+def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refusal]:
+    """Refused alone: whether the lot is offered, or what was made of it, is the party's own affair."""
+    reasons = role_refusals(caller, "trader", "compliance")
+    return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
+
+
+def _sold_by_owner(passport: Passport, accepted: AcceptedDelivery) -> bool:
+    """Once for each delivery: what came back to its seller later does not follow the old one again."""
+    return (
+        passport.owner == accepted.seller
+        and passport.delivery != accepted.delivery
+        and passport.owned_since.date() <= accepted.shipped_on
+    )
+
+
+def _over_refusals(passport: Passport) -> list[Refusal]:
+    return [] if passport.status == "live" else [PassportOver(status=passport.status)]
+
+
+def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refusal]:
+    """Of which transformation, is for its organisation to say."""
+    changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(passport.content, m)]
+    if not changed or (passport.drawn_by is None and passport.transformation is None):
+        return []
+    return [CorrectionOfBalance(pointer=f"/content/{changed[0]}", members=", ".join(changed))]

@@ -1,0 +1,1 @@
+"""What partners' topics, feeds and webhooks say, and where webhooks may post."""

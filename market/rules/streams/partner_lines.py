@@ -1,0 +1,124 @@
+"""An event of the record as lines of partner streams: one for each whom it concerns, or one for all."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from events.catalog import FACT_TYPES
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    MatchConfirmed,
+    MatchStruck,
+    RuleSetRehearsed,
+)
+from market.rules.book import Books, fold
+from market.rules.clearing.evidence import derived_id
+from market.rules.passport import Lots, fold_lots
+from market.rules.streams.wire_units import PARTNER_UNITS
+from market.rules.streams.wire_writing import members_of
+from market.rules.viewers import OrganisationViewer
+from market.rules.visibility.audience import EVERYBODY
+from market.rules.visibility.deals import Deals, fold_deal
+from market.rules.visibility.record_visibility import Before, audience_of, see_event
+
+ALL: Final = UUID(int=0)
+"""Stands for every organisation where the audience of a line is one id."""
+NEVER_SHOWN: Final = frozenset({ClearingEvidence, RuleSetRehearsed})
+OF_ROUNDS: Final = frozenset({ClearingAbandoned, ClearingCompleted, MatchConfirmed, MatchStruck})
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def partner_type(name: str) -> str:
+    """`market.supply-offer.offered.v1` → `partner.supply-offer.offered.v1`."""
+    return f"partner.{name.partition('.')[2]}"
+
+
+PARTNER_TYPES: Final = tuple(
+    sorted(partner_type(name) for name, fact in FACT_TYPES.items() if fact not in NEVER_SHOWN)
+)
+"""Every type that a partner stream may hold."""
+ROUND_TYPES: Final = tuple(
+    sorted(partner_type(name) for name, fact in FACT_TYPES.items() if fact in OF_ROUNDS)
+)
+"""A round appends these with the time of its cut, behind what came meanwhile; other times never fall within a
+lane."""
+
+
+class PartnerLine(Struct, frozen=True, kw_only=True):
+    """What `audience` sees of the event at a place of the record; `body` is its JSON.
+
+    Of an organisation's own events `event` is the id in its receipts. Of what all see it is another, and the
+    place stays inside: positions tell how much others do.
+    """
+
+    stream: str
+    lane: int
+    position: int
+    audience: UUID
+    event: UUID
+    type: str
+    subject: str
+    market: UUID | None
+    time: datetime
+    body: bytes
+
+    @property
+    def own(self) -> bool:
+        return self.audience != ALL
+
+
+def partner_lines(event: Recorded, before: Before) -> tuple[PartnerLine, ...]:
+    """By audience, ascending. From the id of a line for all nobody gets to that of its event."""
+    audience = audience_of(event, before)
+    if audience == EVERYBODY:
+        return (_line(event, before, ALL, derived_id(event.id, "feed")),)
+    return tuple(_line(event, before, each, event.id) for each in sorted(audience))
+
+
+class ShownLane(Struct, kw_only=True):
+    """A lane from its first event on, as far as lines depend on what came before."""
+
+    books: Books = {}
+    deals: Deals = {}
+    lots: Lots = {}
+
+    def step(self, event: Recorded) -> tuple[PartnerLine, ...]:
+        """The lines of the lane's next event."""
+        fact: Any = event.data
+        match event.stream:
+            case "market":
+                lines = partner_lines(event, Before(book=self.books.get(fact.market)))
+                fold(self.books, event)
+            case "contracts":
+                lines = partner_lines(event, Before(deals=self.deals))
+                fold_deal(self.deals, fact)
+            case "materials":
+                lines = partner_lines(event, Before(lots=self.lots))
+                fold_lots(self.lots, fact)
+            case _:
+                lines = partner_lines(event, Before())
+        return lines
+
+
+def _line(event: Recorded, before: Before, audience: UUID, identity: UUID) -> PartnerLine:
+    seen = see_event(event, OrganisationViewer(organisation=audience), before)
+    assert seen is not None, f"{event.type} concerns {audience}, who is shown nothing"
+    fact: Any = event.data
+    return PartnerLine(
+        stream=event.stream,
+        lane=event.lane,
+        position=event.position,
+        audience=audience,
+        event=identity,
+        type=partner_type(event.type),
+        subject=event.subject,
+        market=getattr(fact, "market", None),
+        time=event.time,
+        body=_encoder.encode(members_of(seen, PARTNER_UNITS)),
+    )

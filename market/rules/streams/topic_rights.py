@@ -1,0 +1,66 @@
+"""Which topics who may read and write on Kafka, partners and the project's own services."""
+
+from typing import Final, Literal
+from uuid import UUID
+
+from events.rights import Operation, Right
+from market.rules.streams.streams import partner_topic
+
+Part = Literal["record.", "record.market.v1", "audit.checkpoints.v1", "public.", "partner."]
+"""Of the declared topics; one that ends in a full stop is all of its kind."""
+
+_SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
+    "api": {},
+    "relay": {"record.": ("read", "write")},
+    "matcher": {"record.market.v1": ("read",)},
+    "follower": {"record.market.v1": ("read",)},
+    "timers": {},
+    "imports": {},
+    "webhooks": {},
+    "projector": {"record.market.v1": ("read",)},
+    "publisher": {"record.": ("read",), "public.": ("write",), "partner.": ("write", "create")},
+    "auditor": {"record.": ("read",), "audit.checkpoints.v1": ("read",)},
+    "signer": {"audit.checkpoints.v1": ("read", "write")},
+    "witness": {"record.": ("read",), "audit.checkpoints.v1": ("read", "write")},
+}
+SERVICES: Final = tuple(_SERVICES)
+
+
+def service_user(topic_prefix: str, service: str) -> str:
+    """Whom a service logs in as."""
+    return f"{topic_prefix}service.{service}"
+
+
+def service_rights(topic_prefix: str, service: str) -> frozenset[Right]:
+    return frozenset(
+        _topic(topic_prefix + part, operation)
+        for part, operations in _SERVICES[service].items()
+        for operation in operations
+    )
+
+
+def partner_user(topic_prefix: str, organisation: UUID) -> str:
+    """Whom an organisation logs in as."""
+    return f"{topic_prefix}partner.{organisation}"
+
+
+def partner_group_prefix(topic_prefix: str, organisation: UUID) -> str:
+    """What the names of its consumer groups begin with."""
+    return f"{partner_user(topic_prefix, organisation)}."
+
+
+def partner_rights(topic_prefix: str, organisation: UUID) -> frozenset[Right]:
+    """Its own topic, the public tape, the checkpoints, and groups to follow them in."""
+    groups = partner_group_prefix(topic_prefix, organisation)
+    return frozenset(
+        (
+            _topic(partner_topic(topic_prefix, organisation), "read"),
+            _topic(f"{topic_prefix}public.", "read"),
+            _topic(f"{topic_prefix}audit.checkpoints.v1", "read"),
+            Right(resource="group", name=groups, operation="read", prefixed=True),
+        )
+    )
+
+
+def _topic(name: str, operation: Operation) -> Right:
+    return Right(resource="topic", name=name, operation=operation, prefixed=name.endswith("."))

@@ -1,0 +1,204 @@
+"""Whom a fact concerns: the organisations that may see something of it. What they see, `visibility` says."""
+
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal, TypeAlias, assert_never
+from uuid import UUID
+
+from events.contract_events import (
+    AgreementAdvanced,
+    AgreementDrafted,
+    AgreementExtended,
+    AgreementProposed,
+    AgreementSigned,
+    AgreementTerminated,
+    AssayLodged,
+    AssaysExchanged,
+    ConditionSettled,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWeighed,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    IndexPublished,
+    InvoiceSettled,
+    OutputDeclared,
+    ProposalWithdrawn,
+    QuantityNominated,
+    ShortfallNotified,
+    UmpireDecided,
+    YearAssessed,
+)
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    QuoteAsked,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    RuleSetRehearsed,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import Qualification
+from events.material_events import (
+    LotReleased,
+    LotReserved,
+    MassBalanceMoved,
+    PassportCorrected,
+    PassportDrawn,
+    PassportIssued,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+    ProductTwinStated,
+    VolumeCorrected,
+    VolumeDeclared,
+    VolumeWithdrawn,
+)
+from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
+from market.rules.book import Book
+from market.rules.passport import LotParties
+from market.rules.visibility.deals import ContractFact, Deals
+from market.rules.visibility.facts import MarketFact, MaterialFact, PartyFact
+
+EVERYBODY: Final = "everybody"
+Audience: TypeAlias = frozenset[UUID] | Literal["everybody"]
+"""Organisations, or every one of them, whether it trades in the market or not."""
+NOBODY: Final[frozenset[UUID]] = frozenset()
+
+
+def concerns(audience: Audience, organisation: UUID) -> bool:
+    return audience == EVERYBODY or organisation in audience
+
+
+def market_audience(fact: MarketFact, book: Book | None) -> Audience:
+    """`book` stands before the fact; only MarketOpened has none."""
+    match fact:
+        case MarketOpened() | RuleSetPublished():
+            return EVERYBODY
+        case ClearingPlanned() | ClearingCompleted() | ClearingAbandoned():
+            return EVERYBODY
+        case InputRecorded():
+            # Whom a buyer has qualified would tell the seller who stands behind an order.
+            value = fact.input
+            return frozenset({value.buyer}) if isinstance(value, Qualification) else EVERYBODY
+        case ClearingEvidence() | RuleSetRehearsed():
+            return NOBODY
+        case MemberAdmitted() | MemberChanged():
+            return frozenset({fact.member.organisation})
+        case MatchStruck():
+            assert book is not None
+            seller = book.supplies[fact.supply].organisation
+            return frozenset({seller, book.requirements[fact.requirement].organisation})
+        case MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            assert book is not None
+            return frozenset({book.matches[fact.match].seller, book.matches[fact.match].buyer})
+        case (
+            MemberSuspended()
+            | MatchAnswered()
+            | SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | RequirementPosted()
+            | RequirementAmended()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | QuoteAsked()
+        ):
+            return frozenset({fact.organisation})
+        case _:
+            assert_never(fact)
+
+
+def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
+    """`deals` are the lane's before the fact."""
+    match fact:
+        case IndexPublished():
+            return EVERYBODY
+        case AgreementDrafted():
+            return frozenset({fact.seller, fact.buyer})
+        case AssayLodged():
+            # The other side's results are sealed until both are in, and then stand in AssaysExchanged.
+            deal = deals[fact.agreement]
+            return frozenset({deal.seller if fact.side == "seller" else deal.buyer})
+        case (
+            AgreementProposed()
+            | ProposalWithdrawn()
+            | AgreementSigned()
+            | AgreementAdvanced()
+            | ConditionSettled()
+            | AgreementExtended()
+            | ForceMajeureDeclared()
+            | ForceMajeureEnded()
+            | AgreementTerminated()
+            | OutputDeclared()
+            | QuantityNominated()
+            | ShortfallNotified()
+            | DeliveryShipped()
+            | DeliveryWeighed()
+            | AssaysExchanged()
+            | UmpireDecided()
+            | DeliveryAccepted()
+            | DeliveryRejected()
+            | InvoiceSettled()
+            | YearAssessed()
+        ):
+            deal = deals[fact.agreement]
+            return frozenset({deal.seller, deal.buyer})
+        case _:
+            assert_never(fact)
+
+
+def party_audience(fact: PartyFact) -> Audience:
+    """The register of initiatives is everybody's; all else is of one organisation: recoveries are the
+    operator's, since their anchors are positions."""
+    if isinstance(fact, InitiativeRegistered | InitiativeChanged | InitiativeRevoked):
+        return EVERYBODY
+    return frozenset({fact.organisation})
+
+
+def material_audience(
+    fact: MaterialFact, lot: LotParties | None, counterparties: AbstractSet[UUID]
+) -> Audience:
+    """`lot` as the fact leaves it, None of a fact about several; `counterparties` of a trade in it."""
+    match fact:
+        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved() | ProductTwinStated():
+            return frozenset({fact.organisation})
+        case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
+            # Whom it buys of is what a competitor would like to know; the monitor tells of sums.
+            return frozenset({fact.organisation})
+        case PassportIssued() | PassportCorrected() | PassportRetired():
+            return NOBODY if lot is None else lot.parties | counterparties
+        case PassportTransferred() | PassportDrawn():
+            # Who issued a lot, or buys it, is not told who has it and what becomes of it.
+            return NOBODY if lot is None else frozenset({lot.owner, lot.holder})
+        case _:
+            assert_never(fact)

@@ -1,0 +1,44 @@
+"""What a viewer may see of a fact of the contracts stream: all doors ask here, as `visibility` of markets."""
+
+from typing import assert_never
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from events.contract_events import AgreementSigned, IndexPublished
+from events.envelope import Recorded
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+from market.rules.visibility.audience import concerns, contract_audience
+from market.rules.visibility.deal_tape import on_deal_tape
+from market.rules.visibility.deals import ContractFact, Deals
+
+
+def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None:
+    """None: nothing. `deals` are the lane's BEFORE the event is folded. Auditors see the fact itself.
+
+    Operators run the market, not its contracts: they see published indices only. What was counted of a
+    seller's facility is the seller's.
+    """
+    fact: ContractFact = event.data  # type: ignore[assignment]
+    match viewer:
+        case AuditorViewer():
+            return fact
+        case OperatorViewer():
+            return fact if isinstance(fact, IndexPublished) else None
+        case OrganisationViewer():
+            if not concerns(contract_audience(fact, deals), viewer.organisation):
+                return None
+            if isinstance(fact, AgreementSigned) and viewer.organisation != deals[fact.agreement].seller:
+                return replace(fact, capacity=UNSET)
+            return fact
+        case PublicViewer() | InitiativeViewer():
+            return on_deal_tape(fact, viewer, deals)
+        case _:
+            assert_never(viewer)

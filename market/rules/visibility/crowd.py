@@ -1,0 +1,230 @@
+"""Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
+
+from collections.abc import Collection, Iterable
+from typing import assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    QuoteAsked,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    RuleSetRehearsed,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.market_terms import RequirementTerms, SupplyTerms
+from events.vocabulary import ProductForm, Side
+from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold
+from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.rules.visibility.facts import MarketFact
+
+TapeViewer = PublicViewer | InitiativeViewer
+HALF = 2
+
+
+class Standing(Struct, kw_only=True):
+    """Grams of basis of an organisation's orders, and what open matches hold of them."""
+
+    available_g: int = 0
+    held_g: int = 0
+
+
+class Behind(Struct, kw_only=True):
+    """Every organisation with grams behind a form, and by group of companies those that are not suspended."""
+
+    organisations: dict[UUID, Standing] = {}
+    groups: dict[UUID, Standing] = {}
+
+
+class Crowd(Struct, kw_only=True):
+    """By side and form, all with grams in orders that one viewer may see."""
+
+    seller: dict[ProductForm, Behind] = {}
+    buyer: dict[ProductForm, Behind] = {}
+
+    def of(self, side: Side) -> dict[ProductForm, Behind]:
+        return self.seller if side == "seller" else self.buyer
+
+
+Crowds = dict[UUID, Crowd]
+"""Of all markets of one lane."""
+
+
+def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
+    """Counted anew from the whole book."""
+    crowd = Crowd()
+    for supply in book.supplies.values():
+        _add(crowd, book, supply, viewer, 1)
+    for requirement in book.requirements.values():
+        _add(crowd, book, requirement, viewer, 1)
+    return crowd
+
+
+def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer) -> None:
+    """Bring a lane's books to `event`, and their crowds with them."""
+    fact: MarketFact = event.data  # type: ignore[assignment]
+    market, orders = fact.market, _touched(fact)
+    book = books.get(market)
+    if book is None:
+        fold(books, event)
+        crowds[market] = Crowd()
+        return
+    crowd, member = crowds[market], _member(fact)
+    _count_orders(crowd, book, orders, viewer, -1)
+    if member is not None:
+        _count_group(crowd, book, member, -1)
+    fold(books, event)
+    _count_orders(crowd, book, orders, viewer, 1)
+    if member is not None:
+        _count_group(crowd, book, member, 1)
+
+
+def published_forms(
+    crowd: Crowd, book: Book, side: Side, *, with_held: bool = False
+) -> frozenset[ProductForm]:
+    """Forms that enough groups of companies stand behind on this side, none with more than half of the grams.
+
+    A group counts once: five subsidiaries are one mind. `with_held` counts what open matches hold too.
+    """
+    return frozenset(
+        form
+        for form, behind in crowd.of(side).items()
+        if is_crowd(_grams(behind, with_held=with_held), book.terms.public_organisations_min)
+    )
+
+
+def _grams(behind: Behind, *, with_held: bool) -> list[int]:
+    groups = behind.groups.values()
+    if with_held:
+        return [group.available_g + group.held_g for group in groups]
+    return [group.available_g for group in groups if group.available_g]
+
+
+def is_crowd(figures: Collection[int], groups_min: int) -> bool:
+    """Of groups of companies: enough of them, none with more than half."""
+    return len(figures) >= groups_min and max(figures, default=0) * HALF <= sum(figures)
+
+
+def forms_of(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:
+    if isinstance(terms, SupplyTerms):
+        return (terms.form,)
+    return tuple(dict.fromkeys(accepted.form for accepted in terms.forms))
+
+
+def shown_to(terms: SupplyTerms | RequirementTerms, viewer: TapeViewer) -> bool:
+    named = terms.visible_to_initiatives
+    return not named or (isinstance(viewer, InitiativeViewer) and viewer.initiative in named)
+
+
+def _touched(fact: MarketFact) -> tuple[UUID, ...]:
+    """Orders whose grams or terms a fact may change; none for facts about others."""
+    match fact:
+        case SupplyOffered() | SupplyOfferAmended() | SupplyOfferWithdrawn() | SupplyOfferExpired():
+            return (fact.offer,)
+        case RecoveredLotListed() | RecoveredLotGraded() | RecoveredLotAmended():
+            return (fact.lot,)
+        case RecoveredLotWithdrawn() | RecoveredLotExpired():
+            return (fact.lot,)
+        case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
+            return (fact.requirement,)
+        case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            return (fact.supply, fact.requirement)
+        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
+            return ()
+        case RuleSetPublished() | ClearingPlanned() | ClearingEvidence() | ClearingCompleted():
+            return ()
+        case ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
+            return ()
+        case _:
+            assert_never(fact)
+
+
+def _member(fact: MarketFact) -> UUID | None:
+    """Whose group of companies, or whether it counts, a fact may change."""
+    match fact:
+        case MemberAdmitted() | MemberChanged():
+            return fact.member.organisation
+        case MemberSuspended():
+            return fact.organisation
+        case _:
+            return None
+
+
+def _present(book: Book, orders: Iterable[UUID]) -> Iterable[SupplyOrder | RequirementOrder]:
+    found = (book.supplies.get(order) or book.requirements.get(order) for order in orders)
+    return [order for order in found if order is not None]
+
+
+def _count_orders(crowd: Crowd, book: Book, orders: Iterable[UUID], viewer: TapeViewer, sign: int) -> None:
+    for order in _present(book, orders):
+        _add(crowd, book, order, viewer, sign)
+
+
+def _add(
+    crowd: Crowd, book: Book, order: SupplyOrder | RequirementOrder, viewer: TapeViewer, sign: int
+) -> None:
+    if not shown_to(order.terms, viewer):
+        return
+    of_side = crowd.of("seller" if isinstance(order, SupplyOrder) else "buyer")
+    available_g, held_g, group = (
+        sign * order.available_g,
+        sign * order.held_g,
+        _group(book, order.organisation),
+    )
+    for form in forms_of(order.terms):
+        behind = of_side.setdefault(form, Behind())
+        _move(behind.organisations, order.organisation, available_g, held_g)
+        if group is not None:
+            _move(behind.groups, group, available_g, held_g)
+        if not behind.organisations:
+            del of_side[form]
+
+
+def _count_group(crowd: Crowd, book: Book, organisation: UUID, sign: int) -> None:
+    """What an organisation has stands behind its group, or does no more."""
+    for behind in (*crowd.seller.values(), *crowd.buyer.values()):
+        standing = behind.organisations.get(organisation)
+        if standing is not None and (group := _group(book, organisation)) is not None:
+            _move(behind.groups, group, sign * standing.available_g, sign * standing.held_g)
+
+
+def _group(book: Book, organisation: UUID) -> UUID | None:
+    """None while the organisation is suspended."""
+    return None if organisation in book.suspended else book.members[organisation].group
+
+
+def _move(standings: dict[UUID, Standing], whose: UUID, available_g: int, held_g: int) -> None:
+    standing = standings.setdefault(whose, Standing())
+    standing.available_g += available_g
+    standing.held_g += held_g
+    assert standing.available_g >= 0
+    assert standing.held_g >= 0
+    if standing.available_g == standing.held_g == 0:
+        del standings[whose]

@@ -1,0 +1,193 @@
+"""Why a trade has its price, and why an order has no trade. Whole, as an operator or auditor may read it.
+
+Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.clearing_terms import Waterfall
+from events.forecast_terms import ForecastMark
+from events.market_events import MatchStruck
+from events.market_terms import SupplyTerms
+from events.vocabulary import MarketBasis, Side
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.clearing.amounts import price_pair
+from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, reasons
+from market.rules.goods import Goods, goods_of
+from market.rules.orders.forecast_supply import mark_of
+from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.visibility.tickets import Ticket, ticket
+
+Order = SupplyOrder | RequirementOrder
+MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
+Standing = Literal["closed", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "in_the_money"]
+"""`eligible`: somebody fits, and whether the prices do is not told."""
+
+
+class MatchExplanation(Struct, frozen=True, kw_only=True):
+    """A match with everything that made it: both parties, the whole waterfall, the ticket."""
+
+    struck: MatchStruck
+    outcome: MatchOutcome
+    seller: UUID
+    buyer: UUID
+    waterfall: Waterfall
+    ticket: Ticket
+    goods: Goods | None = None
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How an order stands to one counter-order: the reasons against it, or the value it would have.
+
+    `gap_bands` is how many ticks this side would have to move (below one: it need not), from the other's
+    price in whole ticks: no choice of one's own figures tells it finer. None when not eligible.
+    """
+
+    counter_order: UUID
+    counter_organisation: UUID
+    counter_group: UUID
+    counter_rank: int
+    reasons: tuple[Ineligibility, ...]
+    value_ueur_per_kg: int | None = None
+    gap_bands: int | None = None
+    counter_forecast: bool = False
+
+
+class Candidates(Struct, frozen=True, kw_only=True):
+    """An order against every open counter-order of its market, in order of rank."""
+
+    market: UUID
+    order: UUID
+    organisation: UUID
+    side: Side
+    rank: int
+    at_position: int
+    open_g: int
+    standing: Standing
+    verdicts: tuple[Verdict, ...]
+    forecast: ForecastMark | None = None
+
+
+def match_explanation(
+    struck: MatchStruck,
+    waterfall: Waterfall,
+    terms: SupplyTerms,
+    basis: MarketBasis,
+    *,
+    seller: UUID,
+    buyer: UUID,
+    outcome: MatchOutcome,
+) -> MatchExplanation:
+    """ValueError when the waterfall belongs to another match."""
+    of_match = (struck.supply, struck.tranche, struck.requirement, struck.price_ueur_per_kg)
+    if of_match != (waterfall.supply, waterfall.tranche, waterfall.requirement, waterfall.price_ueur_per_kg):
+        raise ValueError(f"the waterfall is not that of match {struck.match}")
+    return MatchExplanation(
+        struck=struck,
+        outcome=outcome,
+        seller=seller,
+        buyer=buyer,
+        waterfall=waterfall,
+        ticket=ticket(struck, terms, basis),
+        goods=goods_of(terms),
+    )
+
+
+def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None:
+    """Who fits an order of the book, who does not and why; also the answer to why it stayed unmatched.
+
+    None when the book does not hold the order.
+    """
+    own = book.supplies.get(order) or book.requirements.get(order)
+    if own is None:
+        return None
+    tick = book.terms.tick_ueur_per_kg
+    counters = counter_orders(book, own, facts.at) if own.available_g else []
+    verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
+    return Candidates(
+        market=book.market,
+        order=own.order,
+        organisation=own.organisation,
+        side="seller" if isinstance(own, SupplyOrder) else "buyer",
+        rank=own.rank,
+        at_position=book.position,
+        open_g=own.available_g,
+        standing=_standing(own, facts, verdicts),
+        verdicts=verdicts,
+        forecast=order_mark(own),
+    )
+
+
+def order_mark(order: Order) -> ForecastMark | None:
+    return mark_of(order.terms) if isinstance(order, SupplyOrder) else None
+
+
+def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:
+    """The orders of the other side that are open at a time and have something left, in order of rank."""
+    counters = book.requirements if isinstance(own, SupplyOrder) else book.supplies
+    found = [each for each in counters.values() if each.available_g and each.terms.valid_until > at]
+    return sorted(found, key=lambda each: (each.rank, each.order))
+
+
+def paired(own: Order, counter: Order) -> tuple[SupplyOrder, RequirementOrder]:
+    """The two in the order of a pair. AssertionError for two of one side."""
+    supply, requirement = (own, counter) if isinstance(own, SupplyOrder) else (counter, own)
+    assert isinstance(supply, SupplyOrder)
+    assert isinstance(requirement, RequirementOrder)
+    return supply, requirement
+
+
+def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdict:
+    """Of an eligible pair's tranches the one with the highest value."""
+    supply, requirement = paired(own, counter)
+    against = reasons(supply, requirement, facts)
+    value: int | None = None
+    gap_bands: int | None = None
+    if not against:
+        ask, limit = supply.terms.ask.ueur_per_kg, requirement.terms.limit.ueur_per_kg
+        for delivery in eligible_deliveries(supply, requirement, facts):
+            priced = price_pair(supply, requirement, facts, delivery)
+            if isinstance(priced, Ineligibility):
+                against = (priced,)
+                continue
+            _, term_total, pair_value = priced
+            if value is None or pair_value > value:
+                value = pair_value
+                bid = limit + term_total
+                needed = -(-ask // tick) * tick - bid if counter is supply else ask - bid // tick * tick
+                gap_bands = -(-needed // tick)
+        if value is not None:
+            against = ()
+    return Verdict(
+        counter_order=counter.order,
+        counter_organisation=counter.organisation,
+        counter_group=facts.members[counter.organisation].group,
+        counter_rank=counter.rank,
+        reasons=against,
+        value_ueur_per_kg=value,
+        gap_bands=gap_bands,
+        counter_forecast=order_mark(counter) is not None,
+    )
+
+
+def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
+    if own.available_g == 0 or own.terms.valid_until <= facts.at:
+        return "closed"
+    if not verdicts:
+        return "no_counter_orders"
+    return price_standing(verdicts)
+
+
+def price_standing(verdicts: tuple[Verdict, ...]) -> Standing:
+    """What the values of these verdicts say; `eligible` when those that would decide are taken out."""
+    eligible = [verdict for verdict in verdicts if not verdict.reasons]
+    values = [verdict.value_ueur_per_kg for verdict in eligible if verdict.value_ueur_per_kg is not None]
+    if not eligible:
+        return "none_eligible"
+    if any(value >= 0 for value in values):
+        return "in_the_money"
+    return "all_dearer" if len(values) == len(eligible) else "eligible"

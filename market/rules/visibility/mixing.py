@@ -1,0 +1,124 @@
+"""Which lines leave for the tape together, so that neither time nor place nor content tells whose they are.
+
+A firm posts in a row, and a match tells its counterparty one of its orders, whose id tells when it was
+posted. So a line of an order waits until lines of the same kind and forms of enough groups of companies wait;
+then they leave at once, sorted by ids that tell nothing. Trades wait for the end of a round.
+"""
+
+from itertools import islice
+from typing import TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from market.rules.book import Book
+from market.rules.visibility.facts import RequirementFact, SupplyFact
+from market.rules.visibility.tape import (
+    TapeClearing,
+    TapeLine,
+    TapeOrder,
+    TapeRuleSet,
+    TapeTrade,
+    in_shared_bands,
+)
+from market.rules.visibility.taping import supply_of
+
+Told: TypeAlias = tuple[UUID, TapeLine]
+"""The id of an event, and its line."""
+
+
+class WaitingOrder(Struct, frozen=True, kw_only=True):
+    """A line that tells `event`, with the step of content that its order has by itself."""
+
+    order: UUID
+    event: UUID
+    line: TapeOrder
+
+
+class Mix(Struct, kw_only=True):
+    """What of a market waits. One line of an order: a later one takes its place.
+
+    `orders`: by kind and forms, by group of companies, by order, each as they came; `places`: kind and group
+    of each order with a line that waits.
+    """
+
+    orders: dict[str, dict[UUID, dict[UUID, WaitingOrder]]] = {}
+    places: dict[UUID, tuple[str, UUID]] = {}
+    trades: list[tuple[UUID, TapeTrade]] = []
+
+
+def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tuple[Told, ...]:
+    """What leaves for the tape with an event, in order. `seen` is its own line, `book` stands before it."""
+    fact = event.data
+    if isinstance(fact, SupplyFact | RequirementFact):
+        assert isinstance(seen, TapeOrder | None)
+        return _order(mix, event.id, fact, seen, book)
+    assert not isinstance(seen, TapeOrder)
+    match seen:
+        case TapeTrade():
+            mix.trades.append((event.id, seen))
+            return ()
+        case TapeClearing():
+            trades, mix.trades = sorted(mix.trades, key=lambda told: told[1].id), []
+            return (*trades, (event.id, seen))
+        case TapeRuleSet():
+            return ((event.id, seen),)
+        case None:
+            return ()
+        case _:
+            assert_never(seen)
+
+
+def _order(
+    mix: Mix, event: UUID, fact: SupplyFact | RequirementFact, seen: TapeOrder | None, book: Book
+) -> tuple[Told, ...]:
+    """An order that may not be shown as it stands now is not told as it stood."""
+    order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
+    line = _newest(_taken(mix, order), seen)
+    if line is None:
+        return ()
+    kind, group = " ".join((line.topic, *line.forms)), book.members[fact.organisation].group
+    alike = mix.orders.setdefault(kind, {})
+    alike.setdefault(group, {})[order] = WaitingOrder(order=order, event=event, line=line)
+    mix.places[order] = kind, group
+    return () if len(alike) < book.terms.public_organisations_min else _mixed(mix, kind, book)
+
+
+def _newest(before: WaitingOrder | None, line: TapeOrder | None) -> TapeOrder | None:
+    """What is still to tell of an order; nothing of one that came and went while it waited."""
+    if line is None or before is None or before.line.action != "posted":
+        return line
+    return replace(line, action="posted") if line.action == "amended" else None
+
+
+def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
+    """Everything that waits, of the group with the most no more than of all others together."""
+    counts = [len(lines) for lines in mix.orders[kind].values()]
+    of_one_max = sum(counts) - max(counts)
+    alike = [
+        (group, waiting)
+        for group, lines in mix.orders[kind].items()
+        for waiting in islice(lines.values(), of_one_max)
+    ]
+    for _, waiting in alike:
+        _taken(mix, waiting.order)
+    lines = in_shared_bands([(group, waiting.line) for group, waiting in alike], book)
+    told = zip((waiting.event for _, waiting in alike), lines, strict=True)
+    return tuple(sorted(told, key=lambda each: each[1].id))
+
+
+def _taken(mix: Mix, order: UUID) -> WaitingOrder | None:
+    """The line of an order that waited until now."""
+    place = mix.places.pop(order, None)
+    if place is None:
+        return None
+    kind, group = place
+    alike = mix.orders[kind]
+    found = alike[group].pop(order)
+    if not alike[group]:
+        del alike[group]
+    if not alike:
+        del mix.orders[kind]
+    return found

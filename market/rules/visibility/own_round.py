@@ -1,0 +1,220 @@
+"""One side's view of an order in a round, and of a quote: own figures, counts, others' prices in ticks."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.forecast_terms import ForecastMark
+from events.fractions import ppb_text
+from events.vocabulary import CountryCode, Side, ValueChainStage
+from market.rules.clearing.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
+from market.rules.refusing.ineligibility import PolicyLine, kg_text
+from market.rules.viewers import Band, mass_band_g, price_band
+from market.rules.visibility.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
+from market.rules.visibility.quotes import Quote
+from market.rules.visibility.standings import Alternative, OrderInRound, Outcome
+
+Why = Literal[
+    "removed", "portfolio", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "outbid"
+]
+"""Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do.
+
+`portfolio`: its own portfolio limits, of shares or of price, kept it from taking more.
+"""
+
+REMOVED = {
+    TOLERANCE: "Less than {tolerance} of its {capacity} would have traded, which is too little to count.",
+    MINIMUM: "Of its {capacity} it would have traded less than its own minimum quantity.",
+    INDIVISIBLE: "Nothing that was left fits its {capacity} in whole packages and minimum parcels.",
+    PORTFOLIO: "What was left would have broken its portfolio limits.",
+    LIMIT_PRICE: "What keeps its portfolio limits would have cost more than it bids for all of it together.",
+}
+SELLER_OF_PORTFOLIO = "The portfolio limits of a buyer left no room for it."
+REMOVED_OTHERWISE = "The round left it out, by its rule {code}."
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """The round's reason for leaving an order out, and the sentence that says so."""
+
+    code: str
+    text: str
+
+
+class PricedLimit(Struct, frozen=True, kw_only=True):
+    """What one of a requirement's portfolio limits cost it per kg of basis, up to the next whole tick.
+
+    `limit_price`: by how much its bids were lowered to keep all it takes within them.
+    `policies` that state it.
+    """
+
+    limit: str
+    stage: ValueChainStage | None
+    country: CountryCode | None
+    ueur_per_kg: int
+    policies: tuple[PolicyLine, ...] = ()
+
+
+class OwnOrderInRound(Struct, frozen=True, kw_only=True):
+    """What became of an order in a round, for its owner.
+
+    `nearest_ticks`: how far its price was from the next trade it did not get, in whole ticks;
+    `three_groups_ticks`: how far from the trades of three groups of companies. Both, and `eligible`, are told
+    where three groups of companies are eligible; `limits` there, or where it traded.
+    """
+
+    market: UUID
+    plan: UUID
+    round: int
+    order: UUID
+    side: Side
+    outcome: Outcome
+    capacity_g: int
+    filled_g: int
+    surplus_ueur_per_kg: int
+    marginal: bool
+    why: Why | None
+    removed: Removed | None
+    eligible: int | None
+    nearest_ticks: int | None
+    three_groups_ticks: int | None
+    reasons: tuple[OwnReason, ...]
+    limits: tuple[PricedLimit, ...] = ()
+    forecast: ForecastMark | None = None
+
+
+class OwnQuote(Struct, frozen=True, kw_only=True):
+    """How an order would have come out of a round, in bands.
+
+    `would_trade` is None where fewer than three groups of companies fit, and `present` False where the asker
+    could not trade when the round was cut. Quantity and price per kg of basis: of what would have traded.
+    """
+
+    market: UUID
+    quote: UUID
+    plan: UUID
+    round: int
+    side: Side
+    present: bool
+    would_trade: bool | None
+    quantity_g: Band | None
+    price_ueur_per_kg: Band | None
+    why: Why | None
+    removed: Removed | None
+    eligible: int | None
+    nearest_ticks: int | None
+    reasons: tuple[OwnReason, ...]
+
+
+def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound | None:
+    """None for an organisation that does not own the order."""
+    if organisation != of.organisation:
+        return None
+    eligible = _eligible(of)
+    enough = groups(eligible) >= GROUPS_MIN
+    left = [each for each in eligible if each.traded_g == 0]
+    return OwnOrderInRound(
+        market=of.market,
+        plan=of.plan,
+        round=of.round,
+        order=of.order,
+        side=of.side,
+        outcome=of.outcome,
+        capacity_g=of.capacity_g,
+        filled_g=of.filled_g,
+        surplus_ueur_per_kg=of.surplus_ueur_per_kg,
+        marginal=of.marginal,
+        why=_why(of, eligible),
+        removed=_removed(of),
+        eligible=len(eligible) if enough or not eligible else None,
+        nearest_ticks=_ticks(left, 1) if enough else None,
+        three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
+        reasons=own_reasons(of.alternatives, of.side),
+        limits=priced_limits(of, of.tick_ueur_per_kg) if enough or of.filled_g else (),
+        forecast=of.forecast,
+    )
+
+
+def priced_limits(of: OrderInRound, tick: int) -> tuple[PricedLimit, ...]:
+    """In whole ticks; exact for a tick of 1."""
+    return tuple(
+        PricedLimit(
+            limit=each.limit,
+            stage=each.stage,
+            country=each.country,
+            ueur_per_kg=-(-each.ueur_per_kg // tick) * tick,
+            policies=tuple(line for line in of.limits_of_policies if line.line == each.limit),
+        )
+        for each in of.multipliers
+    )
+
+
+def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
+    """None for an organisation that did not ask."""
+    standing = of.standing
+    seen = own_order_in_round(standing, organisation)
+    if seen is None:
+        return None
+    enough = groups(_eligible(standing)) >= GROUPS_MIN
+    present = seen.outcome != "absent"
+    unveiled = enough or seen.why in ("no_counter_orders", "none_eligible")
+    traded = enough and standing.filled_g > 0
+    price = of.price_ueur_per_kg
+    return OwnQuote(
+        market=standing.market,
+        quote=of.quote,
+        plan=standing.plan,
+        round=standing.round,
+        side=standing.side,
+        present=present,
+        would_trade=traded if unveiled else None,
+        quantity_g=mass_band_g(standing.filled_g) if traded else None,
+        price_ueur_per_kg=price_band(price, of.tick_ueur_per_kg) if traded and price is not None else None,
+        why=None if traded or not present else seen.why if unveiled else "eligible",
+        removed=None if traded or not unveiled else seen.removed,
+        eligible=seen.eligible,
+        nearest_ticks=None if traded else seen.nearest_ticks,
+        reasons=seen.reasons,
+    )
+
+
+def _eligible(of: OrderInRound) -> list[Alternative]:
+    return [each for each in of.alternatives if not told(each, of.side)]
+
+
+def _ticks(left: Sequence[Alternative], groups_wanted: int) -> int | None:
+    """Within how many ticks so many groups of companies stand; whom others took before has no distance."""
+    nearest: dict[UUID, int] = {}
+    for each in left:
+        if each.short_ticks is not None:
+            nearest[each.counter_group] = min(each.short_ticks, nearest.get(each.counter_group, 2**62))
+    ordered = sorted(nearest.values())
+    return ordered[groups_wanted - 1] if len(ordered) >= groups_wanted else None
+
+
+def _why(of: OrderInRound, eligible: Sequence[Alternative]) -> Why | None:
+    if of.outcome in ("absent", "filled"):
+        return None
+    if of.removed_by is not None:
+        own_limits = of.side == "buyer" and of.removed_by in (PORTFOLIO, LIMIT_PRICE)
+        return "portfolio" if own_limits else "removed"
+    if not eligible:
+        return "none_eligible" if of.alternatives else "no_counter_orders"
+    if groups(eligible) < GROUPS_MIN:
+        return "eligible"
+    return "outbid" if any(each.worth_it for each in eligible) else "all_dearer"
+
+
+def _removed(of: OrderInRound) -> Removed | None:
+    if of.removed_by is None:
+        return None
+    text = REMOVED.get(of.removed_by, REMOVED_OTHERWISE)
+    if of.side == "seller" and of.removed_by == PORTFOLIO:
+        text = SELLER_OF_PORTFOLIO
+    return Removed(
+        code=of.removed_by,
+        text=text.format(
+            code=of.removed_by, tolerance=ppb_text(of.tolerance_ppb), capacity=kg_text(of.capacity_g)
+        ),
+    )

@@ -1,0 +1,296 @@
+"""One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from events.clearing_terms import LimitKind, Premium, PriceTerm, TradeReference, Waterfall
+from events.forecast_terms import ForecastMark
+from events.market_events import MatchStruck
+from events.vocabulary import Incoterm, Instant, Period, Place, ProductForm, Side
+from market.rules.clearing.pricing import SUSTAINABILITY_KINDS, sustainability
+from market.rules.goods import Goods
+from market.rules.refusing.ineligibility import Ineligibility, PolicyLine
+from market.rules.visibility.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
+from market.rules.visibility.tickets import Ticket
+
+PREMIUM_LABELS: dict[LimitKind, str] = {
+    "recycled_min": "recycled_content_premium",
+    "third_country_max": "origin_premium",
+    "limit_price": "portfolio_margin",
+}
+GROUPS_MIN = 3
+"""Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
+
+
+class Weighed(Protocol):
+    """A counter-order, the group of companies behind it, and the reasons against it."""
+
+    @property
+    def counter_group(self) -> UUID: ...
+    @property
+    def reasons(self) -> tuple[Ineligibility, ...]: ...
+
+
+class OwnMatch(Struct, frozen=True, kw_only=True):
+    """A struck match as one side has it. The other's order and name come when both have confirmed."""
+
+    side: Side
+    market: UUID
+    match: UUID
+    plan: UUID
+    round: int
+    own_order: UUID
+    counter_order: UUID | None
+    counterparty: UUID | None
+    form: ProductForm
+    quantity_basis_g: int
+    product_wet_g: int
+    product_dry_g: int
+    packages_thousandths: int
+    price_ueur_per_kg: int
+    amount_cents_eur: int
+    delivery: Period
+    incoterm: Incoterm
+    place: Place
+    reference: TradeReference | None
+    confirm_by: Instant
+    must_confirm: bool
+    forecast: ForecastMark | UnsetType = UNSET
+
+
+class WaterfallLine(Struct, frozen=True, kw_only=True):
+    """From what one side stated down to the price, micro-EUR per kg of basis: the lines add up to it."""
+
+    label: str
+    ueur_per_kg: int
+    rule: str | None = None
+    reason: str | None = None
+    inputs: dict[str, str] = {}
+    evidence: tuple[str, ...] = ()
+
+
+class OwnExplanation(Struct, frozen=True, kw_only=True):
+    """One side's waterfall: the seller's from its ask, the buyer's from its limit through its own bid.
+
+    `goods`: for the buyer once both have confirmed, since a bill of magnets may tell whose parts they are.
+    """
+
+    outcome: MatchOutcome
+    match: OwnMatch
+    lines: tuple[WaterfallLine, ...]
+    surplus_ueur_per_kg: int
+    price_ueur_per_kg: int
+    ticket: Ticket
+    goods: Goods | None = None
+
+
+class OwnReason(Struct, frozen=True, kw_only=True):
+    """A reason with the side's own figure; `counter_orders` is None below three groups of companies.
+
+    `policies`: those of the buyer under which it asks for that; a seller is told of none.
+    """
+
+    code: str
+    subject: str | None
+    own_figure: str | None
+    counter_orders: int | None
+    policies: tuple[PolicyLine, ...] = ()
+
+
+class OwnCandidates(Struct, frozen=True, kw_only=True):
+    """Who fits an order, in numbers, from three groups of companies on.
+
+    Whether prices met is told of what the round of `cut` has taken, and so is no more than its outcome: an
+    order whose price is changed stands behind the cut until the next round. `forecast`: of the order itself;
+    `eligible_forecast`: how many of those that fit are not there yet.
+    """
+
+    market: UUID
+    order: UUID
+    side: Side
+    cut: int
+    open_g: int
+    standing: Standing
+    eligible: int | None
+    reasons: tuple[OwnReason, ...]
+    forecast: ForecastMark | None = None
+    eligible_forecast: int | None = None
+
+
+def own_match(struck: MatchStruck, side: Side, *, confirmed: bool, counterparty: UUID) -> OwnMatch:
+    sold, bought = struck.supply, struck.requirement
+    other = bought if side == "seller" else sold
+    return OwnMatch(
+        side=side,
+        market=struck.market,
+        match=struck.match,
+        plan=struck.plan,
+        round=struck.round,
+        own_order=sold if side == "seller" else bought,
+        counter_order=other if confirmed else None,
+        counterparty=counterparty if confirmed else None,
+        form=struck.form,
+        quantity_basis_g=struck.quantity_basis_g,
+        product_wet_g=struck.product_wet_g,
+        product_dry_g=struck.product_dry_g,
+        packages_thousandths=struck.packages_thousandths,
+        price_ueur_per_kg=struck.price_ueur_per_kg,
+        amount_cents_eur=struck.amount_cents_eur,
+        delivery=struck.delivery,
+        incoterm=struck.incoterm,
+        place=struck.place,
+        reference=struck.reference,
+        confirm_by=struck.confirm_by,
+        must_confirm=struck.seller_must_confirm if side == "seller" else struck.buyer_must_confirm,
+        forecast=struck.forecast,
+    )
+
+
+def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation | None:
+    """None for an organisation that is no party of the match."""
+    if organisation not in (of.seller, of.buyer):
+        return None
+    side: Side = "seller" if organisation == of.seller else "buyer"
+    confirmed = of.outcome == "confirmed"
+    counterparty = of.buyer if side == "seller" else of.seller
+    fall = of.waterfall
+    if side == "seller":
+        lines, surplus = _seller_lines(of), fall.seller_surplus_ueur_per_kg
+    else:
+        lines, surplus = _buyer_lines(of, confirmed=confirmed), fall.buyer_surplus_ueur_per_kg
+    assert sum(line.ueur_per_kg for line in lines) == fall.price_ueur_per_kg
+    hidden = replace(of.ticket, ask=None, ask_ueur_per_product_kg=None)
+    return OwnExplanation(
+        outcome=of.outcome,
+        match=own_match(of.struck, side, confirmed=confirmed, counterparty=counterparty),
+        lines=lines,
+        surplus_ueur_per_kg=surplus,
+        price_ueur_per_kg=fall.price_ueur_per_kg,
+        ticket=of.ticket if side == "seller" else hidden,
+        goods=of.goods if confirmed or side == "seller" else None,
+    )
+
+
+def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidates | None:
+    """None for an organisation that does not own the order. `cut` is that of the newest completed round."""
+    if organisation != of.organisation:
+        return None
+    eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
+    counted = groups(eligible) >= GROUPS_MIN
+    ahead = [verdict for verdict in eligible if verdict.counter_forecast]
+    return OwnCandidates(
+        market=of.market,
+        order=of.order,
+        side=of.side,
+        cut=cut,
+        open_g=of.open_g,
+        standing=_standing_at_cut(eligible, of.rank, cut) if eligible else of.standing,
+        eligible=len(eligible) if counted or not eligible else None,
+        reasons=own_reasons(of.verdicts, of.side),
+        forecast=of.forecast,
+        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not ahead else None,
+    )
+
+
+def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
+    """In whole ticks of the others' prices, as the round left them; `eligible`: too few, or not yet cut."""
+    taken = [each for each in eligible if each.gap_bands is not None and each.counter_rank <= cut]
+    if rank > cut or groups(taken) < GROUPS_MIN:
+        return "eligible"
+    dearer = all(each.gap_bands is not None and each.gap_bands > 0 for each in taken)
+    return "all_dearer" if dearer else "in_the_money"
+
+
+def own_reasons(counters: Iterable[Weighed], side: Side) -> tuple[OwnReason, ...]:
+    """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away."""
+    against: dict[tuple[str, str, str, tuple[PolicyLine, ...]], list[Weighed]] = {}
+    for counter in counters:
+        for reason in told(counter, side):
+            figure = reason.seller_figure if side == "seller" else reason.buyer_figure
+            policies = reason.policies if side == "buyer" else ()
+            key = (reason.code, reason.subject or "", figure or "", policies)
+            against.setdefault(key, []).append(counter)
+    return tuple(
+        OwnReason(
+            code=code,
+            subject=subject or None,
+            own_figure=figure or None,
+            counter_orders=len(kept_away) if groups(kept_away) >= GROUPS_MIN else None,
+            policies=policies,
+        )
+        for (code, subject, figure, policies), kept_away in sorted(against.items())
+    )
+
+
+def told(counter: Weighed, side: Side) -> tuple[Ineligibility, ...]:
+    """Without what the other side's price decided; of an order closed by its initiatives only that it is."""
+    closed = tuple(reason for reason in counter.reasons if reason.code == "initiative_closed")
+    return closed or tuple(reason for reason in counter.reasons if set(reason.compares_price_of) <= {side})
+
+
+def groups(counters: Iterable[Weighed]) -> int:
+    return len({counter.counter_group for counter in counters})
+
+
+def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
+    return (
+        WaterfallLine(label="ask", ueur_per_kg=of.waterfall.ask_ueur_per_kg),
+        WaterfallLine(label="surplus", ueur_per_kg=of.waterfall.seller_surplus_ueur_per_kg),
+    )
+
+
+def _buyer_lines(of: MatchExplanation, *, confirmed: bool) -> tuple[WaterfallLine, ...]:
+    return (
+        WaterfallLine(label="limit", ueur_per_kg=of.waterfall.limit_ueur_per_kg),
+        *_bid_lines(of.waterfall, confirmed=confirmed),
+        WaterfallLine(label="surplus", ueur_per_kg=-of.waterfall.buyer_surplus_ueur_per_kg),
+    )
+
+
+def _bid_lines(of: Waterfall, *, confirmed: bool) -> Iterator[WaterfallLine]:
+    """What the buyer bids above its limit: its terms, then what its portfolio limits make of this lot.
+
+    Before the names: what concerns the goods and their place line by line, S and premiums as one sum. Origin
+    chain, footprint, recycled shares and certificates tell who the seller is, and their own amounts would
+    tell their figures; so do ids of papers. They come with the names.
+    """
+    premiums = of.premiums or ()
+    if confirmed:
+        yield from map(_term_line, of.terms)
+        yield from map(premium_line, premiums)
+    else:
+        yield from _sealed_lines(of.terms, sum(each.ueur_per_kg for each in premiums))
+
+
+def premium_line(premium: Premium) -> WaterfallLine:
+    """For buyer and overseers; which stage and country where it is of one."""
+    given = {"stage": premium.stage, "country": premium.country}
+    return WaterfallLine(
+        label=PREMIUM_LABELS[premium.limit],
+        ueur_per_kg=premium.ueur_per_kg,
+        inputs={name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _sealed_lines(terms: tuple[PriceTerm, ...], premium: int) -> tuple[WaterfallLine, ...]:
+    known = [term for term in terms if term.kind not in SUSTAINABILITY_KINDS]
+    lines = [
+        replace(line, evidence=tuple(each for each in line.evidence if each.startswith("input:")))
+        for line in map(_term_line, known)
+    ]
+    return (*lines, WaterfallLine(label="sustainability", ueur_per_kg=sustainability(terms) + premium))
+
+
+def _term_line(term: PriceTerm) -> WaterfallLine:
+    return WaterfallLine(
+        label=term.kind,
+        ueur_per_kg=term.ueur_per_kg,
+        rule=term.rule,
+        reason=term.reason,
+        inputs=term.inputs,
+        evidence=term.evidence,
+    )

@@ -1,0 +1,124 @@
+"""Which events a proof of a match or of a receipt holds whole, which only as a hash: all doors ask here."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.contract_events import AgreementDrafted
+from events.envelope import Fact, Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    RecoveredLotAmended,
+    RecoveredLotListed,
+    RequirementAmended,
+    RequirementPosted,
+    SupplyOfferAmended,
+    SupplyOffered,
+)
+from market.rules.clearing.evidence import derived_id, pair_bytes
+from market.rules.matches import MatchStatus
+
+Part = Literal["order", "plan", "match", "clearing", "decision"]
+"""What an event is to the match: the party's own order, the round's plan, the strike, the round's end, and
+what became of the match."""
+
+OwnOrderFact = (
+    SupplyOffered
+    | SupplyOfferAmended
+    | RecoveredLotListed
+    | RecoveredLotAmended
+    | RequirementPosted
+    | RequirementAmended
+)
+
+
+_ASKED_FOR: Final = re.compile(r".+ [0-9a-f]{64} [0-9a-f]{64}")
+"""The cause of what a request has recorded: its route, hashes of idempotency key and body."""
+
+
+class ProofPart(Struct, frozen=True, kw_only=True):
+    """`whole`: the event's bytes may be shown; else its leaf hash stands for it."""
+
+    part: Part
+    event: Recorded
+    whole: bool
+
+
+def struck_event_id(struck: MatchStruck) -> UUID:
+    """Of the event that recorded a match: it follows from the round's plan and the pair."""
+    pair = pair_bytes(struck.supply, struck.tranche, struck.requirement)
+    return derived_id(struck.plan, f"event/struck/{struck.section}", *pair)
+
+
+def proof_parts(
+    events: Iterable[Recorded], struck: MatchStruck, organisation: UUID, status: MatchStatus
+) -> tuple[ProofPart, ...]:
+    """What of `events` belongs to the match of a party, in lane order.
+
+    An event's bytes hold its salt and every member, so they are shown only where the party may know all of
+    it: its own orders always; the strike, which names the other's order, and the confirmation, which names
+    the other, once both have confirmed. A plan's salt would open the salts of its whole round, and a round's
+    totals tell of others' trades: of these the hash is shown.
+    """
+    found = []
+    for event in events:
+        part = _part(event, struck, organisation)
+        if part is not None:
+            shared = part in ("match", "decision") and status == "confirmed"
+            found.append(ProofPart(part=part, event=event, whole=part == "order" or shared))
+    return tuple(sorted(found, key=lambda each: each.event.position))
+
+
+def _part(event: Recorded, struck: MatchStruck, organisation: UUID) -> Part | None:
+    fact = event.data
+    match fact:
+        case RequirementPosted() | RequirementAmended():
+            own = (fact.organisation, fact.requirement) == (organisation, struck.requirement)
+            return "order" if own else None
+        case SupplyOffered() | SupplyOfferAmended():
+            return "order" if (fact.organisation, fact.offer) == (organisation, struck.supply) else None
+        case RecoveredLotListed() | RecoveredLotAmended():
+            return "order" if (fact.organisation, fact.lot) == (organisation, struck.supply) else None
+        case MatchStruck():
+            return "match" if fact.match == struck.match else None
+        case MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            return "decision" if fact.match == struck.match else None
+        case ClearingPlanned():
+            return "plan" if fact.plan == struck.plan else None
+        case ClearingCompleted():
+            return "clearing" if fact.plan == struck.plan else None
+        case _:
+            return None
+
+
+def has_receipt(event: Recorded, organisation: UUID) -> bool:
+    """Whether a request of the organisation was answered with the event's receipt."""
+    return event.actor == organisation and _ASKED_FOR.fullmatch(event.cause) is not None
+
+
+def shown_to_actor(fact: Fact, organisation: UUID) -> bool:
+    """Whether the organisation whose request recorded a fact may see its bytes.
+
+    Not those of a round or of a match before both have confirmed: see `proof_parts`. Nor what its command did
+    to another's, as when a decline releases the seller's lot.
+    """
+    match fact:
+        case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():
+            return False
+        case MatchStruck() | MatchDeclined() | MatchLapsed():
+            return False
+        case MatchConfirmed() | AgreementDrafted():
+            return organisation in (fact.seller, fact.buyer)
+        case _:
+            owner = getattr(fact, "member", fact)
+            return getattr(owner, "organisation", organisation) == organisation

@@ -1,0 +1,234 @@
+"""The public tape and the anonymised book: no name, no price before a trade, no assay."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    MatchStruck,
+    RuleSetPublished,
+)
+from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
+from events.vocabulary import Commitment, ProductForm, Side
+from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.viewers import (
+    Band,
+    content_band_ppb,
+    mass_band_g,
+    price_band,
+    public_id,
+)
+from market.rules.visibility.content_bands import widened
+from market.rules.visibility.crowd import Crowd, TapeViewer, crowd_of, forms_of, published_forms, shown_to
+
+Action = Literal["posted", "amended", "withdrawn", "expired"]
+OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "public.requirements.v1"]
+
+
+class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
+    """An order without owner, place, price or composition. Grams of basis and ppb of product in bands.
+
+    `content_ppb`: a step of 10 %, wider where few groups of companies are in it.
+    `forecast`: true of supply that is not there yet; else absent.
+    """
+
+    topic: OrderTopic
+    id: str
+    market: UUID
+    action: Action
+    forms: tuple[ProductForm, ...]
+    commitment: Commitment
+    start_month: str
+    end_month: str
+    quantity_basis_g: Band
+    content_ppb: Band | None = None
+    start_year: int | None = None
+    forecast: bool | UnsetType = UNSET
+
+
+class TapeTrade(Struct, frozen=True, kw_only=True, tag="trade"):
+    """A trade in bands: price of the market's tick, quantity, the quarter in which delivery starts.
+
+    `forecast`: true of supply that was not there yet; else absent.
+    """
+
+    topic: Literal["public.trades.v1"] = "public.trades.v1"
+    id: str
+    market: UUID
+    round: int
+    form: ProductForm
+    quantity_basis_g: Band
+    price_ueur_per_kg: Band
+    delivery_quarter: str
+    start_year: int | None = None
+    forecast: bool | UnsetType = UNSET
+
+
+class TapeClearing(Struct, frozen=True, kw_only=True, tag="clearing"):
+    """A round's commitments, without any total from which a price could be told."""
+
+    topic: Literal["public.clearings.v1"] = "public.clearings.v1"
+    market: UUID
+    plan: UUID
+    round: int
+    outcome: Literal["completed", "abandoned"]
+    rule_set_sha256: str | None = None
+    algorithm: str | None = None
+    evidence_sha256: tuple[str, ...] = ()
+    matches_sha256: str | None = None
+    previous_sha256: str | None = None
+    code: str | None = None
+
+
+class TapeRuleSet(Struct, frozen=True, kw_only=True, tag="rule_set"):
+    topic: Literal["public.pricing-rules.v1"] = "public.pricing-rules.v1"
+    market: UUID
+    rule_set: RuleSet
+
+
+TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet
+
+
+def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
+    """The anonymised book: all open orders that may be shown, sorted by public id, which tells nothing."""
+    found: dict[tuple[str, ...], list[tuple[UUID, TapeOrder]]] = {}
+    sides: tuple[Side, ...] = ("seller", "buyer")
+    crowd = crowd_of(book, viewer)
+    for side in sides:
+        forms = published_forms(crowd, book, side)
+        for order in _shown_orders(book, side, viewer):
+            line = _line(order_topic(order), order.order, "posted", order.terms, book.market, forms, viewer)
+            if line is not None:
+                alike = found.setdefault((line.topic, *line.forms), [])
+                alike.append((book.members[order.organisation].group, line))
+    lines = [line for alike in found.values() for line in in_shared_bands(alike, book)]
+    return tuple(sorted(lines, key=lambda line: (line.topic, line.id)))
+
+
+def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> Iterable[TapeOrder]:
+    """Lines of one kind and its forms that are shown together, each with its group, in the same order."""
+    contents = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
+    bands = widened(contents, book.terms.public_organisations_min)
+    for _, line in alike:
+        yield line if line.content_ppb is None else replace(line, content_ppb=bands[line.content_ppb])
+
+
+def order_topic(order: SupplyOrder | RequirementOrder) -> OrderTopic:
+    if isinstance(order, RequirementOrder):
+        return "public.requirements.v1"
+    return "public.supply-offers.v1" if order.kind == "offer" else "public.recovered-lots.v1"
+
+
+def order_line(
+    topic: OrderTopic,
+    order: UUID,
+    action: Action,
+    terms: SupplyTerms | RequirementTerms,
+    book: Book,
+    crowd: Crowd,
+    viewer: TapeViewer,
+) -> TapeOrder | None:
+    """None when none of the order's forms is published, or when it is shown to other initiatives only."""
+    side: Side = "seller" if isinstance(terms, SupplyTerms) else "buyer"
+    return _line(topic, order, action, terms, book.market, published_forms(crowd, book, side), viewer)
+
+
+def _line(
+    topic: OrderTopic,
+    order: UUID,
+    action: Action,
+    terms: SupplyTerms | RequirementTerms,
+    market: UUID,
+    forms: frozenset[ProductForm],
+    viewer: TapeViewer,
+) -> TapeOrder | None:
+    shown = tuple(form for form in forms_of(terms) if form in forms)
+    if not shown or not shown_to(terms, viewer):
+        return None
+    ahead: bool | UnsetType = UNSET
+    if isinstance(terms, SupplyTerms):
+        starts = min(tranche.window.start for tranche in terms.tranches)
+        ends = max(tranche.window.end for tranche in terms.tranches)
+        content = content_band_ppb(terms.basis_g, terms.net_wet_g)
+        ahead = UNSET if terms.forecast is UNSET else True
+    else:
+        starts, ends, content = terms.window.start, terms.window.end, None
+    return TapeOrder(
+        topic=topic,
+        id=public_id(viewer.key, topic, order),
+        market=market,
+        action=action,
+        forms=shown,
+        commitment=terms.commitment,
+        start_month=f"{starts.year:04}-{starts.month:02}",
+        end_month=f"{ends.year:04}-{ends.month:02}",
+        quantity_basis_g=mass_band_g(terms.basis_g),
+        content_ppb=content,
+        start_year=None if terms.term is None else terms.term.start_year,
+        forecast=ahead,
+    )
+
+
+def trade_line(book: Book, crowd: Crowd, struck: MatchStruck, viewer: TapeViewer) -> TapeTrade | None:
+    """`book` and `crowd` stand before the fact: both sides of the form have to be published and both
+    orders shown."""
+    supply, requirement = book.supplies[struck.supply], book.requirements[struck.requirement]
+    sellers = published_forms(crowd, book, "seller", with_held=True)
+    published = sellers & published_forms(crowd, book, "buyer", with_held=True)
+    shown = shown_to(supply.terms, viewer) and shown_to(requirement.terms, viewer)
+    if struck.form not in published or not shown:
+        return None
+    start = struck.delivery.start
+    return TapeTrade(
+        id=public_id(viewer.key, "public.trades.v1", struck.match),
+        market=struck.market,
+        round=struck.round,
+        form=struck.form,
+        quantity_basis_g=mass_band_g(struck.quantity_basis_g),
+        price_ueur_per_kg=price_band(struck.price_ueur_per_kg, book.terms.tick_ueur_per_kg),
+        delivery_quarter=f"{start.year}-Q{(start.month + 2) // 3}",
+        start_year=None if supply.terms.term is None else supply.terms.term.start_year,
+        forecast=UNSET if struck.forecast is UNSET else True,
+    )
+
+
+def completed_line(fact: ClearingCompleted) -> TapeClearing:
+    return TapeClearing(
+        market=fact.market,
+        plan=fact.plan,
+        round=fact.round,
+        outcome="completed",
+        rule_set_sha256=fact.rule_set_sha256,
+        algorithm=fact.algorithm,
+        evidence_sha256=fact.evidence_sha256,
+        matches_sha256=fact.matches_sha256,
+        previous_sha256=fact.previous_sha256,
+    )
+
+
+def abandoned_line(fact: ClearingAbandoned) -> TapeClearing:
+    return TapeClearing(
+        market=fact.market, plan=fact.plan, round=fact.round, outcome="abandoned", code=fact.code
+    )
+
+
+def rule_set_line(fact: RuleSetPublished) -> TapeRuleSet:
+    return TapeRuleSet(market=fact.market, rule_set=fact.rule_set)
+
+
+def _shown_orders(book: Book, side: Side, viewer: TapeViewer) -> Iterable[SupplyOrder | RequirementOrder]:
+    orders: Iterable[SupplyOrder | RequirementOrder] = (
+        book.supplies.values() if side == "seller" else book.requirements.values()
+    )
+    return [
+        order
+        for order in orders
+        if order.available_g > 0
+        and order.organisation not in book.suspended
+        and shown_to(order.terms, viewer)
+    ]

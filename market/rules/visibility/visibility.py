@@ -1,0 +1,374 @@
+"""What a viewer may see of a fact, an order, an explanation, a candidate list. All doors ask only here."""
+
+from typing import Literal, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingEvidence,
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchAnswered,
+    MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
+    MatchStruck,
+    MemberAdmitted,
+    MemberChanged,
+    MemberSuspended,
+    QuoteAsked,
+    RecoveredLotAmended,
+    RecoveredLotExpired,
+    RecoveredLotGraded,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementExpired,
+    RequirementPosted,
+    RequirementWithdrawn,
+    RuleSetPublished,
+    RuleSetRehearsed,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferExpired,
+    SupplyOfferWithdrawn,
+)
+from events.vocabulary import MassG, Side
+from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
+from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.viewers import (
+    AuditorViewer,
+    InitiativeViewer,
+    OperatorViewer,
+    OrganisationViewer,
+    PublicViewer,
+    Viewer,
+)
+from market.rules.visibility.audience import concerns, market_audience
+from market.rules.visibility.crowd import Crowd, crowd_of
+from market.rules.visibility.explanations import Candidates, MatchExplanation, Verdict, price_standing
+from market.rules.visibility.facts import MarketFact
+from market.rules.visibility.own_round import OwnOrderInRound, OwnQuote, own_order_in_round, own_quote
+from market.rules.visibility.own_side import (
+    OwnCandidates,
+    OwnExplanation,
+    own_candidates,
+    own_explanation,
+    own_match,
+)
+from market.rules.visibility.quotes import Quote
+from market.rules.visibility.standings import OrderInRound
+from market.rules.visibility.tape import abandoned_line, completed_line, rule_set_line
+from market.rules.visibility.taping import on_tape, supply_of
+
+
+class SealedOrder(Struct, frozen=True, kw_only=True):
+    """An order that no cut has taken yet, as an operator sees it: whose, how much, no price and no terms."""
+
+    market: UUID
+    order: UUID
+    organisation: UUID
+    basis_g: MassG
+
+
+class SealedQuote(Struct, frozen=True, kw_only=True):
+    """A question about a round as an operator sees it: whose, not of which order at which price."""
+
+    market: UUID
+    quote: UUID
+    organisation: UUID
+    round: int
+
+
+class OwnOutcome(Struct, frozen=True, kw_only=True):
+    """How a match ended without a trade, as one side has it."""
+
+    side: Side
+    market: UUID
+    match: UUID
+    own_order: UUID
+    outcome: Literal["declined", "lapsed"]
+    by: tuple[Side, ...]
+    reasons: tuple[str, ...] = ()
+
+
+def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None = None) -> Struct | None:
+    """What `viewer` may see of a fact of the market stream; None: nothing. ValueError for other streams.
+
+    `book` is the fact's market BEFORE the event is folded: it says whose orders are meant, and `crowd` how
+    many stand behind a form for this viewer; without one it is counted anew. Only MarketOpened has no book.
+    Auditors see the fact itself.
+    """
+    if event.stream != "market":
+        raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
+    fact: MarketFact = event.data  # type: ignore[assignment]
+    if isinstance(viewer, AuditorViewer):
+        return fact
+    if book is None or isinstance(fact, MarketOpened):
+        return None if isinstance(viewer, PublicViewer | InitiativeViewer) else fact
+    match viewer:
+        case PublicViewer() | InitiativeViewer():
+            return on_tape(fact, viewer, book, crowd_of(book, viewer) if crowd is None else crowd)
+        case OrganisationViewer():
+            return _for_organisation(fact, viewer.organisation, book)
+        case OperatorViewer():
+            return _for_operator(fact, event.position, viewer, book)
+        case _:
+            assert_never(viewer)
+
+
+def see_order(
+    order: SupplyOrder | RequirementOrder, viewer: Viewer
+) -> SupplyOrder | RequirementOrder | SealedOrder | None:
+    """Owner and auditors see an order whole, operators once a cut has taken it, the public never."""
+    match viewer:
+        case AuditorViewer():
+            return order
+        case OrganisationViewer():
+            return order if order.organisation == viewer.organisation else None
+        case OperatorViewer():
+            return order if order.rank <= viewer.cut else _sealed(order)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_book(book: Book, viewer: AuditorViewer | OperatorViewer) -> Book:
+    """An auditor sees a book whole, an operator without orders that no cut has taken and without answers."""
+    if isinstance(viewer, AuditorViewer):
+        return book
+    return replace(
+        book,
+        supplies={key: order for key, order in book.supplies.items() if order.rank <= viewer.cut},
+        requirements={key: order for key, order in book.requirements.items() if order.rank <= viewer.cut},
+        matches={
+            match: OpenMatch(struck=found.struck, seller=found.seller, buyer=found.buyer)
+            for match, found in book.matches.items()
+        },
+    )
+
+
+def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation | OwnExplanation | None:
+    """A party sees its own side, operators and auditors the whole, nobody else anything."""
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return explanation
+        case OrganisationViewer():
+            return own_explanation(explanation, viewer.organisation)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCandidates | None:
+    """The owner sees counts and how the newest round left it, an auditor all, an operator values and figures
+    only of what a cut has taken."""
+    match viewer:
+        case AuditorViewer():
+            return candidates
+        case OperatorViewer():
+            return _within_cut(candidates, viewer.cut)
+        case OrganisationViewer():
+            return own_candidates(candidates, viewer.organisation, viewer.cut)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_order_in_round(of: OrderInRound, viewer: Viewer) -> OrderInRound | OwnOrderInRound | None:
+    """The owner sees its own side, operators and auditors the whole: a completed round took all of it."""
+    match viewer:
+        case AuditorViewer() | OperatorViewer():
+            return of
+        case OrganisationViewer():
+            return own_order_in_round(of, viewer.organisation)
+        case PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def see_quote(of: Quote, viewer: Viewer) -> OwnQuote | None:
+    """Only who asked gets an answer, and in bands: nobody is shown how an order would have done exactly."""
+    match viewer:
+        case OrganisationViewer():
+            return own_quote(of, viewer.organisation)
+        case AuditorViewer() | OperatorViewer() | PublicViewer() | InitiativeViewer():
+            return None
+        case _:
+            assert_never(viewer)
+
+
+def _within_cut(candidates: Candidates, cut: int) -> Candidates:
+    if candidates.rank > cut:
+        cut = 0
+    verdicts = tuple(
+        verdict if verdict.counter_rank <= cut else _sealed_verdict(verdict)
+        for verdict in candidates.verdicts
+    )
+    standing = candidates.standing
+    if standing in ("all_dearer", "in_the_money"):
+        standing = price_standing(verdicts)
+    return replace(candidates, verdicts=verdicts, standing=standing)
+
+
+def _sealed_verdict(verdict: Verdict) -> Verdict:
+    reasons = tuple(Ineligibility(code=reason.code, subject=reason.subject) for reason in verdict.reasons)
+    return replace(verdict, reasons=reasons, value_ueur_per_kg=None, gap_bands=None)
+
+
+def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struct | None:
+    """Public facts as on the tape, a match from the organisation's own side, its own facts whole."""
+    if not concerns(market_audience(fact, book), organisation):
+        return None
+    match fact:
+        case RuleSetPublished():
+            return rule_set_line(fact)
+        case ClearingCompleted():
+            return completed_line(fact)
+        case ClearingAbandoned():
+            return abandoned_line(fact)
+        case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
+            return _match_for(fact, organisation, book)
+        case ClearingEvidence() | RuleSetRehearsed():
+            return None
+        case (
+            MarketOpened()
+            | MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | ClearingPlanned()
+            | MatchAnswered()
+            | SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | RequirementPosted()
+            | RequirementAmended()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | QuoteAsked()
+        ):
+            return fact
+        case _:
+            assert_never(fact)
+
+
+def _match_for(
+    fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed, organisation: UUID, book: Book
+) -> Struct:
+    if isinstance(fact, MatchStruck):
+        seller, buyer = (
+            book.supplies[fact.supply].organisation,
+            book.requirements[fact.requirement].organisation,
+        )
+    else:
+        seller, buyer = book.matches[fact.match].seller, book.matches[fact.match].buyer
+    side: Side = "seller" if organisation == seller else "buyer"
+    counterparty = buyer if side == "seller" else seller
+    match fact:
+        case MatchStruck():
+            return own_match(fact, side, confirmed=False, counterparty=counterparty)
+        case MatchConfirmed():
+            return fact
+        case MatchDeclined():
+            return OwnOutcome(
+                side=side,
+                market=fact.market,
+                match=fact.match,
+                own_order=fact.supply if side == "seller" else fact.requirement,
+                outcome="declined",
+                by=fact.declined_by,
+                reasons=fact.reasons,
+            )
+        case MatchLapsed():
+            return OwnOutcome(
+                side=side,
+                market=fact.market,
+                match=fact.match,
+                own_order=fact.supply if side == "seller" else fact.requirement,
+                outcome="lapsed",
+                by=fact.silent,
+            )
+        case _:
+            assert_never(fact)
+
+
+def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book: Book) -> Struct | None:
+    """Everything but what is sealed: prices of orders that no cut has taken, and answers to open matches."""
+    match fact:
+        case MatchAnswered():
+            return None
+        case SupplyOffered() | SupplyOfferAmended() | RecoveredLotListed() | RecoveredLotAmended():
+            if position <= viewer.cut:
+                return fact
+            return SealedOrder(
+                market=book.market,
+                order=supply_of(fact),
+                organisation=fact.organisation,
+                basis_g=fact.terms.basis_g,
+            )
+        case RequirementPosted() | RequirementAmended():
+            if position <= viewer.cut:
+                return fact
+            return SealedOrder(
+                market=book.market,
+                order=fact.requirement,
+                organisation=fact.organisation,
+                basis_g=fact.terms.basis_g,
+            )
+        case QuoteAsked():
+            return SealedQuote(
+                market=fact.market, quote=fact.quote, organisation=fact.organisation, round=fact.round
+            )
+        case (
+            MarketOpened()
+            | MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | RuleSetPublished()
+            | RuleSetRehearsed()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotGraded()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | ClearingPlanned()
+            | ClearingEvidence()
+            | ClearingCompleted()
+            | ClearingAbandoned()
+            | MatchStruck()
+            | MatchConfirmed()
+            | MatchDeclined()
+            | MatchLapsed()
+        ):
+            return fact
+        case _:
+            assert_never(fact)
+
+
+def _sealed(order: SupplyOrder | RequirementOrder) -> SealedOrder:
+    return SealedOrder(
+        market=order.market,
+        order=order.order,
+        organisation=order.organisation,
+        basis_g=order.terms.basis_g,
+    )
