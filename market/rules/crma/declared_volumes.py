@@ -166,11 +166,6 @@ def masses_mg(terms: VolumeTerms) -> dict[str, int]:
     return {mass.element: mass.contained_mg for mass in terms.masses}
 
 
-def alike(terms: VolumeTerms, other: VolumeTerms) -> bool:
-    """Whether one may be the other said again: by the same reference, or on the same document."""
-    return terms.reference == other.reference or terms.document.sha256 == other.document.sha256
-
-
 def _decision(state: VolumeState, organisation: UUID, volume: UUID, fact: Fact) -> Decision:
     """In the lane of the organisation: nobody else declares for it meanwhile."""
     lane = lane_of(str(organisation), state.lanes)
