@@ -314,14 +314,12 @@ async def read_map(call: Call[Nothing, PeriodQuery]) -> Answer:
         _check_size(len(lots), MAPPED_LOTS_MAX)
         known = await load_several(connection, [each.passport for each in lots if each.passport is not None])
         names = await store.load_organisations(connection, sorted({own, *(each.seller for each in lots)}))
-        declared = await _load_declared(connection, market, since, until, own, rules)
+        stated = await _load_declared(connection, market, since, until, own, rules)
+    declared = [(volume, lot) for volume, lot in stated if _bought(lot, own)]
     _check_size(len(lots) + len(declared), MAPPED_LOTS_MAX)
-    bought = [_lot(each, known, {of: Party.of(name) for of, name in names.items()}, rules) for each in lots]
-    bought += [
-        Bought(taken=lot, source="declaration", reference=volume.volume)
-        for volume, lot in declared
-        if _bought(lot, own)
-    ]
+    parties = {of: Party.of(name) for of, name in names.items()}
+    bought = [_lot(each, known, parties, rules) for each in lots]
+    bought += [Bought(taken=lot, source="declaration", reference=volume.volume) for volume, lot in declared]
     terms = {volume.volume: volume.terms for volume, _ in declared}
     view = SupplierMapView(
         organisation=to_text("org", own),
