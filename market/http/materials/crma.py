@@ -133,8 +133,8 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         if not banded:
             taken += [lot for _, lot in await _load_declared(connection, market, since, until, own, rules)]
         least = await store.organisations_min(connection, market) or PUBLIC_MIN
-        stock = [] if banded else await store.load_stock(connection, own)
-        holders = await _parties(connection, {each.holder for each in stock})
+        stock = None if banded or market is not None else await store.load_stock(connection, own)
+        holders = await _parties(connection, {each.holder for each in stock or ()})
     counted = consumed(taken, rules) if own is None else [each for each in taken if _bought(each, own)]
     who = viewer(call) if own is None else OrganisationViewer(organisation=own)
     seen = see_shares(shares(counted, rules), who, query.counted, least, own)
@@ -152,7 +152,9 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         return answer(call, view, banded_sheet(view), query.format)
     whole = SharesView(
         elements=tuple(ElementView.of(each) for each in seen if isinstance(each, ElementShares)),
-        cover=tuple(map(CoverView.of, _cover(stock, holders, taken, rules, (until - since).days, own))),
+        cover=None
+        if stock is None
+        else tuple(map(CoverView.of, _cover(stock, holders, taken, rules, (until - since).days, own))),
         **head,
     )
     return answer(call, whole, shares_sheet(whole), query.format)
