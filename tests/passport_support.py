@@ -280,7 +280,7 @@ class Ledger:
                 each
                 for each in others
                 if each.terms.reference == terms.reference
-                or each.terms.document.sha256 == terms.document.sha256
+                or (each.terms.document.sha256, each.terms.quarter) == (terms.document.sha256, terms.quarter)
             ),
             of_quarter=sum(each.terms.quarter == terms.quarter for each in standing),
         )

@@ -55,8 +55,8 @@ class DeclaredVolume(Struct, frozen=True, kw_only=True):
 
 
 class VolumeState(Struct, frozen=True, kw_only=True):
-    """`others` of the organisation that stand, by the same reference or on the same document; `of_quarter`:
-    how many of them and the rest there are in the quarter that is stated.
+    """`others` of the organisation that stand, by the same reference or of the quarter on the same document;
+    `of_quarter`: how many of them and the rest there are in the quarter that is stated.
 
     `lot_mg`: what the lot of the passport that is named holds at most; None: there is no such passport that
     the caller has to do with. `traded_mg`: what of the goods that are named the caller has traded here.
