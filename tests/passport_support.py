@@ -276,7 +276,12 @@ class Ledger:
         return VolumeState(
             lanes=LANES,
             volume=known,
-            others=tuple(each for each in others if declared_volumes.alike(each.terms, terms)),
+            others=tuple(
+                each
+                for each in others
+                if each.terms.reference == terms.reference
+                or (each.terms.document.sha256, each.terms.quarter) == (terms.document.sha256, terms.quarter)
+            ),
             of_quarter=sum(each.terms.quarter == terms.quarter for each in standing),
         )
 

@@ -110,8 +110,14 @@ class MaterialShelf:
         """As `store.declared_volumes.load_alike`."""
         rows = self._file.execute(
             "select body from volume where organisation = ? and not withdrawn and volume <> ?"
-            " and (reference = ? or document = ?) order by volume",
-            (organisation.bytes, volume.bytes, terms.reference, terms.document.sha256),
+            " and (reference = ? or document = ? and quarter = ?) order by volume",
+            (
+                organisation.bytes,
+                volume.bytes,
+                terms.reference,
+                terms.document.sha256,
+                terms.quarter.isoformat(),
+            ),
         )
         count = self._one(
             "select count(*) from volume where organisation = ? and quarter = ? and not withdrawn",

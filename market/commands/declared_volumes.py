@@ -16,9 +16,9 @@ from market.commands.material_steps import Asked, MaterialStep
 from market.rules.crma import declared_volumes as rules
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
 from market.rules.crma.shares import delivered_masses, masses
-from market.rules.crma.volume_content import QUARTER_MONTHS
 from market.rules.element_masses import contained, in_mg
 from market.rules.quantities import product_g
+from market.rules.twins.capacities import quarter_of, quarter_start
 from market.store import crma, declared_volumes, passports
 
 TRADED_MONTHS: Final = 12
@@ -82,7 +82,8 @@ async def _traded(connection: Connection, caller: Caller, terms: VolumeTerms) ->
     if terms.lot_number is None and terms.passport is None:
         return {}
     own, elements = caller.organisation, [mass.element for mass in terms.masses]
-    since, until = months_later(terms.quarter, -TRADED_MONTHS), months_later(terms.quarter, QUARTER_MONTHS)
+    since = months_later(terms.quarter, -TRADED_MONTHS)
+    until = quarter_start(quarter_of(terms.quarter) + 1).date()
 
     def named(seller: UUID, buyer: UUID, lot_number: str | None, passport: UUID | None) -> bool:
         side = buyer if terms.direction == "bought" else seller

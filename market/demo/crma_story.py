@@ -3,13 +3,12 @@
 from datetime import date
 from decimal import Decimal
 
-from contracts.rules.days import months_later
 from market.demo import printing
 from market.demo.door import hold
 from market.demo.run import Traded
 from market.demo.supplies import Body
+from market.rules.twins.capacities import quarter_of, quarter_start
 
-QUARTER_MONTHS = 3
 DECLARED_KG = "15000.000"
 
 
@@ -17,8 +16,8 @@ async def tell(traded: Traded, buyer: str) -> None:
     """RefusedError when the door refuses the declaration."""
     door = traded.stage.players[buyer].door
     today = traded.calendar.today.date()
-    quarter = date(today.year, today.month - (today.month - 1) % QUARTER_MONTHS, 1)
-    path = f"/v1/crma/shares?since={quarter}&until={months_later(quarter, QUARTER_MONTHS)}"
+    quarter, following = (quarter_start(quarter_of(today) + later).date() for later in (0, 1))
+    path = f"/v1/crma/shares?since={quarter}&until={following}"
     before = _neodymium(await door.get(path))
     await door.post("/v1/crma/declared-volumes", _bought_elsewhere(quarter, today))
     after = _neodymium(await door.get(path))

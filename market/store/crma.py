@@ -107,12 +107,14 @@ select passport from passport where holder = $1 and status = 'live' order by pas
 READ_ALL_HELD = "select passport from passport where status = 'live' order by passport limit $1"
 
 
-async def load_stock(connection: Connection, holder: UUID | None) -> list[Passport]:
-    """Live lots that `holder` has, of everybody for None; at most one more than LOTS_MAX."""
+async def load_stock(connection: Connection, holder: UUID | None) -> list[Passport] | None:
+    """Live lots that `holder` has, of everybody for None. None: they are more than LOTS_MAX."""
     if holder is None:
         rows = await connection.fetch(READ_ALL_HELD, LOTS_MAX + 1)
     else:
         rows = await connection.fetch(READ_HELD, holder, LOTS_MAX + 1)
+    if len(rows) > LOTS_MAX:
+        return None
     return list((await passports.load_several(connection, [row["passport"] for row in rows])).values())
 
 

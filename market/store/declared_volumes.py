@@ -95,13 +95,13 @@ async def load_volume(connection: Connection, volume: UUID, lane: int | None = N
     return None if body is None else _volumes.decode(body)
 
 
-# One branch for each index. What is of both comes once.
+# One branch for each index. What is of both comes once. A reference stands once, a quarter has a limit.
 READ_ALIKE = """
 (select volume, body from declared_volume
 where organisation = $1 and reference = $2 and status = 'standing' and volume <> $4)
 union
 (select volume, body from declared_volume
-where organisation = $1 and document = $3 and status = 'standing' and volume <> $4)
+where organisation = $1 and document = $3 and quarter = $5 and status = 'standing' and volume <> $4)
 order by volume
 """
 COUNT_QUARTER = """
@@ -112,9 +112,11 @@ select count(*) from declared_volume where organisation = $1 and quarter = $2 an
 async def load_alike(
     connection: Connection, organisation: UUID, volume: UUID, terms: VolumeTerms
 ) -> tuple[tuple[DeclaredVolume, ...], int]:
-    """Others of the organisation that stand, by this reference or on this document; and how many there are of
-    the quarter. Under the organisation's lane, in which all of them are."""
-    rows = await connection.fetch(READ_ALIKE, organisation, terms.reference, terms.document.sha256, volume)
+    """Others of the organisation that stand, by this reference or of the quarter on this document; and how
+    many there are of the quarter. Under the organisation's lane, in which all of them are."""
+    rows = await connection.fetch(
+        READ_ALIKE, organisation, terms.reference, terms.document.sha256, volume, terms.quarter
+    )
     of_quarter: int = await connection.fetchval(COUNT_QUARTER, organisation, terms.quarter)
     return tuple(_volumes.decode(row["body"]) for row in rows), of_quarter
 

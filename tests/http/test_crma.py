@@ -12,6 +12,7 @@ from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
 from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
 from market.rules.passports.passports import IssuePassport
+from market.store import crma
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, issued
 from tests.market_support import Firm
@@ -166,6 +167,9 @@ async def test_a_passport_goes_before_the_order_without_its_sites(
     assert [("Dy", "", "100.000"), ("Nd", "", "2800.000"), ("Pr", "", "700.000")] == [
         (row["element"], row["stage"], row["stock_kg"]) for row in table
     ]
+    with pytest.MonkeyPatch.context() as limited:
+        limited.setattr(crma, "LOTS_MAX", 0)
+        assert None is (await get(shop, SHARES, seller)).json()["cover"]
     await traded(shop, seller, passport, origin=MINED_AND_REFINED[:1])
     assert {"100"} == {
         each["documented_percent"] for each in (await get(shop, SHARES, buyer)).json()["elements"]

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from market.http.materials import crma
 from market.http.materials.declared_volumes import EXAMPLE, PATH
 from market.http.wire.ids import to_text
 from market.http.wire.sheets import FILLS
@@ -241,8 +242,9 @@ async def test_the_monitor_tells_traded_declared_and_both(shop: Shop, buyer: Fir
         (f"{SHARES}?until=2026-01-01", buyer, "trader", None),
         (SHARES, seller, "trader", None),
     ):
-        elements = (await get(shop, path, by, role)).json()["elements"]
-        assert [declared] == ([each["declared_kg"] for each in elements][:1] or [None]), path
+        whole = (await get(shop, path, by, role)).json()
+        assert [declared] == ([each["declared_kg"] for each in whole["elements"]][:1] or [None]), path
+        assert ("market" in path) == (whole["cover"] is None), path
     banded = await get(shop, f"{SHARES}?of=union", seller)
     assert [] == banded.json()["bands"]
 
@@ -257,6 +259,12 @@ async def test_the_monitor_tells_traded_declared_and_both(shop: Shop, buyer: Fir
         texts = [each.text for each in plot.iter(f"{svg}text")]
         assert {FILLS["inside"], FILLS["inside_declared"]} <= fills
         assert "declared" in texts
+    sold = EXAMPLE["document"] | {"sha256": "ab" * 32}
+    await declare(shop, buyer, direction="sold", reference="SOLD", document=sold)
+    with pytest.MonkeyPatch.context() as limited:
+        for most, status in ((2, 200), (1, 422)):
+            limited.setattr(crma, "MAPPED_LOTS_MAX", most)
+            assert status == (await get(shop, MAP, buyer)).status_code
     told = (await get(shop, MAP, buyer)).json()["stages"]
     assert [
         ("Nd", "extraction", "AU", False),

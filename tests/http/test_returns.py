@@ -90,6 +90,7 @@ async def test_all_that_is_wrong_is_told_at_once(shop: Shop) -> None:
     assert [
         *(("unknown", f"/magnets/0/elements/{index}") for index in range(3)),
         ("unknown", "/route"),
+        *(("duplicate_entry", f"/magnets/0/elements/{index}") for index in (1, 2)),
         ("shares_above_magnet", "/magnets/0/elements"),
         ("forecast_before_placed", "/first"),
     ] == [(each["code"], each["pointer"]) for each in told]

@@ -195,7 +195,7 @@ def test_what_keeps_a_volume_from_being_declared(terms: VolumeTerms, expected: A
         (
             declared(),
             {"of_quarter": VOLUMES_OF_QUARTER_MAX},
-            "An organisation declares 200 volumes a quarter at most, and of 2026-01-01 there are so many.",
+            "200 volumes of 2026-01-01 stand, as many as may: withdraw one, or correct one to hold more.",
         ),
     ],
 )

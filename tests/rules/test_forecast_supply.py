@@ -194,6 +194,34 @@ def test_units_of_both_orders_count_once_and_a_twin_names_the_product() -> None:
     assert ["forecast_shared"] == [each.code for each in shared_refusals(terms, "ndpr", named.ahead, None)]
 
 
+def test_an_order_that_names_more_units_makes_no_room_for_the_others() -> None:
+    """5,600 kg of what 400,000 units give, a little of ten times as many: of the 400,000 no more is left."""
+    wide = tuple(PlacedUnits(year=2025 - n, quarter=4, units=400_000) for n in range(9))
+    wider = replace(RETURNED, placed=(*wide, *RETURNED.placed))
+    little = replace(OTHER_ORDER.terms, forecast=wider, net_wet_g=TONNE_G)
+    bridge = replace(OTHER_ORDER, order=numbered(78), terms=little)
+    told = shared_refusals(OTHER_ORDER.terms, "ndpr", (Claim(order=OTHER_ORDER), Claim(order=bridge)), None)
+    assert [("5600.000 kg", "5600.000 kg")] == [
+        (each.figures["others"], each.figures["offered"]) for each in told
+    ]
+    assert [] == list(shared_refusals(OTHER_ORDER.terms, "ndpr", (Claim(order=bridge),), None))
+
+
+def test_orders_that_share_units_with_a_third_are_held_together_with_it() -> None:
+    """A rests on old units, C on new ones, B on both: each pair has room, all three offer more than comes."""
+    older = PlacedUnits(year=2025, quarter=4, units=440_000)
+    old, both = (
+        Claim(
+            order=replace(
+                OTHER_ORDER, terms=replace(OTHER_ORDER.terms, forecast=replace(RETURNED, placed=placed))
+            )
+        )
+        for placed in ((older,), (older, *RETURNED.placed))
+    )
+    for known, codes in (((old,), []), ((both,), []), ((old, both), ["forecast_shared"])):
+        assert codes == [each.code for each in shared_refusals(OTHER_ORDER.terms, "ndpr", known, None)]
+
+
 def test_an_order_that_offers_no_more_keeps_what_it_has() -> None:
     terms = OTHER_ORDER.terms
     others = (Claim(order=OTHER_ORDER),)

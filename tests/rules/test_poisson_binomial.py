@@ -112,7 +112,7 @@ def test_many_cohorts_are_exact_below_the_bound_and_within_one_unit_above(seed: 
 
 
 def test_millions_of_units_are_normal() -> None:
-    """60 cohorts of a million each: mean and variance by hand, quantiles to 10^-4 of a deviation."""
+    """60 cohorts of a million each: mean and variance by hand, quantiles to a unit and 10^-3 deviations."""
     cohorts = [Cohort(10**6, (number + 1) * SCALE // 10_000) for number in range(60)]
     mean = sum(float(n) * p / SCALE for n, p in cohorts)
     deviation = variance(cohorts) ** 0.5

@@ -444,7 +444,7 @@ def volumes_of(
         (declared_volumes.READ_COUNTED, (quarter, until, own, None, 20_001), {"declared_volume_of_quarter"}),
         (
             declared_volumes.READ_ALIKE,
-            (own, "r0", "d0", volume),
+            (own, "r0", "d0", volume, quarter),
             {"declared_volume_of_reference", "declared_volume_of_document"},
         ),
         (declared_volumes.COUNT_QUARTER, (own, quarter), {"declared_volume_of_quarter"}),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from contracts.rules.days import day_of, midnight, months_later
+from contracts.rules.days import midnight, months_later
 from contracts.store.deliveries import accepted_between
 from events.connections import Connection
 from market import data
@@ -48,6 +48,7 @@ from market.rules.crma.shares import (
 )
 from market.rules.crma.suppliers import Bought, supplier_map
 from market.rules.passport import Passport
+from market.rules.twins.capacities import quarter_of, quarter_start
 from market.rules.twins.dated_rules import DatedRule, read_rules
 from market.rules.viewers import OrganisationViewer
 from market.rules.visibility.crma_visibility import BandedShares, Counted, see_shares
@@ -59,7 +60,6 @@ from market.store.passports import load_several
 TAG: Final = "CRMA"
 MONTHS_MAX: Final = 60
 MONTHS_SHOWN: Final = 12
-QUARTER: Final = 3
 ONE_DAY: Final = timedelta(days=1)
 PUBLIC_MIN: Final = 5
 MAPPED_LOTS_MAX: Final = 500
@@ -133,8 +133,8 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         if not banded:
             taken += [lot for _, lot in await _load_declared(connection, market, since, until, own, rules)]
         least = await store.organisations_min(connection, market) or PUBLIC_MIN
-        stock = [] if banded else await store.load_stock(connection, own)
-        holders = await _parties(connection, {each.holder for each in stock})
+        stock = None if banded or market is not None else await store.load_stock(connection, own)
+        holders = await _parties(connection, {each.holder for each in stock or ()})
     counted = consumed(taken, rules) if own is None else [each for each in taken if _bought(each, own)]
     who = viewer(call) if own is None else OrganisationViewer(organisation=own)
     seen = see_shares(shares(counted, rules), who, query.counted, least, own)
@@ -152,7 +152,9 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         return answer(call, view, banded_sheet(view), query.format)
     whole = SharesView(
         elements=tuple(ElementView.of(each) for each in seen if isinstance(each, ElementShares)),
-        cover=tuple(map(CoverView.of, _cover(stock, holders, taken, rules, (until - since).days, own))),
+        cover=None
+        if stock is None
+        else tuple(map(CoverView.of, _cover(stock, holders, taken, rules, (until - since).days, own))),
         **head,
     )
     return answer(call, whole, shares_sheet(whole), query.format)
@@ -262,14 +264,13 @@ def _check_size(lots: int, lots_max: int) -> None:
 
 def period(query: PeriodQuery, now: datetime, *, finished: bool) -> tuple[date, date]:
     """The first day in and the first day out. DoorError for what are no quarters, or not `finished` ones."""
-    today = day_of(now)
-    this_quarter = date(today.year, today.month - (today.month - 1) % QUARTER, 1)
-    until = query.until or (this_quarter if finished else months_later(this_quarter, QUARTER))
+    this_quarter, next_quarter = (quarter_start(quarter_of(now) + later).date() for later in (0, 1))
+    until = query.until or (this_quarter if finished else next_quarter)
     since = query.since or months_later(until, -MONTHS_SHOWN)
     faults = [
         Fault(code="not_first_of_quarter", detail="name the first day of a quarter", parameter=name)
         for name, day in (("since", since), ("until", until))
-        if day.day != 1 or (day.month - 1) % QUARTER
+        if day != quarter_start(quarter_of(day)).date()
     ]
     if not faults and not since < until <= months_later(since, MONTHS_MAX):
         detail = f"`until` comes after `since`, at most {MONTHS_MAX} months"
@@ -314,14 +315,12 @@ async def read_map(call: Call[Nothing, PeriodQuery]) -> Answer:
         _check_size(len(lots), MAPPED_LOTS_MAX)
         known = await load_several(connection, [each.passport for each in lots if each.passport is not None])
         names = await store.load_organisations(connection, sorted({own, *(each.seller for each in lots)}))
-        declared = await _load_declared(connection, market, since, until, own, rules)
+        stated = await _load_declared(connection, market, since, until, own, rules)
+    declared = [(volume, lot) for volume, lot in stated if _bought(lot, own)]
     _check_size(len(lots) + len(declared), MAPPED_LOTS_MAX)
-    bought = [_lot(each, known, {of: Party.of(name) for of, name in names.items()}, rules) for each in lots]
-    bought += [
-        Bought(taken=lot, source="declaration", reference=volume.volume)
-        for volume, lot in declared
-        if _bought(lot, own)
-    ]
+    parties = {of: Party.of(name) for of, name in names.items()}
+    bought = [_lot(each, known, parties, rules) for each in lots]
+    bought += [Bought(taken=lot, source="declaration", reference=volume.volume) for volume, lot in declared]
     terms = {volume.volume: volume.terms for volume, _ in declared}
     view = SupplierMapView(
         organisation=to_text("org", own),

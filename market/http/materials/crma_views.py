@@ -173,11 +173,12 @@ class PeriodView(Body, frozen=True, kw_only=True):
 
 
 class SharesView(PeriodView, frozen=True, kw_only=True):
-    """`rules_as_of`: the day whose dated rules apply."""
+    """`rules_as_of`: the day whose dated rules apply. `cover` null: of a market, which has a part of the net
+    imports and no stocks of its own, and of more lots in stock than one answer counts."""
 
     rules_as_of: date
     elements: tuple[ElementView, ...]
-    cover: tuple[CoverView, ...]
+    cover: tuple[CoverView, ...] | None
 
 
 class RangeView(Body, frozen=True, kw_only=True):
@@ -237,7 +238,7 @@ class BandedSharesView(PeriodView, frozen=True, kw_only=True):
 
 def shares_sheet(view: SharesView) -> Sheet:
     """Days of cover stand with each stage of an element; of one that nobody consumed, in a row of its own."""
-    cover = {each.element: each for each in view.cover}
+    cover = {each.element: each for each in view.cover or ()}
     stocked = cover.keys() - {element.element for element in view.elements}
     found = [(element, stage) for element in view.elements for stage in element.stages]
     return Sheet(

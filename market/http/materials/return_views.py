@@ -66,9 +66,7 @@ class CountsView(Body, frozen=True, kw_only=True):
     p90_most: int
 
     @classmethod
-    def of(cls, value: Likely | None, each: int = 1) -> Self | None:
-        if value is None:
-            return None
+    def of(cls, value: Likely, each: int = 1) -> Self:
         return cls(**{name: count * each for name, count in value._asdict().items()})
 
 
@@ -92,7 +90,7 @@ class QuantilesView(Body, frozen=True, kw_only=True):
     """`units` taken apart; `reused_units` of them and the `reused_magnets` in these, where a share of reuse
     is stated; `basis_kg` as markets count it. A unit is recycled or reused: never add both."""
 
-    units: CountsView | None
+    units: CountsView
     recovered_kg: dict[str, MassesView]
     basis_kg: dict[MarketBasis, MassesView]
     reused_units: CountsView | None
@@ -101,13 +99,13 @@ class QuantilesView(Body, frozen=True, kw_only=True):
     @classmethod
     def of(cls, value: Chances, pieces: int) -> Self:
         """`pieces`: magnets in one unit."""
-        masses_mg = by_basis(value.recovered_mg, value.reused_mg)
+        masses_mg, reused = by_basis(value.recovered_mg, value.reused_mg), value.reused_units
         return cls(
             units=CountsView.of(value.units),
             recovered_kg={name: MassesView.of(each) for name, each in value.recovered_mg.items()},
             basis_kg={name: MassesView.of(each) for name, each in masses_mg.items()},
-            reused_units=CountsView.of(value.reused_units),
-            reused_magnets=CountsView.of(value.reused_units, pieces),
+            reused_units=None if reused is None else CountsView.of(reused),
+            reused_magnets=None if reused is None else CountsView.of(reused, pieces),
         )
 
 

@@ -9,7 +9,9 @@ from msgspec import Meta, Struct
 
 from events.forecast_terms import ProductMagnet
 from events.fractions import ppb_text
+from events.refusal import Refusal
 from events.vocabulary import ANALYTES, PPB, MarketBasis
+from events.wellformed import duplicate_refusals
 from market import data
 from market.http.materials.product_twins import load_version
 from market.http.materials.return_views import Outlook, PeriodView, QuarterView, ReturnsView, sheet_of
@@ -194,29 +196,32 @@ def _check(body: ReturnsTerms) -> None:
         stated, names = getattr(body, name), [row[name] for row in data.rows(file_name)]
         if stated is not None and stated not in names:
             faults.append(Fault(code="unknown", detail=f"there are {', '.join(names)}", pointer=f"/{name}"))
-    faults += [*_share_faults(body), *_time_faults(body)]
+    faults += [
+        Fault(code=each.code, detail=each.detail(), pointer=each.pointer)
+        for each in (*_magnet_refusals(body), *_time_refusals(body))
+    ]
     if faults:
         title = "This forecast names what is not known, or states what cannot be."
         raise DoorError("inconsistent", title, faults=faults)
 
 
-def _share_faults(body: ReturnsTerms) -> Iterator[Fault]:
+def _magnet_refusals(body: ReturnsTerms) -> Iterator[Refusal]:
     for line, magnet in enumerate(body.magnets):
+        pointer = f"/magnets/{line}/elements"
+        yield from duplicate_refusals(pointer, [each.element for each in magnet.elements])
         share_ppb = sum(each.span.low for each in magnet.elements)
         if share_ppb > PPB:
-            refusal = SharesAboveMagnet(pointer=f"/magnets/{line}/elements", share=ppb_text(share_ppb))
-            yield Fault(code=refusal.code, detail=refusal.detail(), pointer=refusal.pointer)
+            yield SharesAboveMagnet(pointer=pointer, share=ppb_text(share_ppb))
 
 
-def _time_faults(body: ReturnsTerms) -> Iterator[Fault]:
+def _time_refusals(body: ReturnsTerms) -> Iterator[Refusal]:
     """All that is asked for lies before the first unit can come back."""
     sold = [quarter_number(each.quarter) for each in body.placed_on_market if each.units]
     last = quarter_number(body.first) + body.quarters - 1
     if sold and last <= min(sold):
-        refusal = ForecastBeforePlaced(
+        yield ForecastBeforePlaced(
             pointer="/first", quarter=quarter_text(last), placed=quarter_text(min(sold))
         )
-        yield Fault(code=refusal.code, detail=refusal.detail(), pointer=refusal.pointer)
 
 
 async def _product(call: Call[ReturnsTerms, ReturnsQuery]) -> tuple[Life, tuple[ProductMagnet, ...]]:

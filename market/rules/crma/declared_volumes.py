@@ -55,8 +55,8 @@ class DeclaredVolume(Struct, frozen=True, kw_only=True):
 
 
 class VolumeState(Struct, frozen=True, kw_only=True):
-    """`others` of the organisation that stand, by the same reference or on the same document; `of_quarter`:
-    how many of them and the rest there are in the quarter that is stated.
+    """`others` of the organisation that stand, by the same reference or of the quarter on the same document;
+    `of_quarter`: how many of them and the rest there are in the quarter that is stated.
 
     `lot_mg`: what the lot of the passport that is named holds at most; None: there is no such passport that
     the caller has to do with. `traded_mg`: what of the goods that are named the caller has traded here.
@@ -164,11 +164,6 @@ def fold(before: DeclaredVolume | None, event: Recorded, fact: DeclaredVolumeFac
 
 def masses_mg(terms: VolumeTerms) -> dict[str, int]:
     return {mass.element: mass.contained_mg for mass in terms.masses}
-
-
-def alike(terms: VolumeTerms, other: VolumeTerms) -> bool:
-    """Whether one may be the other said again: by the same reference, or on the same document."""
-    return terms.reference == other.reference or terms.document.sha256 == other.document.sha256
 
 
 def _decision(state: VolumeState, organisation: UUID, volume: UUID, fact: Fact) -> Decision:

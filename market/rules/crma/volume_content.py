@@ -22,8 +22,7 @@ from market.rules.crma.volume_defects import (
 from market.rules.element_masses import BALANCED
 from market.rules.refusing.passport_refusals import OriginOverWhole
 from market.rules.refusing.policy_defects import CountryUnknown
-
-QUARTER_MONTHS = 3
+from market.rules.twins.capacities import quarter_of, quarter_start
 
 
 def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
@@ -45,7 +44,7 @@ def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
 
 def _quarter_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
     day = terms.quarter
-    if day.day != 1 or (day.month - 1) % QUARTER_MONTHS:
+    if day != quarter_start(quarter_of(day)).date():
         yield QuarterNotFirstDay(pointer="/quarter", day=day.isoformat())
     if day > now.date():
         yield QuarterNotBegun(pointer="/quarter", day=day.isoformat())

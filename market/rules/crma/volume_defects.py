@@ -40,13 +40,13 @@ class VolumeAboveLot(Refusal):
 
 
 class VolumesOfQuarterUsed(Refusal):
-    """An organisation declares {most} volumes a quarter at most, and of {quarter} there are so many."""
+    """{most} volumes of {quarter} stand, as many as may: withdraw one, or correct one to hold more."""
 
     code = "volumes_of_quarter_used"
 
 
 class QuarterNotFirstDay(Refusal):
-    """{day} is not the first day of a quarter."""
+    """{day} is not the first day of a quarter: name that of January, April, July or October."""
 
     code = "not_first_of_quarter"
 

@@ -4,7 +4,7 @@ Orders of one seller rest on the same units where they are forecast of the same 
 from units placed in a quarter that both name. The product is that of their twin, else its magnets and life.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -27,20 +27,40 @@ def shared_refusals(
 ) -> Iterator[Refusal]:
     """`claims`: of the seller's other orders, in all markets; `before`: as the order stood.
 
-    Where all together pass the figure of all these units at this order's losses: those of the same route, and
-    those of both, since a unit whose magnets are used again is not recycled. An order that rests on the same
-    forecast and offers no more than it did keeps what it has.
+    Where those that rest on this order's units alone pass their figure at this order's losses, or those that
+    rest on units of any that shares some pass the figure of all these: an order that names more units makes
+    no room for the others. An order that rests on the same forecast and offers no more keeps what it has.
     """
     forecast = terms.forecast
     if not isinstance(forecast, ReturnForecast):
         return
     if before is not None and before.forecast == forecast and terms.basis_g <= before.basis_g:
         return
-    others = [
-        (claim, other)
+    alike = [
+        (claim, other, placed)
         for claim in claims
-        if isinstance(other := claim.order.terms.forecast, ReturnForecast) and _same_units(forecast, other)
+        if isinstance(other := claim.order.terms.forecast, ReturnForecast)
+        and _same_product(forecast, other)
+        and (placed := _quarters_placed(other))
     ]
+    own = _quarters_placed(forecast)
+    reached = own.union(*(placed for _, _, placed in alike if not own.isdisjoint(placed)))
+    for named in (own, reached):
+        inside = [(claim, other) for claim, other, placed in alike if placed <= named]
+        refusal = _passed(terms, forecast, basis, inside)
+        if refusal is not None:
+            yield refusal
+            return
+
+
+def _passed(
+    terms: SupplyTerms,
+    forecast: ReturnForecast,
+    basis: MarketBasis,
+    others: Sequence[tuple[Claim, ReturnForecast]],
+) -> Refusal | None:
+    """Held together with those of its route, then of both: a unit whose magnets are used again is not
+    recycled."""
     of_both = 0
     of_route = 0
     for claim, other in others:
@@ -51,7 +71,7 @@ def shared_refusals(
     union = replace(forecast, placed=_placed((forecast, *(other for _, other in others))))
     for rests_on, others_g in ((union, of_route), (_whatever_route(union), of_route + of_both)):
         if others_g and others_g + terms.basis_g > (most_g := returned_g(rests_on, basis)):
-            yield ForecastShared(
+            return ForecastShared(
                 pointer="/net_wet_g",
                 quantile=figure_text(forecast),
                 product=basis if rests_on == union else f"{basis}, recycled magnets among them,",
@@ -60,7 +80,7 @@ def shared_refusals(
                 others=kg_text(others_g),
                 offered=kg_text(terms.basis_g),
             )
-            return
+    return None
 
 
 def _placed(forecasts: Iterable[ReturnForecast]) -> tuple[PlacedUnits, ...]:
@@ -76,19 +96,21 @@ def _placed(forecasts: Iterable[ReturnForecast]) -> tuple[PlacedUnits, ...]:
     )
 
 
-def _same_units(one: ReturnForecast, other: ReturnForecast) -> bool:
+def _same_product(one: ReturnForecast, other: ReturnForecast) -> bool:
+    """In the same quarter."""
     if quarter_in(one) != quarter_in(other):
         return False
     if one.twin is not UNSET and other.twin is not UNSET:
-        same = one.twin.twin == other.twin.twin
-    else:
-        same = (one.magnets, one.scale_micro_years, one.shape_micro) == (
-            other.magnets,
-            other.scale_micro_years,
-            other.shape_micro,
-        )
-    placed = {(each.year, each.quarter) for each in one.placed if each.units}
-    return same and any((each.year, each.quarter) in placed for each in other.placed if each.units)
+        return one.twin.twin == other.twin.twin
+    return (one.magnets, one.scale_micro_years, one.shape_micro) == (
+        other.magnets,
+        other.scale_micro_years,
+        other.shape_micro,
+    )
+
+
+def _quarters_placed(forecast: ReturnForecast) -> frozenset[tuple[int, int]]:
+    return frozenset((each.year, each.quarter) for each in forecast.placed if each.units)
 
 
 def _held_g(claim: Claim, basis: MarketBasis) -> int:

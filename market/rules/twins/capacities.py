@@ -4,7 +4,7 @@ Quarters of calendar years in UTC are numbered year × 4 + 0..3.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 from events.capacity_terms import FacilityCapacity, RampStep
@@ -18,8 +18,8 @@ MONTHS = 3
 RAMPED: frozenset[FacilityStatus | None] = frozenset({"pilot", "planned"})
 
 
-def quarter_of(moment: datetime) -> int:
-    return moment.year * QUARTERS + (moment.month - 1) // MONTHS
+def quarter_of(day: date) -> int:
+    return day.year * QUARTERS + (day.month - 1) // MONTHS
 
 
 def quarter_start(quarter: int) -> datetime:
