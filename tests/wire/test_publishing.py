@@ -101,11 +101,12 @@ async def test_lanes_that_publish_at_once_share_a_batch_and_no_topic_waits_for_a
     topic, missing = f"{topic_prefix}public.trades.v1", f"{topic_prefix}partner.gone.v1"
     await create_topic(kafka_bootstrap, topic, 1)
     writer = TopicWriter(partial(open_producer, kafka_bootstrap))
-    stuck, behind = (asyncio.create_task(writer.publish([message(missing, number)])) for number in (0, 1))
+    stuck = asyncio.create_task(writer.publish([message(missing, 0)]))
     await asyncio.gather(
         *(writer.publish([message(topic, lane * 2), message(topic, lane * 2 + 1)]) for lane in range(9))
     )
     assert not stuck.done()
+    behind = asyncio.create_task(writer.publish([message(missing, 1)]))
     cancelled = asyncio.create_task(writer.publish([message(topic, 18)]))
     waiting = asyncio.create_task(writer.publish([message(topic, 19)]))
     await asyncio.sleep(0)
