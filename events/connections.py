@@ -212,6 +212,7 @@ class SharedProducer:
     def __init__(self, open_producer: Callable[[], Awaitable[Producer]]) -> None:
         self._open = open_producer
         self._opening = asyncio.Lock()
+        self._discarding = asyncio.Lock()
         self._producer: Producer | None = None
 
     async def get(self) -> Producer:
@@ -221,9 +222,11 @@ class SharedProducer:
             return self._producer
 
     async def discard(self, failed: Producer | None) -> None:
-        """The next `get` opens another one; nothing when that has happened already."""
-        if failed is not None and failed is self._producer:
-            await self.close()
+        """The next `get` opens another one. Returns when what failed sends no more, whoever ended it: nothing
+        of it comes behind what is sent again."""
+        async with self._discarding:
+            if failed is not None and failed is self._producer:
+                await self.close()
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None

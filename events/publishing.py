@@ -141,7 +141,7 @@ class TopicWriter:
             try:
                 await self._send(place, [message for waiting in group for message in waiting.messages])
             except asyncio.CancelledError:
-                for waiting in group:
+                for waiting in (*group, *self._waiting.pop(place)):
                     waiting.sent.cancel()
                 raise
             except Exception as error:  # noqa: BLE001  whoever waits is told, whatever it is

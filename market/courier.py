@@ -48,7 +48,7 @@ log = structlog.get_logger("lodestone.webhooks")
 
 LINES_AT_ONCE: Final = 20
 HELD: Final = timedelta(milliseconds=250)
-"""So long the outcome of posts may wait to be stored with that of others: what a crash has posted again."""
+"""Posts begun within it may wait to have their outcome stored together: what a crash has posted again."""
 WAITING_MAX: Final = 64
 AHEAD_POSITIONS_MAX: Final = 1_000
 """So far a place may be ahead of the one that is stored, over lines that were not wanted."""
@@ -111,6 +111,8 @@ class Courier:
                     pause = await self._next()
                 except DATABASE_ERRORS as error:
                     log.warning("webhook_waits", webhook=str(self._id), error=repr(error))
+                    # a transaction that broke off may have been committed
+                    self._places = None
                     pause = RETRY_SECONDS
                 if pause > 0 and not self._ending:
                     with suppress(TimeoutError):

@@ -47,6 +47,12 @@ PARTNER_RECORDS: Final = Counter("lodestone_partner_records", "Records sent to t
 WEBHOOK_POSTS: Final = Counter(
     "lodestone_webhook_posts", "Messages posted to webhooks, by what came of it.", ("outcome",)
 )
+# Shown as 0 from the start: what begins at 1 has not grown for an alert, and a ratio to nothing is nothing.
+for _outcome in ("ClearingCompleted", "ClearingAbandoned"):
+    CLEARINGS.labels(_outcome)
+for _outcome in ("delivered", "failed"):
+    WEBHOOK_POSTS.labels(_outcome)
+
 CHECKPOINTS_REFUSED: Final = Gauge(
     "lodestone_checkpoints_refused", "Lanes whose head the signer refuses to sign."
 )

@@ -1,7 +1,7 @@
-"""PROCESS events → public and partner topics and the feed, through `rules.record_visibility`.
+"""PROCESS events → public and partner topics and the feed, through `rules.visibility`.
 
 The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone,
-and so does the event with which a line leaves (`rules.mixing`, `rules.deal_mixing`), whose time is all that
+and so does the event with which a line leaves (`mixing`, `deal_mixing`), whose time is all that
 it tells of time. What is sent again after a crash is the same bytes, there and on the topics of partners.
 """
 

@@ -1,7 +1,8 @@
 """Pure rules: state, commands, times and ids in; events or refusals out. Nothing else in the market decides.
 
-In the order of reading, each package from what a command or an event meets first to what it rests on. None
-imports one above it; what several of them stand on lies beside them.
+In the order of reading, each package from what a command or an event meets first to what it rests on. Which
+may import which, and none in a circle, says `pyproject.toml`; what several of them stand on, or what asks
+several of them, lies beside them.
 
     orders       offers, lots, requirements; supplies, bids, horizons, materials, value_shares; orders,
                  reservations; rex (routes, steps down), cores (bills of magnets), whole_magnets;

@@ -96,6 +96,24 @@ def test_every_series_of_the_page_on_operations_has_an_alert() -> None:
     }
 
 
+def test_outcomes_that_an_alert_waits_for_are_shown_before_they_come() -> None:
+    shown = {
+        (sample.name, sample.labels["outcome"])
+        for counter in (metrics.CLEARINGS, metrics.WEBHOOK_POSTS)
+        for family in counter.collect()
+        for sample in family.samples
+    }
+    asked = {
+        found
+        for rule in rules()
+        for found in re.findall(
+            r'(lodestone_(?:clearings|webhook_posts)_total){outcome="(\w+)"}', rule["expr"]
+        )
+    }
+    assert 3 == len(asked)
+    assert asked <= shown
+
+
 def test_panels_lie_side_by_side_and_have_their_own_ids() -> None:
     panels = DASHBOARD["panels"]
     assert len(panels) == len({panel["id"] for panel in panels})

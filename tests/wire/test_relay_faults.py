@@ -263,7 +263,9 @@ async def test_one_producer_for_all_is_opened_once_and_replaced_once(kafka_boots
     first = set(await asyncio.gather(*(shared.get() for _ in range(5))))
     assert set(opened) == first
     assert 1 == len(first)
-    await asyncio.gather(*(shared.discard(opened[0]) for _ in range(3)))
+    ending = [asyncio.create_task(shared.discard(opened[0])) for _ in range(3)]
+    await ending[2]
+    assert all(task.done() for task in ending)
     second = await shared.get()
     await shared.discard(opened[0])
     assert second is await shared.get()

@@ -6,7 +6,6 @@ of enough groups of companies on either side wait; then they leave at once, sort
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,8 +14,6 @@ from events.envelope import Recorded
 from market.rules.visibility.crowd import is_crowd
 from market.rules.visibility.deal_tape import GROUPS_MIN, TapeAgreement
 from market.rules.visibility.deals import Deals
-
-HALF: Final = 2
 
 
 class WaitingStep(Struct, frozen=True, kw_only=True):
@@ -50,7 +47,8 @@ def steps_leaving(
     alike.append(waiting)
     told = _mixed(alike)
     if told:
-        mix[kind] = [step for step in alike if step not in told]
+        events = {step.event for step in told}
+        mix[kind] = [step for step in alike if step.event not in events]
     if not mix[kind]:
         del mix[kind]
     return tuple((step.event, step.line) for step in sorted(told, key=lambda step: step.line.id))
@@ -59,17 +57,17 @@ def steps_leaving(
 def _mixed(alike: Sequence[WaitingStep]) -> list[WaitingStep]:
     """Of no group more than half on either side, the oldest of each; none while too few wait."""
     found = list(alike)
-    while len(found) >= GROUPS_MIN:
+    while True:
         sellers = Counter(step.seller for step in found)
         buyers = Counter(step.buyer for step in found)
+        if min(len(sellers), len(buyers)) < GROUPS_MIN:
+            return []
         if is_crowd(sellers.values(), GROUPS_MIN) and is_crowd(buyers.values(), GROUPS_MIN):
             return found
+        # one of these two has more than half
         seller, of_seller = sellers.most_common(1)[0]
         buyer, of_buyer = buyers.most_common(1)[0]
-        if of_seller * HALF > len(found) and of_seller >= of_buyer:
+        if of_seller >= of_buyer:
             found.remove(next(step for step in reversed(found) if step.seller == seller))
-        elif of_buyer * HALF > len(found):
-            found.remove(next(step for step in reversed(found) if step.buyer == buyer))
         else:
-            break
-    return []
+            found.remove(next(step for step in reversed(found) if step.buyer == buyer))
