@@ -38,7 +38,7 @@ async def test_every_request_leaves_one_line(shop: Shop) -> None:
     )
     assert posted.headers["x-request-id"] == first["request_id"]
     assert [True, None] == [line.get("validate_only") for line in (lines[1], lines[0])]
-    assert ["HEAD", "unauthenticated", "not_found"] == [
+    assert ["HEAD", "unauthenticated", "unknown_path"] == [
         lines[2]["method"],
         lines[3]["codes"],
         lines[4]["codes"],

@@ -420,10 +420,10 @@ def test_a_buyer_runs_the_routes_that_condition_and_seller_allow(
 
 
 def test_every_reason_against_a_pair_has_a_sentence() -> None:
-    folder = Path(eligibility.__file__).parent
+    folder = Path(eligibility.__file__).parents[1]
     made = {
         keyword.value.value
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Ineligibility"
         for keyword in node.keywords
