@@ -181,8 +181,9 @@ class Publisher(Generic[T]):
         lines: list[Line] = []
         shown: list[PartnerLine] = []
         for number, event in enumerate(batch.events, 1):
-            shown += partner_lines(event, tape.before(event))
-            lines += self._step(tape, event)
+            before = tape.before(event)
+            shown += partner_lines(event, before)
+            lines += self._passing(tape, event, before)
             if number % STEPS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._unsaved[batch.lane] += len(batch.events)
@@ -203,9 +204,12 @@ class Publisher(Generic[T]):
         self._unsaved[lane] = 0
 
     def _step(self, tape: T, event: Recorded) -> list[Line]:
+        return self._passing(tape, event, tape.before(event))
+
+    def _passing(self, tape: T, event: Recorded, before: Before) -> list[Line]:
         """Bring the tape past the event; the lines that leave with it."""
         lines: list[Line] = []
-        for told, seen in tape.passing(event, tape.before(event), self._viewer):
+        for told, seen in tape.passing(event, before, self._viewer):
             place = f"{seen.topic} {seen.market}"
             tape.sequences[place] = tape.sequences.get(place, 0) + 1
             lines.append(Line(told, seen, tape.sequences[place], event.time))

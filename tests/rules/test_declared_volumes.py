@@ -1,7 +1,9 @@
 """Volumes that were not traded here: what is refused, what counts after a correction, and what the monitor
 makes of trades and declarations together."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from msgspec.structs import replace
 
 from events.callers import Caller
 from events.contract_terms import Evidence
+from events.decision import Decision
+from events.material_events import VolumeWithdrawn
 from events.volume_terms import DeclaredMass, DeclaredOrigin, VolumeTerms
 from market.rules.crma import declared_volumes
 from market.rules.crma.declared import Scope, declared_taken
@@ -220,7 +224,7 @@ def test_other_goods_on_one_document_and_a_whole_lot_are_taken() -> None:
 def test_who_may_declare_and_correct_what() -> None:
     new = declared(reference="INV-9")
     gone = replace(STANDING, withdrawn=True)
-    for refused, expected in (
+    cases: tuple[tuple[Callable[[], Decision], tuple[str, str | None]], ...] = (
         (lambda: declaring(new, READER), ("role_missing", None)),
         (lambda: correcting(new, caller=READER), ("role_missing", None)),
         (lambda: correcting(new, None), ("volume_unknown", None)),
@@ -229,16 +233,15 @@ def test_who_may_declare_and_correct_what() -> None:
         (lambda: correcting(new, gone), ("volume_withdrawn", None)),
         (lambda: correcting(new, corrects=OTHER), ("volume_corrects_other", "/corrects")),
         (lambda: correcting(declared()), ("no_change", None)),
-    ):
-        assert [expected] == blotter(refused)  # type: ignore[arg-type]
+    )
+    for refused, expected in cases:
+        assert [expected] == blotter(refused)
     for known, version, code in ((None, 3, "volume_unknown"), (gone, 3, "volume_withdrawn")):
         argument = WithdrawVolume(
             caller=SELLER_TRADER, volume=VOLUME, expected_version=version, reason="no more"
         )
         state = VolumeState(lanes=LANES, volume=known)
-        assert [(code, None)] == blotter(
-            lambda argument=argument, state=state: declared_volumes.withdraw(state, argument, moment())  # type: ignore[misc]
-        )
+        assert [(code, None)] == blotter(partial(declared_volumes.withdraw, state, argument, moment()))
 
 
 def test_a_fact_that_cannot_follow_is_an_error() -> None:
@@ -250,8 +253,9 @@ def test_a_fact_that_cannot_follow_is_an_error() -> None:
         of.fold(declared_event)
     with pytest.raises(AssertionError, match="withdrawn before"):
         of.fold(withdrawn)
+    assert isinstance(withdrawn.data, VolumeWithdrawn)
     with pytest.raises(LookupError, match="never declared"):
-        declared_volumes.fold(None, withdrawn, withdrawn.data)  # type: ignore[arg-type]
+        declared_volumes.fold(None, withdrawn, withdrawn.data)
 
 
 PARTIES = {each.organisation: each for each in (MINE, REFINER, MAKER, OTHER_MAKER, ABROAD)}

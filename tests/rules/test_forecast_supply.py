@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -354,7 +355,7 @@ def test_a_share_of_reuse_belongs_to_whole_magnets_and_to_nothing_else() -> None
         (REUSE_MARKET, whole_magnets(1, forecast=RETURNED), "reuse_share_missing"),
         (TERMS, in_second_quarter(forecast=REUSED), "forecast_not_of_basis"),
     ):
-        found = blotter(lambda: offers.post(posting(terms=terms), post_supply(draft), moment()))  # noqa: B023
+        found = blotter(partial(offers.post, posting(terms=terms), post_supply(draft), moment()))
         assert [(expected, "/forecast/returns/reuse")] == found
 
 
@@ -435,7 +436,7 @@ def test_nothing_comes_back_before_the_first_sale() -> None:
         early = replace(
             RETURNED, placed=(PlacedUnits(year=2026, quarter=quarter, units=400_000),), quarter=quarter
         )
-        found = refusals(lambda: offers.post(posting(), post_supply(swarf(forecast=early)), moment()))  # noqa: B023
+        found = refusals(partial(offers.post, posting(), post_supply(swarf(forecast=early)), moment()))
         assert (
             f"Nothing comes back in 2026-Q{quarter}: the first units are placed in 2026-Q{quarter}, and "
             "return later."

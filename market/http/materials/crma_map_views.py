@@ -4,10 +4,10 @@ from typing import Final, Self
 
 from events.passport_terms import OriginStage
 from events.vocabulary import MICRO
-from market.http.materials.crma_views import SUM_KG, PeriodView, SumKg
+from market.http.materials.crma_views import PeriodView
 from market.http.wire.ids import FacilityId, OrganisationId, Prefix, to_text
 from market.http.wire.material import Body
-from market.http.wire.numbers import PERCENT, Percent
+from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
 from market.http.wire.sheets import Bar, Kind, Sheet
 from market.rules.crma.suppliers import MappedStage, Source
 

@@ -1,20 +1,18 @@
 """What the door says of shares of consumption: bodies, and the same figures as rows and bars."""
 
 from datetime import date
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 from events.passport_terms import OriginStage
 from events.vocabulary import PPB
 from market.http.wire.ids import MarketId, OrganisationId
 from market.http.wire.material import Body
-from market.http.wire.numbers import PERCENT, DecimalKind, Percent
+from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
 from market.http.wire.sheets import Bar, Kind, Sheet
 from market.rules.crma.shares import Cover, DeclaredPart, ElementShares, StageShare, Verdict
 from market.rules.viewers import Band
 from market.rules.visibility.crma_visibility import BandedShares, BandedStage, Counted
 
-SUM_KG: Final = DecimalKind(unit="kg", digits=12, decimals=6, shown=3, signed=True, example="1700.000")
-SumKg = Annotated[str, SUM_KG.meta()]
 GRAMS_KG: Final = 1_000
 SHARES_NOTE: Final = (
     "Shares of consumption by stage: in the Union, in third countries, and where nobody says. Regulation "

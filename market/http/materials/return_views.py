@@ -6,10 +6,9 @@ from typing import Final, Self
 from msgspec import Struct
 
 from events.vocabulary import MarketBasis
-from market.http.materials.crma_views import SUM_KG, SumKg
 from market.http.orders.return_terms import Quarter, ReuseTerms
 from market.http.wire.material import Body, NamedTwin
-from market.http.wire.numbers import DecimalKind
+from market.http.wire.numbers import SUM_KG, DecimalKind, SumKg
 from market.http.wire.sheets import Bar, Sheet
 from market.rules.twins.capacities import quarter_text
 from market.rules.twins.return_chances import Chances

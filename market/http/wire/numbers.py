@@ -156,6 +156,7 @@ PERCENT_POSITIVE = DecimalKind(
     unit="%", digits=3, decimals=7, at_most_hundred=True, positive=True, example="85"
 )
 VOLUME_KG = DecimalKind(unit="kg", digits=8, decimals=6, shown=3, positive=True, example="1600.000")
+SUM_KG = DecimalKind(unit="kg", digits=12, decimals=6, shown=3, signed=True, example="1700.000")
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
 PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
 RATIO = DecimalKind(unit="kg per kg", digits=6, decimals=9, example="0.12")
@@ -207,6 +208,7 @@ MinutesPositive = Annotated[str, MINUTES_POSITIVE.meta()]
 Percent = Annotated[str, PERCENT.meta()]
 PercentPositive = Annotated[str, PERCENT_POSITIVE.meta()]
 VolumeKg = Annotated[str, VOLUME_KG.meta()]
+SumKg = Annotated[str, SUM_KG.meta()]
 Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]
 Ratio = Annotated[str, RATIO.meta()]

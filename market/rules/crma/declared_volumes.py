@@ -232,14 +232,14 @@ def _lot_refusals(lot_mg: Mapping[str, int] | None, terms: VolumeTerms) -> Itera
             yield VolumeAboveLot(
                 pointer=f"/masses/{index}/contained_mg",
                 element=mass.element,
-                held=kg_text(held_mg),
-                declared=kg_text(mass.contained_mg),
+                held=mass_text(held_mg),
+                declared=mass_text(mass.contained_mg),
             )
 
 
 def masses_text(masses: Mapping[str, int]) -> str:
-    return ", ".join(f"{element} {kg_text(mass_mg)}" for element, mass_mg in masses.items())
+    return ", ".join(f"{element} {mass_text(mass_mg)}" for element, mass_mg in masses.items())
 
 
-def kg_text(mass_mg: int) -> str:
+def mass_text(mass_mg: int) -> str:
     return f"{decimal_text(mass_mg, MICRO)} kg"

@@ -15,6 +15,7 @@ from msgspec import Struct
 from contracts.rules.price_terms import round_half_even
 from events.forecast_terms import Percentile, Quantile
 from events.vocabulary import BASIS_ELEMENTS, PPB, MarketBasis
+from market.rules.twins.capacities import QUARTERS
 from market.rules.twins.poisson_binomial import PERCENTILES, Cohort, quantiles
 from market.rules.twins.returns import (
     WHOLE_MAGNETS,
@@ -26,7 +27,7 @@ from market.rules.twins.returns import (
     contents_of,
     magnets_mg_of,
 )
-from market.rules.twins.weibull import QUARTERS, weibull_cdf
+from market.rules.twins.weibull import weibull_cdf
 
 LEAST: Percentile = 10
 MOST: Percentile = 90

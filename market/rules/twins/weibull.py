@@ -7,11 +7,11 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
 
 from events.vocabulary import MICRO
+from market.rules.twins.capacities import QUARTERS
 
 SCALE = 10**18
 """Probabilities are integers over it."""
 DIGITS = 50
-QUARTERS = 4
 AGES_REMEMBERED = 4096
 
 

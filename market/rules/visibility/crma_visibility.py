@@ -5,7 +5,7 @@ public of what only contracts say; everybody sees the Union's or a market's trad
 that a crowd stands behind on both sides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -25,8 +25,8 @@ from market.rules.viewers import (
     content_band_ppb,
     mass_band_g,
 )
+from market.rules.visibility.crowd import is_crowd
 
-HALF = 2
 GRAMS_MG = 1_000
 Counted = Literal["struck", "confirmed", "delivered"]
 
@@ -80,15 +80,8 @@ def _banded(shares: Sequence[ElementShares], organisations_min: int) -> tuple[Ba
     return tuple(
         _band(each)
         for each in shares
-        if _is_crowd(each.bought_mg, organisations_min) and _is_crowd(each.sold_mg, organisations_min)
+        if all(is_crowd(mass_mg.values(), organisations_min) for mass_mg in (each.bought_mg, each.sold_mg))
     )
-
-
-def _is_crowd(mass_mg: Mapping[UUID, int], organisations_min: int) -> bool:
-    """Enough groups of companies, none with more than half."""
-    if len(mass_mg) < organisations_min:
-        return False
-    return max(mass_mg.values()) * HALF <= sum(mass_mg.values())
 
 
 def _band(shares: ElementShares) -> BandedShares:

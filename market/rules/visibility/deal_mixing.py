@@ -35,7 +35,7 @@ def steps_leaving(
     """What leaves with an event, in order. `seen` is its own line, `deals` stand before it."""
     if seen is None:
         return ()
-    agreement: UUID = event.data.agreement  # type: ignore[attr-defined]
+    agreement: UUID = event.data.agreement  # type: ignore[attr-defined]  # a line is of one
     deal, kind = deals[agreement], f"{seen.market} {seen.form}"
     waiting = WaitingStep(
         event=event.id,

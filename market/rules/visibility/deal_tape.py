@@ -34,10 +34,10 @@ from events.contract_events import (
 from events.contract_terms import AgreementStatus
 from events.vocabulary import ProductForm
 from market.rules.viewers import Band, InitiativeViewer, PublicViewer, mass_band_g, public_id
+from market.rules.visibility.crowd import is_crowd
 from market.rules.visibility.deals import STANDING, UNCHANGED, ContractFact, Deal, Deals, DealTerms
 
 GROUPS_MIN: Final = 5
-HALF: Final = 2
 TOPIC: Final = "public.offtake-agreements.v1"
 DealAction = Literal[
     "signed",
@@ -150,6 +150,4 @@ def _crowded(deals: Deals, market: UUID, form: ProductForm) -> bool:
         if deal.market == market and terms.form == form:
             sellers[deal.seller_group or deal.seller] += terms.yearly_g
             buyers[deal.buyer_group or deal.buyer] += terms.yearly_g
-    return all(
-        len(side) >= GROUPS_MIN and max(side.values()) * HALF <= side.total() for side in (sellers, buyers)
-    )
+    return all(is_crowd(side.values(), GROUPS_MIN) for side in (sellers, buyers))
