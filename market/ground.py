@@ -101,7 +101,7 @@ def _kept_key(settings: Settings, given: str, name: str) -> bytes:
 
 
 class Ground(Struct, frozen=True, kw_only=True):
-    """Running servers. `bootstrap` is Kafka's with a login, `admin_url` the database administrator's."""
+    """Running servers. `bootstrap` is Kafka's with a login; `admin_url` as `Settings.postgresql_url`."""
 
     settings: Settings
     admin_url: str
@@ -176,16 +176,12 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
 
 
 async def pending_migrations(ground: Ground) -> tuple[str, ...]:
-    """What `migrate_database` would apply; everything while the owner's role, or its password, is missing."""
+    """What `migrate_database` would apply; all while the reader's role, or its password, is missing."""
     try:
-        owner = await ground.pool("owner", 1)
+        async with ground.opened_pool("reader", 1) as pool, acquire(pool) as connection:
+            return await pending(connection, MIGRATIONS)
     except LOGIN_REFUSED:
         return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
-    try:
-        async with acquire(owner) as connection:
-            return await pending(connection, MIGRATIONS)
-    finally:
-        await close_pool(owner)
 
 
 async def prepare(ground: Ground, lanes: int | None = None) -> Prepared:

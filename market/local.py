@@ -74,12 +74,12 @@ LOGIN_MS_MAX: Final = 3_600_000
 
 @asynccontextmanager
 async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator[str]:
-    """The administrator's URL of a running PostgreSQL ≥ 18, on the deployment's database.
+    """`Settings.postgresql_url`, else the embedded server's, on the deployment's database; PostgreSQL ≥ 18.
 
     `conf` is appended to the embedded server's settings. Raises LocalServerError.
     """
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
+    if settings.postgresql_url is not None:
+        url = settings.postgresql_url.get_secret_value()
         await _check_postgresql(url)
         yield url
         return
@@ -106,8 +106,8 @@ async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator
 
 async def running_postgres(settings: Settings) -> str:
     """As `local_postgres`, but nothing is started: LocalServerError where none runs."""
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
+    if settings.postgresql_url is not None:
+        url = settings.postgresql_url.get_secret_value()
         await _check_postgresql(url)
         return url
     folder = settings.instance_dir / "postgres"

@@ -27,6 +27,7 @@ READ_ELSEWHERE: Final = frozenset(
 
 Role = Literal["owner", "writer", "reader", "relay", "auditor"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "writer", "reader", "relay", "auditor")
+SERVICE_ROLES: Final[tuple[Role, ...]] = ("writer", "reader", "relay", "auditor")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARACTERS_MIN)]
@@ -63,14 +64,15 @@ class Settings(BaseSettings):
 
     # --- PostgreSQL
     database_url: SecretStr | None = None
-    """Administrator's URL of a PostgreSQL ≥ 18; absent: the embedded one."""
+    """Administrator's URL of a PostgreSQL ≥ 18, to prepare it with; none, nor the roles': embedded."""
     owner_url: SecretStr | None = None
     writer_url: SecretStr | None = None
     reader_url: SecretStr | None = None
     relay_url: SecretStr | None = None
     auditor_url: SecretStr | None = None
     """URLs of the five roles; absent: database_url with the user `lodestone_<role>` and no password
-    (trust, peer or ~/.pgpass). Where a role's URL has a password, `lodestone migrate` sets it."""
+    (trust, peer or ~/.pgpass). Where a role's URL has a password, `lodestone migrate` sets it. Services
+    need the four of SERVICE_ROLES only, and no administrator's."""
     pool_connections_max: int = Field(12, ge=1, le=200)
     """Connections per pool and process."""
 
@@ -209,17 +211,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        problems = [
-            f"{PREFIX}{role.upper()}_URL needs {PREFIX}DATABASE_URL beside it"
-            for role in ROLES
-            if self.role_url(role) is not None and self.database_url is None
-        ]
+        problems = self._roles_missing()
         problems.extend(self._half_a_login())
         if self.environment == "production":
             problems.extend(self._unfit_for_production())
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _roles_missing(self) -> list[str]:
+        """Without the administrator's URL no role's can be derived."""
+        if self.database_url is not None or all(self.role_url(role) is None for role in ROLES):
+            return []
+        return [
+            f"{PREFIX}{role.upper()}_URL is missing: without {PREFIX}DATABASE_URL each role needs its own"
+            for role in SERVICE_ROLES
+            if self.role_url(role) is None
+        ]
 
     def _half_a_login(self) -> list[str]:
         """Settings of Kafka's security that lack another, or that the protocol has no use for."""
@@ -254,8 +262,11 @@ class Settings(BaseSettings):
         ]
         problems += [
             f"{PREFIX}{name.upper()} must be set in production: the embedded server is for development"
-            for name in ("database_url", "kafka_bootstrap")
-            if getattr(self, name) is None
+            for name, given in (
+                ("database_url", self.postgresql_url),
+                ("kafka_bootstrap", self.kafka_bootstrap),
+            )
+            if given is None
         ]
         problems += [
             f"{PREFIX}{name.upper()} must not be set in production: webhooks lead to public addresses by TLS"
@@ -276,6 +287,11 @@ class Settings(BaseSettings):
             "auditor": self.auditor_url,
         }
         return urls[role]
+
+    @property
+    def postgresql_url(self) -> SecretStr | None:
+        """The administrator's, else the writer's, which can prepare nothing; None: the embedded server."""
+        return self.database_url or self.writer_url
 
     @property
     def instance_dir(self) -> Path:

@@ -153,7 +153,7 @@ async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
         url = await running_postgres(settings)
     except LocalServerError as error:
         return Finding(what="PostgreSQL", state="wrong", told=str(error), help="lodestone up"), None
-    place = "as LODESTONE_DATABASE_URL names it" if settings.database_url else str(settings.instance_dir)
+    place = "as the environment names it" if settings.postgresql_url else str(settings.instance_dir)
     return Finding(what="PostgreSQL", state="ok", told=f"answers, {place}"), url
 
 

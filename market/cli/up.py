@@ -151,8 +151,8 @@ async def introduce(wiring: Wiring, ground: Ground, metrics: str, port: int) -> 
         metrics=metrics,
         kafka=str(ground.acting_as(READER).bootstrap),
         postgresql=ground.admin_url
-        if wiring.settings.database_url is None
-        else "as LODESTONE_DATABASE_URL says",
+        if wiring.settings.postgresql_url is None
+        else "as the environment names it",
         market=to_text("mkt", sandbox.market),
         operator_key=await _key(wiring, operator, operator.organisation, ("operator",)),
         seller=to_text("org", sandbox.seller.organisation),

@@ -76,9 +76,12 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert "hidden" not in text
 
 
-def test_a_role_url_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_administrator_the_urls_of_the_roles_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = refusal(monkeypatch, LODESTONE_WRITER_URL="postgresql://lodestone_writer@db/x")
-    assert ["LODESTONE_WRITER_URL needs LODESTONE_DATABASE_URL beside it"] == problems
+    assert [
+        f"LODESTONE_{role}_URL is missing: without LODESTONE_DATABASE_URL each role needs its own"
+        for role in ("READER", "RELAY", "AUDITOR")
+    ] == problems
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,8 @@ def test_production_refuses_default_secrets_and_embedded_servers(monkeypatch: py
 
 def test_production_with_its_own_secrets_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LODESTONE_ENVIRONMENT", "production")
-    monkeypatch.setenv("LODESTONE_DATABASE_URL", "postgresql://admin@db/lodestone")
+    for role in ("WRITER", "READER", "RELAY", "AUDITOR"):
+        monkeypatch.setenv(f"LODESTONE_{role}_URL", f"postgresql://lodestone_{role.lower()}@db/lodestone")
     monkeypatch.setenv("LODESTONE_KAFKA_BOOTSTRAP", "kafka-1:9092, kafka-2:9092")
     monkeypatch.setenv("LODESTONE_PUBLIC_ID_SECRET", "p" * 32)
     monkeypatch.setenv("LODESTONE_CURSOR_SECRET", "c" * 32)

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from events.connections import acquire
 from market.children import LocalServerError
+from market.ground import migrate_database, pending_migrations, stand_on_database, wire
 from market.local import local_postgres
 from market.provision import (
     MIGRATIONS,
@@ -18,7 +20,7 @@ from market.provision import (
     role_url,
     scram_verifier,
 )
-from market.settings import ROLES, Role, Settings, load
+from market.settings import ROLES, SERVICE_ROLES, Role, Settings, load
 from tests.conftest import Database
 from tests.record_support import eventually
 
@@ -85,6 +87,21 @@ async def test_a_given_database_is_used_as_it_is(database: Database) -> None:
     async with local_postgres(settings) as dsn:
         assert database.admin_dsn == dsn
     assert not settings.instance_dir.exists()
+
+
+async def test_services_start_by_the_roles_urls_with_which_nothing_can_be_prepared(
+    database: Database,
+) -> None:
+    async with stand_on_database(load(database_url=database.admin_dsn)) as prepared:
+        await migrate_database(prepared)
+    urls = {f"{role}_url": database.dsn(role) for role in SERVICE_ROLES}
+    async with stand_on_database(load(database_url=None, instance="unused", **urls)) as ground:
+        assert () == await pending_migrations(ground)
+        async with wire(ground) as wiring, acquire(wiring.writer) as connection:
+            assert "lodestone_writer" == await connection.fetchval("select current_user")
+        with pytest.raises(ProvisionError, match=r"LODESTONE_DATABASE_URL must own it$"):
+            await migrate_database(ground)
+    assert not ground.settings.instance_dir.exists()
 
 
 async def test_a_second_process_is_a_guest(server_settings: Settings, postgres_admin_dsn: str) -> None:
