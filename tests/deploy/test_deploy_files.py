@@ -96,6 +96,16 @@ def test_only_who_prepares_kafka_is_given_the_super_users_key(compose: dict[str,
     }
 
 
+def test_only_who_prepares_the_database_is_given_its_administrators_password(compose: dict[str, Any]) -> None:
+    given = {"LODESTONE_DATABASE_URL", "LODESTONE_OWNER_URL"}
+    environments = {
+        name: service.get("environment", {}).keys() for name, service in compose["services"].items()
+    }
+    assert {"migrate": given} == {
+        name: names & given for name, names in environments.items() if names & given
+    }
+
+
 def test_compose_and_the_embedded_broker_are_secured_alike(compose: dict[str, Any]) -> None:
     """Each client listener of compose is as the embedded one's CLIENTS."""
     embedded = _properties("secure.properties", security="/security")
