@@ -20,7 +20,8 @@ from events.vocabulary import MICRO
 from market.commands import agreement_signing
 from market.store.applying import apply
 from tests.contract_support import TONNE_G, agreement_terms
-from tests.market_support import Firm, Scene, done
+from tests.market_drafts import Firm
+from tests.market_support import Scene, done
 
 STEADY: dict[str, Any] = {
     "term": TermClause(starts_on=date(2026, 7, 1), years=2),

@@ -19,7 +19,8 @@ from events.notes import Algorithm, SigningKey, signed
 from events.trees import grow, root_of
 from market.store.applying import apply
 from tests.http.shop import Shop
-from tests.market_support import Scene, rule_set
+from tests.market_drafts import rule_set
+from tests.market_support import Scene
 from tests.record_support import new_salt
 
 OPERATOR = SigningKey(name="exchange.example", algorithm=Algorithm.ED25519, seed=bytes([1]) * 32)

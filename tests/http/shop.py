@@ -37,7 +37,8 @@ from market.rules.streams.reach import Address, Reach
 from market.solver import Solver
 from market.store.reading import DESK_SESSIONS
 from tests.feed_support import publish
-from tests.market_support import Firm, Scene, project, scene_on
+from tests.market_drafts import Firm
+from tests.market_support import Scene, project, scene_on
 
 IMPORT_BYTES_MAX = 1024 * 1024
 INSIDE = {"inside.example": ("10.1.2.3",)}

@@ -11,7 +11,7 @@ from events.vocabulary import KeyRole
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.sentinels import found, identity
 
 

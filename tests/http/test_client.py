@@ -29,7 +29,7 @@ from tests.http.test_imports import work
 from tests.http.test_matches import struck
 from tests.http.test_passports import WORK, issued
 from tests.http.test_passports import work as transformation
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 
 async def client_of(shop: Shop, firm: Firm, address: str = "http://door", **how: Any) -> Client:

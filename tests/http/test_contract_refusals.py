@@ -17,7 +17,7 @@ from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import PERCENT_PPB
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, lot, month, on, publish
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 CONTRACT_TABLES = (
     "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "index_value",

@@ -15,7 +15,7 @@ from market.rules.passports.passports import IssuePassport
 from market.store import crma
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, issued
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.passport_support import assayed, content
 
 SHARES = "/v1/crma/shares"

@@ -16,7 +16,7 @@ from tests.http.shop import Shop
 from tests.http.test_bad_input import found
 from tests.http.test_crma import MAP, MINED_AND_REFINED, SHARES, get, issue_metal, traded
 from tests.http.test_passports import issued
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 NOBODY = "vol_" + "0" * 32
 MASSES = EXAMPLE["masses"]

@@ -12,7 +12,7 @@ from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 COLUMNS = "first_day,last_day,amount,as_of,published_at,source"
 VALUES = "/v1/indices/ndpr-oxide/values"

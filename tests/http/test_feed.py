@@ -20,7 +20,8 @@ from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
 from market.store import feed
 from tests.feed_support import publish
 from tests.http.shop import Shop
-from tests.market_support import Firm, done
+from tests.market_drafts import Firm
+from tests.market_support import done
 
 FEED = "/v1/feed"
 LATEST = f"{FEED}?after=latest"

@@ -16,7 +16,7 @@ from market.http.wire.row_files import CSV, NDJSON, XLSX
 from market.imports import Imports
 from market.row_commands import TOGETHER_MAX
 from tests.http.shop import IMPORT_BYTES_MAX, Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 VALUE = KINDS["index-values"].example
 IMPORTS = "/v1/imports"

@@ -21,7 +21,7 @@ from market.rules.visibility.proof_visibility import Part
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.sentinels import figure, found, identity
 
 STRANGER = SigningKey(name="witness.example/w2", algorithm=Algorithm.COSIGNATURE, seed=bytes([3]) * 32)

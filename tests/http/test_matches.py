@@ -7,7 +7,7 @@ import pytest
 
 from market.commands import inputs
 from tests.http.shop import Shop
-from tests.market_support import rule_set
+from tests.market_drafts import rule_set
 
 
 async def struck(shop: Shop) -> tuple[str, Any, Any]:

@@ -8,7 +8,7 @@ import pytest
 from events.vocabulary import StatedPrice
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.sentinels import figure, found, identity
 
 ASKS = (71_377_301, 74_913_907, 77_131_719)

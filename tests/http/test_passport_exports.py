@@ -26,7 +26,7 @@ from tests import sentinels
 from tests.desk_support import NOW, numbered
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, PATH, WORK, issued, work
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.passport_support import DAY, content, magnet_record, paper, recycled
 
 SCHEMAS = files("market.data") / "schemas"

@@ -11,7 +11,7 @@ from market.commands import matches
 from market.http.materials.passport_examples import PASSPORT, TRANSFORMATION
 from market.http.wire.ids import to_text, to_uuid
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 PATH = "/v1/passports"
 WORK = "/v1/transformations"

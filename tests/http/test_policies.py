@@ -10,7 +10,8 @@ from events.vocabulary import PPB, KeyRole, RecycledContent
 from market.commands import parties
 from market.http.orders import policies
 from tests.http.shop import Shop
-from tests.market_support import Firm, done, organisation_details
+from tests.market_drafts import Firm, organisation_details
+from tests.market_support import done
 
 PATH = "/v1/policies"
 OPERATOR: tuple[KeyRole, ...] = ("operator",)

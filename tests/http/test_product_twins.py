@@ -11,7 +11,7 @@ from tests.http.shop import Shop
 from tests.http.test_forecast_supply import OFFERS, ahead
 from tests.http.test_passports import LABELLED, issued
 from tests.http.test_rex import LOTS, core_body, publish
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 PATH = "/v1/product-twins"
 NOBODY = "twin_" + "0" * 32

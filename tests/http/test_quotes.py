@@ -12,7 +12,7 @@ from market.commands import markets
 from market.http.wire.examples import REQUIREMENT
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_support import Firm, market_terms
+from tests.market_drafts import Firm, market_terms
 from tests.sentinels import figure, found, identity
 
 SECRETS = (61_377_301, 64_913_907, 67_131_719)

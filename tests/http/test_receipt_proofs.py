@@ -17,7 +17,7 @@ from market.http.wire.ids import to_text
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_matches import struck
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.sentinels import found, identity
 
 KEYS = ["--key", OPERATOR.verifier.text, "--witness", WITNESS.verifier.text]

@@ -11,7 +11,7 @@ from market.commands import inputs
 from market.http.rounds import rule_sets
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_support import rule_set
+from tests.market_drafts import rule_set
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
 DRAFT: dict[str, Any] = {

@@ -20,7 +20,7 @@ from market.http.wire.ids import to_text
 from market.rules.passports.passports import IssuePassport
 from tests.http.narrowing import narrowed
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 from tests.passport_support import content
 
 # Python 3.11 fails in `ast.parse` when a collection calls back meanwhile, which hypothesis asks for.

@@ -10,7 +10,7 @@ from market.commands import inputs
 from market.http.parties.facilities import EXAMPLE
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_support import Firm, rule_set
+from tests.market_drafts import Firm, rule_set
 
 RAMP = [{"year": 2026, "quarter": 3, "share_percent": "25"}]
 PILOT = {"form": "separated_oxide", "nameplate_t_per_year": "4000", "ramp": RAMP}

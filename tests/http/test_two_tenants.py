@@ -50,7 +50,9 @@ from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
 from tests.http.shop import Shop
 from tests.http.test_feed import FEED, streaming
-from tests.market_support import START, Firm, Scene, done, publish_values, published, rule_set
+from tests.market_days import publish_values, published
+from tests.market_drafts import START, Firm, rule_set
+from tests.market_support import Scene, done
 from tests.passport_support import content, made, magnet_record, product, transform
 from tests.passport_support import declared as volume_terms
 from tests.process_support import eventually

@@ -12,7 +12,7 @@ from market.rules.streams.webhook_signing import derive
 from market.rules.webhook_terms import WEBHOOKS_MAX
 from market.store import feed, webhook_messages, webhook_senders
 from tests.http.shop import Shop
-from tests.market_support import Firm
+from tests.market_drafts import Firm
 
 HOOKS = "/v1/webhooks"
 URL = "https://partner.example/hook"

@@ -27,7 +27,8 @@ from market.http.wire.tokens import SECRET_BYTES
 from market.operators import issue_key
 from market.services import SERVICES
 from tests.agreement_support import STEADY, agreed
-from tests.market_support import LANES, bare_scene_on, done, market_terms, rule_set, scene_on
+from tests.market_drafts import market_terms, rule_set
+from tests.market_support import LANES, bare_scene_on, done, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
 

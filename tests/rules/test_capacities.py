@@ -33,7 +33,7 @@ from market.rules.twins.committed import (
     whole,
 )
 from market.rules.twins.twins import twin
-from tests.market_support import PERCENT, START, TONNE_G, Firm, market_terms, rule_set, supply_draft
+from tests.market_drafts import PERCENT, START, TONNE_G, Firm, market_terms, rule_set, supply_draft
 
 FIRM = Firm(organisation=UUID(int=1), facility=UUID(int=2))
 Q3 = 2026 * 4 + 2

@@ -21,7 +21,9 @@ from events.refusal import NotDue, Refusals
 from market.commands import agreement_signing
 from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
-from tests.market_support import Firm, Scene, agree_for_a_while, scene_on
+from tests.market_days import agree_for_a_while
+from tests.market_drafts import Firm
+from tests.market_support import Scene, scene_on
 
 
 @pytest.fixture

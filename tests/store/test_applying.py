@@ -15,7 +15,9 @@ from events.writes import send
 from market.store import views
 from market.store.applying import apply
 from tests.conftest import Database
-from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_drafts import DELIVERY
+from tests.market_support import Scene, project, scene_on
 
 PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstraintViolationError)
 

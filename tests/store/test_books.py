@@ -7,7 +7,8 @@ import pytest
 from events.catalog import FACT_TYPES
 from market.rules.book import Books, fold
 from tests.conftest import Database
-from tests.market_support import Scene, load_book, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_support import Scene, load_book, scene_on
 
 
 @pytest.fixture

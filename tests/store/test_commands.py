@@ -31,19 +31,17 @@ from market.store.markets import load_market
 from market.store.requirements import load_requirement
 from market.store.supplies import load_supply
 from tests.conftest import Database
-from tests.market_support import (
+from tests.market_drafts import (
     DELIVERY,
     TONNE_G,
     VALID_UNTIL,
-    Scene,
-    done,
     facility_details,
     lot_draft,
     requirement_draft,
     rule_set,
-    scene_on,
     supply_draft,
 )
+from tests.market_support import Scene, done, scene_on
 from tests.record_support import eventually
 
 

@@ -28,7 +28,8 @@ from tests.agreement_support import signed
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import CFD, INDEX, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, blotter
-from tests.market_support import Firm, Scene, done, scene_on
+from tests.market_drafts import Firm
+from tests.market_support import Scene, done, scene_on
 
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)

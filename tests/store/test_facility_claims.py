@@ -29,18 +29,8 @@ from market.store.claims import read_claims
 from tests.agreement_support import drafted, of_match, signature
 from tests.conftest import Database
 from tests.contract_support import agreement_terms
-from tests.market_support import (
-    NDPR_PRICE,
-    TONNE_G,
-    Firm,
-    Scene,
-    done,
-    facility_details,
-    lot_draft,
-    rule_set,
-    scene_on,
-    supply_draft,
-)
+from tests.market_drafts import NDPR_PRICE, TONNE_G, Firm, facility_details, lot_draft, rule_set, supply_draft
+from tests.market_support import Scene, done, scene_on
 from tests.rules.test_forecast_supply import RETURNED
 
 THIRD = Period(start=datetime(2026, 7, 1, tzinfo=UTC), end=datetime(2026, 10, 1, tzinfo=UTC))

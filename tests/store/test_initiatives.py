@@ -14,7 +14,8 @@ from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.rules.refusing.refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.conftest import Database
-from tests.market_support import Scene, done, initiative, organisation_details, scene_on
+from tests.market_drafts import initiative, organisation_details
+from tests.market_support import Scene, done, scene_on
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from market.store import clearings, initiatives, inputs, lists, markets, members
 from market.store.reading import Page
 from market.store.snapshots import Snapshot
 from tests.conftest import Database
-from tests.market_support import Scene, project, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_support import Scene, project, scene_on
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from events.replay import from_journal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.folders import DEPLOY
 from market.rebuild import compare_with_record
-from tests.market_support import TONNE_G, scene_on
+from tests.market_drafts import TONNE_G
+from tests.market_support import scene_on
 
 MIGRATIONS = [
     DEPLOY / "postgres" / "migrations" / name for name in ("0016_order_terms.sql", "0022_facility_claims.sql")

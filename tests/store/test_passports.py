@@ -32,7 +32,8 @@ from market.timers import Timers
 from tests.agreement_support import signed
 from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
-from tests.market_support import Firm, Scene, done, lot_draft, scene_on
+from tests.market_drafts import Firm, lot_draft
+from tests.market_support import Scene, done, scene_on
 from tests.passport_support import DAY, assayed, content, declared, made, recycled, transform
 from tests.record_support import new_salt
 

@@ -25,14 +25,9 @@ from market.rules.orders.policy_references import PolicyReference
 from market.rules.orders.requirements import PostRequirement
 from market.store import policies as store
 from tests.conftest import Database
-from tests.market_support import (
-    TONNE_G,
-    Scene,
-    done,
-    published,
-    requirement_draft,
-    scene_on,
-)
+from tests.market_days import published
+from tests.market_drafts import TONNE_G, requirement_draft
+from tests.market_support import Scene, done, scene_on
 
 SHARES = PolicyTerms(
     portfolio=PortfolioLimits(recycled_min_ppb=PPB // 4, third_country_max_ppb=PPB // 2),

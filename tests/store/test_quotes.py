@@ -22,16 +22,8 @@ from market.rules.visibility.standings import order_in_round
 from market.store import clearings, rounds
 from market.store.quotes import count_since
 from tests.conftest import Database
-from tests.market_support import (
-    Firm,
-    Scene,
-    done,
-    organisation_details,
-    project,
-    requirement_draft,
-    scene_on,
-    supply_draft,
-)
+from tests.market_drafts import Firm, organisation_details, requirement_draft, supply_draft
+from tests.market_support import Scene, done, project, scene_on
 
 
 @pytest.fixture

@@ -23,15 +23,8 @@ from market.rules.book import Books, fold
 from market.rules.refusing.refusals import ClearingInProgress
 from market.store.markets import load_market
 from tests.conftest import Database
-from tests.market_support import (
-    TONNE_G,
-    VALID_UNTIL,
-    Scene,
-    load_book,
-    requirement_draft,
-    scene_on,
-    supply_draft,
-)
+from tests.market_drafts import TONNE_G, VALID_UNTIL, requirement_draft, supply_draft
+from tests.market_support import Scene, load_book, scene_on
 
 Change = Callable[[Scene, UUID, UUID], Awaitable[Any]]
 

@@ -12,7 +12,9 @@ from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.store import tables
 from tests.conftest import Database
 from tests.feed_support import publish
-from tests.market_support import DELIVERY, Scene, project, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_drafts import DELIVERY
+from tests.market_support import Scene, project, scene_on
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from market.store import lists, matches, members, orders, party_reads, requireme
 from market.store.reading import ReaderRole, reading
 from tests.conftest import Database
 from tests.feed_support import publish
-from tests.market_support import Scene, done, project, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_support import Scene, done, project, scene_on
 
 INDICES = {"price_index", "index_value"}
 FOR_EVERY_MEMBER = {"market", "rule_set", "clearing", "initiative", *INDICES}

@@ -26,7 +26,8 @@ from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import Webhooks
 from tests.feed_support import publish
-from tests.market_support import Firm, Scene, done, scene_on
+from tests.market_drafts import Firm
+from tests.market_support import Scene, done, scene_on
 from tests.process_support import end, eventually, finish, start_cli
 from tests.receiver_support import Receiver, receiving
 

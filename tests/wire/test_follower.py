@@ -13,7 +13,8 @@ from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import PPB, TermHorizon
-from tests.market_support import NDPR_PRICE, Scene, scene_on
+from tests.market_drafts import NDPR_PRICE
+from tests.market_support import Scene, scene_on
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
 
 TERM = TermHorizon(

@@ -21,7 +21,8 @@ from market.rules.clearing.clearings import rule_set_sha256
 from market.store import snapshots
 from market.store.applying import apply
 from tests.conftest import Database
-from tests.market_support import Scene, rule_set, scene_on
+from tests.market_drafts import rule_set
+from tests.market_support import Scene, scene_on
 from tests.process_support import (
     caught_up,
     completed_rounds,

@@ -21,7 +21,9 @@ from market.ground import Wiring
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams.streams import partner_topic
 from market.topics import TopicError, TopicRecord, open_reading
-from tests.market_support import Firm, Scene, done, facility_details, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_drafts import Firm, facility_details
+from tests.market_support import Scene, done, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, wired
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

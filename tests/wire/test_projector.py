@@ -16,7 +16,9 @@ from market.rebuild import Report, compare_with_record
 from market.store import tables
 from market.store.views import PROJECTOR
 from tests.conftest import Database
-from tests.market_support import DELIVERY, Scene, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_drafts import DELIVERY
+from tests.market_support import Scene, scene_on
 from tests.process_support import caught_up, eventually, finish, published, serving, start_cli, wired
 
 

@@ -13,19 +13,17 @@ from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
 from market.commands import lots, matches, offers, parties, requirements
 from market.rules.streams.streams import partner_topic
 from market.topics import declared_topics, open_reading
-from tests.market_support import (
-    LANES,
+from tests.market_drafts import (
     PERCENT,
     START,
     TONNE_G,
     VALID_UNTIL,
     Firm,
-    Scene,
     lot_draft,
     requirement_draft,
-    scene_on,
     supply_draft,
 )
+from tests.market_support import LANES, Scene, scene_on
 from tests.process_support import caught_up, eventually, published, serving, wired
 from tests.sentinels import figure, found, identity
 

@@ -18,7 +18,8 @@ from market.rules.viewers import public_id
 from market.topics import TopicRecord, open_reading
 from tests.agreement_support import signed
 from tests.contract_support import spot_terms
-from tests.market_support import Firm, Scene, scene_on
+from tests.market_drafts import Firm
+from tests.market_support import Scene, scene_on
 from tests.process_support import (
     caught_up,
     eventually,

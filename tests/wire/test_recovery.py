@@ -25,7 +25,8 @@ from market.recover import CannotRecover, recover
 from market.republish import StillAtWork, lanes_of, republish
 from market.store import tables
 from tests.conftest import Database, with_database
-from tests.market_support import LANES, Scene, done, scene_on, supply_draft
+from tests.market_drafts import supply_draft
+from tests.market_support import LANES, Scene, done, scene_on
 from tests.process_support import (
     caught_up,
     eventually,

@@ -22,7 +22,8 @@ from events.material_events import LotReleased
 from market.store.due import MarketClock, clearing_clocks
 from market.timers import Timers, is_due, jitter_seconds
 from tests.conftest import Database
-from tests.market_support import VALID_UNTIL, Scene, scene_on
+from tests.market_drafts import VALID_UNTIL
+from tests.market_support import Scene, scene_on
 from tests.process_support import eventually
 
 WEEKS = 7 * 86_400.0

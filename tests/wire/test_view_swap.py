@@ -17,7 +17,9 @@ from market.store.reading import reading
 from market.store.views import PROJECTOR
 from market.view_swap import CannotSwap, swap_views
 from tests.conftest import Database
-from tests.market_support import PLACE_OF_PROJECTOR, Firm, Scene, project, scene_on, trade_for_a_while
+from tests.market_days import trade_for_a_while
+from tests.market_drafts import Firm
+from tests.market_support import PLACE_OF_PROJECTOR, Scene, project, scene_on
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
 from tests.store.test_tables import POSTGRES, dumper
 
