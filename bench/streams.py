@@ -32,7 +32,7 @@ from events.journal import DEFAULT_LANES
 from market.commands import parties, webhooks
 from market.ground import Ground, Wiring, wire
 from market.rules.streams.reach import Reach
-from market.rules.streams.streams import partner_topic
+from market.rules.streams.streams import OpenStream, partner_topic
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
 from market.services import collect_less, run_services
@@ -118,7 +118,7 @@ async def main() -> None:
 async def open_streams(wiring: Wiring, sellers: Sequence[Seller]) -> None:
     operator = Caller(organisation=wiring.deployment.deployment_id, roles=frozenset({"operator"}))
     for seller in sellers:
-        await parties.open_stream(wiring.desk, operator, organisation=seller.organisation)
+        await parties.open_stream(wiring.desk, OpenStream(caller=operator, organisation=seller.organisation))
 
 
 async def until_zero(wiring: Wiring, statement: str, *given: str) -> None:

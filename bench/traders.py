@@ -23,7 +23,12 @@ from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
 from market.rules.clearing.clearing import ALGORITHM
-from market.rules.parties.parties import FacilityDetails, OrganisationDetails
+from market.rules.parties.parties import (
+    FacilityDetails,
+    OrganisationDetails,
+    RegisterFacility,
+    RegisterOrganisation,
+)
 from market.store.party_reads import list_facilities
 
 # The door lets an organisation pass 100 requests a second and process: together these may ask enough.
@@ -104,23 +109,27 @@ async def _seller(wiring: Wiring, operator: Caller, number: int, now: datetime) 
     name = f"refiner-fr-{number + 1}"
     await parties.register_organisation(
         wiring.desk,
-        operator,
-        organisation=organisation,
-        details=OrganisationDetails(
-            name=name, country="FR", roles=("refiner",), sanctions_screened_until=now + VALID
+        RegisterOrganisation(
+            caller=operator,
+            organisation=organisation,
+            details=OrganisationDetails(
+                name=name, country="FR", roles=("refiner",), sanctions_screened_until=now + VALID
+            ),
         ),
     )
     await parties.register_facility(
         wiring.desk,
-        operator,
-        organisation=organisation,
-        details=FacilityDetails(
-            name=f"{name} site",
-            country="FR",
-            place="La Rochelle",
-            stages=("processing",),
-            scale="industrial",
-            readiness_level=9,
+        RegisterFacility(
+            caller=operator,
+            organisation=organisation,
+            details=FacilityDetails(
+                name=f"{name} site",
+                country="FR",
+                place="La Rochelle",
+                stages=("processing",),
+                scale="industrial",
+                readiness_level=9,
+            ),
         ),
     )
     minted = await issue_key(

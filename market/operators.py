@@ -12,7 +12,8 @@ from events.refusal import Refusal
 from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.wire.tokens import SECRET_BYTES, mint, secret_sha256
-from market.rules.parties.parties import KeyDetails, OrganisationDetails
+from market.rules.parties.keys import IssueKey, RevokeKey
+from market.rules.parties.parties import KeyDetails, OrganisationDetails, RegisterOrganisation
 from market.store.party_reads import list_keys, load_organisation
 
 OPERATOR_COUNTRY: Final = "BE"
@@ -42,7 +43,9 @@ async def ensure_organisation(
     async with desk.looking() as connection:
         if await load_organisation(connection, organisation) is not None:
             return False
-    await parties.register_organisation(desk, operator, details=details, organisation=organisation)
+    await parties.register_organisation(
+        desk, RegisterOrganisation(caller=operator, details=details, organisation=organisation)
+    )
     return True
 
 
@@ -70,7 +73,9 @@ async def issue_key(
     key = desk.new_id()
     token = mint(key, secret)
     details = KeyDetails(label=label, secret_sha256=secret_sha256(token), roles=roles, expires_at=expires_at)
-    await parties.issue_key(desk, operator, organisation=organisation, details=details, key=key)
+    await parties.issue_key(
+        desk, IssueKey(caller=operator, organisation=organisation, details=details, key=key)
+    )
     return MintedKey(organisation=organisation, key=key, roles=roles, expires_at=expires_at, token=token)
 
 
@@ -86,7 +91,7 @@ async def revoke_labelled(
             live += [key.key for key in found.items if key.details.label == label and not key.revoked]
             after, more = (found.items[-1].key if found.items else None), found.more
     for key in live:
-        await parties.revoke_key(desk, operator, organisation=organisation, key=key)
+        await parties.revoke_key(desk, RevokeKey(caller=operator, organisation=organisation, key=key))
     return len(live)
 
 

@@ -17,7 +17,7 @@ from market.data import rows
 from market.operators import SCREENED, ensure_organisation
 from market.rules.clearing.clearing import ALGORITHM
 from market.rules.orders.rex import STANDARD_CEILINGS
-from market.rules.parties.parties import FacilityDetails, OrganisationDetails
+from market.rules.parties.parties import FacilityDetails, OrganisationDetails, RegisterFacility
 from market.rules.refusing.refusals import AlreadyMember
 from market.store.inputs import input_key, list_inputs, load_rule_set
 from market.store.markets import load_market
@@ -167,7 +167,9 @@ async def _facility(
         scale="industrial",
         readiness_level=9,
     )
-    await parties.register_facility(desk, operator, organisation=organisation, details=details)
+    await parties.register_facility(
+        desk, RegisterFacility(caller=operator, organisation=organisation, details=details)
+    )
     return await _facility(desk, operator, organisation, name, country, stage)
 
 

@@ -52,13 +52,20 @@ from market.rules.orders.initiatives import InitiativeDetails
 from market.rules.orders.offers import PostSupply
 from market.rules.orders.policies import NewPolicy, PolicyDetails
 from market.rules.orders.requirements import PostRequirement
+from market.rules.parties.keys import IssueKey, RevokeKey
+from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties.parties import (
     CertificateDetails,
+    ChangeFacility,
+    ChangeOrganisation,
     KeyDetails,
     LicenceDetails,
+    RegisterFacility,
+    RevokeFacility,
 )
 from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.streams.reach import Reach
+from market.rules.streams.streams import CloseStream, OpenStream
 from market.rules.streams.webhooks import (
     ChangeWebhook,
     DisableWebhook,
@@ -283,37 +290,59 @@ async def change_the_parties(scene: Scene) -> None:
         kept = [
             done(
                 await parties.register_certificate(
-                    desk, admin, organisation=organisation, details=certificate
+                    desk, RegisterCertificate(caller=admin, organisation=organisation, details=certificate)
                 )
             ),
-            done(await parties.register_licence(desk, admin, organisation=organisation, details=licence)),
-            done(await parties.issue_key(desk, admin, organisation=organisation, details=key)),
+            done(
+                await parties.register_licence(
+                    desk, RegisterLicence(caller=admin, organisation=organisation, details=licence)
+                )
+            ),
+            done(
+                await parties.issue_key(
+                    desk, IssueKey(caller=admin, organisation=organisation, details=key, key=desk.new_id())
+                )
+            ),
             done(
                 await parties.register_facility(
-                    desk, admin, organisation=organisation, details=facility_details("second")
+                    desk,
+                    RegisterFacility(
+                        caller=admin, organisation=organisation, details=facility_details("second")
+                    ),
                 )
             ),
         ]
     papers, permit, issued, site = (outcome.events[0].data for outcome in kept)
-    await parties.revoke_certificate(desk, admin, organisation=organisation, certificate=papers.certificate)
-    await parties.revoke_licence(desk, admin, organisation=organisation, licence=permit.licence)
-    await parties.revoke_key(desk, admin, organisation=organisation, key=issued.key)
-    await parties.revoke_facility(desk, admin, organisation=organisation, facility=site.facility)
-    await parties.open_stream(desk, buyer.trader, organisation=buyer.organisation)
-    await parties.close_stream(desk, buyer.trader, organisation=buyer.organisation)
+    await parties.revoke_certificate(
+        desk, RevokeCertificate(caller=admin, organisation=organisation, certificate=papers.certificate)
+    )
+    await parties.revoke_licence(
+        desk, RevokeLicence(caller=admin, organisation=organisation, licence=permit.licence)
+    )
+    await parties.revoke_key(desk, RevokeKey(caller=admin, organisation=organisation, key=issued.key))
+    await parties.revoke_facility(
+        desk, RevokeFacility(caller=admin, organisation=organisation, facility=site.facility)
+    )
+    await parties.open_stream(desk, OpenStream(caller=buyer.trader, organisation=buyer.organisation))
+    await parties.close_stream(desk, CloseStream(caller=buyer.trader, organisation=buyer.organisation))
     for firm in (*scene.sellers, buyer):
         await change_webhooks(scene, firm)
     await parties.change_facility(
         desk,
-        buyer.trader,
-        organisation=buyer.organisation,
-        facility=buyer.facility,
-        details=facility_details("renamed"),
-        expected_version=1,
+        ChangeFacility(
+            caller=buyer.trader,
+            organisation=buyer.organisation,
+            facility=buyer.facility,
+            details=facility_details("renamed"),
+            expected_version=1,
+        ),
     )
     details = organisation_details("renamed")
     await parties.change_organisation(
-        desk, scene.operator, organisation=buyer.organisation, details=details, expected_version=1
+        desk,
+        ChangeOrganisation(
+            caller=scene.operator, organisation=buyer.organisation, details=details, expected_version=1
+        ),
     )
     await initiatives.register(desk, scene.operator, details=initiative("permanet"))
     led = InitiativeDetails(name="the permanet project", coordinator="an institute")

@@ -42,6 +42,7 @@ from market.commands import (
 )
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
+from market.rules.parties.parties import RegisterFacility, RegisterOrganisation
 from market.store import books, views
 from market.store.applying import apply
 from tests.market_drafts import (
@@ -120,11 +121,19 @@ class Scene:
 
     async def register(self, name: str, market: UUID | None = None) -> Firm:
         details = organisation_details(name)
-        registered = done(await parties.register_organisation(self.desk, self.operator, details=details))
+        registered = done(
+            await parties.register_organisation(
+                self.desk,
+                RegisterOrganisation(caller=self.operator, details=details, organisation=self.desk.new_id()),
+            )
+        )
         organisation: UUID = registered.events[0].data.organisation  # type: ignore[attr-defined]
         facility = done(
             await parties.register_facility(
-                self.desk, self.operator, organisation=organisation, details=facility_details(name)
+                self.desk,
+                RegisterFacility(
+                    caller=self.operator, organisation=organisation, details=facility_details(name)
+                ),
             )
         )
         await members.admit(self.desk, self.operator, market=market or self.market, organisation=organisation)

@@ -32,6 +32,7 @@ from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.wire.metrics import DoorMetrics
 from market.http.wire.paging import CursorSeal
 from market.http.wire.tokens import mint, secret_sha256
+from market.rules.parties.keys import IssueKey
 from market.rules.parties.parties import KeyDetails
 from market.rules.streams.reach import Address, Reach
 from market.solver import Solver
@@ -80,14 +81,16 @@ class Shop:
             token = mint(key, next(secrets_made).to_bytes(32, "big"))
             await parties.issue_key(
                 self.scene.desk,
-                self.scene.operator,
-                organisation=firm.organisation,
-                key=key,
-                details=KeyDetails(
-                    label=",".join(sorted(held)),
-                    secret_sha256=secret_sha256(token),
-                    roles=tuple(sorted(held)),
-                    expires_at=self.scene.clock.now + timedelta(days=365),
+                IssueKey(
+                    caller=self.scene.operator,
+                    organisation=firm.organisation,
+                    key=key,
+                    details=KeyDetails(
+                        label=",".join(sorted(held)),
+                        secret_sha256=secret_sha256(token),
+                        roles=tuple(sorted(held)),
+                        expires_at=self.scene.clock.now + timedelta(days=365),
+                    ),
                 ),
             )
             self.tokens[firm.organisation, held] = token

@@ -17,6 +17,7 @@ from market.http.wire.endpoint import PATH_IDS, Endpoint
 from market.http.wire.ids import to_text
 from market.http.wire.problems import DoorError
 from market.http.wire.tokens import mint, secret_sha256
+from market.rules.parties.keys import RevokeKey
 from tests.http.shop import Shop
 
 ENDPOINTS = declared(HANDLERS)
@@ -187,7 +188,9 @@ async def test_another_process_notices_a_revocation_within_a_minute(shop: Shop) 
     asked = {"Authorization": f"Bearer {token}"}
     assert 200 == (await shop.client.get("/v1/markets", headers=asked)).status_code
     key = UUID(hex=token.split("_")[2])
-    await parties.revoke_key(shop.scene.desk, shop.scene.operator, organisation=seller.organisation, key=key)
+    await parties.revoke_key(
+        shop.scene.desk, RevokeKey(caller=shop.scene.operator, organisation=seller.organisation, key=key)
+    )
     shop.scene.clock.now += timedelta(seconds=61)
     assert 401 == (await shop.client.get("/v1/markets", headers=asked)).status_code
 

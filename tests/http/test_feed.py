@@ -16,7 +16,9 @@ from market.feed_retention import FeedRetention
 from market.http.streams import feed as door_feed
 from market.http.streams.feed import BATCH, EVENT_STREAM, LINES
 from market.http.wire import feed_tail
+from market.rules.parties.keys import RevokeKey
 from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
+from market.rules.streams.streams import OpenStream
 from market.store import feed
 from tests.feed_support import publish
 from tests.http.shop import Shop
@@ -376,7 +378,9 @@ async def test_a_stream_ends_with_its_key(shop: Shop, monkeypatch: Any) -> None:
     key = UUID(hex=(await shop.token(firm, "trader")).split("_")[2])
     async with streaming(shop, firm, LATEST) as stream:
         await followers(shop)
-        await parties.revoke_key(shop.scene.desk, firm.trader, organisation=firm.organisation, key=key)
+        await parties.revoke_key(
+            shop.scene.desk, RevokeKey(caller=firm.trader, organisation=firm.organisation, key=key)
+        )
         shop.app.state.door.keys.forget(key)
         await stream.end()
     assert b": quiet" in stream.body
@@ -439,4 +443,8 @@ async def test_a_topic_is_opened_by_an_admin_once_and_closed(shop: Shop) -> None
     assert 404 == (await shop.ask("GET", path, by=other)).status_code
     assert 200 == (await shop.ask("DELETE", path, **by)).status_code  # type: ignore[arg-type]
     assert not (await shop.ask("GET", path, by=firm)).json()["open"]
-    done(await parties.open_stream(shop.scene.desk, firm.trader, organisation=firm.organisation))
+    done(
+        await parties.open_stream(
+            shop.scene.desk, OpenStream(caller=firm.trader, organisation=firm.organisation)
+        )
+    )

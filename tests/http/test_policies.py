@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from events.vocabulary import PPB, KeyRole, RecycledContent
 from market.commands import parties
 from market.http.orders import policies
+from market.rules.parties.parties import RegisterOrganisation
 from tests.http.shop import Shop
 from tests.market_drafts import Firm, organisation_details
 from tests.market_support import done
@@ -33,7 +34,12 @@ async def outsider(shop: Shop) -> Firm:
     """An organisation that takes part in no initiative."""
     details = replace(organisation_details("outsider"), initiatives=())
     registered = done(
-        await parties.register_organisation(shop.scene.desk, shop.scene.operator, details=details)
+        await parties.register_organisation(
+            shop.scene.desk,
+            RegisterOrganisation(
+                caller=shop.scene.operator, details=details, organisation=shop.scene.desk.new_id()
+            ),
+        )
     )
     return Firm(organisation=registered.events[0].data.organisation, facility=UUID(int=0))  # type: ignore[attr-defined]
 

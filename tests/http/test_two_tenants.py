@@ -41,6 +41,7 @@ from market.http.wire.row_files import NDJSON
 from market.imports import Imports
 from market.rules.crma.declared_volumes import DeclareVolume
 from market.rules.orders.policy_references import PolicyReference
+from market.rules.parties.papers import RegisterCertificate, RegisterLicence
 from market.rules.parties.parties import CertificateDetails, LicenceDetails
 from market.rules.passports.passports import IssuePassport
 from market.rules.twins.product_twins import StateTwin
@@ -279,19 +280,23 @@ async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
     reference = f"PAPER-{firm.organisation.hex}"
     certificate = await parties.register_certificate(
         desk,
-        firm.trader,
-        organisation=firm.organisation,
-        details=CertificateDetails(scheme="irma", reference=reference, **given),
+        RegisterCertificate(
+            caller=firm.trader,
+            organisation=firm.organisation,
+            details=CertificateDetails(scheme="irma", reference=reference, **given),
+        ),
         request=Request(
             organisation=firm.organisation, route="POST /v1/certificates", key="k", body_hash=bytes(32)
         ),
     )
     licence = await parties.register_licence(
         desk,
-        firm.trader,
-        organisation=firm.organisation,
-        details=LicenceDetails(
-            kind="waste_treatment", waste_statuses=("waste",), reference=reference, **given
+        RegisterLicence(
+            caller=firm.trader,
+            organisation=firm.organisation,
+            details=LicenceDetails(
+                kind="waste_treatment", waste_statuses=("waste",), reference=reference, **given
+            ),
         ),
     )
     papers = [done(each).events[0].data for each in (certificate, licence)]

@@ -17,6 +17,7 @@ from events.market_events import MatchStruck, MemberChanged
 from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
+from market.rules.parties.parties import RegisterFacility
 from market.rules.refusing.refusals import (
     LotAlreadyReserved,
     LotAlreadySold,
@@ -239,9 +240,9 @@ async def test_a_change_of_a_party_reaches_each_of_its_markets(scene: Scene) -> 
     outcome = done(
         await parties.register_facility(
             scene.desk,
-            firm.trader,
-            organisation=firm.organisation,
-            details=facility_details("another"),
+            RegisterFacility(
+                caller=firm.trader, organisation=firm.organisation, details=facility_details("another")
+            ),
         )
     )
     copies = [event.data for event in outcome.events if isinstance(event.data, MemberChanged)]
@@ -254,7 +255,10 @@ async def test_parties_that_join_markets_while_they_change_lose_no_copy(scene: S
     others = [await scene.open_market(name=f"other-{n}") for n in range(4)]
     changes = [
         parties.register_facility(
-            scene.desk, firm.trader, organisation=firm.organisation, details=facility_details(f"f-{n}")
+            scene.desk,
+            RegisterFacility(
+                caller=firm.trader, organisation=firm.organisation, details=facility_details(f"f-{n}")
+            ),
         )
         for n in range(4)
     ]

@@ -23,7 +23,7 @@ from events.party_events import FacilityRegistered
 from events.refusal import Refusals
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
-from market.rules.parties.parties import FacilityDetails
+from market.rules.parties.parties import ChangeFacility, FacilityDetails, RegisterFacility, RevokeFacility
 from market.rules.twins.committed import Claim, ContractClaim, Volume, claimed, committed
 from market.store.claims import read_claims
 from tests.agreement_support import drafted, of_match, signature
@@ -62,14 +62,18 @@ async def state_capacity(scene: Scene, tonnes_per_year: int, version: int = 1) -
     details = facility_details("seller-0")
     await parties.change_facility(
         scene.desk,
-        seller.trader,
-        organisation=seller.organisation,
-        facility=seller.facility,
-        details=FacilityDetails(
-            **{name: getattr(details, name) for name in details.__struct_fields__ if name != "capacities"},
-            capacities=(capacity,),
+        ChangeFacility(
+            caller=seller.trader,
+            organisation=seller.organisation,
+            facility=seller.facility,
+            details=FacilityDetails(
+                **{
+                    name: getattr(details, name) for name in details.__struct_fields__ if name != "capacities"
+                },
+                capacities=(capacity,),
+            ),
+            expected_version=version,
         ),
-        expected_version=version,
     )
 
 
@@ -234,10 +238,15 @@ async def test_units_that_come_back_are_offered_once_also_from_a_site_that_is_cl
     change: dict[str, Any] = {"order": offer, "expected_version": 1}
     await offers.amend(scene.desk, seller.trader, draft=returning(seller, 9), **change)
     site: dict[str, Any] = {"organisation": seller.organisation, "details": facility_details("elsewhere")}
-    registered = done(await parties.register_facility(scene.desk, seller.trader, **site)).events[0].data
+    registered = (
+        done(await parties.register_facility(scene.desk, RegisterFacility(caller=seller.trader, **site)))
+        .events[0]
+        .data
+    )
     assert isinstance(registered, FacilityRegistered)
     await parties.revoke_facility(
-        scene.desk, seller.trader, organisation=seller.organisation, facility=seller.facility
+        scene.desk,
+        RevokeFacility(caller=seller.trader, organisation=seller.organisation, facility=seller.facility),
     )
     moved = replace(seller, facility=registered.facility)
     with pytest.raises(Refusals, match=r"is 5852\.469 kg: 3150\.000 kg are offered, 2800\.000 kg added"):

@@ -11,6 +11,7 @@ from events.party_events import InitiativeRevoked, OrganisationChanged, Organisa
 from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties
 from market.rules.orders.initiatives import Initiative, InitiativeDetails
+from market.rules.parties.parties import ChangeOrganisation, RegisterOrganisation
 from market.rules.refusing.refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.conftest import Database
@@ -36,7 +37,12 @@ async def known(scene: Scene, code: str) -> Initiative | None:
 
 async def join(scene: Scene, name: str, *codes: str) -> Outcome:
     details = replace(organisation_details(name), initiatives=codes)
-    return done(await parties.register_organisation(scene.desk, scene.operator, details=details))
+    return done(
+        await parties.register_organisation(
+            scene.desk,
+            RegisterOrganisation(caller=scene.operator, details=details, organisation=scene.desk.new_id()),
+        )
+    )
 
 
 def refused(error: BaseException) -> list[tuple[str, str | None]]:
@@ -91,11 +97,14 @@ async def test_a_revoked_initiative_stays_with_those_who_name_it_until_their_nex
     change = {"organisation": firm.organisation, "expected_version": 1}
     details = organisation_details("renamed")
     with pytest.raises(Refusals) as kept:
-        await parties.change_organisation(scene.desk, scene.operator, details=details, **change)
+        await parties.change_organisation(
+            scene.desk, ChangeOrganisation(caller=scene.operator, details=details, **change)
+        )
     assert [("initiative_unknown", "/initiatives/0")] == refused(kept.value)
     outcome = done(
         await parties.change_organisation(
-            scene.desk, scene.operator, details=replace(details, initiatives=()), **change
+            scene.desk,
+            ChangeOrganisation(caller=scene.operator, details=replace(details, initiatives=()), **change),
         )
     )
     assert isinstance(outcome.events[0].data, OrganisationChanged)

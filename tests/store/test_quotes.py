@@ -18,6 +18,7 @@ from market.commands import parties, quotes
 from market.http.wire.rounds import RoundBooks
 from market.rules.orders.offers import PostSupply
 from market.rules.orders.requirements import PostRequirement
+from market.rules.parties.parties import ChangeOrganisation
 from market.rules.visibility.standings import order_in_round
 from market.store import clearings, rounds
 from market.store.quotes import count_since
@@ -75,10 +76,12 @@ async def test_a_group_of_companies_shares_its_questions_of_a_day(scene: Scene) 
         details = organisation_details(f"of the group {firm.organisation}")
         await parties.change_organisation(
             scene.desk,
-            scene.operator,
-            organisation=firm.organisation,
-            details=msgspec.structs.replace(details, group=one.organisation),
-            expected_version=version,
+            ChangeOrganisation(
+                caller=scene.operator,
+                organisation=firm.organisation,
+                details=msgspec.structs.replace(details, group=one.organisation),
+                expected_version=version,
+            ),
         )
     for firm in (one, other, one, other, one):
         assert one.organisation == (await asked(scene, question(firm))).group

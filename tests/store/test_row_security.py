@@ -10,6 +10,7 @@ import pytest
 from contracts.store import tables as contracts
 from events.connections import Pool, open_pool
 from market.commands import parties
+from market.rules.parties.keys import IssueKey
 from market.rules.parties.parties import KeyDetails
 from market.rules.streams.partner_lines import ALL
 from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
@@ -118,7 +119,15 @@ async def test_the_door_sees_the_key_that_is_presented(scene: Scene, readers: Po
             expires_at=scene.clock.now.replace(year=2030),
         )
         issued = done(
-            await parties.issue_key(scene.desk, firm.trader, organisation=firm.organisation, details=details)
+            await parties.issue_key(
+                scene.desk,
+                IssueKey(
+                    caller=firm.trader,
+                    organisation=firm.organisation,
+                    details=details,
+                    key=scene.desk.new_id(),
+                ),
+            )
         )
         keys.append(issued.events[0].data.key)  # type: ignore[attr-defined]
     async with reading(readers, organisation=None, role="door", key=keys[0]) as connection:

@@ -15,6 +15,7 @@ from market.commands import parties
 from market.http.files.import_kinds import KINDS
 from market.http.wire.tokens import mint, secret_sha256
 from market.imports import Imports
+from market.rules.parties.keys import IssueKey
 from market.rules.parties.parties import KeyDetails
 from market.store import imports as store
 from market.store.imports import Import, Mode
@@ -43,14 +44,16 @@ async def operators_key(scene: Scene) -> tuple[UUID, str]:
     token = mint(key, TOKEN_SECRET)
     await parties.issue_key(
         scene.desk,
-        scene.operator,
-        organisation=scene.sellers[0].organisation,
-        key=key,
-        details=KeyDetails(
-            label="imports",
-            secret_sha256=secret_sha256(token),
-            roles=("operator", "trader"),
-            expires_at=FAR,
+        IssueKey(
+            caller=scene.operator,
+            organisation=scene.sellers[0].organisation,
+            key=key,
+            details=KeyDetails(
+                label="imports",
+                secret_sha256=secret_sha256(token),
+                roles=("operator", "trader"),
+                expires_at=FAR,
+            ),
         ),
     )
     return key, token

@@ -37,7 +37,7 @@ from market.cli.console import CommandFailed
 from market.commands import parties
 from market.ground import Ground, wire
 from market.local import local_kafka
-from market.rules.streams.streams import partner_topic
+from market.rules.streams.streams import OpenStream, partner_topic
 from market.services import LOCAL_SERVICES
 from market.settings import Settings, load
 from market.topic_access import (
@@ -291,7 +291,9 @@ async def test_the_whole_road_runs_with_every_service_under_its_own_login(
     ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=secure.clients)
     async with scene_on(database) as scene, wire(ground) as wiring:
         seller = scene.sellers[0]
-        await parties.open_stream(scene.desk, seller.trader, organisation=seller.organisation)
+        await parties.open_stream(
+            scene.desk, OpenStream(caller=seller.trader, organisation=seller.organisation)
+        )
         async with serving(wiring, "relay", "matcher", "follower", "projector", "publisher", "auditor"):
             await eventually("the topics", lambda: published(scene))
             for reader in ("matcher", "follower", "projector", "publisher", "auditor"):

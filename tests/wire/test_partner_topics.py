@@ -18,8 +18,9 @@ from events.vocabulary import STREAMS
 from market.commands import parties
 from market.feed_retention import FeedRetention
 from market.ground import Wiring
+from market.rules.parties.parties import RegisterFacility
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
-from market.rules.streams.streams import partner_topic
+from market.rules.streams.streams import CloseStream, OpenStream, partner_topic
 from market.topics import TopicError, TopicRecord, open_reading
 from tests.market_days import trade_for_a_while
 from tests.market_drafts import Firm, facility_details
@@ -113,8 +114,15 @@ async def check(scene: Scene, bootstrap: str, prefix: str, firm: Firm) -> list[G
 
 
 async def switch(scene: Scene, firm: Firm, *, on: bool) -> None:
-    command = parties.open_stream if on else parties.close_stream
-    done(await command(scene.desk, firm.trader, organisation=firm.organisation))
+    if on:
+        asked = OpenStream(caller=firm.trader, organisation=firm.organisation)
+        done(await parties.open_stream(scene.desk, asked))
+    else:
+        done(
+            await parties.close_stream(
+                scene.desk, CloseStream(caller=firm.trader, organisation=firm.organisation)
+            )
+        )
 
 
 async def build(scene: Scene, *firms: Firm) -> None:
@@ -122,7 +130,7 @@ async def build(scene: Scene, *firms: Firm) -> None:
     for firm in firms:
         details = facility_details("another")
         await parties.register_facility(
-            scene.desk, firm.trader, organisation=firm.organisation, details=details
+            scene.desk, RegisterFacility(caller=firm.trader, organisation=firm.organisation, details=details)
         )
 
 

@@ -11,7 +11,7 @@ from events.market_events import MatchStruck
 from events.market_terms import SustainabilityProfile
 from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
 from market.commands import lots, matches, offers, parties, requirements
-from market.rules.streams.streams import partner_topic
+from market.rules.streams.streams import OpenStream, partner_topic
 from market.topics import declared_topics, open_reading
 from tests.market_drafts import (
     PERCENT,
@@ -253,7 +253,9 @@ async def test_no_public_topic_tells_anything_of_anybody(
     ):
         async with serving(wiring, "relay", "publisher"):
             for firm in partners(scene):
-                await parties.open_stream(scene.desk, firm.trader, organisation=firm.organisation)
+                await parties.open_stream(
+                    scene.desk, OpenStream(caller=firm.trader, organisation=firm.organisation)
+                )
             await trade_oddly(scene)
             await eventually("the topics", lambda: published(scene))
             await eventually("the tape", lambda: caught_up(scene, "publisher"))

@@ -21,7 +21,13 @@ from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.rules.parties.parties import Facility, FacilityDetails
+from market.rules.parties.parties import (
+    ChangeFacility,
+    Facility,
+    FacilityDetails,
+    RegisterFacility,
+    RevokeFacility,
+)
 from market.rules.refusing.wording import Code, CountryCode, Text
 from market.store import party_reads
 
@@ -190,9 +196,9 @@ class FacilityAccepted(Accepted, frozen=True, kw_only=True):
 async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
     result = await commands.register_facility(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        details=call.body.details(),
+        RegisterFacility(
+            caller=call.caller, organisation=call.ids["organisation"], details=call.body.details()
+        ),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
@@ -265,11 +271,13 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     row = await _load(call)
     result = await commands.change_facility(
         call.door.desk,
-        call.caller,
-        organisation=row.organisation,
-        facility=row.facility,
-        details=patched(FacilityTerms.outside(row.details), call.body).details(),
-        expected_version=call.expected_version,
+        ChangeFacility(
+            caller=call.caller,
+            organisation=row.organisation,
+            facility=row.facility,
+            details=patched(FacilityTerms.outside(row.details), call.body).details(),
+            expected_version=call.expected_version,
+        ),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
@@ -293,9 +301,9 @@ async def change(call: Call[Any, DryRun]) -> Answer:
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_facility(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        facility=call.ids["facility"],
+        RevokeFacility(
+            caller=call.caller, organisation=call.ids["organisation"], facility=call.ids["facility"]
+        ),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)

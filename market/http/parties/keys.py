@@ -20,6 +20,7 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
 from market.http.wire.tokens import mint, secret_sha256
+from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.parties import ApiKey, KeyDetails
 from market.rules.refusing.wording import Text
 from market.store import party_reads
@@ -88,14 +89,16 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
     token = mint(key, door.new_secret())
     result = await commands.issue_key(
         door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        key=key,
-        details=KeyDetails(
-            label=call.body.label,
-            secret_sha256=secret_sha256(token),
-            roles=call.body.roles,
-            expires_at=utc(call.body.expires_at),
+        IssueKey(
+            caller=call.caller,
+            organisation=call.ids["organisation"],
+            key=key,
+            details=KeyDetails(
+                label=call.body.label,
+                secret_sha256=secret_sha256(token),
+                roles=call.body.roles,
+                expires_at=utc(call.body.expires_at),
+            ),
         ),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
@@ -145,9 +148,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_key(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        key=call.ids["key"],
+        RevokeKey(caller=call.caller, organisation=call.ids["organisation"], key=call.ids["key"]),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)

@@ -18,7 +18,12 @@ from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.rules.parties.parties import Organisation, OrganisationDetails
+from market.rules.parties.parties import (
+    ChangeOrganisation,
+    Organisation,
+    OrganisationDetails,
+    RegisterOrganisation,
+)
 from market.rules.refusing.wording import Code, CountryCode, Text
 from market.store import party_reads
 
@@ -101,8 +106,9 @@ class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
 async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     result = await commands.register_organisation(
         call.door.desk,
-        call.caller,
-        details=call.body.details(),
+        RegisterOrganisation(
+            caller=call.caller, details=call.body.details(), organisation=call.door.desk.new_id()
+        ),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
@@ -180,10 +186,12 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     members = {name: getattr(view, name) for name in OrganisationTerms.__struct_fields__}
     result = await commands.change_organisation(
         call.door.desk,
-        call.caller,
-        organisation=row.organisation,
-        details=patched(OrganisationTerms(**members), call.body).details(),
-        expected_version=call.expected_version,
+        ChangeOrganisation(
+            caller=call.caller,
+            organisation=row.organisation,
+            details=patched(OrganisationTerms(**members), call.body).details(),
+            expected_version=call.expected_version,
+        ),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)

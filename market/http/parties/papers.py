@@ -19,6 +19,7 @@ from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
+from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties.parties import Certificate, CertificateDetails, Licence, LicenceDetails
 from market.rules.refusing.wording import Code, CountryCode, Text
 from market.store import party_reads
@@ -147,14 +148,16 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     body = call.body
     result = await commands.register_certificate(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        details=CertificateDetails(
-            facility=to_uuid(body.facility),
-            scheme=body.scheme,
-            reference=body.reference,
-            valid_from=utc(body.valid_from),
-            valid_until=utc(body.valid_until),
+        RegisterCertificate(
+            caller=call.caller,
+            organisation=call.ids["organisation"],
+            details=CertificateDetails(
+                facility=to_uuid(body.facility),
+                scheme=body.scheme,
+                reference=body.reference,
+                valid_from=utc(body.valid_from),
+                valid_until=utc(body.valid_until),
+            ),
         ),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
@@ -187,18 +190,20 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
     body = call.body
     result = await commands.register_licence(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        details=LicenceDetails(
-            facility=to_uuid(body.facility),
-            kind=body.kind,
-            waste_statuses=body.waste_statuses,
-            ewc_codes=body.ewc_codes,
-            from_countries=body.from_countries,
-            routes=body.routes or UNSET,
-            reference=body.reference,
-            valid_from=utc(body.valid_from),
-            valid_until=utc(body.valid_until),
+        RegisterLicence(
+            caller=call.caller,
+            organisation=call.ids["organisation"],
+            details=LicenceDetails(
+                facility=to_uuid(body.facility),
+                kind=body.kind,
+                waste_statuses=body.waste_statuses,
+                ewc_codes=body.ewc_codes,
+                from_countries=body.from_countries,
+                routes=body.routes or UNSET,
+                reference=body.reference,
+                valid_from=utc(body.valid_from),
+                valid_until=utc(body.valid_until),
+            ),
         ),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
@@ -305,9 +310,9 @@ async def read_licence(call: Call[Nothing, Nothing]) -> Answer:
 async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_certificate(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        certificate=call.ids["certificate"],
+        RevokeCertificate(
+            caller=call.caller, organisation=call.ids["organisation"], certificate=call.ids["certificate"]
+        ),
         dry_run=call.query.validate_only,
     )
     found = to_text("cert", call.ids["certificate"])
@@ -326,9 +331,7 @@ async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
 async def revoke_licence(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_licence(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
-        licence=call.ids["licence"],
+        RevokeLicence(caller=call.caller, organisation=call.ids["organisation"], licence=call.ids["licence"]),
         dry_run=call.query.validate_only,
     )
     found = to_text("lic", call.ids["licence"])

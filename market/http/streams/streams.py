@@ -10,7 +10,7 @@ from market.http.wire.ids import OrganisationId, to_text
 from market.http.wire.material import Body
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.rules.streams.streams import partner_topic
+from market.rules.streams.streams import CloseStream, OpenStream, partner_topic
 from market.store import party_reads
 
 TAG: Final = "Streams"
@@ -43,8 +43,7 @@ class StreamAccepted(Accepted, frozen=True, kw_only=True):
 async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.open_stream(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
+        OpenStream(caller=call.caller, organisation=call.ids["organisation"]),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
@@ -66,8 +65,7 @@ async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
 async def switch_off(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.close_stream(
         call.door.desk,
-        call.caller,
-        organisation=call.ids["organisation"],
+        CloseStream(caller=call.caller, organisation=call.ids["organisation"]),
         dry_run=call.query.validate_only,
     )
     return Answer(body=StreamAccepted(topic=_topic(call), **done(call, result).accepted()))

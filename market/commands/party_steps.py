@@ -1,0 +1,103 @@
+"""A step of an organisation: declared by its name and its rule, copied into each market it is a member of."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.callers import Caller
+from events.connections import Connection
+from events.decision import Decision, LaneKey, Moment, Request
+from events.desk import Answer, Desk, Operation, submit
+from events.refusal import LaneBusy
+from market.rules.parties.parties import OrganisationState
+from market.store import members, party_reads
+
+TRIES_MAX = 5
+
+
+class OfOrganisation(Protocol):
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def organisation(self) -> UUID: ...
+
+
+A = TypeVar("A", bound=OfOrganisation)
+
+
+class MembershipsMoved(Exception):
+    """The organisation joined a market between the look at its memberships and the lock of their lanes."""
+
+
+class Asked(Struct, Generic[A], frozen=True, kw_only=True):
+    """`lanes` are those that the transaction holds."""
+
+    lanes: frozenset[LaneKey]
+    lane: int
+    argument: A
+
+
+async def load(
+    connection: Connection, asked: Sequence[Asked[A]], moment: Moment
+) -> Sequence[OrganisationState]:
+    """Alone on its lanes, so one at a time."""
+    del moment
+    return [await party_reads.load_state(connection, a.lane, a.argument.organisation) for a in asked]
+
+
+def _names_nothing(argument: OfOrganisation) -> Sequence[str]:
+    del argument
+    return ()
+
+
+class PartyStep(Generic[A]):
+    """Call it with a desk and what is asked. Raises what the rule raises.
+
+    It writes the organisation's lane and those of its markets; the lanes of initiatives that it names stay as
+    they are meanwhile.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        decide: Callable[[OrganisationState, A, Moment], Decision],
+        load: Callable[
+            [Connection, Sequence[Asked[A]], Moment], Awaitable[Sequence[OrganisationState]]
+        ] = load,
+        named: Callable[[A], Sequence[str]] = _names_nothing,
+    ) -> None:
+        def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:
+            if not asked.lanes.issuperset(LaneKey("market", m.lane) for m in state.memberships):
+                raise MembershipsMoved
+            return decide(state, asked.argument, moment)
+
+        self._operation = Operation(name, load, decided)
+        self._named = named
+
+    async def __call__(
+        self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
+    ) -> Answer:
+        """Memberships are looked up again when the organisation joins a market meanwhile."""
+        own = desk.lane("parties", argument.organisation)
+        read = [desk.lane("parties", code) for code in self._named(argument)]
+        for _ in range(TRIES_MAX):
+            async with desk.looking() as connection:
+                markets = await members.markets_of(connection, argument.organisation)
+            lanes = frozenset([own, *read, *(LaneKey("market", lane) for lane, _ in markets)])
+            try:
+                return await submit(
+                    desk,
+                    self._operation,
+                    Asked(lanes=lanes, lane=own.lane, argument=argument),
+                    caller=argument.caller,
+                    lanes=sorted(lanes),
+                    touches=None,
+                    request=request,
+                    dry_run=dry_run,
+                )
+            except MembershipsMoved:
+                continue
+        raise LaneBusy
