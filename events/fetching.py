@@ -17,6 +17,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from events.connections import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX
+from events.links import Link, batch_end, links_of
 
 EARLIEST = -2
 LATEST = -1
@@ -35,22 +36,33 @@ class Fetched(NamedTuple):
     partition: int
     first: int
     next_offset: int
-    batches: Sequence[Any]
-    size_bytes: int
+    content: bytes
+    batches: Sequence[tuple[Any, int]]
+    """Batches of aiokafka's, and where each begins in `content`."""
 
     def records(self) -> Iterator[Record]:
         """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
-        for batch in self.batches:
+        for batch, _ in self._sound():
+            yield from self._from_first(batch, batch)
+
+    def links(self) -> Iterator[Link]:
+        """As `records`, of each only what a chain is made of."""
+        for batch, at in self._sound():
+            yield from self._from_first(batch, links_of(batch, self.content, at))
+
+    def _sound(self) -> Iterator[tuple[Any, int]]:
+        for batch, at in self.batches:
             if not batch.validate_crc():
                 raise CorruptRecordException(
                     f"partition {self.partition}: wrong checksum at {batch.base_offset}"
                 )
-            if batch.is_control_batch:
-                continue
-            if batch.base_offset >= self.first:
-                yield from batch
-            else:
-                yield from (record for record in batch if record.offset >= self.first)
+            if not batch.is_control_batch:
+                yield batch, at
+
+    def _from_first(self, batch: Any, records: Iterable[Any]) -> Iterable[Any]:
+        if batch.base_offset >= self.first:
+            return records
+        return (record for record in records if record.offset >= self.first)
 
 
 class Refused(NamedTuple):
@@ -172,11 +184,12 @@ class Fetcher:
 
 def answered(partition: int, first: int, content: bytes) -> Fetched | None:
     """The batches of an answer, but for one that is cut off at its end; None when it holds none."""
-    memory, batches = MemoryRecords(content), []
+    memory, batches, at = MemoryRecords(content), [], 0
     while memory.has_next():
-        batches.append(memory.next_batch())
+        batches.append((memory.next_batch(), at))
+        at = batch_end(content, at)
     if batches:
-        return Fetched(partition, first, batches[-1].next_offset, batches, len(content))
+        return Fetched(partition, first, batches[-1][0].next_offset, content, batches)
     if memory.size_in_bytes():
         raise RecordTooLargeError(f"partition {partition}: what lies at {first} is larger than an answer")
     return None

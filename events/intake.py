@@ -12,7 +12,8 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from events.connections import PARTITION_FETCH_BYTES_MAX
-from events.fetching import Fetched, Fetcher, Record, Refused
+from events.fetching import Fetched, Fetcher, Refused
+from events.links import Link
 
 PENDING_BYTES_MAX: Final = 2 * PARTITION_FETCH_BYTES_MAX
 WAIT_MS_MAX: Final = 500
@@ -31,7 +32,7 @@ class Inbox:
         self._on_room = on_room
         self._waiting: deque[Fetched] = deque()
         self._waiting_bytes = 0
-        self._begun: Iterator[Record] = iter(())
+        self._begun: Iterator[Link] = iter(())
         self._error: KafkaError | None = None
         self._came = asyncio.Event()
 
@@ -47,7 +48,7 @@ class Inbox:
             self._error = found.error
         else:
             self._waiting.append(found)
-            self._waiting_bytes += found.size_bytes
+            self._waiting_bytes += len(found.content)
             self.offset = found.next_offset
         self._came.set()
 
@@ -55,7 +56,7 @@ class Inbox:
         """Returns when there may be something to take."""
         await self._came.wait()
 
-    def take(self, records_max: int) -> list[Record]:
+    def take(self, records_max: int) -> list[Link]:
         """The next records, none when there are none yet. KafkaError when the broker refuses the offset, or a
         batch is not what its checksum says."""
         while not (records := list(islice(self._begun, records_max))):
@@ -65,8 +66,8 @@ class Inbox:
                 self._came.clear()
                 return []
             fetched = self._waiting.popleft()
-            self._waiting_bytes -= fetched.size_bytes
-            self._begun = fetched.records()
+            self._waiting_bytes -= len(fetched.content)
+            self._begun = fetched.links()
             self._on_room()
         return records
 

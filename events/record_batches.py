@@ -12,18 +12,20 @@ from typing import Any, TypeAlias
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from events.chain import HASH_BYTES
 from events.codec import CONTENT_TYPE, SPEC_VERSION
 
 Rows: TypeAlias = Sequence[Any]
 """Of each: position, body, chain."""
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
-_MAGIC = 2
+MAGIC = 2
 _NONE = -1
-_HEAD = struct.Struct(">qiibIhiqqqhii")
+HEAD = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, first and last timestamp,
 producer id, producer epoch, base sequence, count of records."""
-_AFTER_LENGTH = struct.calcsize(">qi")
+LENGTH_AT = struct.calcsize(">q")
+AFTER_LENGTH = struct.calcsize(">qi")
 _AFTER_CRC = struct.calcsize(">qiibI")
 _CRC = struct.Struct(">I")
 _CRC_AT = struct.calcsize(">qiib")
@@ -62,14 +64,16 @@ def _name(name: str) -> bytes:
     return _text(name.encode())
 
 
-_NO_ATTRIBUTES_NO_DELAY = b"\0\0"
-_HEADERS_ID = varint(9) + _text(b"ce_id") + varint(36)
+NO_ATTRIBUTES_NO_DELAY = b"\0\0"
+HEADERS_COUNT = 9
+_HEADERS_ID = varint(HEADERS_COUNT) + _text(b"ce_id") + varint(36)
 _TYPE = _text(b"ce_type")
 _SOURCE = _text(b"ce_source")
 _VERSION_TIME = _text(b"ce_specversion") + _text(SPEC_VERSION) + _text(b"ce_time")
 _SUBJECT = _text(b"ce_subject")
 _CONTENT_POSITION = _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"position")
-_CHAIN = _text(b"chain") + varint(64)
+CHAIN_HEX_BYTES = 2 * HASH_BYTES
+CHAIN_HEADER = _text(b"chain") + varint(CHAIN_HEX_BYTES)
 
 
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
@@ -91,11 +95,11 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     def _build(self) -> bytearray:
         if not self._built:
             buffer, count = self._buffer, self._relative_offset
-            length = len(buffer) - _AFTER_LENGTH
-            _HEAD.pack_into(
+            length = len(buffer) - AFTER_LENGTH
+            HEAD.pack_into(
                 buffer,
                 0,
-                *(0, length, _NONE, _MAGIC, 0, 0, count - 1),
+                *(0, length, _NONE, MAGIC, 0, 0, count - 1),
                 *self._timestamps_ms,
                 *self._producer,
                 count,
@@ -120,7 +124,7 @@ class BatchWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._buffer = bytearray(_HEAD.size)
+        self._buffer = bytearray(HEAD.size)
         self._first = 0
         self.rows = 0
 
@@ -153,7 +157,7 @@ class RecordWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._buffer = bytearray(_HEAD.size)
+        self._buffer = bytearray(HEAD.size)
         self._first_ms = self._last_ms = 0
         self._count = 0
 
@@ -189,7 +193,7 @@ def _record(delta: int, position: bytes, body: bytes, chain: bytes) -> bytes:
     subject_length = _SHORT[len(subject)]
     return b"".join(
         (
-            _NO_ATTRIBUTES_NO_DELAY,
+            NO_ATTRIBUTES_NO_DELAY,
             _SHORT[delta] if delta < _SHORTS else varint(delta),
             subject_length,
             subject,
@@ -212,7 +216,7 @@ def _record(delta: int, position: bytes, body: bytes, chain: bytes) -> bytes:
             _CONTENT_POSITION,
             _SHORT[len(position)],
             position,
-            _CHAIN,
+            CHAIN_HEADER,
             hexlify(chain),
         )
     )

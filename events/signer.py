@@ -34,12 +34,13 @@ from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, acqu
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.key_files import KeyFileError, Keys
+from events.links import Link
 from events.merkle import consistency_spans
 from events.notes import signed
 from events.publishing import Message as Published
 from events.publishing import NotPublished, TopicWriter, derived_id
 from events.seals import LaneStanding, Rotation, Seal
-from events.topics import TopicRecord, lost_place, topic_records
+from events.topics import lost_place, topic_records
 from events.trees import TreeFault, grow, proof_of, root_of
 
 log = structlog.get_logger("signer")
@@ -164,7 +165,7 @@ class Signer:
             self._looked = True
         return ledger
 
-    async def _take(self, ledger: Ledger, records: Sequence[TopicRecord]) -> None:
+    async def _take(self, ledger: Ledger, records: Sequence[Link]) -> None:
         """Feed the ledger, store cosignatures, note which lanes were signed falsely."""
         cosigned: list[tuple[LaneKey, int, str, str]] = []
         for record in records:

@@ -294,7 +294,7 @@ class Subscription:
         await asyncio.wait_for(inbox.filled(), READ_SECONDS_MAX)
         record = inbox.take(1)[0]
         try:
-            found = decode_envelope(record.value or b"").id
+            found = decode_envelope(record.body).id
         except Undecodable as error:
             raise LaneFault(f"{where} holds no event: {error}") from error
         if record.offset != place.next_offset - 1 or found != place.last_event_id:
@@ -320,7 +320,7 @@ class Subscription:
         if found.fault is not None:
             raise found.fault
         if last is not None and place.next_offset <= last.offset:
-            after = place._replace(next_offset=last.offset + 1, last_event_id=decode_envelope(last.value).id)
+            after = place._replace(next_offset=last.offset + 1, last_event_id=decode_envelope(last.body).id)
             await skip_repeats(self._pool, self._name, self._owner, key, place, after)
             place = after
         return place

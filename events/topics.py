@@ -1,6 +1,5 @@
 """Record topics: their names, and whether what one holds agrees with the journal."""
 
-from binascii import unhexlify
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from events.codec import Undecodable, decode_envelope
 from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.journal import read_body_hashes, read_head
+from events.links import Link, link_of
 
 RESTORE = "lodestone replay --restore {stream}/{lane}"
 REPUBLISH = "lodestone topics --republish {stream}/{lane}"
@@ -195,17 +195,9 @@ async def read_some(
     return list(found[partition])
 
 
-class TopicRecord(NamedTuple):
-    """A record as it lies on its topic; a record without a value has an empty body."""
-
-    offset: int
-    body: bytes
-    chain: bytes | None
-
-
 async def topic_records(
     consumer: AIOKafkaConsumer, topic: str, partition: int, *, start: int = 0, end: int | None = None
-) -> AsyncIterator[Sequence[TopicRecord]]:
+) -> AsyncIterator[Sequence[Link]]:
     """What lies on a partition from an offset to its end of now, or to `end`; nothing is verified.
 
     `consumer` is used for this partition alone while the iteration lasts.
@@ -220,7 +212,7 @@ async def topic_records(
         if not records:
             return
         start = records[-1].offset + 1
-        yield [TopicRecord(record.offset, record.value or b"", chain_of(record)) for record in records]
+        yield [link_of(record) for record in records]
 
 
 async def topic_end(consumer: AIOKafkaConsumer, topic: str) -> int:
@@ -246,14 +238,3 @@ async def lost_place(
         if sha256(records[0].body).digest() == last_sha256:
             return None
     return f"holds another record at offset {last}: it was made anew"
-
-
-def chain_of(record: ConsumerRecord) -> bytes | None:
-    """The lane head that a record claims in its last `chain` header; None when it has none."""
-    for name, text in reversed(record.headers):
-        if name == "chain":
-            try:
-                return None if text is None else unhexlify(text)
-            except ValueError:
-                return None
-    return None

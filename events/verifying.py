@@ -6,9 +6,8 @@ from events.chain import next_head
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.fetching import Record
+from events.links import Link
 from events.positions import Place
-from events.topics import chain_of
 
 
 class LaneFault(Exception):
@@ -25,18 +24,18 @@ class Verified:
         self._head = place.head
         self.place = place
         self.count = 0
-        self.last: Record | None = None
+        self.last: Link | None = None
         self.events: list[Recorded] = []
         self.offsets: list[int] = []
-        self.repeats: list[tuple[Record, Recorded]] = []
+        self.repeats: list[tuple[Link, Recorded]] = []
         self.fault: LaneFault | None = None
 
-    def take(self, records: Sequence[Record]) -> None:
+    def take(self, records: Sequence[Link]) -> None:
         """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
         stream, lane = self._key
         position, head = self._position, self._head
         for record in records:
-            body = record.value or b""
+            body = record.body
             chain = next_head(head, body)
             try:
                 event = decode_event(body, chain)
@@ -53,7 +52,7 @@ class Verified:
                 missing = f": position {position + 1} is missing before position {event.position}"
                 self.fault = self.fault_at(record, missing)
                 return
-            if chain_of(record) != chain:
+            if record.chain != chain:
                 broken = f": position {event.position} does not continue the chain"
                 self.fault = self.fault_at(record, broken)
                 return
@@ -64,5 +63,5 @@ class Verified:
         self.count += len(records)
         self.last = records[-1]
 
-    def fault_at(self, record: Record, what: str) -> LaneFault:
+    def fault_at(self, record: Link, what: str) -> LaneFault:
         return LaneFault(f"topic {self._topic}, partition {self._key.lane}, offset {record.offset}{what}")

@@ -40,9 +40,10 @@ from events.decision import LaneKey
 from events.durable_files import write_durably
 from events.faults import crash_point
 from events.key_files import make_keys, read_keys
+from events.links import Link
 from events.notes import Algorithm, Note, SigningKey, VerifierKey, parse_note, signed, verifier_key
 from events.publishing import Message, NotPublished, TopicWriter, derived_id
-from events.topics import TopicRecord, lost_place, topic_records
+from events.topics import lost_place, topic_records
 
 log = structlog.get_logger("witness")
 
@@ -239,7 +240,7 @@ class Witness:
         if lost is not None:
             raise WitnessError(f"{self._topic} {lost}")
 
-    def _take(self, ledger: Ledger, state: _State, records: Sequence[TopicRecord]) -> _State:
+    def _take(self, ledger: Ledger, state: _State, records: Sequence[Link]) -> _State:
         """The state after some records; nothing is published by this."""
         heads: dict[LaneKey, Head] = {}
         faults = list(state.faults)
@@ -341,5 +342,5 @@ async def _rotations(consumer: Consumer, topic: str) -> AsyncIterator[str]:
                 yield message.note
 
 
-def _sha256(record: TopicRecord) -> str:
+def _sha256(record: Link) -> str:
     return sha256(record.body).hexdigest()

@@ -2,12 +2,12 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,14 +17,14 @@ from msgspec import Struct
 from events.brokers import Bootstrap
 from events.connections import open_admin, open_client
 from events.fetching import EARLIEST, LATEST, Fetched, Fetcher, Record
-from events.topics import TopicRecord as Link
-from events.topics import chain_of
+from events.links import Link
 from market.folders import DEPLOY
 
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36
 RECORDS_AT_ONCE_MAX: Final = 100
 """Few at a time are freed while the processor's cache still holds them."""
+R = TypeVar("R", Link, Record)
 READ_SECONDS_MAX: Final = 30.0
 
 
@@ -223,8 +223,8 @@ class Reading:
         """The first record of a partition at an offset or after it, which is one."""
         while True:
             (fetched,) = await self._answered({lane: offset})
-            for record in fetched.records():
-                return _link(record)
+            for link in fetched.links():
+                return link
             offset = fetched.next_offset
 
     def stop(self, lane: int) -> None:
@@ -233,15 +233,14 @@ class Reading:
 
     async def batches(self) -> AsyncIterator[tuple[int, list[TopicRecord]]]:
         """(partition, records in order) until every partition stands at its end."""
-        async for partition, records in self._read():
+        async for partition, records in self._read(Fetched.records):
             yield partition, [_whole(record) for record in records]
 
-    async def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
+    def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
         """As `batches`, of each record only what a chain is made of."""
-        async for partition, records in self._read():
-            yield partition, [_link(record) for record in records]
+        return self._read(Fetched.links)
 
-    async def _read(self) -> AsyncIterator[tuple[int, list[Record]]]:
+    async def _read(self, records_of: Callable[[Fetched], Iterator[R]]) -> AsyncIterator[tuple[int, list[R]]]:
         """The brokers are asked for more while what they gave is taken."""
         self._coming = self._ask()
         while self._coming is not None:
@@ -252,7 +251,7 @@ class Reading:
                 self._next[fetched.partition] = fetched.next_offset
             self._coming = self._ask()
             for fetched in found:
-                records = fetched.records()
+                records = records_of(fetched)
                 while few := self._up_to_end(fetched.partition, islice(records, RECORDS_AT_ONCE_MAX)):
                     yield fetched.partition, few
 
@@ -262,7 +261,7 @@ class Reading:
             self._coming.cancel()
             await asyncio.gather(self._coming, return_exceptions=True)
 
-    def _up_to_end(self, partition: int, records: Iterator[Record]) -> list[Record]:
+    def _up_to_end(self, partition: int, records: Iterator[R]) -> list[R]:
         found, end = list(records), self._ends[partition]
         if found and found[-1].offset >= end:
             return [record for record in found if record.offset < end]
@@ -284,10 +283,6 @@ class Reading:
         except TimeoutError:
             raise KafkaTimeoutError(f"no broker answered within {READ_SECONDS_MAX:.0f} s") from None
         return found
-
-
-def _link(record: Record) -> Link:
-    return Link(record.offset, record.value or b"", chain_of(record))
 
 
 def _whole(record: Record) -> TopicRecord:

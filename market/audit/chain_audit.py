@@ -14,8 +14,8 @@ from events.chain import next_head
 from events.codec import Undecodable, decode_envelope
 from events.decision import LaneKey
 from events.envelope import Envelope, source_of
+from events.links import Link
 from events.merkle import Frontier, leaf_hash
-from events.topics import TopicRecord
 from market.audit.lane_progress import Followed, beginning
 from market.audit.lane_verdict import (
     OF_THE_HEAD,
@@ -38,7 +38,7 @@ from market.audit.lane_verdict import (
 from market.audit.repeats import Repeats
 from market.rules.clearing.differences import Difference
 
-NO_RECORD: Final = TopicRecord(-1, b"", None)
+NO_RECORD: Final = Link(-1, b"", None)
 ENVELOPE_BYTES_MAX: Final = 1_024
 """Within so many bytes from its beginning a body of ours says where it stands."""
 
@@ -101,7 +101,7 @@ class ChainAudit:
             divergence=self.divergence,
         )
 
-    def feed(self, records: Sequence[TopicRecord]) -> None:
+    def feed(self, records: Sequence[Link]) -> None:
         bounded = self._bounds.upto is not None
         for record in islice(records, self._follow_plainly(records), None):
             if bounded and not self.done and self._bounds.ended(self._position):
@@ -116,7 +116,7 @@ class ChainAudit:
             else:
                 self._take_up(record)
 
-    def _follow_plainly(self, records: Sequence[TopicRecord]) -> int:
+    def _follow_plainly(self, records: Sequence[Link]) -> int:
         """Takes the first records, as many as are the next link at first sight, in one tight loop; none where
         more than the chain is compared. Returns how many."""
         more = self._seals or self._anchors or self._growing or self._bounds.upto is not None
@@ -124,10 +124,11 @@ class ChainAudit:
             return 0
         head, position, heads = self._head, self._position, list[bytes]()
         place, source = self._place, self._source_mark
-        for _, body, chain in records:
+        for record in records:
+            body = record.body
             following = next_head(head, body)
             if (
-                chain != following
+                record.chain != following
                 or body.find(place % (position + 1), 0, ENVELOPE_BYTES_MAX) < 0
                 or body.find(source, 0, ENVELOPE_BYTES_MAX) < 0
             ):
@@ -139,11 +140,11 @@ class ChainAudit:
         self._repeats.record(*heads)
         return len(heads)
 
-    def _follow(self, record: TopicRecord) -> None:
-        _, body, chain = record
+    def _follow(self, record: Link) -> None:
+        body = record.body
         head = next_head(self._head, body)
         if (
-            chain == head
+            record.chain == head
             and body.find(self._place % (self._position + 1), 0, ENVELOPE_BYTES_MAX) > 0
             and body.find(self._source_mark, 0, ENVELOPE_BYTES_MAX) > 0
         ):
@@ -151,7 +152,7 @@ class ChainAudit:
         else:
             self._look_closer(record, head)
 
-    def _look_closer(self, record: TopicRecord, head: bytes) -> None:
+    def _look_closer(self, record: Link, head: bytes) -> None:
         """At what is no next link at first sight: a repeat, or a divergence."""
         envelope = self._envelope(record)
         if envelope is None:
@@ -171,7 +172,7 @@ class ChainAudit:
         else:
             self._take(record, head)
 
-    def _envelope(self, record: TopicRecord) -> Envelope | None:
+    def _envelope(self, record: Link) -> Envelope | None:
         """None, and the divergence, for what is no event of this lane."""
         try:
             envelope = decode_envelope(record.body)
@@ -184,7 +185,7 @@ class ChainAudit:
             return None
         return envelope
 
-    def _take(self, record: TopicRecord, head: bytes) -> None:
+    def _take(self, record: Link, head: bytes) -> None:
         self._head = head
         self._position += 1
         self._repeats.record(head)
@@ -193,7 +194,7 @@ class ChainAudit:
         if self._seals or self._anchors:
             self._compare_head(record)
 
-    def _compare_head(self, record: TopicRecord) -> None:
+    def _compare_head(self, record: Link) -> None:
         """With the root that was signed of the events up to here, and the head that a recovery found here."""
         if self.divergence is not None:
             return
@@ -213,7 +214,7 @@ class ChainAudit:
         """Positions that the range leaves out."""
         return self._bounds.first - 1
 
-    def _take_up(self, record: TopicRecord) -> None:
+    def _take_up(self, record: Link) -> None:
         """Passes over what stands before the range, and takes its chain from the last of it."""
         envelope = self._envelope(record)
         if envelope is None or envelope.position < self._before:
@@ -240,7 +241,7 @@ class ChainAudit:
         """Whether repeats can be compared only by `reread` of the lane's records from the first."""
         return self.divergence is None and self._repeats.unsettled
 
-    def reread(self, record: TopicRecord) -> None:
+    def reread(self, record: Link) -> None:
         if not self.unsettled:
             return
         envelope = self._envelope(record)
@@ -248,14 +249,14 @@ class ChainAudit:
             self._compare(record, envelope, self._repeats.reread)
 
     def _compare(
-        self, record: TopicRecord, envelope: Envelope, told_by: Callable[[int, bytes], Wrong | None]
+        self, record: Link, envelope: Envelope, told_by: Callable[[int, bytes], Wrong | None]
     ) -> None:
         """Repeats count positions from where the range begins."""
         wrong = told_by(envelope.position - self._before, record.body)
         if wrong is not None:
             self._diverge(record, wrong, envelope)
 
-    def _diverge(self, record: TopicRecord, wrong: Wrong, envelope: Envelope | None = None) -> None:
+    def _diverge(self, record: Link, wrong: Wrong, envelope: Envelope | None = None) -> None:
         position = envelope.position if envelope else max(self._position, self._before) + 1
         if wrong.kind in OF_THE_HEAD:
             position = self._position

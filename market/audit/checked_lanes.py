@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from msgspec.structs import replace
 
 from events.decision import LaneKey
-from events.topics import TopicRecord as Link
+from events.links import Link
 from market.audit.lane_verdict import LaneVerdict
 from market.audit.share import Asked, AskedLane, due
 from market.audit.state import AuditState, LanePlace

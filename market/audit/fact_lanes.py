@@ -11,7 +11,7 @@ import msgspec
 from events.codec import Undecodable, decode_event
 from events.contract_events import IndexPublished
 from events.decision import LaneKey
-from events.topics import TopicRecord
+from events.links import Link
 from market.audit.checked_lanes import Lanes
 from market.audit.fact_progress import Folded
 from market.audit.lane_audit import LaneAudit, LaneRecord
@@ -120,5 +120,5 @@ async def _compare_repeats(asked: Asked, stream: str, unsettled: Mapping[int, La
                 unsettled[lane].reread(_lane_record(link))
 
 
-def _lane_record(link: TopicRecord) -> LaneRecord:
+def _lane_record(link: Link) -> LaneRecord:
     return LaneRecord(offset=link.offset, body=link.body, chain=(link.chain or b"").hex())

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from events.decision import LaneKey
-from events.topics import TopicRecord
+from events.links import Link
 from market.audit.chain_audit import ChainAudit
 from market.audit.fact_progress import Folded
 from market.audit.lane_audit import LaneAudit, LaneRecord
@@ -118,7 +118,7 @@ def test_rounds_before_a_range_are_followed_and_not_proved() -> None:
     )  # fmt: skip
 
 
-def chain_in_two(fed: list[TopicRecord], cut: int, **given: Any) -> LaneVerdict:
+def chain_in_two(fed: list[Link], cut: int, **given: Any) -> LaneVerdict:
     bounds: Bounds = given.get("bounds", Bounds())
     begun = beginning(DEPLOYMENT, KEY, first=bounds.first)
     first = ChainAudit(KEY, DEPLOYMENT, followed=begun, **given)
@@ -135,7 +135,7 @@ def test_a_chain_that_is_cut_anywhere_has_one_verdict() -> None:
     fed = chains.records(chains.lane_of())
     again = [*fed[:9], *fed[2:9], *fed[4:]]
     other = chains.with_body(fed[2], b'"test"', b'"tesd"')
-    cases: list[tuple[list[TopicRecord], str | None, dict[str, Any]]] = [
+    cases: list[tuple[list[Link], str | None, dict[str, Any]]] = [
         (fed, None, {"seals": {chains.EVENTS: chains.root_of(fed)}, "expected_end": chains.EVENTS}),
         (fed, "checkpoint", {"seals": {7: b"x" * 32}}),
         (fed, "anchor", {"anchors": {7: "other"}}),

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from events.chain import next_head
 from events.decision import LaneKey
+from events.links import Link
 from events.merkle import Frontier, leaf_hash
-from events.topics import TopicRecord
 from market.audit.chain_audit import ChainAudit
 from market.audit.lane_verdict import WHOLE, Bounds, LaneVerdict
 from market.audit.repeats import Repeats
@@ -27,11 +28,11 @@ def lane_of(count: int = EVENTS) -> Lane:
     return lane
 
 
-def records(lane: Lane) -> list[TopicRecord]:
-    return [TopicRecord(offset, event.body, event.chain) for offset, event in enumerate(lane.events)]
+def records(lane: Lane) -> list[Link]:
+    return [Link(offset, event.body, event.chain) for offset, event in enumerate(lane.events)]
 
 
-def audited(fed: list[TopicRecord], expected_end: int | None = None, **given: Any) -> LaneVerdict:
+def audited(fed: list[Link], expected_end: int | None = None, **given: Any) -> LaneVerdict:
     check = ChainAudit(KEY, DEPLOYMENT, expected_end, **given)
     check.feed(fed)
     if check.unsettled:
@@ -53,16 +54,16 @@ def kind(verdict: LaneVerdict) -> str | None:
     return None if verdict.divergence is None else verdict.divergence.kind
 
 
-def with_body(record: TopicRecord, old: bytes, new: bytes) -> TopicRecord:
+def with_body(record: Link, old: bytes, new: bytes) -> Link:
     assert old in record.body
-    return record._replace(body=record.body.replace(old, new))
+    return replace(record, body=record.body.replace(old, new))
 
 
-def rechained(bodies: list[bytes]) -> list[TopicRecord]:
-    return [TopicRecord(offset, *row) for offset, row in enumerate(chained(0, bodies))]
+def rechained(bodies: list[bytes]) -> list[Link]:
+    return [Link(offset, *row) for offset, row in enumerate(chained(0, bodies))]
 
 
-def root_of(fed: list[TopicRecord]) -> bytes:
+def root_of(fed: list[Link]) -> bytes:
     tree = Frontier()
     for record in fed:
         tree.append(leaf_hash(record.body))
@@ -95,7 +96,7 @@ def test_changed_bytes_are_named_with_both_chains() -> None:
 @pytest.mark.parametrize("chain", [None, b"", b"x" * 32])
 def test_another_chain_than_the_bodys_is_named(chain: bytes | None) -> None:
     fed = records(lane_of())
-    fed[2] = fed[2]._replace(chain=chain)
+    fed[2] = replace(fed[2], chain=chain)
     assert "chain" == kind(audited(fed))
 
 
@@ -103,7 +104,7 @@ def test_a_missing_a_moved_and_a_foreign_record_are_named() -> None:
     fed = records(lane_of())
     assert "gap" == kind(audited(fed[:3] + fed[4:]))
     assert "gap" == kind(audited([*fed[:3], fed[4], fed[3], *fed[5:]]))
-    assert "undecodable" == kind(audited([*fed, TopicRecord(99, b"no event", b"x" * 32)]))
+    assert "undecodable" == kind(audited([*fed, Link(99, b"no event", b"x" * 32)]))
     bodies = [record.body for record in fed]
     elsewhere = [bodies[0].replace(b'"lane":0', b'"lane":1'), *bodies[1:]]
     assert "placement" == kind(audited(rechained(elsewhere)))
@@ -168,7 +169,7 @@ def test_a_range_is_taken_up_from_the_record_before_it() -> None:
     assert "gap" == kind(audited(fed[5:], bounds=Bounds(first=6)))
     changed = [*fed[:8], with_body(fed[8], b'"test"', b'"tesd"'), *fed[9:]]
     assert "chain" == kind(audited(changed, bounds=Bounds(first=6)))
-    assert "chain" == kind(audited([fed[4]._replace(chain=None), *fed[5:]], bounds=Bounds(first=6)))
+    assert "chain" == kind(audited([replace(fed[4], chain=None), *fed[5:]], bounds=Bounds(first=6)))
     again = audited([*fed[:10], *fed[2:]], bounds=Bounds(first=6))
     assert (None, 8) == (kind(again), again.repeats)
     assert 1 == WHOLE.first

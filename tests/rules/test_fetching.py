@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import CorruptRecordException, RecordTooLargeError
 
 from events.fetching import Fetched, answered
+from events.links import Link
 from events.record_batches import BatchWriter
 
 BODY = next((Path(__file__).parents[1] / "golden" / "events").glob("*.json")).read_bytes()
@@ -34,6 +35,8 @@ def found(content: bytes, first: int) -> Fetched:
 def test_what_a_batch_holds_before_the_offset_that_was_asked_for_is_left_out(first: int) -> None:
     fetched = found(ANSWER, first)
     assert list(range(first, 9)) == [record.offset for record in fetched.records()]
+    expected = [Link(offset, BODY, sha256(BODY).digest()) for offset in range(first, 9)]
+    assert expected == list(found(ANSWER, first).links())
     assert (5, 9) == (fetched.partition, fetched.next_offset)
 
 
@@ -54,7 +57,7 @@ def test_a_batch_that_no_answer_can_hold_is_no_end_of_the_lane() -> None:
 def test_a_bit_that_tipped_on_the_way_is_noticed() -> None:
     at = len(batch(0)) + 200
     tipped = ANSWER[:at] + bytes([ANSWER[at] ^ 1]) + ANSWER[at + 1 :]
-    records = found(tipped, 0).records()
-    assert [0, 1, 2] == [next(records).offset for _ in range(PER_BATCH)]
-    with pytest.raises(CorruptRecordException, match="partition 5: wrong checksum at 3"):
-        next(records)
+    for records in (found(tipped, 0).records(), found(tipped, 0).links()):
+        assert [0, 1, 2] == [next(records).offset for _ in range(PER_BATCH)]
+        with pytest.raises(CorruptRecordException, match="partition 5: wrong checksum at 3"):
+            next(records)

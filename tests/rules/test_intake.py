@@ -40,10 +40,10 @@ async def test_an_answer_to_a_question_of_before_is_left() -> None:
 async def test_what_is_full_has_no_room_until_it_is_taken_from() -> None:
     told: list[int] = []
     inbox = Inbox(0, lambda: told.append(1))
-    content = batch(0)
-    inbox.put(Fetched(5, 0, 3, found(content, 0).batches, PENDING_BYTES_MAX - 1))
+    padded = batch(0).ljust(PENDING_BYTES_MAX - 1, b"\0")
+    inbox.put(Fetched(5, 0, 3, padded, found(batch(0), 0).batches))
     assert inbox.has_room
-    inbox.put(Fetched(5, 3, 6, found(batch(3), 3).batches, 1))
+    inbox.put(found(batch(3), 3))
     assert not inbox.has_room
     assert [0] == offsets(inbox, 1)
     assert inbox.has_room

@@ -1,0 +1,113 @@
+"""What a chain is made of, from batches of any kind: the same as aiokafka makes of their records."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.codec import BODY_BYTES_MAX, headers
+from events.links import Link, _as_relayed, batch_end, link_of, links_of
+from events.record_batches import BatchWriter
+
+BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
+ORDINARY = [body for body in BODIES if len(body) < 7_000]
+AT_MS = 1_772_357_415_123
+CHAIN = sha256(b"").digest()
+AS_RELAYED = (AT_MS, b"match/1", ORDINARY[0], headers(ORDINARY[0], 1, CHAIN))
+
+Record = tuple[int, bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+
+
+def of_the_relay(bodies: Sequence[bytes]) -> bytes:
+    writer = BatchWriter(100_000_000)
+    assert not writer.take(
+        [(position, body, sha256(body).digest()) for position, body in enumerate(bodies, 1)]
+    )
+    return bytes(writer.end(AT_MS)._build())
+
+
+def of_the_library(records: Sequence[Record], compression: int = 0) -> bytes:
+    builder = BatchBuilder(100_000_000, compression)
+    for at_ms, key, value, found in records:
+        assert builder.append(timestamp=at_ms, key=key, value=value, headers=found) is not None
+    return bytes(builder._build())
+
+
+def links(content: bytes) -> list[Link]:
+    """Of a batch that other bytes stand before; it has to be what aiokafka makes of it."""
+    before = b"\0" * 3
+    batch = MemoryRecords(content).next_batch()
+    assert batch is not None
+    found = list(links_of(batch, before + content, len(before)))
+    assert len(before) + len(content) == batch_end(before + content, len(before))
+    assert [link_of(record) for record in MemoryRecords(content).next_batch() or ()] == found
+    return found
+
+
+@given(st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=200))
+def test_the_relays_batches_are_read_without_the_library(bodies: list[bytes]) -> None:
+    content = of_the_relay(bodies)
+    expected = [Link(offset, body, sha256(body).digest()) for offset, body in enumerate(bodies)]
+    assert expected == _as_relayed(content, 0) == links(content)
+
+
+@pytest.mark.parametrize("length", [8_191, 8_192, BODY_BYTES_MAX])
+def test_long_bodies_too(length: int) -> None:
+    long = ORDINARY[0] + b" " * (length - len(ORDINARY[0]))
+    assert [ORDINARY[0], long] == [link.body for link in links(of_the_relay([ORDINARY[0], long]))]
+
+
+def test_more_records_than_there_are_beginnings() -> None:
+    assert 8_200 == len(links(of_the_relay(ORDINARY[:1] * 8_200)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (AT_MS, b"k" * 64, *AS_RELAYED[2:]),
+        (AT_MS, None, *AS_RELAYED[2:]),
+        (AT_MS + 1, *AS_RELAYED[1:]),
+        (AT_MS, b"k", None, AS_RELAYED[3]),
+        (AT_MS, b"k", b"{}", AS_RELAYED[3]),
+        (AT_MS, b"k", ORDINARY[0], headers(ORDINARY[0], 1, CHAIN, "00-trace")),
+        (AT_MS, b"k", ORDINARY[0], AS_RELAYED[3][:-1]),
+        (AT_MS, b"k", ORDINARY[0], [*AS_RELAYED[3][:-1], ("chain", b"x" * 64)]),
+        (AT_MS, b"k", ORDINARY[0], [*AS_RELAYED[3][:-1], ("chain", None)]),
+        (AT_MS, b"k", ORDINARY[0], [("chain", CHAIN.hex().encode())]),
+        (AT_MS, b"k", ORDINARY[0], []),
+    ],
+)
+def test_whatever_the_relay_does_not_write_is_the_librarys(other: Record) -> None:
+    records = [AS_RELAYED, other, AS_RELAYED]
+    assert 3 == len(links(of_the_library(records)))
+
+
+def test_what_is_compressed_is_the_librarys() -> None:
+    content = of_the_library([AS_RELAYED] * 3, compression=1)
+    assert [Link(offset, ORDINARY[0], CHAIN) for offset in range(3)] == links(content)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(AT_MS, AT_MS + 1),
+            st.none() | st.binary(max_size=70),
+            st.none() | st.binary(max_size=300),
+            st.lists(
+                st.tuples(
+                    st.sampled_from(["ce_id", "chain"]), st.none() | st.binary(min_size=63, max_size=65)
+                ),
+                max_size=10,
+            ),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_record_at_all(records: list[Record]) -> None:
+    assert len(records) == len(links(of_the_library(records)))
