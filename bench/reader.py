@@ -17,6 +17,7 @@ from events.connections import cluster_id, open_client, open_pool
 from events.journal import DEFAULT_LANES
 from events.subscription import Batch, Subscription
 from events.topics import record_topic
+from events.writes import Write, send
 from market.services import collect_less
 from market.topics import create_topics
 
@@ -101,14 +102,8 @@ class Effects:
     async def handle(self, batch: Batch) -> None:
         events = batch.events
         async with batch.transaction() as connection:
-            await connection.execute(
-                INSERT,
-                [event.lane for event in events],
-                [event.position for event in events],
-                [event.subject for event in events],
-                [event.type for event in events],
-                [event.time for event in events],
-            )
+            rows = [(event.lane, event.position, event.subject, event.type, event.time) for event in events]
+            await send(connection, [Write("effect", INSERT, rows)])
         self.applied += len(events)
 
 

@@ -9,7 +9,7 @@ from events.clearing_terms import waterfall_of
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import ClearingEvidence
-from events.row_counts import expect_rows
+from events.writes import Write, send
 from market.store import bodies
 from market.store.market_facts import Batch, Named
 from market.store.matches import MatchChange, MatchKey
@@ -32,9 +32,10 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     )
     for event in events:
         batch.pass_over(event)
-    await _write_orders(connection, [*batch.supplies.values(), *batch.requirements.values()])
-    await _write_matches(connection, list(batch.matches.values()))
-    await _write_evidence(connection, batch.evidence)
+    orders_new, orders_moved = _order_writes([*batch.supplies.values(), *batch.requirements.values()])
+    matches_new, matches_moved = _match_writes(list(batch.matches.values()))
+    evidence = _evidence_writes(batch.evidence)
+    await send(connection, [orders_new, matches_new, *evidence, orders_moved, matches_moved])
 
 
 READ_ORDERS = """
@@ -97,15 +98,11 @@ where o.lane = n.lane and o.market = n.market and o.order_id = n.id
 """
 
 
-async def _write_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
+def _order_writes(changes: Sequence[OrderChange]) -> tuple[Write, Write]:
+    """Rows as they were opened, then what has become of them and of others."""
     new = [(*change.inserted(), change.body) for change in changes if change.new]
     moved = [(*change.updated(), change.body) for change in changes if not change.as_opened]
-    if new:
-        status = await connection.execute(INSERT_ORDERS, *zip(*new, strict=True))
-        expect_rows(status, len(new), "order_entry insert")
-    if moved:
-        status = await connection.execute(UPDATE_ORDERS, *zip(*moved, strict=True))
-        expect_rows(status, len(moved), "order_entry update")
+    return Write("order_entry", INSERT_ORDERS, new), Write("order_entry", UPDATE_ORDERS, moved)
 
 
 READ_MATCHES = """
@@ -159,15 +156,11 @@ where m.lane = n.lane and m.market = n.market and m.match = n.match
 """
 
 
-async def _write_matches(connection: Connection, changes: Sequence[MatchChange]) -> None:
+def _match_writes(changes: Sequence[MatchChange]) -> tuple[Write, Write]:
+    """Matches that were struck, then others that moved."""
     new = [change.inserted() for change in changes if change.struck is not None]
     old = [change.updated() for change in changes if change.struck is None]
-    if new:
-        status = await connection.execute(INSERT_MATCHES, *zip(*new, strict=True))
-        expect_rows(status, len(new), "match_entry insert")
-    if old:
-        status = await connection.execute(UPDATE_MATCHES, *zip(*old, strict=True))
-        expect_rows(status, len(old), "match_entry update")
+    return Write("match_entry", INSERT_MATCHES, new), Write("match_entry", UPDATE_MATCHES, old)
 
 
 INSERT_WATERFALLS = """
@@ -194,9 +187,7 @@ select * from unnest(
 """
 
 
-async def _write_evidence(
-    connection: Connection, evidence: Sequence[tuple[Recorded, ClearingEvidence]]
-) -> None:
+def _evidence_writes(evidence: Sequence[tuple[Recorded, ClearingEvidence]]) -> tuple[Write, ...]:
     waterfalls = [
         (
             event.lane,
@@ -240,12 +231,8 @@ async def _write_evidence(
         for event, fact in evidence
         for number, one in enumerate(fact.multipliers)
     ]
-    if waterfalls:
-        status = await connection.execute(INSERT_WATERFALLS, *zip(*waterfalls, strict=True))
-        expect_rows(status, len(waterfalls), "waterfall insert")
-    if duals:
-        status = await connection.execute(INSERT_DUALS, *zip(*duals, strict=True))
-        expect_rows(status, len(duals), "order_dual insert")
-    if multipliers:
-        status = await connection.execute(INSERT_MULTIPLIERS, *zip(*multipliers, strict=True))
-        expect_rows(status, len(multipliers), "multiplier insert")
+    return (
+        Write("waterfall", INSERT_WATERFALLS, waterfalls),
+        Write("order_dual", INSERT_DUALS, duals),
+        Write("multiplier", INSERT_MULTIPLIERS, multipliers),
+    )

@@ -1,11 +1,14 @@
 """What a transaction sends together: several tables in one statement, the same table one after the other."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from events.array_texts import array_text, reading_texts
 from events.connections import Connection
 from events.row_counts import RowCountWrong
 from events.writes import Write, send
@@ -48,3 +51,32 @@ async def test_a_row_too_few_is_told_by_its_table(writable: Connection) -> None:
     with pytest.raises(RowCountWrong, match="diary: 1 rows instead of 2") as told:
         await send(writable, [Write("ledger", INSERT, [(1, 1)], ("",)), Write("diary", NOTE, [(3,), (3,)])])
     assert "diary" == told.value.what
+
+
+@pytest.mark.parametrize(
+    ("type_", "column"),
+    [
+        ("bigint", [0, -1, None, 2**63 - 1, -(2**63)]),
+        ("boolean", [True, None, False]),
+        ("date", [date(2026, 2, 28), None, date.max]),
+        ("timestamptz", [datetime(2026, 2, 28, 1, 2, 3, 4, UTC), None, datetime.max.replace(tzinfo=UTC)]),
+        ("uuid", [UUID(int=1), None, UUID(int=2**128 - 1)]),
+        (
+            "text",
+            ["", " ", None, "null", "NULL", "{1,2}", 'a"b', "c\\d", "\\n", "e,f", "é𝄞'", "\\u0041", "\x7f"],
+        ),
+        ("text", ["".join(map(chr, range(1, 32))), "\n", "\\\n", 'x"\t\\']),
+        ("text", []),
+    ],
+)
+async def test_columns_arrive_as_they_are(writable: Connection, type_: str, column: list[Any]) -> None:
+    statement, texts = reading_texts(f"select $1::{type_}[]")
+    assert {1} == texts
+    assert column == await writable.fetchval(statement, array_text(column))
+
+
+async def test_what_a_text_of_the_server_cannot_hold_is_refused(writable: Connection) -> None:
+    await writable.execute("create temp table noted (note text)")
+    insert = "insert into noted select n from unnest($1::text[]) as r (n)"
+    with pytest.raises(asyncpg.CharacterNotInRepertoireError):
+        await send(writable, [Write("noted", insert, [("a\0b",)])])
