@@ -4,6 +4,7 @@ from hashlib import sha256
 from uuid import UUID
 
 HASH_BYTES = 32
+_NOTHING = sha256()
 
 
 def genesis(deployment_id: UUID, stream: str, lane: int) -> bytes:
@@ -13,4 +14,8 @@ def genesis(deployment_id: UUID, stream: str, lane: int) -> bytes:
 
 def next_head(previous: bytes, body: bytes) -> bytes:
     """SHA-256(previous head ‖ body)."""
-    return sha256(previous + body).digest()
+    # A copy spares OpenSSL looking for the algorithm, which takes it a fifth of a short body's time.
+    digest = _NOTHING.copy()
+    digest.update(previous)
+    digest.update(body)
+    return digest.digest()

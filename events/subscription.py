@@ -159,6 +159,7 @@ class Subscription:
         self._limits = limits
         self._opened = opened
         self._stopping = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._tasks: dict[LaneKey, asyncio.Task[None]] = {}
         self.stopped: dict[LaneKey, str] = {}
         self.places: dict[LaneKey, Place] = {}
@@ -301,14 +302,16 @@ class Subscription:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
 
     async def _read(self, inbox: Inbox, found: Verified) -> None:
-        """Waits for records and verifies those that came, slice by slice: few are in memory at once."""
+        """Waits for records and verifies those that came, slice by slice, one lane after another: few are in
+        memory at once."""
         await inbox.filled()
-        while found.fault is None and found.count < self._limits.batch_records:
-            records = inbox.take(self._limits.slice_records)
-            if not records:
-                return
-            found.take(records)
-            await asyncio.sleep(0)
+        async with self._reading:
+            while found.fault is None and found.count < self._limits.batch_records:
+                records = inbox.take(self._limits.slice_records)
+                if not records:
+                    return
+                found.take(records)
+                await asyncio.sleep(0)
 
     async def _take(self, key: LaneKey, found: Verified) -> Place:
         """Skip repeats, hand the rest to the handler; the place after all that was read."""

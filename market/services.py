@@ -76,7 +76,7 @@ BACKLOG: Final = 2048
 WHAT_IF_SECONDS_MAX: Final = 30.0
 WHAT_IFS_AT_ONCE: Final = 1
 """Rounds that an API process has computed again at the same time, for quotes and trials of rule sets."""
-YOUNG_OBJECTS_MAX: Final = 20_000
+YOUNG_OBJECTS_MAX: Final = 100_000
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
 """Runs until the event is set; may raise, and is then started again."""
