@@ -13,7 +13,7 @@ from uuid import UUID
 
 import bare
 import uvloop
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from cpu import Meter
 from figures import Case, CpuTimes, Report, alternate, arguments, machine, ratio, say, tell
 from msgspec.structs import replace
@@ -226,7 +226,7 @@ async def fill(bootstrap: str, prefix: str, rows: int) -> int:
 
 
 async def _send(
-    producer: bare.AIOKafkaProducer, topic: str, lane: int, rows: list[tuple[int, bytes, bytes]]
+    producer: AIOKafkaProducer, topic: str, lane: int, rows: list[tuple[int, bytes, bytes]]
 ) -> list[asyncio.Future[object]]:
     return [await producer.send_batch(batch, topic, partition=lane) for batch in batches(rows, BATCH_BYTES)]
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -16,7 +17,7 @@ from events.topics import record_topic
 
 Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 """Key, value, headers."""
-Sent = tuple[str, bytes, bytes, int, list[tuple[str, bytes]]]
+Sent = tuple[str, bytes | None, bytes, int | None, list[tuple[str, bytes]]]
 """Topic, key, value, timestamp in milliseconds, headers."""
 
 # As few at once as our readers take: aiokafka is a fifth faster so than with thousands.
@@ -126,7 +127,7 @@ async def views_after(bootstrap: str, ends: Mapping[TopicPartition, int]) -> lis
                     (record.topic, record.key, record.value, record.timestamp, list(record.headers))
                     for record in records
                 ]
-        return sorted(found, key=lambda sent: sent[3])
+        return sorted(found, key=itemgetter(3))
     finally:
         await consumer.stop()
 
@@ -151,7 +152,7 @@ async def consume_and_produce(bootstrap: str, views: Sequence[Sent] | None) -> t
         while count < total:
             found = await consumer.getmany(timeout_ms=1_000, max_records=1_000)
             taken = [record.value for records in found.values() for record in records]
-            sent = (
+            sent: Sequence[Sent] = (
                 [("public.trades.v1", None, value, None, []) for value in taken]
                 if views is None
                 else views[len(views) * count // total : len(views) * (count + len(taken)) // total]

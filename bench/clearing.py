@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from statistics import median
 
@@ -24,6 +25,7 @@ from figures import Figure, Report, arguments, machine, ratio, say, tell
 
 from events.envelope import Recorded
 from events.market_events import ClearingPlanned
+from events.vocabulary import Side
 from market.rules.assignment import Added, Problem, Solution, resolve, solve, verify
 from market.rules.book import Book
 from market.rules.clearing.clearing import concluded
@@ -134,8 +136,8 @@ def measure(size: Size, repetitions: int) -> Measured:
             say(f"  {case}: {found[case][-1]:,.1f} ms")
         peer = ortools_network(problem)
         found.setdefault(peer_case, []).append(_milliseconds(peer.solve))
+        assert -peer.optimal_cost() == solution.welfare
         say(f"  {peer_case}: {found[peer_case][-1]:,.1f} ms")
-    assert -peer.optimal_cost() == solution.welfare
     notes = [
         f"{problem.edges:,} edges, {int((solution.flow > 0).sum()):,} trades",
         f"resident at most {round_mib} MiB after a round, of it {book_mib} MiB with the book alone",
@@ -215,14 +217,14 @@ def what_if(problem: Problem, solution: Solution) -> str:
     rng = np.random.default_rng(2)
     took = []
     for question in range(QUESTIONS):
-        side = "seller" if question % 2 else "buyer"
+        side: Side = "seller" if question % 2 else "buyer"
         own, others = (problem.seller, problem.buyer) if side == "seller" else (problem.buyer, problem.seller)
         alike = np.flatnonzero(own == own[int(rng.integers(0, problem.edges))])
         value = np.maximum(0, problem.value[alike] + 500_000 * int(rng.integers(-4, 5)))
         quantity = int((problem.supply if side == "seller" else problem.demand)[own[alike[0]]])
         ties = rng.integers(0, 1 << 44, len(alike))
         added = Added(side, quantity, others[alike], value, 1 << 40, ties)
-        took.append(_milliseconds(lambda added=added: resolve(problem, solution, added)))
+        took.append(_milliseconds(partial(resolve, problem, solution, added)))
     return (
         f"one more order solved in {median(took):.1f} ms, p99 {np.quantile(took, 0.99):.1f} ms "
         f"of {QUESTIONS} (aim 50)"

@@ -82,6 +82,8 @@ async def servers(*, kafka: bool) -> AsyncIterator[Servers]:
                 say("starting PostgreSQL" + (" and Kafka" if kafka else ""))
                 admin_url = await stack.enter_async_context(local_postgres(settings))
                 bootstrap = await stack.enter_async_context(local_kafka(settings)) if kafka else ""
+                if not isinstance(bootstrap, str):
+                    sys.exit("benchmarks speak plain text with Kafka")
                 yield Servers(settings, admin_url, bootstrap)
         finally:
             await asyncio.to_thread(_remove, settings.instance_dir)

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 
 def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
-    kept = json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
+    kept = read(file)
     consumer = Consumer({"bootstrap.servers": bootstrap, "enable.auto.commit": False, **login()})
     try:
         consumer.assign([TopicPartition(topic, 0, kept["offset"])])
@@ -31,6 +31,10 @@ def follow(bootstrap: str, topic: str, file: Path, *, once: bool) -> None:
             file.with_suffix(".new").replace(file)
     finally:
         consumer.close()
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "seen": {}}
 
 
 def take(headers: dict[str, str], data: dict[str, Any]) -> None:
