@@ -153,6 +153,7 @@ async def shared_market_database(
 @pytest.fixture(scope="session")
 async def kafka_bootstrap(server_settings: Settings) -> AsyncIterator[str]:
     async with local_kafka(server_settings) as bootstrap:
+        assert isinstance(bootstrap, str), "tests speak plain text with the session's Kafka"
         yield bootstrap
 
 

@@ -271,7 +271,7 @@ class ContractLane:
 
     def _step(
         self, rule: Callable[..., Decision], argument: Callable[..., Any], by: str, **given: Any
-    ) -> Any:
+    ) -> "ContractLane":
         named = {"agreement": self.stands.agreement, "expected_version": self.stands.version}
         asked = argument(caller=CALLERS[by], **named, **given)
         return self.record(rule(AgreementState(lane=LANE, agreement=self.agreement), asked, self.moment), by)

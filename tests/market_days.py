@@ -116,7 +116,7 @@ async def change_webhooks(scene: Scene, firm: Firm) -> None:
     of: dict[str, Any] = {"caller": firm.trader, "organisation": firm.organisation}
     for webhook in (removed := uuid7(), disabled := uuid7()):
         await webhooks.register(desk, RegisterWebhook(**of, webhook=webhook, terms=terms, reach=Reach()))
-    resting = {"expected_version": 1, "terms": terms, "active": False, "reach": Reach()}
+    resting: dict[str, Any] = {"expected_version": 1, "terms": terms, "active": False, "reach": Reach()}
     await webhooks.change(desk, ChangeWebhook(**of, webhook=removed, **resting))
     await webhooks.remove(desk, RemoveWebhook(**of, webhook=removed))
     await webhooks.rotate(desk, RotateWebhook(**of, webhook=disabled, overlap_hours=1))
@@ -453,7 +453,7 @@ async def clear_and_answer(scene: Scene) -> None:
 
 async def let_time_pass(scene: Scene) -> None:
     """What a timer does once the validity of all orders is over; then one order more of each kind."""
-    small = {"commitment": "firm", "net_wet_g": TONNE_G}
+    small: dict[str, Any] = {"commitment": "firm", "net_wet_g": TONNE_G}
     sold = await scene.lot(scene.sellers[1], "L-3", **small)
     await scene.require(scene.buyers[1], basis_g=350_000, minimum_parcel_g=1_000)
     await scene.conclude(await scene.plan())

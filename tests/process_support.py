@@ -28,7 +28,8 @@ DEPLOYMENTS = load(instance=f"test-{os.getpid()}").instance_dir / "deployments"
 
 
 def instance_of(database: Any) -> str:
-    return urlsplit(database.admin_dsn).path.removeprefix("/")
+    path: str = urlsplit(database.admin_dsn).path
+    return path.removeprefix("/")
 
 
 def settings_for(database: Any, bootstrap: str, prefix: str, **changes: Any) -> Settings:

@@ -73,7 +73,7 @@ def test_compose_opens_ports_on_this_machine_only(compose: dict[str, Any]) -> No
 def test_compose_environment_is_a_valid_one(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("LODESTONE_")]:
         monkeypatch.delenv(name)
-    for service, protocol in (("lodestone", "SASL_SSL"), ("topics", "SSL")):
+    for service, protocol, port in (("lodestone", "SASL_SSL", 9092), ("topics", "SSL", 9091)):
         for name, value in compose["services"][service]["environment"].items():
             monkeypatch.setenv(name, value)
         settings = load()
@@ -83,7 +83,7 @@ def test_compose_environment_is_a_valid_one(compose: dict[str, Any], monkeypatch
         for file in (settings.kafka_security_ca_file, settings.kafka_security_services_folder):
             assert file is not None
             assert mounted & {str(file), str(file.parent)}
-    assert "kafka:9091" == settings.kafka_bootstrap
+        assert f"kafka:{port}" == settings.kafka_bootstrap
 
 
 def test_only_who_prepares_kafka_is_given_the_super_users_key(compose: dict[str, Any]) -> None:

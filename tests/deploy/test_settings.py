@@ -49,7 +49,7 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        load().http_port = 1
+        load().http_port = 1  # type: ignore[misc]
 
 
 def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

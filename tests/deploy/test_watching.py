@@ -63,6 +63,7 @@ def selectors(query: str) -> Iterator[tuple[str, set[str]]]:
     for node in found:
         selected = node.vector_selector if isinstance(node, promql_parser.MatrixSelector) else node
         if isinstance(selected, promql_parser.VectorSelector):
+            assert selected.name is not None, query
             yield selected.name, grouped | {each.name for each in selected.matchers.matchers}
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from events.envelope import Draft, Recorded
 from events.market_terms import AcceptedForm, SustainabilityProfile
 from events.policy_terms import PortfolioLimits
-from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon
+from events.vocabulary import PPB, OriginStep, Packaging, ProductForm, RecycledContent, TermHorizon
 from market.rules.clearing.clearing import conclude
 from market.rules.clearing.rounds import Round, posed_round
 from tests.blotter import BULK, EUR, Lane, T, days, eur, member, ndpr_price, rule_set
 
 More = Callable[[random.Random], dict[str, Any]]
-FORMS = ("swarf", "metal")
+FORMS: tuple[ProductForm, ...] = ("swarf", "metal")
 _ODD_DRUM = Packaging(unit="drum", package_wet_g=312_347)
 """Its grams of basis are no integer."""
 

@@ -108,7 +108,7 @@ def _nearest(fact: Struct, path: Path) -> Iterator[Struct]:
             yield msgspec.convert(value, type(fact))
         except msgspec.ValidationError:
             continue
-    if isinstance(place, list):
+    if isinstance(place, list) and isinstance(last, int):
         del place[last]
         yield msgspec.convert(value, type(fact))
 

@@ -239,8 +239,7 @@ def test_a_term_sheet_is_what_both_have_reached() -> None:
     paper = Paper().draft().sign("seller", binding=True).sign("buyer", binding=False)
     assert "term_sheet" == paper.stands.status
     assert [("proposal_stands", None)] == refused(lambda: paper.withdraw("seller", 1))
-    paper.sign("buyer", binding=True)
-    assert "binding_subject_to_cp" == paper.stands.status
+    assert "binding_subject_to_cp" == paper.sign("buyer", binding=True).stands.status
     assert [("nothing_proposed", None)] == refused(lambda: paper.sign("buyer"))
 
 

@@ -1,6 +1,7 @@
 """The check without a solver: accepts what is best, finds every changed field."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def books(draw: st.DrawFn) -> Problem:
         )
     )
     seller, buyer = np.array(pairs, dtype=np.int32).T
-    per_edge = {"min_size": len(pairs), "max_size": len(pairs)}
+    per_edge: dict[str, Any] = {"min_size": len(pairs), "max_size": len(pairs)}
     return Problem(
         np.array(supply, dtype=np.int64),
         np.array(demand, dtype=np.int64),
@@ -49,7 +50,7 @@ def changed(solution: Solution, field: str, index: int, by: int) -> Solution:
 
 @settings(max_examples=150, deadline=None)
 @given(books(), st.sampled_from([1, -1, 7]))
-def test_every_changed_entry_is_found_and_its_field_named(problem: Problem, by: int):
+def test_every_changed_entry_is_found_and_its_field_named(problem: Problem, by: int) -> None:
     solution = solve(problem)
     assert [] == verify(problem, solution)
     for field in ARRAYS:
@@ -75,7 +76,7 @@ def one_trade() -> tuple[Problem, Solution]:
     return problem, solve(problem)
 
 
-def test_a_violation_reads_as_a_sentence():
+def test_a_violation_reads_as_a_sentence() -> None:
     problem, solution = one_trade()
     assert ["welfare: welfare is 41, required 40"] == [
         each.sentence() for each in verify(problem, replace(solution, welfare=41))
@@ -86,7 +87,7 @@ def test_a_violation_reads_as_a_sentence():
     ] == [each.sentence() for each in verify(problem, changed(solution, "seller_dual", 0, -1))]
 
 
-def test_more_than_an_order_holds_is_found():
+def test_more_than_an_order_holds_is_found() -> None:
     problem = Problem(
         np.array([4], dtype=np.int64),
         np.array([3, 3], dtype=np.int64),
@@ -99,14 +100,14 @@ def test_more_than_an_order_holds_is_found():
 
 
 @pytest.mark.parametrize("by", [GUARD, -GUARD - 10, (1 << 63) - 11])
-def test_sizes_that_would_wrap_are_refused(by: int):
+def test_sizes_that_would_wrap_are_refused(by: int) -> None:
     problem, solution = one_trade()
     for field in ARRAYS:
         violations = verify(problem, changed(solution, field, 0, by))
         assert {("range", field, 0)} == {(each.rule, each.field, each.index) for each in violations}
 
 
-def test_a_best_flow_of_another_making_is_accepted_with_its_true_claim():
+def test_a_best_flow_of_another_making_is_accepted_with_its_true_claim() -> None:
     problem = Problem(
         np.array([2, 2], dtype=np.int64),
         np.array([2, 2], dtype=np.int64),
@@ -121,20 +122,19 @@ def test_a_best_flow_of_another_making_is_accepted_with_its_true_claim():
     )
 
 
-def test_wrong_shapes_and_types_are_named_at_once():
+def test_wrong_shapes_and_types_are_named_at_once() -> None:
     problem, solution = one_trade()
-    bad = replace(
-        solution,
-        flow=solution.flow[:0],
-        seller_dual=[10],
-        buyer_dual=solution.buyer_dual.astype(np.int32),
-        welfare=40.0,
-        unique=1,
-    )
+    wrong: dict[str, Any] = {
+        "flow": solution.flow[:0],
+        "seller_dual": [10],
+        "buyer_dual": solution.buyer_dual.astype(np.int32),
+        "welfare": 40.0,
+        "unique": 1,
+    }
     assert [
         Violation("shape", "flow", None, "int64(0,)", "int64(1,)"),
         Violation("shape", "seller_dual", None, "list", "int64(1,)"),
         Violation("shape", "buyer_dual", None, "int32(1,)", "int64(1,)"),
         Violation("shape", "welfare", None, "float", "int"),
         Violation("shape", "unique", None, "int", "bool"),
-    ] == verify(problem, bad)
+    ] == verify(problem, replace(solution, **wrong))

@@ -35,9 +35,9 @@ def random_book(
     tie_max: int = 1 << 44,
 ) -> Problem:
     sellers, buyers = (int(size) for size in rng.integers(1, orders_max + 1, 2))
-    seller, buyer = np.nonzero(rng.random((sellers, buyers)) < density)
+    seller, buyer = (ends.astype(np.int32) for ends in np.nonzero(rng.random((sellers, buyers)) < density))
     chosen = np.sort(rng.permutation(len(seller))[:edges_max])
-    seller, buyer = seller[chosen].astype(np.int32), buyer[chosen].astype(np.int32)
+    seller, buyer = seller[chosen], buyer[chosen]
     return Problem(
         rng.integers(1, grams_max + 1, sellers),
         rng.integers(1, grams_max + 1, buyers),
@@ -90,7 +90,7 @@ def best_flows(problem: Problem) -> list[tuple[int, ...]]:
     return [flow for flow, score in scores.items() if score == best]
 
 
-def test_brute_force_on_all_three_levels():
+def test_brute_force_on_all_three_levels() -> None:
     rng = np.random.default_rng(20_26)
     uniques = 0
     for _ in range(TINY_BOOKS):
@@ -104,7 +104,7 @@ def test_brute_force_on_all_three_levels():
     assert 500 < uniques < TINY_BOOKS
 
 
-def test_time_priority_holds_for_sellers_and_buyers_at_once():
+def test_time_priority_holds_for_sellers_and_buyers_at_once() -> None:
     rng = np.random.default_rng(7)
     for _ in range(700):
         problem = random_book(rng, 3, 2, 1, density=0.8, edges_max=6)
@@ -153,7 +153,7 @@ def incidence(problem: Problem) -> np.ndarray:
     return rows
 
 
-def test_ortools_finds_the_same_welfare():
+def test_ortools_finds_the_same_welfare() -> None:
     rng = np.random.default_rng(11)
     for _ in range(150):
         problem = random_book(rng, 40, 6, 8, density=0.3)
@@ -162,7 +162,7 @@ def test_ortools_finds_the_same_welfare():
         assert [] == verify(problem, solution)
 
 
-def test_scipy_finds_the_same_welfare():
+def test_scipy_finds_the_same_welfare() -> None:
     rng = np.random.default_rng(13)
     for _ in range(60):
         problem = random_book(rng, 25, 6, 8, density=0.3)
@@ -172,7 +172,7 @@ def test_scipy_finds_the_same_welfare():
             assert round(-answer.fun) == solve(problem).welfare
 
 
-def test_bounds_are_the_extremes_of_the_dual_polytope():
+def test_bounds_are_the_extremes_of_the_dual_polytope() -> None:
     rng = np.random.default_rng(17)
     for _ in range(80):
         problem = random_book(rng, 4, 3, 9, density=0.7)
@@ -197,7 +197,7 @@ def test_bounds_are_the_extremes_of_the_dual_polytope():
                 assert expected == round(answer.x[order])
 
 
-def test_input_order_does_not_matter():
+def test_input_order_does_not_matter() -> None:
     rng = np.random.default_rng(19)
     for _ in range(60):
         problem = random_book(rng, 40, 2, 2, density=0.4)
@@ -253,10 +253,10 @@ def side_by_side(parts: list[Problem], linked: bool) -> Problem:
     )
 
 
-def test_components_alone_together_and_linked_trade_the_same():
+def test_components_alone_together_and_linked_trade_the_same() -> None:
     rng = np.random.default_rng(23)
     for _ in range(12):
-        parts = []
+        parts: list[Problem] = []
         while len(parts) < 6:
             part = random_book(rng, 12, 3, 3, density=0.5)
             # a first seller that sells out, dearer than nothing, has no use for the worthless link
@@ -280,7 +280,7 @@ def everything(problem: Problem) -> list[list[int]]:
     ]
 
 
-def test_compiled_and_plain_agree_to_the_last_bit(monkeypatch: pytest.MonkeyPatch):
+def test_compiled_and_plain_agree_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled.numba_allowed()
     rng = np.random.default_rng(29)
     books = [random_book(rng, 12, 3, 3) for _ in range(60)] + [random_book(rng, 40, 3, 4) for _ in range(6)]
@@ -306,7 +306,7 @@ def large_book() -> Problem:
     )
 
 
-def test_a_large_book_is_compiled_and_equals_the_plain_run(monkeypatch: pytest.MonkeyPatch):
+def test_a_large_book_is_compiled_and_equals_the_plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = large_book()
     assert problem.edges > compiled.COMPILE_FROM_ARCS
     by_numba = everything(problem)
@@ -315,7 +315,7 @@ def test_a_large_book_is_compiled_and_equals_the_plain_run(monkeypatch: pytest.M
     assert ortools_welfare(problem) == solve(problem).welfare
 
 
-def test_a_kernel_that_cannot_be_cached_still_compiles():
+def test_a_kernel_that_cannot_be_cached_still_compiles() -> None:
     typed_in: dict[str, Callable[..., int]] = {}
     exec("def add(cells, amount):\n    cells[0] += amount\n    return len(cells)\n", typed_in)
     cells = np.zeros(3, dtype=np.int64)

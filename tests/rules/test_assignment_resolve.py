@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from events.vocabulary import Side
 from market.rules.assignment import (
     Added,
     AssignmentError,
@@ -32,7 +33,7 @@ def books(rng: np.random.Generator, count: int) -> list[Problem]:
 
 
 def any_order(rng: np.random.Generator, problem: Problem) -> Added:
-    side = "seller" if rng.random() < 0.5 else "buyer"
+    side: Side = "seller" if rng.random() < 0.5 else "buyer"
     others = len(problem.demand if side == "seller" else problem.supply)
     orders = rng.permutation(others)[: int(rng.integers(0, min(others, 6) + 1))].astype(np.int32)
     return Added(

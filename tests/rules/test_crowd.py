@@ -120,11 +120,11 @@ class Trading(Lane):
                 self.require(name, order, **{each: getattr(terms, each) for each in terms.__struct_fields__})
 
     def _free(self) -> SupplyOrder | RequirementOrder | None:
-        orders = [
-            order
-            for order in (*self.book.supplies.values(), *self.book.requirements.values())
-            if order.status == "open" and order.held_g + order.filled_g == 0
-        ]
+        book: tuple[SupplyOrder | RequirementOrder, ...] = (
+            *self.book.supplies.values(),
+            *self.book.requirements.values(),
+        )
+        orders = [order for order in book if order.status == "open" and order.held_g + order.filled_g == 0]
         return self.dice.choice(orders) if orders else None
 
     def _amend(self) -> None:

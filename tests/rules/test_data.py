@@ -17,11 +17,11 @@ def test_oxide_factors_in_rules_are_those_of_the_file() -> None:
 
 
 def test_every_published_reo_split_lies_in_the_band_that_posting_accepts() -> None:
-    sums = {}
+    sums: dict[str, Decimal] = {}
     for row in data.rows("reo_distribution.csv"):
         cells = [row[element] for element in RARE_EARTHS if element in row]
         figures = [Decimal(cell) for cell in cells if cell != "NA" and not cell.startswith("<")]
-        sums[row["source_id"]] = sum(figures)
+        sums[row["source_id"]] = sum(figures, Decimal())
     assert Decimal("97.9") <= min(sums.values()).quantize(Decimal("0.1"))
     assert max(sums.values()).quantize(Decimal("0.1")) <= Decimal("103.5")
 

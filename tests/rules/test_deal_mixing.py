@@ -92,6 +92,7 @@ def test_every_batch_is_a_crowd_and_no_step_is_told_twice_or_lost() -> None:
     random = Random(7)
     parties = [(random.choice((0, 0, random.randrange(12))), random.randrange(9)) for _ in range(400)]
     events: list[UUID] = []
+    mix: DealMix = {}
     for found, left, deals in told(parties):
         mix = left
         events += [event for event, _ in found]

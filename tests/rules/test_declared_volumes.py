@@ -211,11 +211,11 @@ def test_what_the_record_knows_already_is_refused_with_its_figures(
 
 
 def test_other_goods_on_one_document_and_a_whole_lot_are_taken() -> None:
-    standing = {"others": (replace(STANDING, volume=OTHER),)}
+    standing: dict[str, Any] = {"others": (replace(STANDING, volume=OTHER),)}
     assert [] == blotter(lambda: declaring(declared(reference="INV-2", lot_number="LOT-8"), **standing))
     held = {"Nd": 12_000 * KG_MG, "Pr": 3_000 * KG_MG}
     assert [] == blotter(lambda: declaring(declared(passport=PASSPORT), lot_mg=held))
-    used = {"of_quarter": VOLUMES_OF_QUARTER_MAX}
+    used: dict[str, Any] = {"of_quarter": VOLUMES_OF_QUARTER_MAX}
     assert [] == blotter(lambda: correcting(declared(reference="INV-9"), **used))
     moved = declared(quarter=date(2025, 10, 1))
     assert [("volumes_of_quarter_used", "/terms/quarter")] == blotter(lambda: correcting(moved, **used))

@@ -25,7 +25,13 @@ from events.forecast_terms import (
     ReuseShare,
     ShareBounds,
 )
-from events.market_events import MatchStruck, RecoveredLotListed, SupplyOffered
+from events.market_events import (
+    MatchStruck,
+    RecoveredLotListed,
+    RequirementPosted,
+    SupplyOfferAmended,
+    SupplyOffered,
+)
 from events.vocabulary import PPB, PhysicalLot, TermHorizon, Tranche, TwinReference
 from market.rules.clearing.eligibility import reasons
 from market.rules.orders import lots, offers, requirements
@@ -449,10 +455,12 @@ def test_the_mark_names_the_percentile_and_whose_word_the_share_is() -> None:
             posting(), post_supply(in_second_quarter(forecast=replace(RETURNED, percentile=5))), moment()
         )
     )
+    assert isinstance(offered, SupplyOffered)
     mark = mark_of(offered.terms)
     assert mark is not None
     assert "middle p05 of 2026-Q2, return forecast" == mark_text(mark)
     (offered,) = facts(offers.post(posting(terms=REUSE_MARKET), post_supply(whole_magnets(1)), moment()))
+    assert isinstance(offered, SupplyOffered)
     mark = mark_of(offered.terms)
     assert mark is not None
     assert "middle of 2026-Q2, return forecast, reuse share as stated" == mark_text(mark)
@@ -496,6 +504,7 @@ def amended(draft: Any, **order: Any) -> Any:
 
 def test_without_the_mark_it_is_firm() -> None:
     (fact,) = facts(amended(swarf()))
+    assert isinstance(fact, SupplyOfferAmended)
     assert (UNSET, False) == (fact.terms.forecast, fact.keeps_rank)
     assert None is figure_g(fact.terms, "ndpr")
     (less,) = facts(
@@ -509,11 +518,13 @@ def test_without_the_mark_it_is_firm() -> None:
             )
         )
     )
+    assert isinstance(less, SupplyOfferAmended)
     assert (RETURNED, True) == (less.terms.forecast, less.keeps_rank)
 
 
 def test_what_a_buyer_holds_of_it_may_become_firm_and_not_less_certain() -> None:
     (fact,) = facts(amended(swarf(), held_g=1_000))
+    assert isinstance(fact, SupplyOfferAmended)
     assert UNSET is fact.terms.forecast
     other = in_second_quarter(forecast=replace(RETURNED, quantile="high"))
     assert ("committed_field_fixed", "/forecast") in blotter(lambda: amended(other, held_g=1_000))
@@ -525,6 +536,7 @@ def test_what_a_buyer_holds_of_it_may_become_firm_and_not_less_certain() -> None
 
 def test_a_requirement_refuses_forecasts_unless_it_takes_them() -> None:
     (stated,) = facts(requirements.post(posting(BUYER), post_need(need()), moment()))
+    assert isinstance(stated, RequirementPosted)
     assert "refused" == stated.terms.forecast_supply
 
 

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.vocabulary import Side
 from market.rules.assignment import Problem, price_bounds, solve, verify
-from market.rules.clearing.effective import Stage, effective
+from market.rules.clearing.effective import effective
 from market.rules.clearing.indivisible import WholeClearing, clear_whole
 from market.rules.clearing.prices import Surpluses, forgone
+from market.rules.clearing.stages import Stage
 from market.rules.optimum.problem import Int64s
 from market.rules.packages import Divisibility, packages_g
 from tests.rules.whole_books import best_whole, book, divisible, random_book
@@ -44,10 +46,11 @@ def assert_stands(posed: Problem, terms: Divisibility, found: WholeClearing) -> 
     ]
     assert left == found.edge.tolist()
     effective = {(cut.side, cut.index): cut.effective_g for cut in found.cuts if cut.effective_g}
-    for side, before, after in (
+    sides: tuple[tuple[Side, Int64s, Int64s], ...] = (
         ("seller", posed.supply, problem.supply),
         ("buyer", posed.demand, problem.demand),
-    ):
+    )
+    for side, before, after in sides:
         wanted = [effective.get((side, index), grams) for index, grams in enumerate(before.tolist())]
         assert wanted == after.tolist()
     _assert_nobody_out_of_the_money(posed, found)
@@ -102,20 +105,20 @@ def _assert_nobody_out_of_the_money(posed: Problem, found: WholeClearing) -> Non
             assert ends & listed
 
 
-def test_what_can_be_divided_is_the_plain_optimum():
+def test_what_can_be_divided_is_the_plain_optimum() -> None:
     posed, _ = book([(30, 1), (20, 1)], [25, 40], [(0, 0, 9), (0, 1, 4), (1, 1, 5)])
     found = clear_whole(posed, divisible(posed))
     assert (0, (), 1) == (found.gap, found.cuts, found.solves)
     assert solve(posed).flow.tolist() == found.solution.flow.tolist()
 
 
-def test_nothing_to_match():
+def test_nothing_to_match() -> None:
     posed, terms = book([(3, 10)], [], [])
     found = clear_whole(posed, terms)
     assert ([], 0, ()) == (trades(posed, found), found.gap, found.cuts)
 
 
-def test_a_lot_sold_whole_or_not_at_all():
+def test_a_lot_sold_whole_or_not_at_all() -> None:
     """10 and 8 packages of 1 g for one buyer of 15 g: the smaller lot would be cut to 5."""
     posed, terms = book([(10, 1), (8, 1)], [15], [(0, 0, 9), (1, 0, 4)], seller_minimum=(10, 8))
     found = clear_whole(posed, terms)
@@ -128,7 +131,7 @@ def test_a_lot_sold_whole_or_not_at_all():
     assert_stands(posed, terms, found)
 
 
-def test_a_dropped_lot_comes_back_when_that_is_worth_more():
+def test_a_dropped_lot_comes_back_when_that_is_worth_more() -> None:
     """Both lots are cut at first, the worse filled first of all; without the other one it fits."""
     posed, terms = book(
         [(10, 1), (9, 1)], [12, 2], [(0, 0, 9), (0, 1, 8), (1, 0, 10)], seller_minimum=(10, 9)
@@ -138,7 +141,7 @@ def test_a_dropped_lot_comes_back_when_that_is_worth_more():
     assert_stands(posed, terms, found)
 
 
-def test_nothing_fits_when_all_sell_all_or_nothing():
+def test_nothing_fits_when_all_sell_all_or_nothing() -> None:
     posed, terms = book(
         [(10, 1), (12, 1)], [4, 5], [(0, 0, 9), (0, 1, 9), (1, 0, 3), (1, 1, 3)], seller_minimum=(10, 12)
     )
@@ -149,7 +152,7 @@ def test_nothing_fits_when_all_sell_all_or_nothing():
     assert_stands(posed, terms, found)
 
 
-def test_a_buyers_minimum():
+def test_a_buyers_minimum() -> None:
     posed, terms = book([(5, 1), (6, 1)], [6, 9], [(0, 0, 9), (1, 0, 5), (1, 1, 4)], buyer_minimum_g=(0, 8))
     found = clear_whole(posed, terms)
     assert [(0, 0, 5), (1, 0, 1)] == trades(posed, found)
@@ -157,7 +160,7 @@ def test_a_buyers_minimum():
     assert_stands(posed, terms, found)
 
 
-def test_one_order_of_two_tranches_sells_all_of_both_or_nothing():
+def test_one_order_of_two_tranches_sells_all_of_both_or_nothing() -> None:
     posed, terms = book(
         [(5, 1), (5, 1)], [5, 3], [(0, 0, 9), (1, 1, 9)], seller_order=(0, 0), seller_minimum=(10, 10)
     )
@@ -169,7 +172,7 @@ def test_one_order_of_two_tranches_sells_all_of_both_or_nothing():
     assert [(0, 0, 5), (1, 1, 5)] == trades(posed, clear_whole(posed, terms))
 
 
-def test_whole_packages_and_what_is_left_of_a_demand():
+def test_whole_packages_and_what_is_left_of_a_demand() -> None:
     """Packages of 10/3 g: a buyer of 8 g gets two, rounded up; the next one sets the price with the third."""
     posed, terms = book([(3, Fraction(10, 3))], [8, 4], [(0, 0, 9), (0, 1, 2)])
     found = clear_whole(posed, terms)
@@ -179,7 +182,7 @@ def test_whole_packages_and_what_is_left_of_a_demand():
     assert_stands(posed, terms, found)
 
 
-def test_a_package_that_the_first_buyers_have_no_room_for_goes_to_the_next():
+def test_a_package_that_the_first_buyers_have_no_room_for_goes_to_the_next() -> None:
     """40 g in packages of two for 21 and 19 g: the last two grams go to who pays 3, and set the price."""
     edges = [(seller, buyer, value) for seller in (0, 1) for buyer, value in enumerate((9, 8, 3))]
     posed, terms = book([(10, 2), (10, 2)], [21, 19, 10], edges)
@@ -191,13 +194,13 @@ def test_a_package_that_the_first_buyers_have_no_room_for_goes_to_the_next():
     assert_stands(posed, terms, found)
 
 
-def test_a_whole_lot_whose_package_is_no_whole_number_of_grams():
+def test_a_whole_lot_whose_package_is_no_whole_number_of_grams() -> None:
     posed, terms = book([(3, Fraction(10, 3))], [10], [(0, 0, 9)])
     found = clear_whole(posed, terms)
     assert ([(0, 0, 10)], ()) == (trades(posed, found), found.cuts)
 
 
-def test_parcels_of_both_sides():
+def test_parcels_of_both_sides() -> None:
     posed, terms = book(
         [(4, 2), (9, 1)],
         [10, 7],
@@ -210,7 +213,7 @@ def test_parcels_of_both_sides():
     assert_stands(posed, terms, found)
 
 
-def test_tiny_books_against_every_answer():
+def test_tiny_books_against_every_answer() -> None:
     rng = np.random.default_rng(12)
     best, reached, found_best = 0, 0, 0
     for _ in range(TINY_BOOKS):
@@ -230,12 +233,12 @@ def test_tiny_books_against_every_answer():
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), orders_max=st.integers(1, 9))
-def test_every_promise_holds_for_every_book(seed: int, orders_max: int):
+def test_every_promise_holds_for_every_book(seed: int, orders_max: int) -> None:
     posed, terms = random_book(np.random.default_rng(seed), orders_max)
     assert_stands(posed, terms, clear_whole(posed, terms))
 
 
-def test_rounding_can_leave_a_choice_that_the_optimum_did_not_have():
+def test_rounding_can_leave_a_choice_that_the_optimum_did_not_have() -> None:
     """Two equal lots, both wanted whole, are best in one way; two grams less can be taken from either."""
     posed, _ = book([(5, 1), (5, 1)], [10], [(0, 0, 7), (1, 0, 7)])
     posed = replace(posed, ranks=None, tiebreak=None)
@@ -246,7 +249,7 @@ def test_rounding_can_leave_a_choice_that_the_optimum_did_not_have():
     assert not stage.solution.unique
 
 
-def test_grams_on_an_arc_that_the_optimum_does_not_use_prove_nothing():
+def test_grams_on_an_arc_that_the_optimum_does_not_use_prove_nothing() -> None:
     posed, _ = book([(5, 1), (5, 1)], [5], [(0, 0, 9), (1, 0, 7)])
     stage = Stage(posed, solve(posed), np.arange(2))
     with pytest.raises(AssertionError, match="required"):
@@ -254,7 +257,7 @@ def test_grams_on_an_arc_that_the_optimum_does_not_use_prove_nothing():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_order_of_the_input_does_not_matter(seed):
+def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
     posed, terms = random_book(rng, orders_max=7)
     found = clear_whole(posed, terms)

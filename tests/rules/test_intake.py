@@ -44,7 +44,8 @@ async def test_what_is_full_has_no_room_until_it_is_taken_from() -> None:
     inbox.put(Fetched(5, 0, 3, padded, found(batch(0), 0).batches))
     assert inbox.has_room
     inbox.put(found(batch(3), 3))
-    assert not inbox.has_room
+    full = not inbox.has_room
+    assert full
     assert [0] == offsets(inbox, 1)
     assert inbox.has_room
     assert [1] == told

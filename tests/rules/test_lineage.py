@@ -13,7 +13,7 @@ from events.passport_terms import BatchPart, ElementMass
 from events.vocabulary import PPB
 from market.rules.passports.lineage import Lineage, LineageNode, SourceShare, disclosed, provenance
 from market.rules.passports.lineage_layers import ROW_MAX, Layers, layers
-from market.rules.viewers import AuditorViewer, OrganisationViewer
+from market.rules.viewers import AuditorViewer, OrganisationViewer, Viewer
 from tests.desk_support import BUYER, SELLER, SELLER_SITE, STRANGER, numbered
 from tests.passport_support import DAY
 
@@ -85,7 +85,11 @@ def test_a_source_on_two_ways_counts_both() -> None:
         work(2, [part(A, 10), part(C, 10)], Y),
         work(3, [part(X, 40), part(Y, 20)], Z),
     )
-    expected = {A: (666_666_667, False), B: (166_666_667, False), C: (166_666_666, False)}
+    expected: dict[UUID | None, tuple[int, bool]] = {
+        A: (666_666_667, False),
+        B: (166_666_667, False),
+        C: (166_666_666, False),
+    }
     assert {lot: further for lot, (_, further) in expected.items()} == {
         lot: further for lot, (_, further) in shares(found).items()
     }
@@ -137,13 +141,13 @@ def test_what_is_not_shown_is_one_share() -> None:
 
 def test_whom_a_lot_concerns() -> None:
     lot = node(A)
-    viewers = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER)]
+    viewers: list[Viewer] = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER, STRANGER)]
     assert [True, True, False, True] == [lot.concerns(viewer) for viewer in (*viewers, AuditorViewer())]
 
 
 def test_who_gave_a_lot_away_is_not_told_its_owner() -> None:
     lot = node(A, owner=BUYER, holder=BUYER)
-    viewers = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER)]
+    viewers: list[Viewer] = [OrganisationViewer(organisation=each) for each in (SELLER, BUYER)]
     assert [None, BUYER, BUYER] == [lot.seen_owner(viewer) for viewer in (*viewers, AuditorViewer())]
 
 

@@ -87,7 +87,7 @@ def test_a_clean_record_is_taken() -> None:
 
 def test_what_was_drawn_is_not_there_to_be_drawn_again() -> None:
     drawn = event_of(PassportDrawn, passport=SWARF)
-    more = replace(drawn.data, net_wet_g=1_000_001)  # type: ignore[type-var]
+    more = replace(drawn.data, net_wet_g=1_000_001)
     assert (drawn.lane, drawn.position, "net_wet_g", "1000001", "1000000 at most") == told(
         first_of(changed(journey().records(), drawn, more))
     )
@@ -106,7 +106,7 @@ def test_a_passport_is_issued_once() -> None:
 
 def test_title_is_transferred_by_who_has_it() -> None:
     back = event_of(PassportTransferred, 1, passport=CORE)
-    stranger = replace(back.data, previous_owner=numbered(5))  # type: ignore[type-var]
+    stranger = replace(back.data, previous_owner=numbered(5))
     assert (back.lane, back.position, "previous_owner", str(numbered(5)), str(BUYER)) == told(
         first_of(changed(journey().records(), back, stranger))
     )

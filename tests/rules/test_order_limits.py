@@ -73,11 +73,11 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
     }
 
 
-def test_25_t_of_swarf_in_big_bags_of_a_tonne():
+def test_25_t_of_swarf_in_big_bags_of_a_tonne() -> None:
     assert Packed(Fraction(224_000), 25, 0) == packed(supply_terms(), 0)
 
 
-def test_what_fills_no_package_is_left_out_of_the_count():
+def test_what_fills_no_package_is_left_out_of_the_count() -> None:
     """25.9 t: 25 bags, and 900 kg with 201 600 g of NdPr that no round sells."""
     of = packed(supply_terms(net_wet_g=25 * T + 900_000), 0)
     assert (25, 201_600, Fraction(224_000)) == (of.packages, of.rest_g, of.package_g)
@@ -85,23 +85,23 @@ def test_what_fills_no_package_is_left_out_of_the_count():
     assert [25, 25, 24, 1, 0, 0] == whole_packages_left([of] * 6, left_g).tolist()
 
 
-def test_packages_are_counted_exactly_where_64_bits_do_not_hold_what_lies_between():
+def test_packages_are_counted_exactly_where_64_bits_do_not_hold_what_lies_between() -> None:
     of = Packed(Fraction(10**15 + 1, 10**6), 10**9, 7)
     left_g = [10**18 + 10**3 + 6, 10**18 + 10**3 + 7, 10**15 + 7, 7]
     assert [10**9 - 1, 10**9, 10**6 - 1, 0] == whole_packages_left([of] * 4, np.array(left_g)).tolist()
 
 
-def test_bulk_is_divided_to_the_gram():
+def test_bulk_is_divided_to_the_gram() -> None:
     terms = supply_terms(packaging=Packaging(unit="bulk", package_wet_g=T))
     assert Packed(Fraction(1), 5_600_000, 0) == packed(terms, 0)
 
 
-def test_a_package_with_less_than_2_g_of_basis_counts_as_a_gram():
+def test_a_package_with_less_than_2_g_of_basis_counts_as_a_gram() -> None:
     assert Packed(Fraction(1), 5_600_000, 0) == packed(supply_terms(packaging=big_bags(8)), 0)
     assert Fraction(252, 125) == packed(supply_terms(packaging=big_bags(9)), 0).package_g
 
 
-def test_tranches_are_packed_for_themselves():
+def test_tranches_are_packed_for_themselves() -> None:
     terms = supply_terms(**two_tranches(10 * T, 15 * T + 1))
     assert [10, 15] == [packed(terms, tranche).packages for tranche in (0, 1)]
     term = TermHorizon(
@@ -113,7 +113,7 @@ def test_tranches_are_packed_for_themselves():
     assert 25 == packed(replace(terms, term=term), 0).packages
 
 
-def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing():
+def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing() -> None:
     order = supply(all_or_nothing=True, **two_tranches(10 * T, 15 * T))
     nodes = [Seller(order, 0), Seller(order, 1), Seller(supply("other"))]
     terms = divisibility(nodes, [2_240_000, 3_360_000, 5_600_000], [], [])
@@ -122,7 +122,7 @@ def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing():
     assert ((14, 25), (14, 0)) == (terms.packages, terms.seller_minimum)
 
 
-def test_minima_count_what_was_traded_before():
+def test_minima_count_what_was_traded_before() -> None:
     order = supply(minimum_quantity_wet_g=10 * T + 1)
     assert (11,) == divisibility([Seller(order)], [5_600_000], [], []).seller_minimum
     assert (6,) == divisibility([Seller(order)], [20 * 224_000], [], []).seller_minimum
@@ -132,7 +132,7 @@ def test_minima_count_what_was_traded_before():
     assert (0,) == divisibility([], [], [Buyer(need)], [900_000]).buyer_minimum_g
 
 
-def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer():
+def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer() -> None:
     order = supply(minimum_parcel_wet_g=2 * T + 1)
     bulk = supply("bulk", minimum_parcel_wet_g=2 * T, packaging=Packaging(unit="bulk", package_wet_g=T))
     terms = divisibility(
@@ -141,7 +141,7 @@ def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer():
     assert ((3, 448_000), (9,)) == (terms.seller_parcel, terms.buyer_parcel_g)
 
 
-def test_a_seller_without_a_whole_package_is_no_node():
+def test_a_seller_without_a_whole_package_is_no_node() -> None:
     with pytest.raises(ValueError, match="without a whole package"):
         divisibility([Seller(supply())], [223_999], [], [])
 
@@ -150,7 +150,7 @@ def origin(*steps: tuple[str, str]) -> dict[str, Any]:
     return {"origin": tuple(OriginStep(stage=stage, country=country) for stage, country in steps)}  # type: ignore[arg-type]
 
 
-def test_the_ratios_of_a_portfolio():
+def test_the_ratios_of_a_portfolio() -> None:
     sellers = [
         Seller(supply("virgin", **origin(("extraction", "AU"), ("processing", "CN")))),
         Seller(
@@ -191,7 +191,7 @@ def test_the_ratios_of_a_portfolio():
         None,
     ],
 )
-def test_limits_that_everything_keeps_need_no_ratio(limits):
+def test_limits_that_everything_keeps_need_no_ratio(limits: PortfolioLimits | None) -> None:
     ends = np.zeros(1, dtype=np.int32)
     buyers = [Buyer(requirement(portfolio=limits))]
     assert () == shares([Seller(supply(**origin(("processing", "CN"))))], buyers, ends, ends, EU)

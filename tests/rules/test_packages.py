@@ -1,6 +1,7 @@
 """Packages in exact proportions: what fits, what is needed, and grams that add up."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ a_package = st.builds(
 
 
 @given(st.integers(0, 10**12), a_package)
-def test_the_most_packages_within_and_the_fewest_needed(grams: int, package_g: Fraction):
+def test_the_most_packages_within_and_the_fewest_needed(grams: int, package_g: Fraction) -> None:
     within, needed = packages_within(grams, package_g), packages_needed(grams, package_g)
     assert packages_g(within, package_g) <= grams < packages_g(within + 1, package_g)
     assert packages_g(needed, package_g) >= grams
@@ -35,7 +36,7 @@ def test_the_most_packages_within_and_the_fewest_needed(grams: int, package_g: F
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), a_package)
-def test_grams_of_a_lots_trades_add_up_where_buyers_have_room(counts: list[int], package_g: Fraction):
+def test_grams_of_a_lots_trades_add_up_where_buyers_have_room(counts: list[int], package_g: Fraction) -> None:
     packages = dict(enumerate(counts))
     grams = spread_g(packages, package_g, dict.fromkeys(packages, 1))
     assert packages_g(sum(counts), package_g) == sum(grams.values())
@@ -44,12 +45,12 @@ def test_grams_of_a_lots_trades_add_up_where_buyers_have_room(counts: list[int],
     assert {key: packages_g(count, package_g) for key, count in packages.items()} == without_room
 
 
-def test_the_largest_remainder_gets_the_missing_gram():
+def test_the_largest_remainder_gets_the_missing_gram() -> None:
     assert {0: 3, 1: 2} == spread_g({0: 2, 1: 1}, Fraction(5, 3), {0: 5, 1: 5})
     assert {0: 1, 1: 2, 2: 2} == spread_g({0: 1, 1: 1, 2: 1}, Fraction(5, 3), {0: 0, 1: 5, 2: 5})
 
 
-def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges():
+def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges() -> None:
     terms = divided(
         [(3, 10), (5, 1)], [9, 30], seller_parcel=(0, 5), buyer_parcel_g=(0, 11), seller_minimum=(0, 0)
     )
@@ -60,7 +61,7 @@ def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges():
     ]
 
 
-def test_least_matches_are_exact_where_64_bits_do_not_hold_what_lies_between():
+def test_least_matches_are_exact_where_64_bits_do_not_hold_what_lies_between() -> None:
     terms = Divisibility(
         package_g=(Fraction(10**15 + 1, 10**6),),
         packages=(10**9,),
@@ -86,22 +87,22 @@ def test_least_matches_are_exact_where_64_bits_do_not_hold_what_lies_between():
         ({"buyer_parcel_g": (1, 1)}, "entries differ in number"),
     ],
 )
-def test_limits_that_make_no_sense(limits, told):
+def test_limits_that_make_no_sense(limits: dict[str, Any], told: str) -> None:
     with pytest.raises(AssignmentError, match=told):
         divided([(3, 10)], [30], **limits)
 
 
-def test_a_seller_without_a_package():
+def test_a_seller_without_a_package() -> None:
     with pytest.raises(AssignmentError, match="packages must be at least 1"):
         divided([(0, 10)], [30])
 
 
-def test_one_minimum_for_all_nodes_of_an_order():
+def test_one_minimum_for_all_nodes_of_an_order() -> None:
     with pytest.raises(AssignmentError, match="seller_minimum differs"):
         divided([(3, 10), (3, 10)], [30], seller_order=(0, 0), seller_minimum=(3, 2))
 
 
-def test_terms_of_another_problem():
+def test_terms_of_another_problem() -> None:
     posed, terms = book([(3, 10)], [30], [(0, 0, 5)])
     fits(posed, terms)
     with pytest.raises(AssignmentError, match=r"supply\[0\] is 30, its packages carry 27"):

@@ -428,12 +428,10 @@ def odd_member(rng: random.Random, name: str) -> Member:
 
 def odd_book(seed: int) -> Lane:
     rng = random.Random(seed)
-    benchmarks = tuple(
-        benchmark(form, benchmark_g_co2e_per_kg=seldom(rng, 65_400, INTEGER_MAX), declared_unit=unit)
-        for form, unit in (("swarf", rng.choice(["wet", "dry", "oxide", "element"])),)
-    )
+    unit = rng.choice(["wet", "dry", "oxide", "element"])
+    of_swarf = benchmark(benchmark_g_co2e_per_kg=seldom(rng, 65_400, INTEGER_MAX), declared_unit=unit)
     rules = rule_set(
-        benchmarks=benchmarks,
+        benchmarks=(of_swarf,),
         self_declared_improvement_ppb=rng.choice([500_000_000, 333_333_333]),
         only_larger_of_recycled_and_rex=rng.random() < 0.5,
         route_ceilings=rng.choice([UNSET, (), (CEILINGS,)]),

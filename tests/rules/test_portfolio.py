@@ -102,7 +102,7 @@ def _assert_within_limits(offered: Offered, ratios: Sequence[Ratio], found: Port
         assert all(each >= 0 for each in gain.values())
 
 
-def test_a_third_recycled_costs_its_premium():
+def test_a_third_recycled_costs_its_premium() -> None:
     """Virgin is worth 10 more to the buyer; of 9 t a third has to be recycled, from a lot that is dearer."""
     offered = offer([(20, 1_000_000), (20, 1_000_000)], [9_000_000], [(0, 0, 30), (1, 0, 20)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
@@ -115,7 +115,7 @@ def test_a_third_recycled_costs_its_premium():
     assert_stands(offered, ratios, found)
 
 
-def test_the_limit_binds_over_the_portfolio():
+def test_the_limit_binds_over_the_portfolio() -> None:
     """Recycled is worth 5 less than it costs; two thirds of virgin make up for it."""
     offered = offer([(20, 1_000_000), (20, 1_000_000)], [9_000_000], [(0, 0, 10), (1, 0, -5)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
@@ -125,7 +125,7 @@ def test_the_limit_binds_over_the_portfolio():
     assert_stands(offered, ratios, found)
 
 
-def test_a_whole_that_is_not_worth_its_price_is_not_bought():
+def test_a_whole_that_is_not_worth_its_price_is_not_bought() -> None:
     offered = offer([(20, 1_000_000), (20, 1_000_000)], [9_000_000], [(0, 0, 10), (1, 0, -25)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
@@ -133,7 +133,7 @@ def test_a_whole_that_is_not_worth_its_price_is_not_bought():
     assert_stands(offered, ratios, found)
 
 
-def test_a_share_that_cannot_be_met_gives_the_buyer_nothing():
+def test_a_share_that_cannot_be_met_gives_the_buyer_nothing() -> None:
     offered = offer([(20, 1_000), (20, 1_000)], [9_000, 4_000], [(0, 0, 30), (1, 0, 20), (0, 1, 5)])
     ratios = [recycled(offered, 0, {1: THIRD - 1}, THIRD)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
@@ -141,7 +141,7 @@ def test_a_share_that_cannot_be_met_gives_the_buyer_nothing():
     assert_stands(offered, ratios, found)
 
 
-def test_no_more_than_65_percent_from_one_country():
+def test_no_more_than_65_percent_from_one_country() -> None:
     offered = offer([(100, 100), (100, 100), (100, 100)], [10_000], [(0, 0, 30), (1, 0, 29), (2, 0, 10)])
     ratios = [from_country(offered, 0, {0, 1}, 650_000_000)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
@@ -149,7 +149,7 @@ def test_no_more_than_65_percent_from_one_country():
     assert_stands(offered, ratios, found)
 
 
-def test_all_limits_at_once_in_whole_packages():
+def test_all_limits_at_once_in_whole_packages() -> None:
     """Seven packages: two thirds of one country at most, a quarter recycled at least: four and three."""
     offered = offer([(9, 700), (9, 700)], [4_900], [(0, 0, 30), (1, 0, 10)])
     ratios = [
@@ -161,7 +161,7 @@ def test_all_limits_at_once_in_whole_packages():
     assert_stands(offered, ratios, found)
 
 
-def test_buyers_without_limits_compete_as_ever():
+def test_buyers_without_limits_compete_as_ever() -> None:
     offered = offer([(10, 100), (10, 100)], [900, 800], [(0, 0, 30), (1, 0, 20), (0, 1, 28), (1, 1, 1)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
     found = clear_portfolios(offered, ratios, propose(offered, ratios))
@@ -171,14 +171,14 @@ def test_buyers_without_limits_compete_as_ever():
 
 @pytest.mark.parametrize("multiplier", [0, 3, 10, 50, 10**9])
 @pytest.mark.parametrize("quotas", [(0, 0), (9, 9), (9, 0), (1, 5)])
-def test_whatever_is_proposed_the_limits_hold(multiplier, quotas):
+def test_whatever_is_proposed_the_limits_hold(multiplier: int, quotas: tuple[int, int]) -> None:
     offered = offer([(20, 1), (20, 1)], [9], [(0, 0, 30), (1, 0, 20)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
     proposal = Proposal((multiplier,), np.array(quotas, dtype=np.int64))
     assert_stands(offered, ratios, clear_portfolios(offered, ratios, proposal))
 
 
-def test_a_program_cut_short_proposes_nothing():
+def test_a_program_cut_short_proposes_nothing() -> None:
     pairs = [(seller, buyer) for seller in range(20) for buyer in range(10)]
     offered = offer(
         [(20, 1_000 + seller) for seller in range(20)],
@@ -194,7 +194,7 @@ def test_a_program_cut_short_proposes_nothing():
     assert_stands(offered, ratios, found)
 
 
-def test_a_buyer_whose_portfolio_stays_above_its_limit_gets_nothing():
+def test_a_buyer_whose_portfolio_stays_above_its_limit_gets_nothing() -> None:
     """Quotas that keep the share at a loss of 10 on every gram, and a multiplier that hides it."""
     offered = offer([(20, 1_000), (20, 1_000)], [9_000], [(0, 0, -5), (1, 0, -20)])
     ratios = [recycled(offered, 0, {1: PPB}, THIRD)]
@@ -205,7 +205,7 @@ def test_a_buyer_whose_portfolio_stays_above_its_limit_gets_nothing():
     assert_stands(offered, ratios, found)
 
 
-def test_a_buyer_whose_bid_is_lowered_to_nothing():
+def test_a_buyer_whose_bid_is_lowered_to_nothing() -> None:
     offered = offer([(20, 1_000)], [9_000], [(0, 0, -(10**6))])
     ratios = [recycled(offered, 0, {0: PPB}, THIRD)]
     proposal = Proposal((10**9,), np.array([9_000], dtype=np.int64))
@@ -214,7 +214,7 @@ def test_a_buyer_whose_bid_is_lowered_to_nothing():
     assert_stands(offered, ratios, found)
 
 
-def test_limits_that_only_nothing_keeps():
+def test_limits_that_only_nothing_keeps() -> None:
     """Two countries, neither above 49.99 %: taking from one, then the other, never ends above nothing."""
     offered = offer([(10**7, 1), (10**7, 1)], [10**7], [(0, 0, 9), (1, 0, 8)])
     ratios = [from_country(offered, 0, {seller}, 499_900_000) for seller in (0, 1)]
@@ -222,7 +222,7 @@ def test_limits_that_only_nothing_keeps():
     assert [] == trades(offered, clear_portfolios(offered, ratios, proposal))
 
 
-def test_a_multiplier_below_nothing_bounds_nothing():
+def test_a_multiplier_below_nothing_bounds_nothing() -> None:
     offered = offer([(20, 1)], [9], [(0, 0, 30)])
     with pytest.raises(ValueError, match="at least 0"):
         clear_portfolios(offered, [recycled(offered, 0, {}, 1)], Proposal((-1,), np.zeros(1, dtype=np.int64)))
@@ -232,7 +232,9 @@ def test_a_multiplier_below_nothing_bounds_nothing():
     ("demand_g", "multiplier", "kept"),
     [(9_000, PRICE_UEUR_PER_KG_MAX, True), (9_000, PRICE_UEUR_PER_KG_MAX + 1, False), (10**12, 1, False)],
 )
-def test_multipliers_beyond_what_a_record_holds_are_left_out(demand_g, multiplier, kept):
+def test_multipliers_beyond_what_a_record_holds_are_left_out(
+    demand_g: int, multiplier: int, kept: bool
+) -> None:
     offered = offer([(20, 1_000), (20, 1_000)], [demand_g, 500], [(0, 0, 30), (1, 1, 20)])
     ratios = [recycled(offered, 0, {0: PPB}, THIRD), recycled(offered, 1, {1: PPB}, THIRD)]
     proposal = Proposal((multiplier, 7), np.array([5, 5], dtype=np.int64))
@@ -241,7 +243,7 @@ def test_multipliers_beyond_what_a_record_holds_are_left_out(demand_g, multiplie
     assert [5, 5] == found.quota_g.tolist()
 
 
-def test_no_limits_and_no_edges():
+def test_no_limits_and_no_edges() -> None:
     offered = offer([(20, 1)], [9], [(0, 0, 30)])
     found = clear_portfolios(offered, [], propose(offered, []))
     assert [(0, 0, 9)] == trades(offered, found)
@@ -310,7 +312,7 @@ def best_kept(offered: Offered, ratios: Sequence[Ratio]) -> int:
     return best
 
 
-def test_tiny_books_against_every_answer():
+def test_tiny_books_against_every_answer() -> None:
     rng = np.random.default_rng(4)
     best, reached = 0, 0
     for _ in range(TINY_BOOKS):
@@ -326,7 +328,7 @@ def test_tiny_books_against_every_answer():
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
-def test_every_promise_holds_for_every_proposal(seed: int, data: st.DataObject):
+def test_every_promise_holds_for_every_proposal(seed: int, data: st.DataObject) -> None:
     offered, ratios = random_offer(np.random.default_rng(seed))
     multipliers = st.lists(st.integers(0, 12), min_size=len(ratios), max_size=len(ratios))
     quotas = st.lists(st.integers(0, 12), min_size=len(offered.value), max_size=len(offered.value))
@@ -335,7 +337,7 @@ def test_every_promise_holds_for_every_proposal(seed: int, data: st.DataObject):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_from_the_proposal_on_the_order_of_the_input_does_not_matter(seed):
+def test_from_the_proposal_on_the_order_of_the_input_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(100 + seed)
     offered, ratios = random_offer(rng)
     proposal = propose(offered, ratios)

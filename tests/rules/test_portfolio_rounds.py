@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from events.clearing_terms import Multiplier, OrderDual, Premium, Waterfall
+from events.clearing_terms import ListedWaterfall, Multiplier, OrderDual, Premium
 from events.envelope import Recorded
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
 from events.policy_terms import PortfolioLimits
@@ -186,15 +186,15 @@ def test_a_least_quantity_counts_all_that_is_bought() -> None:
             assert MINIMUM == wanted.effective_reason
 
 
-def shares_of(book: Book, falls: Sequence[Waterfall]) -> dict[UUID, list[Waterfall]]:
-    found: dict[UUID, list[Waterfall]] = {}
+def shares_of(book: Book, falls: Sequence[ListedWaterfall]) -> dict[UUID, list[ListedWaterfall]]:
+    found: dict[UUID, list[ListedWaterfall]] = {}
     for fall in falls:
         if book.requirements[fall.requirement].terms.portfolio is not None:
             found.setdefault(fall.requirement, []).append(fall)
     return found
 
 
-def assert_kept(book: Book, falls: Sequence[Waterfall], eu: Sequence[str]) -> None:
+def assert_kept(book: Book, falls: Sequence[ListedWaterfall], eu: Sequence[str]) -> None:
     """Reckoned from the orders alone: shares over the round, and no more paid than is bid over all of it."""
     for requirement, own in shares_of(book, falls).items():
         limits = book.requirements[requirement].terms.portfolio
@@ -285,7 +285,7 @@ def test_the_order_in_which_a_book_is_kept_does_not_matter(seed: int) -> None:
     lane, plan = small_round_of_portfolios(seed)
     book = lane.book
 
-    def turned(orders: Mapping[UUID, Any]) -> dict[UUID, Any]:
+    def turned(orders: dict[UUID, Any]) -> dict[UUID, Any]:
         return dict(reversed(orders.items()))
 
     other = replace(book, supplies=turned(book.supplies), requirements=turned(book.requirements))

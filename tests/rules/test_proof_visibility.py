@@ -1,6 +1,7 @@
 """Whose receipts are proved, and of which events the bytes are shown: what names another is not."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,13 @@ from market.rules.visibility.proof_visibility import has_receipt, shown_to_actor
 
 ME, OTHER, MARKET, MATCH, SUPPLY, NEED, PLAN = (UUID(int=number) for number in range(1, 8))
 ASKED = f"POST /v1/requirements {'a' * 64} {'b' * 64}"
-PAIR = {"market": MARKET, "match": MATCH, "supply": SUPPLY, "requirement": NEED, "quantity_basis_g": 1}
+PAIR: dict[str, Any] = {
+    "market": MARKET,
+    "match": MATCH,
+    "supply": SUPPLY,
+    "requirement": NEED,
+    "quantity_basis_g": 1,
+}
 
 
 def recorded(cause: str, actor: UUID = ME) -> Recorded:

@@ -23,7 +23,8 @@ from contracts.rules.quotation import (
 )
 from events.contract_terms import IndexValue
 from events.price_clauses import IndexReference, QuotationPeriod
-from tests.delivery_support import INDEX, MICRO, quoted
+from tests.contract_support import MICRO
+from tests.delivery_support import INDEX, quoted
 
 MARCH = date(2027, 3, 1)
 LATER = midnight(date(2028, 1, 1))
@@ -105,7 +106,7 @@ def test_a_quarter_with_two_of_three_months_is_a_gap() -> None:
 def test_the_fallback_serves_for_a_gap_and_says_so() -> None:
     reference = replace(INDEX, fallback_code="asm-ndpr")
     found = quote({"asm-ndpr": [quoted(MARCH, 55)]}, reference, MARCH, LATER)
-    assert ("asm-ndpr", "fallback", 55) == (found.code, found.source, found.micro)
+    assert ("asm-ndpr", "fallback", Fraction(55)) == (found.code, found.source, found.micro)
     with pytest.raises(IndexGap):
         quote({}, reference, MARCH, LATER)
 
@@ -113,7 +114,7 @@ def test_the_fallback_serves_for_a_gap_and_says_so() -> None:
 def test_without_a_fallback_the_last_value_serves_while_it_is_fresh() -> None:
     values = {INDEX.code: [quoted(date(2027, 1, 1), 50), quoted(date(2026, 12, 1), 40)]}
     found = quote(values, replace(INDEX, stale_days_max=59), MARCH, LATER)
-    assert ("last_before", 50) == (found.source, found.micro)
+    assert ("last_before", Fraction(50)) == (found.source, found.micro)
     with pytest.raises(IndexGap):
         quote(values, replace(INDEX, stale_days_max=58), MARCH, LATER)
 
@@ -132,7 +133,7 @@ def test_a_rate_is_read_over_the_same_days() -> None:
     rates = {"usd-eur": [quoted(MARCH, 900_000), quoted(date(2027, 4, 1), 800_000)]}
     rate = quote_rate(rates, reference, march, LATER)
     assert rate is not None
-    assert (900_000, "mean") == (rate.micro, rate.source)
+    assert (Fraction(900_000), "mean") == (rate.micro, rate.source)
     assert None is quote_rate(rates, INDEX, march, LATER)
     with pytest.raises(IndexGap):
         quote_rate({}, reference, march, LATER)
@@ -156,7 +157,7 @@ def test_a_provisional_price_takes_the_newest_value_while_the_period_runs() -> N
     found = provisional(values, reference, MARCH, at)
     rate = provisional_rate(values, reference, found.days, at)
     assert rate is not None
-    assert ("provisional", 52, 900_000) == (found.source, found.micro, rate.micro)
+    assert ("provisional", Fraction(52), Fraction(900_000)) == (found.source, found.micro, rate.micro)
     assert None is provisional_rate(values, INDEX, found.days, at)
     with pytest.raises(IndexGap):
         provisional({}, reference, MARCH, at)

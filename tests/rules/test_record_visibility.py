@@ -130,20 +130,20 @@ def test_every_type_has_a_rule_for_every_viewer(name: str) -> None:
                 assert event.data == seen
 
 
-def shown_to(event: Recorded, lane: Before) -> set[UUID]:
+def shown_to(event: Recorded, lane: Before) -> frozenset[UUID]:
     names = (SELLER, BUYER, HOLDER, TRADER, STRANGER)
-    return {
+    return frozenset(
         each for each in names if see_event(event, OrganisationViewer(organisation=each), lane) is not None
-    }
+    )
 
 
 def test_a_passport_is_its_parties_and_what_becomes_of_it_who_has_it() -> None:
     lane = before()
-    parties = {SELLER, BUYER, HOLDER}
+    parties = frozenset({SELLER, BUYER, HOLDER})
     for name, expected in (
         ("materials.passport.corrected.v1", parties | {TRADER}),
         ("materials.passport.retired.v1", parties | {TRADER}),
-        ("materials.passport.drawn.v1", {BUYER, HOLDER}),
+        ("materials.passport.drawn.v1", frozenset({BUYER, HOLDER})),
     ):
         for event in events_of(name):
             assert expected == shown_to(event, lane) == audience_of(event, lane), name

@@ -140,7 +140,7 @@ def test_a_price_below_zero_pays_nobody_for_what_was_not_delivered() -> None:
 
 
 def test_money_follows_the_grams_to_the_last_cent() -> None:
-    lots = (BalanceLot(from_year=1, through_year=3, quantity_g=3, paid_cents=100),)
+    lots: tuple[BalanceLot, ...] = (BalanceLot(from_year=1, through_year=3, quantity_g=3, paid_cents=100),)
     credits_cents = []
     while lots:
         drawn = draw(lots, 1)

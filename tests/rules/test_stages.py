@@ -22,7 +22,7 @@ ROUNDS = range(3)
 SOLVED = ("flow", *(name for pair in DUALS for name in pair))
 
 
-def test_a_stage_after_a_stage_is_the_optimum_of_its_own_problem():
+def test_a_stage_after_a_stage_is_the_optimum_of_its_own_problem() -> None:
     """An order goes or comes back, a buyer counts with less or more; other components keep what they have."""
     rng = np.random.default_rng(37)
     kept = 0
@@ -59,7 +59,10 @@ def apart(seed: int) -> Lane:
     for k in range(30):
         place = Place(country=("DE", "FR", "EE")[k % 3], name="works")
         asked, bid = (eur(rng.randrange(58, 64) * EUR) for _ in range(2))
-        mass = {"net_wet_g": rng.randrange(2, 9) * T, "minimum_quantity_wet_g": rng.choice([None, 2 * T])}
+        mass: dict[str, Any] = {
+            "net_wet_g": rng.randrange(2, 9) * T,
+            "minimum_quantity_wet_g": rng.choice([None, 2 * T]),
+        }
         lane.offer(f"s{k % 3}", f"offer {k}", place=place, ask=asked, **mass)
         basis_g = rng.randrange(3, 20) * 100_000
         least = {"minimum_quantity_g": rng.choice([None, basis_g // 2]), "basis_g": basis_g}
@@ -90,7 +93,7 @@ def test_a_round_solved_again_in_part_or_whole_records_the_same_bytes(
     assert partly
 
 
-def test_a_stage_in_which_nothing_differs_keeps_everything():
+def test_a_stage_in_which_nothing_differs_keeps_everything() -> None:
     posed = random_book(np.random.default_rng(41), 6, 3, 3)
     stages = Stages(posed)
     solved, _ = stages.first()

@@ -154,8 +154,7 @@ def test_suspensions_do_not_overlap() -> None:
     assert "suspended_fm" == paper.stands.status
     assert [("status_unfit", None)] == refused(lambda: paper.suspend("buyer"))
     assert [("suspension_of_other", None)] == refused(lambda: paper.resume("buyer"))
-    paper.on(date(2027, 3, 6)).resume("seller")
-    assert "effective" == paper.stands.status
+    assert "effective" == paper.on(date(2027, 3, 6)).resume("seller").stands.status
     overlapping = Period(start=paper.now - timedelta(days=1), end=paper.now + timedelta(days=9))
     assert [("periods_overlap", "/period")] == refused(lambda: paper.suspend("buyer", period=overlapping))
     paper.suspend("buyer", days=5)

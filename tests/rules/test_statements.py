@@ -5,7 +5,8 @@ from contracts.rules.statements import statement
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import ledger_of
 from events.contract_events import QuantityNominated, YearAssessed
-from events.contract_terms import NominatedPart
+from events.contract_terms import NominatedPart, NominationLevel
+from events.vocabulary import Period
 from tests.desk_support import MARKET, MILLION, TONNE_G, numbered
 from tests.volume_support import AGREEMENT, STARTS_ON, agreement, at, days
 
@@ -51,14 +52,13 @@ def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:
     second = days(STARTS_ON.replace(year=2029), STARTS_ON.replace(year=2030))
     quarters = parts_of_year(STARTS_ON, 2, "quarterly")
     volumes = Volumes()
-    for number, (level, period, tonnes) in enumerate(
-        (
-            ("annual", second, 30),
-            ("quarterly", quarters[0].period, 25),
-            ("quarterly", quarters[3].period, 15),
-            ("monthly", parts_of_year(STARTS_ON, 2, "monthly")[0].period, 10),
-        )
-    ):
+    asked: tuple[tuple[NominationLevel, Period, int], ...] = (
+        ("annual", second, 30),
+        ("quarterly", quarters[0].period, 25),
+        ("quarterly", quarters[3].period, 15),
+        ("monthly", parts_of_year(STARTS_ON, 2, "monthly")[0].period, 10),
+    )
+    for number, (level, period, tonnes) in enumerate(asked):
         part = NominatedPart(period=period, quantity_g=1, make_up_g=tonnes * TONNE_G, form="separated_oxide")
         nominated = QuantityNominated(
             market=MARKET, agreement=AGREEMENT, nomination=numbered(number), level=level, year=2, part=part

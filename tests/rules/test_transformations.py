@@ -57,6 +57,7 @@ def refused(found: Ledger, argument: Transform, now: Any = NOW) -> list[tuple[st
         found.transform(argument, moment(now))
     assert before == found.passports
     error = caught.value
+    assert isinstance(error, Refusal | Refusals)
     reasons = error.refusals if isinstance(error, Refusals) else (error,)
     return [(reason.code, reason.pointer, reason.detail()) for reason in reasons]
 
@@ -259,7 +260,7 @@ def test_who_may_and_where() -> None:
     ] == codes(ledger(swarf()), malformed)
 
 
-CLAIMING = {"recycled": recycled(post=50, pre=10)}
+CLAIMING: dict[str, Any] = {"recycled": recycled(post=50, pre=10)}
 
 
 @pytest.mark.parametrize(
@@ -317,10 +318,7 @@ def test_book_and_claim_is_of_no_material() -> None:
     booked = swarf(
         custody="book_and_claim",
         booked=recycled(post=80),
-        evidence=tuple(
-            replace(swarf().evidence[0], supports=claim)  # type: ignore[arg-type]
-            for claim in ("origin", "booked")
-        ),
+        evidence=tuple(replace(swarf().evidence[0], supports=claim) for claim in ("origin", "booked")),
     )
     argument = work([(A, 10**6), (B, 10**6)], made(X, net_wet_g=2 * 10**6, recycled=recycled(post=1)))
     assert [("booked_apart", "/outputs/0/recycled")] == codes(

@@ -161,14 +161,14 @@ def finish(lane: Watched) -> None:
         lane.add(facts[k])
     dear = supply_terms("seller0", ask=eur(92 * EUR))
     lots = [ident(f"lot {k}") for k in range(3)]
-    own = {"market": MARKET, "organisation": ident("seller0")}
+    own: dict[str, Any] = {"market": MARKET, "organisation": ident("seller0")}
     lane.add(
         RecoveredLotAmended(
             market=MARKET, lot=lots[0], organisation=ident("seller0"), terms=dear, keeps_rank=False
         )
     )
-    lane.add(RecoveredLotGraded(**own, lot=lots[0], condition="A", inspector="surveyor"))  # type: ignore[arg-type]
-    lane.add(RecoveredLotWithdrawn(**own, lot=lots[0]))  # type: ignore[arg-type]
+    lane.add(RecoveredLotGraded(**own, lot=lots[0], condition="A", inspector="surveyor"))
+    lane.add(RecoveredLotWithdrawn(**own, lot=lots[0]))
     lane.add(RecoveredLotExpired(market=MARKET, lot=lots[1], organisation=ident("seller1")))
     lane.add(
         SupplyOfferAmended(

@@ -20,7 +20,7 @@ def book(
     supply = [
         packages_g(count, package) for count, package in zip(terms.packages, terms.package_g, strict=True)
     ]
-    columns = list(zip(*edges, strict=True)) or [[], [], []]
+    columns = list(zip(*edges, strict=True)) or [(), (), ()]
     seller, buyer = (np.array(column, dtype=np.int32) for column in columns[:2])
     problem = Problem(
         np.array(supply, dtype=np.int64),

@@ -7,8 +7,6 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET
-
 from events.callers import Caller
 from events.codec import decode_event
 from events.decision import Decision, Moment
@@ -21,11 +19,20 @@ from events.market_events import (
     MatchDeclined,
     MatchLapsed,
     MatchStruck,
+    RequirementAmended,
+    RequirementPosted,
 )
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.refusal import Refusal, Refusals
 from market.rules import matches
-from market.rules.book import RELIABILITY_WINDOW, Books, fold, rule_set_at
+from market.rules.book import (
+    RELIABILITY_WINDOW,
+    Books,
+    RequirementOrder,
+    SupplyOrder,
+    fold,
+    rule_set_at,
+)
 from market.rules.clearing import clearings
 from market.rules.clearing.certificate import expected_record
 from market.rules.clearing.clearing import conclude
@@ -37,6 +44,8 @@ from market.rules.orders.requirements import AmendRequirement, PostRequirement, 
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.tranches import tranche_shares_g
 from tests.blotter import MARKET, OPERATOR, Lane, ident
+
+Orders = tuple[SupplyOrder | RequirementOrder, ...]
 
 OPERATOR_CALLER = Caller(organisation=OPERATOR, roles=frozenset({"operator"}))
 
@@ -114,7 +123,7 @@ class Desk(Lane):
 
     def posting(self, organisation: UUID, kind: type[Any] = PostingState, **more: Any) -> Any:
         book, now = self.book, self.moment().now
-        orders = (*book.supplies.values(), *book.requirements.values())
+        orders: Orders = (*book.supplies.values(), *book.requirements.values())
         return kind(
             market=MARKET,
             lane=0,
@@ -231,7 +240,8 @@ class Desk(Lane):
     def check(self) -> None:
         """What has to hold after every step."""
         book, ledger = self.book, self.ledger
-        for order in (*book.supplies.values(), *book.requirements.values()):
+        orders: Orders = (*book.supplies.values(), *book.requirements.values())
+        for order in orders:
             assert ledger.held.get(order.order, 0) == order.held_g
             assert ledger.sold.get(order.order, 0) == order.filled_g
             assert 0 <= order.held_g + order.filled_g <= order.terms.basis_g
@@ -258,17 +268,20 @@ class Desk(Lane):
             for fall in event.data.waterfalls
         ]
         assert [each.quantity_basis_g for each in struck] == [fall.quantity_basis_g for fall in falls]
-        left_over: dict[tuple[UUID, bool], int] = {}
+        stated = {
+            event.data.requirement: event.data.terms
+            for event in self.events
+            if isinstance(event.data, RequirementPosted | RequirementAmended)
+        }
+        left_over: dict[UUID, int] = {}
         premiums = 0
         for fall in falls:
             assert fall.ask_ueur_per_kg <= fall.price_ueur_per_kg
             bid = fall.limit_ueur_per_kg + fall.term_total_ueur_per_kg
             gain = fall.quantity_basis_g * (bid - fall.price_ueur_per_kg)
-            limited = fall.premiums is not UNSET
-            assert limited or gain >= 0
-            whole = fall.requirement, limited
-            left_over[whole] = left_over.get(whole, 0) + gain
-            premiums += fall.quantity_basis_g * sum(line.ueur_per_kg for line in fall.premiums or ())
+            assert gain >= 0 or stated[fall.requirement].portfolio is not None
+            left_over[fall.requirement] = left_over.get(fall.requirement, 0) + gain
+            premiums += fall.quantity_basis_g * sum(line.ueur_per_kg for line in fall.premiums)
         assert all(gain >= 0 for gain in left_over.values())
         completed = [event.data for event in events if isinstance(event.data, ClearingCompleted)]
         assert [str(sum(each.amount_cents_eur for each in struck))] == [

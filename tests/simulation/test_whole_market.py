@@ -34,7 +34,7 @@ from tests.blotter import (
     site,
     supply_terms,
 )
-from tests.simulation.desk import Desk
+from tests.simulation.desk import Desk, Orders
 
 NAMES = tuple(f"trader{k}" for k in range(6))
 STEPS = 160
@@ -87,7 +87,7 @@ def run_race(side: str, order_of_events: tuple[str, ...]) -> None:
     for order in (*lane.book.supplies, *lane.book.requirements):
         lane.expire(order)
         lane.check()
-    left = (*lane.book.supplies.values(), *lane.book.requirements.values())
+    left: Orders = (*lane.book.supplies.values(), *lane.book.requirements.values())
     assert [] == [order for order in left if order.terms.valid_until <= lane.now]
     assert lane.books == lane.replayed()
 
@@ -215,7 +215,8 @@ def changed_supply(rng: random.Random, terms: SupplyTerms) -> SupplyTerms:
 
 
 def expire_due(lane: Desk) -> None:
-    for order in (*lane.book.supplies.values(), *lane.book.requirements.values()):
+    orders: Orders = (*lane.book.supplies.values(), *lane.book.requirements.values())
+    for order in orders:
         if order.status == "open" and order.terms.valid_until <= lane.now:
             lane.expire(order.order)
             assert () == lane.refused or ("clearing_in_progress",) == lane.refused
