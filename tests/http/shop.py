@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from itertools import count
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 import httpx
@@ -43,6 +43,13 @@ from tests.market_support import Scene, project, scene_on
 
 IMPORT_BYTES_MAX = 1024 * 1024
 INSIDE = {"inside.example": ("10.1.2.3",)}
+
+
+class Asker(TypedDict):
+    """As whom `Shop.ask` asks."""
+
+    by: Firm
+    roles: tuple[KeyRole, ...]
 
 
 async def resolve(host: str, port: int) -> list[Address]:

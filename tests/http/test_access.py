@@ -136,7 +136,7 @@ async def test_every_route_refuses_a_key_without_its_role(shop: Shop) -> None:
     ["", "Basic dXNlcjpwYXNz", "Bearer", "Bearer x", "Bearer lds_live_", "Bearer " + "é" * 10],
 )
 async def test_what_is_no_key_is_401(shop: Shop, header: str) -> None:
-    answer = await shop.client.get("/v1/markets", headers={"Authorization": header.encode()})  # type: ignore[dict-item]
+    answer = await shop.client.get("/v1/markets", headers={b"Authorization": header.encode()})
     assert (401, "unauthenticated") == (answer.status_code, answer.json()["code"])
 
 

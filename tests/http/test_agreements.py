@@ -201,9 +201,11 @@ async def test_a_counter_proposal_shows_what_it_changes(shop: Shop) -> None:
 
 async def test_from_draft_to_effective_suspended_and_terminated(shop: Shop) -> None:
     path, seller, buyer = await drafted(shop)
-    for firm in (seller, buyer):
-        signed = await step(shop, path, "signatures", firm, {"proposal": 1, "binding": True})
-    assert "binding_subject_to_cp" == signed.json()["status"]
+    signed = [
+        await step(shop, path, "signatures", firm, {"proposal": 1, "binding": True})
+        for firm in (seller, buyer)
+    ]
+    assert "binding_subject_to_cp" == signed[-1].json()["status"]
     facts = [event.data for event in await shop.scene.events("contracts")]
     assert [seller.organisation, buyer.organisation] == [
         fact.group for fact in facts if isinstance(fact, AgreementSigned)

@@ -81,7 +81,7 @@ async def test_nobody_else_sees_them(shop: Shop, database: Any) -> None:
     for path in ("/v1/audit/runs", f"/v1/audit/runs/{run}", f"/v1/audit/runs/{run}/report"):
         assert 401 == (await shop.ask("GET", path)).status_code
         for roles in (("trader",), ("compliance", "admin")):
-            answer = await shop.ask("GET", path, by=shop.scene.buyers[0], roles=roles)  # type: ignore[arg-type]
+            answer = await shop.ask("GET", path, by=shop.scene.buyers[0], roles=roles)
             assert (403, "role_missing") == (answer.status_code, answer.json()["code"])
     missing = to_text("run", UUID(int=9))
     for path in (f"/v1/audit/runs/{missing}", f"/v1/audit/runs/{missing}/report", "/v1/audit/runs/run_1"):

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from market.rules.clearing.clearing import conclude
 from market.rules.clearing.exports import BookFile, certificate_of, faults, on_paper
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 
 
 def path(shop: Shop) -> str:
@@ -35,7 +35,7 @@ async def test_an_auditor_clears_the_book_that_it_gets(shop: Shop) -> None:
 
 async def test_an_operator_gets_no_order_before_a_cut_took_it(shop: Shop) -> None:
     await laid(shop)
-    by = {"by": shop.scene.sellers[1], "roles": ("operator",)}
+    by: Asker = {"by": shop.scene.sellers[1], "roles": ("operator",)}
     before = await shop.ask("GET", path(shop), **by)
     sealed = msgspec.json.decode(before.content, type=BookFile).book
     assert ({}, {}) == (sealed.supplies, sealed.requirements)

@@ -128,7 +128,7 @@ async def test_a_match_is_read_from_both_sides_and_confirmed(shop: Shop) -> None
 
 @asynccontextmanager
 async def served(shop: Shop) -> AsyncIterator[tuple[str, uvicorn.Server]]:
-    config = uvicorn.Config(shop.app, http=Protocol, port=0, loop="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
+    config = uvicorn.Config(shop.app, http=Protocol, port=0, loop="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve())
     try:
@@ -144,7 +144,7 @@ async def served(shop: Shop) -> AsyncIterator[tuple[str, uvicorn.Server]]:
 def cut_off(server: uvicorn.Server) -> None:
     """Every connection, in the middle of whatever it carries."""
     for connection in list(server.server_state.connections):
-        connection.transport.abort()  # type: ignore[union-attr]
+        connection.transport.abort()
 
 
 async def upto(events: AsyncIterator[FeedEvent], last: str) -> list[FeedEvent]:
@@ -179,7 +179,8 @@ async def test_the_feed_is_the_same_over_every_way_and_goes_on_after_breaks(shop
                 (own,) = concerning(firm, await publish(shop.scene))
                 (streamed,) = await upto(followed, own)
                 assert [streamed] == await upto(polled, own)
-        assert ("market", streamed.cursor) == (streamed.stream, (await resumed(client, whole[-1]))[-1].cursor)
+                resumed_at = (await resumed(client, whole[-1]))[-1].cursor
+                assert ("market", streamed.cursor) == (streamed.stream, resumed_at)
         kind = "partner.supply-offer.offered.v1"
         narrow = [each async for each in client.feed.replay(types=(kind,), market=shop.market)]
         assert {kind} == {each.type for each in narrow}
@@ -197,7 +198,7 @@ async def test_a_foreign_cursor_and_an_unknown_type_are_refused_before_anything_
     for way in (client.feed.follow, client.feed.poll, client.feed.replay):
         for asked, code in (({"after": "x"}, "cursor_invalid"), ({"types": ("odd",)}, "type_unknown")):
             with pytest.raises(InvalidError) as told:
-                await anext(way(**asked))  # type: ignore[arg-type]
+                await anext(way(**asked))
             assert code == told.value.code
 
 

@@ -101,7 +101,8 @@ def members(kind: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
     plain = get_origin(kind) or kind
     hints = get_type_hints(plain)
     if plain is Page:
-        hints["items"] = tuple[get_args(kind)[0], ...]
+        of: Any = get_args(kind)[0]
+        hints["items"] = tuple[of, ...]
     described = schema.get("properties", {})
     for field in msgspec.structs.fields(plain):
         place = f"{where}.{field.name}"

@@ -165,9 +165,10 @@ async def test_a_correction_counts_both_are_read_and_only_one_of_two_is_taken(
         *(read.json()[name] for name in ("reference", "corrections", "status")),
     )
     withdrawal = {"reason": "the goods came back"}
-    key = {"key": "once"}
-    gone = await shop.ask("POST", f"{place}/withdrawals", by=buyer, body=withdrawal, version='"v2"', **key)
-    same = await shop.ask("POST", f"{place}/withdrawals", by=buyer, body=withdrawal, version='"v2"', **key)
+    gone, same = [
+        await shop.ask("POST", f"{place}/withdrawals", by=buyer, body=withdrawal, version='"v2"', key="once")
+        for _ in range(2)
+    ]
     assert (201, 201, "true") == (gone.status_code, same.status_code, same.headers["Idempotent-Replayed"])
     assert gone.json() == same.json()
     for path, sent in ((f"{place}/corrections", body), (f"{place}/withdrawals", withdrawal)):

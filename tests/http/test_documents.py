@@ -110,11 +110,12 @@ async def test_no_other_file_is_served(shop: Shop) -> None:
 
 
 def test_the_vendored_files_are_the_published_ones() -> None:
-    listed = dict(
-        reversed(line.split("  "))
+    listed = {
+        file: digest
         for line in (VENDORED / "SOURCES.md").read_text().splitlines()
         if re.match("[0-9a-f]{64}  ", line)
-    )
+        for digest, file in [line.split("  ")]
+    }
     present = {
         path.name: sha256(path.read_bytes()).hexdigest()
         for path in VENDORED.iterdir()

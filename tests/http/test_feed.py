@@ -21,7 +21,7 @@ from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
 from market.rules.streams.streams import OpenStream
 from market.store import feed
 from tests.feed_support import publish
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
 from tests.market_support import done
 
@@ -430,18 +430,18 @@ async def test_a_topic_is_opened_by_an_admin_once_and_closed(shop: Shop) -> None
     firm, other = shop.scene.sellers
     path = f"/v1/organisations/org_{firm.organisation.hex}/stream"
     key = {"Idempotency-Key": "open-1"}
-    by = {"by": firm, "roles": ("admin",)}
-    opened = await shop.ask("PUT", path, **by, headers=key)  # type: ignore[arg-type]
+    by: Asker = {"by": firm, "roles": ("admin",)}
+    opened = await shop.ask("PUT", path, **by, headers=key)
     assert (200, f"partner.{firm.organisation}.v1") == (opened.status_code, opened.json()["topic"])
-    repeated = await shop.ask("PUT", path, **by, headers=key)  # type: ignore[arg-type]
+    repeated = await shop.ask("PUT", path, **by, headers=key)
     assert "true" == repeated.headers["idempotent-replayed"]
-    again = await shop.ask("PUT", path, **by, headers={"Idempotency-Key": "open-2"})  # type: ignore[arg-type]
+    again = await shop.ask("PUT", path, **by, headers={"Idempotency-Key": "open-2"})
     assert (422, "no_change") == (again.status_code, again.json()["code"])
     assert (await shop.ask("GET", path, by=firm)).json()["open"]
     assert 403 == (await shop.ask("PUT", path, by=firm, headers=key)).status_code
     assert 404 == (await shop.ask("DELETE", path, by=other, roles=("admin",))).status_code
     assert 404 == (await shop.ask("GET", path, by=other)).status_code
-    assert 200 == (await shop.ask("DELETE", path, **by)).status_code  # type: ignore[arg-type]
+    assert 200 == (await shop.ask("DELETE", path, **by)).status_code
     assert not (await shop.ask("GET", path, by=firm)).json()["open"]
     done(
         await parties.open_stream(

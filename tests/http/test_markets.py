@@ -6,14 +6,14 @@ from events.vocabulary import KeyRole
 from market.http.parties import facilities, organisations, papers
 from market.http.rounds import inputs, markets, rule_sets
 from market.http.wire.ids import to_text
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
 EXAMPLE_FACILITY = "fac_0199b3c2d4e57f60a1b2c3d4e5f60718"
 
 
 async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
-    by = {"by": shop.scene.sellers[0], "roles": OPERATOR}
+    by: Asker = {"by": shop.scene.sellers[0], "roles": OPERATOR}
     market = await shop.ask("POST", "/v1/markets", body=markets.EXAMPLE, **by)
     assert 201 == market.status_code, market.text
     place = market.headers["location"]
@@ -54,7 +54,7 @@ async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
 
 
 async def test_a_change_of_an_organisation_reaches_its_markets(shop: Shop) -> None:
-    by = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
     party = to_text("org", shop.scene.sellers[0].organisation)
     read = await shop.ask("GET", f"/v1/organisations/{party}", **by)
     changed = await shop.ask(
@@ -93,7 +93,7 @@ async def test_a_suspended_member_posts_nothing(shop: Shop) -> None:
 
 async def test_outside_a_sandbox_a_rule_set_needs_the_key_of_a_second_operator(shop: Shop) -> None:
     first, second = shop.scene.sellers
-    by = {"by": first, "roles": OPERATOR}
+    by: Asker = {"by": first, "roles": OPERATOR}
     market = await shop.ask("POST", "/v1/markets", body={**markets.EXAMPLE, "sandbox": False}, **by)
     path = f"{market.headers['location']}/rule-sets"
     later = (shop.scene.clock.now + timedelta(days=10)).isoformat()

@@ -285,7 +285,8 @@ async def test_lists_show_what_one_issued_owns_or_holds(shop: Shop, seller: Firm
     await shop.ask("POST", f"{PATH}/{lots[0]}/transfers", by=seller, body=sent, version='"v1"')
 
     async def listed(firm: Firm, **given: Any) -> list[str]:
-        found, cursor = [], ""
+        found: list[str] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = await shop.ask(
                 "GET", f"{PATH}?limit=2{f'&cursor={cursor}' if cursor else ''}", by=firm, **given

@@ -4,7 +4,7 @@ from typing import Any
 
 from events.vocabulary import PPB, OriginStep, RecycledContent, StatedPrice
 from market.http.wire.ids import to_text
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 from tests.http.test_quotes import asking
 
 WINDOW = {"start": "2026-04-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
@@ -84,7 +84,7 @@ async def test_sellers_see_nothing_of_it_and_operators_all(shop: Shop) -> None:
     for seller in shop.scene.sellers:
         answer = await shop.ask("GET", sold, by=seller)
         assert answer.status_code == 404 or "premium" not in answer.text
-    operator = {"by": shop.scene.buyers[1], "roles": ("operator",)}
+    operator: Asker = {"by": shop.scene.buyers[1], "roles": ("operator",)}
     whole = (await shop.ask("GET", sold, **operator)).json()["whole"]
     assert ["recycled_content_premium"] == [line["label"] for line in whole["premiums"]]
     told = (await shop.ask("GET", f"{path}/explanation", **operator)).json()

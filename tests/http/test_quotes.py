@@ -61,7 +61,11 @@ async def test_before_the_first_round_a_question_is_409(shop: Shop) -> None:
 async def test_a_question_is_refused_as_the_posting_would_be(shop: Shop) -> None:
     await round_of(shop, *SECRETS)
     buyer = shop.scene.buyers[0]
-    wrong = {"basis_kg": "1.000", "valid_until": "2025-01-01T00:00:00Z", "limit": {"amount": "x"}}
+    wrong: dict[str, Any] = {
+        "basis_kg": "1.000",
+        "valid_until": "2025-01-01T00:00:00Z",
+        "limit": {"amount": "x"},
+    }
     body = asking(shop, buyer, **wrong)
     posted = await shop.ask(
         "POST", "/v1/requirements", by=buyer, body={k: body[k] for k in body if k != "kind"}

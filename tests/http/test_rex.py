@@ -9,7 +9,7 @@ from market.http.orders import rex_terms
 from market.http.parties import papers
 from market.http.rounds import markets, rule_sets
 from market.http.wire.ids import to_text, to_uuid
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
 LOTS = "/v1/recovered-lots"
@@ -27,7 +27,7 @@ COMPOSITION = {
 async def publish(shop: Shop, place: str, **changes: Any) -> None:
     """A rule set with the ceilings that the door sets where none are stated."""
     rules = rule_sets.EXAMPLE | {"effective_from": "2026-03-02T09:00:00Z"} | changes
-    by = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
     published = await shop.ask("POST", f"{place}/rule-sets", body=rules, **by)
     assert 201 == published.status_code, published.text
 
@@ -118,7 +118,7 @@ async def test_a_lot_of_cores_says_what_it_holds_and_why_it_goes_lower(shop: Sho
     taken = {"step_down": None}
     refused = await shop.ask("PATCH", place, by=seller, body=taken, version='"v1"')
     assert {"/step_down": "step_down_reason_missing"} == errors(refused)
-    grade = {"condition": "D", "inspector": "assay house north"}
+    grade: dict[str, Any] = {"condition": "D", "inspector": "assay house north"}
     graded = await shop.ask("POST", f"{place}/grade", by=seller, body=grade, version='"v1"')
     assert 200 == graded.status_code, graded.text
     amended = await shop.ask("PATCH", place, by=seller, body=taken, version='"v2"')
@@ -191,7 +191,7 @@ async def test_whose_permit_is_for_another_route_is_refused_with_a_sentence(shop
 
 async def reuse_market(shop: Shop) -> None:
     """Opened through the door, with the members of the scene; it becomes the market of the shop."""
-    by: dict[str, Any] = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
     terms = markets.EXAMPLE | {"name": "Whole magnets", "basis": "ndfeb-reuse", "sandbox": True}
     opened = await shop.ask("POST", "/v1/markets", body=terms, **by)
     assert 201 == opened.status_code, opened.text

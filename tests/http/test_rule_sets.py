@@ -82,7 +82,7 @@ async def trial(shop: Shop, body: Any = None, *, roles: tuple[KeyRole, ...] = OP
 
 async def test_only_operators_try_a_draft_and_only_on_a_round(shop: Shop) -> None:
     for roles in (("trader",), ("auditor",), ("admin",)):
-        answer = await trial(shop, roles=roles)  # type: ignore[arg-type]
+        answer = await trial(shop, roles=roles)
         assert (403, "role_missing") == (answer.status_code, answer.json()["code"])
     wrong = {**DRAFT, "algorithm": "greedy-1", "eu_countries": ["DE", "DE"]}
     answer = await trial(shop, wrong)

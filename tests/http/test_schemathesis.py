@@ -67,7 +67,7 @@ generation.max-examples = 4
 @asynccontextmanager
 async def served(shop: Shop) -> AsyncIterator[str]:
     config = uvicorn.Config(
-        shop.app,  # type: ignore[arg-type]
+        shop.app,
         host="127.0.0.1",
         port=0,
         loop="none",

@@ -49,7 +49,7 @@ from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 from tests.http.test_feed import FEED, streaming
 from tests.market_days import publish_values, published
 from tests.market_drafts import START, Firm, rule_set
@@ -222,7 +222,7 @@ async def hand_in(shop: Shop, firm: Firm) -> str:
 
 async def hook(shop: Shop, firm: Firm) -> tuple[str, str]:
     """A webhook, and a test of it that waits."""
-    given: dict[str, Any] = {"by": firm, "roles": TENANT_ROLES}
+    given: Asker = {"by": firm, "roles": TENANT_ROLES}
     body = {"url": f"https://partner.example/{firm.organisation.hex}"}
     webhook: str = (await shop.ask("POST", "/v1/webhooks", body=body, **given)).json()["id"]
     message: str = (await shop.ask("POST", f"/v1/webhooks/{webhook}/test", **given)).json()["id"]
@@ -276,7 +276,8 @@ async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
 
 async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
     """A certificate and a licence of the firm's site, and the event that told the market of it."""
-    desk, given = shop.scene.desk, {"facility": firm.facility, "valid_from": START, "valid_until": UNTIL}
+    desk = shop.scene.desk
+    given: dict[str, Any] = {"facility": firm.facility, "valid_from": START, "valid_until": UNTIL}
     reference = f"PAPER-{firm.organisation.hex}"
     certificate = await parties.register_certificate(
         desk,

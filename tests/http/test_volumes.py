@@ -139,7 +139,7 @@ async def test_statements_and_nominations_are_the_parties_own(shop: Shop) -> Non
     outsider = shop.scene.sellers[1]
     for name in ("statement", "nominations", "statement?format=csv"):
         for roles in (("trader",), ("operator",)):
-            answer = await shop.ask("GET", f"{path}/{name}", by=outsider, roles=roles)  # type: ignore[arg-type]
+            answer = await shop.ask("GET", f"{path}/{name}", by=outsider, roles=roles)
             assert 404 == answer.status_code
     seen = await shop.ask("GET", f"{path}/statement?reason=case-7", by=outsider, roles=("auditor",))
     assert 200 == seen.status_code
