@@ -148,8 +148,9 @@ async def test_agreements_of_a_stopped_lane_hold_up_no_other(database: Any) -> N
         stopped = LaneKey("contracts", scene.lane.lane)
         for _ in range(2):
             await agreed(scene)
-        while (market := await scene.open_market()) and scene.desk.lane("contracts", market) == stopped:
-            pass
+        market = await scene.open_market()
+        while scene.desk.lane("contracts", market) == stopped:
+            market = await scene.open_market()
         other = await agreed(scene, market)
         await stop_lane(database, stopped, "a fork")
         scene.clock.now = datetime(2027, 1, 1, tzinfo=UTC)

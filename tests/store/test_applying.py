@@ -137,8 +137,11 @@ async def test_a_stream_without_tables_is_refused(scene: Scene, connection: Conn
 
 async def test_a_lot_that_is_held_cannot_be_reserved_again(scene: Scene, connection: Connection) -> None:
     await scene.lot(scene.sellers[0], "L-9", valid_until=DELIVERY.end)
-    reserved = [event for event in await scene.events("materials") if isinstance(event.data, LotReserved)]
-    (event,) = [event for event in reserved if event.data.physical_lot.lot_number == "L-9"]
+    (event,) = [
+        event
+        for event in await scene.events("materials")
+        if isinstance(event.data, LotReserved) and event.data.physical_lot.lot_number == "L-9"
+    ]
     with pytest.raises(RowCountWrong):
         await send(connection, await apply(connection, [event]))
 

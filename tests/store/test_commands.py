@@ -13,9 +13,11 @@ import pytest
 from events.command import Outcome
 from events.decision import Request
 from events.heads import lock_lanes
+from events.lane import LaneWriter
 from events.market_events import MatchStruck, MemberChanged
 from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
+from events.timetable import START
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
 from market.rules.parties.parties import RegisterFacility
 from market.rules.refusing.refusals import (
@@ -120,7 +122,7 @@ async def test_a_match_holds_both_sides_and_a_confirmation_sells_them(scene: Sce
 
 async def test_a_decline_releases_the_hold_on_both_sides(scene: Scene) -> None:
     struck = await struck_by(scene)
-    decline = {"match": struck.match, "answer": "declined", "reason": "credit"}
+    decline: dict[str, Any] = {"match": struck.match, "answer": "declined", "reason": "credit"}
     await matches.answer(scene.desk, scene.sellers[0].trader, **decline)
     await matches.answer(scene.desk, scene.buyers[0].trader, match=struck.match, answer="confirmed")
     assert [(0, 0, "open"), (0, 0, "open")] == await quantities(scene, struck)
@@ -196,7 +198,7 @@ async def test_a_repeated_request_is_answered_once_recorded_once(scene: Scene) -
     request = Request(
         organisation=seller.organisation, route="POST /v1/offers", key="k", body_hash=sha256(b"1").digest()
     )
-    post = {"market": scene.market, "draft": supply_draft(seller)}
+    post: dict[str, Any] = {"market": scene.market, "draft": supply_draft(seller)}
     answers = await asyncio.gather(
         *(offers.post(scene.desk, seller.trader, request=request, **post) for _ in range(4))
     )
@@ -363,7 +365,7 @@ async def test_orders_past_their_validity_are_found_and_expired(scene: Scene) ->
         last = await due.due_expiries(connection, scene.clock.now, 1, after=second.reached)
     places = found.places
     assert places == first.places + second.places
-    assert ((), due.START, due.START) == (last.places, last.reached, found.reached)
+    assert ((), START, START) == (last.places, last.reached, found.reached)
     assert {offer, requirement} == {place.order for place in places}
     await offers.expire(scene.desk, scene.operator, order=offer)
     await requirements.expire(scene.desk, scene.operator, order=requirement)
@@ -383,6 +385,8 @@ async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scen
     events = await scene.conclude(await scene.plan())
     first, second = (event.data.match for event in events if isinstance(event.data, MatchStruck))
     await _decline(scene, first)
+    writer = scene.desk.writer
+    assert isinstance(writer, LaneWriter)
     holder = await asyncpg.connect(database.dsn("writer"))
     try:
         async with holder.transaction():
@@ -391,7 +395,7 @@ async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scen
             await eventually(lambda: holder.fetchval(WAITS_FOR_A_LANE))
             posting = asyncio.create_task(scene.offer(seller, commitment="subject_to_confirmation"))
             await asyncio.sleep(0)
-            assert 1 == scene.desk.writer.waiting
+            assert 1 == writer.waiting
         await declining
         with pytest.raises(Refusals) as caught:
             await posting

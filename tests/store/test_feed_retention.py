@@ -77,6 +77,7 @@ async def test_what_is_older_than_a_line_before_it_stays_until_that_goes(scene: 
     of_lane = f"{TIMES} where stream = $1 and lane = $2 order by position"
     times = [row["time"] for row in await scene.pool.fetch(of_lane, *scene.lane)]
     assert times != sorted(times)
+    left = times
     for days in (KEPT_DAYS - 1, 1, 1):
         scene.clock.now += timedelta(days=days)
         while await retention(scene).drop_some():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -54,7 +55,7 @@ async def test_it_is_registered_changed_and_revoked(scene: Scene) -> None:
     assert None is await known(scene, "permanet")
     await initiatives.register(scene.desk, scene.operator, details=initiative("permanet"))
     details = InitiativeDetails(name="Permanent magnets", coordinator="an institute")
-    change = {"initiative": "permanet", "details": details}
+    change: dict[str, Any] = {"initiative": "permanet", "details": details}
     await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
     with pytest.raises(VersionStale):
         await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
@@ -94,7 +95,7 @@ async def test_a_revoked_initiative_stays_with_those_who_name_it_until_their_nex
     before = len(await scene.events("market"))
     await initiatives.revoke(scene.desk, scene.operator, initiative="remhub")
     assert before == len(await scene.events("market"))
-    change = {"organisation": firm.organisation, "expected_version": 1}
+    change: dict[str, Any] = {"organisation": firm.organisation, "expected_version": 1}
     details = organisation_details("renamed")
     with pytest.raises(Refusals) as kept:
         await parties.change_organisation(
@@ -127,7 +128,7 @@ async def test_nobody_joins_after_the_revocation_whoever_is_first(scene: Scene) 
 
 async def joined_and_ended(scene: Scene, code: str) -> list[type]:
     """Who joined the initiative and its end, in the order of commits."""
-    found = []
+    found: list[type] = []
     for event in sorted(await scene.events("parties"), key=lambda event: event.id):
         match event.data:
             case OrganisationRegistered(initiatives=codes) if code in codes:

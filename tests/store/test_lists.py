@@ -1,6 +1,7 @@
 """Lists by keyset: every row once, in order, whatever the page size; and the position they stand at."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -130,9 +131,7 @@ async def test_everything_else_that_is_listed(scene: Scene, connection: Connecti
         (party_reads.list_licences, "licence"),
         (party_reads.list_keys, "key"),
     ):
-        await assert_pages(
-            bound(function, connection, organisation), lambda row, name=name: getattr(row, name)
-        )
+        await assert_pages(bound(function, connection, organisation), attrgetter(name))
 
 
 async def test_clearings_newest_first(scene: Scene, connection: Connection) -> None:

@@ -355,7 +355,7 @@ async def test_a_lot_with_a_passport_is_not_offered_by_its_number(scene: Scene) 
 async def test_a_lot_offered_by_its_number_gets_no_passport(scene: Scene) -> None:
     """Nor is it made by a transformation; withdrawn, it gets one."""
     source = await issue(scene, "L-1")
-    order = done(await offered(scene, "L-2")).events[0].data.lot  # type: ignore[union-attr]
+    order = done(await offered(scene, "L-2")).events[0].data.lot  # type: ignore[attr-defined]
     with pytest.raises(Refusals) as caught:
         await issue(scene, "L-2")
     assert ["lot_number_in_order"] == codes(caught.value)

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from events.connections import Connection
+from events.timetable import BEGINNING, START
 from market.store import (
     claims,
     crma,
@@ -183,7 +184,8 @@ async def filled(database: Any) -> AsyncIterator[Any]:
 
 
 async def one(connection: Connection, text: str) -> UUID:
-    return await connection.fetchval("select md5($1)::uuid", text)
+    found: UUID = await connection.fetchval("select md5($1)::uuid", text)
+    return found
 
 
 async def scans(connection: Connection, statement: str, *arguments: object) -> tuple[set[str], set[str]]:
@@ -277,11 +279,11 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (supplies.READ_BOOK, (3, market), {"supply_in_book"}),
             (requirements.READ_BOOK, (3, market), {"requirement_in_book"}),
             (matches.READ_BOOK, (3, market), {"match_open"}),
-            (due.EXPIRIES, (NOW, 100, *due.START), {"supply_due"}),
-            (due.EXPIRIES, (NOW, 100, *due.START), {"requirement_due"}),
-            (due.LAPSES, (NOW, 100, *due.START), {"match_due"}),
-            (due.PASSPORTS, (due.BEGINNING, few), {"delivery_of_passport"}),
-            (due.PASSPORTS, (due.BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
+            (due.EXPIRIES, (NOW, 100, *START), {"supply_due"}),
+            (due.EXPIRIES, (NOW, 100, *START), {"requirement_due"}),
+            (due.LAPSES, (NOW, 100, *START), {"match_due"}),
+            (due.PASSPORTS, (BEGINNING, few), {"delivery_of_passport"}),
+            (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
             *await of_passports(writer),
         ],
     )
@@ -318,15 +320,16 @@ returning supply
 async def test_a_look_for_releases_touches_no_more_than_its_part(database: Any, filled: Any) -> None:
     closed = {row["supply"] for row in await filled.fetch(CLOSE)}
     writer = await as_writer(database)
-    upto = await writer.fetchval(due.LOOK_UP_TO, due.BEGINNING, 256)
-    look = await scans(writer, due.LOOK_UP_TO, due.BEGINNING, 256)
+    upto = await writer.fetchval(due.LOOK_UP_TO, BEGINNING, 256)
+    look = await scans(writer, due.LOOK_UP_TO, BEGINNING, 256)
     assert (set(), {"lot_reservation_held"}) == look
     assert (set(), {"lot_reservation_held", "supply_by_id"}) == await scans(
-        writer, due.RELEASES, due.BEGINNING, upto
+        writer, due.RELEASES, BEGINNING, upto
     )
-    looks, found = [], set()
-    after = due.BEGINNING
-    while not looks or after != due.BEGINNING:
+    looks: list[UUID] = []
+    found: set[UUID] = set()
+    after = BEGINNING
+    while not looks or after != BEGINNING:
         releases = await due.due_releases(writer, 256, after=after)
         after = releases.looked_at
         looks.append(after)

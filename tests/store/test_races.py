@@ -174,7 +174,7 @@ async def test_a_hold_released_while_a_plan_is_open_counts_in_the_next_round(
     (first,) = [e.data for e in events if isinstance(e.data, MatchStruck)]
     await scene.require(scene.buyers[1], commitment="subject_to_confirmation")
     plan = await scene.plan()
-    decline = {"match": first.match, "answer": "declined", "reason": "credit"}
+    decline: dict[str, Any] = {"match": first.match, "answer": "declined", "reason": "credit"}
     await matches.answer(scene.desk, scene.buyers[0].trader, **decline)
     await matches.answer(scene.desk, scene.sellers[0].trader, match=first.match, answer="confirmed")
     await scene.conclude(plan)

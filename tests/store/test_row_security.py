@@ -69,7 +69,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
     }
     default = f"select count(*) from {name} where organisation = $1"
     async with scene.pool.acquire() as connection:
-        return await connection.fetchval(statements.get(name, default), organisation)
+        return int(await connection.fetchval(statements.get(name, default), organisation))
 
 
 async def test_a_tenant_sees_its_own_rows(scene: Scene, readers: Pool) -> None:

@@ -540,7 +540,7 @@ async def test_whatever_dies_every_event_arrives_with_the_same_id(
         ("webhooks.posted:2", []),
         ("webhooks.retried", [500]),
     ):
-        receiver.script.extend(script)  # type: ignore[arg-type]
+        receiver.script.extend(script)
         lines += await trade(scene, firm, firm)
         child = await start_cli(
             database,
