@@ -252,7 +252,7 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
     servers = (database, kafka_bootstrap, topic_prefix)
     async with scene_on(database) as scene:
         opened = await markets.open_market(scene.desk, scene.operator, terms=market_terms(sandbox=False))
-        market = to_text("mkt", done(opened).events[0].data.market)
+        market = to_text("mkt", done(opened).events[0].data.market)  # type: ignore[attr-defined]
         firm = await scene.register("market operations")
         keys = []
         roles: tuple[KeyRole, ...] = ("operator", "operator", "auditor")
@@ -421,7 +421,7 @@ async def _level(scene: Any, key: LaneKey) -> bool:
     select count(*) from record.consumer c join record.lane l using (stream, lane)
     where c.stream = $1 and c.lane = $2 and c.position < l.next_position - 1
     """
-    return 0 == await scene.pool.fetchval(behind, *key)
+    return bool(0 == await scene.pool.fetchval(behind, *key))
 
 
 async def test_a_statement_says_where_tables_and_record_have_parted(

@@ -43,7 +43,7 @@ async def test_partitions_are_read_from_where_each_stands(topic: str, kafka_boot
         assert frozenset(range(LANES)) == fetcher.partitions
         assert {0: 0, 1: 0, 2: 0} == await fetcher.offsets([0, 1, 2], EARLIEST)
         assert {0: 0, 1: 1, 2: 2} == await fetcher.offsets([0, 1, 2], LATEST)
-        values = {}
+        values: dict[int, list[bytes]] = {}
         while len(values) < 2:
             for fetched in await fetcher.fetch({1: 0, 2: 1}):
                 values[fetched.partition] = [record.value for record in fetched.records()]

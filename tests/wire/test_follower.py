@@ -44,8 +44,9 @@ async def check_agreements(scene: Scene) -> None:
     confirmed = await confirmed_matches(scene)
     events = await scene.events("contracts")
     drafted = [event for event in events if isinstance(event.data, AgreementDrafted)]
+    matches = {event.data.match for event in events if isinstance(event.data, AgreementDrafted)}
     assert confirmed
-    assert set(confirmed) == {event.data.match for event in drafted}
+    assert set(confirmed) == matches
     assert len(confirmed) == len(drafted)
     for event in drafted:
         fact = event.data

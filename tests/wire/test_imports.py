@@ -114,7 +114,7 @@ async def test_a_killed_import_goes_on_and_doubles_nothing(
             after.refused,
         )
         published = "select count(*), count(distinct period_start) from index_value"
-        assert (rows - refused,) * 2 == tuple(await scene.pool.fetchrow(published))
+        assert (rows - refused,) * 2 == tuple(await scene.pool.fetchrow(published) or ())
         assert 0 == await scene.pool.fetchval("select count(*) from ops.import_part")
 
 

@@ -242,11 +242,11 @@ async def test_services_may_what_they_do_and_no_more(secure: Secure) -> None:
     seen = await seen_by_services(secure.settings, secure.clients)
     assert set(LOCAL_SERVICES) == seen.keys()
     assert {"api": frozenset(), "timers": frozenset()} == {name: seen[name] for name in ("api", "timers")}
-    assert [{RECORD}] * 3 == [seen[name] for name in ("matcher", "follower", "projector")]
+    assert [frozenset({RECORD})] * 3 == [seen[name] for name in ("matcher", "follower", "projector")]
     assert record == seen["relay"]
     assert record | public <= set(seen["publisher"]) and CHECKPOINTS not in seen["publisher"]
     assert [record | {CHECKPOINTS}] * 2 == [seen["auditor"], seen["witness"]]
-    assert {CHECKPOINTS} == seen["signer"]
+    assert frozenset({CHECKPOINTS}) == seen["signer"]
     for service in ("matcher", "signer", "api"):
         denied = await fetch_blindly(secure.service(service), "record.parties.v1")
         assert TopicAuthorizationFailedError is denied
@@ -302,11 +302,11 @@ async def test_the_whole_road_runs_with_every_service_under_its_own_login(
 
             async def joined() -> bool:
                 lanes = DESK_LANES * len(STREAMS)
-                return lanes == await scene.pool.fetchval(live, seller.organisation)
+                return bool(lanes == await scene.pool.fetchval(live, seller.organisation))
 
             await eventually("the partner's topic", joined)
-        reader = ground.acting_as("auditor").bootstrap
-        report = await audit(reader, prefix=topic_prefix, processes=2)
+        auditor = ground.acting_as("auditor").bootstrap
+        report = await audit(auditor, prefix=topic_prefix, processes=2)
         assert not report.diverged and report.records > 0
     granted = await grant(Access(secure.root), topic_prefix, seller.organisation)
     told = [await follow(secure, granted, name, tmp_path) for name in ("follow_kafka", "follow_librdkafka")]

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from events.brokers import Bootstrap, aiokafka_options
 from market.children import LocalServerError
 from market.local import local_kafka, local_postgres
 from market.settings import Settings, load
@@ -42,14 +43,14 @@ def own_settings(server_settings: Settings, topic_prefix: str) -> Settings:
     return load(data_dir=libs.parent, instance=name, kafka_port=0)
 
 
-async def send(bootstrap: str, topic: str, value: bytes) -> int:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+async def send(bootstrap: Bootstrap, topic: str, value: bytes) -> int:
+    async with AIOKafkaProducer(**aiokafka_options(bootstrap)) as producer:
         return int((await producer.send_and_wait(topic, value, partition=0)).offset)
 
 
-async def read(bootstrap: str, topic: str) -> list[bytes]:
+async def read(bootstrap: Bootstrap, topic: str) -> list[bytes]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        **aiokafka_options(bootstrap), auto_offset_reset="earliest", enable_auto_commit=False
     )
     await consumer.start()
     try:
@@ -62,8 +63,8 @@ async def read(bootstrap: str, topic: str) -> list[bytes]:
         await consumer.stop()
 
 
-async def create(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def create(bootstrap: Bootstrap, topic: str) -> None:
+    admin = AIOKafkaAdminClient(**aiokafka_options(bootstrap))
     await admin.start()
     try:
         await admin.create_topics([NewTopic(topic, 1, 1)])

@@ -60,6 +60,7 @@ class Lost:
         self.scene = scene
         self.wiring = wiring
         self.database = database
+        assert isinstance(wiring.ground.bootstrap, str)
         self.bootstrap = wiring.ground.bootstrap
         self.prefix = wiring.prefix
 
@@ -319,7 +320,10 @@ async def test_a_lost_database_is_made_again_even_if_broken_off_and_trade_goes_o
 
 
 async def trade_on(traded: Lost, database: Database, first: Any, before: AuditReport) -> None:
-    kept = {"data_dir": traded.wiring.settings.data_dir, "instance": traded.wiring.settings.instance}
+    kept: dict[str, Any] = {
+        "data_dir": traded.wiring.settings.data_dir,
+        "instance": traded.wiring.settings.instance,
+    }
     given, clock = (database, traded.bootstrap, traded.prefix), traded.scene.clock
     async with wired(*given, now=clock, checkpoint_seconds=0.2, **kept) as wiring:
         again = await offered(wiring, traded.scene)

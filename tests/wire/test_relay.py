@@ -267,7 +267,7 @@ async def test_a_second_history_stops_the_lane(
 ) -> None:
     other = (await writer.execute(note("elsewhere", lane=1))).events[0]
     connection = relay_pool
-    body = (await connection.fetchrow("select body from record.journal where lane = 1"))["body"]
+    body = await connection.fetchval("select body from record.journal where lane = 1")
     forged = body.replace(b'"lane":1,', b'"lane":0,')
     await send_raw(kafka_bootstrap, topic, 0, [(forged, [("chain", other.chain.hex().encode())])])
     await writer.execute(note("here", lane=0))
@@ -277,9 +277,8 @@ async def test_a_second_history_stops_the_lane(
         assert "is not the journal's: a second history" in relay.stopped[FIRST]
 
         async def other_published() -> bool:
-            return 1 == await relay_pool.fetchval(
-                "select position from record.relay where stream = $1 and lane = 1", STREAM
-            )
+            position = "select position from record.relay where stream = $1 and lane = 1"
+            return bool(1 == await relay_pool.fetchval(position, STREAM))
 
         await eventually(other_published)
     assert [forged] == await lane_bodies(kafka_bootstrap, topic, 0)

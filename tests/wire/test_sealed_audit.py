@@ -70,7 +70,7 @@ async def copied(
     await create_topic(sealed.wire.bootstrap, scratch + TOPIC, 1)
     for lane in range(LANES):
         rows = change(LaneKey(STREAM, lane), await sealed.wire.rows(lane))
-        await send_raw(sealed.wire.bootstrap, record_topic(scratch, STREAM), lane, rows)  # type: ignore[arg-type]
+        await send_raw(sealed.wire.bootstrap, record_topic(scratch, STREAM), lane, rows)
     values = [*await sealed.messages(), *(more or [])]
     await send_raw(sealed.wire.bootstrap, scratch + TOPIC, 0, [(value, []) for value in values])
     return scratch

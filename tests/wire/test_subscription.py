@@ -77,7 +77,8 @@ async def test_identical_repeats_are_skipped(wire: Wire) -> None:
     reader = subscription_on(wire.pool, wire.bootstrap, wire.prefix, SeenHandler("reader"), lanes=[0])
 
     async def offset_is_past_all() -> bool:
-        return 8 == await wire.pool.fetchval("select next_offset from record.consumer where lane = 0")
+        next_offset = "select next_offset from record.consumer where lane = 0"
+        return bool(8 == await wire.pool.fetchval(next_offset))
 
     async with running(reader):
         await eventually(offset_is_past_all)

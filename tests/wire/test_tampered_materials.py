@@ -68,9 +68,7 @@ async def test_a_clean_record_is_decided_again(materials: Materials, processes: 
 async def test_more_drawn_than_its_transformation_took_is_named(materials: Materials) -> None:
     drawn = event_of(PassportDrawn, passport=RICH)
     found = (
-        await materials.audited(
-            changed(journey().records(), drawn, replace(drawn.data, net_wet_g=300_001))  # type: ignore[type-var]
-        )
+        await materials.audited(changed(journey().records(), drawn, replace(drawn.data, net_wet_g=300_001)))
     ).first_divergence
     assert found is not None
     assert (drawn.lane, drawn.position, "material", "net_wet_g", "300001", "300000") == (

@@ -14,6 +14,7 @@ from events.decision import LaneKey
 from events.market_events import (
     ClearingPlanned,
     MatchLapsed,
+    MatchStruck,
     RecoveredLotExpired,
     RequirementExpired,
     SupplyOfferExpired,
@@ -75,8 +76,9 @@ async def test_a_match_nobody_answers_lapses_once_and_its_quantity_trades_again(
         assert {"MatchLapsed": 1} == await kinds(scene, MatchLapsed)
         second = await scene.conclude(await scene.plan())
         traded = [
-            [e.data.quantity_basis_g for e in events if "struck" in e.type] for events in (first, second)
-        ]  # type: ignore[attr-defined]
+            [e.data.quantity_basis_g for e in events if isinstance(e.data, MatchStruck)]
+            for events in (first, second)
+        ]
         assert traded[0] == traded[1] != []
 
 
