@@ -90,7 +90,7 @@ def encode_event(
             data=Raw(encode_fact(data)),
         )
     )
-    return _within_size(name, body)
+    return _within_size(data, body)
 
 
 def encode_ahead(draft: Draft, source: str) -> Draft:
@@ -127,12 +127,12 @@ def place(draft: Draft, unplaced: Unplaced, source: str, position: int) -> bytes
     """The body of a draft from `encode_ahead` at its position. ValueError for another source."""
     if unplaced.source != source:
         raise ValueError(f"a body of {unplaced.source} is none of {source}")
-    return _within_size(type_of(draft.data), b"%b%d%b" % (unplaced.before, position, unplaced.after))
+    return _within_size(draft.data, b"%b%d%b" % (unplaced.before, position, unplaced.after))
 
 
-def _within_size(name: str, body: bytes) -> bytes:
+def _within_size(fact: Fact, body: bytes) -> bytes:
     if len(body) > BODY_BYTES_MAX:
-        raise BodyTooLarge(f"{name}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
+        raise BodyTooLarge(f"{type_of(fact)}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
     return body
 
 

@@ -1,15 +1,17 @@
 """What a transaction writes, gathered so that its statements go to the server together."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from events.array_texts import array_text, reading_texts
+from events.array_texts import as_texts
 from events.connections import Connection
 from events.row_counts import RowCountWrong
 
 STATEMENTS_REMEMBERED = 256
+_PARAMETER = re.compile(r"\$(\d+)")
 
 
 class Write(NamedTuple):
@@ -24,7 +26,7 @@ class Write(NamedTuple):
     shared: tuple[object, ...] = ()
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[object, ...]:
         return (*zip(*self.rows, strict=True), *self.shared)
 
 
@@ -34,14 +36,9 @@ async def send(connection: Connection, writes: Sequence[Write]) -> None:
     RowCountWrong when a statement changed another number of rows than it was given.
     """
     for together in _of_different_tables(writes):
-        arguments = [write.arguments for write in together]
-        parts = tuple((write.statement, len(own)) for write, own in zip(together, arguments, strict=True))
-        statement, texts = _joined(parts)
-        values = [
-            array_text(value) if place in texts else value
-            for place, value in enumerate(chain.from_iterable(arguments), 1)
-        ]
-        counts = await connection.fetchrow(statement, *values)
+        parts = [as_texts(write.statement, write.arguments, len(write.rows)) for write in together]
+        statement = _joined(tuple((part, len(arguments)) for part, arguments in parts))
+        counts = await connection.fetchrow(statement, *chain.from_iterable(own for _, own in parts))
         for write, found in zip(together, counts or (), strict=True):
             if found != len(write.rows):
                 raise RowCountWrong(write.table, found, len(write.rows))
@@ -61,16 +58,16 @@ def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:
 
 
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)
-def _joined(parts: tuple[tuple[str, int], ...]) -> tuple[str, frozenset[int]]:
-    """One statement out of several, each with its count of parameters; it counts the rows of each. With the
-    parameters that are `array_text`."""
+def _joined(parts: tuple[tuple[str, int], ...]) -> str:
+    """One statement out of several, each with its count of parameters; it counts the rows of each."""
     named: list[str] = []
-    texts: frozenset[int] = frozenset()
     before = 0
     for number, (statement, parameters) in enumerate(parts):
-        shifted, found = reading_texts(statement, before)
-        named.append(f"w{number} as ({shifted} returning 1)")
-        texts |= found
+        named.append(f"w{number} as ({_shifted(statement, before)} returning 1)")
         before += parameters
     counts = [f"(select count(*) from w{number})" for number in range(len(parts))]  # noqa: S608  no input
-    return f"with {', '.join(named)} select {', '.join(counts)}", texts
+    return f"with {', '.join(named)} select {', '.join(counts)}"
+
+
+def _shifted(statement: str, by: int) -> str:
+    return _PARAMETER.sub(lambda found: f"${int(found[1]) + by}", statement)

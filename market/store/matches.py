@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from events.array_texts import fetch
 from events.connections import Connection
 from events.envelope import Recorded
 from events.market_events import MatchAnswered, MatchConfirmed, MatchDeclined, MatchLapsed, MatchStruck
@@ -174,7 +175,7 @@ async def read_changes(connection: Connection, keys: Iterable[MatchKey]) -> dict
     wanted = list(keys)
     if not wanted:
         return {}
-    rows = await connection.fetch(READ_CHANGES, *(list(column) for column in zip(*wanted, strict=True)))
+    rows = await fetch(connection, READ_CHANGES, *zip(*wanted, strict=True))
     if len(rows) != len(wanted):
         raise LookupError(f"match: {len(rows)} rows of {len(wanted)} that events name")
     return {row["match"]: MatchChange(**row) for row in rows}
@@ -247,7 +248,7 @@ join match m on m.lane = a.lane and m.market = a.market and m.match = a.match
 
 async def load_matches(connection: Connection, keys: Sequence[MatchKey]) -> dict[UUID, MatchRow]:
     """The matches of a batch of commands, under their lane."""
-    rows = await connection.fetch(READ_STATES, *(list(column) for column in zip(*keys, strict=True)))
+    rows = await fetch(connection, READ_STATES, *zip(*keys, strict=True))
     return {row["match"]: match_row(row) for row in rows}
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from events.array_texts import fetch
 from events.connections import Connection
 from events.writes import Write
 from market.rules.book import RequirementOrder
@@ -35,7 +36,7 @@ async def read_changes(connection: Connection, keys: Iterable[OrderKey]) -> dict
     wanted = list(keys)
     if not wanted:
         return {}
-    rows = await connection.fetch(READ_CHANGES, *(list(column) for column in zip(*wanted, strict=True)))
+    rows = await fetch(connection, READ_CHANGES, *zip(*wanted, strict=True))
     if len(rows) != len(wanted):
         raise LookupError(f"requirement: {len(rows)} rows of {len(wanted)} that events name")
     return {row["requirement"]: _change(row) for row in rows}
@@ -157,7 +158,7 @@ async def load_orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[
     lanes, markets, orders = (list(column) for column in zip(*keys, strict=True))
     return {
         row["requirement"]: requirement_row(row, row["requirement"])
-        for row in await connection.fetch(READ_STATES, lanes, markets, orders)
+        for row in await fetch(connection, READ_STATES, lanes, markets, orders)
     }
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from events.array_texts import fetch
 from events.connections import Connection
 from events.writes import Write
 from market.rules.book import SupplyOrder
@@ -45,7 +46,7 @@ async def read_changes(
     if not wanted:
         return {}
     lanes, markets, orders = (list(column) for column in zip(*wanted, strict=True))
-    rows = await connection.fetch(READ_CHANGES, lanes, markets, orders, [order in whole for order in orders])
+    rows = await fetch(connection, READ_CHANGES, lanes, markets, orders, [order in whole for order in orders])
     if len(rows) != len(wanted):
         raise LookupError(f"supply: {len(rows)} rows of {len(wanted)} that events name")
     return {row["supply"]: _change(row) for row in rows}
@@ -166,7 +167,7 @@ async def load_orders(connection: Connection, keys: Sequence[OrderKey]) -> dict[
     lanes, markets, orders = (list(column) for column in zip(*keys, strict=True))
     return {
         row["supply"]: supply_row(row, row["supply"])
-        for row in await connection.fetch(READ_STATES, lanes, markets, orders)
+        for row in await fetch(connection, READ_STATES, lanes, markets, orders)
     }
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from events.array_texts import fetch
 from events.clearing_terms import waterfall_of
 from events.connections import Connection
 from events.envelope import Recorded
@@ -54,7 +55,7 @@ async def _read_orders(
     if not wanted:
         return {}
     lanes, markets, orders = (list(column) for column in zip(*wanted, strict=True))
-    rows = await connection.fetch(READ_ORDERS, lanes, markets, orders, [order in whole for order in orders])
+    rows = await fetch(connection, READ_ORDERS, lanes, markets, orders, [order in whole for order in orders])
     if len(rows) != len(wanted):
         raise LookupError(f"order_entry: {len(rows)} rows of {len(wanted)} that events name")
     return {row["order"]: _order(row) for row in rows}
@@ -117,7 +118,7 @@ async def _read_matches(connection: Connection, keys: Iterable[MatchKey]) -> dic
     wanted = list(keys)
     if not wanted:
         return {}
-    rows = await connection.fetch(READ_MATCHES, *(list(column) for column in zip(*wanted, strict=True)))
+    rows = await fetch(connection, READ_MATCHES, *zip(*wanted, strict=True))
     if len(rows) != len(wanted):
         raise LookupError(f"match_entry: {len(rows)} rows of {len(wanted)} that events name")
     return {row["match"]: MatchChange(**row) for row in rows}

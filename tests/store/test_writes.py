@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from events.array_texts import array_text, reading_texts
+from events.array_texts import ROWS_MIN, array_text, as_texts, fetch
 from events.connections import Connection
 from events.row_counts import RowCountWrong
 from events.writes import Write, send
@@ -74,13 +74,26 @@ async def test_a_row_too_few_is_told_by_its_table(writable: Connection) -> None:
     ],
 )
 async def test_columns_arrive_as_they_are(writable: Connection, type_: str, column: list[Any]) -> None:
-    statement, texts = reading_texts(f"select $1::{type_}[]")
-    assert {1} == texts
-    assert column == await writable.fetchval(statement, array_text(column))
+    statement, arguments = as_texts(f"select $1::{type_}[]", [column], ROWS_MIN)
+    assert [array_text(column)] == arguments
+    assert column == await writable.fetchval(statement, *arguments)
+
+
+@pytest.mark.parametrize("rows", [ROWS_MIN - 1, ROWS_MIN])
+async def test_few_rows_and_many(writable: Connection, rows: int) -> None:
+    await writable.execute("create temp table noted (number bigint, note text, body bytea, at timestamptz)")
+    insert = "insert into noted select *, $4 from unnest($1::bigint[], $2::text[], $3::bytea[])"
+    noted = [(number, f'"{number}\n', b"\0\xff") for number in range(rows)]
+    at = datetime(2026, 2, 28, tzinfo=UTC)
+    await send(writable, [Write("noted", insert, noted, (at,))])
+    read = "select note, body, at from noted join unnest($1::bigint[]) as a (n) on n = number order by n"
+    found = await fetch(writable, read, list(range(rows)))
+    assert [(note, body, at) for _, note, body in noted] == found
 
 
 async def test_what_a_text_of_the_server_cannot_hold_is_refused(writable: Connection) -> None:
     await writable.execute("create temp table noted (note text)")
     insert = "insert into noted select n from unnest($1::text[]) as r (n)"
-    with pytest.raises(asyncpg.CharacterNotInRepertoireError):
-        await send(writable, [Write("noted", insert, [("a\0b",)])])
+    for rows in (1, ROWS_MIN):
+        with pytest.raises(asyncpg.CharacterNotInRepertoireError):
+            await send(writable, [Write("noted", insert, [("a\0b",)] * rows)])
