@@ -18,11 +18,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from events.catalog import FACT_TYPES, type_of
 from events.envelope import Draft, Recorded
 from events.market_events import ClearingPlanned
 from market.rules.book import Book
 from market.rules.clearing.clearing import concluded
+from market.rules.clearing.written import WrittenDraft, read
 
 FRAME: Final = struct.Struct(">Q")
 FRAME_BYTES_MAX: Final = 2**32
@@ -67,25 +67,10 @@ class _Task(Struct, frozen=True, kw_only=True):
     plan: _Plan
 
 
-class _Drafted(Struct, frozen=True, kw_only=True):
-    """A draft whose fact stands as JSON beside its type."""
-
-    stream: str
-    lane: int
-    subject: str
-    type: str
-    data: bytes
-    id: UUID | None
-    salt: str | None
-    time: datetime | None
-    cause: str | None
-    actor: UUID | None
-
-
 class _Reply(Struct, frozen=True, kw_only=True):
     """A part of the answer; the last one has no drafts."""
 
-    drafts: tuple[_Drafted, ...] = ()
+    drafts: tuple[WrittenDraft, ...] = ()
     error: str | None = None
 
 
@@ -129,7 +114,7 @@ class Solver:
             async with asyncio.timeout(self._seconds_max):
                 await _send(child, frame)
                 while (reply := _replies.decode(await _receive(child))).drafts:
-                    drafts += map(_draft, reply.drafts)
+                    drafts += map(read, reply.drafts)
         except TimeoutError as error:
             await _kill(child)
             raise SolverLost(f"no answer within {self._seconds_max:g} seconds") from error
@@ -179,42 +164,13 @@ def _plan(event: Recorded) -> _Plan:
     return _Plan(**msgspec.structs.asdict(event))
 
 
-def _draft(drafted: _Drafted) -> Draft:
-    return Draft(
-        stream=drafted.stream,
-        lane=drafted.lane,
-        subject=drafted.subject,
-        data=msgspec.json.decode(drafted.data, type=FACT_TYPES[drafted.type]),
-        id=drafted.id,
-        salt=drafted.salt,
-        time=drafted.time,
-        cause=drafted.cause,
-        actor=drafted.actor,
-    )
-
-
-def _drafted(draft: Draft) -> _Drafted:
-    return _Drafted(
-        stream=draft.stream,
-        lane=draft.lane,
-        subject=draft.subject,
-        type=type_of(draft.data),
-        data=msgspec.json.encode(draft.data),
-        id=draft.id,
-        salt=draft.salt,
-        time=draft.time,
-        cause=draft.cause,
-        actor=draft.actor,
-    )
-
-
 def _answer(frame: bytes) -> Iterator[_Reply]:
     task = msgspec.msgpack.decode(frame, type=_Task)
     book = msgspec.msgpack.decode(task.book, type=Book)
     plan = Recorded(**msgspec.structs.asdict(task.plan))
     try:
         drafts = concluded(book, plan)
-        while part := tuple(map(_drafted, islice(drafts, REPLY_DRAFTS_MAX))):
+        while part := tuple(islice(drafts, REPLY_DRAFTS_MAX)):
             yield _Reply(drafts=part)
         yield _Reply()
     except Exception as error:  # noqa: BLE001  the parent decides what a failure means

@@ -23,7 +23,7 @@ from contracts.rules.price_terms import (
     rex_ueur,
 )
 from events.clearing_terms import PriceTerm
-from events.market_terms import PenaltyRule, RuleSet, SustainabilityProfile
+from events.market_terms import FootprintBenchmark, PenaltyRule, RuleSet, SustainabilityProfile
 from events.vocabulary import (
     PPB,
     Denominator,
@@ -40,11 +40,11 @@ _NOT_RECYCLED: Final = RecycledContent()
 
 
 def penalty_term(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> PriceTerm:
-    return _penalties(tuple(rules), tuple(penalty_steps(rules, high_ppb)))
+    return penalties_line(tuple(rules), tuple(penalty_steps(rules, high_ppb)))
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _penalties(rules: tuple[PenaltyRule, ...], taken: tuple[tuple[int, int, int], ...]) -> PriceTerm:
+def penalties_line(rules: tuple[PenaltyRule, ...], taken: tuple[tuple[int, int, int], ...]) -> PriceTerm:
     return PriceTerm(
         kind="penalties",
         rule="penalties.1",
@@ -92,7 +92,7 @@ def sustainability_terms(
     paid = clamped(profile, rule_set, others=others, recycled=recycled, rex=rex)
     return (
         carbon,
-        _recycled(
+        recycled_line(
             paid.recycled,
             recycled,
             claims.recycled or _NOT_RECYCLED,
@@ -101,45 +101,86 @@ def sustainability_terms(
         ),
         certificates,
         origin,
-        _rex(paid.rex, rex, claims.rex_route, offered=claims.rex_route in claims.rex_routes),
-        _clamp(paid.clamp, others + paid.recycled + paid.rex, profile),
+        rex_line(paid.rex, rex, claims.rex_route, offered=claims.rex_route in claims.rex_routes),
+        clamp_line(
+            paid.clamp,
+            str(others + paid.recycled + paid.rex),
+            profile.floor_ueur_per_kg,
+            profile.cap_ueur_per_kg,
+        ),
     )
 
 
 def _carbon(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    if profile.carbon_cents_per_t == 0:
-        return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
-    inputs = {"carbon_cents_per_t": str(profile.carbon_cents_per_t)}
     benchmark = benchmark_for(claims.form, rule_set)
     kg = None if benchmark is None else claims.kg_per_basis_kg[benchmark.declared_unit]
-    if benchmark is None or kg is None:
-        return PriceTerm(
-            kind="carbon", rule="carbon.1", ueur_per_kg=0, reason="benchmark_missing", inputs=inputs
-        )
+    if profile.carbon_cents_per_t == 0 or benchmark is None or kg is None:
+        return no_carbon_line(profile.carbon_cents_per_t)
     defect = footprint_defect(claims.footprint, benchmark, claims.papers_until)
     counted = None if defect else claims.footprint
-    inputs |= {
-        "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
-        "effective_g_co2e_per_kg": str(-(-effective_g_ppb(counted, benchmark, rule_set) // PPB)),
-        f"kg_{benchmark.declared_unit}_per_basis_kg_ppb": str(kg.numerator * PPB // kg.denominator),
-    }
-    if claims.footprint is not None:
-        inputs |= {
-            "declared_g_co2e_per_kg": str(claims.footprint.g_co2e_per_kg),
-            "verified": "yes" if claims.footprint.verified else "no",
-        }
+    return carbon_line(
+        carbon_ueur(profile, rule_set, benchmark, kg, counted),
+        profile.carbon_cents_per_t,
+        benchmark,
+        claims.footprint,
+        defect,
+        effective_g=str(-(-effective_g_ppb(counted, benchmark, rule_set) // PPB)),
+        kg_ppb=str(kg.numerator * PPB // kg.denominator),
+        declared_g="" if claims.footprint is None else str(claims.footprint.g_co2e_per_kg),
+    )
+
+
+def no_carbon_line(cents_per_t: int) -> PriceTerm:
+    """Nothing is bid for carbon, or nothing is known to hold a footprint against."""
+    if cents_per_t == 0:
+        return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
     return PriceTerm(
         kind="carbon",
         rule="carbon.1",
-        ueur_per_kg=carbon_ueur(profile, rule_set, benchmark, kg, counted),
+        ueur_per_kg=0,
+        reason="benchmark_missing",
+        inputs={"carbon_cents_per_t": str(cents_per_t)},
+    )
+
+
+def carbon_line(
+    ueur_per_kg: int,
+    cents_per_t: int,
+    benchmark: FootprintBenchmark,
+    footprint: Footprint | None,
+    defect: str | None,
+    *,
+    effective_g: str,
+    kg_ppb: str,
+    declared_g: str,
+) -> PriceTerm:
+    """A footprint with a defect is shown but not counted. `kg_ppb`: of the benchmark's unit per basis kg."""
+    inputs = {
+        "carbon_cents_per_t": str(cents_per_t),
+        "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
+        "effective_g_co2e_per_kg": effective_g,
+        f"kg_{benchmark.declared_unit}_per_basis_kg_ppb": kg_ppb,
+    }
+    evidence: tuple[str, ...] = ()
+    if footprint is not None:
+        inputs |= {
+            "declared_g_co2e_per_kg": declared_g,
+            "verified": "yes" if footprint.verified else "no",
+        }
+        if defect is None:
+            evidence = (f"footprint:{footprint.standard}",)
+    return PriceTerm(
+        kind="carbon",
+        rule="carbon.1",
+        ueur_per_kg=ueur_per_kg,
         reason=defect,
         inputs=inputs,
-        evidence=() if counted is None else (f"footprint:{counted.standard}",),
+        evidence=evidence,
     )
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _recycled(
+def recycled_line(
     ueur_per_kg: int, alone: int, content: RecycledContent, post_ueur_per_kg: int, pre_ueur_per_kg: int
 ) -> PriceTerm:
     inputs = {
@@ -158,11 +199,11 @@ def _recycled(
 
 
 def _certificates(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    return _certified(tuple(certificates_paid(profile, rule_set, claims.certificates)))
+    return certificates_line(tuple(certificates_paid(profile, rule_set, claims.certificates)))
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _certified(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> PriceTerm:
+def certificates_line(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> PriceTerm:
     return PriceTerm(
         kind="certificates",
         rule="certificates.1",
@@ -174,11 +215,11 @@ def _certified(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> PriceTerm:
 
 def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
     worth = origin_ueur(claims.origin, claims.concentrated, profile, rule_set)
-    return _came_from(worth, tuple(claims.origin), tuple(claims.concentrated), claims.concentrated_evidence)
+    return origin_line(worth, tuple(claims.origin), tuple(claims.concentrated), claims.concentrated_evidence)
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _came_from(
+def origin_line(
     ueur_per_kg: int, steps: tuple[OriginStep, ...], concentrated: tuple[str, ...], evidence: tuple[str, ...]
 ) -> PriceTerm:
     inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in steps)}
@@ -190,7 +231,7 @@ def _came_from(
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _rex(ueur_per_kg: int, alone: int, route: RexRoute | None, *, offered: bool) -> PriceTerm:
+def rex_line(ueur_per_kg: int, alone: int, route: RexRoute | None, *, offered: bool) -> PriceTerm:
     if route is None:
         return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg)
     inputs: dict[str, str] = {"route": route}
@@ -201,15 +242,17 @@ def _rex(ueur_per_kg: int, alone: int, route: RexRoute | None, *, offered: bool)
     return PriceTerm(kind="rex", rule="rex.1", ueur_per_kg=ueur_per_kg, reason=reason, inputs=inputs)
 
 
-def _clamp(ueur_per_kg: int, wanted: int, profile: SustainabilityProfile) -> PriceTerm:
+def clamp_line(
+    ueur_per_kg: int, wanted_ueur_per_kg: str, floor_ueur_per_kg: int, cap_ueur_per_kg: int
+) -> PriceTerm:
     return PriceTerm(
         kind="sustainability",
         rule="clamp.1",
         ueur_per_kg=ueur_per_kg,
         reason=None if ueur_per_kg == 0 else "capped" if ueur_per_kg < 0 else "floored",
         inputs={
-            "sum_ueur_per_kg": str(wanted),
-            "floor_ueur_per_kg": str(profile.floor_ueur_per_kg),
-            "cap_ueur_per_kg": str(profile.cap_ueur_per_kg),
+            "sum_ueur_per_kg": wanted_ueur_per_kg,
+            "floor_ueur_per_kg": str(floor_ueur_per_kg),
+            "cap_ueur_per_kg": str(cap_ueur_per_kg),
         },
     )

@@ -47,12 +47,12 @@ def match_terms(
         place=struck.place,
         horizon=horizon,
         index=None if horizon is None else _index(horizon, inputs),
-        co_products=tuple(_co_products(moved)),
+        co_products=tuple(co_products_counted(moved)),
         umpire=umpire,
     )
 
 
-def _co_products(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:
+def co_products_counted(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:
     """What the cut has counted, by the figures of its line: the buyer may have amended its bid since."""
     for line in lines:
         if line.kind != "co_product":

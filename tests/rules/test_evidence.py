@@ -18,11 +18,11 @@ from market.rules.clearing.evidence import (
     derived_id,
     derived_salt,
     edges_sha256,
-    encode_entry,
     fact_sha256,
     root_sha256,
 )
 from market.rules.clearing.graph import edges
+from market.rules.clearing.written import encoded
 from tests.blotter import EUR, MARKET, Lane, T, days, eur, facts_of_type, ident, member
 
 PLAN = ident("plan")
@@ -87,10 +87,10 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     evidence = Evidence(MARKET, PLAN, 1)
     evidence.begin("spot-firm")
     for each in falls:
-        evidence.add_waterfall(listed(each, evidence.lines(each.terms)))
-    evidence.add("duals", map(encode_entry, duals))
+        evidence.add_waterfall(listed(each, evidence.lines(list(map(encoded, each.terms)))))
+    evidence.add("duals", map(encoded, duals))
     evidence.begin("spot-all")
-    evidence.add("duals", [encode_entry(dual(9))])
+    evidence.add("duals", [encoded(dual(9))])
     bodies = list(evidence.parts())
     parts = [msgspec.json.decode(body, type=ClearingEvidence) for body in bodies]
     assert bodies == [msgspec.json.encode(part, order="deterministic") for part in parts]
@@ -118,17 +118,19 @@ def test_the_completed_round_names_all_its_evidence_and_matches() -> None:
     salt = {id(event.data): event.salt for event in events}
     completed = facts_of_type(events, ClearingCompleted)[0]
     parts, struck = facts_of_type(events, ClearingEvidence), facts_of_type(events, MatchStruck)
-    assert tuple(fact_sha256(part, salt[id(part)]) for part in parts) == completed.evidence_sha256
     assert (
-        root_sha256(bytes.fromhex(fact_sha256(each, salt[id(each)])) for each in struck)
-        == completed.matches_sha256
+        tuple(fact_sha256(encoded(part), salt[id(part)]).hex() for part in parts) == completed.evidence_sha256
+    )
+    assert (
+        root_sha256(fact_sha256(encoded(each), salt[id(each)]) for each in struck) == completed.matches_sha256
     )
 
 
 def test_a_hash_that_everybody_sees_cannot_be_guessed_back_to_a_limit() -> None:
     """All that a party does not know of a lone trade is the other's limit: without the salt it could try."""
-    plain, salted = fall(1), fact_sha256(fall(1), "ab" * 16)
-    assert sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest() != salted
+    plain = encoded(fall(1))
+    salted = fact_sha256(plain, "ab" * 16)
+    assert sha256(plain).digest() != salted
     assert fact_sha256(plain, "ac" * 16) != salted == fact_sha256(plain, "ab" * 16)
 
 

@@ -2,13 +2,16 @@
 
 import random
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from events.clearing_terms import PriceTerm
 from events.forecast_terms import RampForecast
 from events.market_terms import (
     AcceptedForm,
@@ -48,8 +51,11 @@ from events.vocabulary import (
 from market.rules.clearing.amounts import amounts, price_pair
 from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
-from market.rules.clearing.graph import HorizonBook, horizons
+from market.rules.clearing.graph import HorizonBook, delivery_between, horizons
 from market.rules.clearing.pricing import price_terms, sustainability, total
+from market.rules.clearing.waterfalls import TradeLines
+from market.rules.clearing.written import encoded
+from market.rules.match_terms import MOVED_BY_ASSAYS, co_products_counted
 from market.rules.quantities import FULL_PANEL
 from market.rules.refusing.ineligibility import Ineligibility
 from tests.blotter import (
@@ -496,19 +502,37 @@ def any_book(seed: int) -> Lane:
     return lane
 
 
-def edges_of(of: HorizonBook) -> dict[tuple[Any, ...], list[int]]:
+def edges_of(of: HorizonBook, at: datetime) -> dict[tuple[Any, ...], list[Any]]:
+    """Of each pair T, S, its value, and its waterfall as it would be recorded."""
     pairs = of.pairs
     columns = (pairs.seller, pairs.buyer, pairs.term_total, pairs.sustainability, pairs.value)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    ends = [(of.sellers[seller], of.buyers[buyer]) for seller, buyer, *_ in rows]
+    delivered = [delivery_between(seller, buyer, at) for seller, buyer in ends]
+    lines: list[TradeLines] = []
+    if rows:
+        assert of.waterfalls is not None
+        nodes = pairs.seller.astype(np.int64), pairs.buyer.astype(np.int64)
+        lines = of.waterfalls.of(*nodes, delivered, pairs.term_total)
     return {
-        (of.sellers[seller].order.order, of.sellers[seller].tranche, of.buyers[buyer].order.order): money
-        for seller, buyer, *money in zip(*(column.tolist() for column in columns), strict=True)
+        (seller.order.order, seller.tranche, buyer.order.order): [*money, waterfall]
+        for (seller, buyer), (_, _, *money), waterfall in zip(ends, rows, lines, strict=True)
     }
 
 
-def expected_edges(lane: Lane) -> tuple[dict[tuple[Any, ...], list[int]], Counter[str]]:
+def written_one_by_one(terms: Sequence[PriceTerm]) -> TradeLines:
+    moved = [term for term in terms if term.kind in MOVED_BY_ASSAYS]
+    return TradeLines(
+        tuple(map(encoded, terms)),
+        b",".join(map(encoded, moved)),
+        encoded(tuple(co_products_counted(moved))),
+    )
+
+
+def expected_edges(lane: Lane) -> tuple[dict[tuple[Any, ...], list[Any]], Counter[str]]:
     """Pair by pair; and how often each reason was found."""
     facts = lane.facts()
-    found: dict[tuple[Any, ...], list[int]] = {}
+    found: dict[tuple[Any, ...], list[Any]] = {}
     barred: Counter[str] = Counter()
     for supply in lane.book.supplies.values():
         for requirement in lane.book.requirements.values():
@@ -532,14 +556,14 @@ def expected_edges(lane: Lane) -> tuple[dict[tuple[Any, ...], list[int]], Counte
                     continue
                 value = requirement.terms.limit.ueur_per_kg + sum(bid) - supply.terms.ask.ueur_per_kg
                 key = (supply.order, delivery.tranche, requirement.order)
-                found[key] = [sum(bid), bid.sustainability_total, value]
+                found[key] = [sum(bid), bid.sustainability_total, value, written_one_by_one(terms)]
     return found, barred
 
 
-def edges_by_column(lane: Lane) -> dict[tuple[Any, ...], list[int]]:
-    edges: dict[tuple[Any, ...], list[int]] = {}
+def edges_by_column(lane: Lane) -> dict[tuple[Any, ...], list[Any]]:
+    edges: dict[tuple[Any, ...], list[Any]] = {}
     for of in horizons(lane.book, lane.facts()):
-        edges |= edges_of(of)
+        edges |= edges_of(of, lane.facts().at)
     return edges
 
 

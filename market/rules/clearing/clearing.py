@@ -8,9 +8,10 @@ from events.market_events import ClearingAbandoned
 from market.rules.assignment import AssignmentError
 from market.rules.book import Book
 from market.rules.clearing.cleared import ClearedSection
-from market.rules.clearing.round_events import draft_of, drafts, planned_of
+from market.rules.clearing.round_events import draft_of, planned_of, written_drafts
 from market.rules.clearing.rounds import ALGORITHM, Clearing, ClearingImpossible, Round, in_turn, posed_round
 from market.rules.clearing.sections import clear_section
+from market.rules.clearing.written import WrittenDraft, read, written
 
 __all__ = [
     "ALGORITHM",
@@ -38,11 +39,11 @@ def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearin
 
 
 def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
-    """`concluded` at once."""
-    return tuple(concluded(book, plan))
+    """`concluded` at once, decoded."""
+    return tuple(map(read, concluded(book, plan)))
 
 
-def concluded(book: Book, plan: Recorded) -> Iterator[Draft]:
+def concluded(book: Book, plan: Recorded) -> Iterator[WrittenDraft]:
     """Everything the matcher appends for a plan: the round's result, or ClearingAbandoned with the reason.
 
     Draft after draft: whoever passes them on does not need the memory for all. Ids, salts and times derive
@@ -53,9 +54,9 @@ def concluded(book: Book, plan: Recorded) -> Iterator[Draft]:
         sections = _sections(found)
         # their pairs are let go with the last section
         found = replace(found, horizons=())
-        yield from drafts(found, sections)
+        yield from written_drafts(found, sections)
     except ClearingImpossible as impossible:
-        yield abandonment(plan, impossible.code, impossible.reason)
+        yield written(abandonment(plan, impossible.code, impossible.reason))
 
 
 def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedSection]:

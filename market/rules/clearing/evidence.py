@@ -4,37 +4,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from uuid import UUID
 
-import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from events.clearing_terms import ListedWaterfall, PriceTerm
+from events.clearing_terms import ListedWaterfall
 from market.rules.clearing.graph import Edges, Section
+from market.rules.clearing.written import encoded
 
 PART_BYTES_MAX = 400 * 1024
 LISTED_BYTES_MAX = 1_000
 """Of a waterfall without its lines; it has a dozen of them."""
 EDGES_HASHED_AT_ONCE = 1 << 15
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
-UUID_STAMPED = (0xF << 76) | (0b11 << 62)
+UUID_UNSTAMPED = ~((0xF << 76) | (0b11 << 62))
 UUID_VERSION_8 = (8 << 76) | (0b10 << 62)
 """Bits of version and variant, RFC 9562."""
 
-_encoder = msgspec.json.Encoder(order="deterministic")
 
-
-def fact_sha256(fact: Struct, salt: str) -> str:
-    """SHA-256 of its event's salt (16 bytes) ‖ the canonical JSON of a fact, in hexadecimal.
+def fact_sha256(encoded_fact: bytes, salt: str) -> bytes:
+    """SHA-256 of its event's salt (16 bytes) ‖ the canonical JSON of a fact.
 
     These hashes are public: without the salt a limit could be guessed back from one.
     """
-    return encoded_sha256(_encoder.encode(fact), salt)
-
-
-def encoded_sha256(encoded: bytes, salt: str) -> str:
-    """`fact_sha256` of an encoded fact."""
-    return sha256(bytes.fromhex(salt) + encoded).hexdigest()
+    return sha256(bytes.fromhex(salt) + encoded_fact).digest()
 
 
 def root_sha256(hashes: Iterable[bytes]) -> str:
@@ -57,13 +50,36 @@ def edges_sha256(section: Section, edges: Edges) -> str:
 
 def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
     """UUIDv8 from SHA-256(plan id ‖ kind ‖ parts): the same in every repeat of a round."""
-    digest = sha256(b"".join((plan.bytes, kind.encode(), *parts))).digest()
-    return UUID(int=int.from_bytes(digest[:16], "big") & ~UUID_STAMPED | UUID_VERSION_8)
+    return DerivedIds(plan, kind).of(b"".join(parts))
 
 
 def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
     """128 bits from SHA-256(plan salt ‖ kind ‖ parts), in hexadecimal."""
-    return sha256(bytes.fromhex(plan_salt) + kind.encode() + b"".join(parts)).hexdigest()[:32]
+    return DerivedSalts(plan_salt, kind).of(b"".join(parts))
+
+
+class DerivedIds:
+    """`derived_id` of many of one kind: what they share is hashed once."""
+
+    def __init__(self, plan: UUID, kind: str) -> None:
+        self._shared = sha256(plan.bytes + kind.encode())
+
+    def of(self, parts: bytes) -> UUID:
+        own = self._shared.copy()
+        own.update(parts)
+        return UUID(int=int.from_bytes(own.digest()[:16], "big") & UUID_UNSTAMPED | UUID_VERSION_8)
+
+
+class DerivedSalts:
+    """`derived_salt` of many of one kind."""
+
+    def __init__(self, plan_salt: str, kind: str) -> None:
+        self._shared = sha256(bytes.fromhex(plan_salt) + kind.encode())
+
+    def of(self, parts: bytes) -> str:
+        own = self._shared.copy()
+        own.update(parts)
+        return own.hexdigest()[:32]
 
 
 def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:
@@ -87,18 +103,17 @@ class Evidence:
         self._cut()
         self._section = section
 
-    def lines(self, terms: Iterable[PriceTerm]) -> tuple[int, ...]:
-        """Where in its part each term of the waterfall stands that is added next."""
-        encoded = [self._part.encoded(term) for term in terms]
-        self._make_room(LISTED_BYTES_MAX + sum(map(len, encoded)) + len(encoded))
-        return self._part.places(encoded)
+    def lines(self, lines: Sequence[bytes]) -> tuple[int, ...]:
+        """Where in its part each line of the waterfall stands that is added next."""
+        self._make_room(LISTED_BYTES_MAX + sum(map(len, lines)) + len(lines))
+        return self._part.places(lines)
 
     def add_waterfall(self, listed: ListedWaterfall) -> None:
         """After `lines` of it."""
-        self._part.add("waterfalls", _encoder.encode(listed), LISTED_BYTES_MAX)
+        self._part.add("waterfalls", encoded(listed), LISTED_BYTES_MAX)
 
     def add(self, name: str, entries: Iterable[bytes]) -> None:
-        """`encode_entry` of duals, quotas or multipliers of the section."""
+        """Encoded duals, quotas or multipliers of the section."""
         for entry in entries:
             size = len(entry) + 1
             self._make_room(size)
@@ -116,7 +131,7 @@ class Evidence:
                 parts=len(self._parts),
                 section=section,
             )
-            yield _encoder.encode(replace(part, **members))
+            yield encoded(replace(part, **members))
 
     def _make_room(self, size: int) -> None:
         if self._part.size and self._part.size + size > PART_BYTES_MAX:
@@ -126,10 +141,6 @@ class Evidence:
         if self._part.size:
             self._parts.append((self._section, self._part.members()))
             self._part = _Part()
-
-
-def encode_entry(entry: Struct) -> bytes:
-    return _encoder.encode(entry)
 
 
 class _EncodedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -153,7 +164,6 @@ class _Part:
         self.size = 0
         self._members: dict[str, list[bytes]] = {}
         self._places: dict[bytes, int] = {}
-        self._bodies: dict[int, tuple[PriceTerm, bytes]] = {}
 
     def members(self) -> dict[str, Raw]:
         return {name: Raw(b"[" + b",".join(entries) + b"]") for name, entries in self._members.items()}
@@ -162,18 +172,11 @@ class _Part:
         self._members.setdefault(name, []).append(entry)
         self.size += size
 
-    def encoded(self, term: PriceTerm) -> bytes:
-        """One that several trades share is the same object, and encoded once."""
-        kept = self._bodies.get(id(term))
-        if kept is None:
-            kept = self._bodies[id(term)] = term, _encoder.encode(term)
-        return kept[1]
-
-    def places(self, encoded: Sequence[bytes]) -> tuple[int, ...]:
+    def places(self, lines: Sequence[bytes]) -> tuple[int, ...]:
         """Of these lines; those that are new are listed."""
         known = self._places
-        for body in encoded:
-            if body not in known:
-                known[body] = len(known)
-                self.add("lines", body, len(body) + 1)
-        return tuple([known[body] for body in encoded])
+        for line in lines:
+            if line not in known:
+                known[line] = len(known)
+                self.add("lines", line, len(line) + 1)
+        return tuple([known[line] for line in lines])

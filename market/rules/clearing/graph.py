@@ -25,6 +25,7 @@ from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import asked_analytes, fit_orders, screens
 from market.rules.clearing.valuation import Valuation, paid_analytes
+from market.rules.clearing.waterfalls import Waterfalls
 from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
 from market.rules.packages import Divisibility, carried_g, tradable
 
@@ -82,6 +83,7 @@ class HorizonBook:
     """All orders of one horizon with what they have to give at the cut, and all eligible pairs.
 
     seller_key, buyer_key: what names each node, as bytes: order id (16) ‖ tranche (4, big-endian); order id.
+    waterfalls: of the pairs; None where there are none.
     """
 
     horizon: Horizon
@@ -90,6 +92,7 @@ class HorizonBook:
     seller_key: Keys
     buyer_key: Keys
     pairs: Pairs
+    waterfalls: Waterfalls | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -112,6 +115,7 @@ class Section:
     demand: Int64s
     terms: Divisibility
     pairs: Pairs
+    waterfalls: Waterfalls | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -188,6 +192,7 @@ def section(
             sustainability=_chosen(of.pairs.sustainability, kept),
             value=_chosen(of.pairs.value, kept),
         ),
+        waterfalls=of.waterfalls,
     )
 
 
@@ -283,7 +288,7 @@ def _horizon_book(
         int64s((supply for supply, _, _ in places), len(places)),
         int64s((tranche for _, tranche, _ in places), len(places)),
     )
-    pairs = _pairs(nodes, supplies, requirements, facts)
+    pairs, waterfalls = _pairs(nodes, supplies, requirements, facts)
     best_bid = _best_bids(pairs, requirements)
     buyers = tuple(
         BuyerNode(order, _within_credit_g(order, best_bid[index]), groups[order.organisation])
@@ -298,6 +303,7 @@ def _horizon_book(
         ),
         buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
         pairs=pairs,
+        waterfalls=waterfalls,
     )
 
 
@@ -326,10 +332,10 @@ def _pairs(
     supplies: Sequence[SupplyOrder],
     requirements: Sequence[RequirementOrder],
     facts: MarketFacts,
-) -> Pairs:
+) -> tuple[Pairs, Waterfalls | None]:
     """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
     if not supplies or not requirements:
-        return NO_PAIRS
+        return NO_PAIRS, None
     sellers_fit, buyers_fit = fit_orders(supplies, requirements, facts)
     fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
     known = ways(supplies, requirements, buyers_fit)
@@ -360,4 +366,7 @@ def _pairs(
                 )
             ]
         )
-    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))) if found else NO_PAIRS
+    if not found:
+        return NO_PAIRS, None
+    waterfalls = Waterfalls(nodes, supplies, requirements, facts, assays, papers, known, valuation)
+    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))), waterfalls

@@ -4,7 +4,7 @@ The figures themselves are in `amounts`, the formulas that agreements share in `
 and `price_lines`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from contracts.rules.price_lines import LINES_REMEMBERED, Claims, penalty_term, sustainability_terms
@@ -45,17 +45,26 @@ def price_terms(
     reading = reading_of(supply.terms, facts.basis)
     claims = _claims(supply, requirement, reading, facts, delivery)
     return (
-        _form(form_ueur(supply, requirement), supply.terms.form),
-        _co_products(requirement, reading, facts),
+        form_line(form_ueur(supply, requirement), supply.terms.form),
+        co_product_line(
+            co_product_total(requirement, reading, facts),
+            requirement.terms.co_products,
+            {analyte: str(ratio_ppb) for analyte, ratio_ppb in reading.ratio_ppb.items()},
+            facts,
+        ),
         *sustainability_terms(profile_of(requirement, facts), facts.rule_set, claims),
-        *_strategic_project(supply, requirement, facts),
+        *strategic_project_lines(supply, requirement, facts),
         penalty_term(requirement.terms.penalties, most_of(reading)),
-        _logistics(supply, requirement, reading),
+        logistics_line(
+            logistics_ueur(supply, requirement, reading),
+            supply.terms.place.country,
+            carriage_row(supply.terms, requirement.terms),
+        ),
     )
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _form(ueur_per_kg: int, form: ProductForm) -> PriceTerm:
+def form_line(ueur_per_kg: int, form: ProductForm) -> PriceTerm:
     return PriceTerm(kind="form", rule="form.1", ueur_per_kg=ueur_per_kg, inputs={"form": form})
 
 
@@ -69,26 +78,33 @@ def sustainability(terms: Iterable[PriceTerm]) -> int:
     return sum(term.ueur_per_kg for term in terms if term.kind in SUSTAINABILITY_KINDS)
 
 
-def _co_products(requirement: RequirementOrder, reading: Reading, facts: MarketFacts) -> PriceTerm:
+def co_product_line(
+    ueur_per_kg: int, bids: Iterable[CoProductBid], ratio_ppb: Mapping[str, str], facts: MarketFacts
+) -> PriceTerm:
+    """`ratio_ppb`: as it is shown, kg per kg of basis; an analyte without a figure has none."""
     inputs: dict[str, str] = {}
     evidence: list[str] = []
-    for bid in requirement.terms.co_products:
+    for bid in bids:
         if bid.analyte not in BASIS_ELEMENTS[facts.basis]:
-            inputs |= _co_product_inputs(bid, reading, facts, evidence)
+            inputs |= _co_product_inputs(bid, ratio_ppb.get(bid.analyte), facts, evidence)
     return PriceTerm(
         kind="co_product",
         rule="co_product.1",
-        ueur_per_kg=co_product_total(requirement, reading, facts),
+        ueur_per_kg=ueur_per_kg,
         inputs=inputs,
         evidence=tuple(evidence),
     )
 
 
+def ratio_input(analyte: str) -> str:
+    """What the ratio of an analyte is called among the inputs of its line."""
+    return f"{analyte}_kg_per_basis_kg_ppb"
+
+
 def _co_product_inputs(
-    bid: CoProductBid, reading: Reading, facts: MarketFacts, evidence: list[str]
+    bid: CoProductBid, ratio_ppb: str | None, facts: MarketFacts, evidence: list[str]
 ) -> dict[str, str]:
     name = bid.analyte
-    ratio_ppb = reading.ratio_ppb.get(name)
     if ratio_ppb is None:
         return {f"{name}_reason": "assay_missing"}
     price = co_product_price(bid, facts)
@@ -99,7 +115,7 @@ def _co_product_inputs(
         fx = fx_for(facts.inputs, recorded.value.price.currency)
         evidence += [f"input:{each.position}" for each in (recorded, fx) if each is not None]
     return {
-        f"{name}_kg_per_basis_kg_ppb": str(ratio_ppb),
+        ratio_input(name): ratio_ppb,
         f"{name}_max_ratio_ppb": str(bid.max_ratio_ppb),
         f"{name}_price_ueur_per_kg": str(price if isinstance(price, int) else round_to(price, "down")),
         f"{name}_payable_ppb": str(bid.payable_ppb),
@@ -129,7 +145,7 @@ def _claims(
     )
 
 
-def _strategic_project(
+def strategic_project_lines(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
 ) -> Iterator[PriceTerm]:
     bid = requirement.terms.strategic_project_ueur_per_kg
@@ -145,13 +161,8 @@ def _strategic_project(
         )
 
 
-def _logistics(supply: SupplyOrder, requirement: RequirementOrder, reading: Reading) -> PriceTerm:
-    row = carriage_row(supply.terms, requirement.terms)
-    return _carried(logistics_ueur(supply, requirement, reading), supply.terms.place.country, row)
-
-
 @lru_cache(maxsize=LINES_REMEMBERED)
-def _carried(ueur_per_kg: int, country: CountryCode, row: Carriage | None) -> PriceTerm:
+def logistics_line(ueur_per_kg: int, country: CountryCode, row: Carriage | None) -> PriceTerm:
     inputs: dict[str, str] = {"country": country}
     if row is not None:
         inputs |= {"per": row.per, "ueur_per_kg": str(row.ueur_per_kg)}

@@ -6,11 +6,10 @@ from itertools import chain
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET
 
 from contracts.rules.price_terms import round_half_even
-from events.clearing_terms import ListedWaterfall, OrderDual, Premium, PriceTerm, SectionResult
+from events.clearing_terms import ListedWaterfall, OrderDual, Premium, SectionResult
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import (
     ClearingCompleted,
@@ -21,21 +20,19 @@ from events.market_events import (
 )
 from events.vocabulary import Side
 from market.rules.clearing.cleared import ClearedSection, Trade, dual_total
-from market.rules.clearing.columns import rows
+from market.rules.clearing.columns import int64s, rows
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.evidence import (
+    DerivedIds,
+    DerivedSalts,
     Evidence,
     derived_id,
     derived_salt,
-    encode_entry,
-    encoded_sha256,
     fact_sha256,
-    pair_bytes,
     root_sha256,
 )
 from market.rules.clearing.graph import BuyerNode, SellerNode
 from market.rules.clearing.prices import forgone
-from market.rules.clearing.pricing import price_terms, total
 from market.rules.clearing.quota_record import (
     buyers_duals,
     multipliers,
@@ -44,25 +41,30 @@ from market.rules.clearing.quota_record import (
     removed_orders,
 )
 from market.rules.clearing.rounds import Round
+from market.rules.clearing.waterfalls import TradeLines
+from market.rules.clearing.written import WrittenDraft, encoded, read
 from market.rules.match_terms import match_terms
-from market.rules.optimum.problem import fills_g
+from market.rules.optimum.problem import Int64s, fills_g
 from market.rules.orders.forecast_supply import mark_of
 from market.rules.packages import UNPACKED
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
-_parts: Final = msgspec.json.Decoder(ClearingEvidence)
+_NO_TERMS: Final = b'"terms":[]'
+_NO_CO_PRODUCTS: Final = b'"co_products":[]'
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Told:
     """What a round tells of a section: its pairs and problems need not stand in memory any longer.
 
-    premiums: of each trade. The duals, quotas and multipliers are encoded.
+    premiums, lines, ends (`pair_bytes`): of each trade. The duals, quotas and multipliers are encoded.
     """
 
     name: str
     trades: tuple[Trade, ...]
     premiums: tuple[tuple[Premium, ...], ...]
+    lines: Sequence[TradeLines]
+    ends: Sequence[bytes]
     duals: list[bytes]
     quotas: list[bytes]
     multipliers: list[bytes]
@@ -70,11 +72,16 @@ class _Told:
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
+    """`written_drafts`, decoded."""
+    return map(read, written_drafts(of, sections))
+
+
+def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[WrittenDraft]:
     """Matches section by section with their confirmations, then evidence, then ClearingCompleted.
 
     All sections are taken before the first draft; a draft is made when it is asked for.
     """
-    plan, planned = of.plan, of.planned
+    planned = of.planned
     # holds on to no section while the next one is cleared
     told = tuple(map(_told, sections))
     products = iter(product_grams(told))
@@ -82,30 +89,63 @@ def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
     totals = _Totals()
     for section in told:
         evidence.begin(section.name)
-        for trade, premiums in zip(section.trades, section.premiums, strict=True):
-            terms = price_terms(trade.seller.order, trade.buyer.order, of.facts, trade.delivery)
-            evidence.add_waterfall(_listed(trade, premiums, terms, evidence.lines(terms)))
-            fact = _struck(of, section.name, trade, next(products))
-            ends = _pair_bytes(trade)
-            struck = draft_of(plan, f"struck/{section.name}", fact, fact.match, *ends)
-            totals.add(trade, struck)
-            yield struck
-            if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-                confirmed = _confirmed(fact, trade, terms, of.facts)
-                yield draft_of(plan, f"confirmed/{section.name}", confirmed, fact.match, *ends)
+        yield from _matches(of, section, products, evidence, totals)
         for name in ("duals", "quotas", "multipliers"):
             entries = getattr(section, name)
             evidence.add(name, entries)
             # they stand in their parts now
             entries.clear()
+    parts = _Events(of.plan, "evidence", ClearingEvidence.TYPE)
     hashes = []
-    for body in evidence.parts():
-        part = _parts.decode(body)
-        draft = draft_of(plan, "evidence", part, planned.plan, part.part.to_bytes(4, "big"))
-        hashes.append(encoded_sha256(body, _salt_of(draft)))
+    for number, body in enumerate(evidence.parts(), start=1):
+        draft = parts.draft(body, str(planned.plan), number.to_bytes(4, "big"))
+        hashes.append(fact_sha256(body, draft.salt or "").hex())
         yield draft
     completed = _completed(of, [section.result for section in told], totals, hashes)
-    yield draft_of(plan, "completed", completed, planned.plan)
+    yield _Events(of.plan, "completed", ClearingCompleted.TYPE).draft(encoded(completed), str(planned.plan))
+
+
+def _matches(
+    of: Round, section: _Told, products: Iterator[tuple[int, int]], evidence: Evidence, totals: "_Totals"
+) -> Iterator[WrittenDraft]:
+    struck_events = _Events(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
+    confirmed_events = _Events(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
+    ids = DerivedIds(of.planned.plan, f"match/{section.name}")
+    of_trade = zip(section.trades, section.premiums, section.lines, section.ends, strict=True)
+    for trade, premiums, waterfall, ends in of_trade:
+        evidence.add_waterfall(_listed(trade, premiums, evidence.lines(waterfall.lines)))
+        fact = _struck(of, section.name, trade, next(products), ids.of(ends))
+        match = str(fact.match)
+        struck = struck_events.draft(encoded(fact), match, ends)
+        totals.add(trade, fact, struck)
+        yield struck
+        if not (fact.seller_must_confirm or fact.buyer_must_confirm):
+            yield confirmed_events.draft(_confirmed(fact, trade, waterfall, of.facts), match, ends)
+
+
+class _Events:
+    """Of a plan, one kind and one type of fact."""
+
+    def __init__(self, plan: Recorded, kind: str, fact: str) -> None:
+        planned = planned_of(plan)
+        self._ids = DerivedIds(planned.plan, f"event/{kind}")
+        self._salts = DerivedSalts(plan.salt, f"event/{kind}")
+        self._plan, self._time, self._cause = plan, planned.cut_time, str(plan.id)
+        self._type = fact
+
+    def draft(self, data: bytes, subject: str, parts: bytes = b"") -> WrittenDraft:
+        return WrittenDraft(
+            stream=self._plan.stream,
+            lane=self._plan.lane,
+            subject=subject,
+            type=self._type,
+            data=data,
+            id=self._ids.of(parts),
+            salt=self._salts.of(parts),
+            time=self._time,
+            cause=self._cause,
+            actor=self._plan.actor,
+        )
 
 
 def _told(cleared: ClearedSection) -> _Told:
@@ -114,11 +154,43 @@ def _told(cleared: ClearedSection) -> _Told:
         name=cleared.name,
         trades=cleared.trades,
         premiums=tuple(premium_lines(cleared)),
-        duals=[encode_entry(dual) for dual in duals],
-        quotas=[encode_entry(quota) for quota in quotas],
-        multipliers=[encode_entry(multiplier) for multiplier in multipliers(cleared)],
+        lines=_lines(cleared),
+        ends=_ends(cleared),
+        duals=[encoded(dual) for dual in duals],
+        quotas=[encoded(quota) for quota in quotas],
+        multipliers=[encoded(multiplier) for multiplier in multipliers(cleared)],
         result=section_result(cleared),
     )
+
+
+def _traded(cleared: ClearedSection) -> tuple[Int64s, Int64s]:
+    """Both ends of each trade, in the section."""
+    trades = cleared.trades
+    return (
+        int64s((trade.seller_index for trade in trades), len(trades)),
+        int64s((trade.buyer_index for trade in trades), len(trades)),
+    )
+
+
+def _lines(cleared: ClearedSection) -> Sequence[TradeLines]:
+    section, trades = cleared.posed.section, cleared.trades
+    if not trades:
+        return ()
+    seller, buyer = _traded(cleared)
+    assert section.waterfalls is not None
+    return section.waterfalls.of(
+        section.seller_place[seller],
+        section.buyer_place[buyer],
+        [trade.delivery for trade in trades],
+        int64s((trade.term_total for trade in trades), len(trades)),
+    )
+
+
+def _ends(cleared: ClearedSection) -> Sequence[bytes]:
+    """`pair_bytes` of each trade, joined."""
+    section, (seller, buyer) = cleared.posed.section, _traded(cleared)
+    sellers, buyers = section.seller_key[seller].tolist(), section.buyer_key[buyer].tolist()
+    return [sold + bought for sold, bought in zip(sellers, buyers, strict=True)]
 
 
 @dataclass(slots=True)
@@ -131,18 +203,12 @@ class _Totals:
     amount_cents: int = 0
     hashes: list[bytes] = field(default_factory=list)
 
-    def add(self, trade: Trade, struck: Draft) -> None:
-        fact = struck.data
-        assert isinstance(fact, MatchStruck)
+    def add(self, trade: Trade, fact: MatchStruck, struck: WrittenDraft) -> None:
         self.matches += 1
         self.paid_cents += trade.paid_cents
         self.received_cents += trade.received_cents
         self.amount_cents += fact.amount_cents_eur
-        self.hashes.append(bytes.fromhex(fact_sha256(fact, _salt_of(struck))))
-
-
-def _pair_bytes(trade: Trade) -> tuple[bytes, bytes, bytes]:
-    return pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order)
+        self.hashes.append(fact_sha256(struck.data, struck.salt or ""))
 
 
 def product_grams(told: Iterable[_Told]) -> list[tuple[int, int]]:
@@ -168,11 +234,8 @@ def product_grams(told: Iterable[_Told]) -> list[tuple[int, int]]:
     return [found[place] for place in range(len(found))]
 
 
-def _listed(
-    trade: Trade, premiums: tuple[Premium, ...], terms: Sequence[PriceTerm], lines: tuple[int, ...]
-) -> ListedWaterfall:
+def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
     """limit + T − ask = value of a trade; with what portfolio limits add to it u + v."""
-    assert total(terms) == trade.term_total
     limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
     worth = limit + trade.term_total - ask + trade.premium
     assert worth == trade.seller_surplus + trade.buyer_surplus
@@ -261,13 +324,13 @@ def section_result(cleared: ClearedSection) -> SectionResult:
     )
 
 
-def _struck(of: Round, name: str, trade: Trade, product: tuple[int, int]) -> MatchStruck:
+def _struck(of: Round, name: str, trade: Trade, product: tuple[int, int], match: UUID) -> MatchStruck:
     planned, supply, requirement = of.planned, trade.seller.order, trade.buyer.order
     wet_g, dry_g = product
     package_g = supply.terms.packaging.package_wet_g
     return MatchStruck(
         market=planned.market,
-        match=derived_id(planned.plan, f"match/{name}", *_pair_bytes(trade)),
+        match=match,
         plan=planned.plan,
         round=planned.round,
         section=name,
@@ -294,22 +357,27 @@ def _struck(of: Round, name: str, trade: Trade, product: tuple[int, int]) -> Mat
     )
 
 
-def _confirmed(
-    struck: MatchStruck, trade: Trade, lines: tuple[PriceTerm, ...], facts: MarketFacts
-) -> MatchConfirmed:
+def _confirmed(struck: MatchStruck, trade: Trade, waterfall: TradeLines, facts: MarketFacts) -> bytes:
+    """Encoded; what its lines say stands in them, encoded already."""
     supply, requirement = trade.seller.order, trade.buyer.order
-    return MatchConfirmed(
+    fact = MatchConfirmed(
         market=struck.market,
         match=struck.match,
         supply=struck.supply,
         requirement=struck.requirement,
-        seller=trade.seller.order.organisation,
-        buyer=trade.buyer.order.organisation,
+        seller=supply.organisation,
+        buyer=requirement.organisation,
         quantity_basis_g=struck.quantity_basis_g,
         contract=match_terms(
-            struck, supply.terms, requirement.terms, lines, facts.basis, facts.inputs, facts.umpire
+            struck, supply.terms, requirement.terms, (), facts.basis, facts.inputs, facts.umpire
         ),
     )
+    head, no_terms, tail = encoded(fact).partition(_NO_TERMS)
+    middle, no_co_products, tail = tail.rpartition(_NO_CO_PRODUCTS)
+    assert no_terms
+    assert no_co_products
+    terms, counted = waterfall.moved, waterfall.co_products
+    return b'%b"terms":[%b]%b"co_products":%b%b' % (head, terms, middle, counted, tail)
 
 
 def _completed(
@@ -332,11 +400,6 @@ def _completed(
         sellers_receive_cents_eur=str(totals.received_cents),
         previous_sha256=of.previous_sha256,
     )
-
-
-def _salt_of(draft: Draft) -> str:
-    assert draft.salt is not None
-    return draft.salt
 
 
 def planned_of(plan: Recorded) -> ClearingPlanned:

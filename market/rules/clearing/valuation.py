@@ -42,6 +42,47 @@ class Worth:
     held: Mask
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Terms:
+    """`amounts.Amounts` of each pair, a column each.
+
+    recycled_alone, rex_alone: before only one of them counts. wanted: what floor and cap are held against.
+    """
+
+    form: Int64s
+    co_product: Int64s
+    carbon: Int64s
+    recycled: Int64s
+    certificates: Int64s
+    origin: Int64s
+    rex: Int64s
+    sustainability: Int64s
+    strategic_project: Int64s
+    penalties: Int64s
+    logistics: Int64s
+    recycled_alone: Int64s
+    rex_alone: Int64s
+    wanted: Int64s
+
+    @property
+    def lines(self) -> tuple[Int64s, ...]:
+        """What each line adds; their sum is T."""
+        of_bid = self.carbon, self.recycled, self.certificates, self.origin, self.rex, self.sustainability
+        of_value = self.form, self.co_product, self.strategic_project, self.penalties, self.logistics
+        return *of_bid, *of_value
+
+    @property
+    def sustainability_total(self) -> Int64s:
+        """S, floor and cap applied."""
+        return self.wanted + self.sustainability + self.strategic_project
+
+    @property
+    def total(self) -> Int64s:
+        """T."""
+        of_value = self.form + self.co_product + self.penalties + self.logistics
+        return of_value + self.sustainability_total
+
+
 class Valuation:
     """The terms of all pairs of these orders."""
 
@@ -74,29 +115,40 @@ class Valuation:
         self._requirement_g = int64s((order.terms.basis_g for order in requirements), len(requirements))
 
     def of(self, pairs: Candidates) -> Worth:
-        recycled, rex = self._recycled(pairs), self._rex(pairs)
+        terms = self.terms(pairs)
+        term_total = terms.total
+        value = self._limit[pairs.requirement] + term_total - self._ask[pairs.supply]
+        held = self._held(pairs, term_total, terms.lines)
+        return Worth(term_total, terms.sustainability_total, value, held)
+
+    def terms(self, pairs: Candidates) -> Terms:
+        recycled_alone, rex_alone = self._recycled(pairs), self._rex(pairs)
+        recycled, rex = recycled_alone, rex_alone
         if self._only_larger:
             both = (recycled > 0) & (rex > 0)
             rex, recycled = (
                 np.where(both & (recycled >= rex), 0, rex),
                 np.where(both & (recycled < rex), 0, recycled),
             )
-        parts = [self._carbon(pairs), recycled, self._certificates(pairs), self._origin(pairs), rex]
-        wanted = sum(parts, np.zeros(len(pairs), dtype=np.int64))
-        buyer = pairs.requirement
-        clamped = np.maximum(self._floor[buyer], np.minimum(wanted, self._cap[buyer]))
-        strategic_project = self._strategic_project(pairs)
-        sustainability = clamped + strategic_project
-        others = [
-            self._ways.differential[pairs.way],
-            self._co_products(pairs),
-            -self._penalties(pairs),
-            self._carried(pairs) - self._ways.per_basis[pairs.way],
-        ]
-        term_total = sum(others, sustainability)
-        held = self._held(pairs, term_total, [*parts, clamped - wanted, strategic_project, *others])
-        value = self._limit[buyer] + term_total - self._ask[pairs.supply]
-        return Worth(term_total, sustainability, value, held)
+        carbon, certificates, origin = self._carbon(pairs), self._certificates(pairs), self._origin(pairs)
+        wanted = carbon + recycled + certificates + origin + rex
+        floor, cap = self._floor[pairs.requirement], self._cap[pairs.requirement]
+        return Terms(
+            form=self._ways.differential[pairs.way],
+            co_product=self._co_products(pairs),
+            carbon=carbon,
+            recycled=recycled,
+            certificates=certificates,
+            origin=origin,
+            rex=rex,
+            sustainability=np.maximum(floor, np.minimum(wanted, cap)) - wanted,
+            strategic_project=self._strategic_project(pairs),
+            penalties=-self._penalties(pairs),
+            logistics=self._carried(pairs) - self._ways.per_basis[pairs.way],
+            recycled_alone=recycled_alone,
+            rex_alone=rex_alone,
+            wanted=wanted,
+        )
 
     def _held(self, pairs: Candidates, term_total: Int64s, terms: Sequence[Int64s]) -> Mask:
         """As `amounts.price_pair` has it."""

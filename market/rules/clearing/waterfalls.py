@@ -1,0 +1,361 @@
+"""The waterfalls of trades as they are recorded: `pricing.price_terms` of each pair, kind by kind for all.
+
+Figures come by column. A line that trades share is encoded once; one that is each trade's own (co-products,
+carbon, floor and cap) from a template, which is the encoded line itself with holes where its numbers stand.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from contracts.rules.price_lines import (
+    carbon_line,
+    certificates_line,
+    clamp_line,
+    no_carbon_line,
+    origin_line,
+    penalties_line,
+    recycled_line,
+    rex_line,
+)
+from contracts.rules.price_terms import (
+    benchmark_for,
+    certificates_paid,
+    effective_g_ppb,
+    footprint_defect,
+    penalty_steps,
+)
+from events.clearing_terms import PriceTerm
+from events.market_terms import CoProductBid, PenaltyRule, SustainabilityProfile
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, PPB, RecycledContent
+from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
+from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
+from market.rules.clearing.candidates import Candidates, Nodes, Ways
+from market.rules.clearing.columns import microseconds
+from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
+from market.rules.clearing.paper_columns import PaperColumns
+from market.rules.clearing.pricing import (
+    co_product_line,
+    form_line,
+    logistics_line,
+    ratio_input,
+    strategic_project_lines,
+)
+from market.rules.clearing.readings import reading_of
+from market.rules.clearing.screening import Requirements, Supplies
+from market.rules.clearing.valuation import Terms, Valuation
+from market.rules.clearing.written import encoded
+from market.rules.match_terms import co_products_counted
+from market.rules.optimum.problem import Int64s
+
+HOLE: Final = "\x01"
+"""In place of a number among the inputs of a line: no text of an order holds a control character."""
+_HOLE_ENCODED: Final = b"\\u0001"
+_NO_CONTENT: Final = RecycledContent()
+
+
+class TradeLines(NamedTuple):
+    """A trade's waterfall, each line encoded, and what of it a contract takes over.
+
+    moved: of its lines, those that a final assay moves. co_products: what the buyer pays for them, encoded.
+    """
+
+    lines: tuple[bytes, ...]
+    moved: bytes
+    co_products: bytes
+
+
+def template_of(line: PriceTerm) -> bytes:
+    """For `%` with its amount, then what fills each hole, by the names of the inputs. Its own amount is 0."""
+    body = encoded(line)
+    assert body.count(_HOLE_ENCODED) == sum(value == HOLE for value in line.inputs.values())
+    head, found, tail = body.replace(b"%", b"%%").partition(b'"ueur_per_kg":0')
+    assert found
+    return b'%b"ueur_per_kg":%%d%b' % (head, tail.replace(_HOLE_ENCODED, b"%d"))
+
+
+class _Bought(NamedTuple):
+    """What a requirement pays by. bids: of co-products, those that the basis does not hold already.
+
+    The numbers are the same for equal bids and for equal penalties.
+    """
+
+    profile: SustainabilityProfile
+    penalties: tuple[PenaltyRule, ...]
+    penalties_number: int
+    bids: tuple[CoProductBid, ...]
+    bids_number: int
+
+
+class _CoProducts(NamedTuple):
+    """A line of co-products: its template, the analytes whose ratios fill it, and the bids of a contract."""
+
+    template: bytes
+    analytes: tuple[str, ...]
+    counted: bytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Told:
+    """The trades that are told, one entry each."""
+
+    pairs: Candidates
+    terms: Terms
+    supplies: list[SupplyOrder]
+    requirements: list[RequirementOrder]
+    bought: list[_Bought]
+    deliveries: Sequence[Delivery]
+
+
+class Waterfalls:
+    """Of the pairs of one horizon's orders."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        supplies: Supplies,
+        requirements: Requirements,
+        facts: MarketFacts,
+        assays: AssayColumns,
+        papers: PaperColumns,
+        known: Ways,
+        valuation: Valuation,
+    ) -> None:
+        self._nodes, self._supplies, self._requirements, self._facts = nodes, supplies, requirements, facts
+        self._assays, self._papers, self._ways, self._valuation = assays, papers, known, valuation
+        self._written: dict[Hashable, bytes] = {}
+        self._bought: dict[int, _Bought] = {}
+        self._numbers: dict[Hashable, int] = {}
+        self._co_products: dict[Hashable, _CoProducts] = {}
+
+    def of(
+        self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery], term_total: Int64s
+    ) -> list[TradeLines]:
+        """Of eligible pairs, an entry each. AssertionError where lines do not add up to the pair's T."""
+        pairs = self._pairs(node, requirement, deliveries)
+        terms = self._valuation.terms(pairs)
+        assert (terms.total == term_total).all()
+        told = _Told(
+            pairs=pairs,
+            terms=terms,
+            supplies=[self._supplies[place] for place in pairs.supply.tolist()],
+            requirements=[self._requirements[place] for place in requirement.tolist()],
+            bought=[self._bought_by(place) for place in requirement.tolist()],
+            deliveries=deliveries,
+        )
+        sustained = zip(
+            self._carbon(told),
+            self._recycled(told),
+            self._certificates(told),
+            self._origins(told),
+            self._rex(told),
+            self._clamps(told),
+            strict=True,
+        )
+        return [
+            TradeLines(
+                (form, co_product, *of_profile, *project, penalty, carried),
+                b"%b,%b" % (co_product, penalty),
+                counted,
+            )
+            for form, (co_product, counted), of_profile, project, penalty, carried in zip(
+                self._forms(told),
+                self._co_product_lines(told),
+                sustained,
+                self._strategic_projects(told),
+                self._penalties(told),
+                self._logistics(told),
+                strict=True,
+            )
+        ]
+
+    def _pairs(self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery]) -> Candidates:
+        supply, ways = self._nodes.supply[node], self._ways
+        width = len(self._requirements)
+        key = np.repeat(np.arange(len(ways.starts) - 1), np.diff(ways.starts))
+        wanted = ways.key_of_supply[supply] * width + requirement
+        # ways go by key, then requirement
+        way = np.searchsorted(key * width + ways.requirement, wanted)
+        until = [microseconds(delivery.papers_until) for delivery in deliveries]
+        return Candidates(node, supply, requirement, way, np.array(until, dtype=np.int64))
+
+    def _bought_by(self, place: int) -> _Bought:
+        found = self._bought.get(place)
+        if found is None:
+            order, elements = self._requirements[place], BASIS_ELEMENTS[self._facts.basis]
+            bids = tuple(bid for bid in order.terms.co_products if bid.analyte not in elements)
+            penalties, numbers = tuple(order.terms.penalties), self._numbers
+            found = self._bought[place] = _Bought(
+                profile_of(order, self._facts),
+                penalties,
+                numbers.setdefault(penalties, len(numbers)),
+                bids,
+                numbers.setdefault(bids, len(numbers)),
+            )
+        return found
+
+    def _line(self, key: Hashable, line: Callable[..., PriceTerm], *of: Any, **named: Any) -> bytes:
+        """`line` of these, encoded; the same for the same key, which begins with its kind."""
+        found = self._written.get(key)
+        if found is None:
+            found = self._written[key] = encoded(line(*of, **named))
+        return found
+
+    def _template(self, key: Hashable, line: Callable[..., PriceTerm], *of: Any, **named: Any) -> bytes:
+        """`_line` as a template."""
+        found = self._written.get(key)
+        if found is None:
+            found = self._written[key] = template_of(line(*of, **named))
+        return found
+
+    def _forms(self, told: _Told) -> Iterator[bytes]:
+        for ueur, supply in zip(told.terms.form.tolist(), told.supplies, strict=True):
+            form = supply.terms.form
+            yield self._line(("form", ueur, form), form_line, ueur, form)
+
+    def _logistics(self, told: _Told) -> Iterator[bytes]:
+        amounts = told.terms.logistics.tolist()
+        for ueur, supply, requirement in zip(amounts, told.supplies, told.requirements, strict=True):
+            country = supply.terms.place.country
+            row = carriage_row(supply.terms, requirement.terms)
+            yield self._line(("logistics", ueur, country, row), logistics_line, ueur, country, row)
+
+    def _co_product_lines(self, told: _Told) -> Iterator[tuple[bytes, bytes]]:
+        """With the bids of the contract, as the cut has counted them."""
+        names = sorted({bid.analyte for bought in told.bought for bid in bought.bids})
+        rows = np.array([self._assays.row[name] for name in names], dtype=np.int64)
+        places = np.ix_(rows, told.pairs.supply)
+        ratios = self._assays.ratio_ppb[places].T.tolist()
+        measured = (self._assays.low_ppb[places].T != NO_FIGURE).tolist()
+        amounts = told.terms.co_product.tolist()
+        for ueur, supply, bought, ratio, has in zip(
+            amounts, told.supplies, told.bought, ratios, measured, strict=True
+        ):
+            ratio_ppb = dict(zip(names, ratio, strict=True))
+            if not all(has) or INTEGER_MAX in ratio:
+                # the column has neither what is not measured nor what is larger
+                ratio_ppb = reading_of(supply.terms, self._facts.basis).ratio_ppb
+            known = self._co_product(bought, ratio_ppb)
+            yield known.template % (ueur, *[ratio_ppb[name] for name in known.analytes]), known.counted
+
+    def _co_product(self, bought: _Bought, ratio_ppb: Mapping[str, int]) -> _CoProducts:
+        key = (bought.bids_number, *[bid.analyte in ratio_ppb for bid in bought.bids])
+        found = self._co_products.get(key)
+        if found is None:
+            shown = {bid.analyte: HOLE for bid in bought.bids if bid.analyte in ratio_ppb}
+            line = co_product_line(0, bought.bids, shown, self._facts)
+            filled = sorted((ratio_input(name), name) for name in shown if ratio_input(name) in line.inputs)
+            found = self._co_products[key] = _CoProducts(
+                template_of(line),
+                tuple(name for _, name in filled),
+                encoded(tuple(co_products_counted([line]))),
+            )
+        return found
+
+    def _carbon(self, told: _Told) -> Iterator[bytes]:
+        rule_set, pairs = self._facts.rule_set, told.pairs
+        forms = {supply.terms.form for supply in told.supplies}
+        benchmarks = {form: benchmark_for(form, rule_set) for form in forms}
+        units = {benchmark.declared_unit for benchmark in benchmarks.values() if benchmark is not None}
+        kg = {unit: self._assays.per_basis_kg(unit) for unit in units}
+        counts = (self._papers.footprint[pairs.supply] >= pairs.papers_until).tolist()
+        amounts, places = told.terms.carbon.tolist(), pairs.supply.tolist()
+        for ueur, place, supply, bought, counted, delivery in zip(
+            amounts, places, told.supplies, told.bought, counts, told.deliveries, strict=True
+        ):
+            cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
+            ratio = None if benchmark is None else kg[benchmark.declared_unit][place]
+            if cents == 0 or benchmark is None or ratio is None:
+                yield self._line(("no carbon", cents), no_carbon_line, cents)
+                continue
+            footprint = supply.terms.footprint
+            defect = None if counted else footprint_defect(footprint, benchmark, delivery.papers_until)
+            effective = effective_g_ppb(footprint if counted else None, benchmark, rule_set)
+            numbers = [-(-effective // PPB), ratio[0] * PPB // ratio[1]]
+            stated: tuple[Hashable, ...] = ()
+            if footprint is not None:
+                stated = footprint.verified, footprint.standard
+                numbers.insert(0, footprint.g_co2e_per_kg)
+            yield self._template(
+                ("carbon", benchmark.form, cents, defect, stated),
+                carbon_line,
+                0,
+                cents,
+                benchmark,
+                footprint,
+                defect,
+                effective_g=HOLE,
+                kg_ppb=HOLE,
+                declared_g=HOLE,
+            ) % (ueur, *numbers)
+
+    def _recycled(self, told: _Told) -> Iterator[bytes]:
+        amounts, alone = told.terms.recycled.tolist(), told.terms.recycled_alone.tolist()
+        for ueur, by_itself, supply, bought in zip(amounts, alone, told.supplies, told.bought, strict=True):
+            content, profile = supply.terms.recycled or _NO_CONTENT, bought.profile
+            bids = profile.post_consumer_ueur_per_kg, profile.pre_consumer_ueur_per_kg
+            key = ("recycled", ueur, by_itself, content, *bids)
+            yield self._line(key, recycled_line, ueur, by_itself, content, *bids)
+
+    def _certificates(self, told: _Told) -> Iterator[bytes]:
+        pairs, facts = told.pairs, self._facts
+        held = {
+            scheme: (self._papers.certified[row, pairs.supply] >= pairs.papers_until).tolist()
+            for scheme, row in self._papers.row.items()
+        }
+        of_trade = zip(told.supplies, told.bought, told.deliveries, strict=True)
+        for place, (supply, bought, delivery) in enumerate(of_trade):
+            paid: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+            if any(held[bid.scheme][place] for bid in bought.profile.certificates if bid.scheme in held):
+                named = certificates_held(supply, facts, delivery)
+                paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
+            yield self._line(("certificates", paid), certificates_line, paid)
+
+    def _origins(self, told: _Told) -> Iterator[bytes]:
+        position = self._facts.inputs.concentrated_position
+        evidence = () if position is None else (f"input:{position}",)
+        for ueur, supply in zip(told.terms.origin.tolist(), told.supplies, strict=True):
+            steps = tuple(supply.terms.origin)
+            concentrated = concentrated_origins(supply, self._facts)
+            yield self._line(
+                ("origin", ueur, steps, concentrated), origin_line, ueur, steps, concentrated, evidence
+            )
+
+    def _rex(self, told: _Told) -> Iterator[bytes]:
+        amounts, alone = told.terms.rex.tolist(), told.terms.rex_alone.tolist()
+        for ueur, by_itself, supply, requirement in zip(
+            amounts, alone, told.supplies, told.requirements, strict=True
+        ):
+            route = requirement.terms.rex_route
+            offered = route in supply.terms.rex_routes
+            key = ("rex", ueur, by_itself, route, offered)
+            yield self._line(key, rex_line, ueur, by_itself, route, offered=offered)
+
+    def _clamps(self, told: _Told) -> Iterator[bytes]:
+        amounts, wanted = told.terms.sustainability.tolist(), told.terms.wanted.tolist()
+        for ueur, sum_ueur, bought in zip(amounts, wanted, told.bought, strict=True):
+            floor, cap = bought.profile.floor_ueur_per_kg, bought.profile.cap_ueur_per_kg
+            # lowered, as it is or raised: that decides on the reason
+            sign = (ueur > 0) - (ueur < 0)
+            holed = self._written.get(("clamp", sign, floor, cap))
+            if holed is None:
+                line = clamp_line(sign, HOLE, floor, cap)
+                holed = self._written["clamp", sign, floor, cap] = template_of(replace(line, ueur_per_kg=0))
+            yield holed % (ueur, sum_ueur)
+
+    def _strategic_projects(self, told: _Told) -> Iterator[tuple[bytes, ...]]:
+        for supply, requirement in zip(told.supplies, told.requirements, strict=True):
+            lines = strategic_project_lines(supply, requirement, self._facts)
+            yield tuple(map(encoded, lines))
+
+    def _penalties(self, told: _Told) -> Iterator[bytes]:
+        rows, high_ppb = self._assays.row, self._assays.high_ppb[:, told.pairs.supply].T.tolist()
+        for bought, high in zip(told.bought, high_ppb, strict=True):
+            of_analyte = {rule.analyte: high[rows[rule.analyte]] for rule in bought.penalties}
+            taken = tuple(penalty_steps(bought.penalties, of_analyte.__getitem__))
+            key = ("penalties", bought.penalties_number, taken)
+            yield self._line(key, penalties_line, bought.penalties, taken)
