@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 
 from market.rules.optimum.compiled import run
-from market.rules.optimum.levels import EDGE_KINDS, ORDER_KINDS, hold_edges, hold_orders
-from market.rules.optimum.problem import GUARD, Int32s, Int64s, Problem, Solution, exact_dot
+from market.rules.optimum.levels import ORDER_KINDS, hold_edges, hold_orders
+from market.rules.optimum.problem import (
+    GUARD,
+    LEVELS,
+    Int32s,
+    Int64s,
+    Problem,
+    Solution,
+    exact_dot,
+    fills_g,
+)
 from market.rules.optimum.transport_graph import has_cycle
 
 VIOLATIONS_PER_RULE_MAX = 100
+EDGES_AT_ONCE = 1 << 13
 DUALS = (
     ("seller_dual", "buyer_dual"),
     ("seller_dual_rank", "buyer_dual_rank"),
@@ -50,8 +60,10 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     if violations:
         return violations
     held = _held(problem, solution)
-    if held.edge_faults[-1]:
-        return list(_flow_out_of_range(problem, solution.flow, held.edge_faults[-1]))
+    if held.faults:
+        violations = list(_flow_out_of_range(problem, solution.flow))
+        if violations:
+            return violations
     for field, filled, capacity in (
         ("flow of supply", held.sold, problem.supply),
         ("flow of demand", held.bought, problem.demand),
@@ -60,7 +72,8 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
         violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
     for level, fields in enumerate(DUALS):
         duals = [getattr(solution, field) for field in fields]
-        violations += _level_edges(problem, solution, level, held)
+        if held.faults:
+            violations += _level_edges(problem, solution, level)
         for field, dual, faults in zip(fields, duals, held.order_faults, strict=True):
             violations += _level_orders(field, dual, faults[2 * level : 2 * level + 2])
         primal = exact_dot(held.flow, held.weights[level])
@@ -77,58 +90,70 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
 class _Held:
     """What one pass over edges and orders found: see `hold_edges`, `hold_orders`.
 
-    flow, weights: of the edges with flow, level by level. tied, free: edges tight, and orders of each side
-    with duals of 0, on every level. faults: edges and, side by side, orders, by kind.
+    flow, weights: of the edges with flow, level by level. tied: seller, buyer and grams of the edges tight
+    on every level. free: orders of each side with duals of 0 on every level. faults: whether any edge has
+    one; then nothing is tied. order_faults: orders by kind, side by side.
     """
 
     sold: Int64s
     bought: Int64s
     flow: Int64s
-    weights: tuple[Int64s, Int64s, Int64s]
-    tied: Int32s
+    weights: tuple[Int64s, ...]
+    tied: tuple[Int32s, Int32s, Int64s]
     free: tuple[Int32s, Int32s]
-    edge_faults: list[list[int]]
+    faults: bool
     order_faults: tuple[list[list[int]], list[list[int]]]
 
 
 def _held(problem: Problem, solution: Solution) -> _Held:
     edges, capacities = problem.edges, (_fixed(problem.supply), _fixed(problem.demand))
-    sold, bought = fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
-    traded, tied = (np.empty(edges, dtype=np.int32) for _ in range(2))
+    fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
     tiebreak = np.zeros(edges, dtype=np.int64) if problem.tiebreak is None else problem.tiebreak
-    priorities = problem.priorities
-    duals = [_fixed(np.concatenate([getattr(solution, pair[side]) for pair in DUALS])) for side in (0, 1)]
-    noted = _noted(EDGE_KINDS)
-    trades, ties = run(
+    sellers_first, buyers_first = problem.priorities
+    duals = [[getattr(solution, pair[side]) for pair in DUALS] for side in (0, 1)]
+    trading = np.count_nonzero(solution.flow)
+    trades = tuple(np.empty(trading, dtype=np.int64) for _ in range(1 + LEVELS))
+    ties = _scratch32(edges), _scratch32(edges), np.empty(edges, dtype=np.int64)
+    used, tied, faults = run(
         hold_edges,
         edges,
-        (_fixed(problem.seller), _fixed(problem.buyer)),
+        # unsigned: compiled, an index that may be below 0 is looked at once more
+        (_fixed(problem.seller).view(np.uint32), _fixed(problem.buyer).view(np.uint32)),
         capacities,
         _fixed(solution.flow),
-        tuple(map(_fixed, (problem.value, *priorities, tiebreak))),
-        tuple(duals),
+        tuple(map(_fixed, (problem.value, sellers_first, buyers_first, tiebreak))),
+        tuple(_fixed(np.concatenate([first, third])) for first, _, third in duals),
+        (_fixed(duals[0][1] - sellers_first), _fixed(buyers_first - duals[1][1])),
         fills,
-        (traded, tied),
-        noted,
+        trades,
+        ties,
+        (np.empty(EDGES_AT_ONCE, dtype=np.uint8), _scratch32(EDGES_AT_ONCE)),
     )
+    if faults or used < trading:
+        place = np.flatnonzero(solution.flow)
+        weights = (problem.weight(level, place) for level in range(LEVELS))
+        trades, fills, tied, faults = (solution.flow[place], *weights), fills_g(problem, solution.flow), 0, 1
     free, order_faults = [], []
-    for capacity, filled, dual in zip(capacities, fills, duals, strict=True):
-        listed, of_side = np.empty(len(filled), dtype=np.int32), _noted(ORDER_KINDS)
-        count = run(hold_orders, edges, capacity, _fixed(filled), dual, listed, of_side)
+    for capacity, filled, of_side in zip(capacities, fills, duals, strict=True):
+        listed, noted = _scratch32(len(filled)), _noted(ORDER_KINDS)
+        dual = _fixed(np.concatenate(of_side))
+        count = run(hold_orders, edges, capacity, _fixed(filled), dual, listed, noted)
         free.append(listed[:count])
-        order_faults.append(_by_kind(of_side))
-    used = traded[:trades]
-    priority = priorities[0][problem.seller[used]] + priorities[1][problem.buyer[used]]
+        order_faults.append(_by_kind(noted))
     return _Held(
-        sold=sold,
-        bought=bought,
-        flow=solution.flow[used],
-        weights=(problem.value[used], priority, tiebreak[used]),
-        tied=tied[:ties],
+        sold=fills[0],
+        bought=fills[1],
+        flow=trades[0],
+        weights=trades[1:],
+        tied=(ties[0][:tied], ties[1][:tied], ties[2][:tied]),
         free=(free[0], free[1]),
-        edge_faults=_by_kind(noted),
+        faults=bool(faults),
         order_faults=(order_faults[0], order_faults[1]),
     )
+
+
+def _scratch32(size: int) -> Int32s:
+    return np.empty(size, dtype=np.int32)
 
 
 _Noted = tuple[Int64s, Int64s]
@@ -154,14 +179,21 @@ def _fixed(array: Any) -> Any:
 
 def tied_edges(problem: Problem, solution: Solution) -> Int64s:
     """Edges tight on the first two levels: of all others no best flow uses any, whatever their tie-break."""
-    tied: Int64s | slice = slice(None)
-    for level, (seller_field, buyer_field) in enumerate(DUALS[:2]):
-        seller_dual, buyer_dual = getattr(solution, seller_field), getattr(solution, buyer_field)
-        reached = seller_dual[problem.seller[tied]] + buyer_dual[problem.buyer[tied]]
-        tight = reached == problem.weight(level, tied)
-        tied = np.flatnonzero(tight) if isinstance(tied, slice) else tied[tight]
-    assert not isinstance(tied, slice)
+    return _tight(problem, solution, 2)
+
+
+def _tight(problem: Problem, solution: Solution, levels: int) -> Int64s:
+    """Edges tight on the first `levels` levels, ascending."""
+    tied = np.arange(problem.edges)
+    for level in range(levels):
+        tied = tied[_reached(problem, solution, level, tied) == problem.weight(level, tied)]
     return tied
+
+
+def _reached(problem: Problem, solution: Solution, level: int, edges: Int64s) -> Int64s:
+    seller_dual, buyer_dual = (getattr(solution, field) for field in DUALS[level])
+    reached: Int64s = seller_dual[problem.seller[edges]] + buyer_dual[problem.buyer[edges]]
+    return reached
 
 
 def residual_cycle(tail: Int32s, head: Int32s, flow: Int64s, nodes: int, edges: int) -> bool:
@@ -191,10 +223,10 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
             yield Violation("shape", field, None, type(claim).__name__, kind.__name__)
 
 
-def _flow_out_of_range(problem: Problem, flow: Int64s, edges: list[int]) -> Iterator[Violation]:
-    for edge in edges:
-        most = min(int(problem.supply[problem.seller[edge]]), int(problem.demand[problem.buyer[edge]]))
-        required = "at least 0" if flow[edge] < 0 else f"at most {most}"
+def _flow_out_of_range(problem: Problem, flow: Int64s) -> Iterator[Violation]:
+    most = np.minimum(problem.supply[problem.seller], problem.demand[problem.buyer])
+    for edge in np.flatnonzero((flow < 0) | (flow > most))[:VIOLATIONS_PER_RULE_MAX].tolist():
+        required = "at least 0" if flow[edge] < 0 else f"at most {most[edge]}"
         yield Violation("range", "flow", edge, int(flow[edge]), required)
 
 
@@ -207,20 +239,16 @@ def _broken(
         yield Violation(rule, field, index, int(found[index]), wanted)
 
 
-def _level_edges(problem: Problem, solution: Solution, level: int, held: _Held) -> Iterator[Violation]:
-    seller_field, buyer_field = DUALS[level]
-    for rule, edges, required in (
-        ("dual_feasibility", held.edge_faults[2 * level], "at least {}"),
-        ("complementary_slackness", held.edge_faults[2 * level + 1], "{} where flow"),
+def _level_edges(problem: Problem, solution: Solution, level: int) -> Iterator[Violation]:
+    edges = _tight(problem, solution, level)
+    reached, weight = _reached(problem, solution, level, edges), problem.weight(level, edges)
+    for rule, broken, required in (
+        ("dual_feasibility", reached < weight, "at least {}"),
+        ("complementary_slackness", (reached > weight) & (solution.flow[edges] > 0), "{} where flow"),
     ):
-        if edges:
-            places = np.array(edges)
-            weights = problem.weight(level, places).tolist()
-            sums = getattr(solution, seller_field)[problem.seller[places]]
-            sums = sums + getattr(solution, buyer_field)[problem.buyer[places]]
-            for edge, found, weight in zip(edges, sums.tolist(), weights, strict=True):
-                field = f"{seller_field} + {buyer_field}"
-                yield Violation(rule, field, edge, found, required.format(weight))
+        for place in np.flatnonzero(broken)[:VIOLATIONS_PER_RULE_MAX].tolist():
+            wanted = required.format(int(weight[place]))
+            yield Violation(rule, " + ".join(DUALS[level]), int(edges[place]), int(reached[place]), wanted)
 
 
 def _level_orders(field: str, dual: Int64s, faults: list[list[int]]) -> Iterator[Violation]:
@@ -238,12 +266,13 @@ def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator
     sellers, root = len(held.sold), len(held.sold) + len(held.bought)
     sellers_free, buyers_free = held.free
     to_root, from_root = (np.full(len(free), root, dtype=np.int32) for free in held.free)
-    tail = np.concatenate([problem.seller[held.tied], sellers_free, from_root])
+    tied_seller, tied_buyer, tied_flow = held.tied
+    tail = np.concatenate([tied_seller, sellers_free, from_root])
     selling = np.int32(sellers)
-    head = np.concatenate([problem.buyer[held.tied] + selling, to_root, buyers_free + selling])
+    head = np.concatenate([tied_buyer + selling, to_root, buyers_free + selling])
     unsold = problem.supply[sellers_free] - held.sold[sellers_free]
     unbought = problem.demand[buyers_free] - held.bought[buyers_free]
-    flow = np.concatenate([solution.flow[held.tied], unsold, unbought])
+    flow = np.concatenate([tied_flow, unsold, unbought])
     unique = not residual_cycle(tail, head, flow, root + 1, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))

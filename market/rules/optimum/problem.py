@@ -182,16 +182,20 @@ def read_only(array: Integers) -> Integers:
 
 def exact_dot(left: Int64s, right: Int64s) -> int:
     """Sum of products, exact at any size: the wider factor is split until int64 holds each part's sum."""
-    if not len(left):
-        return 0
-    most_left, most_right = _most(left), _most(right)
+    return _dot(left, right, _most(left), _most(right)) if len(left) else 0
+
+
+def _dot(left: Int64s, right: Int64s, most_left: int, most_right: int) -> int:
+    """`most_…`: no entry is larger in size."""
     if most_left * most_right * len(left) < INT64_END:
         return int(left @ right)
     if most_left > most_right:
-        return exact_dot(right, left)
-    low_bits = (most_right.bit_length() + 1) // 2
-    low, high = right & ((1 << low_bits) - 1), right >> low_bits
-    return exact_dot(left, low) + (exact_dot(left, high) << low_bits)
+        return _dot(right, left, most_right, most_left)
+    bits = (most_right.bit_length() + 1) // 2
+    low, high = right & ((1 << bits) - 1), right >> bits
+    # the upper half of a negative number is rounded down
+    high_most = (most_right >> bits) + 1
+    return _dot(left, low, most_left, (1 << bits) - 1) + (_dot(left, high, most_left, high_most) << bits)
 
 
 def _most(numbers: Int64s) -> int:
