@@ -110,15 +110,16 @@ def exact_columns(
     packages: the most of each seller; grams_max: the most grams that are counted in packages of any.
     """
     ratios = [package.as_integer_ratio() for package in package_g]
-    largest = max(
-        (
-            max((count + 1) * over, (grams_max + 1) * under + over)
-            for count, (over, under) in zip(packages, ratios, strict=True)
-        ),
-        default=0,
-    )
-    columns = np.array(ratios, dtype=np.int64 if largest < GUARD else object).reshape(-1, 2)
-    return columns[:, 0].copy(), columns[:, 1].copy()
+    over, under = zip(*ratios, strict=True) if ratios else ((), ())
+    # of the largest of all, which hardly ever is too large
+    most = max((max(packages, default=0) + 1) * max(over, default=1), (grams_max + 1) * max(under, default=1))
+    if most + max(over, default=1) >= GUARD:
+        most = max(
+            max((count + 1) * each[0], (grams_max + 1) * each[1] + each[0])
+            for count, each in zip(packages, ratios, strict=True)
+        )
+    kind = np.int64 if most < GUARD else object
+    return np.array(over, dtype=kind), np.array(under, dtype=kind)
 
 
 def carried_g(packages: Sequence[int], package_g: Sequence[Fraction]) -> NDArray[Any]:

@@ -4,15 +4,70 @@ So the duals that prove the flow best prove the rounded one best too, for orders
 trades: see `market.rules.clearing.effective`.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from market.rules.optimum.problem import LEVELS, Int64s, Mask, Problem
-from market.rules.packages import Divisibility, spread_g
+from market.rules.optimum.compiled import inner, run, run_plain
+from market.rules.optimum.problem import LEVELS, Int32s, Int64s, Mask, Problem
+from market.rules.packages import Divisibility, exact_columns, spread_g
 
 TRIMS_MAX = 200
+
+Ints = Any
+
+
+@inner
+def _deal(
+    place: int,
+    within_g: int,
+    count_max: int,
+    ends: tuple[Ints, Ints],
+    package: tuple[Ints, Ints, Ints],
+    left: tuple[Ints, Ints],
+    given: tuple[Ints, Ints],
+) -> None:
+    """As many packages as fit, if those are more than trade already; none where that is too small a match."""
+    over, under, least = package
+    unsold, room_g = left
+    packages, grams = given
+    count = min(((within_g + 1) * under[place] - 1) // over[place], count_max)
+    if count > packages[place]:
+        if count < least[place]:
+            count = 0
+        carried = count * over[place] // under[place]
+        unsold[ends[0][place]] -= count - packages[place]
+        room_g[ends[1][place]] -= carried - grams[place]
+        packages[place] = count
+        grams[place] = carried
+
+
+def deal_packages(
+    first: Ints,
+    then: Ints,
+    flow: Ints,
+    ends: tuple[Ints, Ints],
+    package: tuple[Ints, Ints, Ints],
+    left: tuple[Ints, Ints],
+    given: tuple[Ints, Ints],
+) -> None:
+    """A kernel for `run`: see `_Left`, whose columns these are."""
+    seller, buyer = ends
+    unsold, room_g = left
+    packages, grams = given
+    for at in range(len(first)):
+        place = first[at]
+        room = room_g[buyer[place]]
+        _deal(place, min(flow[place], room), unsold[seller[place]], ends, package, left, given)
+    for at in range(len(first) + len(then)):
+        place = first[at] if at < len(first) else then[at - len(first)]
+        more = unsold[seller[place]]
+        room = room_g[buyer[place]]
+        if more > 0 and room > 0:
+            _deal(place, room + grams[place], packages[place] + more, ends, package, left, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,119 +108,135 @@ class Fills:
         return packages, grams
 
 
-def whole_packages(
-    posed: Problem,
-    demand: Int64s,
-    used: Int64s,
-    flow: Int64s,
-    terms: Divisibility,
-    ratios: Sequence[Ratio] = (),
-) -> Fills:
-    """Floor to packages and parcels, fill up what was left, hold buyers to their ratios, fill up again.
+class Rounding:
+    """How flows of a problem become trades. Its orders' packages and parcels are read once."""
 
-    used, flow: the edges with flow, and their grams. `demand` is what the buyers count with, no more than in
-    `posed`. Sellers with a least quantity come before the others: a buyer's last package is theirs. Filling
-    up goes by value, then time priority, then tie-break, and never beyond what a side has; buyers with ratios
-    are filled up only before they are held to them.
-    """
-    first = _best_first(posed, used)
-    edges = used[first]
-    left = _Left(posed, demand, terms, edges)
-    minimum = [terms.seller_minimum[seller] for seller in left.seller]
-    bound = [place for place, least in enumerate(minimum) if least > 0]
-    free = [place for place, least in enumerate(minimum) if least == 0]
-    flow_g: list[int] = flow[first].tolist()
-    for place in (*bound, *free):
-        left.floor(place, flow_g[place])
-    for group in (bound, free):
-        left.fill_up(group)
-    held: dict[int, list[Ratio]] = {}
-    for ratio in ratios:
-        held.setdefault(ratio.buyer_order, []).append(ratio)
-    own: dict[int, list[int]] = {order: [] for order in held}
-    if held:
-        for place in range(len(edges)):
-            if left.order(place) in held:
-                own[left.order(place)].append(place)
-    for order, kept in held.items():
-        _trim(left, kept, own[order])
-    left.fill_up(place for place in range(len(edges)) if not held or left.order(place) not in held)
-    left.spread(held.keys())
-    return Fills(edges, np.array(left.packages, dtype=np.int64), np.array(left.grams, dtype=np.int64))
+    def __init__(self, posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = ()) -> None:
+        self._posed, self._terms = posed, terms
+        self._parcel_g = np.array(terms.buyer_parcel_g, dtype=np.int64)
+        self._parcel = np.maximum(1, np.array(terms.seller_parcel, dtype=np.int64))
+        self._packages = np.array(terms.packages, dtype=np.int64)
+        self._is_bound = np.array(terms.seller_minimum, dtype=np.int64) > 0
+        grams_max = max(self._parcel_g.max(initial=0), posed.demand.max(initial=0))
+        counts = np.maximum(self._packages, self._parcel).tolist()
+        self._over, self._under = exact_columns(terms.package_g, counts, int(grams_max))
+        self._ratios: dict[int, list[Ratio]] = {}
+        for ratio in ratios:
+            self._ratios.setdefault(ratio.buyer_order, []).append(ratio)
+
+    def whole_packages(self, demand: Int64s, used: Int64s, flow: Int64s) -> Fills:
+        """Floor to packages and parcels, fill up what was left, hold buyers to their ratios, fill up again.
+
+        used, flow: the edges with flow, and their grams. `demand` is what the buyers count with, no more than
+        in the problem. Sellers with a least quantity come before the others: a buyer's last package is
+        theirs. Filling up goes by value, then time priority, then tie-break, and never beyond what a side
+        has; buyers with ratios are filled up only before they are held to them.
+        """
+        first = _best_first(self._posed, used)
+        edges = used[first]
+        left = self._left(demand, edges)
+        bound = self._is_bound[left.seller]
+        places = np.arange(len(edges))
+        by_bound = np.concatenate([places[bound], places[~bound]])
+        if self._ratios:
+            left.deal(by_bound, places[:0], flow[first])
+            again = self._held(left, edges.tolist())
+            left.deal(places[:0], np.array(again, dtype=np.int64), flow[first])
+        else:
+            left.deal(by_bound, places, flow[first])
+        self._spread(left)
+        return Fills(edges, left.packages, left.grams)
+
+    def _left(self, demand: Int64s, edges: Int64s) -> "_Left":
+        seller, buyer = self._posed.seller[edges], self._posed.buyer[edges]
+        over, under = self._over[seller], self._under[seller]
+        least = np.maximum(self._parcel[seller], -(-self._parcel_g[buyer] * under // over))
+        return _Left(
+            seller=seller,
+            buyer=buyer,
+            over=over,
+            under=under,
+            least=least,
+            unsold=self._packages.copy(),
+            room_g=demand.copy(),
+            packages=np.zeros(len(edges), dtype=np.int64),
+            grams=np.zeros(len(edges), dtype=np.int64),
+        )
+
+    def _held(self, left: "_Left", edges: list[int]) -> list[int]:
+        """Hold buyers to their ratios; the places of all others."""
+        orders = [self._terms.buyer_order[buyer] for buyer in left.buyer.tolist()]
+        own: dict[int, list[int]] = {order: [] for order in self._ratios}
+        for place, order in enumerate(orders):
+            if order in own:
+                own[order].append(place)
+        for order, kept in self._ratios.items():
+            _trim(left, kept, own[order], edges)
+        return [place for place, order in enumerate(orders) if order not in own]
+
+    def _spread(self, left: "_Left") -> None:
+        """Floors add up by largest remainder, where a buyer has room and no ratio that a gram could break."""
+        terms = self._terms
+        in_all = np.zeros((2, len(self._packages)), dtype=left.over.dtype)
+        np.add.at(in_all[0], left.seller, left.packages)
+        np.add.at(in_all[1], left.seller, left.grams)
+        missing = in_all[0] * self._over // self._under - in_all[1]
+        of_seller: dict[int, list[int]] = {}
+        for place in np.flatnonzero((left.packages > 0) & (missing[left.seller] > 0)).tolist():
+            of_seller.setdefault(int(left.seller[place]), []).append(place)
+        for seller, places in of_seller.items():
+            buyers = left.buyer[places].tolist()
+            held = [terms.buyer_order[buyer] in self._ratios for buyer in buyers]
+            rooms = left.room_g[buyers].tolist()
+            room_g = {
+                place: 0 if fixed else room for place, fixed, room in zip(places, held, rooms, strict=True)
+            }
+            counts = dict(zip(places, left.packages[places].tolist(), strict=True))
+            for place, grams in spread_g(counts, terms.package_g[seller], room_g).items():
+                left.room_g[left.buyer[place]] -= grams - left.grams[place]
+                left.grams[place] = grams
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class _Left:
     """What sellers have left in packages and buyers in grams, while packages are given along edges.
 
-    One entry a place of `edges`: edge, seller, buyer, the least packages of a match, over ÷ under the exact
-    grams of a package, and so far packages and the grams that many carry, rounded down.
+    unsold, room_g: of each seller and buyer. The rest has an entry a place, that is an edge: its ends, over ÷
+    under the exact grams of a package (int64, or Python's integers where those are too small), the least
+    packages of a match, and so far packages and the grams that many carry, rounded down.
     """
 
-    def __init__(self, posed: Problem, demand: Int64s, terms: Divisibility, edges: Int64s) -> None:
-        self.terms = terms
-        self.edge: list[int] = edges.tolist()
-        self.seller: list[int] = posed.seller[edges].tolist()
-        self.buyer: list[int] = posed.buyer[edges].tolist()
-        exact: dict[int, tuple[int, int]] = {
-            seller: terms.package_g[seller].as_integer_ratio() for seller in set(self.seller)
-        }
-        self.over: list[int] = [exact[seller][0] for seller in self.seller]
-        self.under: list[int] = [exact[seller][1] for seller in self.seller]
-        self.least = [
-            max(1, terms.seller_parcel[seller], -(-terms.buyer_parcel_g[buyer] * under // over))
-            for seller, buyer, over, under in zip(self.seller, self.buyer, self.over, self.under, strict=True)
-        ]
-        self.packages = [0] * len(self.edge)
-        self.grams = [0] * len(self.edge)
-        self.unsold = {seller: terms.packages[seller] for seller in self.seller}
-        self.room_g: dict[int, int] = dict(zip(self.buyer, demand[self.buyer].tolist(), strict=True))
+    seller: Int32s
+    buyer: Int32s
+    over: NDArray[Any]
+    under: NDArray[Any]
+    least: NDArray[Any]
+    unsold: Int64s
+    room_g: Int64s
+    packages: Int64s
+    grams: Int64s
 
-    def order(self, place: int) -> int:
-        return self.terms.buyer_order[self.buyer[place]]
+    def deal(self, first: Int64s, then: Int64s, flow: Int64s) -> None:
+        """Floor the flow of the first places and fill them up, then fill up the others, each in order."""
+        ends, package = (self.seller, self.buyer), (self.over, self.under, self.least)
+        left, given = (self.unsold, self.room_g), (self.packages, self.grams)
+        if self.over.dtype == np.int64:
+            run(deal_packages, len(flow), first, then, flow, ends, package, left, given)
+        else:
+            run_plain(deal_packages, first, then, flow, ends, package, left, given)
 
     def within(self, place: int, grams: int) -> int:
         """`packages_within` of the place's package."""
-        return ((grams + 1) * self.under[place] - 1) // self.over[place]
+        return ((grams + 1) * int(self.under[place]) - 1) // int(self.over[place])
 
     def give(self, place: int, count: int) -> None:
         """Let `count` packages trade, or none where that is too small a match."""
         if count < self.least[place]:
             count = 0
-        grams = count * self.over[place] // self.under[place]
+        grams = count * int(self.over[place]) // int(self.under[place])
         self.unsold[self.seller[place]] -= count - self.packages[place]
         self.room_g[self.buyer[place]] -= grams - self.grams[place]
         self.packages[place], self.grams[place] = count, grams
-
-    def floor(self, place: int, flow_g: int) -> None:
-        """Whole packages within the flow, as far as both sides have them left."""
-        within = self.within(place, min(flow_g, self.room_g[self.buyer[place]]))
-        self.give(place, min(within, self.unsold[self.seller[place]]))
-
-    def fill_up(self, places: Iterable[int]) -> None:
-        for place in places:
-            unsold, room_g = self.unsold[self.seller[place]], self.room_g[self.buyer[place]]
-            if unsold and room_g:
-                within = self.within(place, room_g + self.grams[place])
-                count = min(self.packages[place] + unsold, within)
-                if count > self.packages[place]:
-                    self.give(place, count)
-
-    def spread(self, held: Container[int]) -> None:
-        """Floors add up by largest remainder, where a buyer has room and no ratio that a gram could break."""
-        of_seller: dict[int, list[int]] = {}
-        for place, count in enumerate(self.packages):
-            if count:
-                of_seller.setdefault(self.seller[place], []).append(place)
-        for seller, places in of_seller.items():
-            if len(places) == 1:
-                continue
-            room_g = {
-                place: 0 if self.order(place) in held else self.room_g[self.buyer[place]] for place in places
-            }
-            counts = {place: self.packages[place] for place in places}
-            for place, grams in spread_g(counts, self.terms.package_g[seller], room_g).items():
-                self.room_g[self.buyer[place]] -= grams - self.grams[place]
-                self.grams[place] = grams
 
 
 def _best_first(posed: Problem, used: Int64s) -> Int64s:
@@ -173,28 +244,28 @@ def _best_first(posed: Problem, used: Int64s) -> Int64s:
     return np.lexsort((used, -tiebreak, -priority, -value))
 
 
-def _trim(left: _Left, ratios: Sequence[Ratio], places: Sequence[int]) -> None:
+def _trim(left: _Left, ratios: Sequence[Ratio], places: Sequence[int], edges: Sequence[int]) -> None:
     """Take packages from a buyer's edges until all its ratios hold; nothing at all holds every ratio.
 
     Each step takes from the edge that hurts the broken ratios most per gram, the least valuable first, as
     much as the worst broken of them needs.
     """
     for _ in range(TRIMS_MAX):
-        grams = {left.edge[place]: left.grams[place] for place in places if left.grams[place]}
+        grams = {edges[place]: int(left.grams[place]) for place in places if left.grams[place]}
         broken = [(ratio.excess(grams), ratio) for ratio in ratios]
         broken = [(excess, ratio) for excess, ratio in broken if excess < 0]
         if not broken:
             return
         excess, worst = min(broken, key=lambda entry: entry[0])
         hurting = [
-            place for place in places if left.grams[place] and worst.coefficient.get(left.edge[place], 0) < 0
+            place for place in places if left.grams[place] and worst.coefficient.get(edges[place], 0) < 0
         ]
         most = min(
             reversed(hurting),
-            key=lambda place: sum(ratio.coefficient.get(left.edge[place], 0) for _, ratio in broken),
+            key=lambda place: sum(ratio.coefficient.get(edges[place], 0) for _, ratio in broken),
         )
-        enough_g = -(excess // -worst.coefficient[left.edge[most]])
-        within = left.within(most, max(0, left.grams[most] - enough_g))
-        left.give(most, min(left.packages[most] - 1, within))
+        enough_g = -(excess // -worst.coefficient[edges[most]])
+        within = left.within(most, max(0, int(left.grams[most]) - enough_g))
+        left.give(most, min(int(left.packages[most]) - 1, within))
     for place in places:
         left.give(place, 0)

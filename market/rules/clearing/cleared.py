@@ -5,6 +5,7 @@ A solver finds a `Proof`, a certificate carries one; either way the same section
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from contracts.rules.price_terms import amount_cents
 from market.rules.clearing.columns import rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
-from market.rules.clearing.graph import BuyerNode, Edges, SellerNode, delivery_between
+from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
 from market.rules.clearing.posing import (
     Posed,
     Reasons,
@@ -61,8 +62,7 @@ class Proof:
         return dual_total(self.bounded, self.plain_dual)
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
 
     seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid;
@@ -172,7 +172,7 @@ def _trades(
     posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
 ) -> list[Trade]:
     """Both sides' price and amount are computed apart and have to be the same integers."""
-    found = []
+    found, deliveries = [], Deliveries(at)
     section, pairs = posed.section, posed.section.pairs
     traded = np.flatnonzero(flow)
     edge = left[traded]
@@ -196,7 +196,7 @@ def _trades(
                 buyer=buyer,
                 seller_index=seller_index,
                 buyer_index=buyer_index,
-                delivery=delivery_between(seller, buyer, at),
+                delivery=deliveries.between(seller, buyer),
                 term_total=term_total,
                 value=of_pair,
                 premium=added,

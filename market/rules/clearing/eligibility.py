@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -52,8 +53,7 @@ class MarketFacts:
     umpire: str | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """`tranche` of the supply, delivered within `period`; papers have to be valid until `papers_until`.
 
     That is the end of delivery; for a term order the end of its first contract year: papers get renewed.

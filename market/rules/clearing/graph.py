@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -39,8 +39,7 @@ Horizon = tuple[str, int] | None
 """None is spot; a term horizon is its index and start year."""
 
 
-@dataclass(frozen=True, slots=True)
-class SellerNode:
+class SellerNode(NamedTuple):
     order: SupplyOrder
     tranche: int
     capacity_g: int
@@ -48,8 +47,7 @@ class SellerNode:
     packed: Packed
 
 
-@dataclass(frozen=True, slots=True)
-class BuyerNode:
+class BuyerNode(NamedTuple):
     order: RequirementOrder
     capacity_g: int
     group: UUID
@@ -210,6 +208,23 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
         value=read_only(value[kept]),
         pair=kept.astype(np.int32),
     )
+
+
+class Deliveries:
+    """`delivery_between` at one cut, reckoned once for all pairs with the same windows."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._known: dict[tuple[object, ...], Delivery] = {}
+
+    def between(self, seller: SellerNode, buyer: BuyerNode) -> Delivery:
+        sold, bought = seller.order.terms, buyer.order.terms
+        windows = sold.tranches[seller.tranche].window if sold.term is None else sold.term, bought.window
+        key = (seller.tranche, *windows)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = delivery_between(seller, buyer, self._at)
+        return found
 
 
 def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -41,8 +41,7 @@ class BuyerNode(Protocol):
     def order(self) -> RequirementOrder: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A tranche in packages: exact grams of basis in one, whole ones in all, and grams that fill none."""
 
     package_g: Fraction

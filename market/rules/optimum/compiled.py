@@ -75,6 +75,11 @@ def run(kernel: Kernel, arcs: int, *arguments: Any) -> Any:
     if (arcs >= COMPILE_FROM_ARCS or kernel in _STARTED) and numba_allowed():
         _STARTED.add(kernel)
         return _compile(kernel)(*arguments)
+    return run_plain(kernel, *arguments)
+
+
+def run_plain(kernel: Kernel, *arguments: Any) -> Any:
+    """`run` in Python's integers, whatever their size."""
     plain = _to_lists(arguments)
     answer = kernel(*plain)
     _write_back(arguments, plain)
