@@ -7,12 +7,21 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from events.clearing_terms import ListedWaterfall, OrderDual, PriceTerm, TermKind, Waterfall, waterfall_of
+from events.clearing_terms import (
+    ListedWaterfall,
+    OrderDual,
+    Premium,
+    PriceTerm,
+    TermKind,
+    Waterfall,
+    waterfall_of,
+)
 from events.codec import BODY_BYTES_MAX
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from events.vocabulary import Tranche
+from events.vocabulary import Tranche, ValueChainStage
 from market.rules.clearing.clearing import clear
 from market.rules.clearing.evidence import (
+    PART_BYTES_HELD,
     PART_BYTES_MAX,
     Evidence,
     derived_id,
@@ -101,6 +110,31 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     assert len(parts) > 3
     assert {"spot-firm", "spot-all"} == {part.section for part in parts}
     assert max(map(len, bodies)) < PART_BYTES_MAX + 1_000 < BODY_BYTES_MAX
+
+
+def test_premiums_of_many_limits_do_not_swell_a_part_beyond_a_record() -> None:
+    """400 trades under a dozen binding limits; what 512 KiB can hold is split as without premiums."""
+    lines = [encoded(term) for term in fall(1).terms]
+    stages: tuple[ValueChainStage, ...] = ("extraction", "processing", "recycling", "manufacturing")
+    premiums = tuple(
+        Premium(limit="third_country_max", stage=stage, country=country, ueur_per_kg=-(10**11))
+        for stage in stages
+        for country in ("CN", "MM", "VN")
+    )
+    found = {}
+    for told in ((), premiums[:2], premiums):
+        evidence = Evidence(MARKET, PLAN, 1)
+        evidence.begin("spot-firm")
+        for index in range(400):
+            of = msgspec.structs.replace(fall(10**11 - index), premiums=told)
+            evidence.add_waterfall(listed(of, evidence.lines(lines, told)))
+        bodies = list(evidence.parts())
+        counts = [len(msgspec.json.decode(body, type=ClearingEvidence).waterfalls) for body in bodies]
+        found[len(told)] = counts, max(map(len, bodies))
+    assert [400] == found[0][0] == found[2][0]
+    counts, largest = found[12]
+    assert (400, 2) == (sum(counts), len(counts))
+    assert PART_BYTES_MAX < largest < PART_BYTES_HELD + 1_000 < BODY_BYTES_MAX - 1_000
 
 
 def test_a_section_without_orders_leaves_no_part() -> None:

@@ -8,13 +8,15 @@ import numpy as np
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from events.clearing_terms import ListedWaterfall
+from events.clearing_terms import ListedWaterfall, Premium
 from market.rules.clearing.graph import Edges, Section
 from market.rules.clearing.written import encoded
 
 PART_BYTES_MAX = 400 * 1024
 LISTED_BYTES_MAX = 1_000
-"""Of a waterfall without its lines; it has a dozen of them."""
+"""Of a waterfall without its lines and premiums; it has a dozen lines."""
+PART_BYTES_HELD = 510 * 1024
+"""What a part may truly hold: with its other members and its envelope it is a body below 512 KiB."""
 EDGES_HASHED_AT_ONCE = 1 << 15
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 UUID_UNSTAMPED = ~((0xF << 76) | (0b11 << 62))
@@ -90,6 +92,8 @@ def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, by
 class Evidence:
     """What a round tells, entry by entry, in parts of PART_BYTES_MAX, each of one section.
 
+    Premiums do not count towards that, so that rounds of before verify; only where with them a part would
+    hold more than PART_BYTES_HELD, which no record could, does another one begin earlier.
     Entries are kept encoded: of a large round they take half of what they do as objects.
     """
 
@@ -103,9 +107,10 @@ class Evidence:
         self._cut()
         self._section = section
 
-    def lines(self, lines: Sequence[bytes]) -> tuple[int, ...]:
-        """Where in its part each line of the waterfall stands that is added next."""
-        self._make_room(LISTED_BYTES_MAX + sum(map(len, lines)) + len(lines))
+    def lines(self, lines: Sequence[bytes], premiums: Sequence[Premium] = ()) -> tuple[int, ...]:
+        """Where in its part each line of the waterfall stands that is added next, with these premiums."""
+        size = LISTED_BYTES_MAX + sum(map(len, lines)) + len(lines)
+        self._make_room(size, size + len(encoded(premiums)) if premiums else size)
         return self._part.places(lines)
 
     def add_waterfall(self, listed: ListedWaterfall) -> None:
@@ -116,7 +121,7 @@ class Evidence:
         """Encoded duals, quotas or multipliers of the section."""
         for entry in entries:
             size = len(entry) + 1
-            self._make_room(size)
+            self._make_room(size, size)
             self._part.add(name, entry, size)
 
     def parts(self) -> Iterator[bytes]:
@@ -133,8 +138,9 @@ class Evidence:
             )
             yield encoded(replace(part, **members))
 
-    def _make_room(self, size: int) -> None:
-        if self._part.size and self._part.size + size > PART_BYTES_MAX:
+    def _make_room(self, size: int, held: int) -> None:
+        part = self._part
+        if part.size and (part.size + size > PART_BYTES_MAX or part.held + held > PART_BYTES_HELD):
             self._cut()
 
     def _cut(self) -> None:
@@ -160,8 +166,10 @@ class _EncodedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Part:
+    """`size`: what counts of its entries; `held`: their bytes."""
+
     def __init__(self) -> None:
-        self.size = 0
+        self.size = self.held = 0
         self._members: dict[str, list[bytes]] = {}
         self._places: dict[bytes, int] = {}
 
@@ -171,6 +179,7 @@ class _Part:
     def add(self, name: str, entry: bytes, size: int) -> None:
         self._members.setdefault(name, []).append(entry)
         self.size += size
+        self.held += len(entry) + 1
 
     def places(self, lines: Sequence[bytes]) -> tuple[int, ...]:
         """Of these lines; those that are new are listed."""

@@ -113,7 +113,7 @@ def _matches(
     ids = DerivedIds(of.planned.plan, f"match/{section.name}")
     of_trade = zip(section.trades, section.premiums, section.lines, section.ends, strict=True)
     for trade, premiums, waterfall, ends in of_trade:
-        evidence.add_waterfall(_listed(trade, premiums, evidence.lines(waterfall.lines)))
+        evidence.add_waterfall(_listed(trade, premiums, evidence.lines(waterfall.lines, premiums)))
         fact = _struck(of, section.name, trade, next(products), ids.of(ends))
         match = str(fact.match)
         struck = struck_events.draft(encoded(fact), match, ends)
