@@ -22,7 +22,7 @@ from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, Sustain
 from events.vocabulary import OriginStep, TermHorizon, Tranche
 from market.rules.assignment import Problem, price_bounds, solve
 from market.rules.book import Books, fold
-from market.rules.clearing import posing, stages
+from market.rules.clearing import posing, round_events, stages
 from market.rules.clearing.clearing import ALGORITHM, clear, conclude
 from market.rules.clearing.prices import Anchor, components, surpluses
 from market.rules.clearing.round_events import drafts
@@ -468,6 +468,15 @@ def test_drafts_are_those_of_the_clearing() -> None:
     plan = lane.plan()
     cleared = clear(lane.book, plan)
     assert tuple(drafts(cleared.round, cleared.sections)) == conclude(lane.book, plan)
+
+
+def test_a_round_of_more_sections_than_a_record_holds_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each index and start year is two sections, whether or not somebody trades in them."""
+    monkeypatch.setattr(round_events, "RESULTS_BYTES_MAX", 500)
+    events = market("seller", "buyer").round()
+    (told,) = facts_of_type(events, ClearingAbandoned)
+    assert [told] == [event.data for event in events]
+    assert ("too_many_sections", "2 sections are more than a record holds.") == (told.code, told.reason)
 
 
 def test_an_empty_market_completes_its_round() -> None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 from uuid import UUID
 
 from msgspec import UNSET
 
 from contracts.rules.price_terms import round_half_even
-from events.clearing_terms import ListedWaterfall, OrderDual, Premium, SectionResult
+from events.clearing_terms import ListedWaterfall, Premium, SectionResult
 from events.envelope import Draft, Fact, Recorded
 from events.market_events import (
     ClearingCompleted,
@@ -18,9 +17,7 @@ from events.market_events import (
     MatchConfirmed,
     MatchStruck,
 )
-from events.vocabulary import Side
-from market.rules.clearing.cleared import ClearedSection, Trade, dual_total
-from market.rules.clearing.columns import int64s, rows
+from market.rules.clearing.cleared import ClearedSection, Trade
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.evidence import (
     DerivedIds,
@@ -31,44 +28,17 @@ from market.rules.clearing.evidence import (
     fact_sha256,
     root_sha256,
 )
-from market.rules.clearing.graph import BuyerNode, SellerNode
-from market.rules.clearing.prices import forgone
-from market.rules.clearing.quota_record import (
-    buyers_duals,
-    multipliers,
-    premium_lines,
-    quota_duals,
-    removed_orders,
-)
-from market.rules.clearing.rounds import Round
+from market.rules.clearing.rounds import ClearingImpossible, Round
+from market.rules.clearing.told_sections import ToldSection, product_grams, told_section
 from market.rules.clearing.waterfalls import TradeLines
 from market.rules.clearing.written import WrittenDraft, encoded, read
 from market.rules.match_terms import match_terms
-from market.rules.optimum.problem import Int64s, fills_g
 from market.rules.orders.forecast_supply import mark_of
-from market.rules.packages import UNPACKED
-from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
+RESULTS_BYTES_MAX: Final = 490 * 1024
+"""Of what is told of sections: hashes of three hundred parts find room beside them in a body of 512 KiB."""
 _NO_TERMS: Final = b'"terms":[]'
 _NO_CO_PRODUCTS: Final = b'"co_products":[]'
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Told:
-    """What a round tells of a section: its pairs and problems need not stand in memory any longer.
-
-    premiums, lines, ends (`pair_bytes`): of each trade. The duals, quotas and multipliers are encoded.
-    """
-
-    name: str
-    trades: tuple[Trade, ...]
-    premiums: tuple[tuple[Premium, ...], ...]
-    lines: Sequence[TradeLines]
-    ends: Sequence[bytes]
-    duals: list[bytes]
-    quotas: list[bytes]
-    multipliers: list[bytes]
-    result: SectionResult
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
@@ -79,11 +49,17 @@ def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
 def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[WrittenDraft]:
     """Matches section by section with their confirmations, then evidence, then ClearingCompleted.
 
-    All sections are taken before the first draft; a draft is made when it is asked for.
+    All sections are taken before the first draft; a draft is made when it is asked for. ClearingImpossible
+    for more sections than the completed round could list.
     """
     planned = of.planned
     # holds on to no section while the next one is cleared
-    told = tuple(map(_told, sections))
+    told = tuple(map(told_section, sections))
+    results = [section.result for section in told]
+    if len(encoded(results)) > RESULTS_BYTES_MAX:
+        raise ClearingImpossible(
+            "too_many_sections", f"Its {len(told)} sections are more than a record holds."
+        )
     products = iter(product_grams(told))
     evidence = Evidence(planned.market, planned.plan, planned.round)
     totals = _Totals()
@@ -101,12 +77,16 @@ def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Wr
         draft = parts.draft(body, str(planned.plan), number.to_bytes(4, "big"))
         hashes.append(fact_sha256(body, draft.salt or "").hex())
         yield draft
-    completed = _completed(of, [section.result for section in told], totals, hashes)
+    completed = _completed(of, results, totals, hashes)
     yield _Events(of.plan, "completed", ClearingCompleted.TYPE).draft(encoded(completed), str(planned.plan))
 
 
 def _matches(
-    of: Round, section: _Told, products: Iterator[tuple[int, int]], evidence: Evidence, totals: "_Totals"
+    of: Round,
+    section: ToldSection,
+    products: Iterator[tuple[int, int]],
+    evidence: Evidence,
+    totals: "_Totals",
 ) -> Iterator[WrittenDraft]:
     struck_events = _Events(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
     confirmed_events = _Events(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
@@ -148,51 +128,6 @@ class _Events:
         )
 
 
-def _told(cleared: ClearedSection) -> _Told:
-    duals, quotas = order_duals(cleared)
-    return _Told(
-        name=cleared.name,
-        trades=cleared.trades,
-        premiums=tuple(premium_lines(cleared)),
-        lines=_lines(cleared),
-        ends=_ends(cleared),
-        duals=[encoded(dual) for dual in duals],
-        quotas=[encoded(quota) for quota in quotas],
-        multipliers=[encoded(multiplier) for multiplier in multipliers(cleared)],
-        result=section_result(cleared),
-    )
-
-
-def _traded(cleared: ClearedSection) -> tuple[Int64s, Int64s]:
-    """Both ends of each trade, in the section."""
-    trades = cleared.trades
-    return (
-        int64s((trade.seller_index for trade in trades), len(trades)),
-        int64s((trade.buyer_index for trade in trades), len(trades)),
-    )
-
-
-def _lines(cleared: ClearedSection) -> Sequence[TradeLines]:
-    section, trades = cleared.posed.section, cleared.trades
-    if not trades:
-        return ()
-    seller, buyer = _traded(cleared)
-    assert section.waterfalls is not None
-    return section.waterfalls.of(
-        section.seller_place[seller],
-        section.buyer_place[buyer],
-        [trade.delivery for trade in trades],
-        int64s((trade.term_total for trade in trades), len(trades)),
-    )
-
-
-def _ends(cleared: ClearedSection) -> Sequence[bytes]:
-    """`pair_bytes` of each trade, joined."""
-    section, (seller, buyer) = cleared.posed.section, _traded(cleared)
-    sellers, buyers = section.seller_key[seller].tolist(), section.buyer_key[buyer].tolist()
-    return [sold + bought for sold, bought in zip(sellers, buyers, strict=True)]
-
-
 @dataclass(slots=True)
 class _Totals:
     """Of the matches so far. What buyers pay and sellers receive are reckoned apart and have to agree."""
@@ -209,29 +144,6 @@ class _Totals:
         self.received_cents += trade.received_cents
         self.amount_cents += fact.amount_cents_eur
         self.hashes.append(fact_sha256(struck.data, struck.salt or ""))
-
-
-def product_grams(told: Iterable[_Told]) -> list[tuple[int, int]]:
-    """Wet and dry product of each trade, section by section.
-
-    Whole packages; what is not packed adds up over a lot's trades.
-    """
-    of_lot: dict[tuple[UUID, bool], list[tuple[int, Trade]]] = {}
-    trades = (trade for section in told for trade in section.trades)
-    for place, trade in enumerate(trades):
-        lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
-        of_lot.setdefault(lot, []).append((place, trade))
-    found: dict[int, tuple[int, int]] = {}
-    for (_, unpacked), entries in of_lot.items():
-        terms = entries[0][1].seller.order.terms
-        if unpacked:
-            grams = [trade.quantity_g for _, trade in entries]
-            wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
-        else:
-            wet = tuple(trade.packages * terms.packaging.package_wet_g for _, trade in entries)
-        dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
-        found |= {place: (wet[index], dry[index]) for index, (place, _) in enumerate(entries)}
-    return [found[place] for place in range(len(found))]
 
 
 def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
@@ -253,74 +165,6 @@ def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...])
         buyer_surplus_ueur_per_kg=trade.buyer_surplus,
         price_ueur_per_kg=trade.price_ueur_per_kg,
         premiums=premiums,
-    )
-
-
-def order_duals(cleared: ClearedSection) -> tuple[Iterator[OrderDual], tuple[OrderDual, ...]]:
-    """Every order of the section: sellers, then buyers, as the section has them; and every quota."""
-    sellers, buyers = _side_duals(cleared, "seller"), tuple(_side_duals(cleared, "buyer"))
-    return chain(sellers, buyers_duals(cleared, buyers)), quota_duals(cleared, buyers)
-
-
-def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
-    section, proof, solution = cleared.posed.section, cleared.proof, cleared.solution
-    bounds, chosen, at = cleared.bounds, cleared.surpluses, 0 if side == "seller" else 1
-    nodes: Sequence[SellerNode | BuyerNode] = (section.sellers, section.buyers)[at]
-    node_of = slice(None) if cleared.quotas is None or at == 0 else cleared.quotas.split.buyer
-    columns = (
-        (section.supply, section.demand)[at],
-        fills_g(cleared.problem, solution.flow)[at],
-        (chosen.seller, chosen.buyer)[at],
-        (bounds.seller_low, bounds.buyer_low)[at],
-        (bounds.seller_high, bounds.buyer_high)[at],
-        (solution.seller_dual, solution.buyer_dual)[at],
-        (solution.seller_dual_rank, solution.buyer_dual_rank)[at],
-        (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at],
-        *(dual[at][node_of] for dual in (proof.relaxed_dual, proof.plain_dual)),
-        forgone(proof.relaxed, chosen, proof.removed)[at],
-    )
-    for index, (node, row) in enumerate(zip(nodes, rows(columns), strict=True)):
-        capacity, filled, surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed, plain, lost = row
-        reason = proof.removed[at].get(index) or proof.cut[at].get(index) or cleared.held[at].get(index)
-        yield OrderDual(
-            order=node.order.order,
-            tranche=node.tranche if isinstance(node, SellerNode) else 0,
-            side=side,
-            capacity_g=capacity,
-            filled_g=filled,
-            surplus_ueur_per_kg=surplus,
-            low_ueur_per_kg=low,
-            high_ueur_per_kg=high,
-            rank_dual=str(rank_dual),
-            tiebreak_dual=str(tiebreak_dual),
-            marginal=0 < filled < capacity,
-            effective_g=filled if reason else capacity,
-            effective_reason=reason,
-            dual_ueur_per_kg=dual,
-            relaxed_dual_ueur_per_kg=relaxed,
-            plain_dual_ueur_per_kg=plain,
-            forgone_ueur_per_kg=lost if reason else None,
-        )
-
-
-def section_result(cleared: ClearedSection) -> SectionResult:
-    proof, chosen = cleared.proof, cleared.surpluses
-    welfare, bound = cleared.welfare, proof.relaxed_bound
-    assert welfare <= bound
-    return SectionResult(
-        section=cleared.name,
-        edge_count=len(cleared.whole.edges.value),
-        edges_hash=cleared.edges_sha256,
-        welfare=str(welfare),
-        dual_bound=str(dual_total(cleared.problem, (chosen.seller, chosen.buyer))),
-        welfare_without_sustainability=str(proof.plain_bound),
-        traded_basis_g=str(sum(trade.quantity_g for trade in cleared.trades)),
-        unique=cleared.solution.unique,
-        tries=proof.tries,
-        trades=len(cleared.trades),
-        relaxed_bound=str(bound),
-        gap=str(bound - welfare),
-        removed_orders=removed_orders(cleared),
     )
 
 
