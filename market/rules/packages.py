@@ -7,7 +7,6 @@ that many, rounded down.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 import numpy as np
@@ -171,7 +170,8 @@ def _problems(terms: Divisibility) -> Iterator[str]:
             yield f"entries differ in number: {lengths}"
         for name in names:
             least = 1 if name in {"package_g", "packages"} else 0
-            if min(map(floor, getattr(terms, name)), default=least) < least:
+            # of a fraction its numerator tells, and costs a tenth
+            if any(entry.numerator < least * entry.denominator for entry in getattr(terms, name)):
                 yield f"{name} must be at least {least}"
     for order, minimum in (("seller_order", "seller_minimum"), ("buyer_order", "buyer_minimum_g")):
         stated = set(zip(getattr(terms, order), getattr(terms, minimum), strict=False))

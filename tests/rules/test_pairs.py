@@ -513,7 +513,7 @@ def edges_of(of: HorizonBook, at: datetime) -> dict[tuple[Any, ...], list[Any]]:
     if rows:
         assert of.waterfalls is not None
         nodes = pairs.seller.astype(np.int64), pairs.buyer.astype(np.int64)
-        lines = of.waterfalls.of(*nodes, delivered, pairs.term_total)
+        lines = list(of.waterfalls.of(*nodes, delivered, pairs.term_total))
     return {
         (seller.order.order, seller.tranche, buyer.order.order): [*money, waterfall]
         for (seller, buyer), (_, _, *money), waterfall in zip(ends, rows, lines, strict=True)

@@ -20,6 +20,7 @@ from events.vocabulary import (
 from market.rules.clearing.columns import BEYOND, int64s
 from market.rules.clearing.eligibility import carries_treo
 from market.rules.clearing.exact_floors import Ratio
+from market.rules.optimum.problem import Int64s
 from market.rules.quantities import kg_per_basis_kg, purity_ppb
 
 NO_FIGURE = -1
@@ -63,30 +64,32 @@ class AssayColumns:
                 for low, kg in zip(least, dry_kg, strict=True)
             ]
 
-    def per_basis_kg(self, per: Denominator) -> list[Ratio | None]:
-        """`kg_per_basis_kg` of every supply."""
-        elements, terms = BASIS_ELEMENTS[self._basis], self._terms
+    def per_basis_kg(self, per: Denominator, places: Int64s | None = None) -> list[Ratio | None]:
+        """`kg_per_basis_kg` of every supply, or of those at `places`."""
+        if places is None:
+            places = np.arange(len(self._terms))
+        elements, terms = BASIS_ELEMENTS[self._basis], [self._terms[place] for place in places.tolist()]
         if not elements or per == "element":
             return [kg_per_basis_kg(per, self._basis, each.moisture_ppb, each.composition) for each in terms]
-        metal = [sum(of_supply) for of_supply in self._metal.T.tolist()]
+        metals, treo = self._metal[:, places].T.tolist(), self._treo[places]
+        metal = [sum(of_supply) for of_supply in metals]
         if per == "oxide":
             found: list[Ratio | None] = [
-                (sum(map(int.__mul__, metals, oxides)) * PPB, total * self._oxide_scale) if total else None
-                for metals, oxides, total in zip(
-                    self._metal.T.tolist(), self._oxides.T.tolist(), metal, strict=True
-                )
+                (sum(map(int.__mul__, each, oxides)) * PPB, total * self._oxide_scale) if total else None
+                for each, oxides, total in zip(metals, self._oxides[:, places].T.tolist(), metal, strict=True)
             ]
         else:
-            scale = np.where(self._dry, PPB - self._moisture, PPB).tolist()
-            mass = [PPB] * len(terms) if per == "wet" else (PPB - self._moisture).tolist()
+            of_dry = PPB - self._moisture[places]
+            scale = np.where(self._dry[places], of_dry, PPB).tolist()
+            mass = [PPB] * len(terms) if per == "wet" else of_dry.tolist()
             found = [
                 (PPB**2 * of_mass, total * of_scale) if total else None
                 for of_mass, total, of_scale in zip(mass, metal, scale, strict=True)
             ]
         # a share of TREO has one factor more than an int64 holds
-        for supply in np.flatnonzero(self._treo != PPB).tolist():
-            each = terms[supply]
-            found[supply] = kg_per_basis_kg(per, self._basis, each.moisture_ppb, each.composition)
+        for place in np.flatnonzero(treo != PPB).tolist():
+            of_treo = terms[place]
+            found[place] = kg_per_basis_kg(per, self._basis, of_treo.moisture_ppb, of_treo.composition)
         return found
 
     def _read(self, elements: tuple[str, ...]) -> None:

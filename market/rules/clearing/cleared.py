@@ -26,7 +26,7 @@ from market.rules.clearing.posing import (
 from market.rules.clearing.prices import Surpluses, surpluses
 from market.rules.clearing.quota_sections import Quotas
 from market.rules.optimum.bounds import price_bounds
-from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, exact_dot
+from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, exact_dot, used_edges
 from market.rules.packages import packages_within
 
 
@@ -174,7 +174,7 @@ def _trades(
     """Both sides' price and amount are computed apart and have to be the same integers."""
     found, deliveries = [], Deliveries(at)
     section, pairs = posed.section, posed.section.pairs
-    traded = np.flatnonzero(flow)
+    traded = used_edges(flow)
     edge = left[traded]
     pair, seller_of, buyer_of = worth.pair[edge], worth.seller[edge], worth.buyer[edge]
     value = pairs.value[pair]

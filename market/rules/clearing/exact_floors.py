@@ -5,7 +5,7 @@ binary grid as fine as int64 allows: where both ends of the sum have the same fl
 few entries where they differ are computed in Python integers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import lcm
 
 import numpy as np
@@ -21,11 +21,17 @@ Ratio = tuple[int, int]
 class FloorSums:
     """For each of n orders up to k fractions; `floors` multiplies them by factors, adds, rounds down.
 
-    factor_max: no factor's size exceeds it.
+    factor_max: no factor's size exceeds it. again: an order's fractions once more, by its place, where they
+    need not be kept.
     """
 
-    def __init__(self, ratios: Sequence[Sequence[Ratio]], factor_max: int) -> None:
-        self._ratios = ratios
+    def __init__(
+        self,
+        ratios: Sequence[Sequence[Ratio]],
+        factor_max: int,
+        again: Callable[[int], Sequence[Ratio]] | None = None,
+    ) -> None:
+        self._again = again or ratios.__getitem__
         self._slots = max(map(len, ratios), default=0)
         self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
         if self._slots == 1:
@@ -90,7 +96,7 @@ class FloorSums:
 
     def _exact(self, factors: Sequence[int], order: int) -> int:
         total, scale = 0, 1
-        for factor, (numerator, denominator) in zip(factors, self._ratios[order], strict=False):
+        for factor, (numerator, denominator) in zip(factors, self._again(order), strict=False):
             total = total * denominator + factor * numerator * scale
             scale *= denominator
         return max(-FLOOR_MAX, min(total // scale, FLOOR_MAX))

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from market.rules.optimum.check import VIOLATIONS_PER_RULE_MAX, Violation
-from market.rules.optimum.problem import Int64s, Problem
+from market.rules.optimum.problem import Int64s, Problem, used_edges
 from market.rules.packages import Divisibility, least_packages, packages_g, packages_within
 
 
@@ -25,7 +23,7 @@ class _Trades:
 
     def __init__(self, problem: Problem, flow: Int64s, terms: Divisibility) -> None:
         self.terms = terms
-        self.edges: list[int] = np.flatnonzero(flow).tolist()
+        self.edges: list[int] = used_edges(flow).tolist()
         ends = problem.seller[self.edges].tolist(), problem.buyer[self.edges].tolist()
         self.seller: dict[int, int] = dict(zip(self.edges, ends[0], strict=True))
         self.buyer: dict[int, int] = dict(zip(self.edges, ends[1], strict=True))

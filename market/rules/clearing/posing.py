@@ -257,5 +257,5 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
 
 
 def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
-    digests = b"".join(blake2b(head + key.tobytes()).digest()[:8] for key in keys)
+    digests = b"".join(blake2b(head + key).digest()[:8] for key in keys.tolist())
     return np.frombuffer(digests, ">u8").astype(np.uint64)

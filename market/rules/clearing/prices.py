@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from market.rules.optimum import components as assignment_components
-from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, added_up, exact_dot
+from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, exact_dot, fills_g
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,11 @@ def surpluses(problem: Problem, solution: Solution, bounds: Bounds, anchor: Anch
     seller = (bounds.seller_low + bounds.seller_high) // 2
     buyer = -((-bounds.buyer_low - bounds.buyer_high) // 2)
     if anchor.ueur_per_kg is not None:
+        sold, _ = fills_g(problem, solution.flow)
         for sellers, buyers in components(problem):
             if not _is_thin(sellers, buyers, anchor):
                 continue
-            alpha = _alpha(sellers, problem, solution, bounds, anchor)
+            alpha = _alpha(sellers, sold, bounds, anchor)
             for index in sellers:
                 seller[index] = max(bounds.seller_high[index] - alpha, bounds.seller_low[index])
             for index in buyers:
@@ -92,11 +93,8 @@ def _is_thin(sellers: Sequence[int], buyers: Sequence[int], anchor: Anchor) -> b
     return min(len(seller_groups), len(buyer_groups)) < anchor.groups_min
 
 
-def _alpha(
-    sellers: Sequence[int], problem: Problem, solution: Solution, bounds: Bounds, anchor: Anchor
-) -> int:
+def _alpha(sellers: Sequence[int], sold: Int64s, bounds: Bounds, anchor: Anchor) -> int:
     """The least α whose volume-weighted price is nearest the reference; prices fall as α grows."""
-    sold = added_up(problem.seller, solution.flow, len(problem.supply))
     trading = [index for index in sellers if sold[index] > 0]
     grams = [int(sold[index]) for index in trading]
     lows = [int(bounds.seller_low[index]) for index in trading]

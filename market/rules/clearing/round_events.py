@@ -57,9 +57,7 @@ def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Wr
     told = tuple(map(told_section, sections))
     results = [section.result for section in told]
     if len(encoded(results)) > RESULTS_BYTES_MAX:
-        raise ClearingImpossible(
-            "too_many_sections", f"Its {len(told)} sections are more than a record holds."
-        )
+        raise ClearingImpossible("too_many_sections", f"{len(told)} sections are more than a record holds.")
     products = iter(product_grams(told))
     evidence = Evidence(planned.market, planned.plan, planned.round)
     totals = _Totals()

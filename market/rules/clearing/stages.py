@@ -11,7 +11,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.components import components_of
-from market.rules.optimum.problem import Int32s, Int64s, Mask, exact_dot, read_only
+from market.rules.optimum.problem import Int32s, Int64s, Mask, exact_dot, read_only, used_edges
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,7 +86,7 @@ class Stages:
         solution = self._solve(posed)
         duals = {name: getattr(solution, name) for pair in DUALS for name in pair}
         nobody = np.zeros(len(posed.supply) + len(posed.demand), dtype=np.bool_)
-        used = np.flatnonzero(solution.flow)
+        used = used_edges(solution.flow)
         relaxed = replace(solution, basis=None)
         return Solved(nobody, posed.demand, used, solution.flow[used], duals), relaxed
 
@@ -99,7 +99,7 @@ class Stages:
         solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
         anew = np.zeros(len(out), dtype=np.bool_)
         anew[sellers] = anew[buying] = True
-        kept, traded = ~anew[posed.seller[before.used]], np.flatnonzero(solution.flow)
+        kept, traded = ~anew[posed.seller[before.used]], used_edges(solution.flow)
         duals = {}
         for pair in DUALS:
             for name, places in zip(pair, (sellers, buyers), strict=True):

@@ -35,7 +35,7 @@ class ToldSection:
     name: str
     trades: tuple[Trade, ...]
     premiums: tuple[tuple[Premium, ...], ...]
-    lines: Sequence[TradeLines]
+    lines: Iterator[TradeLines]
     ends: Sequence[bytes]
     duals: list[bytes]
     quotas: list[bytes]
@@ -67,10 +67,11 @@ def _traded(cleared: ClearedSection) -> tuple[Int64s, Int64s]:
     )
 
 
-def _lines(cleared: ClearedSection) -> Sequence[TradeLines]:
+def _lines(cleared: ClearedSection) -> Iterator[TradeLines]:
+    """Not made before they are asked for: all of them are more than what they are made of."""
     section, trades = cleared.posed.section, cleared.trades
     if not trades:
-        return ()
+        return iter(())
     seller, buyer = _traded(cleared)
     assert section.waterfalls is not None
     return section.waterfalls.of(

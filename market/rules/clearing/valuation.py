@@ -216,7 +216,7 @@ def _carbon(
         return _no_amount
     gains = list(_gains_g_ppb(supplies, facts))
     unit = gcd(*chain.from_iterable(gains)) or 1
-    ratios = list(_ueur_per_cent_and_gain(supplies, facts, assays, unit))
+    ratios = _ueur_per_cent_and_gain(supplies, facts, assays, unit, np.arange(len(supplies)))
     most = FLOOR_MAX // int(cents.max())
     small = [max(map(abs, each)) // unit <= most for each in gains]
     held = [
@@ -224,8 +224,17 @@ def _carbon(
         for each, fits in zip(gains, small, strict=True)
     ]
     declared, silent = np.array(held, dtype=np.int64).T
-    paid = FloorSums([[ratio] for ratio in ratios], int(cents.max()) * int(np.abs(held).max()))
     huge = np.flatnonzero(~np.array(small))
+    beyond = {place: gains[place] for place in huge.tolist()}
+
+    def ratio_of(place: int) -> tuple[Ratio]:
+        places = np.array([place], dtype=np.int64)
+        (ratio,) = _ueur_per_cent_and_gain([supplies[place]], facts, assays, unit, places)
+        return (ratio,)
+
+    most_factor = int(cents.max()) * int(np.abs(held).max())
+    # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
+    paid = FloorSums([(ratio,) for ratio in ratios], most_factor, ratio_of)
 
     def amount(pairs: Candidates) -> Int64s:
         supply = pairs.supply
@@ -234,8 +243,8 @@ def _carbon(
         found = paid.floors([cents[pairs.requirement] * gain], supply)
         for pair in np.flatnonzero(among(supply, huge)).tolist():
             place = int(supply[pair])
-            exact = int(cents[pairs.requirement[pair]]) * gains[place][0 if counts[pair] else 1] // unit
-            numerator, denominator = ratios[place]
+            exact = int(cents[pairs.requirement[pair]]) * beyond[place][0 if counts[pair] else 1] // unit
+            ((numerator, denominator),) = ratio_of(place)
             found[pair] = max(-FLOOR_MAX, min(exact * numerator // denominator, FLOOR_MAX))
         return found
 
@@ -261,11 +270,11 @@ def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, fact
 
 
 def _ueur_per_cent_and_gain(
-    supplies: Supplies, facts: MarketFacts, assays: AssayColumns, unit_g_ppb: int
+    supplies: Supplies, facts: MarketFacts, assays: AssayColumns, unit_g_ppb: int, places: Int64s
 ) -> Iterator[Ratio]:
-    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
+    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg; places: in the assays."""
     units = {each.form: each.declared_unit for each in reversed(facts.rule_set.benchmarks)}
-    kg = {unit: assays.per_basis_kg(unit) for unit in set(units.values())}
+    kg = {unit: assays.per_basis_kg(unit, places) for unit in set(units.values())}
     for index, order in enumerate(supplies):
         unit = units.get(order.terms.form)
         ratio = None if unit is None else kg[unit][index]

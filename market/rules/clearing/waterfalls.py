@@ -35,7 +35,7 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.candidates import Candidates, Nodes, Ways
-from market.rules.clearing.columns import microseconds
+from market.rules.clearing.columns import ROWS_AT_ONCE, microseconds
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.pricing import (
@@ -79,12 +79,14 @@ def template_of(line: PriceTerm) -> bytes:
 
 
 class _Bought(NamedTuple):
-    """What a requirement pays by. bids: of co-products, those that the basis does not hold already.
+    """What a requirement pays by. schemes: of certificates, those that the rule set recognises. bids: of
+    co-products, those that the basis does not hold already.
 
     The numbers are the same for equal bids and for equal penalties.
     """
 
     profile: SustainabilityProfile
+    schemes: tuple[str, ...]
     penalties: tuple[PenaltyRule, ...]
     penalties_number: int
     bids: tuple[CoProductBid, ...]
@@ -134,8 +136,18 @@ class Waterfalls:
 
     def of(
         self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery], term_total: Int64s
-    ) -> list[TradeLines]:
-        """Of eligible pairs, an entry each. AssertionError where lines do not add up to the pair's T."""
+    ) -> Iterator[TradeLines]:
+        """Of eligible pairs, an entry each, of some pairs at a time.
+
+        AssertionError where lines do not add up to the pair's T.
+        """
+        for start in range(0, len(node), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            yield from self._of(node[part], requirement[part], deliveries[part], term_total[part])
+
+    def _of(
+        self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery], term_total: Int64s
+    ) -> Iterator[TradeLines]:
         pairs = self._pairs(node, requirement, deliveries)
         terms = self._valuation.terms(pairs)
         assert (terms.total == term_total).all()
@@ -156,22 +168,17 @@ class Waterfalls:
             self._clamps(told),
             strict=True,
         )
-        return [
-            TradeLines(
-                (form, co_product, *of_profile, *project, penalty, carried),
-                b"%b,%b" % (co_product, penalty),
-                counted,
-            )
-            for form, (co_product, counted), of_profile, project, penalty, carried in zip(
-                self._forms(told),
-                self._co_product_lines(told),
-                sustained,
-                self._strategic_projects(told),
-                self._penalties(told),
-                self._logistics(told),
-                strict=True,
-            )
-        ]
+        for form, (co_product, counted), of_profile, project, penalty, carried in zip(
+            self._forms(told),
+            self._co_product_lines(told),
+            sustained,
+            self._strategic_projects(told),
+            self._penalties(told),
+            self._logistics(told),
+            strict=True,
+        ):
+            lines = (form, co_product, *of_profile, *project, penalty, carried)
+            yield TradeLines(lines, b"%b,%b" % (co_product, penalty), counted)
 
     def _pairs(self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery]) -> Candidates:
         supply, ways = self._nodes.supply[node], self._ways
@@ -189,8 +196,10 @@ class Waterfalls:
             order, elements = self._requirements[place], BASIS_ELEMENTS[self._facts.basis]
             bids = tuple(bid for bid in order.terms.co_products if bid.analyte not in elements)
             penalties, numbers = tuple(order.terms.penalties), self._numbers
+            profile, recognised = profile_of(order, self._facts), self._facts.rule_set.recognised_certificates
             found = self._bought[place] = _Bought(
-                profile_of(order, self._facts),
+                profile,
+                tuple(bid.scheme for bid in profile.certificates if bid.scheme in recognised),
                 penalties,
                 numbers.setdefault(penalties, len(numbers)),
                 bids,
@@ -261,12 +270,11 @@ class Waterfalls:
         forms = {supply.terms.form for supply in told.supplies}
         benchmarks = {form: benchmark_for(form, rule_set) for form in forms}
         units = {benchmark.declared_unit for benchmark in benchmarks.values() if benchmark is not None}
-        kg = {unit: self._assays.per_basis_kg(unit) for unit in units}
+        kg = {unit: self._assays.per_basis_kg(unit, pairs.supply) for unit in units}
         counts = (self._papers.footprint[pairs.supply] >= pairs.papers_until).tolist()
-        amounts, places = told.terms.carbon.tolist(), pairs.supply.tolist()
-        for ueur, place, supply, bought, counted, delivery in zip(
-            amounts, places, told.supplies, told.bought, counts, told.deliveries, strict=True
-        ):
+        amounts = told.terms.carbon.tolist()
+        of_trade = zip(amounts, told.supplies, told.bought, counts, told.deliveries, strict=True)
+        for place, (ueur, supply, bought, counted, delivery) in enumerate(of_trade):
             cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
             ratio = None if benchmark is None else kg[benchmark.declared_unit][place]
             if cents == 0 or benchmark is None or ratio is None:
@@ -310,7 +318,7 @@ class Waterfalls:
         of_trade = zip(told.supplies, told.bought, told.deliveries, strict=True)
         for place, (supply, bought, delivery) in enumerate(of_trade):
             paid: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
-            if any(held[bid.scheme][place] for bid in bought.profile.certificates if bid.scheme in held):
+            if any(held[scheme][place] for scheme in bought.schemes):
                 named = certificates_held(supply, facts, delivery)
                 paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
             yield self._line(("certificates", paid), certificates_line, paid)

@@ -17,6 +17,7 @@ from market.rules.optimum.problem import (
     Solution,
     exact_dot,
     fills_g,
+    used_edges,
 )
 from market.rules.optimum.transport_graph import has_cycle
 
@@ -130,7 +131,7 @@ def _held(problem: Problem, solution: Solution) -> _Held:
         (np.empty(EDGES_AT_ONCE, dtype=np.uint8), _scratch32(EDGES_AT_ONCE)),
     )
     if faults or used < trading:
-        place = np.flatnonzero(solution.flow)
+        place = used_edges(solution.flow)
         weights = (problem.weight(level, place) for level in range(LEVELS))
         trades, fills, tied, faults = (solution.flow[place], *weights), fills_g(problem, solution.flow), 0, 1
     free, order_faults = [], []

@@ -159,19 +159,25 @@ class Bounds:
     buyer_high: Int64s
 
 
+def used_edges(flow: Int64s) -> Int64s:
+    """Edges with flow; numpy looks for what is not 0 among integers several times as long."""
+    return np.flatnonzero(flow != 0)
+
+
 def added_up(order: Int32s, flow: Int64s, orders: int) -> Int64s:
-    """Grams of each order, from the flow of each edge."""
-    used = np.flatnonzero(flow)
+    """Grams of each order, from the flow of some edges."""
     grams = np.zeros(orders, dtype=np.int64)
-    np.add.at(grams, order[used], flow[used])
+    np.add.at(grams, order, flow)
     return grams
 
 
 def fills_g(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
     """Grams that each seller and each buyer trades."""
+    used = used_edges(flow)
+    grams = flow[used]
     return (
-        added_up(problem.seller, flow, len(problem.supply)),
-        added_up(problem.buyer, flow, len(problem.demand)),
+        added_up(problem.seller[used], grams, len(problem.supply)),
+        added_up(problem.buyer[used], grams, len(problem.demand)),
     )
 
 
