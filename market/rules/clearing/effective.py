@@ -10,37 +10,35 @@ from dataclasses import replace
 import numpy as np
 
 from market.rules.assignment import Solution, verify
-from market.rules.clearing.stages import Stage, part_of
+from market.rules.clearing.stages import Solved, Stage, edges_without, part_of
 from market.rules.optimum.check import DUALS
-from market.rules.optimum.problem import Int64s, Mask, exact_dot, fills_g
+from market.rules.optimum.problem import Int64s, Mask, Problem, exact_dot, fills_g
 
 
-def effective(stage: Stage, grams: Int64s) -> Stage:
-    """The stage with trades of `grams` (int64, by edge of the posed problem) in place of its flow, proved.
+def effective(posed: Problem, solved: Solved, grams: Int64s) -> Stage:
+    """What is solved, with trades of `grams` (int64, by edge of `posed`) in place of its flow, proved.
 
-    `grams` uses only edges that the stage's flow uses. An order with a dual on some level that trades less
-    than its capacity gets its fill as capacity; one that trades nothing loses its edges. AssertionError when
-    the result is not optimal for the problem that is left.
+    `grams` uses only edges that the flow uses. An order with a dual on some level that trades less than its
+    capacity gets its fill as capacity; one that trades nothing loses its edges. AssertionError when the
+    result is not optimal for the problem that is left.
     """
-    problem, solution = stage.problem, stage.solution
-    flow = grams[stage.edge]
-    sold, bought = fills_g(problem, flow)
-    supply, seller_gone = _cut(problem.supply, sold, [getattr(solution, pair[0]) for pair in DUALS])
-    demand, buyer_gone = _cut(problem.demand, bought, [getattr(solution, pair[1]) for pair in DUALS])
-    kept = ~(seller_gone[problem.seller] | buyer_gone[problem.buyer])
-    left, stays = part_of(problem, kept, supply, demand)
+    sold, bought = fills_g(posed, grams)
+    supply, seller_gone = _cut(posed.supply, sold, [solved.duals[pair[0]] for pair in DUALS])
+    demand, buyer_gone = _cut(solved.demand, bought, [solved.duals[pair[1]] for pair in DUALS])
+    gone = np.concatenate([seller_gone, buyer_gone])
+    left, edge = part_of(posed, edges_without(posed, solved.out | gone), supply, demand)
     duals = {
-        name: np.where(gone, 0, getattr(solution, name))
+        name: np.where(without, 0, solved.duals[name])
         for pair in DUALS
-        for name, gone in zip(pair, (seller_gone, buyer_gone), strict=True)
+        for name, without in zip(pair, (seller_gone, buyer_gone), strict=True)
     }
-    flow = flow[stays]
+    flow = grams[edge]
     claimed = Solution(flow=flow, welfare=exact_dot(flow, left.value), unique=True, basis=None, **duals)
     violations = verify(left, claimed)
     if [found.rule for found in violations] == ["unique"]:
         violations, claimed = [], replace(claimed, unique=False)
     assert violations == [], violations[0].sentence()
-    return Stage(left, claimed, stage.edge[stays])
+    return Stage(left, claimed, edge)
 
 
 def _cut(capacity: Int64s, filled: Int64s, duals: list[Int64s]) -> tuple[Int64s, Mask]:

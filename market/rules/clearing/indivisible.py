@@ -185,7 +185,7 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     best = _refined(search, best)
     best = _readmitted(search, best)
     packages, grams = best.fills.by_edge(posed.edges)
-    final = effective(best.solved.stage(posed), grams)
+    final = effective(posed, best.solved, grams)
     assert final.solution.welfare == best.welfare
     assert best.welfare <= relaxed.welfare
     return WholeClearing(
@@ -311,7 +311,7 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     dropped = settled.admitted.dropped - search.hopeless if settled.admitted.dropped else frozenset()
     if not dropped:
         return []
-    final = effective(settled.solved.stage(posed), settled.fills.by_edge(posed.edges)[1])
+    final = effective(posed, settled.solved, settled.fills.by_edge(posed.edges)[1])
     bounds = price_bounds(final.problem, final.solution)
     sides: tuple[tuple[Side, tuple[int, ...], Int64s], ...] = (
         (

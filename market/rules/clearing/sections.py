@@ -53,7 +53,10 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
     else:
         name = posed.section.name
         raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
-    return priced(found.posed, _proof(found, attempt), at, found.quotas)
+    proof, posed, quotas = _proof(found, attempt), found.posed, found.quotas
+    # of the largest sections what is found is tens of megabytes, of which the proof holds what is left
+    del found
+    return priced(posed, proof, at, quotas)
 
 
 def _as_posed(posed: Posed, attempt: int) -> _Found:

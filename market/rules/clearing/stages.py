@@ -11,7 +11,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.components import components_of
-from market.rules.optimum.problem import Int32s, Int64s, Mask, exact_dot, read_only, used_edges
+from market.rules.optimum.problem import Int32s, Int64s, Mask, read_only, used_edges
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,16 +37,6 @@ class Solved:
     flow: Int64s
     duals: dict[str, Int64s]
     anew: Mask | None = None
-
-    def stage(self, posed: Problem) -> Stage:
-        problem, edge = part_of(posed, edges_without(posed, self.out), posed.supply, self.demand)
-        flow = np.zeros(posed.edges, dtype=np.int64)
-        flow[self.used] = self.flow
-        flow = flow[edge]
-        welfare = exact_dot(flow, problem.value)
-        return Stage(
-            problem, Solution(flow=flow, welfare=welfare, unique=True, basis=None, **self.duals), edge
-        )
 
 
 def edges_without(posed: Problem, out: Mask) -> Mask:
