@@ -312,7 +312,10 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     if not dropped:
         return []
     final = effective(posed, settled.solved, settled.fills.by_edge(posed.edges)[1])
-    bounds = price_bounds(final.problem, final.solution)
+    problem, solution = final.problem, final.solution
+    # its places are megabytes that nobody asks for
+    del final
+    bounds = price_bounds(problem, solution)
     sides: tuple[tuple[Side, tuple[int, ...], Int64s], ...] = (
         (
             "seller",

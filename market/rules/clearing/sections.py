@@ -31,14 +31,14 @@ NO_DUAL: Sides = (_NOTHING, _NOTHING)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Found:
-    """A clearing of `problem`, which poses `posed`; `plain`: the bound problem with S = 0."""
+    """A clearing of `problem`, which poses `posed`; `plain_dual`: of the bound problem with S = 0."""
 
     posed: Posed
     problem: Problem
     whole: WholeClearing
     bound: Problem
     bounding: Solution
-    plain: Problem
+    plain_dual: Sides | None
     unique: bool
     quotas: Quotas | None = None
 
@@ -61,6 +61,8 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
 
 def _as_posed(posed: Posed, attempt: int) -> _Found:
     relaxed = relaxed_problem(posed, attempt)
+    # before anything else of that size is held
+    plain_dual = _plain_dual(plain_problem(posed), relaxed)
     whole = clear_whole(relaxed, posed.terms)
     return _Found(
         posed=posed,
@@ -68,7 +70,7 @@ def _as_posed(posed: Posed, attempt: int) -> _Found:
         whole=whole,
         bound=relaxed,
         bounding=whole.relaxed,
-        plain=plain_problem(posed),
+        plain_dual=plain_dual,
         unique=whole.unique,
     )
 
@@ -95,7 +97,7 @@ def _in_quotas(posed: Posed, proposal: Proposal, attempt: int) -> _Found:
         whole=found.whole,
         bound=found.bound_problem,
         bounding=found.bound_solution,
-        plain=plain_bound(posed, proposal.multipliers),
+        plain_dual=_plain_dual(plain_bound(posed, proposal.multipliers), found.bound_problem),
         unique=found.unique,
         quotas=Quotas(posed, found.split, proposal.multipliers, found.margins, found.dropped),
     )
@@ -120,7 +122,7 @@ def _proof(found: _Found, attempt: int) -> Proof:
     proof = replace(
         _unbounded(found.posed, found.problem, found.whole, attempt),
         relaxed_dual=relaxed_dual,
-        plain_dual=_plain_dual(found.plain, found.bound, relaxed_dual),
+        plain_dual=found.plain_dual or relaxed_dual,
         bound=None if found.bound is found.problem else found.bound,
     )
     violations = verify(left_problem(proof), proof.solution)
@@ -152,11 +154,11 @@ def _reason(posed: Posed, cut: Cut) -> str:
     return minimum_reason(posed, 0 if cut.side == "seller" else 1, cut.index)
 
 
-def _plain_dual(plain: Problem, bound: Problem, bound_dual: Sides) -> Sides:
-    """Duals that prove the bound with S = 0: those of the other bound where S changes no value."""
+def _plain_dual(plain: Problem, bound: Problem) -> Sides | None:
+    """Duals that prove the bound with S = 0; None for those of the other bound, where S changes no value."""
     if all(
         np.array_equal(getattr(plain, name), getattr(bound, name)) for name in ("seller", "buyer", "value")
     ):
-        return bound_dual
+        return None
     solution = solve(plain)
     return solution.seller_dual, solution.buyer_dual
