@@ -57,7 +57,7 @@ def stage_of(posed: Problem, solved: Solved) -> tuple[Problem, Solution]:
     flow = np.zeros(posed.edges, dtype=np.int64)
     flow[solved.used] = solved.flow
     welfare = exact_dot(flow, posed.value)
-    return problem, Solution(flow=flow[edge], welfare=welfare, unique=True, **solved.duals)
+    return problem, Solution(flow=flow[edge], welfare=welfare, unique=True, basis=None, **solved.duals)
 
 
 def apart(seed: int) -> Lane:
