@@ -1,6 +1,6 @@
 """What a seller states: every defect is refused with its place, and what stands is converted once."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -61,6 +61,7 @@ from tests.desk_support import (
 )
 
 APRIL = period(day(4, 1), day(5, 1))
+FAR = datetime(2042, 2, 1, tzinfo=UTC)
 TERM = TermHorizon(
     start_year=2027,
     profile_ppb=(400_000_000, 800_000_000, PPB),
@@ -292,6 +293,13 @@ DEFECTS = {
             ("profile_not_plateau", "/term/profile_ppb"),
             ("reference_unknown", "/term/index"),
         ],
+    ),
+    "term that begins in a far year": (
+        term_offer(
+            term=replace(TERM, start_year=2042),
+            tranches=one_tranche(25 * TONNE_G, period(FAR, FAR + timedelta(days=28))),
+        ),
+        [("term_start_far", "/term/start_year")],
     ),
     "profile above its plateau": (
         term_offer(term=replace(TERM, profile_ppb=(PPB, PPB + 1, PPB))),

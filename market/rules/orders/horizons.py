@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Final
 
 from events.market_terms import SupplyTerms
 from events.refusal import Refusal
@@ -10,6 +11,7 @@ from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.rules.market_inputs import MarketInputs
 from market.rules.refusing.defects import (
     ProfileNotPlateau,
+    TermStartFar,
     TermStartPast,
     TranchesOverlap,
     ValidityPast,
@@ -17,6 +19,9 @@ from market.rules.refusing.defects import (
     WindowPast,
 )
 from market.rules.refusing.refusals import ReferenceUnknown
+
+START_YEARS_MAX: Final = 15
+"""Each year of each index is a section of a round, and a round records only so many."""
 
 
 def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
@@ -69,12 +74,15 @@ def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
 
 
 def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime) -> list[Refusal]:
-    """A term order names a recorded index, a year that is not over, a profile that reaches its plateau."""
+    """A term order names a recorded index, a year to come but not far, a profile with a plateau."""
     if term is None:
         return []
     reasons: list[Refusal] = []
     if term.start_year < now.year:
         reasons.append(TermStartPast(pointer="/term/start_year", start_year=term.start_year))
+    last = now.year + START_YEARS_MAX
+    if term.start_year > last:
+        reasons.append(TermStartFar(pointer="/term/start_year", start_year=term.start_year, last=last))
     if max(term.profile_ppb) != PPB:
         reasons.append(ProfileNotPlateau(pointer="/term/profile_ppb"))
     if term.index not in inputs.references:

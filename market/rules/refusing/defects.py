@@ -279,6 +279,12 @@ class TermStartPast(Refusal):
     code = "term_start_past"
 
 
+class TermStartFar(Refusal):
+    """The contract years begin in {start_year}; they have to begin by {last}."""
+
+    code = "term_start_far"
+
+
 class ProfileNotPlateau(Refusal):
     """Each contract year is a share of the plateau: between 0 and 100 %, and 100 % in at least one year."""
 
