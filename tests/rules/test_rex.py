@@ -253,7 +253,6 @@ def test_the_refusal_of_a_bill_has_its_figures() -> None:
 
 def test_whole_magnets_have_no_contained_basis_to_hold() -> None:
     assert [] == list(cores.contained_refusals(ROTOR, 10**12, "ndfeb-reuse"))
-    assert [] == list(cores.contained_refusals(UNSET, 1, "ndpr"))
 
 
 def test_a_bill_stays_once_part_of_the_lot_is_held() -> None:

@@ -2,6 +2,7 @@
 available."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Self
 
 from msgspec import Meta
@@ -12,6 +13,7 @@ from market.http.wire.material import Body
 from market.http.wire.numbers import BECQUEREL_PER_GRAM, PERCENT, PPM, BecquerelPerGram, Percent, Ppm
 
 PPM_SHOWN_BELOW_PPB = 1_000_000
+CELLS_REMEMBERED = 8_192
 
 
 class PercentFraction(Body, frozen=True, kw_only=True, tag_field="unit", tag="percent"):
@@ -70,6 +72,7 @@ class UnmeasuredCell(Body, frozen=True, kw_only=True, tag_field="state", tag="no
 AssayCell = MeasuredCell | NotDetectedCell | UnmeasuredCell
 
 
+@lru_cache(maxsize=CELLS_REMEMBERED)
 def _cell_inside(cell: AssayCell) -> words.Cell:
     reported_as = cell.reported_as or cell.analyte
     if isinstance(cell, UnmeasuredCell):
@@ -106,7 +109,7 @@ class Composition(Body, frozen=True, kw_only=True):
         return words.Composition(
             basis=self.basis,
             of=self.of,
-            cells=tuple(_cell_inside(cell) for cell in self.cells),
+            cells=tuple(map(_cell_inside, self.cells)),
             treo_ppb=None if self.treo_percent is None else PERCENT.decoded(self.treo_percent),
         )
 

@@ -6,6 +6,7 @@ magnitude, so that the fast decoder, the OpenAPI document and the explanation of
 """
 
 import re
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -13,6 +14,7 @@ from msgspec import Meta
 END: Final = r"$(?!\n)"
 """`$` also matches before a last line feed; this does not, in Python and ECMA regular expressions alike."""
 
+TEXTS_REMEMBERED: Final = 8_192
 _FINITE: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 _WITH_COMMA: Final = re.compile(r"-?[0-9.]*,[0-9.,]*\Z")
 _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE)
@@ -89,8 +91,7 @@ class DecimalKind:
 
     def decoded(self, text: str) -> int:
         """`parse` of a text that a decoder has held against the pattern already."""
-        whole, _, fraction = text.partition(".")
-        return int(whole + fraction.ljust(self.decimals, "0"))
+        return _scaled(text, self.decimals)
 
     def text(self, value: int) -> str:
         """The shortest exact text with at least `shown` decimals."""
@@ -139,6 +140,13 @@ class DecimalKind:
             return "not_positive", f"{self.unit} has to be more than zero here"
         most = "at most 100" if self.at_most_hundred else f"below {10**self.digits}"
         return "out_of_range", f"{self.unit} has to be {most}"
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def _scaled(text: str, decimals: int) -> int:
+    """Remembered, since what one seller states of its materials is mostly what it stated before."""
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(decimals, "0"))
 
 
 TONNES = DecimalKind(unit="t", digits=6, decimals=6, shown=3, example="25.000")

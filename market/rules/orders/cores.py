@@ -41,9 +41,9 @@ def core_refusals(core: Core | UnsetType, form: ProductForm, net_wet_g: MassG) -
         )
 
 
-def contained_refusals(core: Core | UnsetType, contained_g: MassG, basis: MarketBasis) -> Iterator[Refusal]:
+def contained_refusals(core: Core, contained_g: MassG, basis: MarketBasis) -> Iterator[Refusal]:
     """The elements of the basis are in the magnets, so these weigh no less than what the assay finds."""
-    if core is UNSET or not BASIS_ELEMENTS[basis]:
+    if not BASIS_ELEMENTS[basis]:
         return
     magnets_mg = recoverable_magnets_mg(core)
     if contained_g * MG_PER_G > magnets_mg:

@@ -23,12 +23,8 @@ def is_counted(state: PostingState, draft: SupplyDraft) -> bool:
     forecast from returns, of all that its seller has."""
     if isinstance(draft.forecast, ReturnForecast):
         return state.member is not None
-    site = _site(state, draft)
-    return (
-        _rule(state) is not None
-        and site is not None
-        and any(capacity.form == draft.form for capacity in site.capacities)
-    )
+    site = None if _rule(state) is None else _site(state, draft)
+    return site is not None and any(capacity.form == draft.form for capacity in site.capacities)
 
 
 def counted(
@@ -38,7 +34,8 @@ def counted(
 
     Raises Refusals for each quarter that asks for more than it did and passes the capacity.
     """
-    rule, site = _rule(state), _site(state, terms)
+    rule = _rule(state)
+    site = None if rule is None else _site(state, terms)
     if rule is None or site is None or state.member is None:
         return terms
     count = CapacityCount(

@@ -158,7 +158,7 @@ def draft_refusals(
             (
                 lambda: _admission_refusals(draft, state),
                 lambda: _price_refusals(draft, state.terms, state.inputs),
-                lambda: contained_refusals(draft.core, _basis_g(draft, basis), basis),
+                lambda: _contained_refusals(draft, basis),
                 lambda: _forecast_refusals(draft, state),
             )
         )
@@ -183,7 +183,7 @@ def draft_refusals(
             lambda: core_refusals(draft.core, draft.form, draft.net_wet_g),
             lambda: magnet_refusals(draft.magnets, (draft.form,)),
             lambda: forecast_refusals(draft),
-            *(_member_checks(draft, state.member, now) if state.member else ()),
+            *_member_checks(draft, state.member, now),
         )
     )
 
@@ -192,6 +192,11 @@ def _admission_refusals(draft: SupplyDraft, state: PostingState) -> list[Refusal
     return admission_refusals(
         draft.composition, draft.moisture_ppb, state.terms, state.rule_set, state.inputs
     )
+
+
+def _contained_refusals(draft: SupplyDraft, basis: MarketBasis) -> Iterator[Refusal]:
+    if draft.core is not UNSET:
+        yield from contained_refusals(draft.core, _basis_g(draft, basis), basis)
 
 
 def _forecast_refusals(draft: SupplyDraft, state: PostingState) -> Iterator[Refusal]:
@@ -323,30 +328,40 @@ def _verifier_refusals(draft: SupplyDraft) -> Iterator[Refusal]:
 
 
 def _member_checks(
-    draft: SupplyDraft, member: Member, now: datetime
+    draft: SupplyDraft, member: Member | None, now: datetime
 ) -> tuple[Callable[[], Iterator[Refusal]], ...]:
     """Sites and certificates have to be the seller's own."""
-    facilities = {facility.facility for facility in member.facilities}
-    certificates = {certificate.certificate: certificate for certificate in member.certificates}
+    if member is None:
+        return ()
+    return (
+        lambda: _site_refusals(draft, member),
+        lambda: _lot_site_refusals(draft, member),
+        lambda: _paper_refusals(draft, member, now),
+    )
 
-    def site() -> Iterator[Refusal]:
-        if draft.facility not in facilities:
-            yield FacilityNotOwned(pointer="/facility")
 
-    def lot_site() -> Iterator[Refusal]:
-        if draft.physical_lot is not None and draft.physical_lot.site not in facilities:
-            yield FacilityNotOwned(pointer="/physical_lot/site")
+def _site_refusals(draft: SupplyDraft, member: Member) -> Iterator[Refusal]:
+    if not _owns(member, draft.facility):
+        yield FacilityNotOwned(pointer="/facility")
 
-    def papers() -> Iterator[Refusal]:
-        for index, certificate in enumerate(draft.certificates):
-            pointer = f"/certificates/{index}"
-            if certificate not in certificates:
-                yield CertificateNotOwned(pointer=pointer)
-            elif certificates[certificate].valid_until <= now:
-                until = certificates[certificate].valid_until.isoformat()
-                yield CertificateExpired(pointer=pointer, valid_until=until)
 
-    return site, lot_site, papers
+def _lot_site_refusals(draft: SupplyDraft, member: Member) -> Iterator[Refusal]:
+    if draft.physical_lot is not None and not _owns(member, draft.physical_lot.site):
+        yield FacilityNotOwned(pointer="/physical_lot/site")
+
+
+def _owns(member: Member, facility: UUID) -> bool:
+    return facility in [each.facility for each in member.facilities]
+
+
+def _paper_refusals(draft: SupplyDraft, member: Member, now: datetime) -> Iterator[Refusal]:
+    for index, certificate in enumerate(draft.certificates):
+        pointer = f"/certificates/{index}"
+        paper = next((each for each in member.certificates if each.certificate == certificate), None)
+        if paper is None:
+            yield CertificateNotOwned(pointer=pointer)
+        elif paper.valid_until <= now:
+            yield CertificateExpired(pointer=pointer, valid_until=paper.valid_until.isoformat())
 
 
 def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> SupplyTerms:
