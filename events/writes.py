@@ -45,16 +45,16 @@ async def send(connection: Connection, writes: Sequence[Write]) -> None:
 
 
 def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:
-    together: list[Write] = []
+    together: dict[str, Write] = {}
     for write in writes:
         if not write.rows:
             continue
-        if any(write.table == other.table for other in together):
-            yield together
-            together = []
-        together.append(write)
+        if write.table in together:
+            yield list(together.values())
+            together = {}
+        together[write.table] = write
     if together:
-        yield together
+        yield list(together.values())
 
 
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)

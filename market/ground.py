@@ -9,10 +9,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any, Final
-from uuid import UUID
 
 from msgspec import Struct, structs
-from uuid_utils.compat import uuid7
 
 from events import positions, watermarks
 from events.brokers import Bootstrap
@@ -29,6 +27,7 @@ from events.connections import (
 from events.decision import LaneKey
 from events.desk import Desk, open_desk
 from events.envelope import source_of
+from events.ids import new_id
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migrations import pending
@@ -54,10 +53,6 @@ POOLS: Final[dict[Role, int | None]] = {
 
 def clock() -> datetime:
     return datetime.now(UTC)
-
-
-def new_id() -> UUID:
-    return uuid7()
 
 
 def new_salt() -> str:

@@ -16,6 +16,7 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey, Moment
 from events.envelope import Recorded, source_of
 from events.heads import append, lock_lanes
+from events.ids import new_id
 from events.journal import Deployment, initialise, stop_lanes, stopped_lanes
 from events.notes import VerifierKey
 from events.party_events import LaneAnchor
@@ -26,7 +27,7 @@ from events.writes import Write
 from market.audit.auditor import lane_sizes, recorded_deployment
 from market.audit.sealed_heads import SealedHeads, read_sealed
 from market.audit.share import Told, untold
-from market.ground import Ground, clock, new_id, new_salt
+from market.ground import Ground, clock, new_salt
 from market.operators import operator_of
 from market.provision import prepare_database
 from market.republish import anchor_of, lanes_of

@@ -12,11 +12,12 @@ from events import positions, seals, watermarks
 from events.connections import Connection, acquire
 from events.decision import LaneKey, Moment
 from events.heads import append, lock_lanes
+from events.ids import new_id
 from events.party_events import LaneAnchor
 from events.replay import History, check_journal
 from events.vocabulary import STREAMS, Stream
 from market.audit.share import Told, untold
-from market.ground import Wiring, new_id, new_salt
+from market.ground import Wiring, new_salt
 from market.operators import operator_of
 from market.publisher import NAME as PUBLISHER
 from market.rules import recoveries as rules

@@ -17,6 +17,7 @@ from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
 from events.decision import LaneKey
+from events.ids import new_id
 from events.publishing import TopicWriter
 from events.relay import Relay
 from events.subscription import Batch, Handler, Subscription
@@ -25,7 +26,7 @@ from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
-from market.ground import Wiring, new_id, new_salt, publisher_key, webhook_key, webhook_reach
+from market.ground import Wiring, new_salt, publisher_key, webhook_key, webhook_reach
 from market.http.app import create_app
 from market.http.wire.access import KeyRing
 from market.http.wire.credentials import find_credential

@@ -19,8 +19,9 @@ import structlog
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.desk import Desk
+from events.ids import new_id
 from market.courier import Courier, Round
-from market.ground import Wiring, new_id, webhook_key, webhook_reach
+from market.ground import Wiring, webhook_key, webhook_reach
 from market.outgoing import SECONDS_MAX, Resolve, resolve
 from market.rules.streams.partner_lines import ALL
 from market.rules.streams.reach import Reach

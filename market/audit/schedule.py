@@ -10,13 +10,14 @@ from uuid import UUID
 import structlog
 
 from events.connections import DATABASE_ERRORS, Pool, acquire
+from events.ids import new_id
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
 from market.audit.auditor import AuditImpossible, audit
 from market.audit.processes import AuditLost
 from market.audit.report import AuditReport, encode_report, verdict_told
 from market.checkpoint_keys import operator_key
-from market.ground import Wiring, new_id
+from market.ground import Wiring
 from market.store import audit_runs
 from market.store.audit_runs import AuditRun, RecordedBy
 

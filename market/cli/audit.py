@@ -9,6 +9,7 @@ from uuid import UUID
 import rich_click as click
 
 from events.decision import LaneKey
+from events.ids import new_id
 from events.key_files import KeyFileError
 from events.notes import NoteError, verifier_key
 from events.vocabulary import STREAMS
@@ -29,7 +30,7 @@ from market.cli.console import (
     settings_of,
 )
 from market.cli.lanes import written_lane
-from market.ground import clock, new_id, stand_on_database
+from market.ground import clock, stand_on_database
 from market.local import kafka_at
 from market.settings import Settings
 

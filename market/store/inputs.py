@@ -22,7 +22,7 @@ from events.market_terms import (
 )
 from events.writes import Write
 from market.rules.book import PublishedRuleSet
-from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference, qualification_key
+from market.rules.market_inputs import MarketInputs, qualification_key, record_input
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -166,27 +166,12 @@ def decode_inputs(rows: Iterable[asyncpg.Record], markets: Sequence[UUID]) -> di
     """What decisions and the book read, for markets of one lane."""
     found = {market: MarketInputs(references={}, fx={}, qualifications={}) for market in markets}
     for row in rows:
-        keep_input(found[row["market"]], bodies.market_input(row["body"]), row["position"])
+        record_input(found[row["market"]], bodies.market_input(row["body"]), row["position"])
     return found
 
 
 async def load_inputs(connection: Connection, lane: int, markets: Sequence[UUID]) -> dict[UUID, MarketInputs]:
     return decode_inputs(await read_inputs(connection, lane, markets), markets)
-
-
-def keep_input(inputs: MarketInputs, value: MarketInput, position: int) -> None:
-    match value:
-        case ReferencePrice():
-            inputs.references[value.code] = RecordedReference(value=value, position=position)
-        case FxRate():
-            inputs.fx[value.currency] = RecordedFx(value=value, position=position)
-        case Qualification():
-            key = qualification_key(value.buyer, value.seller, value.facility, value.form)
-            inputs.qualifications[key] = value.level
-        case ConcentratedOrigins():
-            inputs.concentrated, inputs.concentrated_position = value, position
-        case _:
-            assert_never(value)
 
 
 READ_INPUT_PAGE = """

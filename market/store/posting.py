@@ -10,9 +10,8 @@ from events.connections import Connection
 from events.decision import Moment
 from events.market_terms import MarketTerms, Member, RuleSet
 from market.rules.book import RELIABILITY_WINDOW
-from market.rules.market_inputs import MarketInputs
+from market.rules.market_inputs import MarketInputs, record_input
 from market.store import bodies
-from market.store.inputs import keep_input
 
 
 class MarketPicture(Struct, kw_only=True):
@@ -83,17 +82,19 @@ async def load_pictures(
     rows = await connection.fetch(READ, lanes, known, posters, moment.now, since)
     markets = {row["market"]: _market(row) for row in rows if row["kind"] == "market"}
     members: dict[tuple[UUID, UUID], MemberPicture] = {}
-    for row in rows:
-        if row["market"] not in markets:
+    for kind, market, organisation, figure, position, suspended, body in rows:
+        picture = markets.get(market)
+        if picture is None:
             continue
-        match row["kind"]:
+        match kind:
             case "member":
-                members[row["market"], row["organisation"]] = _member(row)
+                members[market, organisation] = MemberPicture(
+                    member=bodies.member(body), suspended=suspended, failings=figure
+                )
             case "rule_set":
-                markets[row["market"]].rule_set = bodies.rule_set(row["body"])
+                picture.rule_set = bodies.rule_set(body)
             case "input":
-                value = bodies.market_input(row["body"])
-                keep_input(markets[row["market"]].inputs, value, row["position"])
+                record_input(picture.inputs, bodies.market_input(body), position)
             case _:
                 pass
     return Pictures(markets=markets, members=members)
@@ -105,10 +106,4 @@ def _market(row: asyncpg.Record) -> MarketPicture:
         open_orders=row["figure"],
         plan_cut=row["position"],
         inputs=MarketInputs(),
-    )
-
-
-def _member(row: asyncpg.Record) -> MemberPicture:
-    return MemberPicture(
-        member=bodies.member(row["body"]), suspended=row["suspended"], failings=row["figure"]
     )

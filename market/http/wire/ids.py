@@ -4,9 +4,9 @@ import re
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-import msgspec
 from msgspec import Meta
 
+from events.ids import HEX_DIGITS, id_of
 from market.http.wire.numbers import END
 
 Prefix = Literal[
@@ -37,7 +37,6 @@ Prefix = Literal[
     "msg",
 ]
 
-HEX_DIGITS: Final = 32
 _FORMS: Final[dict[str, re.Pattern[str]]] = {}
 
 
@@ -98,7 +97,7 @@ def to_text(prefix: Prefix, value: UUID) -> str:
 
 def to_uuid(text: str) -> UUID:
     """The UUID of an id whose form the decoder has checked."""
-    return msgspec.convert(text[-HEX_DIGITS:], UUID)
+    return id_of(text[-HEX_DIGITS:])
 
 
 def from_path(prefix: Prefix, text: str) -> UUID | None:
