@@ -7,7 +7,7 @@ import struct
 from binascii import hexlify
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
@@ -62,6 +62,18 @@ def _text(value: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _name(name: str) -> bytes:
     return _text(name.encode())
+
+
+class WrittenHeaders(NamedTuple):
+    """Some of a record's headers, one after another, as they stand in it."""
+
+    number: int
+    written: bytes
+
+
+def written_headers(headers: Headers) -> WrittenHeaders:
+    parts = [part for name, value in headers for part in (_name(name), varint(len(value)), value)]
+    return WrittenHeaders(len(headers), b"".join(parts))
 
 
 NO_ATTRIBUTES_NO_DELAY = b"\0\0"
@@ -161,15 +173,23 @@ class RecordWriter:
         self._first_ms = self._last_ms = 0
         self._count = 0
 
-    def take(self, timestamp_ms: int, key: bytes, value: bytes, headers: Headers) -> bool:
+    def take(self, timestamp_ms: int, key: bytes, value: bytes, *headers: WrittenHeaders) -> bool:
         """False, and the record is left, when it does not fit."""
         count = self._count
         delay_ms = timestamp_ms - self._first_ms if count else 0
-        parts = [b"\0", _signed(delay_ms), varint(count), _text(key), _text(value), varint(len(headers))]
-        for name, text in headers:
-            length = len(text)
-            parts += (_name(name), _SHORT[length] if length < _SHORTS else varint(length), text)
-        record = b"".join(parts)
+        record = b"".join(
+            (
+                b"\0",
+                _signed(delay_ms),
+                varint(count),
+                varint(len(key)),
+                key,
+                varint(len(value)),
+                value,
+                varint(sum([part.number for part in headers])),
+                *[part.written for part in headers],
+            )
+        )
         size = varint(len(record))
         if count and len(self._buffer) + len(size) + len(record) > self._bytes_max:
             return False

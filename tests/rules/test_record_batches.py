@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, decode_envelope, headers
-from events.record_batches import BatchWriter, RecordWriter, varint
+from events.record_batches import BatchWriter, RecordWriter, varint, written_headers
 
 Row = tuple[int, bytes, bytes]
 
@@ -139,11 +139,12 @@ def test_a_length_reads_back(number: int) -> None:
 def test_any_records_become_the_bytes_of_the_librarys_builder(
     records: list[tuple[int, bytes, bytes, list[tuple[str, bytes]]]],
 ) -> None:
-    """Whatever their times, which may fall."""
+    """Whatever their times, which may fall, and however their headers were written in parts."""
     builder, writer = BatchBuilder(100_000_000, 0), RecordWriter(100_000_000)
     for at_ms, key, value, found in records:
         builder.append(timestamp=at_ms, key=key, value=value, headers=found)
-        assert writer.take(at_ms, key, value, found)
+        parts = (written_headers(found[:2]), written_headers(found[2:]))
+        assert writer.take(at_ms, key, value, *parts)
     batch = writer.end()
     builder._set_producer_state(4711, 3, 815)
     batch._set_producer_state(4711, 3, 815)
@@ -153,6 +154,6 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
 
 def test_what_does_not_fit_is_left_but_for_a_first_record() -> None:
     writer = RecordWriter(200)
-    assert [True, False, True] == [writer.take(AT_MS, b"k", b"x" * length, []) for length in (100, 100, 10)]
+    assert [True, False, True] == [writer.take(AT_MS, b"k", b"x" * length) for length in (100, 100, 10)]
     assert writer.end().size() <= 200
-    assert RecordWriter(200).take(AT_MS, b"k", b"x" * 300, [])
+    assert RecordWriter(200).take(AT_MS, b"k", b"x" * 300)

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.record.memory_records import MemoryRecords
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 
 from events.codec import BODY_BYTES_MAX, BodyTooLarge
 from events.connections import open_consumer, open_producer
-from events.publishing import Message, NotPublished, TopicWriter, derived_id, message_headers
+from events.publishing import Message, NotPublished, TopicWriter, batches, derived_id
 from tests.record_support import create_topic, lane_bodies
 
 
@@ -75,8 +76,10 @@ async def test_a_message_that_kafka_would_refuse_is_not_sent(kafka_bootstrap: st
 
 def test_the_cloudevents_sdk_reads_the_headers() -> None:
     given = message("t", 7, b'{"a":1}')
+    [batch] = batches([given])
+    [record] = MemoryRecords(bytes(batch._build())).next_batch()
     event = from_binary(
-        KafkaMessage(headers=dict(message_headers(given)), key=None, value=given.data), JSONFormat()
+        KafkaMessage(headers=dict(record.headers), key=record.key, value=record.value), JSONFormat()
     )
     assert (str(given.id), given.type, given.source, given.subject, given.time) == (
         event.get_id(),
