@@ -1,6 +1,7 @@
 """An event of the record as lines of partner streams: one for each whom it concerns, or one for all."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ OF_ROUNDS: Final = frozenset({ClearingAbandoned, ClearingCompleted, MatchConfirm
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
+@lru_cache(maxsize=1_024)
 def partner_type(name: str) -> str:
     """`market.supply-offer.offered.v1` → `partner.supply-offer.offered.v1`."""
     return f"partner.{name.partition('.')[2]}"

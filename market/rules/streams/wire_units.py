@@ -112,6 +112,8 @@ def scaled(member: Any, decimals: int) -> Any:
     return decimal_text(member, decimals)
 
 
+# Figures come again: in a firm's other orders, when one is amended, and as nothing or all.
+@lru_cache(maxsize=16_384)
 def decimal_text(number: int, decimals: int) -> str:
     """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
     power = POWERS[decimals]
