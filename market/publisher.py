@@ -44,6 +44,7 @@ SOURCE: Final = "urn:lodestone:public"
 PublicLine: TypeAlias = TapeLine | TapeAgreement
 Told: TypeAlias = tuple[UUID, PublicLine]
 """The id of the event that a line tells of, and the line."""
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
 STEPS_AT_ONCE: Final = 50
 """Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
@@ -66,7 +67,9 @@ class Tape(Struct, kw_only=True):
         if before.book is not None:
             seen = see_event(event, viewer, before)
             assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
-            mix = self.mixes.setdefault(before.book.market, Mix())
+            mix = self.mixes.get(before.book.market)
+            if mix is None:
+                mix = self.mixes[before.book.market] = Mix()
             told = leaving(mix, event, seen, before.book)
         fold_crowd(self.books, self.crowds, event, viewer)
         return told
@@ -225,7 +228,7 @@ class Publisher(Generic[T]):
             source=SOURCE,
             subject=_subject(seen),
             time=line.time,
-            data=msgspec.json.encode(wire(seen, line.sequence), order="deterministic"),
+            data=_encoder.encode(wire(seen, line.sequence)),
         )
 
     async def _publish(self, messages: list[Message]) -> None:

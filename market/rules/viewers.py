@@ -2,6 +2,7 @@
 
 import hmac
 from bisect import bisect_right
+from functools import lru_cache
 from uuid import UUID
 
 from msgspec import Struct
@@ -76,4 +77,12 @@ def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
 
 def public_id(key: bytes, kind: str, identity: UUID) -> str:
     """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
-    return hmac.digest(key, kind.encode() + b"\x00" + identity.bytes, "sha256")[:16].hex()
+    keyed = _keyed(key).copy()
+    keyed.update(kind.encode() + b"\x00" + identity.bytes)
+    return keyed.digest()[:16].hex()
+
+
+@lru_cache(maxsize=16)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Before its message: to take the key in costs more than a short message."""
+    return hmac.new(key, digestmod="sha256")
