@@ -6,11 +6,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 
-class Units(Struct, frozen=True):
+class Units(Struct, frozen=True, eq=False):
     """`endings`: of a name inside, of the one on the wire, decimals between them; the first that fits counts.
 
     `whole`: an ending may be all of a name; what is null changes its name too, and so do members of a list.
-    The public tape has never done so, and its contract stands.
+    The public tape has never done so, and its contract stands. Equal to itself alone: caches look it up by
+    what it is, and to hash all endings takes longer than to write a struct.
     """
 
     endings: tuple[tuple[str, str, int], ...]
