@@ -1,6 +1,6 @@
 """Steps of content as they are shown: widened until nobody stands alone, or for the most part, in one."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -23,9 +23,9 @@ def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band
     Steps are joined from the lowest up until enough groups have lines in them, none more than half; what is
     left above joins the band below it. Leaving the band out of the few would point at them as well.
     """
-    lines: dict[Band, Counter[UUID]] = {}
+    lines: dict[Band, Counter[UUID]] = defaultdict(Counter)
     for group, step in contents:
-        lines.setdefault(step, Counter())[group] += 1
+        lines[step][group] += 1
     parts: list[Part] = []
     part = Part()
     for step in sorted(lines, key=lambda step: step.low):
