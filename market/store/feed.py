@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from events.array_texts import as_texts
 from events.connections import Connection
 from events.decision import LaneKey
 from events.positions import Step
@@ -69,7 +70,9 @@ async def step(
 
     A lane that is another's by now, or stands elsewhere, is left as it is. One step of a lane at most.
     """
-    rows = await connection.fetch(STEP, PUBLISHER, owner, *_step_columns(steps), *_line_columns(lines))
+    columns = (*_step_columns(steps), *_line_columns(lines))
+    statement, arguments = as_texts(STEP, (PUBLISHER, owner, *columns), len(lines))
+    rows = await connection.fetch(statement, *arguments)
     return {LaneKey(row["stream"], row["lane"]) for row in rows}
 
 
