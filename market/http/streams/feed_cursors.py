@@ -49,8 +49,10 @@ class Place:
 
     def sealed(self, call: Call[Any, Any]) -> str:
         lanes = 1 + max((key.lane for key in self.positions), default=-1)
-        rows = [[self.positions.get(LaneKey(stream, lane), 0) for lane in range(lanes)] for stream in STREAMS]
-        return call.door.seal.seal(rows, _scope(self.organisation))
+        rows: dict[str, list[int]] = {stream: [0] * lanes for stream in STREAMS}
+        for (stream, lane), position in self.positions.items():
+            rows[stream][lane] = position
+        return call.door.seal.seal(list(rows.values()), _scope(self.organisation))
 
 
 def opened(call: Call[Any, Any], cursor: str) -> Place:

@@ -57,7 +57,8 @@ class Follower:
         """What has come; nothing when nothing came in time, the queue ran over, or the feed ends."""
         if not self._queue:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
         self._changed.clear()
         taken = list(self._queue)
         self._queue.clear()
