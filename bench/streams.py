@@ -40,6 +40,7 @@ from market.store.feed import PUBLISHER
 from market.topics import create_topics
 
 RATE = 200
+WARM_SECONDS_MIN = 30
 PARTNERS = 8
 CONNECTIONS = 16
 CLIENTS = 1_000
@@ -183,13 +184,14 @@ async def live(stage: Stage) -> None:
 
 
 async def latency(stage: Stage, processes: Mapping[str, Process], following: Mapping[str, Arrivals]) -> None:
-    """The first repetition is as long as the others: the broker compiles what it does often."""
+    """The first repetition warms up: the broker goes on compiling what it does often for a minute or two."""
     delays: dict[str, list[list[float]]] = {}
     times = CpuTimes()
     pids = {name: [process.child.pid] for name, process in processes.items()}
     for repetition in range(stage.options.repetitions + 1):
         meter = Meter(stage.running, pids)
-        answered = await post(stage.exchange, processes["API"].port, stage.options.seconds)
+        seconds = stage.options.seconds if repetition else max(stage.options.seconds, WARM_SECONDS_MIN)
+        answered = await post(stage.exchange, processes["API"].port, seconds)
         for found in following.values():
             await _all_there(answered, found)
         spent = meter.per_item_us(len(answered))
