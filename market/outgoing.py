@@ -10,13 +10,26 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
-import httpx
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientPayloadError,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    DummyCookieJar,
+    TCPConnector,
+)
 from msgspec import Struct
+from yarl import URL
 
 from market.rules.streams.reach import Address, Reach, Target, Unusable, all_allowed, literal, target_of
 
@@ -70,25 +83,23 @@ async def forbidden(host: str, port: int, reach: Reach, resolve: Resolve, *, sec
 
 
 class Postman:
-    """Posts to one receiver at a time, over a connection that is kept for a while."""
+    """Posts to one receiver at a time, over a connection that is kept for a while. Made in a running loop."""
 
     def __init__(self, reach: Reach, resolve: Resolve, tls: ssl.SSLContext, *, seconds_max: float) -> None:
         """A whole post, look-up included, takes no longer than `seconds_max`."""
         self._reach = reach
         self._resolve = resolve
         self._seconds_max = seconds_max
-        self._client = httpx.AsyncClient(
-            verify=tls,
-            follow_redirects=False,
+        self._session = ClientSession(
+            connector=TCPConnector(limit=1, keepalive_timeout=KEPT_SECONDS, ssl=tls),
+            timeout=ClientTimeout(total=None, sock_connect=min(CONNECT_SECONDS_MAX, seconds_max)),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
             trust_env=False,
-            timeout=httpx.Timeout(seconds_max, connect=min(CONNECT_SECONDS_MAX, seconds_max)),
-            limits=httpx.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS
-            ),
         )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
         """Never raises for what the receiver does."""
@@ -99,12 +110,12 @@ class Postman:
                 status, retry_after = await self._post(url, headers, body)
         except Unusable as unusable:
             error = str(unusable)
+        except ClientError as failure:
+            error = _told(failure)
         except TimeoutError:
             error = f"no answer within {self._seconds_max:g} s"
         except OSError:
             error = "the name cannot be looked up"
-        except httpx.HTTPError as failure:
-            error = _told(failure)
         return Answered(
             milliseconds=int((monotonic() - began) * 1_000),
             status=status,
@@ -120,10 +131,8 @@ class Postman:
             raise Unusable("the name leads to an address that is not public")
         tried = list(dict.fromkeys(addresses))[:ADDRESSES_TRIED_MAX]
         for address in tried[:-1]:
-            try:
+            with suppress(ClientConnectorError, ConnectionTimeoutError):
                 return await self._post_to(address, target, url, headers, body)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
         if not tried:
             raise OSError("no address")
         return await self._post_to(tried[-1], target, url, headers, body)
@@ -132,41 +141,31 @@ class Postman:
         self, address: Address, target: Target, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, str | None]:
         """To the address in figures; the certificate and the receiver's Host are those of the name."""
-        figures = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
-        named = httpx.URL(url)
-        request = self._client.build_request(
-            "POST",
-            named.copy_with(host=figures),
-            headers={**headers, "Host": named.netloc.decode()},
-            content=body,
-            extensions={"sni_hostname": target.host} if target.tls else {},
-        )
-        answer = await self._client.send(request, stream=True)
-        try:
+        named = URL(url)
+        async with self._session.post(
+            named.with_host(str(address)),
+            headers={**headers, "Host": named.raw_authority},
+            data=body,
+            allow_redirects=False,
+            server_hostname=target.host if target.tls else None,
+        ) as answer:
             read = 0
-            async for part in answer.aiter_raw():
-                read += len(part)
-                if read > ANSWER_BYTES_MAX:
-                    break
-        finally:
-            await answer.aclose()
-        return answer.status_code, answer.headers.get("retry-after")
+            with suppress(ClientPayloadError):
+                async for part in answer.content.iter_any():
+                    read += len(part)
+                    if read > ANSWER_BYTES_MAX:
+                        break
+            return answer.status, answer.headers.get("retry-after")
 
 
-def _told(failure: httpx.HTTPError) -> str:
+def _told(failure: ClientError) -> str:
     """In words that hold nothing of the receiver's own."""
     match failure:
-        case httpx.ConnectTimeout() | httpx.ReadTimeout() | httpx.WriteTimeout() | httpx.PoolTimeout():
+        case ConnectionTimeoutError():
             return "no answer in time"
-        case httpx.ConnectError() if isinstance(_root(failure), ssl.SSLError):
+        case ClientConnectorSSLError() | ClientConnectorCertificateError():
             return "the certificate does not hold for the name"
-        case httpx.ConnectError():
+        case ClientConnectorError():
             return "the connection was refused"
         case _:
             return "the connection broke"
-
-
-def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error

@@ -1,8 +1,9 @@
 """Posting over TLS to a name, at the very address that was looked at, and nowhere else."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -20,6 +21,7 @@ from market.rules.streams.reach import Address, Reach
 from tests.receiver_support import Receiver, receiving
 
 NAME = "partner.example"
+BROKE = "the connection broke"
 HERE, CLOSED = ip_address("127.0.0.1"), ip_address("127.0.0.2")
 
 
@@ -104,6 +106,65 @@ async def test_a_name_without_an_address_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f000001", "2130706433", "0177.0.0.1"])
 async def test_other_notations_of_an_address_are_looked_up_and_refused(host: str) -> None:
     assert await forbidden(host, 443, Reach(), resolve, seconds_max=10)
+
+
+OK = b"HTTP/1.1 200 Fine\r\ncontent-length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "error", "is_kept"),
+    [
+        (OK, 200, None, True),
+        (b"HTTP/1.1 200 Fine\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 200, None, True),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + OK, 200, None, True),
+        (b"HTTP/1.1 503 Later\r\nRetry-After: 7\r\ncontent-length: 0\r\n\r\n", 503, None, True),
+        (b"HTTP/1.1 200 Fine\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", 200, None, False),
+        (b"HTTP/1.0 200 Fine\r\ncontent-length: 0\r\n\r\n", 200, None, False),
+        (OK + OK, 200, None, False),
+        (OK + b"unasked", None, BROKE, False),
+        (b"HTTP/1.1 200 Fine\r\ncontent-length: 99999\r\n\r\n" + b"x" * 20_000, 200, None, False),
+        (b"HTTP/1.1 101 Other\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", 101, None, False),
+        (b"HTTP/1.1 200 Fine\r\nx: " + b"y" * 20_000, None, BROKE, False),
+        (b"HTTP/1.1 200 Fine\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx", None, BROKE, False),
+        (b"220 mail.example ESMTP\r\n", None, BROKE, False),
+    ],
+)
+async def test_an_answer_is_told_by_its_status_and_only_what_was_read_whole_keeps_the_connection(
+    said: bytes, status: int | None, error: str | None, *, is_kept: bool
+) -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n{}"):
+                writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reach = Reach(ports=frozenset({port}), networks=(ip_network("127.0.0.0/8"),), plain=True)
+        made = Postman(reach, resolve, ssl.create_default_context(), seconds_max=10)
+        answers = [await made.post(f"http://127.0.0.1:{port}/", {}, b"{}") for _ in range(2)]
+        await made.close()
+    assert [(status, error)] * 2 == [(answered.status, answered.error) for answered in answers]
+    assert (1 if is_kept else 2) == len(connections)
+    assert {"7" if status == 503 else None} == {answered.retry_after for answered in answers}
+
+
+async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 202 Taken\r\n\r\nthanks")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reach = Reach(ports=frozenset({port}), networks=(ip_network("127.0.0.0/8"),), plain=True)
+        made = Postman(reach, resolve, ssl.create_default_context(), seconds_max=10)
+        answered = await made.post(f"http://127.0.0.1:{port}/", {}, b"{}")
+        await made.close()
+    assert (202, None) == (answered.status, answered.error)
 
 
 async def test_what_is_no_name_has_no_address() -> None:
