@@ -16,7 +16,7 @@ from events.connections import Connection
 ROWS_MIN: Final = 32
 """Of fewer rows PostgreSQL's reading of a text takes more than the client is spared."""
 STATEMENTS_REMEMBERED: Final = 256
-_ARRAY: Final = re.compile(r"\$(\d+)::(bigint|boolean|date|text|timestamptz|uuid)\[\]")
+_ARRAY: Final = re.compile(r"\$(\d+)::(bigint|boolean|text|timestamptz|uuid)\[\]")
 _ESCAPE: Final = re.compile(r'\\(?:u(....)|(["\\])|(.))')
 _CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _encoder = msgspec.json.Encoder()

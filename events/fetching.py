@@ -42,15 +42,15 @@ class Fetched(NamedTuple):
 
     def records(self) -> Iterator[Record]:
         """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
-        for batch, _ in self._sound():
+        for batch, _ in self._checked():
             yield from self._from_first(batch, batch)
 
     def links(self) -> Iterator[Link]:
         """As `records`, of each only what a chain is made of."""
-        for batch, at in self._sound():
+        for batch, at in self._checked():
             yield from self._from_first(batch, links_of(batch, self.content, at))
 
-    def _sound(self) -> Iterator[tuple[Any, int]]:
+    def _checked(self) -> Iterator[tuple[Any, int]]:
         for batch, at in self.batches:
             if not batch.validate_crc():
                 raise CorruptRecordException(

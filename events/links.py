@@ -6,6 +6,7 @@ counts is taken here; aiokafka reads all others, and those that hold a record of
 
 from binascii import unhexlify
 from collections.abc import Iterable, Sequence
+from struct import error as StructError  # noqa: N812  an exception
 from typing import Any, Final
 
 from msgspec import Struct
@@ -26,8 +27,9 @@ _BEGINNINGS: Final = tuple(NO_ATTRIBUTES_NO_DELAY + varint(place) for place in r
 """What stands between the length of a record and that of its key, by the record's place in its batch."""
 _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
-_TWO_BYTES: Final = 0x80
-"""A number is one byte below this, or one from this on and one below; the lowest bit is its sign, none."""
+_ANOTHER: Final = 0x80
+_SIGN: Final = 0x01
+"""Of a length's byte: the bit that says another follows, and, in the first, the bit of a negative number."""
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -47,7 +49,7 @@ def links_of(batch: Any, content: bytes, at: int) -> Iterable[Link]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds."""
     try:
         found = _as_relayed(content, at)
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, StructError):
         found = None
     return map(link_of, batch) if found is None else found
 
@@ -69,8 +71,8 @@ def _chain_of(headers: Sequence[tuple[str, bytes | None]]) -> bytes | None:
 
 
 def _as_relayed(content: bytes, at: int) -> list[Link] | None:
-    """None, or IndexError or ValueError, for a batch that is none of the relay's, or where a key has 64 bytes
-    or more, a body fewer, or a record 8 KiB or more."""
+    """None, or one of the errors that `links_of` expects, for a batch that is none of the relay's, or where a
+    key has 64 bytes or more, a body fewer, or a record 8 KiB or more."""
     base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
     if magic != MAGIC or attributes:
         return None
@@ -78,19 +80,26 @@ def _as_relayed(content: bytes, at: int) -> list[Link] | None:
     found: list[Link] = []
     for place in range(count):
         beginning, low, high = _BEGINNINGS[place], content[end], content[end + 1]
-        if low < _TWO_BYTES or high >= _TWO_BYTES or not content.startswith(beginning, end + 2):
+        if not _is_two_bytes(low, high) or not content.startswith(beginning, end + 2):
             return None
         key_at = end + 2 + len(beginning)
         end += 2 + (high << 6 | low >> 1 & 0x3F)
         key_length = content[key_at]
-        at = key_at + 1 + (key_length >> 1)
-        low, high = content[at], content[at + 1]
-        if key_length >= _TWO_BYTES or low < _TWO_BYTES or high >= _TWO_BYTES:
+        body_at = key_at + 1 + (key_length >> 1)
+        low, high = content[body_at], content[body_at + 1]
+        if key_length & (_ANOTHER | _SIGN) or not _is_two_bytes(low, high):
             return None
-        at += 2
-        headers_at, chain_at = at + (high << 6 | low >> 1 & 0x3F), end - _CHAIN_BYTES
-        if content[headers_at] != _NINE or not content.startswith(CHAIN_HEADER, chain_at):
+        body_at += 2
+        headers_at, chain_at = body_at + (high << 6 | low >> 1 & 0x3F), end - _CHAIN_BYTES
+        if headers_at >= chain_at or content[headers_at] != _NINE:
             return None
-        body, chain = content[at:headers_at], unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
+        if not content.startswith(CHAIN_HEADER, chain_at):
+            return None
+        body, chain = content[body_at:headers_at], unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
         found.append(Link(base_offset + place, body, chain))
-    return found
+    return found if end == batch_end(content, at) else None
+
+
+def _is_two_bytes(low: int, high: int) -> bool:
+    """Of a length that is not negative."""
+    return low & (_ANOTHER | _SIGN) == _ANOTHER and high < _ANOTHER

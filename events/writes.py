@@ -36,7 +36,8 @@ async def send(connection: Connection, writes: Sequence[Write]) -> None:
     RowCountWrong when a statement changed another number of rows than it was given.
     """
     for together in _of_different_tables(writes):
-        parts = [as_texts(write.statement, write.arguments, len(write.rows)) for write in together]
+        most = max(len(write.rows) for write in together)
+        parts = [as_texts(write.statement, write.arguments, most) for write in together]
         statement = _joined(tuple((part, len(arguments)) for part, arguments in parts))
         counts = await connection.fetchrow(statement, *chain.from_iterable(own for _, own in parts))
         for write, found in zip(together, counts or (), strict=True):

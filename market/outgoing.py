@@ -141,7 +141,7 @@ class Postman:
         self, address: Address, target: Target, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, str | None]:
         """To the address in figures; the certificate and the receiver's Host are those of the name."""
-        named = URL(url)
+        named = URL(url, encoded=True)
         async with self._session.post(
             named.with_host(str(address)),
             headers={**headers, "Host": named.raw_authority},

@@ -23,7 +23,7 @@ from market.folders import DEPLOY
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36
 RECORDS_AT_ONCE_MAX: Final = 100
-"""Few at a time are freed while the processor's cache still holds them."""
+"""The library makes so many at a time, and they are freed while the processor's cache still holds them."""
 R = TypeVar("R", Link, Record)
 READ_SECONDS_MAX: Final = 30.0
 

@@ -16,7 +16,10 @@ CHECKOUT = Path(__file__).parents[2]
 ITEMS: list[dict[str, Any]] = yaml.safe_load((CHECKOUT / "deploy/k8s/lodestone.yaml").read_text())["items"]
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
 SECRETS = {
-    "lodestone-administrator": {"LODESTONE_DATABASE_URL": "postgresql://postgres:p@db/lodestone"},
+    "lodestone-administrator": {
+        "LODESTONE_DATABASE_URL": "postgresql://postgres:p@db/lodestone",
+        "LODESTONE_OWNER_URL": "postgresql://lodestone_owner:p@db/lodestone",
+    },
     "lodestone-roles": {
         f"LODESTONE_{role.upper()}_URL": f"postgresql://lodestone_{role}:p@db/lodestone"
         for role in SERVICE_ROLES
@@ -121,7 +124,8 @@ def test_nothing_runs_with_more_rights_than_it_needs(name: str) -> None:
         alone["allowPrivilegeEscalation"],
         alone["capabilities"]["drop"],
     )
-    assert spec["automountServiceAccountToken"] is False
+    assert (False, False) == (spec["automountServiceAccountToken"], spec["enableServiceLinks"])
+    assert "OnRootMismatch" == spec["securityContext"]["fsGroupChangePolicy"]
     assert container(name)["resources"]["limits"].keys() == {"memory"}
 
 

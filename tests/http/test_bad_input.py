@@ -52,6 +52,7 @@ def found(problem: Any) -> dict[str, str]:
         ({"payment_terms": "a\u001fb"}, {"/payment_terms": "control_character"}),
         ({"surprise": 1}, {"/surprise": "unknown_field"}),
         ({"valid_until": "2026-03-30T00:00:00"}, {"/valid_until": "naive_time"}),
+        ({"valid_until": "9999-12-31T23:59:59.999999Z"}, {"/valid_until": "out_of_range"}),
         ({"ask": {"amount": "69.00", "per": "oxide"}}, {"/ask/currency": "missing"}),
         ({"ask": {"amount": "69.00", "currency": "USD"}}, {"/ask/per": "missing"}),
         (

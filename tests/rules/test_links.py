@@ -1,6 +1,7 @@
 """What a chain is made of, from batches of any kind: the same as aiokafka makes of their records."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, headers
 from events.links import Link, _as_relayed, batch_end, link_of, links_of
-from events.record_batches import BatchWriter
+from events.record_batches import HEAD, BatchWriter
 
 BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
 ORDINARY = [body for body in BODIES if len(body) < 7_000]
@@ -90,6 +91,34 @@ def test_whatever_the_relay_does_not_write_is_the_librarys(other: Record) -> Non
 def test_what_is_compressed_is_the_librarys() -> None:
     content = of_the_library([AS_RELAYED] * 3, compression=1)
     assert [Link(offset, ORDINARY[0], CHAIN) for offset in range(3)] == links(content)
+
+
+@given(st.integers(0, 20) | st.integers(-80, -1), st.integers(1, 255), st.sampled_from(ORDINARY))
+def test_with_another_length_or_head_it_is_read_as_the_library_does_or_left_to_it(
+    place: int, change: int, body: bytes
+) -> None:
+    content = bytearray(of_the_relay([body]))
+    content[place + HEAD.size if place >= 0 else place] ^= change
+    try:
+        found = _as_relayed(bytes(content), 0)
+    except (IndexError, ValueError):
+        return
+    if found is not None:
+        batch = MemoryRecords(bytes(content)).next_batch()
+        assert [link_of(record) for record in batch or ()] == found
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_count_of_records_is_left_to_the_library(count: int) -> None:
+    content = bytearray(of_the_relay(ORDINARY[:2]))
+    content[HEAD.size - 4 : HEAD.size] = count.to_bytes(4, "big")
+    with suppress(IndexError):
+        assert _as_relayed(bytes(content), 0) is None
+
+
+def test_what_is_shorter_than_a_head_is_left_to_the_library() -> None:
+    batch = MemoryRecords(of_the_library([AS_RELAYED])).next_batch()
+    assert [Link(0, ORDINARY[0], CHAIN)] == list(links_of(batch, b"\0" * (HEAD.size - 1), 0))
 
 
 @given(

@@ -1,7 +1,7 @@
 """What a transaction sends together: several tables in one statement, the same table one after the other."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,8 +62,7 @@ async def test_a_row_too_few_is_told_by_its_table(writable: Connection) -> None:
     [
         ("bigint", [0, -1, None, 2**63 - 1, -(2**63)]),
         ("boolean", [True, None, False]),
-        ("date", [date(2026, 2, 28), None, date.max]),
-        ("timestamptz", [datetime(2026, 2, 28, 1, 2, 3, 4, UTC), None, datetime.max.replace(tzinfo=UTC)]),
+        ("timestamptz", [datetime(2026, 2, 28, 1, 2, 3, 4, UTC), None, datetime(9999, 12, 31, tzinfo=UTC)]),
         ("uuid", [UUID(int=1), None, UUID(int=2**128 - 1)]),
         (
             "text",

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.record.memory_records import MemoryRecords
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
+from msgspec.structs import replace
 
 from events.codec import BODY_BYTES_MAX, BodyTooLarge
 from events.connections import open_consumer, open_producer
@@ -88,6 +89,13 @@ def test_the_cloudevents_sdk_reads_the_headers() -> None:
         event.get_subject(),
         event.get_time(),
     )
+
+
+def test_a_whole_second_has_no_fraction() -> None:
+    given = replace(message("t", 7), time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    [batch] = batches([given])
+    [record] = MemoryRecords(bytes(batch._build())).next_batch()
+    assert b"2026-01-02T03:04:05Z" == dict(record.headers)["ce_time"]
 
 
 def test_derived_ids_depend_on_every_part_and_its_bounds() -> None:

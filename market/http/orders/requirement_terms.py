@@ -219,7 +219,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             overlap_min_days=self.overlap_min_days,
             place=self.place.inside(),
             facility=to_uuid(self.facility),
-            valid_until=utc(self.valid_until),
+            valid_until=utc(self.valid_until, "/valid_until"),
             commitment=self.commitment,
             term=None if self.term is None else self.term.inside(),
             visible_to_initiatives=self.visible_to_initiatives,

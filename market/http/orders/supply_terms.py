@@ -97,7 +97,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             incoterm=self.incoterm,
             place=self.place.inside(),
             ask=self.ask.inside(),
-            valid_until=utc(self.valid_until),
+            valid_until=utc(self.valid_until, "/valid_until"),
             payment_terms=self.payment_terms,
             facility=to_uuid(self.facility),
             origin=tuple([step.inside() for step in self.origin]),

@@ -97,7 +97,7 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
                 label=call.body.label,
                 secret_sha256=secret_sha256(token),
                 roles=call.body.roles,
-                expires_at=utc(call.body.expires_at),
+                expires_at=utc(call.body.expires_at, "/expires_at"),
             ),
         ),
         request=call.idempotent_request(),

@@ -54,7 +54,7 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
             roles=self.roles,
             group=None if self.group is None else to_uuid(self.group),
             initiatives=self.initiatives,
-            sanctions_screened_until=utc(self.sanctions_screened_until),
+            sanctions_screened_until=utc(self.sanctions_screened_until, "/sanctions_screened_until"),
         )
 
 

@@ -162,7 +162,7 @@ async def plan(call: Call[PlanTerms, DryRun]) -> Answer:
         call.caller,
         market=call.ids["market"],
         trigger="demand",
-        announced_at=None if announced is None else utc(announced),
+        announced_at=None if announced is None else utc(announced, "/announced_at"),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )

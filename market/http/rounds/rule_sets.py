@@ -122,7 +122,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             marginality_tolerance_ppb=PERCENT.parse(self.marginality_tolerance_percent),
             thin_component_groups=self.thin_component_groups,
             route_ceilings=tuple(each.inside() for each in self.route_ceilings),
-            effective_from=utc(self.effective_from),
+            effective_from=utc(self.effective_from, "/effective_from"),
             capacity=self.capacity or UNSET,
         )
 

@@ -62,13 +62,12 @@ def check_days(value: Struct) -> None:
             raise ValueError(f"{name} has to lie in the years {YEARS[0]} to {YEARS[-1]}")
 
 
-def utc(value: datetime) -> datetime:
-    """The same instant in UTC. InvalidInputError when UTC has no such year."""
-    try:
+def utc(value: datetime, pointer: str = "") -> datetime:
+    """The same instant in UTC. InvalidInputError for far years: the database would take the last for ever."""
+    if value.year in YEARS:
         return value.astimezone(UTC)
-    except OverflowError:
-        fault = Fault(code="out_of_range", detail=f"{value.isoformat()} has no year in UTC", pointer="")
-        raise InvalidInputError([fault]) from None
+    told = f"{value.isoformat()} has to lie in the years {YEARS[0]} to {YEARS[-1]}"
+    raise InvalidInputError([Fault(code="out_of_range", detail=told, pointer=pointer)])
 
 
 class Window(Body, frozen=True, kw_only=True):
