@@ -22,7 +22,7 @@ from events.envelope import Draft, Recorded
 from events.market_events import ClearingPlanned
 from market.rules.book import Book
 from market.rules.clearing.clearing import concluded
-from market.rules.clearing.written import WrittenDraft, read
+from market.rules.clearing.written import WrittenDraft, decoded
 
 FRAME: Final = struct.Struct(">Q")
 FRAME_BYTES_MAX: Final = 2**32
@@ -114,7 +114,7 @@ class Solver:
             async with asyncio.timeout(self._seconds_max):
                 await _send(child, frame)
                 while (reply := _replies.decode(await _receive(child))).drafts:
-                    drafts += map(read, reply.drafts)
+                    drafts += map(decoded, reply.drafts)
         except TimeoutError as error:
             await _kill(child)
             raise SolverLost(f"no answer within {self._seconds_max:g} seconds") from error

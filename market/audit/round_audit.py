@@ -63,7 +63,8 @@ def _is_known(book: Book, plan: Recorded, code: str) -> bool:
 
 BY_CERTIFICATE: Final = RoundCheck(expect=_proved, confirms=_is_unknown, refutes=_is_known)
 """Nothing is solved but a round that says that its first tie-break left ties. Only a solver can say whether a
-round had no unique optimum."""
+round had no unique optimum, was beyond the guards of the assignment, or had more to tell of its sections than
+a record holds."""
 
 
 def _computed(book: Book, plan: Recorded, facts: Sequence[Fact]) -> Sequence[Draft]:
@@ -111,9 +112,8 @@ def round_fault(
         difference = Difference(field, first.found, first.required)
         return RoundFault(index=last, kind="certificate", told=told, difference=difference)
     except ClearingImpossible as impossible:
-        told = f"ends a round that this version does not check ({impossible.reason})"
-        known = Difference("algorithm", planned_of(plan).algorithm, ALGORITHM)
-        return RoundFault(index=last, kind="certificate", told=told, difference=known)
+        told, difference = _impossible(plan, impossible)
+        return RoundFault(index=last, kind="certificate", told=told, difference=difference)
     except Exception as error:  # noqa: BLE001  a book that nothing can clear is no book of a market
         told = f"ends a round that cannot be computed ({type(error).__name__}: {error})"
         return RoundFault(index=last, kind="plan", told=told)
@@ -128,6 +128,15 @@ def round_fault(
         counts = Difference("events of the round", str(len(events)), str(len(expected)))
         return RoundFault(index=last, kind="left_out", told=told, difference=counts)
     return None
+
+
+def _impossible(plan: Recorded, impossible: ClearingImpossible) -> tuple[str, Difference]:
+    """What is told of a round that was completed where there is nothing to complete."""
+    if impossible.code == "algorithm_unknown":
+        told = f"ends a round that this version does not check ({impossible.reason})"
+        return told, Difference("algorithm", planned_of(plan).algorithm, ALGORITHM)
+    told = f"ends a round that has no result ({impossible.reason})"
+    return told, Difference("round", "completed", impossible.code)
 
 
 def difference_at(

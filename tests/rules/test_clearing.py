@@ -1,5 +1,6 @@
 """A round from book to drafts: optimum, time priority, prices, holds, products, the same bytes every time."""
 
+import dataclasses
 import functools
 import random
 from datetime import timedelta
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from events.codec import decode_event
+from events.codec import BODY_BYTES_MAX, decode_event
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -25,7 +26,10 @@ from market.rules.book import Books, fold
 from market.rules.clearing import posing, round_events, stages
 from market.rules.clearing.clearing import ALGORITHM, clear, conclude
 from market.rules.clearing.prices import Anchor, components, surpluses
-from market.rules.clearing.round_events import drafts
+from market.rules.clearing.round_events import HASH_BYTES, RESULTS_BYTES_MAX, drafts, told_drafts
+from market.rules.clearing.rounds import ClearingImpossible
+from market.rules.clearing.told_sections import told_section
+from market.rules.clearing.written import WrittenDraft, encoded
 from market.rules.references import trade_reference
 from tests.blotter import (
     BULK,
@@ -477,6 +481,25 @@ def test_a_round_of_more_sections_than_a_record_holds_is_abandoned(monkeypatch: 
     (told,) = facts_of_type(events, ClearingAbandoned)
     assert [told] == [event.data for event in events]
     assert ("too_many_sections", "2 sections are more than a record holds.") == (told.code, told.reason)
+
+
+def test_the_most_sections_that_a_round_completes_with_fit_its_record() -> None:
+    """Each with an order, so that each has a part of evidence of its own."""
+    lane = market("seller", "buyer")
+    lane.offer("seller", "offer")
+    posed = clear(lane.book, lane.plan())
+    (one, *_) = map(told_section, posed.sections)
+
+    def record(sections: int) -> list[WrittenDraft]:
+        told = [dataclasses.replace(one, duals=list(one.duals)) for _ in range(sections)]
+        return list(told_drafts(posed.round, told))
+
+    most = (RESULTS_BYTES_MAX - 1) // (len(encoded(one.result)) + 1 + HASH_BYTES)
+    *parts, completed = record(most)
+    assert (most, "market.clearing.completed.v1") == (len(parts), completed.type)
+    assert RESULTS_BYTES_MAX < len(completed.data) < BODY_BYTES_MAX - 1_000
+    with pytest.raises(ClearingImpossible, match=f"{most + 1} sections"):
+        record(most + 1)
 
 
 def test_an_empty_market_completes_its_round() -> None:

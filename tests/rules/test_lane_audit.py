@@ -15,7 +15,7 @@ from market.audit.lane_verdict import LaneVerdict
 from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE, BY_SOLVER, RoundCheck
 from market.rules.book import Book
-from market.rules.clearing import posing
+from market.rules.clearing import posing, round_events
 from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment, conclude
 from tests.blotter import BULK, DEPLOYMENT, MARKET, Lane, eur, ident, member, ndpr_price, rule_set
 from tests.rules.test_chain_audit import told
@@ -194,6 +194,20 @@ def test_a_round_of_an_algorithm_that_this_version_does_not_know_is_told_so() ->
         verdict.divergence.sentence
     )
     assert plan.position > 0
+
+
+def test_a_completed_round_of_more_sections_than_a_record_holds_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = traded()
+    lane.round()
+    monkeypatch.setattr(round_events, "RESULTS_BYTES_MAX", 500)
+    verdict = audited(records(lane))
+    assert ("certificate", 0, 0) == found(verdict)
+    assert verdict.divergence is not None
+    assert "round is completed" in verdict.divergence.sentence
+    assert "too_many_sections" in verdict.divergence.sentence
+    assert ("clearing", 0, 0) == found(audited(records(lane), BY_SOLVER))
 
 
 @both

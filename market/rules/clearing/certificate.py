@@ -68,7 +68,8 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
 
     facts: of all its events, in order. CertificateBroken names what does not hold; whatever else the record
     says differently from these drafts is wrong. That a tie-break after the first was needed takes a solver
-    to prove: such a record is broken here.
+    to prove: such a record is broken here. ClearingImpossible where a completed round could not list its
+    sections.
     """
     completed = completed_of(facts)
     evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]

@@ -8,10 +8,10 @@ from events.market_events import ClearingAbandoned
 from market.rules.assignment import AssignmentError
 from market.rules.book import Book
 from market.rules.clearing.cleared import ClearedSection
-from market.rules.clearing.round_events import draft_of, planned_of, written_drafts
+from market.rules.clearing.round_events import PlanDrafts, planned_of, written_drafts
 from market.rules.clearing.rounds import ALGORITHM, Clearing, ClearingImpossible, Round, in_turn, posed_round
 from market.rules.clearing.sections import clear_section
-from market.rules.clearing.written import WrittenDraft, read, written
+from market.rules.clearing.written import WrittenDraft, decoded, encoded
 
 __all__ = [
     "ALGORITHM",
@@ -40,7 +40,7 @@ def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearin
 
 def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
     """`concluded` at once, decoded."""
-    return tuple(map(read, concluded(book, plan)))
+    return tuple(map(decoded, concluded(book, plan)))
 
 
 def concluded(book: Book, plan: Recorded) -> Iterator[WrittenDraft]:
@@ -56,7 +56,7 @@ def concluded(book: Book, plan: Recorded) -> Iterator[WrittenDraft]:
         found = replace(found, horizons=())
         yield from written_drafts(found, sections)
     except ClearingImpossible as impossible:
-        yield written(abandonment(plan, impossible.code, impossible.reason))
+        yield _abandonment(plan, impossible.code, impossible.reason)
 
 
 def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedSection]:
@@ -68,8 +68,12 @@ def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedS
 
 def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
     """The end of a round without a result; all but code and reason derives from the plan."""
+    return decoded(_abandonment(plan, code, reason))
+
+
+def _abandonment(plan: Recorded, code: str, reason: str) -> WrittenDraft:
     planned = planned_of(plan)
     fact = ClearingAbandoned(
         market=planned.market, plan=planned.plan, round=planned.round, code=code, reason=reason
     )
-    return draft_of(plan, "abandoned", fact, fact.plan)
+    return PlanDrafts(plan, "abandoned", ClearingAbandoned.TYPE).draft(encoded(fact), str(fact.plan))

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import ListedWaterfall, Premium, SectionResult
-from events.envelope import Draft, Fact, Recorded
+from events.envelope import Draft, Recorded
 from events.market_events import (
     ClearingCompleted,
     ClearingEvidence,
@@ -23,27 +23,30 @@ from market.rules.clearing.evidence import (
     DerivedIds,
     DerivedSalts,
     Evidence,
-    derived_id,
-    derived_salt,
     fact_sha256,
     root_sha256,
 )
 from market.rules.clearing.rounds import ClearingImpossible, Round
 from market.rules.clearing.told_sections import ToldSection, product_grams, told_section
 from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import WrittenDraft, encoded, read
+from market.rules.clearing.written import WrittenDraft, decoded, encoded
 from market.rules.match_terms import match_terms
 from market.rules.orders.forecast_supply import mark_of
 
 RESULTS_BYTES_MAX: Final = 490 * 1024
-"""Of what is told of sections: hashes of three hundred parts find room beside them in a body of 512 KiB."""
+"""Of what is told of sections and the hash of the one part of evidence that each has at least.
+
+In a body of 512 KiB there is room beside them for the hashes of three hundred parts more.
+"""
+HASH_BYTES: Final = 67
+"""Of a hash in a list: 64 digits, two quotes and a comma."""
 _NO_TERMS: Final = b'"terms":[]'
 _NO_CO_PRODUCTS: Final = b'"co_products":[]'
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
     """`written_drafts`, decoded."""
-    return map(read, written_drafts(of, sections))
+    return map(decoded, written_drafts(of, sections))
 
 
 def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[WrittenDraft]:
@@ -52,11 +55,17 @@ def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Wr
     All sections are taken before the first draft; a draft is made when it is asked for. ClearingImpossible
     for more sections than the completed round could list.
     """
-    planned = of.planned
     # holds on to no section while the next one is cleared
-    told = tuple(map(told_section, sections))
+    yield from told_drafts(of, tuple(map(told_section, sections)))
+
+
+def told_drafts(of: Round, told: Sequence[ToldSection]) -> Iterator[WrittenDraft]:
+    """`written_drafts` of sections that are told already; takes their duals, quotas and multipliers away."""
+    planned = of.planned
     results = [section.result for section in told]
-    if len(encoded(results)) > RESULTS_BYTES_MAX:
+    # a part is of one section, and every order has a dual
+    parts_min = sum(bool(section.duals) for section in told)
+    if len(encoded(results)) + HASH_BYTES * parts_min > RESULTS_BYTES_MAX:
         raise ClearingImpossible("too_many_sections", f"{len(told)} sections are more than a record holds.")
     products = iter(product_grams(told))
     evidence = Evidence(planned.market, planned.plan, planned.round)
@@ -69,14 +78,16 @@ def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Wr
             evidence.add(name, entries)
             # they stand in their parts now
             entries.clear()
-    parts = _Events(of.plan, "evidence", ClearingEvidence.TYPE)
+    parts = PlanDrafts(of.plan, "evidence", ClearingEvidence.TYPE)
     hashes = []
     for number, body in enumerate(evidence.parts(), start=1):
         draft = parts.draft(body, str(planned.plan), number.to_bytes(4, "big"))
-        hashes.append(fact_sha256(body, draft.salt or "").hex())
+        hashes.append(fact_sha256(body, draft.salt).hex())
         yield draft
     completed = _completed(of, results, totals, hashes)
-    yield _Events(of.plan, "completed", ClearingCompleted.TYPE).draft(encoded(completed), str(planned.plan))
+    yield PlanDrafts(of.plan, "completed", ClearingCompleted.TYPE).draft(
+        encoded(completed), str(planned.plan)
+    )
 
 
 def _matches(
@@ -86,8 +97,8 @@ def _matches(
     evidence: Evidence,
     totals: "_Totals",
 ) -> Iterator[WrittenDraft]:
-    struck_events = _Events(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
-    confirmed_events = _Events(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
+    struck_events = PlanDrafts(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
+    confirmed_events = PlanDrafts(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
     ids = DerivedIds(of.planned.plan, f"match/{section.name}")
     of_trade = zip(section.trades, section.premiums, section.lines, section.ends, strict=True)
     for trade, premiums, waterfall, ends in of_trade:
@@ -101,8 +112,8 @@ def _matches(
             yield confirmed_events.draft(_confirmed(fact, trade, waterfall, of.facts), match, ends)
 
 
-class _Events:
-    """Of a plan, one kind and one type of fact."""
+class PlanDrafts:
+    """What derives from a plan, of one kind and one type of fact: all but the fact and its subject."""
 
     def __init__(self, plan: Recorded, kind: str, fact: str) -> None:
         planned = planned_of(plan)
@@ -141,7 +152,7 @@ class _Totals:
         self.paid_cents += trade.paid_cents
         self.received_cents += trade.received_cents
         self.amount_cents += fact.amount_cents_eur
-        self.hashes.append(fact_sha256(struck.data, struck.salt or ""))
+        self.hashes.append(fact_sha256(struck.data, struck.salt))
 
 
 def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
@@ -247,18 +258,3 @@ def _completed(
 def planned_of(plan: Recorded) -> ClearingPlanned:
     assert isinstance(plan.data, ClearingPlanned)
     return plan.data
-
-
-def draft_of(plan: Recorded, kind: str, fact: Fact, subject: UUID, *parts: bytes) -> Draft:
-    planned = planned_of(plan)
-    return Draft(
-        stream=plan.stream,
-        lane=plan.lane,
-        subject=str(subject),
-        data=fact,
-        id=derived_id(planned.plan, f"event/{kind}", *parts),
-        salt=derived_salt(plan.salt, f"event/{kind}", *parts),
-        time=planned.cut_time,
-        cause=str(plan.id),
-        actor=plan.actor,
-    )

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from events.catalog import FACT_TYPES, type_of
+from events.catalog import FACT_TYPES
 from events.envelope import Draft
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -27,29 +27,14 @@ class WrittenDraft(Struct, frozen=True, kw_only=True):
     subject: str
     type: str
     data: bytes
-    id: UUID | None
-    salt: str | None
-    time: datetime | None
-    cause: str | None
-    actor: UUID | None
+    id: UUID
+    salt: str
+    time: datetime
+    cause: str
+    actor: UUID
 
 
-def written(draft: Draft) -> WrittenDraft:
-    return WrittenDraft(
-        stream=draft.stream,
-        lane=draft.lane,
-        subject=draft.subject,
-        type=type_of(draft.data),
-        data=encoded(draft.data),
-        id=draft.id,
-        salt=draft.salt,
-        time=draft.time,
-        cause=draft.cause,
-        actor=draft.actor,
-    )
-
-
-def read(draft: WrittenDraft) -> Draft:
+def decoded(draft: WrittenDraft) -> Draft:
     return Draft(
         stream=draft.stream,
         lane=draft.lane,
