@@ -48,6 +48,7 @@ from events.vocabulary import (
     TermHorizon,
     Tranche,
 )
+from market.rules.clearing import waterfalls
 from market.rules.clearing.amounts import amounts, price_pair
 from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
@@ -574,6 +575,18 @@ def test_a_round_has_the_edges_against_which_nothing_speaks(seed: int) -> None:
     assert expected == edges_by_column(lane)
     assert barred.total() > 20
     assert len(expected) > 10
+
+
+@pytest.mark.parametrize("reckoned", ["certificates_paid", "penalty_steps", "strategic_project_lines"])
+def test_a_line_of_another_amount_than_its_pairs_is_never_written(
+    reckoned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the orders state is reckoned again for their line: here, as if it were nothing."""
+    lane = any_book(0)
+    assert edges_by_column(lane)
+    monkeypatch.setattr(waterfalls, reckoned, lambda *_: ())
+    with pytest.raises(AssertionError):
+        edges_by_column(lane)
 
 
 def test_odd_orders_have_the_edges_against_which_nothing_speaks() -> None:

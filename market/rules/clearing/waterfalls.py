@@ -1,7 +1,8 @@
 """The waterfalls of trades as they are recorded: `pricing.price_terms` of each pair, kind by kind for all.
 
-Figures come by column. A line that trades share is encoded once; one that is each trade's own (co-products,
-carbon, floor and cap) from a template, which is the encoded line itself with holes where its numbers stand.
+Figures come by column. A line of what two orders state, as certificates and penalties, is encoded once for
+all trades with it. Whatever has an amount of each trade's own is written from a template, which is the
+encoded line itself with holes where its numbers stand.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -70,8 +71,8 @@ class TradeLines(NamedTuple):
 
 
 def template_of(line: PriceTerm) -> bytes:
-    """For `%` with its amount, then what fills each hole, by the names of the inputs. Its own amount is 0."""
-    body = encoded(line)
+    """For `%` with an amount in place of its own, then what fills each hole, by the names of the inputs."""
+    body = encoded(replace(line, ueur_per_kg=0))
     assert body.count(_HOLE_ENCODED) == sum(value == HOLE for value in line.inputs.values())
     head, found, tail = body.replace(b"%", b"%%").partition(b'"ueur_per_kg":0')
     assert found
@@ -102,7 +103,7 @@ class _CoProducts(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Told:
+class _Trades:
     """The trades that are told, one entry each."""
 
     pairs: Candidates
@@ -141,52 +142,56 @@ class Waterfalls:
 
         AssertionError where lines do not add up to the pair's T.
         """
+        ways = self._ways
+        # they go by key, then requirement
+        key = np.repeat(np.arange(len(ways.starts) - 1), np.diff(ways.starts))
+        way_of = key * len(self._requirements) + ways.requirement
         for start in range(0, len(node), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            yield from self._of(node[part], requirement[part], deliveries[part], term_total[part])
+            pairs = self._pairs(way_of, node[part], requirement[part], deliveries[part])
+            yield from self._of(pairs, deliveries[part], term_total[part])
 
     def _of(
-        self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery], term_total: Int64s
+        self, pairs: Candidates, deliveries: Sequence[Delivery], term_total: Int64s
     ) -> Iterator[TradeLines]:
-        pairs = self._pairs(node, requirement, deliveries)
         terms = self._valuation.terms(pairs)
         assert (terms.total == term_total).all()
-        told = _Told(
+        trades = _Trades(
             pairs=pairs,
             terms=terms,
             supplies=[self._supplies[place] for place in pairs.supply.tolist()],
-            requirements=[self._requirements[place] for place in requirement.tolist()],
-            bought=[self._bought_by(place) for place in requirement.tolist()],
+            requirements=[self._requirements[place] for place in pairs.requirement.tolist()],
+            bought=[self._bought_by(place) for place in pairs.requirement.tolist()],
             deliveries=deliveries,
         )
         sustained = zip(
-            self._carbon(told),
-            self._recycled(told),
-            self._certificates(told),
-            self._origins(told),
-            self._rex(told),
-            self._clamps(told),
+            self._carbon(trades),
+            self._recycled(trades),
+            self._certificates(trades),
+            self._origins(trades),
+            self._rex(trades),
+            self._clamps(trades),
             strict=True,
         )
         for form, (co_product, counted), of_profile, project, penalty, carried in zip(
-            self._forms(told),
-            self._co_product_lines(told),
+            self._forms(trades),
+            self._co_product_lines(trades),
             sustained,
-            self._strategic_projects(told),
-            self._penalties(told),
-            self._logistics(told),
+            self._strategic_projects(trades),
+            self._penalties(trades),
+            self._logistics(trades),
             strict=True,
         ):
             lines = (form, co_product, *of_profile, *project, penalty, carried)
             yield TradeLines(lines, b"%b,%b" % (co_product, penalty), counted)
 
-    def _pairs(self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery]) -> Candidates:
-        supply, ways = self._nodes.supply[node], self._ways
-        width = len(self._requirements)
-        key = np.repeat(np.arange(len(ways.starts) - 1), np.diff(ways.starts))
-        wanted = ways.key_of_supply[supply] * width + requirement
-        # ways go by key, then requirement
-        way = np.searchsorted(key * width + ways.requirement, wanted)
+    def _pairs(
+        self, way_of: Int64s, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery]
+    ) -> Candidates:
+        """way_of: key and requirement of each way in one number, ascending."""
+        supply = self._nodes.supply[node]
+        wanted = self._ways.key_of_supply[supply] * len(self._requirements) + requirement
+        way = np.searchsorted(way_of, wanted)
         until = [microseconds(delivery.papers_until) for delivery in deliveries]
         return Candidates(node, supply, requirement, way, np.array(until, dtype=np.int64))
 
@@ -207,42 +212,47 @@ class Waterfalls:
             )
         return found
 
-    def _line(self, key: Hashable, line: Callable[..., PriceTerm], *of: Any, **named: Any) -> bytes:
-        """`line` of these, encoded; the same for the same key, which begins with its kind."""
-        found = self._written.get(key)
+    def _line(self, key: Hashable, ueur: int, line: Callable[..., PriceTerm], *of: Any) -> bytes:
+        """`line` of these, encoded; the same for the same key, which begins with its kind.
+
+        AssertionError where it reckons another amount than `ueur`.
+        """
+        found = self._written.get((key, ueur))
         if found is None:
-            found = self._written[key] = encoded(line(*of, **named))
+            made = line(*of)
+            assert made.ueur_per_kg == ueur, f"{made} is not {ueur}"
+            found = self._written[key, ueur] = encoded(made)
         return found
 
     def _template(self, key: Hashable, line: Callable[..., PriceTerm], *of: Any, **named: Any) -> bytes:
-        """`_line` as a template."""
+        """`line` as a template; the same for the same key, which holds no amount of a trade."""
         found = self._written.get(key)
         if found is None:
             found = self._written[key] = template_of(line(*of, **named))
         return found
 
-    def _forms(self, told: _Told) -> Iterator[bytes]:
-        for ueur, supply in zip(told.terms.form.tolist(), told.supplies, strict=True):
+    def _forms(self, trades: _Trades) -> Iterator[bytes]:
+        for ueur, supply in zip(trades.terms.form.tolist(), trades.supplies, strict=True):
             form = supply.terms.form
-            yield self._line(("form", ueur, form), form_line, ueur, form)
+            yield self._template(("form", form), form_line, 0, form) % ueur
 
-    def _logistics(self, told: _Told) -> Iterator[bytes]:
-        amounts = told.terms.logistics.tolist()
-        for ueur, supply, requirement in zip(amounts, told.supplies, told.requirements, strict=True):
+    def _logistics(self, trades: _Trades) -> Iterator[bytes]:
+        amounts = trades.terms.logistics.tolist()
+        for ueur, supply, requirement in zip(amounts, trades.supplies, trades.requirements, strict=True):
             country = supply.terms.place.country
             row = carriage_row(supply.terms, requirement.terms)
-            yield self._line(("logistics", ueur, country, row), logistics_line, ueur, country, row)
+            yield self._template(("logistics", country, row), logistics_line, 0, country, row) % ueur
 
-    def _co_product_lines(self, told: _Told) -> Iterator[tuple[bytes, bytes]]:
+    def _co_product_lines(self, trades: _Trades) -> Iterator[tuple[bytes, bytes]]:
         """With the bids of the contract, as the cut has counted them."""
-        names = sorted({bid.analyte for bought in told.bought for bid in bought.bids})
+        names = sorted({bid.analyte for bought in trades.bought for bid in bought.bids})
         rows = np.array([self._assays.row[name] for name in names], dtype=np.int64)
-        places = np.ix_(rows, told.pairs.supply)
+        places = np.ix_(rows, trades.pairs.supply)
         ratios = self._assays.ratio_ppb[places].T.tolist()
         measured = (self._assays.low_ppb[places].T != NO_FIGURE).tolist()
-        amounts = told.terms.co_product.tolist()
+        amounts = trades.terms.co_product.tolist()
         for ueur, supply, bought, ratio, has in zip(
-            amounts, told.supplies, told.bought, ratios, measured, strict=True
+            amounts, trades.supplies, trades.bought, ratios, measured, strict=True
         ):
             ratio_ppb = dict(zip(names, ratio, strict=True))
             if not all(has) or INTEGER_MAX in ratio:
@@ -265,20 +275,20 @@ class Waterfalls:
             )
         return found
 
-    def _carbon(self, told: _Told) -> Iterator[bytes]:
-        rule_set, pairs = self._facts.rule_set, told.pairs
-        forms = {supply.terms.form for supply in told.supplies}
+    def _carbon(self, trades: _Trades) -> Iterator[bytes]:
+        rule_set, pairs = self._facts.rule_set, trades.pairs
+        forms = {supply.terms.form for supply in trades.supplies}
         benchmarks = {form: benchmark_for(form, rule_set) for form in forms}
         units = {benchmark.declared_unit for benchmark in benchmarks.values() if benchmark is not None}
         kg = {unit: self._assays.per_basis_kg(unit, pairs.supply) for unit in units}
         counts = (self._papers.footprint[pairs.supply] >= pairs.papers_until).tolist()
-        amounts = told.terms.carbon.tolist()
-        of_trade = zip(amounts, told.supplies, told.bought, counts, told.deliveries, strict=True)
+        amounts = trades.terms.carbon.tolist()
+        of_trade = zip(amounts, trades.supplies, trades.bought, counts, trades.deliveries, strict=True)
         for place, (ueur, supply, bought, counted, delivery) in enumerate(of_trade):
             cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
             ratio = None if benchmark is None else kg[benchmark.declared_unit][place]
             if cents == 0 or benchmark is None or ratio is None:
-                yield self._line(("no carbon", cents), no_carbon_line, cents)
+                yield self._line(("no carbon", cents), ueur, no_carbon_line, cents)
                 continue
             footprint = supply.terms.footprint
             defect = None if counted else footprint_defect(footprint, benchmark, delivery.papers_until)
@@ -301,69 +311,72 @@ class Waterfalls:
                 declared_g=HOLE,
             ) % (ueur, *numbers)
 
-    def _recycled(self, told: _Told) -> Iterator[bytes]:
-        amounts, alone = told.terms.recycled.tolist(), told.terms.recycled_alone.tolist()
-        for ueur, by_itself, supply, bought in zip(amounts, alone, told.supplies, told.bought, strict=True):
+    def _recycled(self, trades: _Trades) -> Iterator[bytes]:
+        amounts, alone = trades.terms.recycled.tolist(), trades.terms.recycled_alone.tolist()
+        for ueur, by_itself, supply, bought in zip(
+            amounts, alone, trades.supplies, trades.bought, strict=True
+        ):
             content, profile = supply.terms.recycled or _NO_CONTENT, bought.profile
             bids = profile.post_consumer_ueur_per_kg, profile.pre_consumer_ueur_per_kg
-            key = ("recycled", ueur, by_itself, content, *bids)
-            yield self._line(key, recycled_line, ueur, by_itself, content, *bids)
+            key = ("recycled", None if by_itself == ueur else by_itself, content, *bids)
+            yield self._template(key, recycled_line, ueur, by_itself, content, *bids) % ueur
 
-    def _certificates(self, told: _Told) -> Iterator[bytes]:
-        pairs, facts = told.pairs, self._facts
+    def _certificates(self, trades: _Trades) -> Iterator[bytes]:
+        pairs, facts = trades.pairs, self._facts
         held = {
             scheme: (self._papers.certified[row, pairs.supply] >= pairs.papers_until).tolist()
             for scheme, row in self._papers.row.items()
         }
-        of_trade = zip(told.supplies, told.bought, told.deliveries, strict=True)
-        for place, (supply, bought, delivery) in enumerate(of_trade):
+        amounts = trades.terms.certificates.tolist()
+        of_trade = zip(amounts, trades.supplies, trades.bought, trades.deliveries, strict=True)
+        for place, (ueur, supply, bought, delivery) in enumerate(of_trade):
             paid: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
             if any(held[scheme][place] for scheme in bought.schemes):
                 named = certificates_held(supply, facts, delivery)
                 paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
-            yield self._line(("certificates", paid), certificates_line, paid)
+            yield self._line(("certificates", paid), ueur, certificates_line, paid)
 
-    def _origins(self, told: _Told) -> Iterator[bytes]:
+    def _origins(self, trades: _Trades) -> Iterator[bytes]:
         position = self._facts.inputs.concentrated_position
         evidence = () if position is None else (f"input:{position}",)
-        for ueur, supply in zip(told.terms.origin.tolist(), told.supplies, strict=True):
+        for ueur, supply in zip(trades.terms.origin.tolist(), trades.supplies, strict=True):
             steps = tuple(supply.terms.origin)
             concentrated = concentrated_origins(supply, self._facts)
-            yield self._line(
-                ("origin", ueur, steps, concentrated), origin_line, ueur, steps, concentrated, evidence
-            )
+            key = ("origin", steps, concentrated)
+            yield self._template(key, origin_line, 0, steps, concentrated, evidence) % ueur
 
-    def _rex(self, told: _Told) -> Iterator[bytes]:
-        amounts, alone = told.terms.rex.tolist(), told.terms.rex_alone.tolist()
+    def _rex(self, trades: _Trades) -> Iterator[bytes]:
+        amounts, alone = trades.terms.rex.tolist(), trades.terms.rex_alone.tolist()
         for ueur, by_itself, supply, requirement in zip(
-            amounts, alone, told.supplies, told.requirements, strict=True
+            amounts, alone, trades.supplies, trades.requirements, strict=True
         ):
             route = requirement.terms.rex_route
             offered = route in supply.terms.rex_routes
-            key = ("rex", ueur, by_itself, route, offered)
-            yield self._line(key, rex_line, ueur, by_itself, route, offered=offered)
+            key = ("rex", None if by_itself == ueur else by_itself, route, offered)
+            yield self._template(key, rex_line, ueur, by_itself, route, offered=offered) % ueur
 
-    def _clamps(self, told: _Told) -> Iterator[bytes]:
-        amounts, wanted = told.terms.sustainability.tolist(), told.terms.wanted.tolist()
-        for ueur, sum_ueur, bought in zip(amounts, wanted, told.bought, strict=True):
+    def _clamps(self, trades: _Trades) -> Iterator[bytes]:
+        amounts, wanted = trades.terms.sustainability.tolist(), trades.terms.wanted.tolist()
+        for ueur, sum_ueur, bought in zip(amounts, wanted, trades.bought, strict=True):
             floor, cap = bought.profile.floor_ueur_per_kg, bought.profile.cap_ueur_per_kg
             # lowered, as it is or raised: that decides on the reason
             sign = (ueur > 0) - (ueur < 0)
-            holed = self._written.get(("clamp", sign, floor, cap))
-            if holed is None:
-                line = clamp_line(sign, HOLE, floor, cap)
-                holed = self._written["clamp", sign, floor, cap] = template_of(replace(line, ueur_per_kg=0))
-            yield holed % (ueur, sum_ueur)
+            template = self._template(("clamp", sign, floor, cap), clamp_line, sign, HOLE, floor, cap)
+            yield template % (ueur, sum_ueur)
 
-    def _strategic_projects(self, told: _Told) -> Iterator[tuple[bytes, ...]]:
-        for supply, requirement in zip(told.supplies, told.requirements, strict=True):
-            lines = strategic_project_lines(supply, requirement, self._facts)
+    def _strategic_projects(self, trades: _Trades) -> Iterator[tuple[bytes, ...]]:
+        amounts = trades.terms.strategic_project.tolist()
+        of_trade = zip(amounts, trades.supplies, trades.requirements, strict=True)
+        for ueur, supply, requirement in of_trade:
+            lines = tuple(strategic_project_lines(supply, requirement, self._facts))
+            assert sum(line.ueur_per_kg for line in lines) == ueur
             yield tuple(map(encoded, lines))
 
-    def _penalties(self, told: _Told) -> Iterator[bytes]:
-        rows, high_ppb = self._assays.row, self._assays.high_ppb[:, told.pairs.supply].T.tolist()
-        for bought, high in zip(told.bought, high_ppb, strict=True):
+    def _penalties(self, trades: _Trades) -> Iterator[bytes]:
+        rows, high_ppb = self._assays.row, self._assays.high_ppb[:, trades.pairs.supply].T.tolist()
+        amounts = trades.terms.penalties.tolist()
+        for ueur, bought, high in zip(amounts, trades.bought, high_ppb, strict=True):
             of_analyte = {rule.analyte: high[rows[rule.analyte]] for rule in bought.penalties}
             taken = tuple(penalty_steps(bought.penalties, of_analyte.__getitem__))
             key = ("penalties", bought.penalties_number, taken)
-            yield self._line(key, penalties_line, bought.penalties, taken)
+            yield self._line(key, ueur, penalties_line, bought.penalties, taken)
