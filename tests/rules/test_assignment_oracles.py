@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from ortools.graph.python import min_cost_flow
 from scipy.optimize import linprog
 
 from market.rules.assignment import Problem, Solution, price_bounds, solve, verify
-from market.rules.optimum import compiled
+from market.rules.optimum import check, compiled
 from market.rules.optimum.problem import LEVELS
 
 TINY_BOOKS = 2_500
@@ -280,15 +281,30 @@ def everything(problem: Problem) -> list[list[int]]:
     ]
 
 
+def violations(problem: Problem) -> list[list[str]]:
+    """Of its solution with one entry of a field changed."""
+    solution: Solution = solve(problem)
+    found = []
+    for name, by in itertools.product(SOLUTION_ARRAYS, (1, -1)):
+        array = getattr(solution, name).copy()
+        array[len(array) // 2 :][:1] += by
+        found.append([each.sentence() for each in verify(problem, replace(solution, **{name: array}))])
+    return found
+
+
 def test_compiled_and_plain_agree_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled.numba_allowed()
+    monkeypatch.setattr(check, "EDGES_AT_ONCE", 3)
     rng = np.random.default_rng(29)
     books = [random_book(rng, 12, 3, 3) for _ in range(60)] + [random_book(rng, 40, 3, 4) for _ in range(6)]
     monkeypatch.setattr(compiled, "COMPILE_FROM_ARCS", 0)
     by_numba = [everything(problem) for problem in books]
+    faults_by_numba = [violations(problem) for problem in books[:20]]
+    assert all(any(found) for found in faults_by_numba)
     monkeypatch.setenv(compiled.OFF_SWITCH, "1")
     assert not compiled.numba_allowed()
     assert by_numba == [everything(problem) for problem in books]
+    assert faults_by_numba == [violations(problem) for problem in books[:20]]
 
 
 def large_book() -> Problem:

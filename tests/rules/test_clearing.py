@@ -20,11 +20,12 @@ from events.market_events import (
     MatchStruck,
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
-from events.vocabulary import OriginStep, TermHorizon, Tranche
-from market.rules.assignment import Problem, price_bounds, solve
+from events.vocabulary import OriginStep, RecycledContent, TermHorizon, Tranche
+from market.rules.assignment import Problem, Solution, price_bounds, solve
 from market.rules.book import Books, fold
-from market.rules.clearing import posing, round_events, stages
+from market.rules.clearing import posing, round_events, sections, stages
 from market.rules.clearing.clearing import ALGORITHM, clear, conclude
+from market.rules.clearing.evidence import pair_bytes
 from market.rules.clearing.prices import Anchor, components, surpluses
 from market.rules.clearing.round_events import HASH_BYTES, RESULTS_BYTES_MAX, drafts, told_drafts
 from market.rules.clearing.rounds import ClearingImpossible
@@ -420,6 +421,27 @@ def test_a_round_without_a_unique_result_is_abandoned(monkeypatch: pytest.Monkey
     assert ["not_unique"] == [fact.code for fact in facts_of_type(events, ClearingAbandoned)]
 
 
+def test_what_proves_the_bound_without_sustainability_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no tie-break, so that no other one changes it."""
+    lane = market("a", "b", "buyer")
+    for name in ("a", "b"):
+        lane.offer(name, f"offer {name}", recycled=RecycledContent(post_consumer_ppb=10**9))
+    profile = SustainabilityProfile(post_consumer_ueur_per_kg=EUR, cap_ueur_per_kg=EUR)
+    lane.require("buyer", "x", basis_g=5_600_000, profile=profile)
+    for order in lane.book.supplies.values():
+        lane.book.supplies[order.order] = replace(order, rank=1)
+    monkeypatch.setattr(posing, "TIEBREAK_BITS", 0)
+    solved: list[Problem] = []
+
+    def noted(problem: Problem) -> Solution:
+        solved.append(problem)
+        return solve(problem)
+
+    monkeypatch.setattr(sections, "solve", noted)
+    assert ["not_unique"] == [fact.code for fact in facts_of_type(lane.round(), ClearingAbandoned)]
+    assert [2] == [problem.edges for problem in solved]
+
+
 def test_the_book_has_to_stand_at_the_plan() -> None:
     lane = market("seller", "buyer")
     plan = lane.plan()
@@ -500,6 +522,19 @@ def test_the_most_sections_that_a_round_completes_with_fit_its_record() -> None:
     assert RESULTS_BYTES_MAX < len(completed.data) < BODY_BYTES_MAX - 1_000
     with pytest.raises(ClearingImpossible, match=f"{most + 1} sections"):
         record(most + 1)
+
+
+def test_the_ids_of_a_trade_follow_from_its_pair_and_nothing_else() -> None:
+    """Whoever knows the pair finds the event that struck it."""
+    lane = busy_market(3)
+    told = [told_section(cleared) for cleared in clear(lane.book, lane.plan()).sections]
+    ends = [end for section in told for end in section.ends]
+    trades_told = [trade for section in told for trade in section.trades]
+    assert len(ends) > 3
+    assert ends == [
+        b"".join(pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order))
+        for trade in trades_told
+    ]
 
 
 def test_an_empty_market_completes_its_round() -> None:

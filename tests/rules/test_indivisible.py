@@ -16,7 +16,7 @@ from market.rules.clearing.prices import Surpluses, forgone
 from market.rules.clearing.stages import Solved
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.problem import Int64s
-from market.rules.packages import Divisibility, packages_g
+from market.rules.packages import Divisibility, exact_columns, packages_g
 from tests.rules.whole_books import best_whole, book, divisible, random_book
 
 TINY_BOOKS = 400
@@ -117,6 +117,22 @@ def test_nothing_to_match() -> None:
     posed, terms = book([(3, 10)], [], [])
     found = clear_whole(posed, terms)
     assert ([], 0, ()) == (trades(posed, found), found.gap, found.cuts)
+
+
+def test_packages_in_proportions_beyond_machine_integers_trade_like_their_neighbours() -> None:
+    """A hair more than 10 g in a package: what 45 g have room for is counted in Python's integers."""
+    wide, near = 10 + Fraction(1, 10**18), 10 + Fraction(1, 10**6)
+    edges = [(0, 0, 9), (0, 1, 4), (1, 1, 5)]
+    found = {}
+    for package in (wide, near):
+        posed, terms = book([(10, package), (2, package)], [45, 70], edges)
+        clearing = clear_whole(posed, terms)
+        assert_stands(posed, terms, clearing)
+        found[package] = trades(posed, clearing), clearing.packages.tolist()
+    assert object == exact_columns([wide], [10], 70)[0].dtype
+    assert np.int64 == exact_columns([near], [10], 70)[0].dtype
+    assert [(0, 0, 40), (0, 1, 50), (1, 1, 20)] == found[near][0]
+    assert found[near] == found[wide]
 
 
 def test_a_lot_sold_whole_or_not_at_all() -> None:

@@ -32,9 +32,7 @@ class Quotas:
         return frozenset(ratio.buyer_order for ratio in self.whole.ratios)
 
     def bound(self, attempt: int) -> Problem:
-        """No trades that keep the shares are worth more than the best flow of this."""
-        premium = premiums(len(self.whole.edges.value), self.whole.ratios, self.multipliers)
-        return bound_problem(offered_of(self.whole, attempt), premium)
+        return whole_bound(self.whole, self.multipliers, attempt)
 
 
 def offered_of(posed: Posed, attempt: int) -> Offered:
@@ -49,6 +47,12 @@ def offered_of(posed: Posed, attempt: int) -> Offered:
         tiebreak(posed, attempt),
         posed.terms,
     )
+
+
+def whole_bound(posed: Posed, multipliers: tuple[int, ...], attempt: int) -> Problem:
+    """No trades that keep the shares are worth more than the best flow of this."""
+    premium = premiums(len(posed.edges.value), posed.ratios, multipliers)
+    return bound_problem(offered_of(posed, attempt), premium)
 
 
 def plain_bound(posed: Posed, multipliers: tuple[int, ...]) -> Problem:

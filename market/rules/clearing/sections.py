@@ -1,5 +1,6 @@
 """One section of a round solved: the relaxed problem, what of it cannot trade, the final optimum."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from market.rules.clearing.cleared import ClearedSection, Proof, final_problem, 
 from market.rules.clearing.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.clearing.portfolio import clear_portfolios
 from market.rules.clearing.posing import (
+    FIRST_TRY,
     MINIMUM,
     Posed,
     Reasons,
@@ -19,7 +21,7 @@ from market.rules.clearing.posing import (
     plain_problem,
     relaxed_problem,
 )
-from market.rules.clearing.quota_sections import Quotas, offered_of, plain_bound, split_posed
+from market.rules.clearing.quota_sections import Quotas, offered_of, plain_bound, split_posed, whole_bound
 from market.rules.clearing.quotas import Proposal, Split
 from market.rules.clearing.rounds import ClearingImpossible
 from market.rules.optimum.problem import fills_g
@@ -43,10 +45,14 @@ class _Found:
     quotas: Quotas | None = None
 
 
+_Clear = Callable[[int], _Found]
+"""With the tie-break of an attempt. What no tie-break touches is solved once."""
+
+
 def clear_section(posed: Posed, at: datetime) -> ClearedSection:
     """Solve, prove, price. AssignmentError or ClearingImpossible when there is no unique optimum."""
-    clear = partial(_in_quotas, posed, _proposal(posed)) if posed.shares else partial(_as_posed, posed)
-    for attempt in range(1, TRIES_MAX + 1):
+    clear = _in_quotas(posed) if posed.shares else _as_posed(posed)
+    for attempt in range(FIRST_TRY, TRIES_MAX + 1):
         found = clear(attempt)
         if found.unique:
             break
@@ -55,52 +61,67 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
         raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
     proof, posed, quotas = _proof(found, attempt), found.posed, found.quotas
     # of the largest sections what is found is tens of megabytes, of which the proof holds what is left
-    del found
+    del clear, found
     return priced(posed, proof, at, quotas)
 
 
-def _as_posed(posed: Posed, attempt: int) -> _Found:
-    relaxed = relaxed_problem(posed, attempt)
+def _as_posed(posed: Posed) -> _Clear:
+    first = relaxed_problem(posed, FIRST_TRY)
     # before anything else of that size is held
-    plain_dual = _plain_dual(plain_problem(posed), relaxed)
-    whole = clear_whole(relaxed, posed.terms)
-    return _Found(
-        posed=posed,
-        problem=relaxed,
-        whole=whole,
-        bound=relaxed,
-        bounding=whole.relaxed,
-        plain_dual=plain_dual,
-        unique=whole.unique,
-    )
+    plain_dual = _plain_dual(plain_problem(posed), first)
+
+    def clear(attempt: int) -> _Found:
+        relaxed = first if attempt == FIRST_TRY else relaxed_problem(posed, attempt)
+        whole = clear_whole(relaxed, posed.terms)
+        return _Found(
+            posed=posed,
+            problem=relaxed,
+            whole=whole,
+            bound=relaxed,
+            bounding=whole.relaxed,
+            plain_dual=plain_dual,
+            unique=whole.unique,
+        )
+
+    return clear
 
 
 def _proposal(posed: Posed) -> Proposal:
     # brings scipy along, which a round without portfolio limits does not need
     from market.rules.clearing.portfolio_lp import propose, within_range  # noqa: PLC0415
 
-    offered = offered_of(posed, 1)
+    offered = offered_of(posed, FIRST_TRY)
     return within_range(offered, posed.ratios, propose(offered, posed.ratios))
 
 
-def _in_quotas(posed: Posed, proposal: Proposal, attempt: int) -> _Found:
+def _in_quotas(posed: Posed) -> _Clear:
     """Buyers with portfolio limits stand in the problem with a node for each quota."""
+    proposal = _proposal(posed)
+    multipliers = proposal.multipliers
+    bound = whole_bound(posed, multipliers, FIRST_TRY)
+    plain_dual = _plain_dual(plain_bound(posed, multipliers), bound)
 
-    def final(parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
-        quoted = split_posed(posed, parted)
-        return final_problem(quoted, _unbounded(quoted, parted.problem, whole, attempt))[0], whole.solution
+    def clear(attempt: int) -> _Found:
+        final = partial(_final, posed, attempt)
+        found = clear_portfolios(offered_of(posed, attempt), posed.ratios, proposal, final)
+        return _Found(
+            posed=split_posed(posed, found.split),
+            problem=found.split.problem,
+            whole=found.whole,
+            bound=found.bound_problem,
+            bounding=found.bound_solution,
+            plain_dual=plain_dual,
+            unique=found.unique,
+            quotas=Quotas(posed, found.split, multipliers, found.margins, found.dropped),
+        )
 
-    found = clear_portfolios(offered_of(posed, attempt), posed.ratios, proposal, final)
-    return _Found(
-        posed=split_posed(posed, found.split),
-        problem=found.split.problem,
-        whole=found.whole,
-        bound=found.bound_problem,
-        bounding=found.bound_solution,
-        plain_dual=_plain_dual(plain_bound(posed, proposal.multipliers), found.bound_problem),
-        unique=found.unique,
-        quotas=Quotas(posed, found.split, proposal.multipliers, found.margins, found.dropped),
-    )
+    return clear
+
+
+def _final(posed: Posed, attempt: int, parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
+    """What prices are made from, and its solution."""
+    quoted = split_posed(posed, parted)
+    return final_problem(quoted, _unbounded(quoted, parted.problem, whole, attempt))[0], whole.solution
 
 
 def _unbounded(posed: Posed, problem: Problem, whole: WholeClearing, attempt: int) -> Proof:

@@ -115,6 +115,8 @@ def _held(problem: Problem, solution: Solution) -> _Held:
     trading = np.count_nonzero(solution.flow)
     trades = tuple(np.empty(trading, dtype=np.int64) for _ in range(1 + LEVELS))
     ties = _scratch32(edges), _scratch32(edges), np.empty(edges, dtype=np.int64)
+    # uncompiled, scratch is copied at every call
+    block = min(EDGES_AT_ONCE, max(1, edges))
     used, tied, faults = run(
         hold_edges,
         edges,
@@ -128,7 +130,7 @@ def _held(problem: Problem, solution: Solution) -> _Held:
         fills,
         trades,
         ties,
-        (np.empty(EDGES_AT_ONCE, dtype=np.uint8), _scratch32(EDGES_AT_ONCE)),
+        (np.empty(block, dtype=np.uint8), _scratch32(block)),
     )
     if faults or used < trading:
         place = used_edges(solution.flow)
