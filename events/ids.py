@@ -15,5 +15,5 @@ def new_id() -> UUID:
 
 
 def id_of(digits: str) -> UUID:
-    """The UUID of 32 hexadecimal digits. ValueError for anything else."""
+    """The UUID of 32 hexadecimal digits, with or without hyphens between them. ValueError for other texts."""
     return pgproto.UUID(digits)

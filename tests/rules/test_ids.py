@@ -21,6 +21,10 @@ def test_an_id_stands_for_the_plain_uuid_everywhere() -> None:
     assert PLAIN == pickle.loads(pickle.dumps(found))
 
 
+def test_hyphens_are_skipped() -> None:
+    assert PLAIN == id_of(str(PLAIN))
+
+
 @pytest.mark.parametrize("digits", ["", DIGITS[1:], DIGITS + "0", DIGITS[1:] + "g"])
 def test_other_texts_are_no_id(digits: str) -> None:
     with pytest.raises(ValueError, match="invalid UUID"):

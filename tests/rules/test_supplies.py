@@ -396,6 +396,13 @@ def test_a_term_offer_asks_a_signed_differential() -> None:
     assert -2 * MILLION == fact.terms.ask.ueur_per_kg
 
 
+def test_a_term_begins_at_most_fifteen_years_from_now() -> None:
+    term = replace(TERM, start_year=NOW.year + 15)
+    last = period(day(1, 1, term.start_year), day(1, 1, term.start_year + 3))
+    draft = term_offer(term=term, tranches=one_tranche(25 * TONNE_G, last))
+    assert [] == blotter(lambda: offers.post(posting(), post_supply(draft), moment()))
+
+
 def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -> None:
     unusual = swarf(composition=split("60", cell("Nd", "74", "Nd2O3"), cell("Pr", "24.5", "Pr6O11")))
     assert [] == blotter(lambda: offers.post(posting(failings=5), post_supply(unusual), moment()))

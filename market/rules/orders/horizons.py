@@ -21,7 +21,7 @@ from market.rules.refusing.defects import (
 from market.rules.refusing.refusals import ReferenceUnknown
 
 START_YEARS_MAX: Final = 15
-"""Each year of each index is a section of a round, and a round records only so many."""
+"""Each year of each index is two sections of a round, and a round records only so many."""
 
 
 def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
@@ -74,7 +74,7 @@ def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
 
 
 def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime) -> list[Refusal]:
-    """A term order names a recorded index, a year to come but not far, a profile with a plateau."""
+    """A term order names a recorded index, a year that is not over, nor far, a profile with a plateau."""
     if term is None:
         return []
     reasons: list[Refusal] = []
