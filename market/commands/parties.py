@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from events.connections import Connection
 from events.decision import Moment
-from market.commands import party_steps
-from market.commands.party_steps import Asked, PartyStep
+from market.commands.party_steps import Asked, PartyStep, load_organisation
 from market.rules.parties import keys, papers
 from market.rules.parties import parties as rules
 from market.rules.parties.parties import ChangeOrganisation, OrganisationState, RegisterOrganisation
@@ -22,7 +21,7 @@ async def load_with_initiatives(
     connection: Connection, asked: Sequence[Asked[Naming]], moment: Moment
 ) -> Sequence[OrganisationState]:
     """Also which of the initiatives that are named stand; the transaction holds their lanes."""
-    states = await party_steps.load(connection, asked, moment)
+    states = await load_organisation(connection, asked, moment)
     return [
         replace(state, initiatives=await initiatives.standing(connection, named_by(ask.argument)))
         for state, ask in zip(states, asked, strict=True)

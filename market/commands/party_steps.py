@@ -40,7 +40,7 @@ class Asked(Struct, Generic[A], frozen=True, kw_only=True):
     argument: A
 
 
-async def load(
+async def load_organisation(
     connection: Connection, asked: Sequence[Asked[A]], moment: Moment
 ) -> Sequence[OrganisationState]:
     """Alone on its lanes, so one at a time."""
@@ -66,7 +66,7 @@ class PartyStep(Generic[A]):
         decide: Callable[[OrganisationState, A, Moment], Decision],
         load: Callable[
             [Connection, Sequence[Asked[A]], Moment], Awaitable[Sequence[OrganisationState]]
-        ] = load,
+        ] = load_organisation,
         named: Callable[[A], Sequence[str]] = _names_nothing,
     ) -> None:
         def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:

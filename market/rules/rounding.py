@@ -108,7 +108,7 @@ class Fills:
         return packages, grams
 
 
-class Rounding:
+class Dealing:
     """How flows of a problem become trades. Its orders' packages and parcels are read once."""
 
     def __init__(self, posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = ()) -> None:

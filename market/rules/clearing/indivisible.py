@@ -25,7 +25,7 @@ from market.rules.clearing.effective import effective
 from market.rules.clearing.stages import Solved, Stage, Stages, edges_without
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.packages import Divisibility, carried_g, fits
-from market.rules.rounding import Fills, Ratio, Rounding
+from market.rules.rounding import Dealing, Fills, Ratio
 
 ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
@@ -127,7 +127,7 @@ class _Search:
     def __init__(self, posed: Problem, terms: Divisibility, ratios: Sequence[Ratio]) -> None:
         self.posed, self.terms, self.ratios = posed, terms, ratios
         self.stages = Stages(posed)
-        self.rounding = Rounding(posed, terms, ratios)
+        self.dealing = Dealing(posed, terms, ratios)
         ranks = (None, None) if posed.ranks is None else posed.ranks
         self.sellers = _Orders("seller", terms.seller_order, terms.seller_minimum, ranks[0])
         self.buyers = _Orders("buyer", terms.buyer_order, terms.buyer_minimum_g, ranks[1])
@@ -224,11 +224,11 @@ def _settle(search: _Search, admitted: _Admitted, solved: Solved, before: Fills 
 
 def _rounded(search: _Search, solved: Solved, before: Fills | None) -> Fills:
     """Whole packages of the components that were solved anew; of all where ratios tie components."""
-    posed, rounding = search.posed, search.rounding
+    posed, dealing = search.posed, search.dealing
     if solved.anew is None or before is None or search.ratios:
-        return rounding.whole_packages(posed.demand, solved.used, solved.flow)
+        return dealing.whole_packages(posed.demand, solved.used, solved.flow)
     anew = solved.anew[posed.seller[solved.used]]
-    found = rounding.whole_packages(posed.demand, solved.used[anew], solved.flow[anew])
+    found = dealing.whole_packages(posed.demand, solved.used[anew], solved.flow[anew])
     return before.but(solved.anew[posed.seller[before.edge]], found)
 
 
