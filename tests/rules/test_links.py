@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, headers
 from events.links import Link, _as_relayed, batch_end, link_of, links_of
-from events.record_batches import HEAD, BatchWriter
+from events.record_batches import CHAIN_HEADER, CHAIN_HEX_BYTES, HEAD, BatchWriter
 
 BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
 ORDINARY = [body for body in BODIES if len(body) < 7_000]
@@ -93,7 +93,11 @@ def test_what_is_compressed_is_the_librarys() -> None:
     assert [Link(offset, ORDINARY[0], CHAIN) for offset in range(3)] == links(content)
 
 
-@given(st.integers(0, 20) | st.integers(-80, -1), st.integers(1, 255), st.sampled_from(ORDINARY))
+@given(
+    st.integers(0, 20) | st.integers(-len(CHAIN_HEADER) - CHAIN_HEX_BYTES, -1),
+    st.integers(1, 255),
+    st.sampled_from(ORDINARY),
+)
 def test_with_another_length_or_head_it_is_read_as_the_library_does_or_left_to_it(
     place: int, change: int, body: bytes
 ) -> None:

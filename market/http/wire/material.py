@@ -67,7 +67,7 @@ def utc(value: datetime, pointer: str = "") -> datetime:
     if value.year in YEARS:
         return value.astimezone(UTC)
     told = f"{value.isoformat()} has to lie in the years {YEARS[0]} to {YEARS[-1]}"
-    raise InvalidInputError([Fault(code="out_of_range", detail=told, pointer=pointer)])
+    raise InvalidInputError([Fault(code="invalid", detail=told, pointer=pointer)])
 
 
 class Window(Body, frozen=True, kw_only=True):
