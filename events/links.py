@@ -4,9 +4,9 @@ aiokafka makes an object of each record and three of each of its headers. Of the
 counts is taken here; aiokafka reads all others, and those that hold a record of unusual length.
 """
 
+import struct
 from binascii import unhexlify
 from collections.abc import Iterable, Sequence
-from struct import error as StructError  # noqa: N812  an exception
 from typing import Any, Final
 
 from msgspec import Struct
@@ -49,7 +49,7 @@ def links_of(batch: Any, content: bytes, at: int) -> Iterable[Link]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds."""
     try:
         found = _as_relayed(content, at)
-    except (IndexError, ValueError, StructError):
+    except (IndexError, ValueError, struct.error):
         found = None
     return map(link_of, batch) if found is None else found
 

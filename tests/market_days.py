@@ -12,6 +12,7 @@ from contracts.rules.agreements import DraftAgreement, ProposeTerms, SignProposa
 from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.standing import Extend, Resume, SettleCondition, Suspend, Terminate
 from events.callers import Caller
+from events.contract_events import AgreementDrafted
 from events.contract_terms import Evidence, IndexValue
 from events.market_events import MatchStruck
 from events.market_terms import (
@@ -19,6 +20,7 @@ from events.market_terms import (
     Qualification,
 )
 from events.material_events import PassportIssued
+from events.party_events import PolicyPublished
 from events.policy_terms import PolicyTerms, PortfolioLimits
 from events.rex_terms import StepDown
 from events.vocabulary import (
@@ -47,6 +49,7 @@ from market.commands import (
     transformations,
     webhooks,
 )
+from market.rules.clearing.round_events import planned_of
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
 from market.rules.orders.initiatives import InitiativeDetails
 from market.rules.orders.offers import PostSupply
@@ -95,7 +98,7 @@ from tests.market_drafts import (
     supply_draft,
     two_tranches,
 )
-from tests.market_support import Scene, done
+from tests.market_support import Scene, done, fact_of
 from tests.passport_support import DAY, content, declared, made, product, recycled, transform
 
 
@@ -205,7 +208,7 @@ async def agree_for_a_while(scene: Scene) -> None:
             terms=first,
         )
         drafted = done(await agreements.draft(scene.desk, draft))
-        found.append((drafted.events[0].data.agreement, 1))  # type: ignore[attr-defined]
+        found.append((fact_of(drafted, AgreementDrafted).agreement, 1))
 
     async def step(place: int, command: Any, argument: Any, by: Caller, **given: Any) -> None:
         agreement, version = found[place]
@@ -265,7 +268,7 @@ async def published(scene: Scene, caller: Caller, lines: PolicyTerms, *addressed
     """The id of a new policy."""
     details = NewPolicy(title="Recycled magnets", terms=lines, addressed_to=addressed_to)
     outcome = done(await policies.publish(scene.desk, caller, details=details))
-    return outcome.events[0].data.policy  # type: ignore[attr-defined, no-any-return]
+    return fact_of(outcome, PolicyPublished).policy
 
 
 async def change_the_parties(scene: Scene) -> None:
@@ -426,7 +429,7 @@ async def clear_and_answer(scene: Scene) -> None:
         scene.desk,
         scene.operator,
         market=scene.market,
-        plan=plan.data.plan,  # type: ignore[attr-defined]
+        plan=planned_of(plan).plan,
         code="stopped",
         reason="by hand",
     )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -63,6 +63,8 @@ from tests.market_drafts import (
     supply_draft,
 )
 from tests.record_support import new_salt
+
+F = TypeVar("F")
 
 LANES = 3
 
@@ -268,6 +270,13 @@ async def load_book(connection: Connection, market: UUID) -> Book | None:
 def done(answer: Answer) -> Outcome:
     assert isinstance(answer, Outcome)
     return answer
+
+
+def fact_of(outcome: Outcome, kind: type[F]) -> F:
+    """The first that a command has recorded."""
+    fact = outcome.events[0].data
+    assert isinstance(fact, kind)
+    return fact
 
 
 @asynccontextmanager

@@ -149,9 +149,6 @@ class Agreement(Struct, frozen=True, kw_only=True):
             return "seller"
         return "buyer" if organisation == self.buyer else None
 
-    def organisation_of(self, side: Side) -> UUID:
-        return self.seller if side == "seller" else self.buyer
-
 
 def other_side(side: Side) -> Side:
     return "buyer" if side == "seller" else "seller"

@@ -168,17 +168,6 @@ async def list_markets(connection: Connection, *, after: UUID | None, limit: int
     return page([_row(row) for row in rows], limit)
 
 
-READ_LANE = """
-select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-       last_cut_time, last_completed_sha256, body
-from market where lane = $1
-"""
-
-
-async def markets_of_lane(connection: Connection, lane: int) -> list[MarketRow]:
-    return [_row(row) for row in await connection.fetch(READ_LANE, lane)]
-
-
 def _row(row: asyncpg.Record) -> MarketRow:
     return MarketRow(
         lane=row["lane"],

@@ -23,11 +23,6 @@ from market.store import bodies
 from market.store.reading import Page, page
 
 
-class PassportPlace(Struct, frozen=True, kw_only=True):
-    lane: int
-    passport: UUID
-
-
 class PassportStep(Struct, frozen=True, kw_only=True):
     """A fact of a passport, and the event that recorded it."""
 

@@ -15,7 +15,7 @@ import asyncpg
 
 from events.contract_terms import TermClause
 from events.decision import LaneKey
-from events.market_events import RuleSetRehearsed
+from events.market_events import MarketOpened, RuleSetRehearsed
 from events.topics import record_topic
 from events.vocabulary import KeyRole, StatedPrice
 from market.cli.console import Exit
@@ -28,7 +28,7 @@ from market.operators import issue_key
 from market.services import SERVICES
 from tests.agreement_support import STEADY, agreed
 from tests.market_drafts import market_terms, rule_set
-from tests.market_support import LANES, bare_scene_on, done, scene_on
+from tests.market_support import LANES, bare_scene_on, done, fact_of, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
 
@@ -252,7 +252,7 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
     servers = (database, kafka_bootstrap, topic_prefix)
     async with scene_on(database) as scene:
         opened = await markets.open_market(scene.desk, scene.operator, terms=market_terms(sandbox=False))
-        market = to_text("mkt", done(opened).events[0].data.market)  # type: ignore[attr-defined]
+        market = to_text("mkt", fact_of(done(opened), MarketOpened).market)
         firm = await scene.register("market operations")
         keys = []
         roles: tuple[KeyRole, ...] = ("operator", "operator", "auditor")

@@ -23,9 +23,9 @@ from market.rules.clearing.clearing import clear
 from market.rules.clearing.evidence import (
     PART_BYTES_HELD,
     PART_BYTES_MAX,
+    DerivedSalts,
     Evidence,
     derived_id,
-    derived_salt,
     edges_sha256,
     fact_sha256,
     root_sha256,
@@ -87,7 +87,7 @@ def test_ids_derive_from_the_plan_and_what_they_name() -> None:
 
 
 def test_salts_derive_from_the_plans_salt() -> None:
-    salt = derived_salt("00" * 16, "match", b"a")
+    salt = DerivedSalts("00" * 16, "match").of(b"a")
     assert sha256(bytes(16) + b"match" + b"a").hexdigest()[:32] == salt
 
 

@@ -16,6 +16,7 @@ from events.command import Outcome
 from events.contract_events import DeliveryShipped
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
+from events.market_events import RecoveredLotListed
 from events.material_events import PassportTransferred
 from events.passport_terms import OriginShare
 from events.refusal import Refusals
@@ -33,7 +34,7 @@ from tests.agreement_support import signed
 from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.market_drafts import Firm, lot_draft
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done, fact_of, scene_on
 from tests.passport_support import DAY, assayed, content, declared, made, recycled, transform
 from tests.record_support import new_salt
 
@@ -355,7 +356,7 @@ async def test_a_lot_with_a_passport_is_not_offered_by_its_number(scene: Scene) 
 async def test_a_lot_offered_by_its_number_gets_no_passport(scene: Scene) -> None:
     """Nor is it made by a transformation; withdrawn, it gets one."""
     source = await issue(scene, "L-1")
-    order = done(await offered(scene, "L-2")).events[0].data.lot  # type: ignore[attr-defined]
+    order = fact_of(done(await offered(scene, "L-2")), RecoveredLotListed).lot
     with pytest.raises(Refusals) as caught:
         await issue(scene, "L-2")
     assert ["lot_number_in_order"] == codes(caught.value)

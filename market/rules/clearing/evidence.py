@@ -55,11 +55,6 @@ def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
     return DerivedIds(plan, kind).of(b"".join(parts))
 
 
-def derived_salt(plan_salt: str, kind: str, *parts: bytes) -> str:
-    """128 bits from SHA-256(plan salt ‖ kind ‖ parts), in hexadecimal."""
-    return DerivedSalts(plan_salt, kind).of(b"".join(parts))
-
-
 class DerivedIds:
     """`derived_id` of many of one kind: what they share is hashed once."""
 
@@ -73,7 +68,7 @@ class DerivedIds:
 
 
 class DerivedSalts:
-    """`derived_salt` of many of one kind."""
+    """Salts of one kind: 128 bits from SHA-256(plan salt ‖ kind ‖ parts), in hexadecimal."""
 
     def __init__(self, plan_salt: str, kind: str) -> None:
         self._shared = sha256(bytes.fromhex(plan_salt) + kind.encode())

@@ -1,7 +1,8 @@
 """The waterfall of a pair: each term of T with its rule, its inputs, its evidence, and why it is nothing.
 
 The figures themselves are in `amounts`, the formulas that agreements share in `contracts.rules.price_terms`
-and `price_lines`.
+and `price_lines`. Rounds reckon and record by column (`valuation`, `waterfalls`), out of the lines here; what
+this module says of one pair is what tests hold those columns to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
