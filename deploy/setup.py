@@ -2,7 +2,8 @@
 
 Needs Python 3.11 and nothing else; runs as root or not; a second run changes nothing.
 Environment: LODESTONE_DATA_DIR (default `.lodestone` in the checkout), LODESTONE_NO_APT=1 (install no system
-package), LODESTONE_KAFKA_BOOTSTRAP (an own cluster: no Java, Maven or jars are needed).
+package), LODESTONE_KAFKA_BOOTSTRAP (an own cluster: no Java, Maven or jars are needed), PYTHON (what a new
+`.venv` is made with; without it the system's own may stand in, see `chosen_python`).
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +23,7 @@ REQUIREMENTS = ROOT / "requirements" / "development.txt"
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 JAR_CHECKSUMS = ROOT / "deploy" / "kafka" / "jars.sha256"
 PYTHON_OLDEST = (3, 11)
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 JAVA_OLDEST = 17
 JAVA_PACKAGE = "default-jre-headless"
 MAVEN_PACKAGE = "maven"
@@ -124,15 +127,31 @@ def create_venv(venv: Path) -> str:
         if found.returncode == 0 and found.stdout.strip() == str(venv) and not moved:
             return python
         shutil.rmtree(venv)
-    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+    chosen = chosen_python(os.environ, str(sysconfig.get_config_var("CONFIG_ARGS")))
+    if chosen != sys.executable:
+        say(f"      with {chosen}: {sys.executable} was built without optimisations (PYTHON=… names another)")
+    elif importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         packages = [f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"]
         install_packages(packages, "Python's venv module", os.environ)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True, check=False
-    )
+    made = subprocess.run([chosen, "-m", "venv", str(venv)], capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise SetupError(f"python -m venv failed: {(made.stdout + made.stderr).strip()}")
     return python
+
+
+def chosen_python(environ: Mapping[str, str], built_with: str, system: Path = SYSTEM_PYTHON) -> str:
+    """The interpreter to make the environment with: this one, or the system's where this one is slow.
+
+    An interpreter built from source without `--enable-optimizations` (`built_with`: the arguments of its
+    configure script) takes about a third more time. A system's package is optimised in any case.
+    """
+    if environ.get("PYTHON") or "--enable-optimizations" in built_with or not system.exists():
+        return sys.executable
+    if system.samefile(sys.executable):
+        return sys.executable
+    probe = "import sys, ensurepip, venv; sys.exit(sys.version_info[:2] < " + f"{PYTHON_OLDEST})"
+    found = subprocess.run([str(system), "-c", probe], capture_output=True, check=False)
+    return str(system) if found.returncode == 0 else sys.executable
 
 
 # --- Kafka

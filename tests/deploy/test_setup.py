@@ -213,3 +213,43 @@ def test_a_machine_without_maven_is_told_in_one_sentence_before_any_download(tmp
     assert re.search(r"set-up stopped: .*Maven (is|are) missing; install .*maven ", told.stderr)
     assert 1 == len(told.stderr.strip().splitlines())
     assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("built_with", "environ", "exit_code", "from_system"),
+    [
+        ("'--enable-shared'", {}, 0, True),
+        ("'--enable-shared'", {"PYTHON": "python3"}, 0, False),
+        ("'--enable-optimizations' '--with-lto'", {}, 0, False),
+        ("'--enable-shared'", {}, 1, False),
+    ],
+    ids=["built-slow", "named", "optimised", "system-too-old-or-without-venv"],
+)
+def test_a_slow_interpreter_gives_way_to_the_systems(
+    setup: ModuleType,
+    tmp_path: Path,
+    built_with: str,
+    environ: dict[str, str],
+    exit_code: int,
+    from_system: bool,
+) -> None:
+    system = program(tmp_path, "python3", f"exit {exit_code}")
+    expected = str(system) if from_system else sys.executable
+    assert expected == setup.chosen_python(environ, built_with, system)
+
+
+def test_the_systems_interpreter_need_not_exist(setup: ModuleType, tmp_path: Path) -> None:
+    assert sys.executable == setup.chosen_python({}, "", tmp_path / "python3")
+    same = tmp_path / "linked"
+    same.symlink_to(sys.executable)
+    assert sys.executable == setup.chosen_python({}, "", same)
+
+
+@pytest.mark.parametrize("version", ["(3, 10, 9)", "(3, 11, 0)"])
+def test_the_systems_interpreter_is_asked_for_its_version(
+    setup: ModuleType, tmp_path: Path, version: str
+) -> None:
+    probe = f'exec {sys.executable} -c "import sys; sys.version_info = {version}; $2"'
+    system = program(tmp_path, "python3", probe)
+    expected = str(system) if version == "(3, 11, 0)" else sys.executable
+    assert expected == setup.chosen_python({}, "", system)
