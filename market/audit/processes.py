@@ -71,7 +71,7 @@ async def audit_in_processes(
             async with asyncio.TaskGroup() as group:
                 for number, lanes in enumerate(shares, 1):
                     group.create_task(check(replace(asked, lanes=lanes, kept=_share_of(asked.kept, number))))
-        except* (TopicError, StateError, AuditLost) as failed:
+        except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
     return [found[lane.key] for lane in asked.lanes]
 
