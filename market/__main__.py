@@ -1,13 +1,13 @@
 """`lodestone`: the command line's verbs put together."""
 
 import sys
-from importlib import import_module
 from typing import Final
 
 import rich_click as click
 
 from market import __version__
 from market.cli.console import CommandFailed, explain
+from market.cli.verbs import Verbs
 
 VERBS: Final = (
     "run",
@@ -35,20 +35,12 @@ FILES: Final = {"import": "imports"}
 """Of verbs that are no names of modules."""
 
 
-class Verbs(click.RichGroup):
-    """Reads the file of a verb when the verb is called: most need neither the door nor the services."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click gives it
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click gives it
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f"market.cli.{FILES.get(cmd_name, cmd_name)}").command
-        return command
-
-
-@click.group("lodestone", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "lodestone",
+    cls=Verbs,
+    modules={verb: f"market.cli.{FILES.get(verb, verb)}" for verb in VERBS},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__)
 def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.

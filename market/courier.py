@@ -25,8 +25,9 @@ from events.desk import Desk
 from events.faults import crash_point
 from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
+from market.lookups import Resolve
 from market.metrics import WEBHOOK_POSTS
-from market.outgoing import Postman, Resolve
+from market.outgoing import Postman
 from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.streams.partner_lines import PartnerLine
 from market.rules.streams.reach import Reach

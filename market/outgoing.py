@@ -6,13 +6,9 @@ followed, no proxy of the environment is used, and little of an answer is read.
 """
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
-from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
@@ -31,6 +27,7 @@ from aiohttp import (
 from msgspec import Struct
 from yarl import URL
 
+from market.lookups import Resolve
 from market.rules.streams.reach import Address, Reach, Target, Unusable, all_allowed, literal, target_of
 
 SECONDS_MAX: Final = 15.0
@@ -39,11 +36,6 @@ ANSWER_BYTES_MAX: Final = 16 * 1024
 ADDRESSES_TRIED_MAX: Final = 2
 KEPT_SECONDS: Final = 4.0
 """Shorter than receivers keep a quiet connection, so that none is used which they are just closing."""
-LOOKUPS_AT_ONCE: Final = 256
-"""More than posts: a look-up that is given up keeps its thread until the name servers' own timeouts."""
-
-Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
-"""The addresses of a name. OSError when it has none."""
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -53,33 +45,6 @@ class Answered(Struct, frozen=True, kw_only=True):
     status: int | None = None
     retry_after: str | None = None
     error: str | None = None
-
-
-@lru_cache(maxsize=1)
-def _lookups() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    """As the system does. OSError."""
-
-    def look() -> list[Address]:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [ip_address(str(each[4][0])) for each in found]
-
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_lookups(), look)
-    except (UnicodeError, ValueError) as error:
-        raise OSError(f"{host!r} is no name") from error
-
-
-async def forbidden(host: str, port: int, reach: Reach, resolve: Resolve, *, seconds_max: float) -> bool:
-    """Whether the host has an address that is not allowed; a name that cannot be looked up now has none."""
-    try:
-        async with asyncio.timeout(seconds_max):
-            return not all_allowed(await resolve(host, port), reach)
-    except (OSError, TimeoutError):
-        return False
 
 
 class Postman:

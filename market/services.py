@@ -38,9 +38,9 @@ from market.http.wire.paging import CursorSeal
 from market.http.wire.sending import Protocol
 from market.http.wire.tokens import SECRET_BYTES
 from market.imports import run_imports
+from market.lookups import resolve
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
-from market.outgoing import resolve
 from market.partner_topics import PartnerTopics
 from market.projector import Projector
 from market.publisher import (

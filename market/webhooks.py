@@ -22,7 +22,8 @@ from events.desk import Desk
 from events.ids import new_id
 from market.courier import Courier, Round
 from market.ground import Wiring, webhook_key, webhook_reach
-from market.outgoing import SECONDS_MAX, Resolve, resolve
+from market.lookups import Resolve, resolve
+from market.outgoing import SECONDS_MAX
 from market.rules.streams.partner_lines import ALL
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhook_retries import SCHEDULE_SECONDS

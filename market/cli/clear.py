@@ -9,8 +9,8 @@ from rich.table import Column, Table
 
 from events.envelope import Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
+from market.cli.books import read_book
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line
-from market.cli.files import read_book
 from market.http.wire.ids import to_text
 from market.http.wire.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
 from market.rules.clearing.clearing import conclude

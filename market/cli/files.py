@@ -12,7 +12,6 @@ from msgspec import inspect
 from market.cli.console import CommandFailed, Exit
 from market.http.wire.faults import InvalidInputError
 from market.http.wire.validation import convert, decode
-from market.rules.clearing.exports import BookFile, book_faults
 
 FILE_BYTES_MAX = 1024**3
 FAULTS_SHOWN_MAX = 50
@@ -36,16 +35,7 @@ def read(path: Path, shape: type[T]) -> T:
     else:
         if not faults:
             return value
-    raise _failed(str(path), faults)
-
-
-def read_book(path: Path) -> BookFile:
-    """An exported book whose quantities and ids can be. CommandFailed as of `read`."""
-    found = read(path, BookFile)
-    faults = [fault.sentence for fault in book_faults(found.book)]
-    if faults:
-        raise _failed(str(path), faults)
-    return found
+    raise failed(str(path), faults)
 
 
 def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
@@ -58,10 +48,11 @@ def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
     else:
         if not faults:
             return found
-    raise _failed(str(path), faults)
+    raise failed(str(path), faults)
 
 
-def _failed(name: str, faults: list[str]) -> CommandFailed:
+def failed(name: str, faults: list[str]) -> CommandFailed:
+    """What ends a verb whose file has these faults."""
     shown = list(dict.fromkeys(faults))
     more = len(shown) - FAULTS_SHOWN_MAX
     lines = [f"{name}: {len(shown)} fault{'s' if len(shown) > 1 else ''}", *shown[:FAULTS_SHOWN_MAX]]

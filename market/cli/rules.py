@@ -13,7 +13,7 @@ from events.refusal import Refusal, Refusals
 from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
 from market.cli.files import read
 from market.cli.rule_arguments import MARKET, caller, operators, token
-from market.cli.rules_dry_run import command as dry_run
+from market.cli.verbs import Verbs
 from market.commands.inputs import publish_rule_set
 from market.ground import stand_on_database, wire
 from market.http.rounds.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
@@ -27,12 +27,9 @@ from market.store.reading import PAGE_MAX, reading
 VERSION = click.IntRange(1, 10**6)
 
 
-@click.group("rules")
+@click.group("rules", cls=Verbs, modules={"dry-run": "market.cli.rules_dry_run"})
 def command() -> None:
     """Pricing rule sets of a market, by the database's rights; trying and publishing take operators' keys."""
-
-
-command.add_command(dry_run)
 
 
 @command.command("list")

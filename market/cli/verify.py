@@ -8,9 +8,10 @@ from msgspec import Struct
 from events.catalog import FACT_TYPES
 from events.envelope import Fact
 from events.market_events import ClearingCompleted
+from market.cli.books import read_book
 from market.cli.clear import print_round
 from market.cli.console import CommandFailed, Exit, print_json, print_line
-from market.cli.files import read, read_book, typed
+from market.cli.files import read, typed
 from market.rules.clearing import exports
 from market.rules.clearing.exports import BookFile, CertificateFile, Fault, NoRuleSet
 from market.rules.clearing.rounds import ClearingImpossible

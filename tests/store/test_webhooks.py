@@ -16,7 +16,7 @@ from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from market.commands import webhooks as commands
-from market.outgoing import Resolve, resolve
+from market.lookups import Resolve, resolve
 from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.rules.streams.reach import Address, Reach
 from market.rules.streams.webhook_signing import TEST_TYPE, Secrets, derive, signature

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from uuid_utils.compat import uuid7
 
-from market.outgoing import Answered, Postman, Resolve, forbidden, resolve
+from market.lookups import Resolve, forbidden, resolve
+from market.outgoing import Answered, Postman
 from market.rules.streams.reach import Address, Reach
 from tests.receiver_support import Receiver, receiving
 

@@ -19,7 +19,7 @@ from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.outgoing import forbidden
+from market.lookups import forbidden
 from market.rules.refusing.refusals import AddressForbidden
 from market.rules.refusing.wording import Code
 from market.rules.streams.reach import Unusable, target_of

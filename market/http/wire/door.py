@@ -13,7 +13,7 @@ from market.http.wire.feed_tail import FeedTail
 from market.http.wire.limits import CallerLimits
 from market.http.wire.metrics import DoorMetrics
 from market.http.wire.paging import CursorSeal
-from market.outgoing import Resolve
+from market.lookups import Resolve
 from market.rules.streams.reach import Reach
 from market.solver import Solver
 
