@@ -27,7 +27,7 @@ from rich.text import Text
 from events.connections import DATABASE_AWAY, LOGIN_REFUSED, UnsafeDatabase
 from events.journal import NotInitialised
 from events.refusal import RecordUnavailable
-from market.local import LocalServerError
+from market.children import LocalServerError
 from market.settings import Settings, SettingsError, load
 
 PLAIN_LINE_SECONDS: Final = 5.0
