@@ -1,5 +1,6 @@
 """The chain over a lane's event bodies: pure, so that an auditor needs nothing else to check it."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
 
@@ -19,3 +20,15 @@ def next_head(previous: bytes, body: bytes) -> bytes:
     digest.update(previous)
     digest.update(body)
     return digest.digest()
+
+
+def heads_after(previous: bytes, bodies: Iterable[bytes]) -> list[bytes]:
+    """The head after each of the bodies that follow `previous`."""
+    copied, heads = _NOTHING.copy, []
+    for body in bodies:
+        digest = copied()
+        digest.update(previous)
+        digest.update(body)
+        previous = digest.digest()
+        heads.append(previous)
+    return heads

@@ -2,16 +2,17 @@
 
 import re
 from binascii import hexlify
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from events.catalog import FACT_TYPES, LIFTS, lift, stream_of, type_of
-from events.envelope import Draft, Envelope, Fact, Framed, Recorded, Unplaced
+from events.envelope import Draft, Envelope, Fact, Received, Recorded, Unplaced
 
 BODY_BYTES_MAX = 512 * 1024
 SPEC_VERSION = b"1.0"
@@ -34,12 +35,12 @@ _envelopes = msgspec.json.Decoder(Envelope)
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(fact) for name, fact in FACT_TYPES.items()
 }
-_events: dict[bytes, tuple[str, str, msgspec.json.Decoder[Framed[Any]]]] = {
-    name.encode(): (name, stream_of(name), msgspec.json.Decoder(Framed[fact]))  # type: ignore[valid-type]
+_events: dict[bytes, tuple[str, str, Callable[[bytes], Received[Any]]]] = {
+    name.encode(): (name, stream_of(name), msgspec.json.Decoder(Received[fact]).decode)  # type: ignore[valid-type]
     for name, fact in FACT_TYPES.items()
     if name not in LIFTS
 }
-"""Type as it stands in a body → type, stream, decoder of the whole event."""
+"""Type as it stands in a body → type, stream, what decodes a body as `encode_event` writes it, in one go."""
 _TYPE_AT = len('{"id":"00000000-0000-0000-0000-000000000000","type":"')
 
 
@@ -167,37 +168,18 @@ def decode_envelope(body: bytes) -> Envelope:
 
 def decode_event(body: bytes, chain: bytes) -> Recorded:
     """The event of a body; `chain` is the lane head after it. Old versions come lifted to the newest."""
-    event = _decode_at_once(body)
-    if event is None:
-        return _decode_carefully(body, chain)
-    return Recorded(
-        id=event.id,
-        type=event.type,
-        subject=event.subject,
-        time=event.time,
-        stream=event.stream,
-        lane=event.lane,
-        position=event.position,
-        cause=event.cause,
-        actor=event.actor,
-        salt=event.salt,
-        data=event.data,
-        body=body,
-        chain=chain,
-    )
-
-
-def _decode_at_once(body: bytes) -> Framed[Any] | None:
-    """In one pass, when the body is as `encode_event` writes it and of a current type; else None."""
     known = _events.get(body[_TYPE_AT : body.find(b'"', _TYPE_AT)])
-    if known is None:
-        return None
-    name, stream, decoder = known
-    try:
-        event = decoder.decode(body)
-    except _UNREADABLE:
-        return None
-    return event if event.type == name and event.stream == stream else None
+    if known is not None:
+        name, stream, decode = known
+        try:
+            event = decode(body)
+        except _UNREADABLE:
+            return _decode_carefully(body, chain)
+        if event.type == name and event.stream == stream:
+            force_setattr(event, "body", body)
+            force_setattr(event, "chain", chain)
+            return event
+    return _decode_carefully(body, chain)
 
 
 def _decode_carefully(body: bytes, chain: bytes) -> Recorded:

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
-from events.vocabulary import INTEGER_MAX, Instant
-
-D = TypeVar("D")
+from events.vocabulary import Count, Instant, Position
 
 Fact: TypeAlias = Struct
+D = TypeVar("D")
+F = TypeVar("F", bound=Fact)
+
 Salt = Annotated[str, Meta(min_length=32, max_length=32)]
 
 SOURCE_PREFIX = "urn:lodestone:"
@@ -26,8 +27,8 @@ class Framed(Struct, Generic[D], frozen=True, kw_only=True):
     subject: str
     time: Instant
     stream: str
-    lane: Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
-    position: Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+    lane: Count
+    position: Position
     cause: str
     actor: UUID
     salt: Salt
@@ -90,6 +91,18 @@ class Recorded(Struct, frozen=True, kw_only=True):
     def body_hash(self) -> bytes:
         """SHA-256 of the body, as in receipts."""
         return sha256(self.body).digest()
+
+
+class Received(Recorded, Generic[F], frozen=True, kw_only=True):
+    """Decoded in one go from its JSON, which holds all but `body` and `chain`: they are put in afterwards."""
+
+    source: str
+    lane: Count
+    position: Position
+    salt: Salt
+    data: F
+    body: bytes = b""
+    chain: bytes = b""
 
 
 def source_of(deployment_id: UUID) -> str:

@@ -19,17 +19,22 @@ from events.record_batches import (
     HEADERS_COUNT,
     LENGTH_AT,
     MAGIC,
-    NO_ATTRIBUTES_NO_DELAY,
     varint,
 )
 
-_BEGINNINGS: Final = tuple(NO_ATTRIBUTES_NO_DELAY + varint(place) for place in range(8_192))
-"""What stands between the length of a record and that of its key, by the record's place in its batch."""
+_FIRST: Final = struct.Struct("<HHBB")
+_FURTHER: Final = struct.Struct("<HHHB")
+"""A record's length, no attributes and no delay, its place in the batch, its key's length."""
+_FIRSTS: Final = 64
+"""How many places take one byte."""
+_PLACES: Final = tuple(int.from_bytes(varint(place), "little") for place in range(8_192))
+_LENGTH: Final = struct.Struct("<H")
+_LENGTHS: Final = {int.from_bytes(varint(length), "little"): length for length in range(64, 8_192)}
+"""All that take two bytes, by what these are as an integer."""
 _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
-_ANOTHER: Final = 0x80
-_SIGN: Final = 0x01
-"""Of a length's byte: the bit that says another follows, and, in the first, the bit of a negative number."""
+_LONG_OR_NEGATIVE: Final = 0x81
+"""Of the first byte of a length: another follows, or the length is below zero."""
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -49,7 +54,7 @@ def links_of(batch: Any, content: bytes, at: int) -> Iterable[Link]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds."""
     try:
         found = _as_relayed(content, at)
-    except (IndexError, ValueError, struct.error):
+    except (LookupError, ValueError, struct.error):
         found = None
     return map(link_of, batch) if found is None else found
 
@@ -74,32 +79,25 @@ def _as_relayed(content: bytes, at: int) -> list[Link] | None:
     """None, or one of the errors that `links_of` expects, for a batch that is none of the relay's, or where a
     key has 64 bytes or more, a body fewer, or a record 8 KiB or more."""
     base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
-    if magic != MAGIC or attributes:
+    if magic != MAGIC or attributes or count > len(_PLACES):
         return None
-    end = at + HEAD.size
+    end, offset = at + HEAD.size, base_offset
     found: list[Link] = []
-    for place in range(count):
-        beginning, low, high = _BEGINNINGS[place], content[end], content[end + 1]
-        if not _is_two_bytes(low, high) or not content.startswith(beginning, end + 2):
-            return None
-        key_at = end + 2 + len(beginning)
-        end += 2 + (high << 6 | low >> 1 & 0x3F)
-        key_length = content[key_at]
-        body_at = key_at + 1 + (key_length >> 1)
-        low, high = content[body_at], content[body_at + 1]
-        if key_length & (_ANOTHER | _SIGN) or not _is_two_bytes(low, high):
-            return None
-        body_at += 2
-        headers_at, chain_at = body_at + (high << 6 | low >> 1 & 0x3F), end - _CHAIN_BYTES
-        if headers_at >= chain_at or content[headers_at] != _NINE:
-            return None
-        if not content.startswith(CHAIN_HEADER, chain_at):
-            return None
-        body, chain = content[body_at:headers_at], unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
-        found.append(Link(base_offset + place, body, chain))
+    begins, read_length = content.startswith, _LENGTH.unpack_from
+    for beginning, places in ((_FIRST, _PLACES[: min(count, _FIRSTS)]), (_FURTHER, _PLACES[_FIRSTS:count])):
+        read, size = beginning.unpack_from, beginning.size
+        for place in places:
+            length, nothing, found_place, key_length = read(content, end)
+            length_at = end + size + (key_length >> 1)
+            (body_length,) = read_length(content, length_at)
+            end += _LENGTH.size + _LENGTHS[length]
+            body_at, chain_at = length_at + _LENGTH.size, end - _CHAIN_BYTES
+            headers_at = body_at + _LENGTHS[body_length]
+            if nothing or found_place != place or key_length & _LONG_OR_NEGATIVE or headers_at >= chain_at:
+                return None
+            if content[headers_at] != _NINE or not begins(CHAIN_HEADER, chain_at):
+                return None
+            chain = unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
+            found.append(Link(offset, content[body_at:headers_at], chain))
+            offset += 1
     return found if end == batch_end(content, at) else None
-
-
-def _is_two_bytes(low: int, high: int) -> bool:
-    """Of a length that is not negative."""
-    return low & (_ANOTHER | _SIGN) == _ANOTHER and high < _ANOTHER

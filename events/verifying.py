@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from events.chain import next_head
+from events.chain import heads_after, next_head
 from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.envelope import Recorded
@@ -32,6 +32,33 @@ class Verified:
 
     def take(self, records: Sequence[Link]) -> None:
         """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
+        if not self._take_sound(records):
+            self._take_singly(records)
+        if self.fault is None:
+            self.count += len(records)
+            self.last = records[-1]
+
+    def _take_sound(self, records: Sequence[Link]) -> bool:
+        """All of them together, when each is the next event of the lane; else nothing."""
+        heads = heads_after(self._head, [record.body for record in records])
+        if heads != [record.chain for record in records]:
+            return False
+        try:
+            events = [decode_event(record.body, head) for record, head in zip(records, heads, strict=True)]
+        except Undecodable:
+            return False
+        stream, lane = self._key
+        position = self._position
+        for event in events:
+            position += 1
+            if event.position != position or event.lane != lane or event.stream != stream:
+                return False
+        self._position, self._head = position, heads[-1]
+        self.events += events
+        self.offsets += [record.offset for record in records]
+        return True
+
+    def _take_singly(self, records: Sequence[Link]) -> None:
         stream, lane = self._key
         position, head = self._position, self._head
         for record in records:
@@ -60,8 +87,6 @@ class Verified:
             self.events.append(event)
             self.offsets.append(record.offset)
         self._position, self._head = position, head
-        self.count += len(records)
-        self.last = records[-1]
 
     def fault_at(self, record: Link, what: str) -> LaneFault:
         return LaneFault(f"topic {self._topic}, partition {self._key.lane}, offset {record.offset}{what}")

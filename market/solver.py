@@ -161,7 +161,7 @@ async def _receive(child: Process) -> bytes:
 
 
 def _plan(event: Recorded) -> _Plan:
-    return _Plan(**msgspec.structs.asdict(event))
+    return _Plan(**{name: getattr(event, name) for name in _Plan.__struct_fields__})
 
 
 def _answer(frame: bytes) -> Iterator[_Reply]:

@@ -178,12 +178,12 @@ def test_a_passport_that_changes_hands_is_told_to_who_has_it_now() -> None:
 
 
 def of(event: Recorded, data: Any) -> Recorded:
-    return Recorded(**{name: getattr(event, name) for name in event.__struct_fields__} | {"data": data})
+    return replace(event, data=data)
 
 
 def test_a_type_of_an_unknown_stream_is_refused() -> None:
     (event, *_) = events_of(MatchStruck.TYPE)
-    strange = Recorded(**{name: getattr(event, name) for name in event.__struct_fields__} | {"stream": "odd"})
+    strange = replace(event, stream="odd")
     for ask in (
         lambda: see_event(strange, AuditorViewer(), before()),
         lambda: audience_of(strange, before()),
