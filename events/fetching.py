@@ -17,7 +17,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from events.connections import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX
-from events.links import Link, batch_end, links_of
+from events.links import Link, batch_end, is_whole, links_of
 
 EARLIEST = -2
 LATEST = -1
@@ -52,7 +52,7 @@ class Fetched(NamedTuple):
 
     def _checked(self) -> Iterator[tuple[Any, int]]:
         for batch, at in self.batches:
-            if not batch.validate_crc():
+            if not is_whole(batch, self.content, at):
                 raise CorruptRecordException(
                     f"partition {self.partition}: wrong checksum at {batch.base_offset}"
                 )

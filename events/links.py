@@ -6,19 +6,25 @@ counts is taken here; aiokafka reads all others, and those that hold a record of
 
 import struct
 from binascii import unhexlify
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
+from google_crc32c import value as crc32c
 from msgspec import Struct
 
 from events.record_batches import (
+    AFTER_CRC,
     AFTER_LENGTH,
     CHAIN_HEADER,
     CHAIN_HEX_BYTES,
+    CRC,
+    CRC_AT,
     HEAD,
     HEADERS_COUNT,
     LENGTH_AT,
     MAGIC,
+    MAGIC_AT,
     varint,
 )
 
@@ -37,6 +43,10 @@ _LONG_OR_NEGATIVE: Final = 0x81
 """Of the first byte of a length: another follows, or the length is below zero."""
 
 
+class _NotTheRelays(Exception):
+    """A record of another form."""
+
+
 class Link(Struct, frozen=True, gc=False):
     """A record as it lies on its topic; a record without a value has an empty body."""
 
@@ -50,13 +60,56 @@ def batch_end(content: bytes, at: int) -> int:
     return at + AFTER_LENGTH + int.from_bytes(content[at + LENGTH_AT : at + AFTER_LENGTH])
 
 
-def links_of(batch: Any, content: bytes, at: int) -> Iterable[Link]:
-    """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds."""
+def is_whole(batch: Any, content: bytes, at: int) -> bool:
+    """Whether a batch of aiokafka's that begins in `content` at `at` is what its checksum says."""
+    if content[at + MAGIC_AT] != MAGIC:
+        return bool(batch.validate_crc())
+    (written,) = CRC.unpack_from(content, at + CRC_AT)
+    return bool(crc32c(content[at + AFTER_CRC : batch_end(content, at)]) == written)
+
+
+def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
+    """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds.
+
+    Each is made when it is asked for: what is done with it finds it in the processor's cache. aiokafka reads
+    from the first on that is none of the relay's, or has a key of 64 bytes, a shorter body, or 8 KiB in all.
+    """
+    taken = 0
     try:
-        found = _as_relayed(content, at)
-    except (LookupError, ValueError, struct.error):
-        found = None
-    return map(link_of, batch) if found is None else found
+        base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
+        end = at + HEAD.size
+        if magic != MAGIC or attributes:
+            raise _NotTheRelays
+        begins, read_length = content.startswith, _LENGTH.unpack_from
+        for beginning, places in (
+            (_FIRST, _PLACES[: min(count, _FIRSTS)]),
+            (_FURTHER, _PLACES[_FIRSTS:count]),
+        ):
+            read, size = beginning.unpack_from, beginning.size
+            for place in places:
+                length, nothing, found_place, key_length = read(content, end)
+                length_at = end + size + (key_length >> 1)
+                (body_length,) = read_length(content, length_at)
+                end += _LENGTH.size + _LENGTHS[length]
+                body_at, chain_at = length_at + _LENGTH.size, end - _CHAIN_BYTES
+                headers_at = body_at + _LENGTHS[body_length]
+                if (
+                    nothing
+                    or found_place != place
+                    or key_length & _LONG_OR_NEGATIVE
+                    or headers_at >= chain_at
+                    or content[headers_at] != _NINE
+                    or not begins(CHAIN_HEADER, chain_at)
+                ):
+                    raise _NotTheRelays
+                chain = unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
+                yield Link(base_offset + taken, content[body_at:headers_at], chain)
+                taken += 1
+        if end == batch_end(content, at):
+            return
+    except (_NotTheRelays, LookupError, ValueError, struct.error):
+        pass
+    yield from islice(map(link_of, batch), taken, None)
 
 
 def link_of(record: Any) -> Link:
@@ -73,31 +126,3 @@ def _chain_of(headers: Sequence[tuple[str, bytes | None]]) -> bytes | None:
             except ValueError:
                 return None
     return None
-
-
-def _as_relayed(content: bytes, at: int) -> list[Link] | None:
-    """None, or one of the errors that `links_of` expects, for a batch that is none of the relay's, or where a
-    key has 64 bytes or more, a body fewer, or a record 8 KiB or more."""
-    base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
-    if magic != MAGIC or attributes or count > len(_PLACES):
-        return None
-    end, offset = at + HEAD.size, base_offset
-    found: list[Link] = []
-    begins, read_length = content.startswith, _LENGTH.unpack_from
-    for beginning, places in ((_FIRST, _PLACES[: min(count, _FIRSTS)]), (_FURTHER, _PLACES[_FIRSTS:count])):
-        read, size = beginning.unpack_from, beginning.size
-        for place in places:
-            length, nothing, found_place, key_length = read(content, end)
-            length_at = end + size + (key_length >> 1)
-            (body_length,) = read_length(content, length_at)
-            end += _LENGTH.size + _LENGTHS[length]
-            body_at, chain_at = length_at + _LENGTH.size, end - _CHAIN_BYTES
-            headers_at = body_at + _LENGTHS[body_length]
-            if nothing or found_place != place or key_length & _LONG_OR_NEGATIVE or headers_at >= chain_at:
-                return None
-            if content[headers_at] != _NINE or not begins(CHAIN_HEADER, chain_at):
-                return None
-            chain = unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
-            found.append(Link(offset, content[body_at:headers_at], chain))
-            offset += 1
-    return found if end == batch_end(content, at) else None

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.util import calc_crc32c
+from google_crc32c import value as crc32c
 
 from events.chain import HASH_BYTES
 from events.codec import CONTENT_TYPE, SPEC_VERSION
@@ -26,9 +26,10 @@ HEAD = struct.Struct(">qiibIhiqqqhii")
 producer id, producer epoch, base sequence, count of records."""
 LENGTH_AT = struct.calcsize(">q")
 AFTER_LENGTH = struct.calcsize(">qi")
-_AFTER_CRC = struct.calcsize(">qiibI")
-_CRC = struct.Struct(">I")
-_CRC_AT = struct.calcsize(">qiib")
+AFTER_CRC = struct.calcsize(">qiibI")
+CRC = struct.Struct(">I")
+CRC_AT = struct.calcsize(">qiib")
+MAGIC_AT = struct.calcsize(">qii")
 
 
 def _written(left: int) -> bytes:
@@ -117,7 +118,7 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
                 count,
             )
             with memoryview(buffer) as whole:
-                _CRC.pack_into(buffer, _CRC_AT, calc_crc32c(whole[_AFTER_CRC:]))
+                CRC.pack_into(buffer, CRC_AT, crc32c(bytes(whole[AFTER_CRC:])))
             self._built = True
         return self._buffer
 
