@@ -4,7 +4,7 @@ import re
 from binascii import hexlify
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -35,12 +35,18 @@ _envelopes = msgspec.json.Decoder(Envelope)
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(fact) for name, fact in FACT_TYPES.items()
 }
-_events: dict[bytes, tuple[str, str, Callable[[bytes], Received[Any]]]] = {
-    name.encode(): (name, stream_of(name), msgspec.json.Decoder(Received[fact]).decode)  # type: ignore[valid-type]
-    for name, fact in FACT_TYPES.items()
-    if name not in LIFTS
-}
-"""Type as it stands in a body → type, stream, what decodes a body as `encode_event` writes it, in one go."""
+
+
+def _decoder(name: str) -> Callable[[bytes], Recorded]:
+    """Of bodies of this type as `encode_event` writes them, in one go."""
+    stream = stream_of(name)
+    kind: Any = Received[FACT_TYPES[name], Literal[name], Literal[stream]]  # type: ignore[valid-type]
+    decode: Callable[[bytes], Recorded] = msgspec.json.Decoder(kind).decode
+    return decode
+
+
+_events = {name.encode(): _decoder(name) for name in FACT_TYPES.keys() - LIFTS}
+"""By the type as it stands in a body."""
 _TYPE_AT = len('{"id":"00000000-0000-0000-0000-000000000000","type":"')
 
 
@@ -168,18 +174,16 @@ def decode_envelope(body: bytes) -> Envelope:
 
 def decode_event(body: bytes, chain: bytes) -> Recorded:
     """The event of a body; `chain` is the lane head after it. Old versions come lifted to the newest."""
-    known = _events.get(body[_TYPE_AT : body.find(b'"', _TYPE_AT)])
-    if known is not None:
-        name, stream, decode = known
-        try:
-            event = decode(body)
-        except _UNREADABLE:
-            return _decode_carefully(body, chain)
-        if event.type == name and event.stream == stream:
-            force_setattr(event, "body", body)
-            force_setattr(event, "chain", chain)
-            return event
-    return _decode_carefully(body, chain)
+    decode = _events.get(body[_TYPE_AT : body.find(b'"', _TYPE_AT)])
+    if decode is None:
+        return _decode_carefully(body, chain)
+    try:
+        event = decode(body)
+    except _UNREADABLE:
+        return _decode_carefully(body, chain)
+    force_setattr(event, "body", body)
+    force_setattr(event, "chain", chain)
+    return event
 
 
 def _decode_carefully(body: bytes, chain: bytes) -> Recorded:

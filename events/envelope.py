@@ -12,6 +12,8 @@ from events.vocabulary import Count, Instant, Position
 Fact: TypeAlias = Struct
 D = TypeVar("D")
 F = TypeVar("F", bound=Fact)
+T = TypeVar("T", bound=str)
+S = TypeVar("S", bound=str)
 
 Salt = Annotated[str, Meta(min_length=32, max_length=32)]
 
@@ -93,10 +95,12 @@ class Recorded(Struct, frozen=True, kw_only=True):
         return sha256(self.body).digest()
 
 
-class Received(Recorded, Generic[F], frozen=True, kw_only=True):
+class Received(Recorded, Generic[F, T, S], frozen=True, kw_only=True):
     """Decoded in one go from its JSON, which holds all but `body` and `chain`: they are put in afterwards."""
 
+    type: T
     source: str
+    stream: S
     lane: Count
     position: Position
     salt: Salt
