@@ -44,7 +44,7 @@ PASSING = (*DATABASE_AWAY, LockNotAvailableError, DeadlockDetectedError)
 class Limits(NamedTuple):
     """Records, seconds and counts of a reader."""
 
-    batch_records: int = 1_000
+    batch_records: int = 2_000
     slice_records: int = 100
     lease_seconds: float = 10.0
     attempts_max: int = 4
