@@ -143,7 +143,28 @@ async def load_posting(
 ) -> Sequence[PostingState | None]:
     """Each posting counts those of its batch before it as open, since they may be."""
     pictures = await _pictures(connection, asked, moment)
-    lots = [_lot(ask.argument) for ask in asked]
+    arguments = [ask.argument for ask in asked]
+    documents = await _policies(connection, arguments)
+    rested_on = await _twins(connection, arguments)
+    before: Counter[UUID] = Counter()
+    states: list[PostingState | None] = []
+    for ask in asked:
+        state = _posting(pictures, ask, before[ask.market], None)
+        if state is not None and (documents or rested_on):
+            state = replace(state, policies=documents, twins=rested_on)
+        states.append(state)
+        before[ask.market] += 1
+    lots = [_lot(argument) for argument in arguments]
+    return states if lots.count(None) == len(lots) else await _with_lots(connection, asked, lots, states)
+
+
+async def _with_lots(
+    connection: Connection,
+    asked: Sequence[InMarket[Posting]],
+    lots: Sequence[str | None],
+    states: Sequence[PostingState | None],
+) -> list[PostingState | None]:
+    """The states, with what is reserved and known of the lots that their orders name."""
     held = await reservations.load_reservations(
         connection, [(lane_of(lot, ask.lanes), lot) for ask, lot in zip(asked, lots, strict=True) if lot]
     )
@@ -163,25 +184,19 @@ async def load_posting(
             if (number := _earlier(ask.argument, known)) is not None
         ],
     )
-    documents = await _policies(connection, [a.argument for a in asked])
-    rested_on = await _twins(connection, [a.argument for a in asked])
-    before: Counter[UUID] = Counter()
-    states: list[PostingState | None] = []
-    for ask, lot, passport in zip(asked, lots, named, strict=True):
-        state = _posting(pictures, ask, before[ask.market], reservations.holder(held, lot))
+    told: list[PostingState | None] = []
+    for ask, lot, passport, state in zip(asked, lots, named, states, strict=True):
         if state is not None and lot is not None:
             place = _number(ask.argument)
             state = replace(
                 state,
+                reservation=reservations.holder(held, lot),
                 passport=None if passport is None else known.get(passport),
                 numbered=None if place is None else numbered.get(place),
                 by_number=reservations.holder(by_number, _earlier(ask.argument, known)),
             )
-        if state is not None and (documents or rested_on):
-            state = replace(state, policies=documents, twins=rested_on)
-        states.append(state)
-        before[ask.market] += 1
-    return states
+        told.append(state)
+    return told
 
 
 async def load_supplies(
