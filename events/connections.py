@@ -13,6 +13,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
+from asyncpg.protocol import protocol
 
 from events.brokers import Bootstrap, aiokafka_options
 
@@ -62,6 +63,10 @@ LOGIN_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.Invalid
 
 DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
 """Whatever goes wrong with a statement."""
+
+
+# asyncpg asks of each element of an array whether it is one too: of built-in types without a call of Python.
+protocol.IterableABC = protocol.SizedABC = (list, tuple)  # type: ignore[attr-defined]  # not in its stubs
 
 
 class UnsafeDatabase(RuntimeError):

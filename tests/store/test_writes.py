@@ -90,6 +90,14 @@ async def test_few_rows_and_many(writable: Connection, rows: int) -> None:
     assert [(note, body, at) for _, note, body in noted] == found
 
 
+async def test_columns_are_lists_or_tuples_and_nothing_else(writable: Connection) -> None:
+    for column in ([1, None], (1, None)):
+        assert [1, None] == await writable.fetchval("select $1::bigint[]", column)
+    for other in ({1}, "1", {1: 1}.keys()):
+        with pytest.raises(asyncpg.DataError, match="a sized iterable container expected"):
+            await writable.fetchval("select $1::bigint[]", other)
+
+
 async def test_what_a_text_of_the_server_cannot_hold_is_refused(writable: Connection) -> None:
     await writable.execute("create temp table noted (note text)")
     insert = "insert into noted select n from unnest($1::text[]) as r (n)"
