@@ -60,11 +60,11 @@ def test_a_malformed_member_hides_no_other_reason() -> None:
 
 
 def test_what_a_check_found_before_it_met_an_unread_member_stays() -> None:
-    def check() -> Iterator[Refusal]:
+    def check(until: object) -> Iterator[Refusal]:
         yield ValidityPast(valid_until="1 March")
-        yield ValidityPast(valid_until=f"{UNREAD}")
+        yield ValidityPast(valid_until=f"{until}")
 
-    assert ["validity_past", "validity_past"] == [reason.code for reason in judged((check, check))]
+    assert ["validity_past", "validity_past"] == [reason.code for reason in judged((check, check), UNREAD)]
 
 
 def test_whoever_looks_at_an_unread_member_has_no_verdict() -> None:

@@ -109,13 +109,14 @@ def _lot_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
 def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
     return judged(
         (
-            lambda: [] if draft.rex_routes else [RexRouteMissing(pointer="/rex_routes")],
-            lambda: market_route_refusals(draft.rex_routes, state.terms.basis),
-            lambda: route_refusals(
-                draft.form, draft.condition, draft.rex_routes, draft.step_down, state.rule_set
+            lambda lot: [] if lot.rex_routes else [RexRouteMissing(pointer="/rex_routes")],
+            lambda lot: market_route_refusals(lot.rex_routes, state.terms.basis),
+            lambda lot: route_refusals(
+                lot.form, lot.condition, lot.rex_routes, lot.step_down, state.rule_set
             ),
-            lambda: note_refusals(draft.step_down),
-        )
+            lambda lot: note_refusals(lot.step_down),
+        ),
+        draft,
     )
 
 

@@ -39,7 +39,8 @@ from market.rules.orders.orders import (
     trader_refusals,
 )
 from market.rules.orders.passport_evidence import evidence_of, excess_refusals, lot_refusals, proven
-from market.rules.orders.supplies import SupplyDraft, draft_refusals, terms_of
+from market.rules.orders.supplies import SupplyDraft, terms_of
+from market.rules.orders.supply_checks import draft_refusals
 from market.rules.orders.twin_references import twin_refusals
 from market.rules.refusing.ineligibility import kg_text
 from market.rules.refusing.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
@@ -153,13 +154,14 @@ def posting_reasons(
     draft = argument.draft
     return [
         *posting_refusals(state, argument.caller),
-        *judged((lambda: commitment_refusals(state, draft.commitment),)),
+        *judged((lambda offer: commitment_refusals(state, offer.commitment),), draft),
         *draft_refusals(draft, state, now, frozenset()),
         *judged(
             (
-                lambda: lot_refusals(state, argument.caller, draft, now),
-                lambda: twin_refusals(draft, state.twins, argument.caller.organisation),
-            )
+                lambda offer: lot_refusals(state, argument.caller, offer, now),
+                lambda offer: twin_refusals(offer, state.twins, argument.caller.organisation),
+            ),
+            draft,
         ),
         *kind_refusals,
     ]

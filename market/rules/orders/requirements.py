@@ -191,7 +191,7 @@ def posting_reasons(state: PostingState, argument: PostRequirement, now: datetim
     """All that keeps a new requirement from being posted."""
     return [
         *posting_refusals(state, argument.caller),
-        *judged((lambda: commitment_refusals(state, argument.draft.commitment),)),
+        *judged((lambda draft: commitment_refusals(state, draft.commitment),), argument.draft),
         *draft_refusals(argument.draft, state, now, frozenset()),
     ]
 
@@ -300,39 +300,46 @@ def draft_refusals(
     basis, inputs = state.terms.basis, state.inputs
     return reasons + judged(
         (
-            lambda: form_refusals(
+            lambda draft: form_refusals(
                 [accepted.form for accepted in draft.forms],
                 basis,
                 [f"/forms/{index}/form" for index in range(len(draft.forms))],
             ),
-            lambda: _limit_refusals(draft, inputs),
-            lambda: _price_refusals(draft, basis, inputs),
-            lambda: _quantity_refusals(draft),
-            lambda: _parcel_refusals(draft),
-            lambda: minimum_refusals(draft.minimum_quantity_g, draft.basis_g, "/minimum_quantity_g", kg_text),
-            lambda: [PortfolioEmpty(pointer="/portfolio")] if draft.portfolio == PortfolioLimits() else [],
-            lambda: _payment_refusals(draft),
-            lambda: window_refusals(draft.window, "/window", draft.term, now, known),
-            lambda: _overlap_refusals(draft),
-            lambda: validity_refusals(draft.valid_until, now),
-            lambda: term_refusals(draft.term, inputs, now),
-            lambda: form_bid_refusals(draft.forms),
-            lambda: limit_refusals(draft.limits),
-            lambda: purity_refusals(draft.purity),
-            lambda: co_product_refusals(draft.co_products, basis, inputs),
-            lambda: penalty_refusals(draft.penalties),
-            lambda: carriage_refusals(draft.carriage),
-            lambda: [] if draft.profile is None else profile_refusals(draft.profile, "/profile"),
-            lambda: duplicate_refusals("/certificates_required", draft.certificates_required),
-            lambda: duplicate_refusals("/origins_excluded", draft.origins_excluded),
-            lambda: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
-            lambda: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
-            lambda: _route_refusals(draft, basis),
-            lambda: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),
-            lambda: _site_refusals(draft, state.member),
-            lambda: amount_refusals(draft.strategic_project_ueur_per_kg, "/strategic_project_ueur_per_kg"),
-            lambda: policy_refusals(draft, state, kept),
-        )
+            lambda draft: _limit_refusals(draft, inputs),
+            lambda draft: _price_refusals(draft, basis, inputs),
+            _quantity_refusals,
+            _parcel_refusals,
+            lambda draft: minimum_refusals(
+                draft.minimum_quantity_g, draft.basis_g, "/minimum_quantity_g", kg_text
+            ),
+            lambda draft: (
+                [PortfolioEmpty(pointer="/portfolio")] if draft.portfolio == PortfolioLimits() else []
+            ),
+            _payment_refusals,
+            lambda draft: window_refusals(draft.window, "/window", draft.term, now, known),
+            _overlap_refusals,
+            lambda draft: validity_refusals(draft.valid_until, now),
+            lambda draft: term_refusals(draft.term, inputs, now),
+            lambda draft: form_bid_refusals(draft.forms),
+            lambda draft: limit_refusals(draft.limits),
+            lambda draft: purity_refusals(draft.purity),
+            lambda draft: co_product_refusals(draft.co_products, basis, inputs),
+            lambda draft: penalty_refusals(draft.penalties),
+            lambda draft: carriage_refusals(draft.carriage),
+            lambda draft: [] if draft.profile is None else profile_refusals(draft.profile, "/profile"),
+            lambda draft: duplicate_refusals("/certificates_required", draft.certificates_required),
+            lambda draft: duplicate_refusals("/origins_excluded", draft.origins_excluded),
+            lambda draft: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
+            lambda draft: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
+            lambda draft: _route_refusals(draft, basis),
+            lambda draft: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),
+            lambda draft: _site_refusals(draft, state.member),
+            lambda draft: amount_refusals(
+                draft.strategic_project_ueur_per_kg, "/strategic_project_ueur_per_kg"
+            ),
+            lambda draft: policy_refusals(draft, state, kept),
+        ),
+        draft,
     )
 
 

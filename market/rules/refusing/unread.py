@@ -1,9 +1,11 @@
 """Members of a draft that could not be read: what does not depend on them is judged all the same."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from events.refusal import Refusal
+
+C = TypeVar("C")
 
 
 class UnreadError(Exception):
@@ -28,12 +30,13 @@ class _Unread:
 UNREAD: Final[Any] = _Unread()
 
 
-def judged(checks: Iterable[Callable[[], Iterable[Refusal]]]) -> list[Refusal]:
-    """What the checks refuse; a check ends without a word more where it would need an unread member."""
+def judged(checks: Iterable[Callable[[C], Iterable[Refusal]]], case: C) -> list[Refusal]:
+    """What the checks of a case refuse; a check ends without a word more where it would need an unread
+    member."""
     reasons: list[Refusal] = []
     for check in checks:
         try:
-            reasons += check()  # what came before an UnreadError stays
+            reasons += check(case)  # what came before an UnreadError stays
         except UnreadError:
             continue
     return reasons
