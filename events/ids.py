@@ -3,15 +3,31 @@
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import uuid_utils
 from asyncpg.pgproto import pgproto
 
 HEX_DIGITS: Final = 32
+ID_BYTES: Final = 16
+_encoder: Final = msgspec.json.Encoder()
 
 
 def new_id() -> UUID:
     """A UUIDv7 of now."""
     return pgproto.UUID(uuid_utils.uuid7().bytes)
+
+
+def digest_id(digest: bytes) -> UUID:
+    """The UUIDv8 of the first 16 bytes of a digest."""
+    own = bytearray(digest[:ID_BYTES])
+    own[6] = own[6] & 0x0F | 0x80
+    own[8] = own[8] & 0x3F | 0x80
+    return pgproto.UUID(bytes(own))
+
+
+def text_of(identity: UUID) -> str:
+    """As `str`, also of an id that was made in Python several times as fast."""
+    return _encoder.encode(identity)[1:-1].decode()
 
 
 def id_of(digits: str) -> UUID:

@@ -8,17 +8,17 @@ it tells of time. What is sent again after a crash is the same bytes, there and 
 import asyncio
 from collections import Counter
 from datetime import datetime
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
-from events.publishing import Message, TopicWriter, derived_id
+from events.ids import text_of
+from events.publishing import DerivedIds, Message, TopicWriter
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
@@ -28,7 +28,7 @@ from market.rules.book import Books
 from market.rules.passport import Lots, fold_lots
 from market.rules.streams.partner_lines import PartnerLine, partner_lines
 from market.rules.streams.wire_units import PUBLIC_UNITS
-from market.rules.streams.wire_writing import members_of
+from market.rules.streams.wire_writing import encoded_at
 from market.rules.viewers import PublicViewer
 from market.rules.visibility.crowd import Crowds, fold_crowd
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
@@ -44,7 +44,6 @@ SOURCE: Final = "urn:lodestone:public"
 PublicLine: TypeAlias = TapeLine | TapeAgreement
 Told: TypeAlias = tuple[UUID, PublicLine]
 """The id of the event that a line tells of, and the line."""
-_encoder: Final = msgspec.json.Encoder(order="deterministic")
 STEPS_AT_ONCE: Final = 50
 """Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
@@ -139,10 +138,12 @@ def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
 
 
 class Line(Struct, frozen=True):
-    """A line of `event` with its place on the tape of its topic and market, and the time at which it left."""
+    """A line of `event` with its market, its place on the tape of its topic and market, and the time at which
+    it left."""
 
     event: UUID
     line: PublicLine
+    market: str
     sequence: int
     time: datetime
 
@@ -167,6 +168,7 @@ class Publisher(Generic[T]):
         self._topics = topics
         self._partners = partners
         self._viewer = PublicViewer(key=public_id_key)
+        self._ids = tape_ids(public_id_key)
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
         self._memory: LaneMemory[T] = LaneMemory(NAME, shape, shape, self._step)
@@ -213,22 +215,23 @@ class Publisher(Generic[T]):
         """Bring the tape past the event; the lines that leave with it."""
         lines: list[Line] = []
         for told, seen in tape.passing(event, before, self._viewer):
-            place = f"{seen.topic} {seen.market}"
-            tape.sequences[place] = tape.sequences.get(place, 0) + 1
-            lines.append(Line(told, seen, tape.sequences[place], event.time))
+            market = text_of(seen.market)
+            place = f"{seen.topic} {market}"
+            tape.sequences[place] = sequence = tape.sequences.get(place, 0) + 1
+            lines.append(Line(told, seen, market, sequence, event.time))
         return lines
 
     def _message(self, line: Line) -> Message:
         seen = line.line
         return Message(
             topic=self._prefix + seen.topic,
-            key=str(seen.market),
-            id=tape_id(self._viewer.key, line.event),
+            key=line.market,
+            id=self._ids.of(line.event.bytes),
             type=f"public.{_kind(seen)}.v1",
             source=SOURCE,
             subject=_subject(seen),
             time=line.time,
-            data=_encoder.encode(wire(seen, line.sequence)),
+            data=wire(seen, line.sequence),
         )
 
     async def _publish(self, messages: list[Message]) -> None:
@@ -261,11 +264,16 @@ def _subject(line: PublicLine) -> str:
             return str(line.market)
 
 
-def wire(line: PublicLine, sequence: int) -> dict[str, Any]:
-    """The JSON members of a public record: decimal strings with the unit in the name, and the sequence."""
-    return {"sequence": sequence, **members_of(line, PUBLIC_UNITS)}
+def wire(line: PublicLine, sequence: int) -> bytes:
+    """The JSON of a public record: decimal strings with the unit in the name, and the sequence."""
+    return encoded_at(sequence, line, PUBLIC_UNITS)
 
 
 def tape_id(public_id_key: bytes, event: UUID) -> UUID:
     """The CloudEvents id of an event's public line; without the key nobody gets from one to the other."""
-    return derived_id(public_id_key, "tape", event.bytes)
+    return tape_ids(public_id_key).of(event.bytes)
+
+
+def tape_ids(public_id_key: bytes) -> DerivedIds:
+    """`tape_id` of many."""
+    return DerivedIds(public_id_key, "tape")

@@ -107,7 +107,7 @@ def tape() -> Iterator[tuple[str, bytes]]:
     finish(lane)
     for line in lane.seen(PublicViewer(key=KEY)):
         if line is not None:
-            yield f"public.{_kind(line)}.v1", msgspec.json.encode(wire(line, 1))
+            yield f"public.{_kind(line)}.v1", wire(line, 1)
 
 
 def test_every_line_of_the_tape_is_what_its_message_says() -> None:

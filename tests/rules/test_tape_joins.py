@@ -36,7 +36,7 @@ from tests.blotter import (
     supply_terms,
 )
 from tests.rules.test_crowd import Trading
-from tests.rules.test_visibility import KEY, PUBLIC, crowd, finish, words
+from tests.rules.test_visibility import KEY, PUBLIC, crowd, finish
 
 SomeLane = TypeVar("SomeLane", bound=Lane)
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
@@ -123,7 +123,7 @@ def test_who_has_a_match_finds_no_other_order_of_its_counterparty_on_the_tape() 
     assert str(confirmed.supply) in told
     assert others
 
-    published = "".join(f"{tape_id(KEY, each.event.id)} {words(wire(each.line, 1))}" for each in tape)
+    published = "".join(f"{tape_id(KEY, each.event.id)} {wire(each.line, 1).decode()}" for each in tape)
     assert {MARKET.hex} == identifiers(told) & identifiers(published)
     among = [batch for batch in batches(tape) if any(each in batch for each in others)]
     assert [True] * len(among) == [
@@ -134,7 +134,7 @@ def test_who_has_a_match_finds_no_other_order_of_its_counterparty_on_the_tape() 
         assert event.time not in {line.time for line in mine}
         assert event.time.isoformat()[:19] not in told
         assert str(getattr(event.data, "lot", None) or getattr(event.data, "offer", None)) not in told
-    names = {name for each in tape for name in wire(each.line, 1)}
+    names = {name for each in tape for name in members_of(each.line)}
     assert {"position", "lane", "stream", "time"}.isdisjoint(names)
 
 
@@ -280,5 +280,10 @@ def orders_and_trades(lines: list[Left]) -> list[Left]:
     return [each for each in lines if isinstance(each.line, TapeOrder | TapeTrade)]
 
 
+def members_of(line: Any) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(wire(line, 1))
+    return found
+
+
 def lines_of(lines: list[Left]) -> list[dict[str, Any]]:
-    return [wire(each.line, 1) for each in orders_and_trades(lines)]
+    return [members_of(each.line) for each in orders_and_trades(lines)]

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from events.catalog import FACT_TYPES, LIFTS
 from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units, in_units
-from market.rules.streams.wire_writing import members_of
+from market.rules.streams.wire_writing import encoded, encoded_at
 from market.rules.viewers import Band, OrganisationViewer, PublicViewer
 from market.rules.visibility.record_visibility import audience_of, see_event
 from tests.rules.test_record_visibility import KEY, before, events_of
@@ -19,10 +19,10 @@ TYPES = sorted(name for name in FACT_TYPES if name not in LIFTS)
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def by_name(value: Struct, units: Units) -> bytes:
+def by_name(value: Struct, units: Units, **further: int) -> bytes:
     members = in_units(msgspec.to_builtins(value), units)
     members.pop("topic", None)
-    return encode(members)
+    return encode(members | further)
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -33,8 +33,8 @@ def test_what_is_seen_of_every_fact(name: str) -> None:
         for each in viewers:
             value = see_event(event, OrganisationViewer(organisation=each), before())
             assert value is not None
-            assert by_name(value, PARTNER_UNITS) == encode(members_of(value, PARTNER_UNITS))
-            assert by_name(value, PUBLIC_UNITS) == encode(members_of(value, PUBLIC_UNITS))
+            assert by_name(value, PARTNER_UNITS) == encoded(value, PARTNER_UNITS)
+            assert by_name(value, PUBLIC_UNITS) == encoded(value, PUBLIC_UNITS)
 
 
 def test_every_line_of_the_tape() -> None:
@@ -43,7 +43,8 @@ def test_every_line_of_the_tape() -> None:
     lines = [line for line in lane.seen(PublicViewer(key=KEY)) if line is not None]
     assert len({type(line) for line in lines}) == 4
     for line in lines:
-        assert by_name(line, PUBLIC_UNITS) == encode(members_of(line, PUBLIC_UNITS))
+        assert by_name(line, PUBLIC_UNITS) == encoded(line, PUBLIC_UNITS)
+        assert by_name(line, PUBLIC_UNITS, sequence=7) == encoded_at(7, line, PUBLIC_UNITS)
 
 
 class Part(Struct, frozen=True, kw_only=True, tag="part"):
@@ -91,4 +92,6 @@ def test_what_may_be_null_or_missing_is_as_in_its_json(units: Units, figure: int
         ends_ppb=UNSET if maybe is UNSET else figure,
         ahead=True if maybe else UNSET,
     )
-    assert by_name(price, units) == encode(members_of(price, units))
+    assert by_name(price, units) == encoded(price, units)
+    usual = Usual(step_ueur_per_kg=figure or 0)
+    assert by_name(usual, units, sequence=7) == encoded_at(7, usual, units)

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from events.catalog import FACT_TYPES
@@ -22,7 +21,7 @@ from market.rules.book import Books, fold
 from market.rules.clearing.evidence import derived_id
 from market.rules.passport import Lots, fold_lots
 from market.rules.streams.wire_units import PARTNER_UNITS
-from market.rules.streams.wire_writing import members_of
+from market.rules.streams.wire_writing import encoded
 from market.rules.viewers import OrganisationViewer
 from market.rules.visibility.audience import EVERYBODY
 from market.rules.visibility.deals import Deals, fold_deal
@@ -32,7 +31,6 @@ ALL: Final = UUID(int=0)
 """Stands for every organisation where the audience of a line is one id."""
 NEVER_SHOWN: Final = frozenset({ClearingEvidence, RuleSetRehearsed})
 OF_ROUNDS: Final = frozenset({ClearingAbandoned, ClearingCompleted, MatchConfirmed, MatchStruck})
-_encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 @lru_cache(maxsize=1_024)
@@ -122,5 +120,5 @@ def _line(event: Recorded, before: Before, audience: UUID, identity: UUID) -> Pa
         subject=event.subject,
         market=getattr(fact, "market", None),
         time=event.time,
-        body=_encoder.encode(members_of(seen, PARTNER_UNITS)),
+        body=encoded(seen, PARTNER_UNITS),
     )

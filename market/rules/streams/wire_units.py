@@ -1,6 +1,7 @@
 """Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -113,12 +114,24 @@ def scaled(member: Any, decimals: int) -> Any:
     return decimal_text(member, decimals)
 
 
-# Figures come again: in a firm's other orders, when one is amended, and as nothing or all.
-@lru_cache(maxsize=16_384)
 def decimal_text(number: int, decimals: int) -> str:
     """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
+    return decimal_texts(decimals)(number)
+
+
+@cache
+def decimal_texts(decimals: int) -> Callable[[int], str]:
+    """`decimal_text` for these decimals."""
     power = POWERS[decimals]
-    if number % power == 0:
-        return str(number // power)
-    digits = str(number) if number >= power else f"{'-' if number < 0 else ''}{abs(number):0{decimals + 1}d}"
-    return f"{digits[:-decimals]}.{digits[-decimals:].rstrip('0')}"
+
+    # Figures come again: in a firm's other orders, when one is amended, and as nothing or all.
+    @lru_cache(maxsize=8_192)
+    def text(number: int) -> str:
+        if number % power == 0:
+            return str(number // power)
+        digits = (
+            str(number) if number >= power else f"{'-' if number < 0 else ''}{abs(number):0{decimals + 1}d}"
+        )
+        return f"{digits[:-decimals]}.{digits[-decimals:].rstrip('0')}"
+
+    return text

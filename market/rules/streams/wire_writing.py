@@ -1,18 +1,18 @@
-"""Structs as the members that leave the deployment: what `wire_units.in_units` makes of their JSON, faster.
+"""Structs as the JSON that leaves the deployment: what `wire_units.in_units` makes of theirs, faster.
 
 A line has eighty members, and to look at each name again takes longer than all else that is done with it.
-So a function is written for each type of struct once, as `dataclasses` does, from the names and types of
-its fields.
+So for each type of struct another is made once, whose members have the names outside and their order, and a
+function is written that fills it, as `dataclasses` does, from the names and types of the fields.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, inspect, structs
 
-from market.rules.streams.wire_units import OPAQUE, Units, decimal_text, in_units, scaled, unit_of
+from market.rules.streams.wire_units import OPAQUE, Units, decimal_texts, in_units, scaled, unit_of
 
 AS_IT_STANDS: Final = (
     inspect.StrType,
@@ -25,15 +25,37 @@ AS_IT_STANDS: Final = (
 )
 """Types that the encoder writes alike inside and outside, unless the name has a unit."""
 
-Write: TypeAlias = Callable[[Any], dict[str, Any]]
-"""A struct to its members."""
+TOPIC: Final = "topic"
+SEQUENCE: Final = "sequence"
+Write: TypeAlias = Callable[..., Any]
+"""A struct to what the encoder makes its JSON of."""
+Member: TypeAlias = tuple[str, str]
+"""The name outside, and the expression of what stands under it: UNSET leaves the member out."""
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-def members_of(line: Struct, units: Units) -> dict[str, Any]:
-    """The members of a line for the encoder, without the topic that it stands on."""
-    members = writer(type(line), units)(line)
-    members.pop("topic", None)
-    return members
+def encoded(line: Struct, units: Units) -> bytes:
+    """The JSON of a line, its members sorted, without the topic that it stands on."""
+    return _encoder.encode(_line_writer(type(line), units, ())(line))
+
+
+def encoded_at(sequence: int, line: Struct, units: Units) -> bytes:
+    """As `encoded`, with the place of the line on its topic."""
+    return _encoder.encode(_line_writer(type(line), units, (SEQUENCE,))(line, sequence))
+
+
+@lru_cache(maxsize=1_024)
+def _line_writer(kind: type[Struct], units: Units, given: tuple[str, ...]) -> Write:
+    """`given`: members that are no field, but an argument each."""
+    if not kind.__struct_config__.omit_defaults:
+        return _compiled(kind, units, given, passed=TOPIC)
+
+    def write(line: Struct, *values: Any) -> Any:
+        members = _by_json(line, units)
+        members.pop(TOPIC, None)
+        return members | dict(zip(given, values, strict=True))
+
+    return write
 
 
 @lru_cache(maxsize=1_024)
@@ -48,61 +70,84 @@ def _by_json(value: Any, units: Units) -> Any:
     return in_units(msgspec.to_builtins(value), units)
 
 
-def _compiled(kind: type[Struct], units: Units) -> Write:
-    """Fields that always are there under one name make a literal; those that may not follow it."""
+def _compiled(
+    kind: type[Struct], units: Units, given: tuple[str, ...] = (), *, passed: str | None = None
+) -> Write:
+    """All but the field that is `passed` over."""
     told, config = inspect.type_info(kind), kind.__struct_config__
     assert isinstance(told, inspect.StructType)
-    names: dict[str, Any] = {"UNSET": UNSET, "units": units, "text": decimal_text, "writer": writer}
-    literal = [] if config.tag_field is None else [f"{config.tag_field!r}: {config.tag!r}"]
-    later: list[str] = []
+    names: dict[str, Any] = {"UNSET": UNSET, "units": units, "writer": writer}
+    members = [(name, name) for name in given]
+    if config.tag_field is not None:
+        members.append((config.tag_field, repr(config.tag)))
     for field, stated in zip(told.fields, structs.fields(kind), strict=True):
-        name, value = field.encode_name, f"value.{field.name}"
-        unit = unit_of(name, whole=units.whole)
-        outside = name if unit is None else unit[0]
-        types, is_nullable = _types(field.type)
-        changed = None if name == OPAQUE else _changed(types, None if unit is None else unit[1], units)
-        if changed is None:
-            names[f"convert_{field.name}"] = _by_name(name, unit, units)
-            changed = f"convert_{field.name}({{0}})"
-        if UnsetType in get_args(stated.type) or (is_nullable and outside != name and not units.whole):
-            null = outside if units.whole else name
-            later += [
-                f"    if (member := {value}) is None:",
-                f"        members[{null!r}] = None",
-                "    elif member is not UNSET:",
-                f"        members[{outside!r}] = {changed.format('member')}",
-            ]
-        elif is_nullable and changed != "{0}":
-            literal.append(
-                f"{outside!r}: None if (member := {value}) is None else {changed.format('member')}"
-            )
-        else:
-            literal.append(f"{outside!r}: {changed.format(value)}")
-    lines = ["def write(value):", f"    members = {{{', '.join(literal)}}}", *later, "    return members"]
-    exec("\n".join(lines), names)  # noqa: S102  of names of our own fields
+        if field.encode_name != passed:
+            members += _members(field, units, names, may_miss=UnsetType in get_args(stated.type))
+    names["Outside"] = _outside(kind.__name__, [name for name, _ in members])
+    values = ", ".join(expression for _, expression in sorted(members))
+    parameters = ", ".join(("value", *given))
+    exec(f"def write({parameters}): return Outside({values})", names)  # noqa: S102  of names of our own fields
     written: Write = names["write"]
     return written
 
 
-def _changed(types: list[inspect.Type], decimals: int | None, units: Units) -> str | None:
-    """What is written in place of a value `{0}` that is not null; None where only a look at it tells."""
+def _outside(name: str, members: Sequence[str]) -> type[Struct]:
+    """Filled by place: the encoder asks of a struct neither names nor order, as it does of a mapping."""
+    fields = [(f"at_{place}", Any, msgspec.field(name=each)) for place, each in enumerate(sorted(members))]
+    return msgspec.defstruct(name, fields, frozen=True, gc=False)
+
+
+def _members(field: inspect.Field, units: Units, names: dict[str, Any], *, may_miss: bool) -> list[Member]:
+    """Two where null stands under another name. `names` gets what the expressions call."""
+    name, value = field.encode_name, f"value.{field.name}"
+    unit = unit_of(name, whole=units.whole)
+    outside = name if unit is None else unit[0]
+    types, is_nullable = _types(field.type)
+    changed = None if name == OPAQUE else _changed(types, None if unit is None else unit[1], units, names)
+    if changed is None:
+        changed = _called(names, _by_name(name, unit, units))
+    if changed == "{0}" or not (may_miss or is_nullable):
+        return [(outside, changed.format(value))]
+    blank = f"(member := {value}) is None" if is_nullable else f"(member := {value}) is UNSET"
+    if is_nullable and may_miss:
+        blank += " or member is UNSET"
+    if is_nullable and outside != name and not units.whole:
+        return [
+            (outside, f"UNSET if {blank} else {changed.format('member')}"),
+            (name, f"None if {value} is None else UNSET"),
+        ]
+    return [(outside, f"member if {blank} else {changed.format('member')}")]
+
+
+def _changed(
+    types: list[inspect.Type], decimals: int | None, units: Units, names: dict[str, Any]
+) -> str | None:
+    """What is written in place of a value `{0}` that is there; None where only a look at it tells."""
     if decimals is not None:
         if all(isinstance(each, inspect.IntType) for each in types):
-            return f"text({{0}}, {decimals})"
-        return _figures(types[0], decimals) if len(types) == 1 else None
+            return _called(names, decimal_texts(decimals))
+        return _figures(types[0], decimals, names) if len(types) == 1 else None
     if all(isinstance(each, AS_IT_STANDS) for each in types):
         return "{0}"
     if all(isinstance(each, inspect.StructType) for each in types):
+        if len(types) == 1 and isinstance(types[0], inspect.StructType):
+            return _called(names, writer(types[0].cls, units))
         return "writer(type({0}), units)({0})"
     if units.whole and len(types) == 1 and isinstance(types[0], inspect.VarTupleType):
         items, is_nullable = _types(types[0].item_type)
-        each = _changed(items, None, units)
+        each = _changed(items, None, units, names)
         if each is not None and not is_nullable:
             return "{0}" if each == "{0}" else f"[{each.format('each')} for each in {{0}}]"
     return None
 
 
-def _figures(kind: inspect.Type, decimals: int) -> str | None:
+def _called(names: dict[str, Any], function: Callable[[Any], Any]) -> str:
+    name = f"change_{len(names)}"
+    names[name] = function
+    return f"{name}({{0}})"
+
+
+def _figures(kind: inspect.Type, decimals: int, names: dict[str, Any]) -> str | None:
     """A band: a struct of nothing but figures."""
     if not isinstance(kind, inspect.StructType) or kind.tag is not None:
         return None
@@ -110,8 +155,11 @@ def _figures(kind: inspect.Type, decimals: int) -> str | None:
         return None
     if not all(isinstance(field.type, inspect.IntType) for field in kind.fields):
         return None
-    figures = [f"{field.encode_name!r}: text({{0}}.{field.name}, {decimals})" for field in kind.fields]
-    return f"{{{{{', '.join(figures)}}}}}"
+    text = _called(names, decimal_texts(decimals))
+    figures = sorted((field.encode_name, field.name) for field in kind.fields)
+    outside = _outside(kind.cls.__name__, [name for name, _ in figures])
+    texts = ", ".join(text.format(f"{{0}}.{inside}") for _, inside in figures)
+    return _called(names, outside).format(texts)
 
 
 def _by_name(name: str, unit: tuple[str, int] | None, units: Units) -> Callable[[Any], Any]:
