@@ -61,7 +61,7 @@ def _text(value: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _name(name: str) -> bytes:
+def header_name(name: str) -> bytes:
     return _text(name.encode())
 
 
@@ -73,7 +73,7 @@ class WrittenHeaders(NamedTuple):
 
 
 def written_headers(headers: Headers) -> WrittenHeaders:
-    parts = [part for name, value in headers for part in (_name(name), varint(len(value)), value)]
+    parts = [part for name, value in headers for part in (header_name(name), varint(len(value)), value)]
     return WrittenHeaders(len(headers), b"".join(parts))
 
 
@@ -174,32 +174,21 @@ class RecordWriter:
         self._first_ms = self._last_ms = 0
         self._count = 0
 
-    def take(self, timestamp_ms: int, key: bytes, value: bytes, *headers: WrittenHeaders) -> bool:
-        """False, and the record is left, when it does not fit."""
-        count = self._count
-        delay_ms = timestamp_ms - self._first_ms if count else 0
-        record = b"".join(
-            (
-                b"\0",
-                _signed(delay_ms),
-                varint(count),
-                varint(len(key)),
-                key,
-                varint(len(value)),
-                value,
-                varint(sum([part.number for part in headers])),
-                *[part.written for part in headers],
-            )
-        )
-        size = varint(len(record))
-        if count and len(self._buffer) + len(size) + len(record) > self._bytes_max:
+    def take(self, timestamp_ms: int, rest: bytes) -> bool:
+        """`rest`: from the length of its key on. False, and the record is left, when it does not fit."""
+        count, buffer = self._count, self._buffer
+        beginning = b"\0" + _signed(timestamp_ms - self._first_ms if count else 0) + varint(count)
+        length = len(beginning) + len(rest)
+        beginning = varint(length) + beginning
+        if count and len(buffer) + len(beginning) + len(rest) > self._bytes_max:
             return False
         if not count:
-            self._first_ms = timestamp_ms
-        self._last_ms = max(self._last_ms, timestamp_ms)
-        self._buffer += size
-        self._buffer += record
-        self._count += 1
+            self._first_ms = self._last_ms = timestamp_ms
+        elif timestamp_ms > self._last_ms:
+            self._last_ms = timestamp_ms
+        buffer += beginning
+        buffer += rest
+        self._count = count + 1
         return True
 
     def end(self) -> WrittenBatch:

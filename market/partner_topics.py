@@ -65,6 +65,7 @@ class PartnerTopics:
         self._live: dict[LaneKey, set[UUID]] = {}
         self._turns: dict[LaneKey, asyncio.Lock] = {}
         self._made: set[UUID] = set()
+        self._names: dict[UUID, str] = {}
 
     async def opened(self, key: LaneKey) -> None:
         """The publisher has taken the lane."""
@@ -80,14 +81,13 @@ class PartnerTopics:
     async def publish(self, key: LaneKey, lines: Iterable[PartnerLine]) -> None:
         """Returns when Kafka has them on every topic that is live on the lane."""
         live = self._live[key]
-        everybody = sorted(live)
-        await self._send(
-            [
-                self._message(organisation, line)
-                for line in lines
-                for organisation in ({line.audience} & live if line.own else everybody)
-            ]
-        )
+        everybody, messages = sorted(live), list[Message]()
+        for line in lines:
+            if line.audience in live:
+                messages.append(self._message(line.audience, line))
+            elif not line.own:
+                messages += [self._message(organisation, line) for organisation in everybody]
+        await self._send(messages)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Lets topics that were opened join, and those that were closed leave."""
@@ -196,10 +196,16 @@ class PartnerTopics:
             with suppress(TopicError):
                 await self._create_topic(topic)
 
+    def _topic(self, organisation: UUID) -> str:
+        name = self._names.get(organisation)
+        if name is None:
+            name = self._names[organisation] = partner_topic(self._prefix, organisation)
+        return name
+
     def _message(self, organisation: UUID, line: PartnerLine) -> Message:
         place = (("stream", line.stream), ("lane", str(line.lane)), ("position", str(line.position)))
         return Message(
-            topic=partner_topic(self._prefix, organisation),
+            topic=self._topic(organisation),
             key=line.subject,
             id=line.event,
             type=line.type,

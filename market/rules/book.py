@@ -157,16 +157,19 @@ def fold(books: Books, event: Recorded) -> None:
             inputs=MarketInputs(),
         )
         return
-    book = books[fact.market]
-    _fold_into(book, event, fact)
+    fold_into(books[fact.market], event)
+
+
+def fold_into(book: Book, event: Recorded) -> None:
+    """As `fold`, of an event of the book's own market, which it does not open."""
+    _fold_fact(book, event, event.data)
     book.position = event.position
-    book.last_time = max(book.last_time, event.time)
+    if event.time > book.last_time:
+        book.last_time = event.time
 
 
-def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
+def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
     match fact:
-        case MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded() | RuleSetPublished():
-            _fold_surroundings(book, event.position, fact)
         case SupplyOffered() | RecoveredLotListed():
             _open_supply(book, event.position, fact)
         case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
@@ -185,6 +188,8 @@ def _fold_into(book: Book, event: Recorded, fact: Any) -> None:
             _fold_clearing(book, event, fact)
         case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             _fold_match(book, event, fact)
+        case MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded() | RuleSetPublished():
+            _fold_surroundings(book, event.position, fact)
         case RuleSetRehearsed() | QuoteAsked():
             pass
         case _:

@@ -94,8 +94,27 @@ def concerns(audience: Audience, organisation: UUID) -> bool:
 
 
 def market_audience(fact: MarketFact, book: Book | None) -> Audience:
-    """`book` stands before the fact; only MarketOpened has none."""
+    """`book` stands before the fact; only MarketOpened has none. What there is most of comes first."""
     match fact:
+        case (
+            SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RequirementPosted()
+            | RequirementAmended()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | MatchAnswered()
+            | QuoteAsked()
+            | MemberSuspended()
+        ):
+            return frozenset({fact.organisation})
         case MarketOpened() | RuleSetPublished():
             return EVERYBODY
         case ClearingPlanned() | ClearingCompleted() | ClearingAbandoned():
@@ -115,25 +134,6 @@ def market_audience(fact: MarketFact, book: Book | None) -> Audience:
         case MatchConfirmed() | MatchDeclined() | MatchLapsed():
             assert book is not None
             return frozenset({book.matches[fact.match].seller, book.matches[fact.match].buyer})
-        case (
-            MemberSuspended()
-            | MatchAnswered()
-            | SupplyOffered()
-            | SupplyOfferAmended()
-            | SupplyOfferWithdrawn()
-            | SupplyOfferExpired()
-            | RecoveredLotListed()
-            | RecoveredLotGraded()
-            | RecoveredLotAmended()
-            | RecoveredLotWithdrawn()
-            | RecoveredLotExpired()
-            | RequirementPosted()
-            | RequirementAmended()
-            | RequirementWithdrawn()
-            | RequirementExpired()
-            | QuoteAsked()
-        ):
-            return frozenset({fact.organisation})
         case _:
             assert_never(fact)
 

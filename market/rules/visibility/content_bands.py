@@ -1,6 +1,5 @@
 """Steps of content as they are shown: widened until nobody stands alone, or for the most part, in one."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -14,7 +13,12 @@ class Part(Struct, kw_only=True):
     """Neighbouring steps, and how many lines each group of companies has in them."""
 
     steps: list[Band] = []
-    groups: Counter[UUID] = Counter()
+    groups: dict[UUID, int] = {}
+
+    def join(self, other: "Part") -> None:
+        self.steps += other.steps
+        for group, count in other.groups.items():
+            self.groups[group] = self.groups.get(group, 0) + count
 
 
 def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band, Band]:
@@ -23,19 +27,23 @@ def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band
     Steps are joined from the lowest up until enough groups have lines in them, none more than half; what is
     left above joins the band below it. Leaving the band out of the few would point at them as well.
     """
-    lines: dict[Band, Counter[UUID]] = defaultdict(Counter)
+    lines: dict[Band, Part] = {}
     for group, step in contents:
-        lines[step][group] += 1
+        alone = lines.get(step)
+        if alone is None:
+            alone = lines[step] = Part(steps=[step])
+        alone.groups[group] = alone.groups.get(group, 0) + 1
     parts: list[Part] = []
     part = Part()
-    for step in sorted(lines, key=lambda step: step.low):
-        part = Part(steps=[*part.steps, step], groups=part.groups + lines[step])
+    for alone in sorted(lines.values(), key=lambda alone: alone.steps[0].low):
+        part.join(alone)
         if is_crowd(part.groups.values(), groups_min):
             parts.append(part)
             part = Part()
     while parts and part.steps and not is_crowd(part.groups.values(), groups_min):
         below = parts.pop()
-        part = Part(steps=below.steps + part.steps, groups=below.groups + part.groups)
+        below.join(part)
+        part = below
     if part.steps:
         parts.append(part)
     return {

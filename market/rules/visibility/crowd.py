@@ -1,7 +1,7 @@
 """Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
 
 from collections.abc import Collection, Iterable
-from typing import assert_never
+from typing import assert_never, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -41,7 +41,7 @@ from events.market_events import (
 )
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
-from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold
+from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into
 from market.rules.viewers import InitiativeViewer, PublicViewer
 from market.rules.visibility.facts import MarketFact
 
@@ -90,33 +90,41 @@ def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
 def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer) -> None:
     """Bring a lane's books to `event`, and their crowds with them."""
     fact: MarketFact = event.data  # type: ignore[assignment]
-    market, orders = fact.market, _touched(fact)
-    book = books.get(market)
-    if book is None:
+    book = books.get(fact.market)
+    if book is None or isinstance(fact, MarketOpened):
         fold(books, event)
-        crowds[market] = Crowd()
+        crowds[fact.market] = Crowd()
         return
-    crowd, member = crowds[market], _member(fact)
-    _count_orders(crowd, book, orders, viewer, -1)
+    crowd, member = crowds[fact.market], _member(fact)
+    for order in _touched(book, fact):
+        _add(crowd, book, order, viewer, -1)
     if member is not None:
         _count_group(crowd, book, member, -1)
-    fold(books, event)
-    _count_orders(crowd, book, orders, viewer, 1)
+    fold_into(book, event)
+    for order in _touched(book, fact):
+        _add(crowd, book, order, viewer, 1)
     if member is not None:
         _count_group(crowd, book, member, 1)
 
 
 def published_forms(
-    crowd: Crowd, book: Book, side: Side, *, with_held: bool = False
+    crowd: Crowd,
+    book: Book,
+    side: Side,
+    among: Iterable[ProductForm] = get_args(ProductForm),
+    *,
+    with_held: bool = False,
 ) -> frozenset[ProductForm]:
     """Forms that enough groups of companies stand behind on this side, none with more than half of the grams.
 
     A group counts once: five subsidiaries are one mind. `with_held` counts what open matches hold too.
     """
+    of_side, groups_min = crowd.of(side), book.terms.public_organisations_min
     return frozenset(
         form
-        for form, behind in crowd.of(side).items()
-        if is_crowd(_grams(behind, with_held=with_held), book.terms.public_organisations_min)
+        for form in among
+        if (behind := of_side.get(form)) is not None
+        and is_crowd(_grams(behind, with_held=with_held), groups_min)
     )
 
 
@@ -143,27 +151,29 @@ def shown_to(terms: SupplyTerms | RequirementTerms, viewer: TapeViewer) -> bool:
     return not named or (isinstance(viewer, InitiativeViewer) and viewer.initiative in named)
 
 
-def _touched(fact: MarketFact) -> tuple[UUID, ...]:
-    """Orders whose grams or terms a fact may change; none for facts about others."""
+def _touched(book: Book, fact: MarketFact) -> list[SupplyOrder | RequirementOrder]:
+    """Orders in the book whose grams or terms a fact may change; none for facts about others."""
+    found: tuple[SupplyOrder | RequirementOrder | None, ...]
     match fact:
         case SupplyOffered() | SupplyOfferAmended() | SupplyOfferWithdrawn() | SupplyOfferExpired():
-            return (fact.offer,)
-        case RecoveredLotListed() | RecoveredLotGraded() | RecoveredLotAmended():
-            return (fact.lot,)
-        case RecoveredLotWithdrawn() | RecoveredLotExpired():
-            return (fact.lot,)
+            found = (book.supplies.get(fact.offer),)
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
-            return (fact.requirement,)
+            found = (book.requirements.get(fact.requirement),)
+        case RecoveredLotListed() | RecoveredLotGraded() | RecoveredLotAmended():
+            found = (book.supplies.get(fact.lot),)
+        case RecoveredLotWithdrawn() | RecoveredLotExpired():
+            found = (book.supplies.get(fact.lot),)
         case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
-            return (fact.supply, fact.requirement)
+            found = (book.supplies.get(fact.supply), book.requirements.get(fact.requirement))
         case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
-            return ()
+            return []
         case RuleSetPublished() | ClearingPlanned() | ClearingEvidence() | ClearingCompleted():
-            return ()
+            return []
         case ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
-            return ()
+            return []
         case _:
             assert_never(fact)
+    return [order for order in found if order is not None]
 
 
 def _member(fact: MarketFact) -> UUID | None:
@@ -177,29 +187,18 @@ def _member(fact: MarketFact) -> UUID | None:
             return None
 
 
-def _present(book: Book, orders: Iterable[UUID]) -> Iterable[SupplyOrder | RequirementOrder]:
-    found = (book.supplies.get(order) or book.requirements.get(order) for order in orders)
-    return [order for order in found if order is not None]
-
-
-def _count_orders(crowd: Crowd, book: Book, orders: Iterable[UUID], viewer: TapeViewer, sign: int) -> None:
-    for order in _present(book, orders):
-        _add(crowd, book, order, viewer, sign)
-
-
 def _add(
     crowd: Crowd, book: Book, order: SupplyOrder | RequirementOrder, viewer: TapeViewer, sign: int
 ) -> None:
     if not shown_to(order.terms, viewer):
         return
     of_side = crowd.of("seller" if isinstance(order, SupplyOrder) else "buyer")
-    available_g, held_g, group = (
-        sign * order.available_g,
-        sign * order.held_g,
-        _group(book, order.organisation),
-    )
+    available_g, held_g = sign * order.available_g, sign * order.held_g
+    group = _group(book, order.organisation)
     for form in forms_of(order.terms):
-        behind = of_side.setdefault(form, Behind())
+        behind = of_side.get(form)
+        if behind is None:
+            behind = of_side[form] = Behind()
         _move(behind.organisations, order.organisation, available_g, held_g)
         if group is not None:
             _move(behind.groups, group, available_g, held_g)
@@ -217,11 +216,15 @@ def _count_group(crowd: Crowd, book: Book, organisation: UUID, sign: int) -> Non
 
 def _group(book: Book, organisation: UUID) -> UUID | None:
     """None while the organisation is suspended."""
-    return None if organisation in book.suspended else book.members[organisation].group
+    if book.suspended and organisation in book.suspended:
+        return None
+    return book.members[organisation].group
 
 
 def _move(standings: dict[UUID, Standing], whose: UUID, available_g: int, held_g: int) -> None:
-    standing = standings.setdefault(whose, Standing())
+    standing = standings.get(whose)
+    if standing is None:
+        standing = standings[whose] = Standing()
     standing.available_g += available_g
     standing.held_g += held_g
     assert standing.available_g >= 0

@@ -71,11 +71,9 @@ from events.party_events import (
 from market.rules.crma.declared_volumes import DeclaredVolumeFact
 from market.rules.passport import PassportFact
 
+OfferFact: TypeAlias = SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired
 SupplyFact: TypeAlias = (
-    SupplyOffered
-    | SupplyOfferAmended
-    | SupplyOfferWithdrawn
-    | SupplyOfferExpired
+    OfferFact
     | RecoveredLotListed
     | RecoveredLotGraded
     | RecoveredLotAmended
@@ -85,6 +83,7 @@ SupplyFact: TypeAlias = (
 RequirementFact: TypeAlias = (
     RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired
 )
+OrderFact: TypeAlias = SupplyFact | RequirementFact
 MatchFact: TypeAlias = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
 MarketFact: TypeAlias = (
     MarketOpened

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from market.rules.book import Book
-from market.rules.visibility.facts import RequirementFact, SupplyFact
+from market.rules.visibility.facts import OrderFact, RequirementFact
 from market.rules.visibility.tape import (
     TapeClearing,
     TapeLine,
@@ -52,8 +52,8 @@ class Mix(Struct, kw_only=True):
 def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tuple[Told, ...]:
     """What leaves for the tape with an event, in order. `seen` is its own line, `book` stands before it."""
     fact = event.data
-    if isinstance(fact, SupplyFact | RequirementFact):
-        assert isinstance(seen, TapeOrder | None)
+    if isinstance(fact, OrderFact):
+        assert seen is None or isinstance(seen, TapeOrder)
         return _order(mix, event.id, fact, seen, book)
     assert not isinstance(seen, TapeOrder)
     match seen:
@@ -71,17 +71,18 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
             assert_never(seen)
 
 
-def _order(
-    mix: Mix, event: UUID, fact: SupplyFact | RequirementFact, seen: TapeOrder | None, book: Book
-) -> tuple[Told, ...]:
+def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book: Book) -> tuple[Told, ...]:
     """An order that may not be shown as it stands now is not told as it stood."""
-    order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
+    order = fact.requirement if isinstance(fact, RequirementFact) else supply_of(fact)
     line = _newest(_taken(mix, order), seen)
     if line is None:
         return ()
     kind, group = " ".join((line.topic, *line.forms)), book.members[fact.organisation].group
     alike = mix.orders.setdefault(kind, {})
-    alike.setdefault(group, {})[order] = WaitingOrder(order=order, event=event, line=line)
+    of_group = alike.get(group)
+    if of_group is None:
+        of_group = alike[group] = {}
+    of_group[order] = WaitingOrder(order=order, event=event, line=line)
     mix.places[order] = kind, group
     return () if len(alike) < book.terms.public_organisations_min else _mixed(mix, kind, book)
 
@@ -102,8 +103,13 @@ def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
         for group, lines in mix.orders[kind].items()
         for waiting in islice(lines.values(), of_one_max)
     ]
-    for _, waiting in alike:
-        _taken(mix, waiting.order)
+    if len(alike) == sum(counts):
+        del mix.orders[kind]
+        for _, waiting in alike:
+            del mix.places[waiting.order]
+    else:
+        for _, waiting in alike:
+            _taken(mix, waiting.order)
     lines = in_shared_bands([(group, waiting.line) for group, waiting in alike], book)
     told = zip((waiting.event for _, waiting in alike), lines, strict=True)
     return tuple(sorted(told, key=lambda each: each[1].id))

@@ -135,7 +135,8 @@ def order_line(
 ) -> TapeOrder | None:
     """None when none of the order's forms is published, or when it is shown to other initiatives only."""
     side: Side = "seller" if isinstance(terms, SupplyTerms) else "buyer"
-    return _line(topic, order, action, terms, book.market, published_forms(crowd, book, side), viewer)
+    forms = published_forms(crowd, book, side, forms_of(terms))
+    return _line(topic, order, action, terms, book.market, forms, viewer)
 
 
 def _line(
@@ -178,8 +179,9 @@ def trade_line(book: Book, crowd: Crowd, struck: MatchStruck, viewer: TapeViewer
     """`book` and `crowd` stand before the fact: both sides of the form have to be published and both
     orders shown."""
     supply, requirement = book.supplies[struck.supply], book.requirements[struck.requirement]
-    sellers = published_forms(crowd, book, "seller", with_held=True)
-    published = sellers & published_forms(crowd, book, "buyer", with_held=True)
+    form = (struck.form,)
+    sellers = published_forms(crowd, book, "seller", form, with_held=True)
+    published = sellers & published_forms(crowd, book, "buyer", form, with_held=True)
     shown = shown_to(supply.terms, viewer) and shown_to(requirement.terms, viewer)
     if struck.form not in published or not shown:
         return None

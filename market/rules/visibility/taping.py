@@ -37,7 +37,7 @@ from events.market_events import (
 )
 from market.rules.book import Book
 from market.rules.visibility.crowd import Crowd, TapeViewer
-from market.rules.visibility.facts import MarketFact, RequirementFact, SupplyFact
+from market.rules.visibility.facts import MarketFact, OfferFact, RequirementFact, SupplyFact
 from market.rules.visibility.tape import (
     Action,
     OrderTopic,
@@ -57,17 +57,6 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
     Lines of orders and trades leave among others only: `mixing` says when.
     """
     match fact:
-        case RuleSetPublished():
-            return rule_set_line(fact)
-        case ClearingCompleted():
-            return completed_line(fact)
-        case ClearingAbandoned():
-            return abandoned_line(fact)
-        case MatchStruck():
-            return None if needs_answer(fact) else trade_line(book, crowd, fact, viewer)
-        case MatchConfirmed():
-            struck = book.matches[fact.match].struck
-            return trade_line(book, crowd, struck, viewer) if needs_answer(struck) else None
         case (
             SupplyOffered()
             | SupplyOfferAmended()
@@ -82,6 +71,17 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
             return _supply_on_tape(fact, viewer, book, crowd)
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
             return _requirement_on_tape(fact, viewer, book, crowd)
+        case RuleSetPublished():
+            return rule_set_line(fact)
+        case ClearingCompleted():
+            return completed_line(fact)
+        case ClearingAbandoned():
+            return abandoned_line(fact)
+        case MatchStruck():
+            return None if needs_answer(fact) else trade_line(book, crowd, fact, viewer)
+        case MatchConfirmed():
+            struck = book.matches[fact.match].struck
+            return trade_line(book, crowd, struck, viewer) if needs_answer(struck) else None
         case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
             return None
         case ClearingPlanned() | ClearingEvidence():
@@ -101,9 +101,7 @@ def needs_answer(struck: MatchStruck) -> bool:
 def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
     order = supply_of(fact)
     topic: OrderTopic = (
-        "public.supply-offers.v1"
-        if isinstance(fact, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired)
-        else "public.recovered-lots.v1"
+        "public.supply-offers.v1" if isinstance(fact, OfferFact) else "public.recovered-lots.v1"
     )
     action: Action
     match fact:
@@ -144,6 +142,4 @@ def _requirement_on_tape(
 
 def supply_of(fact: SupplyFact) -> UUID:
     """The order that a fact about an offer or a lot is about."""
-    if isinstance(fact, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired):
-        return fact.offer
-    return fact.lot
+    return fact.offer if isinstance(fact, OfferFact) else fact.lot

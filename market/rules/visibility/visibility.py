@@ -231,6 +231,30 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
     if not concerns(market_audience(fact, book), organisation):
         return None
     match fact:
+        case (
+            SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RequirementPosted()
+            | RequirementAmended()
+            | RequirementWithdrawn()
+            | RequirementExpired()
+            | RecoveredLotListed()
+            | RecoveredLotGraded()
+            | RecoveredLotAmended()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+            | MatchAnswered()
+            | QuoteAsked()
+            | MarketOpened()
+            | MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | ClearingPlanned()
+        ):
+            return fact
         case RuleSetPublished():
             return rule_set_line(fact)
         case ClearingCompleted():
@@ -241,30 +265,6 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
             return _match_for(fact, organisation, book)
         case ClearingEvidence() | RuleSetRehearsed():
             return None
-        case (
-            MarketOpened()
-            | MemberAdmitted()
-            | MemberChanged()
-            | MemberSuspended()
-            | InputRecorded()
-            | ClearingPlanned()
-            | MatchAnswered()
-            | SupplyOffered()
-            | SupplyOfferAmended()
-            | SupplyOfferWithdrawn()
-            | SupplyOfferExpired()
-            | RecoveredLotListed()
-            | RecoveredLotGraded()
-            | RecoveredLotAmended()
-            | RecoveredLotWithdrawn()
-            | RecoveredLotExpired()
-            | RequirementPosted()
-            | RequirementAmended()
-            | RequirementWithdrawn()
-            | RequirementExpired()
-            | QuoteAsked()
-        ):
-            return fact
         case _:
             assert_never(fact)
 
