@@ -42,7 +42,7 @@ _ID_AT = len('["')
 _TIME_AT = _ID_AT + ID_CHARACTERS + len('","')
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One CloudEvent of a topic that is a view of the record; `data` is JSON.
 
     Kafka's own timestamp of its record is `time` as well, so that it tells no more.

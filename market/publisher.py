@@ -8,6 +8,7 @@ it tells of time. What is sent again after a crash is the same bytes, there and 
 import asyncio
 from collections import Counter
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -137,7 +138,7 @@ def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
     assert seen is None, f"the public may not see {type(seen).__name__}"
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """A line of `event` with its market, its place on the tape of its topic and market, and the time at which
     it left."""
 
@@ -227,7 +228,7 @@ class Publisher(Generic[T]):
             topic=self._prefix + seen.topic,
             key=line.market,
             id=self._ids.of(line.event.bytes),
-            type=f"public.{_kind(seen)}.v1",
+            type=_type(seen),
             source=SOURCE,
             subject=_subject(seen),
             time=line.time,
@@ -236,16 +237,26 @@ class Publisher(Generic[T]):
 
     async def _publish(self, messages: list[Message]) -> None:
         await publish_until_taken(self._topics, messages)
-        for topic, count in Counter(message.topic for message in messages).items():
+        for topic, count in Counter([message.topic for message in messages]).items():
             TAPE_RECORDS.labels(topic).inc(count)
 
 
-def _kind(line: PublicLine) -> str:
+def _type(line: PublicLine) -> str:
+    if isinstance(line, TapeOrder):
+        return _order_type(line.topic, line.action)
+    return f"public.{_kind(line)}.v1"
+
+
+@lru_cache(maxsize=64)
+def _order_type(topic: str, action: str) -> str:
+    """`public.supply-offers.v1` → `public.supply-offer.posted.v1`."""
+    return f"{topic.removesuffix('s.v1')}.{action}.v1"
+
+
+def _kind(line: TapeAgreement | TapeTrade | TapeClearing | TapeRuleSet) -> str:
     match line:
         case TapeAgreement():
             return f"offtake-agreement.{line.action}"
-        case TapeOrder():
-            return f"{line.topic.removeprefix('public.').removesuffix('s.v1')}.{line.action}"
         case TapeTrade():
             return "trade.struck"
         case TapeClearing():

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import secrets
 import socket
 import time
@@ -166,6 +167,8 @@ class Told:
 
     async def handle(self, batch: Batch) -> None:
         await self._handler.handle(batch)
+        if not self._log.is_enabled_for(logging.INFO):
+            return
         for event in batch.events:
             self._log.info(
                 "event_handled",

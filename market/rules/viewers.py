@@ -43,7 +43,7 @@ class AuditorViewer(Struct, frozen=True, kw_only=True, tag="auditor"):
 Viewer = PublicViewer | InitiativeViewer | OrganisationViewer | OperatorViewer | AuditorViewer
 
 
-class Band(Struct, frozen=True, kw_only=True):
+class Band(Struct, frozen=True, kw_only=True, gc=False):
     """`low` ≤ figure < `high`, in the unit its name says."""
 
     low: int
@@ -77,12 +77,12 @@ def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
 
 def public_id(key: bytes, kind: str, identity: UUID) -> str:
     """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
-    keyed = _keyed(key).copy()
-    keyed.update(kind.encode() + b"\x00" + identity.bytes)
+    keyed = _keyed(key, kind).copy()
+    keyed.update(identity.bytes)
     return keyed.digest()[:16].hex()
 
 
-@lru_cache(maxsize=16)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """Before its message: to take the key in costs more than a short message."""
-    return hmac.new(key, digestmod="sha256")
+@lru_cache(maxsize=64)
+def _keyed(key: bytes, kind: str) -> hmac.HMAC:
+    """Before the id: to take the key in costs more than a short message."""
+    return hmac.new(key, kind.encode() + b"\x00", digestmod="sha256")

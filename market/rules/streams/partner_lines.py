@@ -50,7 +50,7 @@ ROUND_TYPES: Final = tuple(
 lane."""
 
 
-class PartnerLine(Struct, frozen=True, kw_only=True):
+class PartnerLine(Struct, frozen=True, kw_only=True, gc=False):
     """What `audience` sees of the event at a place of the record; `body` is its JSON.
 
     Of an organisation's own events `event` is the id in its receipts. Of what all see it is another, and the
@@ -70,7 +70,7 @@ class PartnerLine(Struct, frozen=True, kw_only=True):
 
     @property
     def own(self) -> bool:
-        return self.audience != ALL
+        return self.audience.int != ALL.int
 
 
 def partner_lines(event: Recorded, before: Before) -> tuple[PartnerLine, ...]:

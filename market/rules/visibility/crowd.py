@@ -121,10 +121,12 @@ def published_forms(
     """
     of_side, groups_min = crowd.of(side), book.terms.public_organisations_min
     return frozenset(
-        form
-        for form in among
-        if (behind := of_side.get(form)) is not None
-        and is_crowd(_grams(behind, with_held=with_held), groups_min)
+        [
+            form
+            for form in among
+            if (behind := of_side.get(form)) is not None
+            and is_crowd(_grams(behind, with_held=with_held), groups_min)
+        ]
     )
 
 

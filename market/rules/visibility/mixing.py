@@ -29,7 +29,7 @@ Told: TypeAlias = tuple[UUID, TapeLine]
 """The id of an event, and its line."""
 
 
-class WaitingOrder(Struct, frozen=True, kw_only=True):
+class WaitingOrder(Struct, frozen=True, kw_only=True, gc=False):
     """A line that tells `event`, with the step of content that its order has by itself."""
 
     order: UUID

@@ -30,7 +30,7 @@ Action = Literal["posted", "amended", "withdrawn", "expired"]
 OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "public.requirements.v1"]
 
 
-class TapeOrder(Struct, frozen=True, kw_only=True, tag="order"):
+class TapeOrder(Struct, frozen=True, kw_only=True, gc=False, tag="order"):
     """An order without owner, place, price or composition. Grams of basis and ppb of product in bands.
 
     `content_ppb`: a step of 10 %, wider where few groups of companies are in it.
@@ -115,7 +115,9 @@ def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> Iter
     contents = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
     bands = widened(contents, book.terms.public_organisations_min)
     for _, line in alike:
-        yield line if line.content_ppb is None else replace(line, content_ppb=bands[line.content_ppb])
+        step = line.content_ppb
+        band = None if step is None else bands[step]
+        yield line if band == step else replace(line, content_ppb=band)
 
 
 def order_topic(order: SupplyOrder | RequirementOrder) -> OrderTopic:
@@ -148,13 +150,14 @@ def _line(
     forms: frozenset[ProductForm],
     viewer: TapeViewer,
 ) -> TapeOrder | None:
-    shown = tuple(form for form in forms_of(terms) if form in forms)
+    shown = tuple([form for form in forms_of(terms) if form in forms])
     if not shown or not shown_to(terms, viewer):
         return None
     ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
-        starts = min(tranche.window.start for tranche in terms.tranches)
-        ends = max(tranche.window.end for tranche in terms.tranches)
+        windows = [tranche.window for tranche in terms.tranches]
+        starts = min([window.start for window in windows])
+        ends = max([window.end for window in windows])
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
         ahead = UNSET if terms.forecast is UNSET else True
     else:
