@@ -22,6 +22,7 @@ from cpu import Meter
 from figures import Case, CpuTimes, Figure, Report, alternate, arguments, machine, ratio, say, tell
 from followers import Arrivals, receiving, streams, topic_arrivals
 from latency import Connection, _at_rate, _middle_and_tail
+from load import Job, Order, generate
 from msgspec import Struct
 from servers import Database, Servers, server_versions, servers
 from traders import Exchange, Seller, populate
@@ -45,11 +46,14 @@ PARTNERS = 8
 CONNECTIONS = 16
 CLIENTS = 1_000
 PATIENCE_SECONDS = 60
+FILL_SECONDS = 3
+UNLIMITED = {"LODESTONE_HTTP_REQUESTS_PER_MINUTE": "10000000", "LODESTONE_HTTP_BURST_MAX": "1000000"}
 PARTS = ("latency", "webhooks", "crowd", "catch-up")
 PUBLISH = "publisher"
 BARE = "bare loop, one record an event"
 BARE_SAME = "bare loop, the publisher's own records"
 
+EVENTS = "select sum(next_position - 1)::bigint from record.lane"
 BEHIND = """
 select coalesce(sum(l.next_position - 1 - coalesce(c.position, 0)), 0)::bigint from record.lane l
 left join record.consumer c on c.stream = l.stream and c.lane = l.lane and c.name = $1
@@ -92,6 +96,7 @@ async def main() -> None:
     parser = arguments(__doc__.splitlines()[0], repetitions=3)
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement; default 10")
     parser.add_argument("--clients", type=int, default=CLIENTS, help="open streams; default 1,000")
+    parser.add_argument("--events", type=int, default=30_000, help="to catch up with; default 30,000")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
     options = parser.parse_args()
     async with servers(kafka=True) as running:
@@ -133,10 +138,14 @@ async def until_zero(wiring: Wiring, statement: str, *given: str) -> None:
 # --- from 201 to the partner
 
 
+def orders_of_partners(exchange: Exchange) -> list[Order]:
+    named = {seller.token for seller in exchange.sellers[:PARTNERS]}
+    return [order for order in exchange.orders(exchange.spread) if order.token in named]
+
+
 async def post(exchange: Exchange, port: int, seconds: int) -> dict[bytes, float]:
     """When each offer of a partner was answered, at the steady rate."""
-    named = {seller.token for seller in exchange.sellers[:PARTNERS]}
-    orders = [order for order in exchange.orders(exchange.spread) if order.token in named]
+    orders = orders_of_partners(exchange)
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await Connection.open(port))
@@ -177,9 +186,8 @@ async def live(stage: Stage) -> None:
                 await latency(stage, {**processes, "webhooks": posting}, {"webhook": at_receiver})
         if "crowd" in only:
             await crowd(stage, apis[0])
-        if {"catch-up"} == set(only):
-            await post(stage.exchange, apis[0].port, stage.options.seconds)
-            await until_zero(stage.wiring, UNPUBLISHED)
+        if "catch-up" in only:
+            await fill(stage)
     stage.report.notes.append("aims: p99 at most 100 ms to the partner's record, 200 ms to its stream")
 
 
@@ -268,12 +276,31 @@ async def _all_there(expected: dict[bytes, float], found: Arrivals) -> None:
 # --- catching up
 
 
+async def fill(stage: Stage) -> None:
+    """Offers as fast as they are taken, until there are enough events to catch up with."""
+    orders = orders_of_partners(stage.exchange)
+    async with services(stage.database, ["api"], settings=UNLIMITED) as apis:
+        while await stage.wiring.writer.fetchval(EVENTS) < stage.options.events:
+            job = Job(
+                ports=[apis[0].port],
+                orders=orders,
+                connections=CONNECTIONS,
+                seconds=FILL_SECONDS,
+                warm_seconds=0,
+                key_prefix=uuid7().hex,
+            )
+            if (result := await generate(job)).failures:
+                raise RuntimeError(f"offers were refused: {result.failures}")
+    await until_zero(stage.wiring, UNPUBLISHED)
+    await until_zero(stage.wiring, BEHIND, PUBLISHER)
+
+
 async def catch_up(
     running: Servers, wiring: Wiring, partners: Sequence[Seller], report: Report, repetitions: int
 ) -> None:
-    collect_less()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    events = await wiring.writer.fetchval("select sum(next_position - 1)::bigint from record.lane")
+    collect_less()
+    events = await wiring.writer.fetchval(EVENTS)
     times = CpuTimes()
 
     async def publisher() -> float:
@@ -303,6 +330,7 @@ async def catch_up(
     )
     await publisher()
     sent += await views_after(running.bootstrap, ends)
+    collect_less()
     cases: list[Case] = [(PUBLISH, publisher), *((case, partial(bare, case)) for case in (BARE, BARE_SAME))]
     found = await alternate(cases, repetitions, "events/s")
     report.figures += found.values()

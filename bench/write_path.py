@@ -1,20 +1,16 @@
 """`make bench-write`: durable POSTs of supply offers over HTTP, against pgbench writing the same rows."""
 
-import asyncio
-import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import asyncpg
-import msgspec
 import pgbench
 import uvloop
 from api import Process, services
 from cpu import Meter
 from figures import CpuTimes, Figure, Report, alternate, arguments, machine, ratio, tell
-from load import Job, Order, Result
+from load import Job, Order, Result, generate
 from pgbench import Sample, Way
 from servers import Database, Servers, server_versions, servers
 from traders import populate
@@ -145,14 +141,7 @@ class Measure:
             warm_seconds=WARM_SECONDS,
             key_prefix=uuid7().hex,
         )
-        generator = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("load.py")),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await generator.communicate(msgspec.json.encode(job))
-        result = msgspec.json.decode(output, type=Result)
+        result = await generate(job)
         if result.failures or not result.accepted:
             log = max(
                 self._running.settings.instance_dir.glob("api-*.log"), key=lambda path: path.stat().st_size
