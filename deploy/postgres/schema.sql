@@ -919,7 +919,8 @@ CREATE TABLE view.feed (
     "time" timestamp with time zone NOT NULL,
     body bytea NOT NULL,
     CONSTRAINT feed_position_check CHECK (("position" >= 1))
-);
+)
+WITH (toast_tuple_target='8160');
 
 CREATE TABLE view.match_entry (
     lane bigint NOT NULL,
