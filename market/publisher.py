@@ -31,7 +31,7 @@ from market.rules.streams.partner_lines import PartnerLine, partner_lines
 from market.rules.streams.wire_units import PUBLIC_UNITS
 from market.rules.streams.wire_writing import encoded_at
 from market.rules.viewers import PublicViewer
-from market.rules.visibility.crowd import Crowds, fold_crowd
+from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
 from market.rules.visibility.deal_tape import TapeAgreement
 from market.rules.visibility.deals import Deals, fold_deal
@@ -63,15 +63,17 @@ class Tape(Struct, kw_only=True):
         return Before(book=self.books.get(market), crowd=self.crowds.get(market))
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
-        told: tuple[Told, ...] = ()
-        if before.book is not None:
-            seen = see_event(event, viewer, before)
-            assert isinstance(seen, TapeLine | None), f"the public may not see {type(seen).__name__}"
-            mix = self.mixes.get(before.book.market)
-            if mix is None:
-                mix = self.mixes[before.book.market] = Mix()
-            told = leaving(mix, event, seen, before.book)
-        fold_crowd(self.books, self.crowds, event, viewer)
+        book, crowd = before.book, before.crowd
+        if book is None or crowd is None:
+            fold_crowd(self.books, self.crowds, event, viewer)
+            return ()
+        seen = see_event(event, viewer, before)
+        assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
+        mix = self.mixes.get(book.market)
+        if mix is None:
+            mix = self.mixes[book.market] = Mix()
+        told = leaving(mix, event, seen, book)
+        pass_event(book, crowd, event, viewer)
         return told
 
 

@@ -133,11 +133,13 @@ def _changed(
         if len(types) == 1 and isinstance(types[0], inspect.StructType):
             return _called(names, writer(types[0].cls, units))
         return "writer(type({0}), units)({0})"
-    if units.whole and len(types) == 1 and isinstance(types[0], inspect.VarTupleType):
+    if len(types) == 1 and isinstance(types[0], inspect.VarTupleType):
         items, is_nullable = _types(types[0].item_type)
-        each = _changed(items, None, units, names)
-        if each is not None and not is_nullable:
-            return "{0}" if each == "{0}" else f"[{each.format('each')} for each in {{0}}]"
+        if all(isinstance(each, AS_IT_STANDS) for each in items):
+            return "{0}"
+        each = _changed(items, None, units, names) if units.whole and not is_nullable else None
+        if each is not None:
+            return f"[{each.format('each')} for each in {{0}}]"
     return None
 
 

@@ -36,7 +36,10 @@ def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band
     parts: list[Part] = []
     part = Part()
     for alone in sorted(lines.values(), key=lambda alone: alone.steps[0].low):
-        part.join(alone)
+        if part.steps:
+            part.join(alone)
+        else:
+            part = alone
         if is_crowd(part.groups.values(), groups_min):
             parts.append(part)
             part = Part()

@@ -95,7 +95,13 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
         fold(books, event)
         crowds[fact.market] = Crowd()
         return
-    crowd, member = crowds[fact.market], _member(fact)
+    pass_event(book, crowds[fact.market], event, viewer)
+
+
+def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
+    """As `fold_crowd`, of an event of the book's own market, which it does not open."""
+    fact: MarketFact = event.data  # type: ignore[assignment]
+    member = _member(fact)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, -1)
     if member is not None:
