@@ -174,20 +174,23 @@ class RecordWriter:
         self._first_ms = self._last_ms = 0
         self._count = 0
 
-    def take(self, timestamp_ms: int, rest: bytes) -> bool:
-        """`rest`: from the length of its key on. False, and the record is left, when it does not fit."""
+    def take(self, timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> bool:
+        """`headers` with their count before them. False, and the record is left, when it does not fit."""
         count, buffer = self._count, self._buffer
-        beginning = b"\0" + _signed(timestamp_ms - self._first_ms if count else 0) + varint(count)
-        length = len(beginning) + len(rest)
-        beginning = varint(length) + beginning
-        if count and len(buffer) + len(beginning) + len(rest) > self._bytes_max:
+        delay = _signed(timestamp_ms - self._first_ms if count else 0)
+        beginning = b"".join((b"\0", delay, varint(count), varint(len(key)), key, varint(len(value))))
+        length = len(beginning) + len(value) + len(headers)
+        size = varint(length)
+        if count and len(buffer) + len(size) + length > self._bytes_max:
             return False
         if not count:
             self._first_ms = self._last_ms = timestamp_ms
         elif timestamp_ms > self._last_ms:
             self._last_ms = timestamp_ms
+        buffer += size
         buffer += beginning
-        buffer += rest
+        buffer += value
+        buffer += headers
         self._count = count + 1
         return True
 
