@@ -104,7 +104,7 @@ class Valuation:
         self._origin = _origin(supplies, profiles, facts)
         self._rex = _rex(supplies, requirements, profiles)
         self._strategic_project = _strategic_project(supplies, requirements, facts)
-        self._penalties = _penalties(requirements, assays)
+        self.penalties = Penalties(requirements, assays)
         self._carried = _carried_product(assays, known)
         self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
         self._floor = int64s((profile.floor_ueur_per_kg for profile in profiles), len(profiles))
@@ -143,7 +143,7 @@ class Valuation:
             rex=rex,
             sustainability=np.maximum(floor, np.minimum(wanted, cap)) - wanted,
             strategic_project=self._strategic_project(pairs),
-            penalties=-self._penalties(pairs),
+            penalties=-self.penalties.of(pairs),
             logistics=self._carried(pairs) - self._ways.per_basis[pairs.way],
             recycled_alone=recycled_alone,
             rex_alone=rex_alone,
@@ -361,31 +361,37 @@ def _strategic_project(supplies: Supplies, requirements: Requirements, facts: Ma
     return lambda pairs: counts[pairs.supply] * bid[pairs.requirement]
 
 
-def _penalties(requirements: Requirements, assays: AssayColumns) -> Term:
-    rules = Slots(
-        [
-            [(assays.row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in order.terms.penalties]
-            for order in requirements
-        ],
-        3,
-    )
-    if not len(rules):
-        return _no_amount
-    measured = assays.high_ppb[assays.low_ppb >= 0]
-    amounts = FloorSums(
-        [[(rule.ueur_per_kg_per_step, 1) for rule in order.terms.penalties] for order in requirements],
-        int(measured.max(initial=0)),
-    )
+class Penalties:
+    """What requirements take off for figures above their thresholds."""
 
-    def amount(pairs: Candidates) -> Int64s:
-        factors = []
-        for places, (row, threshold, step) in rules.of(pairs.requirement):
-            excess = assays.high_ppb[row, pairs.supply[places]] - threshold
-            factors.append(_no_amount(pairs))
-            factors[-1][places] = -(-np.maximum(excess, 0) // step)
-        return amounts.floors(factors, pairs.requirement)
+    def __init__(self, requirements: Requirements, assays: AssayColumns) -> None:
+        self._high_ppb = assays.high_ppb
+        rules = [order.terms.penalties for order in requirements]
+        self._rules = Slots(
+            [[(assays.row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in each] for each in rules],
+            3,
+        )
+        self._amounts = FloorSums(
+            [[(rule.ueur_per_kg_per_step, 1) for rule in each] for each in rules],
+            int(assays.high_ppb[assays.low_ppb >= 0].max(initial=0)) if len(self._rules) else 0,
+        )
 
-    return amount
+    def of(self, pairs: Candidates) -> Int64s:
+        if not len(self._rules):
+            return _no_amount(pairs)
+        return self._amounts.floors(self.steps(pairs), pairs.requirement)
+
+    def steps(self, pairs: Candidates) -> list[Int64s]:
+        """Full or begun steps above the threshold of each requirement's first rule, its second, ….
+
+        0 where it has no more rules.
+        """
+        found = []
+        for places, (row, threshold, step) in self._rules.of(pairs.requirement):
+            excess = self._high_ppb[row, pairs.supply[places]] - threshold
+            found.append(_no_amount(pairs))
+            found[-1][places] = -(-np.maximum(excess, 0) // step)
+        return found
 
 
 def _carried_product(assays: AssayColumns, known: Ways) -> Term:

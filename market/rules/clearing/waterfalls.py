@@ -5,8 +5,9 @@ all trades with it. Whatever has an amount of each trade's own is written from a
 encoded line itself with holes where its numbers stand.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -27,7 +28,6 @@ from contracts.rules.price_terms import (
     certificates_paid,
     effective_g_ppb,
     footprint_defect,
-    penalty_steps,
 )
 from events.clearing_terms import PriceTerm
 from events.market_terms import CoProductBid, PenaltyRule, SustainabilityProfile
@@ -36,7 +36,7 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.candidates import Candidates, Nodes, Ways
-from market.rules.clearing.columns import ROWS_AT_ONCE, microseconds
+from market.rules.clearing.columns import ROWS_AT_ONCE, int64s, microseconds
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.pricing import (
@@ -131,6 +131,8 @@ class Waterfalls:
         self._nodes, self._supplies, self._requirements, self._facts = nodes, supplies, requirements, facts
         self._assays, self._papers, self._ways, self._valuation = assays, papers, known, valuation
         self._written: dict[Hashable, bytes] = {}
+        self._templates: dict[Hashable, bytes] = {}
+        self._until: dict[datetime, int] = {}
         self._bought: dict[int, _Bought] = {}
         self._numbers: dict[Hashable, int] = {}
         self._co_products: dict[Hashable, _CoProducts] = {}
@@ -192,8 +194,14 @@ class Waterfalls:
         supply = self._nodes.supply[node]
         wanted = self._ways.key_of_supply[supply] * len(self._requirements) + requirement
         way = np.searchsorted(way_of, wanted)
-        until = [microseconds(delivery.papers_until) for delivery in deliveries]
-        return Candidates(node, supply, requirement, way, np.array(until, dtype=np.int64))
+        until = int64s((self._until_of(delivery.papers_until) for delivery in deliveries), len(deliveries))
+        return Candidates(node, supply, requirement, way, until)
+
+    def _until_of(self, moment: datetime) -> int:
+        found = self._until.get(moment)
+        if found is None:
+            found = self._until[moment] = microseconds(moment)
+        return found
 
     def _bought_by(self, place: int) -> _Bought:
         found = self._bought.get(place)
@@ -212,56 +220,59 @@ class Waterfalls:
             )
         return found
 
-    def _line(self, key: Hashable, ueur: int, line: Callable[..., PriceTerm], *of: Any) -> bytes:
-        """`line` of these, encoded; the same for the same key, which begins with its kind.
+    def _add(self, key: tuple[Hashable, ...], line: PriceTerm) -> bytes:
+        """The line encoded, the same for the same key: its kind first, its amount last.
 
-        AssertionError where it reckons another amount than `ueur`.
+        AssertionError where it reckons another amount.
         """
-        found = self._written.get((key, ueur))
-        if found is None:
-            made = line(*of)
-            assert made.ueur_per_kg == ueur, f"{made} is not {ueur}"
-            found = self._written[key, ueur] = encoded(made)
-        return found
-
-    def _template(self, key: Hashable, line: Callable[..., PriceTerm], *of: Any, **named: Any) -> bytes:
-        """`line` as a template; the same for the same key, which holds no amount of a trade."""
-        found = self._written.get(key)
-        if found is None:
-            found = self._written[key] = template_of(line(*of, **named))
+        assert line.ueur_per_kg == key[-1], f"{line} is not {key}"
+        found = self._written[key] = encoded(line)
         return found
 
     def _forms(self, trades: _Trades) -> Iterator[bytes]:
+        known = self._written
         for ueur, supply in zip(trades.terms.form.tolist(), trades.supplies, strict=True):
             form = supply.terms.form
-            yield self._template(("form", form), form_line, 0, form) % ueur
+            yield known.get(("form", form, ueur)) or self._add(("form", form, ueur), form_line(ueur, form))
 
     def _logistics(self, trades: _Trades) -> Iterator[bytes]:
-        amounts = trades.terms.logistics.tolist()
+        known, amounts = self._templates, trades.terms.logistics.tolist()
         for ueur, supply, requirement in zip(amounts, trades.supplies, trades.requirements, strict=True):
-            country = supply.terms.place.country
-            row = carriage_row(supply.terms, requirement.terms)
-            yield self._template(("logistics", country, row), logistics_line, 0, country, row) % ueur
+            country, row = supply.terms.place.country, None
+            if requirement.terms.carriage:
+                row = carriage_row(supply.terms, requirement.terms)
+            key = ("logistics", country, row)
+            template = known.get(key)
+            if template is None:
+                template = known[key] = template_of(logistics_line(0, country, row))
+            yield template % ueur
 
     def _co_product_lines(self, trades: _Trades) -> Iterator[tuple[bytes, bytes]]:
         """With the bids of the contract, as the cut has counted them."""
         names = sorted({bid.analyte for bought in trades.bought for bid in bought.bids})
         rows = np.array([self._assays.row[name] for name in names], dtype=np.int64)
         places = np.ix_(rows, trades.pairs.supply)
-        ratios = self._assays.ratio_ppb[places].T.tolist()
-        measured = (self._assays.low_ppb[places].T != NO_FIGURE).tolist()
-        amounts = trades.terms.co_product.tolist()
-        for ueur, supply, bought, ratio, has in zip(
-            amounts, trades.supplies, trades.bought, ratios, measured, strict=True
+        ratio_ppb = self._assays.ratio_ppb[places].T
+        # the column has neither what is not measured nor what is larger
+        told = (self._assays.low_ppb[places].T != NO_FIGURE) & (ratio_ppb < INTEGER_MAX)
+        amounts, known = trades.terms.co_product.tolist(), {}
+        for ueur, supply, bought, ratio, in_columns in zip(
+            amounts, trades.supplies, trades.bought, ratio_ppb.tolist(), told.all(axis=1).tolist(), strict=True
         ):
-            ratio_ppb = dict(zip(names, ratio, strict=True))
-            if not all(has) or INTEGER_MAX in ratio:
-                # the column has neither what is not measured nor what is larger
-                ratio_ppb = reading_of(supply.terms, self._facts.basis).ratio_ppb
-            known = self._co_product(bought, ratio_ppb)
-            yield known.template % (ueur, *[ratio_ppb[name] for name in known.analytes]), known.counted
+            if not in_columns:
+                read = reading_of(supply.terms, self._facts.basis).ratio_ppb
+                line = self._co_product(bought, read)
+                yield line.template % (ueur, *[read[name] for name in line.analytes]), line.counted
+                continue
+            of_bids = known.get(bought.bids_number)
+            if of_bids is None:
+                line = self._co_product(bought, dict.fromkeys(names))
+                shown = [names.index(name) for name in line.analytes]
+                of_bids = known[bought.bids_number] = line.template, shown, line.counted
+            template, shown, counted = of_bids
+            yield template % (ueur, *[ratio[place] for place in shown]), counted
 
-    def _co_product(self, bought: _Bought, ratio_ppb: Mapping[str, int]) -> _CoProducts:
+    def _co_product(self, bought: _Bought, ratio_ppb: Collection[str]) -> _CoProducts:
         key = (bought.bids_number, *[bid.analyte in ratio_ppb for bid in bought.bids])
         found = self._co_products.get(key)
         if found is None:
@@ -276,7 +287,7 @@ class Waterfalls:
         return found
 
     def _carbon(self, trades: _Trades) -> Iterator[bytes]:
-        rule_set, pairs = self._facts.rule_set, trades.pairs
+        rule_set, pairs, known = self._facts.rule_set, trades.pairs, self._templates
         forms = {supply.terms.form for supply in trades.supplies}
         benchmarks = {form: benchmark_for(form, rule_set) for form in forms}
         units = {benchmark.declared_unit for benchmark in benchmarks.values() if benchmark is not None}
@@ -288,38 +299,36 @@ class Waterfalls:
             cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
             ratio = None if benchmark is None else kg[benchmark.declared_unit][place]
             if cents == 0 or benchmark is None or ratio is None:
-                yield self._line(("no carbon", cents), ueur, no_carbon_line, cents)
+                key: tuple[Hashable, ...] = ("no carbon", cents, ueur)
+                yield self._written.get(key) or self._add(key, no_carbon_line(cents))
                 continue
             footprint = supply.terms.footprint
             defect = None if counted else footprint_defect(footprint, benchmark, delivery.papers_until)
             effective = effective_g_ppb(footprint if counted else None, benchmark, rule_set)
             numbers = [-(-effective // PPB), ratio[0] * PPB // ratio[1]]
-            stated: tuple[Hashable, ...] = ()
-            if footprint is not None:
-                stated = footprint.verified, footprint.standard
+            if footprint is None:
+                key = ("carbon", benchmark.form, cents, defect)
+            else:
+                key = ("carbon", benchmark.form, cents, defect, footprint.verified, footprint.standard)
                 numbers.insert(0, footprint.g_co2e_per_kg)
-            yield self._template(
-                ("carbon", benchmark.form, cents, defect, stated),
-                carbon_line,
-                0,
-                cents,
-                benchmark,
-                footprint,
-                defect,
-                effective_g=HOLE,
-                kg_ppb=HOLE,
-                declared_g=HOLE,
-            ) % (ueur, *numbers)
+            template = known.get(key)
+            if template is None:
+                holes = {"effective_g": HOLE, "kg_ppb": HOLE, "declared_g": HOLE}
+                line = carbon_line(0, cents, benchmark, footprint, defect, **holes)
+                template = known[key] = template_of(line)
+            yield template % (ueur, *numbers)
 
     def _recycled(self, trades: _Trades) -> Iterator[bytes]:
-        amounts, alone = trades.terms.recycled.tolist(), trades.terms.recycled_alone.tolist()
+        known, terms = self._written, trades.terms
+        amounts, alone = terms.recycled.tolist(), terms.recycled_alone.tolist()
         for ueur, by_itself, supply, bought in zip(
             amounts, alone, trades.supplies, trades.bought, strict=True
         ):
             content, profile = supply.terms.recycled or _NO_CONTENT, bought.profile
             bids = profile.post_consumer_ueur_per_kg, profile.pre_consumer_ueur_per_kg
-            key = ("recycled", None if by_itself == ueur else by_itself, content, *bids)
-            yield self._template(key, recycled_line, ueur, by_itself, content, *bids) % ueur
+            shares = content.post_consumer_ppb, content.pre_consumer_ppb
+            key = ("recycled", by_itself, shares, bids, ueur)
+            yield known.get(key) or self._add(key, recycled_line(ueur, by_itself, content, *bids))
 
     def _certificates(self, trades: _Trades) -> Iterator[bytes]:
         pairs, facts = trades.pairs, self._facts
@@ -327,56 +336,79 @@ class Waterfalls:
             scheme: (self._papers.certified[row, pairs.supply] >= pairs.papers_until).tolist()
             for scheme, row in self._papers.row.items()
         }
-        amounts = trades.terms.certificates.tolist()
+        known, amounts = self._written, trades.terms.certificates.tolist()
         of_trade = zip(amounts, trades.supplies, trades.bought, trades.deliveries, strict=True)
         for place, (ueur, supply, bought, delivery) in enumerate(of_trade):
             paid: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
-            if any(held[scheme][place] for scheme in bought.schemes):
-                named = certificates_held(supply, facts, delivery)
-                paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
-            yield self._line(("certificates", paid), ueur, certificates_line, paid)
+            for scheme in bought.schemes:
+                if held[scheme][place]:
+                    named = certificates_held(supply, facts, delivery)
+                    paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
+                    break
+            key = ("certificates", paid, ueur)
+            yield known.get(key) or self._add(key, certificates_line(paid))
 
     def _origins(self, trades: _Trades) -> Iterator[bytes]:
         position = self._facts.inputs.concentrated_position
         evidence = () if position is None else (f"input:{position}",)
+        known, listed = self._written, self._facts.inputs.concentrated is not None
         for ueur, supply in zip(trades.terms.origin.tolist(), trades.supplies, strict=True):
             steps = tuple(supply.terms.origin)
-            concentrated = concentrated_origins(supply, self._facts)
-            key = ("origin", steps, concentrated)
-            yield self._template(key, origin_line, 0, steps, concentrated, evidence) % ueur
+            concentrated = concentrated_origins(supply, self._facts) if listed else ()
+            key = ("origin", steps, concentrated, ueur)
+            yield known.get(key) or self._add(key, origin_line(ueur, steps, concentrated, evidence))
 
     def _rex(self, trades: _Trades) -> Iterator[bytes]:
+        known = self._written
         amounts, alone = trades.terms.rex.tolist(), trades.terms.rex_alone.tolist()
         for ueur, by_itself, supply, requirement in zip(
             amounts, alone, trades.supplies, trades.requirements, strict=True
         ):
             route = requirement.terms.rex_route
             offered = route in supply.terms.rex_routes
-            key = ("rex", None if by_itself == ueur else by_itself, route, offered)
-            yield self._template(key, rex_line, ueur, by_itself, route, offered=offered) % ueur
+            key = ("rex", by_itself, route, offered, ueur)
+            yield known.get(key) or self._add(key, rex_line(ueur, by_itself, route, offered=offered))
 
     def _clamps(self, trades: _Trades) -> Iterator[bytes]:
+        known = self._templates
         amounts, wanted = trades.terms.sustainability.tolist(), trades.terms.wanted.tolist()
         for ueur, sum_ueur, bought in zip(amounts, wanted, trades.bought, strict=True):
             floor, cap = bought.profile.floor_ueur_per_kg, bought.profile.cap_ueur_per_kg
             # lowered, as it is or raised: that decides on the reason
             sign = (ueur > 0) - (ueur < 0)
-            template = self._template(("clamp", sign, floor, cap), clamp_line, sign, HOLE, floor, cap)
+            key = ("clamp", sign, floor, cap)
+            template = known.get(key)
+            if template is None:
+                template = known[key] = template_of(clamp_line(sign, HOLE, floor, cap))
             yield template % (ueur, sum_ueur)
 
     def _strategic_projects(self, trades: _Trades) -> Iterator[tuple[bytes, ...]]:
         amounts = trades.terms.strategic_project.tolist()
         of_trade = zip(amounts, trades.supplies, trades.requirements, strict=True)
         for ueur, supply, requirement in of_trade:
+            if not requirement.terms.strategic_project_ueur_per_kg:
+                assert ueur == 0
+                yield ()
+                continue
             lines = tuple(strategic_project_lines(supply, requirement, self._facts))
             assert sum(line.ueur_per_kg for line in lines) == ueur
             yield tuple(map(encoded, lines))
 
     def _penalties(self, trades: _Trades) -> Iterator[bytes]:
-        rows, high_ppb = self._assays.row, self._assays.high_ppb[:, trades.pairs.supply].T.tolist()
-        amounts = trades.terms.penalties.tolist()
-        for ueur, bought, high in zip(amounts, trades.bought, high_ppb, strict=True):
-            of_analyte = {rule.analyte: high[rows[rule.analyte]] for rule in bought.penalties}
-            taken = tuple(penalty_steps(bought.penalties, of_analyte.__getitem__))
-            key = ("penalties", bought.penalties_number, taken)
-            yield self._line(key, ueur, penalties_line, bought.penalties, taken)
+        known, amounts = self._written, trades.terms.penalties.tolist()
+        for ueur, bought, *steps in zip(amounts, trades.bought, *self._steps(trades.pairs), strict=True):
+            key = ("penalties", bought.penalties_number, *steps, ueur)
+            yield known.get(key) or self._add(key, _penalties_of(bought.penalties, steps))
+
+    def _steps(self, pairs: Candidates) -> list[list[int]]:
+        return [column.tolist() for column in self._valuation.penalties.steps(pairs)]
+
+
+def _penalties_of(rules: tuple[PenaltyRule, ...], steps: Sequence[int]) -> PriceTerm:
+    """steps: of each rule, and of none that the order does not have."""
+    taken = (
+        (index, count, count * rule.ueur_per_kg_per_step)
+        for index, (rule, count) in enumerate(zip(rules, steps, strict=False))
+        if count
+    )
+    return penalties_line(rules, tuple(taken))
