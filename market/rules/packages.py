@@ -4,7 +4,7 @@ A package carries `package_g` grams of basis, a fraction; any number of packages
 that many, rounded down.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -141,22 +141,6 @@ def packages_within(grams: int, package_g: Fraction) -> int:
 def packages_needed(grams: int, package_g: Fraction) -> int:
     """The fewest packages that carry at least `grams`."""
     return -(-grams * package_g.denominator // package_g.numerator)
-
-
-def spread_g(packages: Mapping[int, int], package_g: Fraction, room_g: Mapping[int, int]) -> dict[int, int]:
-    """Grams of each of a seller's trades, by key: their floors, and what these miss of the sum.
-
-    A missing gram goes by largest remainder, the earlier trade first, to one whose buyer has room for it.
-    """
-    found = {key: packages_g(count, package_g) for key, count in packages.items()}
-    missing = packages_g(sum(packages.values()), package_g) - sum(found.values())
-    if missing == 0:
-        return found
-    rests = {key: count * package_g.numerator % package_g.denominator for key, count in packages.items()}
-    roomy = [key for key in sorted(packages, key=lambda key: -rests[key]) if room_g[key] > 0]
-    for key in roomy[:missing]:
-        found[key] += 1
-    return found
 
 
 def _problems(terms: Divisibility) -> Iterator[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from market.rules.optimum.compiled import inner, run, run_plain
 from market.rules.optimum.problem import LEVELS, Int32s, Int64s, Mask, Problem
-from market.rules.packages import Divisibility, exact_columns, spread_g
+from market.rules.packages import Divisibility, exact_columns
 
 TRIMS_MAX = 200
 
@@ -68,6 +68,16 @@ def deal_packages(
         room = room_g[buyer[place]]
         if more > 0 and room > 0:
             _deal(place, room + grams[place], packages[place] + more, ends, package, left, given)
+
+
+def give_missing(order: Ints, seller: Ints, buyer: Ints, missing: Ints, room_g: Ints, grams: Ints) -> None:
+    """A kernel for `run`: see `spread_missing`; order: the trades to ask, missing: of each seller."""
+    for at in range(len(order)):
+        place = order[at]
+        if missing[seller[place]] > 0 and room_g[buyer[place]] > 0:
+            missing[seller[place]] -= 1
+            room_g[buyer[place]] -= 1
+            grams[place] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,25 +186,41 @@ class Dealing:
 
     def _spread(self, left: "_Left") -> None:
         """Floors add up by largest remainder, where a buyer has room and no ratio that a gram could break."""
-        terms = self._terms
-        in_all = np.zeros((2, len(self._packages)), dtype=left.over.dtype)
-        np.add.at(in_all[0], left.seller, left.packages)
-        np.add.at(in_all[1], left.seller, left.grams)
-        missing = in_all[0] * self._over // self._under - in_all[1]
-        of_seller: dict[int, list[int]] = {}
-        for place in np.flatnonzero((left.packages > 0) & (missing[left.seller] > 0)).tolist():
-            of_seller.setdefault(int(left.seller[place]), []).append(place)
-        for seller, places in of_seller.items():
-            buyers = left.buyer[places].tolist()
-            held = [terms.buyer_order[buyer] in self._ratios for buyer in buyers]
-            rooms = left.room_g[buyers].tolist()
-            room_g = {
-                place: 0 if fixed else room for place, fixed, room in zip(places, held, rooms, strict=True)
-            }
-            counts = dict(zip(places, left.packages[places].tolist(), strict=True))
-            for place, grams in spread_g(counts, terms.package_g[seller], room_g).items():
-                left.room_g[left.buyer[place]] -= grams - left.grams[place]
-                left.grams[place] = grams
+        is_open = np.ones(len(left.buyer), dtype=np.bool_)
+        if self._ratios:
+            held = [order in self._ratios for order in self._terms.buyer_order]
+            is_open = ~np.array(held, dtype=np.bool_)[left.buyer]
+        package, given = (self._over, self._under), (left.packages, left.grams)
+        spread_missing((left.seller, left.buyer), package, given, left.room_g, is_open)
+
+
+def spread_missing(
+    ends: tuple[Int32s, Int32s],
+    package: tuple[NDArray[Any], NDArray[Any]],
+    given: tuple[Int64s, Int64s],
+    room_g: Int64s,
+    is_open: Mask,
+) -> None:
+    """Give the trades of each seller the grams that their floors miss of the floor of all its packages.
+
+    A gram goes by largest remainder, the earlier trade first, to one that is open and whose buyer has room
+    for it; to one seller after the other, as their first trades are. ends, is_open and given (packages, and
+    their grams, which change) have an entry a trade; package as of `_Left`, of each seller; room_g, of each
+    buyer, changes.
+    """
+    (seller, buyer), (over, under), (packages, grams) = ends, package, given
+    in_all = np.zeros((2, len(over)), dtype=over.dtype)
+    np.add.at(in_all[0], seller, packages)
+    np.add.at(in_all[1], seller, grams)
+    missing = (in_all[0] * over // under - in_all[1]).astype(np.int64)
+    places = np.flatnonzero((packages > 0) & (missing[seller] > 0))
+    first = np.zeros(len(over), dtype=np.int64)
+    first[seller[places[::-1]]] = places[::-1]
+    places = places[is_open[places]]
+    of = seller[places]
+    rest = np.unique(packages[places] * over[of] % under[of], return_inverse=True)[1]
+    order = places[np.lexsort((-rest, first[of]))]
+    run(give_missing, len(order), order, seller, buyer, missing, room_g, grams)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

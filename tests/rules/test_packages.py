@@ -12,14 +12,15 @@ from market.rules.optimum.problem import AssignmentError
 from market.rules.packages import (
     Divisibility,
     carried_g,
+    exact_columns,
     fits,
     least_packages,
     packages_g,
     packages_needed,
     packages_within,
-    spread_g,
     tradable,
 )
+from market.rules.rounding import spread_missing
 from tests.rules.whole_books import book, divided
 
 a_package = st.builds(
@@ -35,19 +36,45 @@ def test_the_most_packages_within_and_the_fewest_needed(grams: int, package_g: F
     assert needed == 0 or packages_g(needed - 1, package_g) < grams
 
 
+def spread(counts: list[int], package_g: Fraction, room_g: list[int]) -> list[int]:
+    """Grams of one seller's trades of so many packages."""
+    grams = np.array([packages_g(count, package_g) for count in counts])
+    ends = np.zeros(len(counts), dtype=np.int32), np.arange(len(counts), dtype=np.int32)
+    packages, is_open = np.array(counts), np.ones(len(counts), dtype=np.bool_)
+    over, under = exact_columns([package_g], [sum(counts)], 0)
+    spread_missing(ends, (over, under), (packages, grams), np.array(room_g), is_open)
+    return list(map(int, grams))
+
+
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), a_package)
 def test_grams_of_a_lots_trades_add_up_where_buyers_have_room(counts: list[int], package_g: Fraction) -> None:
-    packages = dict(enumerate(counts))
-    grams = spread_g(packages, package_g, dict.fromkeys(packages, 1))
-    assert packages_g(sum(counts), package_g) == sum(grams.values())
-    assert all(0 <= grams[key] - packages_g(count, package_g) <= 1 for key, count in packages.items())
-    without_room = spread_g(packages, package_g, dict.fromkeys(packages, 0))
-    assert {key: packages_g(count, package_g) for key, count in packages.items()} == without_room
+    floors = [packages_g(count, package_g) for count in counts]
+    grams = spread(counts, package_g, [1] * len(counts))
+    assert packages_g(sum(counts), package_g) == sum(grams)
+    assert all(0 <= gram - floor <= 1 for gram, floor in zip(grams, floors, strict=True))
+    assert floors == spread(counts, package_g, [0] * len(counts))
 
 
 def test_the_largest_remainder_gets_the_missing_gram() -> None:
-    assert {0: 3, 1: 2} == spread_g({0: 2, 1: 1}, Fraction(5, 3), {0: 5, 1: 5})
-    assert {0: 1, 1: 2, 2: 2} == spread_g({0: 1, 1: 1, 2: 1}, Fraction(5, 3), {0: 0, 1: 5, 2: 5})
+    assert [3, 2] == spread([2, 1], Fraction(5, 3), [5, 5])
+    assert [1, 2, 2] == spread([1, 1, 1], Fraction(5, 3), [0, 5, 5])
+
+
+def test_grams_too_large_for_int64_are_spread_as_well() -> None:
+    package_g = Fraction(2**60 + 1, 3)
+    assert spread([1, 1], package_g, [1, 1]) == [
+        packages_g(1, package_g) + 1,
+        packages_g(2, package_g) - packages_g(1, package_g) - 1,
+    ]
+
+
+def test_sellers_take_a_buyers_room_one_after_the_other_and_closed_trades_none() -> None:
+    seller, buyer = np.array([1, 0, 0, 1], dtype=np.int32), np.array([0, 0, 1, 1], dtype=np.int32)
+    package = np.array([5, 5]), np.array([3, 3])
+    packages, room_g = np.array([1, 1, 1, 1]), np.array([1, 5])
+    grams = np.array([1, 1, 1, 1])
+    spread_missing((seller, buyer), package, (packages, grams), room_g, np.array([True, True, True, False]))
+    assert ([2, 1, 2, 1], [0, 4]) == (grams.tolist(), room_g.tolist())
 
 
 def test_pairs_whose_least_match_is_more_than_a_side_has_are_no_edges() -> None:
