@@ -5,9 +5,9 @@ that many, rounded down.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,13 @@ UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
 """Product in bulk is divided at will, whatever mass its order names as one unit."""
 
 
+class Ratios(NamedTuple):
+    """Exact grams of one package of each seller, over ÷ under: int64, or Python's integers."""
+
+    over: NDArray[Any]
+    under: NDArray[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Divisibility:
     """How the nodes of a Problem may be divided; one entry for each of its sellers or buyers.
@@ -38,6 +45,7 @@ class Divisibility:
     seller_order, buyer_order: nodes with the same number belong to one order.
     seller_minimum, buyer_minimum_g: what the order of the node trades at least, over all its nodes, or
         nothing at all; packages and grams; 0 is no limit. The same at every node of an order.
+    ratios: of package_g, as columns.
     Raises AssignmentError for entries that are negative or too few.
     """
 
@@ -49,8 +57,10 @@ class Divisibility:
     buyer_order: tuple[int, ...]
     seller_minimum: tuple[int, ...]
     buyer_minimum_g: tuple[int, ...]
+    ratios: "Ratios" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ratios", ratios_of(self.package_g))
         problems = list(_problems(self))
         if problems:
             raise AssignmentError(problems)
@@ -59,7 +69,7 @@ class Divisibility:
 def is_divisible(terms: Divisibility) -> bool:
     """Whether any flow of grams is one of whole packages, parcels and minima."""
     return (
-        all(package_g == UNPACKED for package_g in terms.package_g)
+        bool((terms.ratios.over == 1).all() and (terms.ratios.under == 1).all())
         and max((*terms.seller_parcel, *terms.buyer_parcel_g), default=0) <= 1
         and not any(terms.seller_minimum)
         and not any(terms.buyer_minimum_g)
@@ -77,8 +87,7 @@ def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s)
     packages = np.array(terms.packages, dtype=np.int64)
     parcel = np.maximum(1, np.array(terms.seller_parcel, dtype=np.int64))
     parcel_g = np.array(terms.buyer_parcel_g, dtype=np.int64)
-    counts = np.maximum(packages, parcel).tolist()
-    over, under = exact_columns(terms.package_g, counts, int(parcel_g.max(initial=0)))
+    over, under = exact_columns(terms.ratios, np.maximum(packages, parcel), int(parcel_g.max(initial=0)))
     least = np.maximum(parcel[seller], -(-parcel_g[buyer] * under[seller] // over[seller]))
     in_stock = least <= packages[seller]
     wanted = least * over[seller] // under[seller] <= demand[buyer]
@@ -90,7 +99,7 @@ def fits(posed: Problem, terms: Divisibility) -> None:
     """AssignmentError unless `terms` are of `posed`, supplies those of packages and all edges tradable."""
     if len(terms.packages) != len(posed.supply) or len(terms.buyer_order) != len(posed.demand):
         raise AssignmentError(["the divisibility is of another problem"])
-    carried = carried_g(terms.packages, terms.package_g)
+    carried = carried_g(terms.packages, terms.ratios)
     wrong = [
         f"supply[{seller}] is {posed.supply[seller]}, its packages carry {carried[seller]}"
         for seller in np.flatnonzero(posed.supply != carried).tolist()
@@ -101,30 +110,37 @@ def fits(posed: Problem, terms: Divisibility) -> None:
         raise AssignmentError(wrong[:NAMED_AT_MOST])
 
 
-def exact_columns(
-    package_g: Sequence[Fraction], packages: Sequence[int], grams_max: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Numerators and denominators: int64 where their products with these are, else Python's integers.
+def ratios_of(package_g: Sequence[Fraction]) -> Ratios:
+    """Numerators and denominators: int64, or Python's integers where one of them is larger."""
+    pairs = [package.as_integer_ratio() for package in package_g]
+    most = max(map(max, pairs), default=0)
+    columns = np.array(pairs, dtype=np.int64 if most < GUARD else object).reshape(-1, 2)
+    return Ratios(columns[:, 0].copy(), columns[:, 1].copy())
+
+
+def exact_columns(ratios: Ratios, packages: Int64s, grams_max: int) -> Ratios:
+    """In int64 where products with these are, else Python's integers.
 
     packages: the most of each seller; grams_max: the most grams that are counted in packages of any.
     """
-    ratios = [package.as_integer_ratio() for package in package_g]
-    over, under = zip(*ratios, strict=True) if ratios else ((), ())
+    over, under = ratios
+    count, most_over, most_under = (int(column.max(initial=0)) for column in (packages, over, under))
     # of the largest of all, which hardly ever is too large
-    most = max((max(packages, default=0) + 1) * max(over, default=1), (grams_max + 1) * max(under, default=1))
-    if most + max(over, default=1) >= GUARD:
+    most = max((count + 1) * most_over, (grams_max + 1) * most_under) + most_over
+    if most >= GUARD:
         most = max(
             max((count + 1) * each[0], (grams_max + 1) * each[1] + each[0])
-            for count, each in zip(packages, ratios, strict=True)
+            for count, each in zip(packages.tolist(), zip(over.tolist(), under.tolist()), strict=True)
         )
     kind = np.int64 if most < GUARD else object
-    return np.array(over, dtype=kind), np.array(under, dtype=kind)
+    return Ratios(over.astype(kind), under.astype(kind))
 
 
-def carried_g(packages: Sequence[int], package_g: Sequence[Fraction]) -> NDArray[Any]:
+def carried_g(packages: Sequence[int] | Int64s, ratios: Ratios) -> NDArray[Any]:
     """`packages_g` of each seller, in the integers of `exact_columns`."""
-    over, under = exact_columns(package_g, packages, 0)
-    found: NDArray[Any] = np.array(packages, dtype=np.int64) * over // under
+    counts = np.array(packages, dtype=np.int64)
+    over, under = exact_columns(ratios, counts, 0)
+    found: NDArray[Any] = counts * over // under
     return found
 
 
@@ -154,8 +170,12 @@ def _problems(terms: Divisibility) -> Iterator[str]:
             yield f"entries differ in number: {lengths}"
         for name in names:
             least = 1 if name in {"package_g", "packages"} else 0
-            # of a fraction its numerator tells, and costs a tenth
-            if any(entry.numerator < least * entry.denominator for entry in getattr(terms, name)):
+            # of fractions the columns tell, and cost a tenth
+            if name == "package_g":
+                too_small = bool((terms.ratios.over < terms.ratios.under).any())
+            else:
+                too_small = min(getattr(terms, name), default=least) < least
+            if too_small:
                 yield f"{name} must be at least {least}"
     for order, minimum in (("seller_order", "seller_minimum"), ("buyer_order", "buyer_minimum_g")):
         stated = set(zip(getattr(terms, order), getattr(terms, minimum), strict=False))

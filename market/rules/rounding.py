@@ -128,8 +128,8 @@ class Dealing:
         self._packages = np.array(terms.packages, dtype=np.int64)
         self._is_bound = np.array(terms.seller_minimum, dtype=np.int64) > 0
         grams_max = max(self._parcel_g.max(initial=0), posed.demand.max(initial=0))
-        counts = np.maximum(self._packages, self._parcel).tolist()
-        self._over, self._under = exact_columns(terms.package_g, counts, int(grams_max))
+        counts = np.maximum(self._packages, self._parcel)
+        self._over, self._under = exact_columns(terms.ratios, counts, int(grams_max))
         self._ratios: dict[int, list[Ratio]] = {}
         for ratio in ratios:
             self._ratios.setdefault(ratio.buyer_order, []).append(ratio)

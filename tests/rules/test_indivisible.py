@@ -16,7 +16,7 @@ from market.rules.clearing.prices import Surpluses, forgone
 from market.rules.clearing.stages import Solved
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.problem import Int64s
-from market.rules.packages import Divisibility, exact_columns, packages_g
+from market.rules.packages import Divisibility, exact_columns, packages_g, ratios_of
 from tests.rules.whole_books import best_whole, book, divisible, random_book
 
 TINY_BOOKS = 400
@@ -129,8 +129,8 @@ def test_packages_in_proportions_beyond_machine_integers_trade_like_their_neighb
         clearing = clear_whole(posed, terms)
         assert_stands(posed, terms, clearing)
         found[package] = trades(posed, clearing), clearing.packages.tolist()
-    assert object == exact_columns([wide], [10], 70)[0].dtype
-    assert np.int64 == exact_columns([near], [10], 70)[0].dtype
+    assert object == exact_columns(ratios_of([wide]), np.array([10]), 70).over.dtype
+    assert np.int64 == exact_columns(ratios_of([near]), np.array([10]), 70).over.dtype
     assert [(0, 0, 40), (0, 1, 50), (1, 1, 20)] == found[near][0]
     assert found[near] == found[wide]
 

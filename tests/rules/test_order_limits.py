@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.order_limits import Packed, divisibility, packed, shares, whole_packages_left
+from market.rules.clearing.order_limits import Packed, divisibility, packed, packed_columns, shares
+from market.rules.packages import Divisibility
 from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
 
 
@@ -73,8 +74,15 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
     }
 
 
+def divisible(
+    sellers: list[Seller], left_g: list[int], buyers: list[Buyer], taken_g: list[int]
+) -> Divisibility:
+    left = packed_columns([node.packed for node in sellers]).left(np.array(left_g, dtype=np.int64))
+    return divisibility(sellers, left.tolist(), buyers, taken_g)
+
+
 def test_25_t_of_swarf_in_big_bags_of_a_tonne() -> None:
-    assert Packed(Fraction(224_000), 25, 0) == packed(supply_terms(), 0)
+    assert Packed(Fraction(224_000), 25, 0, 1) == packed(supply_terms(), 0)
 
 
 def test_what_fills_no_package_is_left_out_of_the_count() -> None:
@@ -82,22 +90,22 @@ def test_what_fills_no_package_is_left_out_of_the_count() -> None:
     of = packed(supply_terms(net_wet_g=25 * T + 900_000), 0)
     assert (25, 201_600, Fraction(224_000)) == (of.packages, of.rest_g, of.package_g)
     left_g = np.array([5_801_600, 5_801_599 + 1, 5_801_599, 425_600, 425_599, 100])
-    assert [25, 25, 24, 1, 0, 0] == whole_packages_left([of] * 6, left_g).tolist()
+    assert [25, 25, 24, 1, 0, 0] == packed_columns([of] * 6).left(left_g).tolist()
 
 
 def test_packages_are_counted_exactly_where_64_bits_do_not_hold_what_lies_between() -> None:
-    of = Packed(Fraction(10**15 + 1, 10**6), 10**9, 7)
+    of = Packed(Fraction(10**15 + 1, 10**6), 10**9, 7, 1)
     left_g = [10**18 + 10**3 + 6, 10**18 + 10**3 + 7, 10**15 + 7, 7]
-    assert [10**9 - 1, 10**9, 10**6 - 1, 0] == whole_packages_left([of] * 4, np.array(left_g)).tolist()
+    assert [10**9 - 1, 10**9, 10**6 - 1, 0] == packed_columns([of] * 4).left(np.array(left_g)).tolist()
 
 
 def test_bulk_is_divided_to_the_gram() -> None:
     terms = supply_terms(packaging=Packaging(unit="bulk", package_wet_g=T))
-    assert Packed(Fraction(1), 5_600_000, 0) == packed(terms, 0)
+    assert Packed(Fraction(1), 5_600_000, 0, 1) == packed(terms, 0)
 
 
 def test_a_package_with_less_than_2_g_of_basis_counts_as_a_gram() -> None:
-    assert Packed(Fraction(1), 5_600_000, 0) == packed(supply_terms(packaging=big_bags(8)), 0)
+    assert Packed(Fraction(1), 5_600_000, 0, 1) == packed(supply_terms(packaging=big_bags(8)), 0)
     assert Fraction(252, 125) == packed(supply_terms(packaging=big_bags(9)), 0).package_g
 
 
@@ -116,26 +124,26 @@ def test_tranches_are_packed_for_themselves() -> None:
 def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing() -> None:
     order = supply(all_or_nothing=True, **two_tranches(10 * T, 15 * T))
     nodes = [Seller(order, 0), Seller(order, 1), Seller(supply("other"))]
-    terms = divisibility(nodes, [2_240_000, 3_360_000, 5_600_000], [], [])
+    terms = divisible(nodes, [2_240_000, 3_360_000, 5_600_000], [], [])
     assert ((0, 0, 1), (25, 25, 0)) == (terms.seller_order, terms.seller_minimum)
-    terms = divisibility(nodes[1:], [3_360_000 - 224_000, 5_600_000], [], [])
+    terms = divisible(nodes[1:], [3_360_000 - 224_000, 5_600_000], [], [])
     assert ((14, 25), (14, 0)) == (terms.packages, terms.seller_minimum)
 
 
 def test_minima_count_what_was_traded_before() -> None:
     order = supply(minimum_quantity_wet_g=10 * T + 1)
-    assert (11,) == divisibility([Seller(order)], [5_600_000], [], []).seller_minimum
-    assert (6,) == divisibility([Seller(order)], [20 * 224_000], [], []).seller_minimum
-    assert (0,) == divisibility([Seller(order)], [3 * 224_000], [], []).seller_minimum
+    assert (11,) == divisible([Seller(order)], [5_600_000], [], []).seller_minimum
+    assert (6,) == divisible([Seller(order)], [20 * 224_000], [], []).seller_minimum
+    assert (0,) == divisible([Seller(order)], [3 * 224_000], [], []).seller_minimum
     need = requirement(held_g=500_000, filled_g=700_000, minimum_quantity_g=2_000_000)
-    assert (800_000,) == divisibility([], [], [Buyer(need)], [0]).buyer_minimum_g
-    assert (0,) == divisibility([], [], [Buyer(need)], [900_000]).buyer_minimum_g
+    assert (800_000,) == divisible([], [], [Buyer(need)], [0]).buyer_minimum_g
+    assert (0,) == divisible([], [], [Buyer(need)], [900_000]).buyer_minimum_g
 
 
 def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer() -> None:
     order = supply(minimum_parcel_wet_g=2 * T + 1)
     bulk = supply("bulk", minimum_parcel_wet_g=2 * T, packaging=Packaging(unit="bulk", package_wet_g=T))
-    terms = divisibility(
+    terms = divisible(
         [Seller(order), Seller(bulk)], [5_600_000] * 2, [Buyer(requirement(minimum_parcel_g=9))], [0]
     )
     assert ((3, 448_000), (9,)) == (terms.seller_parcel, terms.buyer_parcel_g)
@@ -143,7 +151,7 @@ def test_parcels_in_whole_packages_of_the_seller_and_grams_of_the_buyer() -> Non
 
 def test_a_seller_without_a_whole_package_is_no_node() -> None:
     with pytest.raises(ValueError, match="without a whole package"):
-        divisibility([Seller(supply())], [223_999], [], [])
+        divisible([Seller(supply())], [223_999], [], [])
 
 
 def origin(*steps: tuple[str, str]) -> dict[str, Any]:

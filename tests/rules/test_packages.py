@@ -18,6 +18,7 @@ from market.rules.packages import (
     packages_g,
     packages_needed,
     packages_within,
+    ratios_of,
     tradable,
 )
 from market.rules.rounding import spread_missing
@@ -41,7 +42,7 @@ def spread(counts: list[int], package_g: Fraction, room_g: list[int]) -> list[in
     grams = np.array([packages_g(count, package_g) for count in counts])
     ends = np.zeros(len(counts), dtype=np.int32), np.arange(len(counts), dtype=np.int32)
     packages, is_open = np.array(counts), np.ones(len(counts), dtype=np.bool_)
-    over, under = exact_columns([package_g], [sum(counts)], 0)
+    over, under = exact_columns(ratios_of([package_g]), np.array([sum(counts)]), 0)
     spread_missing(ends, (over, under), (packages, grams), np.array(room_g), is_open)
     return list(map(int, grams))
 
@@ -103,7 +104,7 @@ def test_least_matches_are_exact_where_64_bits_do_not_hold_what_lies_between() -
     demand = np.array([10**18 + 1_000, 2 * 10**18])
     assert [True, False] == tradable(terms, demand, seller, buyer).tolist()
     assert [10**9, 10**9 + 1] == [least_packages(terms, 0, int(taker)) for taker in buyer]
-    assert [10**18 + 1_000] == carried_g(terms.packages, terms.package_g).tolist()
+    assert [10**18 + 1_000] == carried_g(terms.packages, terms.ratios).tolist()
 
 
 @pytest.mark.parametrize(

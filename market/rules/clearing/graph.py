@@ -20,7 +20,7 @@ from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
-from market.rules.clearing.order_limits import Packed, divisibility, packed, whole_packages_left
+from market.rules.clearing.order_limits import Packed, PackedColumns, divisibility, packed, packed_columns
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import asked_analytes, fit_orders, screens
@@ -89,6 +89,7 @@ class HorizonBook:
     buyers: tuple[BuyerNode, ...]
     seller_key: Keys
     buyer_key: Keys
+    packed: PackedColumns
     pairs: Pairs
     waterfalls: Waterfalls | None
 
@@ -99,7 +100,7 @@ class Section:
 
     One entry a node: keys as in the HorizonBook, where each stands in it (seller_place, buyer_place: int64),
     supply and demand, int64, grams, at least 1, and in `terms` how it may be divided. A supply is what the
-    whole packages of its tranche carry.
+    whole packages of its tranche carry. packed: of the sellers, as at the cut.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Section:
     supply: Int64s
     demand: Int64s
     terms: Divisibility
+    packed: PackedColumns
     pairs: Pairs
     waterfalls: Waterfalls | None
 
@@ -155,7 +157,7 @@ def section(
     Nor is a tranche without one whole package.
     """
     sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
-    whole = whole_packages_left([node.packed for node in of.sellers], sellers_left)
+    whole = of.packed.left(sellers_left)
     sellers = _in_part(of.sellers, part, whole)
     buyers = _in_part(of.buyers, part, buyers_left)
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
@@ -164,7 +166,7 @@ def section(
     demand = buyers_left[buyers]
     terms = divisibility(
         seller_nodes,
-        sellers_left[sellers].tolist(),
+        whole[sellers].tolist(),
         buyer_nodes,
         [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
     )
@@ -180,9 +182,10 @@ def section(
         buyer_key=of.buyer_key[buyers],
         seller_place=seller_place,
         buyer_place=buyer_place,
-        supply=carried_g(terms.packages, terms.package_g).astype(np.int64),
+        supply=carried_g(whole[sellers], terms.ratios).astype(np.int64),
         demand=demand,
         terms=terms,
+        packed=of.packed.part(sellers),
         pairs=Pairs(
             seller=_chosen(seller, fit),
             buyer=_chosen(buyer, fit),
@@ -317,6 +320,7 @@ def _horizon_book(
             b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
         ),
         buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
+        packed=packed_columns([node.packed for node in sellers]),
         pairs=pairs,
         waterfalls=waterfalls,
     )

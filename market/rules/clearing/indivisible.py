@@ -140,7 +140,7 @@ class _Search:
     @cached_property
     def package_g(self) -> Int64s:
         """Of each seller, grams that one package carries, rounded down."""
-        return carried_g([1] * len(self.terms.packages), self.terms.package_g).astype(np.int64)
+        return carried_g([1] * len(self.terms.packages), self.terms.ratios).astype(np.int64)
 
     @cached_property
     def hopeless(self) -> Dropped:

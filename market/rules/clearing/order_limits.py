@@ -11,13 +11,15 @@ import numpy as np
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.optimum.problem import Int32s, Int64s
+from market.rules.optimum.problem import Int32s, Int64s, Mask
 from market.rules.packages import (
     UNPACKED,
     UNPACKED_UNITS,
     Divisibility,
+    Ratios,
     exact_columns,
     packages_g,
+    ratios_of,
 )
 from market.rules.rounding import Ratio
 from market.rules.tranches import tranche_shares_g
@@ -42,11 +44,39 @@ class BuyerNode(Protocol):
 
 
 class Packed(NamedTuple):
-    """A tranche in packages: exact grams of basis in one, whole ones in all, and grams that fill none."""
+    """A tranche in packages: exact grams of basis in one, whole ones in all, and grams that fill none.
+
+    parcel: the fewest that are one match.
+    """
 
     package_g: Fraction
     packages: int
     rest_g: int
+    parcel: int
+
+    @property
+    def is_packed(self) -> bool:
+        # what is not packed has the one fraction of that name
+        return self.package_g is not UNPACKED
+
+
+class PackedColumns(NamedTuple):
+    """Tranches in packages, as columns."""
+
+    ratios: Ratios
+    packages: Int64s
+    rest_g: Int64s
+
+    def left(self, left_g: Int64s) -> Int64s:
+        """Whole packages in what each tranche has left."""
+        over, under = exact_columns(self.ratios, self.packages, int(left_g.max(initial=0)))
+        within = -(-(left_g - self.rest_g + 1) * under // over) - 1
+        found: Int64s = np.clip(within, 0, self.packages).astype(np.int64)
+        return found
+
+    def part(self, chosen: Mask) -> "PackedColumns":
+        over, under = self.ratios
+        return PackedColumns(Ratios(over[chosen], under[chosen]), self.packages[chosen], self.rest_g[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +98,34 @@ def packed(terms: SupplyTerms, tranche: int) -> Packed:
     share_g, wet_g = _tranche(terms, tranche)
     package_wet_g = terms.packaging.package_wet_g
     if terms.packaging.unit in UNPACKED_UNITS or package_wet_g * share_g < 2 * wet_g:
-        return Packed(UNPACKED, share_g, 0)
+        return Packed(UNPACKED, share_g, 0, -(-terms.minimum_parcel_wet_g * share_g // wet_g))
     package_g = Fraction(package_wet_g * share_g, wet_g)
     packages = wet_g // package_wet_g
-    return Packed(package_g, packages, share_g - packages_g(packages, package_g))
+    rest_g = share_g - packages_g(packages, package_g)
+    return Packed(package_g, packages, rest_g, -(-terms.minimum_parcel_wet_g // package_wet_g))
 
 
-def whole_packages_left(of: Sequence[Packed], left_g: Int64s) -> Int64s:
-    """Whole packages in what each tranche has left."""
-    packages = [each.packages for each in of]
-    over, under = exact_columns([each.package_g for each in of], packages, int(left_g.max(initial=0)))
-    rest_g = np.array([each.rest_g for each in of], dtype=np.int64)
-    within = -(-(left_g - rest_g + 1) * under // over) - 1
-    found: Int64s = np.clip(within, 0, np.array(packages, dtype=np.int64)).astype(np.int64)
-    return found
+def packed_columns(of: Sequence[Packed]) -> PackedColumns:
+    count = len(of)
+    return PackedColumns(
+        ratios_of([each.package_g for each in of]),
+        np.fromiter((each.packages for each in of), np.int64, count),
+        np.fromiter((each.rest_g for each in of), np.int64, count),
+    )
 
 
 def divisibility(
     sellers: Sequence[SellerNode],
-    sellers_left_g: Sequence[int],
+    left: Sequence[int],
     buyers: Sequence[BuyerNode],
     buyers_taken_g: Sequence[int],
 ) -> Divisibility:
-    """Of the nodes of a section. sellers_left_g: what each tranche has left at the start of it.
+    """Of the nodes of a section. left: whole packages that each tranche has left at the start of it.
 
     buyers_taken_g: what each took earlier in the round. Minima count what was traded before, of the whole
     order. ValueError for a seller without one whole package left: it is no node.
     """
     tranches = [node.packed for node in sellers]
-    left: list[int] = whole_packages_left(tranches, np.array(sellers_left_g, dtype=np.int64)).tolist()
     if not all(left):
         raise ValueError("a seller without a whole package has no part in a section")
     left_of_order: dict[UUID, int] = {}
@@ -106,10 +135,7 @@ def divisibility(
     return Divisibility(
         package_g=tuple(of.package_g for of in tranches),
         packages=tuple(left),
-        seller_parcel=tuple(
-            _packages(node.order.terms, node.tranche, node.packed, node.order.terms.minimum_parcel_wet_g)
-            for node in sellers
-        ),
+        seller_parcel=tuple(of.parcel for of in tranches),
         buyer_parcel_g=tuple(node.order.terms.minimum_parcel_g for node in buyers),
         seller_order=tuple(place[node.order.order] for node in sellers),
         buyer_order=tuple(range(len(buyers))),
@@ -192,7 +218,7 @@ def _seller_minimum(terms: SupplyTerms, left: int) -> int:
 
 def _packages(terms: SupplyTerms, tranche: int, of: Packed, wet_g: int) -> int:
     """The fewest packages that hold so much product; grams of basis of what is not packed."""
-    if of.package_g != UNPACKED:
+    if of.is_packed:
         return -(-wet_g // terms.packaging.package_wet_g)
     share_g, tranche_wet_g = _tranche(terms, tranche)
     return -(-wet_g * share_g // tranche_wet_g)

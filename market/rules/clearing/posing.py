@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
 from market.rules.clearing.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
-from market.rules.clearing.order_limits import Share, shares, whole_packages_left
+from market.rules.clearing.order_limits import Share, shares
 from market.rules.clearing.prices import Anchor
 from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, fills_g, read_only
 from market.rules.packages import Divisibility, is_divisible
@@ -218,7 +218,7 @@ def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisib
     """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
     terms = section.terms
     capacity_g = np.array([node.capacity_g for node in section.sellers], dtype=np.int64)
-    whole = whole_packages_left([node.packed for node in section.sellers], capacity_g)
+    whole = section.packed.left(capacity_g)
     brought: dict[int, int] = {}
     for packages, order in zip(whole.tolist(), terms.seller_order, strict=True):
         brought[order] = brought.get(order, 0) + packages

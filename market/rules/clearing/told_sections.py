@@ -21,7 +21,6 @@ from market.rules.clearing.quota_record import (
 from market.rules.clearing.waterfalls import TradeLines
 from market.rules.clearing.written import encoded
 from market.rules.optimum.problem import Int64s, fills_g
-from market.rules.packages import UNPACKED
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
 
@@ -97,7 +96,7 @@ def product_grams(told: Iterable[ToldSection]) -> list[tuple[int, int]]:
     of_lot: dict[tuple[UUID, bool], list[tuple[int, Trade]]] = {}
     trades = (trade for section in told for trade in section.trades)
     for place, trade in enumerate(trades):
-        lot = trade.seller.order.order, trade.seller.packed.package_g == UNPACKED
+        lot = trade.seller.order.order, not trade.seller.packed.is_packed
         of_lot.setdefault(lot, []).append((place, trade))
     found: dict[int, tuple[int, int]] = {}
     for (_, unpacked), entries in of_lot.items():
