@@ -129,8 +129,8 @@ def exact_columns(ratios: Ratios, packages: Int64s, grams_max: int) -> Ratios:
     most = max((count + 1) * most_over, (grams_max + 1) * most_under) + most_over
     if most >= GUARD:
         most = max(
-            max((count + 1) * each[0], (grams_max + 1) * each[1] + each[0])
-            for count, each in zip(packages.tolist(), zip(over.tolist(), under.tolist()), strict=True)
+            max((count + 1) * carried, (grams_max + 1) * parts + carried)
+            for count, carried, parts in zip(packages.tolist(), over.tolist(), under.tolist(), strict=True)
         )
     kind = np.int64 if most < GUARD else object
     return Ratios(over.astype(kind), under.astype(kind))

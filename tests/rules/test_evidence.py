@@ -51,10 +51,10 @@ def fall(index: int) -> Waterfall:
     return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=terms, **numbers)
 
 
-def listed(of: Waterfall, lines: tuple[int, ...]) -> ListedWaterfall:
+def listed(of: Waterfall, lines: tuple[int, ...]) -> bytes:
     told = msgspec.structs.asdict(of)
     del told["terms"]
-    return ListedWaterfall(**told, lines=lines)
+    return encoded(ListedWaterfall(**told, lines=lines))
 
 
 def dual(index: int) -> OrderDual:

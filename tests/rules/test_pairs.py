@@ -577,7 +577,7 @@ def test_a_round_has_the_edges_against_which_nothing_speaks(seed: int) -> None:
     assert len(expected) > 10
 
 
-@pytest.mark.parametrize("reckoned", ["certificates_paid", "penalty_steps", "strategic_project_lines"])
+@pytest.mark.parametrize("reckoned", ["certificates_paid", "strategic_project_lines"])
 def test_a_line_of_another_amount_than_its_pairs_is_never_written(
     reckoned: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

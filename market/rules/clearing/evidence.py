@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from events.clearing_terms import ListedWaterfall, Premium
+from events.clearing_terms import Premium
 from market.rules.clearing.graph import Edges, Section
 from market.rules.clearing.written import encoded
 
@@ -108,9 +108,9 @@ class Evidence:
         self._make_room(size, size + len(encoded(premiums)) if premiums else size)
         return self._part.places(lines)
 
-    def add_waterfall(self, listed: ListedWaterfall) -> None:
-        """After `lines` of it."""
-        self._part.add("waterfalls", encoded(listed), LISTED_BYTES_MAX)
+    def add_waterfall(self, listed: bytes) -> None:
+        """A ListedWaterfall, encoded, after `lines` of it."""
+        self._part.add("waterfalls", listed, LISTED_BYTES_MAX)
 
     def add(self, name: str, entries: Iterable[bytes]) -> None:
         """Encoded duals, quotas or multipliers of the section."""

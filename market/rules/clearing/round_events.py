@@ -3,11 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID
 
-from msgspec import UNSET
-
-from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import ListedWaterfall, Premium, SectionResult
 from events.envelope import Draft, Recorded
 from events.market_events import (
@@ -18,7 +14,6 @@ from events.market_events import (
     MatchStruck,
 )
 from market.rules.clearing.cleared import ClearedSection, Trade
-from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.evidence import (
     DerivedIds,
     DerivedSalts,
@@ -26,12 +21,10 @@ from market.rules.clearing.evidence import (
     fact_sha256,
     root_sha256,
 )
+from market.rules.clearing.match_facts import MatchFacts, must_confirm, told_of
 from market.rules.clearing.rounds import ClearingImpossible, Round
 from market.rules.clearing.told_sections import ToldSection, product_grams, told_section
-from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import WrittenDraft, decoded, encoded
-from market.rules.match_terms import match_terms
-from market.rules.orders.forecast_supply import mark_of
+from market.rules.clearing.written import WrittenDraft, decoded, encoded, fact_template
 
 RESULTS_BYTES_MAX: Final = 490 * 1024
 """Of what is told of sections and the hash of the one part of evidence that each has at least.
@@ -40,8 +33,19 @@ In a body of 512 KiB there is room beside them for the hashes of three hundred p
 """
 HASH_BYTES: Final = 67
 """Of a hash in a list: 64 digits, two quotes and a comma."""
-_NO_TERMS: Final = b'"terms":[]'
-_NO_CO_PRODUCTS: Final = b'"co_products":[]'
+_LISTED_HOLES: Final = (
+    "supply",
+    "requirement",
+    "quantity_basis_g",
+    "limit_ueur_per_kg",
+    "ask_ueur_per_kg",
+    "lines",
+    "term_total_ueur_per_kg",
+    "value_ueur_per_kg",
+    "seller_surplus_ueur_per_kg",
+    "buyer_surplus_ueur_per_kg",
+    "price_ueur_per_kg",
+)
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
@@ -100,16 +104,17 @@ def _matches(
     struck_events = PlanDrafts(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
     confirmed_events = PlanDrafts(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
     ids = DerivedIds(of.planned.plan, f"match/{section.name}")
+    facts, listed = MatchFacts(of, section.name), ListedWaterfalls()
     of_trade = zip(section.trades, section.premiums, section.lines, section.ends, strict=True)
     for trade, premiums, waterfall, ends in of_trade:
-        evidence.add_waterfall(_listed(trade, premiums, evidence.lines(waterfall.lines, premiums)))
-        fact = _struck(of, section.name, trade, next(products), ids.of(ends))
-        match = str(fact.match)
-        struck = struck_events.draft(encoded(fact), match, ends)
-        totals.add(trade, fact, struck)
+        evidence.add_waterfall(listed.of(trade, premiums, evidence.lines(waterfall.lines, premiums)))
+        match = told_of(trade, next(products), ids.of(ends))
+        subject = str(match.match)
+        struck = struck_events.draft(facts.struck(trade, match), subject, ends)
+        totals.add(trade, struck)
         yield struck
-        if not (fact.seller_must_confirm or fact.buyer_must_confirm):
-            yield confirmed_events.draft(_confirmed(fact, trade, waterfall, of.facts), match, ends)
+        if not any(must_confirm(trade)):
+            yield confirmed_events.draft(facts.confirmed(trade, match, waterfall), subject, ends)
 
 
 class PlanDrafts:
@@ -144,29 +149,57 @@ class _Totals:
     matches: int = 0
     paid_cents: int = 0
     received_cents: int = 0
-    amount_cents: int = 0
     hashes: list[bytes] = field(default_factory=list)
 
-    def add(self, trade: Trade, fact: MatchStruck, struck: WrittenDraft) -> None:
+    def add(self, trade: Trade, struck: WrittenDraft) -> None:
         self.matches += 1
         self.paid_cents += trade.paid_cents
         self.received_cents += trade.received_cents
-        self.amount_cents += fact.amount_cents_eur
         self.hashes.append(fact_sha256(struck.data, struck.salt))
 
 
-def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
-    """limit + T − ask = value of a trade; with what portfolio limits add to it u + v."""
-    limit, ask = trade.buyer.order.terms.limit.ueur_per_kg, trade.seller.order.terms.ask.ueur_per_kg
-    worth = limit + trade.term_total - ask + trade.premium
-    assert worth == trade.seller_surplus + trade.buyer_surplus
+class ListedWaterfalls:
+    """Waterfalls as the evidence lists them, encoded."""
+
+    def __init__(self) -> None:
+        self._templates: dict[int, bytes] = {}
+
+    def of(self, trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> bytes:
+        """limit + T − ask = value of a trade; with what portfolio limits add to it u + v."""
+        supply, requirement = trade.seller.order, trade.buyer.order
+        limit, ask = requirement.terms.limit.ueur_per_kg, supply.terms.ask.ueur_per_kg
+        worth = limit + trade.term_total - ask + trade.premium
+        assert worth == trade.seller_surplus + trade.buyer_surplus
+        if premiums:
+            return encoded(listed_waterfall(trade, premiums, lines))
+        tranche = trade.seller.tranche
+        template = self._templates.get(tranche)
+        if template is None:
+            fact = listed_waterfall(trade, premiums, lines)
+            template = self._templates[tranche] = fact_template(fact, _LISTED_HOLES)
+        return template % (
+            encoded(supply.order),
+            encoded(requirement.order),
+            trade.quantity_g,
+            limit,
+            ask,
+            encoded(lines),
+            trade.term_total,
+            trade.value,
+            trade.seller_surplus,
+            trade.buyer_surplus,
+            trade.price_ueur_per_kg,
+        )
+
+
+def listed_waterfall(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
     return ListedWaterfall(
         supply=trade.seller.order.order,
         tranche=trade.seller.tranche,
         requirement=trade.buyer.order.order,
         quantity_basis_g=trade.quantity_g,
-        limit_ueur_per_kg=limit,
-        ask_ueur_per_kg=ask,
+        limit_ueur_per_kg=trade.buyer.order.terms.limit.ueur_per_kg,
+        ask_ueur_per_kg=trade.seller.order.terms.ask.ueur_per_kg,
         lines=lines,
         term_total_ueur_per_kg=trade.term_total,
         value_ueur_per_kg=trade.value,
@@ -177,67 +210,11 @@ def _listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...])
     )
 
 
-def _struck(of: Round, name: str, trade: Trade, product: tuple[int, int], match: UUID) -> MatchStruck:
-    planned, supply, requirement = of.planned, trade.seller.order, trade.buyer.order
-    wet_g, dry_g = product
-    package_g = supply.terms.packaging.package_wet_g
-    return MatchStruck(
-        market=planned.market,
-        match=match,
-        plan=planned.plan,
-        round=planned.round,
-        section=name,
-        supply=supply.order,
-        supply_kind=supply.kind,
-        tranche=trade.seller.tranche,
-        requirement=requirement.order,
-        form=supply.terms.form,
-        quantity_basis_g=trade.quantity_g,
-        product_wet_g=wet_g,
-        product_dry_g=dry_g,
-        packages_thousandths=round_half_even(wet_g * 1000, package_g) if package_g else 0,
-        price_ueur_per_kg=trade.price_ueur_per_kg,
-        amount_cents_eur=trade.received_cents,
-        remainder_ueur_g_per_kg=trade.remainder_ueur_g_per_kg,
-        delivery=trade.delivery.period,
-        incoterm=supply.terms.incoterm,
-        place=supply.terms.place,
-        reference=of.reference if supply.terms.term is None else None,
-        confirm_by=planned.cut_time + of.confirmation,
-        seller_must_confirm=supply.terms.commitment != "firm",
-        buyer_must_confirm=requirement.terms.commitment != "firm",
-        forecast=mark_of(supply.terms) or UNSET,
-    )
-
-
-def _confirmed(struck: MatchStruck, trade: Trade, waterfall: TradeLines, facts: MarketFacts) -> bytes:
-    """Encoded; what its lines say stands in them, encoded already."""
-    supply, requirement = trade.seller.order, trade.buyer.order
-    fact = MatchConfirmed(
-        market=struck.market,
-        match=struck.match,
-        supply=struck.supply,
-        requirement=struck.requirement,
-        seller=supply.organisation,
-        buyer=requirement.organisation,
-        quantity_basis_g=struck.quantity_basis_g,
-        contract=match_terms(
-            struck, supply.terms, requirement.terms, (), facts.basis, facts.inputs, facts.umpire
-        ),
-    )
-    head, no_terms, tail = encoded(fact).partition(_NO_TERMS)
-    middle, no_co_products, tail = tail.rpartition(_NO_CO_PRODUCTS)
-    assert no_terms
-    assert no_co_products
-    terms, counted = waterfall.moved, waterfall.co_products
-    return b'%b"terms":[%b]%b"co_products":%b%b' % (head, terms, middle, counted, tail)
-
-
 def _completed(
     of: Round, sections: Sequence[SectionResult], totals: _Totals, evidence_sha256: Sequence[str]
 ) -> ClearingCompleted:
     planned = of.planned
-    assert totals.paid_cents == totals.received_cents == totals.amount_cents
+    assert totals.paid_cents == totals.received_cents
     return ClearingCompleted(
         market=planned.market,
         plan=planned.plan,

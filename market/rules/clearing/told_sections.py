@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from events.clearing_terms import OrderDual, Premium, SectionResult
@@ -19,9 +19,25 @@ from market.rules.clearing.quota_record import (
     removed_orders,
 )
 from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import encoded
+from market.rules.clearing.written import encoded, fact_template
 from market.rules.optimum.problem import Int64s, fills_g
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
+
+_DUAL_HOLES: Final = (
+    "order",
+    "capacity_g",
+    "filled_g",
+    "surplus_ueur_per_kg",
+    "low_ueur_per_kg",
+    "high_ueur_per_kg",
+    "rank_dual",
+    "tiebreak_dual",
+    "effective_g",
+    "dual_ueur_per_kg",
+    "relaxed_dual_ueur_per_kg",
+    "plain_dual_ueur_per_kg",
+    "forgone_ueur_per_kg",
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,15 +59,15 @@ class ToldSection:
 
 
 def told_section(cleared: ClearedSection) -> ToldSection:
-    duals, quotas = order_duals(cleared)
+    duals, quotas = _duals(cleared)
     return ToldSection(
         name=cleared.name,
         trades=cleared.trades,
         premiums=tuple(premium_lines(cleared)),
         lines=_lines(cleared),
         ends=_ends(cleared),
-        duals=[encoded(dual) for dual in duals],
-        quotas=[encoded(quota) for quota in quotas],
+        duals=duals,
+        quotas=quotas,
         multipliers=[encoded(multiplier) for multiplier in multipliers(cleared)],
         result=section_result(cleared),
     )
@@ -111,13 +127,39 @@ def product_grams(told: Iterable[ToldSection]) -> list[tuple[int, int]]:
     return [found[place] for place in range(len(found))]
 
 
-def order_duals(cleared: ClearedSection) -> tuple[Iterator[OrderDual], tuple[OrderDual, ...]]:
-    """Every order of the section: sellers, then buyers, as the section has them; and every quota."""
-    sellers, buyers = _side_duals(cleared, "seller"), tuple(_side_duals(cleared, "buyer"))
-    return chain(sellers, buyers_duals(cleared, buyers)), quota_duals(cleared, buyers)
+def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
+    """Every order of the section, encoded: sellers, then buyers, as the section has them; and every quota."""
+    sellers, buyers = dual_rows(cleared, "seller"), dual_rows(cleared, "buyer")
+    templates = DualTemplates()
+    found = list(map(templates.of, sellers))
+    if cleared.quotas is None:
+        return [*found, *map(templates.of, buyers)], []
+    nodes = tuple(map(order_dual, buyers))
+    found += map(encoded, buyers_duals(cleared, nodes))
+    return found, list(map(encoded, quota_duals(cleared, nodes)))
 
 
-def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
+class DualRow(NamedTuple):
+    """What an OrderDual says of its order."""
+
+    order: UUID
+    tranche: int
+    side: Side
+    reason: str | None
+    capacity: int
+    filled: int
+    surplus: int
+    low: int
+    high: int
+    rank_dual: int
+    tiebreak_dual: int
+    dual: int
+    relaxed_dual: int
+    plain_dual: int
+    forgone: int
+
+
+def dual_rows(cleared: ClearedSection, side: Side) -> Iterator[DualRow]:
     section, proof, solution = cleared.posed.section, cleared.proof, cleared.solution
     bounds, chosen, at = cleared.bounds, cleared.surpluses, 0 if side == "seller" else 1
     nodes: Sequence[SellerNode | BuyerNode] = (section.sellers, section.buyers)[at]
@@ -128,34 +170,58 @@ def _side_duals(cleared: ClearedSection, side: Side) -> Iterator[OrderDual]:
         (chosen.seller, chosen.buyer)[at],
         (bounds.seller_low, bounds.buyer_low)[at],
         (bounds.seller_high, bounds.buyer_high)[at],
-        (solution.seller_dual, solution.buyer_dual)[at],
         (solution.seller_dual_rank, solution.buyer_dual_rank)[at],
         (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at],
+        (solution.seller_dual, solution.buyer_dual)[at],
         *(dual[at][node_of] for dual in (proof.relaxed_dual, proof.plain_dual)),
         forgone(proof.relaxed, chosen, proof.removed)[at],
     )
+    # the first that names an order says why
+    reasons = {**cleared.held[at], **proof.cut[at], **proof.removed[at]}
     for index, (node, row) in enumerate(zip(nodes, rows(columns), strict=True)):
-        capacity, filled, surplus, low, high, dual, rank_dual, tiebreak_dual, relaxed, plain, lost = row
-        reason = proof.removed[at].get(index) or proof.cut[at].get(index) or cleared.held[at].get(index)
-        yield OrderDual(
-            order=node.order.order,
-            tranche=node.tranche if isinstance(node, SellerNode) else 0,
-            side=side,
-            capacity_g=capacity,
-            filled_g=filled,
-            surplus_ueur_per_kg=surplus,
-            low_ueur_per_kg=low,
-            high_ueur_per_kg=high,
-            rank_dual=str(rank_dual),
-            tiebreak_dual=str(tiebreak_dual),
-            marginal=0 < filled < capacity,
-            effective_g=filled if reason else capacity,
-            effective_reason=reason,
-            dual_ueur_per_kg=dual,
-            relaxed_dual_ueur_per_kg=relaxed,
-            plain_dual_ueur_per_kg=plain,
-            forgone_ueur_per_kg=lost if reason else None,
-        )
+        tranche = node.tranche if isinstance(node, SellerNode) else 0
+        yield DualRow(node.order.order, tranche, side, reasons.get(index), *row)
+
+
+def order_dual(row: DualRow) -> OrderDual:
+    return OrderDual(
+        order=row.order,
+        tranche=row.tranche,
+        side=row.side,
+        capacity_g=row.capacity,
+        filled_g=row.filled,
+        surplus_ueur_per_kg=row.surplus,
+        low_ueur_per_kg=row.low,
+        high_ueur_per_kg=row.high,
+        rank_dual=str(row.rank_dual),
+        tiebreak_dual=str(row.tiebreak_dual),
+        marginal=0 < row.filled < row.capacity,
+        effective_g=row.filled if row.reason else row.capacity,
+        effective_reason=row.reason,
+        dual_ueur_per_kg=row.dual,
+        relaxed_dual_ueur_per_kg=row.relaxed_dual,
+        plain_dual_ueur_per_kg=row.plain_dual,
+        forgone_ueur_per_kg=row.forgone if row.reason else None,
+    )
+
+
+class DualTemplates:
+    """Duals as they are recorded, encoded; those alike in what is no number share a template."""
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[object, ...], bytes] = {}
+
+    def of(self, row: DualRow) -> bytes:
+        order, tranche, side, reason, capacity, filled, *figures = row
+        key = tranche, side, reason, 0 < filled < capacity
+        template = self._templates.get(key)
+        if template is None:
+            holes = _DUAL_HOLES if reason else _DUAL_HOLES[:-1]
+            template = self._templates[key] = fact_template(order_dual(row), holes)
+        *levels, dual, relaxed, plain, lost = figures
+        effective = filled if reason else capacity
+        told = encoded(order), capacity, filled, *levels, effective, dual, relaxed, plain
+        return template % (*told, lost) if reason else template % told
 
 
 def section_result(cleared: ClearedSection) -> SectionResult:

@@ -366,10 +366,9 @@ class Penalties:
 
     def __init__(self, requirements: Requirements, assays: AssayColumns) -> None:
         self._high_ppb = assays.high_ppb
-        rules = [order.terms.penalties for order in requirements]
+        row, rules = assays.row, [order.terms.penalties for order in requirements]
         self._rules = Slots(
-            [[(assays.row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in each] for each in rules],
-            3,
+            [[(row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in each] for each in rules], 3
         )
         self._amounts = FloorSums(
             [[(rule.ueur_per_kg_per_step, 1) for rule in each] for each in rules],

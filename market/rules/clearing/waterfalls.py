@@ -8,7 +8,7 @@ encoded line itself with holes where its numbers stand.
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -255,11 +255,11 @@ class Waterfalls:
         ratio_ppb = self._assays.ratio_ppb[places].T
         # the column has neither what is not measured nor what is larger
         told = (self._assays.low_ppb[places].T != NO_FIGURE) & (ratio_ppb < INTEGER_MAX)
-        amounts, known = trades.terms.co_product.tolist(), {}
-        for ueur, supply, bought, ratio, in_columns in zip(
-            amounts, trades.supplies, trades.bought, ratio_ppb.tolist(), told.all(axis=1).tolist(), strict=True
-        ):
-            if not in_columns:
+        known: dict[int, tuple[bytes, list[int], bytes]] = {}
+        amounts, in_columns = trades.terms.co_product.tolist(), told.all(axis=1).tolist()
+        of_trade = zip(amounts, trades.supplies, trades.bought, ratio_ppb.tolist(), in_columns, strict=True)
+        for ueur, supply, bought, ratio, has in of_trade:
+            if not has:
                 read = reading_of(supply.terms, self._facts.basis).ratio_ppb
                 line = self._co_product(bought, read)
                 yield line.template % (ueur, *[read[name] for name in line.analytes]), line.counted

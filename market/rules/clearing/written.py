@@ -1,22 +1,54 @@
 """Drafts whose facts are written already, as a round tells them and its process hands them on."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.catalog import FACT_TYPES
 from events.envelope import Draft
 
+_MARK: Final = "\x02{}\x02"
+"""In place of a member: no text of an order holds a control character."""
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def encoded(fact: Any) -> bytes:
     """The canonical JSON of a fact, or of a part of one."""
     return _encoder.encode(fact)
+
+
+def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
+    """The encoded fact for `%`, with a hole in place of each named member, in order (`a.b`: of a member).
+
+    A hole takes a number where the fact has one, or has its digits as a text, else what is encoded already.
+    AssertionError where the holes are not named in the order of the members, or a member is left out for
+    its value.
+    """
+    marked, conversions = fact, []
+    for number, path in enumerate(holes):
+        value = attrgetter(path)(fact)
+        digits = isinstance(value, str) and value.removeprefix("-").isdigit()
+        conversions.append(b"%d" if type(value) is int else b'"%d"' if digits else b"%b")
+        marked = _with(marked, path, _MARK.format(number))
+    template, at = encoded(marked).replace(b"%", b"%%"), 0
+    for number, conversion in enumerate(conversions):
+        head, mark, tail = template[at:].partition(encoded(_MARK.format(number)))
+        assert mark, f"{holes[number]} has no place of its own"
+        template = template[:at] + head + conversion + tail
+        at += len(head) + len(conversion)
+    return template
+
+
+def _with(fact: Struct, path: str, value: str) -> Struct:
+    name, _, rest = path.partition(".")
+    return replace(fact, **{name: _with(getattr(fact, name), rest, value) if rest else value})
 
 
 class WrittenDraft(Struct, frozen=True, kw_only=True):
