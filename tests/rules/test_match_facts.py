@@ -16,7 +16,7 @@ from market.rules.clearing.match_facts import MatchFacts, confirmed, struck, tol
 from market.rules.clearing.quota_record import premium_lines
 from market.rules.clearing.round_events import ListedWaterfalls, listed_waterfall
 from market.rules.clearing.rounds import Round
-from market.rules.clearing.told_sections import DualTemplates, dual_rows, order_dual, told_section
+from market.rules.clearing.told_sections import dual_columns, order_dual, told_section, written_duals
 from market.rules.clearing.written import encoded, fact_template
 from tests.blotter import Lane, ident
 from tests.rules.small_rounds import small_round, small_round_of_portfolios
@@ -54,10 +54,10 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
                 assert expected == actual
                 trades += 1
             for side in get_args(Side):
-                templates = DualTemplates()
-                for row in dual_rows(cleared, side):
-                    assert encoded(order_dual(row)) == templates.of(row)
-                    duals += 1
+                columns = dual_columns(cleared, side)
+                expected_duals = [encoded(order_dual(row)) for row in columns.rows()]
+                assert expected_duals == list(written_duals(columns))
+                duals += len(expected_duals)
     assert trades > 60
     assert duals > 100
 

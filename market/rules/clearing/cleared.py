@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contracts.rules.price_terms import amount_cents
-from market.rules.clearing.columns import rows
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, amount_cents
+from market.rules.clearing.columns import int64s, rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
-from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
+from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, Section, SellerNode
 from market.rules.clearing.posing import (
     Posed,
     Reasons,
@@ -26,8 +26,15 @@ from market.rules.clearing.posing import (
 from market.rules.clearing.prices import Surpluses, surpluses
 from market.rules.clearing.quota_sections import Quotas
 from market.rules.optimum.bounds import price_bounds
-from market.rules.optimum.problem import Bounds, Int64s, Problem, Solution, exact_dot, used_edges
-from market.rules.packages import packages_within
+from market.rules.optimum.problem import (
+    GUARD,
+    Bounds,
+    Int64s,
+    Problem,
+    Solution,
+    exact_dot,
+    used_edges,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,7 +73,8 @@ class Trade(NamedTuple):
     """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
 
     seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid;
-    premium is what the buyer's portfolio limits add to it.
+    premium is what the buyer's portfolio limits add to it. packages: whole ones; grams of basis where the
+    product is not packed.
     """
 
     seller: SellerNode
@@ -78,17 +86,13 @@ class Trade(NamedTuple):
     value: int
     premium: int
     quantity_g: int
+    packages: int
     seller_surplus: int
     buyer_surplus: int
     price_ueur_per_kg: int
     paid_cents: int
     received_cents: int
     remainder_ueur_g_per_kg: int
-
-    @property
-    def packages(self) -> int:
-        """Whole ones; grams of basis where the product is not packed."""
-        return packages_within(self.quantity_g, self.seller.packed.package_g)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -172,7 +176,8 @@ def _trades(
     posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
 ) -> list[Trade]:
     """Both sides' price and amount are computed apart and have to be the same integers."""
-    found, deliveries = [], Deliveries(at)
+    found: list[Trade] = []
+    deliveries = Deliveries(at)
     section, pairs = posed.section, posed.section.pairs
     traded = used_edges(flow)
     edge = left[traded]
@@ -180,33 +185,43 @@ def _trades(
     value = pairs.value[pair]
     left_out = np.zeros_like(value) if posed.sustainability else pairs.sustainability[pair]
     premium = worth.value[edge] - (value - left_out)
-    u, v = chosen.seller[seller_of], chosen.buyer[buyer_of]
-    columns = (seller_of, buyer_of, flow[traded], pairs.term_total[pair], value, left_out, premium, u, v)
-    for row in rows(columns):
-        seller_index, buyer_index, quantity_g, term_total, of_pair, unbid, added, above, below = row
+    u, v, quantity = chosen.seller[seller_of], chosen.buyer[buyer_of], flow[traded]
+    received = _asks(section)[seller_of] + u
+    paid = _limits(section)[buyer_of] + pairs.term_total[pair] + premium - v - left_out
+    assert (paid == received).all()
+    paid_cents, _ = _cents(quantity, paid)
+    received_cents, remainder = _cents(quantity, received)
+    columns = (
+        *(seller_of, buyer_of, pairs.term_total[pair], value, premium),
+        *(quantity, section.packed.within(seller_of, quantity), u, v),
+        *(received, paid_cents, received_cents, remainder),
+    )
+    for seller_index, buyer_index, *figures in rows(columns):
         seller, buyer = section.sellers[seller_index], section.buyers[buyer_index]
-        received = seller.order.terms.ask.ueur_per_kg + above
-        paid = buyer.order.terms.limit.ueur_per_kg + term_total + added - below - unbid
-        assert paid == received
-        paid_cents, _ = amount_cents(quantity_g, paid)
-        received_cents, remainder = amount_cents(quantity_g, received)
-        found.append(
-            Trade(
-                seller=seller,
-                buyer=buyer,
-                seller_index=seller_index,
-                buyer_index=buyer_index,
-                delivery=deliveries.between(seller, buyer),
-                term_total=term_total,
-                value=of_pair,
-                premium=added,
-                quantity_g=quantity_g,
-                seller_surplus=above,
-                buyer_surplus=below,
-                price_ueur_per_kg=received,
-                paid_cents=paid_cents,
-                received_cents=received_cents,
-                remainder_ueur_g_per_kg=remainder,
-            )
-        )
+        delivery = deliveries.between(seller, buyer)
+        found.append(Trade(seller, buyer, seller_index, buyer_index, delivery, *figures))
     return found
+
+
+def _asks(section: Section) -> Int64s:
+    sellers = section.sellers
+    return int64s((node.order.terms.ask.ueur_per_kg for node in sellers), len(sellers))
+
+
+def _limits(section: Section) -> Int64s:
+    buyers = section.buyers
+    return int64s((node.order.terms.limit.ueur_per_kg for node in buyers), len(buyers))
+
+
+def _cents(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int64s]:
+    """`amount_cents` of each: cents, and what rounding left."""
+    if int(quantity_g.max(initial=0)) * int(np.abs(price_ueur_per_kg).max(initial=0)) >= GUARD:
+        pairs = rows((quantity_g, price_ueur_per_kg))
+        exactly = np.array([amount_cents(grams, price) for grams, price in pairs], dtype=np.int64)
+        return exactly[:, 0], exactly[:, 1]
+    exact = quantity_g * price_ueur_per_kg
+    cents, rest = np.divmod(exact, MICRO_G_PER_KG_PER_CENT)
+    doubled = 2 * rest
+    even = (doubled == MICRO_G_PER_KG_PER_CENT) & (cents % 2 == 1)
+    cents += (doubled > MICRO_G_PER_KG_PER_CENT) | even
+    return cents, exact - cents * MICRO_G_PER_KG_PER_CENT

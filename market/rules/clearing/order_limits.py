@@ -74,6 +74,12 @@ class PackedColumns(NamedTuple):
         found: Int64s = np.clip(within, 0, self.packages).astype(np.int64)
         return found
 
+    def within(self, place: Int32s, grams: Int64s) -> Int64s:
+        """`packages_within` of the tranche at each place."""
+        over, under = exact_columns(self.ratios, self.packages, int(grams.max(initial=0)))
+        found: Int64s = (((grams + 1) * under[place] - 1) // over[place]).astype(np.int64)
+        return found
+
     def part(self, chosen: Mask) -> "PackedColumns":
         over, under = self.ratios
         return PackedColumns(Ratios(over[chosen], under[chosen]), self.packages[chosen], self.rest_g[chosen])

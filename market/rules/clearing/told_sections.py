@@ -1,6 +1,6 @@
 """What a round tells of a section once it is proved: trades with their waterfalls, duals, and its result."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -36,7 +36,6 @@ _DUAL_HOLES: Final = (
     "dual_ueur_per_kg",
     "relaxed_dual_ueur_per_kg",
     "plain_dual_ueur_per_kg",
-    "forgone_ueur_per_kg",
 )
 
 
@@ -114,33 +113,33 @@ def product_grams(told: Iterable[ToldSection]) -> list[tuple[int, int]]:
     for place, trade in enumerate(trades):
         lot = trade.seller.order.order, not trade.seller.packed.is_packed
         of_lot.setdefault(lot, []).append((place, trade))
-    found: dict[int, tuple[int, int]] = {}
+    found: list[tuple[int, int]] = [(0, 0)] * sum(map(len, of_lot.values()))
     for (_, unpacked), entries in of_lot.items():
         terms = entries[0][1].seller.order.terms
         if unpacked:
             grams = [trade.quantity_g for _, trade in entries]
             wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
         else:
-            wet = tuple(trade.packages * terms.packaging.package_wet_g for _, trade in entries)
+            package_wet_g = terms.packaging.package_wet_g
+            wet = tuple([trade.packages * package_wet_g for _, trade in entries])
         dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
-        found |= {place: (wet[index], dry[index]) for index, (place, _) in enumerate(entries)}
-    return [found[place] for place in range(len(found))]
+        for (place, _), of_trade in zip(entries, zip(wet, dry, strict=True), strict=True):
+            found[place] = of_trade
+    return found
 
 
 def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
     """Every order of the section, encoded: sellers, then buyers, as the section has them; and every quota."""
-    sellers, buyers = dual_rows(cleared, "seller"), dual_rows(cleared, "buyer")
-    templates = DualTemplates()
-    found = list(map(templates.of, sellers))
+    sellers, buyers = dual_columns(cleared, "seller"), dual_columns(cleared, "buyer")
     if cleared.quotas is None:
-        return [*found, *map(templates.of, buyers)], []
-    nodes = tuple(map(order_dual, buyers))
-    found += map(encoded, buyers_duals(cleared, nodes))
-    return found, list(map(encoded, quota_duals(cleared, nodes)))
+        return [*written_duals(sellers), *written_duals(buyers)], []
+    nodes = tuple(map(order_dual, buyers.rows()))
+    of_buyers = map(encoded, buyers_duals(cleared, nodes))
+    return [*written_duals(sellers), *of_buyers], list(map(encoded, quota_duals(cleared, nodes)))
 
 
 class DualRow(NamedTuple):
-    """What an OrderDual says of its order."""
+    """What an OrderDual says of its order; `effective` is its capacity where there is no reason."""
 
     order: UUID
     tranche: int
@@ -153,34 +152,55 @@ class DualRow(NamedTuple):
     high: int
     rank_dual: int
     tiebreak_dual: int
+    effective: int
     dual: int
     relaxed_dual: int
     plain_dual: int
     forgone: int
 
 
-def dual_rows(cleared: ClearedSection, side: Side) -> Iterator[DualRow]:
+@dataclass(frozen=True, eq=False, slots=True)
+class DualColumns:
+    """DualRows of one side; figures: from capacity on, int64, an entry a node. reasons: by node."""
+
+    side: Side
+    nodes: Sequence[SellerNode | BuyerNode]
+    reasons: Mapping[int, str]
+    figures: tuple[Int64s, ...]
+
+    def rows(self) -> Iterator[DualRow]:
+        for index, (node, row) in enumerate(zip(self.nodes, rows(self.figures), strict=True)):
+            yield DualRow(node.order.order, _tranche(node), self.side, self.reasons.get(index), *row)
+
+
+def _tranche(node: SellerNode | BuyerNode) -> int:
+    return node.tranche if isinstance(node, SellerNode) else 0
+
+
+def dual_columns(cleared: ClearedSection, side: Side) -> DualColumns:
     section, proof, solution = cleared.posed.section, cleared.proof, cleared.solution
     bounds, chosen, at = cleared.bounds, cleared.surpluses, 0 if side == "seller" else 1
-    nodes: Sequence[SellerNode | BuyerNode] = (section.sellers, section.buyers)[at]
     node_of = slice(None) if cleared.quotas is None or at == 0 else cleared.quotas.split.buyer
-    columns = (
-        (section.supply, section.demand)[at],
-        fills_g(cleared.problem, solution.flow)[at],
+    # the first of these that names an order says why
+    reasons = {**cleared.held[at], **proof.cut[at], **proof.removed[at]}
+    capacity = (section.supply, section.demand)[at]
+    filled = fills_g(cleared.problem, solution.flow)[at]
+    effective, counted = capacity.copy(), list(reasons)
+    effective[counted] = filled[counted]
+    figures = (
+        capacity,
+        filled,
         (chosen.seller, chosen.buyer)[at],
         (bounds.seller_low, bounds.buyer_low)[at],
         (bounds.seller_high, bounds.buyer_high)[at],
         (solution.seller_dual_rank, solution.buyer_dual_rank)[at],
         (solution.seller_dual_tiebreak, solution.buyer_dual_tiebreak)[at],
+        effective,
         (solution.seller_dual, solution.buyer_dual)[at],
         *(dual[at][node_of] for dual in (proof.relaxed_dual, proof.plain_dual)),
         forgone(proof.relaxed, chosen, proof.removed)[at],
     )
-    # the first that names an order says why
-    reasons = {**cleared.held[at], **proof.cut[at], **proof.removed[at]}
-    for index, (node, row) in enumerate(zip(nodes, rows(columns), strict=True)):
-        tranche = node.tranche if isinstance(node, SellerNode) else 0
-        yield DualRow(node.order.order, tranche, side, reasons.get(index), *row)
+    return DualColumns(side, (section.sellers, section.buyers)[at], reasons, figures)
 
 
 def order_dual(row: DualRow) -> OrderDual:
@@ -196,7 +216,7 @@ def order_dual(row: DualRow) -> OrderDual:
         rank_dual=str(row.rank_dual),
         tiebreak_dual=str(row.tiebreak_dual),
         marginal=0 < row.filled < row.capacity,
-        effective_g=row.filled if row.reason else row.capacity,
+        effective_g=row.effective,
         effective_reason=row.reason,
         dual_ueur_per_kg=row.dual,
         relaxed_dual_ueur_per_kg=row.relaxed_dual,
@@ -205,23 +225,25 @@ def order_dual(row: DualRow) -> OrderDual:
     )
 
 
-class DualTemplates:
-    """Duals as they are recorded, encoded; those alike in what is no number share a template."""
-
-    def __init__(self) -> None:
-        self._templates: dict[tuple[object, ...], bytes] = {}
-
-    def of(self, row: DualRow) -> bytes:
-        order, tranche, side, reason, capacity, filled, *figures = row
-        key = tranche, side, reason, 0 < filled < capacity
-        template = self._templates.get(key)
+def written_duals(of: DualColumns) -> Iterator[bytes]:
+    """`order_dual` of each row, encoded; those alike in all that is no number share a template."""
+    capacity, filled = of.figures[:2]
+    *figures, forgone_ueur = of.figures
+    marginal = ((filled > 0) & (filled < capacity)).tolist()
+    templates: dict[tuple[bool, int], bytes] = {}
+    for index, (node, row) in enumerate(zip(of.nodes, rows(figures), strict=True)):
+        reason, told = of.reasons.get(index), (encoded(node.order.order), *row)
+        if reason is not None:
+            row = *row, int(forgone_ueur[index])
+            yield encoded(order_dual(DualRow(node.order.order, _tranche(node), of.side, reason, *row)))
+            continue
+        key = marginal[index], _tranche(node)
+        template = templates.get(key)
         if template is None:
-            holes = _DUAL_HOLES if reason else _DUAL_HOLES[:-1]
-            template = self._templates[key] = fact_template(order_dual(row), holes)
-        *levels, dual, relaxed, plain, lost = figures
-        effective = filled if reason else capacity
-        told = encoded(order), capacity, filled, *levels, effective, dual, relaxed, plain
-        return template % (*told, lost) if reason else template % told
+            row = *row, 0
+            first = DualRow(node.order.order, key[1], of.side, None, *row)
+            template = templates[key] = fact_template(order_dual(first), _DUAL_HOLES)
+        yield template % told
 
 
 def section_result(cleared: ClearedSection) -> SectionResult:
