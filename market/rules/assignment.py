@@ -17,7 +17,7 @@ from market.rules.optimum.check import Violation, tied_edges, verify
 from market.rules.optimum.components import components
 from market.rules.optimum.problem import AssignmentError, Basis, Bounds, Problem, Solution
 from market.rules.optimum.resolve import Added, Resolved, resolve
-from market.rules.optimum.solve import best_welfare, solve
+from market.rules.optimum.solve import best_welfare, solve, value_duals
 
 __all__ = [
     "Added",
@@ -34,5 +34,6 @@ __all__ = [
     "resolve",
     "solve",
     "tied_edges",
+    "value_duals",
     "verify",
 ]

@@ -17,6 +17,7 @@ from market.rules.assignment import (
     resolve,
     solve,
     tied_edges,
+    value_duals,
     verify,
 )
 from market.rules.optimum.problem import GUARD
@@ -133,6 +134,8 @@ def test_any_earlier_tree_of_the_same_arcs_leads_to_the_same_flow() -> None:
         assert [] == verify(other, again)
         assert anew.flow.tolist() == again.flow.tolist()
         assert anew.welfare == best_welfare(other)
+        by_value = [dual.tolist() for dual in value_duals(other)]
+        assert [anew.seller_dual.tolist(), anew.buyer_dual.tolist()] == by_value
 
 
 def test_ties_are_needed_only_where_the_first_two_levels_leave_a_choice() -> None:

@@ -21,7 +21,7 @@ from events.market_events import (
 )
 from events.market_terms import AcceptedForm, CoProductBid, MarketTerms, SustainabilityProfile
 from events.vocabulary import OriginStep, RecycledContent, TermHorizon, Tranche
-from market.rules.assignment import Problem, Solution, price_bounds, solve
+from market.rules.assignment import Problem, price_bounds, solve, value_duals
 from market.rules.book import Books, fold
 from market.rules.clearing import posing, round_events, sections, stages
 from market.rules.clearing.clearing import ALGORITHM, clear, conclude
@@ -433,11 +433,11 @@ def test_what_proves_the_bound_without_sustainability_is_solved_once(monkeypatch
     monkeypatch.setattr(posing, "TIEBREAK_BITS", 0)
     solved: list[Problem] = []
 
-    def noted(problem: Problem) -> Solution:
+    def noted(problem: Problem) -> tuple[Any, Any]:
         solved.append(problem)
-        return solve(problem)
+        return value_duals(problem)
 
-    monkeypatch.setattr(sections, "solve", noted)
+    monkeypatch.setattr(sections, "value_duals", noted)
     assert ["not_unique"] == [fact.code for fact in facts_of_type(lane.round(), ClearingAbandoned)]
     assert [2] == [problem.edges for problem in solved]
 

@@ -1,6 +1,7 @@
 """What supplies' assays say of the analytes that somebody asks for, as columns; `readings` says it of one."""
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 from math import lcm
 
 import numpy as np
@@ -12,7 +13,6 @@ from events.vocabulary import (
     OXIDES,
     PPB,
     TRADED_OXIDE,
-    Cell,
     Composition,
     Denominator,
     MarketBasis,
@@ -94,17 +94,24 @@ class AssayColumns:
 
     def _read(self, elements: tuple[str, ...]) -> None:
         rows = self.row
-        cells = [
-            (supply, cell)
+        kinds: dict[tuple[str, str, str], int] = {}
+        figures = [
+            (
+                supply,
+                kinds.setdefault((cell.analyte, cell.reported_as, cell.state), len(kinds)),
+                cell.fraction_ppb or 0,
+            )
             for supply, each in enumerate(self._terms)
             for cell in each.composition.cells
-            if cell.analyte in rows and cell.state != "not_available"
         ]
-        supply = int64s((place for place, _ in cells), len(cells))
-        row = int64s((rows[cell.analyte] for _, cell in cells), len(cells))
-        metal = int64s((METAL_PPB.get(cell.reported_as, PPB) for _, cell in cells), len(cells))
-        fraction = int64s((cell.fraction_ppb or 0 for _, cell in cells), len(cells))
-        measured = np.array([cell.state == "value" for _, cell in cells], dtype=np.bool_)
+        table = np.fromiter(chain.from_iterable(figures), np.int64, 3 * len(figures)).reshape(-1, 3)
+        asked = np.array(
+            [name in rows and state != "not_available" for name, _, state in kinds], dtype=np.bool_
+        )
+        supply, kind, fraction = (column.copy() for column in table[asked[table[:, 1]]].T)
+        row = np.array([rows.get(name, 0) for name, _, _ in kinds], dtype=np.int64)[kind]
+        metal = np.array([METAL_PPB.get(reported, PPB) for _, reported, _ in kinds], dtype=np.int64)[kind]
+        measured = np.array([state == "value" for _, _, state in kinds], dtype=np.bool_)[kind]
         # figure × metal × TREO share needs 90 bits: the upper and the lower half of the first product apart
         upper, lower = np.divmod(fraction * metal, PPB)
         carried = lower * self._treo[supply]
@@ -113,12 +120,14 @@ class AssayColumns:
         low = share // of_dry
         self.low_ppb[row, supply] = np.where(measured, low, 0)
         self.high_ppb[row, supply] = low + ((share % of_dry > 0) | (rest > 0))
+        oxides = [
+            self._oxide_scale // _oxide_metal_ppb(name, reported) if name in elements else 0
+            for name, reported, _ in kinds
+        ]
         for place, element in enumerate(elements):
             own = np.flatnonzero((row == rows[element]) & measured)
             self._metal[place, supply[own]] = share[own]
-            self._oxides[place, supply[own]] = [
-                self._oxide_scale // _oxide_metal_ppb(cells[index][1]) for index in own.tolist()
-            ]
+            self._oxides[place, supply[own]] = np.array(oxides, dtype=np.int64)[kind[own]]
 
 
 def purity_or_no_figure(composition: Composition, elements: tuple[str, ...]) -> int:
@@ -132,5 +141,5 @@ def _treo_ppb(terms: SupplyTerms) -> int:
     return (composition.treo_ppb or 0) if composition.of == "treo" else PPB
 
 
-def _oxide_metal_ppb(cell: Cell) -> int:
-    return METAL_PPB.get(cell.reported_as) or METAL_PPB[TRADED_OXIDE[cell.analyte]]
+def _oxide_metal_ppb(analyte: str, reported_as: str) -> int:
+    return METAL_PPB.get(reported_as) or METAL_PPB[TRADED_OXIDE[analyte]]

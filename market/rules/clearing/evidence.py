@@ -178,9 +178,11 @@ class _Part:
 
     def places(self, lines: Sequence[bytes]) -> tuple[int, ...]:
         """Of these lines; those that are new are listed."""
-        known = self._places
+        known, found = self._places, []
         for line in lines:
-            if line not in known:
-                known[line] = len(known)
+            place = known.get(line)
+            if place is None:
+                place = known[line] = len(known)
                 self.add("lines", line, len(line) + 1)
-        return tuple([known[line] for line in lines])
+            found.append(place)
+        return tuple(found)

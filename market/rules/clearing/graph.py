@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import AssayColumns
-from market.rules.clearing.candidates import Nodes, batches, ways
+from market.rules.clearing.candidates import Candidates, Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
 from market.rules.clearing.order_limits import Packed, PackedColumns, divisibility, packed, packed_columns
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
-from market.rules.clearing.screening import asked_analytes, fit_orders, screens
+from market.rules.clearing.screening import Screen, asked_analytes, fit_orders, screens
 from market.rules.clearing.valuation import Valuation, paid_analytes
 from market.rules.clearing.waterfalls import Waterfalls
 from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
@@ -256,13 +256,11 @@ def _ends(nodes: Int32s, kept: Int64s, in_part: Mask) -> Int32s:
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
+    at, trading = facts.at, facts.members.keys() - facts.suspended
     standing = [
         order
         for order in orders
-        if order.available_g > 0
-        and order.terms.valid_until > facts.at
-        and order.organisation in facts.members
-        and order.organisation not in facts.suspended
+        if order.available_g > 0 and order.terms.valid_until > at and order.organisation in trading
     ]
     return sorted(standing, key=lambda order: (order.rank, order.order))
 
@@ -346,6 +344,17 @@ def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
     return max(0, min(order.available_g, paid_for_g - order.held_g - order.filled_g))
 
 
+def _unopposed(pairs: Candidates, against: Sequence[Screen]) -> Candidates:
+    """Pairs that no screen speaks against. Where few fall, to look at them again costs less than to copy."""
+    left = np.ones(len(pairs), dtype=np.bool_)
+    for screen in against:
+        left &= screen(pairs)
+        if 2 * np.count_nonzero(left) < len(left):
+            pairs = pairs.kept(left)
+            left = np.ones(len(pairs), dtype=np.bool_)
+    return pairs if left.all() else pairs.kept(left)
+
+
 def _pairs(
     nodes: Nodes,
     supplies: Sequence[SupplyOrder],
@@ -370,8 +379,7 @@ def _pairs(
     valuation = Valuation(supplies, requirements, facts, assays, papers, known)
     found = []
     for pairs in batches(nodes, fit_nodes, supplies, requirements, known, facts):
-        for screen in against:
-            pairs = pairs.kept(screen(pairs))
+        pairs = _unopposed(pairs, against)
         worth = valuation.of(pairs)
         found.append(
             [

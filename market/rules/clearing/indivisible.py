@@ -14,7 +14,6 @@ prices; no accepted order is out of the money at those.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
@@ -31,6 +30,7 @@ ROUNDS_HALVED_MAX = 24
 REFINEMENTS_MAX = 3
 READMISSIONS_MAX = 4
 HOPELESS_PASSES_MAX = 8
+FILL_BITS = 128
 
 Side = Literal["seller", "buyer"]
 CutReason = Literal["minimum_quantity", "indivisible", "portfolio"]
@@ -242,7 +242,8 @@ def _below_minimum(search: _Search, found: Fills) -> list[tuple[Side, int]]:
     ):
         traded = of.sums(filled)
         for place in of.short(filled):
-            fill = Fraction(int(traded[place]), int(of.least[place]))
+            # as exact as a fraction: two that differ do so by more than 2**-126
+            fill = (int(traded[place]) << FILL_BITS) // int(of.least[place])
             short.append((fill, -of.rank[place], of.side, of.numbers[place]))
     return [(side, order) for _, _, side, order in sorted(short)]
 

@@ -134,23 +134,29 @@ def divisibility(
     tranches = [node.packed for node in sellers]
     if not all(left):
         raise ValueError("a seller without a whole package has no part in a section")
-    left_of_order: dict[UUID, int] = {}
-    for node, packages in zip(sellers, left, strict=True):
-        left_of_order[node.order.order] = left_of_order.get(node.order.order, 0) + packages
-    place = {order: number for number, order in enumerate(left_of_order)}
+    place: dict[UUID, int] = {}
+    seller_order = tuple([place.setdefault(node.order.order, len(place)) for node in sellers])
+    left_of_order = [0] * len(place)
+    for number, packages in zip(seller_order, left, strict=True):
+        left_of_order[number] += packages
     return Divisibility(
-        package_g=tuple(of.package_g for of in tranches),
+        package_g=tuple([of.package_g for of in tranches]),
         packages=tuple(left),
-        seller_parcel=tuple(of.parcel for of in tranches),
-        buyer_parcel_g=tuple(node.order.terms.minimum_parcel_g for node in buyers),
-        seller_order=tuple(place[node.order.order] for node in sellers),
+        seller_parcel=tuple([of.parcel for of in tranches]),
+        buyer_parcel_g=tuple([node.order.terms.minimum_parcel_g for node in buyers]),
+        seller_order=seller_order,
         buyer_order=tuple(range(len(buyers))),
         seller_minimum=tuple(
-            _seller_minimum(node.order.terms, left_of_order[node.order.order]) for node in sellers
+            [
+                _seller_minimum(node.order.terms, left_of_order[number])
+                for node, number in zip(sellers, seller_order, strict=True)
+            ]
         ),
         buyer_minimum_g=tuple(
-            _buyer_minimum_g(node.order, taken_g)
-            for node, taken_g in zip(buyers, buyers_taken_g, strict=True)
+            [
+                _buyer_minimum_g(node.order, taken_g)
+                for node, taken_g in zip(buyers, buyers_taken_g, strict=True)
+            ]
         ),
     )
 
@@ -207,8 +213,8 @@ def recycled_ppb(terms: SupplyTerms) -> int:
 
 
 def _buyer_minimum_g(order: RequirementOrder, taken_g: int) -> int:
-    traded_g = order.held_g + order.filled_g + taken_g
-    return max(0, (order.terms.minimum_quantity_g or 0) - traded_g)
+    least_g = order.terms.minimum_quantity_g
+    return max(0, least_g - order.held_g - order.filled_g - taken_g) if least_g else 0
 
 
 def _seller_minimum(terms: SupplyTerms, left: int) -> int:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from market.rules.assignment import Problem, Solution, solve, verify
+from market.rules.assignment import Problem, Solution, value_duals, verify
 from market.rules.clearing.cleared import ClearedSection, Proof, final_problem, left_problem, priced
 from market.rules.clearing.indivisible import Cut, WholeClearing, clear_whole
 from market.rules.clearing.portfolio import clear_portfolios
@@ -181,5 +181,4 @@ def _plain_dual(plain: Problem, bound: Problem) -> Sides | None:
         np.array_equal(getattr(plain, name), getattr(bound, name)) for name in ("seller", "buyer", "value")
     ):
         return None
-    solution = solve(plain)
-    return solution.seller_dual, solution.buyer_dual
+    return value_duals(plain)

@@ -214,6 +214,30 @@ def simplex(tail: Ints, head: Ints, weight: Ints, starts: Ints, tree: Tree, pivo
     return pivots
 
 
+def close_loose(
+    weight: Ints, potential: Ints, arcs: tuple[Ints, Ints, Ints], starts: Ints, place: Ints
+) -> int:
+    """Keep the arcs that are tight, in their order; answers how many there are.
+
+    arcs: of each arc its number, tail and head. starts: as for `simplex`. place: scratch, one entry an arc,
+    on return where each that is kept stands now.
+    """
+    number, tail, head = arcs
+    kept = 0
+    for component in range(len(starts) - 1):
+        first = kept
+        for at in range(starts[component], starts[component + 1]):
+            if weight[at] == potential[tail[at]] - potential[head[at]]:
+                number[kept] = number[at]
+                tail[kept] = tail[at]
+                head[kept] = head[at]
+                place[at] = kept
+                kept += 1
+        starts[component] = first
+    starts[len(starts) - 1] = kept
+    return kept
+
+
 def plant(tree: Tree) -> int:
     """Link a tree whose nodes have parents, arcs, directions and flows; answers how many hang on the root."""
     parent, _, _, _, _, _, first_child, next_sibling, previous_sibling = tree

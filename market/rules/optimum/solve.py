@@ -8,7 +8,7 @@ import numpy as np
 from market.rules.optimum.check import residual_cycle
 from market.rules.optimum.compiled import run
 from market.rules.optimum.components import grouped_arcs
-from market.rules.optimum.network_simplex import Tree, plant, simplex
+from market.rules.optimum.network_simplex import Tree, close_loose, plant, simplex
 from market.rules.optimum.problem import (
     LEVELS,
     AssignmentError,
@@ -39,10 +39,13 @@ class _Network:
     head: Int32s
     tree: Tree
 
-    def close_all_but(self, tight: Int64s) -> None:
-        place = np.concatenate([[0], np.cumsum(tight)])
-        self.arcs, self.tail, self.head = self.arcs[tight], self.tail[tight], self.head[tight]
-        self.starts = place[self.starts]
+    def close_loose(self, weight: Int64s, edges: int) -> None:
+        """`edges` of the problem decide on compiling."""
+        arcs = self.arcs, self.tail, self.head
+        place = np.empty(len(self.arcs), dtype=np.int32)
+        most = edges + len(self.orders)
+        kept = run(close_loose, most, weight, self.tree[5], arcs, self.starts, place)
+        self.arcs, self.tail, self.head = (column[:kept] for column in arcs)
         self.tree[1][:-1] = place[self.tree[1][:-1]]
 
 
@@ -85,6 +88,16 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
     )
 
 
+def value_duals(problem: Problem) -> tuple[Int64s, Int64s]:
+    """The duals of `solve` by value, sellers' and buyers', by its first level alone."""
+    network = _network(problem, None)
+    potential = np.zeros(len(problem.supply) + len(problem.demand), dtype=np.int64)
+    for _ in _levels(problem, network, 1, None):
+        potential[network.orders[:-1]] = network.tree[5][:-1]
+    sellers = len(problem.supply)
+    return read_only(potential[:sellers]), read_only(-potential[sellers:])
+
+
 def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
     """The welfare of `solve`, by its first level alone."""
     network = _network(problem, None)
@@ -99,10 +112,9 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
     """Solve level after level; after each, potentials are its duals, and then loose arcs are closed."""
     if pivots_max is None:
         pivots_max = PIVOTS_PER_ARC_MAX * (len(network.tree[0]) + problem.edges)
-    potential = network.tree[5]
     for level in range(levels):
-        edges = network.arcs < problem.edges
-        weight = np.zeros(len(edges), dtype=np.int64)
+        edges = np.flatnonzero(network.arcs < problem.edges)
+        weight = np.zeros(len(network.arcs), dtype=np.int64)
         weight[edges] = problem.weight(level, network.arcs[edges])
         ends = network.tail, network.head
         if (
@@ -119,16 +131,15 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
         ):
             raise AssignmentError([f"level {level} is not solved after {pivots_max} pivots"])
         yield
-        network.close_all_but(weight == potential[network.tail] - potential[network.head])
+        network.close_loose(weight, problem.edges)
 
 
-def _network(problem: Problem, basis: Basis | None) -> _Network:
+def _network(problem: Problem, start: Basis | None) -> _Network:
     sellers = len(problem.supply)
     root = sellers + len(problem.demand)
-    if basis is None:
-        basis = _no_trade(problem)
-    else:
-        _check_basis(problem, basis)
+    basis = _no_trade(problem) if start is None else start
+    if start is not None:
+        _check_basis(problem, start)
     buyer = problem.buyer + np.int32(sellers)
     met = np.zeros(root + 1, dtype=np.bool_)
     met[problem.seller], met[buyer], met[root] = True, True, True
@@ -142,9 +153,11 @@ def _network(problem: Problem, basis: Basis | None) -> _Network:
     arcs = grouped.copy()
     outside = np.flatnonzero(grouped >= problem.edges)
     arcs[outside] = problem.edges + orders[grouped[outside] - problem.edges]
-    place = np.zeros(problem.edges + root, dtype=np.int64)
-    place[arcs] = np.arange(len(arcs))
     tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))
+    # a tree without trade has none of the edges
+    told = outside if start is None else np.arange(len(arcs))
+    place = np.zeros(problem.edges + root, dtype=np.int64)
+    place[arcs[told]] = told
     columns = node[basis.parent], place[basis.arc], basis.upward, basis.flow
     for column, of_order in zip(tree, columns, strict=False):
         column[:-1] = of_order[orders[:-1]]
