@@ -25,6 +25,8 @@ def carried_tranches(
 
 def tranche_shares_g(terms: SupplyTerms) -> tuple[int, ...]:
     """Grams of basis of each tranche, by product mass and largest remainder: they add up to basis_g."""
+    if len(terms.tranches) == 1 and terms.tranches[0].net_wet_g:
+        return (terms.basis_g,)
     return largest_remainder(terms.basis_g, [tranche.net_wet_g for tranche in terms.tranches])
 
 

@@ -33,12 +33,14 @@ class Candidates:
         return len(self.node)
 
     def kept(self, mask: Mask) -> "Candidates":
+        # a place is looked up faster than a mask is walked through, five times
+        place = np.flatnonzero(mask)
         return Candidates(
-            self.node[mask],
-            self.supply[mask],
-            self.requirement[mask],
-            self.way[mask],
-            self.papers_until[mask],
+            self.node[place],
+            self.supply[place],
+            self.requirement[place],
+            self.way[place],
+            self.papers_until[place],
         )
 
 

@@ -76,9 +76,10 @@ class Slots:
     def __init__(self, lists: Sequence[Sequence[tuple[int, ...]]], width: int) -> None:
         self._count = int64s(map(len, lists), len(lists))
         self._cells = np.zeros((max(map(len, lists), default=0), width, len(lists)), dtype=np.int64)
-        for order, rows in enumerate(lists):
-            for slot, row in enumerate(rows):
-                self._cells[slot, :, order] = row
+        for slot, columns in enumerate(self._cells):
+            places = np.flatnonzero(self._count > slot)
+            entries = [lists[place][slot] for place in places.tolist()]
+            columns[:, places] = np.array(entries, dtype=np.int64).T
 
     def __len__(self) -> int:
         return len(self._cells)

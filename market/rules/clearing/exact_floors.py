@@ -37,7 +37,10 @@ class FloorSums:
         if self._slots == 1:
             enclosed = [self._one_enclosed(*each[0]) if each else (1, (0,), (0,)) for each in ratios]
         else:
-            enclosed = [self._enclosed(fractions) for fractions in ratios]
+            # orders of one template bid the same
+            keys = list(map(tuple, ratios))
+            alike = {fractions: self._enclosed(fractions) for fractions in set(keys)}
+            enclosed = [alike[fractions] for fractions in keys]
         self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
         self._low = self._columns([low for _, low, _ in enclosed])
         self._high = self._columns([high for _, _, high in enclosed])

@@ -55,11 +55,21 @@ _CONFIRMED_HOLES: Final = (
 
 
 class Told(NamedTuple):
-    """What is told of a trade beside the trade itself. product: wet and dry grams."""
+    """What is told of a trade beside the trade itself. product: wet and dry grams.
+
+    ends: match and supply, encoded; delivered: period and place.
+    """
 
     match: UUID
     product: tuple[int, int]
     packages_thousandths: int
+    ends: tuple[bytes, bytes]
+    delivered: tuple[bytes, bytes]
+
+    @property
+    def subject(self) -> str:
+        """The match's id as text."""
+        return self.ends[0][1:-1].decode()
 
 
 class _Bought(NamedTuple):
@@ -73,8 +83,15 @@ class _Bought(NamedTuple):
 
 
 def told_of(trade: Trade, product: tuple[int, int], match: UUID) -> Told:
-    package_g = trade.seller.order.terms.packaging.package_wet_g
-    return Told(match, product, round_half_even(product[0] * 1000, package_g) if package_g else 0)
+    supply, terms = trade.seller.order, trade.seller.order.terms
+    package_g = terms.packaging.package_wet_g
+    return Told(
+        match,
+        product,
+        round_half_even(product[0] * 1000, package_g) if package_g else 0,
+        (encoded(match), encoded(supply.order)),
+        (encoded(trade.delivery.period), encoded(terms.place)),
+    )
 
 
 def must_confirm(trade: Trade) -> tuple[bool, bool]:
@@ -151,8 +168,7 @@ class MatchFacts:
             fact = struck(self._of, self._section, trade, told)
             template = self._template(key, fact, _STRUCK_HOLES)
         return template % (
-            encoded(told.match),
-            encoded(supply.order),
+            *told.ends,
             self._bought_by(trade).requirement,
             trade.quantity_g,
             *told.product,
@@ -160,8 +176,7 @@ class MatchFacts:
             trade.price_ueur_per_kg,
             trade.received_cents,
             trade.remainder_ueur_g_per_kg,
-            encoded(trade.delivery.period),
-            encoded(terms.place),
+            *told.delivered,
         )
 
     def confirmed(self, trade: Trade, told: Told, waterfall: TradeLines) -> bytes:
@@ -179,8 +194,7 @@ class MatchFacts:
                 return encoded(replace(fact, contract=replace(fact.contract, **said)))
             template = self._template(key, fact, _CONFIRMED_HOLES)
         return template % (
-            encoded(told.match),
-            encoded(supply.order),
+            *told.ends,
             bought.requirement,
             encoded(supply.organisation),
             bought.buyer,
@@ -192,8 +206,7 @@ class MatchFacts:
             bought.limits,
             bought.purity,
             bought.penalties,
-            encoded(trade.delivery.period),
-            encoded(terms.place),
+            *told.delivered,
             waterfall.co_products,
         )
 

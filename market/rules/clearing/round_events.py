@@ -109,7 +109,7 @@ def _matches(
     for trade, premiums, waterfall, ends in of_trade:
         evidence.add_waterfall(listed.of(trade, premiums, evidence.lines(waterfall.lines, premiums)))
         match = told_of(trade, next(products), ids.of(ends))
-        subject = str(match.match)
+        subject = match.subject
         struck = struck_events.draft(facts.struck(trade, match), subject, ends)
         totals.add(trade, struck)
         yield struck
