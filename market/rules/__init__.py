@@ -13,11 +13,11 @@ several of them, lies beside them.
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull
     clearing     clearings (when), clearing (what); rounds, graph, posing, sections; cleared, prices
-      its record   round_events, told_sections, waterfalls (of all trades), evidence, written; certificate
-                   (checks it without a solver), round_record, breaches, differences, exports
+      its record   round_events, match_facts, told_sections, waterfalls (of all trades), evidence, written;
+                   certificate (checks it without a solver), round_record, breaches, differences, exports
       a pair       eligibility, delivery_papers; pricing, amounts, readings
-      many pairs   candidates, screening, rex_columns, paper_columns, valuation; assay_columns, exact_floors,
-                   columns
+      many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns; assay_columns,
+                   exact_floors, columns
       whole lots   order_limits; indivisible, stages; packages_check, effective
       portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
       again        rounds_again, rule_set_changes, whole_ticks

@@ -1,15 +1,13 @@
 """What bids add for many pairs at once: each term is the formula of its name in `amounts`, to the unit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from math import gcd
 
 import numpy as np
 
-from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR, effective_g_ppb, is_european
-from events.market_terms import FootprintBenchmark, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY, Footprint
+from contracts.rules.price_terms import is_european
+from events.market_terms import SustainabilityProfile
+from events.vocabulary import BASIS_ELEMENTS, PPB, REX_HIERARCHY
 from market.rules.clearing.amounts import (
     AMOUNT_UEUR_G_PER_KG_MAX,
     VALUE_UEUR_PER_KG_MAX,
@@ -20,15 +18,15 @@ from market.rules.clearing.amounts import (
 )
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates, Ways
-from market.rules.clearing.columns import Slots, among, int64s
+from market.rules.clearing.carbon_columns import NOTHING, Carbon
+from market.rules.clearing.columns import Slots, int64s
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums, Ratio
+from market.rules.clearing.exact_floors import FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.screening import Requirements, Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
 Term = Callable[[Candidates], Int64s]
-NOTHING: Ratio = (0, 1)
 MASS_BITS = 20
 
 
@@ -98,7 +96,7 @@ class Valuation:
         profiles = [profile_of(order, facts) for order in requirements]
         self._ways = known
         self._co_products = _co_products(requirements, facts, assays)
-        self._carbon = _carbon(supplies, profiles, facts, papers, assays)
+        self.carbon = Carbon(supplies, profiles, facts, papers, assays)
         self._recycled = _recycled(supplies, profiles)
         self._certificates = _certificates(profiles, facts, papers)
         self._origin = _origin(supplies, profiles, facts)
@@ -130,7 +128,7 @@ class Valuation:
                 np.where(both & (recycled >= rex), 0, rex),
                 np.where(both & (recycled < rex), 0, recycled),
             )
-        carbon, certificates, origin = self._carbon(pairs), self._certificates(pairs), self._origin(pairs)
+        carbon, certificates, origin = self.carbon.of(pairs), self._certificates(pairs), self._origin(pairs)
         wanted = carbon + recycled + certificates + origin + rex
         floor, cap = self._floor[pairs.requirement], self._cap[pairs.requirement]
         return Terms(
@@ -202,86 +200,6 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
         return paid.floors(factors, pairs.requirement)
 
     return amount
-
-
-def _carbon(
-    supplies: Supplies,
-    profiles: Sequence[SustainabilityProfile],
-    facts: MarketFacts,
-    papers: PaperColumns,
-    assays: AssayColumns,
-) -> Term:
-    cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
-    if not cents.any():
-        return _no_amount
-    gains = list(_gains_g_ppb(supplies, facts))
-    unit = gcd(*chain.from_iterable(gains)) or 1
-    ratios = _ueur_per_cent_and_gain(supplies, facts, assays, unit, np.arange(len(supplies)))
-    most = FLOOR_MAX // int(cents.max())
-    small = [max(map(abs, each)) // unit <= most for each in gains]
-    held = [
-        (each[0] // unit, each[1] // unit) if fits else (0, 0)
-        for each, fits in zip(gains, small, strict=True)
-    ]
-    declared, silent = np.array(held, dtype=np.int64).T
-    huge = np.flatnonzero(~np.array(small))
-    beyond = {place: gains[place] for place in huge.tolist()}
-
-    def ratio_of(place: int) -> tuple[Ratio]:
-        places = np.array([place], dtype=np.int64)
-        (ratio,) = _ueur_per_cent_and_gain([supplies[place]], facts, assays, unit, places)
-        return (ratio,)
-
-    most_factor = int(cents.max()) * int(np.abs(held).max())
-    # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
-    paid = FloorSums([(ratio,) for ratio in ratios], most_factor, ratio_of)
-
-    def amount(pairs: Candidates) -> Int64s:
-        supply = pairs.supply
-        counts = papers.footprint[supply] >= pairs.papers_until
-        gain = np.where(counts, declared[supply], silent[supply])
-        found = paid.floors([cents[pairs.requirement] * gain], supply)
-        for pair in np.flatnonzero(among(supply, huge)).tolist():
-            place = int(supply[pair])
-            exact = int(cents[pairs.requirement[pair]]) * beyond[place][0 if counts[pair] else 1] // unit
-            ((numerator, denominator),) = ratio_of(place)
-            found[pair] = max(-FLOOR_MAX, min(exact * numerator // denominator, FLOOR_MAX))
-        return found
-
-    return amount
-
-
-def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:
-    """Below the benchmark: by the declared footprint, and by silence."""
-    benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
-    silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
-    for order in supplies:
-        benchmark, footprint = benchmarks.get(order.terms.form), order.terms.footprint
-        if benchmark is None:
-            yield 0, 0
-        elif footprint is None:
-            yield silent[benchmark.form], silent[benchmark.form]
-        else:
-            yield _gain_g_ppb(footprint, benchmark, facts), silent[benchmark.form]
-
-
-def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
-    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts.rule_set)
-
-
-def _ueur_per_cent_and_gain(
-    supplies: Supplies, facts: MarketFacts, assays: AssayColumns, unit_g_ppb: int, places: Int64s
-) -> Iterator[Ratio]:
-    """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg; places: in the assays."""
-    units = {each.form: each.declared_unit for each in reversed(facts.rule_set.benchmarks)}
-    kg = {unit: assays.per_basis_kg(unit, places) for unit in set(units.values())}
-    for index, order in enumerate(supplies):
-        unit = units.get(order.terms.form)
-        ratio = None if unit is None else kg[unit][index]
-        if ratio is None:
-            yield NOTHING
-        else:
-            yield ratio[0] * unit_g_ppb, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
 
 
 def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> Term:

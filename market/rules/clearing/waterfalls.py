@@ -26,16 +26,16 @@ from contracts.rules.price_lines import (
 from contracts.rules.price_terms import (
     benchmark_for,
     certificates_paid,
-    effective_g_ppb,
     footprint_defect,
 )
 from events.clearing_terms import PriceTerm
 from events.market_terms import CoProductBid, PenaltyRule, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, PPB, RecycledContent
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, RecycledContent
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.candidates import Candidates, Nodes, Ways
+from market.rules.clearing.carbon_columns import NO_KG
 from market.rules.clearing.columns import ROWS_AT_ONCE, int64s, microseconds
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.paper_columns import PaperColumns
@@ -290,22 +290,17 @@ class Waterfalls:
         rule_set, pairs, known = self._facts.rule_set, trades.pairs, self._templates
         forms = {supply.terms.form for supply in trades.supplies}
         benchmarks = {form: benchmark_for(form, rule_set) for form in forms}
-        units = {benchmark.declared_unit for benchmark in benchmarks.values() if benchmark is not None}
-        kg = {unit: self._assays.per_basis_kg(unit, pairs.supply) for unit in units}
-        counts = (self._papers.footprint[pairs.supply] >= pairs.papers_until).tolist()
-        amounts = trades.terms.carbon.tolist()
-        of_trade = zip(amounts, trades.supplies, trades.bought, counts, trades.deliveries, strict=True)
-        for place, (ueur, supply, bought, counted, delivery) in enumerate(of_trade):
+        shown, amounts = self._valuation.carbon.shown(pairs), trades.terms.carbon.tolist()
+        of_trade = zip(amounts, trades.supplies, trades.bought, trades.deliveries, *shown, strict=True)
+        for ueur, supply, bought, delivery, counted, gain_g, kg_ppb in of_trade:
             cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
-            ratio = None if benchmark is None else kg[benchmark.declared_unit][place]
-            if cents == 0 or benchmark is None or ratio is None:
+            if cents == 0 or benchmark is None or kg_ppb == NO_KG:
                 key: tuple[Hashable, ...] = ("no carbon", cents, ueur)
                 yield self._written.get(key) or self._add(key, no_carbon_line(cents))
                 continue
             footprint = supply.terms.footprint
             defect = None if counted else footprint_defect(footprint, benchmark, delivery.papers_until)
-            effective = effective_g_ppb(footprint if counted else None, benchmark, rule_set)
-            numbers = [-(-effective // PPB), ratio[0] * PPB // ratio[1]]
+            numbers = [benchmark.benchmark_g_co2e_per_kg - gain_g, kg_ppb]
             if footprint is None:
                 key = ("carbon", benchmark.form, cents, defect)
             else:

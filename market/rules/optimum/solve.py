@@ -19,6 +19,7 @@ from market.rules.optimum.problem import (
     Solution,
     exact_dot,
     read_only,
+    used_edges,
 )
 
 PIVOTS_PER_ARC_MAX = 20
@@ -80,7 +81,7 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
         buyer_dual_rank=duals[3],
         seller_dual_tiebreak=duals[4],
         buyer_dual_tiebreak=duals[5],
-        welfare=exact_dot(flow[: problem.edges], problem.value),
+        welfare=_welfare(flow[: problem.edges], problem.value),
         unique=not residual_cycle(
             network.tail, network.head, flow[network.arcs], len(network.orders), problem.edges
         ),
@@ -105,7 +106,12 @@ def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
         pass
     flow = np.zeros(problem.edges + len(problem.supply) + len(problem.demand), dtype=np.int64)
     flow[network.arcs[network.tree[1][:-1]]] = network.tree[3][:-1]
-    return exact_dot(flow[: problem.edges], problem.value)
+    return _welfare(flow[: problem.edges], problem.value)
+
+
+def _welfare(flow: Int64s, value: Int64s) -> int:
+    used = used_edges(flow)
+    return exact_dot(flow[used], value[used])
 
 
 def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | None) -> Iterator[None]:

@@ -1,0 +1,136 @@
+"""What bids pay for emissions below the benchmark, for many pairs, and what a waterfall shows of it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import gcd
+
+import numpy as np
+
+from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR, effective_g_ppb
+from events.market_terms import FootprintBenchmark, SustainabilityProfile
+from events.vocabulary import INTEGER_MAX, PPB, Footprint
+from market.rules.clearing.assay_columns import AssayColumns
+from market.rules.clearing.candidates import Candidates
+from market.rules.clearing.columns import among, int64s
+from market.rules.clearing.eligibility import MarketFacts
+from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums, Ratio
+from market.rules.clearing.paper_columns import PaperColumns
+from market.rules.clearing.screening import Supplies
+from market.rules.optimum.problem import Int64s, Mask
+
+NOTHING: Ratio = (0, 1)
+NO_KG = -1
+_LARGER = -2
+
+
+class Carbon:
+    def __init__(
+        self,
+        supplies: Supplies,
+        profiles: Sequence[SustainabilityProfile],
+        facts: MarketFacts,
+        papers: PaperColumns,
+        assays: AssayColumns,
+    ) -> None:
+        self._supplies, self._facts, self._assays = supplies, facts, assays
+        self._until = papers.footprint
+        self._cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
+        self._kg_ppb = np.full(len(supplies), NO_KG, dtype=np.int64)
+        self._read()
+
+    def _read(self) -> None:
+        cents_max = int(self._cents.max(initial=0))
+        gains = list(_gains_g_ppb(self._supplies, self._facts)) if cents_max else []
+        self._unit = gcd(*chain.from_iterable(gains)) or 1
+        most = FLOOR_MAX // cents_max if cents_max else 0
+        small = [max(map(abs, each)) // self._unit <= most for each in gains]
+        held = [
+            (each[0] // self._unit, each[1] // self._unit) if fits else (0, 0)
+            for each, fits in zip(gains, small, strict=True)
+        ]
+        self._declared, self._silent = np.array(held, dtype=np.int64).reshape(-1, 2).T
+        self._huge = np.flatnonzero(~np.array(small, dtype=np.bool_))
+        self._beyond = {place: gains[place] for place in self._huge.tolist()}
+        ratios = []
+        for place, ratio in enumerate(self._kg(np.arange(len(gains)))):
+            ratios.append((self._worth(ratio),))
+            if ratio is not None:
+                kg_ppb = ratio[0] * PPB // ratio[1]
+                self._kg_ppb[place] = kg_ppb if kg_ppb <= INTEGER_MAX else _LARGER
+        most_factor = cents_max * int(np.abs(np.array(held, dtype=np.int64)).max(initial=0))
+        # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
+        self._paid = FloorSums(ratios, most_factor, self._again)
+
+    def of(self, pairs: Candidates) -> Int64s:
+        """`amounts.Amounts.carbon` of each pair."""
+        supply = pairs.supply
+        if not len(self._declared):
+            return np.zeros(len(pairs), dtype=np.int64)
+        cents, counts = self._cents[pairs.requirement], self._counts(pairs)
+        found = self._paid.floors([cents * self._gain(supply, counts)], supply)
+        for pair in np.flatnonzero(among(supply, self._huge)).tolist():
+            gain = self._beyond[int(supply[pair])][0 if counts[pair] else 1]
+            ((numerator, denominator),) = self._again(int(supply[pair]))
+            exact = int(cents[pair]) * gain // self._unit * numerator // denominator
+            found[pair] = max(-FLOOR_MAX, min(exact, FLOOR_MAX))
+        return found
+
+    def shown(self, pairs: Candidates) -> tuple[list[bool], list[int], list[int]]:
+        """Of each pair: whether the footprint counts, grams by which what counts is below the benchmark,
+        rounded down, and parts per billion of a kg of the benchmark's unit per basis kg (NO_KG: unknown)."""
+        if not len(self._declared):
+            return [False] * len(pairs), [0] * len(pairs), [NO_KG] * len(pairs)
+        supply, counts = pairs.supply, self._counts(pairs)
+        gains: list[int] = [gain * self._unit // PPB for gain in self._gain(supply, counts).tolist()]
+        for pair in np.flatnonzero(among(supply, self._huge)).tolist():
+            gains[pair] = self._beyond[int(supply[pair])][0 if counts[pair] else 1] // PPB
+        kg_ppb = self._kg_ppb[supply]
+        shown: list[int] = kg_ppb.tolist()
+        for pair in np.flatnonzero(kg_ppb == _LARGER).tolist():
+            (ratio,) = self._kg(supply[pair : pair + 1])
+            assert ratio is not None
+            shown[pair] = ratio[0] * PPB // ratio[1]
+        return counts.tolist(), gains, shown
+
+    def _counts(self, pairs: Candidates) -> Mask:
+        found: Mask = self._until[pairs.supply] >= pairs.papers_until
+        return found
+
+    def _gain(self, supply: Int64s, counts: Mask) -> Int64s:
+        return np.where(counts, self._declared[supply], self._silent[supply])
+
+    def _kg(self, places: Int64s) -> Iterator[Ratio | None]:
+        """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""
+        units = {each.form: each.declared_unit for each in reversed(self._facts.rule_set.benchmarks)}
+        kg = {unit: self._assays.per_basis_kg(unit, places) for unit in set(units.values())}
+        for index, place in enumerate(places.tolist()):
+            unit = units.get(self._supplies[place].terms.form)
+            yield None if unit is None else kg[unit][index]
+
+    def _worth(self, ratio: Ratio | None) -> Ratio:
+        """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
+        if ratio is None:
+            return NOTHING
+        return ratio[0] * self._unit, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
+
+    def _again(self, place: int) -> tuple[Ratio]:
+        (ratio,) = self._kg(np.array([place], dtype=np.int64))
+        return (self._worth(ratio),)
+
+
+def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:
+    """Below the benchmark: by the declared footprint, and by silence."""
+    benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
+    silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
+    for order in supplies:
+        benchmark, footprint = benchmarks.get(order.terms.form), order.terms.footprint
+        if benchmark is None:
+            yield 0, 0
+        elif footprint is None:
+            yield silent[benchmark.form], silent[benchmark.form]
+        else:
+            yield _gain_g_ppb(footprint, benchmark, facts), silent[benchmark.form]
+
+
+def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
+    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts.rule_set)
