@@ -16,8 +16,8 @@ several of them, lies beside them.
       its record   round_events, match_facts, told_sections, waterfalls (of all trades), evidence, written;
                    certificate (checks it without a solver), round_record, breaches, differences, exports
       a pair       eligibility, delivery_papers; pricing, amounts, readings
-      many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns; assay_columns,
-                   exact_floors, columns
+      many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns;
+                   assay_columns, exact_floors, columns
       whole lots   order_limits; indivisible, stages; packages_check, effective
       portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
       again        rounds_again, rule_set_changes, whole_ticks

@@ -22,6 +22,7 @@ EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 UUID_UNSTAMPED = ~((0xF << 76) | (0b11 << 62))
 UUID_VERSION_8 = (8 << 76) | (0b10 << 62)
 """Bits of version and variant, RFC 9562."""
+_SAFETY = SafeUUID.unknown
 
 
 def fact_sha256(encoded_fact: bytes, salt: str) -> bytes:
@@ -71,7 +72,7 @@ def _uuid(number: int) -> UUID:
     """`UUID(int=number)` without its checks, which take two thirds of its time."""
     found = object.__new__(UUID)
     object.__setattr__(found, "int", number)
-    object.__setattr__(found, "is_safe", SafeUUID.unknown)
+    object.__setattr__(found, "is_safe", _SAFETY)
     return found
 
 

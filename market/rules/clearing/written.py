@@ -16,12 +16,8 @@ from events.envelope import Draft
 
 _MARK: Final = "\x02{}\x02"
 """In place of a member: no text of an order holds a control character."""
-_encoder = msgspec.json.Encoder(order="deterministic")
-
-
-def encoded(fact: Any) -> bytes:
-    """The canonical JSON of a fact, or of a part of one."""
-    return _encoder.encode(fact)
+encoded: Final = msgspec.json.Encoder(order="deterministic").encode
+"""The canonical JSON of a fact, or of a part of one."""
 
 
 def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:

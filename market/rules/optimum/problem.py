@@ -70,22 +70,25 @@ class Problem:
     def part(self, sellers: Places, buyers: Places, edges: Places, demand: Int64s) -> "Problem":
         """These orders and edges of theirs alone, `demand` in place of those buyers' own; weights stay.
 
-        sellers, buyers, edges: places, ascending.
+        sellers, buyers, edges: places, ascending. demand: int64, at least 1, no more than those buyers' own.
         """
         seller = np.zeros(len(self.supply), dtype=np.int32)
         buyer = np.zeros(len(self.demand), dtype=np.int32)
         seller[sellers], buyer[buyers] = np.arange(len(sellers)), np.arange(len(buyers))
-        found = Problem(
-            self.supply[sellers],
-            demand,
-            read_only(seller[self.seller[edges]]),
-            read_only(buyer[self.buyer[edges]]),
-            read_only(self.value[edges]),
-            None,
-            None if self.tiebreak is None else read_only(self.tiebreak[edges]),
-        )
-        priorities = read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])
-        object.__setattr__(found, "priorities", priorities)
+        members = {
+            "supply": read_only(self.supply[sellers]),
+            "demand": _frozen(demand),
+            "seller": read_only(seller[self.seller[edges]]),
+            "buyer": read_only(buyer[self.buyer[edges]]),
+            "value": read_only(self.value[edges]),
+            "ranks": None,
+            "tiebreak": None if self.tiebreak is None else read_only(self.tiebreak[edges]),
+            "priorities": (read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])),
+        }
+        # what was checked as a whole is not checked again in part
+        found = object.__new__(Problem)
+        for name, member in members.items():
+            object.__setattr__(found, name, member)
         return found
 
     def weight(self, level: int, edges: Places | slice) -> Int64s:
