@@ -12,7 +12,7 @@ from market.rules.clearing.eligibility import MarketFacts
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
 
-BATCH_PAIRS = 1 << 18
+BATCH_PAIRS = 1 << 16
 MICROSECONDS_PER_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 

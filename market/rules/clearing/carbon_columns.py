@@ -70,7 +70,7 @@ class Carbon:
         found = self._paid.floors([cents * self._gain(supply, counts)], supply)
         for pair in np.flatnonzero(among(supply, self._huge)).tolist():
             gain = self._beyond[int(supply[pair])][0 if counts[pair] else 1]
-            ((numerator, denominator),) = self._again(int(supply[pair]))
+            (((numerator, denominator),),) = self._again(supply[pair : pair + 1])
             exact = int(cents[pair]) * gain // self._unit * numerator // denominator
             found[pair] = max(-FLOOR_MAX, min(exact, FLOOR_MAX))
         return found
@@ -113,9 +113,9 @@ class Carbon:
             return NOTHING
         return ratio[0] * self._unit, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
 
-    def _again(self, place: int) -> tuple[Ratio]:
-        (ratio,) = self._kg(np.array([place], dtype=np.int64))
-        return (self._worth(ratio),)
+    def _again(self, places: Int64s) -> Iterator[tuple[Ratio]]:
+        for ratio in self._kg(places):
+            yield (self._worth(ratio),)
 
 
 def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:

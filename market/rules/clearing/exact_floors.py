@@ -5,7 +5,7 @@ binary grid as fine as int64 allows: where both ends of the sum have the same fl
 few entries where they differ are computed in Python integers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import lcm
 
 import numpy as np
@@ -21,17 +21,17 @@ Ratio = tuple[int, int]
 class FloorSums:
     """For each of n orders up to k fractions; `floors` multiplies them by factors, adds, rounds down.
 
-    factor_max: no factor's size exceeds it. again: an order's fractions once more, by its place, where they
-    need not be kept.
+    factor_max: no factor's size exceeds it. again: the fractions of some orders once more, by their places,
+    where they need not be kept.
     """
 
     def __init__(
         self,
         ratios: Sequence[Sequence[Ratio]],
         factor_max: int,
-        again: Callable[[int], Sequence[Ratio]] | None = None,
+        again: Callable[[Int64s], Iterable[Sequence[Ratio]]] | None = None,
     ) -> None:
-        self._again = again or ratios.__getitem__
+        self._again = again or (lambda places: [ratios[place] for place in places.tolist()])
         self._slots = max(map(len, ratios), default=0)
         self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
         if self._slots == 1:
@@ -62,8 +62,11 @@ class FloorSums:
         divisor[unknown] = 1
         low //= divisor
         high //= divisor
-        for entry in np.flatnonzero((low != high) | unknown).tolist():
-            low[entry] = self._exact([int(factor[entry]) for factor in factors], int(order[entry]))
+        unsure = np.flatnonzero((low != high) | unknown)
+        if len(unsure):
+            of_entry = zip(unsure.tolist(), self._again(order[unsure]), strict=True)
+            for entry, fractions in of_entry:
+                low[entry] = _exact([int(factor[entry]) for factor in factors], fractions)
         return low
 
     def _columns(self, rows: Sequence[Sequence[int]]) -> Int64s:
@@ -97,9 +100,10 @@ class FloorSums:
         high = [-((-numerator << shift) // divisor) for numerator in over]
         return 1 << shift, low, high
 
-    def _exact(self, factors: Sequence[int], order: int) -> int:
-        total, scale = 0, 1
-        for factor, (numerator, denominator) in zip(factors, self._again(order), strict=False):
-            total = total * denominator + factor * numerator * scale
-            scale *= denominator
-        return max(-FLOOR_MAX, min(total // scale, FLOOR_MAX))
+
+def _exact(factors: Sequence[int], fractions: Sequence[Ratio]) -> int:
+    total, scale = 0, 1
+    for factor, (numerator, denominator) in zip(factors, fractions, strict=False):
+        total = total * denominator + factor * numerator * scale
+        scale *= denominator
+    return max(-FLOOR_MAX, min(total // scale, FLOOR_MAX))

@@ -177,11 +177,13 @@ def paid_analytes(requirements: Requirements) -> dict[str, None]:
 def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayColumns) -> Term:
     rows: list[list[tuple[int, int]]] = []
     prices: list[list[Ratio]] = []
+    stated = {bid for order in requirements for bid in order.terms.co_products}
+    price_of = {bid: co_product_price(bid, facts) for bid in stated}
     for order in requirements:
         rows.append([])
         prices.append([])
         for bid in order.terms.co_products:
-            price = co_product_price(bid, facts)
+            price = price_of[bid]
             if price is None or bid.analyte in BASIS_ELEMENTS[facts.basis]:
                 continue
             rows[-1].append((assays.row[bid.analyte], bid.max_ratio_ppb))
