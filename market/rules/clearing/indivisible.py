@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, price_bounds
+from market.rules.clearing.columns import rows
 from market.rules.clearing.effective import effective
 from market.rules.clearing.stages import Solved, Stage, Stages, edges_without
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up, exact_dot
@@ -367,10 +368,11 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
             | (is_dropped & (np.bincount(ends, minlength=len(before)) > 0))
         )
         effective_g = np.where(out, 0, after)
-        for index in np.flatnonzero(effective_g < before).tolist():
+        cut = np.flatnonzero(effective_g < before)
+        for index, posed_g, left_g in rows((cut, before[cut], effective_g[cut])):
             reason: CutReason = "indivisible"
             if (side, orders[index]) in best.admitted.dropped:
                 reason = "minimum_quantity"
             elif index in ratio_cut if side == "seller" else orders[index] in held:
                 reason = "portfolio"
-            yield Cut(side, index, reason, int(before[index]), int(effective_g[index]))
+            yield Cut(side, index, reason, posed_g, left_g)

@@ -8,6 +8,9 @@ from market.rules.optimum.compiled import run
 from market.rules.optimum.problem import Int32s, Int64s, Mask, Problem
 from market.rules.optimum.transport_graph import group_arcs
 
+FEW_OF = 8
+"""Fewer arcs than one of so many are sorted; of more, it costs less to look at all."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Components:
@@ -19,6 +22,11 @@ class Components:
 
     def arcs_of(self, chosen: Mask) -> Int32s:
         """Those of the chosen components, ascending: edges, then orders as in `grouped_arcs`."""
+        sizes = np.diff(self.starts)
+        if FEW_OF * int(sizes[chosen].sum()) > len(self.arcs):
+            found = np.zeros(len(self.arcs), dtype=np.bool_)
+            found[self.arcs] = np.repeat(chosen, sizes)
+            return np.flatnonzero(found).astype(np.int32)
         parts = [
             self.arcs[self.starts[component] : self.starts[component + 1]]
             for component in np.flatnonzero(chosen).tolist()
