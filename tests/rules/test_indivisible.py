@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -298,7 +299,7 @@ def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
         (posed.ranks[0][sellers], posed.ranks[1][buyers]),
         posed.tiebreak[edges],
     )
-    permuted = {
+    permuted: dict[str, Any] = {
         name: tuple(getattr(terms, name)[index] for index in order.tolist())
         for name, order in (
             ("package_g", sellers),
