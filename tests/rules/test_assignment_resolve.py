@@ -20,6 +20,7 @@ from market.rules.assignment import (
     value_duals,
     verify,
 )
+from market.rules.optimum.components import components_of
 from market.rules.optimum.problem import GUARD
 from market.rules.optimum.resolve import ADDED
 from tests.rules.test_assignment_oracles import random_book, side_by_side
@@ -136,6 +137,16 @@ def test_any_earlier_tree_of_the_same_arcs_leads_to_the_same_flow() -> None:
         assert anew.welfare == best_welfare(other)
         by_value = [dual.tolist() for dual in value_duals(other)]
         assert [anew.seller_dual.tolist(), anew.buyer_dual.tolist()] == by_value
+
+
+def test_arcs_of_few_and_of_most_components_come_in_the_same_order() -> None:
+    pairs = np.arange(40, dtype=np.int32)[::-1].copy()
+    problem = Problem(np.full(40, 9), np.full(40, 9), pairs[::-1].copy(), pairs, np.ones(40, dtype=np.int64))
+    found = components_of(problem)
+    for chosen in (np.arange(40) < 2, np.arange(40) != 7):
+        places = np.flatnonzero(chosen[found.of_order[problem.seller]])
+        orders = 40 + np.flatnonzero(chosen[found.of_order])
+        assert [*places.tolist(), *orders.tolist()] == found.arcs_of(chosen).tolist()
 
 
 def test_ties_are_needed_only_where_the_first_two_levels_leave_a_choice() -> None:

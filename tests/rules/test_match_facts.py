@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from typing import get_args
 
+import numpy as np
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from contracts.rules.price_terms import amount_cents
 from events.clearing_terms import Premium
 from events.envelope import Recorded
 from events.vocabulary import Side
-from market.rules.clearing.cleared import ClearedSection
+from market.rules.clearing.cleared import ClearedSection, cents_of
 from market.rules.clearing.clearing import clear
 from market.rules.clearing.match_facts import MatchFacts, confirmed, struck, told_of
 from market.rules.clearing.quota_record import premium_lines
@@ -60,6 +62,16 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
                 duals += len(expected_duals)
     assert trades > 60
     assert duals > 100
+
+
+@pytest.mark.parametrize("grams", [999, 10**7, 2**40])
+def test_amounts_by_column_are_the_amounts_of_each(grams: int) -> None:
+    """Of 2**40 grams the products are more than 64 bits hold."""
+    prices = [-(10**11), -7, 0, 5 * 10**3, 15 * 10**3, 10**11 + 1]
+    quantities = [grams + index for index in range(len(prices))]
+    cents, rests = cents_of(np.array(quantities), np.array(prices))
+    expected = [amount_cents(*pair) for pair in zip(quantities, prices, strict=True)]
+    assert expected == list(zip(cents.tolist(), rests.tolist(), strict=True))
 
 
 def test_holes_stand_where_the_members_do() -> None:

@@ -48,7 +48,7 @@ from events.vocabulary import (
     TermHorizon,
     Tranche,
 )
-from market.rules.clearing import waterfalls
+from market.rules.clearing import carbon_columns, waterfalls
 from market.rules.clearing.amounts import amounts, price_pair
 from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
@@ -587,6 +587,23 @@ def test_a_line_of_another_amount_than_its_pairs_is_never_written(
     monkeypatch.setattr(waterfalls, reckoned, lambda *_: ())
     with pytest.raises(AssertionError):
         edges_by_column(lane)
+
+
+def test_what_no_assay_measures_and_what_no_column_holds_is_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bids = tuple(
+        CoProductBid(analyte=name, price_ueur_per_kg=EUR, payable_ppb=PERCENT, max_ratio_ppb=PERCENT)
+        for name in ("Dy", "Tb")
+    )
+    lane = any_book(0)
+    for order in lane.book.requirements.values():
+        lane.book.requirements[order.order] = replace(order, terms=replace(order.terms, co_products=bids))
+    # as if nothing fitted into the column of what a unit of the footprint carries
+    monkeypatch.setattr(carbon_columns, "INTEGER_MAX", 0)
+    expected, _ = expected_edges(lane)
+    assert expected == edges_by_column(lane)
+    assert len(expected) > 10
 
 
 def test_odd_orders_have_the_edges_against_which_nothing_speaks() -> None:

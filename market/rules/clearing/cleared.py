@@ -189,8 +189,8 @@ def _trades(
     received = _asks(section)[seller_of] + u
     paid = _limits(section)[buyer_of] + pairs.term_total[pair] + premium - v - left_out
     assert (paid == received).all()
-    paid_cents, _ = _cents(quantity, paid)
-    received_cents, remainder = _cents(quantity, received)
+    paid_cents, _ = cents_of(quantity, paid)
+    received_cents, remainder = cents_of(quantity, received)
     columns = (
         *(seller_of, buyer_of, pairs.term_total[pair], value, premium),
         *(quantity, section.packed.within(seller_of, quantity), u, v),
@@ -213,7 +213,7 @@ def _limits(section: Section) -> Int64s:
     return int64s((node.order.terms.limit.ueur_per_kg for node in buyers), len(buyers))
 
 
-def _cents(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int64s]:
+def cents_of(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int64s]:
     """`amount_cents` of each: cents, and what rounding left."""
     if int(quantity_g.max(initial=0)) * int(np.abs(price_ueur_per_kg).max(initial=0)) >= GUARD:
         pairs = rows((quantity_g, price_ueur_per_kg))
