@@ -13,3 +13,12 @@ SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
 VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES: Final = frozenset(_CODES.split())
+
+_BETTER_KNOWN: Final = {"UK": "GB", "EL": "GR"}
+"""Codes that the Union's papers write, and ISO 3166-1 does not assign."""
+
+
+def unknown_country_hint(country: str) -> str:
+    """The end of a sentence about a code that is none: what to write instead, where that is known."""
+    meant = _BETTER_KNOWN.get(country)
+    return "" if meant is None else f": write {meant}"

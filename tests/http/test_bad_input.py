@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from events.vocabulary import Place
+from market.http.wire.material import NamedPlace
 from tests.http.shop import Shop
 
 TERM = {
@@ -183,6 +185,29 @@ async def test_faults_of_form_and_of_content_come_together(shop: Shop) -> None:
         "/valid_until": "validity_past",
     } == found(problem)
     assert "7 things are wrong with the request; nothing was stored." == problem["detail"]
+
+
+async def test_a_country_that_is_none_is_refused_wherever_it_is_posted(shop: Shop) -> None:
+    """With all else that is wrong; what was recorded before is shown and amended as it stands."""
+    offered = shop.offer_body(shop.scene.sellers[0], place={"country": "UK", "name": "Tees"})
+    problem = await refused(shop, offered)
+    assert (422, "country_unknown") == (problem["status"], problem["code"])
+    offered["origin"] = [{"stage": "extraction", "country": "ZZ"}]
+    problem = await refused(shop, offered)
+    assert (422, "inconsistent") == (problem["status"], problem["code"])
+    problem = await refused(shop, {**offered, "valid_until": "2020-01-01T00:00:00Z"})
+    assert {
+        "/place/country": "country_unknown",
+        "/origin/0/country": "country_unknown",
+        "/valid_until": "validity_past",
+    } == found(problem)
+    needed = shop.requirement_body(
+        shop.scene.sellers[0], carriage=[{"country": "EL", "per": "basis", "eur_per_kg": "0.00"}]
+    )
+    problem = await refused(shop, needed, "/v1/requirements")
+    told = [(fault["pointer"], fault["detail"]) for fault in problem["errors"]]
+    assert [("/carriage/0/country", "EL is no country of ISO 3166-1: write GR.")] == told
+    assert NamedPlace(country="UK", name="x") == NamedPlace.outside(Place(country="UK", name="x"))
 
 
 async def test_a_missing_key_hides_nothing_of_the_body(shop: Shop) -> None:

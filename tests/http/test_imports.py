@@ -213,10 +213,14 @@ async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
 
 async def test_one_row_without_form_refuses_all(shop: Shop) -> None:
     before = await stored(shop)
-    view, report = await imported(shop, [offer(shop), offer(shop, net_wet_t="many"), offer(shop)])
+    abroad = offer(shop, net_wet_t="many", place={"country": "UK", "name": "Tees"})
+    view, report = await imported(shop, [offer(shop), abroad, offer(shop)])
     assert ("refused", 3, 0, 1) == counts(view)
     assert ["rows_refused"] == [fault["code"] for fault in view["problem"]]
-    assert [(2, "net_wet_t", "not_decimal", None)] == told(report)
+    assert [
+        (2, "net_wet_t", "not_decimal", None),
+        (2, "place.country", "country_unknown", None),
+    ] == sorted(told(report))
     assert before == await stored(shop)
 
 

@@ -74,6 +74,10 @@ async def test_a_change_of_an_organisation_reaches_its_markets(shop: Shop) -> No
         "PATCH", f"/v1/organisations/{party}", body={"country": "DE"}, version=read.headers["etag"], **by
     )
     assert 412 == stale.status_code
+    nowhere = await shop.ask(
+        "PATCH", f"/v1/organisations/{party}", body={"country": "UK"}, version=read.headers["etag"], **by
+    )
+    assert (422, "country_unknown") == (nowhere.status_code, nowhere.json()["code"])
 
 
 async def test_a_suspended_member_posts_nothing(shop: Shop) -> None:

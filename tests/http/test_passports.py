@@ -156,6 +156,10 @@ async def test_unknown_units_and_stages_are_no_form(shop: Shop, seller: Firm) ->
             {"origin": [{"stage": "smelting", "country": "Norway", "share_percent": "101"}]},
             ["/origin/0/country", "/origin/0/share_percent", "/origin/0/stage"],
         ),
+        (
+            {"net_wet_t": "ten", "origin": [{"stage": "processing", "country": "ZZ", "share_percent": "1"}]},
+            ["/net_wet_t", "/origin/0/country"],
+        ),
         ({"recycled": [{"element": "Nd", "post_consumer_ppm": "4"}]}, ["/recycled/0/post_consumer_ppm"]),
         ({"magnets": {**LABELLED["magnets"], "magnets": []}}, ["/magnets/magnets"]),
     ]

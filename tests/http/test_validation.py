@@ -141,6 +141,8 @@ def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
         ({"incoterm": 3}, "expected a string, got an integer"),
         ({"ask": {**OFFER["ask"], "currency": "usd"}}, "expected: Three capital letters, ISO 4217."),
         ({"place": {"country": "France", "name": "x"}}, "expected: Two capital letters, ISO 3166-1."),
+        ({"place": {"country": "UK", "name": "x"}}, "UK is no country of ISO 3166-1: write GB."),
+        ({"place": {"country": "XX", "name": "x"}}, "XX is no country of ISO 3166-1."),
         ({"cn_code": "2846 90"}, "expected: Letters, digits and . _ : / + -, a letter or digit first."),
         ({"payment_terms": ""}, "at least 1 characters"),
         ({"payment_terms": "x" * 201}, "at most 200 characters"),

@@ -11,6 +11,7 @@ from events.price_clauses import QuotationPeriod
 from events.vocabulary import Days, Denominator, ProductForm, RexRoute
 from market.http.orders.requirement_terms import Profile
 from market.http.rounds.rule_sets import RuleSetTerms
+from market.http.wire.countries import CountryCode
 from market.http.wire.ids import MatchId, to_text, to_uuid
 from market.http.wire.material import Body
 from market.http.wire.numbers import (
@@ -23,7 +24,7 @@ from market.http.wire.numbers import (
     SignedAmount,
     SignedEurPerKg,
 )
-from market.rules.refusing.wording import Code, CountryCode, CurrencyCode, Text
+from market.rules.refusing.wording import Code, CurrencyCode, Text
 
 
 class IndexReference(Body, frozen=True, kw_only=True):

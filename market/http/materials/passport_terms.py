@@ -16,6 +16,7 @@ from events.passport_terms import (
 from events.vocabulary import PPB, CustodyModel, Instant, ProductForm
 from market.http.agreements.agreement_views import Evidence
 from market.http.orders.composition import Assay, Composition
+from market.http.wire.countries import CountryCode
 from market.http.wire.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.wire.material import Body, Footprint, utc
 from market.http.wire.numbers import (
@@ -26,7 +27,7 @@ from market.http.wire.numbers import (
     Percent,
     TonnesPositive,
 )
-from market.rules.refusing.wording import Code, CountryCode, LongText, Text
+from market.rules.refusing.wording import Code, LongText, Text
 
 Texts = Annotated[tuple[Text, ...], Meta(max_length=16)]
 

@@ -12,6 +12,7 @@ from market.http.orders import rex_terms
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.orders.policy_lines import NamedPolicy, Portfolio
 from market.http.orders.rex_terms import MagnetNeed
+from market.http.wire.countries import CountryCode
 from market.http.wire.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.wire.material import Body, NamedPlace, Price, Term, Window, utc
 from market.http.wire.numbers import (
@@ -36,7 +37,7 @@ from market.http.wire.numbers import (
 )
 from market.rules.orders.requirements import RequirementDraft
 from market.rules.policy_lines import own_lines
-from market.rules.refusing.wording import Code, CountryCode
+from market.rules.refusing.wording import Code
 
 RULE_SET_DEFAULT: Literal["rule-set-default"] = "rule-set-default"
 

@@ -12,6 +12,7 @@ from market.commands import parties as commands
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire import lists
 from market.http.wire.access import COMPLIANCE, READERS
+from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import FacilityId, OrganisationId, to_text
 from market.http.wire.lists import PageQuery
@@ -28,7 +29,7 @@ from market.rules.parties.parties import (
     RegisterFacility,
     RevokeFacility,
 )
-from market.rules.refusing.wording import Code, CountryCode, Text
+from market.rules.refusing.wording import Code, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

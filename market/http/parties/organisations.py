@@ -10,6 +10,7 @@ from events.vocabulary import Instant, PartyRole
 from market.commands import parties as commands
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -24,7 +25,7 @@ from market.rules.parties.parties import (
     OrganisationDetails,
     RegisterOrganisation,
 )
-from market.rules.refusing.wording import Code, CountryCode, Text
+from market.rules.refusing.wording import Code, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

@@ -12,6 +12,7 @@ from market.commands import parties as commands
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire import lists
 from market.http.wire.access import COMPLIANCE, READERS
+from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, FacilityId, LicenceId, OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -21,7 +22,7 @@ from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
 from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties.parties import Certificate, CertificateDetails, Licence, LicenceDetails
-from market.rules.refusing.wording import Code, CountryCode, Text
+from market.rules.refusing.wording import Code, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"

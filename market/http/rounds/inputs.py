@@ -11,6 +11,7 @@ from market.commands import inputs as commands
 from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
 from market.http.wire.access import READERS
+from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import FacilityId, OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -19,7 +20,7 @@ from market.http.wire.numbers import EUR_PER_CURRENCY, EurPerCurrency
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.rules.refusing.wording import Code, CountryCode, CurrencyCode, LongText, Text
+from market.rules.refusing.wording import Code, CurrencyCode, LongText, Text
 from market.store import inputs as store
 from market.store.inputs import InputRow
 

@@ -17,6 +17,7 @@ from market.http.orders.rex_terms import RouteCeilings
 from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, require
+from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, admit_stranger, endpoint, not_found
 from market.http.wire.ids import KeyId, to_text
 from market.http.wire.lists import PageQuery
@@ -27,7 +28,7 @@ from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
 from market.rules.clearing.rule_set_changes import changes
 from market.rules.orders.rex import STANDARD_CEILINGS
-from market.rules.refusing.wording import Code, CountryCode, LongText
+from market.rules.refusing.wording import Code, LongText
 from market.store import inputs as store
 from market.store.inputs import RuleSetRow
 

@@ -7,9 +7,13 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from msgspec import Meta, Struct
 
+from events.vocabulary import COUNTRY_PATTERN
+from market.http.wire.countries import COUNTRY
 from market.http.wire.numbers import DecimalKind
+from market.rules.refusing.policy_defects import CountryUnknown
 
 _PATH: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
+_TWO_CAPITALS: Final = re.compile(COUNTRY_PATTERN)
 _KINDS: Final = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer"}
 
 
@@ -62,6 +66,9 @@ def explain(value: Any, annotation: Any, metas: tuple[Meta, ...], error: Excepti
             detail=f"expected an id like {extra['id']}_<32 hexadecimal digits>",
             pointer=pointer,
         )
+    if COUNTRY in extra and isinstance(value, str) and _TWO_CAPITALS.fullmatch(value) is not None:
+        unknown = CountryUnknown(country=value)
+        return Fault(code=unknown.code, detail=unknown.detail(), pointer=pointer)
     fault = fault_of_msgspec(error, pointer)
     for meta in metas:
         of_one_length = meta.min_length is not None and meta.min_length == meta.max_length

@@ -19,6 +19,7 @@ from events.vocabulary import (
     TwinVersion,
     ValueChainStage,
 )
+from market.http.wire.countries import CountryCode
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.ids import FacilityId, PassportId, ProductTwinId, to_text, to_uuid
 from market.http.wire.numbers import (
@@ -38,7 +39,7 @@ from market.http.wire.numbers import (
     SignedFloorEurPerKg,
     TonnesPositive,
 )
-from market.rules.refusing.wording import Code, CountryCode, CurrencyCode, Text
+from market.rules.refusing.wording import Code, CurrencyCode, Text
 
 YEARS: Final = range(1900, 3000)
 

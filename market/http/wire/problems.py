@@ -69,6 +69,7 @@ DOOR: Final[dict[str, int]] = {
     "too_many_imports": HTTPStatus.TOO_MANY_REQUESTS,
     "redelivery_running": HTTPStatus.CONFLICT,
     "type_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "country_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -77,6 +78,9 @@ DOOR: Final[dict[str, int]] = {
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+OF_CONTENT: Final = frozenset({"invalid", "country_unknown"})
+"""Faults of what has the right form."""
 
 UNKNOWN: Final = HTTPStatus.NOT_FOUND
 FORBIDDEN: Final = HTTPStatus.FORBIDDEN
@@ -292,7 +296,7 @@ def _invalid(trace: Trace, error: InvalidInputError) -> Answered:
     if len(faults) == 1 and faults[0].code in DOOR:
         code = faults[0].code
     else:
-        code = "inconsistent" if {fault.code for fault in error.faults} == {"invalid"} else "invalid_request"
+        code = "inconsistent" if {fault.code for fault in error.faults} <= OF_CONTENT else "invalid_request"
     count = "One thing is" if len(faults) == 1 else f"{len(faults)} things are"
     return _answer(
         trace, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}

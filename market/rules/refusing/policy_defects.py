@@ -1,6 +1,7 @@
 """What can be wrong with a policy, or with naming one."""
 
 from events.refusal import Refusal
+from market.rules.countries import unknown_country_hint
 
 
 class PolicyEmpty(Refusal):
@@ -10,9 +11,12 @@ class PolicyEmpty(Refusal):
 
 
 class CountryUnknown(Refusal):
-    """{country} is no country of ISO 3166-1."""
+    """{country} is no country of ISO 3166-1{hint}."""
 
     code = "country_unknown"
+
+    def __init__(self, *, country: str, pointer: str | None = None) -> None:
+        super().__init__(pointer=pointer, country=country, hint=unknown_country_hint(country))
 
 
 class PolicyUnknown(Refusal):
