@@ -1,15 +1,22 @@
 """The OpenAPI document, its page and its vendored files."""
 
 import re
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import jsonschema_rs
+import msgspec
 import pytest
 
+import contracts.rules
+import market.rules
 from market.http.app import HANDLERS, declared
 from market.http.wire.documents import MEDIA_TYPES, VENDORED
+from market.http.wire.material import Body
 from market.http.wire.openapi import document
+from market.http.wire.problems import wire_name
 from tests.http.shop import Shop
 
 
@@ -58,6 +65,52 @@ def test_every_example_fits_its_schema() -> None:
                     for error in jsonschema_rs.validator_for(schema).iter_errors(content["example"])
                 ],
             )
+
+
+POINTER = re.compile(r'"(/[^"\s]*)"')
+INTERNAL = re.compile(r"(^|_)(ueur|ppb|micro|um|mg|mbq|cents|tenths|g)(_|$)")
+
+
+def test_no_refusal_points_at_a_member_that_no_body_has() -> None:
+    """Pointers as the rules write them, and members of drafts that may turn out malformed."""
+    bodies = [route.declared.body for route in HANDLERS if route.declared.body is not None]
+    _, shapes = msgspec.json.schema_components(bodies)
+    members = {name for shape in shapes.values() for name in shape.get("properties", ())}
+    folders = [Path(rules.__path__[0]) for rules in (market.rules, contracts.rules)]
+    modules = [
+        module for folder in folders for module in folder.rglob("*.py") if "clearing" not in module.parts
+    ]
+    written = {
+        part
+        for module in modules
+        for pointer in POINTER.findall(module.read_text())
+        for part in re.sub(r"{[^}]*}", "{}", pointer).split("/")[1:]
+        if part.isidentifier()
+    }
+    drafted = {name for draft in drafts(bodies) for name in draft.__struct_fields__ if INTERNAL.search(name)}
+    assert {"cap_ueur_per_kg", "floor_micro_per_kg"} <= written & drafted
+    assert [] == sorted(name for name in written | drafted if wire_name(name) not in members)
+
+
+def drafts(kinds: Iterable[Any]) -> Iterator[Any]:
+    """What bodies become, with the structs inside."""
+    known: set[Any] = set()
+    waiting = list(kinds)
+    while waiting:
+        kind = waiting.pop()
+        waiting += get_args(kind)
+        if kind in known or not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
+            continue
+        known.add(kind)
+        waiting += get_type_hints(kind).values()
+        made = [
+            get_type_hints(getattr(kind, name))["return"]
+            for name in ("draft", "inside")
+            if hasattr(kind, name)
+        ]
+        waiting += made
+        if not issubclass(kind, Body):
+            yield kind
 
 
 def test_every_error_is_documented_as_a_problem() -> None:

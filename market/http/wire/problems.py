@@ -2,6 +2,7 @@
 here, those of agreements in `contract_problems` and `volume_problems`, of passports and declared volumes in
 `passport_problems`."""
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -375,6 +376,13 @@ _RENAMED: Final[dict[str, str]] = {
     "minutes_tenths": "minutes",
     "flux_ppb": "flux_percent",
     "flux_min_ppb": "flux_min_percent",
+    "yield_ppb": "yield_percent",
+    "basis_ppb": "basis_percent",
+    "collection_ppb": "collection",
+    "disassembly_ppb": "disassembly",
+    "recovery_ppb": "recovery",
+    "scale_micro_years": "life",
+    "shape_micro": "shape",
     **CONTRACT_RENAMED,
     **PASSPORT_RENAMED,
 }
@@ -389,13 +397,13 @@ def wire_pointer(pointer: str | None) -> str | None:
 
 def wire_name(part: str) -> str:
     """The name that a member of a draft has in the request."""
-    renamed = _RENAMED.get(part, part)
-    for inside, outside in (
-        ("ueur_per_kg", "eur_per_kg"),
-        ("g_co2e_per_kg", "kg_co2e_per_kg"),
-        ("_mbq_per_g", "_bq_per_g"),
-        ("_micro_per_kg", "_per_kg"),
-    ):
-        if inside in renamed and outside not in renamed:
-            renamed = renamed.replace(inside, outside)
-    return renamed
+    return _UNIT.sub(lambda unit: _UNITS[unit[0]], _RENAMED.get(part, part))
+
+
+_UNITS: Final[dict[str, str]] = {
+    "ueur_per_kg": "eur_per_kg",
+    "g_co2e_per_kg": "kg_co2e_per_kg",
+    "_mbq_per_g": "_bq_per_g",
+    "_micro_per_kg": "_per_kg",
+}
+_UNIT: Final = re.compile(r"(?<![a-z])(ueur_per_kg|g_co2e_per_kg)|_mbq_per_g|_micro_per_kg")
