@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from events.refusal import NoChange
 from market.commands import parties as commands
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire.access import ADMINS, READERS
@@ -38,15 +39,19 @@ class StreamAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=StreamAccepted,
     idempotent=True,
-    description="It is made within seconds and gets what the organisation may see, from its first event on.",
+    description="It is made within seconds and gets what the organisation may see, from its first event on. "
+    "Of a topic that is open already the answer has no receipts: nothing is recorded.",
 )
 async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.open_stream(
-        call.door.desk,
-        OpenStream(caller=call.caller, organisation=call.ids["organisation"]),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
+    try:
+        result = await commands.open_stream(
+            call.door.desk,
+            OpenStream(caller=call.caller, organisation=call.ids["organisation"]),
+            request=call.idempotent_request(),
+            dry_run=call.query.validate_only,
+        )
+    except NoChange:
+        return Answer(body=StreamAccepted(topic=_topic(call), validated_only=call.query.validate_only))
     outcome = done(call, result)
     body = StreamAccepted(topic=_topic(call), **outcome.accepted())
     return Answer(body=body, replayed=outcome.replayed)
