@@ -231,7 +231,7 @@ async def test_a_missing_key_hides_nothing_of_the_body(shop: Shop) -> None:
         ({"market": "mkt_1", "valid_until": "2020-01-01T00:00:00Z"}, {"/market": "malformed_id"}),
         (
             {"market": "mkt_" + "0" * 32, "colour": "red"},
-            {"/colour": "unknown_field", "": "market_unknown"},
+            {"/colour": "unknown_field", "/market": "market_unknown"},
         ),
         (
             {"physical_lot": {"site": "fac_1", "lot_number": "L-1"}, "rex_routes": []},

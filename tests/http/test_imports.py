@@ -237,7 +237,7 @@ async def test_every_row_that_the_rules_refuse_is_told(shop: Shop) -> None:
     ]
     view, report = await imported(shop, bodies)
     assert ("refused", 3, 0, 2) == counts(view)
-    assert [(1, "valid_until"), (3, "")] == [(line["row"], line["column"]) for line in report]
+    assert [(1, "valid_until"), (3, "market")] == [(line["row"], line["column"]) for line in report]
     assert "market_unknown" == report[1]["code"]
     assert before == await stored(shop)
 

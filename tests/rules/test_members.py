@@ -104,7 +104,7 @@ def test_admission_and_suspension_are_refused_when_they_make_no_sense() -> None:
     )
     assert [("already_member", None)] == blotter(lambda: members.admit(INSIDE, ADMIT, moment()))
     for party in (None, replace(PARTY, organisation=None)):
-        assert [("organisation_unknown", None)] == blotter(
+        assert [("organisation_unknown", "/organisation")] == blotter(
             lambda party=party: members.admit(replace(OUTSIDE, party=party), ADMIT, moment())  # type: ignore[misc]
         )
     assert [("market_unknown", None)] == blotter(lambda: members.suspend(None, SUSPEND, moment()))

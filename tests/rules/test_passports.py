@@ -141,7 +141,7 @@ def test_who_issues_owns_and_holds() -> None:
 
 
 def test_only_from_ones_own_standing_site_and_one_number_once() -> None:
-    for facility, code in ((None, "facility_unknown"), (replace(site(), revoked=True), "facility_revoked")):
+    for facility, code in ((None, "facility_not_owned"), (replace(site(), revoked=True), "facility_revoked")):
         state = IssueState(lanes=LANES, facility=facility, taken=frozenset({"LOT-1"}))
         assert [(code, "/facility"), ("lot_number_taken", "/lot_number")] == blotter(
             lambda state=state: passports.issue(state, ISSUE, moment())  # type: ignore[misc]

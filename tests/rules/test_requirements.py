@@ -191,7 +191,9 @@ def test_a_defective_draft_is_refused_with_every_reason(
 
 def test_only_a_trading_member_of_an_open_market_may_post() -> None:
     draft = need()
-    assert [("market_unknown", None)] == blotter(lambda: requirements.post(None, post_need(draft), moment()))
+    assert [("market_unknown", "/market")] == blotter(
+        lambda: requirements.post(None, post_need(draft), moment())
+    )
     assert [("not_a_member", None)] == blotter(
         lambda: requirements.post(posting(STRANGER), post_need(draft, STRANGER_TRADER), moment())
     )

@@ -335,7 +335,7 @@ def test_defects_of_different_kinds_are_answered_together() -> None:
 
 def test_only_a_trading_member_of_an_open_market_may_post() -> None:
     draft = swarf()
-    assert [("market_unknown", None)] == blotter(lambda: offers.post(None, post_supply(draft), moment()))
+    assert [("market_unknown", "/market")] == blotter(lambda: offers.post(None, post_supply(draft), moment()))
     assert [("role_missing", None)] == blotter(
         lambda: offers.post(posting(), post_supply(draft, READER), moment())
     )

@@ -40,6 +40,7 @@ from market.rules.orders.orders import (
     check_withdrawal,
     market_draft,
     market_of,
+    named_market,
     owned,
     trader_refusals,
 )
@@ -84,7 +85,7 @@ class ReleaseLot(Struct, frozen=True, kw_only=True):
 
 def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
-    known = market_of(state)
+    known = named_market(state)
     terms = check_posting(known, argument, moment.now, _lot_refusals(known, argument.draft))
     lot, seller = moment.new_id(), argument.caller.organisation
     fact = RecoveredLotListed(market=known.market, lot=lot, organisation=seller, terms=terms)
@@ -94,7 +95,7 @@ def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; lists nothing."""
-    known = market_of(state)
+    known = named_market(state)
     refuse(posting_reasons(known, argument, moment.now, _lot_refusals(known, argument.draft)))
     return Decision(drafts=())
 

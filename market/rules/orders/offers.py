@@ -33,6 +33,7 @@ from market.rules.orders.orders import (
     commitment_refusals,
     market_draft,
     market_of,
+    named_market,
     owned,
     posting_refusals,
     quantity_refusals,
@@ -77,7 +78,7 @@ class Amendment(Struct, frozen=True, kw_only=True):
 
 def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
-    known = market_of(state)
+    known = named_market(state)
     terms = check_posting(known, argument, moment.now, [])
     offer, seller = moment.new_id(), argument.caller.organisation
     fact = SupplyOffered(market=known.market, offer=offer, organisation=seller, terms=terms)
@@ -87,7 +88,7 @@ def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> De
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
-    refuse(posting_reasons(market_of(state), argument, moment.now, []))
+    refuse(posting_reasons(named_market(state), argument, moment.now, []))
     return Decision(drafts=())
 
 

@@ -133,6 +133,13 @@ def market_of(state: State | None) -> State:
     return state
 
 
+def named_market(state: State | None) -> State:
+    """As `market_of`, where a body says which market. Raises MarketUnknown."""
+    if state is None:
+        raise MarketUnknown(pointer="/market")
+    return state
+
+
 def market_draft(state: PostingState, subject: UUID, fact: Fact) -> Draft:
     return Draft(stream="market", lane=state.lane, subject=str(subject), data=fact)
 

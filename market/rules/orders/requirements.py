@@ -75,6 +75,7 @@ from market.rules.orders.orders import (
     commitment_refusals,
     market_draft,
     market_of,
+    named_market,
     owned,
     posting_refusals,
     quantity_refusals,
@@ -168,7 +169,7 @@ class AmendRequirement(Struct, frozen=True, kw_only=True):
 
 def post(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
     """Raises Refusals."""
-    known = market_of(state)
+    known = named_market(state)
     draft = argument.draft
     refuse(posting_reasons(known, argument, moment.now))
     requirement = moment.new_id()
@@ -183,7 +184,7 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
 
 def judge(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
-    refuse(posting_reasons(market_of(state), argument, moment.now))
+    refuse(posting_reasons(named_market(state), argument, moment.now))
     return Decision(drafts=())
 
 

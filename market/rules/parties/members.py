@@ -95,7 +95,7 @@ def admit(state: MembershipState | None, argument: AdmitMember, moment: Moment) 
         raise MarketUnknown
     refuse(role_refusals(argument.caller, "operator"))
     if state.party is None or state.party.organisation is None:
-        raise OrganisationUnknown
+        raise OrganisationUnknown(pointer="/organisation")
     if state.member is not None and not state.suspended:
         raise AlreadyMember
     fact = MemberAdmitted(market=state.market, member=member_copy(state.party))

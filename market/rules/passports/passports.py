@@ -24,6 +24,7 @@ from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
+from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
     CorrectionOfBalance,
@@ -40,7 +41,7 @@ from market.rules.refusing.passport_refusals import (
     TransferInFuture,
     TransferToSelf,
 )
-from market.rules.refusing.refusals import FacilityUnknown, OrganisationUnknown
+from market.rules.refusing.refusals import OrganisationUnknown
 
 BALANCED_MEMBERS = (
     "form",
@@ -249,7 +250,7 @@ def passport_draft(passport: UUID, lanes: int, fact: Fact) -> Draft:
 
 def facility_refusals(facility: Facility | None) -> list[Refusal]:
     if facility is None:
-        return [FacilityUnknown(pointer="/facility")]
+        return [FacilityNotOwned(pointer="/facility")]
     return [FacilityRevoked(pointer="/facility")] if facility.revoked else []
 
 

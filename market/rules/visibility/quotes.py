@@ -27,7 +27,7 @@ from market.rules.clearing.rounds_again import again
 from market.rules.clearing.whole_ticks import book_in_ticks
 from market.rules.orders import offers, requirements
 from market.rules.orders.offers import PostSupply
-from market.rules.orders.orders import PostingState, market_draft, market_of
+from market.rules.orders.orders import PostingState, market_draft, named_market
 from market.rules.orders.requirements import PostRequirement
 from market.rules.refusing.refusals import QuotesUsed, RoundMissing, RoundNotComputable
 from market.rules.tranches import tranche_shares_g
@@ -81,7 +81,7 @@ def midnight(now: datetime) -> datetime:
 
 def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decision:
     """What keeps the order from being posted keeps it from being asked about. Raises Refusals."""
-    known = market_of(None if state is None else state.posting)
+    known = named_market(None if state is None else state.posting)
     assert state is not None
     refuse(_posting_reasons(known, argument.posting, moment.now) + _quote_reasons(state, moment.now))
     assert known.member is not None
@@ -107,7 +107,7 @@ def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decisio
 
 def judge(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals."""
-    known = market_of(None if state is None else state.posting)
+    known = named_market(None if state is None else state.posting)
     assert state is not None
     refuse(_posting_reasons(known, argument.posting, moment.now) + _quote_reasons(state, moment.now))
     return Decision(drafts=())
