@@ -305,6 +305,15 @@ async def test_a_replay_is_the_range_between_two_cursors(shop: Shop) -> None:
     assert {each["id"] for each in replayed[2:]} == {
         msgspec.json.decode(line)["id"] for line in rest.content.splitlines()
     }
+    for accept, inapplicable in (
+        ("*/*", {"until"}),
+        (LINES, {"timeout", "limit"}),
+        (EVENT_STREAM, {"until", "timeout", "limit"}),
+    ):
+        path = f"{FEED}?until={until}&timeout=0&limit=5"
+        refused = await shop.ask("GET", path, by=firm, headers={"Accept": accept})
+        assert 422 == refused.status_code
+        assert inapplicable == {fault["parameter"] for fault in refused.json()["errors"]}
 
 
 async def test_a_stream_tells_what_was_and_what_comes_and_goes_on_after_a_break(shop: Shop) -> None:

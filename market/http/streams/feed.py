@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
-from market.http.streams.feed_cursors import LATEST, PATH, FeedCursor, Place, check_kept, opened
+from market.http.streams.feed_cursors import LATEST, PATH, FeedCursor, FeedUntil, Place, check_kept, opened
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.faults import Fault, InvalidInputError
@@ -38,6 +38,7 @@ PAGE_LINES: Final = 200
 QUIET_SECONDS: Final = 15.0
 """A stream with nothing to tell says so this often; each looks so often whether its key still holds."""
 RETRY_MILLISECONDS: Final = 1_000
+_ONLY_OF: Final = {"until": LINES, "timeout": BATCH, "limit": BATCH}
 
 
 TypeList = Annotated[
@@ -46,13 +47,22 @@ TypeList = Annotated[
 ]
 
 
+PollSeconds = Annotated[
+    int, Meta(ge=0, le=30, description="Of a long poll: seconds to wait for the first event; else none.")
+]
+BatchLimit = Annotated[
+    int,
+    Meta(description=f"Of a long poll: events of a batch, brought into 1 … 200; else {LIMIT_DEFAULT}."),
+]
+
+
 class FeedQuery(Struct, frozen=True, kw_only=True):
-    """`timeout` and `limit` are of a long poll, `until` is of a replay."""
+    """`timeout` and `limit` are of a long poll, `until` is of a replay; elsewhere they are refused."""
 
     after: FeedCursor | None = None
-    until: FeedCursor | None = None
-    timeout: Annotated[int, Meta(ge=0, le=30, description="Seconds to wait for the first event.")] = 0
-    limit: Annotated[int, Meta(description="Events of a batch; brought into 1 … 200.")] = LIMIT_DEFAULT
+    until: FeedUntil | None = None
+    timeout: PollSeconds | None = None
+    limit: BatchLimit | None = None
     type: TypeList | None = None
     market: MarketId | None = None
 
@@ -99,11 +109,13 @@ class Told(NamedTuple):
         "Last-Event-ID": "The cursor of the last event of a stream before; it counts instead of `after`.",
     },
     description="Every event in the order of its lane; a repeat has the same id. "
-    f"With `Accept: {EVENT_STREAM}` a stream without end, with `{LINES}` all up to now or to `until`.",
+    f"With `Accept: {EVENT_STREAM}` a stream without end, with `{LINES}` all up to now or to `until`. "
+    "A parameter that the asked kind of answer does not have is refused.",
 )
 async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
     wanted = _wanted(call.query)
     kind = _kind(call.header(b"accept") or "")
+    _check_applicable(call.query, kind)
     resumed = call.header(b"last-event-id") if kind == EVENT_STREAM else None
     place = await _place(call, resumed or call.query.after)
     if call.trace.head:
@@ -123,6 +135,22 @@ def _kind(accept: str) -> str:
         if kind in accept.lower():
             return kind
     return BATCH
+
+
+def _check_applicable(query: FeedQuery, kind: str) -> None:
+    """InvalidInputError for what the asked kind of answer would leave out of account."""
+    faults = [
+        Fault(
+            code="parameter_inapplicable",
+            detail=f"this is of answers as {of}, and this one is asked for as {kind}: leave it out, "
+            "or change the Accept header",
+            parameter=name,
+        )
+        for name, of in _ONLY_OF.items()
+        if getattr(query, name) is not None and of != kind
+    ]
+    if faults:
+        raise InvalidInputError(faults)
 
 
 def _wanted(query: FeedQuery) -> Wanted:
@@ -190,8 +218,8 @@ async def _read(
 
 async def _batch(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> Answer:
     """At once what there is; else the first that comes within the time."""
-    limit = page_size(call.query.limit)
-    seconds = min(call.query.timeout, call.door.feed.wait_seconds_max)
+    limit = page_size(LIMIT_DEFAULT if call.query.limit is None else call.query.limit)
+    seconds = min(call.query.timeout or 0, call.door.feed.wait_seconds_max)
     told = await _read(call, place, wanted, limit, None)
     if not told and seconds > 0:
         async with call.door.feed.following(place.organisation) as follower:

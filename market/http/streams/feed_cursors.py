@@ -32,6 +32,14 @@ FeedCursor = Annotated[
         description="A cursor of this feed; `latest`: only what comes from now on; none: from the first.",
     ),
 ]
+FeedUntil = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z0-9_-]+{END}",
+        max_length=8_000,
+        description="The cursor of the last event of the range; none: up to now.",
+    ),
+]
 
 
 class Place:

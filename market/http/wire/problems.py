@@ -70,6 +70,7 @@ DOOR: Final[dict[str, int]] = {
     "too_many_imports": HTTPStatus.TOO_MANY_REQUESTS,
     "redelivery_running": HTTPStatus.CONFLICT,
     "type_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "parameter_inapplicable": HTTPStatus.UNPROCESSABLE_ENTITY,
     "country_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -80,7 +81,7 @@ DOOR: Final[dict[str, int]] = {
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-OF_CONTENT: Final = frozenset({"invalid", "country_unknown"})
+OF_CONTENT: Final = frozenset({"invalid", "country_unknown", "parameter_inapplicable"})
 """Faults of what has the right form."""
 
 UNKNOWN: Final = HTTPStatus.NOT_FOUND
