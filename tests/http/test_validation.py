@@ -143,8 +143,11 @@ def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
         ({"place": {"country": "France", "name": "x"}}, "expected: Two capital letters, ISO 3166-1."),
         ({"place": {"country": "UK", "name": "x"}}, "UK is no country of ISO 3166-1: write GB."),
         ({"place": {"country": "XX", "name": "x"}}, "XX is no country of ISO 3166-1."),
+        ({"moisture_percent": "101"}, "this has to be at most 100 %"),
+        ({"net_wet_t": "1000000"}, "this has to be below 1000000 t"),
+        ({"net_wet_t": "0"}, "this has to be more than 0 t"),
         ({"cn_code": "2846 90"}, "expected: Letters, digits and . _ : / + -, a letter or digit first."),
-        ({"payment_terms": ""}, "at least 1 characters"),
+        ({"payment_terms": ""}, "this text cannot be empty"),
         ({"payment_terms": "x" * 201}, "at most 200 characters"),
         ({"footprint": {**OFFER["footprint"], "reference_year": 1800}}, "at least 1990"),
         ({"footprint": {**OFFER["footprint"], "verified": "yes"}}, "expected true or false, got a string"),
@@ -158,6 +161,16 @@ def test_a_fault_says_what_is_wanted_in_words_of_the_trade(change: dict[str, Any
     (fault,) = caught.value.faults
     assert fault.detail.startswith(told)
     assert "`" not in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [(b" ", "the body is empty: send JSON"), (b"{]", "the body is no JSON text: Expecting property name")],
+)
+def test_a_body_that_is_no_json_is_told_from_one_that_is_empty(raw: bytes, told: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        decode(raw, PostSupply)
+    assert caught.value.faults[0].detail.startswith(told)
 
 
 def test_a_pointer_escapes_the_names_it_repeats() -> None:

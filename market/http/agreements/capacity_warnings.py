@@ -7,6 +7,7 @@ from msgspec import UNSET
 from contracts.rules.capacity import exceeded
 from events.capacity_terms import CapacityCount
 from events.contract_terms import AgreementTerms
+from market.http.wire.problems import told
 from market.http.wire.receipts import Warned
 
 CODE: Final = "capacity_not_counted"
@@ -31,7 +32,7 @@ def of_signature(terms: AgreementTerms, count: CapacityCount) -> tuple[Warned, .
     if not count.quarters:
         return (Warned(code=CODE, detail=NO_QUARTERS.format(form=form), pointer="/proposal"),)
     passed = exceeded(count, form)
-    return tuple(Warned(code=each.code, detail=each.detail(), pointer="/proposal") for each in passed)
+    return tuple(Warned(code=each.code, detail=told(each), pointer="/proposal") for each in passed)
 
 
 def _uncounted(pointer: str) -> Warned:

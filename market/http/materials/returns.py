@@ -32,7 +32,7 @@ from market.http.wire.faults import Fault
 from market.http.wire.loading import COST, RATE
 from market.http.wire.material import Body, NamedTwin
 from market.http.wire.numbers import PERCENT, DecimalKind
-from market.http.wire.problems import DoorError
+from market.http.wire.problems import DoorError, told
 from market.http.wire.sheets import SHAPES, Shape, answer
 from market.rules.orders.twin_references import product_magnets
 from market.rules.refusing.forecast_defects import ForecastBeforePlaced, SharesAboveMagnet
@@ -197,7 +197,7 @@ def _check(body: ReturnsTerms) -> None:
         if stated is not None and stated not in names:
             faults.append(Fault(code="unknown", detail=f"there are {', '.join(names)}", pointer=f"/{name}"))
     faults += [
-        Fault(code=each.code, detail=each.detail(), pointer=each.pointer)
+        Fault(code=each.code, detail=told(each), pointer=each.pointer)
         for each in (*_magnet_refusals(body), *_time_refusals(body))
     ]
     if faults:

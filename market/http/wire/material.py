@@ -67,7 +67,8 @@ def utc(value: datetime, pointer: str = "") -> datetime:
     """The same instant in UTC. InvalidInputError for far years: the database would take the last for ever."""
     if value.year in YEARS:
         return value.astimezone(UTC)
-    told = f"{value.isoformat()} has to lie in the years {YEARS[0]} to {YEARS[-1]}"
+    written = value.isoformat().replace("+00:00", "Z")
+    told = f"{written} has to lie in the years {YEARS[0]} to {YEARS[-1]}"
     raise InvalidInputError([Fault(code="invalid", detail=told, pointer=pointer)])
 
 

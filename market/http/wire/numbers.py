@@ -127,19 +127,19 @@ class DecimalKind:
                 f"write a plain decimal number of {self.unit} such as {self.example!r}, without exponent",
             )
         if text.startswith("-") and not self.signed:
-            return "negative", f"{self.unit} cannot be negative here"
+            return "negative", f"this cannot be below 0 {self.unit}"
         whole, _, fraction = text.removeprefix("-").partition(".")
         if len(fraction) > self.decimals:
             return (
                 "over_precise",
-                f"at most {self.decimals} decimals of {self.unit}: nothing is rounded",
+                f"write at most {self.decimals} decimals, in {self.unit}: nothing is rounded",
             )
         if whole != "0" and whole.startswith("0"):
             return "not_decimal", "no leading zeros"
         if self.positive and not int(whole + fraction):
-            return "not_positive", f"{self.unit} has to be more than zero here"
+            return "not_positive", f"this has to be more than 0 {self.unit}"
         most = "at most 100" if self.at_most_hundred else f"below {10**self.digits}"
-        return "out_of_range", f"{self.unit} has to be {most}"
+        return "out_of_range", f"this has to be {most} {self.unit}"
 
 
 @lru_cache(maxsize=TEXTS_REMEMBERED)

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events import refusal as record
 from events.refusal import Refusal, Refusals
@@ -206,6 +207,9 @@ REFUSED: Final[dict[type[Refusal], int]] = {
 """Every reason has its status; what is wrong with the content of a draft, a policy or a twin
 (`defects`, `forecast_defects`, `policy_defects` and `twin_defects` of `rules/refusing`) is 422 throughout."""
 
+NOTHING_STORED: Final = "; nothing was stored"
+"""Said of a change; a request that only reads hears nothing of it."""
+
 PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""
 
@@ -270,7 +274,7 @@ def answer_to(trace: Trace, error: Exception) -> Answered:
         return _answer(trace, code, error.status_code, detail, (), headers)
     write_unhandled(trace, error)
     if isinstance(error, ConnectionError | TimeoutError):
-        detail = "A server behind this one does not answer; nothing was stored, try again."
+        detail = f"A server behind this one does not answer{NOTHING_STORED}, try again."
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return _answer(trace, "unavailable", DOOR["unavailable"], detail, (), headers)
     return _answer(
@@ -300,9 +304,7 @@ def _invalid(trace: Trace, error: InvalidInputError) -> Answered:
     else:
         code = "inconsistent" if {fault.code for fault in error.faults} <= OF_CONTENT else "invalid_request"
     count = "One thing is" if len(faults) == 1 else f"{len(faults)} things are"
-    return _answer(
-        trace, code, DOOR[code], f"{count} wrong with the request; nothing was stored.", faults, {}
-    )
+    return _answer(trace, code, DOOR[code], f"{count} wrong with the request{NOTHING_STORED}.", faults, {})
 
 
 def _refused(trace: Trace, reasons: tuple[Refusal, ...]) -> Answered:
@@ -311,12 +313,20 @@ def _refused(trace: Trace, reasons: tuple[Refusal, ...]) -> Answered:
     headers: dict[str, str] = {}
     if status == BUSY or "retry_after_seconds" in leading.figures:
         headers["Retry-After"] = str(leading.figures.get("retry_after_seconds", RETRY_AFTER_SECONDS))
-    return _answer(trace, leading.code, status, leading.detail(), refusal_faults(reasons), headers)
+    return _answer(trace, leading.code, status, told(leading), refusal_faults(reasons), headers)
+
+
+def told(reason: Refusal) -> str:
+    """Its sentence, with times written as everywhere in answers."""
+    return _IN_UTC.sub(r"\1Z", reason.detail())
+
+
+_IN_UTC: Final = re.compile(r"(T\d\d:\d\d:\d\d(?:\.\d+)?)\+00:00")
 
 
 def refusal_faults(reasons: Iterable[Refusal]) -> list[Fault]:
     return [
-        Fault(code=reason.code, detail=reason.detail(), pointer=wire_pointer(reason.pointer))
+        Fault(code=reason.code, detail=told(reason), pointer=wire_pointer(reason.pointer))
         for reason in reasons
     ]
 
@@ -325,6 +335,9 @@ def _answer(
     trace: Trace, code: str, status: int, detail: str, faults: Iterable[Fault], headers: dict[str, str]
 ) -> Answered:
     errors = tuple(faults)
+    if trace.method in ("GET", "HEAD"):
+        detail = detail.replace(NOTHING_STORED, "")
+        errors = tuple(replace(fault, detail=fault.detail.replace(NOTHING_STORED, "")) for fault in errors)
     trace.codes = tuple(dict.fromkeys([code, *(fault.code for fault in errors)]))
     problem = Problem(
         type=TYPE_PREFIX + code,

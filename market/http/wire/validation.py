@@ -80,7 +80,8 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     except msgspec.ValidationError:
         faults = [fault_of_msgspec(error, "")]
     except ValueError as reason:
-        faults = [Fault(code="malformed_json", detail=f"the body is no JSON text: {reason}", pointer="")]
+        told = f"the body is no JSON text: {reason}" if raw.strip() else "the body is empty: send JSON"
+        faults = [Fault(code="malformed_json", detail=told, pointer="")]
     raise InvalidInputError(faults[:FAULTS_MAX])
 
 
