@@ -278,6 +278,8 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
     query=ReasonQuery,
     answer=ProposedView,
     etagged=True,
+    description="The terms as they were proposed, whatever became of them. For both parties, and an "
+    "auditor with a reason.",
 )
 async def read_proposal(call: Call[Nothing, ReasonQuery]) -> Answer:
     (row,) = await _proposals(call, _number(call))

@@ -298,6 +298,8 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     query=ReasonQuery,
     answer=DeliveryView,
     etagged=True,
+    description="As far as it is: shipped, weighed, analysed, settled. For both parties, and an "
+    "auditor with a reason; an assay of the other side once both are exchanged.",
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     async with as_party(call) as (connection, organisation):

@@ -154,6 +154,8 @@ def _code(call: Call[Any, Any]) -> str:
     summary="Read what an index counts",
     tag=TAG,
     answer=IndexView,
+    description="Its currency and unit, or the currency whose rate it is. Its values have a list of "
+    "their own.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     index = _code(call)

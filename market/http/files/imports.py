@@ -257,6 +257,8 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     summary="Read how far an import is",
     tag=TAG,
     answer=ImportView,
+    description="Ask again until `state` is `completed`, `refused`, `cancelled` or `failed`; the "
+    "report then tells every row.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     return await _state(call)

@@ -307,6 +307,7 @@ async def read(call: Call[Nothing, ScoreQuery]) -> Answer:
     tag=TAG,
     query=ScoreQuery,
     answer=ProductTwinView,
+    description="As it was stated. What rests on it stays so until it is amended.",
 )
 async def read_version(call: Call[Nothing, ScoreQuery]) -> Answer:
     text = call.text_parameter["version"]

@@ -194,6 +194,7 @@ async def _load(call: Call[Any, Any], connection: Connection) -> Policy:
     tag=TAG,
     answer=PolicyView,
     etagged=True,
+    description="At its newest version: the one that new requirements name.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     async with as_desk(call) as connection:
@@ -208,6 +209,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     summary="Read a version of a procurement policy",
     tag=TAG,
     answer=PolicyVersionView,
+    description="As it was published. What was posted under it stays so.",
 )
 async def read_version(call: Call[Nothing, Nothing]) -> Answer:
     text = call.text_parameter["version"]

@@ -192,6 +192,8 @@ class FacilityAccepted(Accepted, frozen=True, kw_only=True):
     answer=FacilityAccepted,
     status=201,
     idempotent=True,
+    description="A site, which offers, requirements and passports name by its id. Each market of the "
+    "organisation has it at once.",
     example=EXAMPLE,
 )
 async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
@@ -224,6 +226,7 @@ async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[FacilityView],
+    description="Revoked ones too.",
 )
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     await load_organisation(call)
@@ -250,6 +253,7 @@ async def _load(call: Call[Any, Any]) -> Facility:
     tag=TAG,
     answer=FacilityView,
     etagged=True,
+    description="As it stands, a revoked one too.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row = await _load(call)
@@ -266,6 +270,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     query=DryRun,
     answer=FacilityAccepted,
     versioned=True,
+    description="The change is copied into each market of the organisation, in one transaction.",
     example={"readiness_level": 9},
 )
 async def change(call: Call[Any, DryRun]) -> Answer:

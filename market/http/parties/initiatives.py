@@ -79,6 +79,7 @@ class InitiativeAccepted(Accepted, frozen=True, kw_only=True):
     answer=InitiativeAccepted,
     status=201,
     idempotent=True,
+    description="A project or an alliance, whose code organisations, orders and policies name.",
     example=EXAMPLE,
 )
 async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:

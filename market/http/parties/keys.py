@@ -125,6 +125,7 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[KeyView],
+    description="Without their secrets, revoked ones too.",
 )
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     await load_organisation(call)

@@ -102,6 +102,8 @@ class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
     answer=OrganisationAccepted,
     status=201,
     idempotent=True,
+    description="A legal entity that may then have sites, papers and keys; it trades in the markets "
+    "that admit it.",
     example=EXAMPLE,
 )
 async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
@@ -162,6 +164,7 @@ async def load(call: Call[Any, Any]) -> Organisation:
     tag=TAG,
     answer=OrganisationView,
     etagged=True,
+    description="One's own; operators and auditors read every one.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row = await load(call)

@@ -143,6 +143,8 @@ class LicenceAccepted(Accepted, frozen=True, kw_only=True):
     answer=CertificateAccepted,
     status=201,
     idempotent=True,
+    description="Of one site under a scheme, for a time. A certificate never changes: register its "
+    "successor, and revoke it.",
     example=CERTIFICATE_EXAMPLE,
 )
 async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
@@ -185,6 +187,8 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     answer=LicenceAccepted,
     status=201,
     idempotent=True,
+    description="What a site may do with waste, for a time. A licence never changes: register its "
+    "successor, and revoke it.",
     example=LICENCE_EXAMPLE,
 )
 async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
@@ -233,6 +237,7 @@ def _location(call: Call[Any, Any], kind: str, found: str | None) -> dict[str, s
     tag=TAG,
     query=PageQuery,
     answer=Listing[CertificateView],
+    description="Revoked ones too.",
 )
 async def list_certificates(call: Call[Nothing, PageQuery]) -> Answer:
     await load_organisation(call)
@@ -253,6 +258,7 @@ async def list_certificates(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[LicenceView],
+    description="Revoked ones too.",
 )
 async def list_licences(call: Call[Nothing, PageQuery]) -> Answer:
     await load_organisation(call)
@@ -271,6 +277,7 @@ async def list_licences(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     answer=CertificateView,
     etagged=True,
+    description="As it was registered, a revoked one too.",
 )
 async def read_certificate(call: Call[Nothing, Nothing]) -> Answer:
     async with as_caller(call) as connection:
@@ -290,6 +297,7 @@ async def read_certificate(call: Call[Nothing, Nothing]) -> Answer:
     tag=TAG,
     answer=LicenceView,
     etagged=True,
+    description="As it was registered, a revoked one too.",
 )
 async def read_licence(call: Call[Nothing, Nothing]) -> Answer:
     async with as_caller(call) as connection:
@@ -307,6 +315,7 @@ async def read_licence(call: Call[Nothing, Nothing]) -> Answer:
     tag=TAG,
     query=DryRun,
     answer=CertificateAccepted,
+    description="No market counts it any more. It stays readable.",
 )
 async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_certificate(
@@ -328,6 +337,7 @@ async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
     tag=TAG,
     query=DryRun,
     answer=LicenceAccepted,
+    description="No market counts it any more. It stays readable.",
 )
 async def revoke_licence(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_licence(

@@ -123,6 +123,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     summary="Read a recorded audit",
     tag=TAG,
     answer=AuditRunWhole,
+    description="With its whole report, as `lodestone audit --json` prints it.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     run = await _load(call)

@@ -188,6 +188,7 @@ async def plan(call: Call[PlanTerms, DryRun]) -> Answer:
     query=DryRun,
     answer=ClearingAccepted,
     idempotent=True,
+    description="For a round that cannot be computed: it trades nothing, and the next one can be planned.",
     example={"code": "operator", "reason": "wrong reference price"},
 )
 async def abandon(call: Call[AbandonTerms, DryRun]) -> Answer:
@@ -238,6 +239,8 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     answer=ClearingView,
     etagged=True,
+    description="`planned` while it is computed, then `completed` or `abandoned`, with the hashes that "
+    "bind it to its evidence. Totals are for operators and auditors.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     async with as_caller(call) as connection:

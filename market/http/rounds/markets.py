@@ -142,6 +142,8 @@ class MarketAccepted(Accepted, frozen=True, kw_only=True):
     answer=MarketAccepted,
     status=201,
     idempotent=True,
+    description="How it counts and how it clears. Orders come in once it has members and a rule set "
+    "that is in force.",
     example=EXAMPLE,
 )
 async def open_market(call: Call[MarketTerms, DryRun]) -> Answer:
@@ -171,6 +173,7 @@ async def open_market(call: Call[MarketTerms, DryRun]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[MarketView],
+    description="All of them: what each counts, and how it clears.",
 )
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
@@ -202,6 +205,7 @@ async def load(call: Call[Any, Any]) -> MarketRow:
     tag=TAG,
     answer=MarketView,
     etagged=True,
+    description="What it counts, and how it clears. `open_plan` while a round is being computed.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=MarketView.of(await load(call), whole=sees_all(call.caller)), hashed=True)

@@ -188,6 +188,8 @@ async def confirm(call: Call[Nothing, DryRun]) -> Answer:
     query=DryRun,
     answer=MatchAccepted,
     idempotent=True,
+    description="It does not change any more, and the other side hears of it when the match is "
+    "decided: when all answers are in, or the time is out.",
     example={"reason": "quality"},
 )
 async def decline(call: Call[Decline, DryRun]) -> Answer:

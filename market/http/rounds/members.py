@@ -81,6 +81,7 @@ class MembershipAccepted(Accepted, frozen=True, kw_only=True):
     answer=MembershipAccepted,
     status=201,
     idempotent=True,
+    description="From then on it may post and be matched; so is one admitted again that was suspended.",
     example={"organisation": "org_0199b3c2d4e57f60a1b2c3d4e5f60718"},
 )
 async def admit(call: Call[Admission, DryRun]) -> Answer:
@@ -110,6 +111,8 @@ async def admit(call: Call[Admission, DryRun]) -> Answer:
     query=DryRun,
     answer=MembershipAccepted,
     idempotent=True,
+    description="Its orders stay in the book, but meet nobody until it is admitted again. It may still "
+    "withdraw them.",
     example={"reason": "sanctions screening expired"},
 )
 async def suspend(call: Call[Suspension, DryRun]) -> Answer:
@@ -158,6 +161,8 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     answer=MemberView,
     etagged=True,
+    description="One's own; operators and auditors read every one. It is the market's own copy of the "
+    "organisation.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     organisation = call.ids["organisation"]

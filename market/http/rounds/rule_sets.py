@@ -246,6 +246,7 @@ async def publish(call: Call[RuleSetTerms, DryRun]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[RuleSetView],
+    description="Every version, with the time from which it holds and the keys that signed it.",
 )
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     await load_market(call)
@@ -266,6 +267,8 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     answer=RuleSetView,
     etagged=True,
+    description="What the market asks of orders, and by which algorithms it clears, from "
+    "`effective_from` on.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row = await _load(call, call.text_parameter["version"])
@@ -328,6 +331,7 @@ def rule_set_diff(before: terms.RuleSet, after: terms.RuleSet) -> RuleSetDiff:
     tag=TAG,
     query=DiffQuery,
     answer=RuleSetDiff,
+    description="Member by member, of the version before it or of the one that `against` names.",
 )
 async def diff(call: Call[Nothing, DiffQuery]) -> Answer:
     after = await _load(call, call.text_parameter["version"])

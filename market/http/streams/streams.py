@@ -83,6 +83,7 @@ async def switch_off(call: Call[Nothing, DryRun]) -> Answer:
     summary="Read whether the organisation's topic is open",
     tag=TAG,
     answer=StreamView,
+    description="And what it is called, open or not.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     await load_organisation(call)

@@ -125,6 +125,7 @@ class Redelivering(Body, frozen=True, kw_only=True):
     summary="Read how it goes with a webhook",
     tag=TAG,
     answer=HealthView,
+    description="How often it failed in a row and since when, and how many messages wait.",
 )
 async def health(call: Call[Nothing, Nothing]) -> Answer:
     webhook = (await load(call)).webhook
@@ -197,6 +198,7 @@ async def index(call: Call[Nothing, MessageQuery]) -> Answer:
     summary="Read what came of a message",
     tag=TAG,
     answer=MessageView,
+    description="Its state, and its newest attempts with what the receiver answered.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     webhook = (await load(call)).webhook

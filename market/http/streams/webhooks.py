@@ -180,6 +180,7 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
     tag=TAG,
     query=PageQuery,
     answer=Listing[WebhookView],
+    description="One's own, without their secrets.",
 )
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
@@ -203,6 +204,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     answer=WebhookView,
     etagged=True,
+    description="Without its secret. `disabled` says why it rests although nobody let it.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     webhook = await load(call)
