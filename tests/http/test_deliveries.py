@@ -341,4 +341,4 @@ async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Sho
         ("delivery_moisture_whole", "/moisture_percent"),
     ] == faults(refused)
     unknown = await post(shop, f"{path}/deliveries", seller, lot(certificates=["cert_" + "0" * 32]))
-    assert (404, "certificate_unknown") == (unknown.status_code, unknown.json()["code"])
+    assert (422, "certificate_not_owned") == (unknown.status_code, unknown.json()["code"])

@@ -32,7 +32,7 @@ from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, P
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted
-from market.rules.refusing.refusals import CertificateUnknown
+from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, Text
 from market.store import members
 
@@ -156,7 +156,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
 
 
 async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate, ...]:
-    """The named certificates as the seller's sites hold them in the market. Raises CertificateUnknown."""
+    """The named certificates as the seller's sites hold them in the market. Raises CertificateNotOwned."""
     if not call.body.certificates:
         return ()
     place = await find(call.door.desk, call.caller, call.ids["agreement"])
@@ -166,7 +166,7 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     found: list[MemberCertificate] = []
     for index, certificate in enumerate(map(to_uuid, call.body.certificates)):
         if certificate not in held:
-            raise CertificateUnknown(pointer=f"/certificates/{index}")
+            raise CertificateNotOwned(pointer=f"/certificates/{index}")
         found.append(held[certificate])
     return tuple(found)
 
