@@ -78,7 +78,7 @@ def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
     try:
         base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
         end = at + HEAD.size
-        if magic != MAGIC or attributes:
+        if magic != MAGIC or attributes or count < 0:
             raise _NotTheRelays
         begins, read_length = content.startswith, _LENGTH.unpack_from
         for beginning, places in (

@@ -127,10 +127,10 @@ def outcome(records: Iterable[Link]) -> tuple[list[Link], str]:
     return found, ""
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [-1, 1, 3])
 def test_another_count_of_records_is_left_to_the_library(count: int) -> None:
     content = bytearray(of_the_relay(ORDINARY[:2]))
-    content[HEAD.size - 4 : HEAD.size] = count.to_bytes(4, "big")
+    content[HEAD.size - 4 : HEAD.size] = count.to_bytes(4, "big", signed=True)
     assert outcome(map(link_of, batch_of(content))) == outcome(links_of(batch_of(content), bytes(content), 0))
 
 
