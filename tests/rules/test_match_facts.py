@@ -1,7 +1,7 @@
 """Facts that are written from templates: to the byte what the facts themselves are when they are encoded."""
 
 from collections.abc import Callable, Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from contracts.rules.price_terms import amount_cents
 from events.clearing_terms import Premium
 from events.envelope import Recorded
-from events.vocabulary import Side
-from market.rules.clearing.cleared import ClearedSection, cents_of
+from events.forecast_terms import RampForecast
+from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
+from events.vocabulary import INTEGER_MAX, Packaging, Place, Side
+from market.rules.clearing.cleared import ClearedSection, Trade, cents_of
 from market.rules.clearing.clearing import clear
 from market.rules.clearing.match_facts import MatchFacts, confirmed, struck, told_of
 from market.rules.clearing.quota_record import premium_lines
@@ -23,44 +25,82 @@ from market.rules.clearing.written import encoded, fact_template
 from tests.blotter import Lane, ident
 from tests.rules.small_rounds import small_round, small_round_of_portfolios
 
+OF_SUPPLY: list[dict[str, Any]] = [
+    *({"form": form} for form in ("swarf", "metal")),
+    *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),
+    *({"forecast": RampForecast(year=2026, quarter=quarter, quantile="low")} for quarter in (1, 4)),
+    *({"place": Place(country="FR", name=name)} for name in ('Örebro, "100 %", %d %b', "東京\\港")),
+    *({"packaging": Packaging(unit="drum", package_wet_g=wet_g)} for wet_g in (7, INTEGER_MAX)),
+    {"incoterm": "DAP"},
+]
+OF_REQUIREMENT: list[dict[str, Any]] = [
+    *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),
+    *({"recycled_min_ppb": least} for least in (0, 5)),
+    {"limits": (AnalyteLimit(analyte="Fe", max_ppb=3), AnalyteLimit(analyte="C", min_ppb=1))},
+    {"purity": PurityFloor(elements=("Nd", "Pr"), min_ppb=5)},
+    {"penalties": (PenaltyRule(analyte="U", threshold_ppb=0, step_ppb=1, ueur_per_kg_per_step=1),)},
+]
+
+
+def odd_trades(own: Trade) -> Iterator[Trade]:
+    """The trade with one thing after the other told otherwise; the buyer of each has an index of its own."""
+    supply, requirement = own.seller.order, own.buyer.order
+    sold = [replace(supply, terms=replace(supply.terms, **odd)) for odd in OF_SUPPLY]
+    sold += [replace(supply, kind=kind) for kind in ("supply_offer", "recovered_lot")]
+    bought = [replace(requirement, terms=replace(requirement.terms, **odd)) for odd in OF_REQUIREMENT]
+    trades = [
+        *(own._replace(seller=own.seller._replace(order=order)) for order in sold),
+        *(own._replace(seller=own.seller._replace(tranche=tranche)) for tranche in (0, 59)),
+        *(own._replace(buyer=own.buyer._replace(order=order)) for order in bought),
+        own._replace(quantity_g=INTEGER_MAX, remainder_ueur_g_per_kg=-5, price_ueur_per_kg=-5),
+    ]
+    for number, trade in enumerate(trades):
+        order = replace(trade.seller.order, order=ident(f"{supply.order} {number}"))
+        yield trade._replace(
+            seller=trade.seller._replace(order=order), buyer_index=-1 - number - len(trades) * own.buyer_index
+        )
+
 
 def written(of: Round, cleared: ClearedSection) -> Iterator[tuple[bytes, bytes]]:
-    """Each fact of a section's trades as it is encoded, and as its template writes it."""
+    """Each fact of a section's trades, and of odd ones, as it is encoded, and as its template writes it."""
     facts, listed = MatchFacts(of, cleared.name), ListedWaterfalls()
     of_trade = zip(cleared.trades, told_section(cleared).lines, premium_lines(cleared), strict=True)
-    for index, (trade, lines, premiums) in enumerate(of_trade):
-        match = told_of(trade, (7 + index, 5 + index), ident(f"match {index}"))
-        fact = struck(of, cleared.name, trade, match)
-        yield encoded(fact), facts.struck(trade, match)
-        said = {"terms": Raw(b"[%b]" % lines.moved), "co_products": Raw(lines.co_products)}
-        whole = confirmed(of, fact, trade)
-        assert whole.contract is not None
-        yield (
-            encoded(replace(whole, contract=replace(whole.contract, **said))),
-            facts.confirmed(trade, match, lines),
-        )
-        places = tuple(range(index, index + len(lines.lines)))
-        yield encoded(listed_waterfall(trade, premiums, places)), listed.of(trade, premiums, places)
+    for index, (own, lines, premiums) in enumerate(of_trade):
+        for number, trade in enumerate((own, *odd_trades(own))):
+            match = told_of(trade, (7 + index, 5 + index), ident(f"match {index} {number}"))
+            fact = struck(of, cleared.name, trade, match)
+            yield encoded(fact), facts.struck(trade, match)
+            said = {"terms": Raw(b"[%b]" % lines.moved), "co_products": Raw(lines.co_products)}
+            whole = confirmed(of, fact, trade)
+            assert whole.contract is not None
+            yield (
+                encoded(replace(whole, contract=replace(whole.contract, **said))),
+                facts.confirmed(trade, match, lines),
+            )
+        # of one tranche after the other: an odd price is none that adds up
+        for tranche in (own.seller.tranche, 1, 59):
+            trade, places = own._replace(seller=own.seller._replace(tranche=tranche)), tuple(range(index, 9))
+            yield encoded(listed_waterfall(trade, premiums, places)), listed.of(trade, premiums, places)
 
 
 @pytest.mark.parametrize("small", [small_round, small_round_of_portfolios])
 def test_trades_and_duals_are_written_as_their_facts_are_encoded(
     small: Callable[[int], tuple[Lane, Recorded]],
 ) -> None:
-    trades, duals = 0, 0
+    facts, duals = 0, 0
     for seed in range(40):
         lane, plan = small(seed)
         found = clear(lane.book, plan)
         for cleared in found.sections:
             for expected, actual in written(found.round, cleared):
                 assert expected == actual
-                trades += 1
+                facts += 1
             for side in get_args(Side):
                 columns = dual_columns(cleared, side)
                 expected_duals = [encoded(order_dual(row)) for row in columns.rows()]
                 assert expected_duals == list(written_duals(columns))
                 duals += len(expected_duals)
-    assert trades > 60
+    assert facts > 1_000
     assert duals > 100
 
 
