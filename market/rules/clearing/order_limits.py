@@ -225,14 +225,17 @@ def _seller_minimum(terms: SupplyTerms, left: int) -> int:
         return 0
     tranches = 1 if terms.term is not None else len(terms.tranches)
     whole = sum(packed(terms, tranche).packages for tranche in range(tranches))
-    return max(0, _packages(terms, 0, packed(terms, 0), terms.minimum_quantity_wet_g) - (whole - left))
+    return max(0, _packages(terms, packed(terms, 0), terms.minimum_quantity_wet_g) - (whole - left))
 
 
-def _packages(terms: SupplyTerms, tranche: int, of: Packed, wet_g: int) -> int:
-    """The fewest packages that hold so much product; grams of basis of what is not packed."""
+def _packages(terms: SupplyTerms, of: Packed, wet_g: int) -> int:
+    """The fewest packages that hold so much product; grams of basis of what is not packed.
+
+    of: the first tranche.
+    """
     if of.is_packed:
         return -(-wet_g // terms.packaging.package_wet_g)
-    share_g, tranche_wet_g = _tranche(terms, tranche)
+    share_g, tranche_wet_g = _tranche(terms, 0)
     return -(-wet_g * share_g // tranche_wet_g)
 
 
