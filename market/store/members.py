@@ -1,13 +1,14 @@
 """Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, what
 they let fall."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
+from events.array_texts import fetch
 from events.connections import Connection
 from events.market_terms import Member
 from events.writes import Write
@@ -137,6 +138,25 @@ async def load_some(
 ) -> dict[UUID, MemberRow]:
     rows = await connection.fetch(READ_SOME, lane, market, list(organisations))
     return {row.member.organisation: row for row in map(_row, rows)}
+
+
+# One statement for a page of matches, whose other sides are of several markets.
+READ_NAMED = """
+select m.market, m.body
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, organisation)
+join member m on m.lane = a.lane and m.market = a.market and m.organisation = a.organisation
+"""
+
+
+async def load_named(
+    connection: Connection, keys: Collection[tuple[int, UUID, UUID]]
+) -> dict[tuple[UUID, UUID], Member]:
+    """Members by (market, organisation), for keys of (lane, market, organisation); the unknown are absent."""
+    if not keys:
+        return {}
+    rows = await fetch(connection, READ_NAMED, *zip(*keys, strict=True))
+    found = [(row["market"], bodies.member(row["body"])) for row in rows]
+    return {(market, member.organisation): member for market, member in found}
 
 
 READ_MARKETS = "select lane, market from member where organisation = $1 order by lane, market"

@@ -1,5 +1,6 @@
 """Matches: read one's side with its explanation, confirm, decline. Answers are sealed until both are in."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -66,7 +67,8 @@ def side_of(row: MatchRow, organisation: UUID) -> Side | None:
     tag=TAG,
     query=MatchQuery,
     answer=Listing[MatchView],
-    description="One's own, without explanations; operators and auditors see all.",
+    description="One's own, without explanations, with the other side's name after confirmation; "
+    "operators and auditors see all.",
 )
 async def index(call: Call[Nothing, MatchQuery]) -> Answer:
     query = call.query
@@ -82,19 +84,21 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
         )
         for market in {row.match.struck.market for row in page.items}:
             as_of[to_text("mkt", market)] = await reads.as_of(call, connection, market)
+    async with as_desk(call) as connection:
+        others = await _others(connection, page.items, call.caller.organisation)
     return lists.answer(
         call,
         page.items,
         more=page.more,
         key=lambda row: row.match.struck.match,
-        view=lambda row: _short(call, row),
+        view=lambda row: _short(call, row, others.get(row.match.struck.match)),
         as_of=as_of,
     )
 
 
-def _short(call: Call[Any, Any], row: MatchRow) -> MatchView:
+def _short(call: Call[Any, Any], row: MatchRow, other: Member | None) -> MatchView:
     side = side_of(row, call.caller.organisation)
-    return overseer_view(row, None) if side is None else party_view(row, side, None, None)
+    return overseer_view(row, None) if side is None else party_view(row, side, other, None)
 
 
 @endpoint(
@@ -119,7 +123,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     async with as_desk(call) as connection:
         whole = await explain(connection, row)
         seen = None if whole is None else see_match(whole, looking)
-        other = await _other(connection, row, side)
+        other = (await _others(connection, [row], call.caller.organisation)).get(row.match.struck.match)
     match seen:
         case OwnExplanation() if side is not None:
             body = party_view(row, side, other, seen)
@@ -155,12 +159,16 @@ async def explain(connection: Connection, row: MatchRow) -> MatchExplanation | N
     return replace(explained, ticket=replace(explained.ticket, ask=None, ask_ueur_per_product_kg=None))
 
 
-async def _other(connection: Connection, row: MatchRow, side: Side | None) -> Member | None:
-    if side is None or row.status != "confirmed":
-        return None
-    organisation = row.match.buyer if side == "seller" else row.match.seller
-    found = await members.load_member(connection, row.match.struck.market, organisation)
-    return None if found is None else found.member
+async def _others(connection: Connection, rows: Iterable[MatchRow], organisation: UUID) -> dict[UUID, Member]:
+    """By match, who stands on the other side of those that both sides have confirmed."""
+    keys: dict[UUID, tuple[int, UUID, UUID]] = {}
+    for row in rows:
+        side = side_of(row, organisation)
+        if side is not None and row.status == "confirmed":
+            other = row.match.buyer if side == "seller" else row.match.seller
+            keys[row.match.struck.match] = (row.lane, row.match.struck.market, other)
+    named = await members.load_named(connection, set(keys.values()))
+    return {match: named[key[1:]] for match, key in keys.items() if key[1:] in named}
 
 
 @endpoint(
