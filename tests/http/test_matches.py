@@ -74,7 +74,7 @@ async def test_an_answer_stays_sealed_until_the_other_is_in(shop: Shop) -> None:
     after = await shop.ask("GET", path, by=buyer)
     assert (before.content, before.headers["etag"]) == (after.content, after.headers["etag"])
     listed = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
-    assert [None] == [item["own_answer"] for item in listed]
+    assert [(None, None)] == [(item["own_answer"], item["counterparty"]) for item in listed]
     assert "confirmed" == (await shop.ask("GET", path, by=seller)).json()["own_answer"]
 
 
@@ -105,6 +105,10 @@ async def test_names_are_exchanged_when_both_have_confirmed(shop: Shop) -> None:
     bought = (await shop.ask("GET", path, by=buyer)).json()
     assert ("confirmed", "buyer-0") == (sold["status"], sold["counterparty"]["name"])
     assert ("confirmed", "seller-0") == (bought["status"], bought["counterparty"]["name"])
+    await shop.project()
+    for party, alone in ((seller, sold), (buyer, bought)):
+        [listed] = (await shop.ask("GET", "/v1/matches?status=confirmed", by=party)).json()["items"]
+        assert alone | {"explanation": None, "goods": None} == listed
     assert (sold["own_order"], bought["own_order"]) == (bought["counter_order"], sold["counter_order"])
     again = await shop.ask("POST", f"{path}/confirm", by=seller)
     assert (409, "match_decided") == (again.status_code, again.json()["code"])
@@ -158,3 +162,14 @@ async def test_candidates_tell_ones_own_side_only(shop: Shop) -> None:
     assert [f"offer_{offer.hex}"] == [verdict["counter_order"] for verdict in audited.json()["verdicts"]]
     foreign = await shop.ask("GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=seller)
     assert 404 == foreign.status_code
+    for path, owner in (
+        (f"/v1/supply-offers/offer_{offer.hex}", seller),
+        (f"/v1/requirements/req_{requirement.hex}", buyer),
+    ):
+        assert 200 == (await shop.ask("DELETE", path, by=owner, version='"v1"')).status_code
+        for roles in (("trader",), ("auditor",)):
+            left = await shop.ask("GET", f"{path}/candidates", by=owner, roles=roles)
+            assert 200 == left.status_code, left.text
+            assert ("closed", "0.000", 0, [], []) == tuple(
+                left.json()[name] for name in ("standing", "open_kg", "eligible", "reasons", "verdicts")
+            )

@@ -4,7 +4,6 @@
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from events.vocabulary import Side
 from market.http.orders.forecast_terms import ForecastMark
@@ -22,7 +21,7 @@ from market.rules.refusing.reason_sentences import told
 from market.rules.refusing.refusals import RuleSetMissing
 from market.rules.viewers import Viewer
 from market.rules.visibility import explanations
-from market.rules.visibility.explanations import Candidates, Standing, Verdict
+from market.rules.visibility.explanations import Candidates, Order, Standing, Verdict, closed_order
 from market.rules.visibility.own_side import OwnCandidates, OwnReason
 from market.rules.visibility.visibility import see_candidates
 from market.store import markets
@@ -56,6 +55,7 @@ class VerdictView(Body, frozen=True, kw_only=True):
 class CandidatesView(Body, frozen=True, kw_only=True):
     """How an order stands.
 
+    `closed`: it has left the book, has nothing left to trade, or its time is over.
     `eligible` is told where at least three groups of companies stand behind it. `all_dearer` and
     `in_the_money` speak of what the newest completed round has taken, the order itself included; else
     `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
@@ -76,36 +76,42 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     eligible_forecast: int | None = None
 
 
-async def answer(call: Call[Any, Any], prefix: str, market: UUID, order: UUID, owner: UUID) -> Answer:
-    """For an order that the caller may see. An order that has left the book has no candidates:
-    `not_found`."""
+async def answer(call: Call[Any, Any], prefix: str, order: Order) -> Answer:
+    """For an order that the caller may see, also when it has left the book."""
     async with as_caller(call) as connection:
-        looking = await viewer(call, connection, market, owner)
-        row = await markets.load_market(connection, market)
+        looking = await viewer(call, connection, order.market, order.organisation)
+        row = await markets.load_market(connection, order.market)
     if row is None:
         raise not_found()
     loads: BookLoads = call.state.loads
-    book = await loads.load(call.door.reader, market, at_least=row.position)
+    book = None
+    if order.status == "open":
+        book = await loads.load(call.door.reader, order.market, at_least=row.position)
     if book is None:
-        raise not_found()
-    body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
+        body = _view(see_candidates(closed_order(order, row.position), looking), prefix)
+    else:
+        body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
     if body is None:
         raise not_found()
     return Answer(body=body)
 
 
-def _body(book: Book, order: UUID, prefix: str, looking: Viewer, now: datetime) -> CandidatesView | None:
+def _body(book: Book, order: Order, prefix: str, looking: Viewer, now: datetime) -> CandidatesView | None:
     """Raises RuleSetMissing."""
     rule_set = rule_set_at(book.rule_sets, now)
     if rule_set is None:
         raise RuleSetMissing
-    found = explanations.candidates(book, facts_of(book, rule_set, now), order)
-    seen = None if found is None else see_candidates(found, looking)
-    return None if seen is None else _view(seen, f"{prefix}_{order.hex}")
+    found = explanations.candidates(book, facts_of(book, rule_set, now), order.order)
+    if found is None:  # it left the book after it was read
+        found = closed_order(order, book.position)
+    return _view(see_candidates(found, looking), prefix)
 
 
-def _view(seen: Candidates | OwnCandidates, order: str) -> CandidatesView:
+def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesView | None:
+    if seen is None:
+        return None
     market, open_kg = to_text("mkt", seen.market), KILOGRAMS.text(seen.open_g)
+    order = f"{prefix}_{seen.order.hex}"
     if isinstance(seen, OwnCandidates):
         return CandidatesView(
             market=market,

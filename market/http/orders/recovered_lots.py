@@ -204,7 +204,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await supplies.load(call, "lot")
-    return await candidates.answer(call, "lot", row.order.market, row.order.order, row.order.organisation)
+    return await candidates.answer(call, "lot", row.order)
 
 
 @endpoint(

@@ -289,7 +289,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await load(call)
-    return await candidates.answer(call, "req", row.order.market, row.order.order, row.order.organisation)
+    return await candidates.answer(call, "req", row.order)
 
 
 @endpoint(

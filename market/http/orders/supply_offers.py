@@ -159,7 +159,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await supplies.load(call, "offer")
-    return await candidates.answer(call, "offer", row.order.market, row.order.order, row.order.organisation)
+    return await candidates.answer(call, "offer", row.order)
 
 
 @endpoint(

@@ -122,6 +122,22 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     )
 
 
+def closed_order(own: Order, at_position: int) -> Candidates:
+    """An order that has left the book: withdrawn, expired or sold, it fits nobody any more."""
+    return Candidates(
+        market=own.market,
+        order=own.order,
+        organisation=own.organisation,
+        side="seller" if isinstance(own, SupplyOrder) else "buyer",
+        rank=own.rank,
+        at_position=at_position,
+        open_g=0,
+        standing="closed",
+        verdicts=(),
+        forecast=order_mark(own),
+    )
+
+
 def order_mark(order: Order) -> ForecastMark | None:
     return mark_of(order.terms) if isinstance(order, SupplyOrder) else None
 
