@@ -170,6 +170,13 @@ class Reason(Struct, frozen=True, kw_only=True):
     counter_orders: int | None
 
 
+class Withheld(Struct, frozen=True, kw_only=True):
+    """Why figures are null though somebody fits."""
+
+    code: str
+    text: str
+
+
 class Candidates(Struct, frozen=True, kw_only=True):
     """How an order stands before the next round."""
 
@@ -181,6 +188,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     standing: str
     eligible: int | None
     reasons: tuple[Reason, ...]
+    withheld: Withheld | None = None
 
 
 class OrderInRound(Struct, frozen=True, kw_only=True):
@@ -200,6 +208,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     eligible: int | None = None
     nearest_ticks: int | None = None
     reasons: tuple[Reason, ...] = ()
+    withheld: Withheld | None = None
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -276,6 +285,7 @@ class QuoteAnswer(Struct, frozen=True, kw_only=True):
     price_eur_per_kg: Band | None
     why: str | None
     reasons: tuple[Reason, ...]
+    withheld: Withheld | None = None
 
 
 class Quote(Accepted, frozen=True, kw_only=True):

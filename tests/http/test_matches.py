@@ -150,10 +150,11 @@ async def test_candidates_tell_ones_own_side_only(shop: Shop) -> None:
     requirement = await scene.require(buyer)
     seen = await shop.ask("GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=buyer)
     assert 200 == seen.status_code, seen.text
-    assert (None, [], "eligible") == (
+    assert (None, [], "eligible", "few_groups") == (
         seen.json()["eligible"],
         seen.json()["verdicts"],
         seen.json()["standing"],
+        seen.json()["withheld"]["code"],
     )
     assert offer.hex not in seen.text
     audited = await shop.ask(

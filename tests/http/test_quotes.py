@@ -125,6 +125,7 @@ async def test_an_answer_comes_in_bands_with_a_receipt_and_opens_nothing(shop: S
         told["why"],
     )
     assert ({"low": "5000.000", "high": "10000.000"}, 3) == (told["quantity_kg"], told["eligible"])
+    assert None is told["withheld"]
     low, high = (float(told["price_eur_per_kg"][edge]) for edge in ("low", "high"))
     assert (1.0, True) == (high - low, 62 <= low <= 66)
     assert ["market.quote.asked.v1"] == [receipt["type"] for receipt in body["receipts"]]
@@ -150,6 +151,8 @@ async def test_two_sellers_are_too_few_to_tell_of(shop: Shop) -> None:
     for limit in ("50.00", "90.00"):
         told = (await ask(shop, buyer, asking(shop, buyer, limit))).json()["answer"]
         assert (None, "eligible", None) == (told["would_trade"], told["why"], told["nearest_ticks"])
+        assert "few_groups" == told["withheld"]["code"]
+        assert "fewer than three groups of companies" in told["withheld"]["text"]
 
 
 async def test_a_seller_may_ask_too(shop: Shop) -> None:

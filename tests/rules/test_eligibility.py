@@ -259,7 +259,10 @@ def test_carriage_is_needed_from_abroad_only() -> None:
 
 def test_parcels_have_to_fit_both_quantities() -> None:
     found = verdict({"minimum_parcel_wet_g": 25 * T}, {"basis_g": 5_599_999})
-    assert ["parcel_too_large 5600.000 kg of 5600.000 kg against 0.001 kg of 5599.999 kg"] == found
+    own, other = "parcel 5600.000 kg, left 5600.000 kg", "parcel 0.001 kg, left 5599.999 kg"
+    assert [f"parcel_too_large:offer {own} against {other}"] == found
+    [asked] = verdict({"minimum_parcel_wet_g": T}, {"minimum_parcel_g": 5_600_001})
+    assert asked.startswith("parcel_too_large:requirement ")
     assert [] == verdict({"minimum_parcel_wet_g": 25 * T})
 
 

@@ -135,6 +135,22 @@ def test_what_can_be_read_of_a_malformed_question_is_judged() -> None:
 # --- answers
 
 
+def question(
+    plan: Recorded, name: str, *, supply: Any = None, requirement: Any = None, quote: str = "quote"
+) -> QuoteAsked:
+    assert isinstance(plan.data, ClearingPlanned)
+    return QuoteAsked(
+        market=MARKET,
+        quote=ident(quote),
+        organisation=ident(name),
+        group=ident(f"group of {name}"),
+        plan=plan.data.plan,
+        round=1,
+        supply=supply,
+        requirement=requirement,
+    )
+
+
 class Desk:
     """A completed round, asked about."""
 
@@ -146,19 +162,9 @@ class Desk:
     def ask(
         self, name: str, *, supply: Any = None, requirement: Any = None, quote: str = "quote"
     ) -> OwnQuote:
-        assert isinstance(self.plan.data, ClearingPlanned)
-        asked = QuoteAsked(
-            market=MARKET,
-            quote=ident(quote),
-            organisation=ident(name),
-            group=ident(f"group of {name}"),
-            plan=self.plan.data.plan,
-            round=1,
-            supply=supply,
-            requirement=requirement,
-        )
+        asked = question(self.plan, name, supply=supply, requirement=requirement, quote=quote)
         book, plan, order = posed(self.book, self.plan, asked)
-        found = answered(book, plan, conclude(book, plan), order, asked.quote)
+        found = answered(book, plan, conclude(book, plan), order, asked)
         seen = see_quote(found, OrganisationViewer(organisation=ident(name)))
         assert seen is not None
         for stranger in (
@@ -210,6 +216,13 @@ def test_one_that_nobody_fits_is_told_the_reasons() -> None:
     assert [("form_not_accepted", 3)] == [(each.code, each.counter_orders) for each in seen.reasons]
 
 
+def test_a_parcel_that_is_too_large_is_told_with_the_quantity_that_was_asked_about() -> None:
+    seen = desk(60 * EUR, 65 * EUR, 70 * EUR, minimum_parcel_wet_g=25 * T).buy(90 * EUR, minimum_parcel_g=T)
+    assert [("parcel_too_large", "offer", "5600.000 kg, counted as 5000.000 kg")] == [
+        (each.code, each.subject, each.own_figure) for each in seen.reasons
+    ]
+
+
 def test_a_seller_asks_in_the_same_way() -> None:
     lane = Lane()
     lane.admit(member("seller"), *(member(f"b{k}") for k in range(3)))
@@ -238,7 +251,7 @@ def test_a_round_without_a_result_is_told() -> None:
     asked = desk(60 * EUR)
     given_up = abandonment(asked.plan, "not_unique", "spot-all is not unique")
     with pytest.raises(RoundNotComputable, match="spot-all is not unique"):
-        answered(asked.book, asked.plan, (given_up,), ident("order"), ident("quote"))
+        answered(asked.book, asked.plan, (given_up,), ident("order"), question(asked.plan, "buyer"))
 
 
 def test_asking_leaves_the_book_as_it_was() -> None:

@@ -3,7 +3,7 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final, Literal
 
 from events.vocabulary import Side
 from market.http.orders.forecast_terms import ForecastMark
@@ -26,6 +26,11 @@ from market.rules.visibility.own_side import OwnCandidates, OwnReason
 from market.rules.visibility.visibility import see_candidates
 from market.store import markets
 
+FEW_GROUPS: Final = (
+    "Somebody fits, but fewer than three groups of companies stand behind them: so how many fit, and how "
+    "near their prices are, is not told."
+)
+
 
 class ReasonView(Body, frozen=True, kw_only=True):
     """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` under which
@@ -42,6 +47,17 @@ class ReasonView(Body, frozen=True, kw_only=True):
     policies: tuple[NamedPolicy, ...] = ()
 
 
+class WithheldView(Body, frozen=True, kw_only=True):
+    """Why figures are null though somebody fits: a rule of the market, not a fault of the order."""
+
+    code: Literal["few_groups"]
+    text: str
+
+    @classmethod
+    def of(cls, eligible: int | None, text: str) -> "WithheldView | None":
+        return cls(code="few_groups", text=text) if eligible is None else None
+
+
 class VerdictView(Body, frozen=True, kw_only=True):
     """One counter-order, for auditors, and for operators: values only of what a cut has taken."""
 
@@ -55,8 +71,8 @@ class VerdictView(Body, frozen=True, kw_only=True):
 class CandidatesView(Body, frozen=True, kw_only=True):
     """How an order stands.
 
-    `closed`: it has left the book, has nothing left to trade, or its time is over.
-    `eligible` is told where at least three groups of companies stand behind it. `all_dearer` and
+    `closed`: it has left the book, has nothing left to trade, or its time is over. `eligible` is told where
+    at least three groups of companies stand behind it; else `withheld` says so. `all_dearer` and
     `in_the_money` speak of what the newest completed round has taken, the order itself included; else
     `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
     auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not
@@ -74,6 +90,7 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     verdicts: tuple[VerdictView, ...] = ()
     forecast: ForecastMark | None = None
     eligible_forecast: int | None = None
+    withheld: WithheldView | None = None
 
 
 async def answer(call: Call[Any, Any], prefix: str, order: Order) -> Answer:
@@ -124,6 +141,7 @@ def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesVie
             reasons=tuple(map(reason_view, seen.reasons)),
             forecast=ForecastMark.of(seen.forecast),
             eligible_forecast=seen.eligible_forecast,
+            withheld=WithheldView.of(seen.eligible, FEW_GROUPS),
         )
     return CandidatesView(
         market=market,

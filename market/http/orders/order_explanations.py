@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from events.vocabulary import CountryCode, Side, ValueChainStage
-from market.http.orders.candidates import ReasonView, reason_view
+from market.http.orders.candidates import FEW_GROUPS, ReasonView, WithheldView, reason_view
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.orders.policy_lines import NamedPolicy
 from market.http.wire import lists, rounds
@@ -106,9 +106,10 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     (`removed` says which, `limits` what they cost, in whole ticks), nobody there, nobody eligible
     (`reasons` with one's own figures), all dearer, or outbid: others paid more, or asked less, than this
     order does. `eligible`: somebody fits, and fewer than three groups of companies do, so prices are not
-    told. `nearest_ticks` is how far the next trade was that it did not get, in ticks of the market, and
-    `three_groups_ticks` how far those of three groups of companies. `surplus_eur_per_kg` is what the order
-    gained per kg; a marginal order gains nothing: it sets its own price. `forecast`: supply not there yet.
+    told; `withheld` says so in words. `nearest_ticks` is how far the next trade was that it did not get, in
+    ticks of the market, and `three_groups_ticks` how far those of three groups of companies.
+    `surplus_eur_per_kg` is what the order gained per kg; a marginal order gains nothing: it sets its own
+    price. `forecast`: supply not there yet.
     Operators and auditors get `alternatives` in place of the bands, the nearest first.
     """
 
@@ -131,6 +132,7 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     limits: tuple[LimitView, ...] = ()
     alternatives: tuple[AlternativeView, ...] = ()
     forecast: ForecastMark | None = None
+    withheld: WithheldView | None = None
 
 
 class MarginalView(Body, frozen=True, kw_only=True):
@@ -205,6 +207,7 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
         limits=tuple(map(LimitView.of, seen.limits)),
+        withheld=WithheldView.of(seen.eligible, FEW_GROUPS),
     )
 
 

@@ -8,7 +8,7 @@ from events.envelope import Recorded
 from events.market_events import QuoteAsked
 from events.vocabulary import Side
 from market.commands import quotes as commands
-from market.http.orders.candidates import ReasonView, reason_view
+from market.http.orders.candidates import ReasonView, WithheldView, reason_view
 from market.http.orders.order_explanations import RemovedView
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
@@ -31,6 +31,11 @@ from market.rules.visibility.visibility import see_quote
 from market.store import clearings
 
 TAG: Final = "Quotes"
+FEW_GROUPS: Final = (
+    "Somebody fits, but fewer than three groups of companies stand behind them: so whether the order would "
+    "have traded, how much and at which price, is not told. The question counts towards the day's all the "
+    "same."
+)
 
 
 class QuoteRequirement(PostRequirement, frozen=True, kw_only=True, tag_field="kind", tag="requirement"):
@@ -56,8 +61,8 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
 
     Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
     will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
-    companies fit. `present` is false where the asker was no member when the round was cut. `nearest_ticks`
-    is how far the order is from a trade, where it would have none.
+    companies fit, which `withheld` then says. `present` is false where the asker was no member when the round
+    was cut. `nearest_ticks` is how far the order is from a trade, where it would have none.
     """
 
     clearing: PlanId
@@ -72,6 +77,7 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
     eligible: int | None
     nearest_ticks: int | None
     reasons: tuple[ReasonView, ...]
+    withheld: WithheldView | None = None
 
 
 class QuoteAccepted(Accepted, frozen=True, kw_only=True):
@@ -149,7 +155,7 @@ async def _answered(call: Call[Any, Any], event: Recorded, asked: QuoteAsked) ->
     loads: BookLoads = call.state.loads
     posed, changed, order = await loads.work(lambda: quotes.posed(book, plan, asked))
     drafts = await rounds.conclude(call.door.solver, posed, changed)
-    found = await loads.work(lambda: quotes.answered(posed, changed, drafts, order, asked.quote))
+    found = await loads.work(lambda: quotes.answered(posed, changed, drafts, order, asked))
     seen = see_quote(found, OrganisationViewer(organisation=call.caller.organisation))
     assert seen is not None, f"{event.id} was asked by another organisation"
     return seen
@@ -172,6 +178,7 @@ def _answer(seen: OwnQuote) -> QuoteAnswer:
         eligible=seen.eligible,
         nearest_ticks=seen.nearest_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
+        withheld=WithheldView.of(seen.eligible, FEW_GROUPS),
     )
 
 

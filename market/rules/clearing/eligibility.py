@@ -388,12 +388,14 @@ def _commercial_reasons(supply: SupplyOrder, requirement: RequirementOrder) -> I
     if carriage_row(sold, bought) is None and sold.place.country != bought.place.country:
         yield Ineligibility(code="carriage_not_stated", subject=sold.place.country)
     parcel_g = max(seller_parcel_g(sold), bought.minimum_parcel_g)
-    if parcel_g > min(supply.available_g, requirement.available_g):
+    left_g = min(supply.available_g, requirement.available_g)
+    if parcel_g > left_g:
         yield Ineligibility(
             code="parcel_too_large",
-            seller_figure=f"{kg_text(seller_parcel_g(sold))} of {kg_text(supply.available_g)}",
+            subject="offer" if seller_parcel_g(sold) > left_g else "requirement",
+            seller_figure=_parcel_text(seller_parcel_g(sold), supply.available_g),
             relation="against",
-            buyer_figure=f"{kg_text(bought.minimum_parcel_g)} of {kg_text(requirement.available_g)}",
+            buyer_figure=_parcel_text(bought.minimum_parcel_g, requirement.available_g),
         )
     if bought.payment == "credit" and bought.term is None:
         credit_cents = bought.credit_limit_cents_eur or 0
@@ -411,6 +413,10 @@ def _commercial_reasons(supply: SupplyOrder, requirement: RequirementOrder) -> I
 def seller_parcel_g(supply: SupplyTerms) -> int:
     """The seller's least parcel in grams of basis, rounded up."""
     return -(-supply.minimum_parcel_wet_g * supply.basis_g // supply.net_wet_g)
+
+
+def _parcel_text(parcel_g: int, left_g: int) -> str:
+    return f"parcel {kg_text(parcel_g)}, left {kg_text(left_g)}"
 
 
 def _horizon_text(term: TermHorizon | None) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.forecast_terms import ForecastMark
 from events.fractions import ppb_text
@@ -175,8 +176,16 @@ def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
         removed=None if traded or not unveiled else seen.removed,
         eligible=seen.eligible,
         nearest_ticks=None if traded else seen.nearest_ticks,
-        reasons=seen.reasons,
+        reasons=tuple(_as_asked(reason, of) for reason in seen.reasons),
     )
+
+
+def _as_asked(reason: OwnReason, of: Quote) -> OwnReason:
+    """The order stood in the round with parcels of a gram that nobody stated: its quantity alone counted."""
+    if reason.code != "parcel_too_large":
+        return reason
+    figure = f"{kg_text(of.asked_g)}, counted as {kg_text(of.counted_g)}"
+    return replace(reason, own_figure=figure)
 
 
 def _eligible(of: OrderInRound) -> list[Alternative]:

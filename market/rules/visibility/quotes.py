@@ -66,12 +66,17 @@ class QuoteState(Struct, frozen=True, kw_only=True):
 
 
 class Quote(Struct, frozen=True, kw_only=True):
-    """An answer as it was computed; `price_ueur_per_kg` is weighted by volume, None without a trade."""
+    """An answer as it was computed; `price_ueur_per_kg` is weighted by volume, None without a trade.
+
+    `asked_g`: basis of the order as it was asked about; `counted_g`: of that, what stood in the round.
+    """
 
     quote: UUID
     standing: OrderInRound
     price_ueur_per_kg: int | None
     tick_ueur_per_kg: int
+    asked_g: int
+    counted_g: int
 
 
 def midnight(now: datetime) -> datetime:
@@ -195,7 +200,7 @@ def _low_edge_g(mass_g: int) -> int:
     return mass_band_g(mass_g).low or mass_g
 
 
-def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, quote: UUID) -> Quote:
+def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, asked: QuoteAsked) -> Quote:
     """`drafts`: what the round with the order in it would record. Raises RoundNotComputable."""
     assert isinstance(plan.data, ClearingPlanned)
     abandoned = list(_of_type(drafts, ClearingAbandoned))
@@ -208,11 +213,16 @@ def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, q
     ]
     standing = order_in_round(book, plan.data, duals, trades, order)
     assert standing is not None
+    terms = asked.requirement if asked.supply is None else asked.supply
+    assert terms is not None
+    posed_order = book.supplies.get(order) or book.requirements[order]
     return Quote(
-        quote=quote,
+        quote=asked.quote,
         standing=standing,
         price_ueur_per_kg=_mean_price(trades),
         tick_ueur_per_kg=book.terms.tick_ueur_per_kg,
+        asked_g=terms.basis_g,
+        counted_g=posed_order.available_g,
     )
 
 
