@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from events.passport_terms import OriginShare, OriginStage
-from events.vocabulary import PPB, OriginStep
+from events.vocabulary import PPB, OriginStep, RecycledContent
 from market import data
 from market.rules.crma.dated import rules_on
 from market.rules.crma.shares import Party, Taken, consumed, cover, shares, stated_origin, taken_by_delivery
@@ -131,7 +131,23 @@ def test_an_order_with_several_countries_of_a_stage_declares_none_of_them() -> N
     ]
     assert (
         OriginShare(stage="extraction", country="NO", share_ppb=PPB, strategic_project=True),
-    ) == stated_origin(steps)
+    ) == stated_origin(steps, None)
+
+
+def test_an_order_counts_as_recycled_by_the_share_that_it_states() -> None:
+    """Naming the country of recycling alone would meet the benchmark of 25 % with 5 %."""
+    steps = [OriginStep(stage="recycling", country="FR"), OriginStep(stage="processing", country="FR")]
+    for recycled, share, verdict in (
+        (RecycledContent(post_consumer_ppb=60 * PERCENT, pre_consumer_ppb=10 * PERCENT), 70, "met"),
+        (RecycledContent(post_consumer_ppb=5 * PERCENT), 5, "not_met"),
+        (RecycledContent(), 0, "not_met"),
+        (None, 0, "not_met"),
+    ):
+        origin = stated_origin(steps, recycled)
+        [nd] = shares([taken(REFINER, MAKER, {"Nd": 100 * KG_MG}, *origin)], RULES)
+        stages = {each.stage: each for each in nd.stages}
+        assert (PPB, "met") == (stages["processing"].union_ppb, stages["processing"].benchmark)
+        assert (share * PERCENT, verdict) == (stages["recycling"].union_ppb, stages["recycling"].benchmark)
 
 
 def test_a_delivery_counts_its_settled_dry_mass() -> None:

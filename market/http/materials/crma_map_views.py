@@ -20,7 +20,7 @@ PREFIXES: Final[dict[Source, Prefix]] = {
 MAP_NOTE: Final = (
     "Where what was bought was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24. An "
     "empty country: the supplier did not answer. An empty supplier: bought elsewhere, as one's own "
-    "declaration says."
+    "declaration says. Of an order without a passport, recycling is the recycled share that it states."
 )
 MAP_LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
     ("inside", "bought here"),

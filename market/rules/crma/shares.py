@@ -13,7 +13,7 @@ from msgspec import Struct
 from contracts.rules.price_terms import round_half_even
 from events.market_terms import SupplyTerms
 from events.passport_terms import ORIGIN_STAGES, OriginShare, OriginStage, PassportContent
-from events.vocabulary import PPB, OriginStep
+from events.vocabulary import PPB, OriginStep, RecycledContent
 from market.rules.crma.dated import CrmaRules
 from market.rules.element_masses import MG_PER_G, contained, in_mg
 from market.rules.parties.parties import Organisation
@@ -136,7 +136,7 @@ def taken_by_order(
         seller=seller,
         buyer=buyer,
         elements=masses(passport or terms, net_wet_g, rules.strategic),
-        origin=stated_origin(terms.origin) if passport is None else passport.origin,
+        origin=stated_origin(terms.origin, terms.recycled) if passport is None else passport.origin,
         documented=passport is not None,
     )
 
@@ -173,17 +173,22 @@ def delivered_masses(
     }
 
 
-def stated_origin(steps: Iterable[OriginStep]) -> tuple[OriginShare, ...]:
-    """What an order says of origin: a stage in one country is all of it; of several nobody knows how much."""
+def stated_origin(steps: Iterable[OriginStep], recycled: RecycledContent | None) -> tuple[OriginShare, ...]:
+    """What an order says of origin: a stage in one country is all of it; of several nobody knows how much.
+
+    Of what was recycled in one country it is the recycled share that the order states; without one, nothing.
+    """
     countries: dict[OriginStage, dict[str, bool]] = {}
     for step in steps:
         for stage in ORIGIN_STAGES:
             if step.stage == stage:
                 countries.setdefault(stage, {})[step.country] = step.strategic_project
+    recycled_ppb = 0 if recycled is None else recycled.post_consumer_ppb + recycled.pre_consumer_ppb
+    share_ppb = {stage: recycled_ppb if stage in SILENCE_IS_NONE else PPB for stage in countries}
     return tuple(
-        OriginShare(stage=stage, country=country, share_ppb=PPB, strategic_project=strategic)
+        OriginShare(stage=stage, country=country, share_ppb=share_ppb[stage], strategic_project=strategic)
         for stage, named in countries.items()
-        if len(named) == 1
+        if len(named) == 1 and share_ppb[stage]
         for country, strategic in named.items()
     )
 
