@@ -209,7 +209,9 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
         )
     out.print(table)
     out.print(
-        f"[dim]a tick is {tick:.2f} EUR per kg; an owner learns of prices where three groups of companies fit"
+        f"[dim]a tick is {tick:.2f} EUR per kg; an owner learns of prices where three groups of companies "
+        "fit\nthe operator reads the book after the round, of what is still open; the owner what the round "
+        "had before it traded, so more fit there, and at other prices"
     )
 
 
@@ -256,8 +258,7 @@ def _ticks(count: int) -> str:
 def _gap(bands: int, tick: Decimal) -> str:
     if bands <= 0:
         return "and the price does: for the next round"
-    count = "1 band" if bands == 1 else f"{bands} bands"
-    return f"but outpriced by {count}, up to {bands * tick:.2f} EUR/kg"
+    return f"but outpriced by {_ticks(bands)}, up to {bands * tick:.2f} EUR/kg"
 
 
 def _reasons(found: list[Body]) -> str:

@@ -95,10 +95,11 @@ def check_policy(told: str, open_orders: str) -> None:
 
 
 def check_open_orders(told: str) -> None:
-    """Why an order stayed open: outpriced by so many bands of 0.50, or nobody's lot will do."""
+    """Why an order stayed open: outpriced by so many ticks of 0.50, or nobody's lot will do."""
     dear = r"N35EH +8,085\.000  4 of 8 fit, but outpriced by 26 .*5 fit, all dearer, the next trade *\n"
-    ((eur, ticks),) = re.findall(dear + r" +bands, up to ([0-9.]+) EUR/kg +([0-9]+) ticks away", told)
+    ((eur, ticks),) = re.findall(dear + r" +ticks, up to ([0-9.]+) EUR/kg +([0-9]+) ticks away", told)
     assert (26 * Decimal("0.50"), Decimal(23)) == (Decimal(eur), Decimal(ticks))
+    assert "the operator reads the book after the round" in told
     assert re.search(
         r"magnet-fi-1: clean magnets for +900\.000  none of 8 fits +nobody fits: above_max:C", told
     )
