@@ -12,7 +12,6 @@ from market.demo.offtake import Act, Delivered
 from market.demo.printing import figures, money_table, out
 from market.demo.supplies import Body
 
-MICRO = Decimal(10) ** 6
 PRICE_TERMS = {
     "index.1": "index, USD per kg of oxide",
     "fx.1": "into EUR",
@@ -202,9 +201,9 @@ def _input(term: Body) -> str:
         case "fx.1":
             return f"{inputs['rate']} {inputs['rate_period']}"
         case "clamp.1":
-            return f"not below {Decimal(inputs['floor_micro_per_kg']) / MICRO:.2f}"
+            return f"not below {Decimal(inputs['floor_per_kg']):.2f}"
         case "form_factor.1":
-            return f"× {Decimal(inputs['kg_index_per_kg_basis_ppb']) / 10**9:.6f}"
+            return f"× {Decimal(inputs['kg_index_per_kg_basis']):.6f}"
         case _:
             return ""
 

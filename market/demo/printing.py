@@ -179,10 +179,10 @@ def co_products(match: Body) -> None:
     inputs = term["inputs"]
     table = figures("element", "kg per basis kg", "× EUR per kg", "× payable", "= EUR per basis kg")
     for analyte in sorted({name.split("_")[0] for name in inputs}):
-        ratio = Decimal(inputs[f"{analyte}_kg_per_basis_kg_ppb"]) / 10**9
-        most = Decimal(inputs[f"{analyte}_max_ratio_ppb"]) / 10**9
-        price = Decimal(inputs[f"{analyte}_price_ueur_per_kg"]) / 10**6
-        payable = Decimal(inputs[f"{analyte}_payable_ppb"]) / 10**9
+        ratio = Decimal(inputs[f"{analyte}_kg_per_basis_kg"])
+        most = Decimal(inputs[f"{analyte}_max_ratio"])
+        price = Decimal(inputs[f"{analyte}_price_eur_per_kg"])
+        payable = Decimal(inputs[f"{analyte}_payable_percent"]) / 100
         credit = min(ratio, most) * price * payable
         table.add_row(analyte, f"{min(ratio, most):.9f}", f"{price:.6f}", f"{payable:.0%}", f"{credit:.9f}")
     table.add_section()

@@ -59,6 +59,10 @@ async def test_the_operator_sees_both_sides_and_outsiders_nothing(shop: Shop) ->
     assert ("90.00", "60.00", "30.00") == tuple(
         whole.json()["whole"][name] for name in ("limit_eur_per_kg", "ask_eur_per_kg", "value_eur_per_kg")
     )
+    inputs = {term["label"]: term["inputs"] for term in whole.json()["whole"]["terms"]}
+    assert {"sum_eur_per_kg": "0.00", "floor_eur_per_kg": "0.00", "cap_eur_per_kg": "0.00"} == inputs[
+        "sustainability"
+    ]
     for outsider in (shop.scene.sellers[1], shop.scene.buyers[1]):
         assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
         assert 404 == (await shop.ask("POST", f"{path}/confirm", by=outsider)).status_code

@@ -15,6 +15,7 @@ from market.http.wire.numbers import (
     TONNES,
     DecimalKind,
 )
+from market.http.wire.term_inputs import in_traders_units
 
 KINDS = [kind for kind in vars(numbers).values() if isinstance(kind, DecimalKind)]
 
@@ -77,3 +78,45 @@ def test_trailing_zeros_are_kept_as_far_as_traders_write_them() -> None:
         SIGNED_EUR_PER_KG.text(-500_000),
         PERCENT.text(1_000_000_000),
     ]
+
+
+def test_inputs_of_terms_are_told_in_the_units_of_their_names() -> None:
+    assert {
+        "Dy_kg_per_basis_kg": "0.035714285",
+        "Dy_max_ratio": "0.12",
+        "Dy_price_eur_per_kg": "274.302765",
+        "Dy_payable_percent": "80",
+        "Tb_reason": "assay_missing",
+        "carbon_eur_per_t": "80.00",
+        "effective_kg_co2e_per_kg": "40.2",
+        "kg_index_per_kg_basis": "1.176505191",
+        "floor_per_kg": "55.00",
+        "invoiced_amount": "23000000.00",
+        "invoiced_kg": "300000.000",
+        "eur_per_kg": "-0.35",
+        "C_above_0.05_percent": "3 × 0.50 EUR per kg",
+        "index_2027-03-01": "69.00 as of 2027-03-31, published 2027-04-01T00:00:00+00:00",
+        "index_values": "1",
+        "country": "DE",
+    } == in_traders_units(
+        "any.1",
+        {
+            "Dy_kg_per_basis_kg_ppb": "35714285",
+            "Dy_max_ratio_ppb": "120000000",
+            "Dy_price_ueur_per_kg": "274302765",
+            "Dy_payable_ppb": "800000000",
+            "Tb_reason": "assay_missing",
+            "carbon_cents_per_t": "8000",
+            "effective_g_co2e_per_kg": "40200",
+            "kg_index_per_kg_basis_ppb": "1176505191",
+            "floor_micro_per_kg": "55000000",
+            "invoiced_cents": "2300000000",
+            "invoiced_g": "300000000",
+            "ueur_per_kg": "-350000",
+            "C_above_500000_ppb": "3 × 500000 ueur_per_kg",
+            "index_2027-03-01": "69000000 micro as of 2027-03-31, published 2027-04-01T00:00:00+00:00",
+            "index_values": "1",
+            "country": "DE",
+        },
+    )
+    assert {"IRMA_eur_per_kg": "2.00"} == in_traders_units("certificates.1", {"IRMA": "2000000"})

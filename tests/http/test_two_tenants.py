@@ -547,7 +547,7 @@ async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, database: Any,
         assert (AGREED[1:] if who in CONTRACTED else []) == found(AGREED, texts), who
     match = f"/v1/matches/{laid.ids['match'][0]}"
     bought = (await shop.ask("GET", match, by=laid.parties["buyer"].firm)).text
-    names = ["seller-0", "extraction:NO", FOOTPRINT_TEXTS[0]]
+    names = ["seller-0", "extraction:NO", FOOTPRINT_TEXTS[1]]
     assert (names if state == "confirmed" else []) == found(names, bought)
 
 

@@ -134,7 +134,8 @@ class MatchedCoProduct(Body, frozen=True, kw_only=True):
 
 
 class MatchedTerm(Body, frozen=True, kw_only=True):
-    """A line of the match's price that a final assay moves."""
+    """A line of the match's price that a final assay moves; `inputs` as the record has them: prices are
+    computed from them again."""
 
     kind: TermKind
     rule: Code

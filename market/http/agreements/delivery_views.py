@@ -25,6 +25,7 @@ from market.http.wire.numbers import (
     SignedCents,
     Tonnes,
 )
+from market.http.wire.term_inputs import in_traders_units
 from market.rules.refusing.wording import Code
 
 
@@ -85,7 +86,7 @@ class PriceLine(Body, frozen=True, kw_only=True):
             rule=value.rule,
             per_kg=SIGNED_PRICE.text(value.micro_per_kg),
             after_per_kg=SIGNED_PRICE.text(value.after_micro_per_kg),
-            inputs=value.inputs,
+            inputs=in_traders_units(value.rule, value.inputs),
             evidence=value.evidence,
         )
 

@@ -15,6 +15,7 @@ from market.http.orders.rex_terms import Core, CoreFigures, StepDown, WholeMagne
 from market.http.wire.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate, NamedPlace, Price, Window
 from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES
+from market.http.wire.term_inputs import in_traders_units
 from market.rules.book import OpenMatch
 from market.rules.goods import Goods
 from market.rules.matches import MatchStatus
@@ -65,7 +66,7 @@ class Ending(Body, frozen=True, kw_only=True):
 
 
 class LineView(Body, frozen=True, kw_only=True):
-    """One line of a waterfall, per kg of basis, with its rule, inputs and evidence."""
+    """One line of a waterfall, per kg of basis; `inputs` in the units that their names say."""
 
     label: str
     eur_per_kg: str
@@ -282,7 +283,7 @@ def _line(line: WaterfallLine) -> LineView:
         eur_per_kg=SIGNED_EUR_PER_KG.text(line.ueur_per_kg),
         rule=line.rule,
         reason=line.reason,
-        inputs=line.inputs,
+        inputs=in_traders_units(line.rule, line.inputs),
         evidence=line.evidence,
     )
 
@@ -294,7 +295,7 @@ def _terms(terms: Iterable[PriceTerm]) -> Iterable[LineView]:
             eur_per_kg=SIGNED_EUR_PER_KG.text(term.ueur_per_kg),
             rule=term.rule,
             reason=term.reason,
-            inputs=term.inputs,
+            inputs=in_traders_units(term.rule, term.inputs),
             evidence=term.evidence,
         )
 
