@@ -12,6 +12,11 @@ def ppb_text(ppb: int) -> str:
     """`120 ppm` below 0.1 %, else `0.35 %`; exact to a part per billion."""
     if abs(ppb) < PPM_BELOW_PPB:
         return f"{decimal_text(ppb, PPB_PER_PPM)} ppm"
+    return percent_text(ppb)
+
+
+def percent_text(ppb: int) -> str:
+    """Where one kind of row has one unit: `0.012 %`, `20 %`."""
     return f"{decimal_text(ppb, PPB_PER_PERCENT)} %"
 
 

@@ -115,6 +115,9 @@ async def test_a_shortfall_and_a_year_end_stand_in_json_csv_and_xlsx_alike(shop:
     assert [("1", "28500000.00", "380000.000"), ("2", "", "")] == [
         (line["year"], line["deficiency"], line["make_up_balance_kg"]) for line in lines
     ]
+    assert [(year["starts_at"], year["ends_at"]) for year in shown["years"]] == [
+        (line["starts_at"], line["ends_at"]) for line in lines
+    ]
     sheet = await shop.ask("GET", f"{path}/statement?format=xlsx", by=buyer)
     assert 200 == sheet.status_code
     assert ".xlsx" in sheet.headers["content-disposition"]

@@ -120,7 +120,7 @@ def check_rex(told: str) -> None:
         "ask as stated": "38.00 EUR per kg wet",
         "price per basis kg": "38.000000 EUR/kg",
         "amount": "3,800.00 EUR",
-        "packages": "800 × piece",
+        "packages": "800 pieces",
         "package": "0.125 kg net",
     }
     assert expected == {label: ticket[label] for label in expected}

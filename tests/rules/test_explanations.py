@@ -1,8 +1,11 @@
 """Tickets, waterfalls and candidates, whole and as one side may see them."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +19,20 @@ from events.market_terms import (
     MemberCertificate,
     SustainabilityProfile,
 )
-from events.vocabulary import ConvertedPrice, InputReference, StatedPrice, TermHorizon, Tranche
+from events.vocabulary import ConvertedPrice, InputReference, Packaging, StatedPrice, TermHorizon, Tranche
+from market.http.rounds.match_views import party_view
+from market.rules.book import OpenMatch
+from market.rules.streams.wire_units import PARTNER_UNITS, in_units
 from market.rules.visibility.explanations import Candidates, candidates, match_explanation
-from market.rules.visibility.own_side import OwnCandidates, OwnReason, own_candidates, own_explanation
+from market.rules.visibility.own_side import (
+    OwnCandidates,
+    OwnReason,
+    own_candidates,
+    own_explanation,
+    own_match,
+)
 from market.rules.visibility.tickets import decimal_text, ticket, ticket_lines
+from market.store.matches import MatchRow
 from tests.blotter import (
     EUR,
     PPM,
@@ -66,10 +79,49 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
         "price in % of reference": "89.71 %",
         "delivery term": "FCA Hanau, DE (Incoterms 2020)",
         "tranche": "1: 2026-03-12/2026-04-11",
-        "packages": "25 × big_bag",
+        "packages": "25 big bags",
         "package": "1,000.000 kg net",
     }
     assert expected == dict(ticket_lines(of))
+    drum = Packaging(unit="drum", package_wet_g=1)
+    dry = replace(of, moisture_ppb=0, packages_thousandths=1_000, packaging=drum)
+    assert {"moisture": "0 %", "packages": "1 drum"}.items() <= dict(ticket_lines(dry)).items()
+
+
+def test_what_a_match_calls_otherwise_over_http_is_listed_with_the_streams() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "streams.md").read_text("utf-8")
+    table = page.partition("| over HTTP | here |\n|---|---|\n")[2].partition("\n\n")[0]
+    listed = [re.findall(r"`([a-z_.]+)`", cell) for row in table.splitlines() for cell in row.split("|")[1:3]]
+    there, here = ({names[0] for names in side} - {"inputs"} for side in (listed[::2], listed[1::2]))
+    whole = explained(ask=USD_ASK)
+    own = own_match(whole.struck, "buyer", confirmed=True, counterparty=whole.seller)
+    told = leaves(in_units(msgspec.to_builtins(own), PARTNER_UNITS))
+    row = MatchRow(
+        lane=0,
+        position=9,
+        version=2,
+        status="confirmed",
+        decided_time=START,
+        match=OpenMatch(struck=whole.struck, seller=whole.seller, buyer=whole.buyer),
+    )
+    seller = member("seller", organisation=whole.seller)
+    read = leaves(msgspec.to_builtins(party_view(row, "buyer", seller, None)))
+    assert here == {as_listed(leaf, here) for leaf in told - read}
+    assert there == {as_listed(leaf, there) for leaf in read} & there
+
+
+def leaves(told: dict[str, Any]) -> set[str]:
+    """Paths of members that hold no others."""
+    inner = {name: leaves(each) if isinstance(each, dict) else None for name, each in told.items()}
+    return {
+        path
+        for name, held in inner.items()
+        for path in ([f"{name}.{each}" for each in held] if held else [name])
+    }
+
+
+def as_listed(leaf: str, names: set[str]) -> str:
+    return next((name for name in names if f"{leaf}.".startswith(f"{name}.")), leaf)
 
 
 def test_a_ticket_without_reference_says_so() -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from io import BytesIO, StringIO
 from typing import Annotated, Any, Final, NamedTuple, Self
 
+import msgspec
 import xlsxwriter
 
 from contracts.rules.statements import Statement, StatementYear, YearStatus
@@ -190,8 +191,8 @@ def _balance(name: str, member: str) -> Column:
 
 COLUMNS: Final = (
     Column("year", lambda year: year.year),
-    Column("starts_on", lambda year: year.starts_at.date().isoformat(), number=False),
-    Column("ends_before", lambda year: year.ends_at.date().isoformat(), number=False),
+    Column("starts_at", lambda year: msgspec.to_builtins(year.starts_at), number=False),
+    Column("ends_at", lambda year: msgspec.to_builtins(year.ends_at), number=False),
     Column("status", lambda year: year.status, number=False),
     Column("acq_kg", lambda year: year.acq_kg),
     Column("nominated_kg", lambda year: year.nominated_kg),

@@ -1,5 +1,6 @@
 """The trade ticket: from wet tonnes to kilograms of basis, from ask to price, as a trader reads it."""
 
+from typing import Final
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -7,7 +8,7 @@ from msgspec import UNSET, Struct
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
 from events.forecast_terms import ForecastMark
-from events.fractions import ppb_text
+from events.fractions import percent_text
 from events.market_events import MatchStruck
 from events.market_terms import SupplyTerms
 from events.vocabulary import (
@@ -19,6 +20,7 @@ from events.vocabulary import (
     MarketBasis,
     MassBasis,
     Packaging,
+    PackagingUnit,
     Period,
     Place,
     ProductForm,
@@ -28,6 +30,17 @@ from events.vocabulary import (
 from market.rules.orders.forecast_supply import mark_text
 from market.rules.quantities import element_fractions, ueur_per_product_kg
 from market.rules.refusing.ineligibility import period_text
+
+PACKAGES: Final[dict[PackagingUnit, tuple[str, str]]] = {
+    "big_bag": ("big bag", "big bags"),
+    "drum": ("drum", "drums"),
+    "pallet": ("pallet", "pallets"),
+    "box": ("box", "boxes"),
+    "container": ("container", "containers"),
+    "bulk": ("load in bulk", "loads in bulk"),
+    "piece": ("piece", "pieces"),
+}
+"""One, and several."""
 
 
 class TicketAnalyte(Struct, frozen=True, kw_only=True):
@@ -114,11 +127,11 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
         ("product", form_text(of.form)),
         *ahead,
         ("net wet", f"{decimal_text(of.product_wet_g, 6, 3)} t"),
-        ("moisture", ppb_text(of.moisture_ppb)),
+        ("moisture", percent_text(of.moisture_ppb)),
         ("net dry", f"{decimal_text(of.product_dry_g, 6, 3)} t"),
     ]
     sample = "dry" if of.assay_basis == "dry" else "as received"
-    lines += [(f"{each.element}, {sample}", ppb_text(each.fraction_ppb)) for each in of.analytes]
+    lines += [(f"{each.element}, {sample}", percent_text(each.fraction_ppb)) for each in of.analytes]
     lines.append(("basis", f"{decimal_text(of.quantity_basis_g, 3, 3)} kg {kg_of} {of.basis}"))
     if of.ask is not None and of.ask_ueur_per_product_kg is not None:
         lines += [
@@ -134,7 +147,7 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
         *_reference_lines(of),
         ("delivery term", f"{of.incoterm} {of.place.name}, {of.place.country} (Incoterms 2020)"),
         ("tranche", f"{of.tranche + 1}: {period_text(of.delivery)}"),
-        ("packages", f"{packages_text(of.packages_thousandths)} × {of.packaging.unit}"),
+        ("packages", packages_text(of.packages_thousandths, of.packaging.unit)),
         ("package", f"{decimal_text(of.packaging.package_wet_g, 3, 3)} kg net"),
     ]
     return tuple(lines)
@@ -166,9 +179,11 @@ def fx_text(fx: InputReference) -> str:
     return f"{fx.code} {decimal_text(fx.value_micro, 6, 6)} EUR (input {fx.position})"
 
 
-def packages_text(thousandths: int) -> str:
-    """Whole packages without decimals."""
-    return decimal_text(thousandths, 3, 3 if thousandths % 1_000 else 0)
+def packages_text(thousandths: int, unit: PackagingUnit) -> str:
+    """`25 big bags`, `1 drum`; whole packages without decimals."""
+    one, several = PACKAGES[unit]
+    number = decimal_text(thousandths, 3, 3 if thousandths % 1_000 else 0)
+    return f"{number} {one if thousandths == 1_000 else several}"
 
 
 def decimal_text(value: int, digits: int, shown: int) -> str:
