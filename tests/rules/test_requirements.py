@@ -1,6 +1,6 @@
 """Requirements at the desk: first what is refused, then what stands."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -242,6 +242,9 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
         found.code for found in cautions(need(profile=silent))
     ]
     assert () == cautions(need())
+    (late,) = cautions(need(valid_until=datetime(2126, 1, 1, tzinfo=UTC)))
+    assert ("valid_after_delivery", "/valid_until") == (late.code, late.pointer)
+    assert late.text.startswith("The order stays valid until 2126-01-01, though its delivery ends on 20")
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
     assert () == cautions(need(portfolio=limits))

@@ -415,13 +415,17 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
         found.code for found in cautions(foreign, TERMS, inputs())
     ]
     assert () == cautions(swarf(), TERMS, inputs())
+    late = swarf(valid_until=datetime(2126, 1, 1, tzinfo=UTC))
+    assert ["valid_after_delivery"] == [found.code for found in cautions(late, TERMS, inputs())]
 
 
 def test_whoever_packs_a_rest_is_told() -> None:
+    tranches = one_tranche(25 * TONNE_G + 300_000)
     packed = swarf(
         packaging=Packaging(unit="big_bag", package_wet_g=TONNE_G),
         net_wet_g=25 * TONNE_G + 300_000,
-        tranches=one_tranche(25 * TONNE_G + 300_000),
+        tranches=tranches,
+        valid_until=tranches[0].window.end,
     )
     (found,) = cautions(packed, TERMS, inputs())
     assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)

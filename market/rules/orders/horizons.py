@@ -1,14 +1,14 @@
 """When an order can be delivered: windows, validity, and the contract years of a term order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
-from events.market_terms import SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.rules.market_inputs import MarketInputs
+from market.rules.orders.orders import Caution
 from market.rules.refusing.defects import (
     ProfileNotPlateau,
     TermStartFar,
@@ -20,6 +20,16 @@ from market.rules.refusing.defects import (
 )
 from market.rules.refusing.refusals import ReferenceUnknown
 
+
+class Deliverable(Protocol):
+    """The terms of a supply, or a draft of them."""
+
+    @property
+    def term(self) -> TermHorizon | None: ...
+    @property
+    def tranches(self) -> tuple[Tranche, ...]: ...
+
+
 START_YEARS_MAX: Final = 15
 """Each year of each index is two sections of a round, and a round records only so many."""
 
@@ -28,6 +38,19 @@ def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
     if valid_until <= now:
         return [ValidityPast(pointer="/valid_until", valid_until=valid_until.isoformat())]
     return []
+
+
+def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Caution]:
+    """An order that is valid when its delivery is over: a year typed wrong, mostly."""
+    if valid_until > delivered:
+        yield Caution(
+            code="valid_after_delivery",
+            text=(
+                f"The order stays valid until {valid_until.date().isoformat()}, though its delivery ends on "
+                f"{delivered.date().isoformat()}; if that is not meant, amend it."
+            ),
+            pointer="/valid_until",
+        )
 
 
 def window_refusals(
@@ -48,7 +71,7 @@ def window_refusals(
     return reasons
 
 
-def delivered_time(terms: SupplyTerms) -> datetime:
+def delivered_time(terms: Deliverable) -> datetime:
     """The end of the last delivery that a supply states."""
     if terms.term is not None:
         return contract_years(terms.term).end

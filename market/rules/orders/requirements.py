@@ -61,7 +61,13 @@ from market.rules.orders.bids import (
     profile_refusals,
     purity_refusals,
 )
-from market.rules.orders.horizons import term_refusals, validity_refusals, window_refusals
+from market.rules.orders.horizons import (
+    contract_years,
+    term_refusals,
+    validity_cautions,
+    validity_refusals,
+    window_refusals,
+)
 from market.rules.orders.materials import form_refusals
 from market.rules.orders.orders import (
     Caution,
@@ -406,7 +412,8 @@ def _site_refusals(draft: RequirementDraft, member: Member | None) -> Iterator[R
 
 def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
-    found: list[Caution] = []
+    ends = draft.window.end if draft.term is None else contract_years(draft.term).end
+    found = list(validity_cautions(draft.valid_until, ends))
     profile = draft.profile
     if profile is None:
         return tuple(found)

@@ -38,6 +38,7 @@ from events.vocabulary import (
     WasteStatus,
 )
 from market.rules.market_inputs import MarketInputs
+from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import composition_cautions, value_cautions
 from market.rules.orders.orders import Caution
 from market.rules.packages import UNPACKED_UNITS
@@ -169,7 +170,8 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
                 pointer="/footprint/form",
             )
         )
-    return (*found, *_package_cautions(draft))
+    late = validity_cautions(draft.valid_until, delivered_time(draft))
+    return (*found, *_package_cautions(draft), *late)
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
