@@ -119,6 +119,8 @@ async def bounds_of(
         ) as reading:
             for key in sorted(of_stream):
                 found[key] = await _bounds(reading, key, span, cuts)
+    if not (isinstance(span.first, datetime) or span.first is None) and all(map(_empty, found.values())):
+        raise RangeError(f"there is nothing from {mark_told(span.first)} to {mark_told(span.last)}")
     return found
 
 
@@ -140,9 +142,14 @@ async def _bounds(reading: Reading, key: LaneKey, span: Span, cuts: Mapping[str,
             upto = cuts[written].end
             if upto is None:
                 raise RangeError(f"round {written} is not over: it has no end yet")
-    if upto is not None and upto < first and not isinstance(span.last, datetime):
+    bounds = Bounds(first=first, upto=upto)
+    if _empty(bounds) and not isinstance(span.last, datetime):
         raise RangeError(f"there is nothing in {key.stream}/{key.lane} from position {first} to {upto}")
-    return Bounds(first=first, upto=upto)
+    return bounds
+
+
+def _empty(bounds: Bounds) -> bool:
+    return bounds.upto is not None and bounds.upto < bounds.first
 
 
 async def _last_position(reading: Reading, lane: int, within: Callable[[datetime], bool]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +36,7 @@ from market.local import kafka_at
 from market.settings import Settings
 
 PROCESSES_MAX: Final = 64
+MODES: Final[tuple[Mode, ...]] = ("chain", "clearings", "full")
 
 
 @click.group("audit", invoke_without_command=True)
@@ -66,14 +68,13 @@ PROCESSES_MAX: Final = 64
     help="The lane must reach this position, as in market/3=120; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--chain", "mode", flag_value="chain",
-    help="Hash bodies and decode none: chain, order, checkpoints. The fastest.",
-)  # fmt: skip
+    "--chain", is_flag=True, help="Hash bodies and decode none: chain, order, checkpoints. The fastest."
+)
 @click.option(
-    "--clearings", "mode", flag_value="clearings",
+    "--clearings", is_flag=True,
     help="The market stream alone: its books made again, every round held against its certificate.",
 )  # fmt: skip
-@click.option("--full", "mode", flag_value="full", default="full", help="Everything; this is the default.")
+@click.option("--full", is_flag=True, help="Everything; this is the default.")
 @click.option(
     "--lane", "lanes", multiple=True, metavar="STREAM/LANE", help="Only this lane; may be repeated."
 )
@@ -134,7 +135,9 @@ def command(
     Exit code 0: nothing diverges. 4: something does, and the first of it is named.
     """
     if context.invoked_subcommand is not None:
+        _require_none_before(context)
         return
+    asked["mode"] = _mode(asked)
     settings = settings_of()
     try:
         wanted = [verifier_key(witness).text for witness in witnesses]
@@ -156,6 +159,33 @@ def command(
 
 for verb in (audit_receipt.command, audit_proof.command):
     command.add_command(verb)
+
+
+def _require_none_before(context: click.Context) -> None:
+    """CommandFailed for options that stand before `receipt` or `proof`, which would not see them."""
+    sources = [context.get_parameter_source(name) for name in context.params]
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        verb = context.invoked_subcommand
+        raise CommandFailed(Exit.USAGE, f"options of `lodestone audit {verb}` are written after {verb}")
+
+
+def _mode(asked: dict[str, Any]) -> Mode:
+    """Takes the three flags out of what is asked. CommandFailed where parts of it exclude each other."""
+    given = [mode for mode in MODES if asked.pop(mode)]
+    if len(given) > 1:
+        named = " and ".join(f"--{mode}" for mode in given)
+        raise CommandFailed(Exit.USAGE, f"{named} exclude each other: name one, or none for everything")
+    mode = given[0] if given else "full"
+    streams = asked["streams"]
+    if asked["resolve"] and mode == "chain":
+        told = "--resolve clears rounds again, and --chain reads none: use it with --clearings or --full"
+        raise CommandFailed(Exit.USAGE, told)
+    if asked["resolve"] and streams and "market" not in streams:
+        raise CommandFailed(Exit.USAGE, "--resolve clears rounds again, and they are in --stream market")
+    if mode == "clearings" and set(streams) - {"market"}:
+        told = "--clearings reads the market stream alone: leave --stream out, or use --chain or --full"
+        raise CommandFailed(Exit.USAGE, told)
+    return mode
 
 
 def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
@@ -182,8 +212,11 @@ def _span(first: str | None, last: str | None) -> Span:
     span = Span(
         first=None if first is None else parse_mark(first), last=None if last is None else parse_mark(last)
     )
-    if isinstance(span.first, int) and isinstance(span.last, int) and span.last < span.first:
-        raise RangeError(f"there is nothing from position {first} to {last}")
+    match span:
+        case Span(first=int(start), last=int(end)) if end < start:
+            raise RangeError(f"there is nothing from position {first} to {last}")
+        case Span(first=datetime() as start, last=datetime() as end) if end < start:
+            raise RangeError(f"there is nothing from {first} to {last}: the end is before the beginning")
     return span
 
 

@@ -21,7 +21,7 @@ from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market import topics
 from market.audit.auditor import AuditImpossible, audit, parse_ends
-from market.audit.ranges import Clearing, Span
+from market.audit.ranges import Clearing, Span, mark_told
 from market.audit.report import AuditReport, Mode, decode_report
 from market.audit.schedule import audit_now_and_then, keep, run_of
 from market.cli.audit_printing import check_files
@@ -324,11 +324,14 @@ async def test_an_audit_begins_and_ends_at_rounds(market: Traded) -> None:
     only = [market.scene.lane]
     assert (only, 1, ends[0], 1) == await ranged("full", last=of(1))
     assert (only, second.position, ends[1], 1) == await ranged("clearings", first=of(2), last=of(2))
+    before = events[0].time - timedelta(seconds=1)
     by_plan = Clearing(written="p", plan=first.data.plan)  # type: ignore[attr-defined]
     assert (only, first.position, ends[1], 0) == await ranged("chain", first=by_plan, last=of(2))
     for span, told in (
         (Span(last=of(3)), "round #3 is not in the lanes that are audited"),
         (Span(first=of(2), last=of(1)), "there is nothing in market/"),
+        (Span(first=of(2), last=before), f"there is nothing from #2 to {mark_told(before)}"),
+        (Span(first=2, last=before), f"there is nothing from 2 to {mark_told(before)}"),
     ):
         with pytest.raises(AuditImpossible, match=told):
             await audit(market.bootstrap, prefix=market.prefix, mode="chain", span=span)

@@ -1,0 +1,45 @@
+"""What `lodestone audit` is not asked together: said before any server is looked for."""
+
+import pytest
+from click.testing import CliRunner
+
+from market.__main__ import commands
+from market.cli.console import CommandFailed, Exit
+
+
+def refused(*arguments: str) -> tuple[Exit, str]:
+    with pytest.raises(CommandFailed) as failed:
+        CliRunner().invoke(commands, ["audit", *arguments], catch_exceptions=False)
+    return failed.value.code, failed.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("--chain --clearings", "--chain and --clearings exclude each other"),
+        ("--full --chain", "--chain and --full exclude each other"),
+        ("--clearings --full", "--clearings and --full exclude each other"),
+        ("--chain --resolve", "--resolve clears rounds again, and --chain reads none"),
+        ("--resolve --stream parties", "they are in --stream market"),
+        ("--clearings --stream market --stream contracts", "--clearings reads the market stream alone"),
+        ("--key K receipt pyproject.toml", "options of `lodestone audit receipt` are written after receipt"),
+    ],
+)  # fmt: skip
+def test_what_excludes_each_other_is_no_audit(written: str, told: str) -> None:
+    code, sentence = refused(*written.split())
+    assert (Exit.USAGE, True) == (code, told in sentence), sentence
+
+
+@pytest.mark.parametrize("options", [["--clearings"], ["--full"], [], ["--stream", "market"]])
+def test_rounds_can_be_cleared_again_by_every_audit_that_reads_them(options: list[str]) -> None:
+    """Refused for the range that comes after, so not for these options."""
+    assert (Exit.INVALID_INPUT, "there is nothing from position 60 to 5") == refused(
+        *options, "--resolve", "--from", "60", "--to", "5"
+    )
+
+
+def test_times_have_an_order_too() -> None:
+    late, early = "2026-11-27T18:30:00Z", "2026-11-27T19:00:00+01:00"
+    code, sentence = refused("--chain", "--from", late, "--to", early)
+    assert Exit.INVALID_INPUT == code
+    assert f"there is nothing from {late} to {early}: the end is before the beginning" == sentence
