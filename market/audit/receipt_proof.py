@@ -1,11 +1,9 @@
 """The file by which whoever gave a command proves its receipt, and its check: no connection, pure."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final, Literal
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from events.notes import VerifierKey
@@ -45,17 +43,6 @@ class ProvenReceipt(Struct, frozen=True, kw_only=True):
     event_sha256: str | None
     cosigners: tuple[str, ...]
     unchecked_cosigners: tuple[str, ...]
-
-
-class _Kind(Struct):
-    format: str = ""
-
-
-def is_receipt_proof(raw: bytes) -> bool:
-    """Whether a file says that it is one, and not a receipt."""
-    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-        return msgspec.json.decode(raw, type=_Kind).format == FORMAT
-    return False
 
 
 def parse_receipt_proof(raw: bytes) -> ReceiptProof:

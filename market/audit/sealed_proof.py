@@ -2,6 +2,7 @@
 check of head and paths. No connection, no operator's word, pure."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -55,6 +56,17 @@ class SignedHead(NamedTuple):
     lane: LaneKey
     cosigners: tuple[str, ...]
     unchecked: tuple[str, ...]
+
+
+class _Kind(Struct):
+    format: str = ""
+
+
+def stated_format(raw: bytes) -> str:
+    """What a file says that it is; empty where it says nothing or is no JSON object."""
+    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        return msgspec.json.decode(raw, type=_Kind).format
+    return ""
 
 
 def parse_file(raw: bytes, kind: type[F]) -> F:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import rich_click as click
 
+from market.audit.match_proof import FORMAT as MATCH_PROOF
 from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
-from market.audit.sealed_proof import ProofError
+from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
+from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
 from market.cli.trusted import content_of, print_cosigners, trusted_keys
 from market.http.wire.ids import to_text
@@ -22,10 +24,11 @@ from market.http.wire.ids import to_text
 def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json: bool) -> None:
     """Check FILE, as `GET /v1/matches/{id}/proof` answers it, with nothing but the keys that you trust.
 
-    Exit code 4: something in it does not hold, and the first of it is named.
+    Exit code 3: FILE is no such proof. 4: something in it does not hold, and the first of it is named.
     """
-    operator, trusted = trusted_keys(settings_of(), key, witnesses)
     content = content_of(file)
+    _require_match_proof(file, content)
+    operator, trusted = trusted_keys(settings_of(), key, witnesses)
     try:
         verdict = check_proof(parse_proof(content), operator, trusted)
     except ProofError as error:
@@ -34,6 +37,17 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
         print_json(verdict)
     else:
         _print(verdict)
+
+
+def _require_match_proof(file: Path, content: bytes) -> None:
+    match stated_format(content):
+        case found if found == MATCH_PROOF:
+            return
+        case found if found == RECEIPT_PROOF:
+            told = "is a receipt's proof: use `lodestone audit receipt`"
+        case _:
+            told = "is no match's proof, which GET /v1/matches/{id}/proof answers"
+    raise CommandFailed(Exit.INVALID_INPUT, f"{file} {told}")
 
 
 def _print(verdict: ProofVerdict) -> None:

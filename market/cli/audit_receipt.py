@@ -7,8 +7,10 @@ import rich_click as click
 
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
+from market.audit.match_proof import FORMAT as MATCH_PROOF
 from market.audit.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
-from market.audit.receipt_proof import is_receipt_proof
+from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
+from market.audit.sealed_proof import stated_format
 from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
@@ -51,7 +53,10 @@ def command(
     """
     settings = settings_of()
     raw = content_of(file)
-    if is_receipt_proof(raw):
+    found = stated_format(raw)
+    if found == MATCH_PROOF:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file} is a match's proof: use `lodestone audit proof`")
+    if found == RECEIPT_PROOF:
         answer = None if kept is None else content_of(kept)
         check_offline(settings, raw, key, witnesses, answer, as_json=as_json)
         return

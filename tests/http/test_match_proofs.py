@@ -217,6 +217,10 @@ async def test_the_command_checks_a_file_without_any_connection(
     file = tmp_path / "match.proof.json"
     file.write_bytes((await shop.ask("GET", f"{path}/proof", by=seller)).content)
     keys = ["--key", OPERATOR.verifier.text, "--witness", WITNESS.verifier.text]
+    with pytest.raises(CommandFailed) as failed:
+        CliRunner().invoke(commands, ["audit", "receipt", str(file), *keys], catch_exceptions=False)
+    assert failed.value.sentence.endswith("is a match's proof: use `lodestone audit proof`")
+    assert Exit.INVALID_INPUT == failed.value.code
     result = CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
     assert 0 == result.exit_code
     assert "proved under the checkpoint of" in result.stdout
@@ -225,6 +229,15 @@ async def test_the_command_checks_a_file_without_any_connection(
     with pytest.raises(CommandFailed) as failed:
         CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
     assert Exit.DIVERGENCE == failed.value.code
+    for content, told in (
+        (b'{"format":"lodestone-receipt-proof/v1"}', "is a receipt's proof: use `lodestone audit receipt`"),
+        (b"{}", "is no match's proof, which GET /v1/matches/{id}/proof answers"),
+        (file.read_bytes()[:-1], "is no match's proof, which GET /v1/matches/{id}/proof answers"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(CommandFailed) as failed:
+            CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
+        assert (Exit.INVALID_INPUT, f"{file} {told}") == (failed.value.code, failed.value.sentence)
 
 
 async def test_every_64th_event_is_everybodys(shop: Shop, database: Any) -> None:
