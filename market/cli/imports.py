@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 import httpx
+import msgspec
 import rich_click as click
 
 from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, say
+from market.client.client import api_origin
+from market.client.faults import Fault, Problem
 from market.store.imports import FileFormat
 
 MEDIA: Final[dict[FileFormat, str]] = {
@@ -80,7 +83,10 @@ class _Door:
     """The HTTP side. CommandFailed with the door's own sentences."""
 
     def __init__(self, url: str, key: str, request_key: str) -> None:
-        self._url = url.rstrip("/").removesuffix("/v1")
+        try:
+            self._url = api_origin(url)
+        except ValueError as error:
+            raise CommandFailed(Exit.INVALID_INPUT, f"--url {url}: {error}") from error
         self._headers = {"Authorization": f"Bearer {key}"}
         self._request_key = request_key
 
@@ -164,17 +170,9 @@ def _body(answer: httpx.Response) -> View:
 
 def _problem(answer: httpx.Response) -> str:
     try:
-        problem = answer.json()
-    except ValueError:
+        return msgspec.json.decode(answer.content, type=Problem).sentence
+    except (msgspec.MsgspecError, ValueError):
         return f"HTTP {answer.status_code}"
-    return f"{problem.get('detail', '')} {_faults(problem.get('errors', ()))}".strip()
-
-
-def _faults(faults: Iterable[View]) -> str:
-    return "; ".join(
-        f"{fault.get('pointer') or fault.get('parameter') or ''} {fault['detail']}".strip()
-        for fault in faults
-    )
 
 
 async def _save(client: httpx.AsyncClient, path: str, report: Path) -> None:
@@ -209,4 +207,5 @@ def _tell(view: View, lines: list[View], *, as_json: bool) -> None:
 
 
 def _sentence(view: View) -> str:
-    return _faults(view["problem"]) or f"{view['refused']:,} rows were refused"
+    faults = msgspec.convert(view["problem"], tuple[Fault, ...])
+    return "; ".join(fault.sentence for fault in faults) or f"{view['refused']:,} rows were refused"

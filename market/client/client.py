@@ -19,6 +19,15 @@ CONNECTIONS_MAX: Final = 20
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def api_origin(address: str) -> str:
+    """An address without its `/v1`. ValueError where it is none of HTTP."""
+    if not address.lower().startswith(("http://", "https://")):
+        raise ValueError("an address begins with http:// or https://")
+    if not urlsplit(address).hostname:
+        raise ValueError("an address names a machine after its http:// or https://")
+    return address.rstrip("/").removesuffix("/v1")
+
+
 class Client:
     """The published contract as methods. Everything is retried while that is safe, and raises ClientError.
 
@@ -37,13 +46,13 @@ class Client:
     ) -> None:
         """`address` with or without `/v1`. `http` of one's own is shared, and not closed here.
 
-        ValueError for an address without TLS that is not this machine's, unless `cleartext` allows it: the
-        key would be readable on the way.
+        ValueError for what is no address of HTTP, and for one without TLS that is not this machine's, unless
+        `cleartext` allows it: the key would be readable on the way.
         """
-        found = urlsplit(address)
+        self._origin = api_origin(address)
+        found = urlsplit(self._origin)
         if found.scheme != "https" and not cleartext and found.hostname not in LOOPBACK:
             raise ValueError(f"{found.scheme}://{found.hostname} would carry the key in clear text")
-        self._origin = address.rstrip("/").removesuffix("/v1")
         self._own_http = http is None
         self._http = http or httpx.AsyncClient(
             timeout=SECONDS_MAX, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)

@@ -39,6 +39,10 @@ class Fault(Struct, frozen=True, kw_only=True):
     def where(self) -> str:
         return self.pointer or self.parameter or self.header or ""
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.where} {self.detail}".strip()
+
 
 class Problem(Struct, frozen=True, kw_only=True):
     """A problem document (RFC 9457): `code` is stable, `detail` of this case, `errors` lists all faults."""
@@ -51,14 +55,19 @@ class Problem(Struct, frozen=True, kw_only=True):
     instance: str
     errors: tuple[Fault, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """Detail and faults; a fault whose words the detail has is told once, with its place."""
+        shown = self.errors[:FAULTS_SHOWN]
+        leading = "" if self.detail in {each.detail for each in shown} else self.detail
+        return f"{leading} {'; '.join(each.sentence for each in shown)}".strip()
+
 
 class RefusedError(ClientError):
     """The API answered with a problem. Its subclasses tell apart what a caller does next."""
 
     def __init__(self, asked: str, problem: Problem, retry_after_seconds: float | None = None) -> None:
-        faults = "; ".join(f"{each.where} {each.detail}".strip() for each in problem.errors[:FAULTS_SHOWN])
-        told = f"{asked} answered {problem.status} {problem.code}: {problem.detail}"
-        super().__init__(f"{told} {faults}".strip())
+        super().__init__(f"{asked} answered {problem.status} {problem.code}: {problem.sentence}")
         self.problem = problem
         self.retry_after_seconds = retry_after_seconds
 

@@ -17,6 +17,7 @@ from market.client.answers import FeedEvent, MatchAccepted
 from market.client.calls import pause_after
 from market.client.faults import (
     ConflictError,
+    Fault,
     ForbiddenError,
     HistoryGoneError,
     InvalidError,
@@ -175,6 +176,23 @@ async def test_a_refusal_is_told_apart_with_all_its_faults_and_not_repeated(
         (fault.where, fault.detail) for fault in told.value.faults
     ]
     assert "/ask/amount not a number; type unknown" in str(told.value)
+
+
+def test_words_that_are_detail_and_fault_are_told_once() -> None:
+    gone = Fault(code="match_unknown", detail="There is no such match.")
+    placed = msgspec.structs.replace(gone, pointer="/match")
+    other = Fault(code="version_stale", detail="It has changed.", header="If-Match")
+    told = Problem(
+        type="", title="", status=404, code="match_unknown", detail=gone.detail, instance="", errors=(gone,)
+    )
+    assert "GET / answered 404 match_unknown: There is no such match." == str(NotFoundError("GET /", told))
+    for faults, sentence in (
+        ((placed,), "/match There is no such match."),
+        ((placed, other), "/match There is no such match.; If-Match It has changed."),
+        ((other,), "There is no such match. If-Match It has changed."),
+        ((), "There is no such match."),
+    ):
+        assert sentence == msgspec.structs.replace(told, errors=faults).sentence
 
 
 async def test_a_longer_pause_than_the_caller_has_patience_for_is_raised_at_once() -> None:
@@ -440,4 +458,9 @@ def chain(error: BaseException | None) -> list[BaseException]:
 def test_a_key_is_not_sent_in_clear_text_to_another_machine() -> None:
     with pytest.raises(ValueError, match="would carry the key in clear text"):
         Client("http://market.example/v1", TOKEN)
+    for address in ("127.0.0.1:8080/v1", "ftp://127.0.0.1", "market.example", ""):
+        with pytest.raises(ValueError, match=r"^an address begins with http:// or https://$"):
+            Client(address, TOKEN, cleartext=True)
+    with pytest.raises(ValueError, match="names a machine"):
+        Client("https://", TOKEN)
     assert "Client('https://market.example')" == repr(Client("https://market.example/v1/", TOKEN))

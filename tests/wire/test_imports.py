@@ -9,8 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 from uuid_utils.compat import uuid7
 
+from market.__main__ import commands
+from market.cli.console import CommandFailed
 from market.commands import parties
 from market.http.files.import_kinds import KINDS
 from market.http.wire.tokens import mint, secret_sha256
@@ -135,11 +138,18 @@ async def test_the_command_line_tells_of_every_row(
                 assert (3, "completed: 2 accepted, 1 refused") == (code, out.splitlines()[0]), told
                 assert out.splitlines()[1].startswith("row 2, amount: decimal_comma: '1,5' has a comma")
                 assert 4 == len(report.read_text().splitlines())
-                whole = asked(file, [value(7), value(8)], url, token)
+                whole = (*asked(file, [value(7), value(8)], url, token), "--request", "k1")
                 code, out, told = await finish(await start_bare_cli("import", *whole, "--json"))
                 assert (0, 2) == (code, json.loads(out)["accepted"]), told
+                asked(file, [value(9)], url, token)
+                code, _, told = await finish(await start_bare_cli("import", *whole))
+                assert (3, 1) == (code, told.count("key")), told
         code, _, told = await finish(nobody)
         assert (5, True) == (code, "the door does not take it" in told)
+        with pytest.raises(CommandFailed, match="an address begins with http:// or https://"):
+            CliRunner().invoke(
+                commands, ["import", *asked(file, [], "localhost:80", token)], catch_exceptions=False
+            )
 
 
 def asked(file: Path, rows: list[dict[str, Any]], url: str, token: str) -> tuple[str, ...]:
