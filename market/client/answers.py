@@ -5,7 +5,7 @@ Ids are texts as they come. Figures are exact decimals in the unit that the name
 closed sets: a new one is no error.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +41,29 @@ class Accepted(Struct, frozen=True, kw_only=True):
     would_record: tuple[str, ...] = ()
 
 
+class ExchangeRate(Struct, frozen=True, kw_only=True):
+    """EUR for one unit of the currency `code`, and where the market's lane holds that rate."""
+
+    code: str
+    eur_per_unit: Decimal
+    position: int
+
+
+class NamedPolicy(Struct, frozen=True, kw_only=True):
+    policy: str
+    version: int
+
+
+class EffectiveLine(Struct, frozen=True, kw_only=True):
+    """A line that counts for a requirement: stated by itself (`own`), or so strictly by `policies`."""
+
+    line: str
+    subject: str | None
+    figure: str | None
+    own: bool
+    policies: tuple[NamedPolicy, ...]
+
+
 class SupplyAccepted(Accepted, frozen=True, kw_only=True):
     """`id` is null after a dry run."""
 
@@ -48,6 +71,7 @@ class SupplyAccepted(Accepted, frozen=True, kw_only=True):
     version: int | None = None
     basis_kg: Decimal | None = None
     ask_eur_per_basis_kg: Decimal | None = None
+    exchange_rate: ExchangeRate | None = None
 
 
 class RequirementAccepted(Accepted, frozen=True, kw_only=True):
@@ -55,6 +79,8 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
     version: int | None = None
     basis_kg: Decimal | None = None
     limit_eur_per_basis_kg: Decimal | None = None
+    exchange_rate: ExchangeRate | None = None
+    effective_lines: tuple[EffectiveLine, ...] = ()
 
 
 class MatchAccepted(Accepted, frozen=True, kw_only=True):
@@ -118,6 +144,7 @@ class Supply(Struct, frozen=True, kw_only=True):
     held_kg: Decimal
     filled_kg: Decimal
     ask_eur_per_basis_kg: Decimal
+    exchange_rate: ExchangeRate | None
 
 
 class Requirement(Struct, frozen=True, kw_only=True):
@@ -139,6 +166,8 @@ class Requirement(Struct, frozen=True, kw_only=True):
     held_kg: Decimal
     filled_kg: Decimal
     limit_eur_per_basis_kg: Decimal
+    exchange_rate: ExchangeRate | None
+    effective_lines: tuple[EffectiveLine, ...]
 
 
 class OrderEntry(Struct, frozen=True, kw_only=True):
@@ -161,13 +190,14 @@ class OrderEntry(Struct, frozen=True, kw_only=True):
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """Why counter-orders do not fit; `counter_orders`: how many."""
+    """Why counter-orders do not fit, and under which policies; `counter_orders`: how many."""
 
     code: str
     text: str
     subject: str | None
     own_figure: str | None
     counter_orders: int | None
+    policies: tuple[NamedPolicy, ...] = ()
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
@@ -273,8 +303,15 @@ class Band(Struct, frozen=True, kw_only=True):
     high: Decimal
 
 
+class Removed(Struct, frozen=True, kw_only=True):
+    """The rule by which a round leaves an order out, and its sentence."""
+
+    code: str
+    text: str
+
+
 class QuoteAnswer(Struct, frozen=True, kw_only=True):
-    """How the order asked about would have done in the last round."""
+    """How the order asked about would have done in the last round; `nearest_ticks`: how far from a trade."""
 
     clearing: str
     round: int
@@ -284,6 +321,9 @@ class QuoteAnswer(Struct, frozen=True, kw_only=True):
     quantity_kg: Band | None
     price_eur_per_kg: Band | None
     why: str | None
+    removed: Removed | None
+    eligible: int | None
+    nearest_ticks: int | None
     reasons: tuple[Reason, ...]
     withheld: Withheld | None = None
 
@@ -319,102 +359,6 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
     stream: str | None = None
     lane: int | None = None
     position: int | None = None
-
-
-class AgreementAccepted(Accepted, frozen=True, kw_only=True):
-    """`version` is what the next step is meant for."""
-
-    version: int
-    id: str | None = None
-    status: str | None = None
-    proposal: int | None = None
-
-
-class Proposal(Struct, frozen=True, kw_only=True):
-    """Terms on the table or in force, who has signed them and as what."""
-
-    proposal: int
-    by: str | None
-    note: str | None
-    seller: str | None
-    buyer: str | None
-    terms: dict[str, Any]
-    terms_sha256: str
-
-
-class Agreement(Struct, frozen=True, kw_only=True):
-    id: str
-    market: str
-    kind: str
-    status: str
-    version: int
-    side: str | None
-    seller: str
-    buyer: str
-    match: str | None
-    starts_on: date | None
-    ends_on: date | None
-    standing: Proposal | None
-    on_table: Proposal | None
-
-
-class AgreementSummary(Struct, frozen=True, kw_only=True):
-    id: str
-    market: str
-    kind: str
-    status: str
-    version: int
-    side: str | None
-    seller: str
-    buyer: str
-    match: str | None
-    starts_on: date | None
-    ends_on: date | None
-
-
-class NominationAccepted(Accepted, frozen=True, kw_only=True):
-    """`year`: which contract year it counts in."""
-
-    year: int
-    id: str | None = None
-
-
-class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
-    id: str | None = None
-
-
-class Delivery(Struct, frozen=True, kw_only=True):
-    id: str
-    agreement: str
-    version: int
-    status: str
-    contract_year: int
-    lot_number: str
-    passport: str | None
-    form: str
-    shipped_on: date
-    net_wet_t: Decimal
-    moisture_percent: Decimal
-    quantity_kg: Decimal
-    currency: str
-    weighed_on: date | None
-    title_passed_on: date | None
-    rejected: tuple[str, ...]
-
-
-class Invoice(Struct, frozen=True, kw_only=True):
-    invoice: str
-    agreement: str
-    delivery: str | None
-    contract_year: int | None
-    settles: str
-    restates: str | None
-    currency: str
-    total: Decimal
-
-
-class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
-    invoice: Invoice
 
 
 class PassportAccepted(Accepted, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from market.client.answers import (
+from market.client.agreed import (
     Agreement,
     AgreementAccepted,
     AgreementSummary,
@@ -11,10 +11,12 @@ from market.client.answers import (
     DeliveryAccepted,
     Invoice,
     InvoiceAccepted,
+    NominationAccepted,
+)
+from market.client.answers import (
     Market,
     Match,
     MatchAccepted,
-    NominationAccepted,
     Passport,
     PassportAccepted,
 )

@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct
 
 from market.client import deals, feed, imports, orders
+from market.client.answers import Accepted
 from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
 from market.http.app import HANDLERS, declared
@@ -22,8 +23,10 @@ UNITS = (
     "_t",
     "_eur",
     "_percent",
-    "_eur_per_kg",
     "_eur_per_basis_kg",
+    "eur_per_unit",
+    "per_kg",
+    "remainder",
     "amount",
     "total",
     "low",
@@ -114,21 +117,41 @@ def members(kind: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
         yield from misfits(hints[field.name], described[field.name], place)
 
 
+def unread(kind: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+    """The members of an answer that a type of the client passes over."""
+    plain = next((each for each in (kind, *get_args(kind)) if isinstance(each, type(Struct))), None)
+    if plain is None:
+        return
+    for each in choices(schema):
+        described = (resolved(each["items"]) if "items" in each else each).get("properties", {})
+        hints = get_type_hints(plain)
+        for name in described:
+            if name in hints:
+                yield from unread(hints[name], described[name], f"{where}.{name}")
+            else:
+                yield f"{where}.{name}: is passed over"
+
+
+def answered(described: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the first answer that is a success."""
+    success = min(status for status in described["responses"] if status.startswith("2"))
+    kinds = described["responses"][success]["content"].items()
+    (content,) = [each for kind, each in kinds if kind.endswith("json")]
+    schema: dict[str, Any] = content["schema"]
+    return schema
+
+
 def differences(operation: Operation[Any]) -> list[str]:
     described = DOCUMENT["paths"].get(operation.path, {}).get(operation.method.lower())
     if described is None:
         return [f"there is no {operation.method} {operation.path}"]
     fields = {each["name"]: each["required"] for each in described["parameters"] if each["in"] == "header"}
-    success = min(status for status in described["responses"] if status.startswith("2"))
-    (content,) = [
-        each for kind, each in described["responses"][success]["content"].items() if kind.endswith("json")
-    ]
     found = []
     if operation.keyed != fields.get("Idempotency-Key", False):
         found.append("differs in taking an idempotency key")
     if operation.versioned != fields.get("If-Match", False):
         found.append("differs in needing a version")
-    return found + list(misfits(operation.answer, content["schema"], ""))
+    return found + list(misfits(operation.answer, answered(described), ""))
 
 
 def test_the_client_asks_enough_to_be_held() -> None:
@@ -138,6 +161,19 @@ def test_the_client_asks_enough_to_be_held() -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_is_what_the_document_says(name: str) -> None:
     assert [] == differences(OPERATIONS[name])
+
+
+ACCEPTED = [
+    name for name, each in OPERATIONS.items() if issubclass(get_origin(each.answer) or each.answer, Accepted)
+]
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_a_command_answers_is_read_whole(name: str) -> None:
+    """It is kept as the proof of what was promised."""
+    operation = OPERATIONS[name]
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    assert [] == list(unread(operation.answer, answered(described), ""))
 
 
 def test_a_problem_is_what_the_document_says() -> None:
@@ -156,6 +192,8 @@ class Wrong(Struct, frozen=True, kw_only=True):
 
 def test_what_differs_is_told() -> None:
     """The comparison itself can fail, each way."""
+    supply = answered(DOCUMENT["paths"]["/v1/supply-offers"]["post"])
+    assert ".exchange_rate: is passed over" in list(unread(Accepted, supply, ""))
     assert ["there is no GET /v1/nothing"] == differences(read("/v1/nothing", Wrong))
     assert [
         "differs in taking an idempotency key",
