@@ -1,4 +1,7 @@
-"""A trade in six requests. `lodestone up --json > keys.json` runs: `python examples/trade.py keys.json`."""
+"""A trade in six requests. `lodestone up --json > keys.json` runs: `python examples/trade.py keys.json`.
+
+It keeps the whole answer to the second beside the keys: `lodestone audit receipt answer.json` checks it.
+"""
 
 import asyncio
 import json
@@ -78,7 +81,7 @@ def requirement(market: str, facility: str) -> Body:
     }
 
 
-async def main(keys: Body) -> None:
+async def main(keys: Body, kept: Path) -> None:
     market = keys["market"]
     async with (
         Client(keys["api"], keys["seller_key"]) as seller,
@@ -90,6 +93,7 @@ async def main(keys: Body) -> None:
         posted = await buyer.requirements.post(requirement(market, keys["buyer_facility"]))
         show(2, "POST /v1/requirements", posted, "id", "basis_kg", "limit_eur_per_basis_kg")
         show_receipt(posted.receipts[0])
+        keep(posted, kept)
         fits = await buyer.requirements.candidates(str(posted.id))
         show(3, "GET /v1/requirements/{id}/candidates", fits, "standing", "open_kg", "reasons")
         planned = await operator.post(f"/v1/markets/{market}/clearings", {})
@@ -122,6 +126,10 @@ def show_receipt(receipt: Receipt) -> None:
     print(f"   receipt: lane {receipt.lane}, position {receipt.position}, {receipt.event_sha256}")
 
 
+def keep(answer: object, file: Path) -> None:
+    file.write_bytes(msgspec.json.encode(answer))
+
+
 def show_waterfall(match: Match) -> None:
     assert match.explanation is not None
     for line in match.explanation.lines:
@@ -136,4 +144,5 @@ def show_eur_per_kg(label: str, amount: Decimal) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    given = Path(sys.argv[1])
+    asyncio.run(main(json.loads(given.read_text(encoding="utf-8")), given.with_name("answer.json")))

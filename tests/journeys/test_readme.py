@@ -53,6 +53,10 @@ async def test_both_pages_print_what_they_show(instance: dict[str, str], tmp_pat
         assert "".join(blocks(INTEGRATE, "text")) == told
         traded = await printed(sys.executable, "examples/trade.py", str(keys))
         assert without_ids(shown) == without_ids(traded)
+        (step,) = re.findall(r"^\.venv/bin/lodestone (audit receipt .*)$", README, re.MULTILINE)
+        step = step.replace(".lodestone/", f"{tmp_path}/")
+        receipt = await printed(sys.executable, "-m", "market", *step.split(), **instance)
+        assert receipt.split()[0] in ("proved", "unsealed")
     finally:
         await up.stop()
 
