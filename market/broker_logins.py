@@ -84,6 +84,13 @@ def acting_as(settings: Settings, bootstrap: Bootstrap, service: str) -> Bootstr
     return _as_service(settings, bootstrap, folder, service)
 
 
+def partner_servers(settings: Settings, brokers: Brokers) -> str | None:
+    """Where partners log in; None where the settings name the listener of who logs in by certificate."""
+    if settings.kafka_bootstrap is None:
+        return read_running(settings).bootstrap
+    return None if settings.kafka_security_protocol == "SSL" else brokers.servers
+
+
 def services_folder(settings: Settings, bootstrap: Bootstrap) -> Path | None:
     """Where the services' passwords lie; None where they have no logins of their own."""
     if isinstance(bootstrap, str):

@@ -30,7 +30,7 @@ class NotGranted(Exception):
 
 
 class Granted(Struct, frozen=True, kw_only=True):
-    """What a partner's client needs beside the address and `ca.pem`; the password is kept nowhere."""
+    """A partner's login; the password is kept nowhere."""
 
     protocol: str
     mechanism: str

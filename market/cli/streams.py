@@ -1,13 +1,15 @@
 """`lodestone streams`: partners' logins at a secured Kafka: give one, take it away, replace its password."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import rich_click as click
+from msgspec.structs import asdict
 
 from events.access import Access, AccessError
 from events.connections import acquire
+from market.broker_logins import partner_servers
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.ground import stand, wire
 from market.http.wire.ids import to_text
@@ -36,7 +38,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def grant(*, organisation: str, as_json: bool) -> None:
     """Make a partner's user with its rights and print its password: this once, since it is kept nowhere."""
-    _print(run_async(_on_kafka(settings_of(), organisation, give)), as_json=as_json)
+    _print(run_async(_handed(settings_of(), organisation, give)), as_json=as_json)
 
 
 @command.command("rotate")
@@ -48,7 +50,7 @@ def rotate(*, organisation: str, as_json: bool) -> None:
     A connection that is open goes on until its login has to be repeated, an hour at most; where that is too
     long, revoke and grant again: without rights it reads nothing.
     """
-    _print(run_async(_on_kafka(settings_of(), organisation, replace)), as_json=as_json)
+    _print(run_async(_handed(settings_of(), organisation, replace)), as_json=as_json)
 
 
 @command.command("revoke")
@@ -59,11 +61,27 @@ def revoke(*, organisation: str) -> None:
     say(f"{organisation} has no login at Kafka any more; its topic stays")
 
 
-def _print(granted: Granted, *, as_json: bool) -> None:
+class Reached(NamedTuple):
+    """`servers`: where partners log in; None: at another listener. `ca_file` None: whom the system trusts."""
+
+    servers: str | None
+    ca_file: str | None
+
+
+class Handed(Granted, frozen=True, kw_only=True):
+    """All that a partner's client needs. `ca_file`: a copy of it goes to the partner; None: the system's."""
+
+    servers: str | None
+    ca_file: str | None
+
+
+def _print(granted: Handed, *, as_json: bool) -> None:
     if as_json:
         print_json(granted)
         return
     for name, value in (
+        ("servers", granted.servers or "those of the listener that takes logins (SASL_SSL)"),
+        ("ca file", granted.ca_file or "none: the certificates that the system trusts"),
         ("protocol", granted.protocol),
         ("mechanism", granted.mechanism),
         ("user", granted.user),
@@ -72,11 +90,23 @@ def _print(granted: Granted, *, as_json: bool) -> None:
         ("groups", f"{granted.group_prefix}*"),
     ):
         print_line(f"{name:<10} {value}")
-    say("the password is shown this once; give it away by a safe way, with the brokers' address and ca.pem")
+    say("the password is shown this once; give it away by a safe way, with all of the above and the ca file")
 
 
-async def _on_kafka(settings: Settings, text: str, change: Callable[[Access, str, UUID], Awaitable[T]]) -> T:
-    """CommandFailed with the reason; an organisation has to be registered, not to have opened its stream."""
+async def _handed(
+    settings: Settings, text: str, change: Callable[[Access, str, UUID], Awaitable[Granted]]
+) -> Handed:
+    granted, reached = await _on_kafka(settings, text, change)
+    return Handed(**asdict(granted), servers=reached.servers, ca_file=reached.ca_file)
+
+
+async def _on_kafka(
+    settings: Settings, text: str, change: Callable[[Access, str, UUID], Awaitable[T]]
+) -> tuple[T, Reached]:
+    """What the change gave, and how a partner reaches these brokers.
+
+    CommandFailed with the reason; an organisation has to be registered, not to have opened its stream.
+    """
     organisation = _organisation(text)
     async with stand(settings) as ground, wire(ground) as wiring:
         if isinstance(ground.bootstrap, str):
@@ -84,6 +114,7 @@ async def _on_kafka(settings: Settings, text: str, change: Callable[[Access, str
         async with acquire(wiring.writer) as connection:
             known = await existing(connection, [organisation])
             streaming = organisation in await open_streams(connection)
+        reached = Reached(partner_servers(settings, ground.bootstrap), ground.bootstrap.ca_file)
         if not known:
             raise CommandFailed(
                 Exit.INVALID_INPUT, f"there is no organisation {to_text('org', organisation)}"
@@ -96,7 +127,7 @@ async def _on_kafka(settings: Settings, text: str, change: Callable[[Access, str
             raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     if not streaming and change is not take:
         say(f"its topic is there once it opens its stream: PUT /v1/organisations/{text}/stream")
-    return done
+    return done, reached
 
 
 def _organisation(text: str) -> UUID:
