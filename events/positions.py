@@ -75,7 +75,13 @@ NOTE_STOP = """
 update record.consumer set stopped_reason = $5 where name = $1 and owner = $2 and stream = $3 and lane = $4
 """
 
-RESUME = "update record.consumer set stopped_reason = null where name = $1 and stream = $2 and lane = $3"
+RESUME = """
+with held as (
+    select stopped_reason from record.consumer where name = $1 and stream = $2 and lane = $3 for update
+)
+update record.consumer c set stopped_reason = null from held
+where c.name = $1 and c.stream = $2 and c.lane = $3 returning held.stopped_reason is not null
+"""
 
 
 REREAD = """
@@ -145,16 +151,20 @@ async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str
         await connection.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
 
 
-async def resume(connection: Connection, name: str, key: LaneKey) -> bool:
+async def resume(connection: Connection, name: str, key: LaneKey) -> bool | None:
     """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease.
 
-    False when no reader of that name has ever had the lane.
+    False when the lane was not stopped, None when no reader of that name has ever had it.
     """
-    return await connection.execute(RESUME, name, key.stream, key.lane) == "UPDATE 1"
+    stopped: bool | None = await connection.fetchval(RESUME, name, key.stream, key.lane)
+    return stopped
 
 
 async def reread(connection: Connection, name: str, key: LaneKey) -> bool:
-    """As `resume`, after the topic was made anew: from its first record, skipping what has been applied."""
+    """As `resume`, after the topic was made anew: from its first record, skipping what has been applied.
+
+    False when no reader of that name has ever had the lane.
+    """
     return await connection.execute(REREAD, name, key.stream, key.lane) == "UPDATE 1"
 
 

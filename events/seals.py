@@ -64,6 +64,16 @@ left join lateral (
 where c.name = $1 and ($2::text is null or (c.stream = $2 and c.lane = $3)) order by c.stream, c.lane
 """
 
+OLDEST_WAITING = """
+select min(j.recorded_at) from record.consumer c
+left join lateral (
+    select s.size from record.checkpoint s
+    where s.stream = c.stream and s.lane = c.lane order by s.size desc limit 1
+) k on true
+join record.journal j on j.stream = c.stream and j.lane = c.lane and j.position = coalesce(k.size, 0) + 1
+where c.name = $1 and j.position <= c.position
+"""
+
 READ_NEWEST = """
 select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
 where stream = $1 and lane = $2 order by size desc limit 1
@@ -128,6 +138,12 @@ async def read_standings(
     """Of one lane, or of every lane, that the reader named `auditor` follows."""
     rows = await connection.fetch(READ_STANDINGS, auditor, *(lane or (None, None)))
     return [LaneStanding(LaneKey(row["stream"], row["lane"]), *list(row)[2:]) for row in rows]
+
+
+async def oldest_waiting_at(connection: Connection, auditor: str) -> datetime | None:
+    """When the oldest event was recorded that the reader named `auditor` has verified and nobody signed."""
+    found: datetime | None = await connection.fetchval(OLDEST_WAITING, auditor)
+    return found
 
 
 async def read_newest(connection: Connection, key: LaneKey) -> Seal | None:

@@ -175,9 +175,15 @@ async def clusters_of(connection: Connection, keys: Sequence[LaneKey]) -> tuple[
     return tuple(row["cluster_id"] for row in rows)
 
 
-RESUME = "update record.relay set stopped_reason = null where stream = $1 and lane = $2"
+RESUME = """
+with held as (select stopped_reason from record.relay where stream = $1 and lane = $2 for update)
+update record.relay r set stopped_reason = null from held
+where r.stream = $1 and r.lane = $2 returning held.stopped_reason is not null
+"""
 
 
-async def resume(connection: Connection, key: LaneKey) -> bool:
-    """An operator's word that a stopped lane may be checked again; False for no lane. As the relay role."""
-    return await connection.execute(RESUME, key.stream, key.lane) == "UPDATE 1"
+async def resume(connection: Connection, key: LaneKey) -> bool | None:
+    """An operator's word that a stopped lane may be checked again; False when it was not stopped, None for no
+    lane. As the relay role."""
+    stopped: bool | None = await connection.fetchval(RESUME, key.stream, key.lane)
+    return stopped

@@ -230,16 +230,18 @@ class Wiring(Struct, frozen=True, kw_only=True):
         """As `Ground.acting_as`."""
         return structs.replace(self, ground=self.ground.acting_as(service))
 
-    async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> bool:
+    async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> bool | None:
         """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic.
 
-        False when there is no such reader of that lane.
+        False when it has nothing to go on from, as it was not stopped; None for no such reader of that lane.
         """
         async with acquire(self.writer) as connection:
-            return await (positions.reread if again else positions.resume)(connection, name, key)
+            if again:
+                return await positions.reread(connection, name, key) or None
+            return await positions.resume(connection, name, key)
 
-    async def resume_relay(self, key: LaneKey) -> bool:
-        """An operator's word that topic and journal may be compared again; False when there is no lane."""
+    async def resume_relay(self, key: LaneKey) -> bool | None:
+        """An operator's word that topic and journal may be compared again; False when it was not stopped."""
         async with acquire(self.relay) as connection:
             return await watermarks.resume(connection, key)
 

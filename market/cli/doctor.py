@@ -17,6 +17,7 @@ from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
 from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
+from market.broker_logins import partner_servers
 from market.cli.console import (
     SERVER_AWAY,
     CommandFailed,
@@ -40,6 +41,8 @@ KAFKA_SECONDS_MAX: Final = 10.0
 WHY_SECONDS_MAX: Final = 3.0
 UNSIGNED_INTERVALS_MAX: Final = 6
 """So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
+
+UNSEEN: Final = "whether api, timers, imports, webhooks and signer run is not seen here"
 
 _READER: Final = re.compile(r"([a-z][a-z0-9-]*)/(parties|market|contracts|materials)/([0-9]{1,4})")
 
@@ -92,8 +95,9 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
         if found is None:
             raise CommandFailed(Exit.INVALID_INPUT, f"{named!r} is no reader's lane, as in matcher/market/3")
         key = LaneKey(found[2], int(found[3]))
-        run_async(_resume(settings, found[1], key, again=reread is not None))
-        print_line(f"{named} goes on when its process takes it again, within seconds")
+        stopped = run_async(_resume(settings, found[1], key, again=reread is not None))
+        told = "goes on when its process takes it again, within seconds" if stopped else "was not stopped"
+        print_line(f"{named} {told}")
         return
     findings = run_async(_findings(settings))
     if as_json:
@@ -108,7 +112,8 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
         raise CommandFailed(Exit.UNAVAILABLE, f"{wrong} of {len(findings)} checks failed")
 
 
-async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> None:
+async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> bool:
+    """False when the lane was not stopped."""
     ground = Ground(settings=settings, admin_url=await running_postgres(settings), bootstrap="")
     async with wire(ground) as wiring:
         check_lane(key, wiring.deployment.lanes)
@@ -116,10 +121,12 @@ async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -
             if again:
                 told = f"the relay reads no topic; lodestone topics --republish {key.stream}/{key.lane}"
                 raise CommandFailed(Exit.INVALID_INPUT, told)
-            await wiring.resume_relay(key)
-        elif not await wiring.resume_reader(name, key, again=again):
-            told = f"no reader {name} has ever had a lane of {key.stream}"
-            raise CommandFailed(Exit.INVALID_INPUT, told)
+            return bool(await wiring.resume_relay(key))
+        stopped = await wiring.resume_reader(name, key, again=again)
+    if stopped is None:
+        told = f"no reader {name} has ever had a lane of {key.stream}"
+        raise CommandFailed(Exit.INVALID_INPUT, told)
+    return stopped
 
 
 async def _findings(settings: Settings) -> list[Finding]:
@@ -152,25 +159,40 @@ async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
     try:
         url = await running_postgres(settings)
     except LocalServerError as error:
-        return Finding(what="PostgreSQL", state="wrong", told=str(error), help="lodestone up"), None
+        helps = _helps("LODESTONE_DATABASE_URL", named=settings.postgresql_url is not None)
+        return Finding(what="PostgreSQL", state="wrong", told=str(error), help=helps), None
     place = "as the environment names it" if settings.postgresql_url else str(settings.instance_dir)
     return Finding(what="PostgreSQL", state="ok", told=f"answers, {place}"), url
 
 
 async def _kafka(settings: Settings) -> tuple[Finding, Bootstrap | None]:
     """What answers as Kafka, and its bootstrap servers with a login."""
+    helps = _helps("LODESTONE_KAFKA_BOOTSTRAP", named=settings.kafka_bootstrap is not None)
     try:
         bootstrap = running_kafka(settings)
     except LocalServerError as error:
-        return Finding(what="Kafka", state="wrong", told=str(error), help="lodestone up"), None
+        return Finding(what="Kafka", state="wrong", told=str(error), help=helps), None
     try:
         async with asyncio.timeout(KAFKA_SECONDS_MAX):
             found = await cluster_id(bootstrap)
     except SERVER_AWAY as error:
         told = await _why_not(bootstrap) or f"nothing answers at {bootstrap}: {type(error).__name__}"
-        return Finding(what="Kafka", state="wrong", told=told, help="lodestone up"), None
-    how = "plain text, nobody is asked for a name" if isinstance(bootstrap, str) else "TLS"
-    return Finding(what="Kafka", state="ok", told=f"cluster {found} at {bootstrap}, {how}"), bootstrap
+        return Finding(what="Kafka", state="wrong", told=told, help=helps), None
+    told = f"cluster {found} at {bootstrap}, {_how(settings, bootstrap)}"
+    return Finding(what="Kafka", state="ok", told=told), bootstrap
+
+
+def _helps(setting: str, *, named: bool) -> str:
+    """Against a server that does not answer; `named`: by this setting, so that `up` would not start it."""
+    return f"start that server, or correct {setting}" if named else "lodestone up"
+
+
+def _how(settings: Settings, bootstrap: Bootstrap) -> str:
+    if isinstance(bootstrap, str):
+        return "plain text, nobody is asked for a name"
+    partners = partner_servers(settings, bootstrap)
+    other = "" if partners in (None, bootstrap.servers) else f"; services and partners log in at {partners}"
+    return f"TLS{other}"
 
 
 async def _why_not(bootstrap: Bootstrap) -> str | None:
@@ -198,15 +220,17 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
     yield Finding(
         what="services",
         state="ok" if serving else "wrong",
-        told=f"at work: {', '.join(serving)}" if serving else "no relay and no reader runs",
+        told=f"leases held by: {', '.join(serving)}; {UNSEEN}" if serving else "no relay and no reader runs",
         help=None if serving else "lodestone up, or lodestone run all",
     )
     age = await oldest_unpublished_seconds(connection)
+    late = age > RELAY_SECONDS_MAX
+    runs = "relay" in serving
     yield Finding(
         what="relay",
-        state="attention" if age > RELAY_SECONDS_MAX else "ok",
+        state="attention" if late else "ok",
         told=f"the oldest unpublished event is {age:.1f} s old",
-        help="lodestone run relay" if age > RELAY_SECONDS_MAX else None,
+        help=("the relay runs: its log says why" if runs else "lodestone run relay") if late else None,
     )
     for row in await connection.fetch(BEHIND):
         yield Finding(what=row["name"], state="ok", told=f"at most {row['lag']:,} events behind in a lane")
@@ -224,13 +248,14 @@ async def _checkpoints(connection: Connection, now: datetime, patience: timedelt
     signed_at = await seals.newest_signed_at(connection)
     standings = await seals.read_standings(connection, AUDITOR)
     waiting = sum(max(0, standing.position - standing.sealed) for standing in standings)
-    late = waiting > 0 and (signed_at is None or now - signed_at > patience)
+    since = await seals.oldest_waiting_at(connection, AUDITOR)
+    late = since is not None and now - since > patience
     newest = "no checkpoint yet" if signed_at is None else f"newest checkpoint {_age(now, signed_at)} old"
     yield Finding(
         what="signer",
         state="attention" if late else "ok",
         told=f"{newest}, {waiting:,} audited events wait for one",
-        help="lodestone run signer" if late else None,
+        help="where a signer runs, its log says why; where none does: lodestone run signer" if late else None,
     )
     for refused in await seals.read_refusals(connection):
         yield Finding(

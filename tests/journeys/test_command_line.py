@@ -94,11 +94,16 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
             code, out, err = await ran(*servers, "doctor", "--json")
             assert Exit.OK == code, err
             working = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
-            assert ("ok", "at work: matcher, relay") == working["services"]
+            state, told = working["services"]
+            assert ("ok", "leases held by: matcher, relay") == (state, told.partition("; whether api, ")[0])
         _, out, _ = await ran_with(
             {"LODESTONE_DATABASE_URL": database.admin_dsn, "LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}, "doctor"
         )
         assert f"nothing answers at {NOWHERE}" in out
+        assert "→ start that server, or correct LODESTONE_KAFKA_BOOTSTRAP" in out
+    dead = {"LODESTONE_DATABASE_URL": f"postgresql://x@{NOWHERE}/x", "LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}
+    _, out, _ = await ran_with(dead, "doctor")
+    assert ("→ start that server, or correct LODESTONE_DATABASE_URL" in out, "up" in out) == (True, False)
 
 
 async def _leased(wiring: Wiring) -> bool:
@@ -209,8 +214,10 @@ async def test_the_doctor_lets_the_relay_go_on(
         _, out, _ = await ran(*servers, "doctor", "--json")
         alarm = next(row for row in json.loads(out) if row["what"] == "relay market/0")
         assert "mend the cause, then lodestone doctor --resume relay/market/0" == alarm["help"]
-        code, _, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
-        assert Exit.OK == code, err
+        code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
+        assert (Exit.OK, "goes on" in out) == (code, True), err
+        code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
+        assert (Exit.OK, "relay/market/0 was not stopped\n") == (code, out), err
         stopped = "select count(*) from record.relay where stopped_reason is not null"
         assert 0 == await wiring.relay.fetchval(stopped)
 
@@ -458,6 +465,14 @@ HEAD = """
 insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_at, published)
 values ('market', 3, 1, sha256(''), 0, 'a note', clock_timestamp() - $1::interval, true)
 """
+RECORDED = """
+insert into record.journal values
+('market', 2, 1, gen_random_uuid(), 'a type', 'a key', '{}', sha256(''), clock_timestamp())
+"""
+AUDITED = """
+insert into record.consumer (name, stream, lane, position, head, next_offset)
+values ('auditor', 'market', 2, 1, sha256(''), 1)
+"""
 WITNESS = "witness.example/w1+00000000+AA"
 COSIGNATURE = "insert into record.cosignature values ('market', 3, 1, $1, 'a line')"
 
@@ -476,6 +491,7 @@ async def test_the_doctor_knows_signer_and_witnesses(
         assert ("ok", "no checkpoint yet, 0 audited events wait for one") == found["signer"]
         assert not any(what.startswith("witness") for what in found)
         connection = await asyncpg.connect(database.dsn("auditor"))
+        owner = await asyncpg.connect(database.dsn("owner"))
         try:
             await connection.execute(HEAD, timedelta(hours=3))
             await connection.execute(REFUSAL)
@@ -486,5 +502,17 @@ async def test_the_doctor_knows_signer_and_witnesses(
             assert ("wrong", True) == (state, sentence.endswith("s: another history"))
             await connection.execute(COSIGNATURE, WITNESS)
             assert "ok" == (await told())["witness witness.example/w1"][0]
+            await owner.execute(RECORDED)
+            await connection.execute(AUDITED)
+            state, sentence = (await told())["signer"]
+            assert ("ok", True) == (state, ", 1 audited events wait" in sentence), sentence
+            hasty = {
+                "LODESTONE_DATABASE_URL": database.admin_dsn,
+                "LODESTONE_KAFKA_BOOTSTRAP": NOWHERE,
+                "LODESTONE_CHECKPOINT_SECONDS": "0.001",
+            }
+            _, out, _ = await ran_with(hasty, "doctor")
+            assert "→ where a signer runs, its log says why; where none does: lodestone run signer" in out
         finally:
+            await owner.close()
             await connection.close()

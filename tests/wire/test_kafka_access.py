@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from events.access import Access, AccessError
-from events.brokers import Brokers
+from events.brokers import Brokers, Password
 from events.connections import open_admin
 from events.rights import Right
 from events.vocabulary import STREAMS
@@ -34,6 +34,7 @@ from market.__main__ import commands
 from market.audit.auditor import audit
 from market.broker_logins import embedded, read_running, security_folder
 from market.cli.console import CommandFailed
+from market.cli.streams import Handed
 from market.commands import parties
 from market.ground import Ground, wire
 from market.local import local_kafka
@@ -350,15 +351,20 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
     folder = security_folder(secure.settings)
     settings = await prepared(secure, database, topic_prefix)
     access = Access(secure.root)
+    settings.instance_dir.mkdir(parents=True, exist_ok=True)
+    for shared in ("kafka", "kafka.lock", "kafka.running.json"):
+        (settings.instance_dir / shared).symlink_to(secure.settings.instance_dir / shared)
     for name in ("database_url", "data_dir", "instance", "topic_prefix"):
         value = getattr(settings, name)
         text = value.get_secret_value() if name == "database_url" else str(value)
         monkeypatch.setenv(f"LODESTONE_{name.upper()}", text)
 
-    async def run(servers: str, security: dict[str, str], *arguments: str) -> tuple[int, str]:
+    async def run(servers: str | None, security: dict[str, str], *arguments: str) -> tuple[int, str]:
+        """`servers` None: the embedded ones."""
+        ca_file = {} if servers is None else {"CA_FILE": str(folder / "services" / "ca.pem")}
         with monkeypatch.context() as patch:
-            patch.setenv("LODESTONE_KAFKA_BOOTSTRAP", servers)
-            ca_file = {"CA_FILE": str(folder / "services" / "ca.pem")}
+            if servers is not None:
+                patch.setenv("LODESTONE_KAFKA_BOOTSTRAP", servers)
             for name, value in (ca_file | security).items():
                 patch.setenv(f"LODESTONE_KAFKA_SECURITY_{name}", value)
             done = await asyncio.to_thread(CliRunner().invoke, commands, list(arguments))
@@ -372,7 +378,8 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
     async with scene_on(database) as scene:
         firm = str(scene.sellers[0].organisation)
         code, told = await run(secure.root.servers, root, "streams", "grant", firm, "--json")
-        granted = msgspec.json.decode(told, type=Granted)
+        granted = msgspec.json.decode(told, type=Handed)
+        assert (None, str(folder / "services" / "ca.pem")) == (granted.servers, granted.ca_file)
         assert (0, f"{topic_prefix}partner.{firm}") == (code, granted.user)
         assert f"{topic_prefix}{CHECKPOINTS}" in await Access(secure.partner(granted)).topics()
         assert (3, str(AlreadyGranted.__doc__)) == await run(
@@ -383,6 +390,16 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
         )
         _, refused = await run(secure.clients.servers, own, "streams", "rotate", firm)
         assert f"{topic_prefix}service.auditor may not change users and rights" in refused
+        _, told = await run(None, {"PROTOCOL": "SASL_SSL"}, "streams", "rotate", firm)
+        handed = dict(line.split(maxsplit=1) for line in told.replace("ca file", "ca_file").splitlines())
+        partner = Brokers(
+            servers=handed["servers"],
+            ca_file=handed["ca_file"],
+            login=Password(handed["user"], handed["password"]),
+        )
+        assert f"{topic_prefix}{CHECKPOINTS}" in await Access(partner).topics()
+        _, told = await run(None, {"PROTOCOL": "SASL_SSL"}, "doctor")
+        assert f"TLS; services and partners log in at {secure.clients.servers}\n" in told
         assert (0, "") == await run(secure.root.servers, root, "streams", "revoke", firm)
         assert not await access.has_user(granted.user)
         assert "Kafka as" not in (await run(secure.clients.servers, own, "doctor"))[1]
