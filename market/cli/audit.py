@@ -142,7 +142,11 @@ def command(
     try:
         wanted = [verifier_key(witness).text for witness in witnesses]
         check_files(files)
-        report = run_async(_audit(settings, bootstrap, _asked(settings, **asked), record=record))
+        question = _asked(settings, **asked)
+        if wanted and question["key"] is None:
+            told = "a witness cosigns the operator's checkpoints: --key names the operator's public key"
+            raise CommandFailed(Exit.USAGE, told)
+        report = run_async(_audit(settings, bootstrap, question, record=record))
     except AuditLost as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except (AuditImpossible, RangeError, NoteError, KeyFileError) as error:

@@ -1,10 +1,15 @@
 """What `lodestone audit` is not asked together: said before any server is looked for."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
+from events.notes import Algorithm, SigningKey
 from market.__main__ import commands
 from market.cli.console import CommandFailed, Exit
+
+WITNESS = SigningKey(name="w.example", algorithm=Algorithm.COSIGNATURE, seed=bytes(32))
 
 
 def refused(*arguments: str) -> tuple[Exit, str]:
@@ -36,6 +41,15 @@ def test_rounds_can_be_cleared_again_by_every_audit_that_reads_them(options: lis
     assert (Exit.INVALID_INPUT, "there is nothing from position 60 to 5") == refused(
         *options, "--resolve", "--from", "60", "--to", "5"
     )
+
+
+def test_no_witness_is_looked_for_without_the_operators_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it no checkpoint is believed, and of nothing everything is cosigned."""
+    monkeypatch.setenv("LODESTONE_DATA_DIR", str(tmp_path))
+    code, sentence = refused("--witness", WITNESS.verifier.text)
+    assert (Exit.USAGE, True) == (code, "--key names the operator's public key" in sentence)
 
 
 def test_times_have_an_order_too() -> None:
