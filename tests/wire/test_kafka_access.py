@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -65,8 +66,9 @@ RECORD = "record.market.v1"
 
 @pytest.fixture(scope="module")
 async def secure(server_settings: Settings) -> AsyncIterator[Secure]:
-    """One broker for the file: below this session's folder, so that it goes with it."""
-    libs = server_settings.instance_dir / "secure-tests" / "kafka"
+    """One broker for the file, or for each part of it that a process takes: below this session's folder, so
+    that it goes with it."""
+    libs = Path(mkdtemp(prefix="secure-", dir=server_settings.instance_dir)) / "kafka"
     libs.mkdir(parents=True)
     for shared in ("libs", "java"):
         (libs / shared).symlink_to(server_settings.data_dir / "kafka" / shared)
