@@ -1,6 +1,8 @@
 """Where a Kafka is and how one logs in there: what every client of the record is opened with."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -46,7 +48,8 @@ def aiokafka_options(bootstrap: Bootstrap) -> dict[str, Any]:
     """What aiokafka's clients take. OSError for a file that cannot be read or holds no PEM."""
     if isinstance(bootstrap, str):
         return {"bootstrap_servers": bootstrap}
-    trust = ssl.create_default_context(cafile=bootstrap.ca_file)
+    with _naming(bootstrap.ca_file):
+        trust = ssl.create_default_context(cafile=bootstrap.ca_file)
     options: dict[str, Any] = {"bootstrap_servers": bootstrap.servers, "ssl_context": trust}
     match bootstrap.login:
         case Password(user, password):
@@ -57,8 +60,19 @@ def aiokafka_options(bootstrap: Bootstrap) -> dict[str, Any]:
                 "sasl_plain_password": password,
             }
         case Certificate(file):
-            trust.load_cert_chain(file)
+            with _naming(file):
+                trust.load_cert_chain(file)
     return options | {"security_protocol": "SSL"}
+
+
+@contextmanager
+def _naming(file: str | None) -> Iterator[None]:
+    """What OpenSSL cannot read it does not name, as if a server were away."""
+    try:
+        yield
+    except OSError as error:
+        unread = "it holds no PEM of that kind" if isinstance(error, ssl.SSLError) else error.strerror
+        raise OSError(error.errno, unread, file) from error
 
 
 def librdkafka_options(bootstrap: Bootstrap) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Builds what talks to PostgreSQL and Kafka, with the settings that the record needs."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from traceback import walk_tb
@@ -151,14 +152,38 @@ def acquire(pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX) -> "PoolAcq
     return pool.acquire(timeout=seconds_max)
 
 
-async def _start(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
-    """As the library, but nothing of it stays open when it fails or is cancelled."""
+async def _start(
+    bootstrap: Bootstrap, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> None:
+    """As the library, but nothing of it stays open when it fails or is cancelled, and it says why."""
     try:
         await start()
     except BaseException as error:
         await _close_first_connection(error)
         await stop()
+        if type(error) is KafkaConnectionError:
+            raise KafkaConnectionError(await _why_not(bootstrap)) from error
         raise
+
+
+async def _why_not(bootstrap: Bootstrap) -> str:
+    """The library only logs it: asked again of each address, without a login."""
+    told = []
+    for server in str(bootstrap).split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            async with asyncio.timeout(CUT_OFF_SECONDS_MAX):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except TimeoutError:
+            reason = "no answer in time"
+        except OSError as error:
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+        else:
+            writer.close()
+            reason = "what listens there does not take this connection as Kafka, or refuses the login"
+        told.append(f"{server.strip()}: {reason}")
+    return "; ".join(told)
 
 
 async def _close_first_connection(error: BaseException) -> None:
@@ -181,7 +206,7 @@ async def open_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    await _start(producer.start, producer.stop)
+    await _start(bootstrap, producer.start, producer.stop)
     return producer
 
 
@@ -252,7 +277,7 @@ async def open_consumer(bootstrap: Bootstrap) -> AIOKafkaConsumer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    await _start(consumer.start, consumer.stop)
+    await _start(bootstrap, consumer.start, consumer.stop)
     return consumer
 
 
@@ -262,7 +287,7 @@ async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
     client = AIOKafkaClient(
         **aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
     )
-    await _start(client.bootstrap, client.close)
+    await _start(bootstrap, client.bootstrap, client.close)
     try:
         if not await client.force_metadata_update():
             raise KafkaConnectionError(f"{bootstrap} does not say which topics there are")
@@ -275,7 +300,7 @@ async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
 async def open_admin(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaAdminClient]:
     """What asks for topics and brokers, and makes topics."""
     admin = AIOKafkaAdminClient(**aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
-    await _start(admin.start, admin.close)
+    await _start(bootstrap, admin.start, admin.close)
     try:
         yield admin
     finally:

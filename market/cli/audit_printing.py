@@ -17,6 +17,7 @@ from market.audit.report import (
     verdict_told,
 )
 from market.cli.console import CommandFailed, Exit, out, print_line, say
+from market.cli.files import check_folder
 
 PAGES: Final = (".html", ".htm")
 FILE_MODE: Final = 0o644
@@ -27,8 +28,7 @@ def check_files(files: Sequence[Path]) -> None:
     for file in files:
         if file.suffix.lower() not in (*PAGES, ".json"):
             raise CommandFailed(Exit.USAGE, f"{file}: a report ends in .html or .json")
-        if not file.absolute().parent.is_dir():
-            raise CommandFailed(Exit.INVALID_INPUT, f"{file}: there is no folder {file.parent}")
+        check_folder(file)
 
 
 def write_files(files: Sequence[Path], report: AuditReport) -> None:

@@ -1,7 +1,11 @@
 """How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes."""
 
 import asyncio
+import errno
+import logging
+import os
 import signal
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -34,8 +38,13 @@ PLAIN_LINE_SECONDS: Final = 5.0
 STOP_GRACE_SECONDS: Final = 20.0
 
 SERVER_AWAY: Final = (KafkaError, RecordUnavailable, *DATABASE_AWAY)
+FILE_FAULTS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
+"""What no server answers with, although the error of a write names no file."""
 
 T = TypeVar("T")
+
+# Otherwise it says on stderr what the sentence of the error says, where logs are not configured.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -102,9 +111,42 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     except LOGIN_REFUSED as error:
         raise CommandFailed(Exit.UNAVAILABLE, f"PostgreSQL refuses the login: {error}") from error
     except SERVER_AWAY as error:
-        raise CommandFailed(Exit.UNAVAILABLE, f"a server is away: {error!r}") from error
+        raise _told_of(error) from error
     except KeyboardInterrupt:
         raise CommandFailed(Exit.UNAVAILABLE, "interrupted") from None
+
+
+def _told_of(error: Exception) -> CommandFailed:
+    """That a server is away, which one where that is known; or that a file of this machine is at fault."""
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in FILE_FAULTS):
+        place = "this machine" if error.filename is None else str(error.filename)
+        return CommandFailed(Exit.INVALID_INPUT, f"{place}: {reason_of(error)}")
+    if isinstance(error, RecordUnavailable):
+        sentence = str(error)
+    elif isinstance(error, KafkaError):
+        sentence = f"Kafka cannot be used now: {reason_of(error)}"
+    elif isinstance(error, OSError):
+        sentence = f"a server cannot be reached: {reason_of(error)}"
+    else:
+        sentence = f"PostgreSQL cannot be used now: {reason_of(error)}"
+    return CommandFailed(Exit.UNAVAILABLE, sentence)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a file or a server cannot be used, in the words of the system where it said why."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLError):
+            told = getattr(found, "verify_message", None) or getattr(found, "reason", None)
+            return f"TLS fails: {told or found}"
+        if isinstance(found, OSError) and found.errno is not None:
+            known = found.errno > 0 and found.filename is None
+            return os.strerror(found.errno) if known else found.strerror or str(found)
+        found = found.__cause__ or found.__context__
+    if isinstance(error, KafkaError):
+        return ", ".join(map(str, error.args)) or str(getattr(error, "description", type(error).__name__))
+    nothing_said = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return str(error).partition("\n")[0] or nothing_said
 
 
 def stop_event() -> asyncio.Event:

@@ -1,6 +1,7 @@
 """Files that a verb reads: every fault of one at once, unknown members included, exit code 3."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,15 @@ def read(path: Path, shape: type[T]) -> T:
         if not faults:
             return value
     raise failed(str(path), faults)
+
+
+def check_folder(file: Path) -> None:
+    """CommandFailed for a file to be written that has no folder: told before the work is done."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: there is no folder {file.parent}")
+    if not os.access(folder, os.W_OK):
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: nothing may be written in {file.parent}")
 
 
 def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:
