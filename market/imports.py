@@ -161,6 +161,7 @@ class _Work:
             format=found.format,
             separator=found.separator,
             market=found.market,
+            kinds={name: kind.shape for name, kind in KINDS.items()},
         )
         caller = Caller(organisation=found.organisation, roles=frozenset(found.roles), key=found.key)
         self._commands = RowCommands(desk, caller, self._kind, found.id, found.request_hash or b"", stop)
@@ -230,17 +231,19 @@ class _Work:
 
     async def _store_together(self, rows: Iterator[ReadRow], total: int) -> None:
         """One transaction: what any row is refused for refuses all."""
-        accepted = self._found.accepted
+        accepted, refused = self._found.accepted, self._found.refused
         if self._found.rows_read < total:
             lines = await self._commands.give_together(await asyncio.to_thread(list, rows))
             if lines is None:
                 return
             crash_point("imports.stored")
             accepted = sum(line.made is not None for line in lines)
-            await self._advance(total, accepted, len({line.row for line in lines}) - accepted, lines)
+            refused = len({line.row for line in lines}) - accepted
+            await self._advance(total, accepted, refused, lines)
         if accepted:
             raise Ended("completed")
-        detail = "rows are refused, so nothing was stored: the report names each"
+        count = "1 row is" if refused == 1 else f"{refused} rows are"
+        detail = f"{count} refused, so nothing was stored; the report says why"
         raise Ended("refused", (Fault(code="rows_refused", detail=detail, pointer="/rows"),))
 
     async def _store_each(self, rows: Iterator[ReadRow]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from uuid import uuid4
@@ -11,7 +11,17 @@ import httpx
 import msgspec
 import rich_click as click
 
-from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, say
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    progress,
+    reason_of,
+    run_async,
+    say,
+)
+from market.cli.files import check_folder
 from market.client.client import api_origin
 from market.client.faults import Fault, Problem
 from market.store.imports import FileFormat
@@ -29,6 +39,8 @@ SECONDS_MAX: Final = 60.0
 LOOK_SECONDS: Final = 0.5
 TRIES: Final = 4
 SHOWN_MAX: Final = 20
+FAULTS_MAX: Final = 5
+HEAD_ROW: Final = "1"
 OVER: Final = ("completed", "refused", "cancelled", "failed")
 AGAIN: Final = (429, 503)
 _BUSY_SECONDS: Final = 2.0
@@ -48,7 +60,7 @@ View = dict[str, Any]
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Save the report as CSV.")
 @click.option("--request", "request_key", help="Idempotency key; the same again is the same import.")
 @click.option("--json", "as_json", is_flag=True, help="Print the import as JSON.")
-@click.option("--url", envvar="LODESTONE_URL", required=True, help="The door; or LODESTONE_URL.")
+@click.option("--url", envvar="LODESTONE_URL", required=True, help="Of the API; or LODESTONE_URL.")
 @click.option("--key", envvar="LODESTONE_API_KEY", required=True, help="Better: LODESTONE_API_KEY.")
 def command(
     *,
@@ -63,20 +75,33 @@ def command(
 ) -> None:
     """Import a file of rows: all or nothing, or with --mode partial each row for itself.
 
-    Exit codes: 0 all rows were accepted, 3 some or all were refused, 5 the door does not answer.
+    Exit codes: 0 all rows were accepted, 3 some or all were refused, 5 the API does not answer.
     """
     found = form or SUFFIXES.get(file.suffix.lower())
     if found is None:
         raise CommandFailed(
             Exit.USAGE, f"--format says what {file.name} is; endings known: {', '.join(SUFFIXES)}"
         )
+    if report is not None:
+        check_folder(report)
+    _check_key(key)
     asked = {name: value for name, value in query.items() if value is not None}
     door = _Door(url, key, request_key or str(uuid4()))
     with file.open("rb") as opened:
-        view, lines = run_async(door.follow(opened, file.stat().st_size, MEDIA[found], asked, report))
+        view, lines, missed = run_async(door.follow(opened, file.stat().st_size, MEDIA[found], asked, report))
     _tell(view, lines, as_json=as_json)
     if view["state"] != "completed" or view["refused"]:
+        if missed is not None:
+            say(missed.sentence)
         raise CommandFailed(Exit.INVALID_INPUT, _sentence(view))
+    if missed is not None:
+        raise missed
+
+
+def _check_key(key: str) -> None:
+    """CommandFailed for what no request could be sent with."""
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise CommandFailed(Exit.INVALID_INPUT, "the API key holds characters that no key has")
 
 
 class _Door:
@@ -85,25 +110,44 @@ class _Door:
     def __init__(self, url: str, key: str, request_key: str) -> None:
         try:
             self._url = api_origin(url)
-        except ValueError as error:
+            httpx.URL(self._url)
+        except (ValueError, httpx.InvalidURL) as error:
             raise CommandFailed(Exit.INVALID_INPUT, f"--url {url}: {error}") from error
         self._headers = {"Authorization": f"Bearer {key}"}
         self._request_key = request_key
+        self._sent = False
 
     async def follow(
         self, file: BinaryIO, size: int, media: str, query: dict[str, str], report: Path | None
-    ) -> tuple[View, list[View]]:
-        """The import when it is over, and its first refused rows."""
+    ) -> tuple[View, list[View], CommandFailed | None]:
+        """The import when it is over, its first refused rows, and why its report could not be had."""
         async with httpx.AsyncClient(
             base_url=self._url, headers=self._headers, timeout=SECONDS_MAX
         ) as client:
-            view = await self._upload(client, file, size, media, query)
-            say(f"import {view['id']}; the key of the request is {self._request_key}")
-            view = await self._watch(client, view)
-            path = f"/v1/imports/{view['id']}/report"
+            try:
+                view = await self._upload(client, file, size, media, query)
+                say(f"import {view['id']}; the key of the request is {self._request_key}")
+                view = await self._watch(client, view)
+            except CommandFailed as failure:
+                if self._sent and failure.code == Exit.UNAVAILABLE:
+                    again = f"with --request {self._request_key} a further call is the same import"
+                    raise CommandFailed(failure.code, f"{failure.sentence}; {again}") from failure
+                raise
+            return view, *await self._report(client, view, report)
+
+    async def _report(
+        self, client: httpx.AsyncClient, view: View, report: Path | None
+    ) -> tuple[list[View], CommandFailed | None]:
+        path = f"/v1/imports/{view['id']}/report"
+        try:
             if report is not None:
                 await _save(client, path, report)
-            return view, await _refused(client, path) if view["refused"] else []
+            return await _refused(client, path) if view["refused"] else [], None
+        except OSError as error:
+            code, reason = Exit.INVALID_INPUT, f"{report} cannot be written: {reason_of(error)}"
+        except httpx.HTTPError as error:
+            code, reason = Exit.UNAVAILABLE, f"the report was not read to its end: {_failure(error)}"
+        return [], CommandFailed(code, f"{reason}; GET {self._url}{path} has the report of this import")
 
     async def _upload(
         self, client: httpx.AsyncClient, file: BinaryIO, size: int, media: str, query: dict[str, str]
@@ -117,7 +161,7 @@ class _Door:
                     "/v1/imports", params=query, headers=headers, content=_parts(file, advance)
                 )
 
-        return _body(await _ask(give))
+        return self._body(await self._ask(give))
 
     async def _watch(self, client: httpx.AsyncClient, view: View) -> View:
         while view["rows_total"] is None and view["state"] not in OVER:
@@ -135,37 +179,48 @@ class _Door:
 
     async def _look(self, client: httpx.AsyncClient, view: View) -> View:
         await asyncio.sleep(LOOK_SECONDS)
-        return _body(await _ask(lambda: client.get(f"/v1/imports/{view['id']}")))
+        return self._body(await self._ask(lambda: client.get(f"/v1/imports/{view['id']}")))
+
+    async def _ask(self, give: Callable[[], Any]) -> httpx.Response:
+        """An answer, tried a few times while the API is away or busy. CommandFailed when it stays so."""
+        failure = ""
+        for left in reversed(range(TRIES)):
+            try:
+                answer: httpx.Response = await give()
+            except httpx.TransportError as error:
+                self._sent |= not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                failure = f"no answer from {self._url}: {_failure(error)}"
+            else:
+                self._sent = True
+                if answer.status_code not in AGAIN:
+                    return answer
+                failure = f"the API at {self._url} takes nothing now: {_problem(answer)}"
+            if left:
+                await asyncio.sleep(_BUSY_SECONDS)
+        raise CommandFailed(Exit.UNAVAILABLE, failure)
+
+    def _body(self, answer: httpx.Response) -> View:
+        if not answer.is_success:
+            code = Exit.UNAVAILABLE if answer.is_server_error else Exit.INVALID_INPUT
+            raise CommandFailed(code, f"the API refuses it: {_problem(answer)}")
+        try:
+            body: View = answer.json()
+        except ValueError as error:
+            other = f"what answers at {self._url} is no API of Lodestone"
+            raise CommandFailed(Exit.INVALID_INPUT, other) from error
+        return body
+
+
+def _failure(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return f"nothing came within {SECONDS_MAX:.0f} s"
+    return reason_of(error)
 
 
 async def _parts(file: BinaryIO, advance: Callable[[int], None]) -> AsyncIterator[bytes]:
     while part := await asyncio.to_thread(file.read, PART_BYTES):
         yield part
         advance(len(part))
-
-
-async def _ask(give: Callable[[], Any]) -> httpx.Response:
-    """An answer, tried a few times while the door is away or busy. CommandFailed when it stays so."""
-    failure = ""
-    for _ in range(TRIES):
-        try:
-            answer: httpx.Response = await give()
-        except httpx.TransportError as error:
-            failure = repr(error)
-        else:
-            if answer.status_code not in AGAIN:
-                return answer
-            failure = _problem(answer)
-        await asyncio.sleep(_BUSY_SECONDS)
-    raise CommandFailed(Exit.UNAVAILABLE, f"the door does not take it: {failure}")
-
-
-def _body(answer: httpx.Response) -> View:
-    if not answer.is_success:
-        code = Exit.UNAVAILABLE if answer.is_server_error else Exit.INVALID_INPUT
-        raise CommandFailed(code, f"the door refuses it: {_problem(answer)}")
-    body: View = answer.json()
-    return body
 
 
 def _problem(answer: httpx.Response) -> str:
@@ -175,8 +230,35 @@ def _problem(answer: httpx.Response) -> str:
         return f"HTTP {answer.status_code}"
 
 
+def _faults(faults: Iterable[Fault]) -> str:
+    """One sentence for all places that have the same fault, and not too many of either."""
+    places: dict[str, list[str]] = {}
+    for fault in faults:
+        place = _place(fault.where)
+        places.setdefault(fault.detail, []).extend([place] if place else [])
+    told = [f"{_some(where, ', ')}: {detail}" if where else detail for detail, where in places.items()]
+    return _some(told, "; ")
+
+
+def _some(texts: Sequence[str], between: str) -> str:
+    more = [f"and {len(texts) - FAULTS_MAX} more"] if len(texts) > FAULTS_MAX else []
+    return between.join([*texts[:FAULTS_MAX], *more])
+
+
+def _place(pointer: str) -> str:
+    """A row, or one of its columns; nothing of the rows as a whole, whose fault is a sentence."""
+    _, _, inside = pointer.removeprefix("/rows").partition("/")
+    row, _, column = inside.partition("/")
+    if not pointer.startswith("/rows"):
+        return pointer
+    if row == HEAD_ROW:
+        return column
+    return " ".join(filter(None, (f"row {row}" if row else "", column)))
+
+
 async def _save(client: httpx.AsyncClient, path: str, report: Path) -> None:
     async with client.stream("GET", path) as answer:
+        answer.raise_for_status()
         with await asyncio.to_thread(report.open, "wb") as opened:
             async for part in answer.aiter_bytes():
                 opened.write(part)
@@ -185,6 +267,7 @@ async def _save(client: httpx.AsyncClient, path: str, report: Path) -> None:
 async def _refused(client: httpx.AsyncClient, path: str) -> list[View]:
     found: list[View] = []
     async with client.stream("GET", path, params={"format": "ndjson"}) as answer:
+        answer.raise_for_status()
         async for text in answer.aiter_lines():
             line = json.loads(text)
             if line["id"] is None:
@@ -207,5 +290,7 @@ def _tell(view: View, lines: list[View], *, as_json: bool) -> None:
 
 
 def _sentence(view: View) -> str:
-    faults = msgspec.convert(view["problem"], tuple[Fault, ...])
-    return "; ".join(fault.sentence for fault in faults) or f"{view['refused']:,} rows were refused"
+    refused = view["refused"]
+    return _faults(msgspec.convert(view["problem"], tuple[Fault, ...])) or (
+        "1 row was refused" if refused == 1 else f"{refused:,} rows were refused"
+    )

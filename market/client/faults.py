@@ -41,7 +41,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"{self.where} {self.detail}".strip()
+        return ": ".join(filter(None, (self.where, self.detail)))
 
 
 class Problem(Struct, frozen=True, kw_only=True):

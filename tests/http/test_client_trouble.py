@@ -175,7 +175,7 @@ async def test_a_refusal_is_told_apart_with_all_its_faults_and_not_repeated(
     assert [("/ask/amount", "not a number"), ("type", "unknown")] == [
         (fault.where, fault.detail) for fault in told.value.faults
     ]
-    assert "/ask/amount not a number; type unknown" in str(told.value)
+    assert "/ask/amount: not a number; type: unknown" in str(told.value)
 
 
 def test_words_that_are_detail_and_fault_are_told_once() -> None:

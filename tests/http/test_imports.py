@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from market.http.files.import_kinds import KINDS
+from market.http.files.import_templates import template
 from market.http.files.imports import OPEN_MAX
 from market.http.wire.row_files import CSV, NDJSON, XLSX
 from market.imports import Imports
@@ -198,6 +199,12 @@ async def test_what_is_wrong_with_a_workbook_or_a_head_is_told(shop: Shop) -> No
     assert ["file_unreadable"] == [fault["code"] for fault in view["problem"]]
     view, _ = await imported(shop, b"market,form,nonsense\n1,2,3", media=CSV)
     assert ["/rows/1/nonsense"] == [fault["pointer"] for fault in view["problem"]]
+    offers = template(KINDS["offers"], "csv")
+    for kind in ("requirements", "assays"):
+        view, _ = await imported(shop, offers, kind, media=CSV)
+        (told_once,) = view["problem"]
+        assert ("columns_of_another_kind", "/rows/1") == (told_once["code"], told_once["pointer"])
+        assert told_once["detail"].startswith("these columns are of kind offers or lots")
 
 
 async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
@@ -216,7 +223,8 @@ async def test_one_row_without_form_refuses_all(shop: Shop) -> None:
     abroad = offer(shop, net_wet_t="many", place={"country": "UK", "name": "Tees"})
     view, report = await imported(shop, [offer(shop), abroad, offer(shop)])
     assert ("refused", 3, 0, 1) == counts(view)
-    assert ["rows_refused"] == [fault["code"] for fault in view["problem"]]
+    detail = "1 row is refused, so nothing was stored; the report says why"
+    assert [("rows_refused", detail)] == [(fault["code"], fault["detail"]) for fault in view["problem"]]
     assert [
         (2, "net_wet_t", "not_decimal", None),
         (2, "place.country", "country_unknown", None),

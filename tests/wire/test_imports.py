@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from click.testing import CliRunner
 from uuid_utils.compat import uuid7
 
 from market.__main__ import commands
-from market.cli.console import CommandFailed
+from market.cli.console import CommandFailed, Exit
 from market.commands import parties
 from market.http.files.import_kinds import KINDS
 from market.http.wire.tokens import mint, secret_sha256
@@ -139,17 +139,41 @@ async def test_the_command_line_tells_of_every_row(
                 assert out.splitlines()[1].startswith("row 2, amount: decimal_comma: '1,5' has a comma")
                 assert 4 == len(report.read_text().splitlines())
                 whole = (*asked(file, [value(7), value(8)], url, token), "--request", "k1")
-                code, out, told = await finish(await start_bare_cli("import", *whole, "--json"))
-                assert (0, 2) == (code, json.loads(out)["accepted"]), told
+                full = (*whole, "--json", "--report", "/dev/full")
+                code, out, told = await finish(await start_bare_cli("import", *full))
+                assert (3, 2) == (code, json.loads(out)["accepted"]), told
+                assert "error: /dev/full cannot be written: No space left on device; GET http" in told
                 asked(file, [value(9)], url, token)
                 code, _, told = await finish(await start_bare_cli("import", *whole))
                 assert (3, 1) == (code, told.count("key")), told
+                one, both = ([value(10 + n, amount="x") for n in range(count)] for count in (1, 2))
+                for wrong, expected in ((one, "1 row is"), (both, "2 rows are")):
+                    code, _, told = await finish(
+                        await start_bare_cli("import", *asked(file, wrong, url, token))
+                    )
+                    last = f"error: {expected} refused, so nothing was stored; the report says why"
+                    assert (3, last) == (code, told.splitlines()[-1])
         code, _, told = await finish(nobody)
-        assert (5, True) == (code, "the door does not take it" in told)
-        with pytest.raises(CommandFailed, match="an address begins with http:// or https://"):
-            CliRunner().invoke(
-                commands, ["import", *asked(file, [], "localhost:80", token)], catch_exceptions=False
-            )
+        assert (5, "error: no answer from http://127.0.0.1:9: Connection refused\n") == (code, told)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (("--report", "/no-such-folder/report.csv"), "there is no folder /no-such-folder"),
+        (("--url", "127.0.0.1:9"), "an address begins with http:// or https://"),
+        (("--url", "http://[::1"), "--url http://[::1: Invalid IPv6 URL"),
+        (("--url", "http://host:x"), "--url http://host:x: Invalid port"),
+        (("--key", "a secret"), "the API key holds characters that no key has"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_told_before_anything_is_sent(
+    tmp_path: Path, changed: tuple[str, ...], expected: str
+) -> None:
+    given = (*asked(tmp_path / "values.ndjson", [value(1)], "http://127.0.0.1:9", "key"), *changed)
+    with pytest.raises(CommandFailed, match=re.escape(expected)) as failed:
+        commands(["import", *given], standalone_mode=False)
+    assert Exit.INVALID_INPUT == failed.value.code
 
 
 def asked(file: Path, rows: list[dict[str, Any]], url: str, token: str) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def _column(name: str, shape: Any) -> Column | Fault:
     leaf = _leaf(shape, path)
     if leaf is not None:
         return Column(name, path, leaf)
-    detail = "the body has no such member; the template of this kind names all columns"
+    detail = "this kind has no such column; its template names all"
     return _head_fault("unknown_column", detail, name)
 
 

@@ -29,12 +29,14 @@ class FileTerms(Struct, frozen=True, kw_only=True):
     """How a file is to be read: as bodies of `shape`.
 
     `market` stands in rows that name none; `separator` None: the one that the head has most of.
+    `kinds`: shapes by what a caller calls them, to tell whose columns a head has.
     """
 
     shape: Any
     format: FileFormat
     separator: Separator | None = None
     market: str | None = None
+    kinds: dict[str, Any] = {}
 
 
 class ReadRow(NamedTuple):
@@ -55,7 +57,7 @@ def count_rows(file: BinaryIO, terms: FileTerms) -> Iterator[int]:
             raise unreadable("too_many_rows", f"the file has more than {ROWS_MAX} rows", "/rows")
         yield found
     if not found:
-        raise unreadable("file_empty", "the file holds no row of content", "/rows")
+        raise unreadable("file_empty", "the file holds no row", "/rows")
 
 
 def read_rows(file: BinaryIO, terms: FileTerms) -> Iterator[ReadRow]:
@@ -89,20 +91,41 @@ def _rows(file: BinaryIO, terms: FileTerms) -> Iterator[CellRow | JsonRow]:
 
 def _head(row: CellRow | JsonRow | None, terms: FileTerms) -> tuple[Column, ...]:
     if not isinstance(row, CellRow):
-        raise unreadable("file_empty", "the file holds no row", "/rows")
+        raise unreadable("file_empty", "the file is empty", "/rows")
     if row.wrong:
         faults = [Fault(code=each.code, detail=each.sentence, pointer="/rows/1") for each in row.wrong]
         raise InvalidInputError(faults)
     names = [str(cell).strip() for cell in row.cells]
     while names and not names[-1]:
         names.pop()
-    columns = read_head(names, terms.shape)
+    try:
+        return _columns(names, terms.shape, terms)
+    except InvalidInputError:
+        others = [kind for kind, shape in terms.kinds.items() if _fits(names, shape, terms)]
+        if not others:
+            raise
+    detail = f"these columns are of kind {' or '.join(others)}: import the file as that kind"
+    raise unreadable("columns_of_another_kind", detail, "/rows/1")
+
+
+def _fits(names: Sequence[str], shape: Any, terms: FileTerms) -> bool:
+    try:
+        _columns(names, shape, terms)
+    except InvalidInputError:
+        return False
+    return True
+
+
+def _columns(names: Sequence[str], shape: Any, terms: FileTerms) -> tuple[Column, ...]:
+    columns = read_head(names, shape)
     covered = {str(column.path[0]) for column in columns} | ({"market"} if terms.market else set())
     missing = [
         Fault(
-            code="column_missing", detail="the body needs this member", pointer=f"/rows/1/{field.encode_name}"
+            code="column_missing",
+            detail="this column is missing, and every row needs it",
+            pointer=f"/rows/1/{field.encode_name}",
         )
-        for field in msgspec.structs.fields(terms.shape)
+        for field in msgspec.structs.fields(shape)
         if field.required and field.encode_name not in covered
     ]
     if missing:

@@ -45,7 +45,7 @@ def csv_rows(file: BinaryIO, separator: Separator | None) -> Iterator[CellRow]:
     lines = _Lines(file)
     head = next(lines, None)
     if head is None:
-        raise unreadable("file_empty", "the file holds no row", "/rows")
+        raise unreadable("file_empty", "the file is empty", "/rows")
     sign = SEPARATORS[separator] if separator else max(SEPARATORS.values(), key=head.count)
     reader = csv.reader(lines.again(head), delimiter=sign, strict=True)
     number = 0

@@ -1,0 +1,97 @@
+"""How the command line says what ended it: whose fault, in words, with the exit code that is documented."""
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+
+from events.brokers import Brokers
+from events.connections import open_client
+from events.refusal import RecordUnavailable
+from market.cli.console import CommandFailed, Exit, run_async
+from market.cli.imports import FAULTS_MAX, _faults
+from market.client.faults import Fault
+
+NOWHERE = "127.0.0.1:1"
+
+
+def told(error: BaseException) -> tuple[Exit, str]:
+    async def failing() -> None:
+        raise error
+
+    with pytest.raises(CommandFailed) as failed:
+        run_async(failing())
+    return failed.value.code, failed.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/x.csv"), "/x.csv: No such file"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "this machine: No space left on device"),
+    ],
+)
+def test_a_file_of_this_machine_is_no_server(error: OSError, expected: str) -> None:
+    code, sentence = told(error)
+    assert (Exit.INVALID_INPUT, True) == (code, sentence.startswith(expected)), sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            OSError(errno.ECONNREFUSED, "Connect call failed ('::1', 1)"),
+            "a server cannot be reached: Connection refused",
+        ),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), "a server cannot be reached: unknown"),
+        (TimeoutError(), "a server cannot be reached: no answer in time"),
+        (ssl.SSLError(1, "[SSL] unknown"), "a server cannot be reached: TLS fails: "),
+        (KafkaTimeoutError("15 s"), "Kafka cannot be used now: 15 s"),
+        (KafkaConnectionError(), "Kafka cannot be used now: KafkaConnectionError"),
+        (asyncpg.CannotConnectNowError("it starts\nDETAIL"), "PostgreSQL cannot be used now: it starts"),
+        (RecordUnavailable(), "record_unavailable: The record cannot be reached"),
+    ],
+)
+def test_what_is_away_is_said_without_a_word_of_python(error: Exception, expected: str) -> None:
+    code, sentence = told(error)
+    assert (Exit.UNAVAILABLE, True) == (code, sentence.startswith(expected)), sentence
+    assert not any(mark in sentence for mark in ("Error(", "errno", "Errno", "\n"))
+
+
+async def test_every_broker_that_is_away_is_named_with_its_cause() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        deaf = f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.close()
+    with pytest.raises(KafkaConnectionError) as away:
+        async with asyncio.timeout(20), open_client(f"{NOWHERE},{deaf}"):
+            pass
+    assert (f"{NOWHERE}: Connection refused; {deaf}: Connection refused",) == away.value.args
+
+
+async def test_a_file_of_authorities_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    for expected in (errno.ENOENT, None):
+        with pytest.raises(OSError) as refused:
+            async with open_client(Brokers(servers=NOWHERE, ca_file=str(file))):
+                pass
+        assert str(file) == refused.value.filename
+        assert expected in (None, refused.value.errno)
+        file.write_text("no PEM")
+
+
+def test_faults_of_a_file_are_told_as_sentences() -> None:
+    def at(detail: str, pointer: str | None = None, parameter: str | None = None) -> Fault:
+        return Fault(code="wrong", detail=detail, pointer=pointer, parameter=parameter)
+
+    assert "the file holds no row" == _faults([at("the file holds no row", "/rows")])
+    many = [at("no such column", f"/rows/1/c{number}") for number in range(FAULTS_MAX + 7)]
+    assert "c0, c1, c2, c3, c4, and 7 more: no such column" == _faults(many)
+    assert "row 5 price: wrong; kind: unknown" == _faults(
+        [at("wrong", "/rows/5/price"), at("unknown", parameter="kind")]
+    )
