@@ -1,6 +1,7 @@
 """Server processes as children: apart from Ctrl-C, watched, stopped by their own pid."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import pwd
@@ -15,10 +16,22 @@ from typing import Any, Final
 STOP_SECONDS_MAX: Final = 30
 POLL_SECONDS: Final = 0.02
 WATCH_SECONDS: Final = 0.25
+PORT_FAULTS: Final = (errno.EADDRINUSE, errno.EACCES)
 
 
 class LocalServerError(Exception):
     """A server is not there or not usable: one sentence, with the log file where there is one."""
+
+
+def unheard(what: str, prefix: str, host: str, port: int, error: OSError) -> LocalServerError:
+    """That `what` cannot listen at an address, and which setting, <prefix>_HOST or _PORT, to change."""
+    number = error.errno or 0
+    reason = os.strerror(number) if number > 0 else error.strerror
+    part, other = ("PORT", "port") if number in PORT_FAULTS else ("HOST", "address")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return LocalServerError(
+        f"{what} cannot listen on {place} ({reason}); LODESTONE_{prefix}_{part} names another {other}"
+    )
 
 
 class exclusive_lock:  # noqa: N801  used as a function is, in a with statement

@@ -25,6 +25,7 @@ from events.subscription import Batch, Handler, Subscription
 from events.vocabulary import STREAMS
 from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then
+from market.children import LocalServerError, unheard
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
 from market.ground import Wiring, new_salt, publisher_key, webhook_key, webhook_reach
@@ -52,6 +53,7 @@ from market.publisher import (
     Tape,
 )
 from market.sealing import AUDITOR, run_signer, run_witness
+from market.settings import Settings
 from market.solver import Solver
 from market.stopping import until
 from market.store.applying import apply
@@ -98,13 +100,19 @@ def collect_less() -> None:
 async def run_services(
     wiring: Wiring, names: Sequence[str], stop: asyncio.Event, *, bound: "asyncio.Future[int] | None" = None
 ) -> None:
-    """Run services until `stop`; `bound` learns the port of the API. ValueError for a name that is none."""
+    """Run services until `stop`; `bound` learns the port of the API.
+
+    ValueError for a name that is none, LocalServerError when the API's address cannot be had: none starts.
+    """
     unknown = sorted(set(names) - set(LOCAL_SERVICES))
     if unknown:
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
+    first = [_listen(wiring.settings)] if "api" in names else []
+
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
-        await _run_api(wiring, stop, bound)
+        with first.pop() if first else _listen(wiring.settings) as listening:
+            await _run_api(wiring, stop, listening, bound)
 
     builders: dict[str, Service] = {**_BUILDERS, "api": api}
     tasks = [
@@ -118,6 +126,8 @@ async def run_services(
         for task in late:
             log.warning("service_stopped_late", service=task.get_name())
     finally:
+        for unused in first:
+            unused.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,7 +143,14 @@ async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event
             await service(wiring, stop)
         except Exception as error:
             SERVICE_FAILURES.labels(name).inc()
-            log.exception("service_failed", service=name, error=repr(error), again_in_seconds=pause)
+            sentence = str(error) if isinstance(error, LocalServerError) else None
+            log.exception(
+                "service_failed",
+                service=name,
+                error=sentence or repr(error),
+                again_in_seconds=pause,
+                exc_info=sentence is None,
+            )
         SERVICE_UP.labels(name).set(0)
         if time.monotonic() - started > RESTART_SECONDS_MAX:
             pause = RESTART_SECONDS_MIN
@@ -335,20 +352,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """OSError when the address is taken: uvicorn itself would end the process."""
+def _listen(settings: Settings) -> socket.socket:
+    """LocalServerError when the address cannot be had: uvicorn itself would end the process."""
+    host, port = settings.http_host, settings.http_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
-
-
-async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[int] | None") -> None:
-    settings = wiring.settings
     try:
-        listening = _listen(settings.http_host, settings.http_port)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        if bound is not None and not bound.done():
-            bound.set_exception(error)
-        raise
+        raise unheard("the API", "HTTP", host, port, error) from error
+
+
+async def _run_api(
+    wiring: Wiring, stop: asyncio.Event, listening: socket.socket, bound: "asyncio.Future[int] | None"
+) -> None:
+    settings = wiring.settings
     solver = Solver(seconds_max=WHAT_IF_SECONDS_MAX, children_max=WHAT_IFS_AT_ONCE)
     opened = door(wiring, solver)
     config = uvicorn.Config(
@@ -365,15 +382,14 @@ async def _run_api(wiring: Wiring, stop: asyncio.Event, bound: "asyncio.Future[i
     # What start-up made stays, so that no collection need look at it again.
     gc.collect()
     gc.freeze()
-    with listening:
-        telling = asyncio.ensure_future(_tell_port(server, listening, bound))
-        try:
-            serve = partial(server.serve, sockets=[listening])
-            await until(stop, serve, lambda: _end(server, opened))
-        finally:
-            telling.cancel()
-            await opened.feed.stop()
-            await solver.stop()
+    telling = asyncio.ensure_future(_tell_port(server, listening, bound))
+    try:
+        serve = partial(server.serve, sockets=[listening])
+        await until(stop, serve, lambda: _end(server, opened))
+    finally:
+        telling.cancel()
+        await opened.feed.stop()
+        await solver.stop()
 
 
 def _end(server: uvicorn.Server, opened: Door) -> None:

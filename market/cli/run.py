@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 
 import rich_click as click
 
-from market.cli.console import CommandFailed, Exit, run_async, say, settings_of, stop_event
+from market.children import unheard
+from market.cli.console import run_async, say, settings_of, stop_event
 from market.ground import stand, wire
 from market.logs import configure
 from market.metrics import showing_metrics
@@ -20,6 +21,7 @@ def command(*, services: tuple[str, ...]) -> None:
     webhooks, or all.
 
     A service that fails is started again, a lane at fault is stopped with an alarm; neither ends the process.
+    Exit code 5: a server is away, or the address of the API is taken.
     """
     settings = settings_of()
     configure(settings)
@@ -39,12 +41,11 @@ async def _run(settings: Settings, services: Sequence[str]) -> None:
 
 @contextmanager
 def metrics_of(settings: Settings) -> Iterator[str]:
-    """The address at which this process shows its metrics. CommandFailed when it is taken."""
+    """The address at which this process shows its metrics. LocalServerError when it cannot be had."""
     host, wanted = settings.metrics_host, settings.metrics_port
     with ExitStack() as stack:
         try:
             port = stack.enter_context(showing_metrics(host, wanted))
         except OSError as error:
-            told = f"no metrics at {host}:{wanted} ({error}); LODESTONE_METRICS_PORT names another port"
-            raise CommandFailed(Exit.UNAVAILABLE, told) from error
+            raise unheard("the page of metrics", "METRICS", host, wanted, error) from error
         yield f"http://{host}:{port}/metrics"

@@ -14,7 +14,7 @@ from events.migrations import MigrationError
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.broker_logins import READER
-from market.children import exclusive_lock
+from market.children import LocalServerError, exclusive_lock
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -88,16 +88,12 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
         async with wire(ground) as wiring:
             with metrics_of(settings) as metrics:
-                failure = await _serve(ground, wiring, metrics, as_json=as_json)
-    if failure is not None:
-        address = f"{settings.http_host}:{settings.http_port}"
-        sentence = f"the API cannot listen on {address} ({failure}); LODESTONE_HTTP_PORT names another port"
-        raise CommandFailed(Exit.UNAVAILABLE, sentence)
+                await _serve(ground, wiring, metrics, as_json=as_json)
     say("stopped; the data is kept")
 
 
-async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool) -> BaseException | None:
-    """All services until Ctrl-C; why the API could not listen, if it could not."""
+async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool) -> None:
+    """All services until Ctrl-C. LocalServerError when the API cannot be heard, or not in time."""
     stop = stop_event()
     collect_less()
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -105,13 +101,11 @@ async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool)
     try:
         either: set[asyncio.Future[Any]] = {bound, running}
         await asyncio.wait(either, timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
-        failure = bound.exception() if bound.done() else None
-        if bound.done() and failure is None:
+        if bound.done():
             _tell(await introduce(wiring, ground, metrics, bound.result()), as_json=as_json)
-            await running
         elif not running.done():
-            failure = failure or TimeoutError(f"not ready within {START_SECONDS_MAX:.0f} s")
-        return failure
+            raise LocalServerError(f"the API was not ready within {START_SECONDS_MAX:.0f} s")
+        await running
     finally:
         stop.set()
         await running

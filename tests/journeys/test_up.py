@@ -81,7 +81,10 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
 async def test_a_taken_port_is_told_in_one_sentence(instance: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, out, err = await ran(instance | {"LODESTONE_HTTP_PORT": str(port)}, "up")
-    assert (5, "") == (code, out)
-    assert f"the API cannot listen on 127.0.0.1:{port}" in err
-    assert "LODESTONE_HTTP_PORT names another port" in err
+        environment = instance | {"LODESTONE_HTTP_PORT": str(port)}
+        told = [await ran(environment, *arguments) for arguments in (("up",), ("run", "relay", "api"))]
+    assert [(5, "")] * 2 == [(code, out) for code, out, _ in told]
+    sentence = f"error: the API cannot listen on 127.0.0.1:{port} (Address already in use); "
+    for _, _, err in told:
+        assert sentence + "LODESTONE_HTTP_PORT names another port" == err.splitlines()[-1]
+        assert "Traceback" not in err
