@@ -7,16 +7,20 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 STOP_SECONDS_MAX: Final = 30
 POLL_SECONDS: Final = 0.02
 WATCH_SECONDS: Final = 0.25
 PORT_FAULTS: Final = (errno.EADDRINUSE, errno.EACCES)
+
+
+T = TypeVar("T")
 
 
 class LocalServerError(Exception):
@@ -71,6 +75,29 @@ def spawn(command: list[str], log_file: Path, user: str | None) -> subprocess.Po
             group=None if user is None else pwd.getpwnam(user).pw_gid,
             extra_groups=None if user is None else [],
         )
+
+
+async def begun(
+    start: Callable[[], T], child_of: Callable[[T], subprocess.Popen[bytes]], stop: signal.Signals
+) -> T:
+    """What `start` gives, which runs in a thread. When this is cancelled, the child that it began is stopped:
+    the thread goes on to its end, and nobody else would know of the child."""
+    given_up = threading.Event()
+
+    def work() -> T:
+        found = start()
+        if given_up.is_set():
+            _stop_child(child_of(found), stop)
+        return found
+
+    starting = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        given_up.set()
+        with suppress(LocalServerError, OSError):
+            await asyncio.to_thread(_stop_child, child_of(await asyncio.shield(starting)), stop)
+        raise
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ instance is a guest and uses what runs. What a killed owner left running is stop
 names a server outside, that one is used and nothing is started.
 """
 
-import asyncio
 import base64
 import hashlib
 import importlib.util
@@ -21,6 +20,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ from market.broker_logins import (
 )
 from market.children import (
     LocalServerError,
+    begun,
     exclusive_lock,
     spawn,
     stop_orphan,
@@ -94,7 +96,8 @@ async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator
             yield url
             return
         log_file = settings.instance_dir / "postgres.log"
-        child = await asyncio.to_thread(_start_postgres, folder, sockets, conf, log_file)
+        start = partial(_start_postgres, folder, sockets, conf, log_file)
+        child = await begun(start, lambda started: started, signal.SIGINT)
         async with supervised("PostgreSQL", child, signal.SIGINT, log_file):
             maintenance = f"postgresql://postgres@/postgres?host={sockets}"
             await wait_until(
@@ -280,7 +283,8 @@ async def local_kafka(settings: Settings) -> AsyncIterator[Bootstrap]:
             return
         noted.unlink(missing_ok=True)
         log_file = settings.instance_dir / "kafka.log"
-        child, running = await asyncio.to_thread(_start_kafka, settings, folder, log_file)
+        start = partial(_start_kafka, settings, folder, log_file)
+        child, running = await begun(start, itemgetter(0), signal.SIGTERM)
         async with supervised("Kafka", child, signal.SIGTERM, log_file):
 
             async def ready() -> bool:

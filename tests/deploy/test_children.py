@@ -1,0 +1,51 @@
+"""Server processes as children: whoever is interrupted while one starts leaves none behind."""
+
+import asyncio
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from market.children import begun, spawn
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_start_that_is_cancelled_leaves_no_child(tmp_path: Path, times: int) -> None:
+    starting, cancelled = threading.Event(), threading.Event()
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        starting.set()
+        cancelled.wait(10)
+        children.append(spawn(["sleep", "60"], tmp_path / "log", None))
+        return children[0]
+
+    task = asyncio.create_task(begun(start, lambda child: child, signal.SIGTERM))
+    await asyncio.to_thread(starting.wait, 10)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(10):
+        while not children or children[0].returncode is None:  # noqa: ASYNC110  a pid has no event
+            await asyncio.sleep(0.01)
+    assert [-signal.SIGTERM] == [child.returncode for child in children]
+
+
+async def test_a_start_that_was_over_when_it_is_cancelled_leaves_no_child(tmp_path: Path) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        children.append(spawn(["sleep", "60"], tmp_path / "log", None))
+        loop.call_soon_threadsafe(task.cancel)
+        return children[0]
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(begun(start, lambda child: child, signal.SIGTERM))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [-signal.SIGTERM] == [child.returncode for child in children]
