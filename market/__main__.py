@@ -1,61 +1,22 @@
-"""`lodestone`: the command line's verbs put together."""
+"""`lodestone`: reads the command line's modules only where Ctrl-C is already understood."""
 
+import signal
 import sys
+from importlib import import_module
 from typing import Final
 
-import rich_click as click
-
-from market import __version__
-from market.cli.console import CommandFailed, explain
-from market.cli.verbs import Verbs
-
-VERBS: Final = (
-    "run",
-    "up",
-    "demo",
-    "migrate",
-    "topics",
-    "keys",
-    "rules",
-    "replay",
-    "recover",
-    "audit",
-    "clear",
-    "import",
-    "verify",
-    "statement",
-    "events",
-    "doctor",
-    "schemas",
-    "witness",
-    "streams",
-    "brokers",
-)
-FILES: Final = {"import": "imports"}
-"""Of verbs that are no names of modules."""
-
-
-@click.group(
-    "lodestone",
-    cls=Verbs,
-    modules={verb: f"market.cli.{FILES.get(verb, verb)}" for verb in VERBS},
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@click.version_option(__version__)
-def commands() -> None:
-    """An event-driven marketplace for rare earths and permanent magnets.
-
-    Data goes to stdout, messages to stderr. Exit codes: 0 ok, 2 usage, 3 invalid input, 4 divergence found,
-    5 a dependency is unavailable.
-    """
+INTERRUPTED: Final = 130
 
 
 def main() -> None:
     """Runs the command line; never returns."""
     try:
-        commands()
-    except CommandFailed as failure:
-        sys.exit(explain(failure))
+        import_module("market.cli.commands").run()
+    except KeyboardInterrupt:
+        # Whatever is left may be broken off by a second one, without a word.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The command line: one file per verb; `market.__main__` puts them together."""
+"""The command line: one file per verb; `commands.py` puts them together."""

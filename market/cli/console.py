@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import ssl
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -102,18 +103,45 @@ def settings_of(**given: Any) -> Settings:
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on uvloop; a server or database that is away ends the command with exit code 5."""
+    """Run to the end on uvloop; a server or database that is away ends the command with exit code 5.
+
+    KeyboardInterrupt after Ctrl-C or SIGTERM, once everything that was open is closed.
+    """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(main)
+            return runner.run(_until_terminated(main))
+    except Terminated:
+        raise KeyboardInterrupt from None
     except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except LOGIN_REFUSED as error:
         raise CommandFailed(Exit.UNAVAILABLE, f"PostgreSQL refuses the login: {error}") from error
     except SERVER_AWAY as error:
         raise _told_of(error) from error
-    except KeyboardInterrupt:
-        raise CommandFailed(Exit.UNAVAILABLE, "interrupted") from None
+
+
+class Terminated(Exception):
+    """By SIGTERM."""
+
+
+async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
+    """SIGTERM ends it as Ctrl-C does, until `stop_event` gives both another meaning."""
+    told, task = False, asyncio.current_task()
+
+    def end() -> None:
+        nonlocal told
+        told = True
+        assert task is not None
+        task.cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await main
+    except asyncio.CancelledError:
+        if told:
+            raise Terminated from None
+        raise
 
 
 def _told_of(error: Exception) -> CommandFailed:

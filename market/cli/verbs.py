@@ -10,6 +10,10 @@ from typing import Any
 import rich_click as click
 
 
+class Interrupted(Exception):
+    """By Ctrl-C: click would say of it that the command was aborted, and end with the code of an error."""
+
+
 class Verbs(click.RichGroup):
     """A group of which some verbs, or all, are the `command` of a module of their own."""
 
@@ -17,6 +21,13 @@ class Verbs(click.RichGroup):
         """`modules`: by name of verb, in the order in which help lists them."""
         super().__init__(*args, **kwargs)
         self._modules = modules
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Interrupted in place of KeyboardInterrupt."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *self._modules]

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
-from market.__main__ import commands
 from market.broker_files import CERTIFICATE_VALID, RENEWED_BEFORE, prepare_files
+from market.cli.commands import commands
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 HOSTS = ("kafka", "127.0.0.1")

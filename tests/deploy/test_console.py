@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 import socket
 import ssl
 from pathlib import Path
@@ -95,3 +96,19 @@ def test_faults_of_a_file_are_told_as_sentences() -> None:
     assert "row 5 price: wrong; kind: unknown" == _faults(
         [at("wrong", "/rows/5/price"), at("unknown", parameter="kind")]
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(number: signal.Signals) -> None:
+    closed = []
+
+    async def working() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(30)
+        finally:
+            closed.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_async(working())
+    assert [True] == closed

@@ -18,7 +18,7 @@ import yaml
 from click.testing import CliRunner
 
 from market import __version__
-from market.__main__ import commands
+from market.cli.commands import commands
 from market.settings import load
 
 CHECKOUT = Path(__file__).parents[2]

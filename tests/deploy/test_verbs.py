@@ -7,7 +7,7 @@ from subprocess import run
 import pytest
 import rich_click as click
 
-from market.__main__ import FILES, VERBS, commands
+from market.cli.commands import FILES, VERBS, commands
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -20,7 +20,30 @@ def test_a_verb_is_told_of_as_it_tells_itself(name: str) -> None:
 
 
 def test_help_reads_no_verb() -> None:
-    looked = "import sys; from market.__main__ import commands; commands(['--help'], standalone_mode=False)"
-    counted = "; print(sorted(m for m in sys.modules if m.startswith('market.cli.')))"
+    looked = "from market.cli.commands import commands; commands(['--help'], standalone_mode=False)"
+    counted = "; import sys; print(sorted(m for m in sys.modules if m.startswith('market.cli.')))"
     told = run([sys.executable, "-c", looked + counted], capture_output=True, text=True, check=True).stdout
-    assert "['market.cli.console', 'market.cli.verbs']" == told.splitlines()[-1]
+    assert "['market.cli.commands', 'market.cli.console', 'market.cli.verbs']" == told.splitlines()[-1]
+
+
+INTERRUPTED = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupting(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "MODULE":
+            os.kill(os.getpid(), signal.SIGINT)
+
+from market.__main__ import main
+sys.meta_path.insert(0, Interrupting())
+sys.argv[1:] = ["schemas", "--check"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["rich_click", "market.cli.console", "market.cli.schemas"])
+def test_an_interruption_has_one_text_and_one_code_from_the_start(module: str) -> None:
+    program = INTERRUPTED.replace("MODULE", module)
+    found = run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (130, "", "interrupted\n") == (found.returncode, found.stdout, found.stderr)

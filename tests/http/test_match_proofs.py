@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from events.merkle import proves_consistency
 from events.notes import Algorithm, SigningKey, parse_note
-from market.__main__ import commands
 from market.audit.match_proof import MatchProof, ProvenEvent, check_proof, parse_proof
 from market.audit.sealed_proof import ProofError
+from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.rules.visibility.proof_visibility import Part
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed

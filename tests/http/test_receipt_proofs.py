@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from market.__main__ import commands
 from market.audit.receipt_proof import ReceiptProof, check_receipt_proof, parse_receipt_proof
 from market.audit.sealed_proof import ProofError
+from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.http.wire.ids import to_text
 from tests.http.seals import OPERATOR, WITNESS, fill, sealed

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from events.checkpoints import rotated_to
 from events.key_files import KeyFileError, Keys, make_keys, read_keys, rotate_keys
 from events.notes import Algorithm, SigningKey, verifier_key
-from market.__main__ import commands
+from market.cli.commands import commands
 from market.cli.console import CommandFailed
 
 

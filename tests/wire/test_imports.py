@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from market.__main__ import commands
+from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.commands import parties
 from market.http.files.import_kinds import KINDS

@@ -31,9 +31,9 @@ from events.brokers import Brokers, Password
 from events.connections import open_admin
 from events.rights import Right
 from events.vocabulary import STREAMS
-from market.__main__ import commands
 from market.audit.auditor import audit
 from market.broker_logins import embedded, read_running, security_folder
+from market.cli.commands import commands
 from market.cli.console import CommandFailed
 from market.cli.streams import Handed
 from market.commands import parties

@@ -19,12 +19,12 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
-from market.__main__ import commands
 from market.audit.auditor import AuditImpossible, audit
 from market.audit.lane_verdict import Divergence
 from market.audit.ranges import Span
 from market.audit.receipt_audit import GivenReceipt, NoReceipt, check_receipts, parse_receipts
 from market.audit.report import AuditReport
+from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.topics import TopicError
 from tests.process_support import finish, start_bare_cli

@@ -1,0 +1,60 @@
+"""The verbs of `lodestone` put together."""
+
+import sys
+from typing import Final
+
+import rich_click as click
+
+from market import __version__
+from market.cli.console import CommandFailed, explain
+from market.cli.verbs import Interrupted, Verbs
+
+VERBS: Final = (
+    "run",
+    "up",
+    "demo",
+    "migrate",
+    "topics",
+    "keys",
+    "rules",
+    "replay",
+    "recover",
+    "audit",
+    "clear",
+    "import",
+    "verify",
+    "statement",
+    "events",
+    "doctor",
+    "schemas",
+    "witness",
+    "streams",
+    "brokers",
+)
+FILES: Final = {"import": "imports"}
+"""Of verbs that are no names of modules."""
+
+
+@click.group(
+    "lodestone",
+    cls=Verbs,
+    modules={verb: f"market.cli.{FILES.get(verb, verb)}" for verb in VERBS},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__)
+def commands() -> None:
+    """An event-driven marketplace for rare earths and permanent magnets.
+
+    Data goes to stdout, messages to stderr. Exit codes: 0 ok, 2 usage, 3 invalid input, 4 divergence found,
+    5 a dependency is unavailable, 130 interrupted.
+    """
+
+
+def run() -> None:
+    """Runs the command line; never returns. KeyboardInterrupt for Ctrl-C."""
+    try:
+        commands()
+    except CommandFailed as failure:
+        sys.exit(explain(failure))
+    except Interrupted:
+        raise KeyboardInterrupt from None
