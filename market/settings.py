@@ -1,6 +1,8 @@
 """Environment → Settings, once. Every variable starts with LODESTONE_."""
 
 import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,6 +17,7 @@ PREFIX: Final = "LODESTONE_"
 SECURITY: Final = f"{PREFIX}KAFKA_SECURITY_"
 DEVELOPMENT_SECRET: Final = "development-only-secret-not-for-production"  # noqa: S105  refused in production
 SECRET_CHARACTERS_MIN: Final = 32
+NEAR_MIN: Final = 0.7
 READ_ELSEWHERE: Final = frozenset(
     {
         "LODESTONE_API_KEY",
@@ -40,6 +43,14 @@ SECURITY_USED: Final = {
     "SASL_SSL": _TLS | {"kafka_security_user", "kafka_security_password"},
 }
 """What is of use with a protocol; with SSL the folder is where `lodestone topics` reads whom to make."""
+
+
+SHAPES: Final = {
+    "instance": "must be up to 40 small letters, digits, - and _, the first a letter or a digit",
+    "topic_prefix": "must be up to 40 small letters, digits and - with a full stop at the end, such as eu-1.",
+    "http_public_url": "must be a URL such as https://lodestone.example, without a query",
+}
+"""What a pattern asks for, in words."""
 
 
 class SettingsError(Exception):
@@ -206,7 +217,11 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: str) -> str:
         for network in filter(None, value.split(",")):
-            ip_network(network.strip())
+            try:
+                ip_network(network.strip())
+            except ValueError:
+                told = f"{network.strip()!r} is no address or network, such as 10.0.0.0/8"
+                raise ValueError(told) from None
         return value
 
     @model_validator(mode="after")
@@ -302,15 +317,53 @@ def load(**given: Any) -> Settings:
     """Settings from the environment; `given` wins. Raises SettingsError with all that is wrong at once."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_ELSEWHERE
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    problems = [f"{name}: is no setting" for name in unknown]
+    problems = [f"{name}: is no setting{_nearest(name, known)}" for name in unknown]
     try:
         settings = Settings(**given)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
-            message = problem["msg"].removeprefix("Value error, ")
-            place = PREFIX + str(problem["loc"][0]).upper() + ": " if problem["loc"] else ""
-            problems.extend(place + line for line in message.split("\n"))
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            place = f"{PREFIX}{name.upper()}: " if name else ""
+            sentence = _sentence(name, problem["type"], problem.get("ctx", {})) or problem["msg"]
+            problems.extend(place + line for line in sentence.removeprefix("Value error, ").split("\n"))
     else:
         if not problems:
             return settings
     raise SettingsError("the environment cannot be used:\n  " + "\n  ".join(problems))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    by_rest = {each.removeprefix(PREFIX): each for each in known}
+    found = get_close_matches(name.removeprefix(PREFIX), by_rest, n=1, cutoff=NEAR_MIN)
+    return f"; did you mean {by_rest[found[0]]}?" if found else ""
+
+
+def _sentence(name: str, kind: str, asked: Mapping[str, Any]) -> str | None:
+    """What a setting has to be, for whoever sets it; None where a check of our own has said it."""
+    match kind:
+        case "string_pattern_mismatch":
+            return SHAPES[name]
+        case "literal_error":
+            return f"must be {str(asked['expected']).replace(chr(39), '')}"
+        case "int_parsing" | "int_from_float" | "int_type":
+            return "must be a whole number"
+        case "float_parsing" | "float_type":
+            return "must be a number"
+        case "bool_parsing" | "bool_type":
+            return "must be true or false"
+        case "greater_than_equal":
+            return f"must be at least {_figure(asked['ge'])}"
+        case "greater_than":
+            return f"must be more than {_figure(asked['gt'])}"
+        case "less_than_equal":
+            return f"must be at most {_figure(asked['le'])}"
+        case "too_short" | "string_too_short":
+            return f"must have at least {asked['min_length']} characters"
+        case "too_long" | "string_too_long":
+            return f"must have at most {asked['max_length']} characters"
+        case _:
+            return None
+
+
+def _figure(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else str(bound)

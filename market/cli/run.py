@@ -15,7 +15,9 @@ from market.settings import Settings
 
 
 @click.command("run")
-@click.argument("services", nargs=-1, required=True, type=click.Choice([*SERVICES, "all"]))
+@click.argument(
+    "services", nargs=-1, required=True, metavar="SERVICE…", type=click.Choice([*SERVICES, "all"])
+)
 def command(*, services: tuple[str, ...]) -> None:
     """Run services: api, relay, matcher, follower, timers, projector, publisher, auditor, signer, imports,
     webhooks, or all.

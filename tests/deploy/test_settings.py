@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from market.broker_logins import named
 from market.folders import CHECKOUT
-from market.settings import SettingsError, load
+from market.settings import SHAPES, Settings, SettingsError, load
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         LODESTONE_CURSOR_SECRET="too-short-hidden",
     )
     text = "\n".join(problems)
-    assert ["LODESTONE_HTTP_PROT: is no setting"] == problems[:1]
+    assert ["LODESTONE_HTTP_PROT: is no setting; did you mean LODESTONE_HTTP_PORT?"] == problems[:1]
     named = {line.split(":")[0] for line in problems}
     assert {
         "LODESTONE_HTTP_PROT",
@@ -74,6 +74,34 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         "LODESTONE_CURSOR_SECRET",
     } == named
     assert "hidden" not in text
+
+
+def test_each_is_told_what_it_has_to_be_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "BOOTSTRAP": ("x", "is no setting; did you mean LODESTONE_KAFKA_BOOTSTRAP?"),
+        "COLOUR": ("x", "is no setting"),
+        "CURSOR_SECRET": ("hidden", "must have at least 32 characters"),
+        "ENVIRONMENT": ("prod", "must be development, test or production"),
+        "FEED_DAYS": ("1.5", "must be a whole number"),
+        "HTTP_PORT": ("99999", "must be at most 65535"),
+        "HTTP_PUBLIC_URL": ("x", "must be a URL such as https://lodestone.example, without a query"),
+        "IMPORT_BYTES_MAX": ("1", "must be at least 1024"),
+        "ROUND_SECONDS_MAX": ("0", "must be more than 0"),
+        "START_SECONDS_MAX": ("x", "must be a number"),
+        "WEBHOOK_NETWORKS": ("127.0.0.1,x", "'x' is no address or network, such as 10.0.0.0/8"),
+        "WEBHOOK_PLAIN": ("maybe", "must be true or false"),
+    }
+    problems = refusal(monkeypatch, **{f"LODESTONE_{name}": value for name, (value, _) in wrong.items()})
+    assert [f"LODESTONE_{name}: {told}" for name, (_, told) in wrong.items()] == sorted(problems)
+
+
+def test_every_pattern_is_told_in_words() -> None:
+    patterned = {
+        name
+        for name, field in Settings.model_fields.items()
+        if any(getattr(bound, "pattern", None) for bound in field.metadata)
+    }
+    assert set(SHAPES) == patterned
 
 
 def test_without_the_administrator_the_urls_of_the_roles_go_together(monkeypatch: pytest.MonkeyPatch) -> None:

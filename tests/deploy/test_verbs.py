@@ -26,6 +26,11 @@ def test_help_reads_no_verb() -> None:
     assert "['market.cli.commands', 'market.cli.console', 'market.cli.verbs']" == told.splitlines()[-1]
 
 
+def test_services_are_called_as_the_pages_call_them() -> None:
+    context = click.Context(import_module("market.cli.run").command, info_name="run")
+    assert "Usage: run [OPTIONS] SERVICE…" == click.Command.get_usage(context.command, context)
+
+
 INTERRUPTED = """
 import os, signal, sys
 from importlib.abc import MetaPathFinder
