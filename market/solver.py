@@ -142,7 +142,10 @@ class Solver:
         alarm_seconds = ceil(self._seconds_max + ALARM_GRACE_SECONDS)
         command = [sys.executable, "-m", "market.solver", str(alarm_seconds)]
         environment = os.environ | CHILD_ENVIRONMENT
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        # In a session of its own, so that Ctrl-C reaches only us, already while the child starts.
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+        )
 
 
 async def _kill(child: Process) -> None:
@@ -202,7 +205,7 @@ def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
 if __name__ == "__main__":
     # A round makes millions of objects and hardly a cycle: looking for some took a third of its time.
     gc.disable()
-    # Both reach the whole process group; the parent decides when the child ends.
+    # Whoever stops a service may tell all its processes so; the parent decides when the child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(BrokenPipeError):

@@ -107,8 +107,13 @@ def _together(lane: AskedLane) -> int:
 
 
 async def _in_child(asked: Asked, advance: Advance) -> tuple[LaneVerdict, ...]:
+    # In a session of its own, so that Ctrl-C reaches only us: whoever starts ends by it with a traceback.
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "market.audit.processes", stdin=PIPE, stdout=PIPE, limit=MESSAGE_BYTES_MAX
+        *(sys.executable, "-m", "market.audit.processes"),
+        stdin=PIPE,
+        stdout=PIPE,
+        limit=MESSAGE_BYTES_MAX,
+        start_new_session=True,
     )
     assert child.stdin is not None
     assert child.stdout is not None
@@ -156,5 +161,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError, KeyboardInterrupt):
+    with suppress(BrokenPipeError):
         uvloop.run(_serve())

@@ -65,6 +65,7 @@ async def test_a_child_that_died_is_replaced_and_an_error_is_told(database: Any)
             before = children()
             await solver.start()
             (pid,) = children() - before
+            assert os.getsid(0) != os.getsid(pid), "Ctrl-C would reach it"
             os.kill(pid, signal.SIGSTOP)
             waiting = asyncio.create_task(solver.conclude(encoded, plan))
             await asyncio.sleep(0.1)
