@@ -116,6 +116,9 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except LOGIN_REFUSED as error:
         raise CommandFailed(Exit.UNAVAILABLE, f"PostgreSQL refuses the login: {error}") from error
+    except BrokenPipeError:
+        # Of stdout, whose reader has seen enough: click ends quietly by it.
+        raise
     except SERVER_AWAY as error:
         raise _told_of(error) from error
 

@@ -98,6 +98,14 @@ def test_faults_of_a_file_are_told_as_sentences() -> None:
     )
 
 
+def test_a_reader_of_stdout_that_has_gone_is_no_server() -> None:
+    async def printing() -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    with pytest.raises(BrokenPipeError):
+        run_async(printing())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(number: signal.Signals) -> None:
     closed = []
