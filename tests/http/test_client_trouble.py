@@ -187,9 +187,9 @@ def test_words_that_are_detail_and_fault_are_told_once() -> None:
     )
     assert "GET / answered 404 match_unknown: There is no such match." == str(NotFoundError("GET /", told))
     for faults, sentence in (
-        ((placed,), "/match There is no such match."),
-        ((placed, other), "/match There is no such match.; If-Match It has changed."),
-        ((other,), "There is no such match. If-Match It has changed."),
+        ((placed,), "/match: There is no such match."),
+        ((placed, other), "/match: There is no such match.; If-Match: It has changed."),
+        ((other,), "There is no such match. If-Match: It has changed."),
         ((), "There is no such match."),
     ):
         assert sentence == msgspec.structs.replace(told, errors=faults).sentence

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from events.notes import Algorithm, SigningKey
-from market.__main__ import commands
+from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 
 WITNESS = SigningKey(name="w.example", algorithm=Algorithm.COSIGNATURE, seed=bytes(32))
