@@ -72,8 +72,11 @@ class Draft(Struct, frozen=True, kw_only=True):
     unplaced: Unplaced | None = None
 
 
-class Recorded(Struct, frozen=True, kw_only=True):
-    """An event of the record. `body`: its bytes in the journal and on Kafka; `chain`: the head after it."""
+class Recorded(Struct, frozen=True, kw_only=True, eq=False):
+    """An event of the record. `body`: its bytes in the journal and on Kafka; `chain`: the head after it.
+
+    As it was written and as it was read are equal, though of two types.
+    """
 
     id: UUID
     type: str
@@ -94,8 +97,16 @@ class Recorded(Struct, frozen=True, kw_only=True):
         """SHA-256 of the body, as in receipts."""
         return sha256(self.body).digest()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recorded) and all(
+            getattr(self, name) == getattr(other, name) for name in Recorded.__struct_fields__
+        )
 
-class Received(Recorded, Generic[F, T, S], frozen=True, kw_only=True):
+    def __hash__(self) -> int:
+        return hash(self.chain)
+
+
+class Received(Recorded, Generic[F, T, S], frozen=True, kw_only=True, eq=False):
     """Decoded in one go from its JSON, which holds all but `body` and `chain`: they are put in afterwards."""
 
     type: T

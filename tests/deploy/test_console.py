@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -106,7 +107,16 @@ def test_a_reader_of_stdout_that_has_gone_is_no_server() -> None:
         run_async(printing())
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, though the tests may run in a shell's background, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("heard")
 def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(number: signal.Signals) -> None:
     closed = []
 

@@ -40,6 +40,7 @@ class Interrupting(MetaPathFinder):
         if name == "MODULE":
             os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 from market.__main__ import main
 sys.meta_path.insert(0, Interrupting())
 sys.argv[1:] = ["schemas", "--check"]

@@ -129,7 +129,7 @@ async def test_bad_files_tell_all_their_faults_at_once(book: Path, tmp_path: Pat
     assert not any("Traceback" in err for _, _, err in results)
     for named in ("held_g: expected an integer", "colour: there is no such", "/extra", "terms/basis"):
         assert named in results[0][2]
-    assert "no JSON text" in results[1][2]
+    assert "the body is empty" in results[1][2]
 
 
 def _twice(value: Any) -> str:
