@@ -46,7 +46,8 @@ class _Network:
         place = np.empty(len(self.arcs), dtype=np.int32)
         most = edges + len(self.orders)
         kept = run(close_loose, most, weight, self.tree[5], arcs, self.starts, place)
-        self.arcs, self.tail, self.head = (column[:kept] for column in arcs)
+        # copies: a view would keep all arcs for as long as the network is used
+        self.arcs, self.tail, self.head = (column[:kept].copy() for column in arcs)
         self.tree[1][:-1] = place[self.tree[1][:-1]]
 
 
