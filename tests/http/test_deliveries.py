@@ -292,7 +292,10 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
         term["rule"] for term in line["terms"]
     ]
     assert "2027-03-01/2027-03-31" == line["terms"][0]["inputs"]["index_period"]
+    named = " ".join(name for term in line["terms"] for name in term["inputs"])
+    assert named
     assert "micro" not in str(line["terms"])
+    assert not [unit for unit in ("micro", "ueur", "ppb", "cents") if unit in named]
     listed = (await shop.ask("GET", f"{path}/deliveries", by=seller)).json()["items"]
     assert ["accepted"] == [each["status"] for each in listed]
 

@@ -119,4 +119,12 @@ def test_inputs_of_terms_are_told_in_the_units_of_their_names() -> None:
             "country": "DE",
         },
     )
-    assert {"IRMA_eur_per_kg": "2.00"} == in_traders_units("certificates.1", {"IRMA": "2000000"})
+    assert {
+        "IRMA_eur_per_kg": "2.00",
+        "of_ppb_eur_per_kg": "0.50",
+        "matched_eur_per_kg": "-1.50",
+        "reason": "capped",
+    } == in_traders_units(
+        "certificates.1",
+        {"IRMA": "2000000", "of_ppb": "500000", "matched_ueur_per_kg": "-1500000", "reason": "capped"},
+    )

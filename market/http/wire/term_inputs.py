@@ -18,7 +18,7 @@ from market.http.wire.numbers import (
 )
 
 CERTIFICATES: Final = "certificates.1"
-"""Its inputs are amounts by scheme."""
+"""Its inputs are amounts by scheme; one that names its unit, and words, are as elsewhere."""
 ENDINGS: Final[tuple[tuple[str, str, DecimalKind], ...]] = (
     ("per_basis_kg_ppb", "per_basis_kg", RATIO),
     ("per_kg_basis_ppb", "per_kg_basis", RATIO),
@@ -41,11 +41,14 @@ _QUOTED: Final = re.compile(r"(-?[0-9]+) micro as of ")
 
 def in_traders_units(rule: str | None, inputs: Mapping[str, str]) -> dict[str, str]:
     """Every figure in the unit that its name says; words stay."""
-    if rule == CERTIFICATES:
-        return {
-            f"{scheme}_eur_per_kg": SIGNED_EUR_PER_KG.text(int(worth)) for scheme, worth in inputs.items()
-        }
-    return dict(_converted(name, text) for name, text in inputs.items())
+    convert = _of_scheme if rule == CERTIFICATES else _converted
+    return dict(convert(name, text) for name, text in inputs.items())
+
+
+def _of_scheme(name: str, text: str) -> tuple[str, str]:
+    if name.endswith("ueur_per_kg") or _INTEGER.match(text) is None:
+        return _converted(name, text)
+    return f"{name}_eur_per_kg", SIGNED_EUR_PER_KG.text(int(text))
 
 
 def _converted(name: str, text: str) -> tuple[str, str]:
