@@ -336,10 +336,14 @@ def test_the_sellers_side_has_its_own_figures() -> None:
 def test_standing_of_empty_and_closed() -> None:
     lane = Lane()
     lane.admit(member("seller"), member("buyer"))
-    offer = lane.offer("seller", "offer", commitment="subject_to_confirmation")
+    over = START + timedelta(days=1)
+    offer = lane.offer("seller", "offer", commitment="subject_to_confirmation", valid_until=over)
     assert "no_counter_orders" == of_order(lane, offer)[1].standing
     lane.require("buyer", "wanted", basis_g=6 * T)
     assert "in_the_money" == of_order(lane, offer)[0].standing
+    lane.now = over
+    assert ["closed", "closed"] == [each.standing for each in of_order(lane, offer)]
+    lane.now = START
     lane.round()
     whole, own = of_order(lane, offer)
     assert ("closed", (), 0) == (own.standing, whole.verdicts, own.open_g)

@@ -106,7 +106,7 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     if own is None:
         return None
     tick = book.terms.tick_ueur_per_kg
-    counters = counter_orders(book, own, facts.at) if own.available_g else []
+    counters = counter_orders(book, own, facts.at) if _open(own, facts.at) else []
     verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
     return Candidates(
         market=book.market,
@@ -145,8 +145,13 @@ def order_mark(order: Order) -> ForecastMark | None:
 def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:
     """The orders of the other side that are open at a time and have something left, in order of rank."""
     counters = book.requirements if isinstance(own, SupplyOrder) else book.supplies
-    found = [each for each in counters.values() if each.available_g and each.terms.valid_until > at]
+    found = [each for each in counters.values() if _open(each, at)]
     return sorted(found, key=lambda each: (each.rank, each.order))
+
+
+def _open(order: Order, at: datetime) -> bool:
+    """Not one whose time is over and whose expiry is not yet recorded."""
+    return order.available_g != 0 and order.terms.valid_until > at
 
 
 def paired(own: Order, counter: Order) -> tuple[SupplyOrder, RequirementOrder]:
@@ -191,7 +196,7 @@ def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdi
 
 
 def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
-    if own.available_g == 0 or own.terms.valid_until <= facts.at:
+    if not _open(own, facts.at):
         return "closed"
     if not verdicts:
         return "no_counter_orders"
