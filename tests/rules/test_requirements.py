@@ -244,7 +244,11 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     assert () == cautions(need())
     (late,) = cautions(need(valid_until=datetime(2126, 1, 1, tzinfo=UTC)))
     assert ("valid_after_delivery", "/valid_until") == (late.code, late.pointer)
-    assert late.text.startswith("The order stays valid until 2126-01-01, though its delivery ends on 20")
+    assert "stays valid until 2126-01-01, though its delivery ends on 2026-06-30;" in late.text
+    noon, evening = (datetime(2026, 7, 1, hour, tzinfo=UTC) for hour in (12, 18))
+    assert () == cautions(need(window=period(day(4, 1), noon), valid_until=evening))
+    (late,) = cautions(need(term=TERM, valid_until=datetime(2029, 1, 1, 0, 1, tzinfo=UTC)))
+    assert "until 2029-01-01, though its delivery ends on 2028-12-31;" in late.text
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
     assert () == cautions(need(portfolio=limits))

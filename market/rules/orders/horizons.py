@@ -41,13 +41,14 @@ def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
 
 
 def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Caution]:
-    """An order that is valid when its delivery is over: a year typed wrong, mostly."""
-    if valid_until > delivered:
+    """An order that is valid beyond the last day of its delivery: a year typed wrong, mostly."""
+    last_day = (delivered - datetime.resolution).date()
+    if valid_until > delivered and valid_until.date() > last_day:
         yield Caution(
             code="valid_after_delivery",
             text=(
                 f"The order stays valid until {valid_until.date().isoformat()}, though its delivery ends on "
-                f"{delivered.date().isoformat()}; if that is not meant, amend it."
+                f"{last_day.isoformat()}; if that is not meant, amend it."
             ),
             pointer="/valid_until",
         )
