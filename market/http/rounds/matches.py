@@ -84,8 +84,10 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
         )
         for market in {row.match.struck.market for row in page.items}:
             as_of[to_text("mkt", market)] = await reads.as_of(call, connection, market)
-    async with as_desk(call) as connection:
-        others = await _others(connection, page.items, call.caller.organisation)
+    others: dict[UUID, Member] = {}
+    if any(row.status == "confirmed" for row in page.items):
+        async with as_desk(call) as connection:
+            others = await _others(connection, page.items, call.caller.organisation)
     return lists.answer(
         call,
         page.items,
