@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from events.vocabulary import Place
-from market.http.wire.material import NamedPlace
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 
 TERM = {
@@ -188,7 +188,7 @@ async def test_faults_of_form_and_of_content_come_together(shop: Shop) -> None:
 
 
 async def test_a_country_that_is_none_is_refused_wherever_it_is_posted(shop: Shop) -> None:
-    """With all else that is wrong; what was recorded before is shown and amended as it stands."""
+    """With all else that is wrong."""
     offered = shop.offer_body(shop.scene.sellers[0], place={"country": "UK", "name": "Tees"})
     problem = await refused(shop, offered)
     assert (422, "country_unknown") == (problem["status"], problem["code"])
@@ -207,7 +207,24 @@ async def test_a_country_that_is_none_is_refused_wherever_it_is_posted(shop: Sho
     problem = await refused(shop, needed, "/v1/requirements")
     told = [(fault["pointer"], fault["detail"]) for fault in problem["errors"]]
     assert [("/carriage/0/country", "EL is no country of ISO 3166-1: write GR.")] == told
-    assert NamedPlace(country="UK", name="x") == NamedPlace.outside(Place(country="UK", name="x"))
+
+
+async def test_an_order_with_a_country_that_is_none_is_shown_and_amended_as_it_stands(shop: Shop) -> None:
+    """As it was recorded before countries were checked; the place itself is checked when it is restated."""
+    seller, place = shop.scene.sellers[0], {"country": "UK", "name": "Tees"}
+    offer = await shop.scene.offer(seller, place=Place(**place))
+    await shop.project()
+    path = f"/v1/supply-offers/{to_text('offer', offer)}"
+    read = await shop.ask("GET", path, by=seller)
+    assert (200, place) == (read.status_code, read.json()["place"]), read.text
+    ask = {"amount": "59.00", "currency": "EUR", "per": "element"}
+    amended = await shop.ask("PATCH", path, by=seller, body={"ask": ask}, version=read.headers["etag"])
+    assert 200 == amended.status_code, amended.text
+    read = await shop.ask("GET", path, by=seller)
+    assert (ask, place) == (read.json()["ask"], read.json()["place"])
+    restated = await shop.ask("PATCH", path, by=seller, body={"place": place}, version=read.headers["etag"])
+    assert (422, "country_unknown") == (restated.status_code, restated.json()["code"])
+    assert {"/place/country": "country_unknown"} == found(restated.json())
 
 
 async def test_a_missing_key_hides_nothing_of_the_body(shop: Shop) -> None:
