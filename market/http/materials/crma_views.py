@@ -76,9 +76,10 @@ class DeclaredPartView(Body, frozen=True, kw_only=True):
 
 class StageView(Body, frozen=True, kw_only=True):
     """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims.
-    An order without a passport counts as recycled by the recycled share that it states, not as a whole.
-    `undetermined`: what is undeclared decides. Shares are of all consumption; `of_declared`: what declared
-    volumes have in them, trades have the rest.
+
+    `undetermined`: what is undeclared decides. An order without a passport counts as recycled by the recycled
+    share that it states, not as a whole. Shares are of all consumption; `of_declared`: what declared volumes
+    have in them, trades have the rest.
     """
 
     stage: OriginStage

@@ -37,8 +37,12 @@ FeedUntil = Annotated[
     Meta(
         pattern=rf"^[A-Za-z0-9_-]+{END}",
         max_length=8_000,
-        description="The cursor of the last event of the range; none: up to now.",
+        description="The cursor of the last event of the range; `latest`, or none: up to now.",
     ),
+]
+GivenCursor = Annotated[
+    str,
+    Meta(pattern=rf"^[A-Za-z0-9_-]+{END}", max_length=8_000, description="A cursor that the feed gave."),
 ]
 
 

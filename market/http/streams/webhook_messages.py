@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from events.connections import Connection
 from events.vocabulary import Instant
-from market.http.streams.feed_cursors import FeedCursor, FeedUntil, opened
+from market.http.streams.feed_cursors import GivenCursor, opened
 from market.http.streams.webhooks import PATH, TAG, load
 from market.http.wire import lists
 from market.http.wire.access import ADMINS
@@ -101,8 +101,8 @@ class Redelivery(Body, frozen=True, kw_only=True):
     """What is posted once more: behind the cursor `after`, or from the time `from` on, up to the cursor
     `until`, or before the time `to`, or up to now."""
 
-    after: FeedCursor | None = None
-    until: FeedUntil | None = None
+    after: GivenCursor | None = None
+    until: GivenCursor | None = None
     from_: Instant | None = field(name="from", default=None)
     to: Instant | None = None
 
