@@ -201,7 +201,7 @@ class Reason(Struct, frozen=True, kw_only=True):
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
-    """Why figures are null though somebody fits."""
+    """Why figures are null though, as far as may be told, somebody fits."""
 
     code: str
     text: str

@@ -27,8 +27,8 @@ from market.rules.visibility.visibility import see_candidates
 from market.store import markets
 
 FEW_GROUPS: Final = (
-    "Somebody fits, but fewer than three groups of companies stand behind them: so how many fit, and how "
-    "near their prices are, is not told."
+    "As far as may be told somebody fits, but fewer than three groups of companies stand behind them: so how "
+    "many fit, and how near their prices are, is not told."
 )
 
 
@@ -48,7 +48,8 @@ class ReasonView(Body, frozen=True, kw_only=True):
 
 
 class WithheldView(Body, frozen=True, kw_only=True):
-    """Why figures are null though somebody fits: a rule of the market, not a fault of the order."""
+    """Why figures are null though, as far as may be told, somebody fits: a rule of the market, not a fault of
+    the order."""
 
     code: Literal["few_groups"]
     text: str
@@ -101,12 +102,12 @@ async def answer(call: Call[Any, Any], prefix: str, order: Order) -> Answer:
     if row is None:
         raise not_found()
     loads: BookLoads = call.state.loads
-    book = None
-    if order.status == "open":
-        book = await loads.load(call.door.reader, order.market, at_least=row.position)
-    if book is None:
+    if order.status != "open":
         body = _view(see_candidates(closed_order(order, row.position), looking), prefix)
     else:
+        book = await loads.load(call.door.reader, order.market, at_least=row.position)
+        if book is None:
+            raise not_found()
         body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
     if body is None:
         raise not_found()

@@ -88,8 +88,9 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
 class OwnQuote(Struct, frozen=True, kw_only=True):
     """How an order would have come out of a round, in bands.
 
-    `would_trade` is None where fewer than three groups of companies fit, and `present` False where the asker
-    could not trade when the round was cut. Quantity and price per kg of basis: of what would have traded.
+    `would_trade` is None where fewer than three groups of companies fit, and where `present` is False: the
+    asker could not trade when the round was cut. Quantity and price per kg of basis: of what would have
+    traded.
     """
 
     market: UUID
