@@ -11,12 +11,13 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import collect_hosts
 from aiokafka.errors import KafkaConnectionError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.protocol import protocol
 
-from events.brokers import Bootstrap, aiokafka_options
+from events.brokers import Bootstrap, Brokers, aiokafka_options
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "AsyncpgPool[asyncpg.Record]"
@@ -38,6 +39,9 @@ FETCH_WAIT_MS_MAX = 100
 KAFKA_REQUEST_TIMEOUT_MS = 20_000
 PRODUCER_STOP_SECONDS_MAX = 5.0
 CUT_OFF_SECONDS_MAX = 1.0
+
+NO_ADDRESS = (ValueError, OverflowError)
+"""What a host or a port is refused with that cannot be one."""
 
 DATABASE_LOST = (
     asyncpg.InterfaceError,
@@ -161,19 +165,24 @@ async def _start(
     except BaseException as error:
         await _close_first_connection(error)
         await stop()
-        if type(error) is KafkaConnectionError:
+        if type(error) is KafkaConnectionError or isinstance(error, NO_ADDRESS):
             raise KafkaConnectionError(await _why_not(bootstrap)) from error
         raise
 
 
 async def _why_not(bootstrap: Bootstrap) -> str:
-    """The library only logs it: asked again of each address, without a login."""
+    """The library only logs it: asked again of each address, without TLS or a login."""
+    refused = "what listens there does not take this connection as Kafka, or refuses the login"
+    if isinstance(bootstrap, Brokers):
+        refused += ", or its certificate is not trusted"
     told = []
-    for server in str(bootstrap).split(","):
-        host, _, port = server.strip().rpartition(":")
+    for server in filter(None, map(str.strip, str(bootstrap).split(","))):
         try:
+            ((host, port, _),) = collect_hosts(server)
             async with asyncio.timeout(CUT_OFF_SECONDS_MAX):
-                _, writer = await asyncio.open_connection(host, int(port))
+                _, writer = await asyncio.open_connection(host, port)
+        except NO_ADDRESS:
+            reason = "is no address, which is written HOST:PORT"
         except TimeoutError:
             reason = "no answer in time"
         except OSError as error:
@@ -181,9 +190,9 @@ async def _why_not(bootstrap: Bootstrap) -> str:
             reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         else:
             writer.close()
-            reason = "what listens there does not take this connection as Kafka, or refuses the login"
-        told.append(f"{server.strip()}: {reason}")
-    return "; ".join(told)
+            reason = refused
+        told.append(f"{server}: {reason}")
+    return "; ".join(told) or "no address of a broker is named"
 
 
 async def _close_first_connection(error: BaseException) -> None:

@@ -76,6 +76,38 @@ async def test_every_broker_that_is_away_is_named_with_its_cause() -> None:
     assert (f"{NOWHERE}: Connection refused; {deaf}: Connection refused",) == away.value.args
 
 
+@pytest.mark.parametrize(
+    ("bootstrap", "expected"),
+    [
+        (" no-such-host.invalid", "no-such-host.invalid: "),
+        (f"{NOWHERE},", f"{NOWHERE}: Connection refused"),
+        ("[::1]:1", "[::1]:1: "),
+        ("127.0.0.1:x", "127.0.0.1:x: is no address, which is written HOST:PORT"),
+        ("127.0.0.1:70000", "127.0.0.1:70000: is no address, which is written HOST:PORT"),
+    ],
+)
+async def test_an_address_in_another_form_is_told_too(bootstrap: str, expected: str) -> None:
+    with pytest.raises(KafkaConnectionError) as away:
+        async with asyncio.timeout(20), open_client(bootstrap):
+            pass
+    (told,) = away.value.args
+    assert told.startswith(expected), told
+    assert "not known" not in told or "invalid" in bootstrap
+
+
+async def test_a_broker_behind_tls_may_have_a_certificate_that_is_not_trusted() -> None:
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for bootstrap in (place, Brokers(servers=place)):
+            with pytest.raises(KafkaConnectionError) as away:
+                async with asyncio.timeout(20), open_client(bootstrap):
+                    pass
+            assert (bootstrap != place) == away.value.args[0].endswith("or its certificate is not trusted")
+
+
 async def test_a_file_of_authorities_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     for expected in (errno.ENOENT, None):
