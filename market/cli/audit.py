@@ -138,6 +138,8 @@ def command(
         _require_none_before(context)
         return
     asked["mode"] = _mode(asked)
+    if witnesses:
+        _require_whole(asked)
     settings = settings_of()
     try:
         wanted = [verifier_key(witness).text for witness in witnesses]
@@ -192,8 +194,27 @@ def _mode(asked: dict[str, Any]) -> Mode:
     return mode
 
 
+def _require_whole(asked: dict[str, Any]) -> None:
+    """CommandFailed for a part of the record: how much a witness has cosigned is known of all lanes in one."""
+    partial = {
+        "--stream": asked["streams"],
+        "--lane": asked["lanes"],
+        "--from": asked["first"],
+        "--to": asked["last"],
+        "--clearings": asked["mode"] == "clearings",
+    }
+    given = [name for name, value in partial.items() if value]
+    if given:
+        named = " and ".join(given)
+        told = f"--witness is held against all that is sealed: leave {named} out"
+        raise CommandFailed(Exit.USAGE, told)
+
+
 def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
-    """CommandFailed when a witness that was named has not cosigned all that is sealed."""
+    """CommandFailed when a witness that was named has not cosigned all that is sealed, or nothing is."""
+    if wanted and not report.sealed:
+        told = "no event is under a checkpoint of this key, so no witness has cosigned any"
+        raise CommandFailed(Exit.DIVERGENCE, told)
     sealed = {cosigner.key: cosigner.sealed for cosigner in report.cosigners}
     behind = [
         f"{key.partition('+')[0]} has cosigned {sealed.get(key, 0):,}"

@@ -27,6 +27,10 @@ def refused(*arguments: str) -> tuple[Exit, str]:
         ("--chain --resolve", "--resolve clears rounds again, and --chain reads none"),
         ("--resolve --stream parties", "they are in --stream market"),
         ("--clearings --stream market --stream contracts", "--clearings reads the market stream alone"),
+        ("--witness K --lane market/1", "all that is sealed: leave --lane out"),
+        ("--witness K --stream market --to 9", "leave --stream and --to out"),
+        ("--witness K --chain --from 1", "leave --from out"),
+        ("--witness K --clearings", "leave --clearings out"),
         ("--key K receipt pyproject.toml", "options of `lodestone audit receipt` are written after receipt"),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from events.decision import LaneKey
 from events.key_files import read_keys
 from events.notes import VerifierKey
 from events.topics import record_topic
+from events.vocabulary import STREAMS
 from market.audit.auditor import AuditImpossible, audit
 from market.audit.lane_verdict import Divergence
 from market.audit.ranges import Span
@@ -283,7 +284,9 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     common = ["--bootstrap", sealed.wire.bootstrap, "--topic-prefix", sealed.wire.prefix]
     keyed = [*common, "--key", sealed.operator().text]
     witness = read_keys(tmp_path / "witness" / "witness.key").current.verifier.text
-    arguments = ["audit", *keyed, "--stream", STREAM, "--witness", witness]
+    for stream in set(STREAMS) - {STREAM}:
+        await create_topic(sealed.wire.bootstrap, record_topic(sealed.wire.prefix, stream), LANES)
+    arguments = ["audit", *keyed, "--witness", witness]
     code, out, err = await finish(await start_bare_cli(*arguments))
     assert Exit.OK == code, err
     assert "verdict: nothing diverges; complete to checkpoint 20; tail of 8 unsealed events, no hole" in out
@@ -292,6 +295,9 @@ async def test_the_commands_say_it(sealed: Sealed, tmp_path: Path) -> None:
     code, _, err = await finish(await start_bare_cli(*arguments))
     assert Exit.DIVERGENCE == code
     assert "28 events are sealed, but witness.example/w1 has cosigned 20" in err
+    other = ["audit", *common, "--key", SECOND.verifier.text, "--witness", witness]
+    code, _, err = await finish(await start_bare_cli(*other))
+    assert (Exit.DIVERGENCE, True) == (code, "no event is under a checkpoint of this key" in err), err
     ranged = [*keyed, "--stream", STREAM, "--lane", f"{STREAM}/0", "--from", "2", "--to", "4", "--json"]
     code, out, err = await finish(await start_bare_cli("audit", "--chain", *ranged))
     assert Exit.OK == code, err
