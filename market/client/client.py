@@ -20,12 +20,25 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def api_origin(address: str) -> str:
-    """An address without its `/v1`. ValueError where it is none of HTTP."""
+    """An address without its `/v1`. ValueError, which does not repeat it, where it is none of HTTP or holds a
+    login: messages show it."""
+    if "@" in address:
+        raise ValueError("an address holds no user or password")
     if not address.lower().startswith(("http://", "https://")):
         raise ValueError("an address begins with http:// or https://")
     if not urlsplit(address).hostname:
         raise ValueError("an address names a machine after its http:// or https://")
     return address.rstrip("/").removesuffix("/v1")
+
+
+def keyed_origin(address: str, *, cleartext: bool = False) -> str:
+    """As `api_origin`, of an address that a key is sent to. ValueError also without TLS to another machine,
+    unless `cleartext` allows it: the key would be readable on the way."""
+    origin = api_origin(address)
+    found = urlsplit(origin)
+    if found.scheme != "https" and not cleartext and found.hostname not in LOOPBACK:
+        raise ValueError(f"{found.scheme}://{found.hostname} would carry the key in clear text")
+    return origin
 
 
 class Client:
@@ -46,13 +59,9 @@ class Client:
     ) -> None:
         """`address` with or without `/v1`. `http` of one's own is shared, and not closed here.
 
-        ValueError for what is no address of HTTP, and for one without TLS that is not this machine's, unless
-        `cleartext` allows it: the key would be readable on the way.
+        ValueError as `keyed_origin`.
         """
-        self._origin = api_origin(address)
-        found = urlsplit(self._origin)
-        if found.scheme != "https" and not cleartext and found.hostname not in LOOPBACK:
-            raise ValueError(f"{found.scheme}://{found.hostname} would carry the key in clear text")
+        self._origin = keyed_origin(address, cleartext=cleartext)
         self._own_http = http is None
         self._http = http or httpx.AsyncClient(
             timeout=SECONDS_MAX, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)

@@ -461,6 +461,9 @@ def test_a_key_is_not_sent_in_clear_text_to_another_machine() -> None:
     for address in ("127.0.0.1:8080/v1", "ftp://127.0.0.1", "market.example", ""):
         with pytest.raises(ValueError, match=r"^an address begins with http:// or https://$"):
             Client(address, TOKEN, cleartext=True)
+    for address in ("https://me:secret@market.example", "me:secret@market.example", "https://me@/v1"):
+        with pytest.raises(ValueError, match=r"^an address holds no user or password$"):
+            Client(address, TOKEN, cleartext=True)
     with pytest.raises(ValueError, match="names a machine"):
         Client("https://", TOKEN)
     assert "Client('https://market.example')" == repr(Client("https://market.example/v1/", TOKEN))
