@@ -40,12 +40,20 @@ def read(path: Path, shape: type[T]) -> T:
 
 
 def check_folder(file: Path) -> None:
-    """CommandFailed for a file to be written that has no folder: told before the work is done."""
+    """CommandFailed for a file to be made that has no folder: told before the work is done."""
     folder = file.absolute().parent
     if not folder.is_dir():
         raise CommandFailed(Exit.INVALID_INPUT, f"{file}: there is no folder {file.parent}")
     if not os.access(folder, os.W_OK):
         raise CommandFailed(Exit.INVALID_INPUT, f"{file}: nothing may be written in {file.parent}")
+
+
+def check_writable(file: Path) -> None:
+    """As `check_folder`, of a file that is written where it stands: /dev/stdout has a folder of others."""
+    if not file.exists():
+        check_folder(file)
+    elif not os.access(file, os.W_OK):
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: it may not be written")
 
 
 def typed(path: Path, pointer: str, value: Any, shape: type[T]) -> T:

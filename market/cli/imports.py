@@ -1,7 +1,6 @@
-"""`lodestone import FILE`: hands a file of rows to a door over HTTP, and follows it to its end."""
+"""`lodestone import FILE`: hands a file of rows to the API over HTTP, and follows it to its end."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -21,9 +20,10 @@ from market.cli.console import (
     run_async,
     say,
 )
-from market.cli.files import check_folder
-from market.client.client import api_origin
+from market.cli.files import check_writable
+from market.client.client import keyed_origin
 from market.client.faults import Fault, Problem
+from market.client.imports import ImportLine
 from market.store.imports import FileFormat
 
 MEDIA: Final[dict[FileFormat, str]] = {
@@ -75,7 +75,8 @@ def command(
 ) -> None:
     """Import a file of rows: all or nothing, or with --mode partial each row for itself.
 
-    Exit codes: 0 all rows were accepted, 3 some or all were refused, 5 the API does not answer.
+    Exit codes: 0 all rows were accepted, 3 some or all were refused or the report cannot be written, 5 the
+    API does not answer.
     """
     found = form or SUFFIXES.get(file.suffix.lower())
     if found is None:
@@ -83,12 +84,12 @@ def command(
             Exit.USAGE, f"--format says what {file.name} is; endings known: {', '.join(SUFFIXES)}"
         )
     if report is not None:
-        check_folder(report)
+        check_writable(report)
     _check_key(key)
     asked = {name: value for name, value in query.items() if value is not None}
-    door = _Door(url, key, request_key or str(uuid4()))
+    api = _Api(url, key, request_key or str(uuid4()))
     with file.open("rb") as opened:
-        view, lines, missed = run_async(door.follow(opened, file.stat().st_size, MEDIA[found], asked, report))
+        view, lines, missed = run_async(api.follow(opened, file.stat().st_size, MEDIA[found], asked, report))
     _tell(view, lines, as_json=as_json)
     if view["state"] != "completed" or view["refused"]:
         if missed is not None:
@@ -104,29 +105,31 @@ def _check_key(key: str) -> None:
         raise CommandFailed(Exit.INVALID_INPUT, "the API key holds characters that no key has")
 
 
-class _Door:
-    """The HTTP side. CommandFailed with the door's own sentences."""
+class _Api:
+    """The HTTP side. CommandFailed with the API's own sentences."""
 
     def __init__(self, url: str, key: str, request_key: str) -> None:
         try:
-            self._url = api_origin(url)
+            self._url = keyed_origin(url)
             httpx.URL(self._url)
         except (ValueError, httpx.InvalidURL) as error:
-            raise CommandFailed(Exit.INVALID_INPUT, f"--url {url}: {error}") from error
+            named = "--url" if "@" in url else f"--url {url}"
+            raise CommandFailed(Exit.INVALID_INPUT, f"{named}: {error}") from error
         self._headers = {"Authorization": f"Bearer {key}"}
         self._request_key = request_key
         self._sent = False
 
     async def follow(
         self, file: BinaryIO, size: int, media: str, query: dict[str, str], report: Path | None
-    ) -> tuple[View, list[View], CommandFailed | None]:
+    ) -> tuple[View, list[ImportLine], CommandFailed | None]:
         """The import when it is over, its first refused rows, and why its report could not be had."""
+        say(f"the key of the request is {self._request_key}")
         async with httpx.AsyncClient(
             base_url=self._url, headers=self._headers, timeout=SECONDS_MAX
         ) as client:
             try:
                 view = await self._upload(client, file, size, media, query)
-                say(f"import {view['id']}; the key of the request is {self._request_key}")
+                say(f"import {view['id']}")
                 view = await self._watch(client, view)
             except CommandFailed as failure:
                 if self._sent and failure.code == Exit.UNAVAILABLE:
@@ -137,17 +140,22 @@ class _Door:
 
     async def _report(
         self, client: httpx.AsyncClient, view: View, report: Path | None
-    ) -> tuple[list[View], CommandFailed | None]:
+    ) -> tuple[list[ImportLine], CommandFailed | None]:
+        """A report that cannot be written keeps no refused row from being shown."""
         path = f"/v1/imports/{view['id']}/report"
+        again = f"GET {self._url}{path} has the report of this import"
+        missed = None
         try:
             if report is not None:
-                await _save(client, path, report)
-            return await _refused(client, path) if view["refused"] else [], None
-        except OSError as error:
-            code, reason = Exit.INVALID_INPUT, f"{report} cannot be written: {reason_of(error)}"
-        except httpx.HTTPError as error:
-            code, reason = Exit.UNAVAILABLE, f"the report was not read to its end: {_failure(error)}"
-        return [], CommandFailed(code, f"{reason}; GET {self._url}{path} has the report of this import")
+                try:
+                    await _save(client, path, report)
+                except OSError as error:
+                    reason = f"{report} cannot be written: {reason_of(error)}"
+                    missed = CommandFailed(Exit.INVALID_INPUT, f"{reason}; {again}")
+            return await _refused(client, path) if view["refused"] else [], missed
+        except (httpx.HTTPError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            reason = f"the report was not read to its end: {_failure(error)}"
+        return [], missed or CommandFailed(Exit.UNAVAILABLE, f"{reason}; {again}")
 
     async def _upload(
         self, client: httpx.AsyncClient, file: BinaryIO, size: int, media: str, query: dict[str, str]
@@ -211,10 +219,10 @@ class _Door:
         return body
 
 
-def _failure(error: httpx.HTTPError) -> str:
+def _failure(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"nothing came within {SECONDS_MAX:.0f} s"
-    return reason_of(error)
+    return reason_of(error) if isinstance(error, httpx.HTTPError) else "one of its lines is cut off"
 
 
 async def _parts(file: BinaryIO, advance: Callable[[int], None]) -> AsyncIterator[bytes]:
@@ -264,27 +272,28 @@ async def _save(client: httpx.AsyncClient, path: str, report: Path) -> None:
                 opened.write(part)
 
 
-async def _refused(client: httpx.AsyncClient, path: str) -> list[View]:
-    found: list[View] = []
+async def _refused(client: httpx.AsyncClient, path: str) -> list[ImportLine]:
+    """MsgspecError for a line that is none of a report."""
+    found: list[ImportLine] = []
     async with client.stream("GET", path, params={"format": "ndjson"}) as answer:
         answer.raise_for_status()
         async for text in answer.aiter_lines():
-            line = json.loads(text)
-            if line["id"] is None:
+            line = msgspec.json.decode(text, type=ImportLine)
+            if line.id is None:
                 found.append(line)
             if len(found) > SHOWN_MAX:
                 break
     return found
 
 
-def _tell(view: View, lines: list[View], *, as_json: bool) -> None:
+def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
     if as_json:
         print_json(view)
         return
     print_line(f"{view['state']}: {view['accepted']:,} accepted, {view['refused']:,} refused")
     for line in lines[:SHOWN_MAX]:
-        where = f"row {line['row']}" + (f", {line['column']}" if line["column"] else "")
-        print_line(f"{where}: {line['code']}: {line['sentence']}")
+        where = f"row {line.row}" + (f", {line.column}" if line.column else "")
+        print_line(f"{where}: {line.code}: {line.sentence}")
     if len(lines) > SHOWN_MAX:
         say("and more: --report FILE saves them all")
 
