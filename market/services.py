@@ -115,12 +115,12 @@ async def run_services(
             await _run_api(wiring, stop, listening, bound)
 
     builders: dict[str, Service] = {**_BUILDERS, "api": api}
-    tasks = [
-        asyncio.create_task(_keep(name, builders[name], wiring.acting_as(name), stop), name=f"service-{name}")
-        for name in names
-    ]
-    tasks.append(asyncio.create_task(watch(wiring, stop), name="watch"))
+    tasks: list[asyncio.Task[None]] = []
     try:
+        for name in names:
+            kept = _keep(name, builders[name], wiring.acting_as(name), stop)
+            tasks.append(asyncio.create_task(kept, name=f"service-{name}"))
+        tasks.append(asyncio.create_task(watch(wiring, stop), name="watch"))
         await stop.wait()
         _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS_MAX)
         for task in late:

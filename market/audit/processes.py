@@ -72,8 +72,14 @@ async def audit_in_processes(
                 for number, lanes in enumerate(shares, 1):
                     group.create_task(check(replace(asked, lanes=lanes, kept=_share_of(asked.kept, number))))
         except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+            raise _telling(failed.exceptions) from None
     return [found[lane.key] for lane in asked.lanes]
+
+
+def _telling(failures: Sequence[Exception]) -> Exception:
+    """A fault of the program before what a record or a lost process explains: one may follow on the other."""
+    known = (TopicError, StateError, AuditLost)
+    return next((each for each in failures if not isinstance(each, known)), failures[0])
 
 
 def _share_of(kept: Kept | None, number: int) -> Kept | None:
@@ -118,8 +124,10 @@ async def _in_child(asked: Asked, advance: Advance) -> tuple[LaneVerdict, ...]:
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        child.stdin.write(msgspec.json.encode(asked) + b"\n")
-        await child.stdin.drain()
+        # Of a child that ended before it had read, the end of its answers tells.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            child.stdin.write(msgspec.json.encode(asked) + b"\n")
+            await child.stdin.drain()
         while line := await child.stdout.readline():
             match _messages.decode(line):
                 case _Read(count):
