@@ -85,6 +85,8 @@ async def begun(
     given_up = threading.Event()
 
     def work() -> T:
+        if given_up.is_set():
+            raise LocalServerError("it is not wanted any more")
         found = start()
         if given_up.is_set():
             _stop_child(child_of(found), stop)
@@ -95,7 +97,7 @@ async def begun(
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
         given_up.set()
-        with suppress(LocalServerError, OSError):
+        with suppress(Exception):
             await asyncio.to_thread(_stop_child, child_of(await asyncio.shield(starting)), stop)
         raise
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,40 @@ async def test_a_start_that_was_over_when_it_is_cancelled_leaves_no_child(tmp_pa
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [-signal.SIGTERM] == [child.returncode for child in children]
+
+
+async def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> None:
+    busy, children = threading.Event(), []
+
+    def start() -> subprocess.Popen[bytes]:
+        children.append(True)
+        raise AssertionError
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(busy.wait, 10)
+        asyncio.get_running_loop().set_default_executor(pool)
+        task = asyncio.create_task(begun(start, lambda child: child, signal.SIGTERM))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        busy.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert [] == children
+
+
+async def test_a_start_that_fails_once_it_was_given_up_is_cancelled_all_the_same() -> None:
+    starting, cancelled = threading.Event(), threading.Event()
+
+    def start() -> subprocess.Popen[bytes]:
+        starting.set()
+        cancelled.wait(10)
+        raise RuntimeError
+
+    task = asyncio.create_task(begun(start, lambda child: child, signal.SIGTERM))
+    await asyncio.to_thread(starting.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
