@@ -57,7 +57,7 @@ from market.folders import DEPLOY
 from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
 
-__all__ = ["LocalServerError", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
+__all__ = ["LocalServerError", "TooOld", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
 
 log = structlog.get_logger("local")
 
@@ -69,6 +69,10 @@ KAFKA_READY: Final = b"Kafka Server started"
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 LOGIN_MS_MAX: Final = 3_600_000
 """After so long a login at a secured broker is asked for anew."""
+
+
+class TooOld(LocalServerError):
+    """A server answers, but it is of a version before the oldest that can be used."""
 
 
 # --- PostgreSQL
@@ -242,9 +246,7 @@ async def _check_postgresql(url: str) -> None:
     finally:
         await connection.close()
     if version.major < POSTGRESQL_OLDEST:
-        raise LocalServerError(
-            f"{place} is version {version.major}; Lodestone needs {POSTGRESQL_OLDEST} or newer"
-        )
+        raise TooOld(f"{place} is version {version.major}; Lodestone needs {POSTGRESQL_OLDEST} or newer")
 
 
 # --- Kafka

@@ -29,7 +29,7 @@ from market.cli.console import (
 )
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
-from market.local import LocalServerError, running_kafka, running_postgres
+from market.local import LocalServerError, TooOld, running_kafka, running_postgres
 from market.rules.streams.topic_rights import service_rights
 from market.sealing import AUDITOR
 from market.settings import Settings
@@ -159,7 +159,10 @@ async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
     try:
         url = await running_postgres(settings)
     except LocalServerError as error:
-        helps = _helps("LODESTONE_DATABASE_URL", named=settings.postgresql_url is not None)
+        setting = "LODESTONE_WRITER_URL" if settings.database_url is None else "LODESTONE_DATABASE_URL"
+        helps = _helps(setting, named=settings.postgresql_url is not None)
+        if isinstance(error, TooOld):
+            helps = f"upgrade that server, or name another one in {setting}"
         return Finding(what="PostgreSQL", state="wrong", told=str(error), help=helps), None
     place = "as the environment names it" if settings.postgresql_url else str(settings.instance_dir)
     return Finding(what="PostgreSQL", state="ok", told=f"answers, {place}"), url
@@ -167,11 +170,14 @@ async def _postgres(settings: Settings) -> tuple[Finding, str | None]:
 
 async def _kafka(settings: Settings) -> tuple[Finding, Bootstrap | None]:
     """What answers as Kafka, and its bootstrap servers with a login."""
-    helps = _helps("LODESTONE_KAFKA_BOOTSTRAP", named=settings.kafka_bootstrap is not None)
+    is_named = settings.kafka_bootstrap is not None
+    helps = _helps("LODESTONE_KAFKA_BOOTSTRAP", named=is_named)
     try:
         bootstrap = running_kafka(settings)
     except LocalServerError as error:
-        return Finding(what="Kafka", state="wrong", told=str(error), help=helps), None
+        # Of a cluster that is named only the files and settings of the login were looked at so far.
+        helps_here = None if is_named else helps
+        return Finding(what="Kafka", state="wrong", told=str(error), help=helps_here), None
     try:
         async with asyncio.timeout(KAFKA_SECONDS_MAX):
             found = await cluster_id(bootstrap)
