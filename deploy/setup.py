@@ -143,11 +143,12 @@ def chosen_python(environ: Mapping[str, str], built_with: str, system: Path = SY
     """The interpreter to make the environment with: this one, or the system's where this one is slow.
 
     An interpreter built from source without `--enable-optimizations` (`built_with`: the arguments of its
-    configure script) takes about a third more time. A system's package is optimised in any case.
+    configure script) takes about a third more time. A system's package is optimised in any case, whichever
+    of its versions this one is.
     """
     if environ.get("PYTHON") or "--enable-optimizations" in built_with or not system.exists():
         return sys.executable
-    if system.samefile(sys.executable):
+    if Path(sys.executable).resolve().is_relative_to(system.parent.resolve()):
         return sys.executable
     probe = "import sys, ensurepip, venv; sys.exit(sys.version_info[:2] < " + f"{PYTHON_OLDEST})"
     found = subprocess.run([str(system), "-c", probe], capture_output=True, check=False)

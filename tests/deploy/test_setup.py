@@ -245,6 +245,16 @@ def test_the_systems_interpreter_need_not_exist(setup: ModuleType, tmp_path: Pat
     assert sys.executable == setup.chosen_python({}, "", same)
 
 
+def test_another_interpreter_of_the_system_stays(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = program(tmp_path / "bin", "python3", "exit 0")
+    linked = tmp_path / "python3.99"
+    linked.symlink_to(program(tmp_path / "bin", "python3.99", "exit 0"))
+    monkeypatch.setattr(sys, "executable", str(linked))
+    assert str(linked) == setup.chosen_python({}, "", system)
+
+
 @pytest.mark.parametrize("version", ["(3, 10, 9)", "(3, 11, 0)"])
 def test_the_systems_interpreter_is_asked_for_its_version(
     setup: ModuleType, tmp_path: Path, version: str
