@@ -182,7 +182,7 @@ async def _why_not(bootstrap: Bootstrap) -> str:
             async with asyncio.timeout(CUT_OFF_SECONDS_MAX):
                 _, writer = await asyncio.open_connection(host, port)
         except NO_ADDRESS:
-            reason = "is no address, which is written HOST:PORT"
+            reason = "no address, which is written HOST:PORT"
         except TimeoutError:
             reason = "no answer in time"
         except OSError as error:

@@ -1,12 +1,13 @@
 """The verbs of `lodestone` put together."""
 
+import signal
 import sys
 from typing import Final
 
 import rich_click as click
 
 from market import __version__
-from market.cli.console import CommandFailed, explain
+from market.cli.console import CommandFailed, Terminated, explain, say
 from market.cli.verbs import Interrupted, Verbs
 
 VERBS: Final = (
@@ -31,6 +32,7 @@ VERBS: Final = (
     "streams",
     "brokers",
 )
+TERMINATED: Final = 128 + signal.SIGTERM
 FILES: Final = {"import": "imports"}
 """Of verbs that are no names of modules."""
 
@@ -46,7 +48,7 @@ def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.
 
     Data goes to stdout, messages to stderr. Exit codes: 0 ok, 2 usage, 3 invalid input, 4 divergence found,
-    5 a dependency is unavailable, 130 interrupted.
+    5 a dependency is unavailable, 130 interrupted by Ctrl-C, 143 ended by SIGTERM.
     """
 
 
@@ -56,5 +58,8 @@ def run() -> None:
         commands()
     except CommandFailed as failure:
         sys.exit(explain(failure))
+    except Terminated:
+        say("terminated")
+        sys.exit(TERMINATED)
     except Interrupted:
         raise KeyboardInterrupt from None

@@ -105,13 +105,11 @@ def settings_of(**given: Any) -> Settings:
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end on uvloop; a server or database that is away ends the command with exit code 5.
 
-    KeyboardInterrupt after Ctrl-C or SIGTERM, once everything that was open is closed.
+    KeyboardInterrupt after Ctrl-C, Terminated after SIGTERM, once everything that was open is closed.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_terminated(main))
-    except Terminated:
-        raise KeyboardInterrupt from None
     except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except LOGIN_REFUSED as error:
@@ -128,17 +126,18 @@ class Terminated(Exception):
 
 
 async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
-    """SIGTERM ends it as Ctrl-C does, until `stop_event` gives both another meaning."""
-    told, task = False, asyncio.current_task()
+    """SIGTERM ends it as Ctrl-C does, a second one at once, until `stop_event` gives both another meaning."""
+    told, task, loop = False, asyncio.current_task(), asyncio.get_running_loop()
 
     def end() -> None:
         nonlocal told
         told = True
+        loop.remove_signal_handler(signal.SIGTERM)
         assert task is not None
         task.cancel()
 
     if threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+        loop.add_signal_handler(signal.SIGTERM, end)
     try:
         return await main
     except asyncio.CancelledError:
@@ -150,8 +149,9 @@ async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
 def _told_of(error: Exception) -> CommandFailed:
     """That a server is away, which one where that is known; or that a file of this machine is at fault."""
     if isinstance(error, OSError) and (error.filename is not None or error.errno in FILE_FAULTS):
-        place = "this machine" if error.filename is None else str(error.filename)
-        return CommandFailed(Exit.INVALID_INPUT, f"{place}: {reason_of(error)}")
+        if error.filename is None:
+            return CommandFailed(Exit.UNAVAILABLE, f"this machine: {reason_of(error)}")
+        return CommandFailed(Exit.INVALID_INPUT, f"{error.filename}: {reason_of(error)}")
     if isinstance(error, RecordUnavailable):
         sentence = str(error)
     elif isinstance(error, KafkaError):

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from events.brokers import Brokers
 from events.connections import open_client
 from events.refusal import RecordUnavailable
+from market.cli.commands import run
 from market.cli.console import CommandFailed, Exit, run_async
-from market.cli.imports import FAULTS_MAX, _faults
+from market.cli.files import check_folder, check_writable
+from market.cli.imports import FAULTS_MAX, _Api, _faults
 from market.client.faults import Fault
 
 NOWHERE = "127.0.0.1:1"
@@ -33,15 +36,15 @@ def told(error: BaseException) -> tuple[Exit, str]:
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("error", "ended_by", "expected"),
     [
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/x.csv"), "/x.csv: No such file"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "this machine: No space left on device"),
+        (FileNotFoundError(errno.ENOENT, "none", "/x.csv"), Exit.INVALID_INPUT, "/x.csv: none"),
+        (OSError(errno.ENOSPC, "full"), Exit.UNAVAILABLE, "this machine: No space left on device"),
+        (OSError(errno.EMFILE, "many"), Exit.UNAVAILABLE, "this machine: Too many open files"),
     ],
 )
-def test_a_file_of_this_machine_is_no_server(error: OSError, expected: str) -> None:
-    code, sentence = told(error)
-    assert (Exit.INVALID_INPUT, True) == (code, sentence.startswith(expected)), sentence
+def test_a_file_of_this_machine_is_no_server(error: OSError, ended_by: Exit, expected: str) -> None:
+    assert (ended_by, expected) == told(error)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +85,8 @@ async def test_every_broker_that_is_away_is_named_with_its_cause() -> None:
         (" no-such-host.invalid", "no-such-host.invalid: "),
         (f"{NOWHERE},", f"{NOWHERE}: Connection refused"),
         ("[::1]:1", "[::1]:1: "),
-        ("127.0.0.1:x", "127.0.0.1:x: is no address, which is written HOST:PORT"),
-        ("127.0.0.1:70000", "127.0.0.1:70000: is no address, which is written HOST:PORT"),
+        ("127.0.0.1:x", "127.0.0.1:x: no address, which is written HOST:PORT"),
+        ("127.0.0.1:70000", "127.0.0.1:70000: no address, which is written HOST:PORT"),
     ],
 )
 async def test_an_address_in_another_form_is_told_too(bootstrap: str, expected: str) -> None:
@@ -110,12 +113,11 @@ async def test_a_broker_behind_tls_may_have_a_certificate_that_is_not_trusted() 
 
 async def test_a_file_of_authorities_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    for expected in (errno.ENOENT, None):
+    for expected in (os.strerror(errno.ENOENT), "it holds no PEM of that kind"):
         with pytest.raises(OSError) as refused:
             async with open_client(Brokers(servers=NOWHERE, ca_file=str(file))):
                 pass
-        assert str(file) == refused.value.filename
-        assert expected in (None, refused.value.errno)
+        assert (str(file), expected) == (refused.value.filename, refused.value.strerror)
         file.write_text("no PEM")
 
 
@@ -129,6 +131,47 @@ def test_faults_of_a_file_are_told_as_sentences() -> None:
     assert "row 5 price: wrong; kind: unknown" == _faults(
         [at("wrong", "/rows/5/price"), at("unknown", parameter="kind")]
     )
+
+
+UNREAD = "the report was not read to its end: one of its lines is cut off"
+LINE = b'{"row":2,"column":"amount","code":"decimal_comma","sentence":"a comma","id":null}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "report", "shown", "code", "expected"),
+    [
+        (LINE, "/dev/full", 1, Exit.INVALID_INPUT, "/dev/full cannot be written: No space left"),
+        (LINE[:40], None, 0, Exit.UNAVAILABLE, UNREAD),
+        (b'{"row":2}', None, 0, Exit.UNAVAILABLE, UNREAD),
+        (LINE[:40], "/dev/full", 0, Exit.INVALID_INPUT, "/dev/full cannot be written"),
+    ],
+)
+async def test_refused_rows_are_shown_whatever_becomes_of_the_report(
+    lines: bytes, report: str | None, shown: int, code: Exit, expected: str
+) -> None:
+    api = _Api("http://127.0.0.1:9", "key", "k")
+    answering = httpx.MockTransport(lambda _: httpx.Response(200, content=lines + b"\n"))
+    async with httpx.AsyncClient(transport=answering, base_url="http://127.0.0.1:9") as client:
+        view = {"id": "imp_1", "refused": 1}
+        found, missed = await api._report(client, view, None if report is None else Path(report))
+    assert missed is not None
+    assert (shown, code, True) == (len(found), missed.code, missed.sentence.startswith(expected)), missed
+
+
+def test_a_file_that_stands_may_be_written_where_none_may_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "report.csv"
+    file.touch()
+    kept = [tmp_path]
+    monkeypatch.setattr(os, "access", lambda path, _: path not in kept)
+    check_writable(file)
+    for check, place in ((check_folder, file), (check_writable, tmp_path / "other.csv")):
+        with pytest.raises(CommandFailed, match="nothing may be written in"):
+            check(place)
+    kept.append(file)
+    with pytest.raises(CommandFailed, match=r"report\.csv: it may not be written"):
+        check_writable(file)
 
 
 def test_a_reader_of_stdout_that_has_gone_is_no_server() -> None:
@@ -147,9 +190,15 @@ def heard() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "ended_by", "code"),
+    [(signal.SIGINT, KeyboardInterrupt, None), (signal.SIGTERM, SystemExit, 143)],
+)
 @pytest.mark.usefixtures("heard")
-def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(number: signal.Signals) -> None:
+def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, ended_by: type[BaseException], code: int | None
+) -> None:
+    """By a second SIGTERM the process would end at once."""
     closed = []
 
     async def working() -> None:
@@ -157,8 +206,9 @@ def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(number: signa
             os.kill(os.getpid(), number)
             await asyncio.sleep(30)
         finally:
-            closed.append(True)
+            closed.append(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
 
-    with pytest.raises(KeyboardInterrupt):
-        run_async(working())
-    assert [True] == closed
+    monkeypatch.setattr("market.cli.commands.commands", lambda: run_async(working()))
+    with pytest.raises(ended_by) as ended:
+        run()
+    assert ([number == signal.SIGTERM], code) == (closed, getattr(ended.value, "code", None))
