@@ -195,7 +195,7 @@ def _mode(asked: dict[str, Any]) -> Mode:
 
 
 def _require_whole(asked: dict[str, Any]) -> None:
-    """CommandFailed for a part of the record: how much a witness has cosigned is known of all lanes in one."""
+    """CommandFailed for a part of the record: how far a witness has cosigned is one sum over all lanes."""
     partial = {
         "--stream": asked["streams"],
         "--lane": asked["lanes"],

@@ -30,7 +30,11 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
     _require_match_proof(file, content)
     operator, trusted = trusted_keys(settings_of(), key, witnesses)
     try:
-        verdict = check_proof(parse_proof(content), operator, trusted)
+        proof = parse_proof(content)
+    except ProofError as error:
+        raise CommandFailed(Exit.INVALID_INPUT, f"{file}: {error}") from error
+    try:
+        verdict = check_proof(proof, operator, trusted)
     except ProofError as error:
         raise CommandFailed(Exit.DIVERGENCE, f"{file} proves nothing: {error}") from error
     if as_json:

@@ -24,10 +24,11 @@ def check_offline(
     operator, trusted = trusted_keys(settings, key, witnesses)
     try:
         receipts = () if kept is None else parse_receipts(kept)
-    except NoReceipt as error:
+        proof = parse_receipt_proof(raw)
+    except (NoReceipt, ProofError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     try:
-        proven = check_receipt_proof(parse_receipt_proof(raw), operator, trusted)
+        proven = check_receipt_proof(proof, operator, trusted)
     except ProofError as error:
         raise CommandFailed(Exit.DIVERGENCE, f"nothing is proved: {error}") from error
     if kept is not None:

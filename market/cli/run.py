@@ -23,7 +23,7 @@ def command(*, services: tuple[str, ...]) -> None:
     webhooks, or all.
 
     A service that fails is started again, a lane at fault is stopped with an alarm; neither ends the process.
-    Exit code 5: a server is away, or the address of the API is taken.
+    Exit code 5: a server is away, or the address of the API or of the metrics is taken.
     """
     settings = settings_of()
     configure(settings)
