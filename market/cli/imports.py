@@ -153,7 +153,7 @@ class _Api:
                     reason = f"{report} cannot be written: {reason_of(error)}"
                     missed = CommandFailed(Exit.INVALID_INPUT, f"{reason}; {again}")
             return await _refused(client, path) if view["refused"] else [], missed
-        except (httpx.HTTPError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (httpx.HTTPError, msgspec.MsgspecError) as error:
             reason = f"the report was not read to its end: {_failure(error)}"
         return [], missed or CommandFailed(Exit.UNAVAILABLE, f"{reason}; {again}")
 

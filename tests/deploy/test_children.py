@@ -53,7 +53,8 @@ async def test_a_start_that_was_over_when_it_is_cancelled_leaves_no_child(tmp_pa
 
 
 async def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> None:
-    busy, children = threading.Event(), []
+    busy = threading.Event()
+    children: list[bool] = []
 
     def start() -> subprocess.Popen[bytes]:
         children.append(True)
