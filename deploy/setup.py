@@ -148,7 +148,8 @@ def chosen_python(environ: Mapping[str, str], built_with: str, system: Path = SY
     """
     if environ.get("PYTHON") or "--enable-optimizations" in built_with or not system.exists():
         return sys.executable
-    if Path(sys.executable).resolve().is_relative_to(system.parent.resolve()):
+    beside = Path(sys.executable).resolve().is_relative_to(system.parent.resolve())
+    if beside or system.samefile(sys.executable):
         return sys.executable
     probe = "import sys, ensurepip, venv; sys.exit(sys.version_info[:2] < " + f"{PYTHON_OLDEST})"
     found = subprocess.run([str(system), "-c", probe], capture_output=True, check=False)

@@ -52,7 +52,7 @@ async def test_a_start_that_was_over_when_it_is_cancelled_leaves_no_child(tmp_pa
     assert [-signal.SIGTERM] == [child.returncode for child in children]
 
 
-async def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> None:
+def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> None:
     busy = threading.Event()
     children: list[bool] = []
 
@@ -60,8 +60,7 @@ async def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> Non
         children.append(True)
         raise AssertionError
 
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(busy.wait, 10)
+    async def giving_up() -> None:
         asyncio.get_running_loop().set_default_executor(pool)
         task = asyncio.create_task(begun(start, lambda child: child, signal.SIGTERM))
         await asyncio.sleep(0)
@@ -70,6 +69,10 @@ async def test_a_start_that_was_given_up_before_it_began_begins_nothing() -> Non
         busy.set()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    with ThreadPoolExecutor(1) as pool, asyncio.Runner() as runner:
+        pool.submit(busy.wait, 10)
+        runner.run(giving_up())
     assert [] == children
 
 
