@@ -165,7 +165,7 @@ async def test_the_command_line_tells_of_every_row(
         (("--report", "/no-such-folder/report.csv"), "there is no folder /no-such-folder"),
         (("--url", "127.0.0.1:9"), "an address begins with http:// or https://"),
         (("--url", "http://[::1"), "--url http://[::1: Invalid IPv6 URL"),
-        (("--url", "http://host:x"), "--url http://host:x: Invalid port"),
+        (("--url", "http://127.0.0.1:x"), "--url http://127.0.0.1:x: Invalid port"),
         (("--url", "http://me:pw@127.0.0.1:9"), "--url: an address holds no user or password"),
         (("--url", "http://market.example"), "http://market.example would carry the key in clear text"),
         (("--key", "a secret"), "the API key holds characters that no key has"),
