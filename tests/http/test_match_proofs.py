@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from events.merkle import proves_consistency
 from events.notes import Algorithm, SigningKey, parse_note
 from market.audit.match_proof import MatchProof, ProvenEvent, check_proof, parse_proof
-from market.audit.sealed_proof import ProofError
+from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.rules.visibility.proof_visibility import Part
@@ -229,6 +229,7 @@ async def test_the_command_checks_a_file_without_any_connection(
     with pytest.raises(CommandFailed) as failed:
         CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
     assert Exit.DIVERGENCE == failed.value.code
+    stated = stated_format(file.read_bytes())
     for content, told in (
         (b'{"format":"lodestone-receipt-proof/v1"}', "is a receipt's proof: use `lodestone audit receipt`"),
         (b"{}", "is no match's proof, which GET /v1/matches/{id}/proof answers"),
@@ -238,6 +239,10 @@ async def test_the_command_checks_a_file_without_any_connection(
         with pytest.raises(CommandFailed) as failed:
             CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
         assert (Exit.INVALID_INPUT, f"{file} {told}") == (failed.value.code, failed.value.sentence)
+    file.write_text(f'{{"format":"{stated}"}}')
+    with pytest.raises(CommandFailed, match=": no such file: Object missing required field") as failed:
+        CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
+    assert Exit.INVALID_INPUT == failed.value.code
 
 
 async def test_every_64th_event_is_everybodys(shop: Shop, database: Any) -> None:
