@@ -10,7 +10,6 @@ from msgspec import Meta, Raw, Struct
 from events.vocabulary import Count, Instant, Position
 
 Fact: TypeAlias = Struct
-D = TypeVar("D")
 F = TypeVar("F", bound=Fact)
 T = TypeVar("T", bound=str)
 S = TypeVar("S", bound=str)
@@ -20,8 +19,12 @@ Salt = Annotated[str, Meta(min_length=32, max_length=32)]
 SOURCE_PREFIX = "urn:lodestone:"
 
 
-class Framed(Struct, Generic[D], frozen=True, kw_only=True):
-    """The members of an event's JSON, whatever its fact was decoded to."""
+class Envelope(Struct, frozen=True, kw_only=True):
+    """The JSON of a journal body and of a Kafka value, members in this order.
+
+    `time` is UTC. `cause` is the id of an event, or route and hashes of idempotency key and body. `actor` is
+    an organisation. `salt` is 128 random bits in hexadecimal.
+    """
 
     id: UUID
     type: str
@@ -34,15 +37,7 @@ class Framed(Struct, Generic[D], frozen=True, kw_only=True):
     cause: str
     actor: UUID
     salt: Salt
-    data: D
-
-
-class Envelope(Framed[Raw], frozen=True, kw_only=True):
-    """The JSON of a journal body and of a Kafka value, members in this order.
-
-    `time` is UTC. `cause` is the id of an event, or route and hashes of idempotency key and body. `actor` is
-    an organisation. `salt` is 128 random bits in hexadecimal.
-    """
+    data: Raw
 
 
 class Unplaced(NamedTuple):

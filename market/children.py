@@ -19,7 +19,6 @@ POLL_SECONDS: Final = 0.02
 WATCH_SECONDS: Final = 0.25
 PORT_FAULTS: Final = (errno.EADDRINUSE, errno.EACCES)
 
-
 T = TypeVar("T")
 
 

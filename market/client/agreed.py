@@ -30,22 +30,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
     terms_sha256: str
 
 
-class Agreement(Struct, frozen=True, kw_only=True):
-    id: str
-    market: str
-    kind: str
-    status: str
-    version: int
-    side: str | None
-    seller: str
-    buyer: str
-    match: str | None
-    starts_on: date | None
-    ends_on: date | None
-    standing: Proposal | None
-    on_table: Proposal | None
-
-
 class AgreementSummary(Struct, frozen=True, kw_only=True):
     id: str
     market: str
@@ -58,6 +42,11 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
     match: str | None
     starts_on: date | None
     ends_on: date | None
+
+
+class Agreement(AgreementSummary, frozen=True, kw_only=True):
+    standing: Proposal | None
+    on_table: Proposal | None
 
 
 class NominationAccepted(Accepted, frozen=True, kw_only=True):

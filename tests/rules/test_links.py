@@ -122,7 +122,7 @@ def outcome(records: Iterable[Link]) -> tuple[list[Link], str]:
     found: list[Link] = []
     try:
         found.extend(iter(records))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  whichever it is, it has to be the library's
         return found, type(error).__name__
     return found, ""
 

@@ -1,7 +1,7 @@
 """Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
 
 from collections.abc import Collection, Iterable
-from typing import assert_never, get_args
+from typing import assert_never, cast, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -89,7 +89,7 @@ def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
 
 def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer) -> None:
     """Bring a lane's books to `event`, and their crowds with them."""
-    fact: MarketFact = event.data  # type: ignore[assignment]
+    fact = cast(MarketFact, event.data)
     book = books.get(fact.market)
     if book is None or isinstance(fact, MarketOpened):
         fold(books, event)
@@ -100,7 +100,7 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
 
 def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
     """As `fold_crowd`, of an event of the book's own market, which it does not open."""
-    fact: MarketFact = event.data  # type: ignore[assignment]
+    fact = cast(MarketFact, event.data)
     member = _member(fact)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, -1)
