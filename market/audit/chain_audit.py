@@ -15,7 +15,8 @@ from events.codec import Undecodable, decode_envelope
 from events.decision import LaneKey
 from events.envelope import Envelope, source_of
 from events.links import Link
-from events.merkle import Frontier, leaf_hash
+from events.merkle import Frontier
+from market.audit.known_heads import KnownHeads
 from market.audit.lane_progress import Followed, beginning
 from market.audit.lane_verdict import (
     OF_THE_HEAD,
@@ -23,17 +24,12 @@ from market.audit.lane_verdict import (
     Bounds,
     LaneVerdict,
     Wrong,
-    anchored_to,
     chain_broken,
     divergence_at,
     foreign_source,
     gap,
     misplaced,
-    sealed_to,
-    shortfall,
     undecodable,
-    unlike_anchored,
-    unlike_signed,
 )
 from market.audit.repeats import Repeats
 from market.rules.clearing.differences import Difference
@@ -69,13 +65,15 @@ class ChainAudit:
         self._place = b',"stream":"%b","lane":%d,"position":%%d,' % (key.stream.encode(), key.lane)
         self._expected_end = expected_end
         self._bounds = bounds
-        self._seals = (seals or {}) if bounds.first == WHOLE.first else {}
-        self._anchors = {at: head for at, head in (anchors or {}).items() if at >= self._before}
         at = followed or beginning(deployment_id, key, first=bounds.first)
         whole = bounds.first == WHOLE.first
-        self._tree = Frontier(at.subtrees, at.position if whole else 0)
-        self._growing = whole and bool(self._seals or followed)
-        self._compared = at.compared
+        self._known = KnownHeads(
+            seals if whole else None,
+            {at: head for at, head in (anchors or {}).items() if at >= self._before},
+            tree=Frontier(at.subtrees, at.position if whole else 0),
+            compared=at.compared,
+            growing=whole and followed is not None,
+        )
         self._head = at.head
         self._position = at.position
         self._taken_up = at.taken_up
@@ -93,8 +91,8 @@ class ChainAudit:
             position=self._position,
             head=self._head,
             records=self._records,
-            subtrees=self._tree.subtrees,
-            compared=self._compared,
+            subtrees=self._known.subtrees,
+            compared=self._known.compared,
             seen=self._repeats.seen(),
             taken_up=self._taken_up,
             done=self.done,
@@ -119,7 +117,7 @@ class ChainAudit:
     def _follow_plainly(self, records: Sequence[Link]) -> int:
         """Takes the first records, as many as are the next link at first sight, in one tight loop; none where
         more than the chain is compared. Returns how many."""
-        more = self._seals or self._anchors or self._growing or self._bounds.upto is not None
+        more = not self._known.idle or self._bounds.upto is not None
         if more or self.done or self.divergence is not None or not self._taken_up:
             return 0
         head, position, heads = self._head, self._position, list[bytes]()
@@ -189,23 +187,13 @@ class ChainAudit:
         self._head = head
         self._position += 1
         self._repeats.record(head)
-        if self._growing:
-            self._tree.append(leaf_hash(record.body))
-        if self._seals or self._anchors:
-            self._compare_head(record)
+        self._known.append(record.body)
+        self._compare_head(record)
 
     def _compare_head(self, record: Link) -> None:
-        """With the root that was signed of the events up to here, and the head that a recovery found here."""
         if self.divergence is not None:
             return
-        wrong = unlike_anchored(self._anchors, self._position, self._head)
-        signed = self._seals.get(self._position)
-        if signed is not None:
-            root = self._tree.root()
-            if signed == root:
-                self._compared = self._position
-            else:
-                wrong = unlike_signed(self._position, root, signed)
+        wrong = self._known.wrong_at(self._position, self._head)
         if wrong is not None:
             self._diverge(record, wrong)
 
@@ -270,12 +258,10 @@ class ChainAudit:
         )
 
     def verdict(self) -> LaneVerdict:
-        sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            anchored = anchored_to(self._anchors, bounded=self.done)
-            missing = shortfall(self._position, self._expected_end, sealed, anchored)
-            if missing is not None:
-                self._diverge(NO_RECORD, missing)
+            lacking = self._known.lacking(self._position, self._expected_end, bounded=self.done)
+            if lacking is not None:
+                self._diverge(NO_RECORD, lacking)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -286,7 +272,7 @@ class ChainAudit:
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
-            sealed=sealed,
+            sealed=self._known.sealed_to(self._position, bounded=self.done),
             first=self._bounds.first,
             bounded=self.done,
             read_before=self._read_before,

@@ -20,10 +20,11 @@ from events.market_events import (
     MatchConfirmed,
     MatchStruck,
 )
-from events.merkle import Frontier, leaf_hash
+from events.merkle import Frontier
 from market.audit.contract_audit import ContractAudit
 from market.audit.fact_faults import FactFault
 from market.audit.fact_progress import Counted, Folded, OpenedRound
+from market.audit.known_heads import KnownHeads
 from market.audit.lane_progress import Followed, beginning
 from market.audit.lane_verdict import (
     OF_THE_HEAD,
@@ -32,17 +33,12 @@ from market.audit.lane_verdict import (
     Divergence,
     LaneVerdict,
     Wrong,
-    anchored_to,
     chain_broken,
     divergence_at,
     foreign_source,
     gap,
     misplaced,
-    sealed_to,
-    shortfall,
     undecodable,
-    unlike_anchored,
-    unlike_signed,
 )
 from market.audit.material_audit import MaterialAudit, Settled
 from market.audit.repeats import Repeats
@@ -93,11 +89,13 @@ class LaneAudit:
         self._source = source_of(deployment_id)
         self._check = check
         self._expected_end = None if at.done else expected_end
-        self._seals = seals or {}
-        self._anchors = anchors or {}
-        self._growing = bool(self._seals or folded)
-        self._tree = Frontier(at.subtrees, at.position)
-        self._compared = at.compared
+        self._known = KnownHeads(
+            seals,
+            anchors,
+            tree=Frontier(at.subtrees, at.position),
+            compared=at.compared,
+            growing=folded is not None,
+        )
         self._head = at.head
         self._position = at.position
         self._records = at.records
@@ -126,8 +124,8 @@ class LaneAudit:
                 position=self._position,
                 head=self._head,
                 records=self._records,
-                subtrees=self._tree.subtrees,
-                compared=self._compared,
+                subtrees=self._known.subtrees,
+                compared=self._known.compared,
                 seen=self._repeats.seen(),
                 done=self.done,
                 divergence=self.divergence,
@@ -180,8 +178,7 @@ class LaneAudit:
             self._position = position
             self._repeats.record(self._head)
             self._take(record)
-            if self._growing:
-                self._tree.append(leaf_hash(record.body))
+            self._known.append(record.body)
             self._compare_head(record)
 
     def _end(self) -> None:
@@ -195,17 +192,9 @@ class LaneAudit:
             self._shelf.break_off(self._key.lane)
 
     def _compare_head(self, record: LaneRecord) -> None:
-        """With the root that was signed of the events up to here, and the head that a recovery found here."""
         if self.divergence is not None:
             return
-        wrong = unlike_anchored(self._anchors, self._position, self._head)
-        signed = self._seals.get(self._position)
-        if signed is not None:
-            root = self._tree.root()
-            if signed == root:
-                self._compared = self._position
-            else:
-                wrong = unlike_signed(self._position, root, signed)
+        wrong = self._known.wrong_at(self._position, self._head)
         if wrong is not None:
             event = decode_event(record.body, self._head) if record.body else None
             self._diverge(record, wrong, event)
@@ -370,12 +359,10 @@ class LaneAudit:
         )
 
     def verdict(self) -> LaneVerdict:
-        sealed = sealed_to(self._seals, self._position, self._compared, bounded=self.done)
         if self.divergence is None:
-            anchored = anchored_to(self._anchors, bounded=self.done)
-            missing = shortfall(self._position, self._expected_end, sealed, anchored)
-            if missing is not None:
-                self._diverge(NO_RECORD, missing)
+            lacking = self._known.lacking(self._position, self._expected_end, bounded=self.done)
+            if lacking is not None:
+                self._diverge(NO_RECORD, lacking)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -387,7 +374,7 @@ class LaneAudit:
             expected_end=self._expected_end,
             end_proven=self.divergence is None and self._expected_end is not None,
             divergence=self.divergence,
-            sealed=sealed,
+            sealed=self._known.sealed_to(self._position, bounded=self.done),
             first=self._bounds.first,
             bounded=self.done,
             read_before=self._read_before,

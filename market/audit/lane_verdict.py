@@ -1,6 +1,5 @@
 """What an audit says of a lane: how far it was checked, and the first thing that is not as it must be."""
 
-from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -121,20 +120,6 @@ def chain_broken(claimed: str, computed: bytes) -> Wrong:
     return Wrong("chain", told, Difference("chain", claimed or "none", computed.hex()))
 
 
-def unlike_signed(size: int, computed: bytes, signed: bytes) -> Wrong:
-    told = f"is not, or what stands before it is not, what was signed as {size} events"
-    return Wrong("checkpoint", told, Difference("root", computed.hex(), signed.hex()))
-
-
-def unlike_anchored(anchors: Mapping[int, str], position: int, computed: bytes) -> Wrong | None:
-    """None where no recovery of the record found the lane at this position, or found it with this head."""
-    anchored = anchors.get(position)
-    if anchored is None or anchored == computed.hex():
-        return None
-    told = f"is not where the lane stood when the record was recovered at {position} events"
-    return Wrong("anchor", told, Difference("head", computed.hex(), anchored))
-
-
 def divergence_at(
     key: LaneKey,
     position: int,
@@ -167,28 +152,3 @@ def divergence_at(
         recorded=difference.recorded,
         expected=difference.expected,
     )
-
-
-def sealed_to(seals: Mapping[int, bytes], position: int, compared: int, *, bounded: bool) -> int:
-    """The events under the newest checkpoint: beyond what the lane holds, or the newest that was compared."""
-    newest = max(seals, default=0)
-    return newest if newest > position and not bounded else compared
-
-
-def anchored_to(anchors: Mapping[int, str], *, bounded: bool) -> int:
-    """The last position at which a recovery found the lane; of one that is not read to its end nothing."""
-    return 0 if bounded else max(anchors, default=0)
-
-
-def shortfall(position: int, expected_end: int | None, sealed: int, anchored: int = 0) -> Wrong | None:
-    """What a lane that ends at a position lacks; None when nothing can be shown to be missing."""
-    if expected_end is not None and position < expected_end:
-        told = f"is missing: the lane ends at position {position}, its expected end is {expected_end}"
-        return Wrong("gap", told, Difference("end", str(position), str(expected_end)))
-    if position < sealed:
-        told = f"is missing: the lane ends at position {position}, a checkpoint holds {sealed} events"
-        return Wrong("truncated", told, Difference("end", str(position), str(sealed)))
-    if position < anchored:
-        told = f"is missing: the lane ends at position {position}, it was recovered with {anchored} events"
-        return Wrong("truncated", told, Difference("end", str(position), str(anchored)))
-    return None

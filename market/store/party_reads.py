@@ -127,10 +127,6 @@ async def list_licences(
     return page([licence(row) for row in rows], limit)
 
 
-READ_KEY = """
-select organisation, api_key as id, version, revoked, body
-from api_key where organisation = $1 and api_key = $2
-"""
 READ_KEYS = """
 select organisation, api_key as id, version, revoked, body from api_key
 where organisation = $1 and ($2::uuid is null or api_key > $2) order by api_key limit $3
@@ -138,11 +134,6 @@ where organisation = $1 and ($2::uuid is null or api_key > $2) order by api_key 
 
 # Whose key it is, nobody knows yet: the reader's role `door` sees this one row.
 FIND_KEY = "select organisation, api_key as id, version, revoked, body from api_key where api_key = $1"
-
-
-async def load_key(connection: Connection, organisation_id: UUID, key: UUID) -> ApiKey | None:
-    row = await connection.fetchrow(READ_KEY, organisation_id, key)
-    return None if row is None else api_key(row)
 
 
 async def list_keys(
