@@ -5,21 +5,18 @@ produces the very records that the publisher does.
 """
 
 import asyncio
-import logging
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
-import structlog
 import uvloop
 from api import Process, services
-from bare import Sent, consume_and_produce, ends_of_views, views_after
+from catch_up import BEHIND, EVENTS, PATIENCE_SECONDS, catch_up, until_zero
 from cpu import Meter
-from figures import Case, CpuTimes, Figure, Report, alternate, arguments, machine, ratio, say, tell
+from figures import CpuTimes, Figure, Report, arguments, machine, say, tell
 from followers import Arrivals, receiving, streams, topic_arrivals
 from latency import Connection, _at_rate, _middle_and_tail
 from load import Job, Order, generate
@@ -36,7 +33,6 @@ from market.rules.streams.reach import Reach
 from market.rules.streams.streams import OpenStream, partner_topic
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
-from market.services import collect_less, run_services
 from market.store.feed import PUBLISHER
 from market.topics import create_topics
 
@@ -45,19 +41,10 @@ WARM_SECONDS_MIN = 30
 PARTNERS = 8
 CONNECTIONS = 16
 CLIENTS = 1_000
-PATIENCE_SECONDS = 60
 FILL_SECONDS = 3
 UNLIMITED = {"LODESTONE_HTTP_REQUESTS_PER_MINUTE": "10000000", "LODESTONE_HTTP_BURST_MAX": "1000000"}
 PARTS = ("latency", "webhooks", "crowd", "catch-up")
-PUBLISH = "publisher"
-BARE = "bare loop, one record an event"
-BARE_SAME = "bare loop, the publisher's own records"
 
-EVENTS = "select sum(next_position - 1)::bigint from record.lane"
-BEHIND = """
-select coalesce(sum(l.next_position - 1 - coalesce(c.position, 0)), 0)::bigint from record.lane l
-left join record.consumer c on c.stream = l.stream and c.lane = l.lane and c.name = $1
-"""
 UNPUBLISHED = """
 select coalesce(sum(l.next_position - 1 - r.position), 0)::bigint from record.lane l
 join record.relay r using (stream, lane)
@@ -69,12 +56,6 @@ where p.is_open and not exists (
     where o.organisation = p.organisation and o.stream = l.stream and o.lane = l.lane and o.live
 )
 """
-# Topics stay live: every event's record is sent to its partner before the position moves.
-FORGET = (
-    "delete from record.consumer where name = 'publisher'",
-    "delete from ops.snapshot where name = 'publisher'",
-    "truncate view.feed",
-)
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -98,6 +79,9 @@ async def main() -> None:
     parser.add_argument("--clients", type=int, default=CLIENTS, help="open streams; default 1,000")
     parser.add_argument("--events", type=int, default=30_000, help="to catch up with; default 30,000")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the parts")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=(1, 2), help="processes that catch up; default 1 and 2"
+    )
     options = parser.parse_args()
     async with servers(kafka=True) as running:
         report = Report(title="partner streams", machine=f"{machine()}, {await server_versions(running)}")
@@ -117,7 +101,15 @@ async def main() -> None:
             await open_streams(wiring, stage.partners)
             await live(stage)
             if "catch-up" in options.only:
-                await catch_up(running, wiring, stage.partners, report, options.repetitions)
+                await catch_up(
+                    running,
+                    database,
+                    wiring,
+                    [partner_topic("", partner.organisation) for partner in stage.partners],
+                    report,
+                    workers=options.workers,
+                    repetitions=options.repetitions,
+                )
     tell(report, as_json=options.json)
 
 
@@ -125,14 +117,6 @@ async def open_streams(wiring: Wiring, sellers: Sequence[Seller]) -> None:
     operator = Caller(organisation=wiring.deployment.deployment_id, roles=frozenset({"operator"}))
     for seller in sellers:
         await parties.open_stream(wiring.desk, OpenStream(caller=operator, organisation=seller.organisation))
-
-
-async def until_zero(wiring: Wiring, statement: str, *given: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (left := await wiring.writer.fetchval(statement, *given)) != 0:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"still {left}: {statement}")
-        await asyncio.sleep(0.05)
 
 
 # --- from 201 to the partner
@@ -293,71 +277,6 @@ async def fill(stage: Stage) -> None:
                 raise RuntimeError(f"offers were refused: {result.failures}")
     await until_zero(stage.wiring, UNPUBLISHED)
     await until_zero(stage.wiring, BEHIND, PUBLISHER)
-
-
-async def catch_up(
-    running: Servers, wiring: Wiring, partners: Sequence[Seller], report: Report, repetitions: int
-) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    collect_less()
-    events = await wiring.writer.fetchval(EVENTS)
-    times = CpuTimes()
-
-    async def publisher() -> float:
-        await forget(wiring)
-        stop = asyncio.Event()
-        meter = Meter(running)
-        task = asyncio.create_task(run_services(wiring, [PUBLISHER], stop))
-        left = await begun(wiring, events)
-        began_at = time.perf_counter()
-        await until_zero(wiring, BEHIND, PUBLISHER)
-        took = time.perf_counter() - began_at
-        times.add(PUBLISH, meter.per_item_us(events))
-        stop.set()
-        await task
-        return left / took
-
-    sent: list[Sent] = []
-
-    async def bare(case: str) -> float:
-        meter = Meter(running)
-        count, took = await consume_and_produce(running.bootstrap, sent if case == BARE_SAME else None)
-        times.add(case, meter.per_item_us(count))
-        return count / took
-
-    ends = await ends_of_views(
-        running.bootstrap, [partner_topic("", partner.organisation) for partner in partners]
-    )
-    await publisher()
-    sent += await views_after(running.bootstrap, ends)
-    collect_less()
-    cases: list[Case] = [(PUBLISH, publisher), *((case, partial(bare, case)) for case in (BARE, BARE_SAME))]
-    found = await alternate(cases, repetitions, "events/s")
-    report.figures += found.values()
-    report.ratios.append(ratio(found[PUBLISH], found[BARE], aim=0.5))
-    report.ratios.append(ratio(found[PUBLISH], found[BARE_SAME]))
-    report.notes += times.lines("event")
-    size = sum(len(value) for _, _, value, _, _ in sent) / len(sent)
-    report.notes.append(
-        f"{len(sent) / events:.2f} records an event, {size:.0f} bytes each, and a row of the feed"
-    )
-    say(f"{events} events caught up with")
-
-
-async def begun(wiring: Wiring, events: int) -> int:
-    """How many events are left once the first of them are passed: as the bare loop, without the start."""
-    while True:
-        left: int = await wiring.writer.fetchval(BEHIND, PUBLISHER)
-        if left < events:
-            return left
-        await asyncio.sleep(0.01)
-
-
-async def forget(wiring: Wiring) -> None:
-    """The publisher begins anew: every line and every topic once more."""
-    async with wiring.ground.opened_pool("owner", 1) as owner:
-        for statement in FORGET:
-            await owner.execute(statement)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ class Inbox:
         self._came.set()
 
     async def filled(self) -> None:
-        """Returns when there may be something to take."""
+        """Returns when there may be something to take, or after `rouse`."""
         await self._came.wait()
+
+    def rouse(self) -> None:
+        """Whoever waits looks now, whether something came or not."""
+        self._came.set()
 
     def take(self, records_max: int) -> list[Link]:
         """The next records, none when there are none yet. KafkaError when the broker refuses the offset, or a
@@ -85,6 +89,11 @@ class Intake:
         self._inboxes[partition] = inbox = Inbox(offset, self._changed.set)
         self._changed.set()
         return inbox
+
+    def rouse(self, partition: int) -> None:
+        """As `Inbox.rouse`."""
+        if (inbox := self._inboxes.get(partition)) is not None:
+            inbox.rouse()
 
     def close(self, partition: int) -> None:
         self._inboxes.pop(partition, None)

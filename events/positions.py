@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from events.chain import genesis
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 
@@ -30,35 +29,6 @@ class Step(NamedTuple):
     before: Place
     after: Place
 
-
-CREATE = """
-insert into record.consumer (name, stream, lane, position, head, next_offset)
-select $1, s, l, 0, h, 0 from unnest($2::text[], $3::bigint[], $4::bytea[]) as t (s, l, h)
-on conflict do nothing
-"""
-
-# Free, expired or ours, by the database's clock; a stopped lane waits for an operator. Whoever locks several
-# lanes of one reader does it ascending, so that no two wait for each other.
-TAKE = """
-with free as (
-    select c.stream, c.lane from record.consumer c
-    join unnest($3::text[], $4::bigint[]) as a (stream, lane) using (stream, lane)
-    where c.name = $1 and c.stopped_reason is null
-    and (c.owner is null or c.owner = $2 or c.leased_until < clock_timestamp())
-    order by c.stream, c.lane for update of c
-)
-update record.consumer c set owner = $2, leased_until = clock_timestamp() + make_interval(secs => $5)
-from free f where c.name = $1 and c.stream = f.stream and c.lane = f.lane
-returning c.stream, c.lane
-"""
-
-RELEASE = """
-with held as (
-    select stream, lane from record.consumer where name = $1 and owner = $2 order by stream, lane for update
-)
-update record.consumer c set owner = null, leased_until = null
-from held h where c.name = $1 and c.stream = h.stream and c.lane = h.lane
-"""
 
 READ = """
 select position, head, next_offset, last_event_id, cluster_id
@@ -88,25 +58,6 @@ REREAD = """
 update record.consumer set stopped_reason = null, next_offset = 0, last_event_id = null, cluster_id = null
 where name = $1 and stream = $2 and lane = $3
 """
-
-
-async def take_leases(
-    pool: Pool, name: str, owner: str, keys: Sequence[LaneKey], deployment_id: UUID, seconds: float
-) -> set[LaneKey]:
-    """Lease what is free and renew what is ours; the lanes held now."""
-    streams, lanes = [key.stream for key in keys], [key.lane for key in keys]
-    async with acquire(pool) as connection:
-        rows = await connection.fetch(TAKE, name, owner, streams, lanes, seconds)
-        if len(rows) < len(keys):
-            heads = [genesis(deployment_id, key.stream, key.lane) for key in keys]
-            await connection.execute(CREATE, name, streams, lanes, heads)
-            rows = await connection.fetch(TAKE, name, owner, streams, lanes, seconds)
-    return {LaneKey(row["stream"], row["lane"]) for row in rows}
-
-
-async def release(pool: Pool, name: str, owner: str) -> None:
-    async with acquire(pool) as connection:
-        await connection.execute(RELEASE, name, owner)
 
 
 async def read_place(pool: Pool, name: str, key: LaneKey) -> Place:

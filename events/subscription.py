@@ -21,6 +21,7 @@ from events.faults import crash_point
 from events.fetching import LATEST, Fetcher
 from events.intake import Inbox, Intake
 from events.journal import read_body_hashes, read_deployment
+from events.leases import Leases, give_back, release, take_leases
 from events.positions import (
     NotOwner,
     Place,
@@ -28,9 +29,7 @@ from events.positions import (
     move,
     note_stop,
     read_place,
-    release,
     skip_repeats,
-    take_leases,
 )
 from events.topics import READ_SECONDS_MAX, record_topic
 from events.verifying import LaneFault, Verified
@@ -125,10 +124,10 @@ class Handler(Protocol):
 
 
 class Subscription:
-    """One reader on the lanes of one stream that it can lease.
+    """One reader on its share of the lanes of one stream.
 
     `opened` is called with the last applied position when a lane was taken and before every retry: there a
-    reader with state in memory rebuilds it.
+    reader with state in memory rebuilds it. `closed` is called when the lane is read no more.
     """
 
     def __init__(
@@ -145,11 +144,12 @@ class Subscription:
         topic_prefix: str = "",
         limits: Limits = DEFAULT_LIMITS,
         opened: Callable[[LaneKey, int], Awaitable[None]] | None = None,
+        closed: Callable[[LaneKey], object] | None = None,
     ) -> None:
         """`owner` names this process among all that run a reader of this name."""
         self._name = name
         self._stream = stream
-        self._keys = [LaneKey(stream, lane) for lane in lanes]
+        self._lanes = lanes
         self._handler = handler
         self._pool = pool
         self._open_client = open_client
@@ -158,9 +158,11 @@ class Subscription:
         self._topic = record_topic(topic_prefix, stream)
         self._limits = limits
         self._opened = opened
+        self._closed = closed
         self._stopping = asyncio.Event()
         self._reading = asyncio.Lock()
         self._tasks: dict[LaneKey, asyncio.Task[None]] = {}
+        self._leaving: frozenset[LaneKey] = frozenset()
         self.stopped: dict[LaneKey, str] = {}
         self.places: dict[LaneKey, Place] = {}
 
@@ -194,21 +196,19 @@ class Subscription:
             stopping = asyncio.create_task(self._stopping.wait())
             try:
                 while not stopping.done():
-                    taken = await take_leases(
+                    leases = await take_leases(
                         self._pool,
                         self._name,
                         self._owner,
-                        self._keys,
+                        self._stream,
+                        self._lanes,
                         deployment.deployment_id,
                         self._limits.lease_seconds,
                     )
-                    for key in self._tasks.keys() - taken:
-                        self._tasks[key].cancel()
-                    for key in taken - self._tasks.keys():
-                        self._start_lane(fetcher, intake, key, cluster_id)
+                    await self._follow(leases, fetcher, intake, cluster_id)
                     await asyncio.wait(
                         [asking, stopping],
-                        timeout=self._limits.lease_seconds / 3,
+                        timeout=leases.look_seconds(self._limits.lease_seconds),
                         return_when=asyncio.FIRST_COMPLETED,
                     )
                     if asking.done():
@@ -218,6 +218,18 @@ class Subscription:
                 asking.cancel()
                 stopping.cancel()
                 await asyncio.gather(asking, stopping, return_exceptions=True)
+
+    async def _follow(self, leases: Leases, fetcher: Fetcher, intake: Intake, cluster_id: str) -> None:
+        """Read what stays, end what was lost; what is another's ends by itself, after the batch at hand."""
+        for key in self._tasks.keys() - leases.held:
+            self._tasks[key].cancel()
+        for key in leases.staying - self._tasks.keys():
+            self._start_lane(fetcher, intake, key, cluster_id)
+        self._leaving = leases.leaving
+        for key in leases.leaving & self._tasks.keys():
+            intake.rouse(key.lane)
+        if idle := leases.leaving - self._tasks.keys():
+            await give_back(self._pool, self._name, self._owner, idle)
 
     def _start_lane(self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str) -> None:
         self.stopped.pop(key, None)
@@ -234,17 +246,18 @@ class Subscription:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
         with suppress(*DATABASE_ERRORS):
-            await release(self._pool, self._name, self._owner)
+            await release(self._pool, self._name, self._owner, self._stream)
 
     async def _run_lane(self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str) -> None:
-        """Until it is cancelled, another reader takes over, or the lane is at fault."""
+        """Until it is cancelled, the lane is another reader's, or at fault."""
         try:
             place, inbox = await self._open_lane(fetcher, intake, key, cluster_id)
-            while True:
+            while key not in self._leaving:
                 self.places[key] = place
                 found = Verified(key, self._topic, place._replace(cluster_id=cluster_id))
                 await self._read(inbox, found)
                 place = await self._take(key, found)
+            await give_back(self._pool, self._name, self._owner, [key])
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
         except LaneFault as fault:
@@ -261,6 +274,8 @@ class Subscription:
             await self._stop_lane(key, f"{self._name} failed: {error!r}")
         finally:
             intake.close(key.lane)
+            if self._closed is not None:
+                self._closed(key)
 
     async def _stop_lane(self, key: LaneKey, reason: str) -> None:
         log.error("reader_lane_stopped", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
@@ -292,8 +307,10 @@ class Subscription:
 
     async def _check_last(self, inbox: Inbox, key: LaneKey, place: Place) -> None:
         where = self._where(key, place.next_offset - 1)
-        await asyncio.wait_for(inbox.filled(), READ_SECONDS_MAX)
-        record = inbox.take(1)[0]
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            while not (records := inbox.take(1)):
+                await inbox.filled()
+        (record,) = records
         try:
             found = decode_envelope(record.body).id
         except Undecodable as error:

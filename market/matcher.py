@@ -68,6 +68,10 @@ class Matcher:
         """Rebuild the lane's books at `position`; before the first batch and before every retry."""
         self._lanes[key] = LaneBooks(books=await LANE_BOOKS.recall(self._pool, key, position))
 
+    def closed(self, key: LaneKey) -> None:
+        """The lane is read no more."""
+        self._lanes.pop(key, None)
+
     async def handle(self, batch: Batch) -> None:
         memory = self._lanes[batch.lane]
         for count, event in enumerate(batch.events, 1):

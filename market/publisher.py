@@ -184,6 +184,11 @@ class Publisher(Generic[T]):
         self._unsaved[key] = 0
         await self._partners.opened(key)
 
+    def closed(self, key: LaneKey) -> None:
+        """The lane is read no more."""
+        self._lanes.pop(key, None)
+        self._unsaved.pop(key, None)
+
     async def handle(self, batch: Batch) -> None:
         tape = self._lanes[batch.lane]
         lines: list[Line] = []

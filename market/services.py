@@ -204,9 +204,10 @@ def subscription(
     handler: Handler,
     *,
     opened: Callable[[LaneKey, int], Awaitable[None]] | None = None,
+    closed: Callable[[LaneKey], object] | None = None,
     pool: Any = None,
 ) -> Subscription:
-    """A reader of every lane of a stream that this process can lease."""
+    """A reader of this process's share of the lanes of a stream."""
     ground = wiring.ground
     return Subscription(
         name,
@@ -219,6 +220,7 @@ def subscription(
         owner=wiring.owner,
         topic_prefix=wiring.prefix,
         opened=opened,
+        closed=closed,
     )
 
 
@@ -239,7 +241,10 @@ async def _run_matcher(wiring: Wiring, stop: asyncio.Event) -> None:
         matcher = Matcher(
             wiring.writer, solver, apply=apply, source=wiring.source, new_id=new_id, new_salt=new_salt
         )
-        await _run_all(stop, [subscription(wiring, "matcher", "market", matcher, opened=matcher.opened)])
+        reader = subscription(
+            wiring, "matcher", "market", matcher, opened=matcher.opened, closed=matcher.closed
+        )
+        await _run_all(stop, [reader])
     finally:
         await solver.stop()
 
@@ -286,7 +291,7 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
         "materials": Publisher(wiring.writer, writer, tape, partners, LotTape, **given),
     }
     readers = [
-        subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened)
+        subscription(wiring, PUBLISHER, stream, handler, opened=handler.opened, closed=handler.closed)
         for stream, handler in handlers.items()
     ]
     try:

@@ -127,6 +127,12 @@ async def end(child: Process) -> None:
         raise
 
 
+async def let_lapse(scene: Scene) -> None:
+    """As if the time of those that were killed had run out."""
+    await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+    await scene.pool.execute("delete from ops.reader_process")
+
+
 async def eventually(what: str, probe: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not await probe():

@@ -306,6 +306,7 @@ def subscription_on(
     owner: str = "reader-1",
     lanes: Sequence[int] = (0, 1, 2, 3),
     opened: Callable[[LaneKey, int], Awaitable[None]] | None = None,
+    closed: Callable[[LaneKey], object] | None = None,
     **limits: Any,
 ) -> Subscription:
     return Subscription(
@@ -320,6 +321,7 @@ def subscription_on(
         topic_prefix=prefix,
         limits=ReaderLimits(**({"lease_seconds": 1.5} | limits)),
         opened=opened,
+        closed=closed,
     )
 
 

@@ -104,6 +104,13 @@ CREATE TABLE ops.outlet (
     CONSTRAINT outlet_position_check CHECK (("position" >= 0))
 );
 
+CREATE TABLE ops.reader_process (
+    name text NOT NULL,
+    stream text NOT NULL,
+    owner text NOT NULL,
+    present_until timestamp with time zone NOT NULL
+);
+
 CREATE TABLE ops.snapshot (
     name text NOT NULL,
     stream text NOT NULL,
@@ -1023,6 +1030,9 @@ ALTER TABLE ONLY ops.migration
 ALTER TABLE ONLY ops.outlet
     ADD CONSTRAINT outlet_pkey PRIMARY KEY (organisation, stream, lane);
 
+ALTER TABLE ONLY ops.reader_process
+    ADD CONSTRAINT reader_process_pkey PRIMARY KEY (name, stream, owner);
+
 ALTER TABLE ONLY ops.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (name, stream, lane);
 
@@ -1854,6 +1864,9 @@ GRANT SELECT ON TABLE ops.migration TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.outlet TO lodestone_writer;
 GRANT SELECT ON TABLE ops.outlet TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.reader_process TO lodestone_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.reader_process TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE ops.snapshot TO lodestone_writer;
 GRANT SELECT ON TABLE ops.snapshot TO lodestone_auditor;

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.positions import NotOwner, read_place, take_leases
+from events.leases import take_leases
+from events.positions import NotOwner, read_place
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.rules.streams.partner_lines import PartnerLine, ShownLane
@@ -40,7 +41,10 @@ async def batches(scene: Scene, owner: str = OWNER) -> dict[LaneKey, tuple[Batch
     for stream in STREAMS:
         for event in await scene.events(stream):
             lanes.setdefault(LaneKey(stream, event.lane), []).append(event)
-    await take_leases(scene.pool, feed.PUBLISHER, owner, list(lanes), scene.operator.organisation, 60)
+    for stream in STREAMS:
+        numbers = [key.lane for key in lanes if key.stream == stream]
+        given = (scene.pool, feed.PUBLISHER, owner, stream, numbers)
+        await take_leases(*given, scene.operator.organisation, 60)
     found: dict[LaneKey, tuple[Batch, list[PartnerLine]]] = {}
     for key, events in lanes.items():
         place, shown = await read_place(scene.pool, feed.PUBLISHER, key), ShownLane()

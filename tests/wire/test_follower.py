@@ -15,7 +15,7 @@ from events.price_clauses import IndexedPrice, MatchedPrice
 from events.vocabulary import PPB, TermHorizon
 from tests.market_drafts import NDPR_PRICE
 from tests.market_support import Scene, scene_on
-from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
+from tests.process_support import caught_up, eventually, finish, let_lapse, serving, start_cli, wired
 
 TERM = TermHorizon(
     start_year=2026,
@@ -119,7 +119,7 @@ async def test_a_killed_follower_makes_each_agreement_once(
             assert -signal.SIGKILL == code, told
             made = [event for event in await scene.events("contracts") if event.type.endswith("drafted.v1")]
             assert (label == "follower.after_commit") == bool(made)
-            await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+            await let_lapse(scene)
             async with serving(wiring, "follower"):
                 await eventually("the follower", lambda: caught_up(scene, "follower"))
         await check_agreements(scene)

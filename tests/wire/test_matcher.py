@@ -29,6 +29,7 @@ from tests.process_support import (
     end,
     eventually,
     finish,
+    let_lapse,
     published,
     serving,
     start_cli,
@@ -119,7 +120,7 @@ async def test_a_killed_matcher_repeats_the_round_with_the_same_bytes(
             code, _, told = await finish(killed)
             assert -signal.SIGKILL == code, told
             assert (1 if label == "matcher.after_commit" else 0) == await completed_rounds(scene)
-            await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+            await let_lapse(scene)
             async with serving(wiring, "matcher"):
                 await eventually("the round", lambda: _has_rounds(scene, 1))
                 for buyer in scene.buyers:

@@ -25,7 +25,7 @@ from market.topics import TopicError, TopicRecord, open_reading
 from tests.market_days import trade_for_a_while
 from tests.market_drafts import Firm, facility_details
 from tests.market_support import Scene, done, scene_on
-from tests.process_support import eventually, finish, published, serving, start_cli, wired
+from tests.process_support import end, eventually, finish, let_lapse, published, serving, start_cli, wired
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RUN = """
@@ -249,8 +249,42 @@ async def test_a_publisher_killed_anywhere_says_the_same_again(
         assert repeats > 0
 
 
+async def test_of_two_publishers_one_is_killed_and_the_other_goes_on(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    """Each has some of the lanes; the topics of partners and the public tape are both's."""
+    owners = "select count(distinct owner) from record.consumer where name = 'publisher'"
+    async with (
+        scene_on(database) as scene,
+        wired(database, kafka_bootstrap, topic_prefix) as wiring,
+    ):
+        firms = (scene.sellers[0], scene.buyers[0])
+
+        async def shared() -> bool:
+            return bool(2 == await scene.pool.fetchval(owners))
+
+        async with serving(wiring, "relay", "publisher"):
+            await switch(scene, firms[0], on=True)
+            await settled(scene, wiring, firms[0])
+            given = (database, kafka_bootstrap, topic_prefix, "run", "publisher")
+            other = await start_cli(*given, crash_at="publisher.sent:4")
+            try:
+                await eventually("two at work", shared)
+                await trade_for_a_while(scene)
+                await switch(scene, firms[1], on=True)
+                await build(scene, *scene.sellers, *scene.buyers)
+                code, _, told = await finish(other)
+            finally:
+                await end(other)
+            assert -signal.SIGKILL == code, told
+            await let_lapse(scene)
+            await settled(scene, wiring, *firms)
+        for firm in firms:
+            await check(scene, kafka_bootstrap, topic_prefix, firm)
+
+
 async def die(scene: Scene, database: Any, bootstrap: str, prefix: str, label: str) -> None:
     killed = await start_cli(database, bootstrap, prefix, "run", "publisher", crash_at=label)
     code, _, told = await finish(killed)
     assert -signal.SIGKILL == code, told
-    await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+    await let_lapse(scene)

@@ -19,7 +19,16 @@ from tests.conftest import Database
 from tests.market_days import trade_for_a_while
 from tests.market_drafts import DELIVERY
 from tests.market_support import Scene, scene_on
-from tests.process_support import caught_up, eventually, finish, published, serving, start_cli, wired
+from tests.process_support import (
+    caught_up,
+    eventually,
+    finish,
+    let_lapse,
+    published,
+    serving,
+    start_cli,
+    wired,
+)
 
 
 @pytest.fixture
@@ -71,7 +80,7 @@ async def test_a_killed_projector_applies_each_event_once(
             )
             code, _, told = await finish(killed)
             assert -signal.SIGKILL == code, told
-            await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+            await let_lapse(scene)
             async with serving(wiring, "projector"):
                 await eventually("the projector", lambda: caught_up(scene, PROJECTOR))
         report = await compared_with_topics(database, kafka_bootstrap, topic_prefix, scene)

@@ -24,6 +24,7 @@ from tests.process_support import (
     caught_up,
     eventually,
     finish,
+    let_lapse,
     published,
     serving,
     settings_for,
@@ -146,7 +147,7 @@ async def test_a_killed_publisher_says_the_same_again(
             )
             code, _, told = await finish(killed)
             assert -signal.SIGKILL == code, told
-            await scene.pool.execute("update record.consumer set leased_until = clock_timestamp()")
+            await let_lapse(scene)
             async with serving(wiring, "publisher"):
                 for seller in scene.sellers:
                     await scene.offer(seller)

@@ -8,9 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from events.decision import LaneKey
 from events.journal import read_head
-from events.positions import take_leases
-from events.subscription import Batch
+from events.leases import SHARED_LOOK_SECONDS_MAX, Leases, take_leases
+from events.subscription import Batch, Subscription
 from tests.record_support import (
     SeenHandler,
     crashed_child,
@@ -116,9 +117,8 @@ async def test_two_readers_a_zombie_and_the_guard(wire: Wire) -> None:
 
     async with running(zombie):
         await standing.reached.wait()
-        assert set() == await take_leases(
-            wire.pool, "reader", "heir", [FIRST], wire.deployment.deployment_id, 1.0
-        )
+        given = ("reader", "another", FIRST.stream, [FIRST.lane], wire.deployment.deployment_id, 1.0)
+        assert frozenset() == (await take_leases(wire.pool, *given)).held
         await hand_over(wire, "heir")
         async with running(heir):
             await eventually(lane_done)
@@ -150,6 +150,71 @@ async def test_a_reader_that_lost_its_lease_lets_the_lane_go(wire: Wire) -> None
         await eventually(ended)
     assert [] == await wire.seen()
     assert {} == reader.stopped
+
+
+async def test_processes_share_the_lanes_and_give_them_back_between_batches(wire: Wire) -> None:
+    await wire.write("a", 40)
+    await wire.publish()
+    standing = Standing(SeenHandler("reader"))
+    closed: list[LaneKey] = []
+    make = partial(subscription_on, wire.pool, wire.bootstrap, wire.prefix, lease_seconds=3.0)
+    early = make(standing, owner="early", closed=closed.append)
+    late = make(SeenHandler("reader"), owner="late")
+    third = make(SeenHandler("reader"), owner="third")
+
+    def lanes(reader: Subscription) -> set[int]:
+        return {key.lane for key in reader._tasks}
+
+    async def shared_by_all() -> bool:
+        return [{0, 3}, {1}, {2}] == [lanes(each) for each in (early, late, third)]
+
+    async def shared_by_two() -> bool:
+        return [{0, 2}, {1, 3}] == [lanes(each) for each in (early, late)]
+
+    async def all_of(reader: Subscription) -> bool:
+        return {0, 1, 2, 3} == lanes(reader)
+
+    async with running(early):
+        await standing.reached.wait()
+        async with running(late):
+            await eventually(lambda: told_to_leave(early, {1, 3}))
+            await asyncio.sleep(2 * SHARED_LOOK_SECONDS_MAX)
+            assert {0, 1, 2, 3} == lanes(early), "a batch was taken away from its handler"
+            assert set() == lanes(late)
+            standing.go_on.set()
+            await eventually(shared_by_two)
+            assert {1, 3} == {key.lane for key in closed}
+            async with running(third):
+                await eventually(shared_by_all)
+                await wire.write("b", 40)
+                await wire.publish()
+                await eventually(wire.caught_up)
+            await eventually(shared_by_two)
+        await eventually(partial(all_of, early))
+    assert await wire.journalled() == await wire.seen()
+    assert 0 == await wire.pool.fetchval("select count(*) from ops.reader_process")
+
+
+async def told_to_leave(reader: Subscription, lanes: set[int]) -> bool:
+    return lanes == {key.lane for key in reader._leaving}
+
+
+async def test_who_was_killed_is_counted_until_its_time_is_out(wire: Wire) -> None:
+    async def take(owner: str, seconds: float) -> Leases:
+        lanes = range(4)
+        return await take_leases(
+            wire.pool, "reader", owner, FIRST.stream, lanes, wire.deployment.deployment_id, seconds
+        )
+
+    async def all_are_ours() -> bool:
+        return 4 == len((await take("heir", 60.0)).staying)
+
+    assert 4 == len((await take("dead", 0.5)).staying)
+    heir = await take("heir", 60.0)
+    assert (0, 2) == (len(heir.held), heir.processes)
+    assert SHARED_LOOK_SECONDS_MAX == heir.look_seconds(60.0)
+    await eventually(all_are_ours)
+    assert 20.0 == (await take("heir", 60.0)).look_seconds(60.0)
 
 
 class Hampered:
