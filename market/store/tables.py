@@ -62,6 +62,7 @@ OPERATIONAL: Final = (
     "ops.migration",
     "ops.snapshot",
     "ops.outlet",
+    "ops.reader_process",
     "ops.feed_floor",
     "ops.import",
     "ops.import_part",
