@@ -20,14 +20,16 @@ from uuid_utils.compat import uuid7
 from events.connections import Connection, open_pool
 from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
-from events.heads import Heads, allow_for, append, lock_lanes
+from events.heads import Heads, Stamp, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
+from events.large_appends import append_large
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
 from market.rules.clearing.clearing import conclude
 from market.services import collect_less
 from market.store import snapshots
 from market.store.applying import apply
+from market.store.round_tables import RoundTables
 from market.store.snapshots import Snapshot
 
 KEY = LaneKey("market", 0)
@@ -160,6 +162,17 @@ async def _append(
     )
 
 
+def _stamp(source: str) -> Stamp:
+    return Stamp(
+        cause="bench",
+        actor=UUID(int=1),
+        source=source,
+        now=NOW,
+        new_id=uuid7,
+        new_salt=lambda: secrets.token_hex(16),
+    )
+
+
 async def _write(running: Servers, database: Database, cleared: Round, rows: list[JournalRow]) -> Spent:
     """From the lane's lock to the commit: what other writers wait for in the matcher's transaction.
 
@@ -173,9 +186,12 @@ async def _write(running: Servers, database: Database, cleared: Round, rows: lis
         async with connection.transaction():
             await snapshots.save(connection, NAME, KEY, snapshot)
             await allow_for(connection, len(cleared.drafts))
+            tables = await RoundTables.read(connection, KEY, cleared.drafts)
+            await tables.insert_matches(connection, cleared.drafts)
             clock = _Clock(running, len(cleared.drafts))
             heads = await lock_lanes(connection, [KEY])
-            await _append(connection, heads, cleared.drafts, cleared.source)
+            await tables.locked(connection, heads[KEY].next_position - 1)
+            await append_large(connection, heads, cleared.drafts, _stamp(cleared.source), tables)
         spent = clock.read()
         if not rows:
             rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)

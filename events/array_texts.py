@@ -53,7 +53,9 @@ def _reading_texts(statement: str) -> tuple[str, frozenset[int]]:
     return _ARRAY.sub(r"$\1::text::\2[]", statement), places
 
 
-async def fetch(connection: Connection, statement: str, *columns: Sequence[object]) -> list[Any]:
-    """The rows of a statement that takes columns, as arrays $1, $2, …"""
-    told, arguments = as_texts(statement, columns, len(columns[0]))
+async def fetch(
+    connection: Connection, statement: str, *columns: Sequence[object], shared: Sequence[object] = ()
+) -> list[Any]:
+    """The rows of a statement that takes columns, as arrays $1, $2, …, and `shared` values behind."""
+    told, arguments = as_texts(statement, (*columns, *shared), len(columns[0]))
     return await connection.fetch(told, *arguments)

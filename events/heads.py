@@ -99,6 +99,11 @@ class Heads:
             self._requests.append((request, [recorded.id for recorded in written]))
         return tuple(written)
 
+    def take_rows(self) -> list[JournalRow]:
+        """The journal rows of what was written, for a caller that stores them itself before `store`."""
+        rows, self._rows = self._rows, []
+        return rows
+
     async def store(self, connection: Connection, effects: Sequence[Write] = ()) -> None:
         """Insert what was written, move the lanes, remember the requests, with `effects` in one round trip.
 

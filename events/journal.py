@@ -1,6 +1,6 @@
 """The journal: what a deployment is, reading by position and by id, and the copy that only a lane calls."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -167,8 +167,14 @@ async def read_body_hashes(
 COLUMNS = ("stream", "lane", "position", "event_id", "type", "key", "body", "chain", "recorded_at")
 
 
-async def copy_rows(connection: Connection, rows: Sequence[JournalRow], recorded_at: datetime) -> None:
-    """For hundreds of rows. The caller holds the lane and moves its head in the same transaction."""
-    await connection.copy_records_to_table(
-        "journal", schema_name="record", columns=COLUMNS, records=[(*row, recorded_at) for row in rows]
-    )
+async def copy_rows(
+    connection: Connection, rows: Sequence[JournalRow] | AsyncIterable[JournalRow], recorded_at: datetime
+) -> None:
+    """For hundreds of rows, which may be made while the server takes those before. The caller holds the lane
+    and moves its head in the same transaction."""
+    if isinstance(rows, Sequence):
+        records: list[tuple[object, ...]] | AsyncIterator[tuple[object, ...]]
+        records = [(*row, recorded_at) for row in rows]
+    else:
+        records = ((*row, recorded_at) async for row in rows)
+    await connection.copy_records_to_table("journal", schema_name="record", columns=COLUMNS, records=records)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
-from events.heads import Apply, allow_for, append, lock_lanes
+from events.heads import Stamp, allow_for, lock_lanes
+from events.large_appends import append_large
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
 from events.subscription import Batch
 from market import round_books
@@ -26,12 +27,17 @@ from market.rules.book import Books, fold
 from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment
 from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
+from market.store.round_tables import RoundRecorded, RoundTables
 from market.store.snapshots import Snapshot
 
 log = structlog.get_logger("lodestone.matcher")
 
 NAME: Final = "matcher"
 ROUND_TRIES_MAX: Final = 3
+
+
+class _Ended(Exception):
+    """The plan ended before its lane was locked: nothing that was written ahead may be committed."""
 
 
 class LaneBooks(Struct, kw_only=True):
@@ -49,7 +55,6 @@ class Matcher:
         pool: Pool,
         solver: Solver,
         *,
-        apply: Apply,
         source: str,
         new_id: Callable[[], UUID],
         new_salt: Callable[[], str],
@@ -57,7 +62,6 @@ class Matcher:
     ) -> None:
         self._pool = pool
         self._solver = solver
-        self._apply = apply
         self._source = source
         self._new_id = new_id
         self._new_salt = new_salt
@@ -101,32 +105,63 @@ class Matcher:
         seconds = time.perf_counter() - started
         snapshot = LANE_BOOKS.snapshot(event.position, memory.books)
         crash_point("matcher.cleared")
-        async with batch.transaction(count) as connection:
+
+        async def keep(connection: Connection) -> None:
             # tens of megabytes that nobody waits for while the lane is free
             await self._keep(connection, batch, snapshot, memory)
             if drafts and isinstance(drafts[-1].data, ClearingCompleted):
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
+
+        try:
+            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=True)
+        except (_Ended, RoundRecorded):
+            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=False)
+        self._tell(batch.lane, plan, drafts, seconds, recorded=recorded)
+
+    async def _record(
+        self,
+        batch: Batch,
+        count: int,
+        event: Recorded,
+        plan: ClearingPlanned,
+        drafts: Sequence[Draft],
+        keep: Callable[[Connection], Awaitable[None]],
+        *,
+        ahead: bool,
+    ) -> bool:
+        """Whether the plan was still open, so that its round is recorded.
+
+        `ahead`: its matches are inserted before the lane is locked. Then _Ended when the plan was not open,
+        and RoundRecorded when another matcher has recorded the round.
+        """
+        async with batch.transaction(count) as connection:
+            await keep(connection)
             await allow_for(connection, len(drafts))
+            tables = await RoundTables.read(connection, batch.lane, drafts)
+            if ahead:
+                await tables.insert_matches(connection, drafts)
             heads = await lock_lanes(connection, [batch.lane])
             row = await load_clearing(connection, plan.market, plan.plan)
             assert row is not None, f"plan {plan.plan} stands in the lane, but not in the state"
             is_open = row.status == "planned"
             if is_open:
-                await append(
-                    connection,
-                    heads,
-                    drafts,
-                    cause=str(event.id),
-                    actor=event.actor,
-                    source=self._source,
-                    now=event.time,
-                    new_id=self._new_id,
-                    new_salt=self._new_salt,
-                    apply=self._apply,
-                )
+                await tables.locked(connection, heads[batch.lane].next_position - 1)
+                await append_large(connection, heads, drafts, self._stamp(event), tables)
+            elif ahead:
+                raise _Ended
             crash_point("matcher.before_commit")
         crash_point("matcher.after_commit")
-        self._tell(batch.lane, plan, drafts, seconds, recorded=is_open)
+        return is_open
+
+    def _stamp(self, event: Recorded) -> Stamp:
+        return Stamp(
+            cause=str(event.id),
+            actor=event.actor,
+            source=self._source,
+            now=event.time,
+            new_id=self._new_id,
+            new_salt=self._new_salt,
+        )
 
     async def _drafts(self, event: Recorded, plan: ClearingPlanned, book: bytes) -> tuple[Draft, ...]:
         """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""

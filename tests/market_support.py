@@ -1,6 +1,6 @@
 """A small market on a real PostgreSQL: organisations, rules, reference prices, a clock that tests move."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -26,9 +26,10 @@ from events.contract_terms import NominatedPart
 from events.decision import LaneKey
 from events.desk import Answer, Desk, open_desk
 from events.envelope import Draft, Recorded
-from events.heads import append, lock_lanes
+from events.heads import Stamp, append, lock_lanes
 from events.journal import initialise, read_events
 from events.lane import LaneWriter
+from events.large_appends import append_large
 from market.commands import (
     clearings,
     initiatives,
@@ -40,11 +41,13 @@ from market.commands import (
     parties,
     requirements,
 )
+from market.matcher import ahead_of_lock
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
 from market.rules.parties.parties import RegisterFacility, RegisterOrganisation
 from market.store import books, views
 from market.store.applying import apply
+from market.store.round_tables import RoundTables
 from tests.market_drafts import (
     DELIVERY,
     DY_PRICE,
@@ -76,6 +79,10 @@ class OpenMarket(NamedTuple):
     market: UUID
     sellers: tuple[Firm, ...]
     buyers: tuple[Firm, ...]
+
+
+async def nothing_happens() -> None:
+    pass
 
 
 class Clock:
@@ -162,27 +169,38 @@ class Scene:
         answer = await clearings.plan(self.desk, self.operator, market=self.market, trigger="demand")
         return done(answer).events[0]
 
-    async def conclude(self, plan: Recorded) -> tuple[Recorded, ...]:
-        """What the matcher does with an open plan, from the journal instead of the topic."""
+    async def conclude(
+        self,
+        plan: Recorded,
+        *,
+        before: Callable[[], Awaitable[object]] = nothing_happens,
+        meanwhile: Callable[[], Awaitable[object]] = nothing_happens,
+    ) -> tuple[Recorded, ...]:
+        """What the matcher does with an open plan, from the journal instead of the topic.
+
+        `before` its matches are inserted, and then until the lane is locked, others may write to it.
+        """
         folded: Books = {}
         async with self.pool.acquire() as connection:
             for event in await read_events(connection, self.lane, 0, plan.position, 100_000):
                 fold(folded, event)
-        drafts = conclude(folded[self.market], plan)
+        stamp = Stamp(
+            cause=str(plan.id),
+            actor=plan.actor,
+            source="urn:lodestone:" + str(UUID(int=1)),
+            now=self.clock.now,
+            new_id=uuid7,
+            new_salt=new_salt,
+        )
+        drafts = ahead_of_lock(conclude(folded[self.market], plan), stamp.source)
         async with self.pool.acquire() as connection, connection.transaction():
+            tables = await RoundTables.read(connection, self.lane, drafts)
+            await before()
+            await tables.insert_matches(connection, drafts)
+            await meanwhile()
             heads = await lock_lanes(connection, [self.lane])
-            return await append(
-                connection,
-                heads,
-                drafts,
-                cause=str(plan.id),
-                actor=plan.actor,
-                source="urn:lodestone:" + str(UUID(int=1)),
-                now=self.clock.now,
-                new_id=uuid7,
-                new_salt=new_salt,
-                apply=apply,
-            )
+            await tables.locked(connection, heads[self.lane].next_position - 1)
+            return await append_large(connection, heads, drafts, stamp, tables)
 
     async def record_volumes(self, agreement: UUID) -> None:
         """What is nominated, declared and delivered of two contract years, straight into the record."""

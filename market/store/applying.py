@@ -1,8 +1,9 @@
 """The one writer of state: what each fact does to the tables. Runs where events are appended, and in a
 rebuild."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import assert_never, cast
+from uuid import UUID
 
 from contracts.store import applying as contracts
 from events.connections import Connection
@@ -119,20 +120,28 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
 
 async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
     """Read the rows that the events name, pass over the events, write each row once."""
-    named = Named(events)
-    batch = Batch(
+    batch = await read_batch(connection, Named(events))
+    for event in events:
+        batch.pass_over(event)
+    return writes_of(batch)
+
+
+async def read_batch(connection: Connection, named: Named) -> Batch:
+    return Batch(
         supplies=await supplies.read_changes(connection, named.supplies.values(), named.whole),
         requirements=await requirements.read_changes(connection, named.requirements.values()),
         matches=await matches.read_changes(connection, named.matches.values()),
     )
-    for event in events:
-        batch.pass_over(event)
+
+
+def writes_of(batch: Batch, *, inserted: Collection[UUID] = ()) -> list[Write]:
+    """What a batch writes that has passed over all its events; the matches `inserted` stand already."""
     batch.count_orders()
     return [
         *supplies.writes(batch.supplies.values()),
         *requirements.writes(batch.requirements.values()),
         *order_terms.writes([*batch.supplies.values(), *batch.requirements.values()]),
-        *matches.writes(batch.matches.values()),
+        *matches.writes(match for match in batch.matches.values() if match.match not in inserted),
         *clearings.writes(list(batch.clearings.values())),
         *members.writes(batch.members.values()),
         *members.writes_of_failings(batch.failings),

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TypeAlias, assert_never, cast
 from uuid import UUID
 
-from events.envelope import Recorded
+from events.envelope import Draft, Recorded
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -93,7 +93,7 @@ MatchFact: TypeAlias = MatchAnswered | MatchConfirmed | MatchDeclined | MatchLap
 class Named:
     """The rows that events name and do not themselves insert."""
 
-    def __init__(self, events: Sequence[Recorded]) -> None:
+    def __init__(self, events: Sequence[Recorded] | Sequence[Draft]) -> None:
         self.supplies: dict[UUID, OrderKey] = {}
         self.requirements: dict[UUID, OrderKey] = {}
         self.matches: dict[UUID, MatchKey] = {}

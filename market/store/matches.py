@@ -204,6 +204,18 @@ where m.lane = n.lane and m.market = n.market and m.match = n.match
 """
 
 
+MOVE = """
+update match m set position = m.position + $4
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as n (lane, market, match)
+where m.lane = n.lane and m.market = n.market and m.match = n.match
+"""
+
+
+def moves(keys: Sequence[MatchKey], by: int) -> Write:
+    """Matches that were inserted in this transaction, to the positions that their events have come to."""
+    return Write("match", MOVE, keys, (by,))
+
+
 def writes(changes: Iterable[MatchChange]) -> list[Write]:
     """New rows, then the others; each exactly once."""
     listed = list(changes)

@@ -31,6 +31,10 @@ join requirement r on r.lane = a.lane and r.market = a.market and r.requirement 
 """
 
 
+# Of the same orders those that an event has changed since.
+READ_CHANGED = READ_CHANGES + "where r.position >= $4"
+
+
 async def read_changes(connection: Connection, keys: Iterable[OrderKey]) -> dict[UUID, OrderChange]:
     """Rows that events are about to change. LookupError when one is missing."""
     wanted = list(keys)
@@ -39,6 +43,17 @@ async def read_changes(connection: Connection, keys: Iterable[OrderKey]) -> dict
     rows = await fetch(connection, READ_CHANGES, *zip(*wanted, strict=True))
     if len(rows) != len(wanted):
         raise LookupError(f"requirement: {len(rows)} rows of {len(wanted)} that events name")
+    return {row["requirement"]: _change(row) for row in rows}
+
+
+async def read_changed(
+    connection: Connection, keys: Iterable[OrderKey], *, since: int
+) -> dict[UUID, OrderChange]:
+    """Those of the rows that an event has changed at this position of their lane or after it."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = await fetch(connection, READ_CHANGED, *zip(*wanted, strict=True), shared=(since,))
     return {row["requirement"]: _change(row) for row in rows}
 
 

@@ -37,6 +37,10 @@ join supply s on s.lane = a.lane and s.market = a.market and s.supply = a.supply
 """
 
 
+# Of the same orders those that an event has changed since.
+READ_CHANGED = READ_CHANGES + "where s.position >= $5"
+
+
 async def read_changes(
     connection: Connection, keys: Iterable[OrderKey], whole: set[UUID]
 ) -> dict[UUID, OrderChange]:
@@ -45,11 +49,26 @@ async def read_changes(
     wanted = list(keys)
     if not wanted:
         return {}
-    lanes, markets, orders = (list(column) for column in zip(*wanted, strict=True))
-    rows = await fetch(connection, READ_CHANGES, lanes, markets, orders, [order in whole for order in orders])
+    rows = await fetch(connection, READ_CHANGES, *_asked(wanted, whole))
     if len(rows) != len(wanted):
         raise LookupError(f"supply: {len(rows)} rows of {len(wanted)} that events name")
     return {row["supply"]: _change(row) for row in rows}
+
+
+async def read_changed(
+    connection: Connection, keys: Iterable[OrderKey], whole: set[UUID], *, since: int
+) -> dict[UUID, OrderChange]:
+    """Those of the rows that an event has changed at this position of their lane or after it."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = await fetch(connection, READ_CHANGED, *_asked(wanted, whole), shared=(since,))
+    return {row["supply"]: _change(row) for row in rows}
+
+
+def _asked(wanted: Sequence[OrderKey], whole: set[UUID]) -> tuple[Sequence[object], ...]:
+    lanes, markets, orders = zip(*wanted, strict=True)
+    return lanes, markets, orders, [order in whole for order in orders]
 
 
 def _change(row: asyncpg.Record) -> OrderChange:

@@ -1,0 +1,118 @@
+"""The tables of a round, begun before its lane is locked: rows of its orders are read, its matches inserted.
+
+What others write to the lane meanwhile is made up for. An order's row tells the position of the last event
+that changed it, so those that have changed since are read again under the lock. A match rests on drafts alone
+but for its position, which is moved by as much as the lane has grown.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Self
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+
+from events.catalog import type_of
+from events.connections import Connection
+from events.decision import LaneKey
+from events.envelope import Draft, Recorded
+from events.journal import read_head
+from events.writes import Write, send
+from market.store import matches, requirements, supplies
+from market.store.applying import read_batch, writes_of
+from market.store.market_facts import Batch, Named
+from market.store.matches import MatchChange
+
+
+class RoundRecorded(Exception):
+    """Another matcher has recorded the round since it was planned: roll back and look again."""
+
+
+class RoundTables:
+    """What the events of a round do to tables; `locked` comes before the first of them."""
+
+    def __init__(self, key: LaneKey, named: Named, batch: Batch, read_at: int) -> None:
+        """`batch`: the rows that `named` names, read after the lane stood at position `read_at`."""
+        self._key = key
+        self._named = named
+        self._batch = batch
+        self._read_at = read_at
+        self._inserted: dict[UUID, MatchChange] = {}
+        self._grown_by = 0
+
+    @classmethod
+    async def read(cls, connection: Connection, key: LaneKey, drafts: Sequence[Draft]) -> Self:
+        """Before the lane is locked or after it. All drafts are of this lane."""
+        head = await read_head(connection, key)
+        named = Named(drafts)
+        assert not named.matches, "a round decides no match but its own"
+        return cls(key, named, await read_batch(connection, named), head.position)
+
+    async def insert_matches(self, connection: Connection, drafts: Sequence[Draft]) -> None:
+        """Before the lane is locked, in the same transaction, at the positions that they have if it does not
+        grow; not on a lane that others write to, where it would: moving matches takes as long as inserting.
+
+        `drafts` as from `codec.encode_ahead`. Waits for whoever inserts the same matches; then RoundRecorded.
+        """
+        trial = Batch(
+            {order: copy(change) for order, change in self._batch.supplies.items()},
+            {order: copy(change) for order, change in self._batch.requirements.items()},
+            {},
+        )
+        for place, draft in enumerate(drafts, 1):
+            trial.pass_over(_as_recorded(draft, self._read_at + place))
+        if (await read_head(connection, self._key)).position != self._read_at:
+            return
+        self._inserted = trial.matches
+        try:
+            await send(connection, matches.writes(trial.matches.values()))
+        except UniqueViolationError as error:
+            raise RoundRecorded from error
+
+    async def locked(self, connection: Connection, position: int) -> None:
+        """The lane is locked and stands at `position`: what has changed since is read again."""
+        self._grown_by = position - self._read_at
+        if not self._grown_by:
+            return
+        since = self._read_at + 1
+        named, batch = self._named, self._batch
+        batch.supplies |= await supplies.read_changed(
+            connection, named.supplies.values(), named.whole, since=since
+        )
+        batch.requirements |= await requirements.read_changed(
+            connection, named.requirements.values(), since=since
+        )
+
+    def pass_over(self, event: Recorded) -> None:
+        self._batch.pass_over(event)
+
+    def writes(self) -> list[Write]:
+        for match in self._inserted.values():
+            match.position += self._grown_by
+            assert match == self._batch.matches[match.match]
+        moved = self._inserted.values() if self._grown_by else ()
+        return [
+            *writes_of(self._batch, inserted=self._inserted.keys()),
+            matches.moves([(match.lane, match.market, match.match) for match in moved], self._grown_by),
+        ]
+
+
+def _as_recorded(draft: Draft, position: int) -> Recorded:
+    """As far as it says what becomes of a match."""
+    assert draft.id is not None
+    assert draft.time is not None
+    return Recorded(
+        id=draft.id,
+        type=type_of(draft.data),
+        subject=draft.subject,
+        time=draft.time,
+        stream=draft.stream,
+        lane=draft.lane,
+        position=position,
+        cause="",
+        actor=draft.id,
+        salt="",
+        data=draft.data,
+        body=b"",
+        chain=b"",
+    )

@@ -1,0 +1,140 @@
+"""A round begins before it holds its lane, and comes out as if it had held it from the start."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from uuid_utils.compat import uuid7
+
+from events.envelope import Recorded
+from events.heads import append, lock_lanes
+from events.market_events import ClearingCompleted, MatchStruck
+from events.positions import read_place, take_leases
+from events.subscription import Batch
+from market.commands import matches
+from market.matcher import NAME, Matcher
+from market.rules.clearing.clearing import abandonment
+from market.solver import Solver
+from market.store.applying import apply
+from tests.conftest import Database
+from tests.market_support import Scene, scene_on
+from tests.process_support import eventually
+from tests.record_support import new_salt
+from tests.store.test_rebuild import compared
+
+OWNER = "matcher of the test"
+WAITING = (
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+)
+STANDING = "select match, position from match"
+
+
+@pytest.fixture
+def database(market_database: Database) -> Database:
+    return market_database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
+    async with scene_on(database) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_what_others_write_to_the_lane_meanwhile_counts(database: Any, scene: Scene, when: str) -> None:
+    """A match of an earlier round is confirmed, so an order that trades again holds less and has sold more:
+    before the matches are inserted or after it."""
+    seller = scene.sellers[0]
+    offer = await scene.offer(seller, commitment="subject_to_confirmation")
+    await scene.require(scene.buyers[0])
+    earlier = (await scene.conclude(await scene.plan()))[0].data
+    assert isinstance(earlier, MatchStruck)
+    await scene.require(scene.buyers[1])
+    plan = await scene.plan()
+
+    async def others() -> None:
+        await matches.answer(scene.desk, seller.trader, match=earlier.match, answer="confirmed")
+
+    events = await scene.conclude(plan, **{when: others})
+    later = events[0].data
+    assert isinstance(later, MatchStruck)
+    assert isinstance(events[-1].data, ClearingCompleted)
+    assert plan.position + 3 == events[0].position
+    rows = await scene.pool.fetch("select status, position from match where match = $1", later.match)
+    assert [("open", events[0].position)] == [tuple(row) for row in rows]
+    rows = await scene.pool.fetch("select held_g, filled_g from supply where supply = $1", offer)
+    assert [(later.quantity_basis_g, earlier.quantity_basis_g)] == [tuple(row) for row in rows]
+    assert (await compared(database, scene)).equal
+
+
+async def handled(scene: Scene, plan: Recorded, solver: Solver) -> None:
+    """The matcher's reader comes to the plan."""
+    events = [event for event in await scene.events("market") if event.lane == plan.lane]
+    source = "urn:lodestone:" + str(scene.operator.organisation)
+    matcher = Matcher(scene.pool, solver, source=source, new_id=uuid7, new_salt=new_salt)
+    await take_leases(scene.pool, NAME, OWNER, [scene.lane], scene.operator.organisation, 60)
+    place = await read_place(scene.pool, NAME, scene.lane)
+    await matcher.opened(scene.lane, 0)
+    await matcher.handle(Batch(scene.pool, NAME, OWNER, scene.lane, place, events, range(len(events))))
+
+
+@pytest.fixture
+async def solver() -> AsyncIterator[Solver]:
+    started = Solver(seconds_max=60, children_max=1)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+async def test_a_plan_that_ends_while_its_round_waits_leaves_nothing(
+    database: Any, scene: Scene, solver: Solver
+) -> None:
+    await scene.offer(scene.sellers[0])
+    await scene.require(scene.buyers[0])
+    plan = await scene.plan()
+    holder = await asyncpg.connect(database.dsn("writer"), server_settings={"search_path": "state, view"})
+    async with holder.transaction():
+        heads = await lock_lanes(holder, [scene.lane])
+        task = asyncio.create_task(handled(scene, plan, solver))
+        await eventually("it waits", lambda: _waits(scene))
+        await append(
+            holder,
+            heads,
+            [abandonment(plan, "solver_gave_up", "Of the test.")],
+            cause=str(plan.id),
+            actor=plan.actor,
+            source="urn:lodestone:" + str(scene.operator.organisation),
+            now=scene.clock.now,
+            new_id=uuid7,
+            new_salt=new_salt,
+            apply=apply,
+        )
+    await holder.close()
+    await task
+    assert [] == await scene.pool.fetch(STANDING)
+    assert plan.position == (await read_place(scene.pool, NAME, scene.lane)).position
+
+
+async def test_of_two_that_record_a_round_at_once_one_does(
+    database: Any, scene: Scene, solver: Solver
+) -> None:
+    await scene.offer(scene.sellers[0])
+    await scene.require(scene.buyers[0])
+    plan = await scene.plan()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def another() -> None:
+        tasks.append(asyncio.create_task(handled(scene, plan, solver)))
+        await eventually("it waits", lambda: _waits(scene))
+
+    events = await scene.conclude(plan, meanwhile=another)
+    await tasks[0]
+    assert len(events) == sum(event.cause == str(plan.id) for event in await scene.events("market"))
+    assert plan.position == (await read_place(scene.pool, NAME, scene.lane)).position
+    assert (await compared(database, scene)).equal
+
+
+async def _waits(scene: Scene) -> bool:
+    return bool(await scene.pool.fetchval(WAITING))
