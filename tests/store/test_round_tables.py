@@ -1,7 +1,7 @@
 """A round begins before it holds its lane, and comes out as if it had held it from the start."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -9,10 +9,14 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from events.envelope import Recorded
-from events.heads import append, lock_lanes
+from events.heads import Stamp, append, lock_lanes
+from events.journal import read_head, read_rows
+from events.large_appends import append_large
 from events.market_events import ClearingCompleted, MatchStruck
 from events.positions import read_place, take_leases
+from events.row_counts import RowCountWrong
 from events.subscription import Batch
+from events.writes import Write
 from market.commands import matches
 from market.matcher import NAME, Matcher
 from market.rules.clearing.clearing import abandonment
@@ -134,6 +138,41 @@ async def test_of_two_that_record_a_round_at_once_one_does(
     assert len(events) == sum(event.cause == str(plan.id) for event in await scene.events("market"))
     assert plan.position == (await read_place(scene.pool, NAME, scene.lane)).position
     assert (await compared(database, scene)).equal
+
+
+class Parting:
+    """Tables that part from the record at an event."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def pass_over(self, event: Recorded) -> None:
+        if self.left == 0:
+            raise RowCountWrong("match", 0, event.position)
+        self.left -= 1
+
+    def writes(self) -> Sequence[Write]:
+        raise AssertionError("the journal was not copied")
+
+
+async def test_a_fault_while_the_journal_is_copied_leaves_nothing(scene: Scene) -> None:
+    plan = await scene.plan()
+    stamp = Stamp(
+        cause=str(plan.id),
+        actor=plan.actor,
+        source="urn:lodestone:" + str(scene.operator.organisation),
+        now=scene.clock.now,
+        new_id=uuid7,
+        new_salt=new_salt,
+    )
+    drafts = [abandonment(plan, "solver_gave_up", "Of the test.")] * 100
+    async with scene.pool.acquire() as connection:
+        with pytest.raises(RowCountWrong):
+            async with connection.transaction():
+                heads = await lock_lanes(connection, [scene.lane])
+                await append_large(connection, heads, drafts, stamp, Parting(after=70))
+        assert plan.position == (await read_head(connection, scene.lane)).position
+        assert [] == await read_rows(connection, scene.lane, plan.position, 10**6, 1)
 
 
 async def _waits(scene: Scene) -> bool:
