@@ -168,13 +168,15 @@ COLUMNS = ("stream", "lane", "position", "event_id", "type", "key", "body", "cha
 
 
 async def copy_rows(
-    connection: Connection, rows: Sequence[JournalRow] | AsyncIterable[JournalRow], recorded_at: datetime
+    connection: Connection,
+    rows: Sequence[JournalRow] | AsyncIterable[Sequence[JournalRow]],
+    recorded_at: datetime,
 ) -> None:
-    """For hundreds of rows, which may be made while the server takes those before. The caller holds the lane
-    and moves its head in the same transaction."""
+    """For hundreds of rows; those of an async iterable are made while the server takes those before. The
+    caller holds the lane and moves its head in the same transaction."""
     if isinstance(rows, Sequence):
         records: list[tuple[object, ...]] | AsyncIterator[tuple[object, ...]]
         records = [(*row, recorded_at) for row in rows]
     else:
-        records = ((*row, recorded_at) async for row in rows)
+        records = ((*row, recorded_at) async for part in rows for row in part)
     await connection.copy_records_to_table("journal", schema_name="record", columns=COLUMNS, records=records)

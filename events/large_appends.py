@@ -43,12 +43,11 @@ async def append_large(
 
 async def _journalled(
     heads: Heads, drafts: Sequence[Draft], stamp: Stamp, tables: Tables, recorded: list[Recorded]
-) -> AsyncIterator[JournalRow]:
+) -> AsyncIterator[list[JournalRow]]:
     for start in range(0, len(drafts), EVENTS_A_TURN):
         events = heads.write(drafts[start : start + EVENTS_A_TURN], stamp)
         for event in events:
             tables.pass_over(event)
         recorded += events
-        for row in heads.take_rows():
-            yield row
+        yield heads.take_rows()
         await asyncio.sleep(0)
