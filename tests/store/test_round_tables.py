@@ -12,8 +12,9 @@ from events.envelope import Recorded
 from events.heads import Stamp, append, lock_lanes
 from events.journal import read_head, read_rows
 from events.large_appends import append_large
+from events.leases import take_leases
 from events.market_events import ClearingCompleted, MatchStruck
-from events.positions import read_place, take_leases
+from events.positions import read_place
 from events.row_counts import RowCountWrong
 from events.subscription import Batch
 from events.writes import Write
@@ -78,7 +79,8 @@ async def handled(scene: Scene, plan: Recorded, solver: Solver) -> None:
     events = [event for event in await scene.events("market") if event.lane == plan.lane]
     source = "urn:lodestone:" + str(scene.operator.organisation)
     matcher = Matcher(scene.pool, solver, source=source, new_id=uuid7, new_salt=new_salt)
-    await take_leases(scene.pool, NAME, OWNER, [scene.lane], scene.operator.organisation, 60)
+    lane = scene.lane
+    await take_leases(scene.pool, NAME, OWNER, lane.stream, [lane.lane], scene.operator.organisation, 60)
     place = await read_place(scene.pool, NAME, scene.lane)
     await matcher.opened(scene.lane, 0)
     await matcher.handle(Batch(scene.pool, NAME, OWNER, scene.lane, place, events, range(len(events))))
