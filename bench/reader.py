@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import asyncpg
@@ -14,6 +15,7 @@ from journal_rows import STREAM, fill, read_all
 from servers import Database, Servers, server_versions, servers
 
 from events.connections import cluster_id, open_client, open_pool
+from events.envelope import Recorded
 from events.journal import DEFAULT_LANES
 from events.subscription import Batch, Subscription
 from events.topics import record_topic
@@ -94,17 +96,18 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
 
 
 class Effects:
-    """The handler: one insert per batch, in the transaction that moves the position."""
+    """The handler, which keeps rows: one insert per batch, in the transaction that moves the position."""
 
     def __init__(self) -> None:
         self.applied = 0
 
+    def keep(self, events: Sequence[Recorded], /) -> list[tuple[object, ...]]:
+        return [(event.lane, event.position, event.subject, event.type, event.time) for event in events]
+
     async def handle(self, batch: Batch) -> None:
-        events = batch.events
         async with batch.transaction() as connection:
-            rows = [(event.lane, event.position, event.subject, event.type, event.time) for event in events]
-            await send(connection, [Write("effect", INSERT, rows)])
-        self.applied += len(events)
+            await send(connection, [Write("effect", INSERT, batch.kept)])
+        self.applied += len(batch.kept)
 
 
 async def read(running: Servers, database: Database, rows: int) -> float:

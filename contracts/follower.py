@@ -39,9 +39,12 @@ class Follower:
         self._new_id = new_id
         self._new_salt = new_salt
 
+    def keep(self, events: Sequence[Recorded], /) -> list[Recorded]:
+        return [event for event in events if isinstance(event.data, MatchConfirmed)]
+
     async def handle(self, batch: Batch) -> None:
         """All matches of the batch at once; events without consequence only move the position."""
-        confirmed = [event for event in batch.events if isinstance(event.data, MatchConfirmed)]
+        confirmed = batch.kept
         async with batch.transaction() as connection:
             drafts = await self._follow(connection, batch.lane, confirmed) if confirmed else ()
             crash_point("follower.before_commit")

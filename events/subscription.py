@@ -6,7 +6,7 @@ Partitions are assigned by hand. The effect of an event and the reader's positio
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import structlog
 from aiokafka.client import AIOKafkaClient
@@ -55,7 +55,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class Batch:
-    """Consecutive events of one lane, none applied before."""
+    """Consecutive events of one lane, none applied before; of a `Keeper` the last alone, and what it kept."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Batch:
         place: Place,
         events: Sequence[Recorded],
         offsets: Sequence[int],
+        kept: Sequence[Any] = (),
     ) -> None:
         """`offsets`: where each event lies."""
         self._pool = pool
@@ -74,6 +75,7 @@ class Batch:
         self._offsets = offsets
         self.lane = lane
         self.events = events
+        self.kept = kept
         self.done = 0
         self.place = place
 
@@ -114,12 +116,24 @@ class Batch:
     def rest(self) -> "Batch":
         """What a failed handler has left."""
         events, offsets = self.events[self.done :], self._offsets[self.done :]
-        return Batch(self._pool, self._name, self._owner, self.lane, self.place, events, offsets)
+        return Batch(self._pool, self._name, self._owner, self.lane, self.place, events, offsets, self.kept)
 
 
 class Handler(Protocol):
     async def handle(self, batch: Batch) -> None:
         """Apply every event of the batch through `batch.transaction`, or as `batch.step` says."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Handler, Protocol):
+    """A handler that needs little of its events: they are freed while the processor's cache holds them."""
+
+    def keep(self, events: Sequence[Recorded], /) -> Sequence[Any]:
+        """What `handle` will need of these events, as many things as it likes.
+
+        Of a batch they come in order, some at a time. An error stops the lane before any of the batch.
+        """
         ...
 
 
@@ -151,6 +165,7 @@ class Subscription:
         self._stream = stream
         self._lanes = lanes
         self._handler = handler
+        self._keep = handler.keep if isinstance(handler, Keeper) else None
         self._pool = pool
         self._open_client = open_client
         self._read_cluster_id = read_cluster_id
@@ -254,7 +269,7 @@ class Subscription:
             place, inbox = await self._open_lane(fetcher, intake, key, cluster_id)
             while key not in self._leaving:
                 self.places[key] = place
-                found = Verified(key, self._topic, place._replace(cluster_id=cluster_id))
+                found = Verified(key, self._topic, place._replace(cluster_id=cluster_id), self._keep)
                 await self._read(inbox, found)
                 place = await self._take(key, found)
             await give_back(self._pool, self._name, self._owner, [key])
@@ -335,7 +350,8 @@ class Subscription:
         place, last = found.place, found.last
         await self._check_repeats(key, found)
         if found.events:
-            batch = Batch(self._pool, self._name, self._owner, key, place, found.events, found.offsets)
+            given = (found.events, found.offsets, found.kept)
+            batch = Batch(self._pool, self._name, self._owner, key, place, *given)
             place = await self._handle(batch)
         if found.fault is not None:
             raise found.fault

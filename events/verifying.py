@@ -1,6 +1,7 @@
 """Records of a lane held against its chain, one after another, before anything is done with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from events.chain import heads_after, next_head
 from events.codec import Undecodable, decode_event
@@ -9,16 +10,22 @@ from events.envelope import Recorded
 from events.links import Link
 from events.positions import Place
 
+Keep: TypeAlias = Callable[[Sequence[Recorded]], Sequence[Any]]
+
 
 class LaneFault(Exception):
     """A lane of a reader that cannot go on without an operator."""
 
 
 class Verified:
-    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong."""
+    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong.
 
-    def __init__(self, key: LaneKey, topic: str, place: Place) -> None:
+    With `keep` it holds what that makes of events, slice by slice, and of themselves only the last.
+    """
+
+    def __init__(self, key: LaneKey, topic: str, place: Place, keep: Keep | None = None) -> None:
         self._key = key
+        self._keep = keep
         self._topic = topic
         self._position = place.position
         self._head = place.head
@@ -27,6 +34,7 @@ class Verified:
         self.last: Link | None = None
         self.events: list[Recorded] = []
         self.offsets: list[int] = []
+        self.kept: list[Any] = []
         self.repeats: list[tuple[Link, Recorded]] = []
         self.fault: LaneFault | None = None
 
@@ -54,16 +62,31 @@ class Verified:
             if event.position != position or event.lane != lane or event.stream != stream:
                 return False
         self._position, self._head = position, heads[-1]
-        self.events += events
-        self.offsets += [record.offset for record in records]
+        self._add(events, [record.offset for record in records])
         return True
 
+    def _add(self, events: list[Recorded], offsets: list[int]) -> None:
+        if self._keep is None:
+            self.events += events
+            self.offsets += offsets
+        elif events:
+            self.kept += self._keep(events)
+            self.events, self.offsets = events[-1:], offsets[-1:]
+
     def _take_singly(self, records: Sequence[Link]) -> None:
+        events: list[Recorded] = []
+        offsets: list[int] = []
+        for record, event in self._next(records):
+            events.append(event)
+            offsets.append(record.offset)
+        self._add(events, offsets)
+
+    def _next(self, records: Sequence[Link]) -> Iterator[tuple[Link, Recorded]]:
+        """The events that go on from where the lane stands, up to a fault."""
         stream, lane = self._key
-        position, head = self._position, self._head
         for record in records:
             body = record.body
-            chain = next_head(head, body)
+            chain = next_head(self._head, body)
             try:
                 event = decode_event(body, chain)
             except Undecodable as error:
@@ -72,21 +95,19 @@ class Verified:
             if event.lane != lane or event.stream != stream:
                 self.fault = self.fault_at(record, f" belongs to lane {event.stream}/{event.lane}")
                 return
-            if event.position <= position:
+            if event.position <= self._position:
                 self.repeats.append((record, event))
                 continue
-            if event.position > position + 1:
-                missing = f": position {position + 1} is missing before position {event.position}"
+            if event.position > self._position + 1:
+                missing = f": position {self._position + 1} is missing before position {event.position}"
                 self.fault = self.fault_at(record, missing)
                 return
             if record.chain != chain:
                 broken = f": position {event.position} does not continue the chain"
                 self.fault = self.fault_at(record, broken)
                 return
-            position, head = event.position, chain
-            self.events.append(event)
-            self.offsets.append(record.offset)
-        self._position, self._head = position, head
+            self._position, self._head = event.position, chain
+            yield record, event
 
     def fault_at(self, record: Link, what: str) -> LaneFault:
         return LaneFault(f"topic {self._topic}, partition {self._key.lane}, offset {record.offset}{what}")

@@ -21,7 +21,7 @@ from events.decision import LaneKey
 from events.ids import new_id
 from events.publishing import TopicWriter
 from events.relay import Relay
-from events.subscription import Batch, Handler, Subscription
+from events.subscription import Batch, Handler, Keeper, Subscription
 from events.vocabulary import STREAMS
 from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then
@@ -176,16 +176,16 @@ async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 class Told:
-    """A handler, with one line per event that it has handled."""
+    """A handler, with one line per event that it has handled: a `Keeper` keeps when its batch is whole."""
 
-    def __init__(self, name: str, handler: Handler) -> None:
+    def __init__(self, handler: Handler, bound: structlog.typing.FilteringBoundLogger) -> None:
         self._handler = handler
-        self._log = log.bind(reader=name)
+        self._log = bound
 
     async def handle(self, batch: Batch) -> None:
+        if isinstance(self._handler, Keeper):
+            batch.kept = self._handler.keep(batch.events)
         await self._handler.handle(batch)
-        if not self._log.is_enabled_for(logging.INFO):
-            return
         for event in batch.events:
             self._log.info(
                 "event_handled",
@@ -209,11 +209,12 @@ def subscription(
 ) -> Subscription:
     """A reader of this process's share of the lanes of a stream."""
     ground = wiring.ground
+    bound = log.bind(reader=name)
     return Subscription(
         name,
         stream,
         wiring.lanes,
-        Told(name, handler),
+        Told(handler, bound) if bound.is_enabled_for(logging.INFO) else handler,
         wiring.writer if pool is None else pool,
         ground.client,
         ground.cluster_id,

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -270,6 +270,9 @@ def relay_on(pool: Pool, bootstrap: str, prefix: str, owner: str = "relay-1", **
     )
 
 
+SEE = "insert into public.seen values ($1, $2, $3, $4, $5)"
+
+
 class SeenHandler:
     """Writes every event into public.seen, `step` events per transaction; raises for subjects in `refuse`."""
 
@@ -286,14 +289,31 @@ class SeenHandler:
                 for event in batch.events[start:end]:
                     if event.subject in self.refuse:
                         raise RuntimeError(f"cannot handle {event.subject}")
-                    await connection.execute(
-                        "insert into public.seen values ($1, $2, $3, $4, $5)",
-                        self.reader,
-                        event.stream,
-                        event.lane,
-                        event.position,
-                        event.id,
-                    )
+                    await connection.execute(SEE, self.reader, *seen_of(event))
+
+
+def seen_of(event: Recorded) -> tuple[object, ...]:
+    return event.stream, event.lane, event.position, event.id
+
+
+class KeepingHandler:
+    """As `SeenHandler`, of rows that it keeps; raises once for each of the lanes `trips`, when it wrote."""
+
+    def __init__(self, reader: str, trips: Collection[int] = ()) -> None:
+        self.reader = reader
+        self.trips = set(trips)
+        self.sizes: list[tuple[int, int]] = []
+
+    def keep(self, events: Sequence[Recorded], /) -> list[tuple[object, ...]]:
+        return [seen_of(event) for event in events]
+
+    async def handle(self, batch: Batch) -> None:
+        async with batch.transaction() as connection:
+            await connection.executemany(SEE, [(self.reader, *row) for row in batch.kept])
+            if batch.lane.lane in self.trips:
+                self.trips.remove(batch.lane.lane)
+                raise RuntimeError("not at the first time")
+        self.sizes.append((len(batch.events), len(batch.kept)))
 
 
 def subscription_on(

@@ -14,7 +14,7 @@ from events.checkpoints import TOPIC, Fault
 from events.codec import Undecodable, decode_envelope
 from events.connections import cluster_id
 from events.decision import LaneKey
-from events.envelope import deployment_of
+from events.envelope import Recorded, deployment_of
 from events.notes import VerifierKey
 from events.subscription import Batch
 from events.topics import record_topic
@@ -222,6 +222,9 @@ def _fault_of(offset: int, fault: Fault) -> Divergence:
 
 class ChainFollower:
     """Handler of the auditor process: the subscription has checked order and chain, the position moves."""
+
+    def keep(self, _events: Sequence[Recorded], /) -> Sequence[Recorded]:
+        return ()
 
     async def handle(self, batch: Batch) -> None:
         async with batch.transaction():

@@ -9,7 +9,7 @@ from events.chain import genesis, next_head
 from events.decision import LaneKey
 from events.links import Link
 from events.positions import Place
-from events.verifying import Verified
+from events.verifying import Keep, Verified
 from tests.blotter import DEPLOYMENT, ident
 from tests.tampered_lanes import template
 
@@ -50,11 +50,16 @@ def claimed(old: bytes, new: bytes) -> Callable[[list[Link]], None]:
     return change
 
 
-def found(records: list[Link], size: int) -> tuple[Any, ...]:
-    verified = Verified(KEY, "market", Place(0, genesis(DEPLOYMENT, *KEY), 0, None, None))
+def verified_by(records: list[Link], size: int, keep: Keep | None = None) -> Verified:
+    verified = Verified(KEY, "market", Place(0, genesis(DEPLOYMENT, *KEY), 0, None, None), keep)
     for start in range(0, len(records), size):
         if verified.fault is None:
             verified.take(records[start : start + size])
+    return verified
+
+
+def found(records: list[Link], size: int) -> tuple[Any, ...]:
+    verified = verified_by(records, size)
     events = [(event.position, event.body, event.chain) for event in verified.events]
     repeats = [(record, event.body) for record, event in verified.repeats]
     return str(verified.fault), events, verified.offsets, repeats
@@ -87,3 +92,11 @@ def test_slices_of_any_size_tell_the_same(
     assert len(events) == len(offsets)
     for size in (2, 4, len(records)):
         assert singly == found(records, size)
+    assert (told, events, offsets[-1:]) == kept(records, 4)
+
+
+def kept(records: list[Link], size: int) -> tuple[Any, ...]:
+    """As `found`, by a reader that keeps something else of its events."""
+    verified = verified_by(records, size, lambda events: [(e.position, e.body, e.chain) for e in events])
+    assert [(event.position, event.body, event.chain) for event in verified.events] == verified.kept[-1:]
+    return str(verified.fault), verified.kept, verified.offsets

@@ -13,6 +13,7 @@ from events.journal import read_head
 from events.leases import SHARED_LOOK_SECONDS_MAX, Leases, take_leases
 from events.subscription import Batch, Subscription
 from tests.record_support import (
+    KeepingHandler,
     SeenHandler,
     crashed_child,
     eventually,
@@ -21,7 +22,7 @@ from tests.record_support import (
     send_raw,
     subscription_on,
 )
-from tests.wire_support import FIRST, Wire
+from tests.wire_support import FIRST, LANES, Wire
 
 
 async def test_every_event_takes_effect_once_in_order(wire: Wire) -> None:
@@ -39,6 +40,22 @@ async def test_every_event_takes_effect_once_in_order(wire: Wire) -> None:
     async with running(again):
         await eventually(wire.caught_up)
     assert await wire.journalled() == await wire.seen()
+
+
+async def test_what_a_reader_keeps_of_its_events_takes_effect_once(wire: Wire) -> None:
+    handler = KeepingHandler("reader", trips=range(LANES))
+    await wire.write("a", 100)
+    await wire.publish()
+    limits: dict[str, Any] = {"slice_records": 3, "batch_records": 7, "retry_seconds_min": 0.01}
+    reader = subscription_on(wire.pool, wire.bootstrap, wire.prefix, handler, **limits)
+    async with running(reader):
+        await eventually(wire.caught_up)
+    assert ({}, set()) == (reader.stopped, handler.trips)
+    assert await wire.journalled() == await wire.seen()
+    assert {1} == {events for events, _ in handler.sizes}
+    assert (100, 9) == (sum(kept for _, kept in handler.sizes), max(kept for _, kept in handler.sizes))
+    async with wire.pool.acquire() as connection:
+        assert (await read_head(connection, FIRST)).head == reader.places[FIRST].head
 
 
 CHILD = """
