@@ -2,7 +2,7 @@
 
 import re
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -174,16 +174,27 @@ def decode_envelope(body: bytes) -> Envelope:
 
 def decode_event(body: bytes, chain: bytes) -> Recorded:
     """The event of a body; `chain` is the lane head after it. Old versions come lifted to the newest."""
-    decode = _events.get(body[_TYPE_AT : body.find(b'"', _TYPE_AT)])
-    if decode is None:
-        return _decode_carefully(body, chain)
-    try:
-        event = decode(body)
-    except _UNREADABLE:
-        return _decode_carefully(body, chain)
-    force_setattr(event, "body", body)
-    force_setattr(event, "chain", chain)
+    (event,) = decode_events((body,), (chain,))
     return event
+
+
+def decode_events(bodies: Iterable[bytes], chains: Iterable[bytes]) -> list[Recorded]:
+    """As `decode_event`, of several."""
+    events: list[Recorded] = []
+    put, type_at = force_setattr, _TYPE_AT
+    name, decode = b"?", None
+    for body, chain in zip(bodies, chains, strict=True):
+        if not body.startswith(name, type_at):
+            name = body[type_at : body.find(b'"', type_at) + 1]
+            decode = _events.get(name[:-1])
+        try:
+            event = _decode_carefully(body, chain) if decode is None else decode(body)
+        except _UNREADABLE:
+            event = _decode_carefully(body, chain)
+        put(event, "body", body)
+        put(event, "chain", chain)
+        events.append(event)
+    return events
 
 
 def _decode_carefully(body: bytes, chain: bytes) -> Recorded:

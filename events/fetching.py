@@ -17,7 +17,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from events.connections import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX
-from events.links import Link, batch_end, is_whole, links_of
+from events.links import Link, Slice, batch_end, is_whole, slices_of, together
 
 EARLIEST = -2
 LATEST = -1
@@ -43,12 +43,24 @@ class Fetched(NamedTuple):
     def records(self) -> Iterator[Record]:
         """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
         for batch, _ in self._checked():
-            yield from self._from_first(batch, batch)
+            yield from (record for record in batch if record.offset >= self.first)
 
     def links(self) -> Iterator[Link]:
         """As `records`, of each only what a chain is made of."""
+        for found in self._slices():
+            yield from found.links()
+
+    def slices(self) -> Iterator[Slice]:
+        """As `links`, some at a time."""
+        return together(self._slices())
+
+    def _slices(self) -> Iterator[Slice]:
         for batch, at in self._checked():
-            yield from self._from_first(batch, links_of(batch, self.content, at))
+            found = slices_of(batch, self.content, at)
+            yield from found if batch.base_offset >= self.first else map(self._since_first, found)
+
+    def _since_first(self, found: Slice) -> Slice:
+        return found.since(self.first)
 
     def _checked(self) -> Iterator[tuple[Any, int]]:
         for batch, at in self.batches:
@@ -58,11 +70,6 @@ class Fetched(NamedTuple):
                 )
             if not batch.is_control_batch:
                 yield batch, at
-
-    def _from_first(self, batch: Any, records: Iterable[Any]) -> Iterable[Any]:
-        if batch.base_offset >= self.first:
-            return records
-        return (record for record in records if record.offset >= self.first)
 
 
 class Refused(NamedTuple):

@@ -6,14 +6,13 @@ A partition that nobody takes from is asked for no more until there is room agai
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from events.connections import PARTITION_FETCH_BYTES_MAX
 from events.fetching import Fetched, Fetcher, Refused
-from events.links import Link
+from events.links import Slice
 
 PENDING_BYTES_MAX: Final = 2 * PARTITION_FETCH_BYTES_MAX
 WAIT_MS_MAX: Final = 500
@@ -32,7 +31,8 @@ class Inbox:
         self._on_room = on_room
         self._waiting: deque[Fetched] = deque()
         self._waiting_bytes = 0
-        self._begun: Iterator[Link] = iter(())
+        self._begun: Iterator[Slice] = iter(())
+        self._rest: Slice | None = None
         self._error: KafkaError | None = None
         self._came = asyncio.Event()
 
@@ -60,20 +60,23 @@ class Inbox:
         """Whoever waits looks now, whether something came or not."""
         self._came.set()
 
-    def take(self, records_max: int) -> list[Link]:
+    def take(self, records_max: int) -> Slice | None:
         """The next records, none when there are none yet. KafkaError when the broker refuses the offset, or a
         batch is not what its checksum says."""
-        while not (records := list(islice(self._begun, records_max))):
+        while (found := self._rest or next(self._begun, None)) is None:
             if not self._waiting:
                 if self._error is not None:
                     raise self._error
                 self._came.clear()
-                return []
+                return None
             fetched = self._waiting.popleft()
             self._waiting_bytes -= len(fetched.content)
-            self._begun = fetched.links()
+            self._begun = fetched.slices()
             self._on_room()
-        return records
+        self._rest = None
+        if len(found.bodies) > records_max:
+            found, self._rest = found.part(0, records_max), found.part(records_max)
+        return found
 
 
 class Intake:

@@ -6,9 +6,10 @@ counts is taken here; aiokafka reads all others, and those that hold a record of
 
 import struct
 from binascii import unhexlify
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Final
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise
+from typing import Any, Final, NamedTuple
 
 from google_crc32c import value as crc32c
 from msgspec import Struct
@@ -28,19 +29,23 @@ from events.record_batches import (
     varint,
 )
 
-_FIRST: Final = struct.Struct("<HHBB")
-_FURTHER: Final = struct.Struct("<HHHB")
-"""A record's length, no attributes and no delay, its place in the batch, its key's length."""
+_FIRST: Final = {2 * key: struct.Struct(f"<HHBx{key}xH").unpack_from for key in range(64)}
+_FURTHER: Final = {2 * key: struct.Struct(f"<HHHx{key}xH").unpack_from for key in range(64)}
+"""A record's length, no attributes and no delay, its place in the batch, its body's length: by what its key's
+length is written as."""
+_FIRST_KEY_AT: Final = struct.calcsize("<HHB")
+_FURTHER_KEY_AT: Final = struct.calcsize("<HHH")
+_BEYOND_KEY: Final = struct.calcsize("<xH")
 _FIRSTS: Final = 64
 """How many places take one byte."""
 _PLACES: Final = tuple(int.from_bytes(varint(place), "little") for place in range(8_192))
-_LENGTH: Final = struct.Struct("<H")
+_LENGTH_BYTES: Final = 2
 _LENGTHS: Final = {int.from_bytes(varint(length), "little"): length for length in range(64, 8_192)}
 """All that take two bytes, by what these are as an integer."""
 _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
-_LONG_OR_NEGATIVE: Final = 0x81
-"""Of the first byte of a length: another follows, or the length is below zero."""
+_SLICE_RECORDS: Final = 100
+_SLICES: Final = tuple(pairwise((0, *range(_FIRSTS, len(_PLACES), _SLICE_RECORDS), len(_PLACES))))
 
 
 class _NotTheRelays(Exception):
@@ -53,6 +58,51 @@ class Link(Struct, frozen=True, gc=False):
     offset: int
     body: bytes
     chain: bytes | None
+
+
+class Slice(NamedTuple):
+    """Some records as they lie one after another on their topic, member by member."""
+
+    offsets: Sequence[int]
+    bodies: list[bytes]
+    chains: list[bytes | None]
+
+    @classmethod
+    def from_offset(cls, first: int, bodies: list[bytes], chains: list[bytes | None]) -> "Slice":
+        return cls(range(first, first + len(bodies)), bodies, chains)
+
+    @classmethod
+    def of(cls, links: Sequence[Link]) -> "Slice":
+        return cls(
+            [link.offset for link in links], [link.body for link in links], [link.chain for link in links]
+        )
+
+    def links(self) -> Iterator[Link]:
+        return map(Link, self.offsets, self.bodies, self.chains)
+
+    def part(self, first: int, upto: int | None = None) -> "Slice":
+        """Records by their place among these."""
+        return Slice(self.offsets[first:upto], self.bodies[first:upto], self.chains[first:upto])
+
+    def since(self, offset: int) -> "Slice":
+        return self if self.offsets[0] >= offset else self.part(bisect_left(self.offsets, offset))
+
+
+def together(slices: Iterable[Slice]) -> Iterator[Slice]:
+    """The same records, where slices are short more at a time."""
+    short = Slice([], [], [])
+    for found in slices:
+        if not short.bodies and 2 * len(found.bodies) > _SLICE_RECORDS:
+            yield found
+            continue
+        short = Slice(
+            [*short.offsets, *found.offsets], short.bodies + found.bodies, short.chains + found.chains
+        )
+        if 2 * len(short.bodies) > _SLICE_RECORDS:
+            yield short
+            short = Slice([], [], [])
+    if short.bodies:
+        yield short
 
 
 def batch_end(content: bytes, at: int) -> int:
@@ -69,47 +119,56 @@ def is_whole(batch: Any, content: bytes, at: int) -> bool:
 
 
 def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
+    """As `slices_of`, one by one."""
+    for found in slices_of(batch, content, at):
+        yield from found.links()
+
+
+def slices_of(batch: Any, content: bytes, at: int) -> Iterator[Slice]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds.
 
-    Each is made when it is asked for: what is done with it finds it in the processor's cache. aiokafka reads
-    from the first on that is none of the relay's, or has a key of 64 bytes, a shorter body, or 8 KiB in all.
+    Each slice is made when it is asked for: what is done with it finds it in the processor's cache. aiokafka
+    reads from the first record on that is none of the relay's, or has a key of 64 bytes, a shorter body, or
+    8 KiB in all.
     """
-    taken = 0
+    begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
+    base_offset = 0
     try:
         base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
         end = at + HEAD.size
         if magic != MAGIC or attributes or count < 0:
             raise _NotTheRelays
-        begins, read_length = content.startswith, _LENGTH.unpack_from
-        for beginning, places in (
-            (_FIRST, _PLACES[: min(count, _FIRSTS)]),
-            (_FURTHER, _PLACES[_FIRSTS:count]),
-        ):
-            read, size = beginning.unpack_from, beginning.size
-            for place in places:
-                length, nothing, found_place, key_length = read(content, end)
-                length_at = end + size + (key_length >> 1)
-                (body_length,) = read_length(content, length_at)
-                end += _LENGTH.size + _LENGTHS[length]
-                body_at, chain_at = length_at + _LENGTH.size, end - _CHAIN_BYTES
-                headers_at = body_at + _LENGTHS[body_length]
+        begins, lengths, hex_at = content.startswith, _LENGTHS, len(CHAIN_HEADER)
+        for first, upto in _SLICES:
+            if first >= count:
+                break
+            read, key_at = (_FURTHER, _FURTHER_KEY_AT) if first else (_FIRST, _FIRST_KEY_AT)
+            for place in _PLACES[first : min(upto, count)]:
+                key = content[end + key_at]
+                length, nothing, found_place, body_length = read[key](content, end)
+                body_at = end + key_at + (key >> 1) + _BEYOND_KEY
+                end += _LENGTH_BYTES + lengths[length]
+                headers_at, chain_at = body_at + lengths[body_length], end - _CHAIN_BYTES
                 if (
                     nothing
                     or found_place != place
-                    or key_length & _LONG_OR_NEGATIVE
                     or headers_at >= chain_at
                     or content[headers_at] != _NINE
                     or not begins(CHAIN_HEADER, chain_at)
                 ):
                     raise _NotTheRelays
-                chain = unhexlify(content[chain_at + len(CHAIN_HEADER) : end])
-                yield Link(base_offset + taken, content[body_at:headers_at], chain)
-                taken += 1
+                chains.append(unhexlify(content[chain_at + hex_at : end]))
+                bodies.append(content[body_at:headers_at])
+            yield Slice.from_offset(base_offset + begun, bodies, chains)
+            begun, bodies, chains = begun + len(bodies), [], []
         if end == batch_end(content, at):
             return
     except (_NotTheRelays, LookupError, ValueError, struct.error):
         pass
-    yield from islice(map(link_of, batch), taken, None)
+    if bodies:
+        yield Slice.from_offset(base_offset + begun, bodies, chains)
+    for link in islice(map(link_of, batch), begun + len(bodies), None):
+        yield Slice([link.offset], [link.body], [link.chain])
 
 
 def link_of(record: Any) -> Link:

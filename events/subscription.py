@@ -323,14 +323,14 @@ class Subscription:
     async def _check_last(self, inbox: Inbox, key: LaneKey, place: Place) -> None:
         where = self._where(key, place.next_offset - 1)
         async with asyncio.timeout(READ_SECONDS_MAX):
-            while not (records := inbox.take(1)):
+            while (record := inbox.take(1)) is None:
                 await inbox.filled()
-        (record,) = records
+        (offset,), (body,), _ = record
         try:
-            found = decode_envelope(record.body).id
+            found = decode_envelope(body).id
         except Undecodable as error:
             raise LaneFault(f"{where} holds no event: {error}") from error
-        if record.offset != place.next_offset - 1 or found != place.last_event_id:
+        if offset != place.next_offset - 1 or found != place.last_event_id:
             raise LaneFault(f"{where} holds another event than was read there: the topic was created anew")
 
     async def _read(self, inbox: Inbox, found: Verified) -> None:
@@ -340,7 +340,7 @@ class Subscription:
         async with self._reading:
             while found.fault is None and found.count < self._limits.batch_records:
                 records = inbox.take(self._limits.slice_records)
-                if not records:
+                if records is None:
                     return
                 found.take(records)
                 await asyncio.sleep(0)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from events.chain import heads_after, next_head
-from events.codec import Undecodable, decode_event
+from events.codec import Undecodable, decode_event, decode_events
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.links import Link
+from events.links import Link, Slice
 from events.positions import Place
 
 Keep: TypeAlias = Callable[[Sequence[Recorded]], Sequence[Any]]
@@ -38,21 +38,21 @@ class Verified:
         self.repeats: list[tuple[Link, Recorded]] = []
         self.fault: LaneFault | None = None
 
-    def take(self, records: Sequence[Link]) -> None:
+    def take(self, records: Slice) -> None:
         """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
         if not self._take_sound(records):
             self._take_singly(records)
         if self.fault is None:
-            self.count += len(records)
-            self.last = records[-1]
+            self.count += len(records.bodies)
+            (self.last,) = records.part(-1).links()
 
-    def _take_sound(self, records: Sequence[Link]) -> bool:
+    def _take_sound(self, records: Slice) -> bool:
         """All of them together, when each is the next event of the lane; else nothing."""
-        heads = heads_after(self._head, [record.body for record in records])
-        if heads != [record.chain for record in records]:
+        heads = heads_after(self._head, records.bodies)
+        if heads != records.chains:
             return False
         try:
-            events = [decode_event(record.body, head) for record, head in zip(records, heads, strict=True)]
+            events = decode_events(records.bodies, heads)
         except Undecodable:
             return False
         stream, lane = self._key
@@ -62,18 +62,18 @@ class Verified:
             if event.position != position or event.lane != lane or event.stream != stream:
                 return False
         self._position, self._head = position, heads[-1]
-        self._add(events, [record.offset for record in records])
+        self._add(events, records.offsets)
         return True
 
-    def _add(self, events: list[Recorded], offsets: list[int]) -> None:
+    def _add(self, events: list[Recorded], offsets: Sequence[int]) -> None:
         if self._keep is None:
             self.events += events
             self.offsets += offsets
         elif events:
             self.kept += self._keep(events)
-            self.events, self.offsets = events[-1:], offsets[-1:]
+            self.events, self.offsets = events[-1:], list(offsets[-1:])
 
-    def _take_singly(self, records: Sequence[Link]) -> None:
+    def _take_singly(self, records: Slice) -> None:
         events: list[Recorded] = []
         offsets: list[int] = []
         for record, event in self._next(records):
@@ -81,10 +81,10 @@ class Verified:
             offsets.append(record.offset)
         self._add(events, offsets)
 
-    def _next(self, records: Sequence[Link]) -> Iterator[tuple[Link, Recorded]]:
+    def _next(self, records: Slice) -> Iterator[tuple[Link, Recorded]]:
         """The events that go on from where the lane stands, up to a fault."""
         stream, lane = self._key
-        for record in records:
+        for record in records.links():
             body = record.body
             chain = next_head(self._head, body)
             try:

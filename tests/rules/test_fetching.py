@@ -37,6 +37,8 @@ def test_what_a_batch_holds_before_the_offset_that_was_asked_for_is_left_out(fir
     assert list(range(first, 9)) == [record.offset for record in fetched.records()]
     expected = [Link(offset, BODY, sha256(BODY).digest()) for offset in range(first, 9)]
     assert expected == list(found(ANSWER, first).links())
+    (slice_,) = found(ANSWER, first).slices()
+    assert expected == list(slice_.links())
     assert (5, 9) == (fetched.partition, fetched.next_offset)
 
 

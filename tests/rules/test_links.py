@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, headers
-from events.links import Link, batch_end, link_of, links_of
+from events.links import Link, batch_end, link_of, links_of, slices_of, together
 from events.record_batches import CHAIN_HEADER, CHAIN_HEX_BYTES, HEAD, BatchWriter
 
 BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
@@ -48,6 +48,18 @@ def links(content: bytes) -> list[Link]:
     assert len(before) + len(content) == batch_end(before + content, len(before))
     assert [link_of(record) for record in MemoryRecords(content).next_batch() or ()] == found
     return found
+
+
+def test_short_slices_go_together_and_long_ones_alone() -> None:
+    parts = [slices_of((), of_the_relay(ORDINARY[:1] * count), 0) for count in (1, 30, 30, 264, 5, 164)]
+    given_ = [found for part in parts for found in part]
+    assert [1, 30, 30, 64, 100, 100, 5, 64, 100] == [len(found.bodies) for found in given_]
+    made = list(together(given_))
+    assert [61, 64, 100, 100, 69, 100] == [len(found.bodies) for found in made]
+    assert [link for found in given_ for link in found.links()] == [
+        link for found in made for link in found.links()
+    ]
+    assert made[2].offsets[99] == made[2].since(163).offsets[0] == made[2].part(99, 100).offsets[0] == 163
 
 
 @given(st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=200))

@@ -7,7 +7,7 @@ import pytest
 
 from events.chain import genesis, next_head
 from events.decision import LaneKey
-from events.links import Link
+from events.links import Link, Slice
 from events.positions import Place
 from events.verifying import Keep, Verified
 from tests.blotter import DEPLOYMENT, ident
@@ -54,7 +54,7 @@ def verified_by(records: list[Link], size: int, keep: Keep | None = None) -> Ver
     verified = Verified(KEY, "market", Place(0, genesis(DEPLOYMENT, *KEY), 0, None, None), keep)
     for start in range(0, len(records), size):
         if verified.fault is None:
-            verified.take(records[start : start + size])
+            verified.take(Slice.of(records[start : start + size]))
     return verified
 
 
