@@ -16,7 +16,7 @@ A_contra = TypeVar("A_contra", contravariant=True)
 
 
 class Operation(Protocol[A_contra, S]):
-    """A command's two halves: one set-based read under the lane lock, and the pure decision."""
+    """A command's two halves: one set-based read, as a rule under the lane lock, and the pure decision."""
 
     @property
     def name(self) -> str: ...
@@ -37,7 +37,9 @@ class Command(Struct, Generic[A, S], kw_only=True, frozen=True):
 
     `lanes` are all lanes it may write. Its keys name state: what it `reads`, what it `adds` to without
     reading it, what it `touches` in both ways; None means alone on its lanes. A command that reads a key and
-    one that adds to it are never decided in the same batch.
+    one that adds to it are never decided in the same batch. `optimistic`: its lanes need not be locked before
+    it is decided, since `load` only reads, nothing but what stands under these lanes or never changes, and of
+    its events `apply` returns all that it writes.
     """
 
     operation: Operation[A, S]
@@ -49,6 +51,7 @@ class Command(Struct, Generic[A, S], kw_only=True, frozen=True):
     touches: frozenset[str] | None = None
     reads: frozenset[str] = frozenset()
     adds: frozenset[str] = frozenset()
+    optimistic: bool = False
 
 
 class Outcome(Struct, kw_only=True, frozen=True):

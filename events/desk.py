@@ -121,8 +121,10 @@ async def submit(
     adds: frozenset[str] = frozenset(),
     request: Request | None,
     dry_run: bool,
+    optimistic: bool = False,
 ) -> Answer:
-    """Keys as of `events.command.Command`. Raises what the decision raised, or a refusal of the lane."""
+    """Keys and `optimistic` as of `events.command.Command`. Raises what the decision raised, or a refusal of
+    the lane."""
     command = Command(
         operation=operation,
         argument=argument,
@@ -133,6 +135,7 @@ async def submit(
         touches=touches,
         reads=reads,
         adds=adds,
+        optimistic=optimistic,
     )
     return await (desk.writer.rehearse(command) if dry_run else desk.writer.execute(command))
 

@@ -52,9 +52,10 @@ class Stamp(Struct, kw_only=True, frozen=True):
 class Heads:
     """The lanes that a transaction holds, and the events written onto them but not yet stored."""
 
-    def __init__(self, heads: dict[LaneKey, Head], locked_at: datetime) -> None:
-        """`locked_at` by the database's clock."""
-        self._heads = heads
+    def __init__(self, found: dict[LaneKey, Head], locked_at: datetime | None) -> None:
+        """`locked_at` by the database's clock; None for lanes that the writing statement will lock."""
+        self.found = found
+        self._heads = dict(found)
         self._before: dict[LaneKey, int] = {}
         self._rows: list[JournalRow] = []
         self._requests: list[tuple[Request, list[UUID]]] = []
@@ -104,25 +105,33 @@ class Heads:
         rows, self._rows = self._rows, []
         return rows
 
+    @property
+    def current(self) -> dict[LaneKey, Head]:
+        """The lanes as they are with what was written onto them."""
+        return self._heads
+
+    def writes(self, effects: Sequence[Write] = ()) -> list[Write]:
+        """What was written as rows to insert, the lanes' moves and the requests, behind `effects`."""
+        moves = [_move(key, before, self._heads[key]) for key, before in self._before.items()]
+        asked = [_asked(request, ids) for request, ids in sorted(self._requests, key=_scope)]
+        return [
+            *effects,
+            Write(JOURNAL, INSERT_JOURNAL, self._rows, (self.locked_at,)),
+            Write(LANE, MOVE_LANES, moves),
+            Write(REQUEST, INSERT_REQUESTS, asked, (self.locked_at,)),
+        ]
+
     async def store(self, connection: Connection, effects: Sequence[Write] = ()) -> None:
         """Insert what was written, move the lanes, remember the requests, with `effects` in one round trip.
 
         Roll back on RequestRaced.
         """
-        rows = self._rows
-        if len(rows) >= COPY_FROM_ROWS:
-            await copy_rows(connection, rows, self.locked_at)
-            rows = []
-        moves = [_move(key, before, self._heads[key]) for key, before in self._before.items()]
-        asked = [_asked(request, ids) for request, ids in sorted(self._requests, key=_scope)]
-        writes = [
-            *effects,
-            Write(JOURNAL, INSERT_JOURNAL, rows, (self.locked_at,)),
-            Write(LANE, MOVE_LANES, moves),
-            Write(REQUEST, INSERT_REQUESTS, asked, (self.locked_at,)),
-        ]
+        if len(self._rows) >= COPY_FROM_ROWS:
+            assert self.locked_at is not None, "rows are copied under locks that are held"
+            await copy_rows(connection, self._rows, self.locked_at)
+            self._rows = []
         try:
-            await send(connection, writes)
+            await send(connection, self.writes(effects))
         except RowCountWrong as error:
             if error.what == REQUEST:
                 raise RequestRaced from error
@@ -204,7 +213,7 @@ JOURNAL, LANE, REQUEST = "record.journal", "record.lane", "record.request"
 
 INSERT_JOURNAL = """
 insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
-select *, $9::timestamptz from unnest(
+select *, coalesce($9::timestamptz, now()) from unnest(
     $1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
 )
 """
@@ -220,7 +229,7 @@ where l.stream = h.stream and l.lane = h.lane and l.next_position = h.before
 # A missing row tells of a lost race.
 INSERT_REQUESTS = """
 insert into record.request (organisation, route, key, body_hash, event_ids, at)
-select organisation, route, key, body_hash, event_ids::uuid[], $6::timestamptz
+select organisation, route, key, body_hash, event_ids::uuid[], coalesce($6::timestamptz, now())
 from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
     as r (organisation, route, key, body_hash, event_ids)
 on conflict do nothing

@@ -1,13 +1,14 @@
 """One lane, one writer: batch, lock, idempotency, load, decide, append, commit.
 
-A batch is one transaction that holds its lanes, so every decision is made on current state.
+A batch is one transaction that holds its lanes, so every decision is made on current state; what may be is
+decided before, and written if nothing has moved meanwhile (`events.optimistic`).
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -23,20 +24,21 @@ from events.connections import (
     Pool,
     acquire,
 )
-from events.decision import LaneKey, Moment
+from events.deciding import Deciding
+from events.decision import LaneKey
 from events.envelope import Draft, Recorded, source_of
 from events.faults import crash_point
 from events.heads import (
     Apply,
     Heads,
     RequestRaced,
-    Stamp,
     StoredRequest,
     begin_and_lock,
     has_restored,
     read_locked,
 )
 from events.journal import read_by_ids, read_deployment
+from events.optimistic import LanesLeft, store_if_unmoved
 from events.refusal import (
     IdempotencyKeyReused,
     LaneBusy,
@@ -78,9 +80,8 @@ class LaneWriter:
     ) -> None:
         self._pool = pool
         self._apply = apply
-        self._clock = clock
-        self._new_id = new_id
-        self._new_salt = new_salt
+        self._deciding = Deciding(clock=clock, new_id=new_id, new_salt=new_salt)
+        self._left = LanesLeft()
         self._waiting_max = waiting_max
         self._batches_max = batches_max
         self._acquire_seconds_max = acquire_seconds_max
@@ -89,12 +90,11 @@ class LaneWriter:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
-        self._source = ""
         self._restored = False
 
     async def start(self) -> None:
         async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
-            self._source = source_of((await read_deployment(connection)).deployment_id)
+            self._deciding.source = source_of((await read_deployment(connection)).deployment_id)
             self._restored = await has_restored(connection)
         self._stopping = False
         self._task = asyncio.create_task(self._loop(), name="lane-writer")
@@ -149,23 +149,12 @@ class LaneWriter:
         await begin_and_lock(connection, command.lanes)
         heads, _ = await read_locked(connection, command.lanes, ())
         heads.check_open(command.lanes)
-        moment = Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
+        moment = self._deciding.moment(heads, command)
         states = await command.operation.load(connection, (command.argument,), moment)
         drafts = command.operation.decide(states[0], command.argument, moment).drafts
-        await send(
-            connection, await self._apply(connection, heads.write(drafts, self._stamp(command, moment)))
-        )
+        recorded = heads.write(drafts, self._deciding.stamp(command, moment))
+        await send(connection, await self._apply(connection, recorded))
         return drafts
-
-    def _stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
-        return Stamp(
-            cause=command.cause,
-            actor=command.actor,
-            source=self._source,
-            now=moment.now,
-            new_id=self._new_id,
-            new_salt=self._new_salt,
-        )
 
     async def _loop(self) -> None:
         """Begin batches until the writer is to stop and all that waited is answered."""
@@ -211,15 +200,61 @@ class LaneWriter:
         The batch grows while it waits for its lanes. Else two processes that share a lane would pass it to
         and fro for the few commands that each had when it began to wait.
         """
-        if await self._attempt(batch, growing=True):
+        rest = await self._attempt_unlocked(batch)
+        if not rest or await self._attempt(rest, growing=rest is batch):
             return
         busy: set[LaneKey] = set()
-        for lanes, found in groupby(sorted(batch, key=_lanes), _lanes):
+        for lanes, found in groupby(sorted(rest, key=_lanes), _lanes):
             group = [waiting for waiting in found if not waiting.future.done()]
             if not busy.isdisjoint(lanes) or not await self._attempt(group):
                 busy.update(lanes)
                 for waiting in group:
                     waiting.fail(LaneBusy())
+
+    async def _attempt_unlocked(self, batch: list[Waiting]) -> list[Waiting]:
+        """Run a batch as of `events.optimistic`; those that have to lock first, of which nothing came."""
+        if self._restored or not all(waiting.command.optimistic for waiting in batch):
+            return batch
+        lanes = {key for waiting in batch for key in waiting.lanes}
+        found = self._left.heads(lanes)
+        if found is None:
+            return batch
+        try:
+            refused = await self._run_unlocked(batch, Heads(found, None))
+        except (OutcomeUnknown, *DATABASE_AWAY) as error:
+            for waiting in batch:
+                waiting.fail(_refusal_of(error))
+            return []
+        except Exception:
+            log.debug("lane_batch_locks_first", exc_info=True)
+            self._left.met_others(lanes)
+            return batch
+        return refused
+
+    async def _run_unlocked(self, batch: list[Waiting], heads: Heads) -> list[Waiting]:
+        """Answers those that were accepted, and returns the others: the same request may have been accepted
+        before, and nobody has looked."""
+        accepted: list[tuple[Waiting, Outcome]] = []
+        refused: list[Waiting] = []
+        async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
+            states = await self._deciding.load(connection, heads, batch)
+            for waiting in batch:
+                answer = self._deciding.decide(heads, waiting, *states[waiting])
+                if isinstance(answer, Outcome):
+                    accepted.append((waiting, answer))
+                else:
+                    refused.append(waiting)
+            if not accepted:
+                return batch
+            recorded = [event for _, outcome in accepted for event in outcome.events]
+            effects = await self._apply(connection, recorded)
+            crash_point("lane.before_commit")
+            await store_if_unmoved(connection, heads, effects)
+        crash_point("lane.after_commit")
+        self._left.committed(heads)
+        for waiting, outcome in accepted:
+            waiting.resolve(outcome)
+        return refused
 
     async def _attempt(self, batch: list[Waiting], *, growing: bool = False) -> bool:
         """Run a batch; when a statement of it fails, run its commands singly: only the culprit fails.
@@ -263,7 +298,7 @@ class LaneWriter:
                 await begin_and_lock(connection, wanted)
                 if growing:
                     self._room.board(batch, wanted)
-                outcomes = await self._decide(connection, wanted, batch)
+                heads, outcomes = await self._decide(connection, wanted, batch)
                 crash_point("lane.before_commit")
             except BaseException:
                 await _roll_back(connection)
@@ -273,12 +308,13 @@ class LaneWriter:
             except DATABASE_LOST as error:
                 raise OutcomeUnknown from error
             crash_point("lane.after_commit")
+            self._left.committed(heads)
             for waiting, outcome in outcomes:
                 waiting.resolve(outcome)
 
     async def _decide(
         self, connection: Connection, lanes: Collection[LaneKey], batch: list[Waiting]
-    ) -> list[tuple[Waiting, Outcome]]:
+    ) -> tuple[Heads, list[tuple[Waiting, Outcome]]]:
         """Find repeats, load, decide, apply, journal. What fails by itself is answered here."""
         asked = [(waiting, waiting.request) for waiting in batch if waiting.request is not None]
         heads, stored = await read_locked(
@@ -290,45 +326,17 @@ class LaneWriter:
         outcomes = await _repeated(
             connection, [(waiting, known[id(waiting)]) for waiting in opened if id(waiting) in known]
         )
-        states = await self._load(connection, heads, fresh)
+        states = await self._deciding.load(connection, heads, fresh)
         recorded: list[Recorded] = []
         for waiting in fresh:
-            events = self._write(heads, waiting, *states[waiting])
-            if events is not None:
-                outcomes.append((waiting, Outcome(events=events, replayed=False)))
-                recorded += events
+            answer = self._deciding.decide(heads, waiting, *states[waiting])
+            if isinstance(answer, Outcome):
+                outcomes.append((waiting, answer))
+                recorded += answer.events
+            else:
+                waiting.fail(answer)
         await heads.store(connection, await self._apply(connection, recorded) if recorded else ())
-        return outcomes
-
-    async def _load(
-        self, connection: Connection, heads: Heads, batch: list[Waiting]
-    ) -> dict[Waiting, tuple[object, Moment]]:
-        """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
-        clock = self._clock()
-        groups: dict[tuple[int, datetime], list[Waiting]] = {}
-        for waiting in batch:
-            now = heads.now(clock, waiting.lanes)
-            groups.setdefault((id(waiting.command.operation), now), []).append(waiting)
-        states: dict[Waiting, tuple[object, Moment]] = {}
-        for (_, now), group in groups.items():
-            moment = Moment(now=now, new_id=self._new_id)
-            arguments = [waiting.command.argument for waiting in group]
-            loaded = await group[0].command.operation.load(connection, arguments, moment)
-            for waiting, state in zip(group, loaded, strict=True):
-                states[waiting] = (state, moment)
-        return states
-
-    def _write(
-        self, heads: Heads, waiting: Waiting, state: object, moment: Moment
-    ) -> tuple[Recorded, ...] | None:
-        """The command's events; None when it failed: that is answered at once, since it leaves nothing."""
-        command = waiting.command
-        try:
-            decision = command.operation.decide(state, command.argument, moment)
-            return heads.write(decision.drafts, self._stamp(command, moment), command.request)
-        except Exception as error:  # noqa: BLE001  the caller gets it
-            waiting.fail(error)
-            return None
+        return heads, outcomes
 
 
 async def _repeated(

@@ -36,13 +36,44 @@ async def send(connection: Connection, writes: Sequence[Write]) -> None:
     RowCountWrong when a statement changed another number of rows than it was given.
     """
     for together in _of_different_tables(writes):
-        most = max(len(write.rows) for write in together)
-        parts = [as_texts(write.statement, write.arguments, most) for write in together]
-        statement = _joined(tuple((part, len(arguments)) for part, arguments in parts))
-        counts = await connection.fetchrow(statement, *chain.from_iterable(own for _, own in parts))
+        parts, arguments = _parts(together)
+        counts = await connection.fetchrow(_joined(parts), *arguments)
         for write, found in zip(together, counts or (), strict=True):
             if found != len(write.rows):
                 raise RowCountWrong(write.table, found, len(write.rows))
+
+
+def fit_together(writes: Sequence[Write]) -> bool:
+    """Whether no table comes again."""
+    tables = [write.table for write in writes if write.rows]
+    return len(set(tables)) == len(tables)
+
+
+async def send_if(
+    connection: Connection,
+    writes: Sequence[Write],
+    condition: str,
+    arguments: tuple[object, ...],
+    wanted: int,
+) -> None:
+    """One statement for writes that fit together: first it counts what `condition` selects, with `arguments`.
+
+    SerializationError when that is not what is `wanted`, or a write changed another number of rows than it
+    was given: a statement that commits by itself has then no effect.
+    """
+    together = [write for write in writes if write.rows]
+    parts, given = _parts(together)
+    counts = [len(write.rows) for write in together]
+    statement = _joined_under(parts, condition, len(arguments))
+    await connection.execute(statement, *given, counts, *arguments, wanted)
+
+
+def _parts(together: Sequence[Write]) -> tuple[tuple[tuple[str, int], ...], list[object]]:
+    """Statements with their counts of parameters, and the arguments of all."""
+    most = max((len(write.rows) for write in together), default=0)
+    texts = [as_texts(write.statement, write.arguments, most) for write in together]
+    parts = tuple((statement, len(own)) for statement, own in texts)
+    return parts, list(chain.from_iterable(own for _, own in texts))
 
 
 def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:
@@ -61,13 +92,32 @@ def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)
 def _joined(parts: tuple[tuple[str, int], ...]) -> str:
     """One statement out of several, each with its count of parameters; it counts the rows of each."""
+    named, counts, _ = _named(parts)
+    return f"with {', '.join(named)} select {', '.join(counts)}"
+
+
+# A write runs when its rows are counted, and that is behind the condition: if it fails, no write was begun.
+@lru_cache(maxsize=STATEMENTS_REMEMBERED)
+def _joined_under(parts: tuple[tuple[str, int], ...], condition: str, parameters: int) -> str:
+    """One statement out of several that fails when the condition or a count is not as expected."""
+    named, counts, before = _named(parts)
+    given = before + 1
+    told = f"array[{', '.join(counts)}]::bigint[], ${given}::bigint[]"
+    met = f"array[c.found], array[${given + parameters + 1}::bigint]"
+    first = f"select record.expect({met}) from ({_shifted(condition, given)}) c (found)"  # noqa: S608  no input
+    writing = f"with {', '.join(named)} " if named else ""
+    return f"{writing}select record.expect({told}) from ({first}) met"  # noqa: S608  no input
+
+
+def _named(parts: tuple[tuple[str, int], ...]) -> tuple[list[str], list[str], int]:
+    """Each statement under a name, the count of its rows, and how many parameters they have."""
     named: list[str] = []
     before = 0
     for number, (statement, parameters) in enumerate(parts):
         named.append(f"w{number} as ({_shifted(statement, before)} returning 1)")
         before += parameters
     counts = [f"(select count(*) from w{number})" for number in range(len(parts))]  # noqa: S608  no input
-    return f"with {', '.join(named)} select {', '.join(counts)}"
+    return named, counts, before
 
 
 def _shifted(statement: str, by: int) -> str:

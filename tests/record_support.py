@@ -133,6 +133,7 @@ def note(
     body: bytes = b"",
     operation: TakeNotes = TAKE_NOTES,
     touches: frozenset[str] | None = frozenset(),
+    optimistic: bool = False,
 ) -> Command[Note, int]:
     """`key` makes it a request with the body `body` or, failing that, the subject."""
     lanes = {lane} | ({also} if also is not None else set())
@@ -148,6 +149,7 @@ def note(
         cause="POST /v1/notes",
         request=request,
         touches=touches,
+        optimistic=optimistic,
     )
 
 

@@ -7,6 +7,16 @@ CREATE SCHEMA state;
 
 CREATE SCHEMA view;
 
+CREATE FUNCTION record.expect(counts bigint[], wanted bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF counts IS DISTINCT FROM wanted THEN
+        RAISE EXCEPTION 'rows: % instead of %', counts, wanted USING ERRCODE = 'serialization_failure';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION record.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

@@ -73,7 +73,7 @@ async def submit_posting(
 ) -> Answer:
     """A new order: the market's lane, the lot's when it names one, and those of policies that it names.
 
-    `turn`: the key of counted orders.
+    `turn`: the key of counted orders, which lock their facility. Those of lots are written at once.
     """
     lane = desk.lane("market", market)
     named = [desk.lane("parties", policy) for policy in under]
@@ -87,6 +87,7 @@ async def submit_posting(
         reads=frozenset({failings(market, caller.organisation)}),
         request=request,
         dry_run=dry_run,
+        optimistic=lot is None and not turn,
     )
 
 

@@ -347,27 +347,30 @@ from tests.record_support import note, running_writer
 
 async def main():
     async with running_writer(sys.argv[1]) as writer:
-        await writer.execute(note("crashed", key="k"))
+        await writer.execute(note("first"))
+        await writer.execute(note("crashed", key="k", optimistic=sys.argv[2] == "optimistic"))
 
 asyncio.run(main())
 """
 
 
+@pytest.mark.parametrize("way", ["locked first", "optimistic"])
 @pytest.mark.parametrize(
-    ("label", "stored"), [("lane.before_commit", 0), ("lane.after_commit", 1)], ids=["before", "after"]
+    ("label", "stored"), [("lane.before_commit:2", 0), ("lane.after_commit:2", 1)], ids=["before", "after"]
 )
 async def test_kill_9_around_the_commit(
-    database: Any, writer: LaneWriter, connection: Connection, label: str, stored: int
+    database: Any, writer: LaneWriter, connection: Connection, label: str, stored: int, way: str
 ) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         CHILD,
         database.dsn("writer"),
+        way,
         env=os.environ | {"LODESTONE_CRASH_AT": label},
     )
     assert -signal.SIGKILL == await child.wait()
-    assert stored == (await read_head(connection, FIRST)).position
+    assert 1 + stored == (await read_head(connection, FIRST)).position
     outcome = await writer.execute(note("crashed", key="k"))
     assert bool(stored) == outcome.replayed
-    assert ["crashed"] == await effects(connection)
+    assert ["first", "crashed"] == await effects(connection)

@@ -254,15 +254,20 @@ deferrable initially deferred for each row execute function public.lose_connecti
 """
 
 
+@pytest.mark.parametrize("optimistic", [False, True], ids=["locked first", "optimistic"])
 async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again(
-    database: Any, pool: Pool, connection: Connection
+    database: Any, pool: Pool, connection: Connection, optimistic: bool
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     await admin.execute(LOSE_CONNECTION_AT_COMMIT)
     await admin.close()
     writer = writer_on(pool)
     await writer.start()
-    commands = [note("lost", key="k"), note("with it", lane=1)]
+    await asyncio.gather(*(writer.execute(note(f"kept {lane}", lane=lane)) for lane in (0, 1)))
+    commands = [
+        note("lost", key="k", optimistic=optimistic),
+        note("with it", lane=1, optimistic=optimistic),
+    ]
     outcomes = await asyncio.gather(
         *(writer.execute(command) for command in commands), return_exceptions=True
     )
@@ -271,7 +276,7 @@ async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again
     told = await writer.execute(note("found out", key="k", body=b"lost"))
     await writer.stop()
     assert not told.replayed
-    assert ["found out"] == await effects(connection)
+    assert ["kept 0", "found out", "kept 1"] == await effects(connection)
 
 
 @pytest.mark.parametrize(

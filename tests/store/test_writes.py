@@ -11,7 +11,7 @@ import pytest
 from events.array_texts import ROWS_MIN, array_text, as_texts, fetch
 from events.connections import Connection
 from events.row_counts import RowCountWrong
-from events.writes import Write, send
+from events.writes import Write, fit_together, send, send_if
 
 TABLES = """
 create temp table ledger (number bigint primary key, amount bigint not null, note text not null);
@@ -55,6 +55,36 @@ async def test_a_row_too_few_is_told_by_its_table(writable: Connection) -> None:
     with pytest.raises(RowCountWrong, match="diary: 1 rows instead of 2") as told:
         await send(writable, [Write("ledger", INSERT, [(1, 1)], ("",)), Write("diary", NOTE, [(3,), (3,)])])
     assert "diary" == told.value.what
+
+
+LEDGERS = "select count(*) from ledger where amount < $1"
+
+
+@pytest.mark.parametrize("rows_", [1, ROWS_MIN])
+async def test_what_depends_on_a_condition_happens_as_a_whole_or_not_at_all(
+    writable: Connection, rows_: int
+) -> None:
+    opened = Write("ledger", INSERT, [(n, 10) for n in range(rows_)], ("opened",))
+    noted = Write("diary", NOTE, [(n,) for n in range(rows_)])
+    for condition in ("select count(*) from (select 1 where $1 > 0)", LEDGERS):
+        with pytest.raises(asyncpg.SerializationError, match="instead of"):
+            await send_if(writable, [opened, noted], condition, (1,), 2)
+    with pytest.raises(asyncpg.SerializationError):
+        await send_if(writable, [opened, noted, Write("ledger", UPDATE, [])], LEDGERS, (20,), rows_)
+    assert [] == await rows(writable, "select 1 from ledger union all select 1 from diary")
+    await send_if(writable, [opened, noted, Write("ledger", UPDATE, [])], LEDGERS, (20,), 0)
+    with pytest.raises(asyncpg.SerializationError):
+        await send_if(writable, [noted], LEDGERS, (20,), rows_)
+    await send_if(writable, [], LEDGERS, (20,), rows_)
+    assert [(rows_, rows_)] == await rows(
+        writable, "select (select count(*) from ledger), (select count(*) from diary)"
+    )
+
+
+def test_writes_fit_together_when_no_table_comes_again() -> None:
+    opened = Write("ledger", INSERT, [(1, 10)], ("opened",))
+    assert fit_together([opened, Write("diary", NOTE, [(1,)]), Write("ledger", UPDATE, [])])
+    assert not fit_together([opened, Write("ledger", UPDATE, [(1, 11)])])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The commands of a batch: states loaded once an operation, then each decided and written onto the heads."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from events.command import Command, Outcome
+from events.connections import Connection
+from events.decision import Moment
+from events.heads import Heads, Stamp
+from events.waiting import Waiting
+
+
+class Deciding:
+    """What decisions take from the process they are made in; `source` is known once it has started."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        new_salt: Callable[[], str],
+    ) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._new_salt = new_salt
+        self.source = ""
+
+    def moment(self, heads: Heads, command: Command[Any, Any]) -> Moment:
+        """Not before the last event of the command's lanes."""
+        return Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
+
+    def stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
+        return Stamp(
+            cause=command.cause,
+            actor=command.actor,
+            source=self.source,
+            now=moment.now,
+            new_id=self._new_id,
+            new_salt=self._new_salt,
+        )
+
+    async def load(
+        self, connection: Connection, heads: Heads, batch: Sequence[Waiting]
+    ) -> dict[Waiting, tuple[object, Moment]]:
+        """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
+        clock = self._clock()
+        groups: dict[tuple[int, datetime], list[Waiting]] = {}
+        for waiting in batch:
+            now = heads.now(clock, waiting.lanes)
+            groups.setdefault((id(waiting.command.operation), now), []).append(waiting)
+        states: dict[Waiting, tuple[object, Moment]] = {}
+        for (_, now), group in groups.items():
+            moment = Moment(now=now, new_id=self._new_id)
+            arguments = [waiting.command.argument for waiting in group]
+            loaded = await group[0].command.operation.load(connection, arguments, moment)
+            for waiting, state in zip(group, loaded, strict=True):
+                states[waiting] = (state, moment)
+        return states
+
+    def decide(self, heads: Heads, waiting: Waiting, state: object, moment: Moment) -> Outcome | Exception:
+        """The command's events, written onto the heads; why it failed, for its caller: it leaves nothing."""
+        command = waiting.command
+        try:
+            decision = command.operation.decide(state, command.argument, moment)
+            events = heads.write(decision.drafts, self.stamp(command, moment), command.request)
+        except Exception as error:  # noqa: BLE001  the caller gets it
+            return error
+        return Outcome(events=events, replayed=False)

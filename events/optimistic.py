@@ -1,0 +1,105 @@
+"""Batches that lock nothing before they decide: optimistic concurrency over the heads of lanes.
+
+A process remembers how it left its lanes. A batch reads what it decides on, decides, and sends one statement
+that commits by itself: it locks the lanes, holds their heads against those remembered, and writes; or it
+fails and has no effect.
+
+What was decided on is what stands at the commit. A lane's state changes only in a transaction that holds the
+lane and moves its head, or stops it, which is compared too. It was read after the head had been left so; when
+the head is still the same under the lock, nothing came between, and nothing can until the commit. That goes
+for all lanes of a command, those too that it only reads. Nobody looks for earlier requests: one that was
+accepted keeps its key, so the row for the same key is missing, and the statement fails. A refusal writes no
+such row: who is refused is decided on again under the lock, where earlier requests are looked up.
+
+What fails goes the other way, which locks first (`events.lane`), and so does all that wants these lanes for a
+while: two processes that share a lane would else decide in vain again and again.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from time import monotonic
+
+import asyncpg
+
+from events.connections import DATABASE_LOST, Connection
+from events.decision import LaneKey
+from events.heads import Head, Heads
+from events.refusal import OutcomeUnknown
+from events.writes import Write, fit_together, send_if
+
+LOCK_FIRST_SECONDS = 1.0
+"""How long a lane is locked first after somebody else was met on it."""
+
+MAY_HAVE_COMMITTED = (*DATABASE_LOST, asyncpg.TransactionTimeoutError)
+
+
+class LanesLeft:
+    """Heads as this process left them, and the lanes on which it met others lately."""
+
+    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
+        self._heads: dict[LaneKey, Head] = {}
+        self._lock_first_until: dict[LaneKey, float] = {}
+
+    def heads(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Head] | None:
+        """None when one of the lanes has to be locked first."""
+        now = self._seconds()
+        found: dict[LaneKey, Head] = {}
+        for key in lanes:
+            head = self._heads.get(key)
+            if head is None or head.stopped_reason is not None:
+                return None
+            if self._lock_first_until.get(key, 0.0) > now:
+                return None
+            found[key] = head
+        return found
+
+    def committed(self, heads: Heads) -> None:
+        """Lanes as a transaction left them; who finds one otherwise than it was left here has met others."""
+        others = [key for key, head in heads.found.items() if self._heads.get(key, head).head != head.head]
+        if others:
+            self.met_others(others)
+        self._heads |= heads.current
+
+    def met_others(self, lanes: Collection[LaneKey]) -> None:
+        until = self._seconds() + LOCK_FIRST_SECONDS
+        self._lock_first_until |= dict.fromkeys(lanes, until)
+
+
+# The inner query takes the locks; its rows are read as they then are, whatever was committed meanwhile.
+LOCKED_AND_UNMOVED = """
+select count(*) from (
+    select stream, lane, next_position, head, stopped_reason from record.lane
+    where (stream, lane) in (select * from unnest($1::text[], $2::bigint[]))
+    order by stream, lane for update nowait
+) l join unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) as k (stream, lane, next_position, head)
+    on k.stream = l.stream and k.lane = l.lane and k.next_position = l.next_position and k.head = l.head
+where l.stopped_reason is null
+"""
+
+
+class LanesMoved(Exception):
+    """A lane is held or not as it was left, a request was accepted before, or one statement cannot hold all:
+    nothing was written."""
+
+
+async def store_if_unmoved(connection: Connection, heads: Heads, effects: Sequence[Write]) -> None:
+    """Commit what was written onto the heads, with `effects`. LanesMoved when nothing came of it.
+
+    OutcomeUnknown when the connection was lost meanwhile.
+    """
+    writes = heads.writes(effects)
+    if not fit_together(writes):
+        raise LanesMoved
+    found = heads.found
+    arguments = (
+        [key.stream for key in found],
+        [key.lane for key in found],
+        [head.next_position for head in found.values()],
+        [head.head for head in found.values()],
+    )
+    try:
+        await send_if(connection, writes, LOCKED_AND_UNMOVED, arguments, len(found))
+    except MAY_HAVE_COMMITTED as error:
+        raise OutcomeUnknown from error
+    except (asyncpg.LockNotAvailableError, asyncpg.SerializationError) as error:
+        raise LanesMoved from error
