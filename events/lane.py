@@ -225,8 +225,7 @@ class LaneWriter:
             for waiting in batch:
                 waiting.fail(_refusal_of(error))
             return []
-        except Exception:
-            log.debug("lane_batch_locks_first", exc_info=True)
+        except Exception:  # noqa: BLE001  under the lock it comes again, or does not
             self._left.met_others(lanes)
             return batch
         return refused
