@@ -34,6 +34,7 @@ async def append_large(
     LaneStopped when one of them is stopped. After an exception nothing may be committed.
     """
     heads.check_open([LaneKey(draft.stream, draft.lane) for draft in drafts])
+    assert heads.locked_at is not None, "rows are copied under locks that are held"
     recorded: list[Recorded] = []
     rows = _journalled(heads, drafts, stamp, tables, recorded)
     await copy_rows(connection, rows, heads.locked_at)
