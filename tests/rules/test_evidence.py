@@ -31,7 +31,7 @@ from market.rules.clearing.evidence import (
     root_sha256,
 )
 from market.rules.clearing.graph import edges
-from market.rules.clearing.written import encoded
+from market.rules.clearing.written import encoded, fact_template
 from tests.blotter import EUR, MARKET, Lane, T, days, eur, facts_of_type, ident, member
 
 PLAN = ident("plan")
@@ -51,10 +51,10 @@ def fall(index: int) -> Waterfall:
     return Waterfall(supply=ident(f"s{index}"), requirement=ident(f"r{index}"), terms=terms, **numbers)
 
 
-def listed(of: Waterfall, lines: tuple[int, ...]) -> bytes:
+def listed(of: Waterfall) -> bytes:
     told = msgspec.structs.asdict(of)
     del told["terms"]
-    return encoded(ListedWaterfall(**told, lines=lines))
+    return fact_template(ListedWaterfall(**told, lines=()), ("lines",))
 
 
 def dual(index: int) -> OrderDual:
@@ -96,7 +96,7 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     evidence = Evidence(MARKET, PLAN, 1)
     evidence.begin("spot-firm")
     for each in falls:
-        evidence.add_waterfall(listed(each, evidence.lines(list(map(encoded, each.terms)))))
+        evidence.add_waterfall(listed(each), list(map(encoded, each.terms)))
     evidence.add("duals", map(encoded, duals))
     evidence.begin("spot-all")
     evidence.add("duals", [encoded(dual(9))])
@@ -127,7 +127,7 @@ def test_premiums_of_many_limits_do_not_swell_a_part_beyond_a_record() -> None:
         evidence.begin("spot-firm")
         for index in range(400):
             of = msgspec.structs.replace(fall(10**11 - index), premiums=told)
-            evidence.add_waterfall(listed(of, evidence.lines(lines, told)))
+            evidence.add_waterfall(listed(of), lines, told)
         bodies = list(evidence.parts())
         counts = [len(msgspec.json.decode(body, type=ClearingEvidence).waterfalls) for body in bodies]
         found[len(told)] = counts, max(map(len, bodies))

@@ -1,11 +1,11 @@
 """Facts that are written from templates: to the byte what the facts themselves are when they are encoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-from msgspec import Raw
 from msgspec.structs import replace
 
 from contracts.rules.price_terms import amount_cents
@@ -14,11 +14,18 @@ from events.envelope import Recorded
 from events.forecast_terms import RampForecast
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.vocabulary import INTEGER_MAX, Packaging, Place, Side
-from market.rules.clearing.cleared import ClearedSection, Trade, cents_of
+from market.rules.clearing.cleared import ClearedSection, Trade, Trades, cents_of
 from market.rules.clearing.clearing import clear
-from market.rules.clearing.match_facts import MatchFacts, confirmed, struck, told_of
+from market.rules.clearing.match_facts import (
+    MatchFacts,
+    confirmed,
+    listed,
+    must_confirm,
+    struck,
+    told_of,
+    told_trades,
+)
 from market.rules.clearing.quota_record import premium_lines
-from market.rules.clearing.round_events import ListedWaterfalls, listed_waterfall
 from market.rules.clearing.rounds import Round
 from market.rules.clearing.told_sections import dual_columns, order_dual, told_section, written_duals
 from market.rules.clearing.written import encoded, fact_template
@@ -61,26 +68,42 @@ def odd_trades(own: Trade) -> Iterator[Trade]:
         )
 
 
+def by_column(trades: Sequence[Trade]) -> Trades:
+    def column(entries: tuple[Any, ...]) -> Any:
+        return np.array(entries) if isinstance(entries[0], int) else list(entries)
+
+    return Trades(*map(column, zip(*trades, strict=True)))
+
+
 def written(of: Round, cleared: ClearedSection) -> Iterator[tuple[bytes, bytes]]:
     """Each fact of a section's trades, and of odd ones, as it is encoded, and as its template writes it."""
-    facts, listed = MatchFacts(of, cleared.name), ListedWaterfalls()
+    facts = MatchFacts(of, cleared.name)
     of_trade = zip(cleared.trades, told_section(cleared).lines, premium_lines(cleared), strict=True)
     for index, (own, lines, premiums) in enumerate(of_trade):
-        for number, trade in enumerate((own, *odd_trades(own))):
-            match = told_of(trade, (7 + index, 5 + index), ident(f"match {index} {number}"))
-            fact = struck(of, cleared.name, trade, match)
-            yield encoded(fact), facts.struck(trade, match)
-            said = {"terms": Raw(b"[%b]" % lines.moved), "co_products": Raw(lines.co_products)}
-            whole = confirmed(of, fact, trade)
-            assert whole.contract is not None
-            yield (
-                encoded(replace(whole, contract=replace(whole.contract, **said))),
-                facts.confirmed(trade, match, lines),
-            )
+        trades = [own, *odd_trades(own)]
+        count = len(trades)
+        ids = [ident(f"match {index} {number}") for number in range(count)]
+        columns = told_trades(by_column(trades), ids, [(7 + index, 5 + index)] * count)
+        told = list(map(told_of, trades, columns.ids, columns.products))
+        expected = [struck(of, cleared.name, *each) for each in zip(trades, told, strict=True)]
+        yield from zip(map(encoded, expected), facts.struck(columns), strict=True)
+        answers = [
+            encoded(confirmed(of, fact, trade, lines)) for fact, trade in zip(expected, trades, strict=True)
+        ]
+        yield from zip(answers, facts.confirmed(columns, [lines] * count), strict=True)
+        firm = [not any(must_confirm(trade)) for trade in trades]
+        assert firm == columns.firm
+        of_firm = facts.confirmed(columns.kept(firm), [lines] * sum(firm))
+        assert list(compress(answers, firm)) == of_firm
         # of one tranche after the other: an odd price is none that adds up
-        for tranche in (own.seller.tranche, 1, 59):
-            trade, places = own._replace(seller=own.seller._replace(tranche=tranche)), tuple(range(index, 9))
-            yield encoded(listed_waterfall(trade, premiums, places)), listed.of(trade, premiums, places)
+        falls = [
+            own._replace(seller=own.seller._replace(tranche=tranche))
+            for tranche in (own.seller.tranche, 1, 59)
+        ]
+        columns = told_trades(by_column(falls), ids[:3], columns.products[:3])
+        for trade, fall in zip(falls, facts.listed(columns, [premiums] * 3), strict=True):
+            places = list(range(index, 9))
+            yield encoded(listed(trade, premiums, tuple(places))), fall % encoded(places)
 
 
 @pytest.mark.parametrize("small", [small_round, small_round_of_portfolios])
@@ -97,7 +120,8 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
                 facts += 1
             for side in get_args(Side):
                 columns = dual_columns(cleared, side)
-                expected_duals = [encoded(order_dual(row)) for row in columns.rows()]
+                rows = map(columns.row, range(len(columns.nodes)))
+                expected_duals = [encoded(order_dual(row)) for row in rows]
                 assert expected_duals == list(written_duals(columns))
                 duals += len(expected_duals)
     assert facts > 1_000
@@ -116,7 +140,7 @@ def test_amounts_by_column_are_the_amounts_of_each(grams: int) -> None:
 
 def test_holes_stand_where_the_members_do() -> None:
     fact = Premium(limit="recycled_min", country="DE", ueur_per_kg=5)
-    assert b'{"limit":%b,"stage":null,"country":"DE","ueur_per_kg":%d}' == fact_template(
+    assert b'{"limit":%b,"stage":null,"country":"DE","ueur_per_kg":%b}' == fact_template(
         fact, ("limit", "ueur_per_kg")
     )
     with pytest.raises(AssertionError, match="limit has no place of its own"):

@@ -3,9 +3,11 @@
 A solver finds a `Proof`, a certificate carries one; either way the same section comes of it.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from itertools import compress
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, amount_cents
 from market.rules.clearing.columns import int64s, rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
-from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, Section, SellerNode
+from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
 from market.rules.clearing.posing import (
     Posed,
     Reasons,
@@ -96,6 +98,50 @@ class Trade(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Trades:
+    """Trades by column, an entry a trade in each; one after the other they are `Trade`s."""
+
+    seller: Sequence[SellerNode]
+    buyer: Sequence[BuyerNode]
+    seller_index: Int64s
+    buyer_index: Int64s
+    delivery: Sequence[Delivery]
+    term_total: Int64s
+    value: Int64s
+    premium: Int64s
+    quantity_g: Int64s
+    packages: Int64s
+    seller_surplus: Int64s
+    buyer_surplus: Int64s
+    price_ueur_per_kg: Int64s
+    paid_cents: Int64s
+    received_cents: Int64s
+    remainder_ueur_g_per_kg: Int64s
+
+    def __len__(self) -> int:
+        return len(self.seller)
+
+    def __iter__(self) -> Iterator[Trade]:
+        columns = (getattr(self, name) for name in Trade._fields)
+        listed = (each.tolist() if isinstance(each, np.ndarray) else each for each in columns)
+        return map(Trade._make, zip(*listed, strict=True))
+
+    def part(self, start: int, end: int) -> "Trades":
+        return Trades(*(getattr(self, name)[start:end] for name in Trade._fields))
+
+    def kept(self, mask: Sequence[bool]) -> "Trades":
+        kept = np.array(mask, dtype=np.bool_)
+
+        def chosen(column: Any) -> Any:
+            return column[kept] if isinstance(column, np.ndarray) else list(compress(column, mask))
+
+        return Trades(*(chosen(getattr(self, name)) for name in Trade._fields))
+
+    def row(self, place: int) -> Trade:
+        return next(iter(self.part(place, place + 1)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class ClearedSection:
     """A section with its trades. `problem` is the final one, with effective capacities; `held` says why.
 
@@ -109,7 +155,7 @@ class ClearedSection:
     bounds: Bounds
     surpluses: Surpluses
     edges_sha256: str
-    trades: tuple[Trade, ...]
+    trades: Trades
     quotas: Quotas | None = None
 
     @property
@@ -120,7 +166,7 @@ class ClearedSection:
     @property
     def welfare(self) -> int:
         """Of the trades at their own values, without premiums."""
-        return self.solution.welfare - sum(trade.premium * trade.quantity_g for trade in self.trades)
+        return self.solution.welfare - exact_dot(self.trades.premium, self.trades.quantity_g)
 
     @property
     def name(self) -> str:
@@ -167,17 +213,15 @@ def priced(posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = Non
         bounds=bounds,
         surpluses=chosen,
         edges_sha256=edges_sha256(of_book.section, of_book.edges),
-        trades=tuple(_trades(posed, worth, left, proof.solution.flow, chosen, at)),
+        trades=_trades(posed, worth, left, proof.solution.flow, chosen, at),
         quotas=quotas,
     )
 
 
 def _trades(
     posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
-) -> list[Trade]:
+) -> Trades:
     """Both sides' price and amount are computed apart and have to be the same integers."""
-    found: list[Trade] = []
-    deliveries = Deliveries(at)
     section, pairs = posed.section, posed.section.pairs
     traded = used_edges(flow)
     edge = left[traded]
@@ -186,31 +230,32 @@ def _trades(
     left_out = np.zeros_like(value) if posed.sustainability else pairs.sustainability[pair]
     premium = worth.value[edge] - (value - left_out)
     u, v, quantity = chosen.seller[seller_of], chosen.buyer[buyer_of], flow[traded]
-    received = _asks(section)[seller_of] + u
-    paid = _limits(section)[buyer_of] + pairs.term_total[pair] + premium - v - left_out
+    sellers = [section.sellers[index] for index in seller_of.tolist()]
+    buyers = [section.buyers[index] for index in buyer_of.tolist()]
+    received = int64s((node.order.terms.ask.ueur_per_kg for node in sellers), len(sellers)) + u
+    limits = int64s((node.order.terms.limit.ueur_per_kg for node in buyers), len(buyers))
+    paid = limits + pairs.term_total[pair] + premium - v - left_out
     assert (paid == received).all()
     paid_cents, _ = cents_of(quantity, paid)
     received_cents, remainder = cents_of(quantity, received)
-    columns = (
-        *(seller_of, buyer_of, pairs.term_total[pair], value, premium),
-        *(quantity, section.packed.within(seller_of, quantity), u, v),
-        *(received, paid_cents, received_cents, remainder),
+    return Trades(
+        seller=sellers,
+        buyer=buyers,
+        seller_index=seller_of.astype(np.int64),
+        buyer_index=buyer_of.astype(np.int64),
+        delivery=list(map(Deliveries(at).between, sellers, buyers)),
+        term_total=pairs.term_total[pair],
+        value=value,
+        premium=premium,
+        quantity_g=quantity,
+        packages=section.packed.within(seller_of, quantity),
+        seller_surplus=u,
+        buyer_surplus=v,
+        price_ueur_per_kg=received,
+        paid_cents=paid_cents,
+        received_cents=received_cents,
+        remainder_ueur_g_per_kg=remainder,
     )
-    for seller_index, buyer_index, *figures in rows(columns):
-        seller, buyer = section.sellers[seller_index], section.buyers[buyer_index]
-        delivery = deliveries.between(seller, buyer)
-        found.append(Trade(seller, buyer, seller_index, buyer_index, delivery, *figures))
-    return found
-
-
-def _asks(section: Section) -> Int64s:
-    sellers = section.sellers
-    return int64s((node.order.terms.ask.ueur_per_kg for node in sellers), len(sellers))
-
-
-def _limits(section: Section) -> Int64s:
-    buyers = section.buyers
-    return int64s((node.order.terms.limit.ueur_per_kg for node in buyers), len(buyers))
 
 
 def cents_of(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int64s]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, islice
 from typing import Final
 
-from events.clearing_terms import ListedWaterfall, Premium, SectionResult
+from events.clearing_terms import SectionResult
 from events.envelope import Draft, Recorded
 from events.market_events import (
     ClearingCompleted,
@@ -13,7 +14,7 @@ from events.market_events import (
     MatchConfirmed,
     MatchStruck,
 )
-from market.rules.clearing.cleared import ClearedSection, Trade
+from market.rules.clearing.cleared import ClearedSection, Trades
 from market.rules.clearing.evidence import (
     DerivedIds,
     DerivedSalts,
@@ -21,10 +22,10 @@ from market.rules.clearing.evidence import (
     fact_sha256,
     root_sha256,
 )
-from market.rules.clearing.match_facts import MatchFacts, must_confirm, told_of
+from market.rules.clearing.match_facts import MatchFacts, told_trades
 from market.rules.clearing.rounds import ClearingImpossible, Round
 from market.rules.clearing.told_sections import ToldSection, product_grams, told_section
-from market.rules.clearing.written import WrittenDraft, decoded, encoded, fact_template
+from market.rules.clearing.written import WrittenDraft, decoded, encoded
 
 RESULTS_BYTES_MAX: Final = 490 * 1024
 """Of what is told of sections and the hash of the one part of evidence that each has at least.
@@ -33,19 +34,8 @@ In a body of 512 KiB there is room beside them for the hashes of three hundred p
 """
 HASH_BYTES: Final = 67
 """Of a hash in a list: 64 digits, two quotes and a comma."""
-_LISTED_HOLES: Final = (
-    "supply",
-    "requirement",
-    "quantity_basis_g",
-    "limit_ueur_per_kg",
-    "ask_ueur_per_kg",
-    "lines",
-    "term_total_ueur_per_kg",
-    "value_ueur_per_kg",
-    "seller_surplus_ueur_per_kg",
-    "buyer_surplus_ueur_per_kg",
-    "price_ueur_per_kg",
-)
+TRADES_AT_ONCE: Final = 1 << 8
+"""Whose facts are written together, column by column: what they are made of stays in a core's cache."""
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
@@ -104,17 +94,30 @@ def _matches(
     struck_events = PlanDrafts(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
     confirmed_events = PlanDrafts(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
     ids = DerivedIds(of.planned.plan, f"match/{section.name}")
-    facts, listed = MatchFacts(of, section.name), ListedWaterfalls()
-    of_trade = zip(section.trades, section.premiums, section.lines, section.ends, strict=True)
-    for trade, premiums, waterfall, ends in of_trade:
-        evidence.add_waterfall(listed.of(trade, premiums, evidence.lines(waterfall.lines, premiums)))
-        match = told_of(trade, next(products), ids.of(ends))
-        subject = match.subject
-        struck = struck_events.draft(facts.struck(trade, match), subject, ends)
-        totals.add(trade, struck)
-        yield struck
-        if not any(must_confirm(trade)):
-            yield confirmed_events.draft(facts.confirmed(trade, match, waterfall), subject, ends)
+    facts = MatchFacts(of, section.name)
+    for start in range(0, len(section.trades), TRADES_AT_ONCE):
+        end = start + TRADES_AT_ONCE
+        trades, ends = section.trades.part(start, end), section.ends[start:end]
+        told = told_trades(trades, ids.of_each(ends), list(islice(products, len(trades))))
+        lines = list(islice(section.lines, len(trades)))
+        premiums = section.premiums[start:end]
+        for listed, waterfall, paid in zip(facts.listed(told, premiums), lines, premiums, strict=True):
+            evidence.add_waterfall(listed, waterfall.lines, paid)
+        subjects = list(map(str, told.ids))
+        struck = struck_events.drafts(facts.struck(told), subjects, ends)
+        totals.add(trades, struck)
+        firm = told.firm
+        answers = iter(
+            confirmed_events.drafts(
+                facts.confirmed(told.kept(firm), list(compress(lines, firm))),
+                compress(subjects, firm),
+                list(compress(ends, firm)),
+            )
+        )
+        for fact, is_firm in zip(struck, firm, strict=True):
+            yield fact
+            if is_firm:
+                yield next(answers)
 
 
 class PlanDrafts:
@@ -128,18 +131,28 @@ class PlanDrafts:
         self._type = fact
 
     def draft(self, data: bytes, subject: str, parts: bytes = b"") -> WrittenDraft:
-        return WrittenDraft(
-            stream=self._plan.stream,
-            lane=self._plan.lane,
-            subject=subject,
-            type=self._type,
-            data=data,
-            id=self._ids.of(parts),
-            salt=self._salts.of(parts),
-            time=self._time,
-            cause=self._cause,
-            actor=self._plan.actor,
-        )
+        return self.drafts([data], [subject], [parts])[0]
+
+    def drafts(
+        self, data: Iterable[bytes], subjects: Iterable[str], parts: Sequence[bytes]
+    ) -> list[WrittenDraft]:
+        """An entry a draft in each."""
+        plan, salt_of = self._plan, self._salts.of
+        return [
+            WrittenDraft(
+                stream=plan.stream,
+                lane=plan.lane,
+                subject=subject,
+                type=self._type,
+                data=body,
+                id=ident,
+                salt=salt_of(own),
+                time=self._time,
+                cause=self._cause,
+                actor=plan.actor,
+            )
+            for body, subject, ident, own in zip(data, subjects, self._ids.of_each(parts), parts, strict=True)
+        ]
 
 
 @dataclass(slots=True)
@@ -151,63 +164,11 @@ class _Totals:
     received_cents: int = 0
     hashes: list[bytes] = field(default_factory=list)
 
-    def add(self, trade: Trade, struck: WrittenDraft) -> None:
-        self.matches += 1
-        self.paid_cents += trade.paid_cents
-        self.received_cents += trade.received_cents
-        self.hashes.append(fact_sha256(struck.data, struck.salt))
-
-
-class ListedWaterfalls:
-    """Waterfalls as the evidence lists them, encoded."""
-
-    def __init__(self) -> None:
-        self._templates: dict[int, bytes] = {}
-
-    def of(self, trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> bytes:
-        """limit + T − ask = value of a trade; with what portfolio limits add to it u + v."""
-        supply, requirement = trade.seller.order, trade.buyer.order
-        limit, ask = requirement.terms.limit.ueur_per_kg, supply.terms.ask.ueur_per_kg
-        worth = limit + trade.term_total - ask + trade.premium
-        assert worth == trade.seller_surplus + trade.buyer_surplus
-        if premiums:
-            return encoded(listed_waterfall(trade, premiums, lines))
-        tranche = trade.seller.tranche
-        template = self._templates.get(tranche)
-        if template is None:
-            fact = listed_waterfall(trade, premiums, lines)
-            template = self._templates[tranche] = fact_template(fact, _LISTED_HOLES)
-        return template % (
-            encoded(supply.order),
-            encoded(requirement.order),
-            trade.quantity_g,
-            limit,
-            ask,
-            encoded(lines),
-            trade.term_total,
-            trade.value,
-            trade.seller_surplus,
-            trade.buyer_surplus,
-            trade.price_ueur_per_kg,
-        )
-
-
-def listed_waterfall(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...]) -> ListedWaterfall:
-    return ListedWaterfall(
-        supply=trade.seller.order.order,
-        tranche=trade.seller.tranche,
-        requirement=trade.buyer.order.order,
-        quantity_basis_g=trade.quantity_g,
-        limit_ueur_per_kg=trade.buyer.order.terms.limit.ueur_per_kg,
-        ask_ueur_per_kg=trade.seller.order.terms.ask.ueur_per_kg,
-        lines=lines,
-        term_total_ueur_per_kg=trade.term_total,
-        value_ueur_per_kg=trade.value,
-        seller_surplus_ueur_per_kg=trade.seller_surplus,
-        buyer_surplus_ueur_per_kg=trade.buyer_surplus,
-        price_ueur_per_kg=trade.price_ueur_per_kg,
-        premiums=premiums,
-    )
+    def add(self, trades: Trades, struck: Sequence[WrittenDraft]) -> None:
+        self.matches += len(trades)
+        self.paid_cents += sum(trades.paid_cents.tolist())
+        self.received_cents += sum(trades.received_cents.tolist())
+        self.hashes += [fact_sha256(draft.data, draft.salt) for draft in struck]
 
 
 def _completed(

@@ -1,14 +1,13 @@
 """What a round tells of a section once it is proved: trades with their waterfalls, duals, and its result."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from events.clearing_terms import OrderDual, Premium, SectionResult
 from events.vocabulary import Side
-from market.rules.clearing.cleared import ClearedSection, Trade, dual_total
-from market.rules.clearing.columns import int64s, rows
+from market.rules.clearing.cleared import ClearedSection, Trades, dual_total
 from market.rules.clearing.graph import BuyerNode, SellerNode
 from market.rules.clearing.prices import forgone
 from market.rules.clearing.quota_record import (
@@ -19,10 +18,12 @@ from market.rules.clearing.quota_record import (
     removed_orders,
 )
 from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import encoded, fact_template
+from market.rules.clearing.written import decimal_rows, encoded, fact_template
 from market.rules.optimum.problem import Int64s, fills_g
 from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
+SUPPLY_BYTES: Final = 16
+"""Of `pair_bytes`, those that name the supply."""
 _DUAL_HOLES: Final = (
     "order",
     "capacity_g",
@@ -47,7 +48,7 @@ class ToldSection:
     """
 
     name: str
-    trades: tuple[Trade, ...]
+    trades: Trades
     premiums: tuple[tuple[Premium, ...], ...]
     lines: Iterator[TradeLines]
     ends: Sequence[bytes]
@@ -72,60 +73,59 @@ def told_section(cleared: ClearedSection) -> ToldSection:
     )
 
 
-def _traded(cleared: ClearedSection) -> tuple[Int64s, Int64s]:
-    """Both ends of each trade, in the section."""
-    trades = cleared.trades
-    return (
-        int64s((trade.seller_index for trade in trades), len(trades)),
-        int64s((trade.buyer_index for trade in trades), len(trades)),
-    )
-
-
 def _lines(cleared: ClearedSection) -> Iterator[TradeLines]:
     """Not made before they are asked for: all of them are more than what they are made of."""
     section, trades = cleared.posed.section, cleared.trades
     if not trades:
         return iter(())
-    seller, buyer = _traded(cleared)
     assert section.waterfalls is not None
     return section.waterfalls.of(
-        section.seller_place[seller],
-        section.buyer_place[buyer],
-        [trade.delivery for trade in trades],
-        int64s((trade.term_total for trade in trades), len(trades)),
+        section.seller_place[trades.seller_index],
+        section.buyer_place[trades.buyer_index],
+        trades.delivery,
+        trades.term_total,
     )
 
 
 def _ends(cleared: ClearedSection) -> Sequence[bytes]:
     """`pair_bytes` of each trade, joined."""
-    section, (seller, buyer) = cleared.posed.section, _traded(cleared)
-    sellers, buyers = section.seller_key[seller].tolist(), section.buyer_key[buyer].tolist()
+    section, trades = cleared.posed.section, cleared.trades
+    sellers = section.seller_key[trades.seller_index].tolist()
+    buyers = section.buyer_key[trades.buyer_index].tolist()
     return [sold + bought for sold, bought in zip(sellers, buyers, strict=True)]
 
 
-def product_grams(told: Iterable[ToldSection]) -> list[tuple[int, int]]:
+def product_grams(told: Sequence[ToldSection]) -> list[tuple[int, int]]:
     """Wet and dry product of each trade, section by section.
 
     Whole packages; what is not packed adds up over a lot's trades.
     """
-    of_lot: dict[tuple[UUID, bool], list[tuple[int, Trade]]] = {}
-    trades = (trade for section in told for trade in section.trades)
-    for place, trade in enumerate(trades):
-        lot = trade.seller.order.order, not trade.seller.packed.is_packed
-        of_lot.setdefault(lot, []).append((place, trade))
-    found: list[tuple[int, int]] = [(0, 0)] * sum(map(len, of_lot.values()))
-    for (_, unpacked), entries in of_lot.items():
-        terms = entries[0][1].seller.order.terms
-        if unpacked:
-            grams = [trade.quantity_g for _, trade in entries]
-            wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
-        else:
+    sellers = [node for section in told for node in section.trades.seller]
+    supplies = [end[:SUPPLY_BYTES] for section in told for end in section.ends]
+    lots: dict[tuple[bytes, bool], list[int]] = {}
+    for place, (supply, node) in enumerate(zip(supplies, sellers, strict=True)):
+        lots.setdefault((supply, node.packed.is_packed), []).append(place)
+    quantity_g = _column(told, "quantity_g")
+    packages = _column(told, "packages")
+    found: list[tuple[int, int]] = [(0, 0)] * len(sellers)
+    for (_, is_packed), places in lots.items():
+        terms = sellers[places[0]].order.terms
+        wet: tuple[int, ...]
+        if is_packed:
             package_wet_g = terms.packaging.package_wet_g
-            wet = tuple([trade.packages * package_wet_g for _, trade in entries])
+            wet = tuple([packages[place] * package_wet_g for place in places])
+        else:
+            grams = [quantity_g[place] for place in places]
+            wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
         dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
-        for (place, _), of_trade in zip(entries, zip(wet, dry, strict=True), strict=True):
+        for place, of_trade in zip(places, zip(wet, dry, strict=True), strict=True):
             found[place] = of_trade
     return found
+
+
+def _column(told: Sequence[ToldSection], name: str) -> list[int]:
+    """Of the trades of all sections."""
+    return [number for section in told for number in getattr(section.trades, name).tolist()]
 
 
 def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
@@ -133,7 +133,7 @@ def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
     sellers, buyers = dual_columns(cleared, "seller"), dual_columns(cleared, "buyer")
     if cleared.quotas is None:
         return [*written_duals(sellers), *written_duals(buyers)], []
-    nodes = tuple(map(order_dual, buyers.rows()))
+    nodes = tuple(order_dual(buyers.row(index)) for index in range(len(buyers.nodes)))
     of_buyers = map(encoded, buyers_duals(cleared, nodes))
     return [*written_duals(sellers), *of_buyers], list(map(encoded, quota_duals(cleared, nodes)))
 
@@ -168,9 +168,9 @@ class DualColumns:
     reasons: Mapping[int, str]
     figures: tuple[Int64s, ...]
 
-    def rows(self) -> Iterator[DualRow]:
-        for index, (node, row) in enumerate(zip(self.nodes, rows(self.figures), strict=True)):
-            yield DualRow(node.order.order, _tranche(node), self.side, self.reasons.get(index), *row)
+    def row(self, index: int) -> DualRow:
+        node, figures = self.nodes[index], (int(column[index]) for column in self.figures)
+        return DualRow(node.order.order, _tranche(node), self.side, self.reasons.get(index), *figures)
 
 
 def _tranche(node: SellerNode | BuyerNode) -> int:
@@ -228,22 +228,16 @@ def order_dual(row: DualRow) -> OrderDual:
 def written_duals(of: DualColumns) -> Iterator[bytes]:
     """`order_dual` of each row, encoded; those alike in all that is no number share a template."""
     capacity, filled = of.figures[:2]
-    *figures, forgone_ueur = of.figures
     marginal = ((filled > 0) & (filled < capacity)).tolist()
-    templates: dict[tuple[bool, int], bytes] = {}
-    for index, (node, row) in enumerate(zip(of.nodes, rows(figures), strict=True)):
-        reason, told = of.reasons.get(index), (encoded(node.order.order), *row)
-        if reason is not None:
-            row = *row, int(forgone_ueur[index])
-            yield encoded(order_dual(DualRow(node.order.order, _tranche(node), of.side, reason, *row)))
-            continue
-        key = marginal[index], _tranche(node)
+    templates: dict[tuple[bool, int, str | None], bytes] = {}
+    for index, (node, row) in enumerate(zip(of.nodes, decimal_rows(of.figures), strict=True)):
+        reason = of.reasons.get(index)
+        key = marginal[index], _tranche(node), reason
         template = templates.get(key)
         if template is None:
-            row = *row, 0
-            first = DualRow(node.order.order, key[1], of.side, None, *row)
-            template = templates[key] = fact_template(order_dual(first), _DUAL_HOLES)
-        yield template % told
+            holes = _DUAL_HOLES if reason is None else (*_DUAL_HOLES, "forgone_ueur_per_kg")
+            template = templates[key] = fact_template(order_dual(of.row(index)), holes)
+        yield template % (encoded(node.order.order), *(row[:-1] if reason is None else row))
 
 
 def section_result(cleared: ClearedSection) -> SectionResult:
@@ -257,7 +251,7 @@ def section_result(cleared: ClearedSection) -> SectionResult:
         welfare=str(welfare),
         dual_bound=str(dual_total(cleared.problem, (chosen.seller, chosen.buyer))),
         welfare_without_sustainability=str(proof.plain_bound),
-        traded_basis_g=str(sum(trade.quantity_g for trade in cleared.trades)),
+        traded_basis_g=str(sum(cleared.trades.quantity_g.tolist())),
         unique=cleared.solution.unique,
         tries=proof.tries,
         trades=len(cleared.trades),

@@ -1,6 +1,6 @@
 """Drafts whose facts are written already, as a round tells them and its process hands them on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from events.catalog import FACT_TYPES
 from events.envelope import Draft
+from market.rules.clearing.columns import ROWS_AT_ONCE
+from market.rules.optimum.problem import Int64s
 
 _MARK: Final = "\x02{}\x02"
 """In place of a member: no text of an order holds a control character."""
@@ -23,7 +25,7 @@ encoded: Final = msgspec.json.Encoder(order="deterministic").encode
 def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
     """The encoded fact for `%`, with a hole in place of each named member, in order (`a.b`: of a member).
 
-    A hole takes a number where the fact has one, or has its digits as a text, else what is encoded already.
+    A hole takes what is encoded already; where the fact has digits as a text, the digits alone.
     AssertionError where the holes are not named in the order of the members, or a member is left out for
     its value.
     """
@@ -31,7 +33,7 @@ def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
     for number, path in enumerate(holes):
         value = attrgetter(path)(fact)
         digits = isinstance(value, str) and value.removeprefix("-").isdigit()
-        conversions.append(b"%d" if type(value) is int else b'"%d"' if digits else b"%b")
+        conversions.append(b'"%b"' if digits else b"%b")
         marked = _with(marked, path, _MARK.format(number))
     template, at = encoded(marked).replace(b"%", b"%%"), 0
     for number, conversion in enumerate(conversions):
@@ -40,6 +42,19 @@ def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
         template = template[:at] + head + conversion + tail
         at += len(head) + len(conversion)
     return template
+
+
+def decimals(column: list[int] | Int64s) -> list[bytes]:
+    """Each number as JSON has it: all of a column at once, a quarter of what `%d` takes."""
+    written = repr(column if isinstance(column, list) else column.tolist())[1:-1].encode()
+    return written.split(b", ") if written else []
+
+
+def decimal_rows(columns: Sequence[Int64s]) -> Iterator[tuple[bytes, ...]]:
+    """As `columns.rows`, each entry in decimal."""
+    for start in range(0, len(columns[0]), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        yield from zip(*(decimals(column[part]) for column in columns), strict=True)
 
 
 def _with(fact: Struct, path: str, value: str) -> Struct:
