@@ -8,10 +8,11 @@ encoded line itself with holes where its numbers stand.
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from operator import mod
 from typing import Final, NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
 
 from contracts.rules.price_lines import (
     carbon_line,
@@ -30,7 +31,7 @@ from contracts.rules.price_terms import (
 )
 from events.clearing_terms import PriceTerm
 from events.market_terms import CoProductBid, PenaltyRule, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, RecycledContent
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, RecycledContent, RexRoute
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
@@ -49,13 +50,13 @@ from market.rules.clearing.pricing import (
 from market.rules.clearing.readings import reading_of
 from market.rules.clearing.screening import Requirements, Supplies
 from market.rules.clearing.valuation import Terms, Valuation
+from market.rules.clearing.waterfall_lines import HOLE, Lines, Templates, template_of
 from market.rules.clearing.written import encoded
 from market.rules.match_terms import co_products_counted
 from market.rules.optimum.problem import Int64s
 
-HOLE: Final = "\x01"
-"""In place of a number among the inputs of a line: no text of an order holds a control character."""
-_HOLE_ENCODED: Final = b"\\u0001"
+PROJECT_PLACE: Final = 8
+"""Of a waterfall's lines before the one about strategic projects, which not every one has."""
 _NO_CONTENT: Final = RecycledContent()
 
 
@@ -70,15 +71,6 @@ class TradeLines(NamedTuple):
     co_products: bytes
 
 
-def template_of(line: PriceTerm) -> bytes:
-    """For `%` with an amount in place of its own, then what fills each hole, by the names of the inputs."""
-    body = encoded(replace(line, ueur_per_kg=0))
-    assert body.count(_HOLE_ENCODED) == sum(value == HOLE for value in line.inputs.values())
-    head, found, tail = body.replace(b"%", b"%%").partition(b'"ueur_per_kg":0')
-    assert found
-    return b'%b"ueur_per_kg":%%d%b' % (head, tail.replace(_HOLE_ENCODED, b"%d"))
-
-
 class _Bought(NamedTuple):
     """What a requirement pays by. schemes: of certificates, those that the rule set recognises. bids: of
     co-products, those that the basis does not hold already.
@@ -88,7 +80,6 @@ class _Bought(NamedTuple):
 
     profile: SustainabilityProfile
     schemes: tuple[str, ...]
-    penalties: tuple[PenaltyRule, ...]
     penalties_number: int
     bids: tuple[CoProductBid, ...]
     bids_number: int
@@ -130,12 +121,24 @@ class Waterfalls:
     ) -> None:
         self._nodes, self._supplies, self._requirements, self._facts = nodes, supplies, requirements, facts
         self._assays, self._papers, self._ways, self._valuation = assays, papers, known, valuation
-        self._written: dict[Hashable, bytes] = {}
         self._templates: dict[Hashable, bytes] = {}
         self._until: dict[datetime, int] = {}
         self._bought: dict[int, _Bought] = {}
         self._numbers: dict[Hashable, int] = {}
         self._co_products: dict[Hashable, _CoProducts] = {}
+        listed_at = facts.inputs.concentrated_position
+        evidence = () if listed_at is None else (f"input:{listed_at}",)
+        self._no_carbon = Lines(lambda cents, _: no_carbon_line(cents))
+        self._certified = Lines(lambda paid, _: certificates_line(paid))
+        self._origin = Lines(lambda steps, listed, ueur: origin_line(ueur, steps, listed, evidence))
+        self._form = Lines(lambda form, ueur: form_line(ueur, form))
+        self._recycled_lines, self._rex_lines = Lines(_recycled_line), Lines(_rex_line)
+        self._penalties_numbered: dict[int, tuple[PenaltyRule, ...]] = {}
+        self._penalty_lines = Lines(
+            lambda number, *steps: _penalties_of(self._penalties_numbered[number], steps[:-1])
+        )
+        self._carried = Templates(partial(logistics_line, 0))
+        self._clamp = Templates(lambda sign, floor, cap: clamp_line(sign, HOLE, floor, cap))
 
     def of(
         self, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery], term_total: Int64s
@@ -166,26 +169,25 @@ class Waterfalls:
             bought=[self._bought_by(place) for place in pairs.requirement.tolist()],
             deliveries=deliveries,
         )
-        sustained = zip(
+        co_products, counted = zip(*self._co_product_lines(trades), strict=True)
+        penalties = list(self._penalties(trades))
+        lines = zip(
+            self._forms(trades),
+            co_products,
             self._carbon(trades),
             self._recycled(trades),
             self._certificates(trades),
             self._origins(trades),
             self._rex(trades),
             self._clamps(trades),
-            strict=True,
-        )
-        for form, (co_product, counted), of_profile, project, penalty, carried in zip(
-            self._forms(trades),
-            self._co_product_lines(trades),
-            sustained,
-            self._strategic_projects(trades),
-            self._penalties(trades),
+            penalties,
             self._logistics(trades),
             strict=True,
-        ):
-            lines = (form, co_product, *of_profile, *project, penalty, carried)
-            yield TradeLines(lines, b"%b,%b" % (co_product, penalty), counted)
+        )
+        of_trade = zip(lines, self._strategic_projects(trades), co_products, penalties, counted, strict=True)
+        for told, project, co_product, penalty, bids in of_trade:
+            whole = (*told[:PROJECT_PLACE], *project, *told[PROJECT_PLACE:]) if project else told
+            yield TradeLines(whole, b"%b,%b" % (co_product, penalty), bids)
 
     def _pairs(
         self, way_of: Int64s, node: Int64s, requirement: Int64s, deliveries: Sequence[Delivery]
@@ -210,42 +212,31 @@ class Waterfalls:
             bids = tuple(bid for bid in order.terms.co_products if bid.analyte not in elements)
             penalties, numbers = tuple(order.terms.penalties), self._numbers
             profile, recognised = profile_of(order, self._facts), self._facts.rule_set.recognised_certificates
+            number = numbers.setdefault(penalties, len(numbers))
+            self._penalties_numbered[number] = penalties
             found = self._bought[place] = _Bought(
                 profile,
                 tuple(bid.scheme for bid in profile.certificates if bid.scheme in recognised),
-                penalties,
-                numbers.setdefault(penalties, len(numbers)),
+                number,
                 bids,
                 numbers.setdefault(bids, len(numbers)),
             )
         return found
 
-    def _add(self, key: tuple[Hashable, ...], line: PriceTerm) -> bytes:
-        """The line encoded, the same for the same key: its kind first, its amount last.
-
-        AssertionError where it reckons another amount.
-        """
-        assert line.ueur_per_kg == key[-1], f"{line} is not {key}"
-        found = self._written[key] = encoded(line)
-        return found
-
     def _forms(self, trades: _Trades) -> Iterator[bytes]:
-        known = self._written
-        for ueur, supply in zip(trades.terms.form.tolist(), trades.supplies, strict=True):
-            form = supply.terms.form
-            yield known.get(("form", form, ueur)) or self._add(("form", form, ueur), form_line(ueur, form))
+        forms = [supply.terms.form for supply in trades.supplies]
+        return map(self._form.__getitem__, zip(forms, trades.terms.form.tolist(), strict=True))
 
     def _logistics(self, trades: _Trades) -> Iterator[bytes]:
-        known, amounts = self._templates, trades.terms.logistics.tolist()
-        for ueur, supply, requirement in zip(amounts, trades.supplies, trades.requirements, strict=True):
-            country, row = supply.terms.place.country, None
-            if requirement.terms.carriage:
-                row = carriage_row(supply.terms, requirement.terms)
-            key = ("logistics", country, row)
-            template = known.get(key)
-            if template is None:
-                template = known[key] = template_of(logistics_line(0, country, row))
-            yield template % ueur
+        orders = zip(trades.supplies, trades.requirements, strict=True)
+        keys = [
+            (
+                sold.terms.place.country,
+                carriage_row(sold.terms, bought.terms) if bought.terms.carriage else None,
+            )
+            for sold, bought in orders
+        ]
+        return map(mod, map(self._carried.__getitem__, keys), trades.terms.logistics.tolist())
 
     def _co_product_lines(self, trades: _Trades) -> Iterator[tuple[bytes, bytes]]:
         """With the bids of the contract, as the cut has counted them."""
@@ -295,16 +286,15 @@ class Waterfalls:
         for ueur, supply, bought, delivery, counted, gain_g, kg_ppb in of_trade:
             cents, benchmark = bought.profile.carbon_cents_per_t, benchmarks[supply.terms.form]
             if cents == 0 or benchmark is None or kg_ppb == NO_KG:
-                key: tuple[Hashable, ...] = ("no carbon", cents, ueur)
-                yield self._written.get(key) or self._add(key, no_carbon_line(cents))
+                yield self._no_carbon[cents, ueur]
                 continue
             footprint = supply.terms.footprint
             defect = None if counted else footprint_defect(footprint, benchmark, delivery.papers_until)
             numbers = [benchmark.benchmark_g_co2e_per_kg - gain_g, kg_ppb]
             if footprint is None:
-                key = ("carbon", benchmark.form, cents, defect)
+                key: tuple[Hashable, ...] = (benchmark.form, cents, defect)
             else:
-                key = ("carbon", benchmark.form, cents, defect, footprint.verified, footprint.standard)
+                key = (benchmark.form, cents, defect, footprint.verified, footprint.standard)
                 numbers.insert(0, footprint.g_co2e_per_kg)
             template = known.get(key)
             if template is None:
@@ -314,16 +304,16 @@ class Waterfalls:
             yield template % (ueur, *numbers)
 
     def _recycled(self, trades: _Trades) -> Iterator[bytes]:
-        known, terms = self._written, trades.terms
-        amounts, alone = terms.recycled.tolist(), terms.recycled_alone.tolist()
-        for ueur, by_itself, supply, bought in zip(
-            amounts, alone, trades.supplies, trades.bought, strict=True
-        ):
-            content, profile = supply.terms.recycled or _NO_CONTENT, bought.profile
-            bids = profile.post_consumer_ueur_per_kg, profile.pre_consumer_ueur_per_kg
-            shares = content.post_consumer_ppb, content.pre_consumer_ppb
-            key = ("recycled", by_itself, shares, bids, ueur)
-            yield known.get(key) or self._add(key, recycled_line(ueur, by_itself, content, *bids))
+        contents = [supply.terms.recycled or _NO_CONTENT for supply in trades.supplies]
+        columns = (
+            [content.post_consumer_ppb for content in contents],
+            [content.pre_consumer_ppb for content in contents],
+            [bought.profile.post_consumer_ueur_per_kg for bought in trades.bought],
+            [bought.profile.pre_consumer_ueur_per_kg for bought in trades.bought],
+            trades.terms.recycled_alone.tolist(),
+            trades.terms.recycled.tolist(),
+        )
+        return map(self._recycled_lines.__getitem__, zip(*columns, strict=True))
 
     def _certificates(self, trades: _Trades) -> Iterator[bytes]:
         pairs, facts = trades.pairs, self._facts
@@ -331,7 +321,7 @@ class Waterfalls:
             scheme: (self._papers.certified[row, pairs.supply] >= pairs.papers_until).tolist()
             for scheme, row in self._papers.row.items()
         }
-        known, amounts = self._written, trades.terms.certificates.tolist()
+        known, amounts = self._certified, trades.terms.certificates.tolist()
         of_trade = zip(amounts, trades.supplies, trades.bought, trades.deliveries, strict=True)
         for place, (ueur, supply, bought, delivery) in enumerate(of_trade):
             paid: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
@@ -340,42 +330,34 @@ class Waterfalls:
                     named = certificates_held(supply, facts, delivery)
                     paid = tuple(certificates_paid(bought.profile, facts.rule_set, named))
                     break
-            key = ("certificates", paid, ueur)
-            yield known.get(key) or self._add(key, certificates_line(paid))
+            yield known[paid, ueur]
 
     def _origins(self, trades: _Trades) -> Iterator[bytes]:
-        position = self._facts.inputs.concentrated_position
-        evidence = () if position is None else (f"input:{position}",)
-        known, listed = self._written, self._facts.inputs.concentrated is not None
+        known, listed = self._origin, self._facts.inputs.concentrated is not None
         for ueur, supply in zip(trades.terms.origin.tolist(), trades.supplies, strict=True):
-            steps = tuple(supply.terms.origin)
             concentrated = concentrated_origins(supply, self._facts) if listed else ()
-            key = ("origin", steps, concentrated, ueur)
-            yield known.get(key) or self._add(key, origin_line(ueur, steps, concentrated, evidence))
+            yield known[tuple(supply.terms.origin), concentrated, ueur]
 
     def _rex(self, trades: _Trades) -> Iterator[bytes]:
-        known = self._written
-        amounts, alone = trades.terms.rex.tolist(), trades.terms.rex_alone.tolist()
-        for ueur, by_itself, supply, requirement in zip(
-            amounts, alone, trades.supplies, trades.requirements, strict=True
-        ):
-            route = requirement.terms.rex_route
-            offered = route in supply.terms.rex_routes
-            key = ("rex", by_itself, route, offered, ueur)
-            yield known.get(key) or self._add(key, rex_line(ueur, by_itself, route, offered=offered))
+        routes = [requirement.terms.rex_route for requirement in trades.requirements]
+        columns = (
+            routes,
+            [route in supply.terms.rex_routes for route, supply in zip(routes, trades.supplies, strict=True)],
+            trades.terms.rex_alone.tolist(),
+            trades.terms.rex.tolist(),
+        )
+        return map(self._rex_lines.__getitem__, zip(*columns, strict=True))
 
     def _clamps(self, trades: _Trades) -> Iterator[bytes]:
-        known = self._templates
-        amounts, wanted = trades.terms.sustainability.tolist(), trades.terms.wanted.tolist()
-        for ueur, sum_ueur, bought in zip(amounts, wanted, trades.bought, strict=True):
-            floor, cap = bought.profile.floor_ueur_per_kg, bought.profile.cap_ueur_per_kg
+        columns = (
             # lowered, as it is or raised: that decides on the reason
-            sign = (ueur > 0) - (ueur < 0)
-            key = ("clamp", sign, floor, cap)
-            template = known.get(key)
-            if template is None:
-                template = known[key] = template_of(clamp_line(sign, HOLE, floor, cap))
-            yield template % (ueur, sum_ueur)
+            np.sign(trades.terms.sustainability).tolist(),
+            [bought.profile.floor_ueur_per_kg for bought in trades.bought],
+            [bought.profile.cap_ueur_per_kg for bought in trades.bought],
+        )
+        amounts = trades.terms.sustainability.tolist(), trades.terms.wanted.tolist()
+        templates = map(self._clamp.__getitem__, zip(*columns, strict=True))
+        return map(mod, templates, zip(*amounts, strict=True))
 
     def _strategic_projects(self, trades: _Trades) -> Iterator[tuple[bytes, ...]]:
         amounts = trades.terms.strategic_project.tolist()
@@ -390,13 +372,23 @@ class Waterfalls:
             yield tuple(map(encoded, lines))
 
     def _penalties(self, trades: _Trades) -> Iterator[bytes]:
-        known, amounts = self._written, trades.terms.penalties.tolist()
-        for ueur, bought, *steps in zip(amounts, trades.bought, *self._steps(trades.pairs), strict=True):
-            key = ("penalties", bought.penalties_number, *steps, ueur)
-            yield known.get(key) or self._add(key, _penalties_of(bought.penalties, steps))
+        numbers = [bought.penalties_number for bought in trades.bought]
+        columns = numbers, *self._steps(trades.pairs), trades.terms.penalties.tolist()
+        return map(self._penalty_lines.__getitem__, zip(*columns, strict=True))
 
     def _steps(self, pairs: Candidates) -> list[list[int]]:
         return [column.tolist() for column in self._valuation.penalties.steps(pairs)]
+
+
+def _recycled_line(
+    post_consumer_ppb: int, pre_consumer_ppb: int, post_ueur: int, pre_ueur: int, alone: int, ueur: int
+) -> PriceTerm:
+    content = RecycledContent(post_consumer_ppb=post_consumer_ppb, pre_consumer_ppb=pre_consumer_ppb)
+    return recycled_line(ueur, alone, content, post_ueur, pre_ueur)
+
+
+def _rex_line(route: RexRoute | None, offered: bool, alone: int, ueur: int) -> PriceTerm:  # noqa: FBT001
+    return rex_line(ueur, alone, route, offered=offered)
 
 
 def _penalties_of(rules: tuple[PenaltyRule, ...], steps: Sequence[int]) -> PriceTerm:
