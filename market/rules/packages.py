@@ -5,7 +5,7 @@ that many, rounded down.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ class Divisibility:
     seller_order, buyer_order: nodes with the same number belong to one order.
     seller_minimum, buyer_minimum_g: what the order of the node trades at least, over all its nodes, or
         nothing at all; packages and grams; 0 is no limit. The same at every node of an order.
-    ratios: of package_g, as columns.
+    ratios: of package_g, as columns; `known` where they are at hand.
     Raises AssignmentError for entries that are negative or too few.
     """
 
@@ -57,10 +57,11 @@ class Divisibility:
     buyer_order: tuple[int, ...]
     seller_minimum: tuple[int, ...]
     buyer_minimum_g: tuple[int, ...]
-    ratios: "Ratios" = field(init=False, repr=False, compare=False)
+    ratios: Ratios = field(init=False, repr=False, compare=False)
+    known: InitVar[Ratios | None] = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ratios", ratios_of(self.package_g))
+    def __post_init__(self, known: Ratios | None) -> None:
+        object.__setattr__(self, "ratios", ratios_of(self.package_g) if known is None else known)
         problems = list(_problems(self))
         if problems:
             raise AssignmentError(problems)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from events.clearing_terms import OrderDual
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
-from market.rules.clearing.posing import TOLERANCE
+from events.vocabulary import INTEGER_MAX, PPB
+from market.rules.clearing.posing import TOLERANCE, share_up
 from tests.blotter import BULK, EUR, Lane, T, eur, facts_of_type, ident, member, rule_set
 
 KG = 1_000
@@ -51,6 +53,14 @@ def test_a_rest_below_the_tolerance_makes_no_marginal_price(
         found.effective_g,
         found.effective_reason,
     )
+
+
+def test_a_share_by_column_is_the_share_of_each_rounded_up() -> None:
+    """Of the largest quantity the product is more than 64 bits hold."""
+    amounts = [0, 1, PPB - 1, PPB, PPB + 1, INTEGER_MAX - 1, INTEGER_MAX]
+    for ppb in (0, 1, 10_000_000, PPB - 1, PPB):
+        expected = [-(-amount * ppb // PPB) for amount in amounts]
+        assert expected == share_up(np.array(amounts), ppb).tolist()
 
 
 def squeezed(tolerance_percent: int) -> Lane:

@@ -13,7 +13,7 @@ MICROSECONDS_PER_SECOND = 10**6
 NEVER = -(1 << 62)
 BEYOND = 1 << 62
 BITS_PER_WORD = 62
-ROWS_AT_ONCE = 1 << 12
+ROWS_AT_ONCE = 1 << 10
 
 
 def microseconds(moment: datetime) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -17,19 +18,20 @@ from numpy.typing import NDArray
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import AssayColumns
-from market.rules.clearing.candidates import Candidates, Nodes, batches, ways
+from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
 from market.rules.clearing.order_limits import Packed, PackedColumns, divisibility, packed, packed_columns
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
-from market.rules.clearing.screening import Screen, asked_analytes, fit_orders, screens
+from market.rules.clearing.screening import Parties, asked_analytes, fit_orders, screens, unopposed
 from market.rules.clearing.valuation import Valuation, paid_analytes
 from market.rules.clearing.waterfalls import Waterfalls
 from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
 from market.rules.packages import Divisibility, carried_g, tradable
 
 INDEX_NAME_MAX = 40
+_moments = attrgetter("start", "end")
 
 Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 Part = Literal["firm", "all"]
@@ -163,12 +165,13 @@ def section(
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
     seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
     buyer_nodes = tuple(of.buyers[place] for place in buyer_place.tolist())
-    demand = buyers_left[buyers]
+    demand, packed_of = buyers_left[buyers], of.packed.part(sellers)
     terms = divisibility(
         seller_nodes,
         whole[sellers].tolist(),
         buyer_nodes,
         [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
+        packed_of.ratios,
     )
     kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
     seller, buyer = _ends(of.pairs.seller, kept, sellers), _ends(of.pairs.buyer, kept, buyers)
@@ -185,7 +188,7 @@ def section(
         supply=carried_g(whole[sellers], terms.ratios).astype(np.int64),
         demand=demand,
         terms=terms,
-        packed=of.packed.part(sellers),
+        packed=packed_of,
         pairs=Pairs(
             seller=_chosen(seller, fit),
             buyer=_chosen(buyer, fit),
@@ -222,8 +225,8 @@ class Deliveries:
 
     def between(self, seller: SellerNode, buyer: BuyerNode) -> Delivery:
         sold, bought = seller.order.terms, buyer.order.terms
-        windows = sold.tranches[seller.tranche].window if sold.term is None else sold.term, bought.window
-        key = (seller.tranche, *windows)
+        offered = sold.term or _moments(sold.tranches[seller.tranche].window)
+        key = (seller.tranche, offered, _moments(bought.window))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = delivery_between(seller, buyer, self._at)
@@ -289,13 +292,14 @@ def _horizon_book(
         for tranche, left_g in enumerate(order.tranche_left_g)
         if left_g > 0
     ]
-    groups = {organisation: member.group for organisation, member in facts.members.items()}
+    sold_by = [facts.members[order.organisation] for order in supplies]
+    bought_by = [facts.members[order.organisation] for order in requirements]
     sellers = tuple(
         SellerNode(
             supplies[supply],
             tranche,
             left_g,
-            groups[supplies[supply].organisation],
+            sold_by[supply].group,
             packed(supplies[supply].terms, tranche),
         )
         for supply, tranche, left_g in places
@@ -304,10 +308,10 @@ def _horizon_book(
         int64s((supply for supply, _, _ in places), len(places)),
         int64s((tranche for _, tranche, _ in places), len(places)),
     )
-    pairs, waterfalls = _pairs(nodes, supplies, requirements, facts)
+    pairs, waterfalls = _pairs(nodes, supplies, requirements, (sold_by, bought_by), facts)
     best_bid = _best_bids(pairs, requirements)
     buyers = tuple(
-        BuyerNode(order, _within_credit_g(order, best_bid[index]), groups[order.organisation])
+        BuyerNode(order, _within_credit_g(order, best_bid[index]), bought_by[index].group)
         for index, order in enumerate(requirements)
     )
     return HorizonBook(
@@ -326,9 +330,7 @@ def _horizon_book(
 
 def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[int]:
     """The most each requirement bids for anyone, micro-EUR per basis kg; at least 0."""
-    limit = np.fromiter(
-        (order.terms.limit.ueur_per_kg for order in requirements), np.int64, len(requirements)
-    )
+    limit = int64s((order.terms.limit.ueur_per_kg for order in requirements), len(requirements))
     best = np.zeros(len(requirements), dtype=np.int64)
     np.maximum.at(best, pairs.buyer, limit[pairs.buyer] + pairs.term_total)
     best_bids: list[int] = best.tolist()
@@ -344,27 +346,17 @@ def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
     return max(0, min(order.available_g, paid_for_g - order.held_g - order.filled_g))
 
 
-def _unopposed(pairs: Candidates, against: Sequence[Screen]) -> Candidates:
-    """Pairs that no screen speaks against. Where few fall, to look at them again costs less than to copy."""
-    left = np.ones(len(pairs), dtype=np.bool_)
-    for screen in against:
-        left &= screen(pairs)
-        if 2 * np.count_nonzero(left) < len(left):
-            pairs = pairs.kept(left)
-            left = np.ones(len(pairs), dtype=np.bool_)
-    return pairs if left.all() else pairs.kept(left)
-
-
 def _pairs(
     nodes: Nodes,
     supplies: Sequence[SupplyOrder],
     requirements: Sequence[RequirementOrder],
+    parties: Parties,
     facts: MarketFacts,
 ) -> tuple[Pairs, Waterfalls | None]:
     """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
     if not supplies or not requirements:
         return NO_PAIRS, None
-    sellers_fit, buyers_fit = fit_orders(supplies, requirements, facts)
+    sellers_fit, buyers_fit = fit_orders(supplies, parties, facts.at)
     fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
     known = ways(supplies, requirements, buyers_fit)
     paid = paid_analytes(requirements)
@@ -372,14 +364,14 @@ def _pairs(
     assays = AssayColumns(terms, facts.basis, asked_analytes(requirements) | paid, paid)
     papers = PaperColumns(supplies, requirements, facts)
     against = [
-        *screens(supplies, requirements, facts, assays),
+        *screens(supplies, requirements, parties, facts, assays),
         *rex_screens(supplies, requirements, facts),
         *paper_screens(supplies, requirements, facts, papers),
     ]
     valuation = Valuation(supplies, requirements, facts, assays, papers, known)
     found = []
     for pairs in batches(nodes, fit_nodes, supplies, requirements, known, facts):
-        pairs = _unopposed(pairs, against)
+        pairs = unopposed(pairs, against)
         worth = valuation.of(pairs)
         found.append(
             [

@@ -125,11 +125,13 @@ def divisibility(
     left: Sequence[int],
     buyers: Sequence[BuyerNode],
     buyers_taken_g: Sequence[int],
+    ratios: Ratios | None = None,
 ) -> Divisibility:
     """Of the nodes of a section. left: whole packages that each tranche has left at the start of it.
 
     buyers_taken_g: what each took earlier in the round. Minima count what was traded before, of the whole
-    order. ValueError for a seller without one whole package left: it is no node.
+    order. ratios: of the sellers' packages, where they are at hand. ValueError for a seller without one
+    whole package left: it is no node.
     """
     tranches = [node.packed for node in sellers]
     if not all(left):
@@ -158,6 +160,7 @@ def divisibility(
                 for node, taken_g in zip(buyers, buyers_taken_g, strict=True)
             ]
         ),
+        known=ratios,
     )
 
 

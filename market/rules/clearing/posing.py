@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
+from market.rules.clearing.columns import int64s
 from market.rules.clearing.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
 from market.rules.clearing.order_limits import Share, shares
 from market.rules.clearing.prices import Anchor
-from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, fills_g, read_only
+from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, added_up, fills_g, read_only
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.rounding import Ratio
 
@@ -83,13 +84,14 @@ def pose(
     limited = _limited(len(section.buyers), held)
     worth = edges(section, with_sustainability=sustainability, limited=limited)
     tolerance_ppb = rule_set.marginality_tolerance_ppb
-    tolerance_g = _tolerances_g(section.sellers, tolerance_ppb), _tolerances_g(section.buyers, tolerance_ppb)
+    capacity_g = _capacities_g(section.sellers), _capacities_g(section.buyers)
+    tolerance_g = share_up(capacity_g[0], tolerance_ppb), share_up(capacity_g[1], tolerance_ppb)
     return Posed(
         section=section,
         edges=worth,
         ranks=(_ranks(section.sellers), _ranks(section.buyers)),
         tolerance_g=tolerance_g,
-        terms=_tolerant(section, tolerance_ppb, tolerance_g[1]),
+        terms=_tolerant(section, tolerance_ppb, capacity_g[0], tolerance_g[1]),
         anchor=Anchor(
             seller_groups=[node.group for node in section.sellers],
             buyer_groups=[node.group for node in section.buyers],
@@ -211,30 +213,36 @@ def _over(worth: Edges, held: Sequence[Share]) -> tuple[Share, ...]:
 
 
 def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
-    return np.array([node.order.rank for node in nodes], dtype=np.int64)
+    return int64s((node.order.rank for node in nodes), len(nodes))
 
 
-def _tolerant(section: Section, tolerance_ppb: int, buyers_g: Int64s) -> Divisibility:
-    """The terms with the tolerance as least quantity of each whole order, in packages and grams."""
-    terms = section.terms
-    capacity_g = np.array([node.capacity_g for node in section.sellers], dtype=np.int64)
-    whole = section.packed.left(capacity_g)
-    brought: dict[int, int] = {}
-    for packages, order in zip(whole.tolist(), terms.seller_order, strict=True):
-        brought[order] = brought.get(order, 0) + packages
+def _capacities_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
+    """What each order had to give at the cut."""
+    return int64s((node.capacity_g for node in nodes), len(nodes))
+
+
+def _tolerant(section: Section, tolerance_ppb: int, sellers_g: Int64s, buyers_g: Int64s) -> Divisibility:
+    """The terms with the tolerance as least quantity of each whole order, in packages and grams.
+
+    sellers_g: capacities; buyers_g: tolerances.
+    """
+    terms, order = section.terms, np.array(section.terms.seller_order, dtype=np.int64)
+    brought = added_up(order, section.packed.left(sellers_g), int(order.max(initial=-1)) + 1)
+    seller_minimum = np.array(terms.seller_minimum, dtype=np.int64)
+    buyer_minimum_g = np.array(terms.buyer_minimum_g, dtype=np.int64)
     return replace(
         terms,
-        seller_minimum=tuple(
-            max(own, -(-brought[order] * tolerance_ppb // PPB))
-            for own, order in zip(terms.seller_minimum, terms.seller_order, strict=True)
-        ),
-        buyer_minimum_g=tuple(map(max, terms.buyer_minimum_g, buyers_g.tolist())),
+        seller_minimum=tuple(np.maximum(seller_minimum, share_up(brought, tolerance_ppb)[order]).tolist()),
+        buyer_minimum_g=tuple(np.maximum(buyer_minimum_g, buyers_g).tolist()),
+        known=terms.ratios,
     )
 
 
-def _tolerances_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode], tolerance_ppb: int) -> Int64s:
-    """Of what each order had to give at the cut, rounded up; 0 for a tolerance of 0."""
-    return np.array([-(-node.capacity_g * tolerance_ppb // PPB) for node in nodes], dtype=np.int64)
+def share_up(amount: Int64s, ppb: int) -> Int64s:
+    """amount × ppb ÷ PPB, rounded up, at most PPB of it: no product needs more than int64 holds."""
+    whole, rest = np.divmod(amount, PPB)
+    found: Int64s = whole * ppb - (-rest * ppb) // PPB
+    return found
 
 
 def tiebreak(posed: Posed, attempt: int) -> Int64s:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from msgspec.structs import replace
 
@@ -95,13 +96,16 @@ def multipliers(cleared: ClearedSection) -> tuple[Multiplier, ...]:
 def premium_lines(cleared: ClearedSection) -> Iterator[tuple[Premium, ...]]:
     """Of each trade, in order, what adds up to its premium; nothing for a buyer without portfolio limits."""
     quotas = cleared.quotas
+    if quotas is None:
+        assert not cleared.trades.premium.any()
+        yield from repeat((), len(cleared.trades))
+        return
     shares: dict[int, list[tuple[Share, int]]] = {}
-    if quotas is not None:
-        for share, multiplier in zip(cleared.posed.shares, quotas.multipliers, strict=True):
-            shares.setdefault(share.ratio.buyer_order, []).append((share, multiplier))
+    for share, multiplier in zip(cleared.posed.shares, quotas.multipliers, strict=True):
+        shares.setdefault(share.ratio.buyer_order, []).append((share, multiplier))
     for trade in cleared.trades:
         lines: list[Premium] = []
-        if quotas is not None and trade.buyer_index >= quotas.split.plain:
+        if trade.buyer_index >= quotas.split.plain:
             buyer = int(quotas.split.buyer[trade.buyer_index])
             edge = quotas.split.edge_of_quota(trade.buyer_index)
             lines = [_premium(share, multiplier, edge) for share, multiplier in shares.get(buyer, [])]

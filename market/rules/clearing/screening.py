@@ -1,11 +1,13 @@
 """Eligibility of many pairs at once: each screen answers as the reasons of its name in `eligibility`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import numpy as np
 from msgspec import UNSET
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
+from events.market_terms import Member
 from events.vocabulary import QUALIFICATION_LADDER
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns, purity_or_no_figure
@@ -26,32 +28,42 @@ from market.rules.optimum.problem import Mask
 
 Supplies = Sequence[SupplyOrder]
 Requirements = Sequence[RequirementOrder]
+Parties = tuple[Sequence[Member], Sequence[Member]]
+"""Whose each supply is, and each requirement: looked up once, since ids take long to hash."""
 Screen = Callable[[Candidates], Mask]
 
 
-def fit_orders(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> tuple[Mask, Mask]:
+def fit_orders(supplies: Supplies, parties: Parties, at: datetime) -> tuple[Mask, Mask]:
     """Orders against which nothing speaks that would speak against every pair of theirs."""
-    screened = {
-        organisation
-        for organisation, member in facts.members.items()
-        if member.sanctions_screened_until >= facts.at
-    }
-    sellers = (
-        order.terms.export_licence != "pending" and order.organisation in screened for order in supplies
+    sellers, buyers = (
+        np.fromiter((member.sanctions_screened_until >= at for member in side), np.bool_, len(side))
+        for side in parties
     )
-    buyers = (order.organisation in screened for order in requirements)
-    return (
-        np.fromiter(sellers, np.bool_, len(supplies)),
-        np.fromiter(buyers, np.bool_, len(requirements)),
-    )
+    licensed = (order.terms.export_licence != "pending" for order in supplies)
+    return sellers & np.fromiter(licensed, np.bool_, len(supplies)), buyers
+
+
+def unopposed(pairs: Candidates, against: Sequence[Screen]) -> Candidates:
+    """Pairs that no screen speaks against. Where few fall, to look at them again costs less than to copy."""
+    left = np.ones(len(pairs), dtype=np.bool_)
+    for screen in against:
+        left &= screen(pairs)
+        if 2 * np.count_nonzero(left) < len(left):
+            pairs = pairs.kept(left)
+            left = np.ones(len(pairs), dtype=np.bool_)
+    return pairs if left.all() else pairs.kept(left)
 
 
 def screens(
-    supplies: Supplies, requirements: Requirements, facts: MarketFacts, assays: AssayColumns
+    supplies: Supplies,
+    requirements: Requirements,
+    parties: Parties,
+    facts: MarketFacts,
+    assays: AssayColumns,
 ) -> list[Screen]:
     """All that can speak against some pair, cheapest first, but papers."""
     return [
-        *_parties(supplies, requirements, facts),
+        *_parties(supplies, requirements, parties),
         *_terms(supplies, requirements),
         *_commercial(supplies, requirements),
         *_provenance(supplies, requirements),
@@ -62,10 +74,9 @@ def screens(
     ]
 
 
-def _parties(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Iterator[Screen]:
+def _parties(supplies: Supplies, requirements: Requirements, parties: Parties) -> Iterator[Screen]:
     groups = Codes()
-    seller_group = groups.of([facts.members[order.organisation].group for order in supplies])
-    buyer_group = groups.of([facts.members[order.organisation].group for order in requirements])
+    seller_group, buyer_group = (groups.of([member.group.int for member in side]) for side in parties)
     yield lambda pairs: seller_group[pairs.supply] != buyer_group[pairs.requirement]
     if any(order.terms.organisations_excluded for order in requirements):
         organisations = Codes()
@@ -83,9 +94,8 @@ def _parties(supplies: Supplies, requirements: Requirements, facts: MarketFacts)
         yield lambda pairs: ~among(pairs.requirement * width + seller[pairs.supply], barred)
     sides = (supplies, requirements)
     shown = [[order.terms.visible_to_initiatives for order in side] for side in sides]
-    joined = [[facts.members[order.organisation].initiatives for order in side] for side in sides]
     if any(map(any, shown)):
-        yield _initiatives(shown, joined)
+        yield _initiatives(shown, [[member.initiatives for member in side] for side in parties])
 
 
 def _initiatives(

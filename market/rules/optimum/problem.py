@@ -167,7 +167,7 @@ def used_edges(flow: Int64s) -> Int64s:
     return np.flatnonzero(flow != 0)
 
 
-def added_up(order: Int32s, flow: Int64s, orders: int) -> Int64s:
+def added_up(order: Places, flow: Int64s, orders: int) -> Int64s:
     """Grams of each order, from the flow of some edges."""
     grams = np.zeros(orders, dtype=np.int64)
     np.add.at(grams, order, flow)
