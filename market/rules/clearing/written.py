@@ -45,7 +45,7 @@ def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
 
 
 def decimals(column: list[int] | Int64s) -> list[bytes]:
-    """Each number as JSON has it: all of a column at once, a quarter of what `%d` takes."""
+    """Each number as JSON has it: all of a column at once, where `%d` makes a text of each."""
     written = repr(column if isinstance(column, list) else column.tolist())[1:-1].encode()
     return written.split(b", ") if written else []
 
