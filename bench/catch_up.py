@@ -10,12 +10,12 @@ from api import services
 from bare import Sent, consume_and_produce, ends_of_views, views_after
 from cpu import Meter
 from figures import Case, CpuTimes, Report, alternate, ratio, say
+from own_process import in_own_process
 from servers import Database, Servers
 
 from events.connections import acquire
 from events.vocabulary import STREAMS
 from market.ground import Wiring
-from market.services import collect_less
 from market.store.feed import PUBLISHER
 
 PATIENCE_SECONDS = 60
@@ -76,14 +76,14 @@ async def catch_up(
 
     async def bare(case: str) -> float:
         meter = Meter(running)
-        count, took = await consume_and_produce(running.bootstrap, sent if case == BARE_SAME else None)
-        times.add(case, meter.per_item_us(count))
-        return count / took
+        views = sent if case == BARE_SAME else None
+        pace = await in_own_process(consume_and_produce, running.bootstrap, views)
+        times.add(case, meter.per_item_us(events) | {"python": pace.own_us})
+        return pace.items_per_second
 
     ends = await ends_of_views(running.bootstrap, topics)
     await publishers(workers[0])
     sent += await views_after(running.bootstrap, ends)
-    collect_less()
     cases: list[Case] = [(_publisher(count), partial(publishers, count)) for count in workers]
     cases += [(case, partial(bare, case)) for case in (BARE, BARE_SAME)]
     found = await alternate(cases, repetitions, "events/s")

@@ -1,8 +1,11 @@
-"""`make bench-reader`: a reader (chain check, decode, set-based effect) against bare `getmany`."""
+"""`make bench-reader`: a reader (chain check, decode, set-based effect) against bare `getmany`.
+
+Each runs in a process of its own; `--together` has both in the benchmark's, which has filled a topic before.
+"""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import asyncpg
@@ -12,7 +15,8 @@ from cpu import Meter
 from facts import answer_draft, offer_draft
 from figures import CpuTimes, Report, alternate, arguments, machine, ratio, tell
 from journal_rows import STREAM, fill, read_all
-from servers import Database, Servers, server_versions, servers
+from own_process import Measure, Pace, in_own_process, in_this_process
+from servers import Servers, server_versions, servers
 
 from events.connections import cluster_id, open_client, open_pool
 from events.envelope import Recorded
@@ -20,8 +24,9 @@ from events.journal import DEFAULT_LANES
 from events.subscription import Batch, Subscription
 from events.topics import record_topic
 from events.writes import Write, send
-from market.services import collect_less
 from market.topics import create_topics
+
+Run = Callable[..., Awaitable[Pace]]
 
 BODIES = {"answer": answer_draft, "offer": offer_draft}
 TOPICS_SETTLE_SECONDS = 2
@@ -50,17 +55,19 @@ async def main() -> None:
     parser.add_argument(
         "--body", choices=BODIES, default="answer", help="answer: about 0.7 kB; offer: about 2 kB"
     )
+    parser.add_argument("--together", action="store_true", help="both in the benchmark's own process")
     options = parser.parse_args()
+    run = in_this_process if options.together else in_own_process
     async with servers(kafka=True) as running:
         report = Report(
             title=f"reader, {options.rows:,} events on {DEFAULT_LANES} lanes",
             machine=f"{machine()}, {await server_versions(running)}",
         )
-        await measure(running, report, options.rows, options.body, options.repetitions)
+        await measure(running, report, run, options.rows, options.body, options.repetitions)
     tell(report, as_json=options.json)
 
 
-async def measure(running: Servers, report: Report, rows: int, body: str, repetitions: int) -> None:
+async def measure(running: Servers, report: Report, run: Run, rows: int, body: str, repetitions: int) -> None:
     database = await running.new_database("bench")
     body_bytes = await fill(database, rows, BODIES[body])
     report.notes.append(f"{body_bytes / rows:.0f} bytes a body")
@@ -70,23 +77,23 @@ async def measure(running: Servers, report: Report, rows: int, body: str, repeti
     await bare.produce(running.bootstrap, topic, bare.prebuilt(await read_all(database)), DEFAULT_LANES)
     admin = await asyncpg.connect(database.admin_url)
     await admin.execute(EFFECT)
-    collect_less()
     times = CpuTimes()
 
     async def reader() -> float:
         await admin.execute("truncate public.effect; delete from record.consumer")
-        meter = Meter(running)
-        rate = await read(running, database, rows)
-        times.add(READER, meter.per_item_us(rows))
+        pace = await timed(READER, read, database.url("writer"), running.bootstrap, rows)
         if await admin.fetchval("select count(*) from public.effect") != rows:
             raise RuntimeError("the reader's effects are not as many as the events")
-        return rate
+        return pace
 
     async def bare_getmany() -> float:
+        return await timed(BARE, consume, running.bootstrap, topic, range(DEFAULT_LANES), rows)
+
+    async def timed(case: str, measured: Measure, *given: object) -> float:
         meter = Meter(running)
-        rate = await bare.consume(running.bootstrap, topic, range(DEFAULT_LANES), rows)
-        times.add(BARE, meter.per_item_us(rows))
-        return rate
+        pace = await run(measured, *given)
+        times.add(case, meter.per_item_us(rows) | {"python": pace.own_us})
+        return pace.items_per_second
 
     found = await alternate([(READER, reader), (BARE, bare_getmany)], repetitions, "events/s")
     await admin.close()
@@ -110,9 +117,13 @@ class Effects:
         self.applied += len(batch.kept)
 
 
-async def read(running: Servers, database: Database, rows: int) -> float:
-    """Events per second from the first committed batch to the last."""
-    pool = await open_pool(database.url("writer"), size=8)
+async def consume(bootstrap: str, topic: str, partitions: Sequence[int], rows: int) -> tuple[int, float]:
+    return rows, rows / await bare.consume(bootstrap, topic, partitions, rows)
+
+
+async def read(database_url: str, bootstrap: str, rows: int) -> tuple[int, float]:
+    """Events from the first committed batch to the last, and seconds."""
+    pool = await open_pool(database_url, size=8)
     effects = Effects()
     subscription = Subscription(
         "bench",
@@ -120,8 +131,8 @@ async def read(running: Servers, database: Database, rows: int) -> float:
         range(DEFAULT_LANES),
         effects,
         pool,
-        partial(open_client, running.bootstrap),
-        partial(cluster_id, running.bootstrap),
+        partial(open_client, bootstrap),
+        partial(cluster_id, bootstrap),
         owner="bench",
     )
     task = asyncio.create_task(subscription.run())
@@ -134,7 +145,7 @@ async def read(running: Servers, database: Database, rows: int) -> float:
         subscription.stop()
         await task
         await pool.close()
-    return (rows - before) / took
+    return rows - before, took
 
 
 async def _applied(subscription: Subscription, effects: Effects, least: int) -> None:
