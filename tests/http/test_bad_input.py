@@ -1,5 +1,6 @@
 """Bad input gets a clear problem document, all of it at once, and nothing is stored."""
 
+import gzip
 import json
 from typing import Any
 
@@ -285,11 +286,16 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
     assert {**before, "record.journal": before["record.journal"] + 1, "api_key": 1} == await shop.rows()
 
 
-async def test_another_content_type_is_refused(shop: Shop) -> None:
-    problem = await refused(
-        shop, b"net_wet_t=1", headers={"Content-Type": "application/x-www-form-urlencoded"}
-    )
-    assert (415, "unsupported_media_type") == (problem["status"], problem["code"])
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "Send the body as application/json."),
+        ({"Content-Encoding": "gzip"}, "Send the body as it is, without the Content-Encoding 'gzip'."),
+    ],
+)
+async def test_another_content_type_is_refused(shop: Shop, headers: dict[str, str], told: str) -> None:
+    problem = await refused(shop, gzip.compress(b"{}"), headers=headers)
+    assert (415, "unsupported_media_type", told) == (problem["status"], problem["code"], problem["detail"])
 
 
 async def test_an_oversize_body_is_refused(shop: Shop) -> None:

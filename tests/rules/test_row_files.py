@@ -233,7 +233,21 @@ def test_formulas_are_refused_by_their_cell() -> None:
     line[5] = "=1+1"
     assert "amount" == [*VALUE][5]
     (row,) = rows(workbook(line), "xlsx")
-    assert (Wrong("amount", "formula_cell", "F2 holds a formula: paste what comes of it"),) == row.wrong
+    formula = Wrong("amount", "formula_cell", "F2 holds a formula: paste what comes of it")
+    assert (formula,) == row.wrong
+
+
+def test_a_formula_hides_no_other_fault_of_its_row_and_makes_none() -> None:
+    bad = changed(amount="=1+1", as_of="31.07.2026", currency="")
+    expected = [(2, "amount", "formula_cell"), (2, "as_of", "malformed_time"), (2, "currency", "missing")]
+    assert expected == sorted(wrong(table(bad)))
+    nested = (
+        "delivery,laboratory,reference,results.0.analyte,results.0.fraction.unit,results.0.fraction.amount"
+    )
+    line = f"{KINDS['assays'].example['delivery']},=A1,A-1,=A2,=A3,=A4"
+    assert [(2, column, "formula_cell") for column in ("laboratory", *nested.split(",")[3:])] == wrong(
+        f"{nested}\n{line}".encode(), kind="assays"
+    )
 
 
 def test_more_cells_than_columns() -> None:

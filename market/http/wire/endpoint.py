@@ -389,6 +389,11 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
 
 
 def _check_media_type(call: Call[Any, Any], accepted: tuple[str, ...]) -> None:
+    """Also that the body is not packed: nothing here unpacks it."""
+    coding = (call.header(b"content-encoding") or "identity").strip().lower()
+    if coding != "identity":
+        told = f"Send the body as it is, without the Content-Encoding {coding[:40]!r}."
+        raise DoorError("unsupported_media_type", told, headers={"Accept-Encoding": "identity"})
     if call.media_type not in accepted:
         named = ", ".join(accepted)
         raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})

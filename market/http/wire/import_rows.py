@@ -155,8 +155,7 @@ def dotted(pointer: str) -> str:
 
 def _of_cells(row: CellRow, columns: Sequence[Column], reader: RowReader) -> ReadRow:
     if row.wrong:
-        wrong = tuple(each._replace(column=_named(each.column, columns)) for each in row.wrong)
-        return ReadRow(row.number, None, wrong)
+        return ReadRow(row.number, None, _beside(row, columns, reader))
     beyond = [cell for cell in row.cells[len(columns) :] if cell != ""]
     if beyond:
         sentence = f"a cell stands beyond the {len(columns)} columns of the head"
@@ -165,6 +164,18 @@ def _of_cells(row: CellRow, columns: Sequence[Column], reader: RowReader) -> Rea
     if isinstance(found, tuple):
         return ReadRow(row.number, None, found)
     return ReadRow(row.number, found, ())
+
+
+def _beside(row: CellRow, columns: Sequence[Column], reader: RowReader) -> tuple[Wrong, ...]:
+    """What is wrong with cells as such, and with the others; not what the lack of the first makes wrong."""
+    places = {int(each.column.removeprefix("#")) for each in row.wrong}
+    wrong = tuple(each._replace(column=_named(each.column, columns)) for each in row.wrong)
+    found = reader.body(["" if place in places else cell for place, cell in enumerate(row.cells, start=1)])
+    if not isinstance(found, tuple):
+        return wrong
+    paths = [each.column.split(".") for each in wrong]
+    lacking = {".".join(path[:length]) for path in paths for length in range(len(path) + 1)}
+    return (*wrong, *(each for each in found if each.column not in lacking))
 
 
 def _named(place: str, columns: Sequence[Column]) -> str:

@@ -35,6 +35,8 @@ class Verdict(Struct, frozen=True):
 class CallerLimits:
     """One virtual clock per caller, in this process's memory; the longest unseen gives way to a new one.
 
+    The policy tells the burst, and in how many seconds, rounded up, the quota allows as many again.
+
     The clock (GCRA: ITU-T I.371, annex A) shows when all that was asked is paid for at the quota's rate; it
     may run ahead of the time by the burst.
     """
@@ -55,9 +57,10 @@ class CallerLimits:
         self._clock_ns = clock_ns
         self._paid_ns: OrderedDict[UUID | str, int] = OrderedDict()
         self._name = policy
+        window_seconds = -(-quota.burst * quota.seconds // quota.requests)
         self._policy = (
             b"ratelimit-policy",
-            f'"{policy}";q={quota.burst};w={quota.seconds}'.encode(),
+            f'"{policy}";q={quota.burst};w={window_seconds}'.encode(),
         )
 
     def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
