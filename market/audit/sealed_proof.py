@@ -114,7 +114,10 @@ def _signer(note: Note, rotations: Sequence[str], operator: VerifierKey) -> Veri
             return key
         if by is False:
             raise ProofError(f"the checkpoint claims the signature of {key.name}, which does not hold")
-    raise ProofError(f"the checkpoint is not signed by {operator.text}, nor by one before or after it")
+    raise ProofError(
+        f"the checkpoint is not signed by {operator.text}, nor by a key before or after it that the file "
+        "tells of; one from before a rotation tells of none: give the public key of then, or fetch it again"
+    )
 
 
 def check_event(given: SealedEvent, what: str, head: SignedHead) -> Recorded | None:

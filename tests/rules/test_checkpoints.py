@@ -241,6 +241,12 @@ def test_any_key_of_the_operator_checks_a_file_that_holds_its_rotations() -> Non
             assert 3 == check_head(head.note, [handed], given, []).checkpoint.size
     text = rotation(thief, SECOND).partition("\n\n")[0] + "\n"
     stolen = signed(text, [thief.sign(text)])
-    for rotations in ([], [stolen]):
-        with pytest.raises(ProofError, match="nor by one before or after it"):
-            check_head(head_of(leaves(3), by=thief).note, rotations, SECOND.verifier, [])
+    fetched_before = (old, [])
+    for head, rotations in (
+        (head_of(leaves(3), by=thief), []),
+        (head_of(leaves(3), by=thief), [stolen]),
+        fetched_before,
+    ):
+        with pytest.raises(ProofError, match=r"from before a rotation .* key of then, or fetch it again"):
+            check_head(head.note, rotations, SECOND.verifier, [])
+    assert 3 == check_head(old.note, [], OPERATOR.verifier, []).checkpoint.size
