@@ -4,6 +4,16 @@ from collections.abc import Sequence
 from inspect import cleandoc
 from typing import ClassVar
 
+from msgspec import Struct
+
+
+class Caution(Struct, frozen=True, kw_only=True):
+    """Something its caller should know about what was accepted all the same."""
+
+    code: str
+    text: str
+    pointer: str
+
 
 class Refusal(Exception):
     """The command was refused."""

@@ -232,9 +232,15 @@ class QuarterUndecided(Refusal):
 
 
 class RateMissing(Refusal):
-    """The index is in {given}, the agreement in {expected}: name the exchange rate, and no other."""
+    """The index is in {given}, the agreement in {expected}: name the exchange rate."""
 
     code = "rate_missing"
+
+
+class RateNeedless(Refusal):
+    """Index and agreement are both in {currency}: leave the exchange rate out."""
+
+    code = "rate_needless"
 
 
 class EuroOnly(Refusal):

@@ -459,7 +459,7 @@ def test_what_is_said_twice_gives_the_same_bytes() -> None:
     ("clause", "currency", "penalties", "expected"),
     [
         (IndexedPrice(index=replace(INDEX, currency="USD")), "EUR", (), "rate_missing"),
-        (IndexedPrice(index=replace(INDEX, fx_code="usd-eur")), "EUR", (), "rate_missing"),
+        (IndexedPrice(index=replace(INDEX, fx_code="usd-eur")), "EUR", (), "rate_needless"),
         (FlatPrice(price_micro_per_kg=1), "USD", (DIRTY,), "euro_only"),
         (
             IndexedPrice(

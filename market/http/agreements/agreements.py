@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
 
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
@@ -26,7 +25,7 @@ from events.contract_events import (
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
 from market.commands import agreement_signing
-from market.http.agreements import capacity_warnings
+from market.http.agreements import agreement_warnings
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.agreement_views import (
     AgreementSummary,
@@ -174,7 +173,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             version=1,
             status="draft",
             proposal=1,
-            warnings=capacity_warnings.of_draft(fact.terms),
+            warnings=agreement_warnings.of_draft(fact.terms),
             **outcome.accepted(),
         ),
         status=outcome.status,
@@ -266,7 +265,8 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
         terms=call.body.terms.inside(),
         note=call.body.note,
     )
-    return accepted(call, await given(call, commands.propose, argument))
+    outcome = await given(call, commands.propose, argument)
+    return accepted(call, outcome, agreement_warnings.of_proposal(argument.terms))
 
 
 @endpoint(
@@ -372,10 +372,8 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
 
 
 async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
-    if fact.capacity is UNSET:
-        return ()
     (row,) = await _proposals(call, fact.proposal)
-    return capacity_warnings.of_signature(row.terms, fact.capacity)
+    return agreement_warnings.of_signature(row.terms, fact.capacity)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

@@ -35,9 +35,9 @@ class ReasonedPage(PageQuery, frozen=True, kw_only=True):
 def whose(call: Call[Any, Any]) -> UUID | None:
     """The organisation that a reading of agreements is narrowed to; None for an auditor.
 
-    InvalidInputError for an auditor without a reason.
+    Whoever gives a step does so as a party. InvalidInputError for an auditor that reads without a reason.
     """
-    if "auditor" not in call.caller.roles:
+    if "auditor" not in call.caller.roles or not isinstance(call.query, ReasonQuery | ReasonedPage):
         return call.caller.organisation
     if call.query.reason is None:
         detail = "an auditor says why it reads agreements, such as case-2027-031"

@@ -88,7 +88,8 @@ async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     tag=TAG,
     query=ReasonedPage,
     answer=Listing[InvoiceView],
-    description="Final ones, differences and rejections, newest first; provisional ones stand in deliveries.",
+    description="Final ones, differences and rejections, newest first. Empty while all that is out is "
+    "provisional: those stand in `GET /v1/agreements/{agreement}/deliveries`, each with its shipment.",
 )
 async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     agreement, limit = await load(call), lists.limit(call)

@@ -100,6 +100,8 @@ class YearView(Body, frozen=True, kw_only=True):
     """A contract year, half-open; `ledger` once it was assessed.
 
     `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
+    `GET …/deliveries` alone.
     """
 
     year: int

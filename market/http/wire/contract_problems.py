@@ -127,6 +127,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.QuarterStart,
             of_deliveries.NoContractForDifference,
             of_deliveries.RateMissing,
+            of_deliveries.RateNeedless,
             of_deliveries.EuroOnly,
             of_deliveries.AmountTooLarge,
         ),

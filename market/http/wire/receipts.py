@@ -10,10 +10,11 @@ from msgspec import Struct
 from events.catalog import type_of
 from events.command import Outcome
 from events.envelope import Draft, Fact, Recorded
+from events.refusal import Caution
 from market.http.wire.endpoint import Call, DryRun
 from market.http.wire.ids import EventId, to_text
 from market.http.wire.material import Body
-from market.rules.orders.orders import Caution
+from market.http.wire.problems import wire_pointer
 
 F = TypeVar("F", bound=Struct)
 Result: TypeAlias = Outcome | Sequence[Draft]
@@ -40,7 +41,11 @@ class Warned(Body, frozen=True, kw_only=True):
 
 
 def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
-    return tuple(Warned(code=each.code, detail=each.text, pointer=each.pointer) for each in cautions)
+    """With the names of the request, as a refusal's pointers."""
+    return tuple(
+        Warned(code=each.code, detail=each.text, pointer=wire_pointer(each.pointer) or "")
+        for each in cautions
+    )
 
 
 class Accepted(Body, frozen=True, kw_only=True):

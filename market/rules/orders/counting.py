@@ -10,8 +10,8 @@ from events.capacity_terms import CapacityCount, CapacityRule, CountedQuarter, p
 from events.forecast_terms import ReturnForecast
 from events.fractions import tonnes_text
 from events.market_terms import MemberFacility, SupplyTerms
-from events.refusal import refuse
-from market.rules.orders.orders import Caution, PostingState
+from events.refusal import Caution, refuse
+from market.rules.orders.orders import PostingState
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.refusing.refusals import CapacityExceeded
 from market.rules.twins.capacities import QUARTERS, made_g, quarter_of, quarter_text

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, Protocol
 
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.rules.market_inputs import MarketInputs
-from market.rules.orders.orders import Caution
 from market.rules.refusing.defects import (
     ProfileNotPlateau,
     TermStartFar,

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from contracts.rules.price_terms import divide
 from events.fractions import ppb_text
 from events.market_terms import MarketTerms, RuleSet
-from events.refusal import DuplicateEntry, Refusal
+from events.refusal import Caution, DuplicateEntry, Refusal
 from events.vocabulary import (
     ANALYTES,
     BASIS_ELEMENTS,
@@ -20,7 +20,6 @@ from events.vocabulary import (
     ProductForm,
 )
 from market.rules.market_inputs import MarketInputs
-from market.rules.orders.orders import Caution
 from market.rules.orders.value_shares import value_share
 from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb
 from market.rules.refusing.defects import (

@@ -52,14 +52,6 @@ class Reservation(Struct, frozen=True, kw_only=True):
     sold: bool = False
 
 
-class Caution(Struct, frozen=True, kw_only=True):
-    """Something a poster should know about an order that was accepted all the same."""
-
-    code: str
-    text: str
-    pointer: str
-
-
 class PostingState(Struct, frozen=True, kw_only=True):
     """What a posting reads, all of the market's lane but `reservation`, `passport`, `policies`, `twins` and
     `claims`.

@@ -30,7 +30,7 @@ from events.market_terms import (
     SustainabilityProfile,
 )
 from events.policy_terms import AppliedPolicy, PortfolioLimits
-from events.refusal import NoChange, Refusal, refuse
+from events.refusal import Caution, NoChange, Refusal, refuse
 from events.rex_terms import MagnetNeed
 from events.vocabulary import (
     BASIS_ELEMENTS,
@@ -70,7 +70,6 @@ from market.rules.orders.horizons import (
 )
 from market.rules.orders.materials import form_refusals
 from market.rules.orders.orders import (
-    Caution,
     Expire,
     PostingState,
     RequirementState,

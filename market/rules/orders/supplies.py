@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from events.forecast_terms import SupplyForecast
 from events.market_terms import MarketTerms, SupplyTerms
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.rex_terms import Core, StepDown, WholeMagnets
 from events.vocabulary import (
     PRICE_UEUR_PER_KG_MAX,
@@ -40,7 +40,6 @@ from events.vocabulary import (
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import composition_cautions, value_cautions
-from market.rules.orders.orders import Caution
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLarge, QuantityNotPositive

@@ -1,14 +1,17 @@
-"""What whoever drafts or signs an agreement is told of how it was held against its facility."""
+"""What whoever drafts, proposes or signs an agreement is told: how it was held against its facility, and what
+its terms may not mean."""
 
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from contracts.rules.capacity import exceeded
+from contracts.rules.clauses import clause_cautions
 from events.capacity_terms import CapacityCount
 from events.contract_terms import AgreementTerms
 from market.http.wire.problems import told
-from market.http.wire.receipts import Warned
+from market.http.wire.receipts import Warned, warned
 
 CODE: Final = "capacity_not_counted"
 NO_FACILITY: Final = (
@@ -21,11 +24,22 @@ NO_QUARTERS: Final = (
 
 def of_draft(terms: AgreementTerms) -> tuple[Warned, ...]:
     """Of an agreement that no match led to."""
-    return () if terms.source is not UNSET else (_uncounted("/terms/source"),)
+    uncounted = () if terms.source is not UNSET else (_uncounted("/terms/source"),)
+    return (*uncounted, *of_proposal(terms))
 
 
-def of_signature(terms: AgreementTerms, count: CapacityCount) -> tuple[Warned, ...]:
-    """What the rule of the market did not refuse."""
+def of_proposal(terms: AgreementTerms) -> tuple[Warned, ...]:
+    return warned(replace(each, pointer=f"/terms{each.pointer}") for each in clause_cautions(terms))
+
+
+def of_signature(terms: AgreementTerms, count: CapacityCount | UnsetType) -> tuple[Warned, ...]:
+    """What the rule of the market did not refuse, if it counts, and what the terms may not mean."""
+    counted = () if count is UNSET else _counted(terms, count)
+    unmeant = (replace(each, pointer="/proposal") for each in clause_cautions(terms))
+    return (*counted, *warned(unmeant))
+
+
+def _counted(terms: AgreementTerms, count: CapacityCount) -> tuple[Warned, ...]:
     if terms.source is UNSET:
         return (_uncounted("/proposal"),)
     form = terms.product.form
