@@ -21,6 +21,7 @@ from contracts.rules import (
 from contracts.rules import year_accounts as accounts
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
 from contracts.rules.days import midnight
+from contracts.rules.delivered import left_g
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.indices import IndexState, IndexUnit
@@ -293,6 +294,7 @@ class ContractLane:
             agreement=self.agreement,
             delivery=self.deliveries.get(given.get("delivery", UUID(int=0))),
             lots=frozenset(each.shipped.lot_number for each in self.deliveries.values()),
+            left_g=left_g(self.stands, self.deliveries.values()),
             closed_years=frozenset(
                 year.year for year in self.volumes.years.values() if year.ledger is not None
             ),

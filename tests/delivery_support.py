@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from contracts.rules import deliveries, results, settlements
 from contracts.rules.days import midnight
+from contracts.rules.delivered import left_g
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
 from contracts.rules.materials import Material
@@ -126,6 +127,7 @@ class Deliveries:
             agreement=self.paper.stands,
             delivery=self.deliveries.get(self.last),
             lots=frozenset(each.shipped.lot_number for each in self.deliveries.values()),
+            left_g=left_g(self.paper.stands, self.deliveries.values()),
             invoices=tuple(each for each in self.invoices if each.delivery == self.last),
             values=self.values,
         )

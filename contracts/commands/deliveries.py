@@ -13,6 +13,7 @@ from contracts.rules import deliveries as rules
 from contracts.rules import results, settlements
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
+from contracts.rules.delivered import left_g, of_match
 from contracts.rules.deliveries import Ship
 from contracts.rules.delivery import DeliveryState
 from contracts.rules.quotation import Days, quarter_of
@@ -52,6 +53,7 @@ async def _load_shipping(
                 year.year for year in years[ask.argument.agreement].values() if year.ledger is not None
             ),
             quarter_settled=await _quarter_settled(connection, key, agreements, ask.argument.shipped_on),
+            left_g=await _left_g(connection, key, agreements.get(ask.argument.agreement)),
             values=values,
         )
         for key, ask in zip(keys, asked, strict=True)
@@ -64,6 +66,15 @@ async def _quarter_settled(
     if not settles_quarterly(agreements.get(key[2]), day):
         return False
     return bool(await store.invoices_of_period(connection, key, midnight(quarter_of(day).start)))
+
+
+async def _left_g(connection: Connection, key: AgreementKey, agreement: Agreement | None) -> int:
+    """Of the contract of a match, whose deliveries are few; nothing else is refused by its sum."""
+    if agreement is None or not of_match(agreement) or agreement.starts_on is None:
+        return 0
+    assert agreement.ends_on is not None
+    shipped = await store.shipped_between(connection, key, agreement.starts_on, agreement.ends_on)
+    return left_g(agreement, shipped)
 
 
 async def _load(

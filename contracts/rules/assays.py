@@ -1,11 +1,14 @@
 """How two assays become one figure: mean within the splitting limit, else the umpire; silence binds."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.rules.price_terms import round_half_even
 from events.contract_terms import SettledAnalyte, SplittingLimit
 from events.vocabulary import Side
+
+UMPIRE_UNNAMED: Final = "a laboratory that both parties name"
+"""Stands in the terms of a contract from a market without an umpire, until both have named one."""
 
 
 class Exchange(NamedTuple):

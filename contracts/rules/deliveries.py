@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from contracts.rules.contract_years import year_on
 from contracts.rules.days import midnight
+from contracts.rules.delivered import lot_refusals, quantity_refusals
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
@@ -48,12 +49,16 @@ from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidenc
 from events.decision import Decision, Moment
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
-from events.vocabulary import BASIS_ELEMENTS, ProductForm
+from events.vocabulary import BASIS_ELEMENTS, PhysicalLot, ProductForm
 from events.wellformed import malformed
 
 
 class Ship(Struct, frozen=True, kw_only=True):
-    """`stated` are the seller's figures as element in the dry sample."""
+    """`stated` are the seller's figures as element in the dry sample.
+
+    `matched`: the lot that the agreement's match is of, as whoever asks has just read it; an audit of
+    contracts does not know it.
+    """
 
     caller: Caller
     agreement: UUID
@@ -66,6 +71,7 @@ class Ship(Struct, frozen=True, kw_only=True):
     moisture_ppb: int
     stated: tuple[AnalyteResult, ...]
     evidence: DeliveryEvidence = DeliveryEvidence()
+    matched: PhysicalLot | None = None
 
 
 class Weigh(Struct, frozen=True, kw_only=True):
@@ -120,10 +126,12 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     reasons += date_refusals(
         argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
     )
+    reasons += lot_refusals(agreement, argument.matched, shipped)
     refuse(reasons + _lot_refusals(state, terms, argument))
     material = Delivery(version=1, position=1, shipped=shipped).material(terms)
     if material.basis_g == 0:
         raise NothingShipped(pointer="/stated")
+    refuse(quantity_refusals(agreement, terms, state.left_g, material.basis_g))
     invoiced = _provisional(terms, material, argument.shipped_on, state.values, moment.now)
     return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=(invoiced,)))
 

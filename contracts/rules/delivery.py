@@ -90,13 +90,14 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     `lots` are those of the lot numbers asked about that were shipped under the agreement before. `invoices`
     of this delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are
     the contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter
-    was.
+    was; `left_g` grams of basis have left under the contract of a match before it and were not rejected.
     """
 
     delivery: Delivery | None = None
     lots: frozenset[str] = frozenset()
     closed_years: frozenset[int] = frozenset()
     quarter_settled: bool = False
+    left_g: int = 0
     invoices: tuple[InvoiceSettled, ...] = ()
     values: IndexValues = field(default_factory=dict)
 

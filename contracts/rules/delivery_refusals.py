@@ -105,6 +105,18 @@ class LotDelivered(Refusal):
     code = "lot_delivered"
 
 
+class LotNotOfMatch(Refusal):
+    """The match is of lot {matched}: ship it, parts of it as {matched}-1, or agree another contract."""
+
+    code = "lot_not_of_match"
+
+
+class QuantityOfMatchPassed(Refusal):
+    """{shipped} on top of {before} pass the match's {agreed} by over {tolerance}: agree another contract."""
+
+    code = "quantity_of_match_passed"
+
+
 class DeliveredFormUnfit(Refusal):
     """{form} is not among the agreed forms: {agreed}."""
 
@@ -181,6 +193,12 @@ class UmpireNotAgreed(Refusal):
     """The agreed umpire is {umpire}."""
 
     code = "umpire_not_agreed"
+
+
+class UmpireNotNamed(Refusal):
+    """No umpire is named yet: both sign an amendment that names one, and it counts for this delivery too."""
+
+    code = "umpire_not_named"
 
 
 class WithinSpecification(Refusal):

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Final, get_args
 
 from contracts.rules.agreements import end_of
+from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.days import day_of
 from contracts.rules.steps import fact_draft
 from events.contract_events import AgreementAdvanced, AgreementDrafted
@@ -27,7 +28,6 @@ from events.vocabulary import BASIS_ELEMENTS, PPB, TermHorizon
 CURRENCY: Final = "EUR"
 PROVISIONAL_PPB: Final = 900_000_000
 DUE_DAYS: Final = 30
-UMPIRE: Final = "a laboratory that both parties name"
 SPLITTING_PPB: Final = 5_000_000
 CO_PRODUCT_SPLITTING_PPB: Final = 500_000
 STALE_DAYS: Final = 10
@@ -79,7 +79,7 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             packaging=given.packaging,
             delivery=given.delivery,
         ),
-        assay=AssayClause(splitting=_splitting(given), umpire=given.umpire or UMPIRE),
+        assay=AssayClause(splitting=_splitting(given), umpire=given.umpire or UMPIRE_UNNAMED),
         payment=PaymentClause(currency=CURRENCY, provisional_ppb=PROVISIONAL_PPB, due_days=DUE_DAYS),
     )
 

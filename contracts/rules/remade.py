@@ -83,7 +83,8 @@ class Before(Struct, frozen=True, kw_only=True):
     """What the record has said before the fact, as far as the rule that made it reads it.
 
     `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
-    invoice or a shipment. `shipped` are the deliveries of the quarter. `match` is confirmed at `match_time`.
+    invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
+    `DeliveryState`. `match` is confirmed at `match_time`.
     """
 
     agreement: Agreement | None = None
@@ -92,6 +93,7 @@ class Before(Struct, frozen=True, kw_only=True):
     invoices: tuple[InvoiceSettled, ...] = ()
     shipped: tuple[Delivery, ...] = ()
     lots: frozenset[str] = frozenset()
+    left_g: int = 0
     values: IndexValues = {}
     match: MatchConfirmed | None = None
     match_time: datetime | None = None
@@ -262,6 +264,7 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         quarter_settled=isinstance(fact, DeliveryShipped)
         and settles_quarterly(before.agreement, fact.shipped_on)
         and bool(before.invoices),
+        left_g=before.left_g,
         values=before.values,
     )
     moment = _moment(event.time)

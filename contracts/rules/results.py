@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from contracts.rules import assays
 from contracts.rules.agreement import SIDES, Agreement
+from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.delivery import Delivery, DeliveryState, known, status_refusals
 from contracts.rules.delivery_refusals import (
     AnalyteMissing,
@@ -20,6 +21,7 @@ from contracts.rules.delivery_refusals import (
     ResultsOverWhole,
     ResultUnknown,
     UmpireNotAgreed,
+    UmpireNotNamed,
 )
 from contracts.rules.materials import figures
 from contracts.rules.refusals import AmountBelowZero
@@ -128,8 +130,10 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
         for index, result in enumerate(argument.results)
         if result.analyte in ANALYTES and result.analyte not in open_analytes
     ]
-    agreed = _assay(agreement, delivery).umpire
-    if argument.laboratory != agreed:
+    agreed = _umpire(agreement, delivery)
+    if agreed is None:
+        reasons.append(UmpireNotNamed(pointer="/laboratory"))
+    elif argument.laboratory != agreed:
         reasons.append(UmpireNotAgreed(pointer="/laboratory", umpire=agreed))
     if argument.cost_cents < 0:
         reasons.append(AmountBelowZero(pointer="/cost_cents"))
@@ -174,6 +178,14 @@ def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
 
 def _assay(agreement: Agreement, delivery: Delivery) -> AssayClause:
     return agreement.terms_on(delivery.shipped.shipped_on).assay
+
+
+def _umpire(agreement: Agreement, delivery: Delivery) -> str | None:
+    """The laboratory of the shipment's day; where that names none, the one that both have named since."""
+    for clause in (_assay(agreement, delivery), agreement.terms.assay):
+        if clause.umpire != UMPIRE_UNNAMED:
+            return clause.umpire
+    return None
 
 
 def _exchange(agreement: Agreement, delivery: Delivery) -> AssaysExchanged:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.agreement import fold as fold_agreement
+from contracts.rules.delivered import left_g, of_match
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.indices import IndexState
@@ -124,7 +125,9 @@ class ContractAudit:
             lots = {fact.lot_number} if self._shelf.has_lot(fact.agreement, fact.lot_number) else ()
             start = quarter_of(fact.shipped_on).start
             invoices = self._shelf.quarter_invoices(fact.agreement, start)
-            return replace(before, lots=frozenset(lots), invoices=invoices)
+            shipped = self._shelf.deliveries_of(fact.agreement) if of_match(dossier.agreement) else ()
+            gone_g = left_g(dossier.agreement, shipped)
+            return replace(before, lots=frozenset(lots), left_g=gone_g, invoices=invoices)
         if isinstance(fact, InvoiceSettled) and fact.delivery is None:
             if fact.period is None:
                 return before

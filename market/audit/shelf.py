@@ -141,6 +141,10 @@ class AuditShelf:
         lot = "select 1 from delivery where agreement = ? and lot = ?"
         return self._one(lot, agreement.bytes, lot_number) is not None
 
+    def deliveries_of(self, agreement: UUID) -> tuple[Delivery, ...]:
+        rows = self._all("select body from delivery where agreement = ?", agreement.bytes)
+        return tuple(_deliveries.decode(row[0]).delivery for row in rows)
+
     def shipped_between(self, agreement: UUID, start: date, end: date) -> tuple[Delivery, ...]:
         rows = self._all(
             "select body from delivery where agreement = ? and shipped_on >= ? and shipped_on < ?"

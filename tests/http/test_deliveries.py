@@ -3,16 +3,25 @@
 from datetime import UTC, date, datetime
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 import xlsxwriter
+from uuid_utils.compat import uuid7
 
+from contracts.rules.matched import from_match
+from events.contract_events import AgreementDrafted
+from events.decision import LaneKey, Moment
+from events.heads import append, lock_lanes
+from events.market_events import MatchConfirmed
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
+from market.store.applying import apply
 from tests.http.shop import Shop
 from tests.market_drafts import Firm
+from tests.record_support import new_salt
 
 COLUMNS = "first_day,last_day,amount,as_of,published_at,source"
 VALUES = "/v1/indices/ndpr-oxide/values"
@@ -71,6 +80,10 @@ async def publish(shop: Shop, *rows: dict[str, str], path: str = VALUES, **chang
 async def upload(shop: Shop, content: bytes, kind: str = CSV, path: str = FILES) -> httpx.Response:
     headers = {"Content-Type": kind}
     return await post(shop, path, shop.scene.sellers[1], content, roles=("operator",), headers=headers)
+
+
+def warnings(answer: httpx.Response) -> list[tuple[str, str]]:
+    return [(each["code"], each["pointer"]) for each in answer.json()["warnings"]]
 
 
 def faults(answer: httpx.Response) -> list[tuple[str, str | None]]:
@@ -346,3 +359,56 @@ async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Sho
     ] == faults(refused)
     unknown = await post(shop, f"{path}/deliveries", seller, lot(certificates=["cert_" + "0" * 32]))
     assert (422, "certificate_not_owned") == (unknown.status_code, unknown.json()["code"])
+
+
+async def follow(shop: Shop) -> str:
+    """A match of 2,000 kg of lot HOARD-1; the path of the contract that the follower makes of it."""
+    scene = shop.scene
+    await scene.lot(scene.sellers[0], "HOARD-1", commitment="firm")
+    await scene.require(scene.buyers[0], commitment="firm")
+    await scene.conclude(await scene.plan())
+    (confirmed,) = [event for event in await scene.events("market") if isinstance(event.data, MatchConfirmed)]
+    assert isinstance(confirmed.data, MatchConfirmed)
+    made = from_match(confirmed.lane, confirmed.data, Moment(scene.clock.now, uuid7))
+    async with scene.pool.acquire() as connection, connection.transaction():
+        heads = await lock_lanes(connection, [LaneKey("contracts", confirmed.lane)])
+        drafted, _ = await append(
+            connection,
+            heads,
+            made.drafts,
+            cause=str(confirmed.id),
+            actor=confirmed.actor,
+            source="urn:lodestone:" + str(UUID(int=1)),
+            now=scene.clock.now,
+            new_id=uuid7,
+            new_salt=new_salt,
+            apply=apply,
+        )
+    assert isinstance(drafted.data, AgreementDrafted)
+    return f"/v1/agreements/{to_text('agr', drafted.data.agreement)}"
+
+
+async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quantity(shop: Shop) -> None:
+    path = await follow(shop)
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    body = lot(
+        lot_number="HOARD-1",
+        form="metal",
+        shipped_on=shop.scene.clock.now.date().isoformat(),
+        stated=[*FIGURES, {"analyte": "Th", "fraction": {"unit": "ppm", "amount": "0"}}],
+    )
+    other = await post(shop, f"{path}/deliveries", seller, body | {"lot_number": "ELSE-9"})
+    assert [("lot_not_of_match", "/lot_number")] == faults(other), other.text
+    over = await post(shop, f"{path}/deliveries", seller, body | {"net_wet_t": "2.75001"})
+    assert [("quantity_of_match_passed", "/net_wet_t")] == faults(over), over.text
+    shipped = await post(shop, f"{path}/deliveries", seller, body | {"net_wet_t": "2.75"})
+    assert 201 == shipped.status_code, shipped.text
+    assert [
+        ("shipped_outside_window", "/shipped_on"),
+        ("quantity_agreed_passed", "/net_wet_t"),
+    ] == warnings(shipped)
+    weighing = f"{shipped.headers['location']}/weighing"
+    weighed = {"weighed_on": body["shipped_on"], "net_wet_t": "25"}
+    told = await post(shop, f"{weighing}?validate_only=true", buyer, weighed)
+    assert [("weighed_far_from_shipped", "/net_wet_t")] == warnings(told)
+    assert [] == warnings(await post(shop, weighing, buyer, weighed | {"net_wet_t": "2.7"}))

@@ -241,12 +241,8 @@ def test_any_key_of_the_operator_checks_a_file_that_holds_its_rotations() -> Non
             assert 3 == check_head(head.note, [handed], given, []).checkpoint.size
     text = rotation(thief, SECOND).partition("\n\n")[0] + "\n"
     stolen = signed(text, [thief.sign(text)])
-    fetched_before = (old, [])
-    for head, rotations in (
-        (head_of(leaves(3), by=thief), []),
-        (head_of(leaves(3), by=thief), [stolen]),
-        fetched_before,
-    ):
+    by_thief = head_of(leaves(3), by=thief)
+    for head, rotations in ((by_thief, []), (by_thief, [stolen]), (old, [])):
         with pytest.raises(ProofError, match=r"from before a rotation .* key of then, or fetch it again"):
             check_head(head.note, rotations, SECOND.verifier, [])
     assert 3 == check_head(old.note, [], OPERATOR.verifier, []).checkpoint.size

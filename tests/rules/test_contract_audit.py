@@ -24,10 +24,11 @@ from events.contract_events import (
     QuantityNominated,
     YearAssessed,
 )
-from events.contract_terms import AssayClause, FixedVolume, TermClause
+from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, TermClause
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice, MatchedPrice
+from events.vocabulary import PPB, RecycledContent
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence
 from market.audit.repeats import Repeats
@@ -179,6 +180,9 @@ def test_the_memory_of_an_audit_does_not_grow_with_the_agreements() -> None:
     assert held[1] - held[0] < 64 * 1024, held
 
 
+RECYCLED = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=PPB))
+
+
 def of_match() -> tuple[ContractLane, Recorded, MatchConfirmed]:
     """A spot contract as the follower makes it, with the event that it follows on."""
     fact = confirmed(replace(GIVEN, penalties=(), terms=()))
@@ -196,6 +200,25 @@ def test_a_contract_of_a_match_is_what_the_match_says() -> None:
     again = audited(lane.records(), shelf).divergence
     assert again is not None
     assert f"confirms no match {fact.match}" in again.sentence
+
+
+def test_more_than_the_match_and_its_tolerance_is_refused_by_its_rule() -> None:
+    """Of 5.6 t of basis 2.8 t and 3.36 t have left, its tenth; a gram more would not have."""
+    lane, cause, fact = of_match()
+    lane.ship(form="swarf", net_wet_g=3_500_000, evidence=RECYCLED)
+    lane.ship(form="swarf", net_wet_g=4_200_000, evidence=RECYCLED)
+    last = lane.events[-1].data
+    assert isinstance(last, DeliveryShipped)
+    over = body_of(lane.events[-1], replace(last, net_wet_g=last.net_wet_g + 2))
+    for records, expected in (
+        (lane.records(), None),
+        (rechained(lane.records(), len(lane.events) - 1, over), "quantity_of_match_passed"),
+    ):
+        shelf = AuditShelf(market_read=True)
+        shelf.keep_match(cause, fact)
+        found = audited(records, shelf).divergence
+        assert (expected is None) == (found is None)
+        assert found is None or f"is refused by its rule: {expected}" in found.sentence
 
 
 def test_a_price_that_is_not_the_matchs_is_named_with_both() -> None:

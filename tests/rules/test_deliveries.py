@@ -8,17 +8,23 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from contracts.rules.assays import UMPIRE_UNNAMED
+from contracts.rules.days import midnight
+from contracts.rules.delivered import shipment_cautions, weighing_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
+from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryWeighed
-from events.contract_terms import AssayClause, DeliveryEvidence, ProductClause, SplittingLimit
+from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, ProductClause, SplittingLimit
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.price_clauses import FlatPrice
-from events.vocabulary import RecycledContent
+from events.refusal import Caution, Refusals
+from events.vocabulary import Period, PhysicalLot, RecycledContent
 from tests.contract_support import CALLERS, MICRO, TONNE_G
 from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
 from tests.desk_support import (
     BUYER_TRADER,
+    MATCH,
     OPERATOR_CALLER,
     PERCENT_PPB,
     READER,
@@ -105,6 +111,98 @@ def test_nothing_is_delivered_before_the_agreement_is_effective_or_after_it() ->
 
 def test_a_lot_is_delivered_once() -> None:
     assert [("lot_delivered", "/lot_number")] == refused(lambda: begun().ship().ship(lot_number="L1"))
+
+
+def of_match(terms: Any = FLAT) -> Deliveries:
+    """The same as the contract of a match of 20 t of basis."""
+    of = begun(terms)
+    of.paper.agreement = replace(of.paper.stands, match=MATCH)
+    return of
+
+
+@pytest.mark.parametrize(("tolerance_ppb", "last_wet_g"), [(0, 7_500_000), (5 * PERCENT_PPB, 6_250_000)])
+def test_the_contract_of_a_match_takes_what_is_left_and_its_tolerance(
+    tolerance_ppb: int, last_wet_g: int
+) -> None:
+    """8 t have left twice: of 20 t and a tenth, since none is stated, 6 t may still leave; of 5 % 5 t."""
+    volume = FixedVolume(acq_g=(20 * TONNE_G,), tolerance_ppb=tolerance_ppb)
+    of = of_match(replace(FLAT, volume=volume)).ship().ship()
+    passed = [("quantity_of_match_passed", "/net_wet_g")]
+    assert passed == refused(of.ship)
+    assert passed == refused(lambda: of.ship(net_wet_g=last_wet_g + 2))
+    of.ship(net_wet_g=last_wet_g)
+    assert passed == refused(lambda: of.ship(net_wet_g=2))
+    assert 8_000_000 == begun().ship().ship().ship().delivery.shipped.quantity_g
+
+
+def test_what_was_rejected_may_be_replaced_and_what_was_settled_counts_as_settled() -> None:
+    of = of_match(SPEC)
+    off_spec = figures(Nd=50 * PERCENT_PPB, Pr=30 * PERCENT_PPB, Th=0)
+    of.assayed(stated=off_spec, net_wet_g=20 * TONNE_G).reject()
+    of.ship(stated=figures(**CLEAN), net_wet_g=20 * TONNE_G).weigh(net_wet_g=15 * TONNE_G)
+    of.ship(stated=figures(**CLEAN))
+    expected = "8000 kg on top of 20000 kg pass the match's 20000 kg by over 10 %"
+    with pytest.raises(Refusals, match=re.escape(expected)):
+        of.ship(stated=figures(**CLEAN))
+
+
+@pytest.mark.parametrize(
+    ("lot_number", "codes"),
+    [
+        ("HOARD-1", []),
+        ("HOARD-1/2", []),
+        ("HOARD-12", ["lot_not_of_match"]),
+        ("ELSE-9", ["lot_not_of_match"]),
+    ],
+)
+def test_the_contract_of_a_match_takes_its_lot_or_parts_of_it(lot_number: str, codes: list[str]) -> None:
+    matched = PhysicalLot(site=numbered(7), lot_number="HOARD-1")
+    named: dict[str, Any] = {"lot_number": lot_number, "matched": matched}
+    assert [(code, "/lot_number") for code in codes] == refused(lambda: of_match().ship(**named))
+    dearer = replace(FLAT, price=FlatPrice(price_micro_per_kg=120 * MICRO))
+    later = amended(of_match(), dearer).on(SHIPPED + timedelta(days=1))
+    assert lot_number == later.ship(**named).delivery.shipped.lot_number
+
+
+def test_a_shipment_is_told_of_days_and_tonnes_that_were_not_agreed() -> None:
+    """From 1 April to before 1 July; 8 t, 16 t, 24 t of 20 t and 10 %: of an offtake nothing is refused."""
+    window = Period(start=midnight(date(2027, 4, 1)), end=midnight(date(2027, 7, 1)))
+    volume = FixedVolume(acq_g=(20 * TONNE_G,), tolerance_ppb=10 * PERCENT_PPB)
+    terms = replace(FLAT, volume=volume, delivery=replace(FLAT.delivery, delivery=window))
+    of, told = Deliveries(terms), list[Caution]()
+    for day, expected in (
+        (date(2027, 3, 31), [("shipped_outside_window", "/shipped_on")]),
+        (date(2027, 6, 30), []),
+        (
+            date(2027, 7, 1),
+            [("shipped_outside_window", "/shipped_on"), ("quantity_agreed_passed", "/net_wet_g")],
+        ),
+    ):
+        before = tuple(of.deliveries.values())
+        fact = of.on(day).ship().delivery.shipped
+        for known in (before, tuple(of.deliveries.values())):
+            told = list(shipment_cautions(of.paper.stands, Volumes(), known, fact))
+            assert expected == [(each.code, each.pointer) for each in told]
+    assert (
+        "24000 kg have left in contract year 1; 20000 kg are agreed, with a tolerance of 10 %" in told[1].text
+    )
+
+
+@pytest.mark.parametrize(
+    ("net_wet_g", "moisture_ppb", "codes"),
+    [
+        (9_500_000, 0, []),
+        (9_499_999, 0, ["weighed_far_from_shipped"]),
+        (25_000_000, 0, ["weighed_far_from_shipped"]),
+        (12_500_000, 20 * PERCENT_PPB, []),
+    ],
+)
+def test_a_weighing_far_from_the_shipment_is_told(
+    net_wet_g: int, moisture_ppb: int, codes: list[str]
+) -> None:
+    weighed = begun().ship().weigh(net_wet_g=net_wet_g, moisture_ppb=moisture_ppb).delivery
+    assert codes == [each.code for each in weighing_cautions(weighed)]
+    assert [] == list(weighing_cautions(begun().ship().delivery))
 
 
 def test_every_figure_that_the_price_and_the_limits_need_is_stated() -> None:
@@ -224,11 +322,11 @@ def test_without_an_agreed_exchange_the_weighing_settles() -> None:
     assert 7_200_000 == weighed.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]
 
 
-def disputed() -> Deliveries:
+def disputed(terms: Any = FLAT) -> Deliveries:
     """Nd 62 % against 58 %: beyond 0.5 %. Pr 20.4 % against 20 %: within."""
     seller = figures(Nd=62 * PERCENT_PPB, Pr=204_000_000)
     buyer = figures(Nd=58 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
-    return begun().ship().weigh().lodge("seller", results=seller).lodge("buyer", results=buyer)
+    return begun(terms).ship().weigh().lodge("seller", results=seller).lodge("buyer", results=buyer)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +342,18 @@ def disputed() -> Deliveries:
 )
 def test_what_is_no_word_of_the_umpire(changes: Any, expected: Any) -> None:
     assert expected == refused(lambda: disputed().umpire(**changes))
+
+
+@pytest.mark.parametrize("laboratory", ["Umpire Labs Antwerp", UMPIRE_UNNAMED])
+def test_who_is_named_while_a_delivery_is_in_dispute_is_its_umpire(laboratory: str) -> None:
+    """Otherwise an amendment counts from the day after; where nobody was named it would come too late."""
+    unnamed = replace(FLAT, assay=replace(FLAT.assay, umpire=UMPIRE_UNNAMED))
+    before = disputed(unnamed)
+    given: dict[str, Any] = {"results": figures(Nd=1), "laboratory": laboratory}
+    assert [("umpire_not_named", "/laboratory")] == refused(lambda: before.umpire(**given))
+    after = amended(disputed(unnamed), FLAT)
+    assert [("umpire_not_agreed", "/laboratory")] == refused(lambda: after.umpire(**given))
+    assert "assayed" == after.umpire(results=figures(Nd=1), laboratory=UMPIRE).delivery.status
 
 
 def test_the_umpire_settles_what_the_two_could_not() -> None:

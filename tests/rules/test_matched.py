@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.differences import Difference, differences
 from contracts.rules.matched import from_match
@@ -122,7 +123,7 @@ AT_CUT = (
 
 @pytest.mark.parametrize(
     ("of_market", "named"),
-    [("Umpire Laboratories", "Umpire Laboratories"), (UNSET, "a laboratory that both parties name")],
+    [("Umpire Laboratories", "Umpire Laboratories"), (UNSET, UMPIRE_UNNAMED)],
 )
 def test_a_contract_begins_with_the_umpire_of_its_market(of_market: str | UnsetType, named: str) -> None:
     lane = Lane(terms=market_terms(umpire=of_market))

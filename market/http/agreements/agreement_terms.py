@@ -128,6 +128,9 @@ class SplittingLimit(Body, frozen=True, kw_only=True):
 
 
 class AssayExchange(Body, frozen=True, kw_only=True):
+    """`umpire` "a laboratory that both parties name", as a match of a market without one begins with, names
+    nobody: no figures are taken from an umpire before an amendment names one."""
+
     splitting: Annotated[tuple[SplittingLimit, ...], Meta(max_length=64)] = ()
     exchange_days: Days = 14
     umpire: Text

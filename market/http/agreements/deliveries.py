@@ -16,12 +16,13 @@ from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
 from events.callers import Caller
-from events.contract_events import DeliveryShipped
+from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_views import DeliveryView, Result
+from market.http.agreements.delivery_warnings import matched_lot, of_shipment, of_weighing
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
@@ -31,7 +32,7 @@ from market.http.wire.material import Body, Dated, Footprint, OriginStep, Recycl
 from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted
+from market.http.wire.receipts import Accepted, Done, Warned
 from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, Text
 from market.store import members
@@ -118,8 +119,12 @@ delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
 
 async def _given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
     """The answer to a step of the delivery in the path."""
-    outcome = await given(call, step, argument)
-    body = DeliveryAccepted(id=to_text("del", call.ids["delivery"]), **outcome.accepted())
+    return _answer(call, await given(call, step, argument))
+
+
+def _answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+    delivery = to_text("del", call.ids["delivery"])
+    body = DeliveryAccepted(id=delivery, warnings=warnings, **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
 
 
@@ -127,7 +132,9 @@ async def _given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
     "/v1/agreements/{agreement}/deliveries",
     summary="Ship a lot",
     body=ShipLot,
-    description="By the seller, under an effective agreement; the provisional invoice goes with it.",
+    description="By the seller, under an effective agreement; the provisional invoice goes with it. The "
+    "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
+    "stated). A day outside the delivery window, and more than is agreed for the year, are warned of.",
     example=EXAMPLE,
 )
 async def ship(call: Call[ShipLot, DryRun]) -> Answer:
@@ -143,12 +150,13 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         moisture_ppb=PERCENT.parse(body.moisture_percent),
         stated=tuple(result.inside() for result in body.stated),
         evidence=body.evidence(await _certificates(call)),
+        matched=await matched_lot(call),
     )
     outcome = await given(call, commands.ship, argument)
     fact = outcome.fact(DeliveryShipped)
     found = None if outcome.validated_only else to_text("del", fact.delivery)
     return Answer(
-        body=DeliveryAccepted(id=found, **outcome.accepted()),
+        body=DeliveryAccepted(id=found, warnings=await of_shipment(call, fact), **outcome.accepted()),
         status=outcome.status,
         replayed=outcome.replayed,
         headers={} if found is None else {"Location": f"/v1/deliveries/{found}"},
@@ -175,7 +183,8 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     "/v1/deliveries/{delivery}/weighing",
     summary="State the mass as received",
     body=WeighLot,
-    description="By the buyer. From this day the time to lodge an assay runs.",
+    description="By the buyer. From this day the time to lodge an assay runs. A dry mass far from what was "
+    "shipped is warned of.",
     example={"weighed_on": "2028-03-04", "net_wet_t": "19.960", "moisture_percent": "0.6"},
 )
 async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
@@ -186,7 +195,9 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
         net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
         moisture_ppb=PERCENT.parse(call.body.moisture_percent),
     )
-    return await _given(call, commands.weigh, argument)
+    outcome = await given(call, commands.weigh, argument)
+    warnings = await of_weighing(call, outcome.fact(DeliveryWeighed))
+    return _answer(call, outcome, warnings)
 
 
 @delivery_step(

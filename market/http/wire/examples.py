@@ -195,7 +195,7 @@ AGREEMENT_TERMS: Final[dict[str, Any]] = {
     },
     "assay": {
         "splitting": [{"analyte": "Nd", "limit": {"unit": "percent", "amount": "0.5"}}],
-        "umpire": "a laboratory that both parties name",
+        "umpire": "Umpire Laboratories, Antwerp",
     },
     "payment": {"currency": "EUR", "provisional_percent": "90", "due_days": 30},
 }

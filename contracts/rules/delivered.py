@@ -1,0 +1,117 @@
+"""What has left under an agreement, beside what was agreed: what the contract of a match refuses, and what
+else a shipment or a weighing is told of.
+
+A shipment that has left can only be recorded, so refused is what no reading of the contract covers.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.contract_years import acq_g
+from contracts.rules.days import midnight
+from contracts.rules.delivery import Delivery
+from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
+from contracts.rules.volumes import Volumes
+from events.contract_events import DeliveryShipped
+from events.contract_terms import AgreementTerms, FixedVolume
+from events.fractions import decimal_text, percent_text, tonnes_text
+from events.refusal import Caution, Refusal
+from events.vocabulary import PPB, PhysicalLot
+
+UNSTATED_TOLERANCE_PPB: Final = 100_000_000
+"""Of a match, whose contract begins with none: moisture and assay move its basis between offer and truck."""
+WEIGHING_TOLERANCE_PPB: Final = 50_000_000
+PART_SIGNS: Final = ".", "_", ":", "/", "+", "-"
+"""What may stand between the number of a lot and that of a part of it."""
+
+
+def of_match(agreement: Agreement) -> bool:
+    """Whether it is the contract of one match, for one quantity."""
+    return agreement.kind == "spot" and agreement.match is not None
+
+
+def left_g(agreement: Agreement, deliveries: Iterable[Delivery]) -> int:
+    """Grams of basis, as far as they are settled, of deliveries that were not rejected."""
+    return sum(
+        each.material(agreement.terms_on(each.shipped.shipped_on)).basis_g
+        for each in deliveries
+        if each.status != "rejected"
+    )
+
+
+def quantity_refusals(
+    agreement: Agreement, terms: AgreementTerms, before_g: int, shipped_g: int
+) -> list[Refusal]:
+    """`before_g` has left under the contract of a match."""
+    if not of_match(agreement) or not isinstance(terms.volume, FixedVolume):
+        return []
+    (agreed_g, *_) = terms.volume.acq_g
+    tolerance_ppb = terms.volume.tolerance_ppb or UNSTATED_TOLERANCE_PPB
+    if before_g + shipped_g <= agreed_g + agreed_g * tolerance_ppb // PPB:
+        return []
+    return [
+        QuantityOfMatchPassed(
+            pointer="/net_wet_g",
+            shipped=_kg(shipped_g),
+            before=_kg(before_g),
+            agreed=_kg(agreed_g),
+            tolerance=percent_text(tolerance_ppb),
+        )
+    ]
+
+
+def lot_refusals(agreement: Agreement, matched: PhysicalLot | None, fact: DeliveryShipped) -> list[Refusal]:
+    """`matched`: the lot that the match is of. What both have signed since may be about another."""
+    if matched is None or any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
+        return []
+    of_lot = fact.lot_number == matched.lot_number or fact.lot_number.startswith(
+        tuple(matched.lot_number + sign for sign in PART_SIGNS)
+    )
+    return [] if of_lot else [LotNotOfMatch(pointer="/lot_number", matched=matched.lot_number)]
+
+
+def shipment_cautions(
+    agreement: Agreement, volumes: Volumes, of_year: Iterable[Delivery], fact: DeliveryShipped
+) -> Iterator[Caution]:
+    """`of_year`: deliveries of the shipment's contract year, itself among them or not."""
+    terms = agreement.terms_on(fact.shipped_on)
+    window, shipped = terms.delivery.delivery, midnight(fact.shipped_on)
+    if window is not None and not window.start <= shipped < window.end:
+        first, end = window.start.date().isoformat(), window.end.date().isoformat()
+        yield Caution(
+            code="shipped_outside_window",
+            text=f"Delivery is agreed from {first} to before {end}; this lot left on {fact.shipped_on}.",
+            pointer="/shipped_on",
+        )
+    agreed_g = acq_g(terms.volume, fact.year, volumes.year(fact.year).output_g)
+    sum_g = fact.quantity_g + left_g(
+        agreement, (each for each in of_year if each.shipped.delivery != fact.delivery)
+    )
+    if sum_g > agreed_g + agreed_g * terms.volume.tolerance_ppb // PPB:
+        yield Caution(
+            code="quantity_agreed_passed",
+            text=f"With this lot {_kg(sum_g)} have left in contract year {fact.year}; {_kg(agreed_g)} are "
+            f"agreed, with a tolerance of {percent_text(terms.volume.tolerance_ppb)}.",
+            pointer="/net_wet_g",
+        )
+
+
+def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
+    """Of a delivery that was weighed: dry mass against dry mass, since moisture changes on the way."""
+    shipped, weighed = delivery.shipped, delivery.weighed
+    if weighed is None:
+        return
+    stated_g = shipped.net_wet_g * (PPB - shipped.moisture_ppb) // PPB
+    found_g = weighed.net_wet_g * (PPB - weighed.moisture_ppb) // PPB
+    if abs(found_g - stated_g) * PPB > stated_g * WEIGHING_TOLERANCE_PPB:
+        yield Caution(
+            code="weighed_far_from_shipped",
+            text=f"{tonnes_text(found_g)} dry were weighed, {tonnes_text(stated_g)} dry were shipped: "
+            f"more than {percent_text(WEIGHING_TOLERANCE_PPB)} apart.",
+            pointer="/net_wet_g",
+        )
+
+
+def _kg(grams: int) -> str:
+    return f"{decimal_text(grams, 1_000)} kg"

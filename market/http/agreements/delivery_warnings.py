@@ -1,0 +1,53 @@
+"""What a shipment or a weighing is held against beside its agreement's facts: the lot of the match, and what
+has left before."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from contracts.commands.steps import find
+from contracts.rules.contract_years import year_period
+from contracts.rules.delivered import of_match, shipment_cautions, weighing_cautions
+from contracts.store import agreements, deliveries
+from events.contract_events import DeliveryShipped, DeliveryWeighed
+from events.vocabulary import PhysicalLot
+from market.http.agreements.contract_reads import as_party, load_with_volumes
+from market.http.wire.endpoint import Call
+from market.http.wire.reads import as_desk
+from market.http.wire.receipts import Warned, warned
+from market.store import matches, supplies
+
+
+async def matched_lot(call: Call[Any, Any]) -> PhysicalLot | None:
+    """The lot that the match of a spot contract is of, where its order names one. Raises AgreementUnknown."""
+    place = await find(call.door.desk, call.caller, call.ids["agreement"])
+    async with as_desk(call) as connection:
+        agreement = await agreements.load_agreement(connection, None, place.agreement)
+        if agreement is None or agreement.match is None or not of_match(agreement):
+            return None
+        match = await matches.locate(connection, None, agreement.match)
+        if match is None:
+            return None
+        orders = await supplies.load_orders(connection, [(match.lane, match.market, match.supply)])
+    return orders[match.supply].order.terms.physical_lot
+
+
+async def of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:
+    agreement, volumes = await load_with_volumes(call)
+    if agreement.starts_on is None:
+        return ()
+    year = year_period(agreement.starts_on, fact.year)
+    async with as_party(call) as (connection, _):
+        of_year = await deliveries.shipped_between(
+            connection,
+            (agreement.lane, agreement.market, agreement.agreement),
+            year.start.date(),
+            year.end.date(),
+        )
+    return warned(shipment_cautions(agreement, volumes, of_year, fact))
+
+
+async def of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
+    async with as_party(call) as (connection, _):
+        row = await deliveries.load_delivery(connection, fact.delivery)
+    return () if row is None else warned(weighing_cautions(replace(row, weighed=fact)))
