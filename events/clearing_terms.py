@@ -188,8 +188,8 @@ class SectionResult(Struct, frozen=True, kw_only=True):
 
     No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` is what
     indivisible lots, minimum quantities and the marginality tolerance cost at most: bound − welfare.
-    `welfare_without_sustainability` is the bound of the same orders with S = 0. With portfolio limits both
-    bounds are those of their multipliers, `dual_bound` is welfare and all premiums.
+    `welfare_without_sustainability` is that bound of the same orders with S = 0, no welfare of trades. With
+    portfolio limits both bounds are those of their multipliers, `dual_bound` is welfare and all premiums.
     """
 
     section: Code

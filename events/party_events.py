@@ -145,7 +145,10 @@ class LicenceRevoked(Struct, frozen=True, kw_only=True):
 
 
 class ApiKeyIssued(Struct, frozen=True, kw_only=True):
-    """Only the SHA-256 of the secret is ever stored."""
+    """Only the SHA-256 of the secret is ever stored.
+
+    `issued_by` is the key that asked for it; absent for one that was issued on the command line.
+    """
 
     TYPE: ClassVar[str] = "parties.api-key.issued.v1"
 
@@ -155,6 +158,7 @@ class ApiKeyIssued(Struct, frozen=True, kw_only=True):
     secret_sha256: Sha256Hex
     roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
     expires_at: Instant
+    issued_by: UUID | UnsetType = UNSET
 
 
 class ApiKeyRevoked(Struct, frozen=True, kw_only=True):

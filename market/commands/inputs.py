@@ -10,7 +10,7 @@ from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.market_terms import MarketInput, Qualification, RuleSet
 from market.rules import inputs as rules
 from market.rules.inputs import InputState, PublishRuleSet, RecordInput
-from market.store import inputs, markets, members
+from market.store import inputs, markets, members, party_reads
 
 
 async def load(
@@ -33,6 +33,7 @@ async def load(
                 inputs=(await inputs.load_inputs(connection, ask.lane, [ask.market]))[ask.market],
                 rule_sets=(await inputs.load_rule_sets(connection, ask.lane, [ask.market]))[ask.market],
                 members={organisation: row.member for organisation, row in known.items()},
+                first_keys=await party_reads.first_keys(connection, _signing(ask.argument)),
             )
         )
     return states
@@ -43,6 +44,10 @@ def _named(argument: RecordInput | PublishRuleSet) -> list[UUID]:
     if isinstance(argument, RecordInput) and isinstance(argument.input, Qualification):
         named += [argument.input.buyer, argument.input.seller]
     return named
+
+
+def _signing(argument: RecordInput | PublishRuleSet) -> Sequence[UUID]:
+    return argument.signed_by if isinstance(argument, PublishRuleSet) else ()
 
 
 RECORD: Operation[InMarket[RecordInput], InputState | None] = in_market("input.record", load, rules.record)

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
@@ -43,6 +43,7 @@ from market.rules.refusing.refusals import (
     QualificationOfOther,
     RuleSetVersionWrong,
     SignaturesMissing,
+    SignaturesOfOne,
 )
 from market.rules.refusing.wording import Text
 
@@ -53,7 +54,10 @@ _PER_OXIDE = ("oxide", "element")
 
 
 class InputState(Struct, frozen=True, kw_only=True):
-    """`members` holds at least the organisations that the input names; `rule_sets` all published ones."""
+    """`members` holds at least the organisations that the input names; `rule_sets` all published ones.
+
+    `first_keys`: of each key that signs the one that the chain of its issuers begins with.
+    """
 
     market: UUID
     lane: int
@@ -61,6 +65,7 @@ class InputState(Struct, frozen=True, kw_only=True):
     inputs: MarketInputs
     rule_sets: list[PublishedRuleSet]
     members: dict[UUID, Member]
+    first_keys: dict[UUID, UUID] = field(default_factory=dict)
 
 
 class RecordInput(Struct, frozen=True, kw_only=True):
@@ -73,7 +78,7 @@ class RecordInput(Struct, frozen=True, kw_only=True):
 
 
 class PublishRuleSet(Struct, frozen=True, kw_only=True):
-    """`signed_by` are the operators that approved it."""
+    """`signed_by` are the operators' keys that approved it."""
 
     caller: Caller
     rule_set: RuleSet
@@ -108,11 +113,7 @@ def publish_rule_set(state: InputState | None, argument: PublishRuleSet, moment:
     if not reasons:
         reasons = _version_refusals(state, rule_set) + _notice_refusals(state, rule_set, moment.now)
         reasons += content_refusals(rule_set)
-    needed = SIGNATURES_IN_SANDBOX if state.terms.sandbox else SIGNATURES
-    given = len(set(argument.signed_by))
-    if given < needed:
-        reasons.append(SignaturesMissing(needed=needed, given=given))
-    refuse(reasons)
+    refuse(reasons + _signature_refusals(state, set(argument.signed_by)))
     fact = RuleSetPublished(market=state.market, rule_set=rule_set, signed_by=argument.signed_by)
     return Decision(drafts=(_draft(state, fact),))
 
@@ -224,6 +225,16 @@ def _notice_refusals(state: InputState, rule_set: RuleSet, now: datetime) -> lis
     if rule_set.effective_from >= earliest:
         return []
     return [NoticeNotKept(pointer="/effective_from", notice_seconds=notice, earliest=earliest.isoformat())]
+
+
+def _signature_refusals(state: InputState, signed_by: set[UUID]) -> list[Refusal]:
+    """Whoever holds a key can issue any number with it: these are one person's, wherever they are."""
+    needed = SIGNATURES_IN_SANDBOX if state.terms.sandbox else SIGNATURES
+    if len(signed_by) < needed:
+        return [SignaturesMissing(needed=needed, given=len(signed_by))]
+    if len({state.first_keys.get(key, key) for key in signed_by}) < needed:
+        return [SignaturesOfOne(needed=needed)]
+    return []
 
 
 def content_refusals(rule_set: RuleSet) -> list[Refusal]:

@@ -149,6 +149,26 @@ async def find_key(connection: Connection, key: UUID) -> ApiKey | None:
     return None if row is None else api_key(row)
 
 
+# A key stands before those that it issues, so every chain ends.
+READ_FIRST_KEYS = """
+with recursive chain (signing, api_key, issued_by) as (
+    select k.api_key, k.api_key, (convert_from(k.body, 'UTF8')::jsonb ->> 'issued_by')::uuid
+    from api_key k where k.api_key = any($1::uuid[])
+    union all
+    select c.signing, k.api_key, (convert_from(k.body, 'UTF8')::jsonb ->> 'issued_by')::uuid
+    from chain c join api_key k on k.api_key = c.issued_by
+)
+select signing, api_key from chain where issued_by is null
+"""
+
+
+async def first_keys(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of each key the first of those that it goes back to, itself when no key issued it."""
+    if not keys:
+        return {}
+    return {row["signing"]: row["api_key"] for row in await connection.fetch(READ_FIRST_KEYS, keys)}
+
+
 READ_STREAM = "select organisation, version, is_open from partner_stream where organisation = $1"
 
 

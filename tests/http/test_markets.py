@@ -108,6 +108,22 @@ async def test_outside_a_sandbox_a_rule_set_needs_the_key_of_a_second_operator(s
     assert 422 == (await shop.ask("POST", path, body=rules, headers=own, **by)).status_code
     trader = {"Cosigner-Authorization": f"Bearer {await shop.token(second)}"}
     assert 403 == (await shop.ask("POST", path, body=rules, headers=trader, **by)).status_code
+    token = await shop.token(first, "operator")
+    for label in ("second", "third"):
+        terms = {"label": label, "roles": ["operator"], "expires_at": later}
+        path_of_keys = f"/v1/organisations/{to_text('org', first.organisation)}/keys"
+        sent = {"Authorization": f"Bearer {token}"}
+        issued = await shop.ask("POST", path_of_keys, body=terms, headers=sent)
+        token = issued.json()["token"]
+        signed = {"Cosigner-Authorization": f"Bearer {token}"}
+        one = await shop.ask("POST", path, body=rules, headers=signed, **by)
+        assert (422, "signatures_of_one") == (one.status_code, one.json()["code"]), one.text
+        assert "`lodestone keys issue`" in one.json()["detail"]
+    listed = (await shop.ask("GET", path_of_keys, **by)).json()["items"]
+    made = {item["label"]: item for item in listed}
+    assert [None, made["operator"]["id"], made["second"]["id"]] == [
+        made[label]["issued_by"] for label in ("operator", "second", "third")
+    ]
     signed = {"Cosigner-Authorization": f"Bearer {await shop.token(second, 'operator')}"}
     both = await shop.ask("POST", path, body=rules, headers=signed, **by)
     assert (201, 2) == (both.status_code, len(both.json()["signed_by"])), both.text

@@ -1,6 +1,7 @@
 """Dated inputs and rule sets of a market's lane."""
 
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -151,6 +152,21 @@ def test_a_rule_set_needs_notice_version_and_two_operators() -> None:
     assert [("role_missing", None)] == blotter(
         lambda: desk.publish_rule_set(STATE, replace(PUBLISH, caller=SELLER_TRADER), moment())
     )
+
+
+@pytest.mark.parametrize(
+    ("first_keys", "codes"),
+    [
+        ({}, []),
+        ({OPERATOR: OPERATOR, numbered(51): numbered(51)}, []),
+        ({OPERATOR: numbered(52), numbered(51): numbered(53)}, []),
+        ({OPERATOR: OPERATOR, numbered(51): OPERATOR}, ["signatures_of_one"]),
+        ({OPERATOR: numbered(52), numbered(51): numbered(52)}, ["signatures_of_one"]),
+    ],
+)
+def test_keys_that_come_of_one_key_are_one_operators(first_keys: dict[UUID, UUID], codes: list[str]) -> None:
+    state = replace(STATE, first_keys=first_keys)
+    assert codes == [code for code, _ in blotter(lambda: desk.publish_rule_set(state, PUBLISH, moment()))]
 
 
 def test_a_rule_set_names_an_algorithm_that_the_matcher_computes() -> None:

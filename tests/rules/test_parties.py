@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from events.callers import Caller
@@ -365,7 +366,12 @@ def test_defects_of_a_key() -> None:
 
 def test_a_key_is_replaced_by_a_second_one_and_told_to_no_market() -> None:
     issued = keys.issue_key(STATE, ISSUE, moment())
-    assert isinstance(issued.drafts[0].data, ApiKeyIssued)
+    fact = issued.drafts[0].data
+    assert isinstance(fact, ApiKeyIssued)
+    assert fact.issued_by is UNSET
+    asked = replace(ISSUE, caller=replace(ISSUE.caller, key=numbered(77)))
+    (by_key, *_) = keys.issue_key(STATE, asked, moment()).drafts
+    assert replace(fact, issued_by=numbered(77)) == by_key.data
     assert [] == copies(issued)
     revoked = keys.revoke_key(STATE, REVOKE, moment())
     assert isinstance(revoked.drafts[0].data, ApiKeyRevoked)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events.party_events import ApiKeyIssued
 from events.vocabulary import Instant, KeyRole
@@ -39,7 +39,10 @@ class KeyTerms(Body, frozen=True, kw_only=True):
 
 
 class KeyView(Body, frozen=True, kw_only=True):
-    """A key without its secret, of which nobody holds more than a hash."""
+    """A key without its secret, of which nobody holds more than a hash.
+
+    `issued_by` is the key that it was issued with, null where it was issued on the command line.
+    """
 
     id: KeyId
     organisation: OrganisationId
@@ -48,9 +51,11 @@ class KeyView(Body, frozen=True, kw_only=True):
     expires_at: datetime
     revoked: bool
     version: int
+    issued_by: KeyId | None = None
 
     @classmethod
     def of(cls, row: ApiKey) -> Self:
+        issuer = row.details.issued_by
         return cls(
             id=to_text("key", row.key),
             organisation=to_text("org", row.organisation),
@@ -59,6 +64,7 @@ class KeyView(Body, frozen=True, kw_only=True):
             expires_at=row.details.expires_at,
             revoked=row.revoked,
             version=row.version,
+            issued_by=None if issuer is UNSET else to_text("key", issuer),
         )
 
 
@@ -80,7 +86,10 @@ class KeyAccepted(Accepted, frozen=True, kw_only=True):
     answer=KeyAccepted,
     status=201,
     idempotent=True,
-    description="Operator and auditor keys are issued by operators only.",
+    description=(
+        "Operator and auditor keys are issued by operators only. Where two operators have to sign, a key counts "
+        "as the one that it was issued with."
+    ),
     example=EXAMPLE,
 )
 async def issue(call: Call[KeyTerms, DryRun]) -> Answer:

@@ -210,6 +210,7 @@ async def _signatures(call: Call[Any, Any]) -> tuple[UUID, ...]:
     idempotent=True,
     description=(
         f"Two operators sign, except in a sandbox: the second one's key goes into the header `{COSIGNER}`. "
+        "Keys that were issued with one another, or with one and the same key, count as one operator's. "
         "It takes effect no sooner than the market's notice."
     ),
     example=EXAMPLE,

@@ -172,6 +172,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.ReasonMissing,
             refusals.ReasonUnexpected,
             refusals.SignaturesMissing,
+            refusals.SignaturesOfOne,
             refusals.InputInFuture,
             refusals.BenchmarkWorstTooLow,
             refusals.ConditionByGrading,

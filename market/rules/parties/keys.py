@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
 from events.callers import Caller, role_refusals
@@ -42,7 +42,7 @@ def issue_key(state: OrganisationState, argument: IssueKey, moment: Moment) -> D
     """
     refuse(party_refusals(argument.caller, argument.organisation, "admin"))
     registered(state)
-    details = argument.details
+    details = replace(argument.details, issued_by=argument.caller.key or UNSET)
     refuse(malformed(details))
     live = [key for key in state.keys if not key.revoked and key.details.expires_at > moment.now]
     same_label = sum(key.details.label == details.label for key in live)

@@ -92,10 +92,13 @@ class LicenceDetails(Struct, frozen=True, kw_only=True):
 
 
 class KeyDetails(Struct, frozen=True, kw_only=True):
+    """`issued_by` as the event has it: issuing a key puts it in."""
+
     label: Text
     secret_sha256: Sha256Hex
     roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
     expires_at: Instant
+    issued_by: UUID | UnsetType = UNSET
 
 
 class Organisation(Struct, frozen=True, kw_only=True):

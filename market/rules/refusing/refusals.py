@@ -249,6 +249,14 @@ class SignaturesMissing(Refusal):
     code = "signatures_missing"
 
 
+class SignaturesOfOne(Refusal):
+    """The keys that signed were issued with one another or with one and the same key, so they count as one
+    operator's, and {needed} operators have to sign. Let another operator sign, with a key that
+    `lodestone keys issue` has made for it alone, or one issued with that."""
+
+    code = "signatures_of_one"
+
+
 class RuleSetVersionWrong(Refusal):
     """The next rule set of this market has version {expected}, not {given}."""
 
