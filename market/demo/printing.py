@@ -129,7 +129,14 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
     sums = f"buyers pay {paid:,.2f} EUR − sellers receive {received:,.2f} EUR"
     out.print(f"{sums} = [bold]{paid - received:.2f} EUR[/]")
     table = figures(
-        "section", "pairs that fit", "trades", "kg NdPr", "gain of all, EUR", "without bids*", "result"
+        "section",
+        "pairs that fit",
+        "trades",
+        "kg NdPr",
+        "gain of all, EUR",
+        "at most",
+        "at most without bids*",
+        "result",
     )
     for section in totals["sections"]:
         table.add_row(
@@ -138,13 +145,14 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
             str(section["trades"]),
             f"{Decimal(section['traded_basis_kg']):,.3f}",
             f"{Decimal(section['welfare_eur']):,.2f}",
-            f"{Decimal(section['welfare_without_sustainability_eur']):,.2f}",
+            f"{Decimal(section['bound_eur']):,.2f}",
+            f"{Decimal(section['bound_without_sustainability_eur']):,.2f}",
             "the only best set" if section["unique"] else "one of several best sets",
         )
     out.print(table)
     _sold_by_seller(compared, names)
     out.print(
-        "[dim]* the same orders cleared again, had no buyer bid for carbon, recycled share, origin or Re-X"
+        "[dim]* the same orders, had no buyer bid for carbon, recycled share, origin or Re-X"
     )
 
 

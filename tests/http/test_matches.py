@@ -1,6 +1,7 @@
 """Matches through the door: one's own side, sealed answers, names after both have confirmed."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -143,6 +144,9 @@ async def test_a_rounds_totals_are_the_overseers_its_hashes_everybodys(shop: Sho
     assert (1, "262500.00", "262500.00") == tuple(
         whole["totals"][name] for name in ("matches", "buyers_pay_eur", "sellers_receive_eur")
     )
+    *_, section = whole["totals"]["sections"]
+    assert section["welfare_without_sustainability_eur"] == section["bound_without_sustainability_eur"]
+    assert Decimal(section["bound_eur"]) >= Decimal(section["welfare_eur"]) > 0
     assert seen["matches_sha256"] == whole["matches_sha256"]
     assert re.fullmatch("[0-9a-f]{64}", seen["matches_sha256"])
 

@@ -40,7 +40,10 @@ class SectionView(Body, frozen=True, kw_only=True):
     """One section's totals; welfare is Σ quantity × value, in EUR.
 
     No trades within the orders' limits are worth more than `bound_eur`; `gap_eur` is bound − welfare: what
-    the orders that were removed cost at most. Both are null for rounds of before there were bounds.
+    the orders that were removed cost at most. `bound_without_sustainability_eur` is that bound had no buyer
+    bid for sustainability. All three are null for rounds of before there were bounds.
+    `welfare_without_sustainability_eur`, its older name, is no welfare of trades: hold it against
+    `bound_eur`, never against `welfare_eur`, which whole lots and packages lower too.
     """
 
     section: str
@@ -50,20 +53,23 @@ class SectionView(Body, frozen=True, kw_only=True):
     welfare_eur: str
     welfare_without_sustainability_eur: str
     bound_eur: str | None
+    bound_without_sustainability_eur: str | None
     gap_eur: str | None
     removed_orders: int | None
     unique: bool
 
     @classmethod
     def of(cls, result: SectionResult) -> Self:
+        without = WELFARE.text(int(result.welfare_without_sustainability))
         return cls(
             section=result.section,
             edges=result.edge_count,
             trades=result.trades,
             traded_basis_kg=KILOGRAMS.text(int(result.traded_basis_g)),
             welfare_eur=WELFARE.text(int(result.welfare)),
-            welfare_without_sustainability_eur=WELFARE.text(int(result.welfare_without_sustainability)),
+            welfare_without_sustainability_eur=without,
             bound_eur=None if result.relaxed_bound is None else WELFARE.text(int(result.relaxed_bound)),
+            bound_without_sustainability_eur=None if result.relaxed_bound is None else without,
             gap_eur=None if result.gap is None else WELFARE.text(int(result.gap)),
             removed_orders=result.removed_orders,
             unique=result.unique,
