@@ -177,6 +177,16 @@ def test_a_removed_order_is_told_by_which_rule(reason: str, words: str) -> None:
     assert ("removed", reason, words) == (own.why, own.removed.code, own.removed.text)
 
 
+def test_a_lot_sold_all_or_nothing_is_told_so() -> None:
+    """It states no minimum quantity, whose reason the round gives."""
+    lane = lane_of(50 * EUR, 51 * EUR, 90 * EUR, all_or_nothing=True)
+    lane.require("buyer", "wanted", basis_g=1_120_000)
+    own = Round(lane).own(ident("offer 0"))
+    words = "It sells all or nothing, and of its 5600.000 kg less than all whole packages would have traded."
+    assert own.removed is not None
+    assert ("removed", "minimum_quantity", words) == (own.why, own.removed.code, own.removed.text)
+
+
 @pytest.mark.parametrize(
     ("reason", "filled_g", "words"),
     [

@@ -1,6 +1,7 @@
 """What a seller states: every defect is refused with its place, and what stands is converted once."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from events.vocabulary import (
     Tranche,
     lane_of,
 )
+from market.http.wire.receipts import warned
 from market.rules.orders import offers
 from market.rules.orders.orders import Reservation
 from market.rules.orders.supplies import SupplyDraft, cautions
@@ -429,10 +431,29 @@ def test_whoever_packs_a_rest_is_told() -> None:
     )
     (found,) = cautions(packed, TERMS, inputs())
     assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)
+    (told,) = warned([found])
+    assert "/tranches/0/net_wet_t" == told.pointer
     assert "300.000 kg fill no whole package of 1000.000 kg and do not trade." == found.text
     assert () == cautions(
         replace(packed, packaging=Packaging(unit="bulk", package_wet_g=TONNE_G)), TERMS, inputs()
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({}, []),
+        ({"all_or_nothing": True}, ["all_or_nothing_of_several"]),
+        ({"all_or_nothing": True, "minimum_parcel_wet_g": 12 * TONNE_G + TONNE_G // 2}, ["all_or_nothing_of_several"]),
+        ({"all_or_nothing": True, "minimum_parcel_wet_g": 13 * TONNE_G}, []),
+    ],
+)
+def test_whoever_sells_all_or_nothing_is_told_of_several_buyers(
+    changes: dict[str, Any], codes: list[str]
+) -> None:
+    tranches = one_tranche(25 * TONNE_G)
+    whole = swarf(tranches=tranches, valid_until=tranches[0].window.end, **changes)
+    assert codes == [found.code for found in cautions(whole, TERMS, inputs())]
 
 
 def test_whoever_states_an_impurity_of_treo_is_told_how_it_counts() -> None:

@@ -45,7 +45,8 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     `ask` is converted once, at posting, to EUR per kg of the market's basis, rounded up; the quantity to
     grams of basis, rounded down. A lot is one physical lot: site and lot number, or passport. Whole
     packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in one round, to one
-    buyer or several. `step_down` is owed by a lot of a form that the market's rule set grades, offered to a
+    buyer or several: where one of several declines or lets its match lapse, the others' parts stay sold and
+    the rest is open. `step_down` is owed by a lot of a form that the market's rule set grades, offered to a
     lower route than its condition allows.
     """
 

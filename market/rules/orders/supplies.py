@@ -170,7 +170,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
             )
         )
     late = validity_cautions(draft.valid_until, delivered_time(draft))
-    return (*found, *_package_cautions(draft), *late)
+    return (*found, *_package_cautions(draft), *_sharing_cautions(draft), *late)
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
@@ -185,3 +185,18 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
                 text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
                 pointer=f"/tranches/{index}/net_wet_g",
             )
+
+
+def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
+    """A parcel of more than half leaves no room for a second buyer."""
+    shareable = len(draft.tranches) > 1 or 2 * draft.minimum_parcel_wet_g <= draft.net_wet_g
+    if draft.all_or_nothing and shareable:
+        yield Caution(
+            code="all_or_nothing_of_several",
+            text=(
+                "Several buyers may share it in a round; where one of them declines or lets its match lapse, "
+                "the others' parts stay sold and the rest is open. A minimum parcel of more than half of one "
+                "tranche with all of it goes to one buyer only."
+            ),
+            pointer="/all_or_nothing",
+        )

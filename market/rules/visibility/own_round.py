@@ -32,6 +32,7 @@ REMOVED = {
     PORTFOLIO: "What was left would have broken its portfolio limits.",
     LIMIT_PRICE: "What keeps its portfolio limits would have cost more than it bids for all of it together.",
 }
+ALL_OR_NOTHING = "It sells all or nothing, and of its {capacity} less than all whole packages would have traded."
 SELLER_OF_PORTFOLIO = "The portfolio limits of a buyer left no room for it."
 REMOVED_OTHERWISE = "The round left it out, by its rule {code}."
 
@@ -222,6 +223,8 @@ def _removed(of: OrderInRound) -> Removed | None:
     text = REMOVED.get(of.removed_by, REMOVED_OTHERWISE)
     if of.side == "seller" and of.removed_by == PORTFOLIO:
         text = SELLER_OF_PORTFOLIO
+    if of.all_or_nothing and of.removed_by == MINIMUM:
+        text = ALL_OR_NOTHING
     return Removed(
         code=of.removed_by,
         text=text.format(

@@ -67,7 +67,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     """An order in a round: grams of basis it brought and traded, its surplus, and every counter-order.
 
     `removed_by` is the round's reason for leaving the order out, or why its portfolio limits gave it less,
-    `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
+    `marginal` that it was filled in part and so sets its own price; `all_or_nothing` as it is stated. `surplus_ueur_per_kg`: of its best
     tranche. `tolerance_ppb`: of the round's rule set. `multipliers`: of its portfolio limits, in the section
     where it traded; `limits_of_policies`: which of these limits a policy states.
     """
@@ -84,6 +84,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     surplus_ueur_per_kg: int = 0
     marginal: bool = False
     removed_by: str | None = None
+    all_or_nothing: bool = False
     tolerance_ppb: int = 0
     tick_ueur_per_kg: int = 1
     multipliers: tuple[Multiplier, ...] = ()
@@ -127,6 +128,7 @@ def order_in_round(
         surplus_ueur_per_kg=max((node.surplus_ueur_per_kg for node in nodes), default=0),
         marginal=any(node.marginal for node in nodes),
         removed_by=_removed_by(nodes),
+        all_or_nothing=isinstance(own, SupplyOrder) and own.terms.all_or_nothing,
         tolerance_ppb=planned.rule_set.marginality_tolerance_ppb,
         tick_ueur_per_kg=book.terms.tick_ueur_per_kg,
         multipliers=_multipliers(duals, order, multipliers),
