@@ -1,9 +1,11 @@
 """Orders through the door: post, read, amend, grade, withdraw, and the receipts they leave."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 
 
@@ -46,6 +48,28 @@ async def test_an_unusual_split_is_accepted_with_a_warning(shop: Shop) -> None:
     assert 201 == posted.status_code, posted.text
     (warning,) = posted.json()["warnings"]
     assert ("reo_split_unusual", "/composition/cells") == (warning["code"], warning["pointer"])
+
+
+async def test_names_that_nothing_answers_to_are_told(shop: Shop) -> None:
+    """Beside one that is registered and one that is admitted."""
+    scene = shop.scene
+    seller, buyer = scene.sellers[0], scene.buyers[0]
+    shown = {"visible_to_initiatives": ["remhub", "remhubb"]}
+    wanted = {
+        "certificates_required": ["IRMA"],
+        "organisations_excluded": [to_text("org", seller.organisation), to_text("org", UUID(int=7))],
+    }
+    told = []
+    for by, place, body in (
+        (seller, "/v1/supply-offers", shop.offer_body(seller) | shown),
+        (buyer, "/v1/requirements", shop.requirement_body(buyer) | shown | wanted),
+    ):
+        posted = await shop.ask("POST", place, by=by, body=body)
+        assert 201 == posted.status_code, posted.text
+        told.append([(each["code"], each["pointer"]) for each in posted.json()["warnings"]])
+    unknown = ("initiative_unknown", "/visible_to_initiatives/1")
+    scheme = ("scheme_not_recognised", "/certificates_required/0")
+    assert [[unknown], [unknown, scheme, ("excluded_not_member", "/organisations_excluded/1")]] == told
 
 
 def percent(amount: str) -> dict[str, str]:

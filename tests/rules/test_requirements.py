@@ -32,6 +32,7 @@ from events.vocabulary import (
 from market.rules.orders import requirements
 from market.rules.orders.orders import Expire, Withdraw
 from market.rules.orders.requirements import RequirementDraft, cautions, terms_of
+from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from tests.desk_support import (
     BUYER,
     BUYER_TRADER,
@@ -252,6 +253,26 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
     assert () == cautions(need(portfolio=limits))
+
+
+def test_names_that_nothing_in_the_market_answers_to_are_told() -> None:
+    named = need(
+        visible_to_initiatives=("remhub", "remhubb"),
+        certificates_required=("IRMA", "IRMAA"),
+        organisations_excluded=(STRANGER, BUYER),
+    )
+    terms = terms_of(named, TERMS, inputs())
+    known = Known(
+        initiatives=frozenset(["remhub"]), schemes=("IRMA", "ISO14001"), members=frozenset([STRANGER])
+    )
+    found = list(name_cautions(terms, known))
+    assert [
+        ("initiative_unknown", "/visible_to_initiatives/1"),
+        ("scheme_not_recognised", "/certificates_required/1"),
+        ("excluded_not_member", "/organisations_excluded/1"),
+    ] == [(each.code, each.pointer) for each in found]
+    assert "do not recognise IRMAA (they do: IRMA, ISO14001)" in found[1].text
+    assert (True, False) == (names_any(terms), names_any(terms_of(need(), TERMS, inputs())))
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def post(call: Call[PostSupply, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(RecoveredLotListed)
-    return supplies.posted("lot", outcome, fact.lot, fact.terms)
+    return await supplies.posted(call, "lot", outcome, fact.lot, fact)
 
 
 @endpoint(
@@ -128,7 +128,7 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(RecoveredLotAmended)
-    return supplies.amended(call, "lot", outcome, fact.lot, fact.terms)
+    return await supplies.amended(call, "lot", outcome, fact.lot, fact)
 
 
 class Grade(Body, frozen=True, kw_only=True):

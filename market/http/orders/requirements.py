@@ -10,6 +10,7 @@ from events.market_terms import RequirementTerms as RecordedTerms
 from market.commands import requirements as commands
 from market.http.orders import candidates, order_explanations, order_lists
 from market.http.orders.candidates import CandidatesView
+from market.http.orders.name_warnings import of_names
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
 from market.http.orders.policy_lines import EffectiveLineView
@@ -103,7 +104,14 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
     effective_lines: tuple[EffectiveLineView, ...] = ()
 
 
-def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTerms) -> RequirementAccepted:
+async def _accepted(
+    call: Call[Any, DryRun],
+    outcome: Done,
+    found: str | None,
+    version: int,
+    fact: RequirementPosted | RequirementAmended,
+) -> RequirementAccepted:
+    terms = fact.terms
     return RequirementAccepted(
         id=found,
         version=version,
@@ -111,7 +119,7 @@ def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTer
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
         effective_lines=_effective(terms),
-        warnings=warned(cautions(terms)),
+        warnings=warned((*cautions(terms), *await of_names(call, fact.market, terms))),
         **outcome.accepted(),
     )
 
@@ -158,7 +166,7 @@ async def post(call: Call[PostRequirement, DryRun]) -> Answer:
     fact = outcome.fact(RequirementPosted)
     found = None if outcome.validated_only else to_text("req", fact.requirement)
     return Answer(
-        body=_accepted(outcome, found, 1, fact.terms),
+        body=await _accepted(call, outcome, found, 1, fact),
         status=outcome.status,
         version=None if found is None else 1,
         position=outcome.position,
@@ -241,7 +249,7 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
     fact = outcome.fact(RequirementAmended)
     version = call.expected_version + 1
     return Answer(
-        body=_accepted(outcome, to_text("req", fact.requirement), version, fact.terms),
+        body=await _accepted(call, outcome, to_text("req", fact.requirement), version, fact),
         version=None if outcome.validated_only else version,
         position=outcome.position,
     )

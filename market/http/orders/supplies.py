@@ -1,13 +1,20 @@
 """What supply offers and recovered lots have in common at the door: their views, and their answers."""
 
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 from uuid import UUID
 
 from events import capacity_terms
 from events.capacity_terms import CapacityRule, passes
+from events.market_events import (
+    RecoveredLotAmended,
+    RecoveredLotListed,
+    SupplyOfferAmended,
+    SupplyOffered,
+)
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.orders.conversion import ConversionStep, supply_conversion
+from market.http.orders.name_warnings import of_names
 from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
@@ -21,6 +28,7 @@ from market.http.wire.receipts import Accepted, Done, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
+from market.rules.orders.orders import Caution
 from market.rules.orders.supplies import stated_cautions
 from market.rules.refusing.wording import Code
 from market.rules.visibility.visibility import SealedOrder, see_order
@@ -28,6 +36,7 @@ from market.store import markets, supplies
 from market.store.supplies import SupplyRow
 
 Kind = Literal["offer", "lot"]
+SupplyPosted: TypeAlias = SupplyOffered | SupplyOfferAmended | RecoveredLotListed | RecoveredLotAmended
 
 PATHS: Final[dict[Kind, str]] = {"offer": "/v1/supply-offers", "lot": "/v1/recovered-lots"}
 
@@ -142,10 +151,12 @@ def exchange_rate(price: ConvertedPrice) -> ExchangeRate | None:
     return None if price.fx is None else ExchangeRate.outside(price.fx)
 
 
-def posted(kind: Kind, outcome: Done, order: UUID, terms: RecordedTerms) -> Answer:
+async def posted(
+    call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
+) -> Answer:
     found = None if outcome.validated_only else to_text(kind, order)
     return Answer(
-        body=_accepted(outcome, found, 1, terms),
+        body=_accepted(outcome, found, 1, fact.terms, await of_names(call, fact.market, fact.terms)),
         status=outcome.status,
         version=None if found is None else 1,
         position=outcome.position,
@@ -154,10 +165,13 @@ def posted(kind: Kind, outcome: Done, order: UUID, terms: RecordedTerms) -> Answ
     )
 
 
-def amended(call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, terms: RecordedTerms) -> Answer:
+async def amended(
+    call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
+) -> Answer:
     version = call.expected_version + 1
+    named = await of_names(call, fact.market, fact.terms)
     return Answer(
-        body=_accepted(outcome, to_text(kind, order), version, terms),
+        body=_accepted(outcome, to_text(kind, order), version, fact.terms, named),
         version=None if outcome.validated_only else version,
         position=outcome.position,
     )
@@ -173,14 +187,16 @@ def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done) -> Answer:
     )
 
 
-def _accepted(outcome: Done, found: str | None, version: int, terms: RecordedTerms) -> SupplyAccepted:
+def _accepted(
+    outcome: Done, found: str | None, version: int, terms: RecordedTerms, named: tuple[Caution, ...]
+) -> SupplyAccepted:
     return SupplyAccepted(
         id=found,
         version=version,
         basis_kg=KILOGRAMS.text(terms.basis_g),
         ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
         exchange_rate=exchange_rate(terms.ask),
-        warnings=warned((*stated_cautions(terms), *capacity_cautions(terms))),
+        warnings=warned((*stated_cautions(terms), *named, *capacity_cautions(terms))),
         **outcome.accepted(),
     )
 

@@ -66,7 +66,7 @@ async def post(call: Call[PostSupply, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(SupplyOffered)
-    return supplies.posted("offer", outcome, fact.offer, fact.terms)
+    return await supplies.posted(call, "offer", outcome, fact.offer, fact)
 
 
 @endpoint(
@@ -122,7 +122,7 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(SupplyOfferAmended)
-    return supplies.amended(call, "offer", outcome, fact.offer, fact.terms)
+    return await supplies.amended(call, "offer", outcome, fact.offer, fact)
 
 
 @endpoint(
