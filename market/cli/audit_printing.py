@@ -16,7 +16,7 @@ from market.audit.report import (
     recovery_told,
     verdict_told,
 )
-from market.cli.console import CommandFailed, Exit, out, print_line, say
+from market.cli.console import CommandFailed, Exit, print_line, print_table, say
 from market.cli.files import check_folder
 
 PAGES: Final = (".html", ".htm")
@@ -59,7 +59,7 @@ def print_report(report: AuditReport) -> None:
             figures = (lane.records, lane.position, lane.clearings, lane.matches)
             table.add_row(f"{lane.stream}/{lane.lane}", *map(str, figures), lane_told(lane, keyed=keyed))
     if table.row_count:
-        out.print(table)
+        print_table(table)
     taken = "as given" if report.deployment_given else "taken from the first record"
     print_line(f"deployment {report.deployment or 'unknown: the topics are empty'} ({taken})")
     print_line(

@@ -27,6 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.table import Table
 from rich.text import Text
 
 from events.connections import DATABASE_AWAY, LOGIN_REFUSED, UnsafeDatabase
@@ -35,6 +36,7 @@ from events.refusal import RecordUnavailable
 from market.children import LocalServerError
 from market.settings import Settings, SettingsError, load
 
+PIPED_COLUMNS_MAX: Final = 100_000
 PLAIN_LINE_SECONDS: Final = 5.0
 STOP_GRACE_SECONDS: Final = 20.0
 
@@ -87,6 +89,12 @@ def say(text: str) -> None:
 def print_line(text: str) -> None:
     """Data on stdout, exactly as it is."""
     click.echo(text)
+
+
+def print_table(table: Table) -> None:
+    """As wide as its cells are where no terminal limits it: nothing is cut in a pipe or file."""
+    limited = out.is_terminal
+    (out if limited else Console(width=PIPED_COLUMNS_MAX, highlight=False)).print(table)
 
 
 def print_json(value: object) -> None:

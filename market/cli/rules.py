@@ -6,11 +6,19 @@ from uuid import UUID
 
 import rich_click as click
 from msgspec import Struct
-from rich.table import Table
+from rich.table import Column, Table
 
 from events.command import Outcome
 from events.refusal import Refusal, Refusals
-from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    print_table,
+    run_async,
+    settings_of,
+)
 from market.cli.files import read
 from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.cli.verbs import Verbs
@@ -50,7 +58,7 @@ def list_rule_sets(*, market: UUID, as_json: bool) -> None:
             f"{row.published_time:%Y-%m-%d %H:%M}Z",
             str(len(row.signed_by)),
         )
-    out.print(table)
+    print_table(table)
 
 
 @command.command("diff")
@@ -153,7 +161,8 @@ async def _load(settings: Settings, market: UUID) -> Sequence[RuleSetRow]:
 
 
 def _print(found: RuleSetDiff) -> None:
-    table = Table("member", f"version {found.before}", f"version {found.after}", box=None)
+    names = ("member", f"version {found.before}", f"version {found.after}")
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None)
     for change in found.changes:
         table.add_row(change.path.lstrip("/"), change.before or "–", change.after or "–")
-    out.print(table)
+    print_table(table)

@@ -15,7 +15,15 @@ from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.journal import read_head
 from events.replay import BrokenRecord, from_journal
-from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    print_table,
+    run_async,
+    settings_of,
+)
 from market.ground import stand_on_database
 from market.http.agreements.statement_views import LedgerView, StatementView, YearView
 from market.http.wire.ids import from_path
@@ -121,7 +129,7 @@ def _print_years(years: tuple[YearView, ...]) -> None:
         table.add_row(_label(name), *(_shown(year.ledger, name) for year in years))
     for name in BALANCES:
         table.add_row(f"{_label(name)} left kg", *(_balance(year.ledger, name) for year in years))
-    out.print(table)
+    print_table(table)
 
 
 def _label(name: str) -> str:

@@ -13,12 +13,13 @@ import asyncpg
 import httpx
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+from rich.table import Table
 
 from events.brokers import Brokers
 from events.connections import open_client
 from events.refusal import RecordUnavailable
 from market.cli.commands import run
-from market.cli.console import CommandFailed, Exit, run_async
+from market.cli.console import CommandFailed, Exit, print_table, run_async
 from market.cli.files import check_folder, check_writable
 from market.cli.imports import FAULTS_MAX, _Api, _faults
 from market.client.faults import Fault
@@ -212,3 +213,10 @@ def test_what_is_open_is_closed_before_an_interruption_ends_a_verb(
     with pytest.raises(ended_by) as ended:
         run()
     assert ([number == signal.SIGTERM], code) == (closed, getattr(ended.value, "code", None))
+
+
+def test_a_table_is_cut_nowhere_but_by_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("member", "before", box=None)
+    table.add_row("default_profile/" + "x" * 90, "y" * 90)
+    print_table(table)
+    assert "default_profile/" + "x" * 90 + "  " + "y" * 90 == capsys.readouterr().out.splitlines()[1].strip()
