@@ -31,7 +31,7 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
 from market.http.wire.receipts import Accepted
 from market.rules.orders.twin_references import product_magnets
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import Code, Name
 from market.rules.twins.dated_rules import DatedRule, read_rules
 from market.rules.twins.disassembly import disassembly_minutes_tenths, score_on
 from market.rules.twins.product_twins import StateTwin, bill_of, magnets_mg
@@ -105,7 +105,7 @@ class ProductTwinDocument(Body, frozen=True, kw_only=True):
     be that of the passport's record of magnets, piece by piece.
     """
 
-    name: Text
+    name: Name
     application: Code
     magnets: Annotated[tuple[TwinMagnet, ...], Meta(min_length=1, max_length=64)]
     steps: Annotated[tuple[TwinStep, ...], Meta(min_length=1, max_length=64)]

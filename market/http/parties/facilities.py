@@ -29,7 +29,7 @@ from market.rules.parties.parties import (
     RegisterFacility,
     RevokeFacility,
 )
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import Code, Name
 from market.store import party_reads
 
 TAG: Final = "Organisations"
@@ -108,9 +108,9 @@ class Capacity(Body, frozen=True, kw_only=True):
 class FacilityTerms(Body, frozen=True, kw_only=True):
     """A site: its stages in the words of the CRMA, its scale, its technology readiness level."""
 
-    name: Text
+    name: Name
     country: CountryCode
-    place: Text
+    place: Name
     stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
     scale: FacilityScale
     readiness_level: Annotated[int, Meta(ge=1, le=9)]

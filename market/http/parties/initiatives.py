@@ -15,7 +15,7 @@ from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
 from market.rules.orders.initiatives import Initiative, InitiativeDetails, NewInitiative
-from market.rules.refusing.wording import INITIATIVE_PATTERN, InitiativeCode, Text
+from market.rules.refusing.wording import INITIATIVE_PATTERN, InitiativeCode, Name, Text
 from market.store import initiatives as store
 
 TAG: Final = "Initiatives"
@@ -31,7 +31,7 @@ _CODE: Final = re.compile(INITIATIVE_PATTERN)
 class InitiativeTerms(Body, frozen=True, kw_only=True):
     """A project or alliance of organisations; `coordinator` leads it."""
 
-    name: Text
+    name: Name
     coordinator: Text | None = None
 
 

@@ -22,7 +22,7 @@ from market.http.wire.receipts import Accepted, done
 from market.http.wire.tokens import mint, secret_sha256
 from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.parties import ApiKey, KeyDetails
-from market.rules.refusing.wording import Text
+from market.rules.refusing.wording import Name
 from market.store import party_reads
 
 TAG: Final = "Organisations"
@@ -33,7 +33,7 @@ EXAMPLE: Final = {"label": "trading desk", "roles": ["trader"], "expires_at": "2
 class KeyTerms(Body, frozen=True, kw_only=True):
     """Two keys with one label may live at once, so that a key can be changed without a pause."""
 
-    label: Text
+    label: Name
     roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
     expires_at: Instant
 
@@ -87,8 +87,8 @@ class KeyAccepted(Accepted, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description=(
-        "Operator and auditor keys are issued by operators only. Where two operators have to sign, a key counts "
-        "as the one that it was issued with."
+        "Operator and auditor keys are issued by operators only. Where two operators have to sign, a key "
+        "counts as the one that it was issued with."
     ),
     example=EXAMPLE,
 )

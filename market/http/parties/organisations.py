@@ -25,7 +25,7 @@ from market.rules.parties.parties import (
     OrganisationDetails,
     RegisterOrganisation,
 )
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import Code, Name
 from market.store import party_reads
 
 TAG: Final = "Organisations"
@@ -41,7 +41,7 @@ EXAMPLE: Final = {
 class OrganisationTerms(Body, frozen=True, kw_only=True):
     """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in."""
 
-    name: Text
+    name: Name
     country: CountryCode
     roles: Annotated[tuple[PartyRole, ...], Meta(min_length=1, max_length=8)]
     group: OrganisationId | None = None

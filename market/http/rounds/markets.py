@@ -20,7 +20,7 @@ from market.http.wire.numbers import EUR_PER_KG, PERCENT, EurPerKgPositive, Perc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, sees_all
 from market.http.wire.receipts import Accepted, done
-from market.rules.refusing.wording import Text
+from market.rules.refusing.wording import Name, Text
 from market.store import markets as store
 from market.store.markets import MarketRow
 
@@ -48,7 +48,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
     is the laboratory that contracts of its matches begin with; null leaves it to the parties.
     """
 
-    name: Text
+    name: Name
     basis: MarketBasis
     sandbox: bool
     clearing_interval_seconds: Seconds

@@ -39,7 +39,7 @@ from market.http.wire.numbers import (
     SignedFloorEurPerKg,
     TonnesPositive,
 )
-from market.rules.refusing.wording import Code, CurrencyCode, Text
+from market.rules.refusing.wording import Code, CurrencyCode, Name, Text
 
 YEARS: Final = range(1900, 3000)
 
@@ -108,7 +108,7 @@ class NamedPlace(Body, frozen=True, kw_only=True):
     """The named place of Incoterms 2020."""
 
     country: CountryCode
-    name: Text
+    name: Name
 
     def inside(self) -> words.Place:
         return words.Place(country=self.country, name=self.name)
@@ -136,7 +136,8 @@ class Price(Body, frozen=True, kw_only=True):
 
 
 class Packaging(Body, frozen=True, kw_only=True):
-    """`package_wet_kg` is the net product mass of one unit."""
+    """`package_wet_kg` is the net product mass of one unit; in bulk of one load, by which a ticket counts
+    loads: bulk itself is divided at will."""
 
     unit: PackagingUnit
     package_wet_kg: KilogramsPositive

@@ -33,6 +33,7 @@ from market.rules.orders.supplies import (
     range_refusals,
 )
 from market.rules.orders.whole_magnets import magnet_refusals
+from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import EUR, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import (
     AskNegative,
@@ -156,7 +157,7 @@ def _packaging_refusals(case: _Case) -> Iterator[Refusal]:
     pointer = "/packaging/package_wet_g"
     if package_g == 0:
         yield QuantityNotPositive(pointer=pointer)
-    if package_g > draft.net_wet_g:
+    if package_g > draft.net_wet_g and draft.packaging.unit not in UNPACKED_UNITS:
         yield PackageTooLarge(
             pointer=pointer, package=kg_text(package_g), quantity=tonnes_text(draft.net_wet_g)
         )

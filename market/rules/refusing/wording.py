@@ -22,6 +22,20 @@ Text = Annotated[
     str,
     Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN, description="No control characters."),
 ]
+NAME_PATTERN = (
+    r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]*"
+    r"[^\s\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+    r"[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$(?!\n)"
+)
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NAME_PATTERN,
+        description="Not of blanks alone; no characters that cannot be seen or that turn the writing around.",
+    ),
+]
 LongText = Annotated[
     str,
     Meta(min_length=1, max_length=2_000, pattern=TEXT_PATTERN, description="No control characters."),
