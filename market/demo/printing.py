@@ -151,9 +151,7 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
         )
     out.print(table)
     _sold_by_seller(compared, names)
-    out.print(
-        "[dim]* the same orders, had no buyer bid for carbon, recycled share, origin or Re-X"
-    )
+    out.print("[dim]* the same orders, had no buyer bid for carbon, recycled share, origin or Re-X")
 
 
 def _section(name: str) -> str:

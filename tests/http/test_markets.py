@@ -109,9 +109,9 @@ async def test_outside_a_sandbox_a_rule_set_needs_the_key_of_a_second_operator(s
     trader = {"Cosigner-Authorization": f"Bearer {await shop.token(second)}"}
     assert 403 == (await shop.ask("POST", path, body=rules, headers=trader, **by)).status_code
     token = await shop.token(first, "operator")
+    path_of_keys = f"/v1/organisations/{to_text('org', first.organisation)}/keys"
     for label in ("second", "third"):
         terms = {"label": label, "roles": ["operator"], "expires_at": later}
-        path_of_keys = f"/v1/organisations/{to_text('org', first.organisation)}/keys"
         sent = {"Authorization": f"Bearer {token}"}
         issued = await shop.ask("POST", path_of_keys, body=terms, headers=sent)
         token = issued.json()["token"]

@@ -104,7 +104,7 @@ async def test_a_dry_run_tells_nothing_of_the_other_sides_answer(shop: Shop, ans
 async def test_names_are_exchanged_when_both_have_confirmed(shop: Shop) -> None:
     path, seller, buyer = await struck(shop)
     await shop.ask("POST", f"{path}/confirm", by=seller)
-    last = await shop.ask("POST", f"{path}/confirm", by=buyer)
+    last = await shop.ask("POST", f"{path}/confirm", by=buyer, body=b" { } ")
     assert (200, True) == (last.status_code, last.json()["confirmed"])
     sold = (await shop.ask("GET", path, by=seller)).json()
     bought = (await shop.ask("GET", path, by=buyer)).json()
@@ -123,6 +123,8 @@ async def test_a_decline_needs_a_reason_and_is_told_when_the_match_is_decided(sh
     path, seller, buyer = await struck(shop)
     bare = await shop.ask("POST", f"{path}/decline", by=seller, body={})
     assert (400, "/reason") == (bare.status_code, bare.json()["errors"][0]["pointer"])
+    spaced = await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "changed mind"})
+    assert "expected: A code without blanks, such as quality, logistics, credit or compliance." in spaced.text
     declined = await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "quality"})
     assert 200 == declined.status_code
     sealed = (await shop.ask("GET", path, by=buyer)).json()

@@ -115,7 +115,7 @@ def check_rex(told: str) -> None:
     assert "disassembly score 2.63 of 5: steps 4, fixing 1, tools 2;" in told
     ticket = dict(re.findall(r"│ (\S.*?)  +(\S.*?) │", told))
     expected = {
-        "net wet": "0.100 t",
+        "net wet": "100.000 kg",
         "basis": "100.000 kg whole magnets, ndfeb-reuse",
         "ask as stated": "38.00 EUR per kg wet",
         "price per basis kg": "38.000000 EUR/kg",

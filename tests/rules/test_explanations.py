@@ -84,8 +84,11 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
     }
     assert expected == dict(ticket_lines(of))
     drum = Packaging(unit="drum", package_wet_g=1)
-    dry = replace(of, moisture_ppb=0, packages_thousandths=1_000, packaging=drum)
-    assert {"moisture": "0 %", "packages": "1 drum"}.items() <= dict(ticket_lines(dry)).items()
+    dry = replace(
+        of, moisture_ppb=0, packages_thousandths=1_000, packaging=drum, product_wet_g=9_241, product_dry_g=7
+    )
+    small = {"net wet": "9.241 kg", "net dry": "0.007 kg"}
+    assert ({"moisture": "0 %", "packages": "1 drum"} | small).items() <= dict(ticket_lines(dry)).items()
 
 
 def test_what_a_match_calls_otherwise_over_http_is_listed_with_the_streams() -> None:

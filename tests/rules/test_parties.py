@@ -279,6 +279,13 @@ def test_papers_belong_to_a_live_site_and_are_valid() -> None:
         ("duplicate_entry", "/ewc_codes/2"),
         ("duplicate_entry", "/from_countries/1"),
     ] == blotter(lambda: papers.register_licence(STATE, replace(REGISTER_PERMIT, details=odd), moment()))
+    nowhere = replace(PERMIT, kind="shipment_consent", from_countries=())
+    for details, expected in (
+        (nowhere, [("consent_countries_missing", "/from_countries")]),
+        (replace(nowhere, from_countries=("CH",)), []),
+    ):
+        asked = replace(REGISTER_PERMIT, details=details)
+        assert expected == blotter(lambda asked=asked: papers.register_licence(STATE, asked, moment()))  # type: ignore[misc]
     assert [("malformed_member", "/waste_statuses")] == blotter(
         lambda: papers.register_licence(
             STATE, replace(REGISTER_PERMIT, details=replace(PERMIT, waste_statuses=())), moment()

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -57,6 +58,7 @@ from tests.desk_support import (
     period,
     post_supply,
     posting,
+    refusals,
     sample,
     split,
     swarf,
@@ -132,7 +134,7 @@ DEFECTS = {
         [("quantity_not_positive", "/packaging/package_wet_g")],
     ),
     "package above the lot": (
-        swarf(packaging=Packaging(unit="bulk", package_wet_g=26 * TONNE_G)),
+        swarf(packaging=Packaging(unit="container", package_wet_g=26 * TONNE_G)),
         [("package_too_large", "/packaging/package_wet_g")],
     ),
     "parcel above the lot": (
@@ -363,9 +365,21 @@ def test_references_for_the_basis_have_to_be_there() -> None:
 )
 def test_the_same_tonnes_are_not_offered_twice(reservation: dict[str, bool], code: str) -> None:
     held = Reservation(identity="x", organisation=SELLER, market=MARKET, order=ORDER, **reservation)
-    assert [(code, "/physical_lot")] == blotter(
-        lambda: offers.post(posting(reservation=held), post_supply(lot()), moment())
-    )
+    found = refusals(lambda: offers.post(posting(reservation=held), post_supply(lot()), moment()))
+    assert [(code, "/physical_lot")] == [(each.code, each.pointer) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("holder", "words"),
+    [
+        (SELLER, f"your own open order offer_{ORDER.hex} or lot_{ORDER.hex}: amend or withdraw that one."),
+        (STRANGER, "another open order."),
+    ],
+)
+def test_a_reserved_lot_names_ones_own_order_and_nobody_elses(holder: UUID, words: str) -> None:
+    held = Reservation(identity="x", organisation=holder, market=MARKET, order=ORDER)
+    (found,) = refusals(lambda: offers.post(posting(reservation=held), post_supply(lot()), moment()))
+    assert f"This physical lot is reserved by {words}" == found.detail()
 
 
 def test_an_offer_stands_with_its_basis_and_ask_computed_once() -> None:
@@ -421,6 +435,11 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
     assert ["valid_after_delivery"] == [found.code for found in cautions(late, TERMS, inputs())]
 
 
+def test_bulk_is_divided_at_will_whatever_one_load_is() -> None:
+    bulk = swarf(packaging=Packaging(unit="bulk", package_wet_g=26 * TONNE_G))
+    assert [] == blotter(lambda: offers.post(posting(), post_supply(bulk), moment()))
+
+
 def test_whoever_packs_a_rest_is_told() -> None:
     tranches = one_tranche(25 * TONNE_G + 300_000)
     packed = swarf(
@@ -444,8 +463,8 @@ def test_whoever_packs_a_rest_is_told() -> None:
     [
         ({}, []),
         ({"all_or_nothing": True}, ["all_or_nothing_of_several"]),
-        ({"all_or_nothing": True, "minimum_parcel_wet_g": 12 * TONNE_G + TONNE_G // 2}, ["all_or_nothing_of_several"]),
-        ({"all_or_nothing": True, "minimum_parcel_wet_g": 13 * TONNE_G}, []),
+        ({"all_or_nothing": True, "minimum_parcel_wet_g": 12_500_000}, ["all_or_nothing_of_several"]),
+        ({"all_or_nothing": True, "minimum_parcel_wet_g": 12_500_001}, []),
     ],
 )
 def test_whoever_sells_all_or_nothing_is_told_of_several_buyers(

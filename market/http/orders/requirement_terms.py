@@ -160,7 +160,9 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
 
     Of what it states itself and what its `policies` state, the strictest counts, line by line.
     `strategic_project_eur_per_kg` is what it adds to its bid for material of a seller's site that is a
-    strategic project under Regulation (EU) 2024/1252; no cap of the profile lowers it.
+    strategic project under Regulation (EU) 2024/1252; no cap of the profile lowers it. Without a `profile` it
+    bids nothing for sustainability; `rule-set-default` bids the default amounts of whichever rule set a round
+    is cleared by.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]

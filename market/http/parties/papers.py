@@ -65,7 +65,8 @@ class CertificateTerms(Valid, frozen=True, kw_only=True):
 
 class LicenceTerms(Valid, frozen=True, kw_only=True):
     """A permit of one site for a waste status; kind `shipment_consent` is the consent to ship from
-    countries. `routes`: those of the waste hierarchy that the permit allows; none: any."""
+    `from_countries`, which it has to name; of another kind, none: from any. `routes`: those of the waste
+    hierarchy that the permit allows; none: any."""
 
     kind: Code
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from events.connections import Connection
 from events.market_events import MatchAnswered, MatchConfirmed
 from events.market_terms import Member
-from events.vocabulary import Side
+from events.vocabulary import CODE_PATTERN, Side
 from market.commands import matches as commands
 from market.http.rounds.match_views import MatchView, overseer_view, party_view
 from market.http.wire import lists, reads
@@ -23,7 +23,6 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, viewer
 from market.http.wire.receipts import Accepted, done
 from market.rules.matches import MatchStatus
-from market.rules.refusing.wording import Code
 from market.rules.visibility.explanations import MatchExplanation, match_explanation
 from market.rules.visibility.own_side import OwnExplanation
 from market.rules.visibility.visibility import see_match
@@ -40,10 +39,22 @@ class MatchQuery(PageQuery, frozen=True, kw_only=True):
     status: MatchStatus | None = None
 
 
+ReasonCode = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=CODE_PATTERN,
+        description="A code without blanks, such as quality, logistics, credit or compliance.",
+        examples=["quality", "logistics", "credit", "compliance"],
+    ),
+]
+
+
 class Decline(Body, frozen=True, kw_only=True):
     """A decline needs its reason; two declines or lapses in 90 days leave firm orders only."""
 
-    reason: Annotated[Code, Meta(examples=["quality", "logistics", "credit", "compliance"])]
+    reason: ReasonCode
 
 
 class MatchAccepted(Accepted, frozen=True, kw_only=True):

@@ -137,7 +137,8 @@ class RehearsalAccepted(Accepted, frozen=True, kw_only=True):
     idempotent=True,
     description=(
         "Clears the last completed round again under the draft, in a process of its own, and publishes "
-        "nothing; every trial is on the record. Version and notice are checked when it is published. "
+        "nothing; every trial is on the record. Version and notice are checked when it is published. New "
+        "default amounts move those requirements alone whose `profile` is `rule-set-default`. "
         "409 before the first round."
     ),
     example=EXAMPLE,

@@ -36,7 +36,16 @@ def reservation_refusals(
         return []
     if reservation.sold:
         return [LotAlreadySold(pointer="/physical_lot")] if reservation.organisation == organisation else []
-    return [] if reservation.released else [LotAlreadyReserved(pointer="/physical_lot")]
+    if reservation.released:
+        return []
+    own = reservation.organisation == organisation
+    holder = f"your own open order {_id_text(reservation.order)}" if own else "another open order"
+    return [LotAlreadyReserved(pointer="/physical_lot", holder=holder)]
+
+
+def _id_text(order: UUID) -> str:
+    """A reservation does not say which of both the order is."""
+    return f"offer_{order.hex} or lot_{order.hex}: amend or withdraw that one"
 
 
 def fold(before: Reservation | None, fact: LotReserved | LotReleased) -> Reservation:

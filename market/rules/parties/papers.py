@@ -17,6 +17,7 @@ from events.party_events import (
 from events.refusal import Refusal, refuse
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
+from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.orders.supplies import is_ewc_code
 from market.rules.parties.parties import (
     Certificate,
@@ -27,7 +28,12 @@ from market.rules.parties.parties import (
     decision,
     registered,
 )
-from market.rules.refusing.defects import EwcCodeMalformed, FacilityNotOwned, WindowEmpty
+from market.rules.refusing.defects import (
+    ConsentCountriesMissing,
+    EwcCodeMalformed,
+    FacilityNotOwned,
+    WindowEmpty,
+)
 from market.rules.refusing.refusals import CertificateUnknown, EntriesMax, ExpiryPast, LicenceUnknown
 
 PAPERS_MAX = 400
@@ -136,6 +142,8 @@ def _waste_refusals(details: LicenceDetails) -> list[Refusal]:
         for index, code in enumerate(details.ewc_codes)
         if not is_ewc_code(code)
     ]
+    if details.kind == SHIPMENT_CONSENT and not details.from_countries:
+        reasons.append(ConsentCountriesMissing(pointer="/from_countries"))
     reasons += duplicate_refusals("/waste_statuses", details.waste_statuses)
     reasons += duplicate_refusals("/ewc_codes", details.ewc_codes)
     reasons += duplicate_refusals("/from_countries", details.from_countries)

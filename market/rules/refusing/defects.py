@@ -249,6 +249,12 @@ class WindowEmpty(Refusal):
     code = "window_empty"
 
 
+class ConsentCountriesMissing(Refusal):
+    """A consent to ship names the countries that the waste may come from: without any it allows nothing."""
+
+    code = "consent_countries_missing"
+
+
 class WindowPast(Refusal):
     """The window is over: it ended at {end}."""
 

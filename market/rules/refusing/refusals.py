@@ -154,7 +154,7 @@ class LicenceUnknown(Refusal):
 
 
 class LotAlreadyReserved(Refusal):
-    """This physical lot is reserved by another open order."""
+    """This physical lot is reserved by {holder}."""
 
     code = "lot_already_reserved"
 

@@ -32,7 +32,9 @@ REMOVED = {
     PORTFOLIO: "What was left would have broken its portfolio limits.",
     LIMIT_PRICE: "What keeps its portfolio limits would have cost more than it bids for all of it together.",
 }
-ALL_OR_NOTHING = "It sells all or nothing, and of its {capacity} less than all whole packages would have traded."
+ALL_OR_NOTHING = (
+    "It sells all or nothing, and of its {capacity} less than all whole packages would have traded."
+)
 SELLER_OF_PORTFOLIO = "The portfolio limits of a buyer left no room for it."
 REMOVED_OTHERWISE = "The round left it out, by its rule {code}."
 

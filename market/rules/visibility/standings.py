@@ -67,9 +67,10 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     """An order in a round: grams of basis it brought and traded, its surplus, and every counter-order.
 
     `removed_by` is the round's reason for leaving the order out, or why its portfolio limits gave it less,
-    `marginal` that it was filled in part and so sets its own price; `all_or_nothing` as it is stated. `surplus_ueur_per_kg`: of its best
-    tranche. `tolerance_ppb`: of the round's rule set. `multipliers`: of its portfolio limits, in the section
-    where it traded; `limits_of_policies`: which of these limits a policy states.
+    `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
+    tranche. `all_or_nothing`: as a supply states it. `tolerance_ppb`: of the round's rule set. `multipliers`:
+    of its portfolio limits, in the section where it traded; `limits_of_policies`: which of these limits a
+    policy states.
     """
 
     market: UUID

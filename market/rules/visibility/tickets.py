@@ -31,6 +31,7 @@ from market.rules.orders.forecast_supply import mark_text
 from market.rules.quantities import element_fractions, ueur_per_product_kg
 from market.rules.refusing.ineligibility import period_text
 
+TONNE_G: Final = 1_000_000
 PACKAGES: Final[dict[PackagingUnit, tuple[str, str]]] = {
     "big_bag": ("big bag", "big bags"),
     "drum": ("drum", "drums"),
@@ -126,9 +127,9 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
     lines = [
         ("product", form_text(of.form)),
         *ahead,
-        ("net wet", f"{decimal_text(of.product_wet_g, 6, 3)} t"),
+        ("net wet", _mass_text(of.product_wet_g)),
         ("moisture", percent_text(of.moisture_ppb)),
-        ("net dry", f"{decimal_text(of.product_dry_g, 6, 3)} t"),
+        ("net dry", _mass_text(of.product_dry_g)),
     ]
     sample = "dry" if of.assay_basis == "dry" else "as received"
     lines += [(f"{each.element}, {sample}", percent_text(each.fraction_ppb)) for each in of.analytes]
@@ -184,6 +185,11 @@ def packages_text(thousandths: int, unit: PackagingUnit) -> str:
     one, several = PACKAGES[unit]
     number = decimal_text(thousandths, 3, 3 if thousandths % 1_000 else 0)
     return f"{number} {one if thousandths == 1_000 else several}"
+
+
+def _mass_text(mass_g: int) -> str:
+    """Below a tonne to the gram, which three decimals of a tonne would hide."""
+    return f"{decimal_text(mass_g, 6, 3)} t" if mass_g >= TONNE_G else f"{decimal_text(mass_g, 3, 3)} kg"
 
 
 def decimal_text(value: int, digits: int, shown: int) -> str:
