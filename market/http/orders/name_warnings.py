@@ -16,16 +16,13 @@ async def of_names(
 ) -> tuple[Caution, ...]:
     if not names_any(terms):
         return ()
-    known = Known()
     lane = call.door.desk.lane("market", market).lane
+    excluded = terms.organisations_excluded if isinstance(terms, RequirementTerms) else ()
     async with as_desk(call) as connection:
-        standing = await initiatives.standing(connection, terms.visible_to_initiatives)
-        if isinstance(terms, RequirementTerms):
-            published = (await inputs.load_rule_sets(connection, lane, [market]))[market]
-            found = await members.load_some(connection, lane, market, terms.organisations_excluded)
-            known = Known(
-                schemes=published[-1].rule_set.recognised_certificates if published else (),
-                members=frozenset(found),
-            )
-    known = Known(initiatives=standing, schemes=known.schemes, members=known.members)
+        *_, newest = (await inputs.load_rule_sets(connection, lane, [market]))[market]
+        known = Known(
+            initiatives=await initiatives.standing(connection, terms.visible_to_initiatives),
+            schemes=newest.rule_set.recognised_certificates,
+            members=frozenset(await members.load_some(connection, lane, market, excluded)),
+        )
     return tuple(name_cautions(terms, known))
