@@ -135,7 +135,7 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
         "kg NdPr",
         "gain of all, EUR",
         "at most",
-        "at most without bids*",
+        "without bids*",
         "result",
     )
     for section in totals["sections"]:
