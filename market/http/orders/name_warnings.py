@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from events.market_terms import RequirementTerms, SupplyTerms
+from events.refusal import Caution
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
-from market.rules.orders.orders import Caution
 from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from market.store import initiatives, inputs, members
 

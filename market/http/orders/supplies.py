@@ -12,6 +12,7 @@ from events.market_events import (
     SupplyOffered,
 )
 from events.market_terms import SupplyTerms as RecordedTerms
+from events.refusal import Caution
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.orders.conversion import ConversionStep, supply_conversion
 from market.http.orders.name_warnings import of_names
@@ -28,7 +29,6 @@ from market.http.wire.receipts import Accepted, Done, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
-from market.rules.orders.orders import Caution
 from market.rules.orders.supplies import stated_cautions
 from market.rules.refusing.wording import Code
 from market.rules.visibility.visibility import SealedOrder, see_order

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.market_terms import RequirementTerms, SupplyTerms
-from market.rules.orders.orders import Caution
+from events.refusal import Caution
 
 
 class Known(Struct, frozen=True, kw_only=True):
