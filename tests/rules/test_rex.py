@@ -111,6 +111,11 @@ def listing(draft: Any, **state: Any) -> list[tuple[str, str | None]]:
     return blotter(lambda: lots.list_lot(known, post_supply(draft), moment()))
 
 
+def offering(draft: Any, **state: Any) -> list[tuple[str, str | None]]:
+    known = posting(**({"rule_set": RULES} | state))
+    return blotter(lambda: offers.post(known, post_supply(draft), moment()))
+
+
 @pytest.mark.parametrize(
     ("condition", "routes", "step_down", "expected"),
     [
@@ -140,7 +145,30 @@ def test_a_step_down_has_a_reason_and_no_route_is_above_the_condition(
     condition: ConditionGrade | None, routes: tuple[RexRoute, ...], step_down: Any, expected: Any
 ) -> None:
     draft = core_lot(condition=condition, rex_routes=routes, step_down=step_down)
-    assert expected == listing(draft)
+    assert expected == listing(draft) == offering(draft)
+    kept = supply_state(supply_order(draft), rule_set=RULES)
+    dearer = replace(draft, ask=replace(draft.ask, amount_micro=draft.ask.amount_micro + 1))
+    assert expected == blotter(lambda: offers.amend(kept, amend_supply(dearer), moment()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "due"),
+    [
+        ({}, RULES, True),
+        ({"waste_status": "end_of_waste"}, RULES, True),
+        (
+            {"form": "finished_magnet", "core": UNSET, "waste_status": "waste", "ewc_code": "160216"},
+            RULES,
+            True,
+        ),
+        ({"form": "finished_magnet", "core": UNSET}, RULES, False),
+        ({"form": "swarf", "core": UNSET, "waste_status": "waste", "ewc_code": "120103"}, RULES, False),
+        ({}, RULE_SET, False),
+    ],
+)
+def test_what_was_recovered_is_offered_to_a_route_by_either_door(changes: Any, rules: Any, due: bool) -> None:
+    draft = core_lot(rex_routes=(), step_down=UNSET, physical_lot=None, **changes)
+    assert ([("rex_route_missing", "/rex_routes")] if due else []) == offering(draft, rule_set=rules)
 
 
 def test_the_refusal_says_what_the_condition_would_allow() -> None:

@@ -26,6 +26,7 @@ from market.rules.orders.offers import (
     PostSupply,
     check_amendment,
     check_posting,
+    hierarchy_refusals,
     of_kind,
     posting_reasons,
 )
@@ -44,16 +45,15 @@ from market.rules.orders.orders import (
     owned,
     trader_refusals,
 )
-from market.rules.orders.rex import market_route_refusals, note_refusals, route_refusals
+from market.rules.orders.rex import note_refusals, route_refusals
 from market.rules.orders.supplies import SupplyDraft
-from market.rules.refusing.defects import PhysicalLotMissing, RexRouteMissing, StepDownReasonMissing
+from market.rules.refusing.defects import PhysicalLotMissing, StepDownReasonMissing
 from market.rules.refusing.refusals import (
     ConditionByGrading,
     OrderStillOpen,
     OrderUnknown,
     ReservationUnknown,
 )
-from market.rules.refusing.unread import judged
 from market.rules.refusing.wording import Text
 
 
@@ -108,17 +108,7 @@ def _lot_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
 
 
 def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
-    return judged(
-        (
-            lambda lot: [] if lot.rex_routes else [RexRouteMissing(pointer="/rex_routes")],
-            lambda lot: market_route_refusals(lot.rex_routes, state.terms.basis),
-            lambda lot: route_refusals(
-                lot.form, lot.condition, lot.rex_routes, lot.step_down, state.rule_set
-            ),
-            lambda lot: note_refusals(lot.step_down),
-        ),
-        draft,
-    )
+    return hierarchy_refusals(state, draft, lambda lot: True)
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:

@@ -1,5 +1,6 @@
 """Supply offers: post, amend, withdraw, expire; and what recovered lots share with them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -40,9 +41,11 @@ from market.rules.orders.orders import (
     trader_refusals,
 )
 from market.rules.orders.passport_evidence import evidence_of, excess_refusals, lot_refusals, proven
+from market.rules.orders.rex import market_route_refusals, note_refusals, owes_route, route_refusals
 from market.rules.orders.supplies import SupplyDraft, terms_of
 from market.rules.orders.supply_checks import draft_refusals
 from market.rules.orders.twin_references import twin_refusals
+from market.rules.refusing.defects import RexRouteMissing
 from market.rules.refusing.ineligibility import kg_text
 from market.rules.refusing.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
 from market.rules.refusing.unread import judged
@@ -79,7 +82,7 @@ class Amendment(Struct, frozen=True, kw_only=True):
 def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = named_market(state)
-    terms = check_posting(known, argument, moment.now, [])
+    terms = check_posting(known, argument, moment.now, _route_refusals(known, argument.draft))
     offer, seller = moment.new_id(), argument.caller.organisation
     fact = SupplyOffered(market=known.market, offer=offer, organisation=seller, terms=terms)
     reserved = reservations.reserve(known.market, known.lanes, seller, offer, terms.physical_lot)
@@ -88,14 +91,16 @@ def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> De
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
-    refuse(posting_reasons(named_market(state), argument, moment.now, []))
+    known = named_market(state)
+    refuse(posting_reasons(known, argument, moment.now, _route_refusals(known, argument.draft)))
     return Decision(drafts=())
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = market_of(state)
-    amendment = check_amendment(known, argument, "offer", moment.now, [])
+    reasons = _route_refusals(known, argument.draft)
+    amendment = check_amendment(known, argument, "offer", moment.now, reasons)
     fact = SupplyOfferAmended(
         market=known.market,
         offer=argument.order,
@@ -123,6 +128,31 @@ def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decis
     fact = SupplyOfferExpired(market=known.market, offer=order.order, organisation=order.organisation)
     released = reservations.release_with(known.lanes, order, "expired")
     return Decision(drafts=(market_draft(known, order.order, fact), *released))
+
+
+def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
+    return hierarchy_refusals(
+        state, draft, lambda offer: owes_route(offer.form, offer.waste_status, state.rule_set)
+    )
+
+
+def hierarchy_refusals(
+    state: PostingState, draft: SupplyDraft, owes: Callable[[SupplyDraft], bool]
+) -> list[Refusal]:
+    """What the waste hierarchy asks of a supply; `owes`: whether it has to name a route."""
+    return judged(
+        (
+            lambda each: (
+                [RexRouteMissing(pointer="/rex_routes")] if owes(each) and not each.rex_routes else []
+            ),
+            lambda each: market_route_refusals(each.rex_routes, state.terms.basis),
+            lambda each: route_refusals(
+                each.form, each.condition, each.rex_routes, each.step_down, state.rule_set
+            ),
+            lambda each: note_refusals(each.step_down),
+        ),
+        draft,
+    )
 
 
 def of_kind(order: SupplyOrder | None, kind: SupplyKind) -> SupplyOrder | None:

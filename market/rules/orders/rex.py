@@ -7,7 +7,14 @@ from msgspec import UNSET, UnsetType
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.refusal import Refusal
 from events.rex_terms import RouteCeilings, StepDown
-from events.vocabulary import REX_HIERARCHY, ConditionGrade, MarketBasis, ProductForm, RexRoute
+from events.vocabulary import (
+    REX_HIERARCHY,
+    ConditionGrade,
+    MarketBasis,
+    ProductForm,
+    RexRoute,
+    WasteStatus,
+)
 from events.wellformed import duplicate_refusals
 from market.rules.refusing.defects import (
     RexRouteAboveCondition,
@@ -23,6 +30,8 @@ STANDARD_CEILINGS: tuple[RouteCeilings, ...] = tuple(
     for form in ("finished_magnet", "magnet_block", "eol_magnet", "core")
 )
 """What a rule set says where its operators say nothing else: practice, not data."""
+
+GIVEN_BACK: tuple[ProductForm, ...] = ("eol_magnet", "core")
 
 _STEPS: dict[RexRoute, int] = {route: step for step, route in enumerate(REX_HIERARCHY)}
 """0 is the highest."""
@@ -57,6 +66,12 @@ def route_refusals(
             best=best,
             offered=offered,
         )
+
+
+def owes_route(form: ProductForm, waste_status: WasteStatus, rule_set: RuleSet | None) -> bool:
+    """Waste, and what users gave back, is offered to a route by whichever door, where routes are ruled."""
+    recovered = form in GIVEN_BACK or waste_status == "waste"
+    return recovered and _ceilings(form, rule_set) is not None
 
 
 def note_refusals(step_down: StepDown | UnsetType) -> Iterator[Refusal]:

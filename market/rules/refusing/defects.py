@@ -76,7 +76,7 @@ class RexRouteNotOfMarket(Refusal):
 
 
 class RexRouteMissing(Refusal):
-    """A recovered lot states at least one Re-X route."""
+    """What was recovered is offered to at least one Re-X route: reuse, refurbish, repurpose or recycle."""
 
     code = "rex_route_missing"
 
