@@ -47,7 +47,7 @@ from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.passport import Passport, fold
 from market.rules.passports import passports, transformations
 from market.rules.passports.mass_balance import Account, Credit
-from market.rules.passports.passports import IssuePassport, IssueState, PassportState
+from market.rules.passports.passports import IssuePassport, IssueState, LotDays, PassportState
 from market.rules.passports.transformations import DrawnPart, MadeLot, Transform, TransformState
 from market.rules.twins.product_twins import ProductTwin, stated
 from tests.desk_support import LANES, NOW, SELLER, SELLER_SITE
@@ -246,6 +246,7 @@ class Ledger:
         self.transformations: list[PassportTransformed] = []
         self.credits: dict[tuple[str, ClaimKind, UUID], tuple[MassBalanceLine, int, datetime]] = {}
         self.reservations: dict[UUID, Reservation] = {}
+        self.days: dict[UUID, LotDays] = {}
         self.twins: dict[UUID, ProductTwin] = {}
         self.volumes: dict[UUID, DeclaredVolume] = {}
         self.positions = count(1)
@@ -263,6 +264,7 @@ class Ledger:
             reservations=self.reservations,
             taken=frozenset(each.content.lot_number for each in self.passports.values()),
             accounts=self.accounts(moment.now),
+            days=self.days,
         )
         return self.write(transformations.transform(state, argument, moment))
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery
 from contracts.store import deliveries
@@ -22,6 +24,7 @@ from market.rules.passports.passports import (
     DeliveryState,
     IssuePassport,
     IssueState,
+    LotDays,
     PassportState,
     RetirePassport,
     TransferPassport,
@@ -56,7 +59,12 @@ async def load_transfer(
     del moment
     argument = asked.argument
     receivers = [each for each in (argument.owner, argument.holder) if each is not None]
-    return await _state(connection, argument.passport, asked.lanes, receivers)
+    lane = lane_of(str(argument.passport), asked.lanes)
+    known = await passports.load_days(connection, [(lane, argument.passport)])
+    days = known.get(argument.passport, LotDays())
+    drawn_on = await passports.last_draw(connection, argument.passport)
+    state = await _state(connection, argument.passport, asked.lanes, receivers)
+    return replace(state, days=replace(days, drawn_on=drawn_on))
 
 
 async def _state(

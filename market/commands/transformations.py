@@ -28,6 +28,7 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
         passports=await passports.load_passports(connection, keys),
+        days=await passports.load_days(connection, keys),
         reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
         taken=await passports.taken_numbers(connection, argument.facility, numbers),
         accounts=await transformations.load_accounts(connection, argument.facility, BALANCED, moment.now),

@@ -1,7 +1,7 @@
 """Passports: tables `passport`, as the facts have made each, and `passport_step`, what was said of it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -16,9 +16,11 @@ from events.material_events import (
     PassportIssued,
     PassportRetired,
     PassportTransferred,
+    PassportTransformed,
 )
 from events.row_counts import expect_rows
 from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passports.passports import LotDays
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -147,6 +149,46 @@ async def taken_numbers(connection: Connection, facility: UUID, numbers: Sequenc
     return frozenset(row["lot_number"] for row in rows)
 
 
+# By the passport's lane, and by ids of transformations; what these state never changes.
+READ_DAYS = """
+select n.passport, t.body as made, (
+    select max(convert_from(s.body, 'UTF8')::json ->> 'transferred_on') from passport_step s
+    where s.lane = n.lane and s.passport = n.passport and s.type = $3
+) as transferred_on
+from unnest($1::bigint[], $2::uuid[]) as n (lane, passport)
+join passport p on p.lane = n.lane and p.passport = n.passport
+left join transformation t on t.transformation = p.transformation
+"""
+
+
+async def load_days(connection: Connection, keys: Sequence[tuple[int, UUID]]) -> dict[UUID, LotDays]:
+    """Of the (lane, passport) that were issued, without their draws."""
+    columns = (list(column) for column in zip(*keys, strict=True))
+    rows = await connection.fetch(READ_DAYS, *columns, PassportTransferred.TYPE) if keys else []
+    return {
+        row["passport"]: LotDays(
+            made_on=None if row["made"] is None else _made.decode(row["made"]).transformed_on,
+            transferred_on=_day(row["transferred_on"]),
+        )
+        for row in rows
+    }
+
+
+READ_DRAWN = """
+select max(convert_from(t.body, 'UTF8')::json ->> 'transformed_on') from lineage_edge e
+join transformation t on t.transformation = e.target where e.source = $1
+"""
+
+
+async def last_draw(connection: Connection, passport: UUID) -> date | None:
+    """The latest day on which a part of it went into something else."""
+    return _day(await connection.fetchval(READ_DRAWN, passport))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
 READ_NUMBERED = """
 select p.facility, p.lot_number, p.passport from unnest($1::uuid[], $2::text[]) as n (facility, lot_number)
 join passport p on p.facility = n.facility and p.lot_number = n.lot_number
@@ -268,6 +310,7 @@ def _step(row: asyncpg.Record) -> PassportStep:
     )
 
 
+_made = msgspec.json.Decoder(PassportTransformed)
 _passports = msgspec.json.Decoder(Passport)
 _facts: dict[str, msgspec.json.Decoder[PassportFact]] = {
     fact.TYPE: msgspec.json.Decoder(fact)

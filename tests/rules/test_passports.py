@@ -37,6 +37,7 @@ from market.rules.passports.passports import (
     DeliveryState,
     IssuePassport,
     IssueState,
+    LotDays,
     RetirePassport,
     TransferPassport,
 )
@@ -75,6 +76,7 @@ from tests.desk_support import (
     facts,
     moment,
     numbered,
+    refusals,
 )
 from tests.golden.samples import samples
 from tests.passport_support import (
@@ -315,6 +317,19 @@ def test_defects_of_a_transfer() -> None:
     assert [("passport_in_order", None)] == refused(offered, passports.transfer, transferring())
     offered.reservations[A] = replace(offered.reservations[A], released=True, sold=True)
     assert [] == refused(offered, passports.transfer, transferring())
+
+
+@pytest.mark.parametrize("what", ["made", "transferred", "drawn"])
+def test_a_lot_goes_nowhere_before_it_came_to_be_or_last_went_elsewhere(what: str) -> None:
+    days = LotDays(**{"made_on": TODAY - timedelta(days=9), f"{what}_on": TODAY - timedelta(days=1)})
+    state = replace(ledger().state(A, BUYER), days=days)
+    early = transferring(transferred_on=TODAY - timedelta(days=2))
+    (found,) = refusals(lambda: passports.transfer(state, early, moment()))
+    assert ("day_before_lot", "/transferred_on") == (found.code, found.pointer)
+    assert f"2026-02-28 is before 2026-03-01, when the lot of pass_{A.hex} was " in str(found)
+    assert [] == blotter(
+        lambda: passports.transfer(state, transferring(transferred_on=TODAY - timedelta(days=1)), moment())
+    )
 
 
 # --- deliveries

@@ -151,6 +151,10 @@ def test_a_step_down_has_a_reason_and_no_route_is_above_the_condition(
     assert expected == blotter(lambda: offers.amend(kept, amend_supply(dearer), moment()))
 
 
+BY_CODE = {"waste_status": "waste", "ewc_code": "160216"}
+MAGNET = {"form": "finished_magnet", "core": UNSET}
+
+
 @pytest.mark.parametrize(
     ("changes", "rules", "due"),
     [
@@ -161,8 +165,8 @@ def test_a_step_down_has_a_reason_and_no_route_is_above_the_condition(
             RULES,
             True,
         ),
-        ({"form": "finished_magnet", "core": UNSET}, RULES, False),
-        ({"form": "swarf", "core": UNSET, "waste_status": "waste", "ewc_code": "120103"}, RULES, False),
+        (MAGNET, RULES, False),
+        (MAGNET | BY_CODE | {"form": "swarf"}, RULES, False),
         ({}, RULE_SET, False),
     ],
 )

@@ -13,7 +13,7 @@ from events.passport_terms import ElementLoss, OriginShare
 from events.refusal import Refusal, Refusals
 from events.vocabulary import PPB, Cell, Composition
 from market.rules.orders.orders import Reservation
-from market.rules.passports.passports import IssuePassport
+from market.rules.passports.passports import IssuePassport, LotDays
 from market.rules.passports.transformations import MadeLot, Transform
 from tests.desk_support import (
     BUYER,
@@ -29,7 +29,18 @@ from tests.desk_support import (
     moment,
     numbered,
 )
-from tests.passport_support import PERCENT, Ledger, assayed, content, made, paper, recycled, site, transform
+from tests.passport_support import (
+    DAY,
+    PERCENT,
+    Ledger,
+    assayed,
+    content,
+    made,
+    paper,
+    recycled,
+    site,
+    transform,
+)
 
 A, B, X, Y, T, T2 = (numbered(900 + number) for number in range(6))
 KG_MG = 1_000_000
@@ -195,6 +206,19 @@ def test_a_fault_of_an_input_hides_none_of_the_site() -> None:
     assert ["drawn_twice", "stage_not_of_facility", "lot_number_taken", "day_in_future"] == [
         code for code, _ in codes(ledger(swarf()), argument)
     ]
+
+
+def test_work_on_a_lot_comes_after_it_came_to_who_holds_it_and_parts_in_any_order() -> None:
+    found = ledger(swarf(), swarf("LOT-2"))
+    found.days = {
+        A: LotDays(made_on=DAY + timedelta(days=1), drawn_on=DAY + timedelta(days=9)),
+        B: LotDays(transferred_on=DAY + timedelta(days=2)),
+    }
+    argument = work([(A, 10**6), (B, 10**6)], made(X, net_wet_g=2 * 10**6))
+    for days, expected in ((0, 2), (1, 1)):
+        early = replace(argument, transformed_on=DAY + timedelta(days=days))
+        assert [("day_before_lot", "/transformed_on")] * expected == codes(found, early)
+    found.transform(replace(argument, transformed_on=DAY + timedelta(days=2)), moment())
 
 
 def test_what_an_output_has_below_detection_pays_nothing_into_an_account() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -144,6 +145,26 @@ async def test_a_credit_is_claimed_once_by_two_processes(scene: Scene, other_pro
         accounts = await load_accounts(connection, scene.sellers[0].facility, ["Nd"], scene.clock.now)
     post = accounts["Nd", "post_consumer"]
     assert (600_000_000, 150_000_000, ()) == (post.input_mg, post.claimed_mg, post.credits)
+
+
+async def test_the_days_of_a_lot_follow_each_other(scene: Scene) -> None:
+    """As what was made, given on and drawn on says them; a part of a lot of nothing may come at any day."""
+    lot, seller, buyer = await issue(scene, "L-1"), scene.sellers[0], scene.buyers[0]
+    months = [date(2026, month, 20) for month in (1, 2)]
+    early = await make(scene, [(lot, 400_000)], "M-1", transformed_on=months[0])
+    late = await make(scene, [(lot, 400_000)], "M-2", transformed_on=months[1])
+    step: dict[str, Any] = {"caller": seller.trader, "owner": buyer.organisation, "transferred_on": months[0]}
+    for passport, version in ((late, 1), (lot, 3)):
+        with pytest.raises(Refusals) as caught:
+            await passports.transfer(
+                scene.desk, TransferPassport(passport=passport, expected_version=version, **step)
+            )
+        assert ["day_before_lot"] == codes(caught.value)
+    given = TransferPassport(passport=early, expected_version=1, **step | {"holder": seller.organisation})
+    await passports.transfer(scene.desk, replace(given, transferred_on=months[1]))
+    with pytest.raises(Refusals) as caught:
+        await make(scene, [(early, 400_000)], "M-3", transformed_on=months[0])
+    assert ["day_before_lot"] == codes(caught.value)
 
 
 async def test_a_transfer_and_a_retirement_of_one_version_exclude_each_other(

@@ -46,6 +46,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.MagnetEmpty,
             refusals.TransferToSelf,
             refusals.TransferInFuture,
+            refusals.DayBeforeLot,
             refusals.CorrectionMoves,
             refusals.LineageCycle,
             refusals.DrawnEmpty,

@@ -108,7 +108,7 @@ def _lot_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
 
 
 def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
-    return hierarchy_refusals(state, draft, lambda lot: True)
+    return hierarchy_refusals(state, draft, lambda _: True)
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:

@@ -29,6 +29,7 @@ from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
     CorrectionOfBalance,
     CorrectsOther,
+    DayBeforeLot,
     DeliveryNotOfPassport,
     FacilityRevoked,
     LotDeliveredInPart,
@@ -60,6 +61,15 @@ DELIVERED_LEAST_PPB = 950_000_000
 """Scales and moisture differ between two yards; a lot that is lighter than this came in part."""
 
 
+class LotDays(Struct, frozen=True, kw_only=True):
+    """When a lot was made of others, last went to another party, and was last drawn on. None: never, or
+    nobody said."""
+
+    made_on: date | None = None
+    transferred_on: date | None = None
+    drawn_on: date | None = None
+
+
 class IssueState(Struct, frozen=True, kw_only=True):
     """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one."""
 
@@ -76,6 +86,7 @@ class PassportState(Struct, frozen=True, kw_only=True):
     passport: Passport | None
     reservation: Reservation | None
     receivers: frozenset[UUID] = frozenset()
+    days: LotDays = LotDays()
 
 
 class IssuePassport(Struct, frozen=True, kw_only=True):
@@ -180,7 +191,9 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
     ]
     if (fact.owner, fact.holder) == (passport.owner, passport.holder):
         reasons.append(TransferToSelf(pointer="/owner"))
-    refuse(reasons + day_refusals(argument.transferred_on, "/transferred_on", moment.now))
+    day = argument.transferred_on
+    reasons += day_refusals(day, "/transferred_on", moment.now)
+    refuse(reasons + sequence_refusals(passport.passport, day, "/transferred_on", state.days))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -270,6 +283,28 @@ def number_refusals(reservation: Reservation | None, lot_number: str, pointer: s
 
 def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
     return [TransferInFuture(pointer=pointer, day=day.isoformat())] if day > now.date() else []
+
+
+def sequence_refusals(passport: UUID, day: date, pointer: str, days: LotDays) -> list[Refusal]:
+    """A lot goes nowhere before the day on which it came to be, or on which it last went elsewhere."""
+    passed = (
+        (days.made_on, "was made"),
+        (days.transferred_on, "was transferred"),
+        (days.drawn_on, "was drawn on"),
+    )
+    later = [(each, what) for each, what in passed if each is not None and each > day]
+    if not later:
+        return []
+    earliest, what = max(later)
+    return [
+        DayBeforeLot(
+            pointer=pointer,
+            day=day.isoformat(),
+            earliest=earliest.isoformat(),
+            passport=f"pass_{passport.hex}",
+            happened=what,
+        )
+    ]
 
 
 def _standing(state: PassportState, caller: Caller, expected_version: int) -> Passport:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
@@ -56,11 +57,13 @@ from market.rules.passport import Passport
 from market.rules.passports.mass_balance import Account, Movement, move
 from market.rules.passports.passport_content import at, content_refusals, made_refusals
 from market.rules.passports.passports import (
+    LotDays,
     day_refusals,
     facility_refusals,
     number_refusals,
     order_refusals,
     passport_draft,
+    sequence_refusals,
 )
 from market.rules.refusing.passport_refusals import (
     DrawnEmpty,
@@ -124,8 +127,8 @@ class Transform(Struct, frozen=True, kw_only=True):
 
 
 class TransformState(Struct, frozen=True, kw_only=True):
-    """`reservations` by passport, `by_number` those of lot numbers of outputs; `taken`: lot numbers of the
-    facility; `accounts` of its mass balance."""
+    """`reservations` and `days` by passport, `by_number` those of lot numbers of outputs; `taken`: lot
+    numbers of the facility; `accounts` of its mass balance."""
 
     lanes: int
     facility: Facility | None
@@ -134,6 +137,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
     taken: frozenset[str]
     accounts: Mapping[tuple[str, ClaimKind], Account]
     by_number: Mapping[str, Reservation] = {}
+    days: Mapping[UUID, LotDays] = {}
 
 
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
@@ -144,6 +148,7 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     of_inputs = _input_refusals(state, argument)
     if of_inputs:
         refuse(of_inputs + reasons)
+    reasons += _sequence_refusals(state, argument)
     passports = [state.passports[part.passport] for part in argument.inputs]
     custody, inputs = _taken(argument, [passport.content for passport in passports])
     origin = mixed_origin(inputs, _step(state.facility, argument))
@@ -264,6 +269,15 @@ def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]
             )
     if len(owners) > 1:
         reasons.append(OwnersDiffer(pointer="/inputs", owners=len(owners)))
+    return reasons
+
+
+def _sequence_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
+    """Parts of one lot are recorded in any order of their days, each after it came to who holds it."""
+    reasons: list[Refusal] = []
+    for part in argument.inputs:
+        days = replace(state.days.get(part.passport, LotDays()), drawn_on=None)
+        reasons += sequence_refusals(part.passport, argument.transformed_on, "/transformed_on", days)
     return reasons
 
 

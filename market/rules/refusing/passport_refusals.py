@@ -135,6 +135,12 @@ class TransferInFuture(Refusal):
     code = "day_in_future"
 
 
+class DayBeforeLot(Refusal):
+    """{day} is before {earliest}, when the lot of {passport} {happened}: state that day or a later one."""
+
+    code = "day_before_lot"
+
+
 class DeliveryNotOfPassport(Refusal):
     """No delivery of this lot was accepted from its owner."""
 
