@@ -18,9 +18,14 @@ from events.vocabulary import PPB, Footprint
 from market.http.materials import epcis_events, export_examples, product_passport
 from market.http.wire.ids import to_text
 from market.rules.passport import Passport, PassportFact, fold
-from market.rules.passports.data_carriers import stated_link
+from market.rules.passports.data_carriers import CarrierFault, carrier_fault, stated_link
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
-from market.rules.visibility.passport_visibility import see_label, see_material, see_passport
+from market.rules.visibility.passport_visibility import (
+    ResponsibleName,
+    see_label,
+    see_material,
+    see_passport,
+)
 from market.store.passports import PassportStep
 from tests import sentinels
 from tests.desk_support import NOW, numbered
@@ -167,7 +172,7 @@ def test_what_is_hidden_from_some_is_there_for_others() -> None:
 
 
 def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
-    label = see_label(told()[0])
+    label = see_label(told()[0], ResponsibleName(name="a magnet maker", country="DE"))
     assert label is not None
     event = epcis_events.label_event(label)
     for validator, document in (
@@ -176,7 +181,16 @@ def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
     ):
         sent = _encoder.encode(document).decode()
         assert [] == [error.message for error in validator.iter_errors(json.loads(sent))]
-        for hidden in (*OF_SUPPLIERS, *OF_PARTIES, *sentinels.identity(OWNER), "LOT-1", "irma", "iso-14067"):
+        assert "a magnet maker" in sent
+        for hidden in (
+            "pre_consumer",
+            *OF_SUPPLIERS,
+            *OF_PARTIES,
+            *sentinels.identity(OWNER),
+            "LOT-1",
+            "irma",
+            "iso-14067",
+        ):
             assert hidden not in sent
 
 
@@ -245,22 +259,25 @@ def test_the_schemas_are_the_ones_that_the_sources_name_and_refuse_what_is_wrong
 
 
 @pytest.mark.parametrize(
-    ("address", "gtin"),
+    ("address", "gtin", "fault"),
     [
-        ("https://id.example/01/04012345123456", "04012345123456"),
-        ("https://id.example/shop/01/04012345123456/10/LOT-1/21/7?17=281231", "04012345123456"),
-        ("https://id.example/01/04012345123457", None),
-        ("https://id.example/01/040123451234", None),
-        ("https://id.example/01/04012345123456/21/7/10/LOT-1", None),
-        ("https://example.com/magnets/7", None),
-        ("urn:epc:id:sgtin:4012345.012345.7", None),
-        ("rotor plate", None),
+        ("https://id.example/01/04012345123456", "04012345123456", None),
+        ("https://id.example/shop/01/04012345123456/10/LOT-1/21/7?17=281231", "04012345123456", None),
+        ("https://id.example/01/04012345123457", None, "wrong_keys"),
+        ("https://id.example/01/040123451234", None, "wrong_keys"),
+        ("https://id.example/01/04012345123456/21/7/10/LOT-1", None, None),
+        ("https://example.com/magnets/7", None, None),
+        ("urn:epc:id:sgtin:4012345.012345.7", None, "no_link"),
+        ("https://", None, "no_link"),
+        ("rotor plate", None, "no_link"),
     ],
 )
-def test_only_keys_in_order_make_a_digital_link(address: str, gtin: str | None) -> None:
-    carrier = DataCarrier(kind="qr_code", address=address)
-    link = stated_link(magnet_record(ISSUER, data_carrier=carrier))
-    assert gtin == (None if link is None else link.gtin)
+def test_only_keys_in_order_make_a_digital_link(
+    address: str, gtin: str | None, fault: CarrierFault | None
+) -> None:
+    record = magnet_record(ISSUER, data_carrier=DataCarrier(kind="qr_code", address=address))
+    link = stated_link(record)
+    assert (gtin, fault) == (None if link is None else link.gtin, carrier_fault(record))
 
 
 def magnets(address: str) -> dict[str, Any]:

@@ -42,6 +42,24 @@ def work(firm: Firm, passport: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+async def test_what_article_28_asks_for_and_a_passport_leaves_out_is_warned_of(
+    shop: Shop, seller: Firm
+) -> None:
+    address, steps = "rotor plate", {"removal_steps": []}
+    magnets = {**LABELLED["magnets"], **steps, "data_carrier_address": address}
+    answer = await shop.ask(
+        "POST", f"{PATH}?validate_only=true", by=seller, body=body(seller, magnets=magnets)
+    )
+    assert {
+        "recycling_step_missing": "/origin",
+        "responsible_unknown": "/magnets/responsible_organisation",
+        "responsible_address_missing": "/magnets/responsible_organisation",
+        "magnet_composition_missing": "/magnets/magnets/0/composition",
+        "removal_steps_missing": "/magnets/removal_steps",
+        "data_carrier_no_link": "/magnets/data_carrier_address",
+    } == {each["code"]: each["pointer"] for each in answer.json()["warnings"]}
+
+
 async def issued(shop: Shop, firm: Firm, **changes: Any) -> str:
     answer = await shop.ask("POST", PATH, by=firm, body=body(firm, **changes))
     assert 201 == answer.status_code, answer.text
@@ -312,11 +330,20 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
     magnets = await issued(shop, seller, **LABELLED)
     swarf = await issued(shop, seller, lot_number="SW-2")
     label = await shop.ask("GET", f"{PATH}/{magnets}/label")
-    assert (200, LABELLED["magnets"]["data_carrier_address"], "0") == (
+    assert (200, LABELLED["magnets"]["data_carrier_address"], None) == (
         label.status_code,
         label.json()["magnets"]["data_carrier_address"],
-        label.json()["recycled"][0]["pre_consumer_percent"],
+        label.json()["responsible_name"],
     )
+    (share,) = label.json()["recycled"]
+    assert {"element", "post_consumer_percent"} == set(share)
+    own = {**LABELLED["magnets"], "responsible_organisation": to_text("org", seller.organisation)}
+    named = await shop.ask("GET", f"{PATH}/{await issued(shop, seller, lot_number='L-3', magnets=own)}/label")
+    firm = await shop.ask("GET", f"/v1/organisations/{own['responsible_organisation']}", by=seller)
+    assert [firm.json()["name"], firm.json()["country"]] == [
+        named.json()[f"responsible_{what}"] for what in ("name", "country")
+    ]
+    assert ["responsible_postal_address", "responsible_contact", "composition"] == named.json()["unstated"]
     assert 404 == (await shop.ask("GET", f"{PATH}/{swarf}/label")).status_code
     for path in (magnets, f"{magnets}/history", swarf, f"{swarf}/history"):
         assert 404 == (await shop.ask("GET", f"{PATH}/{path}", by=shop.scene.buyers[1])).status_code

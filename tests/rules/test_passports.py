@@ -51,7 +51,9 @@ from market.rules.viewers import (
 )
 from market.rules.visibility.facts import MaterialFact
 from market.rules.visibility.passport_visibility import (
+    LabelShare,
     MagnetLabel,
+    ResponsibleName,
     SeenPassport,
     SeenStatement,
     see_label,
@@ -533,13 +535,12 @@ def test_a_buyer_learns_no_supplier_from_what_was_said_first_or_from_papers() ->
 
 
 def test_the_label_is_what_the_regulation_asks_for() -> None:
-    label = see_label(SOLD)
+    label = see_label(SOLD, ResponsibleName(name="a magnet maker", country="DE"))
     assert isinstance(label, MagnetLabel)
     assert SOLD.content.magnets == label.magnets
-    assert [("Nd", 100_000_000, 0)] == [
-        (each.element, each.post_consumer_ppb, each.pre_consumer_ppb) for each in label.recycled
-    ]
-    assert None is see_label(replace(SOLD, content=content(SELLER_SITE)))
+    assert [LabelShare(element="Nd", post_consumer_ppb=100_000_000)] == list(label.recycled)
+    assert ("responsible_postal_address", "responsible_contact") == label.unstated
+    assert None is see_label(replace(SOLD, content=content(SELLER_SITE)), None)
 
 
 SEEN_BY: dict[type, tuple[str, ...]] = {

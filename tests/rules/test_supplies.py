@@ -15,12 +15,15 @@ from events.vocabulary import (
     PPB,
     Assay,
     Footprint,
+    OriginStep,
     Packaging,
     Period,
     PhysicalLot,
+    RecycledContent,
     StatedPrice,
     TermHorizon,
     Tranche,
+    ValueChainStage,
     lane_of,
 )
 from market.http.wire.receipts import warned
@@ -419,6 +422,10 @@ def test_a_term_begins_at_most_fifteen_years_from_now() -> None:
     assert [] == blotter(lambda: offers.post(posting(), post_supply(draft), moment()))
 
 
+def origin(*stages: ValueChainStage) -> tuple[OriginStep, ...]:
+    return tuple(OriginStep(stage=stage, country="FR") for stage in stages)
+
+
 def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -> None:
     unusual = swarf(composition=split("60", cell("Nd", "74", "Nd2O3"), cell("Pr", "24.5", "Pr6O11")))
     assert [] == blotter(lambda: offers.post(posting(failings=5), post_supply(unusual), moment()))
@@ -431,6 +438,13 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
         found.code for found in cautions(foreign, TERMS, inputs())
     ]
     assert () == cautions(swarf(), TERMS, inputs())
+    claimed = swarf(
+        recycled=RecycledContent(post_consumer_ppb=PPB), origin=origin("extraction", "processing")
+    )
+    (found,) = cautions(claimed, TERMS, inputs())
+    assert ("recycling_step_missing", "/origin") == (found.code, found.pointer)
+    for stages in (("processing", "recycling"), ("manufacturing",)):
+        assert () == cautions(replace(claimed, origin=origin(*stages)), TERMS, inputs())
     late = swarf(valid_until=datetime(2126, 1, 1, tzinfo=UTC))
     assert ["valid_after_delivery"] == [found.code for found in cautions(late, TERMS, inputs())]
 

@@ -15,7 +15,8 @@ from events.material_events import (
 )
 from events.passport_terms import RetireReason
 from events.vocabulary import ProductForm
-from market.http.materials.passport_terms import ElementShare, MagnetRecord, PassportTerms
+from market.http.materials.passport_terms import MagnetRecord, PassportTerms
+from market.http.wire.countries import CountryCode
 from market.http.wire.ids import (
     AgreementId,
     DeliveryId,
@@ -27,8 +28,11 @@ from market.http.wire.ids import (
     to_text,
 )
 from market.http.wire.material import Body
-from market.http.wire.numbers import TONNES
+from market.http.wire.numbers import PERCENT, TONNES, Percent
 from market.rules.passport import PassportStatus
+from market.rules.passports.magnet_labels import LabelPart
+from market.rules.refusing.wording import Code
+from market.rules.visibility import passport_visibility as visibility
 from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier
 from market.store.passports import PassportStep
 
@@ -78,14 +82,32 @@ class PassportView(Body, frozen=True, kw_only=True):
         )
 
 
+class LabelShare(Body, frozen=True, kw_only=True):
+    """Post-consumer share of one element; a label does not say what of it is pre-consumer."""
+
+    element: Code
+    post_consumer_percent: Percent
+
+    @classmethod
+    def of(cls, value: visibility.LabelShare) -> Self:
+        return cls(element=value.element, post_consumer_percent=PERCENT.text(value.post_consumer_ppb))
+
+
 class LabelView(Body, frozen=True, kw_only=True):
-    """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29)."""
+    """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29).
+
+    Responsible is the organisation of `magnets.responsible_organisation`, by its name and country in the
+    register; null where that has none. `unstated`: what Article 28 asks for and this label does not say.
+    """
 
     id: PassportId
     form: ProductForm
     net_wet_t: str
     magnets: MagnetRecord
-    recycled: tuple[ElementShare, ...]
+    responsible_name: str | None
+    responsible_country: CountryCode | None
+    unstated: tuple[LabelPart, ...]
+    recycled: tuple[LabelShare, ...]
     corrections: int
     issued_at: datetime
 
@@ -96,7 +118,10 @@ class LabelView(Body, frozen=True, kw_only=True):
             form=label.form,
             net_wet_t=TONNES.text(label.net_wet_g),
             magnets=MagnetRecord.outside(label.magnets),
-            recycled=tuple(map(ElementShare.outside, label.recycled)),
+            responsible_name=None if label.responsible is None else label.responsible.name,
+            responsible_country=None if label.responsible is None else label.responsible.country,
+            unstated=label.unstated,
+            recycled=tuple(map(LabelShare.of, label.recycled)),
             corrections=label.corrections,
             issued_at=label.issued_at,
         )

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta
+from msgspec.structs import replace
 
+from events.connections import Connection
 from events.material_events import PassportIssued
-from events.passport_terms import RetireReason
+from events.passport_terms import MagnetRecord, PassportContent, RetireReason
 from market.commands import passports as commands
 from market.http.materials.passport_examples import PASSPORT
 from market.http.materials.passport_terms import PassportTerms
@@ -23,18 +25,21 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, Dated
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, sees_all
-from market.http.wire.receipts import Accepted, Done
+from market.http.wire.receipts import Accepted, Done, Warned, warned
 from market.rules.passport import Passport
+from market.rules.passports.magnet_labels import label_cautions, stated_cautions
 from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
     MagnetLabel,
+    ResponsibleName,
     SeenPassport,
     see_label,
     see_material,
     see_passport,
 )
+from market.store import party_reads
 from market.store import passports as store
 
 TAG: Final = "Passports"
@@ -99,9 +104,10 @@ step_endpoint: Final = partial(
 async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     argument = IssuePassport(caller=call.caller, passport=call.door.desk.new_id(), content=call.body.inside())
     outcome = await given(call, commands.issue, argument)
+    warnings = await cautioned(call, argument.content)
     found = None if outcome.validated_only else to_text("pass", outcome.fact(PassportIssued).passport)
     return Answer(
-        body=PassportAccepted(id=found, version=1, **outcome.accepted()),
+        body=PassportAccepted(id=found, version=1, warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         version=None if found is None else 1,
         replayed=outcome.replayed,
@@ -149,7 +155,8 @@ async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
         reason=call.body.reason,
         content=call.body.content.inside(),
     )
-    return _stepped(call, await given(call, commands.correct, argument))
+    outcome = await given(call, commands.correct, argument)
+    return _stepped(call, outcome, await cautioned(call, argument.content, "/content"))
 
 
 @step_endpoint(
@@ -172,16 +179,32 @@ async def retire(call: Call[RetirementTerms, DryRun]) -> Answer:
     return _stepped(call, await given(call, commands.retire, argument))
 
 
-def _stepped(call: Call[Any, DryRun], outcome: Done) -> Answer:
-    version = call.expected_version + 1
+def _stepped(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+    version, found = call.expected_version + 1, to_text("pass", call.ids["passport"])
     return Answer(
-        body=PassportAccepted(
-            id=to_text("pass", call.ids["passport"]), version=version, **outcome.accepted()
-        ),
+        body=PassportAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         version=None if outcome.validated_only else version,
         replayed=outcome.replayed,
     )
+
+
+async def cautioned(
+    call: Call[Any, Any], content: PassportContent, prefix: str = "", *, made: bool = False
+) -> tuple[Warned, ...]:
+    """What the issuer of a passport should know; pointers below `prefix`. `made`: of others."""
+    found = [] if made else list(stated_cautions(content))
+    record, issuer = content.magnets, call.caller.organisation
+    if record is not None:
+        async with as_desk(call) as connection:
+            known = await _responsible(connection, record) is not None
+        found += label_cautions(record, issuer, responsible_known=known)
+    return warned(replace(each, pointer=f"{prefix}{each.pointer}") for each in found)
+
+
+async def _responsible(connection: Connection, record: MagnetRecord) -> ResponsibleName | None:
+    row = await party_reads.load_organisation(connection, record.responsible.organisation)
+    return None if row is None else ResponsibleName(name=row.name, country=row.country)
 
 
 @endpoint(
@@ -292,7 +315,9 @@ async def load_label(call: Call[Any, Any]) -> MagnetLabel:
     """What everybody may see of the passport in the path."""
     async with as_desk(call) as connection:
         row = await store.load_passport(connection, call.ids["passport"])
-    found = None if row is None else see_label(row)
+        record = None if row is None else row.content.magnets
+        responsible = None if record is None else await _responsible(connection, record)
+    found = None if row is None else see_label(row, responsible)
     if found is None:
         raise not_found()
     return found

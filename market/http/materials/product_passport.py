@@ -14,9 +14,9 @@ import msgspec
 from events.fractions import PPB_PER_PERCENT, decimal_text
 from events.passport_terms import ClaimEvidence, ElementShare, MagnetRecord
 from events.vocabulary import GRAMS_PER_KG, RARE_EARTHS, Composition, Footprint
-from market.http.materials.passport_terms import ElementShare as ElementShareView
 from market.http.materials.passport_terms import MagnetRecord as MagnetRecordView
 from market.http.materials.passport_terms import PassportTerms
+from market.http.materials.passport_views import LabelShare
 from market.http.wire.ids import to_text
 from market.rules.passports.data_carriers import stated_link
 from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport
@@ -94,7 +94,8 @@ def of_passport(seen: SeenPassport) -> Part:
 def of_label(label: MagnetLabel) -> Part:
     """What everybody may see: magnets and post-consumer shares."""
     magnets = msgspec.json.encode(MagnetRecordView.outside(label.magnets)).decode()
-    recycled = msgspec.json.encode(tuple(map(ElementShareView.outside, label.recycled))).decode()
+    recycled = msgspec.json.encode(tuple(map(LabelShare.of, label.recycled))).decode()
+    named = msgspec.json.encode(label.responsible).decode()
     return {
         "metadata": _metadata(label.passport, label.corrections + 1, None, label.issued_at),
         "identification": _identification(label.passport, label.form, label.magnets),
@@ -108,6 +109,7 @@ def of_label(label: MagnetLabel) -> Part:
         "additionalData": [
             _more("tier", "Who the export was made for", "public"),
             _more("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON", magnets),
+            _more("responsible", "Who is responsible for the magnets, name and country, as JSON", named),
             _more("recycled", "Post-consumer share by element, Article 29 of it, as JSON", recycled),
             _placeholders(*UNSTATED, "/materials/materialComposition"),
         ],

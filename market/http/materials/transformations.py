@@ -7,13 +7,13 @@ from uuid import UUID
 from msgspec import Meta
 
 from events import passport_terms as words
-from events.material_events import PassportTransformed
+from events.material_events import PassportIssued, PassportTransformed
 from events.passport_terms import MassBalanceMethod
 from events.vocabulary import CustodyModel, ValueChainStage
 from market.commands import transformations as commands
 from market.http.materials.passport_examples import TRANSFORMATION
 from market.http.materials.passport_terms import LotTerms, PassportTerms
-from market.http.materials.passports import TAG, viewer
+from market.http.materials.passports import TAG, cautioned, viewer
 from market.http.wire.access import KEEPERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
@@ -21,7 +21,7 @@ from market.http.wire.ids import FacilityId, OrganisationId, PassportId, Transfo
 from market.http.wire.material import Body, Dated
 from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, Grams, TonnesPositive
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted
+from market.http.wire.receipts import Accepted, Warned
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material
@@ -152,10 +152,20 @@ class TransformationView(Body, frozen=True, kw_only=True):
 async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
     outcome = await given(call, commands.transform, _argument(call))
     fact = outcome.fact(PassportTransformed)
+    issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
+    warnings: list[Warned] = []
+    for index, each in enumerate(issued):
+        warnings += await cautioned(call, each.content, f"/outputs/{index}", made=True)
     found = None if outcome.validated_only else to_text("tra", fact.transformation)
     made = () if found is None else tuple(to_text("pass", part.passport) for part in fact.outputs)
     return Answer(
-        body=TransformationAccepted(id=found, custody=fact.custody, outputs=made, **outcome.accepted()),
+        body=TransformationAccepted(
+            id=found,
+            custody=fact.custody,
+            outputs=made,
+            warnings=tuple(warnings),
+            **outcome.accepted(),
+        ),
         status=outcome.status,
         replayed=outcome.replayed,
         headers={} if found is None else {"Location": f"/v1/transformations/{found}"},

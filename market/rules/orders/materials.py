@@ -1,10 +1,10 @@
 """Whether a stated material can be true, and whether it belongs into a market."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 
 from contracts.rules.price_terms import divide
-from events.fractions import ppb_text
+from events.fractions import percent_text, ppb_text
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import Caution, DuplicateEntry, Refusal
 from events.vocabulary import (
@@ -18,6 +18,7 @@ from events.vocabulary import (
     Composition,
     MarketBasis,
     ProductForm,
+    ValueChainStage,
 )
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.value_shares import value_share
@@ -206,6 +207,19 @@ def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
             )
         )
     return tuple(cautions)
+
+
+def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -> Iterator[Caution]:
+    """A share that is claimed as recycled, of what was mined or processed and recycled nowhere."""
+    if recycled_ppb and "recycling" not in stages and {"extraction", "processing"} & set(stages):
+        yield Caution(
+            code="recycling_step_missing",
+            text=(
+                f"{percent_text(recycled_ppb)} are stated as recycled, but the origin names no recycling: "
+                "consumption counts it as mined and processed where the origin says, and as recycled nowhere."
+            ),
+            pointer="/origin",
+        )
 
 
 def value_cautions(composition: Composition, basis: MarketBasis, inputs: MarketInputs) -> tuple[Caution, ...]:

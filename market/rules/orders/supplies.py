@@ -39,7 +39,7 @@ from events.vocabulary import (
 )
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.horizons import delivered_time, validity_cautions
-from market.rules.orders.materials import composition_cautions, value_cautions
+from market.rules.orders.materials import composition_cautions, recycling_cautions, value_cautions
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLarge, QuantityNotPositive
@@ -169,6 +169,9 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
                 pointer="/footprint/form",
             )
         )
+    if draft.recycled is not None:
+        recycled_ppb = draft.recycled.post_consumer_ppb + draft.recycled.pre_consumer_ppb
+        found += recycling_cautions(recycled_ppb, [step.stage for step in draft.origin])
     late = validity_cautions(draft.valid_until, delivered_time(draft))
     return (*found, *_package_cautions(draft), *_sharing_cautions(draft), *late)
 

@@ -3,16 +3,21 @@
 Nobody is given a GS1 key here: a GTIN needs the company prefix of who states it.
 """
 
+from collections.abc import Sequence
 from typing import Literal
+from urllib.parse import urlsplit
 
 from biip import ParseError
 from biip.gs1_digital_link_uris import GS1DigitalLinkURI
+from biip.gs1_element_strings import GS1ElementString
 from msgspec import Struct
 
 from events.passport_terms import MagnetRecord
 
 LinkKind = Literal["gs1_digital_link", "service_link"]
+CarrierFault = Literal["no_link", "wrong_keys"]
 GTIN_AI = "01"
+SCHEMES = ("http://", "https://")
 
 
 class CarrierLink(Struct, frozen=True, kw_only=True):
@@ -29,16 +34,33 @@ def stated_link(magnets: MagnetRecord | None) -> CarrierLink | None:
     None of an address of another kind, and of keys with a wrong check digit or form.
     """
     address = "" if magnets is None else magnets.data_carrier.address
-    if not address.startswith(("http://", "https://")):
-        return None
-    try:
-        elements = GS1DigitalLinkURI.parse(address).element_strings
-    except ParseError:
-        return None
-    if any(error for each in elements for error in (each.gtin_error, each.gln_error, each.sscc_error)):
+    elements = _elements(address)
+    if not elements or any(map(_is_wrong, elements)):
         return None
     gtin = next((each.value for each in elements if each.ai.ai == GTIN_AI), None)
     return CarrierLink(uri=address, kind="gs1_digital_link", gtin=gtin)
+
+
+def carrier_fault(magnets: MagnetRecord) -> CarrierFault | None:
+    """None of a link of any kind; a GS1 Digital Link has its keys in order."""
+    address = magnets.data_carrier.address
+    if not address.startswith(SCHEMES) or not urlsplit(address).netloc:
+        return "no_link"
+    return "wrong_keys" if any(map(_is_wrong, _elements(address))) else None
+
+
+def _elements(address: str) -> Sequence[GS1ElementString]:
+    """Of a GS1 Digital Link; none of another address."""
+    if not address.startswith(SCHEMES):
+        return ()
+    try:
+        return GS1DigitalLinkURI.parse(address).element_strings
+    except ParseError:
+        return ()
+
+
+def _is_wrong(element: GS1ElementString) -> bool:
+    return any((element.gtin_error, element.gln_error, element.sscc_error))
 
 
 def carrier_link(magnets: MagnetRecord | None, public_url: str | None, path: str) -> CarrierLink | None:

@@ -13,9 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired
-from events.passport_terms import ElementShare, MagnetRecord, OriginShare, PassportContent, RetireReason
+from events.passport_terms import MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
 from market.rules.passport import LotParties, Passport, PassportStatus
+from market.rules.passports.magnet_labels import LabelPart, unstated_parts
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -57,14 +58,31 @@ class SeenStatement(Struct, frozen=True, kw_only=True):
     content: PassportContent
 
 
+class LabelShare(Struct, frozen=True, kw_only=True):
+    """The post-consumer share of an element; a label says nothing of the other."""
+
+    element: str
+    post_consumer_ppb: int
+
+
+class ResponsibleName(Struct, frozen=True, kw_only=True):
+    """Of the organisation that is responsible for the magnets, as the register has it."""
+
+    name: str
+    country: str
+
+
 class MagnetLabel(Struct, frozen=True, kw_only=True):
-    """`recycled`: post-consumer shares of the elements of Article 29."""
+    """`recycled` of the elements of Article 29; `responsible`: None where the register has no such
+    organisation; `unstated`: what Article 28 asks for besides."""
 
     passport: UUID
     form: ProductForm
     net_wet_g: int
     magnets: MagnetRecord
-    recycled: tuple[ElementShare, ...]
+    responsible: ResponsibleName | None
+    unstated: tuple[LabelPart, ...]
+    recycled: tuple[LabelShare, ...]
     corrections: int
     issued_at: datetime
 
@@ -110,7 +128,7 @@ def see_passport(
             assert_never(tier)
 
 
-def see_label(passport: Passport) -> MagnetLabel | None:
+def see_label(passport: Passport, responsible: ResponsibleName | None) -> MagnetLabel | None:
     """What everybody may see; None for what holds no magnets."""
     content = passport.content
     if content.magnets is None:
@@ -120,8 +138,10 @@ def see_label(passport: Passport) -> MagnetLabel | None:
         form=content.form,
         net_wet_g=content.net_wet_g,
         magnets=content.magnets,
+        responsible=responsible,
+        unstated=unstated_parts(content.magnets, responsible_known=responsible is not None),
         recycled=tuple(
-            ElementShare(element=share.element, post_consumer_ppb=share.post_consumer_ppb)
+            LabelShare(element=share.element, post_consumer_ppb=share.post_consumer_ppb)
             for share in content.recycled
             if share.element in ON_LABEL
         ),
