@@ -16,7 +16,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.fractions import ppb_text
+from events.fractions import percent_text
 from events.passport_terms import (
     CLAIM_KINDS,
     CUSTODY_LADDER,
@@ -110,9 +110,9 @@ def _share_refusals(
                         pointer=f"{pointer}/{place}/{claim}_ppb",
                         element=share.element,
                         claim=claim,
-                        stated=ppb_text(stated_ppb),
+                        stated=percent_text(stated_ppb),
                         custody=custody,
-                        most=ppb_text(most_ppb),
+                        most=percent_text(most_ppb),
                     )
                 )
     return reasons

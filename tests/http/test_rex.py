@@ -171,7 +171,7 @@ async def test_whose_permit_is_for_another_route_is_refused_with_a_sentence(shop
     permit = papers.LICENCE_EXAMPLE | {
         "facility": to_text("fac", buyer.facility),
         "kind": "waste_permit",
-        "ewc_codes": ["120103"],
+        "ewc_codes": ["12 01 03", "16 02 13*"],
     }
     sentence = (
         "The lot is waste, and no permit of the buyer's site allows the requirement's Re-X route (recycle)."

@@ -146,6 +146,8 @@ def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
         ({"moisture_percent": "101"}, "this has to be at most 100 %"),
         ({"net_wet_t": "1000000"}, "this has to be below 1000000 t"),
         ({"net_wet_t": "0"}, "this has to be more than 0 t"),
+        ({"ewc_code": "999999"}, "expected: A code of the European list of waste (Decision 2000/532/EC)"),
+        ({"ewc_code": "16 02"}, "expected: A code of the European list of waste (Decision 2000/532/EC)"),
         ({"cn_code": "2846 90"}, "expected: Letters, digits and . _ : / + -, a letter or digit first."),
         ({"payment_terms": ""}, "this text cannot be empty"),
         ({"payment_terms": "x" * 201}, "at most 200 characters"),

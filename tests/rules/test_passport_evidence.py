@@ -176,7 +176,7 @@ def test_the_lot_number_is_the_passports() -> None:
         (
             {"recycled": RecycledContent(post_consumer_ppb=31 * PERCENT, pre_consumer_ppb=1)},
             {},
-            [("/recycled/post_consumer_ppb", "31 %"), ("/recycled/pre_consumer_ppb", "0.001 ppm")],
+            [("/recycled/post_consumer_ppb", "31 %"), ("/recycled/pre_consumer_ppb", "0.0000001 %")],
         ),
         (
             {"footprint": replace(FOOTPRINT, g_co2e_per_kg=14_999)},

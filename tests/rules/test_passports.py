@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from events import material_events
+from events.contract_terms import Evidence
 from events.decision import Decision
 from events.material_events import (
     LotReleased,
@@ -24,7 +25,7 @@ from events.material_events import (
     VolumeDeclared,
     VolumeWithdrawn,
 )
-from events.passport_terms import OriginShare
+from events.passport_terms import ClaimEvidence, OriginShare
 from events.vocabulary import PPB, Footprint
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
@@ -155,6 +156,7 @@ def test_only_from_ones_own_standing_site_and_one_number_once() -> None:
     assert [("role_missing", None)] == blotter(lambda: passports.issue(state, reader, moment()))
 
 
+LATE = Evidence(title="of tomorrow", sha256="cd" * 32, dated_on=TODAY + timedelta(days=1))
 FOOTPRINT = Footprint(
     g_co2e_per_kg=15_000,
     declared_unit="element",
@@ -179,6 +181,16 @@ FOOTPRINT = Footprint(
         ({"composition": assayed(Xx=1)}, [("analyte_unknown", "/composition/cells/0/analyte")]),
         ({"recycled": recycled("Fe", post=1)}, [("claimed_element_unknown", "/recycled/0/element")]),
         ({"recycled": recycled("Dy", post=1)}, [("claimed_element_absent", "/recycled/0/element")]),
+        (
+            {
+                "evidence": (ClaimEvidence(supports="origin", document=LATE),),
+                "certificates": (paper(evidence=LATE),),
+            },
+            [
+                ("document_in_future", "/evidence/0/document/dated_on"),
+                ("document_in_future", "/certificates/0/evidence/dated_on"),
+            ],
+        ),
         ({"recycled": recycled(post=1) * 2}, [("duplicate_entry", "/recycled/1")]),
         (
             {"recycled": recycled(post=1), "evidence": (), "footprint": replace(FOOTPRINT, verifier="v")},
@@ -442,7 +454,10 @@ def test_what_a_balance_rests_on_is_not_corrected() -> None:
     found = ledger()
     found.transform(transform(SELLER_TRADER, T, SELLER_SITE, [(A, 1)], [made(X, net_wet_g=1)]), moment())
     changed = correcting(found, net_wet_g=2_000_000, composition=assayed(Nd=31))
-    assert [("correction_of_balance", "/content/net_wet_g")] == refused(found, passports.correct, changed)
+    assert [
+        ("correction_of_balance", "/content/net_wet_g"),
+        ("correction_of_balance", "/content/composition"),
+    ] == refused(found, passports.correct, changed)
     made_lot = found.passports[X]
     of_made = replace(
         changed,

@@ -280,6 +280,8 @@ DEFECTS = {
         swarf(ewc_code="16-02", cn_code="2846"),
         [("ewc_code_malformed", "/ewc_code"), ("cn_code_malformed", "/cn_code")],
     ),
+    "a code of no chapter": (swarf(ewc_code="999999"), [("ewc_code_malformed", "/ewc_code")]),
+    "a code of no group": (swarf(ewc_code="160013"), [("ewc_code_malformed", "/ewc_code")]),
     "verified by nobody": (swarf(footprint=FOOTPRINT), [("verifier_missing", "/footprint/verifier")]),
     "lot of another's site": (
         swarf(physical_lot=PhysicalLot(site=numbered(99), lot_number="L1")),

@@ -182,6 +182,7 @@ def test_all_that_is_wrong_with_inputs_at_once() -> None:
         identity=str(A), organisation=SELLER, market=MARKET, order=ORDER, released=False, sold=False
     )
     argument = work([(A, 0), (B, 1), (A, 1), (Y, 1)], made(A))
+    assert f"pass_{A.hex}" in refused(found, argument)[0][2]
     assert [
         ("duplicate_entry", "/inputs/2"),
         ("lineage_cycle", "/inputs/0/passport"),
@@ -292,7 +293,7 @@ CLAIMING: dict[str, Any] = {"recycled": recycled(post=50, pre=10)}
     [
         ("identity_preserved", None, "50 %"),
         ("segregated", {"recycled": recycled(post=20)}, "20 %"),
-        ("segregated", {}, "0 ppm"),
+        ("segregated", {}, "0 %"),
         ("controlled_blending", {"recycled": recycled(post=20)}, "35 %"),
         ("controlled_blending", {}, "25 %"),
     ],
@@ -468,7 +469,7 @@ def given_back(**changes: Any) -> MadeLot:
 def test_only_what_users_give_back_is_post_consumer(of_work: Any, of_output: Any, form: str) -> None:
     found = ledger(replace(motors(), form=form))
     argument = work([(A, 10**6)], given_back(**of_output), **(RETURN | of_work))
-    text = "Nd, post_consumer: 100 % is claimed; by segregated the inputs carry 0 ppm."
+    text = "Nd, post_consumer: 100 % is claimed; by segregated the inputs carry 0 %."
     assert ("claim_above_inputs", "/outputs/0/recycled/0/post_consumer_ppb", text) in refused(found, argument)
 
 

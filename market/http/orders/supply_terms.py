@@ -35,19 +35,19 @@ from market.http.wire.material import (
     utc,
 )
 from market.http.wire.numbers import PERCENT, TONNES, Percent, TonnesPositive
-from market.rules.orders.supplies import SupplyDraft
-from market.rules.refusing.wording import Code, Text
+from market.rules.orders.supplies import SupplyDraft, six_digits
+from market.rules.refusing.wording import Code, EwcCode, Text
 
 
 class SupplyTerms(Body, frozen=True, kw_only=True):
     """The material and its price. Masses are net product as delivered, per contract year when `term` is set.
 
     `ask` is converted once, at posting, to EUR per kg of the market's basis, rounded up; the quantity to
-    grams of basis, rounded down. A lot is one physical lot: site and lot number, or passport. Whole
-    packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in one round, to one
-    buyer or several: where one of several declines or lets its match lapse, the others' parts stay sold and
-    the rest is open. `step_down` is owed by a lot of a form that the market's rule set grades, offered to a
-    lower route than its condition allows.
+    grams of basis, rounded down. A lot is one physical lot: its site and lot number, and its passport where
+    it has one. Whole packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in
+    one round, to one buyer or several: where one of several declines or lets its match lapse, the others'
+    parts stay sold and the rest is open. Waste, end-of-life magnets and cores of a form that the market's
+    rule set grades name `rex_routes`, and owe a `step_down` where the condition allows a higher route.
     """
 
     form: ProductForm
@@ -66,7 +66,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     facility: FacilityId
     origin: Annotated[tuple[OriginStep, ...], Meta(min_length=1, max_length=12)]
     waste_status: WasteStatus
-    ewc_code: Code | None = None
+    ewc_code: EwcCode | None = None
     cn_code: Code | None = None
     export_licence: ExportLicenceStatus = "not_required"
     commitment: Commitment
@@ -103,7 +103,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
             facility=to_uuid(self.facility),
             origin=tuple([step.inside() for step in self.origin]),
             waste_status=self.waste_status,
-            ewc_code=self.ewc_code,
+            ewc_code=None if self.ewc_code is None else six_digits(self.ewc_code),
             cn_code=self.cn_code,
             export_licence=self.export_licence,
             commitment=self.commitment,

@@ -20,9 +20,10 @@ from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
+from market.rules.orders.supplies import six_digits
 from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties.parties import Certificate, CertificateDetails, Licence, LicenceDetails
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import Code, EwcCode, Text
 from market.store import party_reads
 
 TAG: Final = "Organisations"
@@ -70,7 +71,7 @@ class LicenceTerms(Valid, frozen=True, kw_only=True):
 
     kind: Code
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
-    ewc_codes: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    ewc_codes: Annotated[tuple[EwcCode, ...], Meta(max_length=64)] = ()
     from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
     routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
 
@@ -203,7 +204,7 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
                 facility=to_uuid(body.facility),
                 kind=body.kind,
                 waste_statuses=body.waste_statuses,
-                ewc_codes=body.ewc_codes,
+                ewc_codes=tuple(map(six_digits, body.ewc_codes)),
                 from_countries=body.from_countries,
                 routes=body.routes or UNSET,
                 reference=body.reference,

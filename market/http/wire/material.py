@@ -182,7 +182,8 @@ class OriginStep(Body, frozen=True, kw_only=True):
 
 
 class PhysicalLot(Body, frozen=True, kw_only=True):
-    """What makes tonnes the same tonnes: the passport, else site and lot number."""
+    """What makes tonnes the same tonnes: the passport where there is one, else site and lot number, which
+    are stated in any case."""
 
     site: FacilityId
     lot_number: Code

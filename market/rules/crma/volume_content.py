@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from events.contract_terms import Evidence
-from events.fractions import ppb_text
+from events.fractions import percent_text, ppb_text
 from events.refusal import Refusal
 from events.vocabulary import PPB
 from events.volume_terms import DeclaredOrigin, VolumeTerms
 from events.wellformed import duplicate_refusals
 from market.rules.countries import COUNTRIES
 from market.rules.crma.volume_defects import (
-    DocumentInFuture,
     ElementNotMonitored,
     PreConsumerAboveShare,
     PreConsumerNotRecycled,
@@ -20,7 +19,7 @@ from market.rules.crma.volume_defects import (
     RecycledWithoutEvidence,
 )
 from market.rules.element_masses import BALANCED
-from market.rules.refusing.passport_refusals import OriginOverWhole
+from market.rules.refusing.passport_refusals import DocumentInFuture, OriginOverWhole
 from market.rules.refusing.policy_defects import CountryUnknown
 from market.rules.twins.capacities import quarter_of, quarter_start
 
@@ -64,8 +63,8 @@ def _origin_refusals(origin: Sequence[DeclaredOrigin]) -> Iterator[Refusal]:
         elif line.pre_consumer_ppb > line.share_ppb:
             yield PreConsumerAboveShare(
                 pointer=f"{pointer}/pre_consumer_ppb",
-                pre_consumer=ppb_text(line.pre_consumer_ppb),
-                share=ppb_text(line.share_ppb),
+                pre_consumer=percent_text(line.pre_consumer_ppb),
+                share=percent_text(line.share_ppb),
             )
     for stage, sum_ppb in sums.items():
         if sum_ppb > PPB:

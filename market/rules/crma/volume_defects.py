@@ -57,12 +57,6 @@ class QuarterNotBegun(Refusal):
     code = "quarter_not_begun"
 
 
-class DocumentInFuture(Refusal):
-    """The document is dated {day}, which has not come yet."""
-
-    code = "document_in_future"
-
-
 class ElementNotMonitored(Refusal):
     """{element} is no element of which volumes are declared: {monitored}."""
 

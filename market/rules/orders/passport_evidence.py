@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from events.callers import Caller
-from events.fractions import ppb_text, tonnes_text
+from events.fractions import percent_text, ppb_text, tonnes_text
 from events.market_terms import CertifiedPeriod, PassportEvidence, SupplyTerms
 from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportContent
 from events.refusal import Refusal
@@ -164,8 +164,8 @@ def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: Marke
             yield RecycledAbovePassport(
                 pointer=f"/recycled/{kind}_ppb",
                 claim=kind,
-                stated=ppb_text(of_draft),
-                proven=ppb_text(of_passport),
+                stated=percent_text(of_draft),
+                proven=percent_text(of_passport),
             )
     yield from _origin_refusals(draft, evidence)
 

@@ -77,7 +77,7 @@ def _reference_refusals(
     kept: AbstractSet[tuple[UUID, int]],
 ) -> list[Refusal]:
     """What keeps references from being taken over: each names the newest version, or one that is `kept`."""
-    reasons = duplicate_refusals("/policies", (reference.policy for reference in named))
+    reasons = duplicate_refusals("/policies", (f"pol_{each.policy.hex}" for each in named))
     for index, reference in enumerate(named):
         if (reference.policy, reference.version) in kept:
             continue

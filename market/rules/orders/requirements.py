@@ -335,7 +335,9 @@ def draft_refusals(
             lambda draft: [] if draft.profile is None else profile_refusals(draft.profile, "/profile"),
             lambda draft: duplicate_refusals("/certificates_required", draft.certificates_required),
             lambda draft: duplicate_refusals("/origins_excluded", draft.origins_excluded),
-            lambda draft: duplicate_refusals("/organisations_excluded", draft.organisations_excluded),
+            lambda draft: duplicate_refusals(
+                "/organisations_excluded", [f"org_{each.hex}" for each in draft.organisations_excluded]
+            ),
             lambda draft: duplicate_refusals("/visible_to_initiatives", draft.visible_to_initiatives),
             lambda draft: _route_refusals(draft, basis),
             lambda draft: magnet_refusals(draft.magnets, tuple(accepted.form for accepted in draft.forms)),

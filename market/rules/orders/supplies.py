@@ -1,5 +1,6 @@
 """A supply as its owner states it, and the terms the record keeps: grams of basis and ask computed once."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated
 from uuid import UUID
@@ -44,7 +45,7 @@ from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLarge, QuantityNotPositive
 from market.rules.refusing.ineligibility import eur_per_kg_text, kg_text
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import EWC_PATTERN, Code, Text
 
 EWC_DIGITS = 6
 CN_DIGITS = 8
@@ -118,7 +119,13 @@ def minimum_refusals(
 
 
 def is_ewc_code(code: str) -> bool:
-    return _is_digits(code, EWC_DIGITS)
+    """By its form, as the record keeps it: which entries a chapter has, the list itself says."""
+    return _is_digits(code, EWC_DIGITS) and re.match(EWC_PATTERN, code) is not None
+
+
+def six_digits(code: str) -> str:
+    """A code as the list writes it, without its spaces and the star of hazardous waste."""
+    return code.removesuffix("*").replace(" ", "")
 
 
 def is_cn_code(code: str) -> bool:

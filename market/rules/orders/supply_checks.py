@@ -229,7 +229,7 @@ def _verifier_refusals(case: _Case) -> list[Refusal]:
 
 
 def _certificate_refusals(case: _Case) -> list[Refusal]:
-    return duplicate_refusals("/certificates", case.draft.certificates)
+    return duplicate_refusals("/certificates", [f"cert_{each.hex}" for each in case.draft.certificates])
 
 
 def _initiative_refusals(case: _Case) -> list[Refusal]:

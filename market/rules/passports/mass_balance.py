@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.fractions import decimal_text, ppb_text
+from events.fractions import decimal_text, percent_text
 from events.passport_terms import (
     CLAIM_KINDS,
     ClaimKind,
@@ -148,9 +148,9 @@ def _average_refusals(movement: Movement, line: MassBalanceLine, account: Accoun
                     pointer=f"/outputs/{index}/recycled",
                     element=line.element,
                     claim=line.claim,
-                    stated=ppb_text(stated_ppb),
+                    stated=percent_text(stated_ppb),
                     custody="rolling average",
-                    most=ppb_text(most_ppb),
+                    most=percent_text(most_ppb),
                 )
             )
     return reasons

@@ -28,6 +28,7 @@ from market.rules.refusing.passport_refusals import (
     ClaimedElementAbsent,
     ClaimedElementUnknown,
     ClaimWithoutEvidence,
+    DocumentInFuture,
     FootprintExpired,
     MagnetEmpty,
     MagnetsHeavierThanLot,
@@ -63,6 +64,7 @@ def content_refusals(content: PassportContent, now: datetime, issued_at: datetim
     reasons += _share_refusals(content.booked, figures, "/booked")
     reasons += _origin_refusals(content.origin)
     reasons += _certificate_refusals(content.certificates, issued_at)
+    reasons += _document_refusals(content, now)
     if content.footprint is not None:
         reasons += _footprint_refusals(content.footprint, issued_at)
     if content.magnets is not None:
@@ -154,6 +156,20 @@ def _certificate_refusals(certificates: Sequence[PassportCertificate], now: date
     return reasons + duplicate_refusals(
         "/certificates", [f"{paper.scheme} {paper.reference}" for paper in certificates]
     )
+
+
+def _document_refusals(content: PassportContent, now: datetime) -> list[Refusal]:
+    documents = [
+        (f"/evidence/{index}/document", each.document) for index, each in enumerate(content.evidence)
+    ]
+    documents += [
+        (f"/certificates/{i}/evidence", each.evidence) for i, each in enumerate(content.certificates)
+    ]
+    return [
+        DocumentInFuture(pointer=f"{pointer}/dated_on", day=document.dated_on.isoformat())
+        for pointer, document in documents
+        if document.dated_on > now.date()
+    ]
 
 
 def _footprint_refusals(footprint: Footprint, now: datetime) -> list[Refusal]:

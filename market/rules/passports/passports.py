@@ -340,4 +340,4 @@ def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refu
     changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(passport.content, m)]
     if not changed or (passport.drawn_by is None and passport.transformation is None):
         return []
-    return [CorrectionOfBalance(pointer=f"/content/{changed[0]}", members=", ".join(changed))]
+    return [CorrectionOfBalance(pointer=f"/content/{member}") for member in changed]

@@ -235,7 +235,7 @@ def balance_refusals(
 
 def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
     """Each input is there, in the caller's hands, free and not used up; all of them have one owner."""
-    reasons = duplicate_refusals("/inputs", [part.passport for part in argument.inputs])
+    reasons = duplicate_refusals("/inputs", [_named(part.passport) for part in argument.inputs])
     made = {lot.passport for lot in argument.outputs}
     owners = set()
     for index, part in enumerate(argument.inputs):

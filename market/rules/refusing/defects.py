@@ -304,7 +304,7 @@ class EwcCodeMissing(Refusal):
 
 
 class EwcCodeMalformed(Refusal):
-    """{ewc_code} is no six-digit code of the European list of waste."""
+    """{ewc_code} is no code of the European list of waste: six digits, chapter 01 to 20, as 160213."""
 
     code = "ewc_code_malformed"
 
@@ -322,7 +322,7 @@ class VerifierMissing(Refusal):
 
 
 class PhysicalLotMissing(Refusal):
-    """A recovered lot names its physical lot: site and lot number, or passport."""
+    """A recovered lot names its physical lot: its site and lot number, and its passport where it has one."""
 
     code = "physical_lot_missing"
 

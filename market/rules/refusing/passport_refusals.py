@@ -135,6 +135,12 @@ class TransferInFuture(Refusal):
     code = "day_in_future"
 
 
+class DocumentInFuture(Refusal):
+    """The document is dated {day}, which has not come yet."""
+
+    code = "document_in_future"
+
+
 class DayBeforeLot(Refusal):
     """{day} is before {earliest}, when the lot of {passport} {happened}: state that day or a later one."""
 
@@ -160,7 +166,7 @@ class CorrectsOther(Refusal):
 
 
 class CorrectionOfBalance(Refusal):
-    """A transformation rests on these figures, which stay as they are: {members}."""
+    """A transformation rests on this figure, which stays as it is."""
 
     code = "correction_of_balance"
 

@@ -60,6 +60,17 @@ InitiativeCode = Annotated[
         examples=["remhub"],
     ),
 ]
+EWC_PATTERN = r"^(?:0[1-9]|1[0-9]|20) ?(?:0[1-9]|[1-9][0-9]) ?(?:0[1-9]|[1-9][0-9]) ?\*?$(?!\n)"
+EwcCode = Annotated[
+    str,
+    Meta(
+        pattern=EWC_PATTERN,
+        description="A code of the European list of waste (Decision 2000/532/EC), chapter 01 to 20: six "
+        "digits as 160213, 16 02 13 or 16 02 13*.",
+        examples=["160213"],
+    ),
+]
+"""As the list writes it; the record keeps the six digits."""
 CountryCode = Annotated[
     str,
     Meta(

@@ -178,7 +178,8 @@ def url_refusals(url: str, reach: Reach) -> list[Refusal]:
 
 def _terms_refusals(terms: WebhookTerms, reach: Reach) -> list[Refusal]:
     reasons = malformed(terms) + url_refusals(terms.url, reach)
-    reasons += duplicate_refusals("/types", terms.types) + duplicate_refusals("/markets", terms.markets)
+    markets = [f"mkt_{each.hex}" for each in terms.markets]
+    reasons += duplicate_refusals("/types", terms.types) + duplicate_refusals("/markets", markets)
     unknown = sorted(set(terms.types).difference(PARTNER_TYPES))
     if unknown:
         reasons.append(EventTypesUnknown(pointer="/types", unknown=", ".join(unknown)))
