@@ -10,11 +10,12 @@ from uuid import uuid4
 import jsonschema_rs
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired, PassportTransferred
 from events.passport_terms import DataCarrier, OriginShare, PassportContent
-from events.vocabulary import PPB, Footprint
+from events.vocabulary import PPB, Cell, Composition, Footprint
 from market.http.materials import epcis_events, export_examples, product_passport
 from market.http.wire.ids import to_text
 from market.rules.passport import Passport, PassportFact, fold
@@ -32,7 +33,7 @@ from tests.desk_support import NOW, numbered
 from tests.http.shop import Shop
 from tests.http.test_passports import LABELLED, PATH, WORK, issued, work
 from tests.market_drafts import Firm
-from tests.passport_support import DAY, content, magnet_record, paper, recycled
+from tests.passport_support import DAY, PERCENT, content, magnet_record, paper, recycled
 
 SCHEMAS = files("market.data") / "schemas"
 EPCIS_SHA256 = "70b7ecb60eb605c6edd230761557763e4d470333510d28619291476de635bf20"
@@ -79,6 +80,14 @@ def stated(**changes: Any) -> PassportContent:
     return content(SITE, **(given | changes))
 
 
+AS_OXIDES = Composition(
+    basis="dry",
+    of="sample",
+    cells=(
+        Cell(analyte="Nd", reported_as="Nd2O3", state="value", fraction_ppb=72 * PERCENT),
+        Cell(analyte="Pr", reported_as="Pr", state="value", fraction_ppb=2 * PERCENT),
+    ),
+)
 FACTS: tuple[PassportFact, ...] = (
     PassportIssued(
         passport=LOT,
@@ -237,10 +246,30 @@ def test_masses_and_shares_of_a_product_passport() -> None:
     )
     assert [{"key": "GTIN", "value": "04012345123456"}] == found["identification"]["codes"]
     [placeholders] = [each["data"] for each in found["additionalData"] if each["label"] == "placeholders"]
+    assert {"/handling", "/commercial/purpose", "/characteristics/lifespan"} < set(placeholders.split())
+    assert "/materials/materialComposition/content/0/recycled" not in placeholders
     for pointer in placeholders.split():
         part: Any = found
         for name in pointer.split("/")[1:]:
-            part = part[name]
+            part = part[int(name) if isinstance(part, list) else name]
+
+
+def test_what_nobody_states_of_a_material_is_a_placeholder_and_an_oxide_has_its_name() -> None:
+    lot, _ = told()
+    seen = see_passport(replace(lot, content=stated(composition=AS_OXIDES)), OperatorViewer(cut=0))
+    assert seen is not None
+    found = json.loads(_encoder.encode(product_passport.of_passport(seen)))
+    oxide, praseodymium = found["materials"]["materialComposition"]["content"]
+    assert ("Nd2O3", 72, 15, True) == (
+        oxide["id"][0]["id"],
+        oxide["concentration"],
+        oxide["recycled"],
+        oxide["critical"],
+    )
+    assert 0 == praseodymium["recycled"]
+    [placeholders] = [each["data"] for each in found["additionalData"] if each["label"] == "placeholders"]
+    of_materials = [each for each in placeholders.split() if each.endswith("/recycled")]
+    assert ["/materials/materialComposition/content/1/recycled"] == of_materials
 
 
 def test_the_schemas_are_the_ones_that_the_sources_name_and_refuse_what_is_wrong() -> None:
@@ -340,6 +369,15 @@ async def test_exports_through_the_door(shop: Shop, seller: Firm) -> None:
     work_done = await shop.ask("GET", f"{WORK}/{made.json()['id']}/epcis", by=seller)
     assert EPCIS.is_valid(work_done.json())
     [event] = work_done.json()["epcisBody"]["eventList"]
+    (output,) = made.json()["outputs"]
+    for passport, given, place in (
+        (output, {"by": seller}, 0),
+        (lot, {"by": overseer, "roles": ("auditor",)}, 1),
+    ):
+        side = (await shop.ask("GET", f"{PATH}/{passport}/epcis", **given)).json()["epcisBody"]["eventList"]
+        assert [event[name] for name in ("transformationID", "eventTime")] == [
+            side[place][name] for name in ("transformationID", "eventTime")
+        ]
     assert ([(10_000, "KGM")], [(2_510, "KGM")]) == tuple(
         [(each["quantity"], each["uom"]) for each in event[f"{side}QuantityList"]]
         for side in ("input", "output")

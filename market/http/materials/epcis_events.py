@@ -4,9 +4,10 @@ A lot is a class of objects that is identified by the URN of its passport, its q
 Lodestone alone says of it stands as instance and lot master data in a namespace of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -68,13 +69,18 @@ def document(events: Sequence[Event]) -> dict[str, Any]:
     }
 
 
-def passport_events(seen: SeenPassport, told: Sequence[SeenStep]) -> list[Event]:
-    """In the order of the record. A statement that was corrected is said again, declared in error."""
+def passport_events(
+    seen: SeenPassport, told: Sequence[SeenStep], days: Mapping[UUID, date] = MappingProxyType({})
+) -> list[Event]:
+    """In the order of the record. A statement that was corrected is said again, declared in error.
+
+    `days`: of the transformations that the viewer may read; of others it knows when they were recorded.
+    """
     stated = [each.step for each in told if _content(each.fact) is not None]
     corrected = dict(zip((step.event for step in stated), stated[1:], strict=False))
     events = []
     for each in told:
-        event = _event(seen, each)
+        event = _event(seen, each, days)
         after = corrected.get(each.step.event)
         if after is not None:
             event["errorDeclaration"] = {
@@ -115,16 +121,17 @@ def transformation_event(whole: PassportTransformed) -> Event:
     }
 
 
-def _event(seen: SeenPassport, each: SeenStep) -> Event:
+def _event(seen: SeenPassport, each: SeenStep, days: Mapping[UUID, date]) -> Event:
     step, fact = each.step, each.fact
     content = _content(fact)
     if content is not None:
-        return _stated(seen, step, content) | _reason(fact)
+        return _stated(seen, step, content, days) | _reason(fact)
     match fact:
         case PassportTransferred():
             return _transferred(step, fact)
         case PassportDrawn():
-            return _transformed(step, fact.transformation, "input", _quantity(fact.passport, fact.net_wet_g))
+            quantity = _quantity(fact.passport, fact.net_wet_g)
+            return _transformed(step, fact.transformation, "input", quantity, days)
         case PassportRetired():
             return _retired(seen, step, fact)
         case _:
@@ -140,7 +147,9 @@ def _reason(fact: Struct) -> Event:
     return {} if reason is None else {f"{PREFIX}correction": {"reason": reason}}
 
 
-def _stated(seen: SeenPassport, step: PassportStep, content: PassportContent) -> Event:
+def _stated(
+    seen: SeenPassport, step: PassportStep, content: PassportContent, days: Mapping[UUID, date]
+) -> Event:
     """A lot comes to be, of others or not: ILMD may be stated only there."""
     quantity = _quantity(seen.passport, content.net_wet_g)
     said = {
@@ -149,7 +158,7 @@ def _stated(seen: SeenPassport, step: PassportStep, content: PassportContent) ->
         "ilmd": dict(_ilmd(content)),
     }
     if seen.transformation is not None:
-        return _transformed(step, seen.transformation, "output", quantity) | said
+        return _transformed(step, seen.transformation, "output", quantity, days) | said
     return _object(step, "ADD", quantity, "commissioning") | said
 
 
@@ -202,12 +211,18 @@ def _object(
 
 
 def _transformed(
-    step: PassportStep, transformation: UUID, side: Literal["input", "output"], quantity: dict[str, Any]
+    step: PassportStep,
+    transformation: UUID,
+    side: Literal["input", "output"],
+    quantity: dict[str, Any],
+    days: Mapping[UUID, date],
 ) -> Event:
     """One side of a transformation: whoever has all its passports has it whole, by its transformationID."""
+    day = days.get(transformation)
     return {
         "type": "TransformationEvent",
         **_said(step),
+        **({} if day is None else {"eventTime": _moment(_midnight(day))}),
         "transformationID": urn(transformation),
         f"{side}QuantityList": [quantity],
         "bizStep": "commissioning",

@@ -2,13 +2,18 @@
 the QR code of a data carrier. Each for who sees the passport, and for everybody what is on its label.
 """
 
+from collections.abc import Sequence
+from datetime import date
 from io import BytesIO
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 import msgspec
 import segno
 from msgspec import Meta, Struct
 
+from events.connections import Connection
+from events.material_events import PassportDrawn
 from events.passport_terms import MagnetRecord
 from market.http.materials import epcis_events, product_passport
 from market.http.materials.export_examples import EPCIS, PRODUCT_PASSPORT
@@ -22,8 +27,9 @@ from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_desk
 from market.http.wire.sheets import accepted
 from market.rules.passports.data_carriers import LinkKind, carrier_link
-from market.rules.visibility.passport_visibility import see_material
+from market.rules.visibility.passport_visibility import SeenPassport, see_material
 from market.store import passports as store
+from market.store import transformations
 
 STEPS_MAX: Final = 1_000
 EPCIS_TYPE: Final = "application/ld+json"
@@ -71,6 +77,7 @@ async def epcis(call: Call[Nothing, Nothing]) -> Answer:
     row, counterparties, seen = await load(call)
     async with as_desk(call) as connection:
         steps = await store.list_steps(connection, row.passport, after=None, limit=STEPS_MAX)
+        days = await _days(call, connection, seen, steps.items)
     if steps.more:
         raise DoorError("inconsistent", f"The passport has more than {STEPS_MAX:,} facts: read its history.")
     who = viewer(call)
@@ -80,7 +87,19 @@ async def epcis(call: Call[Nothing, Nothing]) -> Answer:
         for fact in (see_material(step.fact, who, row, counterparties),)
         if fact is not None
     ]
-    return _epcis(epcis_events.passport_events(seen, told))
+    return _epcis(epcis_events.passport_events(seen, told, days))
+
+
+async def _days(
+    call: Call[Any, Any], connection: Connection, seen: SeenPassport, steps: Sequence[store.PassportStep]
+) -> dict[UUID, date]:
+    """Of the transformations that the passport tells of, as far as the reader may read them."""
+    named = {step.fact.transformation for step in steps if isinstance(step.fact, PassportDrawn)}
+    if seen.transformation is not None:
+        named.add(seen.transformation)
+    facts = await transformations.load_several(connection, sorted(named))
+    who = viewer(call)
+    return {each.transformation: each.transformed_on for each in facts if see_material(each, who) is not None}
 
 
 @endpoint(

@@ -4,6 +4,7 @@ The model asks for more than a passport of material states. What nobody states h
 its JSON Pointer stands in the additional data.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +14,7 @@ import msgspec
 
 from events.fractions import PPB_PER_PERCENT, decimal_text
 from events.passport_terms import ClaimEvidence, ElementShare, MagnetRecord
-from events.vocabulary import GRAMS_PER_KG, RARE_EARTHS, Composition, Footprint
+from events.vocabulary import GRAMS_PER_KG, RARE_EARTHS, Cell, Composition, Footprint
 from market.http.materials.passport_terms import MagnetRecord as MagnetRecordView
 from market.http.materials.passport_terms import PassportTerms
 from market.http.materials.passport_views import LabelShare
@@ -74,7 +75,7 @@ def of_passport(seen: SeenPassport) -> Part:
             if getattr(terms, name)
         ),
     ]
-    return {
+    document = {
         "metadata": _metadata(seen.passport, seen.version, _status(seen), seen.issued_at),
         "identification": {
             "batch": [{"key": "batchId", "value": content.lot_number}],
@@ -87,8 +88,9 @@ def of_passport(seen: SeenPassport) -> Part:
         },
         "sustainability": _sustainability(content.footprint),
         "sources": [_source(each) for each in content.evidence],
-        "additionalData": [*more, _placeholders(*UNSTATED)],
     }
+    unstated = (*UNSTATED, *_unstated_shares(content.composition, content.recycled))
+    return {**document, "additionalData": [*more, _placeholders(document, unstated)]}
 
 
 def of_label(label: MagnetLabel) -> Part:
@@ -96,7 +98,7 @@ def of_label(label: MagnetLabel) -> Part:
     magnets = msgspec.json.encode(MagnetRecordView.outside(label.magnets)).decode()
     recycled = msgspec.json.encode(tuple(map(LabelShare.of, label.recycled))).decode()
     named = msgspec.json.encode(label.responsible).decode()
-    return {
+    document = {
         "metadata": _metadata(label.passport, label.corrections + 1, None, label.issued_at),
         "identification": _identification(label.passport, label.form, label.magnets),
         **_unstated(label.net_wet_g),
@@ -106,12 +108,15 @@ def of_label(label: MagnetLabel) -> Part:
         },
         "sustainability": _sustainability(None),
         "sources": [],
+    }
+    return {
+        **document,
         "additionalData": [
             _more("tier", "Who the export was made for", "public"),
             _more("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON", magnets),
             _more("responsible", "Who is responsible for the magnets, name and country, as JSON", named),
             _more("recycled", "Post-consumer share by element, Article 29 of it, as JSON", recycled),
-            _placeholders(*UNSTATED, "/materials/materialComposition"),
+            _placeholders(document, (*UNSTATED, "/materials/materialComposition")),
         ],
     }
 
@@ -175,22 +180,34 @@ def _unstated(net_wet_g: int) -> Part:
     }
 
 
+def _measured(composition: Composition) -> list[Cell]:
+    return [cell for cell in composition.cells if cell.state == "value" and cell.fraction_ppb is not None]
+
+
+def _unstated_shares(composition: Composition, recycled: tuple[ElementShare, ...]) -> Iterator[str]:
+    """Members of materials that are 0 because nobody stated them."""
+    stated = {share.element for share in recycled}
+    for index, cell in enumerate(_measured(composition)):
+        yield f"/materials/materialComposition/content/{index}/renewable"
+        if cell.analyte not in stated:
+            yield f"/materials/materialComposition/content/{index}/recycled"
+
+
 def _materials(composition: Composition, recycled: tuple[ElementShare, ...]) -> Part:
     shares = {share.element: share.post_consumer_ppb + share.pre_consumer_ppb for share in recycled}
     return {
         "applicable": True,
         "content": [
             {
-                "id": [{"type": "IUPAC", "id": cell.analyte, "name": cell.reported_as}],
-                "concentration": _decimal(cell.fraction_ppb, PPB_PER_PERCENT),
+                "id": [{"type": "IUPAC", "id": cell.reported_as, "name": cell.reported_as}],
+                "concentration": _decimal(cell.fraction_ppb or 0, PPB_PER_PERCENT),
                 "unit": "unit:percent",
                 "critical": cell.analyte in CRITICAL,
                 "recycled": _decimal(shares.get(cell.analyte, 0), PPB_PER_PERCENT),
                 "renewable": 0,
                 "documentation": [],
             }
-            for cell in composition.cells
-            if cell.state == "value" and cell.fraction_ppb is not None
+            for cell in _measured(composition)
         ],
     }
 
@@ -239,8 +256,20 @@ def _more(label: str, description: str, data: str) -> Part:
     }
 
 
-def _placeholders(*pointers: str) -> Part:
-    return _more("placeholders", "JSON Pointers of what nobody states", " ".join(sorted(pointers)))
+def _placeholders(document: Part, pointers: Sequence[str]) -> Part:
+    """With every empty list that lies below none of the pointers."""
+    whole = tuple(f"{each}/" for each in pointers)
+    empty = (each for each in _empty_lists(document, "") if not each.startswith(whole))
+    found = " ".join(sorted({*pointers, *empty}))
+    return _more("placeholders", "JSON Pointers of what nobody states", found)
+
+
+def _empty_lists(part: Any, pointer: str) -> Iterator[str]:
+    if isinstance(part, list) and not part:
+        yield pointer
+    entries = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, value in entries:
+        yield from _empty_lists(value, f"{pointer}/{name}")
 
 
 def _decimal(value: int, unit: int) -> Decimal:
