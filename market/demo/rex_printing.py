@@ -75,7 +75,7 @@ def goods(firm: str, found: Body) -> None:
 
 def _likely(found: Body) -> str:
     ndpr = _quantiles(found["basis_kg"]["ndpr"], _kg)
-    units, magnets = (_quantiles(found[name], str) for name in ("units", "reused_magnets"))
+    units, magnets = (_quantiles(found[name], str) for name in ("disassembled_units", "reused_magnets"))
     return f"{ndpr}; units taken apart {units}; whole magnets {magnets}"
 
 

@@ -195,6 +195,8 @@ async def test_a_volume_is_its_declarers_alone(shop: Shop, buyer: Firm) -> None:
     (listed,) = (await get(shop, f"{PATH}?quarter=2026-01-01", buyer)).json()["items"]
     assert first.json()["id"] == listed["id"]
     assert [] == (await get(shop, f"{PATH}?quarter=2025-10-01", buyer)).json()["items"]
+    for day in ("2026-02-01", "2026-01-02"):
+        assert 422 == (await get(shop, f"{PATH}?quarter={day}", buyer)).status_code
     body = {"corrects": first.json()["receipts"][0]["event"], "reason": "mine", "terms": EXAMPLE}
     for path, sent in ((f"{place}/corrections", body), (f"{place}/withdrawals", {"reason": "mine"})):
         answer = await refused(shop, stranger, path, sent, version='"v1"')

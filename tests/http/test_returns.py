@@ -125,7 +125,7 @@ async def test_quantiles_are_binomials_by_quarter_year_and_in_total(shop: Shop) 
         (told["total"]["quantiles"], 11),
     ):
         units = closed_form(quarters, 0.6 * 0.85)
-        assert units == [found["units"][name] for name in NAMES]
+        assert units == [found["disassembled_units"][name] for name in NAMES]
         ndpr = [f"{n * 3 * 0.265 * 0.9:.6f}" for n in units]
         assert [float(text) for text in ndpr] == [float(found["basis_kg"]["ndpr"][name]) for name in NAMES]
         reused = closed_form(quarters, 0.6 * 0.85 * 0.3)

@@ -36,6 +36,7 @@ def product(*magnets: Magnet, shares: tuple[ElementShare, ...] = ()) -> object:
         ([magnet(201)], BEFORE, "not_yet"),
         ([magnet(900, "ferrite"), magnet(10)], FROM, "below_threshold"),
         ([magnet(900, "ferrite")], FROM, "no_magnets_of_these_types"),
+        ([magnet(900)], rules_on(DATED, date(1990, 1, 1)), "no_rule_yet"),
     ],
 )
 def test_who_places_more_than_200_g_on_the_market_has_to_state_from_the_day(

@@ -56,7 +56,8 @@ class StatedShareView(Body, frozen=True, kw_only=True):
 
 
 class CrmaStatementView(Body, frozen=True, kw_only=True):
-    """`duty`: whether who places the product on the market has to state this on the day of the rules.
+    """`duty`: whether who places the product on the market has to state this on the day of the rules;
+    `no_rule_yet` before there were any.
 
     `magnets_g` of the types that count; `counted`: kinds of recycled content that do.
     """

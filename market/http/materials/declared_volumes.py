@@ -27,6 +27,7 @@ from market.http.wire.reads import as_caller, own
 from market.http.wire.receipts import Accepted, Done
 from market.rules.crma.declared_volumes import CorrectVolume, DeclaredVolume, DeclareVolume, WithdrawVolume
 from market.rules.refusing.wording import Code, CountryCode, LongText, Text
+from market.rules.twins.capacities import quarter_of, quarter_start
 from market.store import declared_volumes as store
 
 TAG: Final = "CRMA"
@@ -245,6 +246,8 @@ class VolumesQuery(PageQuery, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_days(self)
+        if self.quarter is not None and self.quarter != quarter_start(quarter_of(self.quarter)).date():
+            raise ValueError("quarter is the first day of one: of January, April, July or October")
 
 
 step_endpoint: Final = partial(

@@ -86,10 +86,11 @@ class MassesView(Body, frozen=True, kw_only=True):
 
 
 class QuantilesView(Body, frozen=True, kw_only=True):
-    """`units` taken apart; `reused_units` of them and the `reused_magnets` in these, where a share of reuse
-    is stated; `basis_kg` as markets count it. A unit is recycled or reused: never add both."""
+    """`disassembled_units` are taken apart, fewer than reach their end of life; `reused_units` are of them,
+    with the `reused_magnets` in these, where a share of reuse is stated; `basis_kg` as markets count it. A
+    unit is recycled or reused: never add both."""
 
-    units: CountsView
+    disassembled_units: CountsView
     recovered_kg: dict[str, MassesView]
     basis_kg: dict[MarketBasis, MassesView]
     reused_units: CountsView | None
@@ -100,7 +101,7 @@ class QuantilesView(Body, frozen=True, kw_only=True):
         """`pieces`: magnets in one unit."""
         masses_mg, reused = by_basis(value.recovered_mg, value.reused_mg), value.reused_units
         return cls(
-            units=CountsView.of(value.units),
+            disassembled_units=CountsView.of(value.units),
             recovered_kg={name: MassesView.of(each) for name, each in value.recovered_mg.items()},
             basis_kg={name: MassesView.of(each) for name, each in masses_mg.items()},
             reused_units=None if reused is None else CountsView.of(reused),

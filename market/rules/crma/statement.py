@@ -9,7 +9,7 @@ from events.vocabulary import PPB
 from market.rules.crma.dated import CrmaRules
 from market.rules.quantities import SHARE_SCALE, scaled_shares
 
-Duty = Literal["due", "not_yet", "below_threshold", "no_magnets_of_these_types"]
+Duty = Literal["due", "not_yet", "below_threshold", "no_magnets_of_these_types", "no_rule_yet"]
 
 
 class StatedShare(Struct, frozen=True, kw_only=True):
@@ -56,6 +56,8 @@ def statement(content: PassportContent, rules: CrmaRules) -> Statement | None:
 
 
 def _duty(magnets_mg: int, rules: CrmaRules) -> Duty:
+    if not rules.statement_magnets:
+        return "no_rule_yet"
     if magnets_mg == 0:
         return "no_magnets_of_these_types"
     if magnets_mg <= rules.statement_above_mg:
