@@ -45,8 +45,7 @@ def work(firm: Firm, passport: str, **changes: Any) -> dict[str, Any]:
 async def test_what_article_28_asks_for_and_a_passport_leaves_out_is_warned_of(
     shop: Shop, seller: Firm
 ) -> None:
-    address, steps = "rotor plate", {"removal_steps": []}
-    magnets = {**LABELLED["magnets"], **steps, "data_carrier_address": address}
+    magnets = {**LABELLED["magnets"], "removal_steps": [], "data_carrier_address": "rotor plate"}
     answer = await shop.ask(
         "POST", f"{PATH}?validate_only=true", by=seller, body=body(seller, magnets=magnets)
     )
