@@ -3,9 +3,9 @@
 Nobody is given a GS1 key here: a GTIN needs the company prefix of who states it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import urlsplit
 
 from biip import ParseError
 from biip.gs1_digital_link_uris import GS1DigitalLinkURI
@@ -18,6 +18,7 @@ LinkKind = Literal["gs1_digital_link", "service_link"]
 CarrierFault = Literal["no_link", "wrong_keys"]
 GTIN_AI = "01"
 SCHEMES = ("http://", "https://")
+LINK = re.compile(r"https?://[^\s/?#]")
 
 
 class CarrierLink(Struct, frozen=True, kw_only=True):
@@ -44,7 +45,7 @@ def stated_link(magnets: MagnetRecord | None) -> CarrierLink | None:
 def carrier_fault(magnets: MagnetRecord) -> CarrierFault | None:
     """None of a link of any kind; a GS1 Digital Link has its keys in order."""
     address = magnets.data_carrier.address
-    if not address.startswith(SCHEMES) or not urlsplit(address).netloc:
+    if LINK.match(address) is None:
         return "no_link"
     return "wrong_keys" if any(map(_is_wrong, _elements(address))) else None
 
