@@ -26,7 +26,8 @@ several of them, lies beside them.
     optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
                  transport_graph, compiled
     passports    passports, passport_content; transformations, mass_balance; lineage (where its elements come
-                 from), lineage_layers; data_carriers (where its code leads)
+                 from), lineage_layers; data_carriers (where its code leads), magnet_labels (what a label
+                 owes)
     crma         shares (of consumption, days of cover), suppliers (who took it from where), statement (of a
                  product's magnets), dated (what applies when); declared_volumes, declared, volume_content,
                  volume_defects (bought or sold elsewhere)
