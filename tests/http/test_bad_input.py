@@ -53,6 +53,7 @@ def found(problem: Any) -> dict[str, str]:
         ({"net_wet_t": "0"}, {"/net_wet_t": "not_positive"}),
         ({"payment_terms": "a\u0000b"}, {"/payment_terms": "control_character"}),
         ({"payment_terms": "a\u001fb"}, {"/payment_terms": "control_character"}),
+        ({"payment_terms": "ab\n"}, {"/payment_terms": "control_character"}),
         ({"place": {"country": "DE", "name": " \u00a0 "}}, {"/place/name": "malformed"}),
         ({"place": {"country": "DE", "name": "Hanau\u202e"}}, {"/place/name": "malformed"}),
         ({"surprise": 1}, {"/surprise": "unknown_field"}),

@@ -190,8 +190,16 @@ def test_a_lot_sold_all_or_nothing_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("reason", "filled_g", "words"),
     [
-        ("portfolio", 0, "What was left would have broken its portfolio limits."),
-        ("portfolio", 2_000_000, "What was left would have broken its portfolio limits."),
+        (
+            "portfolio",
+            0,
+            "What was left was less than one package, or would have broken its portfolio limits.",
+        ),
+        (
+            "portfolio",
+            2_000_000,
+            "What was left was less than one package, or would have broken its portfolio limits.",
+        ),
         (
             "portfolio_limit_price",
             0,

@@ -23,6 +23,7 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, viewer
 from market.http.wire.receipts import Accepted, done
 from market.rules.matches import MatchStatus
+from market.rules.refusing.wording import ONE_LINE
 from market.rules.visibility.explanations import MatchExplanation, match_explanation
 from market.rules.visibility.own_side import OwnExplanation
 from market.rules.visibility.visibility import see_match
@@ -44,7 +45,7 @@ ReasonCode = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=CODE_PATTERN,
+        pattern=CODE_PATTERN + ONE_LINE,
         description="A code without blanks, such as quality, logistics, credit or compliance.",
         examples=["quality", "logistics", "credit", "compliance"],
     ),

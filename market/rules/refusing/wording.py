@@ -1,6 +1,6 @@
 """Words as they come in: the record's types with their patterns checked, for bodies and drafts."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -12,21 +12,27 @@ from events.vocabulary import (
     TEXT_PATTERN,
 )
 
+ONE_LINE: Final = r"(?!\n)"
+"""Behind a pattern that ends in `$`, which would also match before a last line feed."""
+
 Sha256Hex = Annotated[
     str,
     Meta(
-        min_length=64, max_length=64, pattern=SHA256_PATTERN, description="64 hexadecimal digits, lower case."
+        min_length=64,
+        max_length=64,
+        pattern=SHA256_PATTERN + ONE_LINE,
+        description="64 hexadecimal digits, lower case.",
     ),
 ]
 Text = Annotated[
     str,
-    Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN, description="No control characters."),
+    Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN + ONE_LINE, description="No control characters."),
 ]
 NAME_PATTERN = (
     r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]*"
     r"[^\s\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-    r"[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$(?!\n)"
-)
+    r"[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$"
+) + ONE_LINE
 Name = Annotated[
     str,
     Meta(
@@ -38,18 +44,20 @@ Name = Annotated[
 ]
 LongText = Annotated[
     str,
-    Meta(min_length=1, max_length=2_000, pattern=TEXT_PATTERN, description="No control characters."),
+    Meta(
+        min_length=1, max_length=2_000, pattern=TEXT_PATTERN + ONE_LINE, description="No control characters."
+    ),
 ]
 Code = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=64,
-        pattern=CODE_PATTERN,
+        pattern=CODE_PATTERN + ONE_LINE,
         description="Letters, digits and . _ : / + -, a letter or digit first.",
     ),
 ]
-INITIATIVE_PATTERN = r"^[a-z0-9][a-z0-9._-]*$(?!\n)"
+INITIATIVE_PATTERN = r"^[a-z0-9][a-z0-9._-]*$" + ONE_LINE
 InitiativeCode = Annotated[
     str,
     Meta(
@@ -76,7 +84,7 @@ CountryCode = Annotated[
     Meta(
         min_length=2,
         max_length=2,
-        pattern=COUNTRY_PATTERN,
+        pattern=COUNTRY_PATTERN + ONE_LINE,
         description="Two capital letters, ISO 3166-1.",
         examples=["DE"],
     ),
@@ -86,7 +94,7 @@ CurrencyCode = Annotated[
     Meta(
         min_length=3,
         max_length=3,
-        pattern=CURRENCY_PATTERN,
+        pattern=CURRENCY_PATTERN + ONE_LINE,
         description="Three capital letters, ISO 4217.",
         examples=["EUR"],
     ),

@@ -29,7 +29,7 @@ REMOVED = {
     TOLERANCE: "Less than {tolerance} of its {capacity} would have traded, which is too little to count.",
     MINIMUM: "Of its {capacity} it would have traded less than its own minimum quantity.",
     INDIVISIBLE: "Nothing that was left fits its {capacity} in whole packages and minimum parcels.",
-    PORTFOLIO: "What was left would have broken its portfolio limits.",
+    PORTFOLIO: "What was left was less than one package, or would have broken its portfolio limits.",
     LIMIT_PRICE: "What keeps its portfolio limits would have cost more than it bids for all of it together.",
 }
 ALL_OR_NOTHING = (
