@@ -72,6 +72,10 @@ class PartnerTopics:
         async with acquire(self._pool) as connection:
             self._live[key] = await outlets.live_on(connection, key)
 
+    def closed(self, key: LaneKey) -> None:
+        """The publisher has let the lane go: which topics are live on it is read anew when it comes back."""
+        self._live.pop(key, None)
+
     @asynccontextmanager
     async def holding(self, key: LaneKey) -> AsyncIterator[None]:
         """While the publisher passes a batch no topic joins or leaves the lane."""
@@ -103,15 +107,17 @@ class PartnerTopics:
         async with acquire(self._pool) as connection:
             wanted = await party_reads.open_streams(connection)
             owned = await outlets.lanes_of(connection, self._owner)
-        for key in owned & self._live.keys():
-            missing = sorted(wanted - self._live[key])
+        for key in owned:
+            if (known := self._live.get(key)) is None:
+                continue
+            missing = sorted(wanted - known)
             for start in range(0, len(missing), JOINING_MAX):
-                await self._join(key, missing[start : start + JOINING_MAX])
-            if closed := sorted(self._live[key] - wanted):
+                await self._join(key, known, missing[start : start + JOINING_MAX])
+            if closed := sorted(known - wanted):
                 async with self.holding(key):
-                    await self._settle(key, closed, live=False)
+                    await self._settle(key, known, closed, live=False)
 
-    async def _join(self, key: LaneKey, organisations: Sequence[UUID]) -> None:
+    async def _join(self, key: LaneKey, known: set[UUID], organisations: Sequence[UUID]) -> None:
         """What the topics lack of the lane, the last of it while the publisher waits."""
         for organisation in organisations:
             if organisation not in self._made:
@@ -122,7 +128,7 @@ class PartnerTopics:
         reached = await self._catch_up(key, organisations, reached)
         async with self.holding(key):
             await self._catch_up(key, organisations, reached)
-            await self._settle(key, organisations, live=True)
+            await self._settle(key, known, organisations, live=True)
         crash_point("partner.joined")
 
     async def _catch_up(
@@ -171,13 +177,18 @@ class PartnerTopics:
             await outlets.move(connection, [organisation], key, floor, self._owner, live=False)
         return floor
 
-    async def _settle(self, key: LaneKey, organisations: Sequence[UUID], *, live: bool) -> None:
-        """Under the lane's turn: the topics stand where the publisher does; nothing when that is another."""
+    async def _settle(
+        self, key: LaneKey, known: set[UUID], organisations: Sequence[UUID], *, live: bool
+    ) -> None:
+        """Under the lane's turn: the topics stand where the publisher does; nothing when that is another, or
+        was one since the live topics were those `known`."""
         async with acquire(self._pool) as connection, connection.transaction():
             end = (await feed.read_ends(connection)).get(key, 0)
+            if self._live.get(key) is not known:
+                return
             if not await outlets.move(connection, organisations, key, end, self._owner, live=live):
                 return
-        (self._live[key].update if live else self._live[key].difference_update)(organisations)
+        (known.update if live else known.difference_update)(organisations)
 
     async def _send(self, messages: Sequence[Message]) -> None:
         """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""

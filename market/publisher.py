@@ -188,6 +188,7 @@ class Publisher(Generic[T]):
         """The lane is read no more."""
         self._lanes.pop(key, None)
         self._unsaved.pop(key, None)
+        self._partners.closed(key)
 
     async def handle(self, batch: Batch) -> None:
         tape = self._lanes[batch.lane]
