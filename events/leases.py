@@ -63,7 +63,10 @@ with share as (
     from free f where c.name = $1 and c.stream = $2 and c.lane = f.lane
     returning c.lane, f.stays
 )
-select s.processes, t.lane, t.stays from share s left join taken t on true
+select s.processes, t.lane, t.stays, (
+    select count(*) from record.consumer where name = $1 and stream = $2 and lane = any($4)
+) as created
+from share s left join taken t on true
 """
 
 GIVE_BACK = """
@@ -102,10 +105,10 @@ async def take_leases(
     async with acquire(pool) as connection:
         await connection.execute(PRESENT, name, stream, owner, seconds)
         rows = await connection.fetch(TAKE, *given)
-        if sum(row["lane"] is not None for row in rows) < len(lanes):
+        if rows[0]["created"] < len(lanes):
             heads = [genesis(deployment_id, stream, lane) for lane in lanes]
-            if await connection.execute(CREATE, name, stream, list(lanes), heads) != "INSERT 0 0":
-                rows = await connection.fetch(TAKE, *given)
+            await connection.execute(CREATE, name, stream, list(lanes), heads)
+            rows = await connection.fetch(TAKE, *given)
     held = {LaneKey(stream, row["lane"]): row["stays"] for row in rows if row["lane"] is not None}
     staying = frozenset(key for key, stays in held.items() if stays)
     return Leases(staying, frozenset(held.keys() - staying), rows[0]["processes"])
