@@ -113,7 +113,7 @@ class Matcher:
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
 
         try:
-            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=True)
+            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=bool(drafts))
         except (_Ended, RoundRecorded):
             recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=False)
         self._tell(batch.lane, plan, drafts, seconds, recorded=recorded)
