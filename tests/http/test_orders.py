@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from market.http.wire.ids import to_text
+from market.store import initiatives
 from tests.http.shop import Shop
 
 
@@ -70,6 +71,21 @@ async def test_names_that_nothing_answers_to_are_told(shop: Shop) -> None:
     unknown = ("initiative_unknown", "/visible_to_initiatives/1")
     scheme = ("scheme_not_recognised", "/certificates_required/0")
     assert [[unknown], [unknown, scheme, ("excluded_not_member", "/organisations_excluded/1")]] == told
+
+
+async def test_an_accepted_order_stands_though_its_warnings_cannot_be_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(initiatives, "standing", gone)
+    seller = shop.scene.sellers[0]
+    body = shop.offer_body(seller) | {"visible_to_initiatives": ["remhub"]}
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
+    assert 201 == posted.status_code, posted.text
+    assert ["warnings_unread"] == [each["code"] for each in posted.json()["warnings"]]
+    assert 1 == len(posted.json()["receipts"])
 
 
 def percent(amount: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text,
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted, Done, Warned, done
+from market.http.wire.receipts import Accepted, Done, Warned, done, unless_unread
 from market.rules.refusing.refusals import MarketUnknown
 from market.rules.refusing.wording import LongText
 from market.store import markets, members, party_reads
@@ -368,7 +368,7 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
         group=await _group(call),
     )
     outcome = await given(call, agreement_signing.sign, argument)
-    return accepted(call, outcome, await _warnings(call, outcome.fact(AgreementSigned)))
+    return accepted(call, outcome, await unless_unread(_warnings(call, outcome.fact(AgreementSigned))))
 
 
 async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:

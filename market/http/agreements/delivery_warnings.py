@@ -14,7 +14,7 @@ from events.vocabulary import PhysicalLot
 from market.http.agreements.contract_reads import as_party, load_with_volumes
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Warned, warned
+from market.http.wire.receipts import Warned, unless_unread, warned
 from market.store import matches, supplies
 
 
@@ -33,6 +33,14 @@ async def matched_lot(call: Call[Any, Any]) -> PhysicalLot | None:
 
 
 async def of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:
+    return await unless_unread(_of_shipment(call, fact))
+
+
+async def of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
+    return await unless_unread(_of_weighing(call, fact))
+
+
+async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:
     agreement, volumes = await load_with_volumes(call)
     if agreement.starts_on is None:
         return ()
@@ -47,7 +55,7 @@ async def of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warn
     return warned(shipment_cautions(agreement, volumes, of_year, fact))
 
 
-async def of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
+async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
     async with as_party(call) as (connection, _):
         row = await deliveries.load_delivery(connection, fact.delivery)
     return () if row is None else warned(weighing_cautions(replace(row, weighed=fact)))

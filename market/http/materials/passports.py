@@ -25,7 +25,7 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, Dated
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, sees_all
-from market.http.wire.receipts import Accepted, Done, Warned, warned
+from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import label_cautions, stated_cautions
 from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
@@ -104,7 +104,7 @@ step_endpoint: Final = partial(
 async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     argument = IssuePassport(caller=call.caller, passport=call.door.desk.new_id(), content=call.body.inside())
     outcome = await given(call, commands.issue, argument)
-    warnings = await cautioned(call, argument.content)
+    warnings = await unless_unread(cautioned(call, argument.content))
     found = None if outcome.validated_only else to_text("pass", outcome.fact(PassportIssued).passport)
     return Answer(
         body=PassportAccepted(id=found, version=1, warnings=warnings, **outcome.accepted()),
@@ -156,7 +156,8 @@ async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
         content=call.body.content.inside(),
     )
     outcome = await given(call, commands.correct, argument)
-    return _stepped(call, outcome, await cautioned(call, argument.content, "/content"))
+    warnings = await unless_unread(cautioned(call, argument.content, "/content"))
+    return _stepped(call, outcome, warnings)
 
 
 @step_endpoint(

@@ -21,7 +21,7 @@ from market.http.wire.ids import FacilityId, OrganisationId, PassportId, Transfo
 from market.http.wire.material import Body, Dated
 from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, Grams, TonnesPositive
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted, Warned
+from market.http.wire.receipts import Accepted, Done, Warned, unless_unread
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material
@@ -152,10 +152,7 @@ class TransformationView(Body, frozen=True, kw_only=True):
 async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
     outcome = await given(call, commands.transform, _argument(call))
     fact = outcome.fact(PassportTransformed)
-    issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
-    warnings: list[Warned] = []
-    for index, each in enumerate(issued):
-        warnings += await cautioned(call, each.content, f"/outputs/{index}", made=True)
+    warnings = await unless_unread(_warnings(call, outcome))
     found = None if outcome.validated_only else to_text("tra", fact.transformation)
     made = () if found is None else tuple(to_text("pass", part.passport) for part in fact.outputs)
     return Answer(
@@ -163,13 +160,21 @@ async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
             id=found,
             custody=fact.custody,
             outputs=made,
-            warnings=tuple(warnings),
+            warnings=warnings,
             **outcome.accepted(),
         ),
         status=outcome.status,
         replayed=outcome.replayed,
         headers={} if found is None else {"Location": f"/v1/transformations/{found}"},
     )
+
+
+async def _warnings(call: Call[Any, Any], outcome: Done) -> tuple[Warned, ...]:
+    issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
+    found: list[Warned] = []
+    for index, each in enumerate(issued):
+        found += await cautioned(call, each.content, f"/outputs/{index}", made=True)
+    return tuple(found)
 
 
 def _argument(call: Call[TransformationTerms, DryRun]) -> Transform:

@@ -4,18 +4,22 @@ from typing import Any
 from uuid import UUID
 
 from events.market_terms import RequirementTerms, SupplyTerms
-from events.refusal import Caution
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
+from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from market.store import initiatives, inputs, members
 
 
 async def of_names(
     call: Call[Any, Any], market: UUID, terms: SupplyTerms | RequirementTerms
-) -> tuple[Caution, ...]:
-    if not names_any(terms):
-        return ()
+) -> tuple[Warned, ...]:
+    return await unless_unread(_read(call, market, terms)) if names_any(terms) else ()
+
+
+async def _read(
+    call: Call[Any, Any], market: UUID, terms: SupplyTerms | RequirementTerms
+) -> tuple[Warned, ...]:
     lane = call.door.desk.lane("market", market).lane
     excluded = terms.organisations_excluded if isinstance(terms, RequirementTerms) else ()
     async with as_desk(call) as connection:
@@ -25,4 +29,4 @@ async def of_names(
             schemes=newest.rule_set.recognised_certificates,
             members=frozenset(await members.load_some(connection, lane, market, excluded)),
         )
-    return tuple(name_cautions(terms, known))
+    return warned(name_cautions(terms, known))

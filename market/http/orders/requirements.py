@@ -119,7 +119,7 @@ async def _accepted(
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
         effective_lines=_effective(terms),
-        warnings=warned((*cautions(terms), *await of_names(call, fact.market, terms))),
+        warnings=(*warned(cautions(terms)), *await of_names(call, fact.market, terms)),
         **outcome.accepted(),
     )
 

@@ -12,7 +12,6 @@ from events.market_events import (
     SupplyOffered,
 )
 from events.market_terms import SupplyTerms as RecordedTerms
-from events.refusal import Caution
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.orders.conversion import ConversionStep, supply_conversion
 from market.http.orders.name_warnings import of_names
@@ -25,7 +24,7 @@ from market.http.wire.material import Body, ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
 from market.http.wire.patching import patch_of
 from market.http.wire.reads import as_caller, own, viewer
-from market.http.wire.receipts import Accepted, Done, warned
+from market.http.wire.receipts import Accepted, Done, Warned, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
@@ -188,7 +187,7 @@ def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done) -> Answer:
 
 
 def _accepted(
-    outcome: Done, found: str | None, version: int, terms: RecordedTerms, named: tuple[Caution, ...]
+    outcome: Done, found: str | None, version: int, terms: RecordedTerms, named: tuple[Warned, ...]
 ) -> SupplyAccepted:
     return SupplyAccepted(
         id=found,
@@ -196,7 +195,7 @@ def _accepted(
         basis_kg=KILOGRAMS.text(terms.basis_g),
         ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
         exchange_rate=exchange_rate(terms.ask),
-        warnings=warned((*stated_cautions(terms), *named, *capacity_cautions(terms))),
+        warnings=(*warned(stated_cautions(terms)), *named, *warned(capacity_cautions(terms))),
         **outcome.accepted(),
     )
 

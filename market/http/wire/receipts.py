@@ -1,16 +1,16 @@
 """What an accepted command answers: where the record holds it, so that its owner can demand the proof of
 inclusion."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from events.catalog import type_of
 from events.command import Outcome
 from events.envelope import Draft, Fact, Recorded
-from events.refusal import Caution
+from events.refusal import Caution, RecordUnavailable
 from market.http.wire.endpoint import Call, DryRun
 from market.http.wire.ids import EventId, to_text
 from market.http.wire.material import Body
@@ -46,6 +46,21 @@ def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
         Warned(code=each.code, detail=each.text, pointer=wire_pointer(each.pointer) or "")
         for each in cautions
     )
+
+
+UNREAD: Final = Warned(
+    code="warnings_unread",
+    detail="What this is held against could not be read: there may be more to know about it.",
+    pointer="",
+)
+
+
+async def unless_unread(warnings: Awaitable[tuple[Warned, ...]]) -> tuple[Warned, ...]:
+    """What is read after a command was accepted: a database that is away takes nothing of that back."""
+    try:
+        return await warnings
+    except RecordUnavailable:
+        return (UNREAD,)
 
 
 class Accepted(Body, frozen=True, kw_only=True):
