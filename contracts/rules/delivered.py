@@ -46,7 +46,8 @@ def quantity_refusals(
     """`before_g` has left under the contract of a match."""
     if not of_match(agreement) or not isinstance(terms.volume, FixedVolume):
         return []
-    (agreed_g, *_) = terms.volume.acq_g
+    # of the years that both may have signed since, all: what has left before is of any year
+    agreed_g = sum(terms.volume.acq_g)
     tolerance_ppb = terms.volume.tolerance_ppb or UNSTATED_TOLERANCE_PPB
     if before_g + shipped_g <= agreed_g + agreed_g * tolerance_ppb // PPB:
         return []

@@ -133,6 +133,10 @@ def test_the_contract_of_a_match_takes_what_is_left_and_its_tolerance(
     of.ship(net_wet_g=last_wet_g)
     assert passed == refused(lambda: of.ship(net_wet_g=2))
     assert 8_000_000 == begun().ship().ship().ship().delivery.shipped.quantity_g
+    both_years = replace(volume, acq_g=(4 * TONNE_G, 16 * TONNE_G))
+    longer = of_match(replace(FLAT, volume=both_years, term=replace(FLAT.term, years=2))).ship().ship()
+    assert passed == refused(lambda: longer.ship(net_wet_g=last_wet_g + 2))
+    longer.ship(net_wet_g=last_wet_g)
 
 
 def test_what_was_rejected_may_be_replaced_and_what_was_settled_counts_as_settled() -> None:
