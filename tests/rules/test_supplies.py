@@ -481,6 +481,15 @@ def test_whoever_packs_a_rest_is_told() -> None:
         ({"all_or_nothing": True}, ["all_or_nothing_of_several"]),
         ({"all_or_nothing": True, "minimum_parcel_wet_g": 12_500_000}, ["all_or_nothing_of_several"]),
         ({"all_or_nothing": True, "minimum_parcel_wet_g": 12_500_001}, []),
+        ({"all_or_nothing": True, "packaging": Packaging(unit="drum", package_wet_g=25 * TONNE_G)}, []),
+        (
+            {
+                "all_or_nothing": True,
+                "packaging": Packaging(unit="drum", package_wet_g=5 * TONNE_G),
+                "minimum_parcel_wet_g": 10 * TONNE_G + 1,
+            },
+            [],
+        ),
     ],
 )
 def test_whoever_sells_all_or_nothing_is_told_of_several_buyers(

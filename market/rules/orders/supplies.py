@@ -198,9 +198,7 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
 
 
 def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
-    """A parcel of more than half leaves no room for a second buyer."""
-    shareable = len(draft.tranches) > 1 or 2 * draft.minimum_parcel_wet_g <= draft.net_wet_g
-    if draft.all_or_nothing and shareable:
+    if draft.all_or_nothing and (len(draft.tranches) > 1 or _holds_two_parcels(draft)):
         yield Caution(
             code="all_or_nothing_of_several",
             text=(
@@ -210,3 +208,12 @@ def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
             ),
             pointer="/all_or_nothing",
         )
+
+
+def _holds_two_parcels(draft: SupplyDraft | SupplyTerms) -> bool:
+    """Whether the least that goes to one buyer, in whole packages, leaves room for a second one."""
+    package_g = draft.packaging.package_wet_g
+    if draft.packaging.unit in UNPACKED_UNITS or package_g == 0:
+        return 2 * draft.minimum_parcel_wet_g <= draft.net_wet_g
+    parcel = max(1, -(-draft.minimum_parcel_wet_g // package_g))
+    return 2 * parcel <= draft.net_wet_g // package_g
