@@ -18,7 +18,7 @@ LinkKind = Literal["gs1_digital_link", "service_link"]
 CarrierFault = Literal["no_link", "wrong_keys"]
 GTIN_AI = "01"
 SCHEMES = ("http://", "https://")
-LINK = re.compile(r"https?://[^\s/?#]")
+LINK = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 
 
 class CarrierLink(Struct, frozen=True, kw_only=True):
@@ -52,7 +52,8 @@ def carrier_fault(magnets: MagnetRecord) -> CarrierFault | None:
 
 def _elements(address: str) -> Sequence[GS1ElementString]:
     """Of a GS1 Digital Link; none of another address."""
-    if not address.startswith(SCHEMES):
+    # a QR code holds capitals in less room
+    if not address.lower().startswith(SCHEMES):
         return ()
     try:
         return GS1DigitalLinkURI.parse(address).element_strings
