@@ -38,7 +38,7 @@ from events.heads import (
     read_locked,
 )
 from events.journal import read_by_ids, read_deployment
-from events.optimistic import LanesLeft, store_if_unmoved
+from events.optimistic import LanesLeft, LanesMoved, store_if_unmoved
 from events.refusal import (
     IdempotencyKeyReused,
     LaneBusy,
@@ -225,7 +225,11 @@ class LaneWriter:
             for waiting in batch:
                 waiting.fail(_refusal_of(error))
             return []
-        except Exception:  # noqa: BLE001  under the lock it comes again, or does not
+        except LanesMoved:
+            self._left.met_others(lanes)
+            return batch
+        except Exception as error:  # noqa: BLE001  under the lock it comes again, or does not
+            log.warning("lane_unlocked_failed", error=type(error).__name__)
             self._left.met_others(lanes)
             return batch
         return refused
