@@ -1,6 +1,7 @@
 """Organisations, sites, papers and keys; and the copies that each market gets in the same transaction."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from msgspec import UNSET
@@ -285,7 +286,7 @@ def test_papers_belong_to_a_live_site_and_are_valid() -> None:
         (replace(nowhere, from_countries=("CH",)), []),
     ):
         asked = replace(REGISTER_PERMIT, details=details)
-        assert expected == blotter(lambda asked=asked: papers.register_licence(STATE, asked, moment()))  # type: ignore[misc]
+        assert expected == blotter(partial(papers.register_licence, STATE, asked, moment()))
     assert [("malformed_member", "/waste_statuses")] == blotter(
         lambda: papers.register_licence(
             STATE, replace(REGISTER_PERMIT, details=replace(PERMIT, waste_statuses=())), moment()

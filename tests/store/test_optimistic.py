@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -262,6 +262,11 @@ async def test_what_one_statement_cannot_do_fails_as_under_the_lock(
     assert [2, 1] == [await assert_whole(connection, deployment, lane) for lane in (0, 1)]
 
 
+class NeverLockFirst(LanesLeft):
+    def met_others(self, lanes: Collection[LaneKey]) -> None:
+        """Is tried again without the lock."""
+
+
 async def test_two_processes_on_the_same_lanes_lose_and_double_nothing(
     writer: LaneWriter,
     other: LaneWriter,
@@ -271,8 +276,7 @@ async def test_two_processes_on_the_same_lanes_lose_and_double_nothing(
 ) -> None:
     """Each request is sent to both, on one lane, and on two in opposite order; neither keeps to locking."""
     for each in (writer, other):
-        each._left = LanesLeft(lambda: 0.0)
-        each._left.met_others = lambda lanes: None  # type: ignore[method-assign]
+        each._left = NeverLockFirst()
     works = [
         one.execute(operation.note(f"{lanes} {number}", lane=lanes[0], also=also, key=f"{lanes} {number}"))
         for number in range(60)
@@ -286,7 +290,9 @@ async def test_two_processes_on_the_same_lanes_lose_and_double_nothing(
     assert [61, 121, 120] == [await assert_whole(connection, deployment, lane) for lane in (0, 1, 2)]
 
 
-async def test_postings_need_no_lock_unless_they_name_a_lot(market_database: Database) -> None:
+async def test_postings_need_no_lock_unless_they_name_a_lot(
+    market_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with scene_on(market_database) as scene:
         asked: list[Command[Any, Any]] = []
         execute = scene.desk.writer.execute
@@ -295,7 +301,7 @@ async def test_postings_need_no_lock_unless_they_name_a_lot(market_database: Dat
             asked.append(command)
             return await execute(command)
 
-        scene.desk.writer.execute = noted  # type: ignore[method-assign]
+        monkeypatch.setattr(scene.desk.writer, "execute", noted)
         seller = scene.sellers[0]
         lot = PhysicalLot(site=seller.facility, lot_number="L1")
         for given in ({}, {"physical_lot": lot}, {}):

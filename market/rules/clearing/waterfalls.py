@@ -387,7 +387,7 @@ def _recycled_line(
     return recycled_line(ueur, alone, content, post_ueur, pre_ueur)
 
 
-def _rex_line(route: RexRoute | None, offered: bool, alone: int, ueur: int) -> PriceTerm:  # noqa: FBT001
+def _rex_line(route: RexRoute | None, offered: bool, alone: int, ueur: int) -> PriceTerm:  # noqa: FBT001  keys go by place
     return rex_line(ueur, alone, route, offered=offered)
 
 
