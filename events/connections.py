@@ -70,8 +70,10 @@ DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
 """Whatever goes wrong with a statement."""
 
 
-# asyncpg asks of each element of an array whether it is one too: of built-in types without a call of Python.
+# asyncpg asks of each element of an array whether it is one too, and of each array whether it is a mapping:
+# of built-in types without a call of Python.
 protocol.IterableABC = protocol.SizedABC = (list, tuple)  # type: ignore[attr-defined]  # not in its stubs
+protocol.MappingABC = dict  # type: ignore[attr-defined]
 
 
 class UnsafeDatabase(RuntimeError):

@@ -1,14 +1,15 @@
 """The commands of a batch: states loaded once an operation, then each decided and written onto the heads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from events.command import Command, Outcome
 from events.connections import Connection
-from events.decision import Moment
+from events.decision import LaneKey, Moment
 from events.heads import Heads, Stamp
+from events.kept import Kept
 from events.waiting import Waiting
 
 
@@ -42,7 +43,11 @@ class Deciding:
         )
 
     async def load(
-        self, connection: Connection, heads: Heads, batch: Sequence[Waiting]
+        self,
+        connection: Connection,
+        heads: Heads,
+        batch: Sequence[Waiting],
+        kept: Mapping[LaneKey, Kept] | None = None,
     ) -> dict[Waiting, tuple[object, Moment]]:
         """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
         clock = self._clock()
@@ -52,7 +57,7 @@ class Deciding:
             groups.setdefault((id(waiting.command.operation), now), []).append(waiting)
         states: dict[Waiting, tuple[object, Moment]] = {}
         for (_, now), group in groups.items():
-            moment = Moment(now=now, new_id=self._new_id)
+            moment = Moment(now=now, new_id=self._new_id, kept=kept)
             arguments = [waiting.command.argument for waiting in group]
             loaded = await group[0].command.operation.load(connection, arguments, moment)
             for waiting, state in zip(group, loaded, strict=True):

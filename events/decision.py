@@ -1,6 +1,6 @@
 """What goes into a pure decision and what comes out of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.envelope import Draft
+from events.kept import Kept
 
 
 class LaneKey(NamedTuple):
@@ -18,10 +19,14 @@ class LaneKey(NamedTuple):
 
 
 class Moment(Struct, frozen=True):
-    """The time of a decision (UTC, never before the last event of the lanes) and where new ids come from."""
+    """The time of a decision (UTC, never before the last event of the lanes) and where new ids come from.
+
+    `kept`: what is known of lanes whose heads will be compared; None where all has to be read.
+    """
 
     now: datetime
     new_id: Callable[[], UUID]
+    kept: Mapping[LaneKey, Kept] | None = None
 
 
 class Request(Struct, frozen=True, kw_only=True):

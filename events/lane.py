@@ -237,10 +237,11 @@ class LaneWriter:
     async def _run_unlocked(self, batch: list[Waiting], heads: Heads) -> list[Waiting]:
         """Answers those that were accepted, and returns the others: the same request may have been accepted
         before, and nobody has looked."""
+        kept = self._left.kept(heads.found)
         accepted: list[tuple[Waiting, Outcome]] = []
         refused: list[Waiting] = []
         async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
-            states = await self._deciding.load(connection, heads, batch)
+            states = await self._deciding.load(connection, heads, batch, kept)
             for waiting in batch:
                 answer = self._deciding.decide(heads, waiting, *states[waiting])
                 if isinstance(answer, Outcome):
@@ -250,6 +251,8 @@ class LaneWriter:
             if not accepted:
                 return batch
             recorded = [event for _, outcome in accepted for event in outcome.events]
+            for event in recorded:
+                kept[LaneKey(event.stream, event.lane)].follow(event)
             effects = await self._apply(connection, recorded)
             crash_point("lane.before_commit")
             await store_if_unmoved(connection, heads, effects)

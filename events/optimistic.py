@@ -15,7 +15,7 @@ What fails goes the other way, which locks first (`events.lane`), and so does al
 while: two processes that share a lane would else decide in vain again and again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 
 import asyncpg
@@ -23,6 +23,7 @@ import asyncpg
 from events.connections import DATABASE_LOST, Connection
 from events.decision import LaneKey
 from events.heads import Head, Heads
+from events.kept import Kept
 from events.refusal import OutcomeUnknown
 from events.writes import Write, fit_together, send_if
 
@@ -38,6 +39,7 @@ class LanesLeft:
     def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
         self._heads: dict[LaneKey, Head] = {}
+        self._kept: dict[LaneKey, Kept] = {}
         self._lock_first_until: dict[LaneKey, float] = {}
 
     def heads(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Head] | None:
@@ -53,6 +55,13 @@ class LanesLeft:
             found[key] = head
         return found
 
+    def kept(self, heads: Mapping[LaneKey, Head]) -> dict[LaneKey, Kept]:
+        """What is kept of lanes at these heads: nothing yet, where it was kept of another."""
+        for key, head in heads.items():
+            if (kept := self._kept.get(key)) is None or kept.head != head.head:
+                self._kept[key] = Kept(head.head)
+        return {key: self._kept[key] for key in heads}
+
     def committed(self, heads: Heads) -> None:
         """Lanes as a transaction left them; who finds one otherwise than it was left here has met others."""
         others = [key for key, head in heads.found.items() if self._heads.get(key, head).head != head.head]
@@ -65,15 +74,16 @@ class LanesLeft:
         self._lock_first_until |= dict.fromkeys(lanes, until)
 
 
-# The inner query takes the locks; its rows are read as they then are, whatever was committed meanwhile.
+# Lane by lane, so that few of them cost few probes. None is waited for, so their order is of no matter.
 LOCKED_AND_UNMOVED = """
-select count(*) from (
-    select stream, lane, next_position, head, stopped_reason from record.lane
-    where (stream, lane) in (select * from unnest($1::text[], $2::bigint[]))
-    order by stream, lane for update nowait
-) l join unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) as k (stream, lane, next_position, head)
-    on k.stream = l.stream and k.lane = l.lane and k.next_position = l.next_position and k.head = l.head
-where l.stopped_reason is null
+select count(*)
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) as k (stream, lane, next_position, head)
+cross join lateral (
+    select from record.lane l
+    where l.stream = k.stream and l.lane = k.lane and l.next_position = k.next_position and l.head = k.head
+        and l.stopped_reason is null
+    for update nowait
+) unmoved
 """
 
 

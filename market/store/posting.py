@@ -1,25 +1,38 @@
-"""What a batch of postings and changes of orders reads of its markets, in one statement."""
+"""What a batch of postings and changes of orders reads of its markets, in one statement, and what is kept of
+it while nothing else comes to their lanes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Self
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
 from events.connections import Connection
-from events.decision import Moment
+from events.decision import LaneKey, Moment
+from events.envelope import Recorded
+from events.kept import Kept
+from events.market_events import RequirementPosted, SupplyOffered
 from events.market_terms import MarketTerms, Member, RuleSet
 from market.rules.book import RELIABILITY_WINDOW
 from market.rules.market_inputs import MarketInputs, record_input
 from market.store import bodies
 
+KEPT_MEMBERS_MAX: Final = 4_096
+"""Of one lane."""
+
 
 class MarketPicture(Struct, kw_only=True):
-    """A market as a decision about an order reads it; qualifications stay away, only the book needs them."""
+    """A market as a decision about an order reads it; qualifications stay away, only the book needs them.
+
+    `lasting`: nothing of it changes by the clock, no rule set is to come.
+    """
 
     terms: MarketTerms
     open_orders: int
     plan_cut: int | None
+    lasting: bool
     inputs: MarketInputs
     rule_set: RuleSet | None = None
 
@@ -38,6 +51,42 @@ class Pictures(Struct, frozen=True, kw_only=True):
     """By (market, organisation)."""
 
 
+class KeptPictures:
+    """Of one lane, as its postings bring them forward; of what changes by the clock nothing is kept."""
+
+    def __init__(self) -> None:
+        self.markets: dict[UUID, MarketPicture] = {}
+        self.members: dict[tuple[UUID, UUID], MemberPicture] = {}
+        self._read_time = datetime.min.replace(tzinfo=UTC)
+
+    def at(self, now: datetime) -> Self:
+        """Nothing, when the clock went back behind what was read."""
+        if now < self._read_time:
+            self._forget()
+        return self
+
+    def follow(self, event: Recorded) -> None:
+        match event.data:
+            case SupplyOffered(market=market) | RequirementPosted(market=market):
+                if (picture := self.markets.get(market)) is not None:
+                    picture.open_orders += 1
+            case _:
+                self._forget()
+
+    def keep(self, read: Pictures, market: UUID, organisation: UUID, now: datetime) -> None:
+        picture, member = read.markets.get(market), read.members.get((market, organisation))
+        if picture is None or member is None or not picture.lasting or member.failings:
+            return
+        if len(self.members) >= KEPT_MEMBERS_MAX:
+            self._forget()
+        self.markets[market], self.members[market, organisation] = picture, member
+        self._read_time = max(self._read_time, now)
+
+    def _forget(self) -> None:
+        self.markets.clear()
+        self.members.clear()
+
+
 # `offset 0` keeps the planner from scanning all markets' inputs for those of one: it cannot be pulled up.
 READ = """
 with asked as (
@@ -48,7 +97,9 @@ with asked as (
     select distinct lane, market, organisation from asked
 )
 select 'market' as kind, m.market, null::uuid as organisation, m.open_orders as figure,
-       m.plan_position as position, false as suspended, m.body
+       m.plan_position as position, exists (
+           select from rule_set s where s.lane = m.lane and s.market = m.market and s.effective_from > $4
+       ) as flag, m.body
 from markets k join market m on m.lane = k.lane and m.market = k.market
 union all
 select 'rule_set', k.market, null, 0, r.position, false, r.body
@@ -77,19 +128,48 @@ async def load_pictures(
     connection: Connection, asked: Sequence[tuple[int, UUID, UUID]], moment: Moment
 ) -> Pictures:
     """For each (lane, market, organisation), under the lanes; what does not exist is left out."""
+    if moment.kept is None:
+        return await _read(connection, asked, moment)
+    markets: dict[UUID, MarketPicture] = {}
+    members: dict[tuple[UUID, UUID], MemberPicture] = {}
+    missing: list[tuple[int, UUID, UUID]] = []
+    for lane, market, organisation in asked:
+        kept = _kept(moment.kept, lane).at(moment.now)
+        picture, member = kept.markets.get(market), kept.members.get((market, organisation))
+        if picture is None or member is None:
+            missing.append((lane, market, organisation))
+        else:
+            markets[market], members[market, organisation] = picture, member
+    if missing:
+        read = await _read(connection, missing, moment)
+        for lane, market, organisation in missing:
+            _kept(moment.kept, lane).keep(read, market, organisation, moment.now)
+        markets |= read.markets
+        members |= read.members
+    return Pictures(markets=markets, members=members)
+
+
+def _kept(lanes: Mapping[LaneKey, Kept], lane: int) -> KeptPictures:
+    kept = lanes[LaneKey("market", lane)]
+    if not isinstance(kept.content, KeptPictures):
+        kept.content = KeptPictures()
+    return kept.content
+
+
+async def _read(connection: Connection, asked: Sequence[tuple[int, UUID, UUID]], moment: Moment) -> Pictures:
     lanes, known, posters = (list(column) for column in zip(*asked, strict=True))
     since = moment.now - RELIABILITY_WINDOW
     rows = await connection.fetch(READ, lanes, known, posters, moment.now, since)
     markets = {row["market"]: _market(row) for row in rows if row["kind"] == "market"}
     members: dict[tuple[UUID, UUID], MemberPicture] = {}
-    for kind, market, organisation, figure, position, suspended, body in rows:
+    for kind, market, organisation, figure, position, flag, body in rows:
         picture = markets.get(market)
         if picture is None:
             continue
         match kind:
             case "member":
                 members[market, organisation] = MemberPicture(
-                    member=bodies.member(body), suspended=suspended, failings=figure
+                    member=bodies.member(body), suspended=flag, failings=figure
                 )
             case "rule_set":
                 picture.rule_set = bodies.rule_set(body)
@@ -105,5 +185,6 @@ def _market(row: asyncpg.Record) -> MarketPicture:
         terms=bodies.market_terms(row["body"]),
         open_orders=row["figure"],
         plan_cut=row["position"],
+        lasting=not row["flag"],
         inputs=MarketInputs(),
     )

@@ -1,6 +1,6 @@
 """What a transaction sends together: several tables in one statement, the same table one after the other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -126,6 +126,17 @@ async def test_columns_are_lists_or_tuples_and_nothing_else(writable: Connection
     for other in ({1}, "1", {1: 1}.keys()):
         with pytest.raises(asyncpg.DataError, match="a sized iterable container expected"):
             await writable.fetchval("select $1::bigint[]", other)
+
+
+class Registered(list[int]):
+    """Says of itself that it is a mapping, if anybody asks."""
+
+
+Mapping.register(Registered)
+
+
+async def test_no_column_is_asked_whether_it_is_a_mapping(writable: Connection) -> None:
+    assert [1] == await writable.fetchval("select $1::bigint[]", Registered([1]))
 
 
 async def test_what_a_text_of_the_server_cannot_hold_is_refused(writable: Connection) -> None:
