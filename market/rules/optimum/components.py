@@ -14,14 +14,18 @@ FEW_OF = 8
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Components:
-    """of_order: int64, the component of each order. arcs, starts: as of `grouped_arcs`."""
+    """of_order: int64, the component of each order.
+
+    arcs: in the order of their components, each with its edges first; edge e is e, the arc of order x and the
+    root, which joins no components, is edges + x. starts: where each component's begin, and their end.
+    """
 
     of_order: Int64s
     arcs: Int32s
     starts: Int64s
 
     def arcs_of(self, chosen: Mask) -> Int32s:
-        """Those of the chosen components, ascending: edges, then orders as in `grouped_arcs`."""
+        """Those of the chosen components, ascending: edges, then those of orders."""
         sizes = np.diff(self.starts)
         if FEW_OF * int(sizes[chosen].sum()) > len(self.arcs):
             found = np.zeros(len(self.arcs), dtype=np.bool_)
@@ -47,22 +51,9 @@ def components_of(problem: Problem) -> Components:
     """The components with what is in each."""
     sellers = len(problem.supply)
     orders = sellers + len(problem.demand)
-    arcs, starts, group = _grouped(problem.seller.copy(), problem.buyer + np.int32(sellers), orders)
-    return Components(group, arcs, starts)
-
-
-def grouped_arcs(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s]:
-    """Arcs in the order of their components, and where each component starts.
-
-    Arc e is from tail[e] to head[e], arc len(tail) + x joins node x and the root, which joins no components.
-    """
-    arcs, starts, _ = _grouped(tail, head, nodes)
-    return arcs, starts
-
-
-def _grouped(tail: Int32s, head: Int32s, nodes: int) -> tuple[Int32s, Int64s, Int64s]:
-    group = np.zeros(nodes, dtype=np.int64)
-    starts = np.zeros(nodes + 2, dtype=np.int64)
-    arcs = np.zeros(len(tail) + nodes, dtype=np.int32)
+    tail, head = problem.seller.copy(), problem.buyer + np.int32(sellers)
+    group = np.zeros(orders, dtype=np.int64)
+    starts = np.zeros(orders + 2, dtype=np.int64)
+    arcs = np.zeros(len(tail) + orders, dtype=np.int32)
     count = run(group_arcs, len(arcs), tail, head, group, starts, arcs)
-    return arcs, starts[: count + 1].copy(), -1 - group
+    return Components(-1 - group, arcs, starts[: count + 1].copy())

@@ -53,16 +53,18 @@ def _entering(
     """The best arc of the first block from `at` on where some arc gains (-1: none does); where to go on."""
     best = 0
     best_arc = -1
+    left = last - first
     left_in_block = block
-    for _ in range(last - first):
-        gain = weight[at] - potential[tail[at]] + potential[head[at]]
-        if gain > best:
-            best = gain
-            best_arc = at
-        at += 1
-        if at == last:
-            at = first
-        left_in_block -= 1
+    while left > 0:
+        until = min(at + min(left_in_block, left), last)
+        for arc in range(at, until):
+            gain = weight[arc] - potential[tail[arc]] + potential[head[arc]]
+            if gain > best:
+                best = gain
+                best_arc = arc
+        left -= until - at
+        left_in_block -= until - at
+        at = until if until < last else first
         if left_in_block == 0:
             if best_arc >= 0:
                 break

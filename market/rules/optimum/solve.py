@@ -7,7 +7,6 @@ import numpy as np
 
 from market.rules.optimum.check import residual_cycle
 from market.rules.optimum.compiled import run
-from market.rules.optimum.components import grouped_arcs
 from market.rules.optimum.network_simplex import Tree, close_loose, plant, simplex
 from market.rules.optimum.problem import (
     LEVELS,
@@ -21,6 +20,7 @@ from market.rules.optimum.problem import (
     read_only,
     used_edges,
 )
+from market.rules.optimum.transport_graph import lay_out
 
 PIVOTS_PER_ARC_MAX = 20
 
@@ -29,8 +29,8 @@ PIVOTS_PER_ARC_MAX = 20
 class _Network:
     """The arcs that are still open, by component, and a strongly feasible tree of them.
 
-    Nodes are the orders that have an edge, in their order, then the root. orders: int64, which each node is;
-    for the last the root. arcs: as in a Basis, of each arc.
+    Nodes are the orders that have an edge, by component, then the root. orders: int64, which each node is;
+    for the last the root. arcs: as in a Basis, of each arc. value: of each arc, for the first level.
     """
 
     orders: Int64s
@@ -38,6 +38,7 @@ class _Network:
     starts: Int64s
     tail: Int32s
     head: Int32s
+    value: Int64s
     tree: Tree
 
     def close_loose(self, weight: Int64s, edges: int) -> None:
@@ -49,6 +50,7 @@ class _Network:
         # copies: a view would keep all arcs for as long as the network is used
         self.arcs, self.tail, self.head = (column[:kept].copy() for column in arcs)
         self.tree[1][:-1] = place[self.tree[1][:-1]]
+        self.value = self.value[:0].copy()
 
 
 def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None = None) -> Solution:
@@ -120,57 +122,64 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
     if pivots_max is None:
         pivots_max = PIVOTS_PER_ARC_MAX * (len(network.tree[0]) + problem.edges)
     for level in range(levels):
-        edges = np.flatnonzero(network.arcs < problem.edges)
-        weight = np.zeros(len(network.arcs), dtype=np.int64)
-        weight[edges] = problem.weight(level, network.arcs[edges])
-        ends = network.tail, network.head
-        if (
-            run(
-                simplex,
-                problem.edges + len(network.orders),
-                *ends,
-                weight,
-                network.starts,
-                network.tree,
-                pivots_max,
-            )
-            < 0
-        ):
+        weight = network.value if level == 0 else _weights(problem, network, level)
+        # unsigned: compiled, an index that may be below 0 is looked at once more
+        ends = network.tail.view(np.uint32), network.head.view(np.uint32)
+        most = problem.edges + len(network.orders)
+        pivots = run(simplex, most, *ends, weight, network.starts, network.tree, pivots_max)
+        if pivots < 0:
             raise AssignmentError([f"level {level} is not solved after {pivots_max} pivots"])
         yield
         network.close_loose(weight, problem.edges)
 
 
+def _weights(problem: Problem, network: _Network, level: int) -> Int64s:
+    edges = np.flatnonzero(network.arcs < problem.edges)
+    weight = np.zeros(len(network.arcs), dtype=np.int64)
+    weight[edges] = problem.weight(level, network.arcs[edges])
+    return weight
+
+
 def _network(problem: Problem, start: Basis | None) -> _Network:
     sellers = len(problem.supply)
     root = sellers + len(problem.demand)
-    basis = _no_trade(problem) if start is None else start
+    most = problem.edges + root
+    offsets = np.empty(root + 2, dtype=np.int64), np.empty(root + 2, dtype=np.int64)
+    group, node, own = (np.full(size, -1, dtype=np.int64) for size in (root, root + 1, root))
+    number, tail, head = (np.empty(most, dtype=np.int32) for _ in range(3))
+    value = np.empty(most, dtype=np.int64)
+    ends = problem.seller.view(np.uint32), problem.buyer.view(np.uint32)
+    arcs = number, tail, head, value
+    count, nodes = run(lay_out, most, sellers, ends, problem.value, offsets, (group, node, own), arcs)
+    used = problem.edges + nodes
+    orders = np.full(nodes + 1, root, dtype=np.int64)
+    met = np.flatnonzero(node[:root] >= 0)
+    orders[node[met]] = met
+    node[root] = nodes
+    network = _Network(
+        orders=orders,
+        arcs=number[:used],
+        starts=offsets[0][: count + 1].copy(),
+        tail=tail[:used],
+        head=head[:used],
+        value=value[:used],
+        tree=tuple(np.zeros(nodes + 1, dtype=np.int64) for _ in range(9)),
+    )
+    place = own[:nodes]
+    basis = _no_trade(problem)
     if start is not None:
         _check_basis(problem, start)
-    buyer = problem.buyer + np.int32(sellers)
-    met = np.zeros(root + 1, dtype=np.bool_)
-    met[problem.seller], met[buyer], met[root] = True, True, True
-    orders = np.flatnonzero(met)
-    node = np.cumsum(met, dtype=np.int32) - np.int32(1)
-    own = np.arange(len(orders) - 1, dtype=np.int32)
-    selling = orders[:-1] < sellers
-    ends = np.concatenate([node[problem.seller], own]), np.concatenate([node[buyer], own])
-    ends[1][problem.edges :][selling] = ends[0][problem.edges :][~selling] = node[root]
-    grouped, starts = grouped_arcs(ends[0][: problem.edges], ends[1][: problem.edges], len(own))
-    arcs = grouped.copy()
-    outside = np.flatnonzero(grouped >= problem.edges)
-    arcs[outside] = problem.edges + orders[grouped[outside] - problem.edges]
-    tree: Tree = tuple(np.zeros(len(orders), dtype=np.int64) for _ in range(9))
-    # a tree without trade has none of the edges
-    told = outside if start is None else np.arange(len(arcs))
-    place = np.zeros(problem.edges + root, dtype=np.int64)
-    place[arcs[told]] = told
-    columns = node[basis.parent], place[basis.arc], basis.upward, basis.flow
-    for column, of_order in zip(tree, columns, strict=False):
-        column[:-1] = of_order[orders[:-1]]
-    if run(plant, len(arcs), tree) != len(own):
+        basis = start
+        of_arc = np.zeros(most, dtype=np.int64)
+        of_arc[network.arcs] = np.arange(used)
+        place = of_arc[basis.arc[orders[:-1]]]
+    parent, upward, flow = (each[orders[:-1]] for each in (basis.parent, basis.upward, basis.flow))
+    of_order = node[parent], place, upward, flow
+    for column, entries in zip(network.tree, of_order, strict=False):
+        column[:-1] = entries
+    if run(plant, used, network.tree) != nodes:
         raise AssignmentError(["the basis is not a tree"])
-    return _Network(orders, arcs, starts, ends[0][grouped], ends[1][grouped], tree)
+    return network
 
 
 def _no_trade(problem: Problem) -> Basis:

@@ -64,6 +64,117 @@ def group_arcs(tail: Ints, head: Ints, group: Ints, starts: Ints, order: Ints) -
 
 
 @inner
+def _join(sellers: int, ends: tuple[Ints, Ints], group: Ints, met: Ints) -> None:
+    """Sets of orders that edges join, each by its lowest; met: 0 where an order has an edge, else -1."""
+    seller, buyer = ends
+    for order in range(len(group)):
+        group[order] = order
+        met[order] = -1
+    edge = 0
+    while edge < len(seller):
+        of = seller[edge]
+        left = _set_of(of, group)
+        while edge < len(seller) and seller[edge] == of:
+            right = _set_of(sellers + buyer[edge], group)
+            if left != right:
+                met[left] = 0
+                met[right] = 0
+                low = min(left, right)
+                group[max(left, right)] = low
+                left = low
+            edge += 1
+
+
+@inner
+def _label(seller: Ints, group: Ints, met: Ints, starts: Ints, firsts: Ints) -> tuple[int, int]:
+    """In place of its set -1 for each order of the first, -2 of the second, …; how many sets and orders.
+
+    starts, firsts: on return where the arcs and the nodes of each set begin, one place further on.
+    """
+    for place in range(len(starts)):
+        starts[place] = 0
+        firsts[place] = 0
+    count = 0
+    nodes = 0
+    for order in range(len(group)):
+        if met[order] == 0:
+            nodes += 1
+            if group[order] == order:
+                count += 1
+                group[order] = -count
+            else:
+                # links lead to lower orders, which carry their component's label by now
+                group[order] = group[group[order]]
+            starts[1 - group[order]] += 1
+            firsts[1 - group[order]] += 1
+    edge = 0
+    while edge < len(seller):
+        first = edge
+        while edge < len(seller) and seller[edge] == seller[first]:
+            edge += 1
+        starts[1 - group[seller[first]]] += edge - first
+    for place in range(1, len(starts)):
+        starts[place] += starts[place - 1]
+        firsts[place] += firsts[place - 1]
+    return count, nodes
+
+
+def lay_out(
+    sellers: int,
+    ends: tuple[Ints, Ints],
+    value: Ints,
+    offsets: tuple[Ints, Ints],
+    nodes: tuple[Ints, Ints, Ints],
+    arcs: tuple[Ints, Ints, Ints, Ints],
+) -> tuple[int, int]:
+    """Number orders that have an edge, and lay out all arcs, by connected component; how many of both.
+
+    Orders are sellers, then buyers; `ends` of each edge. A component's nodes stand side by side, so that what
+    is looked up while it is solved lies together; the root comes last. Its arcs are its edges, then its
+    orders' own to or from the root. Fastest where the edges of a seller follow one another.
+    offsets: where each component's arcs start, and scratch, both two longer than the orders. nodes: scratch,
+    the node of each order (-1 where it has no edge), and the place of each node's own arc. arcs: number
+    (edges, then edges + order), tail, head and value, 0 of orders' own.
+    """
+    seller, buyer = ends
+    starts, firsts = offsets
+    group, node, own = nodes
+    number, tail, head, weight = arcs
+    edges = len(seller)
+    _join(sellers, ends, group, node)
+    count, root = _label(seller, group, node, starts, firsts)
+    for order in range(len(group)):
+        if node[order] == 0:
+            component = -group[order]
+            node[order] = firsts[component]
+            firsts[component] += 1
+    edge = 0
+    while edge < edges:
+        of = seller[edge]
+        component = -group[of]
+        at = starts[component]
+        while edge < edges and seller[edge] == of:
+            number[at] = edge
+            tail[at] = node[of]
+            head[at] = node[sellers + buyer[edge]]
+            weight[at] = value[edge]
+            at += 1
+            edge += 1
+        starts[component] = at
+    for order in range(len(group)):
+        if node[order] >= 0:
+            component = -group[order]
+            at = starts[component]
+            starts[component] += 1
+            number[at] = edges + order
+            tail[at] = node[order] if order < sellers else root
+            head[at] = root if order < sellers else node[order]
+            weight[at] = 0
+            own[node[order]] = at
+    return count, root
+
+
+@inner
 def _raise(node: int, heap: Heap) -> None:
     """Move a node whose distance fell towards the top; `place` answers where each node stands in `queue`."""
     queue, place, distance = heap
