@@ -89,10 +89,15 @@ def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s)
     parcel = np.maximum(1, np.array(terms.seller_parcel, dtype=np.int64))
     parcel_g = np.array(terms.buyer_parcel_g, dtype=np.int64)
     over, under = exact_columns(terms.ratios, np.maximum(packages, parcel), int(parcel_g.max(initial=0)))
-    least = np.maximum(parcel[seller], -(-parcel_g[buyer] * under[seller] // over[seller]))
-    in_stock = least <= packages[seller]
-    wanted = least * over[seller] // under[seller] <= demand[buyer]
-    found: Mask = (in_stock & wanted).astype(np.bool_)
+    most_g = np.where(parcel <= packages, packages * over // under, -1)
+    least_g, package_up_g = parcel * over // under, -(-over // under)
+    wanted_g, room_g = parcel_g[buyer], demand[buyer]
+    found: Mask = ((wanted_g <= most_g[seller]) & (least_g[seller] <= room_g)).astype(np.bool_)
+    # what a buyer wants, in whole packages, is less than one package more
+    close = np.flatnonzero(found & (room_g - wanted_g < package_up_g[seller]))
+    of = seller[close]
+    needed = -(-wanted_g[close] * under[of] // over[of])
+    found[close] = needed * over[of] // under[of] <= room_g[close]
     return found
 
 

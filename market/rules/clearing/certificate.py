@@ -123,7 +123,7 @@ def _proved(posed: Posed, record: RecordedSection, at: datetime) -> ClearedSecti
     refuse(_bound_breaches(posed, proof, quotas, record.result))
     trading = {int(left[edge]): (int(flow[edge]), fall) for edge, fall in of_edge.items()}
     refuse(share_breaches(quoted, trading))
-    cleared = priced(quoted, proof, at, quotas)
+    cleared = priced(quoted, proof, at, quotas, problem)
     refuse(limit_breaches(cleared))
     return cleared
 

@@ -187,23 +187,27 @@ def left_problem(proof: Proof) -> Problem:
     return with_effective(without_removed(proof.relaxed, proof.removed), proof.solution, proof.cut)
 
 
-def final_problem(posed: Posed, proof: Proof) -> tuple[Problem, Reasons]:
-    """What prices are made from: orders whose rest is below the tolerance count as filled, as is told."""
-    left = left_problem(proof)
+def final_problem(posed: Posed, proof: Proof, left: Problem) -> tuple[Problem, Reasons]:
+    """What prices are made from: orders whose rest is below the tolerance count as filled, as is told.
+
+    left: the proof's `left_problem`.
+    """
     held = held_to_fill(left, proof.solution, posed.tolerance_g)
     return with_effective(left, proof.solution, held), held
 
 
-def priced(posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = None) -> ClearedSection:
+def priced(
+    posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = None, left: Problem | None = None
+) -> ClearedSection:
     """Effective capacities, bounds, prices and trades of a proof that stands; `at`: the cut.
 
-    AssignmentError or AssertionError when it does not stand.
+    left: its `left_problem`, where that is at hand. AssignmentError or AssertionError when it does not stand.
     """
-    problem, held = final_problem(posed, proof)
+    problem, held = final_problem(posed, proof, left or left_problem(proof))
     bounds = price_bounds(problem, proof.solution)
     chosen = surpluses(problem, proof.solution, bounds, posed.anchor)
     worth = posed.edges
-    left = edges_left(proof.relaxed, proof.removed)
+    edge = edges_left(proof.relaxed, proof.removed)
     of_book = posed if quotas is None else quotas.whole
     return ClearedSection(
         posed=posed,
@@ -213,7 +217,7 @@ def priced(posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = Non
         bounds=bounds,
         surpluses=chosen,
         edges_sha256=edges_sha256(of_book.section, of_book.edges),
-        trades=_trades(posed, worth, left, proof.solution.flow, chosen, at),
+        trades=_trades(posed, worth, edge, proof.solution.flow, chosen, at),
         quotas=quotas,
     )
 

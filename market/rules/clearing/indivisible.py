@@ -19,9 +19,9 @@ from typing import Literal
 
 import numpy as np
 
-from market.rules.assignment import Problem, Solution, price_bounds
+from market.rules.assignment import Problem, Solution
 from market.rules.clearing.columns import rows
-from market.rules.clearing.effective import effective
+from market.rules.clearing.effective import bounds_around, effective
 from market.rules.clearing.stages import Solved, Stage, Stages, edges_without
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.packages import Divisibility, carried_g, fits
@@ -313,26 +313,28 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
     dropped = settled.admitted.dropped - search.hopeless if settled.admitted.dropped else frozenset()
     if not dropped:
         return []
-    final = effective(posed, settled.solved, settled.fills.by_edge(posed.edges)[1])
-    problem, solution = final.problem, final.solution
-    # its places are megabytes that nobody asks for
-    del final
-    bounds = price_bounds(problem, solution)
-    sides: tuple[tuple[Side, tuple[int, ...], Int64s], ...] = (
+    around = search.stages.around(search.out(dropped))
+    grams = settled.fills.by_edge(posed.edges)[1]
+    bounds = bounds_around(posed, settled.solved, grams, around)
+    whole = posed.part(around.sellers, around.buyers, around.edges, posed.demand[around.buyers])
+    sides: tuple[tuple[Side, tuple[int, ...], Int32s, Int64s], ...] = (
         (
             "seller",
             terms.seller_order,
-            _highest(posed.value - bounds.buyer_low[posed.buyer], posed.seller, len(posed.supply)),
+            around.sellers,
+            _highest(whole.value - bounds.buyer_low[whole.buyer], whole.seller, len(whole.supply)),
         ),
         (
             "buyer",
             terms.buyer_order,
-            _highest(posed.value - bounds.seller_low[posed.seller], posed.buyer, len(posed.demand)),
+            around.buyers,
+            _highest(whole.value - bounds.seller_low[whole.seller], whole.buyer, len(whole.demand)),
         ),
     )
     found: dict[tuple[Side, int], int] = {}
-    for side, orders, over in sides:
-        for order, gain in zip(orders, over.tolist(), strict=True):
+    for side, orders, nodes, over in sides:
+        for node, gain in rows((nodes, over)):
+            order = orders[node]
             if (side, order) in dropped and gain > 0:
                 found[side, order] = max(gain, found.get((side, order), 0))
     return sorted(found, key=lambda order: (-found[order], search.rank[order], order))

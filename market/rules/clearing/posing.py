@@ -162,14 +162,7 @@ def without_removed(relaxed: Problem, removed: Reasons) -> Problem:
     """The orders stay, so that indices do; those removed have no edge."""
     if not any(removed):
         return relaxed
-    left = edges_left(relaxed, removed)
-    return replace(
-        relaxed,
-        seller=read_only(relaxed.seller[left]),
-        buyer=read_only(relaxed.buyer[left]),
-        value=read_only(relaxed.value[left]),
-        tiebreak=None if relaxed.tiebreak is None else read_only(relaxed.tiebreak[left]),
-    )
+    return relaxed.left(edges_left(relaxed, removed), relaxed.supply, relaxed.demand)
 
 
 def held_to_fill(problem: Problem, solution: Solution, tolerance_g: Sides) -> Reasons:

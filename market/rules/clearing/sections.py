@@ -59,10 +59,10 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
     else:
         name = posed.section.name
         raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
-    proof, posed, quotas = _proof(found, attempt), found.posed, found.quotas
+    (proof, left), posed, quotas = _proof(found, attempt), found.posed, found.quotas
     # of the largest sections what is found is tens of megabytes, of which the proof holds what is left
     del clear, found
-    return priced(posed, proof, at, quotas)
+    return priced(posed, proof, at, quotas, left)
 
 
 def _as_posed(posed: Posed) -> _Clear:
@@ -121,7 +121,8 @@ def _in_quotas(posed: Posed) -> _Clear:
 def _final(posed: Posed, attempt: int, parted: Split, whole: WholeClearing) -> tuple[Problem, Solution]:
     """What prices are made from, and its solution."""
     quoted = split_posed(posed, parted)
-    return final_problem(quoted, _unbounded(quoted, parted.problem, whole, attempt))[0], whole.solution
+    proof = _unbounded(quoted, parted.problem, whole, attempt)
+    return final_problem(quoted, proof, left_problem(proof))[0], whole.solution
 
 
 def _unbounded(posed: Posed, problem: Problem, whole: WholeClearing, attempt: int) -> Proof:
@@ -138,7 +139,8 @@ def _unbounded(posed: Posed, problem: Problem, whole: WholeClearing, attempt: in
     )
 
 
-def _proof(found: _Found, attempt: int) -> Proof:
+def _proof(found: _Found, attempt: int) -> tuple[Proof, Problem]:
+    """With what it has to be best of."""
     relaxed_dual = found.bounding.seller_dual, found.bounding.buyer_dual
     proof = replace(
         _unbounded(found.posed, found.problem, found.whole, attempt),
@@ -146,13 +148,14 @@ def _proof(found: _Found, attempt: int) -> Proof:
         plain_dual=found.plain_dual or relaxed_dual,
         bound=None if found.bound is found.problem else found.bound,
     )
-    violations = verify(left_problem(proof), proof.solution)
+    left = left_problem(proof)
+    violations = verify(left, proof.solution)
     if [violation.rule for violation in violations] == ["unique"]:
         # less flow on the same arcs may leave ties: each step on the way was unique, and says which to take
         proof = replace(proof, solution=replace(proof.solution, unique=not proof.solution.unique))
         violations = []
     assert violations == [], str(violations[0])
-    return proof
+    return proof, left
 
 
 def _reasons(posed: Posed, found: WholeClearing) -> tuple[Reasons, Reasons]:

@@ -5,13 +5,14 @@ the components that differ are solved, and the others keep what they have.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.components import components_of
-from market.rules.optimum.problem import Int32s, Int64s, Mask, read_only, used_edges
+from market.rules.optimum.problem import Int32s, Int64s, Mask, used_edges
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +40,14 @@ class Solved:
     anew: Mask | None = None
 
 
+class Touched(NamedTuple):
+    """All edges, sellers and buyers of some components, ascending: places in the posed problem."""
+
+    edges: Int32s
+    sellers: Int32s
+    buyers: Int32s
+
+
 def edges_without(posed: Problem, out: Mask) -> Mask:
     """Edges of which neither end is out; `out`: sellers, then buyers."""
     sellers = len(posed.supply)
@@ -49,16 +58,7 @@ def edges_without(posed: Problem, out: Mask) -> Mask:
 def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
     """The same orders with these capacities and only the edges of the mask; and where those stood."""
     edge = np.flatnonzero(edges)
-    problem = Problem(
-        supply,
-        demand,
-        read_only(posed.seller[edge]),
-        read_only(posed.buyer[edge]),
-        read_only(posed.value[edge]),
-        posed.ranks,
-        None if posed.tiebreak is None else read_only(posed.tiebreak[edge]),
-    )
-    return problem, edge
+    return posed.left(edge, supply, demand), edge
 
 
 class Stages:
@@ -110,15 +110,19 @@ class Stages:
         self.unique &= solution.unique
         return solution
 
-    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> tuple[Int32s, Int32s, Int32s]:
-        """Edges, sellers and buyers of the components in which somebody comes, goes or counts otherwise."""
+    def _touched(self, before: Solved, out: Mask, demand: Int64s) -> Touched:
+        """Of the components in which somebody comes, goes or counts otherwise."""
+        differs = out != before.out
+        differs[len(self.posed.supply) :] |= demand != before.demand
+        return self.around(differs)
+
+    def around(self, orders: Mask) -> Touched:
+        """Of the components that these orders are in; sellers, then buyers."""
         posed = self.posed
         sellers = len(posed.supply)
-        differs = out != before.out
-        differs[sellers:] |= demand != before.demand
         chosen = np.zeros(len(self._components.starts) - 1, dtype=np.bool_)
-        chosen[self._components.of_order[differs]] = True
+        chosen[self._components.of_order[orders]] = True
         arcs = self._components.arcs_of(chosen)
-        edges, orders = np.split(arcs, [np.searchsorted(arcs, posed.edges)])
-        selling, buying = np.split(orders - posed.edges, [np.searchsorted(orders, posed.edges + sellers)])
-        return edges, selling, buying - sellers
+        edges, nodes = np.split(arcs, [np.searchsorted(arcs, posed.edges)])
+        selling, buying = np.split(nodes - posed.edges, [np.searchsorted(nodes, posed.edges + sellers)])
+        return Touched(edges, selling, buying - sellers)

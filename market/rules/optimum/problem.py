@@ -75,21 +75,29 @@ class Problem:
         seller = np.zeros(len(self.supply), dtype=np.int32)
         buyer = np.zeros(len(self.demand), dtype=np.int32)
         seller[sellers], buyer[buyers] = np.arange(len(sellers)), np.arange(len(buyers))
-        members = {
-            "supply": read_only(self.supply[sellers]),
-            "demand": _frozen(demand),
-            "seller": read_only(seller[self.seller[edges]]),
-            "buyer": read_only(buyer[self.buyer[edges]]),
-            "value": read_only(self.value[edges]),
-            "ranks": None,
-            "tiebreak": None if self.tiebreak is None else read_only(self.tiebreak[edges]),
-            "priorities": (read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])),
-        }
-        # what was checked as a whole is not checked again in part
-        found = object.__new__(Problem)
-        for name, member in members.items():
-            object.__setattr__(found, name, member)
-        return found
+        return _unchecked(
+            supply=read_only(self.supply[sellers]),
+            demand=_frozen(demand),
+            seller=read_only(seller[self.seller[edges]]),
+            buyer=read_only(buyer[self.buyer[edges]]),
+            value=read_only(self.value[edges]),
+            ranks=None,
+            tiebreak=None if self.tiebreak is None else read_only(self.tiebreak[edges]),
+            priorities=(read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])),
+        )
+
+    def left(self, edges: Places, supply: Int64s, demand: Int64s) -> "Problem":
+        """All orders, with these of their edges (ascending), and capacities of 1 up to their own."""
+        return _unchecked(
+            supply=_frozen(supply),
+            demand=_frozen(demand),
+            seller=read_only(self.seller[edges]),
+            buyer=read_only(self.buyer[edges]),
+            value=read_only(self.value[edges]),
+            ranks=self.ranks,
+            tiebreak=None if self.tiebreak is None else read_only(self.tiebreak[edges]),
+            priorities=self.priorities,
+        )
 
     def weight(self, level: int, edges: Places | slice) -> Int64s:
         """What a level maximises per gram on these edges: value, then time priority, then tie-break.
@@ -182,6 +190,14 @@ def fills_g(problem: Problem, flow: Int64s) -> tuple[Int64s, Int64s]:
         added_up(problem.seller[used], grams, len(problem.supply)),
         added_up(problem.buyer[used], grams, len(problem.demand)),
     )
+
+
+def _unchecked(**members: Any) -> Problem:
+    """What was checked as a whole is not checked again in part."""
+    found = object.__new__(Problem)
+    for name, member in members.items():
+        object.__setattr__(found, name, member)
+    return found
 
 
 def read_only(array: Integers) -> Integers:
