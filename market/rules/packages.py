@@ -184,6 +184,8 @@ def _problems(terms: Divisibility) -> Iterator[str]:
             if too_small:
                 yield f"{name} must be at least {least}"
     for order, minimum in (("seller_order", "seller_minimum"), ("buyer_order", "buyer_minimum_g")):
+        if not any(getattr(terms, minimum)):
+            continue
         stated = set(zip(getattr(terms, order), getattr(terms, minimum), strict=False))
         if len(stated) != len(set(getattr(terms, order))):
             yield f"{minimum} differs between nodes of one order"

@@ -38,6 +38,8 @@ def tranches_left_g(terms: SupplyTerms, committed_g: tuple[int, ...], available_
     if terms.term is not None:
         return (available_g,)
     shares = tranche_shares_g(terms)
+    if len(shares) == 1:
+        return (max(0, min(available_g, shares[0] - (committed_g[0] if committed_g else 0))),)
     committed = (*committed_g, *[0] * len(shares))
     found = []
     for share, taken in zip(shares, committed, strict=False):

@@ -11,7 +11,15 @@ from msgspec.structs import replace
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.order_limits import Packed, divisibility, packed, packed_columns, shares
+from market.rules.clearing.order_limits import (
+    Packed,
+    buyer_limits,
+    divisibility,
+    packed,
+    packed_columns,
+    seller_limits,
+    shares,
+)
 from market.rules.packages import Divisibility
 from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
 
@@ -78,7 +86,8 @@ def divisible(
     sellers: list[Seller], left_g: list[int], buyers: list[Buyer], taken_g: list[int]
 ) -> Divisibility:
     left = packed_columns([node.packed for node in sellers]).left(np.array(left_g, dtype=np.int64))
-    return divisibility(sellers, left.tolist(), buyers, taken_g)
+    limits = seller_limits(sellers), buyer_limits(buyers)
+    return divisibility(sellers, buyers, limits, left, np.array(taken_g, dtype=np.int64))
 
 
 def test_25_t_of_swarf_in_big_bags_of_a_tonne() -> None:

@@ -12,7 +12,7 @@ from market.rules.clearing.eligibility import MarketFacts
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
 
-BATCH_PAIRS = 1 << 16
+BATCH_PAIRS = 1 << 15
 MICROSECONDS_PER_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
@@ -103,22 +103,56 @@ def batches(
     known: Ways,
     facts: MarketFacts,
 ) -> Iterator[Candidates]:
-    """The pairs of fit nodes, about BATCH_PAIRS at a time before windows are compared; none twice."""
-    key = known.key_of_supply[nodes.supply[fit]]
-    counts = known.starts[key + 1] - known.starts[key]
-    ends = np.cumsum(counts)
-    first = 0
+    """The pairs of fit nodes, about BATCH_PAIRS at a time; none twice.
+
+    Nodes of one key and window meet the same requirements: whose windows overlap is asked once for them all.
+    """
     overlap = _Windows(nodes, supplies, requirements, facts)
-    while first < len(counts):
+    key = known.key_of_supply[nodes.supply[fit]]
+    example, kind = np.unique(overlap.codes(fit, key), return_index=True, return_inverse=True)[1:]
+    met = _met(fit[example], key[example], overlap, known)
+    for first, last, place in _in_batches(met.starts[kind], met.starts[kind + 1] - met.starts[kind]):
+        node = np.repeat(fit[first:last], met.starts[kind[first:last] + 1] - met.starts[kind[first:last]])
+        way = met.way[place]
+        yield Candidates(node, nodes.supply[node], known.requirement[way], way, met.papers_until[place])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Met:
+    """Ways by which kinds of nodes meet requirements in time: of kind k those at starts[k]:starts[k + 1]."""
+
+    starts: Int64s
+    way: Int64s
+    papers_until: Int64s
+
+
+def _met(example: Int64s, key: Int64s, overlap: "_Windows", known: Ways) -> _Met:
+    """Of kinds of nodes: an example of each, and its key."""
+    ways, moments = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    counts = np.zeros(len(example) + 1, dtype=np.int64)
+    begin, size = known.starts[key], known.starts[key + 1] - known.starts[key]
+    for first, last, way in _in_batches(begin, size):
+        kind = np.repeat(np.arange(first, last), size[first:last])
+        stands, papers_until = overlap.of(example[kind], known.requirement[way])
+        ways.append(way[stands])
+        moments.append(papers_until[stands])
+        counts[first + 1 : last + 1] = np.bincount(kind[stands] - first, minlength=last - first)
+    return _Met(np.cumsum(counts), np.concatenate(ways), np.concatenate(moments))
+
+
+def _in_batches(begin: Int64s, size: Int64s) -> Iterator[tuple[int, int, Int64s]]:
+    """Spans [first, last) of entries that have about BATCH_PAIRS places together, and those places.
+
+    Entry e has the places begin[e], begin[e] + 1, …, as many as size[e].
+    """
+    ends = np.cumsum(size)
+    first = 0
+    while first < len(size):
         done = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, done + BATCH_PAIRS, side="right")))
-        count = counts[first:last]
-        offset = np.arange(ends[last - 1] - done) - np.repeat(ends[first:last] - count - done, count)
-        way = np.repeat(known.starts[key[first:last]], count) + offset
-        node = np.repeat(fit[first:last], count)
-        requirement = known.requirement[way]
-        stands, papers_until = overlap.of(node, requirement)
-        yield Candidates(node, nodes.supply[node], requirement, way, papers_until).kept(stands)
+        count = size[first:last]
+        shift = begin[first:last] - (ends[first:last] - count - done)
+        yield first, last, np.arange(ends[last - 1] - done) + np.repeat(shift, count)
         first = last
 
 
@@ -151,6 +185,16 @@ class _Windows:
         days = int64s((order.terms.overlap_min_days for order in requirements), count)
         # an overlap has to have some length even where no least is asked for
         self._least = np.maximum(days * MICROSECONDS_PER_DAY, 1)
+
+    def codes(self, node: Int64s, key: Int64s) -> Int64s:
+        """A number for each key and window of these nodes."""
+        if self._papers_until is not None:
+            return key
+        found = key
+        for moments in (self._start, self._end):
+            distinct, place = np.unique(moments[node], return_inverse=True)
+            found = found * len(distinct) + place
+        return found
 
     def of(self, node: Int64s, requirement: Int64s) -> tuple[Mask, Int64s]:
         """Whether each pair's windows overlap long enough, and the end of their overlap."""

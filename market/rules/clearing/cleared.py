@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, amount_cents
-from market.rules.clearing.columns import int64s, rows
+from market.rules.clearing.columns import rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
 from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
@@ -236,8 +236,8 @@ def _trades(
     u, v, quantity = chosen.seller[seller_of], chosen.buyer[buyer_of], flow[traded]
     sellers = [section.sellers[index] for index in seller_of.tolist()]
     buyers = [section.buyers[index] for index in buyer_of.tolist()]
-    received = int64s((node.order.terms.ask.ueur_per_kg for node in sellers), len(sellers)) + u
-    limits = int64s((node.order.terms.limit.ueur_per_kg for node in buyers), len(buyers))
+    received = section.of_sellers.ueur_per_kg[seller_of] + u
+    limits = section.of_buyers.ueur_per_kg[buyer_of]
     paid = limits + pairs.term_total[pair] + premium - v - left_out
     assert (paid == received).all()
     paid_cents, _ = cents_of(quantity, paid)

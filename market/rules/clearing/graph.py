@@ -21,7 +21,16 @@ from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
-from market.rules.clearing.order_limits import Packed, PackedColumns, divisibility, packed, packed_columns
+from market.rules.clearing.order_limits import (
+    LimitColumns,
+    Packed,
+    PackedColumns,
+    buyer_limits,
+    divisibility,
+    packed,
+    packed_columns,
+    seller_limits,
+)
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import Parties, asked_analytes, fit_orders, screens, unopposed
@@ -53,6 +62,28 @@ class BuyerNode(NamedTuple):
     order: RequirementOrder
     capacity_g: int
     group: UUID
+
+
+class NodeColumns(NamedTuple):
+    """Of the nodes of one side, an entry each.
+
+    ueur_per_kg: the ask or the limit. capacity_g: what the node had to give or to ask for at the cut.
+    """
+
+    rank: Int64s
+    ueur_per_kg: Int64s
+    capacity_g: Int64s
+    firm: Mask
+    limits: LimitColumns
+
+    def part(self, place: Int64s) -> "NodeColumns":
+        return NodeColumns(
+            self.rank[place],
+            self.ueur_per_kg[place],
+            self.capacity_g[place],
+            self.firm[place],
+            self.limits.part(place),
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -91,6 +122,8 @@ class HorizonBook:
     buyers: tuple[BuyerNode, ...]
     seller_key: Keys
     buyer_key: Keys
+    of_sellers: NodeColumns
+    of_buyers: NodeColumns
     packed: PackedColumns
     pairs: Pairs
     waterfalls: Waterfalls | None
@@ -112,6 +145,8 @@ class Section:
     buyer_key: Keys
     seller_place: Int64s
     buyer_place: Int64s
+    of_sellers: NodeColumns
+    of_buyers: NodeColumns
     supply: Int64s
     demand: Int64s
     terms: Divisibility
@@ -160,17 +195,19 @@ def section(
     """
     sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
     whole = of.packed.left(sellers_left)
-    sellers = _in_part(of.sellers, part, whole)
-    buyers = _in_part(of.buyers, part, buyers_left)
+    sellers = _in_part(of.of_sellers, part, whole)
+    buyers = _in_part(of.of_buyers, part, buyers_left)
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
     seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
     buyer_nodes = tuple(of.buyers[place] for place in buyer_place.tolist())
     demand, packed_of = buyers_left[buyers], of.packed.part(sellers)
+    of_sellers, of_buyers = of.of_sellers.part(seller_place), of.of_buyers.part(buyer_place)
     terms = divisibility(
         seller_nodes,
-        whole[sellers].tolist(),
         buyer_nodes,
-        [node.capacity_g - left for node, left in zip(buyer_nodes, demand.tolist(), strict=True)],
+        (of_sellers.limits, of_buyers.limits),
+        whole[sellers],
+        of_buyers.capacity_g - demand,
         packed_of.ratios,
     )
     kept = np.flatnonzero(sellers[of.pairs.seller] & buyers[of.pairs.buyer])
@@ -185,6 +222,8 @@ def section(
         buyer_key=of.buyer_key[buyers],
         seller_place=seller_place,
         buyer_place=buyer_place,
+        of_sellers=of_sellers,
+        of_buyers=of_buyers,
         supply=carried_g(whole[sellers], terms.ratios).astype(np.int64),
         demand=demand,
         terms=terms,
@@ -242,9 +281,9 @@ def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Deli
     )
 
 
-def _in_part(nodes: Sequence[SellerNode] | Sequence[BuyerNode], part: Part, left_g: Int64s) -> Mask:
-    firm = (part == "all" or node.order.terms.commitment == "firm" for node in nodes)
-    return np.fromiter(firm, np.bool_, len(nodes)) & (left_g > 0)
+def _in_part(nodes: NodeColumns, part: Part, left_g: Int64s) -> Mask:
+    left: Mask = left_g > 0
+    return left if part == "all" else left & nodes.firm
 
 
 def _chosen(column: Integers, kept: Int64s) -> Integers:
@@ -322,9 +361,33 @@ def _horizon_book(
             b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
         ),
         buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
+        of_sellers=_of_sellers(sellers),
+        of_buyers=_of_buyers(buyers),
         packed=packed_columns([node.packed for node in sellers]),
         pairs=pairs,
         waterfalls=waterfalls,
+    )
+
+
+def _of_sellers(nodes: Sequence[SellerNode]) -> NodeColumns:
+    count = len(nodes)
+    return NodeColumns(
+        rank=int64s((node.order.rank for node in nodes), count),
+        ueur_per_kg=int64s((node.order.terms.ask.ueur_per_kg for node in nodes), count),
+        capacity_g=int64s((node.capacity_g for node in nodes), count),
+        firm=np.fromiter((node.order.terms.commitment == "firm" for node in nodes), np.bool_, count),
+        limits=seller_limits(nodes),
+    )
+
+
+def _of_buyers(nodes: Sequence[BuyerNode]) -> NodeColumns:
+    count = len(nodes)
+    return NodeColumns(
+        rank=int64s((node.order.rank for node in nodes), count),
+        ueur_per_kg=int64s((node.order.terms.limit.ueur_per_kg for node in nodes), count),
+        capacity_g=int64s((node.capacity_g for node in nodes), count),
+        firm=np.fromiter((node.order.terms.commitment == "firm" for node in nodes), np.bool_, count),
+        limits=buyer_limits(nodes),
     )
 
 

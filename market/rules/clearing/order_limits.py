@@ -11,7 +11,8 @@ import numpy as np
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.optimum.problem import Int32s, Int64s, Mask
+from market.rules.clearing.columns import Codes, int64s
+from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
     UNPACKED,
     UNPACKED_UNITS,
@@ -120,11 +121,46 @@ def packed_columns(of: Sequence[Packed]) -> PackedColumns:
     )
 
 
+class LimitColumns(NamedTuple):
+    """What divides the nodes of one side, one entry each.
+
+    order: which of the orders the node is of, by the first that stands there. parcel: packages of a seller,
+    grams of a buyer. bound: whether the order has a least quantity.
+    """
+
+    order: Int64s
+    parcel: Int64s
+    bound: Mask
+
+    def part(self, place: Int64s) -> "LimitColumns":
+        return LimitColumns(self.order[place], self.parcel[place], self.bound[place])
+
+
+def seller_limits(nodes: Sequence[SellerNode]) -> LimitColumns:
+    terms = [node.order.terms for node in nodes]
+    least = (each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms)
+    return LimitColumns(
+        Codes().of([node.order.order for node in nodes]),
+        int64s((node.packed.parcel for node in nodes), len(nodes)),
+        np.fromiter(least, np.bool_, len(nodes)),
+    )
+
+
+def buyer_limits(nodes: Sequence[BuyerNode]) -> LimitColumns:
+    terms = [node.order.terms for node in nodes]
+    return LimitColumns(
+        np.arange(len(nodes)),
+        int64s((each.minimum_parcel_g for each in terms), len(nodes)),
+        np.fromiter((each.minimum_quantity_g for each in terms), np.bool_, len(nodes)),
+    )
+
+
 def divisibility(
     sellers: Sequence[SellerNode],
-    left: Sequence[int],
     buyers: Sequence[BuyerNode],
-    buyers_taken_g: Sequence[int],
+    limits: tuple[LimitColumns, LimitColumns],
+    left: Int64s,
+    buyers_taken_g: Int64s,
     ratios: Ratios | None = None,
 ) -> Divisibility:
     """Of the nodes of a section. left: whole packages that each tranche has left at the start of it.
@@ -133,33 +169,25 @@ def divisibility(
     order. ratios: of the sellers' packages, where they are at hand. ValueError for a seller without one
     whole package left: it is no node.
     """
-    tranches = [node.packed for node in sellers]
-    if not all(left):
+    if not left.all():
         raise ValueError("a seller without a whole package has no part in a section")
-    place: dict[UUID, int] = {}
-    seller_order = tuple([place.setdefault(node.order.order, len(place)) for node in sellers])
-    left_of_order = [0] * len(place)
-    for number, packages in zip(seller_order, left, strict=True):
-        left_of_order[number] += packages
+    of_sellers, of_buyers = limits
+    order = np.unique(of_sellers.order, return_inverse=True)[1]
+    left_of_order = added_up(order, left, len(left))
+    seller_minimum, buyer_minimum_g = [0] * len(sellers), [0] * len(buyers)
+    for place in np.flatnonzero(of_sellers.bound).tolist():
+        seller_minimum[place] = _seller_minimum(sellers[place].order.terms, int(left_of_order[order[place]]))
+    for place in np.flatnonzero(of_buyers.bound).tolist():
+        buyer_minimum_g[place] = _buyer_minimum_g(buyers[place].order, int(buyers_taken_g[place]))
     return Divisibility(
-        package_g=tuple([of.package_g for of in tranches]),
-        packages=tuple(left),
-        seller_parcel=tuple([of.parcel for of in tranches]),
-        buyer_parcel_g=tuple([node.order.terms.minimum_parcel_g for node in buyers]),
-        seller_order=seller_order,
+        package_g=tuple([node.packed.package_g for node in sellers]),
+        packages=tuple(left.tolist()),
+        seller_parcel=tuple(of_sellers.parcel.tolist()),
+        buyer_parcel_g=tuple(of_buyers.parcel.tolist()),
+        seller_order=tuple(order.tolist()),
         buyer_order=tuple(range(len(buyers))),
-        seller_minimum=tuple(
-            [
-                _seller_minimum(node.order.terms, left_of_order[number])
-                for node, number in zip(sellers, seller_order, strict=True)
-            ]
-        ),
-        buyer_minimum_g=tuple(
-            [
-                _buyer_minimum_g(node.order, taken_g)
-                for node, taken_g in zip(buyers, buyers_taken_g, strict=True)
-            ]
-        ),
+        seller_minimum=tuple(seller_minimum),
+        buyer_minimum_g=tuple(buyer_minimum_g),
         known=ratios,
     )
 

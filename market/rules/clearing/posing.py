@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
-from market.rules.clearing.columns import int64s
-from market.rules.clearing.graph import BuyerNode, Edges, Keys, Section, SellerNode, edges
+from market.rules.clearing.graph import Edges, Keys, Section, edges
 from market.rules.clearing.order_limits import Share, shares
 from market.rules.clearing.prices import Anchor
 from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, added_up, fills_g, read_only
@@ -84,18 +83,21 @@ def pose(
     limited = _limited(len(section.buyers), held)
     worth = edges(section, with_sustainability=sustainability, limited=limited)
     tolerance_ppb = rule_set.marginality_tolerance_ppb
-    capacity_g = _capacities_g(section.sellers), _capacities_g(section.buyers)
-    tolerance_g = share_up(capacity_g[0], tolerance_ppb), share_up(capacity_g[1], tolerance_ppb)
+    of_sellers, of_buyers = section.of_sellers, section.of_buyers
+    tolerance_g = (
+        share_up(of_sellers.capacity_g, tolerance_ppb),
+        share_up(of_buyers.capacity_g, tolerance_ppb),
+    )
     return Posed(
         section=section,
         edges=worth,
-        ranks=(_ranks(section.sellers), _ranks(section.buyers)),
+        ranks=(of_sellers.rank, of_buyers.rank),
         tolerance_g=tolerance_g,
-        terms=_tolerant(section, tolerance_ppb, capacity_g[0], tolerance_g[1]),
+        terms=_tolerant(section, tolerance_ppb, of_sellers.capacity_g, tolerance_g[1]),
         anchor=Anchor(
             seller_groups=[node.group for node in section.sellers],
             buyer_groups=[node.group for node in section.buyers],
-            asks=[node.order.terms.ask.ueur_per_kg for node in section.sellers],
+            asks=of_sellers.ueur_per_kg.tolist(),
             groups_min=rule_set.thin_component_groups,
             ueur_per_kg=anchor_ueur_per_kg,
         ),
@@ -203,15 +205,6 @@ def _over(worth: Edges, held: Sequence[Share]) -> tuple[Share, ...]:
         return replace(ratio, coefficient=dict(zip(places, ratio.coefficient.values(), strict=True)))
 
     return tuple(replace(share, ratio=moved(share.ratio)) for share in held)
-
-
-def _ranks(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
-    return int64s((node.order.rank for node in nodes), len(nodes))
-
-
-def _capacities_g(nodes: Sequence[SellerNode] | Sequence[BuyerNode]) -> Int64s:
-    """What each order had to give at the cut."""
-    return int64s((node.capacity_g for node in nodes), len(nodes))
 
 
 def _tolerant(section: Section, tolerance_ppb: int, sellers_g: Int64s, buyers_g: Int64s) -> Divisibility:

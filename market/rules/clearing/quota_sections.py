@@ -86,6 +86,7 @@ def split_posed(posed: Posed, parted: Split) -> Posed:
             buyers=tuple(section.buyers[node] for node in nodes),
             buyer_key=section.buyer_key[parted.buyer],
             buyer_place=section.buyer_place[parted.buyer],
+            of_buyers=section.of_buyers.part(parted.buyer),
             demand=parted.problem.demand,
             terms=terms_of(section.terms, parted.buyer),
         ),

@@ -82,8 +82,7 @@ def in_turn(
 ) -> Iterator[ClearedSection]:
     """Horizon by horizon: firm orders among themselves, then what is left of them with all others."""
     for horizon in of.horizons:
-        sellers_left = np.array([node.capacity_g for node in horizon.sellers], dtype=np.int64)
-        buyers_left = np.array([node.capacity_g for node in horizon.buyers], dtype=np.int64)
+        sellers_left, buyers_left = horizon.of_sellers.capacity_g.copy(), horizon.of_buyers.capacity_g.copy()
         for part in PARTS:
             found = section(horizon, part, sellers_left, buyers_left)
             posed = pose(
