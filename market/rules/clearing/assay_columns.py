@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from itertools import chain
 from math import lcm
+from operator import attrgetter
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from market.rules.optimum.problem import Int64s
 from market.rules.quantities import kg_per_basis_kg, purity_ppb
 
 NO_FIGURE = -1
+_kind = attrgetter("analyte", "reported_as", "state")
 METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
 
 
@@ -94,21 +96,16 @@ class AssayColumns:
 
     def _read(self, elements: tuple[str, ...]) -> None:
         rows = self.row
+        of_supply = [each.composition.cells for each in self._terms]
+        cells = list(chain.from_iterable(of_supply))
         kinds: dict[tuple[str, str, str], int] = {}
-        figures = [
-            (
-                supply,
-                kinds.setdefault((cell.analyte, cell.reported_as, cell.state), len(kinds)),
-                cell.fraction_ppb or 0,
-            )
-            for supply, each in enumerate(self._terms)
-            for cell in each.composition.cells
-        ]
-        table = np.fromiter(chain.from_iterable(figures), np.int64, 3 * len(figures)).reshape(-1, 3)
+        kind = int64s((kinds.setdefault(each, len(kinds)) for each in map(_kind, cells)), len(cells))
         asked = np.array(
             [name in rows and state != "not_available" for name, _, state in kinds], dtype=np.bool_
-        )
-        supply, kind, fraction = (column.copy() for column in table[asked[table[:, 1]]].T)
+        )[kind]
+        supply = np.repeat(np.arange(len(of_supply)), int64s(map(len, of_supply), len(of_supply)))[asked]
+        fraction = int64s((cell.fraction_ppb or 0 for cell in cells), len(cells))[asked]
+        kind = kind[asked]
         row = np.array([rows.get(name, 0) for name, _, _ in kinds], dtype=np.int64)[kind]
         metal = np.array([METAL_PPB.get(reported, PPB) for _, reported, _ in kinds], dtype=np.int64)[kind]
         measured = np.array([state == "value" for _, _, state in kinds], dtype=np.bool_)[kind]

@@ -35,7 +35,6 @@ class Carbon:
         self._supplies, self._facts, self._assays = supplies, facts, assays
         self._until = papers.footprint
         self._cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
-        self._kg_ppb = np.full(len(supplies), NO_KG, dtype=np.int64)
         self._read()
 
     def _read(self) -> None:
@@ -43,23 +42,18 @@ class Carbon:
         gains = list(_gains_g_ppb(self._supplies, self._facts)) if cents_max else []
         self._unit = gcd(*chain.from_iterable(gains)) or 1
         most = FLOOR_MAX // cents_max if cents_max else 0
-        small = [max(map(abs, each)) // self._unit <= most for each in gains]
-        held = [
-            (each[0] // self._unit, each[1] // self._unit) if fits else (0, 0)
-            for each, fits in zip(gains, small, strict=True)
-        ]
-        self._declared, self._silent = np.array(held, dtype=np.int64).reshape(-1, 2).T
-        self._huge = np.flatnonzero(~np.array(small, dtype=np.bool_))
-        self._beyond = {place: gains[place] for place in self._huge.tolist()}
-        ratios = []
-        for place, ratio in enumerate(self._kg(np.arange(len(gains)))):
-            ratios.append((self._worth(ratio),))
-            if ratio is not None:
-                kg_ppb = ratio[0] * PPB // ratio[1]
-                self._kg_ppb[place] = kg_ppb if kg_ppb <= INTEGER_MAX else _LARGER
-        most_factor = cents_max * int(np.abs(np.array(held, dtype=np.int64)).max(initial=0))
+        held = [gain // self._unit for gain in chain.from_iterable(gains)]
+        huge = sorted({place // 2 for place, gain in enumerate(held) if not -most <= gain <= most})
+        self._huge, self._beyond = np.array(huge, dtype=np.int64), {place: gains[place] for place in huge}
+        for place in huge:
+            held[2 * place : 2 * place + 2] = 0, 0
+        self._declared, self._silent = np.array(held, dtype=np.int64).reshape(-1, 2).T.copy()
+        kg = list(self._kg(np.arange(len(gains))))
+        ppb = (NO_KG if each is None else each[0] * PPB // each[1] for each in kg)
+        self._kg_ppb = int64s((each if each <= INTEGER_MAX else _LARGER for each in ppb), len(kg))
+        most_factor = cents_max * max(map(abs, held), default=0)
         # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
-        self._paid = FloorSums(ratios, most_factor, self._again)
+        self._paid = FloorSums([(self._worth(each),) for each in kg], most_factor, self._again)
 
     def of(self, pairs: Candidates) -> Int64s:
         """`amounts.Amounts.carbon` of each pair."""
@@ -103,8 +97,12 @@ class Carbon:
         """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""
         units = {each.form: each.declared_unit for each in reversed(self._facts.rule_set.benchmarks)}
         kg = {unit: self._assays.per_basis_kg(unit, places) for unit in set(units.values())}
-        for index, place in enumerate(places.tolist()):
-            unit = units.get(self._supplies[place].terms.form)
+        forms = [self._supplies[place].terms.form for place in places.tolist()]
+        if len(kg) == 1 and units.keys() >= set(forms):
+            yield from kg.popitem()[1]
+            return
+        for index, form in enumerate(forms):
+            unit = units.get(form)
             yield None if unit is None else kg[unit][index]
 
     def _worth(self, ratio: Ratio | None) -> Ratio:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import numpy as np
 
@@ -14,6 +15,7 @@ NEVER = -(1 << 62)
 BEYOND = 1 << 62
 BITS_PER_WORD = 62
 ROWS_AT_ONCE = 1 << 10
+ALL = slice(None)
 
 
 def microseconds(moment: datetime) -> int:
@@ -75,21 +77,22 @@ class Slots:
 
     def __init__(self, lists: Sequence[Sequence[tuple[int, ...]]], width: int) -> None:
         self._count = int64s(map(len, lists), len(lists))
+        self._least = int(self._count.min(initial=self._count.max(initial=0)))
         self._cells = np.zeros((max(map(len, lists), default=0), width, len(lists)), dtype=np.int64)
         for slot, columns in enumerate(self._cells):
             places = np.flatnonzero(self._count > slot)
-            entries = [lists[place][slot] for place in places.tolist()]
-            columns[:, places] = np.array(entries, dtype=np.int64).T
+            entries = chain.from_iterable([each[slot] for each in lists if len(each) > slot])
+            columns[:, places] = int64s(entries, width * len(places)).reshape(-1, width).T
 
     def __len__(self) -> int:
         return len(self._cells)
 
-    def of(self, order: Int64s) -> Iterator[tuple[Int64s, list[Int64s]]]:
+    def of(self, order: Int64s) -> Iterator[tuple[Int64s | slice, list[Int64s]]]:
         """Slot by slot: the places of `order` whose list reaches so far, and the columns of their rows."""
-        count = self._count[order]
         for slot, columns in enumerate(self._cells):
-            places = np.flatnonzero(count > slot)
-            yield places, [column[order[places]] for column in columns]
+            places = ALL if slot < self._least else np.flatnonzero(self._count[order] > slot)
+            reached = order[places]
+            yield places, [column[reached] for column in columns]
 
 
 def among(keys: Int64s, ascending: Int64s) -> Mask:

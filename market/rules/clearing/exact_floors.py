@@ -35,15 +35,19 @@ class FloorSums:
         self._slots = max(map(len, ratios), default=0)
         self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
         if self._slots == 1:
-            enclosed = [self._one_enclosed(*each[0]) if each else (1, (0,), (0,)) for each in ratios]
+            divisors, low, high = self._alone(ratios)
+            self._divisor = np.array(divisors, dtype=np.int64)
+            self._low, self._high = (np.array([column], dtype=np.int64) for column in (low, high))
         else:
             # orders of one template bid the same
             keys = list(map(tuple, ratios))
             alike = {fractions: self._enclosed(fractions) for fractions in set(keys)}
             enclosed = [alike[fractions] for fractions in keys]
-        self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
-        self._low = self._columns([low for _, low, _ in enclosed])
-        self._high = self._columns([high for _, _, high in enclosed])
+            self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
+            self._low = self._columns([low for _, low, _ in enclosed])
+            self._high = self._columns([high for _, _, high in enclosed])
+        self._exact = bool(self._divisor.all()) and np.array_equal(self._low, self._high)
+        self._whole = bool((self._divisor == 1).all())
 
     def floors(self, factors: Sequence[Int64s], order: Int64s) -> Int64s:
         """⌊Σ factor · fraction⌋ of each entry, at most FLOOR_MAX in size.
@@ -52,6 +56,10 @@ class FloorSums:
         not count.
         """
         low, high = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+        if self._exact:
+            for column, factor in zip(self._low, factors, strict=False):
+                low += factor * column[order]
+            return low if self._whole else low // self._divisor[order]
         for slot, factor in enumerate(factors[: self._slots]):
             first, second = factor * self._low[slot][order], factor * self._high[slot][order]
             low += np.minimum(first, second)
@@ -70,21 +78,26 @@ class FloorSums:
         return low
 
     def _columns(self, rows: Sequence[Sequence[int]]) -> Int64s:
-        if self._slots == 1:
-            return np.array([[row[0] if row else 0 for row in rows]], dtype=np.int64)
         padding = (0,) * self._slots
         return np.array([(*row, *padding)[: self._slots] for row in rows], dtype=np.int64).T.copy()
 
-    def _one_enclosed(self, over: int, under: int) -> tuple[int, Sequence[int], Sequence[int]]:
-        """`_enclosed` of a single fraction, which is what most orders have."""
-        over_bits, under_bits = over.bit_length(), under.bit_length()
-        if over_bits <= self._bits and under_bits <= SUM_BITS:
-            return under, (over,), (over,)
-        shift = min(SUM_BITS, self._bits - over_bits + under_bits - 1)
-        if shift < 0:
-            return 0, (0,), (0,)
-        low, rest = divmod(over << shift, under)
-        return 1 << shift, (low,), (low + (rest > 0),)
+    def _alone(self, ratios: Sequence[Sequence[Ratio]]) -> tuple[list[int], list[int], list[int]]:
+        """`_enclosed` of single fractions, which is what most orders have."""
+        divisors, lows, highs = [], [], []
+        for each in ratios:
+            over, under = each[0] if each else (0, 1)
+            over_bits, under_bits = over.bit_length(), under.bit_length()
+            divisor, low, high = under, over, over
+            if over_bits > self._bits or under_bits > SUM_BITS:
+                shift = min(SUM_BITS, self._bits - over_bits + under_bits - 1)
+                divisor = low = high = 0
+                if shift >= 0:
+                    low, rest = divmod(over << shift, under)
+                    divisor, high = 1 << shift, low + (rest > 0)
+            divisors.append(divisor)
+            lows.append(low)
+            highs.append(high)
+        return divisors, lows, highs
 
     def _enclosed(self, fractions: Sequence[Ratio]) -> tuple[int, Sequence[int], Sequence[int]]:
         """A divisor, and numerators over it just below and just above; divisor 0 where int64 is too small."""

@@ -304,7 +304,7 @@ def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
         for order in orders
         if order.available_g > 0 and order.terms.valid_until > at and order.organisation in trading
     ]
-    return sorted(standing, key=lambda order: (order.rank, order.order))
+    return sorted(standing, key=attrgetter("rank", "order"))
 
 
 def _horizon(order: SupplyOrder | RequirementOrder) -> Horizon:

@@ -263,18 +263,12 @@ def _purity(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
 
 
 def _activities(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
-    for allowed, measured in (
-        (
-            [order.terms.th_max_mbq_per_g for order in requirements],
-            [order.terms.assay.th_mbq_per_g for order in supplies],
-        ),
-        (
-            [order.terms.u_max_mbq_per_g for order in requirements],
-            [order.terms.assay.u_mbq_per_g for order in supplies],
-        ),
-    ):
-        if any(each is not None for each in allowed):
-            yield _activity(allowed, measured)
+    thorium = [order.terms.th_max_mbq_per_g for order in requirements]
+    if any(each is not None for each in thorium):
+        yield _activity(thorium, [order.terms.assay.th_mbq_per_g for order in supplies])
+    uranium = [order.terms.u_max_mbq_per_g for order in requirements]
+    if any(each is not None for each in uranium):
+        yield _activity(uranium, [order.terms.assay.u_mbq_per_g for order in supplies])
 
 
 def _activity(allowed: Sequence[int | None], measured: Sequence[int | None]) -> Screen:

@@ -152,10 +152,11 @@ class Valuation:
         """As `amounts.price_pair` has it."""
         worth = self._limit[pairs.requirement] + term_total
         ask = self._ask[pairs.supply]
-        largest = np.abs(worth - ask)
-        for term in terms:
-            largest = np.maximum(largest, np.abs(term))
-        held: Mask = largest <= VALUE_UEUR_PER_KG_MAX
+        held = np.ones(len(pairs), dtype=np.bool_)
+        for term in (worth - ask, *terms):
+            # the ends tell it of nearly all columns
+            if max(term.max(initial=0), -term.min(initial=0)) > VALUE_UEUR_PER_KG_MAX:
+                held &= np.abs(term) <= VALUE_UEUR_PER_KG_MAX
         price = np.maximum(np.abs(worth), np.abs(ask))
         mass_g = np.minimum(self._supply_g[pairs.supply], self._requirement_g[pairs.requirement])
         # products of the upper halves: above the exact product, and within int64 for all that is held so far
@@ -245,7 +246,9 @@ def _certificates(
 
 
 def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts: MarketFacts) -> Term:
-    european = int64s((is_european(order.terms.origin, facts.rule_set) for order in supplies), len(supplies))
+    origins = [order.terms.origin for order in supplies]
+    in_europe = {steps: is_european(steps, facts.rule_set) for steps in set(origins)}
+    european = int64s(map(in_europe.__getitem__, origins), len(supplies))
     concentrated = int64s((bool(concentrated_origins(order, facts)) for order in supplies), len(supplies))
     bid = int64s((profile.eu_origin_ueur_per_kg for profile in profiles), len(profiles))
     deducted = int64s(
@@ -259,10 +262,9 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
 
 def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[SustainabilityProfile]) -> Term:
     routes = {route: place for place, route in enumerate(REX_HIERARCHY)}
-    offered = int64s(
-        (sum(1 << routes[route] for route in set(order.terms.rex_routes)) for order in supplies),
-        len(supplies),
-    )
+    fit_for = [order.terms.rex_routes for order in supplies]
+    bits = {fit: sum(1 << routes[route] for route in set(fit)) for fit in set(fit_for)}
+    offered = int64s(map(bits.__getitem__, fit_for), len(supplies))
     wanted, bids = [], []
     for order, profile in zip(requirements, profiles, strict=True):
         route = order.terms.rex_route
