@@ -3,6 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ BEYOND = 1 << 62
 BITS_PER_WORD = 62
 ROWS_AT_ONCE = 1 << 10
 ALL = slice(None)
+Value = TypeVar("Value", bound=Hashable)
 
 
 def microseconds(moment: datetime) -> int:
@@ -43,6 +45,13 @@ class Codes:
     def of(self, words: Collection[Hashable]) -> Int64s:
         known = self.known
         return int64s((known.setdefault(word, len(known)) for word in words), len(words))
+
+
+def alike(values: Collection[Value]) -> tuple[list[Value], Int64s]:
+    """The distinct values, in the order in which they were first seen, and which of them each is."""
+    known: dict[Value, int] = {}
+    which = int64s((known.setdefault(value, len(known)) for value in values), len(values))
+    return list(known), which
 
 
 def bit_words(sets: Sequence[Collection[str]], names: dict[str, int]) -> Int64s:

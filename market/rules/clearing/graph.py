@@ -21,15 +21,13 @@ from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
+from market.rules.clearing.node_columns import NodeColumns, buyer_columns, seller_columns
 from market.rules.clearing.order_limits import (
-    LimitColumns,
     Packed,
     PackedColumns,
-    buyer_limits,
     divisibility,
     packed,
     packed_columns,
-    seller_limits,
 )
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
@@ -62,28 +60,6 @@ class BuyerNode(NamedTuple):
     order: RequirementOrder
     capacity_g: int
     group: UUID
-
-
-class NodeColumns(NamedTuple):
-    """Of the nodes of one side, an entry each.
-
-    ueur_per_kg: the ask or the limit. capacity_g: what the node had to give or to ask for at the cut.
-    """
-
-    rank: Int64s
-    ueur_per_kg: Int64s
-    capacity_g: Int64s
-    firm: Mask
-    limits: LimitColumns
-
-    def part(self, place: Int64s) -> "NodeColumns":
-        return NodeColumns(
-            self.rank[place],
-            self.ueur_per_kg[place],
-            self.capacity_g[place],
-            self.firm[place],
-            self.limits.part(place),
-        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -361,33 +337,11 @@ def _horizon_book(
             b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
         ),
         buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
-        of_sellers=_of_sellers(sellers),
-        of_buyers=_of_buyers(buyers),
+        of_sellers=seller_columns(sellers),
+        of_buyers=buyer_columns(buyers),
         packed=packed_columns([node.packed for node in sellers]),
         pairs=pairs,
         waterfalls=waterfalls,
-    )
-
-
-def _of_sellers(nodes: Sequence[SellerNode]) -> NodeColumns:
-    count = len(nodes)
-    return NodeColumns(
-        rank=int64s((node.order.rank for node in nodes), count),
-        ueur_per_kg=int64s((node.order.terms.ask.ueur_per_kg for node in nodes), count),
-        capacity_g=int64s((node.capacity_g for node in nodes), count),
-        firm=np.fromiter((node.order.terms.commitment == "firm" for node in nodes), np.bool_, count),
-        limits=seller_limits(nodes),
-    )
-
-
-def _of_buyers(nodes: Sequence[BuyerNode]) -> NodeColumns:
-    count = len(nodes)
-    return NodeColumns(
-        rank=int64s((node.order.rank for node in nodes), count),
-        ueur_per_kg=int64s((node.order.terms.limit.ueur_per_kg for node in nodes), count),
-        capacity_g=int64s((node.capacity_g for node in nodes), count),
-        firm=np.fromiter((node.order.terms.commitment == "firm" for node in nodes), np.bool_, count),
-        limits=buyer_limits(nodes),
     )
 
 

@@ -19,7 +19,7 @@ from market.rules.clearing.amounts import (
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates, Ways
 from market.rules.clearing.carbon_columns import NOTHING, Carbon
-from market.rules.clearing.columns import Slots, int64s
+from market.rules.clearing.columns import Slots, alike, int64s
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.exact_floors import FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
@@ -178,13 +178,12 @@ def paid_analytes(requirements: Requirements) -> dict[str, None]:
 def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayColumns) -> Term:
     rows: list[list[tuple[int, int]]] = []
     prices: list[list[Ratio]] = []
-    stated = {bid for order in requirements for bid in order.terms.co_products}
-    price_of = {bid: co_product_price(bid, facts) for bid in stated}
-    for order in requirements:
+    stated, which = alike([order.terms.co_products for order in requirements])
+    for of_order in stated:
         rows.append([])
         prices.append([])
-        for bid in order.terms.co_products:
-            price = price_of[bid]
+        for bid in of_order:
+            price = co_product_price(bid, facts)
             if price is None or bid.analyte in BASIS_ELEMENTS[facts.basis]:
                 continue
             rows[-1].append((assays.row[bid.analyte], bid.max_ratio_ppb))
@@ -196,11 +195,11 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
     paid = FloorSums(prices, min(most, int(assays.ratio_ppb.max(initial=0))))
 
     def amount(pairs: Candidates) -> Int64s:
-        factors = []
-        for places, (row, most_ppb) in bids.of(pairs.requirement):
+        factors, asked = [], which[pairs.requirement]
+        for places, (row, most_ppb) in bids.of(asked):
             factors.append(_no_amount(pairs))
             factors[-1][places] = np.minimum(assays.ratio_ppb[row, pairs.supply[places]], most_ppb)
-        return paid.floors(factors, pairs.requirement)
+        return paid.floors(factors, asked)
 
     return amount
 
@@ -209,35 +208,27 @@ def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> 
     contents = [order.terms.recycled for order in supplies]
     post = int64s((0 if each is None else each.post_consumer_ppb for each in contents), len(contents))
     pre = int64s((0 if each is None else each.pre_consumer_ppb for each in contents), len(contents))
-    bids = FloorSums(
-        [
-            [(profile.post_consumer_ueur_per_kg, PPB), (profile.pre_consumer_ueur_per_kg, PPB)]
-            for profile in profiles
-        ],
-        PPB,
-    )
-    return lambda pairs: bids.floors([post[pairs.supply], pre[pairs.supply]], pairs.requirement)
+    bid, which = alike([(each.post_consumer_ueur_per_kg, each.pre_consumer_ueur_per_kg) for each in profiles])
+    bids = FloorSums([[(for_post, PPB), (for_pre, PPB)] for for_post, for_pre in bid], PPB)
+    return lambda pairs: bids.floors([post[pairs.supply], pre[pairs.supply]], which[pairs.requirement])
 
 
 def _certificates(
     profiles: Sequence[SustainabilityProfile], facts: MarketFacts, papers: PaperColumns
 ) -> Term:
     recognised = facts.rule_set.recognised_certificates
+    stated, which = alike([profile.certificates for profile in profiles])
     bids = Slots(
         [
-            [
-                (papers.row[bid.scheme], bid.ueur_per_kg)
-                for bid in profile.certificates
-                if bid.scheme in recognised
-            ]
-            for profile in profiles
+            [(papers.row[bid.scheme], bid.ueur_per_kg) for bid in of_profile if bid.scheme in recognised]
+            for of_profile in stated
         ],
         2,
     )
 
     def amount(pairs: Candidates) -> Int64s:
         found = _no_amount(pairs)
-        for places, (row, bid) in bids.of(pairs.requirement):
+        for places, (row, bid) in bids.of(which[pairs.requirement]):
             held = papers.certified[row, pairs.supply[places]] >= pairs.papers_until[places]
             found[places] += np.where(held, bid, 0)
         return found
@@ -288,7 +279,8 @@ class Penalties:
 
     def __init__(self, requirements: Requirements, assays: AssayColumns) -> None:
         self._high_ppb = assays.high_ppb
-        row, rules = assays.row, [order.terms.penalties for order in requirements]
+        row = assays.row
+        rules, self._which = alike([order.terms.penalties for order in requirements])
         self._rules = Slots(
             [[(row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in each] for each in rules], 3
         )
@@ -300,7 +292,7 @@ class Penalties:
     def of(self, pairs: Candidates) -> Int64s:
         if not len(self._rules):
             return _no_amount(pairs)
-        return self._amounts.floors(self.steps(pairs), pairs.requirement)
+        return self._amounts.floors(self.steps(pairs), self._which[pairs.requirement])
 
     def steps(self, pairs: Candidates) -> list[Int64s]:
         """Full or begun steps above the threshold of each requirement's first rule, its second, ….
@@ -308,7 +300,7 @@ class Penalties:
         0 where it has no more rules.
         """
         found = []
-        for places, (row, threshold, step) in self._rules.of(pairs.requirement):
+        for places, (row, threshold, step) in self._rules.of(self._which[pairs.requirement]):
             excess = self._high_ppb[row, pairs.supply[places]] - threshold
             found.append(_no_amount(pairs))
             found[-1][places] = -(-np.maximum(excess, 0) // step)

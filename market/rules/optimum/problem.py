@@ -72,6 +72,8 @@ class Problem:
 
         sellers, buyers, edges: places, ascending. demand: int64, at least 1, no more than those buyers' own.
         """
+        # places are looked up faster by what numpy counts in
+        edges = edges.astype(np.int64)
         seller = np.zeros(len(self.supply), dtype=np.int32)
         buyer = np.zeros(len(self.demand), dtype=np.int32)
         seller[sellers], buyer[buyers] = np.arange(len(sellers)), np.arange(len(buyers))
