@@ -4,7 +4,7 @@ A repeat after a crash carries the same `ce_id`, so that a consumer can drop it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -23,9 +23,11 @@ from events.record_batches import (
     RecordWriter,
     WrittenBatch,
     WrittenHeaders,
+    WrittenRecord,
     header_name,
     varint,
     written_headers,
+    written_record,
 )
 
 log = structlog.get_logger("publishing")
@@ -100,8 +102,16 @@ def _alike(name: str, source: str) -> WrittenHeaders:
     )
 
 
-def _headers(message: Message) -> bytes:
-    """With their count: CloudEvents 1.0 attributes in Kafka's binary mode."""
+def written(message: Message) -> WrittenRecord:
+    """The record that `message` is on its topic. BodyTooLarge."""
+    if len(message.data) > BODY_BYTES_MAX:
+        raise BodyTooLarge(f"{message.type}: {len(message.data)} bytes exceed {BODY_BYTES_MAX}")
+    since = message.time - EPOCH
+    return written_record(since // MILLISECOND, message.key.encode(), message.data, _headers(message))
+
+
+def _headers(message: Message) -> list[bytes]:
+    """In parts, their count first: CloudEvents 1.0 attributes in Kafka's binary mode."""
     alike = _alike(message.type, message.source)
     # As the record's own headers have them, ten times as fast as `str` and `isoformat`.
     told = _encoder.encode((message.id, message.time))
@@ -114,7 +124,7 @@ def _headers(message: Message) -> bytes:
     for name, text in message.extensions:
         value = text.encode()
         parts += (_extension(name), varint(len(value)), value)
-    return b"".join(parts)
+    return parts
 
 
 @lru_cache(maxsize=64)
@@ -127,14 +137,14 @@ Place: TypeAlias = tuple[str, int]
 
 
 class Waiting(NamedTuple):
-    """Messages of one partition."""
+    """Records of one partition."""
 
-    messages: Sequence[Message]
+    records: Sequence[WrittenRecord]
     sent: "asyncio.Future[None]"
 
 
 class TopicWriter:
-    """Sends messages in order and waits for all of them; replaces its producer after an error.
+    """Sends records in order and waits for all of them; replaces its producer after an error.
 
     While some of a partition are under way what comes for it waits, and goes together: no partition waits for
     another.
@@ -153,14 +163,13 @@ class TopicWriter:
 
         BodyTooLarge before anything is sent. What a caller that is cancelled has left waiting is not sent.
         """
-        places: dict[Place, list[Message]] = {}
+        places: dict[Place, list[WrittenRecord]] = {}
         for message in messages:
-            if len(message.data) > BODY_BYTES_MAX:
-                raise BodyTooLarge(f"{message.type}: {len(message.data)} bytes exceed {BODY_BYTES_MAX}")
-            place = message.topic, message.partition
-            if (found := places.get(place)) is None:
-                found = places[place] = []
-            found.append(message)
+            places.setdefault((message.topic, message.partition), []).append(written(message))
+        await self.publish_written(places)
+
+    async def publish_written(self, places: Mapping[Place, Sequence[WrittenRecord]]) -> None:
+        """As `publish`."""
         outcomes = await asyncio.gather(
             *(self._put(place, found) for place, found in places.items()), return_exceptions=True
         )
@@ -174,8 +183,8 @@ class TopicWriter:
         await asyncio.gather(*self._sending, return_exceptions=True)
         await self._producer.close()
 
-    def _put(self, place: Place, messages: Sequence[Message]) -> "asyncio.Future[None]":
-        waiting = Waiting(messages, asyncio.get_running_loop().create_future())
+    def _put(self, place: Place, records: Sequence[WrittenRecord]) -> "asyncio.Future[None]":
+        waiting = Waiting(records, asyncio.get_running_loop().create_future())
         if place in self._waiting:
             self._waiting[place].append(waiting)
         else:
@@ -190,7 +199,7 @@ class TopicWriter:
         while group := [waiting for waiting in self._waiting.pop(place) if not waiting.sent.done()]:
             self._waiting[place] = []
             try:
-                await self._send(place, [message for waiting in group for message in waiting.messages])
+                await self._send(place, [record for waiting in group for record in waiting.records])
             except asyncio.CancelledError:
                 for waiting in (*group, *self._waiting.pop(place)):
                     waiting.sent.cancel()
@@ -204,32 +213,26 @@ class TopicWriter:
                     if not waiting.sent.done():
                         waiting.sent.set_result(None)
 
-    async def _send(self, place: Place, messages: Sequence[Message]) -> None:
+    async def _send(self, place: Place, records: Sequence[WrittenRecord]) -> None:
         topic, partition = place
         producer: Producer | None = None
         try:
             producer = await self._producer.get()
             async with asyncio.timeout(self._send_seconds_max):
-                for batch in batches(messages):
+                for batch in batches(records):
                     await (await producer.send_batch(batch, topic, partition=partition))
         except (KafkaError, OSError) as error:
-            log.warning("publishing_failed", topic=topic, error=repr(error), messages=len(messages))
+            log.warning("publishing_failed", topic=topic, error=repr(error), messages=len(records))
             await self._producer.discard(producer)
             raise NotPublished(repr(error)) from error
 
 
-def batches(messages: Iterable[Message]) -> Iterator[WrittenBatch]:
+def batches(records: Iterable[WrittenRecord]) -> Iterator[WrittenBatch]:
     """Of one partition, in order."""
     writer = RecordWriter(PRODUCER_BATCH_BYTES)
-    for message in messages:
-        record = (
-            (message.time - EPOCH) // MILLISECOND,
-            message.key.encode(),
-            message.data,
-            _headers(message),
-        )
-        if not writer.take(*record):
+    for record in records:
+        if not writer.take(record):
             yield writer.end()
             writer = RecordWriter(PRODUCER_BATCH_BYTES)
-            writer.take(*record)
+            writer.take(record)
     yield writer.end()

@@ -165,6 +165,20 @@ class BatchWriter:
         return RecordBatch(self._buffer, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
+class WrittenRecord(NamedTuple):
+    """A record but for its place in a batch: `content` is all that stands behind that."""
+
+    timestamp_ms: int
+    content: bytes
+
+
+def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: Sequence[bytes]) -> WrittenRecord:
+    """`headers` as they stand in the record, in parts, with their count before them."""
+    return WrittenRecord(
+        timestamp_ms, b"".join((varint(len(key)), key, varint(len(value)), value, *headers))
+    )
+
+
 class RecordWriter:
     """Fills a batch of at most `bytes_max` with any records; a first one is taken whatever its size."""
 
@@ -174,23 +188,22 @@ class RecordWriter:
         self._first_ms = self._last_ms = 0
         self._count = 0
 
-    def take(self, timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> bool:
-        """`headers` with their count before them. False, and the record is left, when it does not fit."""
+    def take(self, record: WrittenRecord) -> bool:
+        """False, and the record is left, when it does not fit."""
+        timestamp_ms, content = record
         count, buffer = self._count, self._buffer
         delay = _signed(timestamp_ms - self._first_ms if count else 0)
-        beginning = b"".join((b"\0", delay, varint(count), varint(len(key)), key, varint(len(value))))
-        length = len(beginning) + len(value) + len(headers)
-        size = varint(length)
+        place = _SHORT[count] if count < _SHORTS else varint(count)
+        length = 1 + len(delay) + len(place) + len(content)
+        size = _SHORT[length] if length < _SHORTS else varint(length)
         if count and len(buffer) + len(size) + length > self._bytes_max:
             return False
         if not count:
             self._first_ms = self._last_ms = timestamp_ms
         elif timestamp_ms > self._last_ms:
             self._last_ms = timestamp_ms
-        buffer += size
-        buffer += beginning
-        buffer += value
-        buffer += headers
+        buffer += b"%b\0%b%b" % (size, delay, place)
+        buffer += content
         self._count = count + 1
         return True
 

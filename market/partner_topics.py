@@ -8,15 +8,17 @@ owner may let a topic join: so none can miss what passes meanwhile.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
-from events.publishing import Message, NotPublished, TopicWriter
+from events.publishing import Message, NotPublished, Place, TopicWriter, written
+from events.record_batches import WrittenRecord
 from events.replay import BrokenRecord, from_journal
 from market.metrics import PARTNER_RECORDS
 from market.rules.streams.partner_events import SOURCE
@@ -33,11 +35,42 @@ CHUNK_LINES: Final = 500
 JOINING_MAX: Final = 32
 
 
-async def publish_until_taken(topics: TopicWriter, messages: Sequence[Message]) -> None:
+Records: TypeAlias = dict[Place, list[WrittenRecord]]
+
+
+class Live(Struct, eq=False):
+    """Whose topics hold all that the publisher has passed on a lane, and how often that has changed."""
+
+    organisations: set[UUID]
+    changes: int = 0
+
+
+class WrittenLines(NamedTuple):
+    """Lines of a lane, and their records for the topics that were live there after so many changes."""
+
+    lines: Sequence[PartnerLine]
+    live: Live
+    changes: int
+    records: Records
+
+
+def together(parts: Iterable[Records]) -> Records:
+    """The same records, by topic and partition in the order of the parts."""
+    found: Records = {}
+    for part in parts:
+        for place, records in part.items():
+            if place in found:
+                found[place] += records
+            else:
+                found[place] = list(records)
+    return found
+
+
+async def publish_until_taken(topics: TopicWriter, records: Records) -> None:
     """Until Kafka has them: that it is away is no fault of the lane."""
-    while messages:
+    while records:
         try:
-            await topics.publish(messages)
+            await topics.publish_written(records)
         except NotPublished:
             await asyncio.sleep(RETRY_SECONDS)
         else:
@@ -62,15 +95,15 @@ class PartnerTopics:
         self._create_topic = create_topic
         self._owner = owner
         self._prefix = topic_prefix
-        self._live: dict[LaneKey, set[UUID]] = {}
+        self._live: dict[LaneKey, Live] = {}
         self._turns: dict[LaneKey, asyncio.Lock] = {}
         self._made: set[UUID] = set()
-        self._names: dict[UUID, str] = {}
+        self._places: dict[UUID, Place] = {}
 
     async def opened(self, key: LaneKey) -> None:
         """The publisher has taken the lane."""
         async with acquire(self._pool) as connection:
-            self._live[key] = await outlets.live_on(connection, key)
+            self._live[key] = Live(await outlets.live_on(connection, key))
 
     def closed(self, key: LaneKey) -> None:
         """The publisher has let the lane go: which topics are live on it is read anew when it comes back."""
@@ -82,16 +115,30 @@ class PartnerTopics:
         async with self._turns.setdefault(key, asyncio.Lock()):
             yield
 
-    async def publish(self, key: LaneKey, lines: Iterable[PartnerLine]) -> None:
-        """Returns when Kafka has them on every topic that is live on the lane."""
-        live = self._live[key]
-        everybody, messages = sorted(live), list[Message]()
+    def write(self, key: LaneKey, lines: Sequence[PartnerLine]) -> WrittenLines:
+        """For every topic that is live on the lane by now."""
+        live, records = self._live[key], Records()
+        organisations, everybody = live.organisations, list[Place]()
         for line in lines:
-            if line.audience in live:
-                messages.append(self._message(line.audience, line))
-            elif not line.own:
-                messages += [self._message(organisation, line) for organisation in everybody]
-        await self._send(messages)
+            if line.own:
+                if line.audience in organisations:
+                    records.setdefault(self._place(line.audience), []).append(_record(line))
+                continue
+            everybody = everybody or [self._place(organisation) for organisation in sorted(organisations)]
+            record = _record(line)
+            for place in everybody:
+                records.setdefault(place, []).append(record)
+        return WrittenLines(lines, live, live.changes, records)
+
+    async def publish(self, key: LaneKey, parts: Iterable[WrittenLines]) -> None:
+        """Returns when Kafka has them on every topic that is live on the lane, which the caller is `holding`:
+        where others became so meanwhile, they are written anew."""
+        live = self._live[key]
+        fresh = [
+            part if part.live is live and part.changes == live.changes else self.write(key, part.lines)
+            for part in parts
+        ]
+        await self._send(together(part.records for part in fresh))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Lets topics that were opened join, and those that were closed leave."""
@@ -110,14 +157,14 @@ class PartnerTopics:
         for key in owned:
             if (known := self._live.get(key)) is None:
                 continue
-            missing = sorted(wanted - known)
+            missing = sorted(wanted - known.organisations)
             for start in range(0, len(missing), JOINING_MAX):
                 await self._join(key, known, missing[start : start + JOINING_MAX])
-            if closed := sorted(known - wanted):
+            if closed := sorted(known.organisations - wanted):
                 async with self.holding(key):
                     await self._settle(key, known, closed, live=False)
 
-    async def _join(self, key: LaneKey, known: set[UUID], organisations: Sequence[UUID]) -> None:
+    async def _join(self, key: LaneKey, known: Live, organisations: Sequence[UUID]) -> None:
         """What the topics lack of the lane, the last of it while the publisher waits."""
         for organisation in organisations:
             if organisation not in self._made:
@@ -152,7 +199,7 @@ class PartnerTopics:
             floor = (await feed.read_floors(connection, organisation)).get(key, 0)
         if floor > position:
             return await self._dropped_lines(key, organisation, position, floor)
-        await self._send([self._message(organisation, line) for line in lines])
+        await self._send_to(organisation, lines)
         crash_point("partner.caught_up")
         if not lines:
             return end
@@ -166,20 +213,15 @@ class PartnerTopics:
         lane = ShownLane()
         async for events in from_journal(self._pool, key, upto=floor):
             lines = [line for event in events for line in lane.step(event)]
-            await self._send(
-                [
-                    self._message(organisation, line)
-                    for line in lines
-                    if line.position > position and line.audience in (ALL, organisation)
-                ]
+            missed = [line for line in lines if line.position > position]
+            await self._send_to(
+                organisation, [line for line in missed if line.audience in (ALL, organisation)]
             )
         async with acquire(self._pool) as connection:
             await outlets.move(connection, [organisation], key, floor, self._owner, live=False)
         return floor
 
-    async def _settle(
-        self, key: LaneKey, known: set[UUID], organisations: Sequence[UUID], *, live: bool
-    ) -> None:
+    async def _settle(self, key: LaneKey, known: Live, organisations: Sequence[UUID], *, live: bool) -> None:
         """Under the lane's turn: the topics stand where the publisher does; nothing when that is another, or
         was one since the live topics were those `known`."""
         async with acquire(self._pool) as connection, connection.transaction():
@@ -188,18 +230,24 @@ class PartnerTopics:
                 return
             if not await outlets.move(connection, organisations, key, end, self._owner, live=live):
                 return
-        (known.update if live else known.difference_update)(organisations)
+        of_known = known.organisations
+        (of_known.update if live else of_known.difference_update)(organisations)
+        known.changes += 1
 
-    async def _send(self, messages: Sequence[Message]) -> None:
+    async def _send_to(self, organisation: UUID, lines: Sequence[PartnerLine]) -> None:
+        if lines:
+            await self._send({self._place(organisation): [_record(line) for line in lines]})
+
+    async def _send(self, records: Records) -> None:
         """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""
-        while messages:
+        while records:
             try:
-                await self._topics.publish(messages)
+                await self._topics.publish_written(records)
             except NotPublished:
                 await asyncio.sleep(RETRY_SECONDS)
-                await self._make_again({message.topic for message in messages})
+                await self._make_again({topic for topic, _ in records})
             else:
-                PARTNER_RECORDS.inc(len(messages))
+                PARTNER_RECORDS.inc(sum(map(len, records.values())))
                 return
 
     async def _make_again(self, topics: Iterable[str]) -> None:
@@ -207,16 +255,19 @@ class PartnerTopics:
             with suppress(TopicError):
                 await self._create_topic(topic)
 
-    def _topic(self, organisation: UUID) -> str:
-        name = self._names.get(organisation)
-        if name is None:
-            name = self._names[organisation] = partner_topic(self._prefix, organisation)
-        return name
+    def _place(self, organisation: UUID) -> Place:
+        place = self._places.get(organisation)
+        if place is None:
+            place = self._places[organisation] = partner_topic(self._prefix, organisation), 0
+        return place
 
-    def _message(self, organisation: UUID, line: PartnerLine) -> Message:
-        place = (("stream", line.stream), ("lane", str(line.lane)), ("position", str(line.position)))
-        return Message(
-            topic=self._topic(organisation),
+
+def _record(line: PartnerLine) -> WrittenRecord:
+    """The same on every topic."""
+    place = (("stream", line.stream), ("lane", str(line.lane)), ("position", str(line.position)))
+    return written(
+        Message(
+            topic="",
             key=line.subject,
             id=line.event,
             type=line.type,
@@ -226,3 +277,4 @@ class PartnerTopics:
             data=line.body,
             extensions=place if line.own else (),
         )
+    )

@@ -6,7 +6,7 @@ it tells of time. What is sent again after a crash is the same bytes, there and 
 """
 
 import asyncio
-from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -19,12 +19,12 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
-from events.publishing import DerivedIds, Message, TopicWriter
+from events.publishing import DerivedIds, Message, TopicWriter, written
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS
-from market.partner_topics import PartnerTopics, publish_until_taken
+from market.partner_topics import PartnerTopics, Records, WrittenLines, publish_until_taken, together
 from market.rules.book import Books
 from market.rules.passport import Lots, fold_lots
 from market.rules.streams.partner_lines import PartnerLine, partner_lines
@@ -45,8 +45,6 @@ SOURCE: Final = "urn:lodestone:public"
 PublicLine: TypeAlias = TapeLine | TapeAgreement
 Told: TypeAlias = tuple[UUID, PublicLine]
 """The id of the event that a line tells of, and the line."""
-STEPS_AT_ONCE: Final = 50
-"""Events after which other lanes have a turn: one that is in a transaction must not idle in it for long."""
 
 
 class Tape(Struct, kw_only=True):
@@ -151,8 +149,24 @@ class Line(Struct, frozen=True, gc=False):
     time: datetime
 
 
+class Passed(Struct, frozen=True, gc=False):
+    """What is told of events that were passed one after another: to partners, and on the tape."""
+
+    lines: WrittenLines
+    tape: Records
+
+
+class InHand(Struct, Generic[T], kw_only=True):
+    """A lane's tape after the event at `position`; None while it is brought past others."""
+
+    tape: T
+    position: int | None
+    unsaved: int = 0
+
+
 class Publisher(Generic[T]):
-    """Handler of one stream; sends, then moves its position: at least once, with the same ids."""
+    """Keeper of one stream: what events make of its books and what is told of them is written while they are
+    at hand. Sends, then moves its position: at least once, with the same ids."""
 
     def __init__(
         self,
@@ -175,47 +189,57 @@ class Publisher(Generic[T]):
         self._prefix = topic_prefix
         self._snapshot_after_events = snapshot_after_events
         self._memory: LaneMemory[T] = LaneMemory(NAME, shape, shape, self._step)
-        self._lanes: dict[LaneKey, T] = {}
-        self._unsaved: dict[LaneKey, int] = {}
+        self._lanes: dict[LaneKey, InHand[T]] = {}
 
     async def opened(self, key: LaneKey, position: int) -> None:
-        """Rebuild the lane's books and sequences at `position`."""
-        self._lanes[key] = await self._memory.recall(self._pool, key, position)
-        self._unsaved[key] = 0
+        """Rebuild the lane's books and sequences at `position`. What is tried again has passed them already,
+        and is kept."""
+        hand = self._lanes.get(key)
+        if hand is None or hand.position is None or hand.position < position:
+            tape = await self._memory.recall(self._pool, key, position)
+            self._lanes[key] = InHand(tape=tape, position=position)
         await self._partners.opened(key)
 
     def closed(self, key: LaneKey) -> None:
         """The lane is read no more."""
         self._lanes.pop(key, None)
-        self._unsaved.pop(key, None)
         self._partners.closed(key)
 
-    async def handle(self, batch: Batch) -> None:
-        tape = self._lanes[batch.lane]
-        lines: list[Line] = []
+    def keep(self, events: Sequence[Recorded]) -> Sequence[Passed]:
+        key = LaneKey(events[0].stream, events[0].lane)
+        hand = self._lanes[key]
+        tape, hand.position = hand.tape, None
         shown: list[PartnerLine] = []
-        for number, event in enumerate(batch.events, 1):
+        leaving: Records = {}
+        for event in events:
             before = tape.before(event)
             shown += partner_lines(event, before)
-            lines += self._passing(tape, event, before)
-            if number % STEPS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        self._unsaved[batch.lane] += len(batch.events)
+            for line in self._passing(tape, event, before):
+                leaving.setdefault((self._prefix + line.line.topic, 0), []).append(
+                    written(self._message(line))
+                )
+        hand.position = events[-1].position
+        hand.unsaved += len(events)
+        return (Passed(self._partners.write(key, shown), leaving),)
+
+    async def handle(self, batch: Batch) -> None:
+        passed: Sequence[Passed] = batch.kept
         async with self._partners.holding(batch.lane):
             await asyncio.gather(
-                self._publish([self._message(line) for line in lines]),
-                self._partners.publish(batch.lane, shown),
+                self._publish(together(part.tape for part in passed)),
+                self._partners.publish(batch.lane, [part.lines for part in passed]),
             )
             crash_point("publisher.sent")
-            await self._feed.write(batch, shown)
-        if self._unsaved[batch.lane] >= self._snapshot_after_events:
-            await self._keep(batch.lane, batch.place.position)
+            await self._feed.write(batch, [line for part in passed for line in part.lines.lines])
+        if self._lanes[batch.lane].unsaved >= self._snapshot_after_events:
+            await self._keep_memory(batch.lane, batch.place.position)
 
-    async def _keep(self, lane: LaneKey, position: int) -> None:
-        snapshot = self._memory.snapshot(position, self._lanes[lane])
+    async def _keep_memory(self, lane: LaneKey, position: int) -> None:
+        hand = self._lanes[lane]
+        snapshot = self._memory.snapshot(position, hand.tape)
         async with acquire(self._pool) as connection:
             await self._memory.keep(connection, lane, snapshot)
-        self._unsaved[lane] = 0
+        hand.unsaved = 0
 
     def _step(self, tape: T, event: Recorded) -> list[Line]:
         return self._passing(tape, event, tape.before(event))
@@ -243,10 +267,10 @@ class Publisher(Generic[T]):
             data=wire(seen, line.sequence),
         )
 
-    async def _publish(self, messages: list[Message]) -> None:
-        await publish_until_taken(self._topics, messages)
-        for topic, count in Counter([message.topic for message in messages]).items():
-            TAPE_RECORDS.labels(topic).inc(count)
+    async def _publish(self, records: Records) -> None:
+        await publish_until_taken(self._topics, records)
+        for (topic, _), found in records.items():
+            TAPE_RECORDS.labels(topic).inc(len(found))
 
 
 def _type(line: PublicLine) -> str:

@@ -183,7 +183,7 @@ class Told:
         self._log = bound
 
     async def handle(self, batch: Batch) -> None:
-        if isinstance(self._handler, Keeper):
+        if isinstance(self._handler, Keeper) and not batch.kept:
             batch.kept = self._handler.keep(batch.events)
         await self._handler.handle(batch)
         for event in batch.events:

@@ -1,13 +1,20 @@
 """Who looks, and the bands in which figures leave the market."""
 
-import hmac
 from bisect import bisect_right
 from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from events.vocabulary import MASS_G_MAX
+
+PUBLIC_ID_DIGITS = 32
+BLOCK_BYTES = 64
+INNER = bytes(byte ^ 0x36 for byte in range(256))
+OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class PublicViewer(Struct, frozen=True, kw_only=True, tag="public"):
@@ -55,19 +62,21 @@ MASS_BAND_EDGES_G: tuple[int, ...] = (
     *(step * 10**power for power in range(3, 12) for step in (1, 2, 5)),
     MASS_G_MAX + 1,
 )
+MASS_BANDS_G = tuple(Band(low=low, high=high) for low, high in pairwise(MASS_BAND_EDGES_G))
 CONTENT_BAND_PPB = 100_000_000
+CONTENT_BANDS_PPB = tuple(
+    Band(low=low, high=low + CONTENT_BAND_PPB) for low in range(0, 10 * CONTENT_BAND_PPB, CONTENT_BAND_PPB)
+)
 
 
 def mass_band_g(mass_g: int) -> Band:
     """Grams in steps of 1, 2, 5, 10, 20, 50 … kilograms."""
-    place = bisect_right(MASS_BAND_EDGES_G, mass_g)
-    return Band(low=MASS_BAND_EDGES_G[place - 1], high=MASS_BAND_EDGES_G[place])
+    return MASS_BANDS_G[bisect_right(MASS_BAND_EDGES_G, mass_g) - 1]
 
 
 def content_band_ppb(basis_g: int, product_g: int) -> Band:
     """Basis over product in steps of 10 %; what is exactly all counts in the last step."""
-    low = min(basis_g * 10 // product_g, 9) * CONTENT_BAND_PPB
-    return Band(low=low, high=low + CONTENT_BAND_PPB)
+    return CONTENT_BANDS_PPB[min(basis_g * 10 // product_g, 9)]
 
 
 def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
@@ -77,12 +86,16 @@ def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
 
 def public_id(key: bytes, kind: str, identity: UUID) -> str:
     """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
-    keyed = _keyed(key, kind).copy()
-    keyed.update(identity.bytes)
-    return keyed.digest()[:16].hex()
+    inner, outer = _keyed(key, kind)
+    told, keyed = inner.copy(), outer.copy()
+    told.update(identity.bytes)
+    keyed.update(told.digest())
+    return keyed.hexdigest()[:PUBLIC_ID_DIGITS]
 
 
 @lru_cache(maxsize=64)
-def _keyed(key: bytes, kind: str) -> hmac.HMAC:
-    """Before the id: to take the key in costs more than a short message."""
-    return hmac.new(key, kind.encode() + b"\x00", digestmod="sha256")
+def _keyed(key: bytes, kind: str) -> tuple[Any, Any]:
+    """The two hashes of RFC 2104 before the id: `hmac` copies its own in Python."""
+    block = (key if len(key) <= BLOCK_BYTES else sha256(key).digest()).ljust(BLOCK_BYTES, b"\x00")
+    inner = sha256(block.translate(INNER) + kind.encode() + b"\x00")
+    return inner, sha256(block.translate(OUTER))

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, decode_envelope, headers
-from events.record_batches import BatchWriter, Headers, RecordWriter, varint, written_headers
+from events.record_batches import BatchWriter, Headers, RecordWriter, varint, written_headers, written_record
 
 Row = tuple[int, bytes, bytes]
 
@@ -124,9 +124,9 @@ def test_a_length_reads_back(number: int) -> None:
     assert (number << 1, 0) == (zigzag, varint(number)[-1] & 0x80)
 
 
-def counted(*headers: Headers) -> bytes:
+def counted(*headers: Headers) -> list[bytes]:
     parts = [written_headers(found) for found in headers]
-    return varint(sum(part.number for part in parts)) + b"".join(part.written for part in parts)
+    return [varint(sum(part.number for part in parts)), *(part.written for part in parts)]
 
 
 @given(
@@ -148,7 +148,7 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
     builder, writer = BatchBuilder(100_000_000, 0), RecordWriter(100_000_000)
     for at_ms, key, value, found in records:
         builder.append(timestamp=at_ms, key=key, value=value, headers=found)
-        assert writer.take(at_ms, key, value, counted(found[:2], found[2:]))
+        assert writer.take(written_record(at_ms, key, value, counted(found[:2], found[2:])))
     batch = writer.end()
     builder._set_producer_state(4711, 3, 815)
     batch._set_producer_state(4711, 3, 815)
@@ -158,7 +158,8 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
 
 def test_what_does_not_fit_is_left_but_for_a_first_record() -> None:
     writer = RecordWriter(200)
-    taken = [writer.take(AT_MS, b"k", b"x" * length, counted()) for length in (100, 100, 10)]
+    given = [written_record(AT_MS, b"k", b"x" * length, counted()) for length in (100, 100, 10)]
+    taken = [writer.take(record) for record in given]
     assert [True, False, True] == taken
     assert writer.end().size() <= 200
-    assert RecordWriter(200).take(AT_MS, b"k", b"x" * 300, counted())
+    assert RecordWriter(200).take(written_record(AT_MS, b"k", b"x" * 300, counted()))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from events.codec import BODY_BYTES_MAX, BodyTooLarge
 from events.connections import open_consumer, open_producer
-from events.publishing import Message, NotPublished, TopicWriter, batches, derived_id
+from events.publishing import Message, NotPublished, TopicWriter, batches, derived_id, written
 from tests.record_support import create_topic, lane_bodies
 
 
@@ -77,7 +77,7 @@ async def test_a_message_that_kafka_would_refuse_is_not_sent(kafka_bootstrap: st
 
 def test_the_cloudevents_sdk_reads_the_headers() -> None:
     given = message("t", 7, b'{"a":1}')
-    [batch] = batches([given])
+    [batch] = batches([written(given)])
     [record] = MemoryRecords(bytes(batch._build())).next_batch()
     event = from_binary(
         KafkaMessage(headers=dict(record.headers), key=record.key, value=record.value), JSONFormat()
@@ -93,7 +93,7 @@ def test_the_cloudevents_sdk_reads_the_headers() -> None:
 
 def test_a_whole_second_has_no_fraction() -> None:
     given = replace(message("t", 7), time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    [batch] = batches([given])
+    [batch] = batches([written(given)])
     [record] = MemoryRecords(bytes(batch._build())).next_batch()
     assert b"2026-01-02T03:04:05Z" == dict(record.headers)["ce_time"]
 

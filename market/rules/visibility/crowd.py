@@ -101,16 +101,20 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
 def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
     """As `fold_crowd`, of an event of the book's own market, which it does not open."""
     fact = cast(MarketFact, event.data)
-    member = _member(fact)
-    for order in _touched(book, fact):
-        _add(crowd, book, order, viewer, -1)
-    if member is not None:
-        _count_group(crowd, book, member, -1)
-    fold_into(book, event)
+    if type(fact) is SupplyOffered and fact.offer not in book.supplies:
+        # Most of a record: of it nothing stands in the book before, and no member changes.
+        fold_into(book, event)
+    else:
+        member = _member(fact)
+        for order in _touched(book, fact):
+            _add(crowd, book, order, viewer, -1)
+        if member is not None:
+            _count_group(crowd, book, member, -1)
+        fold_into(book, event)
+        if member is not None:
+            _count_group(crowd, book, member, 1)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, 1)
-    if member is not None:
-        _count_group(crowd, book, member, 1)
 
 
 def published_forms(
@@ -140,12 +144,12 @@ def _grams(behind: Behind, *, with_held: bool) -> list[int]:
     groups = behind.groups.values()
     if with_held:
         return [group.available_g + group.held_g for group in groups]
-    return [group.available_g for group in groups if group.available_g]
+    return [grams for group in groups if (grams := group.available_g)]
 
 
 def is_crowd(figures: Collection[int], groups_min: int) -> bool:
     """Of groups of companies: enough of them, none with more than half."""
-    return len(figures) >= groups_min and max(figures, default=0) * HALF <= sum(figures)
+    return len(figures) >= groups_min and (not figures or max(figures) * HALF <= sum(figures))
 
 
 def forms_of(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:

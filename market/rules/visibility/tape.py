@@ -1,6 +1,7 @@
 """The public tape and the anonymised book: no name, no price before a trade, no assay."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -150,14 +151,18 @@ def _line(
     forms: frozenset[ProductForm],
     viewer: TapeViewer,
 ) -> TapeOrder | None:
+    if not forms or not shown_to(terms, viewer):
+        return None
     shown = tuple([form for form in forms_of(terms) if form in forms])
-    if not shown or not shown_to(terms, viewer):
+    if not shown:
         return None
     ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
-        windows = [tranche.window for tranche in terms.tranches]
-        starts = min([window.start for window in windows])
-        ends = max([window.end for window in windows])
+        first, *others = [tranche.window for tranche in terms.tranches]
+        starts, ends = first.start, first.end
+        if others:
+            starts = min(starts, *[window.start for window in others])
+            ends = max(ends, *[window.end for window in others])
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
         ahead = UNSET if terms.forecast is UNSET else True
     else:
@@ -169,13 +174,18 @@ def _line(
         action=action,
         forms=shown,
         commitment=terms.commitment,
-        start_month=f"{starts.year:04}-{starts.month:02}",
-        end_month=f"{ends.year:04}-{ends.month:02}",
+        start_month=_month(starts.year, starts.month),
+        end_month=_month(ends.year, ends.month),
         quantity_basis_g=mass_band_g(terms.basis_g),
         content_ppb=content,
         start_year=None if terms.term is None else terms.term.start_year,
         forecast=ahead,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _month(year: int, month: int) -> str:
+    return f"{year:04}-{month:02}"
 
 
 def trade_line(book: Book, crowd: Crowd, struck: MatchStruck, viewer: TapeViewer) -> TapeTrade | None:
