@@ -48,7 +48,6 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One CloudEvent of a topic that is a view of the record; `data` is JSON.
 
     Kafka's own timestamp of its record is `time` as well, so that it tells no more.
-    `extensions`: names and values of attributes beyond those of CloudEvents 1.0.
     """
 
     topic: str
@@ -60,7 +59,6 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     time: datetime
     data: bytes
     partition: int = 0
-    extensions: tuple[tuple[str, str], ...] = ()
 
 
 class NotPublished(Exception):
@@ -76,23 +74,27 @@ class DerivedIds:
     """`derived_id` of many that begin with the same parts: these are hashed once."""
 
     def __init__(self, *parts: str | bytes) -> None:
-        self._shared = sha256(_framed(parts))
+        self._shared = sha256(b"".join(map(_framed, parts)))
 
     def of(self, *parts: str | bytes) -> UUID:
         own = self._shared.copy()
-        own.update(_framed(parts))
+        for part in parts:
+            own.update(_framed(part))
         return digest_id(own.digest())
 
 
-def _framed(parts: Iterable[str | bytes]) -> bytes:
-    found = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"".join([len(part).to_bytes(4, "big") + part for part in found])
+def _framed(part: str | bytes) -> bytes:
+    found = part.encode() if isinstance(part, str) else part
+    return len(found).to_bytes(4, "big") + found
+
+
+NO_HEADERS = WrittenHeaders(0, b"")
 
 
 @lru_cache(maxsize=1_024)
-def _alike(name: str, source: str) -> WrittenHeaders:
-    """The headers that all messages of a type share."""
-    return written_headers(
+def _alike(name: str, source: str, further: int) -> bytes:
+    """How the headers of all messages of a type begin: their count, what they share, the name of the id."""
+    shared = written_headers(
         [
             ("ce_type", name.encode()),
             ("ce_source", source.encode()),
@@ -100,36 +102,43 @@ def _alike(name: str, source: str) -> WrittenHeaders:
             ("content-type", CONTENT_TYPE),
         ]
     )
+    return b"".join((varint(shared.number + OWN_HEADERS + further), shared.written, _ID))
 
 
 def written(message: Message) -> WrittenRecord:
     """The record that `message` is on its topic. BodyTooLarge."""
-    if len(message.data) > BODY_BYTES_MAX:
-        raise BodyTooLarge(f"{message.type}: {len(message.data)} bytes exceed {BODY_BYTES_MAX}")
-    since = message.time - EPOCH
-    return written_record(since // MILLISECOND, message.key.encode(), message.data, _headers(message))
+    return written_event(
+        message.key.encode(),
+        message.id,
+        message.type,
+        message.source,
+        message.subject.encode(),
+        message.time,
+        message.data,
+    )
 
 
-def _headers(message: Message) -> list[bytes]:
-    """In parts, their count first: CloudEvents 1.0 attributes in Kafka's binary mode."""
-    alike = _alike(message.type, message.source)
+def written_event(
+    key: bytes,
+    identity: UUID,
+    name: str,
+    source: str,
+    subject: bytes,
+    time: datetime,
+    data: bytes,
+    further: WrittenHeaders = NO_HEADERS,
+) -> WrittenRecord:
+    """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, and `further` headers behind them."""
+    if len(data) > BODY_BYTES_MAX:
+        raise BodyTooLarge(f"{name}: {len(data)} bytes exceed {BODY_BYTES_MAX}")
     # As the record's own headers have them, ten times as fast as `str` and `isoformat`.
-    told = _encoder.encode((message.id, message.time))
-    time, subject = told[_TIME_AT:-2], message.subject.encode()
-    parts = [
-        *(varint(alike.number + OWN_HEADERS + len(message.extensions)), alike.written),
-        *(_ID, told[_ID_AT : _ID_AT + ID_CHARACTERS], _TIME, varint(len(time)), time),
-        *(_SUBJECT, varint(len(subject)), subject),
-    ]
-    for name, text in message.extensions:
-        value = text.encode()
-        parts += (_extension(name), varint(len(value)), value)
-    return parts
-
-
-@lru_cache(maxsize=64)
-def _extension(name: str) -> bytes:
-    return header_name(f"ce_{name}")
+    told = _encoder.encode((identity, time))
+    at = told[_TIME_AT:-2]
+    headers = (
+        *(_alike(name, source, further.number), told[_ID_AT : _ID_AT + ID_CHARACTERS]),
+        *(_TIME, varint(len(at)), at, _SUBJECT, varint(len(subject)), subject, further.written),
+    )
+    return written_record((time - EPOCH) // MILLISECOND, key, data, headers)
 
 
 Place: TypeAlias = tuple[str, int]

@@ -174,9 +174,7 @@ class WrittenRecord(NamedTuple):
 
 def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: Sequence[bytes]) -> WrittenRecord:
     """`headers` as they stand in the record, in parts, with their count before them."""
-    return WrittenRecord(
-        timestamp_ms, b"".join((varint(len(key)), key, varint(len(value)), value, *headers))
-    )
+    return WrittenRecord(timestamp_ms, b"".join((varint(len(key)), key, varint(len(value)), value, *headers)))
 
 
 class RecordWriter:

@@ -8,6 +8,7 @@ owner may let a topic join: so none can miss what passes meanwhile.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -17,8 +18,8 @@ from msgspec import Struct
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
-from events.publishing import Message, NotPublished, Place, TopicWriter, written
-from events.record_batches import WrittenRecord
+from events.publishing import NO_HEADERS, NotPublished, Place, TopicWriter, written_event
+from events.record_batches import WrittenHeaders, WrittenRecord, header_name, varint, written_headers
 from events.replay import BrokenRecord, from_journal
 from market.metrics import PARTNER_RECORDS
 from market.rules.streams.partner_events import SOURCE
@@ -264,17 +265,20 @@ class PartnerTopics:
 
 def _record(line: PartnerLine) -> WrittenRecord:
     """The same on every topic."""
-    place = (("stream", line.stream), ("lane", str(line.lane)), ("position", str(line.position)))
-    return written(
-        Message(
-            topic="",
-            key=line.subject,
-            id=line.event,
-            type=line.type,
-            source=SOURCE,
-            subject=line.subject,
-            time=line.time,
-            data=line.body,
-            extensions=place if line.own else (),
-        )
+    subject = line.subject.encode()
+    place = _headers_of_place(line) if line.own else NO_HEADERS
+    return written_event(subject, line.event, line.type, SOURCE, subject, line.time, line.body, place)
+
+
+def _headers_of_place(line: PartnerLine) -> WrittenHeaders:
+    position = b"%d" % line.position
+    return WrittenHeaders(
+        3, b"".join((_headers_of_lane(line.stream, line.lane), varint(len(position)), position))
     )
+
+
+@lru_cache(maxsize=1_024)
+def _headers_of_lane(stream: str, lane: int) -> bytes:
+    """With the name of the header that tells the position."""
+    shared = written_headers([("ce_stream", stream.encode()), ("ce_lane", b"%d" % lane)])
+    return shared.written + header_name("ce_position")

@@ -19,7 +19,8 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
-from events.publishing import DerivedIds, Message, TopicWriter, written
+from events.publishing import DerivedIds, Place, TopicWriter, written_event
+from events.record_batches import WrittenRecord
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
@@ -27,7 +28,7 @@ from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, Records, WrittenLines, publish_until_taken, together
 from market.rules.book import Books
 from market.rules.passport import Lots, fold_lots
-from market.rules.streams.partner_lines import PartnerLine, partner_lines
+from market.rules.streams.partner_lines import Shown, partner_line, shown
 from market.rules.streams.wire_units import PUBLIC_UNITS
 from market.rules.streams.wire_writing import encoded_at
 from market.rules.viewers import PublicViewer
@@ -209,18 +210,20 @@ class Publisher(Generic[T]):
         key = LaneKey(events[0].stream, events[0].lane)
         hand = self._lanes[key]
         tape, hand.position = hand.tape, None
-        shown: list[PartnerLine] = []
-        leaving: Records = {}
+        seen: list[Shown] = []
+        leaving: list[Line] = []
         for event in events:
             before = tape.before(event)
-            shown += partner_lines(event, before)
-            for line in self._passing(tape, event, before):
-                leaving.setdefault((self._prefix + line.line.topic, 0), []).append(
-                    written(self._message(line))
-                )
+            seen += shown(event, before)
+            leaving += self._passing(tape, event, before)
         hand.position = events[-1].position
         hand.unsaved += len(events)
-        return (Passed(self._partners.write(key, shown), leaving),)
+        # Step by step for all of them: what a step needs is in the cache then.
+        lines = [partner_line(each) for each in seen]
+        records: Records = {}
+        for line in leaving:
+            records.setdefault(self._place(line), []).append(self._record(line))
+        return (Passed(self._partners.write(key, lines), records),)
 
     async def handle(self, batch: Batch) -> None:
         passed: Sequence[Passed] = batch.kept
@@ -254,18 +257,13 @@ class Publisher(Generic[T]):
             lines.append(Line(told, seen, market, sequence, event.time))
         return lines
 
-    def _message(self, line: Line) -> Message:
-        seen = line.line
-        return Message(
-            topic=self._prefix + seen.topic,
-            key=line.market,
-            id=self._ids.of(line.event.bytes),
-            type=_type(seen),
-            source=SOURCE,
-            subject=_subject(seen),
-            time=line.time,
-            data=wire(seen, line.sequence),
-        )
+    def _place(self, line: Line) -> Place:
+        return self._prefix + line.line.topic, 0
+
+    def _record(self, line: Line) -> WrittenRecord:
+        seen, identity = line.line, self._ids.of(line.event.bytes)
+        key, subject, data = line.market.encode(), _subject(seen).encode(), wire(seen, line.sequence)
+        return written_event(key, identity, _type(seen), SOURCE, subject, line.time, data)
 
     async def _publish(self, records: Records) -> None:
         await publish_until_taken(self._topics, records)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -73,12 +73,25 @@ class PartnerLine(Struct, frozen=True, kw_only=True, gc=False):
         return self.audience.int != ALL.int
 
 
-def partner_lines(event: Recorded, before: Before) -> tuple[PartnerLine, ...]:
-    """By audience, ascending. From the id of a line for all nobody gets to that of its event."""
+class Shown(NamedTuple):
+    """What `audience` sees of an event, before it is written."""
+
+    event: Recorded
+    audience: UUID
+    seen: Struct
+
+
+def shown(event: Recorded, before: Before) -> list[Shown]:
+    """By audience, ascending."""
     audience = audience_of(event, before)
     if audience == EVERYBODY:
-        return (_line(event, before, ALL, derived_id(event.id, "feed")),)
-    return tuple(_line(event, before, each, event.id) for each in sorted(audience))
+        return [_shown(event, before, ALL)]
+    return [_shown(event, before, each) for each in sorted(audience)]
+
+
+def partner_lines(event: Recorded, before: Before) -> tuple[PartnerLine, ...]:
+    """By audience, ascending."""
+    return tuple([partner_line(each) for each in shown(event, before)])
 
 
 class ShownLane(Struct, kw_only=True):
@@ -106,16 +119,22 @@ class ShownLane(Struct, kw_only=True):
         return lines
 
 
-def _line(event: Recorded, before: Before, audience: UUID, identity: UUID) -> PartnerLine:
+def _shown(event: Recorded, before: Before, audience: UUID) -> Shown:
     seen = see_event(event, OrganisationViewer(organisation=audience), before)
     assert seen is not None, f"{event.type} concerns {audience}, who is shown nothing"
+    return Shown(event, audience, seen)
+
+
+def partner_line(told: Shown) -> PartnerLine:
+    """From the id of a line for all nobody gets to that of its event."""
+    event, audience, seen = told
     fact: Any = event.data
     return PartnerLine(
         stream=event.stream,
         lane=event.lane,
         position=event.position,
         audience=audience,
-        event=identity,
+        event=derived_id(event.id, "feed") if audience is ALL else event.id,
         type=partner_type(event.type),
         subject=event.subject,
         market=getattr(fact, "market", None),
