@@ -103,7 +103,32 @@ def test_a_part_filled_order_is_marginal_and_gains_nothing() -> None:
     own = done.own(WANTED)
     assert ("partly_filled", True, 0) == (own.outcome, own.marginal, own.surplus_ueur_per_kg)
     assert (5_600_000, 2 * 1_120_000) == (own.capacity_g, own.filled_g)
-    assert ("outbid", 20) == (own.why, own.nearest_ticks)
+    assert ("all_dearer", 20) == (own.why, own.nearest_ticks)
+
+
+def test_a_rest_of_less_than_a_package_is_told_as_such_and_nobody_outbid_it() -> None:
+    # 22 of the bags of 224 kg; 72 kg are left, and bags enough
+    own = cleared(lane_of(60 * EUR, 61 * EUR, 62 * EUR), basis_g=5_000_000, limit=eur(80 * EUR)).own(WANTED)
+    assert ("partly_filled", 4_928_000, True) == (own.outcome, own.filled_g, own.marginal)
+    assert ("indivisible", 3) == (own.why, own.eligible)
+    done = cleared(lane_of(60 * EUR, 61 * EUR, 62 * EUR, minimum_parcel_wet_g=20 * T), basis_g=7_000_000)
+    own = done.own(WANTED)
+    # the second seller sells 4,480 kg at least
+    assert ("partly_filled", 5_600_000, "indivisible") == (own.outcome, own.filled_g, own.why)
+    assert {224_000, 4_480_000} == {each.least_g for each in done.whole(WANTED).alternatives}
+    rests = [(each.traded_g, each.elsewhere_g, each.left_g) for each in done.whole(WANTED).alternatives]
+    assert [(5_600_000, 0, 0), (0, 0, 5_600_000), (0, 0, 5_600_000)] == sorted(rests, reverse=True)
+
+
+def test_where_least_quantities_kept_all_apart_nobody_outbid_anybody() -> None:
+    done = cleared(lane_of(60 * EUR, 61 * EUR, 62 * EUR, minimum_quantity_wet_g=25 * T), basis_g=2_000_000)
+    own = done.own(WANTED)
+    assert ("unmatched", "indivisible") == (own.outcome, own.why)
+
+
+def test_who_got_all_that_there_was_is_told_so() -> None:
+    own = cleared(lane_of(60 * EUR, 61 * EUR, 62 * EUR, net_wet_g=5 * T)).own(WANTED)
+    assert ("partly_filled", 3 * 1_120_000, "all_taken") == (own.outcome, own.filled_g, own.why)
 
 
 def test_a_filled_order_is_told_how_far_its_next_best_was() -> None:

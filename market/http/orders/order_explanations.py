@@ -104,11 +104,13 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
 
     `why` says why something of it was left: `removed` by a rule of the round, its own `portfolio` limits
     (`removed` says which, `limits` what they cost, in whole ticks), nobody there, nobody eligible
-    (`reasons` with one's own figures), all dearer, or outbid: others paid more, or asked less, than this
-    order does. `eligible`: as far as may be told somebody fits, and fewer than three groups of
-    companies do, so prices are not told; `withheld` says so in words. `nearest_ticks` is how far the next
-    trade was that it did not get, in ticks of the market, and `three_groups_ticks` how far those of three
-    groups of companies.
+    (`reasons` with one's own figures), `all_dearer`: those that it did not trade with, `indivisible`: the
+    rest, its own or theirs, is less than one package or the least parcel or quantity, `all_taken`: all that
+    fit and are not dearer traded with it and have no more, or `outbid`: others paid more, or asked less, than
+    this order does. `eligible`: as far as may be told somebody fits, and fewer than three groups of companies
+    do, so prices are not told; `withheld` says so in words. `nearest_ticks` is how far the next trade was
+    that it did not get, in ticks of the market, and `three_groups_ticks` how far those of three groups of
+    companies.
     `surplus_eur_per_kg` is what the order gained per kg; a marginal order gains nothing: it sets its own
     price. `forecast`: supply not there yet.
     Operators and auditors get `alternatives` in place of the bands, the nearest first.

@@ -62,7 +62,8 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
     Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
     will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
     companies fit, which `withheld` then says, and where `present` is false: the asker was no member when the
-    round was cut. `nearest_ticks` is how far the order is from a trade, where it would have none.
+    round was cut. `nearest_ticks` is how far the order is from a trade, where it would have none; `why` is
+    worded as in the explanation of an order.
     """
 
     clearing: PlanId

@@ -18,11 +18,21 @@ from market.rules.visibility.quotes import Quote
 from market.rules.visibility.standings import Alternative, OrderInRound, Outcome
 
 Why = Literal[
-    "removed", "portfolio", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "outbid"
+    "removed",
+    "portfolio",
+    "no_counter_orders",
+    "none_eligible",
+    "eligible",
+    "all_dearer",
+    "indivisible",
+    "all_taken",
+    "outbid",
 ]
 """Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do.
 
-`portfolio`: its own portfolio limits, of shares or of price, kept it from taking more.
+`portfolio`: its own portfolio limits, of shares or of price, kept it from taking more. `indivisible`: what
+was left, its own or theirs, is less than one package or the least parcel. `all_dearer`: those that it did not
+trade with. `all_taken`: it has traded with all that fit and are not dearer, and they had no more for it.
 """
 
 REMOVED = {
@@ -216,7 +226,20 @@ def _why(of: OrderInRound, eligible: Sequence[Alternative]) -> Why | None:
         return "none_eligible" if of.alternatives else "no_counter_orders"
     if groups(eligible) < GROUPS_MIN:
         return "eligible"
-    return "outbid" if any(each.worth_it for each in eligible) else "all_dearer"
+    return _why_of_prices(of.capacity_g - of.filled_g, eligible)
+
+
+def _why_of_prices(
+    rest_g: int, eligible: Sequence[Alternative]
+) -> Literal["all_dearer", "indivisible", "all_taken", "outbid"]:
+    worth_it = [each for each in eligible if each.worth_it]
+    if not worth_it:
+        return "all_dearer"
+    missed = [each for each in worth_it if each.traded_g == 0 or each.left_g >= each.least_g]
+    if not missed:
+        return "all_taken" if len(worth_it) == len(eligible) else "all_dearer"
+    taken = any(each.traded_g == 0 and each.elsewhere_g and each.least_g <= rest_g for each in missed)
+    return "outbid" if taken else "indivisible"
 
 
 def _removed(of: OrderInRound) -> Removed | None:

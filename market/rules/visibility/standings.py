@@ -3,6 +3,7 @@
 Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -17,9 +18,10 @@ from events.vocabulary import Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
 from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
-from market.rules.clearing.order_limits import ShareKind
+from market.rules.clearing.order_limits import ShareKind, packed
 from market.rules.clearing.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.clearing.whole_ticks import requirement_in_ticks, supply_in_ticks, up
+from market.rules.packages import packages_g, packages_needed
 from market.rules.policy_lines import LineName, stating
 from market.rules.refusing.ineligibility import Ineligibility, PolicyLine
 from market.rules.visibility.explanations import Order, counter_orders, order_mark, paired
@@ -48,7 +50,8 @@ class Alternative(Struct, frozen=True, kw_only=True):
     `short_ueur_per_kg`: what both sides got in the round, per kg, above what they are worth to each other; at
     least 0, and 0 for trades. `short_ticks` is the same with the counter-order's figures in whole ticks, and
     `worth_it` whether the pair's own value, so counted, is at least 0. None: the two met in no section, or
-    the buyer has portfolio limits, so that no lot is judged alone.
+    the buyer has portfolio limits, so that no lot is judged alone. `elsewhere_g`: what it traded with others,
+    `left_g`: with nobody; `least_g`: the least that the two could still trade, in whole packages and parcels.
     """
 
     counter_order: UUID
@@ -56,6 +59,9 @@ class Alternative(Struct, frozen=True, kw_only=True):
     counter_group: UUID
     reasons: tuple[Ineligibility, ...]
     traded_g: int = 0
+    elsewhere_g: int = 0
+    left_g: int = 0
+    least_g: int = 1
     value_ueur_per_kg: int | None = None
     short_ueur_per_kg: int | None = None
     short_ticks: int | None = None
@@ -107,15 +113,14 @@ def order_in_round(
     if own is None:
         return None
     side: Side = "seller" if isinstance(own, SupplyOrder) else "buyer"
-    nodes = [each.dual for each in duals if each.dual.order == order]
     facts = facts_of(book, planned.rule_set, planned.cut_time)
     traded_g: dict[UUID, int] = {}
     for trade in trades:
         if order in (trade.supply, trade.requirement):
             counter = trade.requirement if side == "seller" else trade.supply
             traded_g[counter] = traded_g.get(counter, 0) + trade.quantity_basis_g
-    capacity_g, filled_g = _capacity_g(nodes), sum(node.filled_g for node in nodes)
     met = _Met(duals, book.terms.tick_ueur_per_kg)
+    nodes, capacity_g, filled_g = met.nodes(order), met.brought_g(order), met.filled_g(order)
     return OrderInRound(
         market=book.market,
         plan=planned.plan,
@@ -156,14 +161,6 @@ def _outcome(nodes: Sequence[OrderDual], capacity_g: int, filled_g: int) -> Outc
     return "filled" if filled_g == capacity_g else "partly_filled"
 
 
-def _capacity_g(nodes: Sequence[OrderDual]) -> int:
-    """What each tranche brought to the first section that it stood in."""
-    brought: dict[int, int] = {}
-    for node in nodes:
-        brought[node.tranche] = max(node.capacity_g, brought.get(node.tranche, 0))
-    return sum(brought.values())
-
-
 def _removed_by(nodes: Sequence[OrderDual]) -> str | None:
     """Why the order was left out where it stood last, or held back by its own portfolio limits."""
     for node in reversed(nodes):
@@ -185,16 +182,35 @@ def _multipliers(
 
 
 class _Met:
-    """The duals of a round by section, order and tranche."""
+    """The duals of a round by section, order and tranche, and by order."""
 
     def __init__(self, duals: Sequence[RoundDual], tick: int) -> None:
         self.tick = tick
+        self._nodes = defaultdict[UUID, list[OrderDual]](list)
+        for each in duals:
+            self._nodes[each.dual.order].append(each.dual)
         self._sections = list(dict.fromkeys(each.section for each in duals))
         self._surplus = {
             (each.section, each.dual.order, each.dual.tranche): each.dual.surplus_ueur_per_kg
             for each in duals
             if each.dual.effective_g != 0 or each.dual.capacity_g == 0
         }
+
+    def nodes(self, order: UUID) -> Sequence[OrderDual]:
+        return self._nodes.get(order, ())
+
+    def left_g(self, order: UUID) -> int:
+        return self.brought_g(order) - self.filled_g(order)
+
+    def filled_g(self, order: UUID) -> int:
+        return sum(node.filled_g for node in self.nodes(order))
+
+    def brought_g(self, order: UUID) -> int:
+        """What each tranche brought to the first section that it stood in."""
+        brought: dict[int, int] = {}
+        for node in self.nodes(order):
+            brought[node.tranche] = max(node.capacity_g, brought.get(node.tranche, 0))
+        return sum(brought.values())
 
     def surpluses(self, supply: UUID, tranche: int, requirement: UUID) -> tuple[int, int] | None:
         """Of seller and buyer in the last section in which both had a part; None: in no section."""
@@ -209,6 +225,7 @@ class _Met:
 class _Meeting(NamedTuple):
     """What a pair could trade by one of its tranches; shorts are None where the two met in no section."""
 
+    tranche: int
     value_ueur_per_kg: int
     worth_it: bool
     short_ueur_per_kg: int | None
@@ -226,15 +243,36 @@ def _alternatives(
         against, meetings = _pair(own, counter, facts, met)
         nearest = min(meetings, key=_nearness, default=None)
         known = facts.members.get(counter.organisation)
-        yield Alternative(
+        with_own_g = traded_g.get(counter.order, 0)
+        alternative = Alternative(
             counter_order=counter.order,
             counter_organisation=counter.organisation,
             counter_group=counter.organisation if known is None else known.group,
             reasons=against if nearest is None else (),
-            traded_g=traded_g.get(counter.order, 0),
+            traded_g=with_own_g,
+            elsewhere_g=met.filled_g(counter.order) - with_own_g,
+            left_g=met.left_g(counter.order),
             counter_forecast=order_mark(counter) is not None,
-            **({} if nearest is None else nearest._asdict()),
         )
+        if nearest is None:
+            yield alternative
+            continue
+        pair = paired(own, counter)
+        yield replace(
+            alternative,
+            least_g=min(_least_g(*pair, each.tranche, traded=with_own_g > 0) for each in meetings),
+            value_ueur_per_kg=nearest.value_ueur_per_kg,
+            short_ueur_per_kg=nearest.short_ueur_per_kg,
+            short_ticks=nearest.short_ticks,
+            worth_it=nearest.worth_it,
+        )
+
+
+def _least_g(supply: SupplyOrder, requirement: RequirementOrder, tranche: int, *, traded: bool) -> int:
+    """Of a pair that has traded one package more, else its least match; rounded down."""
+    of = packed(supply.terms, tranche)
+    of_buyer = packages_needed(requirement.terms.minimum_parcel_g, of.package_g)
+    return packages_g(1 if traded else max(1, of.parcel, of_buyer), of.package_g)
 
 
 def _nearness(meeting: _Meeting) -> tuple[bool, int, int]:
@@ -268,5 +306,5 @@ def _pair(
             gained, yielded = surpluses if supply is own else surpluses[::-1]
             short = gained + yielded - exact[2]
             short_ticks = max(0, -(-(gained + up(yielded, met.tick) - banded[2]) // met.tick))
-        meetings.append(_Meeting(exact[2], banded[2] >= 0, short, short_ticks))
+        meetings.append(_Meeting(delivery.tranche, exact[2], banded[2] >= 0, short, short_ticks))
     return against, meetings
