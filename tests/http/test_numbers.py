@@ -1,11 +1,16 @@
 """The one finite decimal: strict texts, exact integers, nothing rounded."""
 
 import re
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.clearing_terms import PriceTerm
+from events.price_clauses import MatchedPrice
+from market.http.agreements.agreement_prices import MatchedPrice as PriceView
 from market.http.wire import numbers
 from market.http.wire.numbers import (
     EUR_CENTS,
@@ -128,3 +133,25 @@ def test_inputs_of_terms_are_told_in_the_units_of_their_names() -> None:
         "certificates.1",
         {"IRMA": "2000000", "of_ppb": "500000", "matched_ueur_per_kg": "-1500000", "reason": "capped"},
     )
+
+
+def test_an_agreement_has_the_lines_of_its_match_in_the_same_units_and_takes_them_back() -> None:
+    line = PriceTerm(
+        kind="penalties",
+        rule="penalties.1",
+        ueur_per_kg=-2_666_664,
+        inputs={"C_above_500000_ppb": "8 × 333333 ueur_per_kg", "Dy_price_ueur_per_kg": "264103730"},
+    )
+    clause = MatchedPrice(match=UUID(int=7), price_micro_per_kg=75_000_000, terms=(line,))
+    told = PriceView.outside(clause)
+    assert {
+        "C_above_0.05_percent": "8 × 0.333333 EUR per kg",
+        "Dy_price_eur_per_kg": "264.10373",
+    } == told.terms[0].figures
+    body = msgspec.json.encode(told)
+    assert clause == msgspec.json.decode(body, type=PriceView).inside()
+    bare = msgspec.to_builtins(told)
+    del bare["terms"][0]["figures"]
+    assert clause == msgspec.convert(bare, PriceView).inside()
+    with pytest.raises(msgspec.ValidationError, match="figures are told of inputs and not stated"):
+        msgspec.json.decode(body.replace(b'"264.10373"', b'"264.2"'), type=PriceView)

@@ -24,6 +24,7 @@ from market.http.wire.numbers import (
     SignedAmount,
     SignedEurPerKg,
 )
+from market.http.wire.term_inputs import in_traders_units
 from market.rules.refusing.wording import Code, CurrencyCode, Text
 
 
@@ -134,8 +135,12 @@ class MatchedCoProduct(Body, frozen=True, kw_only=True):
 
 
 class MatchedTerm(Body, frozen=True, kw_only=True):
-    """A line of the match's price that a final assay moves; `inputs` as the record has them: prices are
-    computed from them again."""
+    """A line of the match's price that a final assay moves.
+
+    `inputs` as the record has them: prices are computed from them again. `figures` are the same in the units
+    that their names say, as the match shows them; they are told, and what is sent back in a proposal leaves
+    them out or says the same.
+    """
 
     kind: TermKind
     rule: Code
@@ -143,6 +148,11 @@ class MatchedTerm(Body, frozen=True, kw_only=True):
     reason: Text | None = None
     inputs: Annotated[dict[Code, Text], Meta(max_length=256)] = field(default_factory=dict)
     evidence: Annotated[tuple[Text, ...], Meta(max_length=256)] = ()
+    figures: Annotated[dict[Text, Text], Meta(max_length=256)] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.figures and self.figures != in_traders_units(self.rule, self.inputs):
+            raise ValueError("figures are told of inputs and not stated: leave them out, or as they were")
 
 
 class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="kind"):
@@ -187,6 +197,7 @@ class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="ki
                     reason=line.reason,
                     inputs=line.inputs,
                     evidence=line.evidence,
+                    figures=in_traders_units(line.rule, line.inputs),
                 )
                 for line in value.terms
             ),
