@@ -154,7 +154,8 @@ def _index_floor(horizon: TermHorizon, differential: int, form_factor_ppb: int) 
 
 
 def _quotation_period(code: str) -> QuotationPeriod:
-    """Orders name theirs in their own words; what is no word of contracts becomes the month of shipment."""
+    """Orders of before the door refused them may name it in other words; such a one becomes the month of
+    shipment, since an audit makes the draft of its match again."""
     known: tuple[QuotationPeriod, ...] = get_args(QuotationPeriod)
     return next((period for period in known if period == code), QUOTATION_PERIOD)
 

@@ -14,7 +14,7 @@ TERM = {
     "start_year": 2028,
     "profile_percent": ["100"],
     "index": "NdPr",
-    "quotation_period": "M-1",
+    "quotation_period": "month_before_shipment",
     "floor_eur_per_kg": "-999999999",
 }
 

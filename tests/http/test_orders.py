@@ -1,5 +1,7 @@
 """Orders through the door: post, read, amend, grade, withdraw, and the receipts they leave."""
 
+import re
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +51,21 @@ async def test_an_unusual_split_is_accepted_with_a_warning(shop: Shop) -> None:
     assert 201 == posted.status_code, posted.text
     (warning,) = posted.json()["warnings"]
     assert ("reo_split_unusual", "/composition/cells") == (warning["code"], warning["pointer"])
+
+
+async def test_only_product_in_bulk_can_do_without_the_mass_of_a_package(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    body = shop.offer_body(seller, packaging={"unit": "bulk"})
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
+    assert 201 == posted.status_code, posted.text
+    read = (await shop.ask("GET", posted.headers["location"], by=seller)).json()
+    load_t = Decimal(read["packaging"]["package_wet_kg"]) / 1_000
+    assert ("bulk", Decimal(read["net_wet_t"])) == (read["packaging"]["unit"], load_t)
+    body = shop.offer_body(seller, packaging={"unit": "big_bag"})
+    refused = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
+    (fault,) = refused.json()["errors"]
+    assert (422, "/packaging") == (refused.status_code, fault["pointer"])
+    assert "the net mass of one big bag, is missing" in fault["detail"]
 
 
 async def test_names_that_nothing_answers_to_are_told(shop: Shop) -> None:
@@ -169,13 +186,20 @@ async def test_an_order_is_amended_and_withdrawn_at_the_version_that_was_read(sh
     assert 201 == posted.status_code, posted.text
     place, tag = posted.headers["location"], posted.headers["etag"]
     missing = await shop.ask("PATCH", place, by=firm, body=change)
-    assert (428, "if_match_missing") == (missing.status_code, missing.json()["code"])
+    assert (428, "if_match_missing", "If-Match missing") == (
+        missing.status_code,
+        missing.json()["code"],
+        missing.json()["title"],
+    )
     amended = await shop.ask("PATCH", place, by=firm, body=change, version=tag)
     assert 200 == amended.status_code, amended.text
     stale = await shop.ask("PATCH", place, by=firm, body=change, version=tag)
     assert (412, "version_stale") == (stale.status_code, stale.json()["code"])
     wildcard = await shop.ask("DELETE", place, by=firm, version="*")
     assert (400, "invalid_request") == (wildcard.status_code, wildcard.json()["code"])
+    for told, answer in (("as you read it", wildcard), ("the ETag you read", missing)):
+        (like,) = re.findall(rf"{told}, like (?:If-Match: )?(\S+)", answer.json()["errors"][0]["detail"])
+        assert re.sub("[0-9]+", "0", tag) == re.sub("[0-9]+", "0", like)
     read = await shop.ask("GET", place, by=firm)
     assert amended.headers["etag"] == read.headers["etag"]
     for name, value in change.items():

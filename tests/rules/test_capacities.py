@@ -225,7 +225,9 @@ def test_an_agreement_that_runs_counts_what_it_states_for_each_year() -> None:
 
 
 def test_a_term_order_is_spread_by_its_profile() -> None:
-    term = TermHorizon(start_year=2027, profile_ppb=(PPB // 2, PPB), index="i", quotation_period="M")
+    term = TermHorizon(
+        start_year=2027, profile_ppb=(PPB // 2, PPB), index="i", quotation_period="month_of_shipment"
+    )
     asked = whole(terms(8 * TONNE_G, term=term))
     assert [TONNE_G] * 4 + [2 * TONNE_G] * 4 == [asked[2027 * 4 + number] for number in range(8)]
 

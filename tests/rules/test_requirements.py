@@ -61,7 +61,9 @@ from tests.desk_support import (
 )
 
 OVER = PRICE_UEUR_PER_KG_MAX + 1
-TERM = TermHorizon(start_year=2027, profile_ppb=(PPB, PPB), index="NdPr_oxide_99", quotation_period="M")
+TERM = TermHorizon(
+    start_year=2027, profile_ppb=(PPB, PPB), index="NdPr_oxide_99", quotation_period="month_of_shipment"
+)
 
 
 def euro(amount_micro: int, per: Denominator = "element") -> StatedPrice:

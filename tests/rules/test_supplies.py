@@ -73,7 +73,7 @@ TERM = TermHorizon(
     start_year=2027,
     profile_ppb=(400_000_000, 800_000_000, PPB),
     index="NdPr_oxide_99",
-    quotation_period="M-1",
+    quotation_period="month_before_shipment",
 )
 YEARS = period(day(1, 1, 2027), day(1, 1, 2030))
 
@@ -309,6 +309,10 @@ DEFECTS = {
             tranches=one_tranche(25 * TONNE_G, period(FAR, FAR + timedelta(days=28))),
         ),
         [("term_start_far", "/term/start_year")],
+    ),
+    "quotation period in the trade's short form": (
+        term_offer(term=replace(TERM, quotation_period="M+1")),
+        [("quotation_period_unknown", "/term/quotation_period")],
     ),
     "profile above its plateau": (
         term_offer(term=replace(TERM, profile_ppb=(PPB, PPB + 1, PPB))),

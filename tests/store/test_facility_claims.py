@@ -271,7 +271,9 @@ async def test_an_amendment_of_a_matchs_contract_is_counted_for_what_it_adds(sce
     """24 t of metal offered for 2027, 6 t a quarter; 7 t of NdPr, which are 20 t of it, matched."""
     seller, buyer = scene.sellers[0], scene.buyers[0]
     window = Period(start=datetime(2027, 1, 1, tzinfo=UTC), end=datetime(2027, 12, 31, tzinfo=UTC))
-    year = TermHorizon(start_year=2027, profile_ppb=(PPB,), index=NDPR_PRICE.code, quotation_period="M")
+    year = TermHorizon(
+        start_year=2027, profile_ppb=(PPB,), index=NDPR_PRICE.code, quotation_period="month_of_shipment"
+    )
     await post(scene, 24, term=year, tranches=(Tranche(window=window, net_wet_g=24 * TONNE_G),))
     await scene.require(buyer, basis_g=7 * TONNE_G, term=year, window=window)
     (confirmed,) = [

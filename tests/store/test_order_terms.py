@@ -15,7 +15,9 @@ from tests.market_support import scene_on
 MIGRATIONS = [
     DEPLOY / "postgres" / "migrations" / name for name in ("0016_order_terms.sql", "0022_facility_claims.sql")
 ]
-TERM = TermHorizon(start_year=2027, profile_ppb=(PPB, PPB), index="ndpr-oxide", quotation_period="M")
+TERM = TermHorizon(
+    start_year=2027, profile_ppb=(PPB, PPB), index="ndpr-oxide", quotation_period="month_of_shipment"
+)
 IN_TERM = Tranche(
     window=Period(start=datetime(2027, 2, 1, tzinfo=UTC), end=datetime(2027, 5, 1, tzinfo=UTC)),
     net_wet_g=10 * TONNE_G,

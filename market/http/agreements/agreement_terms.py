@@ -329,11 +329,12 @@ def _take_or_pay_outside(clause: terms.TakeOrPayClause) -> TakeOrPay:
 
 
 def _delivery_inside(delivery: Delivery) -> terms.DeliveryClause:
+    lot_wet_g = TONNES.parse(delivery.lot_wet_t)
     return terms.DeliveryClause(
         incoterm=delivery.incoterm,
         place=delivery.place.inside(),
-        lot_wet_g=TONNES.parse(delivery.lot_wet_t),
-        packaging=delivery.packaging.inside(),
+        lot_wet_g=lot_wet_g,
+        packaging=delivery.packaging.inside(lot_wet_g),
         delivery=None if delivery.delivery is None else delivery.delivery.inside(),
     )
 

@@ -86,13 +86,14 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     forecast: Annotated[Forecast, Meta(examples=[forecast_terms.FORECAST])] | None = None
 
     def draft(self) -> SupplyDraft:
+        net_wet_g = TONNES.decoded(self.net_wet_t)
         return SupplyDraft(
             form=self.form,
-            net_wet_g=TONNES.decoded(self.net_wet_t),
+            net_wet_g=net_wet_g,
             moisture_ppb=PERCENT.decoded(self.moisture_percent),
             composition=self.composition.inside(),
             assay=self.assay.inside(),
-            packaging=self.packaging.inside(),
+            packaging=self.packaging.inside(net_wet_g),
             minimum_parcel_wet_g=TONNES.decoded(self.minimum_parcel_wet_t),
             tranches=tuple([tranche.inside() for tranche in self.tranches]),
             incoterm=self.incoterm,

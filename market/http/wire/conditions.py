@@ -6,6 +6,8 @@ from typing import Final
 from market.http.wire.faults import Fault
 
 IF_MATCH_PATTERN: Final = r'^"v[1-9][0-9]{0,15}(\.[0-9]{1,16})?"$(?!\n)'
+LIKE: Final = '"v1.26" or "v3"'
+"""Of an order and of what has no holds."""
 _ETAG: Final = re.compile(r'"v([1-9][0-9]{0,15})(\.[0-9]{1,16})?"\Z')
 
 
@@ -19,11 +21,17 @@ def parse_if_match(header: str | None) -> int | Fault:
     """The version that a change is meant for. A wildcard names none, so it is refused as malformed."""
     if header is None:
         return Fault(
-            code="if_match_missing", detail='send the ETag you read, like If-Match: "v3"', header="If-Match"
+            code="if_match_missing",
+            detail=f"send the ETag you read, like If-Match: {LIKE}",
+            header="If-Match",
         )
     found = _ETAG.match(header.strip())
     if found is None:
-        return Fault(code="malformed", detail='expected one strong ETag, like "v3"', header="If-Match")
+        return Fault(
+            code="malformed",
+            detail=f"expected one strong ETag as you read it, like {LIKE}",
+            header="If-Match",
+        )
     return int(found[1])
 
 

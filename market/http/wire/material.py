@@ -6,11 +6,12 @@ exactly.
 """
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events import vocabulary as words
+from events.price_clauses import QuotationPeriod
 from events.vocabulary import (
     Denominator,
     Instant,
@@ -39,6 +40,7 @@ from market.http.wire.numbers import (
     SignedFloorEurPerKg,
     TonnesPositive,
 )
+from market.rules.packages import UNPACKED_UNITS
 from market.rules.refusing.wording import Code, CurrencyCode, Name, Text
 
 YEARS: Final = range(1900, 3000)
@@ -136,14 +138,26 @@ class Price(Body, frozen=True, kw_only=True):
 
 
 class Packaging(Body, frozen=True, kw_only=True):
-    """`package_wet_kg` is the net product mass of one unit; in bulk of one load, by which a ticket counts
-    loads: bulk itself is divided at will."""
+    """`package_wet_kg` is the net product mass of one unit, and needed of all but bulk.
+
+    Product in bulk is divided at will: with the mass of a load a ticket counts loads, without one it is all
+    one load.
+    """
 
     unit: PackagingUnit
-    package_wet_kg: KilogramsPositive
+    package_wet_kg: KilogramsPositive | None = None
 
-    def inside(self) -> words.Packaging:
-        return words.Packaging(unit=self.unit, package_wet_g=KILOGRAMS.decoded(self.package_wet_kg))
+    def __post_init__(self) -> None:
+        if self.package_wet_kg is None and self.unit not in UNPACKED_UNITS:
+            raise ValueError(
+                f"package_wet_kg, the net mass of one {self.unit.replace('_', ' ')}, is missing: only "
+                "product in bulk can do without it"
+            )
+
+    def inside(self, net_wet_g: int) -> words.Packaging:
+        """`net_wet_g`: of all that is packed so."""
+        stated_g = KILOGRAMS.decoded_optional(self.package_wet_kg)
+        return words.Packaging(unit=self.unit, package_wet_g=net_wet_g if stated_g is None else stated_g)
 
     @classmethod
     def outside(cls, value: words.Packaging) -> Self:
@@ -280,15 +294,35 @@ class RecycledContent(Body, frozen=True, kw_only=True):
 class Term(Body, frozen=True, kw_only=True):
     """A long-term order: quantities are per contract year at plateau, the price is a differential to `index`.
 
-    `profile_percent` is each contract year's share of the plateau; its length is the number of years.
+    `profile_percent` is each contract year's share of the plateau; its length is the number of years. Orders
+    trade only with those of the same `quotation_period`, over which the contract's index is read:
+    `month_before_shipment` (M-1), `month_of_shipment` (M), `month_after_shipment` (M+1) or
+    `quarter_of_shipment`; others are refused, and stand only in orders from before. `floor_eur_per_kg` is
+    what index and differential come to at least: of an offer what its seller asks for, of a requirement the
+    highest that its buyer accepts, and none if it is left out.
     """
 
     start_year: Annotated[int, Meta(ge=2000, le=2200)]
     profile_percent: Annotated[tuple[PercentOfPlateau, ...], Meta(min_length=1, max_length=30)]
     profile_tolerance_percent: Percent = "0"
     index: Code
-    quotation_period: Code
-    floor_eur_per_kg: SignedFloorEurPerKg | None = None
+    quotation_period: Annotated[
+        Code,
+        Meta(
+            description="One of " + ", ".join(get_args(QuotationPeriod)) + ".",
+            examples=list(get_args(QuotationPeriod)),
+        ),
+    ]
+    floor_eur_per_kg: (
+        Annotated[
+            SignedFloorEurPerKg,
+            Meta(
+                description="Decimal string, EUR per basis kg that index and differential come to at least: "
+                "of an offer what it asks for, of a requirement the highest floor that it accepts."
+            ),
+        ]
+        | None
+    ) = None
 
     def inside(self) -> words.TermHorizon:
         return words.TermHorizon(

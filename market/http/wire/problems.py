@@ -221,7 +221,8 @@ _ABBREVIATIONS: Final = {
 
 
 def title_of(code: str) -> str:
-    first, *rest = (_ABBREVIATIONS.get(word, word) for word in code.split("_"))
+    words = code.replace("if_match", "If-Match").split("_")
+    first, *rest = (_ABBREVIATIONS.get(word, word) for word in words)
     return " ".join([first[:1].upper() + first[1:], *rest])
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
+from events.price_clauses import QuotationPeriod
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.rules.market_inputs import MarketInputs
 from market.rules.refusing.defects import (
     ProfileNotPlateau,
+    QuotationPeriodUnknown,
     TermStartFar,
     TermStartPast,
     TranchesOverlap,
@@ -29,6 +31,8 @@ class Deliverable(Protocol):
     def tranches(self) -> tuple[Tranche, ...]: ...
 
 
+QUOTATION_PERIODS: Final[tuple[QuotationPeriod, ...]] = get_args(QuotationPeriod)
+"""What a contract can be priced over; orders of before name theirs in words of their own."""
 START_YEARS_MAX: Final = 15
 """Each year of each index is two sections of a round, and a round records only so many."""
 
@@ -97,7 +101,8 @@ def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
 
 
 def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime) -> list[Refusal]:
-    """A term order names a recorded index, a year that is not over, nor far, a profile with a plateau."""
+    """A term order names a recorded index and a quotation period of contracts, a year that is not over, nor
+    far, a profile with a plateau."""
     if term is None:
         return []
     reasons: list[Refusal] = []
@@ -110,4 +115,13 @@ def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime)
         reasons.append(ProfileNotPlateau(pointer="/term/profile_ppb"))
     if term.index not in inputs.references:
         reasons.append(ReferenceUnknown(pointer="/term/index", reference=term.index))
+    if term.quotation_period not in QUOTATION_PERIODS:
+        *others, last_period = QUOTATION_PERIODS
+        reasons.append(
+            QuotationPeriodUnknown(
+                pointer="/term/quotation_period",
+                period=term.quotation_period,
+                periods=f"{', '.join(others)} or {last_period}",
+            )
+        )
     return reasons

@@ -291,6 +291,12 @@ class TermStartFar(Refusal):
     code = "term_start_far"
 
 
+class QuotationPeriodUnknown(Refusal):
+    """A contract's quotation period is {periods} (M-1, M and M+1 are the first three), not {period}."""
+
+    code = "quotation_period_unknown"
+
+
 class ProfileNotPlateau(Refusal):
     """Each contract year is a share of the plateau: between 0 and 100 %, and 100 % in at least one year."""
 
