@@ -368,7 +368,9 @@ def facts_of_type(events: Sequence[Recorded], kind: type[Any]) -> list[Any]:
     return [event.data for event in events if isinstance(event.data, kind)]
 
 
-def explained(outcome: Any = "open", **supply: Any) -> MatchExplanation:
+def explained(
+    outcome: Any = "open", *, wanted: dict[str, Any] | None = None, **supply: Any
+) -> MatchExplanation:
     """A trade of `seller` and `buyer`, who bids 2 EUR for a certificate, 3 for EU origin, 4 at most."""
     lane = Lane()
     held = MemberCertificate(
@@ -388,15 +390,18 @@ def explained(outcome: Any = "open", **supply: Any) -> MatchExplanation:
         eu_origin_ueur_per_kg=3 * EUR,
         cap_ueur_per_kg=4 * EUR,
     )
-    lane.require("buyer", "wanted", profile=profile, commitment="subject_to_confirmation")
-    terms = lane.book.supplies[offer].terms
+    bought = {"profile": profile, "commitment": "subject_to_confirmation"} | (wanted or {})
+    requirement = lane.require("buyer", "wanted", **bought)
+    terms, needs = lane.book.supplies[offer].terms, lane.book.requirements[requirement].terms
     events = lane.round()
     part = next(part for part in facts_of_type(events, ClearingEvidence) if part.waterfalls)
     return match_explanation(
         facts_of_type(events, MatchStruck)[0],
         waterfall_of(part.waterfalls[0], part.lines),
         terms,
+        needs,
         "ndpr",
+        lane.book.rule_sets[-1].rule_set,
         seller=ident("seller"),
         buyer=ident("buyer"),
         outcome=outcome,

@@ -271,8 +271,26 @@ class Counterparty(Struct, frozen=True, kw_only=True):
     country: str
 
 
+class MatchTerm(Struct, frozen=True, kw_only=True):
+    """Years of deliveries at the index and this differential; the last is of the quantity of one at
+    plateau."""
+
+    index: str
+    start_year: int
+    years: int
+    quotation_period: str | None
+    profile_percent: tuple[str, ...] | None
+    profile_tolerance_percent: Decimal | None
+    floor_eur_per_kg: Decimal | None
+    differential_eur_per_kg: Decimal
+    plateau_year_differential_eur: Decimal
+
+
 class Match(Struct, frozen=True, kw_only=True):
-    """`explanation` comes with the round's evidence, a moment after the match."""
+    """`explanation` comes with the round's evidence, a moment after the match.
+
+    With a `term`, price and amount are a differential to its index.
+    """
 
     id: str
     market: str
@@ -296,6 +314,7 @@ class Match(Struct, frozen=True, kw_only=True):
     counter_order: str | None = None
     counterparty: Counterparty | None = None
     explanation: Explanation | None = None
+    term: MatchTerm | None = None
 
 
 class Band(Struct, frozen=True, kw_only=True):

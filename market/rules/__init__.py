@@ -33,7 +33,8 @@ several of them, lies beside them.
                  volume_defects (bought or sold elsewhere)
     parties      parties, papers, keys, members
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
-                 crma_visibility; own_side, own_round, explanations, standings, tickets, quotes (what if);
+                 crma_visibility; own_side, own_round, explanations, standings, tickets, term_matches;
+                 quotes (what if);
                  tape, taping, crowd, content_bands, mixing (what leaves for the tape together);
                  contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,

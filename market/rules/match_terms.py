@@ -29,7 +29,7 @@ def match_terms(
     umpire: str | UnsetType = UNSET,
 ) -> MatchTerms:
     """`lines` is the match's whole waterfall; S, carriage and the form's differential stay the buyer's."""
-    horizon = _horizon(supply.term, requirement.term)
+    horizon = matched_horizon(supply.term, requirement.term)
     moved = tuple(line for line in lines if line.kind in MOVED_BY_ASSAYS)
     return MatchTerms(
         basis=basis,
@@ -68,7 +68,8 @@ def co_products_counted(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:
                 )
 
 
-def _horizon(sold: TermHorizon | None, bought: TermHorizon | None) -> TermHorizon | None:
+def matched_horizon(sold: TermHorizon | None, bought: TermHorizon | None) -> TermHorizon | None:
+    """The buyer's profile, with the smaller tolerance and the seller's floor; None for spot."""
     if sold is None or bought is None:
         return None
     return replace(

@@ -5,13 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from events.vocabulary import PPB, StatedPrice, TermHorizon, Tranche
 from market.commands import inputs
+from market.rules.orders.horizons import contract_years
 from tests.http.shop import Shop
-from tests.market_drafts import rule_set
+from tests.market_drafts import NDPR_PRICE, TONNE_G, rule_set
 
 
-async def struck(shop: Shop) -> tuple[str, Any, Any]:
+async def struck(
+    shop: Shop, *, sold: dict[str, Any] | None = None, bought: dict[str, Any] | None = None
+) -> tuple[str, Any, Any]:
     """A match that both sides have to confirm, halfway between ask and limit: its path, seller and buyer."""
     scene = shop.scene
     await inputs.publish_rule_set(
@@ -22,8 +27,10 @@ async def struck(shop: Shop) -> tuple[str, Any, Any]:
         signed_by=(scene.operator.organisation,),
     )
     seller, buyer = scene.sellers[0], scene.buyers[0]
-    await scene.offer(seller, commitment="subject_to_confirmation")
-    await scene.require(buyer, basis_g=3_500_000, commitment="subject_to_confirmation")
+    await scene.offer(seller, commitment="subject_to_confirmation", **(sold or {}))
+    await scene.require(
+        buyer, **({"basis_g": 3_500_000, "commitment": "subject_to_confirmation"} | (bought or {}))
+    )
     events = await scene.conclude(await scene.plan())
     [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
     await shop.project()
@@ -68,6 +75,71 @@ async def test_the_operator_sees_both_sides_and_outsiders_nothing(shop: Shop) ->
         assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
         assert 404 == (await shop.ask("POST", f"{path}/confirm", by=outsider)).status_code
         assert [] == (await shop.ask("GET", "/v1/matches", by=outsider)).json()["items"]
+
+
+async def test_a_match_of_years_says_that_its_price_is_a_differential(shop: Shop) -> None:
+    """0.59 EUR per kg is nobody's price for the metal: the index comes on top, year after year."""
+    years = TermHorizon(
+        start_year=2028,
+        profile_ppb=(PPB // 2, 755_000_000, PPB),
+        index=NDPR_PRICE.code,
+        quotation_period="month_after_shipment",
+    )
+    window = contract_years(years)
+    sold = {"term": years, "tranches": (Tranche(window=window, net_wet_g=10 * TONNE_G),)}
+    path, seller, buyer = await struck(
+        shop,
+        sold=sold
+        | {
+            "ask": StatedPrice(amount_micro=500_000, currency="EUR", per="oxide"),
+            "term": replace(years, floor_ueur_per_kg=40_000_000),
+        },
+        bought={
+            "term": replace(years, floor_ueur_per_kg=50_000_000),
+            "window": window,
+            "limit": StatedPrice(amount_micro=1_250_000, currency="USD", per="oxide"),
+        },
+    )
+    expected = {
+        "index": "ndpr-oxide",
+        "start_year": 2028,
+        "years": 3,
+        "quotation_period": "month_after_shipment",
+        "profile_percent": ["50", "75.5", "100"],
+        "profile_tolerance_percent": "0",
+    }
+    floors = {"seller": "40.00", "buyer": "50.00"}
+    for side, party in (("seller", seller), ("buyer", buyer)):
+        seen = (await shop.ask("GET", path, by=party)).json()
+        differential = {
+            "floor_eur_per_kg": floors[side],
+            "differential_eur_per_kg": seen["price_eur_per_kg"],
+            "plateau_year_differential_eur": seen["amount_eur"],
+        }
+        assert expected | differential == seen["term"]
+        ticket = {line["label"]: line["text"] for line in seen["explanation"]["ticket"]}
+        assert "2028 50 %, 2029 75.5 %, 2030 100 %" == ticket["profile"]
+        assert not {"amount", "price per basis kg", "reference"} & ticket.keys()
+        [listed] = (await shop.ask("GET", "/v1/matches", by=party)).json()["items"]
+        assert seen["term"] == listed["term"]
+    first = (await shop.ask("GET", path, by=buyer)).json()["explanation"]["lines"][0]
+    assert (
+        "limit",
+        {
+            "stated_per_kg": "1.25",
+            "currency": "USD",
+            "per": "oxide",
+            "basis_kg_per_kg": "0.849975",
+            "exchange_rate_eur_per_unit": "0.92",
+        },
+        1,
+    ) == (first["label"], first["inputs"], len(first["evidence"]))
+    whole = (await shop.ask("GET", path, by=seller, roles=("operator",))).json()
+    assert "40.00" == whole["term"]["floor_eur_per_kg"]
+    for party in (seller, buyer):
+        await shop.ask("POST", f"{path}/confirm", by=party)
+    agreed = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("confirmed", "40.00") == (agreed["status"], agreed["term"]["floor_eur_per_kg"])
 
 
 async def test_an_answer_stays_sealed_until_the_other_is_in(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,20 @@ from events.market_terms import (
     MemberCertificate,
     SustainabilityProfile,
 )
-from events.vocabulary import ConvertedPrice, InputReference, Packaging, StatedPrice, TermHorizon, Tranche
+from events.vocabulary import (
+    MICRO,
+    ConvertedPrice,
+    Footprint,
+    InputReference,
+    Packaging,
+    StatedPrice,
+    TermHorizon,
+    Tranche,
+)
 from market.http.rounds.match_views import party_view
+from market.http.wire.term_inputs import in_traders_units
 from market.rules.book import OpenMatch
+from market.rules.orders.horizons import contract_years
 from market.rules.streams.wire_units import PARTNER_UNITS, in_units
 from market.rules.visibility.explanations import Candidates, candidates, match_explanation
 from market.rules.visibility.own_side import (
@@ -31,6 +43,7 @@ from market.rules.visibility.own_side import (
     own_explanation,
     own_match,
 )
+from market.rules.visibility.term_matches import TermOfMatch, term_of_match
 from market.rules.visibility.tickets import decimal_text, ticket, ticket_lines
 from market.store.matches import MatchRow
 from tests.blotter import (
@@ -46,6 +59,8 @@ from tests.blotter import (
     explained,
     ident,
     member,
+    requirement_terms,
+    rule_set,
     site,
 )
 
@@ -53,6 +68,36 @@ USD_ASK = ConvertedPrice(
     stated=StatedPrice(amount_micro=65_217_391, currency="USD", per="element"),
     ueur_per_kg=60 * EUR,
     fx=InputReference(code="FX:USD", position=5, value_micro=920_000),
+)
+
+
+USD_LIMIT = ConvertedPrice(
+    stated=StatedPrice(amount_micro=77_770_000, currency="USD", per="oxide"),
+    # 77.77 × 0.92 ÷ 0.849975
+    ueur_per_kg=84_177_064,
+    fx=InputReference(code="FX:USD", position=5, value_micro=920_000),
+)
+YEARS = TermHorizon(
+    start_year=2028,
+    profile_ppb=(500_000_000, 755_000_000, 10**9),
+    profile_tolerance_ppb=10_000_000,
+    index="USGS-NdPr",
+    quotation_period="month_after_shipment",
+    floor_ueur_per_kg=50 * EUR,
+)
+
+
+DECLARED = Footprint(
+    g_co2e_per_kg=12_345,
+    declared_unit="oxide",
+    form="swarf",
+    standard="PEF",
+    boundary="cradle-to-gate",
+    allocation="economic",
+    reference_year=2025,
+    primary_data_ppb=10**9,
+    verified=False,
+    valid_until=START.replace(year=2027),
 )
 
 
@@ -66,10 +111,13 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
         "Nd, dry": "21 %",
         "Pr, dry": "7 %",
         "basis": "5,600.000 kg contained ndpr",
-        "ask as stated": "65.22 USD per kg element",
+        "ask as stated": "65.217391 USD per kg element",
         "ask FX": "FX:USD 0.920000 EUR (input 5)",
         "ask per product kg, wet": "13.440000 EUR/kg",
         "ask per basis kg": "60.000000 EUR/kg",
+        "limit as stated": "70.00 EUR per kg element",
+        "limit per product kg, wet": "15.680000 EUR/kg",
+        "limit per basis kg": "70.000000 EUR/kg",
         "price per basis kg": "67.000000 EUR/kg",
         "price per product kg, wet": "15.008000 EUR/kg",
         "amount": "375,200.00 EUR",
@@ -87,8 +135,156 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
     dry = replace(
         of, moisture_ppb=0, packages_thousandths=1_000, packaging=drum, product_wet_g=9_241, product_dry_g=7
     )
+    # no load is stated: it is all one load, and nothing to count by
+    one_load = explained(packaging=Packaging(unit="bulk", package_wet_g=25 * T)).ticket
+    assert {"packages": "in bulk"} == {
+        label: text for label, text in ticket_lines(one_load) if label.startswith("package")
+    }
+    loads = dict(ticket_lines(explained(packaging=Packaging(unit="bulk", package_wet_g=20 * T)).ticket))
+    assert ("1.250 loads in bulk", "20,000.000 kg net") == (loads["packages"], loads["package"])
     small = {"net wet": "9.241 kg", "net dry": "0.007 kg"}
     assert ({"moisture": "0 %", "packages": "1 drum"} | small).items() <= dict(ticket_lines(dry)).items()
+
+
+def test_each_side_can_compute_its_own_figure_again_from_what_it_stated() -> None:
+    """Whole from price, exchange rate and the basis in a kg of what it is stated per."""
+    ask = ConvertedPrice(
+        # 6.987 × 0.92 ÷ 0.224, rounded up
+        stated=StatedPrice(amount_micro=6_987_000, currency="USD", per="wet"),
+        ueur_per_kg=28_696_608,
+        fx=USD_LIMIT.fx,
+    )
+    whole = explained(ask=ask, wanted={"limit": USD_LIMIT})
+    seller, buyer = own_explanation(whole, ident("seller")), own_explanation(whole, ident("buyer"))
+    assert seller is not None
+    assert buyer is not None
+    fx = "FX:USD 0.920000 EUR (input 5)"
+    of_ask = {
+        "ask as stated": "6.987 USD per kg wet",
+        "ask FX": fx,
+        "ask factor": "0.224 kg basis in a kg wet",
+        "ask per product kg, wet": "6.428040 EUR/kg",
+        "ask per basis kg": "28.696608 EUR/kg",
+    }
+    of_limit = {
+        "limit as stated": "77.77 USD per kg oxide",
+        "limit FX": fx,
+        "limit factor": "0.849975 kg basis in a kg oxide",
+        "limit per product kg, wet": "18.855662 EUR/kg",
+        "limit per basis kg": "84.177064 EUR/kg",
+    }
+    for ticket_seen, told in (
+        (whole.ticket, of_ask | of_limit),
+        (seller.ticket, of_ask),
+        (buyer.ticket, of_limit),
+    ):
+        lines = dict(ticket_lines(ticket_seen))
+        assert told == {label: lines[label] for label in lines if label.startswith(("ask", "limit"))}
+    for own, stated, currency_per in ((seller, "6.987", "wet"), (buyer, "77.77", "oxide")):
+        first = own.lines[0]
+        told = in_traders_units(first.rule, first.inputs)
+        assert ("USD", currency_per, ("input:5",)) == (told["currency"], told["per"], first.evidence)
+        assert Decimal(stated) == Decimal(told["stated_per_kg"])
+        rate, factor = (Decimal(told[name]) for name in ("exchange_rate_eur_per_unit", "basis_kg_per_kg"))
+        assert abs(Decimal(stated) * rate / factor - Decimal(first.ueur_per_kg) / MICRO) < Decimal("0.000001")
+
+
+def test_what_was_amended_since_stands_on_no_ticket() -> None:
+    whole = explained()
+    for changed in ("ask", "limit"):
+        fall = replace(whole.waterfall, **{f"{changed}_ueur_per_kg": 1})
+        terms, needs = supply_of_blotter(), requirement_terms()
+        made = match_explanation(whole.struck, fall, terms, needs, "ndpr", rule_set(), **BETWEEN)
+        assert (None, None) != (made.ticket.ask, made.ticket.limit)
+        assert None is getattr(made.ticket, changed)
+        own = own_explanation(replace(made, waterfall=whole.waterfall), ident("buyer"))
+        assert own is not None
+        assert (changed == "limit") == (own.lines[0].inputs == {})
+
+
+BETWEEN: dict[str, Any] = {"seller": ident("seller"), "buyer": ident("buyer"), "outcome": "open"}
+
+
+@pytest.mark.parametrize(("verified", "told"), [(False, "50"), (True, None)])
+def test_the_carbon_line_names_the_share_of_a_footprint_that_nobody_verified(
+    *, verified: bool, told: str | None
+) -> None:
+    """With it (65.4 − 38.8725) × 85.37 ÷ 1000 × kg oxide comes out; 38.873 alone is 38.8725 rounded up."""
+    footprint = replace(DECLARED, verified=verified)
+    profile = SustainabilityProfile(carbon_cents_per_t=8_537, cap_ueur_per_kg=100 * EUR)
+    whole = explained("confirmed", footprint=footprint, wanted={"profile": profile})
+    (line,) = [each for each in whole.waterfall.terms if each.kind == "carbon"]
+    inputs = in_traders_units(line.rule, line.inputs)
+    assert (None, told) == (line.reason, inputs.get("self_declared_improvement_percent"))
+    assert ("38.873" if told else "12.345") == inputs["effective_kg_co2e_per_kg"]
+    declared, benchmark, price, oxide = (
+        Decimal(inputs[name])
+        for name in (
+            "declared_kg_co2e_per_kg",
+            "benchmark_kg_co2e_per_kg",
+            "carbon_eur_per_t",
+            "kg_oxide_per_basis_kg",
+        )
+    )
+    better = (benchmark - declared) * Decimal(told or 100) / 100
+    assert Decimal(line.ueur_per_kg) == (better * price * oxide * 1000).to_integral_value(ROUND_FLOOR)
+
+
+def test_a_match_of_years_is_told_as_a_differential_to_its_index() -> None:
+    own = replace(YEARS, profile_tolerance_ppb=500_000_000, floor_ueur_per_kg=None)
+    needs = {"term": replace(own, profile_ppb=(500_000_000, 750_000_000, 10**9), floor_ueur_per_kg=90 * EUR)}
+    sold = {"term": YEARS, "ask": eur(500_000)}
+    whole = explained("confirmed", wanted=needs | {"limit": eur(EUR), "profile": None}, **sold)
+    expected = {
+        "basis": "5,600.000 kg contained ndpr a year at plateau",
+        "ask as stated": "0.50 EUR per kg element, on USGS-NdPr",
+        "ask per product kg, wet": "0.112000 EUR/kg",
+        "ask per basis kg": "0.500000 EUR/kg",
+        "limit as stated": "1.00 EUR per kg element, on USGS-NdPr",
+        "limit per product kg, wet": "0.224000 EUR/kg",
+        "limit per basis kg": "1.000000 EUR/kg",
+        "price": "index USGS-NdPr plus the differential",
+        "contract years": "2028 to 2030",
+        "profile": "2028 50 %, 2029 75 %, 2030 100 %",
+        "quotation period": "month_after_shipment",
+        "differential per basis kg": "0.750000 EUR/kg",
+        "differential per product kg, wet": "0.168000 EUR/kg",
+        "differential of a year at plateau": "4,200.00 EUR",
+        "delivery term": "FCA Hanau, DE (Incoterms 2020)",
+    }
+    lines = ticket_lines(whole.ticket)
+    start = [label for label, _ in lines].index("basis")
+    assert list(expected.items()) == list(lines[start : start + len(expected)])
+    assert not {"amount", "reference", "price per basis kg"} & dict(lines).keys()
+
+
+@pytest.mark.parametrize(
+    ("side", "confirmed", "profile", "tolerance", "floor"),
+    [
+        ("seller", False, (1, 2), 3, 4),
+        ("buyer", False, (5, 6), 7, None),
+        ("seller", True, (5, 6), 3, 4),
+        ("buyer", True, (5, 6), 3, 4),
+        (None, False, (5, 6), 3, 4),
+    ],
+)
+def test_the_other_sides_years_come_with_its_name(
+    side: Any, confirmed: Any, profile: Any, tolerance: int, floor: int | None
+) -> None:
+    sold = replace(YEARS, profile_ppb=(1, 2), profile_tolerance_ppb=3, floor_ueur_per_kg=4)
+    bought = replace(YEARS, profile_ppb=(5, 6), profile_tolerance_ppb=7, floor_ueur_per_kg=None)
+    struck = replace(explained().struck, section="term/USGS-NdPr/2028-all", delivery=contract_years(sold))
+    seen = term_of_match(struck, sold, bought, side, confirmed=confirmed)
+    assert seen is not None
+    assert seen.horizon is not None
+    told = (seen.horizon.profile_ppb, seen.horizon.profile_tolerance_ppb, seen.horizon.floor_ueur_per_kg)
+    assert (profile, tolerance, floor) == told
+    assert ("USGS-NdPr", 2028, 2) == (seen.index, seen.start_year, seen.years)
+    for other in (None, replace(bought, profile_ppb=(5, 6, 7)), replace(bought, index="other/index")):
+        changed = term_of_match(struck, sold, other, side, confirmed=confirmed)
+        assert TermOfMatch(index="USGS-NdPr", start_year=2028, years=2, horizon=None) == changed
+    one = replace(explained().ticket, term=replace(seen, years=1, horizon=None))
+    assert "2028" == dict(ticket_lines(one))["contract years"]
 
 
 def test_what_a_match_calls_otherwise_over_http_is_listed_with_the_streams() -> None:
@@ -129,7 +325,8 @@ def as_listed(leaf: str, names: set[str]) -> str:
 
 def test_a_ticket_without_reference_says_so() -> None:
     whole = explained()
-    lines = dict(ticket_lines(ticket(replace(whole.struck, reference=None), supply_of_blotter(), "ndpr")))
+    struck = replace(whole.struck, reference=None)
+    lines = dict(ticket_lines(ticket(struck, supply_of_blotter(), requirement_terms(), "ndpr")))
     assert "none recorded" == lines["reference"]
     assert "price in % of reference" not in lines
 
@@ -157,8 +354,8 @@ def test_each_side_sees_its_own_waterfall_and_not_the_others_price() -> None:
         ("surplus", -7 * EUR),
     ] == moved
     assert (67 * EUR, 67 * EUR) == (seller.price_ueur_per_kg, buyer.price_ueur_per_kg)
-    assert (None, None) == (buyer.ticket.ask, buyer.ticket.ask_ueur_per_product_kg)
-    assert 60 * EUR == (seller.ticket.ask and seller.ticket.ask.ueur_per_kg)
+    assert (None, None) == (buyer.ticket.ask, seller.ticket.limit)
+    assert 60 * EUR == (seller.ticket.ask and seller.ticket.ask.price.ueur_per_kg)
     assert None is own_explanation(whole, ident("somebody"))
 
 
@@ -225,10 +422,10 @@ def test_a_waterfall_of_another_match_is_refused() -> None:
             whole.struck,
             other,
             supply_of_blotter(),
+            requirement_terms(),
             "ndpr",
-            seller=ident("seller"),
-            buyer=ident("buyer"),
-            outcome="open",
+            rule_set(),
+            **BETWEEN,
         )
 
 

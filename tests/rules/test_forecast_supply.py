@@ -320,7 +320,9 @@ def test_what_cannot_be_a_forecast_is_refused(draft: Any, state: Any, expected: 
 
 
 def test_a_forecast_stands_for_a_quarter_and_not_for_years() -> None:
-    years = TermHorizon(start_year=2026, profile_ppb=(PPB,), index="NdPr_oxide_99", quotation_period="M+1")
+    years = TermHorizon(
+        start_year=2026, profile_ppb=(PPB,), index="NdPr_oxide_99", quotation_period="month_after_shipment"
+    )
     draft = in_second_quarter(term=years)
     assert [("forecast_of_years", "/forecast")] == blotter(
         lambda: offers.post(posting(), post_supply(draft), moment())
@@ -576,7 +578,7 @@ def test_the_mark_shows_on_match_ticket_tape_and_candidates() -> None:
     assert mark == offered.forecast
     lines = [line for line in public_book(lane.book, PUBLIC) if line.topic == "public.supply-offers.v1"]
     assert [True] * 6 == [line.forecast for line in lines if line.forecast is not UNSET]
-    offers_before = dict(lane.book.supplies)
+    offers_before, wanted_before = dict(lane.book.supplies), dict(lane.book.requirements)
     lane.round()
     struck = facts_of_type(lane.events, MatchStruck)
     assert {mark} == {each.forecast for each in struck}
@@ -585,7 +587,8 @@ def test_the_mark_shows_on_match_ticket_tape_and_candidates() -> None:
     trades = [line for line in lane.seen(PUBLIC) if isinstance(line, TapeTrade | TapeOrder)]
     assert {True, UNSET} == {line.forecast for line in trades}
     terms = offers_before[struck[0].supply].terms
-    told = dict(ticket_lines(ticket(struck[0], terms, "ndpr")))
+    needs = wanted_before[struck[0].requirement].terms
+    told = dict(ticket_lines(ticket(struck[0], terms, needs, "ndpr")))
     assert "middle of 2026-Q2, return forecast" == told["forecast, not there yet"] == mark_text(mark)
 
 

@@ -13,7 +13,7 @@ from events.vocabulary import ConditionGrade, Incoterm, ProductForm, RexRoute, S
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.orders.rex_terms import Core, CoreFigures, StepDown, WholeMagnets
 from market.http.wire.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
-from market.http.wire.material import Body, ExchangeRate, NamedPlace, Price, Window
+from market.http.wire.material import Body, ExchangeRate, NamedPlace, Price, Term, Window
 from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES
 from market.http.wire.term_inputs import in_traders_units
 from market.rules.book import OpenMatch
@@ -21,6 +21,7 @@ from market.rules.goods import Goods
 from market.rules.matches import MatchStatus
 from market.rules.visibility.explanations import MatchExplanation
 from market.rules.visibility.own_side import OwnExplanation, WaterfallLine, premium_line
+from market.rules.visibility.term_matches import TermOfMatch
 from market.rules.visibility.tickets import Ticket, ticket_lines
 from market.store.matches import MatchRow
 
@@ -66,7 +67,13 @@ class Ending(Body, frozen=True, kw_only=True):
 
 
 class LineView(Body, frozen=True, kw_only=True):
-    """One line of a waterfall, per kg of basis; `inputs` in the units that their names say."""
+    """One line of a waterfall, per kg of basis; `inputs` in the units that their names say.
+
+    `ask` and `limit` × exchange rate ÷ `basis_kg_per_kg` (kg of basis in a kg of what it is stated per) are
+    what the line has, asks rounded up, limits down. Of `carbon` the footprint that counts is shown in whole
+    grams, rounded up; the amount is of the exact one: of a footprint that nobody verified the benchmark less
+    `self_declared_improvement_percent` of what it is below it.
+    """
 
     label: str
     eur_per_kg: str
@@ -133,8 +140,47 @@ class GoodsView(Body, frozen=True, kw_only=True):
         )
 
 
+class TermView(Body, frozen=True, kw_only=True):
+    """A match of years of deliveries: what is paid is the index and, per kg of basis, the differential.
+
+    `plateau_year_differential_eur` is that of the match's quantity, which is a contract year's at
+    plateau. Profile, tolerance and floor: one's own, and when both have confirmed those of the contract: the
+    buyer's profile, the smaller tolerance, the seller's floor. Null, as the quotation period, where an order
+    was given others since the match.
+    """
+
+    index: str
+    start_year: int
+    years: int
+    quotation_period: str | None
+    profile_percent: tuple[str, ...] | None
+    profile_tolerance_percent: str | None
+    floor_eur_per_kg: str | None
+    differential_eur_per_kg: str
+    plateau_year_differential_eur: str
+
+    @classmethod
+    def of(cls, struck: MatchStruck, value: TermOfMatch) -> "TermView":
+        stated = None if value.horizon is None else Term.outside(value.horizon)
+        return cls(
+            index=value.index,
+            start_year=value.start_year,
+            years=value.years,
+            quotation_period=None if stated is None else stated.quotation_period,
+            profile_percent=None if stated is None else stated.profile_percent,
+            profile_tolerance_percent=None if stated is None else stated.profile_tolerance_percent,
+            floor_eur_per_kg=None if stated is None else stated.floor_eur_per_kg,
+            differential_eur_per_kg=SIGNED_EUR_PER_KG.text(struck.price_ueur_per_kg),
+            plateau_year_differential_eur=EUR_CENTS.text(struck.amount_cents_eur),
+        )
+
+
 class MatchView(Body, frozen=True, kw_only=True):
     """A match. The price is per kg of basis; buyers pay and sellers receive `amount_eur`.
+
+    With a `term` it is one of the term section, no sale at that price: quantities and packages are of a
+    contract year at plateau, `price_eur_per_kg`, `amount_eur` and every line of the waterfall are what is
+    paid on top of the index, and it has no `reference`.
 
     A party gets `side`, `own_order`, `own_answer`, `explanation`, and after confirmation `counter_order` and
     `counterparty`; of a recovered lot its buyer then gets `goods` too. Operators and auditors get `supply`,
@@ -172,19 +218,26 @@ class MatchView(Body, frozen=True, kw_only=True):
     whole: WholeView | None = None
     goods: GoodsView | None = None
     forecast: ForecastMark | None = None
+    term: TermView | None = None
 
 
 def supply_text(struck: MatchStruck) -> str:
     return to_text("lot" if struck.supply_kind == "lot" else "offer", struck.supply)
 
 
-def party_view(row: MatchRow, side: Side, other: Member | None, seen: OwnExplanation | None) -> MatchView:
+def party_view(
+    row: MatchRow,
+    side: Side,
+    other: Member | None,
+    seen: OwnExplanation | None,
+    term: TermOfMatch | None = None,
+) -> MatchView:
     """`other` is given only when both have confirmed."""
     struck = row.match.struck
     orders = (supply_text(struck), to_text("req", struck.requirement))
     own_order, counter_order = orders if side == "seller" else orders[::-1]
     return MatchView(
-        **_common(row),
+        **_common(row, term),
         side=side,
         must_confirm=struck.seller_must_confirm if side == "seller" else struck.buyer_must_confirm,
         own_answer=row.match.seller_answer if side == "seller" else row.match.buyer_answer,
@@ -200,10 +253,10 @@ def party_view(row: MatchRow, side: Side, other: Member | None, seen: OwnExplana
     )
 
 
-def overseer_view(row: MatchRow, seen: MatchExplanation | None) -> MatchView:
+def overseer_view(row: MatchRow, seen: MatchExplanation | None, term: TermOfMatch | None = None) -> MatchView:
     struck = row.match.struck
     return MatchView(
-        **_common(row),
+        **_common(row, term),
         supply=supply_text(struck),
         requirement=to_text("req", struck.requirement),
         whole=None if seen is None else _whole(seen),
@@ -211,7 +264,7 @@ def overseer_view(row: MatchRow, seen: MatchExplanation | None) -> MatchView:
     )
 
 
-def _common(row: MatchRow) -> dict[str, Any]:
+def _common(row: MatchRow, term: TermOfMatch | None) -> dict[str, Any]:
     struck = row.match.struck
     return {
         "id": to_text("match", struck.match),
@@ -233,6 +286,7 @@ def _common(row: MatchRow) -> dict[str, Any]:
         "confirm_by": struck.confirm_by,
         "forecast": ForecastMark.of(struck.forecast),
         "ending": _ending(row.status, row.match),
+        "term": None if term is None else TermView.of(struck, term),
     }
 
 

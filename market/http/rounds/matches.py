@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import Meta
-from msgspec.structs import replace
 
 from events.connections import Connection
 from events.market_events import MatchAnswered, MatchConfirmed
@@ -26,9 +25,10 @@ from market.rules.matches import MatchStatus
 from market.rules.refusing.wording import ONE_LINE
 from market.rules.visibility.explanations import MatchExplanation, match_explanation
 from market.rules.visibility.own_side import OwnExplanation
+from market.rules.visibility.term_matches import TermOfMatch, is_term, term_of_match
 from market.rules.visibility.visibility import see_match
+from market.store import clearings, markets, members, requirements, supplies
 from market.store import lists as views
-from market.store import markets, members, supplies
 from market.store import matches as store
 from market.store.matches import MatchRow
 
@@ -97,22 +97,26 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
         for market in {row.match.struck.market for row in page.items}:
             as_of[to_text("mkt", market)] = await reads.as_of(call, connection, market)
     others: dict[UUID, Member] = {}
-    if any(row.status == "confirmed" for row in page.items):
+    terms: dict[UUID, TermOfMatch] = {}
+    if any(row.status == "confirmed" or is_term(row.match.struck) for row in page.items):
         async with as_desk(call) as connection:
             others = await _others(connection, page.items, call.caller.organisation)
+            terms = await _terms(connection, page.items, call.caller.organisation)
     return lists.answer(
         call,
         page.items,
         more=page.more,
         key=lambda row: row.match.struck.match,
-        view=lambda row: _short(call, row, others.get(row.match.struck.match)),
+        view=lambda row: _short(
+            call, row, others.get(row.match.struck.match), terms.get(row.match.struck.match)
+        ),
         as_of=as_of,
     )
 
 
-def _short(call: Call[Any, Any], row: MatchRow, other: Member | None) -> MatchView:
+def _short(call: Call[Any, Any], row: MatchRow, other: Member | None, term: TermOfMatch | None) -> MatchView:
     side = side_of(row, call.caller.organisation)
-    return overseer_view(row, None) if side is None else party_view(row, side, other, None)
+    return overseer_view(row, None, term) if side is None else party_view(row, side, other, None, term)
 
 
 @endpoint(
@@ -138,15 +142,16 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         whole = await explain(connection, row)
         seen = None if whole is None else see_match(whole, looking)
         other = (await _others(connection, [row], call.caller.organisation)).get(row.match.struck.match)
+        term = (await _terms(connection, [row], call.caller.organisation)).get(row.match.struck.match)
     match seen:
         case OwnExplanation() if side is not None:
-            body = party_view(row, side, other, seen)
+            body = party_view(row, side, other, seen, term)
         case None if side is not None:
-            body = party_view(row, side, other, None)
+            body = party_view(row, side, other, None, term)
         case MatchExplanation():
-            body = overseer_view(row, seen)
+            body = overseer_view(row, seen, term)
         case _:
-            body = overseer_view(row, None)
+            body = overseer_view(row, None, term)
     return Answer(body=body, hashed=True)
 
 
@@ -155,22 +160,49 @@ async def explain(connection: Connection, row: MatchRow) -> MatchExplanation | N
     struck = row.match.struck
     waterfall = await views.load_waterfall(connection, struck)
     supply = await supplies.load_supply(connection, None, struck.supply)
+    requirement = await requirements.load_requirement(connection, None, struck.requirement)
     market = await markets.load_market(connection, struck.market)
-    if waterfall is None or supply is None or market is None:
+    clearing = await clearings.load_clearing(connection, struck.market, struck.plan)
+    if waterfall is None or supply is None or requirement is None or market is None or clearing is None:
         return None
-    explained = match_explanation(
+    return match_explanation(
         struck,
         waterfall,
         supply.order.terms,
+        requirement.order.terms,
         market.terms.basis,
+        clearing.planned.rule_set,
         seller=row.match.seller,
         buyer=row.match.buyer,
         outcome=row.status,
     )
-    if supply.order.terms.ask.ueur_per_kg == waterfall.ask_ueur_per_kg:
-        return explained
-    # The offer has been amended since: its new ask does not belong on this ticket.
-    return replace(explained, ticket=replace(explained.ticket, ask=None, ask_ueur_per_product_kg=None))
+
+
+async def _terms(
+    connection: Connection, rows: Iterable[MatchRow], organisation: UUID
+) -> dict[UUID, TermOfMatch]:
+    """By match, what each of the term section is about, as far as the caller may see it."""
+    found: dict[UUID, TermOfMatch] = {}
+    asked = [row for row in rows if is_term(row.match.struck)]
+    if not asked:
+        return found
+    keys = [(row.lane, row.match.struck) for row in asked]
+    sold = await supplies.load_orders(connection, [(lane, of.market, of.supply) for lane, of in keys])
+    bought = await requirements.load_orders(
+        connection, [(lane, of.market, of.requirement) for lane, of in keys]
+    )
+    for row in asked:
+        struck = row.match.struck
+        term = term_of_match(
+            struck,
+            sold[struck.supply].order.terms.term,
+            bought[struck.requirement].order.terms.term,
+            side_of(row, organisation),
+            confirmed=row.status == "confirmed",
+        )
+        assert term is not None
+        found[struck.match] = term
+    return found
 
 
 async def _others(connection: Connection, rows: Iterable[MatchRow], organisation: UUID) -> dict[UUID, Member]:

@@ -22,9 +22,11 @@ CERTIFICATES: Final = "certificates.1"
 ENDINGS: Final[tuple[tuple[str, str, DecimalKind], ...]] = (
     ("per_basis_kg_ppb", "per_basis_kg", RATIO),
     ("per_kg_basis_ppb", "per_kg_basis", RATIO),
+    ("basis_kg_per_kg_ppb", "basis_kg_per_kg", RATIO),
     ("max_ratio_ppb", "max_ratio", RATIO),
     ("g_co2e_per_kg", "kg_co2e_per_kg", KG_CO2E_PER_KG),
     ("ueur_per_kg", "eur_per_kg", SIGNED_EUR_PER_KG),
+    ("ueur_per_unit", "eur_per_unit", SIGNED_EUR_PER_KG),
     ("micro_per_kg", "per_kg", SIGNED_PRICE),
     ("cents_per_t", "eur_per_t", EUR_PER_TONNE),
     ("cents_eur", "eur", EUR_CENTS),

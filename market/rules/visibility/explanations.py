@@ -8,18 +8,20 @@ from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from events.clearing_terms import Waterfall
+from events.clearing_terms import PriceTerm, Waterfall
 from events.forecast_terms import ForecastMark
 from events.market_events import MatchStruck
-from events.market_terms import SupplyTerms
-from events.vocabulary import MarketBasis, Side
+from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
+from events.vocabulary import MarketBasis, Side, TermHorizon
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
 from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, reasons
 from market.rules.goods import Goods, goods_of
 from market.rules.orders.forecast_supply import mark_of
 from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.visibility.term_matches import term_of_match
 from market.rules.visibility.tickets import Ticket, ticket
 
 Order = SupplyOrder | RequirementOrder
@@ -29,7 +31,10 @@ Standing = Literal["closed", "no_counter_orders", "none_eligible", "eligible", "
 
 
 class MatchExplanation(Struct, frozen=True, kw_only=True):
-    """A match with everything that made it: both parties, the whole waterfall, the ticket."""
+    """A match with everything that made it: both parties, the whole waterfall, the ticket.
+
+    `sold`, `bought`: the contract years that the two orders state, of a term match.
+    """
 
     struck: MatchStruck
     outcome: MatchOutcome
@@ -38,6 +43,8 @@ class MatchExplanation(Struct, frozen=True, kw_only=True):
     waterfall: Waterfall
     ticket: Ticket
     goods: Goods | None = None
+    sold: TermHorizon | None = None
+    bought: TermHorizon | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -76,25 +83,52 @@ def match_explanation(
     struck: MatchStruck,
     waterfall: Waterfall,
     terms: SupplyTerms,
+    requirement: RequirementTerms,
     basis: MarketBasis,
+    rule_set: RuleSet,
     *,
     seller: UUID,
     buyer: UUID,
     outcome: MatchOutcome,
 ) -> MatchExplanation:
-    """ValueError when the waterfall belongs to another match."""
+    """`rule_set`: of the round. ValueError when the waterfall belongs to another match.
+
+    An ask or limit that was amended since does not belong on the ticket, and is not there.
+    """
     of_match = (struck.supply, struck.tranche, struck.requirement, struck.price_ueur_per_kg)
     if of_match != (waterfall.supply, waterfall.tranche, waterfall.requirement, waterfall.price_ueur_per_kg):
         raise ValueError(f"the waterfall is not that of match {struck.match}")
+    confirmed = outcome == "confirmed"
+    term = term_of_match(struck, terms.term, requirement.term, None, confirmed=confirmed)
+    made = ticket(struck, terms, requirement, basis, term)
+    same_ask = terms.ask.ueur_per_kg == waterfall.ask_ueur_per_kg
+    same_limit = requirement.limit.ueur_per_kg == waterfall.limit_ueur_per_kg
+    lines = tuple(_with_counted_share(line, rule_set) for line in waterfall.terms)
     return MatchExplanation(
         struck=struck,
         outcome=outcome,
         seller=seller,
         buyer=buyer,
-        waterfall=waterfall,
-        ticket=ticket(struck, terms, basis),
+        waterfall=replace(waterfall, terms=lines),
+        ticket=replace(made, ask=made.ask if same_ask else None, limit=made.limit if same_limit else None),
         goods=goods_of(terms),
+        sold=terms.term,
+        bought=requirement.term,
     )
+
+
+def _with_counted_share(line: PriceTerm, rule_set: RuleSet) -> PriceTerm:
+    """Of a footprint below the benchmark that nobody verified: the share of the improvement that counts.
+
+    The record has what counts in whole grams, rounded up, the amount is of the exact figure.
+    """
+    given = line.inputs
+    if line.kind != "carbon" or line.reason is not None or given.get("verified") != "no":
+        return line
+    if int(given["declared_g_co2e_per_kg"]) >= int(given["benchmark_g_co2e_per_kg"]):
+        return line
+    share = str(rule_set.self_declared_improvement_ppb)
+    return replace(line, inputs=given | {"self_declared_improvement_ppb": share})
 
 
 def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None:

@@ -15,7 +15,8 @@ from market.rules.clearing.pricing import SUSTAINABILITY_KINDS, sustainability
 from market.rules.goods import Goods
 from market.rules.refusing.ineligibility import Ineligibility, PolicyLine
 from market.rules.visibility.explanations import Candidates, MatchExplanation, MatchOutcome, Standing, Verdict
-from market.rules.visibility.tickets import Ticket
+from market.rules.visibility.term_matches import term_of_match
+from market.rules.visibility.tickets import Ticket, TicketFigure
 
 PREMIUM_LABELS: dict[LimitKind, str] = {
     "recycled_min": "recycled_content_premium",
@@ -163,14 +164,15 @@ def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation 
     else:
         lines, surplus = _buyer_lines(of, confirmed=confirmed), fall.buyer_surplus_ueur_per_kg
     assert sum(line.ueur_per_kg for line in lines) == fall.price_ueur_per_kg
-    hidden = replace(of.ticket, ask=None, ask_ueur_per_product_kg=None)
+    seen = replace(of.ticket, limit=None) if side == "seller" else replace(of.ticket, ask=None)
+    term = term_of_match(of.struck, of.sold, of.bought, side, confirmed=confirmed)
     return OwnExplanation(
         outcome=of.outcome,
         match=own_match(of.struck, side, confirmed=confirmed, counterparty=counterparty),
         lines=lines,
         surplus_ueur_per_kg=surplus,
         price_ueur_per_kg=fall.price_ueur_per_kg,
-        ticket=of.ticket if side == "seller" else hidden,
+        ticket=replace(seen, term=term),
         goods=of.goods if confirmed or side == "seller" else None,
     )
 
@@ -238,16 +240,37 @@ def groups(counters: Iterable[Weighed]) -> int:
 
 def _seller_lines(of: MatchExplanation) -> tuple[WaterfallLine, ...]:
     return (
-        WaterfallLine(label="ask", ueur_per_kg=of.waterfall.ask_ueur_per_kg),
+        _stated_line("ask", of.waterfall.ask_ueur_per_kg, of.ticket.ask),
         WaterfallLine(label="surplus", ueur_per_kg=of.waterfall.seller_surplus_ueur_per_kg),
     )
 
 
 def _buyer_lines(of: MatchExplanation, *, confirmed: bool) -> tuple[WaterfallLine, ...]:
     return (
-        WaterfallLine(label="limit", ueur_per_kg=of.waterfall.limit_ueur_per_kg),
+        _stated_line("limit", of.waterfall.limit_ueur_per_kg, of.ticket.limit),
         *_bid_lines(of.waterfall, confirmed=confirmed),
         WaterfallLine(label="surplus", ueur_per_kg=-of.waterfall.buyer_surplus_ueur_per_kg),
+    )
+
+
+def _stated_line(label: str, ueur_per_kg: int, stated: TicketFigure | None) -> WaterfallLine:
+    """With what it is computed from: as stated × exchange rate ÷ kg of basis in a kg of what it is per."""
+    if stated is None:
+        return WaterfallLine(label=label, ueur_per_kg=ueur_per_kg)
+    price, fx = stated.price.stated, stated.price.fx
+    inputs = {
+        "stated_micro_per_kg": str(price.amount_micro),
+        "currency": price.currency,
+        "per": price.per,
+        "basis_kg_per_kg_ppb": str(stated.basis_ppb),
+    }
+    if fx is None:
+        return WaterfallLine(label=label, ueur_per_kg=ueur_per_kg, inputs=inputs)
+    return WaterfallLine(
+        label=label,
+        ueur_per_kg=ueur_per_kg,
+        inputs=inputs | {"exchange_rate_ueur_per_unit": str(fx.value_micro)},
+        evidence=(f"input:{fx.position}",),
     )
 
 

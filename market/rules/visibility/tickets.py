@@ -1,5 +1,6 @@
 """The trade ticket: from wet tonnes to kilograms of basis, from ask to price, as a trader reads it."""
 
+from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
@@ -8,9 +9,10 @@ from msgspec import UNSET, Struct
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
 from events.forecast_terms import ForecastMark
+from events.fractions import decimal_text as ratio_text
 from events.fractions import percent_text
 from events.market_events import MatchStruck
-from events.market_terms import SupplyTerms
+from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import (
     BASIS_ELEMENTS,
     PPB,
@@ -28,8 +30,15 @@ from events.vocabulary import (
     form_text,
 )
 from market.rules.orders.forecast_supply import mark_text
-from market.rules.quantities import element_fractions, ueur_per_product_kg
+from market.rules.packages import UNPACKED_UNITS
+from market.rules.quantities import (
+    element_fractions,
+    requirement_kg_per_basis_kg,
+    supply_kg_per_basis_kg,
+    ueur_per_product_kg,
+)
 from market.rules.refusing.ineligibility import period_text
+from market.rules.visibility.term_matches import TermOfMatch
 
 TONNE_G: Final = 1_000_000
 PACKAGES: Final[dict[PackagingUnit, tuple[str, str]]] = {
@@ -51,10 +60,22 @@ class TicketAnalyte(Struct, frozen=True, kw_only=True):
     fraction_ppb: int
 
 
-class Ticket(Struct, frozen=True, kw_only=True):
-    """A trade in the units its sides think in. Micro-EUR per kg; the ask is None for who may not see it.
+class TicketFigure(Struct, frozen=True, kw_only=True):
+    """An ask or a limit, and how it becomes one per kg of basis: `basis_ppb` is kg of basis in a kg of what
+    it is stated per."""
 
-    `of_reference_ppb` is the price over the dated reference price, None without one.
+    price: ConvertedPrice
+    basis_ppb: int
+    ueur_per_product_kg: int
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """A trade in the units its sides think in. Micro-EUR per kg; ask and limit are None for who may not see
+    them.
+
+    `packages_thousandths` is None for product in bulk of which no load is stated. `of_reference_ppb` is the
+    price over the dated reference price, None without one. With a `term` quantities are of a contract year at
+    plateau, prices differentials to its index.
     """
 
     match: UUID
@@ -66,8 +87,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     assay_basis: MassBasis
     analytes: tuple[TicketAnalyte, ...]
     quantity_basis_g: int
-    ask: ConvertedPrice | None
-    ask_ueur_per_product_kg: int | None
+    ask: TicketFigure | None
+    limit: TicketFigure | None
     price_ueur_per_kg: int
     price_ueur_per_product_kg: int
     amount_cents_eur: int
@@ -78,15 +99,24 @@ class Ticket(Struct, frozen=True, kw_only=True):
     tranche: int
     delivery: Period
     packaging: Packaging
-    packages_thousandths: int
+    packages_thousandths: int | None
     forecast: ForecastMark | None = None
+    term: TermOfMatch | None = None
 
 
-def ticket(struck: MatchStruck, terms: SupplyTerms, basis: MarketBasis) -> Ticket:
+def ticket(
+    struck: MatchStruck,
+    terms: SupplyTerms,
+    requirement: RequirementTerms,
+    basis: MarketBasis,
+    term: TermOfMatch | None = None,
+) -> Ticket:
     """The ticket of a match, whole; `visibility` takes out what a viewer may not see."""
     fractions = element_fractions(terms.composition)
-    ask, price = terms.ask.ueur_per_kg, struck.price_ueur_per_kg
-    reference = struck.reference
+    price, reference = struck.price_ueur_per_kg, struck.reference
+    of_sample = basis, terms.moisture_ppb, terms.composition
+    ask_kg = supply_kg_per_basis_kg(terms.ask.stated.per, *of_sample)
+    limit_kg = requirement_kg_per_basis_kg(requirement.limit.stated.per, basis)
     return Ticket(
         match=struck.match,
         basis=basis,
@@ -101,8 +131,8 @@ def ticket(struck: MatchStruck, terms: SupplyTerms, basis: MarketBasis) -> Ticke
             if element in fractions
         ),
         quantity_basis_g=struck.quantity_basis_g,
-        ask=terms.ask,
-        ask_ueur_per_product_kg=ueur_per_product_kg(ask, terms.basis_g, terms.net_wet_g),
+        ask=_figure(terms.ask, ask_kg, terms),
+        limit=_figure(requirement.limit, limit_kg, terms),
         price_ueur_per_kg=price,
         price_ueur_per_product_kg=ueur_per_product_kg(price, terms.basis_g, terms.net_wet_g),
         amount_cents_eur=struck.amount_cents_eur,
@@ -115,8 +145,24 @@ def ticket(struck: MatchStruck, terms: SupplyTerms, basis: MarketBasis) -> Ticke
         tranche=struck.tranche,
         delivery=struck.delivery,
         packaging=terms.packaging,
-        packages_thousandths=struck.packages_thousandths,
+        packages_thousandths=None if _is_one_load(terms) else struck.packages_thousandths,
         forecast=None if struck.forecast is UNSET else struck.forecast,
+        term=term,
+    )
+
+
+def _is_one_load(terms: SupplyTerms) -> bool:
+    """Whether the order names no mass by which to count."""
+    return terms.packaging.unit in UNPACKED_UNITS and terms.packaging.package_wet_g == terms.net_wet_g
+
+
+def _figure(price: ConvertedPrice, kg_per_basis_kg: Fraction | None, terms: SupplyTerms) -> TicketFigure:
+    # it was converted when it was posted
+    assert kg_per_basis_kg is not None
+    return TicketFigure(
+        price=price,
+        basis_ppb=round_half_even(kg_per_basis_kg.denominator * PPB, kg_per_basis_kg.numerator),
+        ueur_per_product_kg=ueur_per_product_kg(price.ueur_per_kg, terms.basis_g, terms.net_wet_g),
     )
 
 
@@ -133,25 +179,77 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
     ]
     sample = "dry" if of.assay_basis == "dry" else "as received"
     lines += [(f"{each.element}, {sample}", percent_text(each.fraction_ppb)) for each in of.analytes]
-    lines.append(("basis", f"{decimal_text(of.quantity_basis_g, 3, 3)} kg {kg_of} {of.basis}"))
-    if of.ask is not None and of.ask_ueur_per_product_kg is not None:
-        lines += [
-            ("ask as stated", stated_text(of.ask.stated)),
-            *([] if of.ask.fx is None else [("ask FX", fx_text(of.ask.fx))]),
-            ("ask per product kg, wet", eur_text(of.ask_ueur_per_product_kg)),
-            ("ask per basis kg", eur_text(of.ask.ueur_per_kg)),
-        ]
+    a_year = "" if of.term is None else " a year at plateau"
     lines += [
-        ("price per basis kg", eur_text(of.price_ueur_per_kg)),
-        ("price per product kg, wet", eur_text(of.price_ueur_per_product_kg)),
-        ("amount", f"{decimal_text(of.amount_cents_eur, 2, 2)} EUR"),
-        *_reference_lines(of),
+        ("basis", f"{decimal_text(of.quantity_basis_g, 3, 3)} kg {kg_of} {of.basis}{a_year}"),
+        *_figure_lines("ask", of.ask, of),
+        *_figure_lines("limit", of.limit, of),
+        *_price_lines(of),
         ("delivery term", f"{of.incoterm} {of.place.name}, {of.place.country} (Incoterms 2020)"),
         ("tranche", f"{of.tranche + 1}: {period_text(of.delivery)}"),
+        *_package_lines(of),
+    ]
+    return tuple(lines)
+
+
+def _figure_lines(name: str, figure: TicketFigure | None, of: Ticket) -> list[tuple[str, str]]:
+    """As stated × FX ÷ factor is what it is per kg of basis."""
+    if figure is None:
+        return []
+    price, on_index = figure.price, "" if of.term is None else f", on {of.term.index}"
+    lines = [(f"{name} as stated", f"{stated_text(price.stated)}{on_index}")]
+    if price.fx is not None:
+        lines.append((f"{name} FX", fx_text(price.fx)))
+    if figure.basis_ppb != PPB:
+        lines.append(
+            (f"{name} factor", f"{ratio_text(figure.basis_ppb, PPB)} kg basis in a kg {price.stated.per}")
+        )
+    return [
+        *lines,
+        (f"{name} per product kg, wet", eur_text(figure.ueur_per_product_kg)),
+        (f"{name} per basis kg", eur_text(price.ueur_per_kg)),
+    ]
+
+
+def _price_lines(of: Ticket) -> list[tuple[str, str]]:
+    amount = f"{decimal_text(of.amount_cents_eur, 2, 2)} EUR"
+    if of.term is not None:
+        return [
+            *_term_lines(of.term),
+            ("differential per basis kg", eur_text(of.price_ueur_per_kg)),
+            ("differential per product kg, wet", eur_text(of.price_ueur_per_product_kg)),
+            ("differential of a year at plateau", amount),
+        ]
+    return [
+        ("price per basis kg", eur_text(of.price_ueur_per_kg)),
+        ("price per product kg, wet", eur_text(of.price_ueur_per_product_kg)),
+        ("amount", amount),
+        *_reference_lines(of),
+    ]
+
+
+def _term_lines(of: TermOfMatch) -> list[tuple[str, str]]:
+    years = range(of.start_year, of.start_year + of.years)
+    lines = [
+        ("price", f"index {of.index} plus the differential"),
+        ("contract years", f"{years[0]} to {years[-1]}" if len(years) > 1 else str(years[0])),
+    ]
+    if of.horizon is not None:
+        shares = zip(years, of.horizon.profile_ppb, strict=True)
+        lines += [
+            ("profile", ", ".join(f"{year} {percent_text(share)}" for year, share in shares)),
+            ("quotation period", of.horizon.quotation_period),
+        ]
+    return lines
+
+
+def _package_lines(of: Ticket) -> list[tuple[str, str]]:
+    if of.packages_thousandths is None:
+        return [("packages", "in bulk")]
+    return [
         ("packages", packages_text(of.packages_thousandths, of.packaging.unit)),
         ("package", f"{decimal_text(of.packaging.package_wet_g, 3, 3)} kg net"),
     ]
-    return tuple(lines)
 
 
 def _reference_lines(of: Ticket) -> list[tuple[str, str]]:
@@ -172,7 +270,10 @@ def eur_text(ueur_per_kg: int) -> str:
 
 
 def stated_text(price: StatedPrice) -> str:
-    return f"{decimal_text(price.amount_micro, 6, 2)} {price.currency} per kg {price.per}"
+    """All decimals that were stated, two at least: a rounded one could not be computed with."""
+    amount = price.amount_micro
+    shown = next(shown for shown in range(2, 7) if amount % 10 ** (6 - shown) == 0)
+    return f"{decimal_text(amount, 6, shown)} {price.currency} per kg {price.per}"
 
 
 def fx_text(fx: InputReference) -> str:
